@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What every subcommand of `postern` shares: the table, exit codes, and reading a token from standard input. */
+#ifndef POSTERN_CLI_H
+#define POSTERN_CLI_H
+
+#include <postern/bytes.h>
+
+enum { CLI_PROVED = 0, CLI_REJECTED = 1, CLI_USAGE = 2, CLI_UNDECIDED = 3 };
+
+struct command {
+    const char *name;
+    const char *summary; /* one line of --help */
+    int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
+};
+
+int command_client(int argc, char **argv);
+int command_parse(int argc, char **argv);
+int command_token(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_why(int argc, char **argv);
+
+/* Exit code for an error: rejected, undecided or usage. */
+int cli_exit_code(postern_err e);
+/* "postern SUBCOMMAND: what failed\n" on standard error; returns the exit code of err->code. */
+int cli_fail(const char *subcommand, const postern_error *err);
+/*
+ * All of standard input, at most `max` bytes (one more is a LIMIT error), one trailing newline cut off.
+ *   POSTERN_OK · LIMIT · NOMEM · SYSTEM
+ */
+POSTERN_MUST_USE postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err);
+
+#endif

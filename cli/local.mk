@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-2-Clause
+if CLI
+bin_PROGRAMS += postern
+endif
+postern_SOURCES = cli/main.c cli/cli.h
+postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
+postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
+postern_LDADD = $(core_libs)

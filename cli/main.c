@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `postern`: finds the subcommand.  Each one is a file of this folder; see postern(1). */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "config.h"
+
+static const struct command commands[] = {
+    { NULL, NULL, NULL },
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: postern COMMAND [OPTION ...]\n\n", out);
+    for (const struct command *c = commands; c->name != NULL; c++)
+        fprintf(out, "  %-10s %s\n", c->name, c->summary);
+    fputs("\n`postern COMMAND --help` explains one; postern(1) explains all.\n"
+          "Exit status: 0 done or proved, 1 rejected, 2 usage, 3 undecided (try again or see the message).\n", out);
+}
+
+int cli_exit_code(postern_err e)
+{
+    if (postern_err_class(e) == POSTERN_CLASS_USAGE)
+        return CLI_USAGE;
+    switch (postern_err_outcome(e)) {
+    case POSTERN_PROVED:
+        return CLI_PROVED;
+    case POSTERN_REJECTED:
+        return CLI_REJECTED;
+    case POSTERN_UNDECIDED:
+        break;
+    }
+    return CLI_UNDECIDED;
+}
+
+int cli_fail(const char *subcommand, const postern_error *err)
+{
+    fprintf(stderr, "postern %s: %s: %s\n", subcommand, postern_err_text(err->code), err->detail);
+    return cli_exit_code(err->code);
+}
+
+/* Append what read(2) brings until end of file or until `b` holds more than `max`. */
+static postern_err read_all(int fd, postern_buf *b, size_t max, postern_error *err)
+{
+    uint8_t chunk[4096];
+    ssize_t n;
+
+    while ((n = read(fd, chunk, sizeof chunk)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return POSTERN_FAIL(err, SYSTEM, "reading standard input: %m");
+        postern_buf_add(b, (postern_bytes){ chunk, (size_t)n });
+        postern_wipe(chunk, (size_t)n);
+        if (b->len > max + 1)
+            return POSTERN_FAIL(err, LIMIT, "standard input holds more than %zu bytes", max);
+        if (b->failed)
+            return POSTERN_FAIL(err, NOMEM, "reading standard input");
+    }
+    return POSTERN_OK;
+}
+
+postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err)
+{
+    POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(max + 1 + 4096);
+    postern_bytes text;
+
+    POSTERN_TRY(read_all(STDIN_FILENO, &b, max, err));
+    text = postern_buf_bytes(&b);
+    if (text.len != 0 && text.ptr[text.len - 1] == '\n')
+        text.len--;
+    if (text.len > max)
+        return POSTERN_FAIL(err, LIMIT, "standard input holds more than %zu bytes", max);
+    return postern_secret_new(text, ret, err);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_usage(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("postern " PACKAGE_VERSION);
+        return 0;
+    }
+    for (const struct command *c = commands; c->name != NULL; c++)
+        if (strcmp(c->name, argv[1]) == 0)
+            return c->run(argc - 1, argv + 1);
+    fprintf(stderr, "postern: no command \"%s\"; `postern --help` lists them\n", argv[1]);
+    return CLI_USAGE;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ask posternd's helper (SOCK_SEQPACKET unix socket, postern-helper(7)).  One op owns one connection with one request
+ * outstanding; the reply must echo a 128-bit nonce and the service.  After fork(2) an inherited op's descriptor is closed,
+ * never used: the child gets POSTERN_ERR_HELPER_UNAVAILABLE.
+ */
+#ifndef POSTERN_CLIENT_H
+#define POSTERN_CLIENT_H
+
+#include <sys/types.h>
+
+#include <postern/op.h>
+#include <postern/request.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define POSTERN_HELPER_SOCKET_DEFAULT "/run/postern/helper.sock"
+#define POSTERN_HELPER_FRAME_MAX 32768 /* bytes of one JSON frame: token 16 KiB, names, and room; one datagram */
+
+typedef struct postern_helper_address {
+    const char *path;       /* absolute; NULL: POSTERN_HELPER_SOCKET_DEFAULT */
+    uid_t       server_uid; /* the peer must be uid 0 or this one; 0 for "root only" */
+} postern_helper_address;
+
+/* What the helper says of a service (mech_avail asks once and keeps the answer 60 s). */
+typedef struct postern_service_info {
+    bool            is_known;
+    bool            has_oauthbearer;
+    bool            has_xoauth2;
+    postern_failure discovery; /* scope, openid_configuration, resource_metadata: the answer to an empty auth */
+} postern_service_info;
+
+/*
+ * Start asking for a verdict on rq->token.  Connects without blocking; checks that the socket's parent folders belong to
+ * root or server_uid and that nobody else may write there, and the peer's uid, before the token is sent.
+ *
+ *   where   copied; NULL: defaults
+ *   rq      copied; token of 1..POSTERN_TOKEN_MAX bytes
+ *   POSTERN_OK · POSTERN_ERR_USAGE · POSTERN_ERR_NOMEM; verdicts and HELPER_UNAVAILABLE / HELPER_UNTRUSTED /
+ *   HELPER_PROTOCOL / TIMEOUT come from postern_op_step().
+ */
+POSTERN_MUST_USE postern_err postern_client_verify_start(const postern_helper_address *where, const postern_request *rq, postern_op **ret_op, postern_error *err);
+/* Start asking what the helper knows of a service; the answer is read with postern_client_info(). */
+POSTERN_MUST_USE postern_err postern_client_describe_start(const postern_helper_address *where, const char *service, postern_op **ret_op, postern_error *err);
+/* Valid after step() said POSTERN_OK on a describe op (an unknown service is POSTERN_OK with is_known false), else NULL. */
+const postern_service_info *postern_client_info(const postern_op *op);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

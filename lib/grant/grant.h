@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The two constructors of a grant, and nothing else that could make one.  Called by lib/oauth/validate.c (local proof) and
+ * lib/helper (a verified helper's reply) alone; tests/lint/includes keeps it so.
+ */
+#ifndef POSTERN_LIB_GRANT_H
+#define POSTERN_LIB_GRANT_H
+
+#include <postern/grant.h>
+#include <postern/request.h>
+
+#define POSTERN_ACT_DEPTH_MAX 8       /* RFC 8693 §4.1 sets none; deeper chains are loops, not organisations */
+#define POSTERN_PURPOSE_MAX 256       /* bytes: one line for people */
+#define POSTERN_IDENTITY_MAX 1024     /* bytes of a sub, client_id, act.sub or user: CANON_BUF_SIZE of libsasl */
+#define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: facts/standards §1.2 */
+
+/* What was proved.  Strings are borrowed for the call, NULL when absent. */
+struct postern_grant_facts {
+    postern_bytes service, issuer, subject, client_id, user, audience, jti, purpose, scope;
+    postern_bytes act[POSTERN_ACT_DEPTH_MAX]; /* outermost first */
+    size_t        act_depth;
+    int64_t       exp_s, iat_s;               /* iat_s -1: absent */
+    postern_bytes claims;                     /* the signed JSON */
+};
+
+/* From a proof made in this process.  POSTERN_OK · NOMEM · INTERNAL (no subject and no client, exp missing) */
+POSTERN_MUST_USE postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret, postern_error *err);
+/*
+ * From a helper's reply frame (postern-helper(7)).  The caller has verified the peer; here nonce and service must match.
+ *   POSTERN_OK · the helper's own verdict (ret_failure filled) · HELPER_PROTOCOL · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_text, const char *service,
+                                                      postern_grant **ret, postern_failure *ret_failure, postern_error *err);
+/* The other side of it, for the helper's server: include/postern-private/reply.h. */
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The engine behind every postern_op: deadline, final verdict, events, results.  A concrete operation embeds struct postern_op as
+ * its first member and brings a class; the engine calls it and never more than that.
+ */
+#ifndef POSTERN_LIB_OP_H
+#define POSTERN_LIB_OP_H
+
+#include <sys/types.h>
+
+#include <postern/op.h>
+
+#define POSTERN_OP_EVENTS 8 /* ring; the oldest is overwritten: events are hints, the verdict is not in them */
+
+struct postern_op_class {
+    const char *name;
+    size_t      size;                                        /* of the concrete struct; allocated zeroed, wiped on free */
+    postern_err (*step)(postern_op *op, postern_error *err); /* OK, AGAIN or a verdict; never called again after one */
+    int (*fd)(const postern_op *op);                         /* NULL: -1 */
+    int (*wait_ms)(const postern_op *op);                    /* NULL: until the deadline */
+    void (*destroy)(postern_op *op);                         /* NULL: nothing of its own */
+};
+
+struct postern_op {
+    const struct postern_op_class *class;
+    postern_clock   clock;            /* both functions set */
+    int64_t         deadline_mono_ms;
+    pid_t           pid;              /* maker; a forked child never steps it */
+    postern_err     verdict;          /* POSTERN_ERR_UNSET until final */
+    postern_error   verdict_error;
+    postern_failure failure;
+    postern_event   events[POSTERN_OP_EVENTS];
+    unsigned        event_head, event_count;
+    postern_grant  *grant;
+    postern_secret *token;
+};
+
+/* Allocate class->size bytes.  clock NULL: the system's.  deadline_ms 0: POSTERN_OP_DEADLINE_MS.  POSTERN_OK · NOMEM */
+POSTERN_MUST_USE postern_err postern_op_new(const struct postern_op_class *class, const postern_clock *clock, int deadline_ms,
+                                            postern_op **ret, postern_error *err);
+int64_t postern_op_now_s(const postern_op *op);
+int64_t postern_op_mono_ms(const postern_op *op);
+/* A new event to fill in; never NULL. */
+postern_event *postern_op_emit(postern_op *op, const char *static_name);
+/* Both members filled from the system where NULL. */
+postern_clock postern_clock_or_system(const postern_clock *clock);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A JWK set (RFC 7517 §5): public keys of one issuer, parsed once, read by many threads.  Unusable members are skipped and counted, not
+ * fatal; private members and `oct` keys are never taken.
+ */
+#ifndef POSTERN_LIB_JWKS_H
+#define POSTERN_LIB_JWKS_H
+
+#include "jws.h"
+
+#define POSTERN_JWKS_MAX 262144     /* bytes of a document: 100 RSA-4096 keys with x5c chains */
+#define POSTERN_JWKS_KEYS_MAX 100
+#define POSTERN_KID_MAX 256         /* bytes */
+#define POSTERN_KID_LESS_TRIES 4    /* keys tried for a token without kid: four verifications bound the cost */
+
+typedef struct postern_jwks postern_jwks;
+/* POSTERN_OK (perhaps with no usable key) · MALFORMED · LIMIT · NOMEM */
+POSTERN_MUST_USE postern_err postern_jwks_parse(postern_bytes json, postern_jwks **ret, postern_error *err);
+size_t        postern_jwks_count(const postern_jwks *set);   /* usable keys */
+size_t        postern_jwks_skipped(const postern_jwks *set); /* unusable members */
+postern_jwks *postern_jwks_ref(postern_jwks *set);           /* thread-safe */
+void          postern_jwks_free(postern_jwks *set);
+/*
+ * Verify with the key named `kid` (or, when kid is empty, with at most POSTERN_KID_LESS_TRIES keys that fit the algorithm).
+ *   POSTERN_OK · UNKNOWN_KID · ALG_KEY_MISMATCH · KEY_NOT_FOR_SIG · WEAK_KEY (a skipped member had that kid) · BAD_SIGNATURE · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_jwks_verify(const postern_jwks *set, postern_alg alg, bool has_kid, postern_bytes kid,
+                                                 postern_bytes input, postern_bytes sig, postern_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A JWT before and after its proof (RFC 7519, compact JWS only).  Before: `iss`, `kid`, `alg`, the kind of `typ` and nothing else can be asked.  The
+ * claims come out of postern_jwt_verify() alone.
+ */
+#ifndef POSTERN_LIB_JWT_H
+#define POSTERN_LIB_JWT_H
+
+#include <postern-private/json.h>
+
+#include "jwks.h"
+
+#define POSTERN_JWT_HEADER_MAX 4096 /* bytes, decoded: alg, typ, kid and room for ignored x5c */
+
+typedef struct postern_jwt postern_jwt; /* workspace, kept between tokens: one allocation serves many; wiped on free */
+POSTERN_MUST_USE postern_err postern_jwt_new(postern_jwt **ret, postern_error *err);
+void postern_jwt_free(postern_jwt *jwt);
+
+/* True when the bytes have the shape of a compact JWS: token68 minus "~+/=", exactly two dots, no part but the signature empty. */
+bool postern_jwt_is_shaped(postern_bytes token);
+/*
+ * Steps 1 to 9 of facts/standards §1.1: limit, shape, header, algorithm, crit, kid.  `token` must stay alive.
+ *   POSTERN_OK · LIMIT · MALFORMED · ALG_NOT_ALLOWED · CRIT · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err);
+postern_alg   postern_jwt_alg(const postern_jwt *jwt);
+bool          postern_jwt_kid(const postern_jwt *jwt, postern_bytes *ret);
+postern_bytes postern_jwt_typ(const postern_jwt *jwt);             /* as written; empty when absent */
+bool          postern_jwt_typ_is(const postern_jwt *jwt, const char *want); /* RFC 7515 §4.1.9: case ignored, "application/" optional */
+/* Step 10: `iss` of the unproved payload, only to choose among configured issuers.  POSTERN_OK · LIMIT · MALFORMED · CLAIM_MISSING */
+POSTERN_MUST_USE postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, postern_error *err);
+/*
+ * Steps 11 to 14: key, signature, payload.  `*ret_claims` is an object, owned by jwt.
+ *   POSTERN_OK · as postern_jwks_verify() · MALFORMED
+ */
+POSTERN_MUST_USE postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys, const postern_json **ret_claims, postern_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# libpostern-client = base + grant + sasl + helper (libc only).  libpostern = the rest, links it.  Programs and modules of ours link
+# the convenience archives, so that private symbols never leave a shared object (doc/decisions/0002-linking.md).
+noinst_LTLIBRARIES += lib/libclientcore.la lib/libcore.la lib/libmint.la
+lib_libclientcore_la_SOURCES =
+lib_libcore_la_SOURCES =
+lib_libmint_la_SOURCES =
+lib_libcore_la_LIBADD = $(OPENSSL_LIBS) $(JSONC_LIBS) $(CURL_LIBS)
+lib_libmint_la_LIBADD = $(OPENSSL_LIBS)
+core_libs = lib/libcore.la lib/libclientcore.la
+
+lib_LTLIBRARIES += libpostern-client.la libpostern.la
+libpostern_client_la_SOURCES =
+libpostern_client_la_LIBADD = lib/libclientcore.la
+libpostern_client_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,defs -Wl,--version-script=$(top_srcdir)/lib/libpostern-client.map
+EXTRA_libpostern_client_la_DEPENDENCIES = lib/libpostern-client.map
+libpostern_la_SOURCES =
+libpostern_la_LIBADD = lib/libcore.la libpostern-client.la
+libpostern_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,defs -Wl,--version-script=$(top_srcdir)/lib/libpostern.map
+EXTRA_libpostern_la_DEPENDENCIES = lib/libpostern.map
+EXTRA_DIST += lib/libpostern-client.map lib/libpostern.map
+
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = lib/libpostern.pc lib/libpostern-client.pc
+
+posternincludedir = $(includedir)/postern
+posterninclude_HEADERS = \
+	include/postern/acquire.h include/postern/bytes.h include/postern/client.h include/postern/config.h \
+	include/postern/context.h include/postern/error.h include/postern/event.h include/postern/grant.h \
+	include/postern/oauthbearer.h include/postern/op.h include/postern/request.h include/postern/validate.h
+noinst_HEADERS = include/postern-private/form.h include/postern-private/json.h include/postern-private/mint.h \
+	include/postern-private/reply.h

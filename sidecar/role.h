@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the supervisor hands to a child role, and the roles' entry points.  A role starts after fork, user change, no_new_privs and
+ * PR_SET_DUMPABLE 0; everything it needs from the file system is here as a descriptor.
+ */
+#ifndef POSTERN_SIDECAR_ROLE_H
+#define POSTERN_SIDECAR_ROLE_H
+
+#include <stddef.h>
+
+#include <postern/config.h>
+
+#define ROLE_LISTEN_MAX 8
+
+struct role_setup {
+    postern_config *take_config;              /* the role's own from now on */
+    int             listen_fds[ROLE_LISTEN_MAX]; /* helper: SEQPACKET sockets; issuer: HTTP sockets; bound and listening */
+    size_t          listen_count;
+    int             supervisor_fd;            /* SOCK_SEQPACKET pair with the supervisor; end of file = stop */
+    int             audit_fd;                 /* helper: O_APPEND; issuer: -1 */
+    int             admin_fd;                 /* issuer: listening unix stream socket; helper: -1 */
+    int             state_dir_fd;             /* issuer: O_DIRECTORY of its store; helper: -1 */
+    const char     *state_dir;                /* the same as a path (SQLite wants one) */
+};
+
+/* Exit status of the child: 0 on request. */
+int helper_main(struct role_setup *setup);
+int issuer_main(struct role_setup *setup);
+
+/*
+ * Messages on supervisor_fd and between roles: one JSON object a datagram, "type" first (sidecar/channel.h reads and writes them).
+ *
+ *   supervisor → helper   {"type":"issuer"} + descriptor     SEQPACKET pair whose other end the issuer got
+ *   supervisor → issuer   {"type":"helper"} + descriptor
+ *   supervisor → role     {"type":"drain"}                    finish what is in flight, then exit 0
+ *   role → supervisor     {"type":"ready"}
+ *   issuer → supervisor   {"type":"jwks","jwks":{…}}          write it to the embedded issuer's jwks_file, root-owned
+ *   supervisor → issuer   {"type":"jwks_written"}
+ *   issuer → helper       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
+ *   issuer → helper       {"type":"revocations_ready","id":n,"issuer":URL}
+ *   helper → issuer       {"type":"done","id":n}
+ */
+
+#endif

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# One file per room, so that a room's tests are found and changed beside each other.
+unit_ldadd = lib/libmint.la $(core_libs) $(CMOCKA_LIBS)
+LDADD = $(unit_ldadd)
+
+unit_tests =
+fuzz_targets =
+include tests/unit/base.mk
+include tests/unit/grant.mk
+include tests/unit/sasl.mk
+include tests/unit/helper.mk
+include tests/unit/jose.mk
+include tests/unit/mint.mk
+include tests/unit/http.mk
+include tests/unit/oauth.mk
+include tests/unit/sidecar.mk
+include tests/unit/issuer.mk
+include tests/unit/plugin.mk
+include tests/unit/cli.mk
+include tests/fuzz/local.mk
+include tests/bench/local.mk
+include tests/lint/local.mk
+include tests/support/local.mk
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+else
+check-local:
+	@echo 'make check needs cmocka (libcmocka-dev); ./configure did not find it' >&2; exit 1
+endif
+AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	POSTERN_WYCHEPROOF='$(POSTERN_WYCHEPROOF)';
