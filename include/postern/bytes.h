@@ -44,6 +44,8 @@ bool postern_bytes_equal_ct(postern_bytes a, postern_bytes b);
 size_t postern_bytes_find(postern_bytes b, uint8_t c);
 /* True when well-formed UTF-8 (RFC 3629: no overlong form, no surrogate, at most U+10FFFF). */
 bool postern_bytes_is_utf8(postern_bytes b);
+/* Length of the well-formed UTF-8 character that b begins with, 1 to 4; 0 when there is none. */
+size_t postern_utf8_len(postern_bytes b);
 /* True when every byte is 0x20..0x7E. */
 bool postern_bytes_is_printable(postern_bytes b);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One table of everything that can go wrong: code, class, OAuth word, operator's sentence, source.  Reason
- * codes (the lower-case names), documentation, host mappings and tests all expand it.  A reason code is
+ * One table of everything that can go wrong: code, reason code, class, OAuth word, source, operator's sentence.
+ * Documentation, host mappings and tests all expand it.  A reason code is
  * stable: it is what logs, JSON and `postern why` say.
  */
 #ifndef POSTERN_ERROR_H
@@ -32,66 +32,66 @@ typedef enum postern_class {
     POSTERN_CLASS_USAGE         /* undecided: the caller broke the contract */
 } postern_class;
 
-/*   code                    class      OAuth error           source                       operator's sentence */
-#define POSTERN_ERR_LIST(X)                                                                                         \
-    X(LIMIT,                 TOKEN,     "invalid_token",      "RFC 8725 §3.11",            "token or message exceeds a size limit") \
-    X(MALFORMED,             TOKEN,     "invalid_token",      "RFC 7515 §5.2",             "token is not well formed") \
-    X(ALG_NOT_ALLOWED,       TOKEN,     "invalid_token",      "RFC 8725 §3.1",             "signature algorithm is not allowed") \
-    X(CRIT,                  TOKEN,     "invalid_token",      "RFC 7515 §4.1.11",          "token demands an extension that is not understood") \
-    X(TYP,                   TOKEN,     "invalid_token",      "RFC 9068 §4",               "token is of another type than an access token") \
-    X(ALG_KEY_MISMATCH,      TOKEN,     "invalid_token",      "RFC 8725 §3.1",             "algorithm does not fit the key") \
-    X(KEY_NOT_FOR_SIG,       TOKEN,     "invalid_token",      "RFC 7517 §4.2",             "key is not meant for signatures") \
-    X(UNKNOWN_KID,           TOKEN,     "invalid_token",      "RFC 7515 §4.1.4",           "token names a key that the issuer does not publish") \
-    X(WEAK_KEY,              TOKEN,     "invalid_token",      "RFC 7518 §3.3",             "key is too weak or not valid") \
-    X(BAD_SIGNATURE,         TOKEN,     "invalid_token",      "RFC 7515 §5.2",             "signature does not verify") \
-    X(ISS,                   TOKEN,     "invalid_token",      "RFC 9068 §4",               "token is from an issuer that is not trusted here") \
-    X(AUD,                   TOKEN,     "invalid_token",      "RFC 9068 §4",               "token is meant for another audience") \
-    X(EXPIRED,               TOKEN,     "invalid_token",      "RFC 7519 §4.1.4",           "token has expired") \
-    X(NOT_YET_VALID,         TOKEN,     "invalid_token",      "RFC 7519 §4.1.5",           "token is not valid yet") \
-    X(CLAIM_MISSING,         TOKEN,     "invalid_token",      "RFC 9068 §2.2",             "a required claim is missing") \
-    X(MALFORMED_CLAIM,       TOKEN,     "invalid_token",      "RFC 7519 §4",               "a claim has a wrong type or value") \
-    X(UNSAFE_IDENTITY,       TOKEN,     "invalid_token",      "RFC 9068 §5",               "an identity claim holds unsafe characters or is too long") \
-    X(CNF,                   TOKEN,     "invalid_token",      "RFC 7800 §3.1",             "token is bound to a key that was not proved here") \
-    X(REVOKED,               TOKEN,     "invalid_token",      "RFC 7009 §2.2",             "token or its client was revoked") \
-    X(NO_TOKEN,              TOKEN,     "invalid_request",    "RFC 7628 §4.3",             "no token was sent") \
-    X(MESSAGE_MALFORMED,     TOKEN,     "invalid_request",    "RFC 7628 §3.1",             "SASL message is not well formed") \
-    X(MESSAGE_SERVER,        TOKEN,     "invalid_request",    "RFC 7628 §3.2",             "SASL message is meant for another server") \
-    X(INSUFFICIENT_SCOPE,    SCOPE,     "insufficient_scope", "RFC 6750 §3.1",             "required scope is missing") \
-    X(AUTHZID,               IDENTITY,  "invalid_token",      "RFC 4422 §3.4.1",           "wanted identity is not the token's") \
-    X(NO_MAPPING,            IDENTITY,  "invalid_token",      "RFC 9068 §5",               "token maps to no local user") \
-    X(USER_DENIED,           IDENTITY,  "invalid_token",      "deny_users",                "local user may not log in with a token") \
-    X(POLICY,                POLICY,    "invalid_token",      "policy",                    "policy does not allow this") \
-    X(TLS_REQUIRED,          TRANSPORT, "invalid_request",    "RFC 7628 §3",               "connection is not protected by TLS") \
-    X(KEYS_UNAVAILABLE,      REMOTE,    NULL,                 "RFC 7517 §5",               "the issuer's keys cannot be read") \
-    X(REVOCATIONS_UNKNOWN,   REMOTE,    NULL,                 "RFC 7009 §2.2",             "the issuer has not told yet what was revoked") \
-    X(ISSUER_UNREACHABLE,    REMOTE,    NULL,                 "RFC 6749 §3.2",             "authorization server cannot be reached") \
-    X(ISSUER_UNTRUSTED,      REMOTE,    NULL,                 "RFC 6749 §10.1",            "what listens there is not the authorization server") \
-    X(ISSUER_ANSWER,         REMOTE,    NULL,                 "RFC 6749 §5.1",             "authorization server answered what cannot be used") \
-    X(TOKEN_REFUSED,         TOKEN,     NULL,                 "RFC 6749 §5.2",             "authorization server refused to issue a token") \
-    X(HELPER_UNAVAILABLE,    REMOTE,    NULL,                 "postern-helper(7)",         "posternd's helper cannot be reached") \
-    X(HELPER_UNTRUSTED,      REMOTE,    NULL,                 "postern-helper(7)",         "helper socket is not posternd's") \
-    X(HELPER_PROTOCOL,       REMOTE,    NULL,                 "postern-helper(7)",         "helper answered what cannot be used") \
-    X(TIMEOUT,               REMOTE,    NULL,                 "op_deadline",               "no verdict within the deadline") \
-    X(NOMEM,                 RESOURCE,  NULL,                 "malloc(3)",                 "out of memory") \
-    X(BUSY,                  RESOURCE,  NULL,                 "limits",                    "too many requests in flight") \
-    X(SYSTEM,                RESOURCE,  NULL,                 "errno(3)",                  "a system call failed") \
-    X(AUDIT,                 RESOURCE,  NULL,                 "audit_file",                "the audit record could not be written") \
-    X(PEER_NOT_ALLOWED,      CONFIG,    NULL,                 "helper_peers",              "this process may not ask as that service") \
-    X(SERVICE_UNKNOWN,       CONFIG,    NULL,                 "services/NAME.conf",        "no service file names that service") \
-    X(CONFIG_SYNTAX,         CONFIG,    NULL,                 "postern.conf(5)",           "configuration line is not `key: value`") \
-    X(CONFIG_KEY,            CONFIG,    NULL,                 "postern.conf(5)",           "configuration key is unknown or stands twice") \
-    X(CONFIG_VALUE,          CONFIG,    NULL,                 "postern.conf(5)",           "configuration value is out of range") \
-    X(CONFIG_MISSING,        CONFIG,    NULL,                 "postern.conf(5)",           "a required setting is missing") \
-    X(CONFIG_CONFLICT,       CONFIG,    NULL,                 "postern.conf(5)",           "two settings contradict each other") \
-    X(CONFIG_FILE,           CONFIG,    NULL,                 "postern.conf(5)",           "a configured file cannot be used") \
-    X(USAGE,                 USAGE,     NULL,                 "API",                       "called in a way that the contract forbids") \
-    X(INTERNAL,              INTERNAL,  NULL,                 "bug",                       "internal error")
+/*  code                    reason code             class      OAuth error           source                      operator's sentence */
+#define POSTERN_ERR_LIST(X)                                                                                                                 \
+    X(LIMIT,                "limit",                TOKEN,     "invalid_token",      "RFC 8725 §3.11",           "token or message exceeds a size limit") \
+    X(MALFORMED,            "malformed",            TOKEN,     "invalid_token",      "RFC 7515 §5.2",            "token is not well formed") \
+    X(ALG_NOT_ALLOWED,      "alg_not_allowed",      TOKEN,     "invalid_token",      "RFC 8725 §3.1",            "signature algorithm is not allowed") \
+    X(CRIT,                 "crit",                 TOKEN,     "invalid_token",      "RFC 7515 §4.1.11",         "token demands an extension that is not understood") \
+    X(TYP,                  "typ",                  TOKEN,     "invalid_token",      "RFC 9068 §4",              "token is of another type than an access token") \
+    X(ALG_KEY_MISMATCH,     "alg_key_mismatch",     TOKEN,     "invalid_token",      "RFC 8725 §3.1",            "algorithm does not fit the key") \
+    X(KEY_NOT_FOR_SIG,      "key_not_for_sig",      TOKEN,     "invalid_token",      "RFC 7517 §4.2",            "key is not meant for signatures") \
+    X(UNKNOWN_KID,          "unknown_kid",          TOKEN,     "invalid_token",      "RFC 7515 §4.1.4",          "token names a key that the issuer does not publish") \
+    X(WEAK_KEY,             "weak_key",             TOKEN,     "invalid_token",      "RFC 7518 §3.3",            "key is too weak or not valid") \
+    X(BAD_SIGNATURE,        "bad_signature",        TOKEN,     "invalid_token",      "RFC 7515 §5.2",            "signature does not verify") \
+    X(ISS,                  "iss",                  TOKEN,     "invalid_token",      "RFC 9068 §4",              "token is from an issuer that is not trusted here") \
+    X(AUD,                  "aud",                  TOKEN,     "invalid_token",      "RFC 9068 §4",              "token is meant for another audience") \
+    X(EXPIRED,              "expired",              TOKEN,     "invalid_token",      "RFC 7519 §4.1.4",          "token has expired") \
+    X(NOT_YET_VALID,        "not_yet_valid",        TOKEN,     "invalid_token",      "RFC 7519 §4.1.5",          "token is not valid yet") \
+    X(CLAIM_MISSING,        "claim_missing",        TOKEN,     "invalid_token",      "RFC 9068 §2.2",            "a required claim is missing") \
+    X(MALFORMED_CLAIM,      "malformed_claim",      TOKEN,     "invalid_token",      "RFC 7519 §4",              "a claim has a wrong type or value") \
+    X(UNSAFE_IDENTITY,      "unsafe_identity",      TOKEN,     "invalid_token",      "RFC 9068 §5",              "an identity claim holds unsafe characters or is too long") \
+    X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
+    X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
+    X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
+    X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "SASL message is not well formed") \
+    X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "SASL message is meant for another server") \
+    X(INSUFFICIENT_SCOPE,   "insufficient_scope",   SCOPE,     "insufficient_scope", "RFC 6750 §3.1",            "required scope is missing") \
+    X(AUTHZID,              "authzid",              IDENTITY,  "invalid_token",      "RFC 4422 §3.4.1",          "wanted identity is not the token's") \
+    X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \
+    X(USER_DENIED,          "user_denied",          IDENTITY,  "invalid_token",      "deny_users",               "local user may not log in with a token") \
+    X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
+    X(TLS_REQUIRED,         "tls_required",         TRANSPORT, "invalid_request",    "RFC 7628 §3",              "connection is not protected by TLS") \
+    X(KEYS_UNAVAILABLE,     "keys_unavailable",     REMOTE,    NULL,                 "RFC 7517 §5",              "the issuer's keys cannot be read") \
+    X(REVOCATIONS_UNKNOWN,  "revocations_unknown",  REMOTE,    NULL,                 "RFC 7009 §2.2",            "the issuer has not told yet what was revoked") \
+    X(ISSUER_UNREACHABLE,   "issuer_unreachable",   REMOTE,    NULL,                 "RFC 6749 §3.2",            "authorization server cannot be reached") \
+    X(ISSUER_UNTRUSTED,     "issuer_untrusted",     REMOTE,    NULL,                 "RFC 6749 §10.1",           "what listens there is not the authorization server") \
+    X(ISSUER_ANSWER,        "issuer_answer",        REMOTE,    NULL,                 "RFC 6749 §5.1",            "authorization server answered what cannot be used") \
+    X(TOKEN_REFUSED,        "token_refused",        TOKEN,     NULL,                 "RFC 6749 §5.2",            "authorization server refused to issue a token") \
+    X(HELPER_UNAVAILABLE,   "helper_unavailable",   REMOTE,    NULL,                 "postern-helper(7)",        "posternd's helper cannot be reached") \
+    X(HELPER_UNTRUSTED,     "helper_untrusted",     REMOTE,    NULL,                 "postern-helper(7)",        "helper socket is not posternd's") \
+    X(HELPER_PROTOCOL,      "helper_protocol",      REMOTE,    NULL,                 "postern-helper(7)",        "helper answered what cannot be used") \
+    X(TIMEOUT,              "timeout",              REMOTE,    NULL,                 "op_deadline",              "no verdict within the deadline") \
+    X(NOMEM,                "nomem",                RESOURCE,  NULL,                 "malloc(3)",                "out of memory") \
+    X(BUSY,                 "busy",                 RESOURCE,  NULL,                 "limits",                   "too many requests in flight") \
+    X(SYSTEM,               "system",               RESOURCE,  NULL,                 "errno(3)",                 "a system call failed") \
+    X(AUDIT,                "audit",                RESOURCE,  NULL,                 "audit_file",               "the audit record could not be written") \
+    X(PEER_NOT_ALLOWED,     "peer_not_allowed",     CONFIG,    NULL,                 "helper_peers",             "this process may not ask as that service") \
+    X(SERVICE_UNKNOWN,      "service_unknown",      CONFIG,    NULL,                 "services/NAME.conf",       "no service file names that service") \
+    X(CONFIG_SYNTAX,        "config_syntax",        CONFIG,    NULL,                 "postern.conf(5)",          "configuration line is not `key: value`") \
+    X(CONFIG_KEY,           "config_key",           CONFIG,    NULL,                 "postern.conf(5)",          "configuration key is unknown or stands twice") \
+    X(CONFIG_VALUE,         "config_value",         CONFIG,    NULL,                 "postern.conf(5)",          "configuration value is out of range") \
+    X(CONFIG_MISSING,       "config_missing",       CONFIG,    NULL,                 "postern.conf(5)",          "a required setting is missing") \
+    X(CONFIG_CONFLICT,      "config_conflict",      CONFIG,    NULL,                 "postern.conf(5)",          "two settings contradict each other") \
+    X(CONFIG_FILE,          "config_file",          CONFIG,    NULL,                 "postern.conf(5)",          "a configured file cannot be used") \
+    X(USAGE,                "usage",                USAGE,     NULL,                 "API",                      "called in a way that the contract forbids") \
+    X(INTERNAL,             "internal",             INTERNAL,  NULL,                 "bug",                      "internal error")
 
 typedef enum postern_err {
     POSTERN_ERR_UNSET = 0, /* zeroed memory is never a success */
     POSTERN_OK,
     POSTERN_AGAIN,         /* postern_op_step(): poll and step again */
-#define POSTERN_ERR_ENUM(code, class, oauth, source, text) POSTERN_ERR_##code,
+#define POSTERN_ERR_ENUM(code, reason, class, oauth, source, text) POSTERN_ERR_##code,
     POSTERN_ERR_LIST(POSTERN_ERR_ENUM)
 #undef POSTERN_ERR_ENUM
     POSTERN_ERR_COUNT
@@ -113,7 +113,8 @@ const char   *postern_err_text(postern_err e);   /* the operator's sentence; nev
 const char   *postern_err_source(postern_err e); /* RFC section, setting or manual page; never NULL */
 const char   *postern_err_oauth(postern_err e);  /* RFC 6750 §3.1 / RFC 7628 word, NULL when undecided */
 postern_class postern_err_class(postern_err e);
-/* The code of a reason; POSTERN_ERR_UNSET when there is none of that name. */
+/* The code of an error's reason; POSTERN_ERR_UNSET when there is none of that name.  Never POSTERN_OK or POSTERN_AGAIN:
+ * a word from a wire cannot become a yes. */
 postern_err   postern_err_from_reason(const char *reason);
 
 typedef enum postern_outcome { POSTERN_UNDECIDED = 0, POSTERN_REJECTED, POSTERN_PROVED } postern_outcome;
@@ -124,7 +125,7 @@ const char     *postern_outcome_name(postern_outcome o); /* "proved" "rejected" 
 /* Record and yield `code`.  `err` may be NULL.  Non-printing bytes in the result become '?'. */
 postern_err postern_error_set(postern_error *err, postern_err code, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
-/* `from` (escaped, at most 64 bytes of it, then "…") as text for a detail; `room` should be ≥ 260. */
+/* `from` (escaped, at most 64 bytes of it, then "...") as text for a detail; `room` should be ≥ 260. */
 const char *postern_error_quote(const void *from, size_t len, char *room, size_t room_size);
 
 #define POSTERN_FAIL(err, code, ...) postern_error_set((err), POSTERN_ERR_##code, __FILE__, __LINE__, __VA_ARGS__)
