@@ -18,11 +18,13 @@ POSTERN_MUST_USE postern_err postern_form_parse(postern_bytes body, postern_form
 size_t      postern_form_count(const postern_form *f, const char *name);         /* how many non-empty values */
 const char *postern_form_value(const postern_form *f, const char *name);         /* first; NULL when absent */
 const char *postern_form_value_at(const postern_form *f, const char *name, size_t i);
-void        postern_form_free(postern_form *f);
+void        postern_form_free(postern_form *f);                                  /* NULL is fine */
+static inline void postern_auto_form(postern_form **f) { postern_form_free(*f); }
 
 void postern_form_add(postern_buf *body, const char *name, postern_bytes value); /* encodes; adds '&' as needed */
 void postern_form_encode(postern_bytes value, postern_buf *out);                 /* one component, for HTTP Basic */
-/* Decode one component (HTTP Basic user and password).  POSTERN_OK · POSTERN_ERR_MALFORMED · POSTERN_ERR_LIMIT */
+/* Decode one component (HTTP Basic user and password), appended to `out`, which may hold a part of it on failure.
+ * POSTERN_OK · POSTERN_ERR_MALFORMED · POSTERN_ERR_LIMIT (out->max) · POSTERN_ERR_NOMEM */
 POSTERN_MUST_USE postern_err postern_form_decode(postern_bytes in, postern_buf *out, postern_error *err);
 
 #endif

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-lib_libcore_la_SOURCES +=
+lib_libcore_la_SOURCES += lib/http/form.c lib/http/http.h
