@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Real servers without installing them: fetch Debian packages, unpack with dpkg -x, start slapd and Cyrus IMAP from there.  Sourced by
+# examples/quickstart/run and by tests/component; sets nothing up by itself.
+#
+# Needs: T (work folder), R (folder of the unpacked packages), PLUGIN (liboauthbearer.so), HELPER (helper socket).
+# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, server_stop, in_root (prefix for unpacked programs).
+
+# Packages that exist on Debian 12 and what the portable list of `apt-get -s` is checked against.
+SERVERS_FIXED="slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients libltdl7 libwrap0 libpcre3 libicu72
+    libxapian30 libxml2 libical3 libsqlite3-0 libpq5"
+
+# Which packages the servers need here: asked of apt in a simulation, so that nothing is configured or removed.
+servers_list() {
+    local list
+    list=$(apt-get -s -o Dir::Log="$T" -o Debug::NoLocking=1 --reinstall --no-install-recommends install \
+        slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients 2>/dev/null |
+        awk '$1 == "Inst" { print $2 }' | grep -E '^(slapd|ldap-utils|cyrus-|lib)') || list=
+    case "$list" in
+    *slapd*cyrus-imapd* | *cyrus-imapd*slapd*) ;;
+    *) list=$SERVERS_FIXED ;;
+    esac
+    echo "$list"
+}
+
+# Download and unpack into $R, once.
+servers_fetch() {
+    local deb list
+    [ ! -e "$R/.complete" ] || return 0
+    mkdir -p "$T/debs" "$R"
+    list=$(servers_list)
+    # shellcheck disable=SC2086
+    (cd "$T/debs" && apt-get -q -o APT::Sandbox::User=root download $list) >"$T/download.log" 2>&1 || {
+        cat "$T/download.log" >&2
+        echo "Could not download the servers' packages: $list" >&2
+        return 1
+    }
+    for deb in "$T"/debs/*.deb; do
+        dpkg -x "$deb" "$R" || return 1
+    done
+    rm -rf "$T/debs"
+    : >"$R/.complete"
+}
+
+# Users, folders, and the prefix under which unpacked programs find their libraries and our plugin.
+servers_prepare() {
+    local m
+    m=$(gcc -print-multiarch)
+    if [ "$(id -u)" = 0 ]; then
+        SERVER_USER=nobody SERVER_GROUP=nogroup
+    else
+        SERVER_USER=$(id -un) SERVER_GROUP=$(id -gn)
+    fi
+    mkdir -p "$T"/{plug,ldap,sasl,spool/stage.} "$T"/var/{db,proc,lock,socket,user,quota,log,msg,ptclient}
+    cp "$PLUGIN" "$T/plug/liboauthbearer.so"
+    in_root=(env "LD_LIBRARY_PATH=$R/usr/lib/$m:$R/lib/$m" "SASL_PATH=$T/plug")
+    [ "$(id -u)" != 0 ] || chown -R "$SERVER_USER:$SERVER_GROUP" "$T/var" "$T/spool" "$T/ldap"
+    # imapd logs to syslog only; this makes it a file that people and tests can read.
+    cat >"$T/log-to-stderr.c" <<'C'
+#include <stdarg.h>
+#include <stdio.h>
+void openlog(const char *i, int o, int f) { (void)i, (void)o, (void)f; }
+void closelog(void) {}
+void vsyslog(int p, const char *f, va_list a) { (void)p; char b[4096]; int n = vsnprintf(b, sizeof b - 1, f, a);
+    if (n > (int)sizeof b - 2) n = sizeof b - 2;
+    if (n > 0) { b[n++] = '\n'; fwrite(b, 1, (size_t)n, stderr); } }
+void syslog(int p, const char *f, ...) { va_list a; va_start(a, f); vsyslog(p, f, a); va_end(a); }
+void __vsyslog_chk(int p, int g, const char *f, va_list a) { (void)g; vsyslog(p, f, a); }
+void __syslog_chk(int p, int g, const char *f, ...) { (void)g; va_list a; va_start(a, f); vsyslog(p, f, a); va_end(a); }
+C
+    gcc -w -fno-builtin -shared -fPIC -o "$T/log-to-stderr.so" "$T/log-to-stderr.c"
+}
+
+# port_wait PORT PID: until something accepts there and PID lives.
+port_wait() {
+    for _ in $(seq 200); do
+        kill -0 "$2" 2>/dev/null || return 1
+        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
+        sleep 0.05
+    done
+    return 1
+}
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# slapd_start PORT [URLS]: dc=example,dc=org with the token's user mapped to uid=USER,dc=example,dc=org.  Sets SLAPD_PID.
+slapd_start() {
+    local as=()
+    [ "$(id -u)" != 0 ] || as=(-u "$SERVER_USER" -g "$SERVER_GROUP")
+    port_is_free "$1" || { echo "port $1 is in use; the demo needs it for slapd" >&2; return 1; }
+    printf '%s\n' 'mech_list: OAUTHBEARER XOAUTH2' 'postern_service: ldap' "postern_helper_socket: $HELPER" \
+        "postern_helper_user: $(id -u)" >"$T/sasl/slapd.conf"
+    cat >"$T/slapd.conf" <<X
+include $R/etc/ldap/schema/core.schema
+include $R/etc/ldap/schema/cosine.schema
+include $R/etc/ldap/schema/inetorgperson.schema
+modulepath $R/usr/lib/ldap
+moduleload back_mdb
+pidfile $T/ldap/slapd.pid
+sasl-secprops none
+sasl-host localhost
+authz-regexp "uid=([^,]+),cn=[^,]+,cn=auth" "uid=\$1,dc=example,dc=org"
+database mdb
+maxsize 10485760
+suffix "dc=example,dc=org"
+directory $T/ldap
+X
+    # slapd reads its SASL options from /etc/ldap/sasl2 only: a copy that looks into its working folder instead (same length).
+    sed 's#/etc/ldap/sasl2#/proc/self/cwd/#' "$R/usr/sbin/slapd" >"$T/slapd"
+    chmod 755 "$T/slapd"
+    cd "$T/sasl" || return 1
+    "${in_root[@]}" ${SLAPD_ENV:+env $SLAPD_ENV} "$T/slapd" "${as[@]}" -d 256 -f "$T/slapd.conf" \
+        -h "${2:-ldap://127.0.0.1:$1/}" >"$T/slapd.log" 2>&1 &
+    SLAPD_PID=$!
+    cd "$OLDPWD" || return 1
+    port_wait "$1" "$SLAPD_PID" || { cat "$T/slapd.log" >&2; return 1; }
+}
+
+# cyrus_start PORT: Cyrus IMAP with INBOXes below user/NAME.  Sets CYRUS_PID.
+cyrus_start() {
+    local c=$R/usr/lib/cyrus/bin
+    port_is_free "$1" || { echo "port $1 is in use; the demo needs it for Cyrus IMAP" >&2; return 1; }
+    printf '%s\n' "configdirectory: $T/var" "partition-default: $T/spool" 'defaultpartition: default' \
+        'servername: localhost' 'syslog_prefix: demo' 'admins: mailadmin' "cyrus_user: $SERVER_USER" \
+        "cyrus_group: $SERVER_GROUP" 'allowplaintext: yes' 'failedloginpause: 0' 'unixhierarchysep: yes' \
+        'altnamespace: yes' 'sasl_mech_list: OAUTHBEARER XOAUTH2' "sasl_postern_helper_socket: $HELPER" \
+        "sasl_postern_helper_user: $(id -u)" >"$T/imapd.conf"
+    printf '%s\n' 'START {' " recover cmd=\"$c/ctl_cyrusdb -C $T/imapd.conf -r\"" '}' 'SERVICES {' \
+        " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
+        '}' 'EVENTS {' '}' >"$T/cyrus.conf"
+    # setsid: master ends with kill(0, SIGTERM), which would take this script along.
+    "${in_root[@]}" "LD_PRELOAD=${CYRUS_PRELOAD:+$CYRUS_PRELOAD:}$T/log-to-stderr.so" ${CYRUS_ENV:+env $CYRUS_ENV} \
+        setsid "$c/master" -C "$T/imapd.conf" -M "$T/cyrus.conf" -p "$T/var/master.pid" -D >"$T/imap.log" 2>&1 &
+    CYRUS_PID=$!
+    port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
+}
+
+# server_stop PID...: end processes that we started and wait for them.
+server_stop() {
+    local p
+    for p; do kill "$p" 2>/dev/null || :; done
+    for p; do wait "$p" 2>/dev/null || :; done
+}
