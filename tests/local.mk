@@ -29,5 +29,7 @@ else
 check-local:
 	@echo 'make check needs cmocka (libcmocka-dev); ./configure did not find it' >&2; exit 1
 endif
-AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)' top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
-	POSTERN_WYCHEPROOF='$(POSTERN_WYCHEPROOF)';
+AM_TESTS_ENVIRONMENT = \
+	srcdir='$(srcdir)'; export srcdir; top_srcdir='$(top_srcdir)'; export top_srcdir; \
+	top_builddir='$(top_builddir)'; export top_builddir; \
+	POSTERN_WYCHEPROOF=$${POSTERN_WYCHEPROOF:-$(abs_top_srcdir)/../shared/vectors/wycheproof-jws.jsonl}; export POSTERN_WYCHEPROOF;
