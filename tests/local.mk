@@ -5,6 +5,7 @@ LDADD = $(unit_ldadd)
 
 unit_tests =
 fuzz_targets =
+include tests/support/local.mk
 include tests/unit/base.mk
 include tests/unit/grant.mk
 include tests/unit/sasl.mk
@@ -20,7 +21,6 @@ include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 include tests/lint/local.mk
-include tests/support/local.mk
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)

@@ -1,11 +1,40 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Each target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput and a corpus in tests/fuzz/corpus/NAME/.  With --enable-fuzzing it is linked
-# with libFuzzer, otherwise with replay.c, which runs the corpus and a fixed number of deterministic mutations of it (make check).
-# A room adds its targets in tests/fuzz/ROOM.mk.
+# A target is tests/fuzz/fuzz_NAME.c with LLVMFuzzerTestOneInput, a corpus in tests/fuzz/corpus/NAME/ and perhaps a dictionary
+# tests/fuzz/dict/NAME.dict.  A room adds two lines a target in tests/fuzz/ROOM.mk:
+#
+#     fuzz_targets += tests/fuzz/fuzz_NAME
+#     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_ldadd)
+#
+# An ordinary build links replay.c: `make check` runs the corpus and a fixed number of deterministic mutations of it.  With
+# --enable-fuzzing (CC=clang) the same target is a libFuzzer program, and `make fuzz FUZZ_SECONDS=60` runs each in turn.
+if FUZZING
+fuzz_ldadd = $(FUZZ_LDFLAGS) $(unit_ldadd)
+else
+fuzz_ldadd = tests/fuzz/libreplay.la $(unit_ldadd)
+check_LTLIBRARIES += tests/fuzz/libreplay.la
+tests_fuzz_libreplay_la_SOURCES = tests/fuzz/replay.c
+endif
+
 include tests/fuzz/base.mk
 include tests/fuzz/sasl.mk
 include tests/fuzz/helper.mk
 include tests/fuzz/jose.mk
 include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk
-EXTRA_DIST += tests/fuzz/corpus
+
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
+check_PROGRAMS += $(fuzz_targets)
+FUZZ_SECONDS = 10
+if FUZZING
+.PHONY: fuzz
+fuzz: $(fuzz_targets)
+	@set -e; for target in $(fuzz_targets); do \
+		name=$${target##*/fuzz_}; dict='$(srcdir)'/tests/fuzz/dict/$$name.dict; \
+		$(MKDIR_P) fuzz-found/$$name; echo "== $$target"; \
+		./$$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -print_final_stats=1 -verbosity=0 \
+			$$(test -f "$$dict" && echo "-dict=$$dict") \
+			fuzz-found/$$name '$(srcdir)'/tests/fuzz/corpus/$$name; \
+	done
+else
+TESTS += $(fuzz_targets)
+endif
