@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
+sidecar_libsidecar_la_SOURCES += \
+	sidecar/issuer/answer.c sidecar/issuer/answer.h \
+	sidecar/issuer/client_auth.c sidecar/issuer/client_auth.h \
+	sidecar/issuer/clients.c sidecar/issuer/clients.h \
+	sidecar/issuer/issuer.h sidecar/issuer/random.c \
+	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
+	sidecar/issuer/rate.c sidecar/issuer/rate.h \
+	sidecar/issuer/routes.c sidecar/issuer/routes.h \
+	sidecar/issuer/settings.c sidecar/issuer/settings.h \
+	sidecar/issuer/store.h sidecar/issuer/store_sqlite.c \
+	sidecar/issuer/token_endpoint.c sidecar/issuer/token_endpoint.h \
+	sidecar/issuer/whoami.c sidecar/issuer/whoami.h \
+	sidecar/issuer/words.c sidecar/issuer/words.h

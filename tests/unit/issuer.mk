@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+issuer_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
+issuer_ldadd = $(sidecar_libs) $(CMOCKA_LIBS)
+if POSTERND
+unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store
+endif
+tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_rate_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_rate_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_store_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_store_LDADD = $(issuer_ldadd)

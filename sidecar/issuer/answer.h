@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One HTTP request as the issuer's handlers see it and the answer they build: plain bytes, no socket, no libevent.
+ * http.c translates both ways.  An answer nobody filled in has status 0 and goes out as 500.
+ */
+#ifndef POSTERN_ISSUER_ANSWER_H
+#define POSTERN_ISSUER_ANSWER_H
+
+#include <postern/bytes.h>
+#include <postern-private/json.h>
+
+/* Metadata of some hundred services is the largest answer. */
+#define ANSWER_BODY_MAX 262144
+#define ANSWER_CHALLENGE_MAX 2048 /* two URLs of POSTERN_URL_MAX and a description */
+
+struct http_request {
+    const char   *method;        /* "GET" */
+    const char   *path;          /* as received, without query; never decoded: no route needs it */
+    const char   *host;          /* Host, or the authority of an absolute request target; NULL: absent */
+    const char   *authorization; /* NULL: absent; secret */
+    const char   *content_type;  /* NULL: absent */
+    const char   *source;        /* peer's address without port: whom to rate */
+    bool          has_repeated_header; /* a header that must be single stands twice */
+    postern_bytes body;          /* secret */
+};
+
+struct answer {
+    int         status;
+    const char *content_type;  /* static */
+    const char *cache_control; /* static */
+    const char *allow;         /* static; NULL: no Allow header */
+    int         retry_after_s; /* 0: no Retry-After header */
+    char        challenge[ANSWER_CHALLENGE_MAX]; /* WWW-Authenticate; "": none */
+    postern_buf body;          /* may hold a token: wiped on free */
+};
+
+#define ANSWER_INIT                                                                                \
+    ((struct answer){ .content_type = "application/json",                                          \
+                      .cache_control = "no-store",                                                 \
+                      .body = POSTERN_BUF_INIT(ANSWER_BODY_MAX) })
+static inline void answer_free(struct answer *a) { postern_buf_free(&a->body); }
+#define AUTO_ANSWER __attribute__((cleanup(answer_free))) struct answer
+
+/*
+ * The one shape of every error: {"error","error_description","message"} (RFC 6749 §5.2 and what to do next).
+ * Bytes that error_description may not hold (RFC 6749 §5.2) become '?'.  Replaces what the body had.
+ */
+void answer_error(struct answer *a, int status, const char *error, const char *description, const char *message);
+/* 429 with Retry-After (RFC 6585 §4). */
+void answer_too_many(struct answer *a, int wait_s, const char *description);
+/* Out of memory or a failed store: 500, without details. */
+void answer_internal(struct answer *a);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Metadata documents, written from the settings on every request; see metadata.h.  AS-14, AS-15, PR-01 of the house's list. */
+#include "metadata.h"
+
+#include "words.h"
+#include "log.h"
+
+#define SCOPES_MAX 65536 /* all services' required scopes together */
+#define PUBLIC_CACHE "public, max-age=300" /* as long as a token lives by default */
+
+static void put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
+{
+    POSTERN_AUTO_BUF url = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
+
+    postern_buf_add_str(&url, base);
+    postern_buf_add_str(&url, path);
+    if (url.failed)
+        w->out->failed = true; /* the document would not be complete */
+    postern_json_put_string(w, name, postern_buf_bytes(&url));
+}
+
+static void put_words(postern_json_writer *w, const char *name, const char *list)
+{
+    postern_bytes word;
+
+    postern_json_open_array(w, name);
+    while (words_next(&list, &word))
+        postern_json_put_string(w, NULL, word);
+    postern_json_close_array(w);
+}
+
+static void finish(struct answer *a)
+{
+    if (a->body.failed) {
+        answer_internal(a);
+        return;
+    }
+    a->status = 200;
+    a->cache_control = PUBLIC_CACHE;
+}
+
+/* Every scope that some service requires, once. */
+static void put_all_scopes(postern_json_writer *w, const struct issuer_settings *s)
+{
+    char all[SCOPES_MAX] = "";
+
+    for (size_t i = 0; i < s->service_count; i++) {
+        const char *cursor = s->services[i].scopes;
+        postern_bytes word;
+
+        while (words_next(&cursor, &word))
+            if (!words_has(all, word))
+                (void)words_append(all, sizeof all, word); /* a hint (RFC 8414 §2): need not be complete */
+    }
+    put_words(w, "scopes_supported", all);
+}
+
+static void put_all_resources(postern_json_writer *w, const struct issuer_settings *s)
+{
+    postern_json_open_array(w, "protected_resources"); /* RFC 9728 §4 */
+    for (size_t i = 0; i < s->service_count; i++) {
+        postern_bytes resource = issuer_service_resource(&s->services[i]);
+
+        if (resource.len != 0)
+            postern_json_put_string(w, NULL, resource);
+    }
+    postern_json_put_str(w, NULL, s->whoami);
+    postern_json_close_array(w);
+}
+
+void metadata_server(const struct issuer_settings *s, struct answer *a)
+{
+    postern_json_writer w = { &a->body, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "issuer", s->issuer);
+    put_url(&w, "token_endpoint", s->base, "/oauth/token");
+    put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
+    put_all_scopes(&w, s);
+    put_words(&w, "response_types_supported", ""); /* REQUIRED; there is no authorization endpoint */
+    put_words(&w, "grant_types_supported", "client_credentials");
+    put_words(&w, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
+    put_words(&w, "code_challenge_methods_supported", "S256"); /* MCP clients refuse a server without it */
+    postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);
+    put_words(&w, "subject_types_supported", "public");             /* OpenID Discovery §3: REQUIRED */
+    put_words(&w, "id_token_signing_alg_values_supported", "RS256"); /* likewise, though none are issued */
+    put_all_resources(&w, s);
+    postern_json_close_object(&w);
+    finish(a);
+}
+
+static void write_resource(const struct issuer_settings *s, postern_bytes resource,
+                           const char *scopes, const char *bearer_methods, const char *name,
+                           struct answer *a)
+{
+    postern_json_writer w = { &a->body, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_string(&w, "resource", resource);
+    put_words(&w, "authorization_servers", s->issuer);
+    put_words(&w, "scopes_supported", scopes);
+    put_words(&w, "bearer_methods_supported", bearer_methods);
+    postern_json_put_str(&w, "resource_name", name);
+    postern_json_put_flag(&w, "tls_client_certificate_bound_access_tokens", false);
+    postern_json_put_flag(&w, "dpop_bound_access_tokens_required", false);
+    postern_json_close_object(&w);
+    finish(a);
+}
+
+void metadata_service(const struct issuer_settings *s, const struct issuer_service *service,
+                      struct answer *a)
+{
+    /* No HTTP method carries a token to a mail or directory server: an empty array says so (RFC 9728 §2). */
+    write_resource(s, issuer_service_resource(service), service->scopes, "", service->name, a);
+}
+
+void metadata_whoami(const struct issuer_settings *s, struct answer *a)
+{
+    write_resource(s, postern_bytes_str(s->whoami), "", "header", "whoami", a);
+}
+
+postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out, postern_error *err)
+{
+    postern_buf_add_str(out, "{\"keys\":[");
+    POSTERN_TRY(postern_signing_key_public_jwk(key, out, err));
+    postern_buf_add_str(out, "]}");
+    return out->failed ? POSTERN_FAIL(err, NOMEM, "key set") : POSTERN_OK;
+}
+
+void metadata_keys(const postern_signing_key *key, struct answer *a)
+{
+    postern_error err = { 0 };
+
+    if (metadata_write_keys(key, &a->body, &err) != POSTERN_OK) {
+        log_error("key set", &err);
+        answer_internal(a);
+        return;
+    }
+    finish(a);
+    a->content_type = "application/jwk-set+json"; /* RFC 7517 §8.5.2 */
+}

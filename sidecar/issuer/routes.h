@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which handler answers which path and method; everything that http.c needs of the issuer. */
+#ifndef POSTERN_ISSUER_ROUTES_H
+#define POSTERN_ISSUER_ROUTES_H
+
+#include "answer.h"
+#include "issuer.h"
+
+/* Always leaves a complete answer. */
+void routes_answer(struct issuer *is, const struct http_request *rq, struct answer *a);
+
+#endif
