@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * application/x-www-form-urlencoded, both ways: the issuer reads request bodies and HTTP Basic with it, the client's side of
- * lib/oauth writes them.  No I/O, knows no parameter.  WHATWG URL §5.1 and §5.2, RFC 6749 appendix B.
+ * application/x-www-form-urlencoded, both ways: the issuer reads request bodies and HTTP Basic with
+ * it, the client's side of lib/oauth writes them.  No I/O, knows no parameter.  WHATWG URL §5.1 and
+ * §5.2, RFC 6749 appendix B.
  *
- * Stricter than WHATWG where leniency would let two readers differ: a '%' without two hex digits, a NUL and bytes that are not
- * UTF-8 are errors.
+ * Stricter than WHATWG where leniency would let two readers differ: a '%' without two hex digits, a
+ * NUL and bytes that are not UTF-8 are errors.
  */
 #include <stdlib.h>
 
@@ -16,9 +17,9 @@ struct form_field {
 };
 
 struct postern_form {
-    size_t            count;
+    size_t count;
     struct form_field fields[POSTERN_FORM_FIELDS_MAX];
-    postern_buf       text; /* decoded names and values, a NUL behind each */
+    postern_buf text; /* decoded names and values, a NUL behind each */
 };
 
 /* -1: not a hex digit. */
@@ -63,16 +64,20 @@ static postern_err append_decoded(postern_bytes in, postern_buf *out, postern_er
         int c = decode_byte(in, &at);
 
         if (c < 0)
-            return POSTERN_FAIL(err, MALFORMED, "form: '%%' without two hex digits at byte %zu of a component", before);
+            return POSTERN_FAIL(err, MALFORMED,
+                                "form: '%%' without two hex digits at byte %zu of a component",
+                                before);
         if (c == 0)
             return POSTERN_FAIL(err, MALFORMED, "form: NUL at byte %zu of a component", before);
         postern_buf_add_byte(out, (uint8_t)c);
         if (out->failed && out->len == out->max)
-            return POSTERN_FAIL(err, LIMIT, "form: component decodes to more than %zu bytes", out->max - start);
+            return POSTERN_FAIL(err, LIMIT, "form: component decodes to more than %zu bytes",
+                                out->max - start);
         if (out->failed)
             return POSTERN_FAIL(err, NOMEM, "form: component of %zu bytes", in.len);
     }
-    if (out->len != start && !postern_bytes_is_utf8((postern_bytes){ out->ptr + start, out->len - start }))
+    if (out->len != start &&
+        !postern_bytes_is_utf8((postern_bytes){ out->ptr + start, out->len - start }))
         return POSTERN_FAIL(err, MALFORMED, "form: component is not UTF-8");
     return POSTERN_OK;
 }
@@ -108,10 +113,13 @@ postern_err postern_form_parse(postern_bytes body, postern_form **ret, postern_e
     postern_bytes rest = body;
 
     if (body.len > POSTERN_FORM_BODY_MAX)
-        return POSTERN_FAIL(err, LIMIT, "form: body of %zu bytes, at most %d", body.len, POSTERN_FORM_BODY_MAX);
+        return POSTERN_FAIL(err, LIMIT, "form: body of %zu bytes, at most %d", body.len,
+                            POSTERN_FORM_BODY_MAX);
     if ((f = calloc(1, sizeof *f)) == NULL)
         return POSTERN_FAIL(err, NOMEM, "form");
-    f->text = POSTERN_BUF_INIT(2 * body.len + 2); /* a one-byte segment, "a", needs two NULs and its own byte; '&' pays one */
+    f->text = POSTERN_BUF_INIT(
+        2 * body.len +
+        2); /* a one-byte segment, "a", needs two NULs and its own byte; '&' pays one */
     while (rest.len != 0) {
         size_t end = postern_bytes_find(rest, '&');
 
@@ -161,8 +169,8 @@ void postern_form_free(postern_form *f)
 /* WHATWG URL: everything outside the application/x-www-form-urlencoded percent-encode set. */
 static bool is_form_safe(uint8_t c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '*' || c == '-' || c == '.' ||
-           c == '_';
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '*' ||
+           c == '-' || c == '.' || c == '_';
 }
 
 void postern_form_encode(postern_bytes value, postern_buf *out)

@@ -10,6 +10,8 @@
 
 #include <postern/op.h>
 
+#include "http/url.h"
+
 #define POSTERN_HTTP_BODY_MAX 262144 /* bytes of an answer: the largest we read is a JWK set */
 
 struct postern_http_request {
@@ -19,6 +21,7 @@ struct postern_http_request {
     postern_bytes authorization;         /* value of the Authorization header, secret; empty: none */
     postern_bytes body;                  /* form body, secret; POST only */
     const char   *tls_ca_file;           /* NULL: the system's */
+    bool          is_host_configured;    /* the URL's host stands in our own configuration: it may have a private address */
     bool          allow_loopback_http;
     bool          check_listener;        /* loopback http: the listener must belong to root or listener_uid, checked before a byte is sent */
     uid_t         listener_uid;
@@ -37,15 +40,18 @@ struct postern_http_exchange;            /* one in flight; struct of the impleme
 
 typedef struct postern_http_transport {
     const char *name;
-    /* Everything in rq is copied.  POSTERN_OK · ISSUER_UNTRUSTED (URL refused) · NOMEM · SYSTEM */
+    /* Everything in rq is copied; work begins with the first step.  POSTERN_OK · ISSUER_UNTRUSTED (URL refused) · NOMEM · SYSTEM */
     postern_err (*start)(const struct postern_http_transport *t, const struct postern_http_request *rq,
                          struct postern_http_exchange **ret, postern_error *err);
-    /* POSTERN_OK (response filled) · AGAIN · ISSUER_UNREACHABLE · ISSUER_UNTRUSTED · ISSUER_ANSWER (too large, redirect) · TIMEOUT */
+    /*
+     * POSTERN_OK (response filled; any status but a redirect's) · AGAIN · ISSUER_UNREACHABLE · ISSUER_UNTRUSTED ·
+     * ISSUER_ANSWER (too large, redirect, not HTTP) · TIMEOUT · NOMEM · SYSTEM.  Not called again after a verdict.
+     */
     postern_err (*step)(struct postern_http_exchange *x, postern_error *err);
-    int (*fd)(const struct postern_http_exchange *x);
+    int (*fd)(const struct postern_http_exchange *x); /* readable when step() has work; -1: step again after wait_ms */
     int (*wait_ms)(const struct postern_http_exchange *x);
     const struct postern_http_response *(*response)(const struct postern_http_exchange *x);
-    void (*free)(struct postern_http_exchange *x);
+    void (*free)(struct postern_http_exchange *x); /* cancels, wipes; NULL is fine */
     void *arg;
 } postern_http_transport;
 

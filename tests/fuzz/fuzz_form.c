@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Form bodies from strangers: what parses holds no NUL and only UTF-8, and survives being written and parsed again. */
+/* Form bodies from strangers: what parses holds no NUL and only UTF-8, and survives being written
+ * and parsed again. */
 #include <stdlib.h>
 
 #include <postern-private/form.h>
@@ -13,7 +14,8 @@ static void check_round_trip(const char *value)
     POSTERN_AUTO_BUF decoded = POSTERN_BUF_INIT(POSTERN_FORM_BODY_MAX);
 
     postern_form_encode(postern_bytes_str(value), &encoded);
-    if (encoded.failed || postern_form_decode(postern_buf_bytes(&encoded), &decoded, NULL) != POSTERN_OK)
+    if (encoded.failed ||
+        postern_form_decode(postern_buf_bytes(&encoded), &decoded, NULL) != POSTERN_OK)
         abort();
     if (!postern_bytes_equal_str(postern_buf_bytes(&decoded), value))
         abort();
@@ -26,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     POSTERN_AUTO_BUF one = POSTERN_BUF_INIT(256);
     postern_error err;
 
-    if (postern_form_decode((postern_bytes){ data, size }, &one, &err) == POSTERN_OK && one.len > size)
+    if (postern_form_decode((postern_bytes){ data, size }, &one, &err) == POSTERN_OK &&
+        one.len > size)
         abort();
     if (postern_form_parse((postern_bytes){ data, size }, &f, &err) != POSTERN_OK)
         return 0;

@@ -7,6 +7,8 @@
 
 #include <postern-private/form.h>
 
+#include "tests/support/alloc_fail.h"
+
 static postern_form *parse(const char *body)
 {
     postern_form *f = NULL;
@@ -19,7 +21,9 @@ static postern_form *parse(const char *body)
 
 static void fields_are_decoded(void **state)
 {
-    static const struct { const char *body, *name, *want; } cases[] = {
+    static const struct {
+        const char *body, *name, *want;
+    } cases[] = {
         { "grant_type=client_credentials", "grant_type", "client_credentials" },
         { "a=1&b=2", "b", "2" },
         { "scope=mail.read+mail.write", "scope", "mail.read mail.write" },
@@ -45,7 +49,9 @@ static void fields_are_decoded(void **state)
 
 static void an_empty_value_counts_as_absent(void **state)
 {
-    static const char *const bodies[] = { "", "scope=", "scope", "scope=&scope", "&", "xscope=1&scopex=2&Scope=3" };
+    static const char *const bodies[] = {
+        "", "scope=", "scope", "scope=&scope", "&", "xscope=1&scopex=2&Scope=3"
+    };
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         postern_form *f = parse(bodies[i]);
@@ -70,7 +76,10 @@ static void a_repeated_name_is_kept_and_counted(void **state)
 
 static void what_two_readers_could_read_differently_is_malformed(void **state)
 {
-    static const struct { const char *why; postern_bytes body; } cases[] = {
+    static const struct {
+        const char *why;
+        postern_bytes body;
+    } cases[] = {
         { "percent at the end", POSTERN_BYTES_LIT("a=%") },
         { "one digit at the end", POSTERN_BYTES_LIT("a=%4") },
         { "no hex digits", POSTERN_BYTES_LIT("a=%zz") },
@@ -127,12 +136,11 @@ static void limits_hold_by_value(void **state)
 
 static void encoding_keeps_the_safe_set_and_escapes_the_rest(void **state)
 {
-    static const struct { const char *in, *want; } cases[] = {
-        { "AZaz09*-._", "AZaz09*-._" },
-        { " ", "+" },
-        { "+&=%~/:", "%2B%26%3D%25%7E%2F%3A" },
-        { "\xc3\xa9\r\n", "%C3%A9%0D%0A" },
-        { "", "" },
+    static const struct {
+        const char *in, *want;
+    } cases[] = {
+        { "AZaz09*-._", "AZaz09*-._" },     { " ", "+" }, { "+&=%~/:", "%2B%26%3D%25%7E%2F%3A" },
+        { "\xc3\xa9\r\n", "%C3%A9%0D%0A" }, { "", "" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -172,7 +180,11 @@ static void adding_fields_makes_a_body_that_parses_back(void **state)
 
 static void decoding_one_component_judges_it_like_a_body(void **state)
 {
-    static const struct { const char *in; size_t max; postern_err want; } cases[] = {
+    static const struct {
+        const char *in;
+        size_t max;
+        postern_err want;
+    } cases[] = {
         { "agent-7", 7, POSTERN_OK },
         { "agent%2D7", 7, POSTERN_OK },
         { "agent-78", 7, POSTERN_ERR_LIMIT },
@@ -185,8 +197,32 @@ static void decoding_one_component_judges_it_like_a_body(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(cases[i].max);
 
-        assert_int_equal(postern_form_decode(postern_bytes_str(cases[i].in), &out, NULL), cases[i].want);
+        assert_int_equal(postern_form_decode(postern_bytes_str(cases[i].in), &out, NULL),
+                         cases[i].want);
     }
+}
+
+static postern_err parse_once(void *arg, postern_error *err)
+{
+    POSTERN_AUTO(form) f = NULL;
+
+    return postern_form_parse(postern_bytes_str(arg), &f, err);
+}
+
+static postern_err decode_once(void *arg, postern_error *err)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4096);
+
+    return postern_form_decode(postern_bytes_str(arg), &out, err);
+}
+
+static void every_failing_allocation_is_out_of_memory(void **state)
+{
+    char body[] =
+        "grant_type=client_credentials&resource=https%3A%2F%2Fmail.example.org%2Fimap&scope=a+b";
+    (void)state;
+    assert_true(alloc_fail_sweep(parse_once, body, POSTERN_OK) > 1);
+    assert_true(alloc_fail_sweep(decode_once, body, POSTERN_OK) > 0);
 }
 
 int main(void)
@@ -201,6 +237,7 @@ int main(void)
         cmocka_unit_test(rfc_6749_appendix_b_example_goes_both_ways),
         cmocka_unit_test(adding_fields_makes_a_body_that_parses_back),
         cmocka_unit_test(decoding_one_component_judges_it_like_a_body),
+        cmocka_unit_test(every_failing_allocation_is_out_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
