@@ -10,7 +10,8 @@
 #include <postern/bytes.h>
 
 #define POSTERN_JSON_DEPTH_MAX 16     /* DESIGN: deeper is an attack on the reader's stack, not a token */
-#define POSTERN_JSON_NODES_MAX 4096   /* values + names in one document: a 100-key JWK set needs about 1,500 */
+#define POSTERN_JSON_NODES_MAX 4096   /* values in one document (a name belongs to its value): a 100-key JWK set needs 800 */
+#define POSTERN_JSON_TEXT_MAX 1048576 /* bytes: four times the largest document that is read, a JWK set; offsets fit 32 bits */
 
 typedef enum postern_json_type {
     POSTERN_JSON_NONE = 0, POSTERN_JSON_NULL, POSTERN_JSON_FALSE, POSTERN_JSON_TRUE,
@@ -19,7 +20,7 @@ typedef enum postern_json_type {
 
 typedef struct postern_json_node {
     uint32_t start, end;  /* bytes of the value in the text; a string's without its quotes */
-    uint32_t key;         /* start of the member's name (inside the quotes); 0 in arrays and at the root */
+    uint32_t key;         /* start of the member's name (inside the quotes); 0, which no name has, in arrays and at the root */
     uint32_t key_end;
     uint32_t next;        /* index of the next sibling, 0 = last */
     uint32_t child_count; /* members or elements; the first child is this index + 1 */
@@ -37,7 +38,7 @@ typedef struct postern_json {
 
 /*
  * Scan `text` into j.  A zeroed or used-before j is fine; its node storage is kept and grown (one allocation serves many
- * scans).  `text` must stay alive while j is read.
+ * scans).  `text` must stay alive while j is read.  After a failure j is empty: every look-up says ABSENT or false.
  *   POSTERN_OK · POSTERN_ERR_MALFORMED (detail: byte offset and what) · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error *err);

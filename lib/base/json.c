@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The strict scan of RFC 8259 into a flat index: one pass, no recursion, no allocation once the index is large enough.  It sits
+ * on the path of every token, so strings are walked eight bytes at a time.  What is read out of the index: json_value.c.
+ *
+ * Duplicate names cost no more than sorting: a small object compares 64-bit tags, and whatever tags cannot decide (many members,
+ * escapes, long names alike at both ends) is sorted once when the object closes.
+ */
+#include <endian.h>
+#include <stdlib.h>
+
+#include "base/json_text.h"
+
+#define TAGS_MAX 32   /* members of an object that are compared by tag: Keycloak tokens have 20-odd */
+#define NODES_FIRST 64   /* first allocation: a token's claims fit, a key set grows six times */
+
+/* An open object or array. */
+struct frame {
+    uint32_t node, last_child; /* last_child 0: none yet, for 0 is the root */
+    uint32_t tag_count;
+    bool     is_object;
+    bool     needs_sort; /* tags could not decide: compare all names when the object closes */
+    uint64_t tags[TAGS_MAX];
+};
+
+struct scan {
+    const uint8_t *base, *at, *end;
+    postern_json  *j;
+    struct frame   frames[POSTERN_JSON_DEPTH_MAX];
+    unsigned       depth;
+    bool           wants_value; /* else a comma or the end of the innermost frame */
+    postern_err    code;        /* of the failure, with `what` and the place it was found at */
+    const char    *what;
+};
+
+struct span {
+    uint32_t start, end;
+    bool     is_escaped;
+};
+
+static bool stop(struct scan *s, const char *what)
+{
+    s->code = POSTERN_ERR_MALFORMED;
+    s->what = what;
+    return false;
+}
+
+static bool stop_with(struct scan *s, postern_err code, const char *what)
+{
+    s->code = code;
+    s->what = what;
+    return false;
+}
+
+/* The next byte; NUL, which fits nowhere, at the end. */
+static inline uint8_t peek(const struct scan *s)
+{
+    return s->at < s->end ? *s->at : 0;
+}
+
+static inline void skip_space(struct scan *s)
+{
+    while (s->at < s->end && (*s->at == ' ' || *s->at == '\t' || *s->at == '\n' || *s->at == '\r'))
+        s->at++;
+}
+
+static inline uint32_t offset(const struct scan *s)
+{
+    return (uint32_t)(s->at - s->base);
+}
+
+/* ---- strings ------------------------------------------------------------------------------------------------------- */
+
+#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
+
+/* Top bits of the bytes that are '"', '\\', a control or not ASCII.  The lowest one set is exact; those above may be false. */
+static inline uint64_t find_special(uint64_t x)
+{
+    uint64_t quote = x ^ EACH_BYTE('"'), backslash = x ^ EACH_BYTE('\\');
+
+    return (((quote - EACH_BYTE(1)) & ~quote) | ((backslash - EACH_BYTE(1)) & ~backslash) | ((x - EACH_BYTE(0x20)) & ~x) | x) &
+           EACH_BYTE(0x80);
+}
+
+static inline bool is_special(uint8_t c)
+{
+    return c == '"' || c == '\\' || c < 0x20 || c >= 0x80;
+}
+
+static inline void skip_plain(struct scan *s)
+{
+    while (s->end - s->at >= 8) {
+        uint64_t x, special;
+
+        memcpy(&x, s->at, 8);
+        special = find_special(le64toh(x));
+        if (special != 0) {
+            s->at += __builtin_ctzll(special) / 8;
+            return;
+        }
+        s->at += 8;
+    }
+    while (s->at < s->end && !is_special(*s->at))
+        s->at++;
+}
+
+/* What skip_plain() stopped at, the closing quote apart. */
+static bool scan_special(struct scan *s, bool *ret_is_escaped)
+{
+    size_t len = 0;
+
+    if (s->at == s->end)
+        return stop(s, "a string does not end");
+    if (*s->at == '\\') {
+        if (postern_json_decode_escape(s->at, s->end, &len) == POSTERN_JSON_NO_CHAR)
+            return stop(s, "no escape, a lone surrogate or NUL");
+        *ret_is_escaped = true;
+    } else if (*s->at < 0x20) {
+        return stop(s, "a control character in a string");
+    } else if ((len = postern_utf8_len((postern_bytes){ s->at, (size_t)(s->end - s->at) })) == 0) {
+        return stop(s, "not UTF-8");
+    }
+    s->at += len;
+    return true;
+}
+
+static bool scan_string(struct scan *s, struct span *ret)
+{
+    bool is_escaped = false;
+
+    s->at++;
+    ret->start = offset(s);
+    for (;;) {
+        skip_plain(s);
+        if (peek(s) == '"')
+            break;
+        if (!scan_special(s, &is_escaped))
+            return false;
+    }
+    ret->end = offset(s);
+    ret->is_escaped = is_escaped;
+    s->at++;
+    return true;
+}
+
+/* ---- numbers and words --------------------------------------------------------------------------------------------- */
+
+static inline bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool scan_digits(struct scan *s)
+{
+    if (!is_digit(peek(s)))
+        return stop(s, "a digit is missing");
+    while (is_digit(peek(s)))
+        s->at++;
+    return true;
+}
+
+/* RFC 8259 §6: no plus sign, no leading zero, no bare point. */
+static bool scan_number(struct scan *s)
+{
+    if (peek(s) == '-')
+        s->at++;
+    if (peek(s) == '0') {
+        s->at++;
+        if (is_digit(peek(s)))
+            return stop(s, "a number with a leading zero");
+    } else if (!scan_digits(s)) {
+        return false;
+    }
+    if (peek(s) == '.') {
+        s->at++;
+        if (!scan_digits(s))
+            return false;
+    }
+    if (peek(s) == 'e' || peek(s) == 'E') {
+        s->at++;
+        if (peek(s) == '+' || peek(s) == '-')
+            s->at++;
+        return scan_digits(s);
+    }
+    return true;
+}
+
+static bool scan_word(struct scan *s, const char *word)
+{
+    size_t len = strlen(word);
+
+    if ((size_t)(s->end - s->at) < len || memcmp(s->at, word, len) != 0)
+        return stop(s, "no value");
+    s->at += len;
+    return true;
+}
+
+/* ---- names --------------------------------------------------------------------------------------------------------- */
+
+static uint64_t load_bytes(const uint8_t *from, size_t len)
+{
+    uint64_t x = 0;
+
+    memcpy(&x, from, len);
+    return le64toh(x);
+}
+
+/*
+ * A name of fewer than 8 bytes is its own tag (names hold no NUL; the top byte stays 0).  A longer one is known by its two ends
+ * and its length, with the top bit set: equal tags of that kind prove nothing.
+ */
+#define TAG_IS_VAGUE (UINT64_C(1) << 63)
+static uint64_t tag_of(const uint8_t *name, size_t len)
+{
+    uint64_t last;
+
+    if (len < 8)
+        return load_bytes(name, len);
+    last = load_bytes(name + len - 8, 8);
+    return (load_bytes(name, 8) ^ (last << 21 | last >> 43) ^ len) | TAG_IS_VAGUE;
+}
+
+static bool add_tag(struct scan *s, struct frame *f, const struct span *name)
+{
+    uint64_t tag;
+
+    if (name->is_escaped || f->tag_count == TAGS_MAX)
+        f->needs_sort = true;
+    if (f->needs_sort)
+        return true;
+    tag = tag_of(s->base + name->start, name->end - name->start);
+    for (uint32_t i = 0; i < f->tag_count; i++) {
+        if (f->tags[i] != tag)
+            continue;
+        if ((tag & TAG_IS_VAGUE) == 0)
+            return stop(s, "a name stands twice");
+        f->needs_sort = true;
+    }
+    f->tags[f->tag_count++] = tag;
+    return true;
+}
+
+static int compare_names(const postern_json *j, uint16_t a, uint16_t b)
+{
+    return postern_json_chars_compare(postern_json_chars_of_name(j, a), postern_json_chars_of_name(j, b));
+}
+
+/* Let order[at] sink to its place among the first `count` of a heap. */
+static void sink(const postern_json *j, uint16_t *order, uint32_t at, uint32_t count)
+{
+    uint32_t child;
+    uint16_t moved = order[at];
+
+    for (; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && compare_names(j, order[child], order[child + 1]) < 0)
+            child++;
+        if (compare_names(j, moved, order[child]) >= 0)
+            break;
+        order[at] = order[child];
+    }
+    order[at] = moved;
+}
+
+/* Heap sort: n log n for every input, in place.  qsort(3) promises neither. */
+static void sort_names(const postern_json *j, uint16_t *order, uint32_t count)
+{
+    for (uint32_t i = count / 2; i-- > 0;)
+        sink(j, order, i, count);
+    for (uint32_t i = count; i-- > 1;) {
+        uint16_t largest = order[0];
+
+        order[0] = order[i];
+        order[i] = largest;
+        sink(j, order, 0, i);
+    }
+}
+
+static bool check_sorted_names(struct scan *s, const struct frame *f)
+{
+    uint16_t order[POSTERN_JSON_NODES_MAX]; /* 8 KiB of stack, one object at a time */
+    uint32_t count = 0;
+
+    for (uint32_t i = f->node + 1; i != 0; i = s->j->nodes[i].next)
+        order[count++] = (uint16_t)i;
+    sort_names(s->j, order, count);
+    for (uint32_t i = 1; i < count; i++)
+        if (compare_names(s->j, order[i - 1], order[i]) == 0)
+            return stop(s, "a name stands twice in the object that ends here");
+    return true;
+}
+
+/* `"name" :` in front of a member's value. */
+static bool scan_name(struct scan *s, struct frame *f, struct span *ret)
+{
+    if (peek(s) != '"')
+        return stop(s, "a name is missing");
+    if (!scan_string(s, ret) || !add_tag(s, f, ret))
+        return false;
+    skip_space(s);
+    if (peek(s) != ':')
+        return stop(s, "a colon is missing");
+    s->at++;
+    skip_space(s);
+    return true;
+}
+
+/* ---- values -------------------------------------------------------------------------------------------------------- */
+
+static bool grow_nodes(struct scan *s)
+{
+    uint32_t cap = s->j->cap == 0 ? NODES_FIRST : s->j->cap * 2;
+    postern_json_node *bigger;
+
+    if (s->j->cap >= POSTERN_JSON_NODES_MAX)
+        return stop_with(s, POSTERN_ERR_LIMIT, "too many values");
+    bigger = realloc(s->j->nodes, cap * sizeof *bigger); /* offsets only: nothing to wipe */
+    if (bigger == NULL)
+        return stop_with(s, POSTERN_ERR_NOMEM, "no memory for the index");
+    s->j->nodes = bigger;
+    s->j->cap = cap;
+    return true;
+}
+
+static struct frame *top_frame(struct scan *s)
+{
+    return s->depth == 0 ? NULL : &s->frames[s->depth - 1];
+}
+
+/* A node at the end of the index, hung behind its elder sibling. */
+static postern_json_node *add_node(struct scan *s, struct frame *parent, const struct span *name)
+{
+    postern_json_node *n;
+
+    if (s->j->count == s->j->cap && !grow_nodes(s))
+        return NULL;
+    n = &s->j->nodes[s->j->count];
+    *n = (postern_json_node){ .start = offset(s), .key = name->start, .key_end = name->end,
+                              .key_is_escaped = name->is_escaped };
+    if (parent != NULL) {
+        if (parent->last_child != 0)
+            s->j->nodes[parent->last_child].next = s->j->count;
+        parent->last_child = s->j->count;
+        s->j->nodes[parent->node].child_count++;
+    }
+    s->j->count++;
+    return n;
+}
+
+static bool scan_text_value(struct scan *s, postern_json_node *n)
+{
+    struct span text;
+
+    if (!scan_string(s, &text))
+        return false;
+    n->type = POSTERN_JSON_STRING;
+    n->start = text.start;
+    n->end = text.end;
+    n->is_escaped = text.is_escaped;
+    return true;
+}
+
+static bool scan_scalar(struct scan *s, postern_json_node *n)
+{
+    bool ok;
+
+    switch (peek(s)) {
+    case '"':
+        return scan_text_value(s, n);
+    case 't':
+        n->type = POSTERN_JSON_TRUE;
+        ok = scan_word(s, "true");
+        break;
+    case 'f':
+        n->type = POSTERN_JSON_FALSE;
+        ok = scan_word(s, "false");
+        break;
+    case 'n':
+        n->type = POSTERN_JSON_NULL;
+        ok = scan_word(s, "null");
+        break;
+    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+        n->type = POSTERN_JSON_NUMBER;
+        ok = scan_number(s);
+        break;
+    default:
+        return stop(s, "no value");
+    }
+    n->end = offset(s);
+    return ok;
+}
+
+static bool open_frame(struct scan *s, postern_json_node *n)
+{
+    bool          is_object = peek(s) == '{';
+    struct frame *f;
+
+    if (s->depth == POSTERN_JSON_DEPTH_MAX)
+        return stop_with(s, POSTERN_ERR_LIMIT, "nested too deeply");
+    f = &s->frames[s->depth++];
+    f->node = (uint32_t)(n - s->j->nodes);
+    f->last_child = 0;
+    f->tag_count = 0;
+    f->is_object = is_object;
+    f->needs_sort = false;
+    n->type = is_object ? POSTERN_JSON_OBJECT : POSTERN_JSON_ARRAY;
+    s->at++;
+    skip_space(s);
+    s->wants_value = peek(s) != (is_object ? '}' : ']');
+    return true;
+}
+
+/* One value, with its name in an object; of a container only the opening. */
+static bool scan_value(struct scan *s)
+{
+    struct frame      *parent = top_frame(s);
+    struct span        name = { 0, 0, false };
+    postern_json_node *n;
+
+    if (parent != NULL && parent->is_object && !scan_name(s, parent, &name))
+        return false;
+    n = add_node(s, parent, &name);
+    if (n == NULL)
+        return false;
+    s->wants_value = false;
+    if (peek(s) == '{' || peek(s) == '[')
+        return open_frame(s, n);
+    return scan_scalar(s, n);
+}
+
+/* A comma, or the end of the innermost frame. */
+static bool scan_separator(struct scan *s)
+{
+    struct frame *f = top_frame(s);
+
+    if (peek(s) == ',') {
+        s->at++;
+        skip_space(s);
+        s->wants_value = true;
+        return true;
+    }
+    if (peek(s) != (f->is_object ? '}' : ']'))
+        return stop(s, "a comma or the end of an object or array is missing");
+    if (f->needs_sort && !check_sorted_names(s, f))
+        return false;
+    s->at++;
+    s->j->nodes[f->node].end = offset(s);
+    s->depth--;
+    return true;
+}
+
+static bool scan_document(struct scan *s)
+{
+    skip_space(s);
+    if (!scan_value(s))
+        return false;
+    while (s->depth != 0) {
+        skip_space(s);
+        if (!(s->wants_value ? scan_value(s) : scan_separator(s)))
+            return false;
+    }
+    skip_space(s);
+    return s->at == s->end || stop(s, "something stands behind the value");
+}
+
+postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error *err)
+{
+    struct scan s;
+
+    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
+    if (text.len > POSTERN_JSON_TEXT_MAX)
+        return POSTERN_FAIL(err, LIMIT, "JSON text of %zu bytes, at most %d", text.len, POSTERN_JSON_TEXT_MAX);
+    if (text.len == 0)
+        return POSTERN_FAIL(err, MALFORMED, "JSON byte 0: no value");
+    s.base = s.at = text.ptr; /* not zeroed as a whole: frames are set when they open */
+    s.end = text.ptr + text.len;
+    s.j = j;
+    s.depth = 0;
+    s.wants_value = true;
+    s.code = POSTERN_ERR_UNSET;
+    s.what = "";
+    j->text = text;
+    if (scan_document(&s))
+        return POSTERN_OK;
+    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
+    return postern_error_set(err, s.code, __FILE__, __LINE__, "JSON byte %u: %s", offset(&s), s.what);
+}
+
+void postern_json_free(postern_json *j)
+{
+    if (j == NULL)
+        return;
+    free(j->nodes);
+    *j = (postern_json){ .nodes = NULL };
+}

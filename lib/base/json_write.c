@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The small writer: what it writes, postern_json_scan() reads.  It does not count brackets; its callers open and close in one
+ * function.  Errors are the buffer's (`failed`), looked at once at the end.
+ */
+#include <postern-private/json.h>
+
+#include <inttypes.h>
+
+/* Bytes as they are, except quote, backslash and controls; what is not UTF-8, and NUL, becomes U+FFFD. */
+static void add_quoted(postern_buf *out, postern_bytes text)
+{
+    postern_buf_add_byte(out, '"');
+    while (text.len != 0) {
+        size_t  len = postern_utf8_len(text);
+        uint8_t c = text.ptr[0];
+
+        if (len == 0 || c == 0)
+            postern_buf_add_str(out, "\xEF\xBF\xBD");
+        else if (c == '"' || c == '\\')
+            postern_buf_addf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7F)
+            postern_buf_addf(out, "\\u%04x", c);
+        else
+            postern_buf_add(out, (postern_bytes){ text.ptr, len });
+        len = len == 0 ? 1 : len;
+        text.ptr += len;
+        text.len -= len;
+    }
+    postern_buf_add_byte(out, '"');
+}
+
+static void begin_value(postern_json_writer *w, const char *name)
+{
+    if (w->needs_comma)
+        postern_buf_add_byte(w->out, ',');
+    w->needs_comma = true;
+    if (name == NULL)
+        return;
+    add_quoted(w->out, postern_bytes_str(name));
+    postern_buf_add_byte(w->out, ':');
+}
+
+static void open_container(postern_json_writer *w, const char *name, uint8_t bracket)
+{
+    begin_value(w, name);
+    postern_buf_add_byte(w->out, bracket);
+    w->needs_comma = false;
+}
+
+static void close_container(postern_json_writer *w, uint8_t bracket)
+{
+    postern_buf_add_byte(w->out, bracket);
+    w->needs_comma = true;
+}
+
+void postern_json_open_object(postern_json_writer *w, const char *name)
+{
+    open_container(w, name, '{');
+}
+
+void postern_json_close_object(postern_json_writer *w)
+{
+    close_container(w, '}');
+}
+
+void postern_json_open_array(postern_json_writer *w, const char *name)
+{
+    open_container(w, name, '[');
+}
+
+void postern_json_close_array(postern_json_writer *w)
+{
+    close_container(w, ']');
+}
+
+void postern_json_put_string(postern_json_writer *w, const char *name, postern_bytes value)
+{
+    begin_value(w, name);
+    add_quoted(w->out, value);
+}
+
+void postern_json_put_str(postern_json_writer *w, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        postern_json_put_string(w, name, postern_bytes_str(value));
+}
+
+void postern_json_put_integer(postern_json_writer *w, const char *name, int64_t value)
+{
+    begin_value(w, name);
+    postern_buf_addf(w->out, "%" PRId64, value);
+}
+
+void postern_json_put_flag(postern_json_writer *w, const char *name, bool value)
+{
+    begin_value(w, name);
+    postern_buf_add_str(w->out, value ? "true" : "false");
+}
+
+void postern_json_put_raw(postern_json_writer *w, const char *name, postern_bytes json)
+{
+    begin_value(w, name);
+    postern_buf_add(w->out, json);
+}
