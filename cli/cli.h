@@ -28,5 +28,7 @@ int cli_fail(const char *subcommand, const postern_error *err);
  *   POSTERN_OK · LIMIT · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err);
+/* The same, byte for byte. */
+POSTERN_MUST_USE postern_err cli_read_stdin_exact(size_t max, postern_secret **ret, postern_error *err);
 
 #endif

@@ -2,7 +2,7 @@
 if CLI
 bin_PROGRAMS += postern
 endif
-postern_SOURCES = cli/main.c cli/cli.h
+postern_SOURCES = cli/main.c cli/cli.h cli/parse.c
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 postern_LDADD = $(core_libs)

@@ -8,6 +8,7 @@
 #include "config.h"
 
 static const struct command commands[] = {
+    { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { NULL, NULL, NULL },
 };
 
@@ -62,18 +63,29 @@ static postern_err read_all(int fd, postern_buf *b, size_t max, postern_error *e
     return POSTERN_OK;
 }
 
-postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err)
+/* As cli.h says; `may_cut`: one trailing newline is not part of the text. */
+static postern_err read_stdin(size_t max, bool may_cut, postern_secret **ret, postern_error *err)
 {
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(max + 1 + 4096);
     postern_bytes text;
 
     POSTERN_TRY(read_all(STDIN_FILENO, &b, max, err));
     text = postern_buf_bytes(&b);
-    if (text.len != 0 && text.ptr[text.len - 1] == '\n')
+    if (may_cut && text.len != 0 && text.ptr[text.len - 1] == '\n')
         text.len--;
     if (text.len > max)
         return POSTERN_FAIL(err, LIMIT, "standard input holds more than %zu bytes", max);
     return postern_secret_new(text, ret, err);
+}
+
+postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err)
+{
+    return read_stdin(max, true, ret, err);
+}
+
+postern_err cli_read_stdin_exact(size_t max, postern_secret **ret, postern_error *err)
+{
+    return read_stdin(max, false, ret, err);
 }
 
 int main(int argc, char **argv)
