@@ -10,11 +10,10 @@
 
 #include "jwks.h"
 
-#define POSTERN_JWT_HEADER_MAX 4096 /* bytes, decoded: alg, typ, kid and room for ignored x5c */
-
 typedef struct postern_jwt postern_jwt; /* workspace, kept between tokens: one allocation serves many; wiped on free */
 POSTERN_MUST_USE postern_err postern_jwt_new(postern_jwt **ret, postern_error *err);
 void postern_jwt_free(postern_jwt *jwt);
+static inline void postern_auto_jwt(postern_jwt **j) { postern_jwt_free(*j); }
 
 /* True when the bytes have the shape of a compact JWS: token68 minus "~+/=", exactly two dots, no part but the signature empty. */
 bool postern_jwt_is_shaped(postern_bytes token);
@@ -23,15 +22,19 @@ bool postern_jwt_is_shaped(postern_bytes token);
  *   POSTERN_OK · LIMIT · MALFORMED · ALG_NOT_ALLOWED · CRIT · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err);
-postern_alg   postern_jwt_alg(const postern_jwt *jwt);
-bool          postern_jwt_kid(const postern_jwt *jwt, postern_bytes *ret);
-postern_bytes postern_jwt_typ(const postern_jwt *jwt);             /* as written; empty when absent */
+postern_alg   postern_jwt_alg(const postern_jwt *jwt);                 /* NONE unless the parse was POSTERN_OK */
+bool          postern_jwt_kid(const postern_jwt *jwt, postern_bytes *ret); /* false: no kid, and *ret is empty */
+postern_bytes postern_jwt_typ(const postern_jwt *jwt);             /* as written, at most 128 bytes of it; empty when absent */
 bool          postern_jwt_typ_is(const postern_jwt *jwt, const char *want); /* RFC 7515 §4.1.9: case ignored, "application/" optional */
-/* Step 10: `iss` of the unproved payload, only to choose among configured issuers.  POSTERN_OK · LIMIT · MALFORMED · CLAIM_MISSING */
+/*
+ * Step 10: `iss` of the unproved payload, only to choose among configured issuers.
+ *   ret   holds until the next token
+ *   POSTERN_OK · LIMIT · MALFORMED · CLAIM_MISSING · MALFORMED_CLAIM (not a string) · NOMEM
+ */
 POSTERN_MUST_USE postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, postern_error *err);
 /*
- * Steps 11 to 14: key, signature, payload.  `*ret_claims` is an object, owned by jwt.
- *   POSTERN_OK · as postern_jwks_verify() · MALFORMED
+ * Steps 11 to 14: key, signature, payload.  `*ret_claims` is an object, owned by jwt, good until the next token.
+ *   POSTERN_OK · as postern_jwks_verify() · MALFORMED · LIMIT
  */
 POSTERN_MUST_USE postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys, const postern_json **ret_claims, postern_error *err);
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-lib_libmint_la_SOURCES +=
+lib_libmint_la_SOURCES += lib/mint/sign.c

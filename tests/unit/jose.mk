@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+unit_tests += tests/unit/test_jws tests/unit/test_jwk tests/unit/test_jwks tests/unit/test_jwt \
+	tests/unit/test_jose_vectors tests/unit/test_wycheproof
+tests_unit_test_jwks_LDADD = $(unit_ldadd) -lpthread

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One compact JWS through steps 1 to 14 of the validation order; the claims themselves are lib/oauth/claims.c's.  Keys come from the
+ * caller, never from the token.  RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3.
+ *
+ * All three parts are decoded when the token is parsed: that is the check of its alphabet, in one pass.  JSON is another matter: only
+ * the header is read before the proof, and the payload by postern_jwt_peek_issuer(), which lets out nothing but `iss`.
+ */
+#include "jose/jwt.h"
+
+#include <postern/request.h>
+#include <stdlib.h>
+
+#include "jose/header.h"
+
+#define PART_MAX POSTERN_BASE64URL_DECODED_MAX(POSTERN_TOKEN_MAX)
+
+struct postern_jwt {
+    struct postern_jose_header header;
+    postern_bytes input;         /* what is signed: "header.payload", in the caller's memory */
+    size_t        payload_len, sig_len;
+    postern_json  claims;        /* storage, kept between tokens */
+    bool          has_claims;    /* `claims` is the scan of this token's payload; says nothing of its proof */
+    postern_buf   issuer;        /* scratch: an `iss` with escapes */
+    uint8_t       payload[PART_MAX];
+    uint8_t       sig[PART_MAX];
+};
+
+postern_err postern_jwt_new(postern_jwt **ret, postern_error *err)
+{
+    postern_jwt *jwt = calloc(1, sizeof *jwt);
+
+    if (jwt == NULL)
+        return POSTERN_FAIL(err, NOMEM, "workspace of %zu bytes", sizeof *jwt);
+    postern_jose_header_init(&jwt->header);
+    jwt->issuer = POSTERN_BUF_INIT(PART_MAX);
+    *ret = jwt;
+    return POSTERN_OK;
+}
+
+void postern_jwt_free(postern_jwt *jwt)
+{
+    if (jwt == NULL)
+        return;
+    postern_jose_header_clear(&jwt->header);
+    postern_json_free(&jwt->claims);
+    postern_buf_free(&jwt->issuer);
+    postern_wipe(jwt, sizeof *jwt);
+    free(jwt);
+}
+
+/* ---- steps 1 to 9 ------------------------------------------------------------------------------------------------- */
+
+struct parts {
+    postern_bytes header, payload, sig;
+};
+
+/* False: not two dots, or an empty header or payload. */
+static bool split(postern_bytes token, struct parts *ret)
+{
+    postern_reader r = { token };
+
+    if (!postern_reader_take_until(&r, '.', &ret->header) || !postern_reader_take_until(&r, '.', &ret->payload))
+        return false;
+    ret->sig = r.rest;
+    return ret->header.len != 0 && ret->payload.len != 0 && postern_bytes_find(ret->sig, '.') == ret->sig.len;
+}
+
+static bool is_base64url(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+bool postern_jwt_is_shaped(postern_bytes token)
+{
+    struct parts parts;
+
+    for (size_t i = 0; i < token.len; i++)
+        if (!is_base64url(token.ptr[i]) && token.ptr[i] != '.')
+            return false;
+    return split(token, &parts);
+}
+
+static postern_err decode_parts(postern_jwt *jwt, const struct parts *parts, postern_error *err)
+{
+    if (parts->sig.len == 0)
+        return POSTERN_FAIL(err, MALFORMED, "no signature");
+    POSTERN_TRY(postern_base64url_decode(parts->payload, jwt->payload, &jwt->payload_len, err));
+    return postern_base64url_decode(parts->sig, jwt->sig, &jwt->sig_len, err);
+}
+
+static void forget_token(postern_jwt *jwt)
+{
+    jwt->input = POSTERN_BYTES_NONE;
+    jwt->has_claims = false;
+    jwt->payload_len = jwt->sig_len = 0;
+}
+
+postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err)
+{
+    struct parts parts;
+
+    forget_token(jwt);
+    if (token.len > POSTERN_TOKEN_MAX)
+        return POSTERN_FAIL(err, LIMIT, "token of %zu bytes, at most %d", token.len, POSTERN_TOKEN_MAX);
+    if (!split(token, &parts))
+        return POSTERN_FAIL(err, MALFORMED, "not three parts with a header and a payload");
+    POSTERN_TRY(postern_jose_header_parse(&jwt->header, parts.header, err));
+    POSTERN_TRY(decode_parts(jwt, &parts, err));
+    jwt->input = (postern_bytes){ token.ptr, parts.header.len + 1 + parts.payload.len };
+    return POSTERN_OK;
+}
+
+static bool is_parsed(const postern_jwt *jwt)
+{
+    return jwt->input.len != 0;
+}
+
+postern_alg postern_jwt_alg(const postern_jwt *jwt)
+{
+    return is_parsed(jwt) ? jwt->header.alg : POSTERN_ALG_NONE;
+}
+
+bool postern_jwt_kid(const postern_jwt *jwt, postern_bytes *ret)
+{
+    bool has_kid = is_parsed(jwt) && jwt->header.has_kid;
+
+    *ret = (postern_bytes){ jwt->header.kid, has_kid ? jwt->header.kid_len : 0 };
+    return has_kid;
+}
+
+postern_bytes postern_jwt_typ(const postern_jwt *jwt)
+{
+    return (postern_bytes){ jwt->header.typ, is_parsed(jwt) ? jwt->header.typ_len : 0 };
+}
+
+bool postern_jwt_typ_is(const postern_jwt *jwt, const char *want)
+{
+    postern_reader r = { postern_jwt_typ(jwt) };
+
+    (void)postern_reader_take_lit_nocase(&r, "application/"); /* RFC 7515 §4.1.9: optional where no other '/' is */
+    return postern_reader_take_lit_nocase(&r, want) && postern_reader_is_done(&r);
+}
+
+/* ---- steps 10 to 14 ----------------------------------------------------------------------------------------------- */
+
+static postern_err scan_payload(postern_jwt *jwt, postern_error *err)
+{
+    if (jwt->has_claims)
+        return POSTERN_OK;
+    POSTERN_TRY(postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
+    if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
+        return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
+    jwt->has_claims = true;
+    return POSTERN_OK;
+}
+
+postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, postern_error *err)
+{
+    uint32_t iss;
+
+    if (!is_parsed(jwt))
+        return POSTERN_FAIL(err, USAGE, "no token was parsed");
+    POSTERN_TRY(scan_payload(jwt, err));
+    iss = postern_json_member(&jwt->claims, 0, "iss");
+    if (iss == POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, CLAIM_MISSING, "iss is required");
+    if (postern_json_type_of(&jwt->claims, iss) != POSTERN_JSON_STRING)
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "iss is not a string");
+    postern_buf_reset(&jwt->issuer);
+    if (!postern_json_string(&jwt->claims, iss, &jwt->issuer, ret)) /* scratch holds a whole payload: memory */
+        return POSTERN_FAIL(err, NOMEM, "iss");
+    return POSTERN_OK;
+}
+
+postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys, const postern_json **ret_claims, postern_error *err)
+{
+    bool has_kid;
+    postern_bytes kid;
+
+    if (!is_parsed(jwt))
+        return POSTERN_FAIL(err, USAGE, "no token was parsed");
+    has_kid = postern_jwt_kid(jwt, &kid);
+    POSTERN_TRY(postern_jwks_verify(keys, jwt->header.alg, has_kid, kid, jwt->input,
+                                    (postern_bytes){ jwt->sig, jwt->sig_len }, err));
+    POSTERN_TRY(scan_payload(jwt, err));
+    *ret_claims = &jwt->claims;
+    return POSTERN_OK;
+}
