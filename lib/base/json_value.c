@@ -186,13 +186,18 @@ static bool text_is(postern_bytes text, bool is_escaped, postern_bytes want)
 
 uint32_t postern_json_member(const postern_json *j, uint32_t object, const char *name)
 {
-    postern_bytes want = postern_bytes_str(name);
+    postern_bytes            want = postern_bytes_str(name);
+    const postern_json_node *n;
 
-    if (postern_json_type_of(j, object) != POSTERN_JSON_OBJECT)
+    if (postern_json_type_of(j, object) != POSTERN_JSON_OBJECT || j->nodes[object].child_count == 0)
         return POSTERN_JSON_ABSENT;
-    for (uint32_t i = postern_json_first(j, object); i != POSTERN_JSON_ABSENT; i = postern_json_next(j, i))
-        if (text_is(name_text(j, &j->nodes[i]), j->nodes[i].key_is_escaped, want))
+    for (uint32_t i = object + 1; i != 0; i = n->next) {
+        n = &j->nodes[i];
+        if (!n->key_is_escaped && n->key_end - n->key != want.len)
+            continue; /* most names differ in length: no call for those */
+        if (text_is(name_text(j, n), n->key_is_escaped, want))
             return i;
+    }
     return POSTERN_JSON_ABSENT;
 }
 

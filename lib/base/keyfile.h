@@ -2,8 +2,9 @@
 /*
  * `key: value` files, saslauthd and Cyrus style: bytes in, lines out.  Knows no key; lib/oauth/config.c does.
  *
- * '#' starts a comment in column 1 only (URLs hold '#'); a line that begins with a blank continues the one before; an empty
- * value, a line without ':', a NUL, a control character or bytes that are not UTF-8 are errors with line and column.
+ * '#' starts a comment in column 1 only (URLs hold '#'); a line that begins with a blank continues the one before, also over
+ * comments and empty lines (Postfix); an empty value, a line without ':', an indented comment, a NUL, a control character or bytes
+ * that are not UTF-8 are errors with line and column.
  */
 #ifndef POSTERN_LIB_KEYFILE_H
 #define POSTERN_LIB_KEYFILE_H
@@ -21,10 +22,14 @@ typedef struct postern_keyfile_entry {
 } postern_keyfile_entry;
 
 typedef struct postern_keyfile postern_keyfile;
-/* `name` stands in front of every error ("services/imap.conf").  POSTERN_OK · CONFIG_SYNTAX · CONFIG_KEY (twice) · LIMIT · NOMEM */
+/*
+ * `name` stands in front of every error ("services/imap.conf:3:7: …"); it is used during the call only.
+ *   POSTERN_OK · CONFIG_SYNTAX (also: larger than the limits) · CONFIG_KEY (twice) · NOMEM
+ */
 POSTERN_MUST_USE postern_err postern_keyfile_parse(const char *name, postern_bytes text, postern_keyfile **ret, postern_error *err);
 size_t postern_keyfile_count(const postern_keyfile *f);
-const postern_keyfile_entry *postern_keyfile_at(const postern_keyfile *f, size_t i);
+const postern_keyfile_entry *postern_keyfile_at(const postern_keyfile *f, size_t i); /* in the order of the file; NULL past the end */
 void postern_keyfile_free(postern_keyfile *f);
+static inline void postern_auto_keyfile(postern_keyfile **f) { postern_keyfile_free(*f); }
 
 #endif
