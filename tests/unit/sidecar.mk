@@ -1,2 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+sidecar_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+sidecar_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
+if POSTERND
+unit_tests += tests/unit/test_channel tests/unit/test_folder tests/unit/test_jwks_file \
+	tests/unit/test_log tests/unit/test_users
+endif
+tests_unit_test_channel_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_channel_LDADD = $(sidecar_ldadd)
+tests_unit_test_channel_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_folder_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_folder_LDADD = $(sidecar_ldadd)
+tests_unit_test_jwks_file_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_jwks_file_LDADD = $(sidecar_ldadd)
+tests_unit_test_log_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_log_LDADD = $(sidecar_ldadd)
+tests_unit_test_users_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_users_LDADD = $(sidecar_ldadd)
+
+# postern why, without the rest of the command line
+if CLI
+unit_tests += tests/unit/test_why
+endif
+tests_unit_test_why_SOURCES = tests/unit/test_why.c cli/audit_find.c cli/audit_find.h cli/why_advice.c cli/why_advice.h
+tests_unit_test_why_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli

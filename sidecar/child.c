@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life of one child process: fork, the way down to its user and role, drain, end.  Called by generation.c. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "sandbox.h"
+
+/* ---- in the child ---- */
+
+/* The service manager signals the supervisor; a terminal or a `killall` signals everybody, and children drain all the same. */
+static void settle_signals(void)
+{
+    static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        (void)signal(ignored[i], SIG_IGN);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static postern_err close_what_is_not_its_own(const struct role_setup *s, postern_error *err)
+{
+    int keep[ROLE_LISTEN_MAX + 4];
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->listen_count; i++)
+        keep[n++] = s->listen_fds[i];
+    keep[n++] = s->supervisor_fd;
+    keep[n++] = s->audit_fd;
+    keep[n++] = s->admin_fd;
+    keep[n++] = s->state_dir_fd;
+    return sandbox_close_others(keep, n, err);
+}
+
+static postern_err go_down(const struct child *c, const struct role_setup *s, size_t descriptors,
+                           pid_t parent, postern_error *err)
+{
+    size_t allowed;
+
+    POSTERN_TRY(close_what_is_not_its_own(s, err));
+    if ((allowed = sandbox_raise_descriptors(descriptors)) < descriptors)
+        log_problem("%zu descriptors allowed, %zu wanted (RLIMIT_NOFILE); logins beyond that wait", allowed,
+                    descriptors);
+    if (chdir("/") != 0)
+        return POSTERN_FAIL(err, SYSTEM, "chdir: %m");
+    (void)umask(077);
+    (void)prctl(PR_SET_NAME, c->role->title, 0, 0, 0);
+    POSTERN_TRY(users_become(&c->account, err));
+    return sandbox_enter(parent, err);
+}
+
+static _Noreturn void run_role(const struct child *c, struct role_setup *setup, log_target log,
+                               size_t descriptors, pid_t parent)
+{
+    postern_error err;
+
+    log_start(log, c->role->name);
+    settle_signals();
+    if (go_down(c, setup, descriptors, parent, &err) != POSTERN_OK) {
+        log_error("cannot become what it should be", &err);
+        _exit(EX_OSERR);
+    }
+    exit(c->role->main(setup));
+}
+
+/* ---- in the supervisor ---- */
+
+postern_err child_start(struct child *c, const struct role_setup *setup, log_target log,
+                        size_t descriptors, int64_t now_ms, postern_error *err)
+{
+    struct role_setup own = *setup;
+    struct channel *channel;
+    pid_t parent = getpid(), pid;
+    int fds[2];
+
+    POSTERN_TRY(channel_pair(fds, err));
+    own.supervisor_fd = fds[1];
+    if (channel_new(fds[0], &channel, err) != POSTERN_OK) {
+        (void)close(fds[1]);
+        return POSTERN_ERR_NOMEM;
+    }
+    pid = fork();
+    if (pid == 0)
+        run_role(c, &own, log, descriptors, parent);
+    (void)close(fds[1]);
+    if (pid < 0) {
+        (void)POSTERN_FAIL(err, SYSTEM, "fork: %m");
+        channel_free(channel);
+        return POSTERN_ERR_SYSTEM;
+    }
+    c->pid = pid;
+    c->channel = channel;
+    c->state = CHILD_STARTING;
+    c->due_ms = now_ms + CHILD_READY_MAX_MS;
+    c->ready_ms = 0;
+    c->has_jwks_written = false;
+    return POSTERN_OK;
+}
+
+void child_kill(struct child *c)
+{
+    if (c->pid > 0)
+        (void)kill(c->pid, SIGKILL); /* ours until waitpid() took its status: the number cannot be another's */
+}
+
+void child_drain(struct child *c, int64_t now_ms, int64_t drain_ms)
+{
+    postern_error err;
+
+    if (c->state == CHILD_DRAINING || c->state == CHILD_NONE)
+        return;
+    if (c->pid == 0) {
+        c->state = CHILD_NONE;
+        return;
+    }
+    c->state = CHILD_DRAINING;
+    c->due_ms = now_ms + drain_ms;
+    if (c->channel != NULL && channel_send_type(c->channel, "drain", -1, &err) != POSTERN_OK)
+        child_close_channel(c); /* end of file says the same */
+}
+
+void child_close_channel(struct child *c)
+{
+    channel_free(c->channel);
+    c->channel = NULL;
+}
+
+const char *child_describe_end(int status, char *room, size_t room_size)
+{
+    int n = WIFSIGNALED(status) ?
+                snprintf(room, room_size, "died of signal %d (%s)", WTERMSIG(status),
+                         strsignal(WTERMSIG(status))) :
+                snprintf(room, room_size, "exited with status %d", WEXITSTATUS(status));
+
+    return n < 0 ? "ended" : room;
+}
+
+void child_note_end(struct child *c, int status)
+{
+    bool was_asked = c->state == CHILD_DRAINING;
+    char how[80];
+
+    (void)child_describe_end(status, how, sizeof how);
+    if (was_asked)
+        log_note("%s %ld drained, %s", c->role->name, (long)c->pid, how);
+    else
+        log_problem("%s %ld %s", c->role->name, (long)c->pid, how);
+    child_close_channel(c);
+    c->pid = 0;
+    c->state = CHILD_NONE;
+}
+
+static unsigned longer_backoff_ms(const struct child *c, int64_t now_ms)
+{
+    bool was_steady = c->ready_ms != 0 && now_ms - c->ready_ms >= CHILD_STEADY_MS;
+
+    if (was_steady || c->backoff_ms == 0)
+        return CHILD_BACKOFF_MIN_MS;
+    return c->backoff_ms < CHILD_BACKOFF_MAX_MS / 2 ? c->backoff_ms * 2 : CHILD_BACKOFF_MAX_MS;
+}
+
+void child_restart_later(struct child *c, int64_t now_ms)
+{
+    c->backoff_ms = longer_backoff_ms(c, now_ms);
+    c->state = CHILD_WAITING;
+    c->due_ms = now_ms + c->backoff_ms;
+    log_note("%s starts again in %u ms", c->role->name, c->backoff_ms);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Make the listening sockets: unix(7) ones in folders that only root can change, TCP ones on loopback alone. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "listen.h"
+#include "role.h"
+
+#define BACKLOG 1024 /* a burst of logins while a child is restarted waits here; the kernel caps it at somaxconn */
+
+static int socket_type(listener_kind kind)
+{
+    return (kind == LISTENER_HELPER ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+}
+
+/* ---- TCP ---- */
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
+
+    if (a->ss_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/* 1..65535 in digits alone, no leading zero. */
+static bool parse_port(const char *text, in_port_t *ret)
+{
+    unsigned long n = 0;
+    size_t len = strlen(text);
+
+    if (len == 0 || len > 5 || text[0] == '0' || strspn(text, "0123456789") != len)
+        return false;
+    n = strtoul(text, NULL, 10);
+    *ret = htons((uint16_t)n);
+    return n <= UINT16_MAX;
+}
+
+postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
+                                  postern_error *err)
+{
+    const char *colon = strrchr(text, ':');
+    struct sockaddr_storage a;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&a;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a;
+    char host[INET6_ADDRSTRLEN + 2];
+    in_port_t port;
+    size_t len;
+
+    if (colon == NULL || !parse_port(colon + 1, &port) || (size_t)(colon - text) >= sizeof host)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "listen: \"%.60s\" is not ADDRESS:PORT", text);
+    len = (size_t)(colon - text);
+    memcpy(host, text, len);
+    host[len] = '\0';
+    memset(&a, 0, sizeof a);
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = port;
+        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) != 1)
+            a.ss_family = AF_UNSPEC;
+        *ret_len = sizeof *v6;
+    } else {
+        v4->sin_family = AF_INET;
+        v4->sin_port = port;
+        if (inet_pton(AF_INET, host, &v4->sin_addr) != 1)
+            a.ss_family = AF_UNSPEC;
+        *ret_len = sizeof *v4;
+    }
+    if (a.ss_family == AF_UNSPEC)
+        return POSTERN_FAIL(err, CONFIG_VALUE,
+                            "listen: \"%.60s\" is no literal address, such as 127.0.0.1:8414 or [::1]:8414",
+                            text);
+    if (!is_loopback(&a))
+        return POSTERN_FAIL(err, CONFIG_VALUE,
+                            "listen: %.60s is not loopback; without TLS the embedded authorization server "
+                            "stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
+    *ret = a;
+    return POSTERN_OK;
+}
+
+static postern_err open_http(const char *address, int *ret_fd, postern_error *err)
+{
+    const int yes = 1;
+    struct sockaddr_storage a;
+    socklen_t len;
+    int fd;
+
+    POSTERN_TRY(listen_parse_loopback(address, &a, &len, err));
+    fd = socket(a.ss_family, socket_type(LISTENER_HTTP), 0);
+    if (fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", address);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        bind(fd, (const struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0) {
+        *ret_fd = fd;
+        return POSTERN_OK;
+    }
+    (void)POSTERN_FAIL(err, CONFIG_CONFLICT, "listen: %s: %m", address);
+    (void)close(fd);
+    return POSTERN_ERR_CONFIG_CONFLICT;
+}
+
+/* ---- unix ---- */
+
+static bool fill_unix_address(const char *path, struct sockaddr_un *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    ret->sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof ret->sun_path)
+        return false;
+    memcpy(ret->sun_path, path, strlen(path) + 1);
+    return true;
+}
+
+/* What stands at `path` may be replaced: nothing, or a socket that nobody listens on. */
+static postern_err check_stale(const char *path, const struct sockaddr_un *a, listener_kind kind,
+                               postern_error *err)
+{
+    struct stat st;
+    int fd, failed;
+
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT ? POSTERN_OK : POSTERN_FAIL(err, CONFIG_FILE, "socket %s: %m", path);
+    if (!S_ISSOCK(st.st_mode))
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s is there and is no socket; move it away", path);
+    fd = socket(AF_UNIX, socket_type(kind), 0);
+    if (fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", path);
+    failed = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 ? 0 : errno;
+    (void)close(fd);
+    if (failed == ECONNREFUSED || failed == ENOENT)
+        return POSTERN_OK;
+    return POSTERN_FAIL(err, CONFIG_CONFLICT, "somebody answers on %s already; is another posternd running?",
+                        path);
+}
+
+/* Bind beside `path` and move it there, so that at no moment there is no socket file (SASL hosts would say NOMECH). */
+static postern_err bind_and_move(int fd, const char *path, postern_error *err)
+{
+    struct sockaddr_un a;
+    char temporary[sizeof a.sun_path];
+    int n = snprintf(temporary, sizeof temporary, "%s.%ld", path, (long)getpid());
+    mode_t mask;
+    int bound;
+
+    if (n < 0 || (size_t)n >= sizeof temporary || !fill_unix_address(temporary, &a))
+        return POSTERN_FAIL(err, CONFIG_VALUE, "socket path %s is too long by %zu bytes", path,
+                            (size_t)n + 1 - sizeof temporary);
+    (void)unlink(temporary);
+    mask = umask(0177);
+    bound = bind(fd, (const struct sockaddr *)&a, sizeof a);
+    (void)umask(mask);
+    if (bound != 0)
+        return POSTERN_FAIL(err, SYSTEM, "binding %s: %m", temporary);
+    if (listen(fd, BACKLOG) == 0 && chmod(temporary, 0666) == 0 && rename(temporary, path) == 0)
+        return POSTERN_OK;
+    (void)POSTERN_FAIL(err, SYSTEM, "socket %s: %m", path);
+    (void)unlink(temporary);
+    return POSTERN_ERR_SYSTEM;
+}
+
+static postern_err open_unix(const char *path, listener_kind kind, int *ret_fd, postern_error *err)
+{
+    struct sockaddr_un a;
+    const char *name;
+    postern_err e;
+    int folder, fd;
+
+    if (!fill_unix_address(path, &a))
+        return POSTERN_FAIL(err, CONFIG_VALUE, "socket path of %zu bytes; unix(7) has room for %zu",
+                            strlen(path), sizeof a.sun_path - 1);
+    POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &folder, &name, err));
+    (void)close(folder);
+    POSTERN_TRY(check_stale(path, &a, kind, err));
+    fd = socket(AF_UNIX, socket_type(kind), 0);
+    if (fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", path);
+    e = bind_and_move(fd, path, err);
+    if (e != POSTERN_OK) {
+        (void)close(fd);
+        return e;
+    }
+    *ret_fd = fd;
+    return POSTERN_OK;
+}
+
+/* ---- the whole set ---- */
+
+static postern_err note_address(struct listeners *ls, listener_kind kind, const char *address,
+                                size_t of_kind, postern_error *err)
+{
+    if (ls->count == LISTENERS_MAX || of_kind >= ROLE_LISTEN_MAX)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: at most %d sockets",
+                            kind == LISTENER_HELPER ? "helper_socket" : "listen", ROLE_LISTEN_MAX);
+    ls->list[ls->count++] = (struct listener){ .kind = kind, .fd = -1, .address = address };
+    return POSTERN_OK;
+}
+
+static postern_err note_list(struct listeners *ls, const postern_section *s, listener_kind kind,
+                             const char *key, postern_error *err)
+{
+    const char *address;
+
+    for (size_t i = 0; (address = postern_section_item(s, key, i)) != NULL; i++)
+        POSTERN_TRY(note_address(ls, kind, address, i, err));
+    return POSTERN_OK;
+}
+
+/* Addresses of a configuration, no descriptors yet. */
+static postern_err note_all(const postern_config *c, struct listeners *ls, postern_error *err)
+{
+    const postern_section *daemon = postern_config_section(c, POSTERN_SECTION_DAEMON, NULL);
+    const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
+
+    *ls = (struct listeners){ .count = 0 };
+    POSTERN_TRY(note_list(ls, daemon, LISTENER_HELPER, "helper_socket", err));
+    if (server == NULL)
+        return POSTERN_OK;
+    POSTERN_TRY(note_list(ls, server, LISTENER_HTTP, "listen", err));
+    return note_address(ls, LISTENER_ADMIN, postern_section_text(server, "admin_socket"), 0, err);
+}
+
+postern_err listeners_check(const postern_config *c, postern_error *err)
+{
+    struct sockaddr_storage a;
+    struct listeners ls;
+    socklen_t len;
+
+    POSTERN_TRY(note_all(c, &ls, err));
+    for (size_t i = 0; i < ls.count; i++)
+        if (ls.list[i].kind == LISTENER_HTTP)
+            POSTERN_TRY(listen_parse_loopback(ls.list[i].address, &a, &len, err));
+    return POSTERN_OK;
+}
+
+static const struct listener *find_same(const struct listeners *ls, const struct listener *want)
+{
+    for (size_t i = 0; ls != NULL && i < ls->count; i++)
+        if (ls->list[i].kind == want->kind && strcmp(ls->list[i].address, want->address) == 0)
+            return &ls->list[i];
+    return NULL;
+}
+
+static postern_err open_one(struct listener *l, const struct listeners *old, postern_error *err)
+{
+    const struct listener *same = find_same(old, l);
+
+    if (same == NULL)
+        return l->kind == LISTENER_HTTP ? open_http(l->address, &l->fd, err) :
+                                          open_unix(l->address, l->kind, &l->fd, err);
+    l->fd = fcntl(same->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (l->fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "keeping the socket %s: %m", l->address);
+    return POSTERN_OK;
+}
+
+postern_err listeners_open(const postern_config *c, const struct listeners *old,
+                           struct listeners *ret, postern_error *err)
+{
+    struct listeners ls;
+    postern_err e;
+
+    POSTERN_TRY(listeners_check(c, err)); /* before anything is made */
+    POSTERN_TRY(note_all(c, &ls, err));
+    for (size_t i = 0; i < ls.count; i++) {
+        e = open_one(&ls.list[i], old, err);
+        if (e != POSTERN_OK) {
+            listeners_close(&ls);
+            return e;
+        }
+    }
+    *ret = ls;
+    return POSTERN_OK;
+}
+
+void listeners_close(struct listeners *ls)
+{
+    for (size_t i = 0; i < ls->count; i++)
+        if (ls->list[i].fd >= 0)
+            (void)close(ls->list[i].fd);
+    ls->count = 0;
+}
+
+void listeners_unlink_gone(const struct listeners *old, const struct listeners *now)
+{
+    for (size_t i = 0; i < old->count; i++)
+        if (old->list[i].kind != LISTENER_HTTP && find_same(now, &old->list[i]) == NULL)
+            (void)unlink(old->list[i].address);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * posternd: reads the command line and the configuration, then runs the supervisor with the roles that are built in.
+ * See posternd(8).
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <postern/config.h>
+
+#include "generation.h"
+#include "log.h"
+#include "options.h"
+#include "supervisor.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct role roles[ROLE_COUNT] = {
+    [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main },
+    [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main },
+};
+
+/* Descriptors 0 to 2 exist, so that no socket of ours becomes somebody's standard error. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static int fail_config(const postern_error *err)
+{
+    log_error("configuration", err);
+    return postern_err_class(err->code) == POSTERN_CLASS_CONFIG ? EX_CONFIG : EXIT_FAILURE;
+}
+
+static int check(const char *dir, postern_config *take_config)
+{
+    postern_error err;
+    postern_err e = generation_check(take_config, roles, &err);
+
+    postern_config_free(take_config);
+    if (e != POSTERN_OK)
+        return fail_config(&err);
+    printf("posternd: configuration %s is good\n", dir);
+    return EXIT_SUCCESS;
+}
+
+static int dump(postern_config *take_config)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(16u << 20); /* far above POSTERN_KEYFILE_MAX times any sane number of files */
+    const char *text;
+
+    postern_config_dump(take_config, &out);
+    postern_config_free(take_config);
+    text = postern_buf_cstr(&out);
+    if (text == NULL || fputs(text, stdout) == EOF || fflush(stdout) != 0) {
+        log_problem("the configuration could not be printed");
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int run(const char *dir, postern_config *take_config)
+{
+    log_note("%s starting, configuration %s", PACKAGE_VERSION, dir);
+    if (chdir("/") != 0) {
+        postern_config_free(take_config);
+        log_problem("chdir: %m");
+        return EXIT_FAILURE;
+    }
+    (void)umask(077);
+    return supervisor_run(dir, take_config, roles);
+}
+
+static int with_config(const struct options *o)
+{
+    char *dir = realpath(o->config_dir, NULL);
+    postern_config *config;
+    postern_error err;
+    int status;
+
+    if (dir == NULL) {
+        log_problem("configuration folder %s: %m", o->config_dir);
+        return EX_CONFIG;
+    }
+    if (postern_config_load(dir, &config, &err) != POSTERN_OK)
+        status = fail_config(&err);
+    else if (o->action == OPTIONS_CHECK)
+        status = check(dir, config);
+    else
+        status = o->action == OPTIONS_DUMP ? dump(config) : run(dir, config);
+    free(dir);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+
+    fill_standard_descriptors();
+    o = options_parse(argc, argv);
+    switch (o.action) {
+    case OPTIONS_VERSION:
+        puts("posternd " PACKAGE_VERSION);
+        return EXIT_SUCCESS;
+    case OPTIONS_HELP:
+        options_print_help(stdout);
+        return EXIT_SUCCESS;
+    case OPTIONS_RUN:
+    case OPTIONS_CHECK:
+    case OPTIONS_DUMP:
+        return with_config(&o);
+    case OPTIONS_WRONG:
+        break;
+    }
+    return EXIT_USAGE;
+}
