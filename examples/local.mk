@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
+EXTRA_DIST += examples/systemd/postern.service examples/systemd/postern.sysusers.conf examples/systemd/postern.tmpfiles.conf

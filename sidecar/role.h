@@ -23,7 +23,10 @@ struct role_setup {
     const char     *state_dir;                /* the same as a path (SQLite wants one) */
 };
 
-/* Exit status of the child: 0 on request. */
+/*
+ * Exit status of the child: 0 on request.  SIGTERM, SIGINT, SIGHUP and SIGPIPE are ignored there: a role ends by "drain" or by
+ * end of file on supervisor_fd (both mean the same), and is killed after drain_timeout.  The working folder is /, umask 077.
+ */
 int helper_main(struct role_setup *setup);
 int issuer_main(struct role_setup *setup);
 
@@ -31,10 +34,12 @@ int issuer_main(struct role_setup *setup);
  * Messages on supervisor_fd and between roles: one JSON object a datagram, "type" first (sidecar/channel.h reads and writes them).
  *
  *   supervisor → helper   {"type":"issuer"} + descriptor     SEQPACKET pair whose other end the issuer got
- *   supervisor → issuer   {"type":"helper"} + descriptor
+ *   supervisor → issuer   {"type":"helper"} + descriptor     may come before "ready" and any time later: a new one replaces the
+ *                                                             one before, and the issuer tells every revocation again
  *   supervisor → role     {"type":"drain"}                    finish what is in flight, then exit 0
- *   role → supervisor     {"type":"ready"}
- *   issuer → supervisor   {"type":"jwks","jwks":{…}}          write it to the embedded issuer's jwks_file, root-owned
+ *   role → supervisor     {"type":"ready"}                    once; the issuer after "jwks_written".  Within 30 s of its start
+ *   issuer → supervisor   {"type":"jwks","jwks":{…}}          write it to the embedded issuer's jwks_file, root-owned.
+ *                                                             The first helper starts when the issuer is ready (or after 5 s)
  *   supervisor → issuer   {"type":"jwks_written"}
  *   issuer → helper       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
  *   issuer → helper       {"type":"revocations_ready","id":n,"issuer":URL}

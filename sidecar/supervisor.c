@@ -123,14 +123,13 @@ static void enter_service(struct supervisor *s)
     struct generation *old = find_serving(s);
 
     s->newest->state = GENERATION_SERVING;
-    if (old == NULL) {
-        log_note("ready");
-    } else {
+    if (old != NULL) {
         old->state = GENERATION_RETIRING;
         listeners_unlink_gone(&old->listeners, &s->newest->listeners);
         listeners_close(&old->listeners); /* its children have their own */
-        log_note("reload done, ready; the children before are draining");
+        log_note("reload done, the children before are draining");
     }
+    log_note("ready"); /* scripts wait for this line */
     notify_send("READY=1");
 }
 

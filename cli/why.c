@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `postern why REF`: the audit record of a reference in plain words: when, who asked, which check decided, which line of
+ * which file, what to change.  Reads the audit file, asks no daemon.  See postern(1).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <postern/config.h>
+
+#include "audit_find.h"
+#include "cli.h"
+#include "why_advice.h"
+
+enum { WHY_FOUND = 0, WHY_NOT_FOUND = 1, WHY_USAGE = 2, WHY_UNREADABLE = 3 };
+
+struct why_options {
+    const char *ref;
+    const char *audit_file; /* NULL: as the configuration says */
+    const char *config_dir;
+    bool        as_json;
+    bool        wants_help;
+};
+
+static const struct option long_options[] = {
+    { "audit-file", required_argument, NULL, 'a' }, { "config", required_argument, NULL, 'c' },
+    { "json", no_argument, NULL, 'j' },             { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 },
+};
+
+static void print_why_usage(FILE *out)
+{
+    fputs("usage: postern why [--audit-file FILE | --config DIR] [--json] REF\n\n"
+          "Says why the login with that reference was accepted or refused, and what to change.\n"
+          "REF stands in the host's log and in what the client was told.\n\n"
+          "Exit status: 0 found, 1 not found, 2 usage, 3 the audit file cannot be read.\n", out);
+}
+
+static bool parse_why_options(int argc, char **argv, struct why_options *o)
+{
+    int letter;
+
+    *o = (struct why_options){ .config_dir = POSTERN_SYSCONFDIR };
+    optind = 0;
+    while ((letter = getopt_long(argc, argv, "a:c:jh", long_options, NULL)) != -1) {
+        switch (letter) {
+        case 'a': o->audit_file = optarg; break;
+        case 'c': o->config_dir = optarg; break;
+        case 'j': o->as_json = true; break;
+        case 'h': o->wants_help = true; return true;
+        default: return false;
+        }
+    }
+    if (optind != argc - 1)
+        return false;
+    o->ref = argv[optind];
+    return true;
+}
+
+/* ---- printing ---- */
+
+/* The log holds what strangers sent: nothing of it may steer a terminal. */
+static void print_safely(postern_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f)
+            putchar(text.ptr[i]);
+        else
+            printf("\\x%02x", text.ptr[i]);
+    }
+}
+
+/* A member as text: strings unescaped, numbers as they stand; empty when it is not there. */
+static void print_member(const postern_json *j, const char *name)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(65536);
+    uint32_t node = postern_json_member(j, 0, name);
+    postern_bytes text;
+
+    if (postern_json_type_of(j, node) == POSTERN_JSON_NONE)
+        return;
+    if (postern_json_string(j, node, &scratch, &text))
+        print_safely(text);
+    else
+        print_safely(postern_json_raw(j, node));
+}
+
+static bool has_member(const postern_json *j, const char *name)
+{
+    return postern_json_member(j, 0, name) != POSTERN_JSON_ABSENT;
+}
+
+struct part { const char *name; const char *before; };
+
+/* "  LABEL  before1 value1 before2 value2": the parts that are there; nothing when none is. */
+static void print_parts(const postern_json *j, const char *label, const struct part *parts, size_t count)
+{
+    bool is_first = true;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!has_member(j, parts[i].name))
+            continue;
+        if (is_first)
+            printf("  %-9s", label);
+        else
+            fputs(", ", stdout);
+        fputs(parts[i].before, stdout);
+        print_member(j, parts[i].name);
+        is_first = false;
+    }
+    if (!is_first)
+        putchar('\n');
+}
+
+static const struct part asked_parts[] = {
+    { "service", "service " }, { "peer", "client at " },      { "pid", "by process " },
+    { "uid", "of uid " },      { "carrier", "carried by " }, { "tls", "TLS " },
+    { "authzid", "wants to be " },
+};
+static const struct part token_parts[] = {
+    { "iss", "issuer " }, { "client_id", "client " }, { "sub", "subject " },     { "user", "local user " },
+    { "jti", "id " },     { "scope", "scope " },      { "fingerprint", "fingerprint " },
+};
+static const struct part detail_parts[] = { { "detail", "" } };
+static const struct part decided_parts[] = { { "setting", "" }, { "origin", "from " } };
+
+#define PRINT_PARTS(j, label, parts) print_parts((j), (label), (parts), sizeof(parts) / sizeof((parts)[0]))
+
+/* The code of the record's reason; POSTERN_ERR_UNSET for one that this version does not know. */
+static postern_err reason_of(const postern_json *j)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(4096);
+    postern_bytes text;
+    char reason[64];
+
+    if (postern_json_string_is(j, postern_json_member(j, 0, "outcome"), postern_outcome_name(POSTERN_PROVED)))
+        return POSTERN_OK;
+    if (!postern_json_string(j, postern_json_member(j, 0, "reason"), &scratch, &text) ||
+        text.len >= sizeof reason || postern_bytes_find(text, 0) != text.len)
+        return POSTERN_ERR_UNSET;
+    memcpy(reason, text.ptr, text.len);
+    reason[text.len] = '\0';
+    return postern_err_from_reason(reason);
+}
+
+static const char *outcome_words(const postern_json *j)
+{
+    uint32_t outcome = postern_json_member(j, 0, "outcome");
+
+    if (postern_json_string_is(j, outcome, postern_outcome_name(POSTERN_PROVED)))
+        return "accepted";
+    return postern_json_string_is(j, outcome, postern_outcome_name(POSTERN_REJECTED)) ?
+               "refused" :
+               "undecided (and so the door stayed closed)";
+}
+
+static void print_check(const postern_json *j, postern_err code)
+{
+    if (code == POSTERN_OK)
+        return;
+    fputs("  check    ", stdout);
+    if (code != POSTERN_ERR_UNSET)
+        printf("%s: ", postern_err_text(code));
+    print_member(j, "reason");
+    if (code != POSTERN_ERR_UNSET)
+        printf(" (%s)", postern_err_source(code));
+    putchar('\n');
+}
+
+static void print_record(const postern_json *j)
+{
+    postern_err code = reason_of(j);
+    const char *advice = why_advice(code);
+
+    print_member(j, "ref");
+    printf(": %s at ", outcome_words(j));
+    print_member(j, "time");
+    putchar('\n');
+    PRINT_PARTS(j, "asked", asked_parts);
+    PRINT_PARTS(j, "token", token_parts);
+    print_check(j, code);
+    PRINT_PARTS(j, "detail", detail_parts);
+    PRINT_PARTS(j, "decided", decided_parts);
+    printf("  advice   %s\n",
+           advice != NULL ? advice : "This reason is of another version of Postern; see its postern(1).");
+}
+
+/* ---- the command ---- */
+
+/* Opens what --audit-file or the configuration names.  `take_config` keeps the path alive. */
+static postern_err open_audit_file(const struct why_options *o, postern_config **ret_config, int *ret_fd,
+                                   const char **ret_path, postern_error *err)
+{
+    const char *path = o->audit_file;
+
+    if (path == NULL) {
+        POSTERN_TRY(postern_config_load(o->config_dir, ret_config, err));
+        path = postern_section_text(postern_config_section(*ret_config, POSTERN_SECTION_DAEMON, NULL), "audit_file");
+    }
+    if (o->audit_file == NULL && strcmp(path, "-") == 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "audit records go to posternd's standard output; save them "
+                                              "to a file and name it with --audit-file");
+    *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*ret_fd < 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", path);
+    *ret_path = path;
+    return POSTERN_OK;
+}
+
+static int report(const struct why_options *o, const struct audit_found *found, const char *path)
+{
+    if (found->damaged_lines != 0)
+        fprintf(stderr, "postern why: %s holds %llu damaged lines that name %s\n", path,
+                (unsigned long long)found->damaged_lines, o->ref);
+    if (!found->is_found) {
+        fprintf(stderr, "postern why: no record of %s in %s; for an older one name the rotated file with --audit-file\n",
+                o->ref, path);
+        return WHY_NOT_FOUND;
+    }
+    if (o->as_json) {
+        postern_bytes line = postern_json_raw(&found->json, 0);
+
+        (void)fwrite(line.ptr, 1, line.len, stdout);
+        putchar('\n');
+    } else {
+        print_record(&found->json);
+    }
+    return fflush(stdout) == 0 ? WHY_FOUND : WHY_UNREADABLE;
+}
+
+static int fail_why(const postern_error *err)
+{
+    (void)cli_fail("why", err);
+    return err->code == POSTERN_ERR_USAGE ? WHY_USAGE : WHY_UNREADABLE;
+}
+
+int command_why(int argc, char **argv)
+{
+    POSTERN_AUTO(config) config = NULL;
+    struct why_options o;
+    struct audit_found found;
+    const char *path;
+    postern_error err;
+    int fd, status;
+
+    if (!parse_why_options(argc, argv, &o)) {
+        print_why_usage(stderr);
+        return WHY_USAGE;
+    }
+    if (o.wants_help) {
+        print_why_usage(stdout);
+        return WHY_FOUND;
+    }
+    if (open_audit_file(&o, &config, &fd, &path, &err) != POSTERN_OK)
+        return fail_why(&err);
+    status = audit_find(fd, o.ref, &found, &err) == POSTERN_OK ? report(&o, &found, path) : fail_why(&err);
+    audit_found_free(&found);
+    (void)close(fd);
+    return status;
+}
