@@ -12,6 +12,7 @@
 #define POSTERN_ACT_DEPTH_MAX 8       /* RFC 8693 §4.1 sets none; deeper chains are loops, not organisations */
 #define POSTERN_PURPOSE_MAX 256       /* bytes: one line for people */
 #define POSTERN_IDENTITY_MAX 1024     /* bytes of a sub, client_id, act.sub or user: CANON_BUF_SIZE of libsasl */
+#define POSTERN_URI_MAX 2048          /* bytes of an iss, aud or jti: an identifier, not a document */
 #define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: facts/standards §1.2 */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
@@ -23,7 +24,10 @@ struct postern_grant_facts {
     postern_bytes claims;                     /* the signed JSON */
 };
 
-/* From a proof made in this process.  POSTERN_OK · NOMEM · INTERNAL (no subject and no client, exp missing) */
+/*
+ * From a proof made in this process.
+ *   POSTERN_OK · NOMEM · INTERNAL (no subject and no client, exp missing) · LIMIT · UNSAFE_IDENTITY (a control character or no UTF-8)
+ */
 POSTERN_MUST_USE postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret, postern_error *err);
 /*
  * From a helper's reply frame (postern-helper(7)).  The caller has verified the peer; here nonce and service must match.

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-2-Clause
-lib_libclientcore_la_SOURCES +=
+lib_libclientcore_la_SOURCES += lib/grant/frame.c lib/grant/grant.c lib/grant/grant.h lib/grant/reply.c lib/grant/reply.h
