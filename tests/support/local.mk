@@ -6,3 +6,5 @@ tests_support_libsupport_la_SOURCES = tests/support/alloc_fail.c tests/support/a
 tests_support_libsupport_la_LIBADD = $(OPENSSL_LIBS)
 # For a test that makes allocations fail (tests/support/alloc_fail.h): tests_unit_test_NAME_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+check_PROGRAMS += tests/support/token_tool
+tests_support_token_tool_LDADD = lib/libmint.la $(core_libs)

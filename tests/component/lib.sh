@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What component tests share: a temporary posternd that trusts a test issuer (tests/support/token_tool signs whatever a test wants), real
+# servers from examples/quickstart/servers.sh, and TAP lines.  Environment: POSTERN_BUILD, POSTERN_SERVERS, TOP (tests/run sets them).
+
+: "${POSTERN_BUILD:?the build folder}" "${TOP:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
+T=$(mktemp -d "${TMPDIR:-/tmp}/postern-component.XXXXXX")
+chmod 755 "$T"
+R=${POSTERN_SERVERS:-$T/root}
+HELPER=$T/run/helper.sock
+PLUGIN=$POSTERN_BUILD/.libs/liboauthbearer.so
+[ -e "$PLUGIN" ] || PLUGIN=$POSTERN_BUILD/sasl-plugin/.libs/liboauthbearer.so
+# shellcheck disable=SC2034 # for the tests
+postern=$POSTERN_BUILD/postern posternd=$POSTERN_BUILD/posternd token_tool=$POSTERN_BUILD/tests/support/token_tool
+ISSUER=https://sso.test.example
+pids=()
+# shellcheck source=examples/quickstart/servers.sh
+. "$TOP/examples/quickstart/servers.sh"
+
+finish() {
+    local status=$?
+    trap - EXIT
+    [ ${#pids[@]} = 0 ] || server_stop "${pids[@]}"
+    [ "$status" = 0 ] || for f in "$T"/*.log; do echo "# --- $f"; tail -n 25 "$f" | sed 's/^/# /'; done
+    rm -rf "$T"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+failures=0
+ok() { echo "ok - $*"; }
+not_ok() { echo "not ok - $*"; failures=$((failures + 1)); }
+# check NAME COMMAND...: passes when the command does; its output is shown when not.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$T/check.out" 2>&1; then ok "$name"; else not_ok "$name"; sed 's/^/# /' "$T/check.out"; fi
+}
+# refuses NAME COMMAND...: passes when the command fails.
+refuses() {
+    local name=$1
+    shift
+    if "$@" >"$T/check.out" 2>&1; then not_ok "$name"; sed 's/^/# /' "$T/check.out"; else ok "$name"; fi
+}
+done_testing() { [ $failures = 0 ]; }
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.05
+    done
+}
+
+# config_base: postern.conf, the test issuer and its key.  Services are written by the test.
+config_base() {
+    mkdir -p "$T/etc/issuers" "$T/etc/services" "$T/run"
+    "$token_tool" key >"$T/issuer.pem"
+    "$token_tool" jwks "$T/issuer.pem" >"$T/run/test-jwks.json"
+    printf '%s\n' "helper_socket: $HELPER" 'helper_user: 64711' 'issuer_user: 64712' "audit_file: $T/audit.jsonl" >"$T/etc/postern.conf"
+    printf '%s\n' "issuer: $ISSUER" "jwks_file: $T/run/test-jwks.json" 'clock_skew: 0s' >"$T/etc/issuers/test.conf"
+}
+
+# service NAME LINES...: services/NAME.conf with audience https://localhost/NAME.
+service() {
+    local name=$1
+    shift
+    printf '%s\n' "audience: https://localhost/$name" 'issuers: test' "$@" >"$T/etc/services/$name.conf"
+}
+
+posternd_start() {
+    local lines
+    lines=$(grep -c 'posternd: ready' "$T/posternd.log" 2>/dev/null) || lines=0
+    "$posternd" --config "$T/etc" >>"$T/posternd.log" 2>&1 &
+    POSTERND_PID=$!
+    pids+=("$POSTERND_PID")
+    # shellcheck disable=SC2317
+    posternd_ready() { [ "$(grep -c 'posternd: ready' "$T/posternd.log")" -gt "$lines" ]; }
+    wait_for 10 posternd_ready || { echo "not ok - posternd starts"; exit 1; }
+}
+
+# token SERVICE [CLAIM=JSON ...]: claims of RFC 9068 for agent-7; CLAIM= (empty) leaves one out.
+token() {
+    local service=$1 now claims name
+    shift
+    now=$(date +%s)
+    declare -A c=([iss]="\"$ISSUER\"" [sub]='"agent-7"' [client_id]='"agent-7"' [aud]="\"https://localhost/$service\"" [iat]=$now
+        [exp]=$((now + 300)) [jti]="\"$RANDOM-$RANDOM\"" [scope]='"ldap.read mail.read"')
+    local typ=at+jwt key=$T/issuer.pem
+    for name; do
+        case $name in
+        typ=*) typ=${name#*=} ;;
+        key=*) key=${name#*=} ;;
+        *=) unset "c[${name%=}]" ;;
+        *) c[${name%%=*}]=${name#*=} ;;
+        esac
+    done
+    claims=
+    for name in "${!c[@]}"; do claims+="${claims:+,}\"$name\":${c[$name]}"; done
+    printf '{%s}' "$claims" | "$token_tool" sign "$key" "$typ"
+}
+# padded TOKEN-SERVICE BYTES: a token of at least that size.
+padded() { token "$1" "pad=\"$(head -c "$2" /dev/zero | tr '\0' x)\""; }
+
+last_ref() { grep -o 'R-[0-9A-Z]\{10\}' "$1" | tail -n 1; }
+# audited REF MEMBER VALUE: the audit record of REF has "MEMBER":"VALUE".
+audited() { grep -F "\"ref\":\"$1\"" "$T/audit.jsonl" | grep -qF "\"$2\":\"$3\""; }
+# No piece of any token in any log: every test ends with this.
+canary() { # TOKEN...
+    local t found=no
+    for t; do
+        # The signature part is what no log may hold; header and issuer are public.
+        if grep -rqF -- "${t##*.}" "$T/audit.jsonl" "$T"/*.log; then found=yes; fi
+    done
+    if [ $found = no ]; then ok "no token in any log"; else not_ok "no token in any log"; fi
+}
