@@ -73,12 +73,12 @@ service() {
 
 posternd_start() {
     local lines
-    lines=$(grep -c 'posternd: ready' "$T/posternd.log" 2>/dev/null) || lines=0
+    lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
     "$posternd" --config "$T/etc" >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
     # shellcheck disable=SC2317
-    posternd_ready() { [ "$(grep -c 'posternd: ready' "$T/posternd.log")" -gt "$lines" ]; }
+    posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }
     wait_for 10 posternd_ready || { echo "not ok - posternd starts"; exit 1; }
 }
 
