@@ -1,2 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+# libsasl is a fake on one side of the plugin; on the other side the helper client is replaced symbol by symbol.
+if SASL_PLUGIN
+unit_tests += tests/unit/test_plugin_server tests/unit/test_plugin_client
+endif
+fake_sasl = tests/support/fake_sasl.c tests/support/fake_sasl.h
+fake_helper_ldflags = -Wl,--wrap=postern_client_verify_start -Wl,--wrap=postern_client_describe_start -Wl,--wrap=postern_client_info \
+	-Wl,--wrap=postern_op_run -Wl,--wrap=postern_op_failure -Wl,--wrap=postern_op_take_grant -Wl,--wrap=postern_op_free \
+	-Wl,--wrap=postern_grant_user -Wl,--wrap=postern_grant_ref -Wl,--wrap=postern_grant_free
+tests_unit_test_plugin_server_SOURCES = tests/unit/test_plugin_server.c $(fake_sasl)
+tests_unit_test_plugin_server_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
+tests_unit_test_plugin_server_LDFLAGS = $(AM_LDFLAGS) $(fake_helper_ldflags)
+tests_unit_test_plugin_server_LDADD = sasl-plugin/libplugin.la $(unit_ldadd)
+tests_unit_test_plugin_client_SOURCES = tests/unit/test_plugin_client.c $(fake_sasl)
+tests_unit_test_plugin_client_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
+tests_unit_test_plugin_client_LDADD = sasl-plugin/libplugin.la $(unit_ldadd)
