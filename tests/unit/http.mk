@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_form tests/unit/test_url tests/unit/test_url_guard tests/unit/test_listener
+unit_tests += tests/unit/test_form tests/unit/test_url tests/unit/test_url_guard tests/unit/test_listener \
+	tests/unit/test_http_curl
 tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
