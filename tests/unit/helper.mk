@@ -1,2 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit_tests +=
+tests_unit_test_client_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+
+helper_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS)
+helper_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
+if POSTERND
+unit_tests += tests/unit/test_audit tests/unit/test_helper_request
+endif
+tests_unit_test_audit_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_LDADD = $(helper_ldadd)
+tests_unit_test_helper_request_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_helper_request_LDADD = $(helper_ldadd)
+tests_unit_test_helper_request_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One JSON line per decision (sidecar/audit.h).  Formats and appends; judges nothing, opens nothing. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <postern-private/json.h>
+
+#include "audit.h"
+
+/* Texts are cut at the first size; when quoting blows the line up nevertheless, at the second, which always fits. */
+static const size_t text_caps[] = { 256, 32 };
+
+struct line {
+    postern_json_writer w;
+    size_t              text_max; /* bytes of one string */
+    bool                is_cut;
+};
+
+/* The longest beginning of at most `max` bytes that does not end inside a character. */
+static size_t cut_utf8(postern_bytes text, size_t max)
+{
+    size_t len = max;
+
+    if (text.len <= max)
+        return text.len;
+    while (len > 0 && (text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
+static void put_bytes(struct line *l, const char *name, postern_bytes text)
+{
+    size_t len = cut_utf8(text, l->text_max);
+
+    if (text.len == 0)
+        return;
+    l->is_cut |= len < text.len;
+    postern_json_put_string(&l->w, name, (postern_bytes){ text.ptr, len });
+}
+
+static void put_text(struct line *l, const char *name, const char *text)
+{
+    put_bytes(l, name, postern_bytes_str(text));
+}
+
+/* RFC 3339, UTC, milliseconds. */
+static void put_time(struct line *l, const char *name, int64_t time_ms)
+{
+    time_t    second = (time_t)(time_ms / 1000);
+    struct tm utc;
+    char      text[48];
+    int       len;
+
+    if (gmtime_r(&second, &utc) == NULL)
+        return;
+    len = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                   utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(time_ms % 1000));
+    if (len > 0 && (size_t)len < sizeof text)
+        postern_json_put_str(&l->w, name, text);
+}
+
+static void put_grant(struct line *l, const postern_grant *g)
+{
+    put_text(l, "iss", postern_grant_issuer(g));
+    put_text(l, "sub", postern_grant_subject(g));
+    put_text(l, "client_id", postern_grant_client_id(g));
+    put_text(l, "user", postern_grant_user(g));
+    put_text(l, "jti", postern_grant_jti(g));
+    put_text(l, "aud", postern_grant_audience(g));
+    put_text(l, "scope", postern_grant_scope(g));
+    put_text(l, "purpose", postern_grant_purpose(g));
+    postern_json_put_integer(&l->w, "exp", postern_grant_exp_s(g));
+    if (postern_grant_act_depth(g) == 0)
+        return;
+    postern_json_open_array(&l->w, "act");
+    for (size_t i = 0; i < postern_grant_act_depth(g); i++)
+        put_text(l, NULL, postern_grant_act(g, i));
+    postern_json_close_array(&l->w);
+}
+
+static void put_who_asked(struct line *l, const struct audit_record *r)
+{
+    put_text(l, "service", r->service);
+    put_text(l, "peer", r->peer);
+    postern_json_put_integer(&l->w, "pid", r->pid);
+    postern_json_put_integer(&l->w, "uid", r->uid);
+    put_text(l, "carrier", r->carrier);
+    put_text(l, "tls", r->tls);
+    put_text(l, "authzid", r->authzid);
+}
+
+static void put_verdict(struct line *l, const struct audit_record *r)
+{
+    postern_json_put_str(&l->w, "outcome", postern_outcome_name(postern_err_outcome(r->code)));
+    postern_json_put_str(&l->w, "reason", postern_err_reason(r->code));
+    put_text(l, "detail", r->detail);
+    put_text(l, "setting", r->setting);
+    put_text(l, "origin", r->origin);
+    if (r->grant != NULL) {
+        put_grant(l, r->grant);
+        return;
+    }
+    put_text(l, "iss", r->issuer);
+    put_text(l, "fingerprint", r->fingerprint);
+}
+
+static void format_line(struct line *l, const struct audit_record *r)
+{
+    postern_json_open_object(&l->w, NULL);
+    put_time(l, "time", r->time_ms);
+    put_text(l, "ref", r->ref);
+    put_text(l, "event", r->event);
+    put_who_asked(l, r);
+    put_verdict(l, r);
+    postern_json_put_integer(&l->w, "latency_us", r->latency_us);
+    if (l->is_cut)
+        postern_json_put_flag(&l->w, "cut", true);
+    postern_json_close_object(&l->w);
+    postern_buf_add_byte(l->w.out, '\n');
+}
+
+bool audit_format(const struct audit_record *r, postern_buf *out)
+{
+    for (size_t i = 0; i < sizeof text_caps / sizeof text_caps[0]; i++) {
+        struct line l = { .w = { .out = out }, .text_max = text_caps[i] };
+        postern_buf_reset(out);
+        format_line(&l, r);
+        if (!out->failed)
+            return true;
+    }
+    return false;
+}
+
+/* All of `bytes` by one write(2).  A part of a line is as good as none. */
+static bool append(struct audit *a, postern_bytes bytes)
+{
+    ssize_t written;
+
+    do
+        written = write(a->fd, bytes.ptr, bytes.len);
+    while (written < 0 && errno == EINTR);
+    if (written > 0)
+        a->is_torn = (size_t)written != bytes.len;
+    return written > 0 && !a->is_torn;
+}
+
+postern_err audit_write(struct audit *a, const struct audit_record *r, postern_error *err)
+{
+    POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+
+    if (!audit_format(r, &line))
+        return POSTERN_FAIL(err, AUDIT, "out of memory for an audit record");
+    if (a->is_torn && !append(a, POSTERN_BYTES_LIT("\n")))
+        return POSTERN_FAIL(err, AUDIT, "audit record was not written: %s", strerror(errno));
+    errno = 0;
+    if (!append(a, postern_buf_bytes(&line)))
+        return POSTERN_FAIL(err, AUDIT, "audit record was not written: %s", errno != 0 ? strerror(errno) : "no room for all of it");
+    return POSTERN_OK;
+}

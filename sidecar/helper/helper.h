@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the pieces of the helper role share: one process, one event loop, one context.  main.c makes it, server.c owns the
+ * connections, login.c answers one request, links.c listens to the supervisor and the issuer.
+ */
+#ifndef POSTERN_SIDECAR_HELPER_H
+#define POSTERN_SIDECAR_HELPER_H
+
+#include <event2/event.h>
+
+#include <postern/context.h>
+
+#include "../audit.h"
+#include "names.h"
+#include "peers.h"
+
+struct helper {
+    struct event_base     *base;
+    postern_context       *context;
+    const postern_config  *config; /* the context's */
+    struct peers          *peers;
+    struct audit           audit;
+    struct fingerprint_key fingerprint;
+};
+
+int64_t helper_wall_ms(void); /* since 1970 */
+int64_t helper_mono_us(void);
+
+#endif

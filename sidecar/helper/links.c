@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages of the supervisor and of the issuer child (sidecar/helper/links.h).  A revocation is acknowledged when it is in force;
+ * the issuer sends all it knows after every (re)connection and ends with revocations_ready.  When the issuer's line breaks, what
+ * was revoked stays revoked.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "../channel.h"
+#include "../log.h"
+#include "links.h"
+
+#define CLIENT_MAX 1025 /* bytes with NUL: POSTERN_IDENTITY_MAX */
+
+struct links {
+    struct helper  *helper;
+    struct channel *supervisor, *issuer;
+    struct event   *from_supervisor, *from_issuer;
+    void (*on_stop)(void *arg);
+    void *arg;
+};
+
+static struct event *watch_channel(struct links *l, struct channel *c, event_callback_fn on_message)
+{
+    struct event *e = event_new(l->helper->base, channel_fd(c), EV_READ | EV_PERSIST, on_message, l);
+
+    if (e != NULL && event_add(e, NULL) == 0)
+        return e;
+    if (e != NULL)
+        event_free(e);
+    return NULL;
+}
+
+/* ---- issuer ----------------------------------------------------------------------------------------------------------- */
+
+static void drop_issuer(struct links *l)
+{
+    if (l->from_issuer != NULL)
+        event_free(l->from_issuer);
+    channel_free(l->issuer);
+    l->from_issuer = NULL;
+    l->issuer = NULL;
+}
+
+static postern_err revoke(struct links *l, postern_error *err)
+{
+    char    issuer[POSTERN_URL_MAX], client[CLIENT_MAX];
+    int64_t before_s;
+
+    if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer) || !channel_text(l->issuer, "client", client, sizeof client) ||
+        !channel_integer(l->issuer, "before", &before_s))
+        return POSTERN_FAIL(err, MALFORMED, "revoke needs issuer, client and before");
+    return postern_context_revoke_client(l->helper->context, issuer, client, before_s, err);
+}
+
+static postern_err revocations_ready(struct links *l, postern_error *err)
+{
+    char issuer[POSTERN_URL_MAX];
+
+    if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer))
+        return POSTERN_FAIL(err, MALFORMED, "revocations_ready needs issuer");
+    return postern_context_revocations_ready(l->helper->context, issuer, err);
+}
+
+static postern_err acknowledge(struct links *l, postern_error *err)
+{
+    int64_t             id;
+    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(128);
+    postern_json_writer w = { .out = &out };
+
+    if (!channel_integer(l->issuer, "id", &id))
+        return POSTERN_FAIL(err, MALFORMED, "message without id");
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "done");
+    postern_json_put_integer(&w, "id", id);
+    postern_json_close_object(&w);
+    if (out.failed)
+        return POSTERN_FAIL(err, NOMEM, "acknowledgement");
+    return channel_send(l->issuer, postern_buf_bytes(&out), -1, err);
+}
+
+static postern_err take_issuer_message(struct links *l, postern_error *err)
+{
+    if (channel_type_is(l->issuer, "revoke"))
+        POSTERN_TRY(revoke(l, err));
+    else if (channel_type_is(l->issuer, "revocations_ready"))
+        POSTERN_TRY(revocations_ready(l, err));
+    else
+        return POSTERN_FAIL(err, MALFORMED, "message of a type that the issuer does not send");
+    return acknowledge(l, err);
+}
+
+/* A message that cannot be obeyed is not acknowledged, and the line is closed: the supervisor makes a new one, and all is sent anew. */
+static void on_issuer(evutil_socket_t fd, short what, void *arg)
+{
+    struct links *l = arg;
+    postern_error err = { 0 };
+
+    (void)fd;
+    (void)what;
+    switch (channel_receive(l->issuer, &err)) {
+    case CHANNEL_NOTHING:
+        return;
+    case CHANNEL_MESSAGE:
+        if (take_issuer_message(l, &err) == POSTERN_OK)
+            return;
+        break;
+    case CHANNEL_CLOSED:
+        drop_issuer(l);
+        return;
+    case CHANNEL_BROKEN:
+        break;
+    }
+    log_error("line to the issuer", &err);
+    drop_issuer(l);
+}
+
+static void take_issuer(struct links *l, int take_fd)
+{
+    postern_error err = { 0 };
+
+    drop_issuer(l);
+    if (channel_new(take_fd, &l->issuer, &err) != POSTERN_OK) {
+        log_error("line to the issuer", &err);
+        return;
+    }
+    l->from_issuer = watch_channel(l, l->issuer, on_issuer);
+    if (l->from_issuer == NULL)
+        drop_issuer(l);
+}
+
+/* ---- supervisor ------------------------------------------------------------------------------------------------------- */
+
+static void take_supervisor_message(struct links *l)
+{
+    int fd = -1;
+
+    if (channel_type_is(l->supervisor, "drain"))
+        l->on_stop(l->arg);
+    else if (channel_type_is(l->supervisor, "issuer") && (fd = channel_take_fd(l->supervisor)) >= 0)
+        take_issuer(l, fd);
+    else
+        log_problem("a message of the supervisor has an unknown type or lacks its descriptor");
+}
+
+static void on_supervisor(evutil_socket_t fd, short what, void *arg)
+{
+    struct links *l = arg;
+    postern_error err = { 0 };
+
+    (void)fd;
+    (void)what;
+    switch (channel_receive(l->supervisor, &err)) {
+    case CHANNEL_NOTHING:
+        return;
+    case CHANNEL_MESSAGE:
+        take_supervisor_message(l);
+        return;
+    case CHANNEL_BROKEN:
+        log_error("line to the supervisor", &err);
+        break;
+    case CHANNEL_CLOSED:
+        break;
+    }
+    (void)event_del(l->from_supervisor); /* end of file stays readable for ever */
+    l->on_stop(l->arg);
+}
+
+postern_err links_new(struct helper *h, int take_supervisor_fd, void (*on_stop)(void *arg), void *arg, struct links **ret, postern_error *err)
+{
+    struct channel *supervisor = NULL;
+    struct links   *l;
+
+    POSTERN_TRY(channel_new(take_supervisor_fd, &supervisor, err));
+    l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        channel_free(supervisor);
+        return POSTERN_FAIL(err, NOMEM, "line to the supervisor");
+    }
+    *l = (struct links){ .helper = h, .supervisor = supervisor, .on_stop = on_stop, .arg = arg };
+    l->from_supervisor = watch_channel(l, supervisor, on_supervisor);
+    if (l->from_supervisor == NULL) {
+        links_free(l);
+        return POSTERN_FAIL(err, NOMEM, "line to the supervisor");
+    }
+    *ret = l;
+    return POSTERN_OK;
+}
+
+postern_err links_say_ready(struct links *l, postern_error *err)
+{
+    return channel_send_type(l->supervisor, "ready", -1, err);
+}
+
+void links_free(struct links *l)
+{
+    if (l == NULL)
+        return;
+    drop_issuer(l);
+    if (l->from_supervisor != NULL)
+        event_free(l->from_supervisor);
+    channel_free(l->supervisor);
+    free(l);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The helper role (sidecar/role.h): validates tokens for SASL, PAM and PostgreSQL plugins on a local socket, postern-helper(7).
+ * Here everything is put together and taken apart; no decision is made here.
+ */
+#include "config.h"
+
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "../role.h"
+#include "helper.h"
+#include "links.h"
+#include "server.h"
+
+struct role {
+    struct helper  helper;
+    struct server *server;
+    struct links  *links;
+    struct event  *give_up; /* drain_timeout */
+};
+
+int64_t helper_wall_ms(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail: the clock is there and so is ts */
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t helper_mono_us(void)
+{
+    struct timespec ts;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void on_give_up(evutil_socket_t fd, short what, void *arg)
+{
+    struct role *r = arg;
+
+    (void)fd;
+    (void)what;
+    log_problem("drain_timeout is over: leaving requests without an answer");
+    (void)event_base_loopexit(r->helper.base, NULL);
+}
+
+static void stop(void *arg)
+{
+    struct role   *r = arg;
+    struct timeval limit = { .tv_sec = postern_section_number(postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL),
+                                                              "drain_timeout") };
+
+    if (!event_pending(r->give_up, EV_TIMEOUT, NULL))
+        (void)event_add(r->give_up, &limit);
+    server_drain(r->server);
+}
+
+/* With an embedded issuer its tokens are undecided until it has told what was revoked. */
+static postern_err expect_issuer(struct helper *h, postern_error *err)
+{
+    const postern_section *server = postern_config_section(h->config, POSTERN_SECTION_SERVER, NULL);
+    postern_err            e;
+
+    if (server == NULL)
+        return POSTERN_OK;
+    e = postern_context_expect_revocations(h->context, postern_section_text(server, "issuer"), err);
+    if (e != POSTERN_ERR_USAGE)
+        return e;
+    log_note("no issuer file trusts the embedded issuer: its tokens open nothing here");
+    return POSTERN_OK;
+}
+
+static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
+{
+    const postern_section *daemon_section;
+
+    r->helper.audit.fd = setup->audit_fd;
+    POSTERN_TRY(fingerprint_start(&r->helper.fingerprint, err));
+    POSTERN_TRY(postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
+    r->helper.config = postern_context_config(r->helper.context);
+    POSTERN_TRY(expect_issuer(&r->helper, err));
+    POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
+    r->helper.base = event_base_new();
+    r->give_up = r->helper.base == NULL ? NULL : event_new(r->helper.base, -1, 0, on_give_up, r);
+    if (r->give_up == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
+    POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
+                           (size_t)postern_section_number(daemon_section, "helper_max_connections"), &r->server, err));
+    POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd, stop, r, &r->links, err));
+    return links_say_ready(r->links, err);
+}
+
+static void take_apart(struct role *r)
+{
+    links_free(r->links);
+    server_free(r->server);
+    if (r->give_up != NULL)
+        event_free(r->give_up);
+    if (r->helper.base != NULL)
+        event_base_free(r->helper.base);
+    peers_free(r->helper.peers);
+    postern_context_free(r->helper.context);
+    postern_wipe(&r->helper.fingerprint, sizeof r->helper.fingerprint);
+}
+
+int helper_main(struct role_setup *setup)
+{
+    struct role   r = { 0 };
+    postern_error err = { 0 };
+    int           status = 1;
+
+    if (start(&r, setup, &err) != POSTERN_OK)
+        log_error("helper cannot start", &err);
+    else if (event_base_dispatch(r.helper.base) == 0)
+        status = 0;
+    take_apart(&r);
+    return status;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* helper_peers: (sidecar/helper/peers.h).  Reads passwd and group once at start, never while the loop runs. */
+#include "config.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "peers.h"
+#include "../log.h"
+
+#define GROUP_PREFIX "group:"
+#define ID_MAX 4294967294ULL /* (uid_t)-1 means "none" to the kernel */
+
+struct rule {
+    const postern_section *service;
+    bool                   is_group;
+    uint32_t               id; /* uid_t or gid_t */
+};
+
+struct peers {
+    size_t      count;
+    struct rule rules[];
+};
+
+/* ---- the process at the other end ------------------------------------------------------------------------------------ */
+
+static postern_err read_groups(int fd, struct peer *p, postern_error *err)
+{
+    socklen_t size = 0;
+
+    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is nothing. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 && size == 0)
+        return POSTERN_OK;
+    if (errno != ERANGE || size == 0)
+        return POSTERN_FAIL(err, SYSTEM, "SO_PEERGROUPS: %s", strerror(errno));
+    p->groups = malloc(size);
+    if (p->groups == NULL)
+        return POSTERN_FAIL(err, NOMEM, "groups of a peer");
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->groups, &size) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "SO_PEERGROUPS: %s", strerror(errno));
+    p->group_count = size / sizeof p->groups[0];
+    return POSTERN_OK;
+}
+
+postern_err peer_of_socket(int fd, struct peer *ret, postern_error *err)
+{
+    struct ucred cred;
+    socklen_t    size = sizeof cred;
+    struct peer  p = { 0 };
+    postern_err  e;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0 || size != sizeof cred)
+        return POSTERN_FAIL(err, SYSTEM, "SO_PEERCRED: %s", strerror(errno));
+    p = (struct peer){ .pid = cred.pid, .uid = cred.uid, .gid = cred.gid };
+    e = read_groups(fd, &p, err);
+    if (e != POSTERN_OK) {
+        peer_free(&p);
+        return e;
+    }
+    *ret = p;
+    return POSTERN_OK;
+}
+
+void peer_free(struct peer *p)
+{
+    free(p->groups);
+    *p = (struct peer){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
+}
+
+/* ---- the rules -------------------------------------------------------------------------------------------------------- */
+
+static bool parse_number(const char *text, uint32_t *ret)
+{
+    unsigned long long n;
+    char              *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || n > ID_MAX)
+        return false;
+    *ret = (uint32_t)n;
+    return true;
+}
+
+static bool resolve_group(const char *name, uint32_t *ret)
+{
+    const struct group *gr;
+
+    if (parse_number(name, ret))
+        return true;
+    gr = getgrnam(name);
+    if (gr != NULL)
+        *ret = gr->gr_gid;
+    return gr != NULL;
+}
+
+static bool resolve_user(const char *name, uint32_t *ret)
+{
+    const struct passwd *pw;
+
+    if (parse_number(name, ret))
+        return true;
+    pw = getpwnam(name);
+    if (pw != NULL)
+        *ret = pw->pw_uid;
+    return pw != NULL;
+}
+
+static bool resolve_rule(const char *item, struct rule *r)
+{
+    r->is_group = strncmp(item, GROUP_PREFIX, strlen(GROUP_PREFIX)) == 0;
+    return r->is_group ? resolve_group(item + strlen(GROUP_PREFIX), &r->id) : resolve_user(item, &r->id);
+}
+
+static size_t count_items(const postern_config *config)
+{
+    const postern_section *s;
+    size_t                 count = 0;
+
+    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+        count += postern_section_count(s, "helper_peers");
+    return count;
+}
+
+static void add_service(struct peers *p, const postern_section *service)
+{
+    const char *item;
+
+    for (size_t i = 0; (item = postern_section_item(service, "helper_peers", i)) != NULL; i++) {
+        struct rule *r = &p->rules[p->count];
+        r->service = service;
+        if (resolve_rule(item, r))
+            p->count++;
+        else
+            log_problem("%s: helper_peers: there is no %s here; it admits nobody until posternd is reloaded",
+                        postern_section_origin(service, "helper_peers"), item);
+    }
+}
+
+postern_err peers_new(const postern_config *config, struct peers **ret, postern_error *err)
+{
+    const postern_section *s;
+    struct peers          *p = calloc(1, sizeof *p + count_items(config) * sizeof p->rules[0]);
+
+    if (p == NULL)
+        return POSTERN_FAIL(err, NOMEM, "helper_peers");
+    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+        add_service(p, s);
+    *ret = p;
+    return POSTERN_OK;
+}
+
+void peers_free(struct peers *p)
+{
+    free(p);
+}
+
+static bool is_member(const struct peer *peer, gid_t gid)
+{
+    if (peer->gid == gid)
+        return true;
+    for (size_t i = 0; i < peer->group_count; i++)
+        if (peer->groups[i] == gid)
+            return true;
+    return false;
+}
+
+bool peers_allow(const struct peers *p, const postern_section *service, const struct peer *peer)
+{
+    if (peer->uid == 0)
+        return true;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct rule *r = &p->rules[i];
+        if (r->service == service && (r->is_group ? is_member(peer, r->id) : peer->uid == r->id))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Listeners and connections of the helper (sidecar/helper/server.h).  One request at a time per connection: a second frame
+ * before the answer closes it.  Nothing here blocks: an answer that does not fit the socket's buffer belongs to a peer that
+ * does not read, and that connection is closed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <postern/client.h>
+
+#include "../log.h"
+#include "../role.h"
+#include "login.h"
+#include "server.h"
+
+struct connection {
+    LIST_ENTRY(connection) entry;
+    struct server *server;
+    int            fd;
+    struct peer    peer;
+    struct event  *readable; /* persistent; its time-out is the idle limit while no request is in flight */
+    struct login  *login;    /* the one request in flight, or NULL */
+};
+
+struct server {
+    struct helper *helper;
+    size_t         connections_max, connection_count;
+    LIST_HEAD(, connection) connections;
+    struct event  *listeners[ROLE_LISTEN_MAX];
+    size_t         listener_count;
+    bool           is_accepting, is_draining;
+    struct event  *resume;        /* ends a pause of accept(2) */
+    int64_t        last_full_log_ms;
+    uint8_t        room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
+};
+
+static void close_connection(struct connection *c);
+
+/* ---- accepting -------------------------------------------------------------------------------------------------------- */
+
+static void set_accepting(struct server *s, bool is_accepting)
+{
+    if (s->is_accepting == is_accepting || (is_accepting && s->is_draining))
+        return;
+    s->is_accepting = is_accepting;
+    for (size_t i = 0; i < s->listener_count; i++)
+        (void)(is_accepting ? event_add(s->listeners[i], NULL) : event_del(s->listeners[i]));
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    set_accepting(arg, true);
+}
+
+/* Out of descriptors or memory: the kernel keeps the callers in the backlog, and they wait as long as their deadline. */
+static void pause_accepting(struct server *s, const char *why)
+{
+    struct timeval pause = { .tv_usec = SERVER_ACCEPT_PAUSE_MS * 1000 };
+
+    log_problem("no more connections for a moment: %s", why);
+    if (event_add(s->resume, &pause) == 0)
+        set_accepting(s, false);
+}
+
+static size_t count_of_user(const struct server *s, uid_t uid)
+{
+    const struct connection *c;
+    size_t                   count = 0;
+
+    LIST_FOREACH(c, &s->connections, entry)
+        count += c->peer.uid == uid;
+    return count;
+}
+
+/* Refused without a word: what could be said would arrive where nobody reads any more (a frame is on its way already). */
+static void log_full(struct server *s, uid_t uid)
+{
+    int64_t now_ms = helper_mono_us() / 1000;
+
+    if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
+        return; /* one line a second */
+    s->last_full_log_ms = now_ms;
+    log_problem("uid %ju holds its share of helper_max_connections (%zu of %zu): closing further ones", (uintmax_t)uid,
+                s->connections_max / SERVER_USER_SHARE_DIVISOR, s->connections_max);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+
+static bool watch(struct connection *c)
+{
+    struct timeval idle = { .tv_sec = c->server->is_draining ? SERVER_DRAIN_IDLE_S : SERVER_IDLE_S };
+
+    /* While a request is in flight the op's own deadline counts; the descriptor is still watched for a hang-up. */
+    return event_add(c->readable, c->login == NULL ? &idle : NULL) == 0;
+}
+
+static bool add_connection(struct server *s, int take_fd, struct peer *take_peer)
+{
+    struct connection *c = calloc(1, sizeof *c);
+
+    if (c == NULL) {
+        peer_free(take_peer);
+        (void)close(take_fd);
+        return false;
+    }
+    c->server = s;
+    c->fd = take_fd;
+    c->peer = *take_peer;
+    LIST_INSERT_HEAD(&s->connections, c, entry);
+    s->connection_count++;
+    c->readable = event_new(s->helper->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
+    if (c->readable != NULL && watch(c))
+        return true;
+    close_connection(c);
+    return false;
+}
+
+static void admit(struct server *s, int take_fd)
+{
+    postern_error err = { 0 };
+    struct peer   peer;
+
+    if (peer_of_socket(take_fd, &peer, &err) != POSTERN_OK) {
+        log_error("a caller of the helper socket", &err);
+        (void)close(take_fd);
+        return;
+    }
+    if (count_of_user(s, peer.uid) >= s->connections_max / SERVER_USER_SHARE_DIVISOR) {
+        log_full(s, peer.uid);
+        peer_free(&peer);
+        (void)close(take_fd);
+        return;
+    }
+    if (!add_connection(s, take_fd, &peer))
+        pause_accepting(s, "out of memory");
+    if (s->connection_count >= s->connections_max)
+        set_accepting(s, false); /* until close_connection() */
+}
+
+static void on_caller(evutil_socket_t listener, short what, void *arg)
+{
+    struct server *s = arg;
+
+    (void)what;
+    for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting; i++) {
+        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            admit(s, fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(s, strerror(errno));
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
+/* ---- one connection --------------------------------------------------------------------------------------------------- */
+
+static void close_connection(struct connection *c)
+{
+    struct server *s = c->server;
+
+    login_free(c->login);
+    if (c->readable != NULL)
+        event_free(c->readable);
+    (void)close(c->fd);
+    peer_free(&c->peer);
+    LIST_REMOVE(c, entry);
+    free(c);
+    s->connection_count--;
+    if (s->is_draining && s->connection_count == 0)
+        (void)event_base_loopexit(s->helper->base, NULL);
+    else if (!event_pending(s->resume, EV_TIMEOUT, NULL))
+        set_accepting(s, true);
+}
+
+/* Called by the login as its last act. */
+static void send_answer(void *arg, postern_bytes frame, bool is_last)
+{
+    struct connection *c = arg;
+    bool is_sent = frame.len != 0 && send(c->fd, frame.ptr, frame.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)frame.len;
+
+    login_free(c->login);
+    c->login = NULL;
+    if (!is_sent || is_last || c->server->is_draining || !watch(c))
+        close_connection(c);
+}
+
+static void take_frame(struct connection *c, postern_bytes frame)
+{
+    c->login = login_new(c->server->helper, &c->peer, frame, (struct login_owner){ send_answer, c });
+    if (c->login == NULL || !watch(c)) {
+        log_problem("a request was dropped: out of memory or random numbers");
+        close_connection(c);
+        return;
+    }
+    login_start(c->login); /* may free the connection */
+}
+
+/* One datagram into s->room.  Its length, 0 for "nothing now", -1 for "close it". */
+static ssize_t receive_frame(struct server *s, int fd)
+{
+    struct iovec  part = { s->room, sizeof s->room };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    ssize_t       got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got <= 0)
+        return -1; /* gone, or an empty datagram, which nobody of ours sends */
+    /* Longer than a frame may be, or with descriptors beside it (no room for them: the kernel closed them): not our protocol. */
+    return (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? -1 : got;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct connection *c = arg;
+    struct server     *s = c->server;
+    ssize_t            len;
+
+    if ((what & EV_READ) == 0) { /* silent for too long */
+        close_connection(c);
+        return;
+    }
+    len = receive_frame(s, fd);
+    if (len < 0 || (len > 0 && c->login != NULL)) /* a second frame while one is in flight */
+        close_connection(c);
+    else if (len > 0)
+        take_frame(c, (postern_bytes){ s->room, (size_t)len });
+    if (len != 0)
+        postern_wipe(s->room, len > 0 ? (size_t)len : sizeof s->room);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------------- */
+
+postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t connections_max, struct server **ret, postern_error *err)
+{
+    struct server *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return POSTERN_FAIL(err, NOMEM, "helper");
+    s->helper = h;
+    s->connections_max = connections_max;
+    LIST_INIT(&s->connections);
+    s->resume = event_new(h->base, -1, 0, on_resume, s);
+    for (size_t i = 0; i < fd_count && i < ROLE_LISTEN_MAX; i++) {
+        s->listeners[i] = event_new(h->base, fds[i], EV_READ | EV_PERSIST, on_caller, s);
+        s->listener_count++;
+        if (s->listeners[i] == NULL || evutil_make_socket_nonblocking(fds[i]) != 0)
+            break;
+    }
+    if (s->resume == NULL || s->listener_count != fd_count || (fd_count > 0 && s->listeners[fd_count - 1] == NULL)) {
+        server_free(s);
+        return POSTERN_FAIL(err, NOMEM, "listeners of the helper");
+    }
+    set_accepting(s, true);
+    *ret = s;
+    return POSTERN_OK;
+}
+
+void server_drain(struct server *s)
+{
+    struct connection *c;
+
+    if (s->is_draining)
+        return;
+    s->is_draining = true;
+    set_accepting(s, false);
+    (void)event_del(s->resume);
+    LIST_FOREACH(c, &s->connections, entry)
+        if (c->login == NULL)
+            (void)watch(c); /* the shorter time-out */
+    if (s->connection_count == 0)
+        (void)event_base_loopexit(s->helper->base, NULL);
+}
+
+void server_free(struct server *s)
+{
+    if (s == NULL)
+        return;
+    s->is_draining = true; /* no listener comes back while the connections go */
+    while (!LIST_EMPTY(&s->connections))
+        close_connection(LIST_FIRST(&s->connections));
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i] != NULL)
+            event_free(s->listeners[i]);
+    if (s->resume != NULL)
+        event_free(s->resume);
+    free(s);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reason code to setting (sidecar/helper/setting.h), as one table.  A reason without a row is decided by the token alone. */
+#include "config.h"
+
+#include <string.h>
+
+#include "setting.h"
+
+static const struct {
+    postern_err          code;
+    postern_section_kind kind;
+    const char          *key;
+} rows[] = {
+    { POSTERN_ERR_PEER_NOT_ALLOWED, POSTERN_SECTION_SERVICE, "helper_peers" },
+    { POSTERN_ERR_ISS, POSTERN_SECTION_SERVICE, "issuers" },
+    { POSTERN_ERR_AUD, POSTERN_SECTION_SERVICE, "audience" },
+    { POSTERN_ERR_INSUFFICIENT_SCOPE, POSTERN_SECTION_SERVICE, "required_scopes" },
+    { POSTERN_ERR_TLS_REQUIRED, POSTERN_SECTION_SERVICE, "require_tls" },
+    { POSTERN_ERR_MESSAGE_SERVER, POSTERN_SECTION_SERVICE, "server_names" },
+    { POSTERN_ERR_USER_DENIED, POSTERN_SECTION_SERVICE, "deny_users" },
+    { POSTERN_ERR_UNSAFE_IDENTITY, POSTERN_SECTION_SERVICE, "username_chars" },
+    { POSTERN_ERR_NO_MAPPING, POSTERN_SECTION_ISSUER, "username_claim" },
+    { POSTERN_ERR_AUTHZID, POSTERN_SECTION_ISSUER, "username_claim" },
+    { POSTERN_ERR_ALG_NOT_ALLOWED, POSTERN_SECTION_ISSUER, "algorithms" },
+    { POSTERN_ERR_TYP, POSTERN_SECTION_ISSUER, "token_types" },
+    { POSTERN_ERR_CLAIM_MISSING, POSTERN_SECTION_ISSUER, "required_claims" },
+    { POSTERN_ERR_EXPIRED, POSTERN_SECTION_ISSUER, "clock_skew" },
+    { POSTERN_ERR_NOT_YET_VALID, POSTERN_SECTION_ISSUER, "clock_skew" },
+    { POSTERN_ERR_UNKNOWN_KID, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_BAD_SIGNATURE, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_WEAK_KEY, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_ALG_KEY_MISMATCH, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_KEY_NOT_FOR_SIG, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_KEYS_UNAVAILABLE, POSTERN_SECTION_ISSUER, "jwks_file" },
+    { POSTERN_ERR_REVOCATIONS_UNKNOWN, POSTERN_SECTION_ISSUER, "issuer" },
+    { POSTERN_ERR_REVOKED, POSTERN_SECTION_ISSUER, "issuer" },
+    { POSTERN_ERR_BUSY, POSTERN_SECTION_DAEMON, "helper_max_connections" },
+    { POSTERN_ERR_AUDIT, POSTERN_SECTION_DAEMON, "audit_file" },
+};
+
+static const postern_section *find_issuer(const postern_config *config, const char *issuer)
+{
+    const postern_section *s;
+
+    if (issuer == NULL || issuer[0] == '\0')
+        return NULL;
+    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_ISSUER, i)) != NULL; i++) {
+        const char *identifier = postern_section_text(s, "issuer");
+        if (identifier != NULL && strcmp(identifier, issuer) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+struct deciding_setting find_deciding_setting(const postern_config *config, const postern_section *service, const char *issuer, postern_err code)
+{
+    struct deciding_setting found = { NULL, NULL };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const postern_section *s = service;
+        if (rows[i].code != code)
+            continue;
+        if (rows[i].kind == POSTERN_SECTION_ISSUER)
+            s = find_issuer(config, issuer);
+        if (rows[i].kind == POSTERN_SECTION_DAEMON)
+            s = postern_config_section(config, POSTERN_SECTION_DAEMON, NULL);
+        found.key = rows[i].key;
+        found.origin = s == NULL ? NULL : postern_section_origin(s, found.key);
+        break;
+    }
+    return found;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sidecar/audit.c: one line, whole or not there; what does not fit is cut and said to be cut; no record, no verdict. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <postern-private/json.h>
+
+#include "audit.h"
+#include "grant/grant.h"
+
+static const struct audit_record refusal = {
+    .time_ms = 1764000000123, .event = "verify", .ref = "R-0123456789", .service = "imap", .peer = "192.0.2.1", .pid = 42, .uid = 1000,
+    .carrier = "sasl", .tls = "on", .authzid = "bob", .code = POSTERN_ERR_AUD, .detail = "token is for \"ldap\"", .setting = "audience",
+    .origin = "services/imap.conf:4", .issuer = "https://as.example", .fingerprint = "0123456789ab", .latency_us = 77,
+};
+
+static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+
+    (void)state;
+    assert_true(audit_format(&refusal, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-0123456789\",\"event\":\"verify\",\"service\":\"imap\","
+                        "\"peer\":\"192.0.2.1\",\"pid\":42,\"uid\":1000,\"carrier\":\"sasl\",\"tls\":\"on\",\"authzid\":\"bob\","
+                        "\"outcome\":\"rejected\",\"reason\":\"aud\",\"detail\":\"token is for \\\"ldap\\\"\",\"setting\":\"audience\","
+                        "\"origin\":\"services/imap.conf:4\",\"iss\":\"https://as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}\n");
+}
+
+static postern_grant *make_grant(const char *filler)
+{
+    struct postern_grant_facts facts = {
+        .service = POSTERN_BYTES_LIT("imap"), .issuer = POSTERN_BYTES_LIT("https://as.example"), .subject = postern_bytes_str(filler),
+        .client_id = postern_bytes_str(filler), .user = POSTERN_BYTES_LIT("alice"), .audience = POSTERN_BYTES_LIT("https://mail.example/imap"),
+        .jti = postern_bytes_str(filler), .scope = postern_bytes_str(filler), .exp_s = 1764000300, .iat_s = 1764000000,
+    };
+    postern_grant *g = NULL;
+
+    for (facts.act_depth = 0; facts.act_depth < POSTERN_ACT_DEPTH_MAX; facts.act_depth++)
+        facts.act[facts.act_depth] = postern_bytes_str(filler);
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    return g;
+}
+
+static void a_proved_token_is_named_by_its_jti(void **state)
+{
+    postern_grant      *g = make_grant("j-1");
+    struct audit_record r = refusal;
+    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_JSON   j = { 0 };
+
+    (void)state;
+    r.code = POSTERN_OK;
+    r.grant = g;
+    assert_true(audit_format(&r, &out));
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "outcome"), "proved"));
+    assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "jti"), "j-1"));
+    assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "user"), "alice"));
+    assert_int_equal(j.nodes[postern_json_member(&j, 0, "act")].child_count, 8);
+    assert_int_equal(postern_json_member(&j, 0, "fingerprint"), POSTERN_JSON_ABSENT);
+    assert_int_equal(postern_json_member(&j, 0, "cut"), POSTERN_JSON_ABSENT);
+    postern_grant_free(g);
+}
+
+static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
+{
+    static const char *const fillers[] = { "\"", "\\", "a", "\xe2\x82\xac" };
+    char                     filler[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof fillers / sizeof fillers[0]; i++) {
+        struct audit_record r = refusal;
+        POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_JSON   j = { 0 };
+        postern_grant      *g;
+        size_t              len = strlen(fillers[i]);
+
+        for (size_t at = 0; at < 1020; at += len)
+            memcpy(filler + at, fillers[i], len);
+        filler[1020] = '\0';
+        g = make_grant(filler);
+        r.code = POSTERN_OK;
+        r.grant = g;
+        r.peer = r.authzid = r.service = r.detail = filler;
+        assert_true(audit_format(&r, &out));
+        assert_in_range(out.len, 1, AUDIT_LINE_MAX);
+        assert_int_equal(out.ptr[out.len - 1], '\n');
+        assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
+        assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "cut")), POSTERN_JSON_TRUE);
+        assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "ref"), "R-0123456789"));
+        postern_grant_free(g);
+    }
+}
+
+static void a_newline_in_a_value_stays_inside_the_line(void **state)
+{
+    struct audit_record r = refusal;
+    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+
+    (void)state;
+    r.authzid = "bob\n{\"ref\":\"R-forged\"}";
+    assert_true(audit_format(&r, &out));
+    assert_int_equal(postern_bytes_find(postern_buf_bytes(&out), '\n'), out.len - 1);
+}
+
+static void a_full_disk_is_an_audit_error(void **state)
+{
+    struct audit  a = { .fd = open("/dev/full", O_WRONLY) };
+    postern_error err = { 0 };
+
+    (void)state;
+    assert_true(a.fd >= 0);
+    assert_int_equal(audit_write(&a, &refusal, &err), POSTERN_ERR_AUDIT);
+    assert_non_null(strstr(err.detail, "No space"));
+    (void)close(a.fd);
+    a.fd = -1;
+    assert_int_equal(audit_write(&a, &refusal, &err), POSTERN_ERR_AUDIT);
+}
+
+static void a_line_cut_short_is_an_error_and_the_next_begins_on_its_own(void **state)
+{
+    char           path[] = "/tmp/postern-audit.XXXXXX", text[2 * AUDIT_LINE_MAX] = "";
+    struct audit   a = { .fd = mkostemp(path, O_APPEND) };
+    struct rlimit  was, tight = { .rlim_cur = 500 };
+    const char    *second;
+
+    (void)state;
+    assert_true(a.fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    tight.rlim_max = was.rlim_max;
+    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_OK);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_ERR_AUDIT);
+    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_ERR_AUDIT);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_OK);
+    assert_true(pread(a.fd, text, sizeof text - 1, 0) > 500);
+    second = strchr(text, '\n') + 1;
+    assert_int_equal(*strchr(second, '\n'), '\n');
+    assert_int_equal(strncmp(strchr(second, '\n') + 1, text, strlen("{\"time\"")), 0);
+    assert_int_equal(strlen(strchr(second, '\n') + 1), (size_t)(second - text));
+    (void)close(a.fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refusal_is_one_line_with_the_reason_and_where_it_stands),
+        cmocka_unit_test(a_proved_token_is_named_by_its_jti),
+        cmocka_unit_test(the_longest_record_is_cut_to_one_line_and_says_so),
+        cmocka_unit_test(a_newline_in_a_value_stays_inside_the_line),
+        cmocka_unit_test(a_full_disk_is_an_audit_error),
+        cmocka_unit_test(a_line_cut_short_is_an_error_and_the_next_begins_on_its_own),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
