@@ -12,11 +12,11 @@ core_libs = lib/libcore.la lib/libclientcore.la
 lib_LTLIBRARIES += libpostern-client.la libpostern.la
 libpostern_client_la_SOURCES =
 libpostern_client_la_LIBADD = lib/libclientcore.la
-libpostern_client_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,defs -Wl,--version-script=$(top_srcdir)/lib/libpostern-client.map
+libpostern_client_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 $(NO_UNDEFINED) -Wl,--version-script=$(top_srcdir)/lib/libpostern-client.map
 EXTRA_libpostern_client_la_DEPENDENCIES = lib/libpostern-client.map
 libpostern_la_SOURCES =
 libpostern_la_LIBADD = lib/libcore.la libpostern-client.la
-libpostern_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 -Wl,-z,defs -Wl,--version-script=$(top_srcdir)/lib/libpostern.map
+libpostern_la_LDFLAGS = $(AM_LDFLAGS) -version-info 0:0:0 $(NO_UNDEFINED) -Wl,--version-script=$(top_srcdir)/lib/libpostern.map
 EXTRA_libpostern_la_DEPENDENCIES = lib/libpostern.map
 EXTRA_DIST += lib/libpostern-client.map lib/libpostern.map
 
