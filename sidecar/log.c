@@ -53,7 +53,7 @@ const char *log_escape(const char *text, char *room, size_t room_size)
     return room;
 }
 
-static void write_line(int priority, const char *fmt, va_list args)
+static void __attribute__((format(printf, 2, 0))) write_line(int priority, const char *fmt, va_list args)
 {
     char text[LOG_LINE_MAX], safe[LOG_LINE_MAX];
 
