@@ -40,8 +40,14 @@ POSTERN_MUST_USE postern_err postern_config_load_client(const char *file, poster
  */
 POSTERN_MUST_USE postern_err postern_config_new_token_check(const char *issuer, const char *audience, const char *jwks_file,
                                                             const char *const *required_scopes, postern_config **ret, postern_error *err);
-/* The whole configuration as valid files, one after the other, each value under a comment with its origin. */
+/*
+ * The whole configuration as valid files, one after the other, each behind a line "# == services/imap.conf ==" and each value
+ * under a comment with its origin.  Split there and loaded again it holds the same settings; from then on the dump is the
+ * same byte for byte.
+ */
 void postern_config_dump(const postern_config *c, postern_buf *out);
+/* One line for each default that a file has relaxed (DESIGN §3.7), to be logged at start; nothing when there is none. */
+void postern_config_relaxations(const postern_config *c, postern_buf *out);
 void postern_config_free(postern_config *c);
 static inline void postern_auto_config(postern_config **c) { postern_config_free(*c); }
 

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reading one claim out of the flat index: by name, by configured path, as a string that may become
+ * an identity.  Judges no value; claims.c does.
+ */
+#include "claims.h"
+
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+
+static const struct {
+    const char *text;
+    size_t len;
+} names[CLAIM_NAMES] = {
+    [CLAIM_ISS] = NAME("iss"),     [CLAIM_SUB] = NAME("sub"),
+    [CLAIM_AUD] = NAME("aud"),     [CLAIM_EXP] = NAME("exp"),
+    [CLAIM_NBF] = NAME("nbf"),     [CLAIM_IAT] = NAME("iat"),
+    [CLAIM_JTI] = NAME("jti"),     [CLAIM_CLIENT_ID] = NAME("client_id"),
+    [CLAIM_CNF] = NAME("cnf"),     [CLAIM_ACT] = NAME("act"),
+    [CLAIM_SCOPE] = NAME("scope"),
+};
+
+static int find_name(const char *text, size_t len)
+{
+    for (int i = 0; i < CLAIM_NAMES; i++)
+        if (names[i].len == len && memcmp(names[i].text, text, len) == 0)
+            return i;
+    return -1;
+}
+
+/* Names with escapes are rare: the slow comparison is for them alone. */
+static int find_name_of(const postern_json *j, uint32_t member)
+{
+    const postern_json_node *n = &j->nodes[member];
+
+    if (!n->key_is_escaped)
+        return find_name((const char *)j->text.ptr + n->key, n->key_end - n->key);
+    for (int i = 0; i < CLAIM_NAMES; i++)
+        if (postern_json_name_is(j, member, names[i].text))
+            return i;
+    return -1;
+}
+
+void postern_claim_reader_init(struct claim_reader *r, const postern_json *j, postern_buf *scratch)
+{
+    *r = (struct claim_reader){ .j = j, .scratch = scratch };
+    for (int i = 0; i < CLAIM_NAMES; i++)
+        r->known[i] = POSTERN_JSON_ABSENT;
+    for (uint32_t m = postern_json_first(j, 0); m != POSTERN_JSON_ABSENT;
+         m = postern_json_next(j, m)) {
+        int name = find_name_of(j, m);
+
+        if (name >= 0)
+            r->known[name] = m; /* the scan refused duplicates */
+    }
+}
+
+postern_err postern_claim_path_parse(postern_arena *arena, const char *text, struct claim_path *ret,
+                                     postern_error *err)
+{
+    struct claim_path path = { .known = find_name(text, strlen(text)) };
+    char *rest = postern_arena_text(arena, postern_bytes_str(text));
+
+    path.whole = postern_arena_text(arena, postern_bytes_str(text));
+    if (rest == NULL || path.whole == NULL)
+        return POSTERN_FAIL(err, NOMEM, "claim path");
+    while (rest != NULL) {
+        char *dot = strchr(rest, '.');
+
+        if (path.count == POSTERN_CLAIM_PARTS_MAX)
+            return POSTERN_FAIL(err, CONFIG_VALUE, "a claim path has more than %d parts",
+                                POSTERN_CLAIM_PARTS_MAX);
+        if (dot != NULL)
+            *dot++ = '\0';
+        path.parts[path.count++] = rest;
+        rest = dot;
+    }
+    *ret = path;
+    return POSTERN_OK;
+}
+
+static uint32_t follow_parts(const struct claim_reader *r, const struct claim_path *path)
+{
+    uint32_t node = 0;
+
+    for (size_t i = 0; i < path->count; i++) {
+        if (postern_json_type_of(r->j, node) != POSTERN_JSON_OBJECT)
+            return POSTERN_JSON_ABSENT;
+        node = postern_json_member(r->j, node, path->parts[i]);
+        if (node == POSTERN_JSON_ABSENT)
+            return node;
+    }
+    return node;
+}
+
+uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path)
+{
+    uint32_t node;
+
+    if (path->known >= 0)
+        return r->known[path->known];
+    node = follow_parts(r, path);
+    return node != POSTERN_JSON_ABSENT ? node : postern_json_member(r->j, 0, path->whole);
+}
+
+#define READS_MAX                                                                                  \
+    4 /* of one string: as subject, agent, purpose and user name when all are configured to be one \
+         claim */
+
+/*
+ * Room for every unescaped string of the payload at once, so that scratch never moves under a view:
+ * what is unescaped is no longer than what was escaped.
+ */
+static bool reserve_scratch(struct claim_reader *r)
+{
+    if (r->scratch->len != 0 || r->scratch->cap > READS_MAX * r->j->text.len)
+        return true;
+    for (int i = 0; i < READS_MAX; i++)
+        postern_buf_add(r->scratch, r->j->text);
+    if (r->scratch->failed)
+        return false;
+    postern_buf_reset(r->scratch);
+    return true;
+}
+
+postern_err postern_claim_string(struct claim_reader *r, uint32_t node, const char *name,
+                                 postern_bytes *ret, postern_error *err)
+{
+    if (postern_json_type_of(r->j, node) != POSTERN_JSON_STRING)
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "%s is not a string", name);
+    if (r->j->nodes[node].is_escaped && !reserve_scratch(r))
+        return POSTERN_FAIL(err, NOMEM, "claims");
+    if (!postern_json_string(r->j, node, r->scratch, ret))
+        return POSTERN_FAIL(err, NOMEM, "claims");
+    return POSTERN_OK;
+}
+
+/* C0, DEL, and C1 as UTF-8 writes it (C2 80 to C2 9F); the scan has seen to well-formed UTF-8. */
+static bool holds_control(postern_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+
+        if (c < 0x20 || c == 0x7F)
+            return true;
+        if (c == 0xC2 && i + 1 < text.len && text.ptr[i + 1] < 0xA0)
+            return true;
+    }
+    return false;
+}
+
+postern_err postern_claim_identity(struct claim_reader *r, uint32_t node, const char *name,
+                                   size_t max, postern_bytes *ret, postern_error *err)
+{
+    postern_bytes text;
+
+    POSTERN_TRY(postern_claim_string(r, node, name, &text, err));
+    if (text.len == 0)
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "%s is empty", name);
+    if (text.len > max)
+        return POSTERN_FAIL(err, UNSAFE_IDENTITY, "%s is longer than %zu bytes", name, max);
+    if (holds_control(text))
+        return POSTERN_FAIL(err, UNSAFE_IDENTITY, "%s holds a control character", name);
+    *ret = text;
+    return POSTERN_OK;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The judgement of proved claims, one small check per step and in that order; see the header.
+ * Nothing here looks at a signature, a file or a clock of its own.
+ */
+#include "claims.h"
+
+#include <inttypes.h>
+
+/* One judgement on its way. */
+struct check {
+    const struct claim_rules *rules;
+    struct claim_reader reader;
+    int64_t now_s;
+    postern_bytes extra_scopes;
+    struct postern_grant_facts out;
+};
+
+/* Step 15.  Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
+ * 8414 §3.3). */
+static postern_err check_issuer(struct check *c, postern_error *err)
+{
+    uint32_t node = c->reader.known[CLAIM_ISS];
+    char quoted[300];
+    postern_bytes iss;
+
+    if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
+        return POSTERN_FAIL(err, ISS, "iss is missing or not a string");
+    POSTERN_TRY(postern_claim_string(&c->reader, node, "iss", &iss, err));
+    if (!postern_bytes_equal_str(iss, c->rules->issuer))
+        return POSTERN_FAIL(err, ISS, "iss is \"%s\"",
+                            postern_error_quote(iss.ptr, iss.len, quoted, sizeof quoted));
+    c->out.issuer = iss;
+    return POSTERN_OK;
+}
+
+static postern_err judge_audience(struct check *c, uint32_t node, postern_error *err)
+{
+    if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "aud holds something that is not a string");
+    for (size_t i = 0; i < c->rules->audience_count && c->out.audience.len == 0; i++)
+        if (postern_json_string_is(c->reader.j, node, c->rules->audiences[i]))
+            c->out.audience = postern_bytes_str(c->rules->audiences[i]);
+    return POSTERN_OK;
+}
+
+/* Every entry is looked at, also behind one that matched: a token of which a part is malformed is
+ * malformed. */
+static postern_err judge_audiences(struct check *c, uint32_t array, postern_error *err)
+{
+    const postern_json *j = c->reader.j;
+
+    if (j->nodes[array].child_count > POSTERN_AUD_ENTRIES_MAX)
+        return POSTERN_FAIL(err, LIMIT, "aud has more than %d entries", POSTERN_AUD_ENTRIES_MAX);
+    for (uint32_t node = postern_json_first(j, array); node != POSTERN_JSON_ABSENT;
+         node = postern_json_next(j, node))
+        POSTERN_TRY(judge_audience(c, node, err));
+    return POSTERN_OK;
+}
+
+/* Step 16: a string or an array of strings (RFC 7519 §4.1.3); none at all is never "any". */
+static postern_err check_audience(struct check *c, postern_error *err)
+{
+    uint32_t aud = c->reader.known[CLAIM_AUD];
+
+    if (aud == POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, AUD, "aud is missing");
+    if (postern_json_type_of(c->reader.j, aud) == POSTERN_JSON_ARRAY)
+        POSTERN_TRY(judge_audiences(c, aud, err));
+    else
+        POSTERN_TRY(judge_audience(c, aud, err));
+    if (c->out.audience.len == 0)
+        return POSTERN_FAIL(err, AUD, "aud does not name \"%s\"", c->rules->audiences[0]);
+    return POSTERN_OK;
+}
+
+/* NumericDate of 0..2^53-1, so that adding a skew of 300 s cannot overflow; *ret is untouched when
+ * the claim is absent. */
+static postern_err read_date(const struct check *c, enum claim_name claim, const char *name,
+                             int64_t *ret, postern_error *err)
+{
+    uint32_t node = c->reader.known[claim];
+
+    if (node != POSTERN_JSON_ABSENT && !postern_json_date(c->reader.j, node, ret))
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "%s is no date", name);
+    return POSTERN_OK;
+}
+
+#define TIME_ABSENT (-1)
+
+/* Step 17. */
+static postern_err check_times(struct check *c, postern_error *err)
+{
+    int64_t exp_s = TIME_ABSENT, nbf_s = TIME_ABSENT, iat_s = TIME_ABSENT,
+            skew_s = c->rules->skew_s;
+
+    POSTERN_TRY(read_date(c, CLAIM_EXP, "exp", &exp_s, err));
+    POSTERN_TRY(read_date(c, CLAIM_NBF, "nbf", &nbf_s, err));
+    POSTERN_TRY(read_date(c, CLAIM_IAT, "iat", &iat_s, err));
+    if (exp_s == TIME_ABSENT) /* RFC 9068 §2.2: exp REQUIRED */
+        return POSTERN_FAIL(err, CLAIM_MISSING, "exp is missing");
+    if (c->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
+        return POSTERN_FAIL(err, EXPIRED, "exp was %" PRId64 " s ago, clock_skew is %" PRId64 " s",
+                            c->now_s - exp_s, skew_s);
+    if (nbf_s > c->now_s + skew_s) /* RFC 7519 §4.1.5 */
+        return POSTERN_FAIL(err, NOT_YET_VALID,
+                            "nbf is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
+                            nbf_s - c->now_s, skew_s);
+    if (iat_s > c->now_s + skew_s)
+        return POSTERN_FAIL(err, NOT_YET_VALID,
+                            "iat is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
+                            iat_s - c->now_s, skew_s);
+    c->out.exp_s = exp_s;
+    c->out.iat_s = iat_s;
+    return POSTERN_OK;
+}
+
+static postern_err check_required(const struct check *c, postern_error *err)
+{
+    for (size_t i = 0; i < c->rules->required_count; i++)
+        if (postern_claim_find(&c->reader, &c->rules->required[i]) == POSTERN_JSON_ABSENT)
+            return POSTERN_FAIL(err, CLAIM_MISSING, "%s is missing", c->rules->required[i].whole);
+    return POSTERN_OK;
+}
+
+static postern_err read_identity(struct check *c, enum claim_name claim, const char *name,
+                                 postern_bytes *ret, postern_error *err)
+{
+    uint32_t node = c->reader.known[claim];
+
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    return postern_claim_identity(&c->reader, node, name, POSTERN_IDENTITY_MAX, ret, err);
+}
+
+/* client_id, azp or appid, in the configured order (agent_claim without act.sub, which check_actors
+ * reads). */
+static postern_err read_agent(struct check *c, postern_error *err)
+{
+    for (size_t i = 0; i < c->rules->agent_count; i++) {
+        const struct claim_path *path = &c->rules->agents[i];
+        uint32_t node = postern_claim_find(&c->reader, path);
+
+        if (node != POSTERN_JSON_ABSENT)
+            return postern_claim_identity(&c->reader, node, path->whole, POSTERN_IDENTITY_MAX,
+                                          &c->out.client_id, err);
+    }
+    return POSTERN_OK;
+}
+
+static postern_err read_purpose(struct check *c, postern_error *err)
+{
+    const struct claim_path *path = &c->rules->purpose;
+    uint32_t node = postern_claim_find(&c->reader, path);
+
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    return postern_claim_identity(&c->reader, node, path->whole, POSTERN_PURPOSE_MAX,
+                                  &c->out.purpose, err);
+}
+
+/* Step 18.  client_id is judged even where agent_claim prefers another claim. */
+static postern_err check_identities(struct check *c, postern_error *err)
+{
+    postern_bytes client_id;
+
+    POSTERN_TRY(check_required(c, err));
+    POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
+    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &client_id, err));
+    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
+    POSTERN_TRY(read_agent(c, err));
+    POSTERN_TRY(read_purpose(c, err));
+    if (c->out.subject.len == 0 && c->out.client_id.len == 0)
+        return POSTERN_FAIL(err, CLAIM_MISSING, "token names neither a subject nor a client");
+    return POSTERN_OK;
+}
+
+/* Step 19.  No carrier of this version can show a key, so every bound token is refused (RFC 7800
+ * §3.1). */
+static postern_err check_binding(struct check *c, postern_error *err)
+{
+    if (c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, CNF, "token is sender-constrained (cnf)");
+    return POSTERN_OK;
+}
+
+/* One actor: its sub into the facts, the nested act (or ABSENT) into *ret_inner; other members must
+ * be strings. */
+static postern_err read_actor(struct check *c, uint32_t actor, uint32_t *ret_inner,
+                              postern_error *err)
+{
+    const postern_json *j = c->reader.j;
+    uint32_t sub = POSTERN_JSON_ABSENT;
+
+    *ret_inner = POSTERN_JSON_ABSENT;
+    for (uint32_t m = postern_json_first(j, actor); m != POSTERN_JSON_ABSENT;
+         m = postern_json_next(j, m)) {
+        if (postern_json_name_is(j, m, "act"))
+            *ret_inner = m;
+        else if (postern_json_type_of(j, m) != POSTERN_JSON_STRING)
+            return POSTERN_FAIL(err, MALFORMED_CLAIM, "act holds something that is not a string");
+        else if (postern_json_name_is(j, m, "sub"))
+            sub = m;
+    }
+    if (sub == POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "an actor has no sub");
+    return postern_claim_identity(&c->reader, sub, "act.sub", POSTERN_IDENTITY_MAX,
+                                  &c->out.act[c->out.act_depth], err);
+}
+
+/* Step 20.  The outermost actor acts; inner ones are history (RFC 8693 §4.1). */
+static postern_err check_actors(struct check *c, postern_error *err)
+{
+    uint32_t actor = c->reader.known[CLAIM_ACT], inner;
+
+    for (; actor != POSTERN_JSON_ABSENT; actor = inner) {
+        if (postern_json_type_of(c->reader.j, actor) != POSTERN_JSON_OBJECT)
+            return POSTERN_FAIL(err, MALFORMED_CLAIM, "act is not an object");
+        if (c->out.act_depth == POSTERN_ACT_DEPTH_MAX)
+            return POSTERN_FAIL(err, LIMIT, "more than %d actors", POSTERN_ACT_DEPTH_MAX);
+        POSTERN_TRY(read_actor(c, actor, &inner, err));
+        c->out.act_depth++;
+    }
+    return POSTERN_OK;
+}
+
+/* scope-token of RFC 6749 §3.3. */
+static bool is_scope_byte(uint8_t c)
+{
+    return c >= 0x21 && c <= 0x7E && c != '"' && c != '\\';
+}
+
+/* Tokens with one space between; empty is no scope at all. */
+static bool is_scope(postern_bytes scope)
+{
+    bool is_in_word = false;
+
+    for (size_t i = 0; i < scope.len; i++) {
+        if (scope.ptr[i] == ' ' ? !is_in_word : !is_scope_byte(scope.ptr[i]))
+            return false;
+        is_in_word = scope.ptr[i] != ' ';
+    }
+    return is_in_word || scope.len == 0;
+}
+
+/* The next word of a blank-separated list; empty at the end. */
+static postern_bytes take_word(postern_bytes *rest)
+{
+    size_t end = postern_bytes_find(*rest, ' ');
+    postern_bytes word = { rest->ptr, end };
+    size_t used = end < rest->len ? end + 1 : end;
+
+    rest->ptr = rest->ptr == NULL ? NULL : rest->ptr + used;
+    rest->len -= used;
+    return word;
+}
+
+bool postern_scope_has(postern_bytes scope, postern_bytes wanted)
+{
+    while (scope.len != 0)
+        if (postern_bytes_equal(take_word(&scope), wanted))
+            return true;
+    return false;
+}
+
+static postern_err demand_scope(const struct check *c, postern_bytes wanted, postern_error *err)
+{
+    char quoted[300];
+
+    if (wanted.len == 0 || postern_scope_has(c->out.scope, wanted))
+        return POSTERN_OK;
+    return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "scope \"%s\" is missing",
+                        postern_error_quote(wanted.ptr, wanted.len, quoted, sizeof quoted));
+}
+
+static postern_err demand_scopes(const struct check *c, postern_error *err)
+{
+    postern_bytes rest = c->extra_scopes;
+
+    for (size_t i = 0; i < c->rules->scope_count; i++)
+        POSTERN_TRY(demand_scope(c, postern_bytes_str(c->rules->scopes[i]), err));
+    while (rest.len != 0)
+        POSTERN_TRY(demand_scope(c, take_word(&rest), err));
+    return POSTERN_OK;
+}
+
+/* Step 21.  Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
+static postern_err check_scope(struct check *c, postern_error *err)
+{
+    uint32_t node = c->reader.known[CLAIM_SCOPE];
+
+    if (node != POSTERN_JSON_ABSENT)
+        POSTERN_TRY(postern_claim_string(&c->reader, node, "scope", &c->out.scope, err));
+    if (c->out.scope.len > POSTERN_SCOPE_CLAIM_MAX)
+        return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
+    if (!is_scope(c->out.scope))
+        return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
+    return demand_scopes(c, err);
+}
+
+postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
+                                 int64_t now_s, postern_bytes extra_scopes, postern_buf *scratch,
+                                 struct postern_grant_facts *ret, postern_error *err)
+{
+    static postern_err (*const steps[])(struct check *, postern_error *) = {
+        check_issuer,  check_audience, check_times, check_identities,
+        check_binding, check_actors,   check_scope,
+    };
+    struct check c = { .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes };
+
+    postern_claim_reader_init(&c.reader, j, scratch);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        POSTERN_TRY(steps[i](&c, err));
+    c.out.claims = j->text;
+    *ret = c.out;
+    return POSTERN_OK;
+}
+
+/* An address that nobody verified is whatever its owner typed (OpenID Connect Core §5.7). */
+static postern_err check_email(const struct claim_path *path, const postern_json *j,
+                               postern_error *err)
+{
+    uint32_t verified = postern_json_member(j, 0, "email_verified");
+
+    if (strcmp(path->whole, "email") == 0 && postern_json_type_of(j, verified) != POSTERN_JSON_TRUE)
+        return POSTERN_FAIL(err, NO_MAPPING,
+                            "email is not verified by the issuer (email_verified)");
+    return POSTERN_OK;
+}
+
+postern_err postern_claims_username(const struct claim_path *path, const postern_json *j,
+                                    postern_buf *scratch, postern_bytes *ret, postern_error *err)
+{
+    struct claim_reader reader;
+    uint32_t node;
+
+    postern_claim_reader_init(&reader, j, scratch);
+    node = postern_claim_find(&reader, path);
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, NO_MAPPING, "token has no %s (username_claim)", path->whole);
+    POSTERN_TRY(check_email(path, j, err));
+    return postern_claim_identity(&reader, node, path->whole, POSTERN_IDENTITY_MAX, ret, err);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What can only be judged when a section is complete, or when all are: required settings, URLs,
+ * names, and that no two files claim the same thing.  Pure; called by config_load.c.  DESIGN §4 and
+ * §5.
+ */
+#include "settings.h"
+
+#include <stdio.h>
+#include <sys/un.h>
+
+#include "identity.h"
+#include "url.h"
+
+#define CLAIM_PATH_MAX 256 /* bytes: longest seen is a namespace URL with a name behind it */
+
+/* NULL when `word` may stand there, else the end of a sentence that begins with it. */
+typedef const char *(*word_fault)(const char *word);
+
+static const char *find_service_name_fault(const char *word)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    if (strlen(word) >= POSTERN_CONFIG_NAME_MAX || strspn(word, allowed) != strlen(word))
+        return "is no service name: letters, digits, dots, underscores and hyphens";
+    return NULL;
+}
+
+static const char *find_claim_path_fault(const char *word)
+{
+    size_t len = strlen(word);
+
+    if (len > CLAIM_PATH_MAX || strpbrk(word, " \t") != NULL)
+        return "is no claim name";
+    if (word[0] == '.' || word[len - 1] == '.' || strstr(word, "..") != NULL)
+        return "has an empty part: a path is NAME.NAME";
+    return NULL;
+}
+
+/* scope-token of RFC 6749 §3.3; the list has split at blanks. */
+static const char *find_scope_fault(const char *word)
+{
+    for (size_t i = 0; word[i] != '\0'; i++)
+        if (word[i] < 0x21 || word[i] > 0x7E || word[i] == '"' || word[i] == '\\')
+            return "is no scope: printable ASCII without quotation mark and backslash";
+    return NULL;
+}
+
+static const char *find_audience_fault(const char *word)
+{
+    if (strlen(word) > POSTERN_CONFIG_URL_MAX)
+        return "is longer than 448 bytes";
+    return postern_bytes_is_printable(postern_bytes_str(word))
+               ? NULL
+               : "holds a character that is not ASCII";
+}
+
+static const char *find_socket_fault(const char *word)
+{
+    if (word[0] != '/')
+        return "is not an absolute path";
+    return strlen(word) < sizeof((struct sockaddr_un *)0)->sun_path
+               ? NULL
+               : "is too long for a unix socket";
+}
+
+static const char *find_peer_fault(const char *word)
+{
+    if (strncmp(word, "group:", 6) == 0)
+        word += 6;
+    return word[0] == '\0' || strchr(word, ':') != NULL ? "is not USER, group:GROUP or a number"
+                                                        : NULL;
+}
+
+static const char *find_account_fault(const char *word)
+{
+    return strpbrk(word, " \t:/") == NULL ? NULL : "is no user name";
+}
+
+static const char *find_chars_fault(const char *text)
+{
+    struct username_chars chars;
+
+    return postern_username_chars_parse(text, &chars);
+}
+
+static const struct {
+    const char *key;
+    word_fault find_fault;
+} word_checks[] = {
+    { "service_names", find_service_name_fault },
+    { "username_claim", find_claim_path_fault },
+    { "agent_claim", find_claim_path_fault },
+    { "purpose_claim", find_claim_path_fault },
+    { "required_claims", find_claim_path_fault },
+    { "required_scopes", find_scope_fault },
+    { "scope", find_scope_fault },
+    { "audience", find_audience_fault },
+    { "username_chars", find_chars_fault },
+    { "helper_socket", find_socket_fault },
+    { "admin_socket", find_socket_fault },
+    { "helper_peers", find_peer_fault },
+    { "admin_peers", find_peer_fault },
+    { "helper_user", find_account_fault },
+    { "issuer_user", find_account_fault },
+    { "loopback_user", find_account_fault },
+    { "listen", postern_listen_fault },
+};
+
+static postern_err check_word(const postern_section *s, const char *key, const char *word,
+                              word_fault find_fault, postern_error *err)
+{
+    const char *fault = find_fault(word);
+    char quoted[300];
+
+    if (fault == NULL)
+        return POSTERN_OK;
+    return postern_config_value_fail(s, key, err, "\"%s\" %s",
+                                     postern_error_quote(word, strlen(word), quoted, sizeof quoted),
+                                     fault);
+}
+
+static postern_err check_words(const postern_section *s, const char *key, word_fault find_fault,
+                               postern_error *err)
+{
+    const struct config_value *v = postern_section_value(s, key);
+
+    if (v->text != NULL && v->items == NULL)
+        return check_word(s, key, v->text, find_fault, err);
+    for (size_t i = 0; i < v->count; i++)
+        POSTERN_TRY(check_word(s, key, v->items[i], find_fault, err));
+    return POSTERN_OK;
+}
+
+static postern_err check_all_words(const postern_section *s, postern_error *err)
+{
+    for (size_t i = 0; i < sizeof word_checks / sizeof word_checks[0]; i++) {
+        int key = postern_config_key_index(word_checks[i].key);
+
+        if (postern_config_key_is_for(key, s->kind))
+            POSTERN_TRY(check_words(s, word_checks[i].key, word_checks[i].find_fault, err));
+    }
+    return POSTERN_OK;
+}
+
+static postern_err check_required(const postern_section *s, postern_error *err)
+{
+    for (int key = 0; key < CONFIG_KEY_COUNT; key++)
+        if (postern_config_key_is_for(key, s->kind) && postern_config_key_is_required(key) &&
+            s->values[key].text == NULL)
+            return POSTERN_FAIL(err, CONFIG_MISSING, "%s: required setting \"%s\" is missing: %s",
+                                s->file, postern_config_keys[key].name,
+                                postern_config_keys[key].meaning);
+    return POSTERN_OK;
+}
+
+/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http. */
+static enum url_loopback_http may_use_loopback_http(const postern_section *s)
+{
+    if (s->kind == POSTERN_SECTION_SERVER || postern_section_flag(s, "allow_loopback_http"))
+        return URL_LOOPBACK_HTTP_ALLOWED;
+    return URL_LOOPBACK_HTTP_REFUSED;
+}
+
+static postern_err check_urls(const postern_section *s, postern_error *err)
+{
+    for (int key = 0; key < CONFIG_KEY_COUNT; key++) {
+        const char *fault, *text = s->values[key].text;
+        char quoted[300];
+
+        if (postern_config_keys[key].type != CONFIG_URL || text == NULL)
+            continue;
+        fault = postern_url_fault(text, may_use_loopback_http(s));
+        if (fault != NULL)
+            return postern_config_value_fail(
+                s, postern_config_keys[key].name, err, "\"%s\" %s",
+                postern_error_quote(text, strlen(text), quoted, sizeof quoted), fault);
+    }
+    return POSTERN_OK;
+}
+
+static postern_err check_service(const postern_section *s, postern_error *err)
+{
+    const struct config_value *port = postern_section_value(s, "server_port");
+
+    if (port->text != NULL && postern_section_count(s, "server_names") == 0)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s:%d:%d: server_port: means nothing without server_names", s->file,
+                            port->line, port->column);
+    return POSTERN_OK;
+}
+
+/* A delegated token's outermost actor is who acts (RFC 8693 §4.1): no other claim may come before
+ * it. */
+static postern_err check_issuer(const postern_section *s, postern_error *err)
+{
+    const struct config_value *agent = postern_section_value(s, "agent_claim");
+
+    for (size_t i = 1; i < agent->count; i++)
+        if (strcmp(agent->items[i], "act.sub") == 0)
+            return postern_config_value_fail(s, "agent_claim", err, "act.sub must stand first");
+    return POSTERN_OK;
+}
+
+postern_err postern_config_check_section(const postern_section *s, postern_error *err)
+{
+    POSTERN_TRY(check_required(s, err));
+    POSTERN_TRY(check_all_words(s, err));
+    POSTERN_TRY(check_urls(s, err));
+    if (s->kind == POSTERN_SECTION_SERVICE)
+        return check_service(s, err);
+    return s->kind == POSTERN_SECTION_ISSUER ? check_issuer(s, err) : POSTERN_OK;
+}
+
+static postern_err check_issuer_is_unique(const postern_config *c, const postern_section *s,
+                                          postern_error *err)
+{
+    const struct config_value *v = postern_section_value(s, "issuer");
+
+    for (const postern_section *other = c->first[POSTERN_SECTION_ISSUER]; other != s;
+         other = other->next)
+        if (strcmp(postern_section_text(other, "issuer"), v->text) == 0)
+            return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                                "%s:%d:%d: issuer: the same issuer stands in %s", s->file, v->line,
+                                v->column, postern_section_origin(other, "issuer"));
+    return POSTERN_OK;
+}
+
+static postern_err check_service_issuer(const postern_config *c, const postern_section *s,
+                                        postern_error *err)
+{
+    const postern_section *first = c->first[POSTERN_SECTION_ISSUER];
+    const struct config_value *v = postern_section_value(s, "issuers");
+    char quoted[300];
+
+    if (first == NULL)
+        return POSTERN_FAIL(
+            err, CONFIG_MISSING,
+            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer: and jwks_file:",
+            s->file);
+    if (v->count == 0 && first->next != NULL)
+        return POSTERN_FAIL(
+            err, CONFIG_MISSING,
+            "%s: required setting \"issuers\" is missing: there are several files in issuers/",
+            s->file);
+    for (size_t i = 0; i < v->count; i++)
+        if (postern_config_section(c, POSTERN_SECTION_ISSUER, v->items[i]) == NULL)
+            return postern_config_value_fail(
+                s, "issuers", err, "there is no issuers/%s.conf",
+                postern_error_quote(v->items[i], strlen(v->items[i]), quoted, sizeof quoted));
+    if (v->count > 1)
+        return POSTERN_FAIL(
+            err, CONFIG_CONFLICT,
+            "%s:%d:%d: issuers: one service trusts one issuer in this version, because two "
+            "could name the same local user; write one service file for each",
+            s->file, v->line, v->column);
+    return POSTERN_OK;
+}
+
+/* Calls itself so: by its file's name or by service_names. */
+static bool is_called(const postern_section *s, const char *name)
+{
+    const struct config_value *v = postern_section_value(s, "service_names");
+
+    for (size_t i = 0; i < v->count; i++)
+        if (strcmp(v->items[i], name) == 0)
+            return true;
+    return strcmp(s->name, name) == 0;
+}
+
+static postern_err check_names_of_two(const postern_section *a, const postern_section *b,
+                                      postern_error *err)
+{
+    const struct config_value *names = postern_section_value(b, "service_names");
+
+    for (size_t i = 0; i < names->count; i++)
+        if (is_called(a, names->items[i]))
+            return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                                "%s:%d:%d: service_names: \"%s\" is also answered by %s", b->file,
+                                names->line, names->column, names->items[i], a->file);
+    names = postern_section_value(a, "service_names");
+    if (!is_called(a, b->name))
+        return POSTERN_OK;
+    return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                        "%s:%d:%d: service_names: \"%s\" is also answered by %s", a->file,
+                        names->line, names->column, b->name, b->file);
+}
+
+static postern_err check_audiences_of_two(const postern_section *a, const postern_section *b,
+                                          postern_error *err)
+{
+    const struct config_value *mine = postern_section_value(b, "audience");
+    const struct config_value *theirs = postern_section_value(a, "audience");
+
+    if (postern_section_flag(a, "shared_audience") && postern_section_flag(b, "shared_audience"))
+        return POSTERN_OK;
+    for (size_t i = 0; i < mine->count; i++)
+        for (size_t j = 0; j < theirs->count; j++)
+            if (strcmp(mine->items[i], theirs->items[j]) == 0)
+                return POSTERN_FAIL(
+                    err, CONFIG_CONFLICT,
+                    "%s:%d:%d: audience: the same stands in %s; a token for one would open the "
+                    "other, unless both say \"shared_audience: yes\"",
+                    b->file, mine->line, mine->column, theirs->origin);
+    return POSTERN_OK;
+}
+
+static postern_err check_against_earlier(const postern_config *c, const postern_section *s,
+                                         postern_error *err)
+{
+    for (const postern_section *other = c->first[POSTERN_SECTION_SERVICE]; other != s;
+         other = other->next) {
+        POSTERN_TRY(check_names_of_two(other, s, err));
+        POSTERN_TRY(check_audiences_of_two(other, s, err));
+    }
+    return POSTERN_OK;
+}
+
+postern_err postern_config_check_all(const postern_config *c, postern_error *err)
+{
+    for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)
+        POSTERN_TRY(check_issuer_is_unique(c, s, err));
+    for (const postern_section *s = c->first[POSTERN_SECTION_SERVICE]; s != NULL; s = s->next) {
+        POSTERN_TRY(check_service_issuer(c, s, err));
+        POSTERN_TRY(check_against_earlier(c, s, err));
+    }
+    return POSTERN_OK;
+}

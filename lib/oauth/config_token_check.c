@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The configuration behind `postern verify --issuer`: one issuer, one audience, one key-set file,
+ * and nothing that concerns a host (no mapping, no TLS demand).  Made of the same sections as files
+ * are.
+ */
+#include "settings.h"
+
+#include "url.h"
+
+/* One setting of a section, as the command line gave it. */
+static postern_err put(postern_config *c, postern_section *s, const char *key, const char *text,
+                       postern_error *err)
+{
+    return postern_config_value_set(c, s, postern_config_key_index(key), text, 1, 1, err);
+}
+
+/* Issuer and audience are only compared, so any word will do; a blank would make two of one
+ * audience. */
+static postern_err check_word(const char *what, const char *word, postern_error *err)
+{
+    size_t len = word == NULL ? 0 : strlen(word);
+
+    if (len == 0 || len > POSTERN_CONFIG_URL_MAX)
+        return POSTERN_FAIL(err, USAGE, "%s must have 1 to %d bytes", what, POSTERN_CONFIG_URL_MAX);
+    if (!postern_bytes_is_printable(postern_bytes_str(word)) || strchr(word, ' ') != NULL)
+        return POSTERN_FAIL(err, USAGE, "%s holds a blank or a character that is not ASCII", what);
+    return POSTERN_OK;
+}
+
+static postern_err put_scopes(postern_config *c, postern_section *s, const char *const *scopes,
+                              postern_error *err)
+{
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(65536);
+
+    if (scopes == NULL || scopes[0] == NULL)
+        return POSTERN_OK;
+    for (size_t i = 0; scopes[i] != NULL; i++)
+        postern_buf_addf(&list, "%s%s", i == 0 ? "" : " ", scopes[i]);
+    if (list.failed)
+        return POSTERN_FAIL(err, NOMEM, "required scopes");
+    return put(c, s, "required_scopes", postern_buf_cstr(&list), err);
+}
+
+static postern_err add_issuer(postern_config *c, const char *issuer, const char *jwks_file,
+                              postern_error *err)
+{
+    postern_section *s;
+
+    POSTERN_TRY(
+        postern_config_add_section(c, POSTERN_SECTION_ISSUER, "token", "(command line)", &s, err));
+    POSTERN_TRY(put(c, s, "issuer", issuer, err));
+    return put(c, s, "jwks_file", jwks_file, err);
+}
+
+static postern_err add_service(postern_config *c, const char *audience, const char *const *scopes,
+                               postern_error *err)
+{
+    postern_section *s;
+
+    POSTERN_TRY(
+        postern_config_add_section(c, POSTERN_SECTION_SERVICE, "token", "(command line)", &s, err));
+    POSTERN_TRY(put(c, s, "audience", audience, err));
+    POSTERN_TRY(put(c, s, "require_tls", "no", err));
+    return put_scopes(c, s, scopes, err);
+}
+
+postern_err postern_config_new_token_check(const char *issuer, const char *audience,
+                                           const char *jwks_file,
+                                           const char *const *required_scopes, postern_config **ret,
+                                           postern_error *err)
+{
+    POSTERN_AUTO(config) c = NULL;
+    postern_section *daemon;
+
+    POSTERN_TRY(check_word("issuer", issuer, err));
+    POSTERN_TRY(check_word("audience", audience, err));
+    if (jwks_file == NULL || jwks_file[0] == '\0')
+        return POSTERN_FAIL(err, USAGE, "a key-set file is required");
+    POSTERN_TRY(postern_config_new(&c, err));
+    c->is_token_check = true;
+    POSTERN_TRY(
+        postern_config_add_section(c, POSTERN_SECTION_DAEMON, "", "(command line)", &daemon, err));
+    POSTERN_TRY(add_issuer(c, issuer, jwks_file, err));
+    POSTERN_TRY(add_service(c, audience, required_scopes, err));
+    *ret = POSTERN_STEAL(c);
+    return POSTERN_OK;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What validations share: rules compiled from the configuration, one keyring and one table of
+ * revocations for each issuer, and workspaces to use again.  Settings never change; what does has a
+ * lock of its own.  See <postern/context.h>.
+ */
+#include "context_inner.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
+#define RULES_MEMORY_MAX                                                                           \
+    ((size_t)64 << 20) /* bytes: two KiB of discovery text a service, and lists */
+/* 2025-01-01, before this program was written: a clock that says less was never set (a board
+ * without battery). */
+#define CLOCK_SANE_S 1735689600
+
+struct postern_context {
+    atomic_uint refs;
+    pid_t pid;
+    postern_config *config;
+    postern_clock clock;
+    bool has_own_clock; /* the caller's, as in tests and `postern verify --now` */
+    postern_arena arena;
+    struct issuer_rules *issuers;
+    struct service_rules *services;
+    struct accounts *accounts;
+    pthread_mutex_t pool_lock;
+    postern_jwt *pool[POOL_MAX];
+    size_t pool_count;
+};
+
+static void free_issuers(struct issuer_rules *issuer)
+{
+    for (; issuer != NULL; issuer = issuer->next) {
+        postern_keyring_free(issuer->keys);
+        postern_revocations_free(issuer->revocations);
+    }
+}
+
+void postern_context_free(postern_context *ctx)
+{
+    if (ctx == NULL || atomic_fetch_sub(&ctx->refs, 1) != 1)
+        return;
+    free_issuers(ctx->issuers);
+    for (size_t i = 0; i < ctx->pool_count; i++)
+        postern_jwt_free(ctx->pool[i]);
+    postern_accounts_free(ctx->accounts);
+    postern_config_free(ctx->config);
+    postern_arena_free(&ctx->arena);
+    (void)pthread_mutex_destroy(&ctx->pool_lock);
+    free(ctx);
+}
+
+postern_context *postern_context_ref(postern_context *ctx)
+{
+    atomic_fetch_add(&ctx->refs, 1);
+    return ctx;
+}
+
+const postern_config *postern_context_config(const postern_context *ctx)
+{
+    return ctx->config;
+}
+
+static struct issuer_rules *find_issuer(const postern_context *ctx, const char *issuer)
+{
+    for (struct issuer_rules *i = ctx->issuers; i != NULL; i = i->next)
+        if (strcmp(i->issuer, issuer) == 0)
+            return i;
+    return NULL;
+}
+
+/* Linked in before it is complete, so that postern_context_free() finds every part. */
+static postern_err add_issuer(postern_context *ctx, const postern_section *s, postern_error *err)
+{
+    struct issuer_rules *i = postern_arena_alloc(&ctx->arena, sizeof *i);
+
+    if (i == NULL)
+        return POSTERN_FAIL(err, NOMEM, "context");
+    i->issuer = postern_section_text(s, "issuer");
+    i->next = ctx->issuers;
+    ctx->issuers = i;
+    POSTERN_TRY(postern_keyring_new(
+        postern_section_text(s, "jwks_file"),
+        ctx->config->is_token_check ? FILE_NAMED_BY_USER : FILE_OF_ROOT_OR_SELF, &i->keys, err));
+    return postern_revocations_new(&i->revocations, err);
+}
+
+static postern_err add_service(postern_context *ctx, const postern_section *s, postern_error *err)
+{
+    const postern_section *issuer = postern_config_issuer_of(ctx->config, s);
+    struct service_rules *rules;
+
+    POSTERN_TRY(postern_service_rules_new(&ctx->arena, ctx->config, s,
+                                          find_issuer(ctx, postern_section_text(issuer, "issuer")),
+                                          &rules, err));
+    rules->next = ctx->services;
+    ctx->services = rules;
+    return POSTERN_OK;
+}
+
+static postern_err fill(postern_context *ctx, postern_error *err)
+{
+    const postern_section *s;
+
+    POSTERN_TRY(postern_accounts_new("/etc/passwd", &ctx->accounts, err));
+    for (size_t i = 0;
+         (s = postern_config_section_at(ctx->config, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
+        POSTERN_TRY(add_issuer(ctx, s, err));
+    for (size_t i = 0;
+         (s = postern_config_section_at(ctx->config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+        POSTERN_TRY(add_service(ctx, s, err));
+    return POSTERN_OK;
+}
+
+static postern_context *allocate(void)
+{
+    postern_context *ctx = calloc(1, sizeof *ctx);
+
+    if (ctx != NULL && pthread_mutex_init(&ctx->pool_lock, NULL) == 0)
+        return ctx;
+    free(ctx);
+    return NULL;
+}
+
+postern_err postern_context_new(postern_config *take_config, const postern_clock *clock,
+                                postern_context **ret_ctx, postern_error *err)
+{
+    POSTERN_AUTO(context) ctx = allocate();
+
+    if (ctx == NULL) {
+        postern_config_free(take_config);
+        return POSTERN_FAIL(err, NOMEM, "context");
+    }
+    atomic_init(&ctx->refs, 1);
+    ctx->pid = getpid();
+    ctx->config = take_config;
+    ctx->clock = postern_clock_or_system(clock);
+    ctx->has_own_clock = clock != NULL && clock->now_s != NULL;
+    ctx->arena = POSTERN_ARENA_INIT(RULES_MEMORY_MAX);
+    POSTERN_TRY(fill(ctx, err));
+    *ret_ctx = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}
+
+const struct service_rules *postern_context_rules(const postern_context *ctx, const char *service)
+{
+    const postern_section *s = postern_config_service_for(ctx->config, service);
+    const struct service_rules *rules = ctx->services;
+
+    while (rules != NULL && rules->section != s)
+        rules = rules->next;
+    return rules;
+}
+
+bool postern_context_discovery(const postern_context *ctx, const char *service,
+                               postern_failure *ret)
+{
+    const struct service_rules *rules = postern_context_rules(ctx, service);
+
+    if (rules == NULL)
+        return false;
+    *ret = rules->discovery;
+    return true;
+}
+
+struct accounts *postern_context_accounts(const postern_context *ctx)
+{
+    return ctx->accounts;
+}
+
+const postern_clock *postern_context_clock(const postern_context *ctx)
+{
+    return &ctx->clock;
+}
+
+bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s)
+{
+    return ctx->has_own_clock || now_s >= CLOCK_SANE_S;
+}
+
+bool postern_context_is_ours(const postern_context *ctx)
+{
+    return ctx->pid == getpid();
+}
+
+postern_err postern_context_take_jwt(postern_context *ctx, postern_jwt **ret, postern_error *err)
+{
+    postern_jwt *jwt = NULL;
+
+    pthread_mutex_lock(&ctx->pool_lock);
+    if (ctx->pool_count != 0)
+        jwt = ctx->pool[--ctx->pool_count];
+    pthread_mutex_unlock(&ctx->pool_lock);
+    if (jwt == NULL)
+        return postern_jwt_new(ret, err);
+    *ret = jwt;
+    return POSTERN_OK;
+}
+
+void postern_context_give_jwt(postern_context *ctx, postern_jwt *take_jwt)
+{
+    if (take_jwt == NULL)
+        return;
+    postern_jwt_forget(take_jwt);
+    pthread_mutex_lock(&ctx->pool_lock);
+    if (ctx->pool_count < POOL_MAX) {
+        ctx->pool[ctx->pool_count++] = take_jwt;
+        take_jwt = NULL;
+    }
+    pthread_mutex_unlock(&ctx->pool_lock);
+    postern_jwt_free(take_jwt);
+}
+
+static postern_err find_revocations(const postern_context *ctx, const char *issuer,
+                                    struct revocations **ret, postern_error *err)
+{
+    const struct issuer_rules *rules = find_issuer(ctx, issuer);
+    char quoted[300];
+
+    if (rules == NULL)
+        return POSTERN_FAIL(err, USAGE, "no issuer \"%s\" is configured",
+                            postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted));
+    *ret = rules->revocations;
+    return POSTERN_OK;
+}
+
+postern_err postern_context_expect_revocations(postern_context *ctx, const char *issuer,
+                                               postern_error *err)
+{
+    struct revocations *r;
+
+    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    postern_revocations_expect(r);
+    return POSTERN_OK;
+}
+
+postern_err postern_context_revocations_ready(postern_context *ctx, const char *issuer,
+                                              postern_error *err)
+{
+    struct revocations *r;
+
+    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    postern_revocations_set_ready(r);
+    return POSTERN_OK;
+}
+
+postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
+                                          const char *client_id, int64_t before_s,
+                                          postern_error *err)
+{
+    struct revocations *r;
+
+    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    return postern_revocations_add(r, postern_bytes_str(client_id), before_s,
+                                   ctx->clock.now_s(ctx->clock.arg), err);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a proved name to a local user; see the header.  Called by validate.c after the signature and
+ * every claim were judged.
+ */
+#include "identity.h"
+
+#include "accounts.h"
+
+static bool is_name_byte(uint8_t c)
+{
+    return c > ' ' && c < 0x7F;
+}
+
+/* A range "a-z", or one character; a hyphen at either end stands for itself. */
+const char *postern_username_chars_parse(const char *text, struct username_chars *ret)
+{
+    *ret = (struct username_chars){ { false } };
+    for (const uint8_t *p = (const uint8_t *)text; *p != '\0'; p++) {
+        bool is_range = p[1] == '-' && p[2] != '\0';
+        uint8_t last = is_range ? p[2] : p[0];
+
+        if (!is_name_byte(p[0]) || !is_name_byte(last))
+            return "holds a blank or a character that is not ASCII";
+        if (last < p[0])
+            return "holds a range that runs backwards";
+        for (unsigned c = p[0]; c <= last; c++)
+            ret->allowed[c] = true;
+        p += is_range ? 2 : 0;
+    }
+    return NULL;
+}
+
+static uint8_t to_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+/* ASCII case ignored: domains are (RFC 4343), and hosts fold user names (Cyrus imapd does by
+ * default). */
+static bool is_equal_nocase(postern_bytes a, const char *b)
+{
+    if (a.len != strlen(b))
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (to_lower(a.ptr[i]) != to_lower((uint8_t)b[i]))
+            return false;
+    return true;
+}
+
+/* The last '@' separates: a quoted local part may hold one, a domain never does. */
+static postern_bytes strip_domain(const struct identity_rules *rules, postern_bytes name)
+{
+    size_t at = name.len;
+
+    while (at != 0 && name.ptr[at - 1] != '@')
+        at--;
+    if (at == 0)
+        return name;
+    for (size_t i = 0; i < rules->strip_count; i++)
+        if (is_equal_nocase((postern_bytes){ name.ptr + at, name.len - at },
+                            rules->strip_domains[i]))
+            return (postern_bytes){ name.ptr, at - 1 };
+    return name;
+}
+
+/* A leading hyphen reads as an option, a leading dot as a folder, in the programs behind the host.
+ */
+static postern_err check_chars(const struct identity_rules *rules, postern_bytes user,
+                               postern_error *err)
+{
+    if (user.len == 0)
+        return POSTERN_FAIL(err, NO_MAPPING, "nothing is left of the user name");
+    if (user.ptr[0] == '-' || user.ptr[0] == '.')
+        return POSTERN_FAIL(err, NO_MAPPING, "user name begins with '%c'", user.ptr[0]);
+    for (size_t i = 0; i < user.len; i++)
+        if (user.ptr[i] >= sizeof rules->chars.allowed || !rules->chars.allowed[user.ptr[i]])
+            return POSTERN_FAIL(err, NO_MAPPING,
+                                "user name holds a character that username_chars lacks");
+    return POSTERN_OK;
+}
+
+/* With and without what stands behind '@': hosts cut their own realm off. */
+static bool is_denied(const struct identity_rules *rules, postern_bytes user)
+{
+    postern_bytes local = { user.ptr, postern_bytes_find(user, '@') };
+
+    for (size_t i = 0; i < rules->deny_count; i++)
+        if (is_equal_nocase(user, rules->deny_users[i]) ||
+            is_equal_nocase(local, rules->deny_users[i]))
+            return true;
+    return false;
+}
+
+static postern_err check_account(const struct identity_rules *rules, struct accounts *accounts,
+                                 int64_t mono_ms, postern_bytes user, postern_error *err)
+{
+    bool is_system = true;
+
+    if (rules->allow_system_users)
+        return POSTERN_OK;
+    POSTERN_TRY(postern_accounts_is_system(accounts, mono_ms, user, &is_system, err));
+    if (is_system)
+        return POSTERN_FAIL(err, USER_DENIED, "user is a system account (uid below %d)",
+                            POSTERN_SYSTEM_UID_END);
+    return POSTERN_OK;
+}
+
+postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
+                                 int64_t mono_ms, postern_bytes name, postern_bytes *ret_user,
+                                 postern_error *err)
+{
+    postern_bytes user = strip_domain(rules, name);
+
+    POSTERN_TRY(check_chars(rules, user, err));
+    if (is_denied(rules, user))
+        return POSTERN_FAIL(err, USER_DENIED, "user is listed in deny_users");
+    POSTERN_TRY(check_account(rules, accounts, mono_ms, user, err));
+    *ret_user = user;
+    return POSTERN_OK;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From a proved name to a local user: strip the domain, check the characters, refuse the accounts that no
+ * token may be.  Pure but for the list of system accounts, which the caller brings.  DESIGN §5.
+ */
+#ifndef POSTERN_LIB_IDENTITY_H
+#define POSTERN_LIB_IDENTITY_H
+
+#include <postern/bytes.h>
+
+#define POSTERN_SYSTEM_UID_END 1000 /* Debian policy §9.2.2: uids below belong to the system */
+
+/* Which bytes a user name may have. */
+struct username_chars {
+    bool allowed[128];
+};
+/* `text` as in username_chars: "a-zA-Z0-9._@-".  NULL when it was understood, else why not. */
+const char *postern_username_chars_parse(const char *text, struct username_chars *ret);
+
+struct accounts;
+
+struct identity_rules {
+    struct username_chars chars;
+    const char *const *strip_domains;
+    size_t strip_count;
+    const char *const *deny_users;
+    size_t deny_count;
+    bool allow_system_users;
+};
+
+/*
+ * `name` is free of control characters; the user is a view into it.
+ *   POSTERN_OK · NO_MAPPING (empty, forbidden character) · USER_DENIED · SYSTEM, NOMEM (accounts)
+ */
+POSTERN_MUST_USE postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
+                                                  int64_t mono_ms, postern_bytes name, postern_bytes *ret_user,
+                                                  postern_error *err);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Settings of a service and of its issuer into struct service_rules; see the header.  Values were
+ * judged when the configuration was loaded.
+ */
+#include "rules.h"
+
+#include <stdio.h>
+
+#include "url.h"
+
+/* One compilation. */
+struct build {
+    postern_arena *arena;
+    const postern_config *config;
+    const postern_section *service, *issuer;
+    struct service_rules *rules;
+};
+
+static const char *const *get_list(const postern_section *s, const char *key, size_t *ret_count)
+{
+    const struct config_value *v = postern_section_value(s, key);
+
+    *ret_count = v->count;
+    return v->items;
+}
+
+static postern_err parse_paths(const struct build *b, const char *key, const char *leave_out,
+                               const struct claim_path **ret, size_t *ret_count, postern_error *err)
+{
+    const struct config_value *v = postern_section_value(b->issuer, key);
+    struct claim_path *paths = postern_arena_alloc(b->arena, (v->count + 1) * sizeof *paths);
+    size_t count = 0;
+
+    if (paths == NULL)
+        return POSTERN_FAIL(err, NOMEM, "rules");
+    for (size_t i = 0; i < v->count; i++)
+        if (leave_out == NULL || strcmp(v->items[i], leave_out) != 0)
+            POSTERN_TRY(postern_claim_path_parse(b->arena, v->items[i], &paths[count++], err));
+    *ret = paths;
+    *ret_count = count;
+    return POSTERN_OK;
+}
+
+/* act.sub is left out: claims.c reads the whole chain of actors, and the outermost counts first in
+ * any case. */
+static postern_err build_claims(struct build *b, postern_error *err)
+{
+    struct claim_rules *r = &b->rules->claims;
+
+    r->issuer = postern_section_text(b->issuer, "issuer");
+    r->skew_s = postern_section_number(b->issuer, "clock_skew");
+    r->audiences = get_list(b->service, "audience", &r->audience_count);
+    r->scopes = get_list(b->service, "required_scopes", &r->scope_count);
+    POSTERN_TRY(parse_paths(b, "required_claims", NULL, &r->required, &r->required_count, err));
+    POSTERN_TRY(parse_paths(b, "agent_claim", "act.sub", &r->agents, &r->agent_count, err));
+    return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "purpose_claim"),
+                                    &r->purpose, err);
+}
+
+static void build_token_form(struct build *b)
+{
+    const struct config_value *algorithms = postern_section_value(b->issuer, "algorithms");
+
+    for (size_t i = 0; i < algorithms->count; i++)
+        b->rules->algorithms |= 1u
+                                << postern_alg_from_name(postern_bytes_str(algorithms->items[i]));
+    b->rules->algorithms &= POSTERN_ALG_SET_ALL;
+    b->rules->token_types = get_list(b->issuer, "token_types", &b->rules->token_type_count);
+}
+
+static postern_err build_identity(struct build *b, postern_error *err)
+{
+    struct identity_rules *r = &b->rules->identity;
+
+    b->rules->maps_user = true;
+    r->strip_domains = get_list(b->service, "username_strip_domain", &r->strip_count);
+    r->deny_users = get_list(b->service, "deny_users", &r->deny_count);
+    r->allow_system_users = postern_section_flag(b->service, "allow_system_users");
+    if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
+                                     &r->chars) != NULL)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
+    return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
+                                    &b->rules->username, err);
+}
+
+static postern_err build_server_names(struct build *b, postern_error *err)
+{
+    const struct config_value *names = postern_section_value(b->service, "server_names");
+
+    if (names->count == 0)
+        return POSTERN_OK;
+    b->rules->server_names =
+        postern_arena_alloc(b->arena, (names->count + 1) * sizeof *b->rules->server_names);
+    if (b->rules->server_names == NULL)
+        return POSTERN_FAIL(err, NOMEM, "rules");
+    memcpy(b->rules->server_names, names->items, names->count * sizeof *names->items);
+    b->rules->server_port = postern_section_text(b->service, "server_port");
+    return POSTERN_OK;
+}
+
+/* A discovery field that does not fit is left out: a cut URL would lead somewhere else. */
+static void put_field(char *field, size_t room, postern_buf *text)
+{
+    if (!text->failed && text->len < room && postern_buf_cstr(text) != NULL)
+        memcpy(field, postern_buf_cstr(text), text->len + 1);
+}
+
+/* As many required scopes as fit, whole words only. */
+static void put_scopes(struct build *b)
+{
+    const struct claim_rules *r = &b->rules->claims;
+    char *scope = b->rules->discovery.scope;
+    size_t used = 0;
+
+    for (size_t i = 0; i < r->scope_count; i++) {
+        int n = snprintf(scope + used, POSTERN_SCOPE_MAX - used, "%s%s", used == 0 ? "" : " ",
+                         r->scopes[i]);
+
+        if (n < 0 || (size_t)n >= POSTERN_SCOPE_MAX - used) {
+            scope[used] = '\0';
+            return;
+        }
+        used += (size_t)n;
+    }
+}
+
+/* The embedded issuer serves the RFC 9728 documents of services itself: their own hosts speak no
+ * HTTP. */
+static bool is_embedded(const struct build *b)
+{
+    const postern_section *server = postern_config_section(b->config, POSTERN_SECTION_SERVER, NULL);
+
+    return server != NULL &&
+           strcmp(postern_section_text(server, "issuer"), b->rules->claims.issuer) == 0;
+}
+
+/* RFC 9728 §3.1: the well-known part goes between host and path. */
+static void add_resource_metadata(const struct build *b, postern_bytes base, postern_buf *out)
+{
+    static const char scheme[] = "https://", well_known[] = "/.well-known/oauth-protected-resource";
+    const char *audience = b->rules->claims.audiences[0], *path;
+
+    if (is_embedded(b)) {
+        postern_buf_add(out, base);
+        postern_buf_addf(out, "%s/%s", well_known, b->service->name);
+        return;
+    }
+    if (postern_url_fault(audience, URL_LOOPBACK_HTTP_REFUSED) != NULL)
+        return; /* an audience need not be a URL; then there is no such document */
+    path = strchr(audience + sizeof scheme - 1, '/');
+    postern_buf_add(out,
+                    (postern_bytes){ (const uint8_t *)audience,
+                                     path == NULL ? strlen(audience) : (size_t)(path - audience) });
+    postern_buf_addf(out, "%s%s", well_known, path == NULL || path[1] == '\0' ? "" : path);
+}
+
+/* The issuer without a slash at its end: OpenID Connect Discovery §4 wants exactly one between. */
+static postern_bytes get_issuer_base(const struct build *b)
+{
+    postern_bytes base = postern_bytes_str(b->rules->claims.issuer);
+
+    if (base.len != 0 && base.ptr[base.len - 1] == '/')
+        base.len--;
+    return base;
+}
+
+static void build_discovery(struct build *b)
+{
+    POSTERN_AUTO_BUF document = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
+    POSTERN_AUTO_BUF metadata = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
+    POSTERN_AUTO_BUF issuer = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
+    postern_failure *f = &b->rules->discovery;
+    postern_bytes base = get_issuer_base(b);
+
+    put_scopes(b);
+    postern_buf_add_str(&issuer, b->rules->claims.issuer);
+    put_field(f->issuer, sizeof f->issuer, &issuer);
+    postern_buf_add(&document, base);
+    postern_buf_add_str(&document, "/.well-known/openid-configuration");
+    put_field(f->openid_configuration, sizeof f->openid_configuration, &document);
+    add_resource_metadata(b, base, &metadata);
+    put_field(f->resource_metadata, sizeof f->resource_metadata, &metadata);
+}
+
+postern_err postern_service_rules_new(postern_arena *arena, const postern_config *c,
+                                      const postern_section *service, struct issuer_rules *issuer,
+                                      struct service_rules **ret, postern_error *err)
+{
+    struct build b = { arena, c, service, postern_config_issuer_of(c, service),
+                       postern_arena_alloc(arena, sizeof *b.rules) };
+
+    if (b.rules == NULL)
+        return POSTERN_FAIL(err, NOMEM, "rules");
+    b.rules->section = service;
+    b.rules->service = c->is_token_check ? NULL : service->name;
+    b.rules->issuer = issuer;
+    b.rules->needs_tls = strcmp(postern_section_text(service, "require_tls"), "yes") == 0;
+    POSTERN_TRY(build_claims(&b, err));
+    build_token_form(&b);
+    if (!c->is_token_check)
+        POSTERN_TRY(build_identity(&b, err));
+    POSTERN_TRY(build_server_names(&b, err));
+    build_discovery(&b);
+    *ret = b.rules;
+    return POSTERN_OK;
+}

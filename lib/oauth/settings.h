@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inside of a postern_config: the rows of config_keys.def and the values that files gave them.  For
+ * lib/oauth/config*.c alone; everybody else asks through <postern/config.h>.
+ */
+#ifndef POSTERN_LIB_SETTINGS_H
+#define POSTERN_LIB_SETTINGS_H
+
+#include <postern/config.h>
+
+#include "base/arena.h"
+
+/* 4096 files of a few KiB each: beyond that a folder is not a configuration but a mistake. */
+#define POSTERN_CONFIG_MEMORY_MAX ((size_t)32 << 20)
+#define POSTERN_CONFIG_FILES_MAX 1024 /* files of one folder: start-up stays below a second */
+#define POSTERN_CONFIG_NAME_MAX 64    /* bytes of a service's or issuer's name: it stands in every log line */
+
+enum config_type {
+    CONFIG_TEXT,
+    CONFIG_URL,
+    CONFIG_PATH,
+    CONFIG_LIST,
+    CONFIG_FLAG,
+    CONFIG_DURATION,
+    CONFIG_COUNT
+};
+
+struct config_key {
+    const char *name;
+    const char *sections; /* letters of the kinds that have it */
+    enum config_type type;
+    const char *default_text; /* ask postern_config_key_default() */
+    int64_t lowest, highest;
+    const char *choices; /* blank-separated, NULL: any */
+    const char *meaning;
+};
+
+enum {
+    CONFIG_KEY_COUNT = 0
+#define POSTERN_KEY(name, sections, type, default_text, lowest, highest, choices, meaning) +1
+#include "config_keys.def"
+#undef POSTERN_KEY
+};
+
+struct config_value {
+    const char *text;   /* as a file would say it; paths absolute; NULL: unset */
+    const char **items; /* LIST: its words */
+    size_t count;
+    int64_t number; /* COUNT, DURATION (seconds), FLAG (0 or 1) */
+    int line;       /* of the file; 0: the built-in default */
+    int column;
+    const char *origin; /* "services/imap.conf:3" or "default" */
+};
+
+struct postern_section {
+    postern_section_kind kind;
+    const char *name; /* "imap"; "" where there is one of a kind */
+    const char *file; /* "services/imap.conf", as errors say it */
+    struct postern_section *next;
+    struct config_value values[CONFIG_KEY_COUNT];
+};
+
+#define CONFIG_KINDS (POSTERN_SECTION_CLIENT + 1)
+
+struct postern_config {
+    postern_arena arena;
+    const char *dir;                       /* absolute; relative paths start here; NULL: no files */
+    bool is_token_check;                   /* postern_config_new_token_check(): no mapping, no policy */
+    postern_section *first[CONFIG_KINDS];  /* in order of file names */
+    postern_section **tail[CONFIG_KINDS];
+};
+
+/* config_keys.c */
+extern const struct config_key postern_config_keys[CONFIG_KEY_COUNT];
+int postern_config_key_index(const char *name); /* -1: no such key */
+bool postern_config_key_is_for(int key, postern_section_kind kind);
+bool postern_config_key_is_required(int key);
+const char *postern_config_key_default(int key); /* as a file would say it; NULL: unset */
+const char *postern_config_kind_pattern(postern_section_kind kind); /* "services/NAME.conf" */
+/* The nearest key of this kind by edit distance; NULL when nothing is near enough to be a slip. */
+const char *postern_config_key_nearest(const char *name, postern_section_kind kind);
+/* The nearest of blank-separated words; writes it to `ret`, false when none is near. */
+bool postern_config_word_nearest(const char *word, const char *choices, char *ret, size_t ret_size);
+
+/* config_value.c: parse `text` by the key's type into s->values[key].  CONFIG_VALUE · NOMEM */
+POSTERN_MUST_USE postern_err postern_config_value_set(postern_config *c, postern_section *s, int key,
+                                                      const char *text, int line, int column,
+                                                      postern_error *err);
+/* Record CONFIG_VALUE as "file:line:column: key: why". */
+postern_err postern_config_value_fail(const postern_section *s, const char *key, postern_error *err,
+                                      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+const struct config_value *postern_section_value(const postern_section *s, const char *key);
+
+/* The one issuer that a service trusts; never NULL for a configuration that was loaded. */
+const postern_section *postern_config_issuer_of(const postern_config *c, const postern_section *service);
+
+/* config_load.c */
+POSTERN_MUST_USE postern_err postern_config_new(postern_config **ret, postern_error *err);
+/* A section with nothing but defaults, appended to c. */
+POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c, postern_section_kind kind,
+                                                        const char *name, const char *file,
+                                                        postern_section **ret, postern_error *err);
+
+/* config_check.c: what can only be judged when a section, or all of them, are read.  CONFIG_* */
+POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section *s, postern_error *err);
+POSTERN_MUST_USE postern_err postern_config_check_all(const postern_config *c, postern_error *err);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shape of configured URLs and listening addresses (RFC 3986 §3, RFC 8414 §2).  Resolves
+ * nothing, changes nothing.  Called by config_check.c.
+ */
+#include "url.h"
+
+static bool is_alnum(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
+
+static bool is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
+/* pchar of RFC 3986 §3.3 and the slash. */
+static bool is_path_byte(uint8_t c)
+{
+    return is_alnum(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@/", c) != NULL);
+}
+
+static bool is_port(postern_bytes text)
+{
+    unsigned port = 0;
+
+    if (text.len == 0 || text.len > 5 || text.ptr[0] == '0')
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+        port = port * 10 + (unsigned)(text.ptr[i] - '0');
+    }
+    return port <= 65535;
+}
+
+/* Splits HOST[:PORT] or [IPv6][:PORT]; `ret_port` is empty when there is no colon. */
+static bool split_authority(postern_bytes authority, postern_bytes *ret_host,
+                            postern_bytes *ret_port)
+{
+    size_t end;
+
+    if (authority.len != 0 && authority.ptr[0] == '[') {
+        end = postern_bytes_find(authority, ']');
+        if (end == authority.len)
+            return false;
+        end++;
+    } else {
+        end = postern_bytes_find(authority, ':');
+    }
+    *ret_host = (postern_bytes){ authority.ptr, end };
+    *ret_port = POSTERN_BYTES_NONE;
+    if (end == authority.len)
+        return true;
+    if (authority.ptr[end] != ':')
+        return false;
+    *ret_port = (postern_bytes){ authority.ptr + end + 1, authority.len - end - 1 };
+    return is_port(*ret_port);
+}
+
+static bool is_host(postern_bytes host)
+{
+    bool is_ip_literal = host.len != 0 && host.ptr[0] == '[';
+    size_t start = is_ip_literal ? 1 : 0, end = host.len - start;
+
+    if (host.len < 2 * start + 1)
+        return false;
+    for (size_t i = start; i < end; i++) {
+        uint8_t c = host.ptr[i];
+
+        if (is_ip_literal ? !(is_hex(c) || c == ':' || c == '.')
+                          : !(is_alnum(c) || c == '-' || c == '.' || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+static bool is_loopback_host(postern_bytes host)
+{
+    return postern_bytes_equal_str(host, "127.0.0.1") || postern_bytes_equal_str(host, "[::1]");
+}
+
+static const char *find_path_fault(postern_bytes path)
+{
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] == '?')
+            return "holds a query";
+        if (path.ptr[i] == '#')
+            return "holds a fragment";
+        if (path.ptr[i] == '%' &&
+            (path.len - i < 3 || !is_hex(path.ptr[i + 1]) || !is_hex(path.ptr[i + 2])))
+            return "holds a '%' without two hexadecimal digits";
+        if (path.ptr[i] != '%' && !is_path_byte(path.ptr[i]))
+            return "holds a character that no URL may have";
+    }
+    return NULL;
+}
+
+static postern_bytes take_authority(postern_reader *r)
+{
+    size_t len = 0;
+    postern_bytes authority = POSTERN_BYTES_NONE;
+
+    while (len < r->rest.len && strchr("/?#", r->rest.ptr[len]) == NULL)
+        len++;
+    (void)postern_reader_take_len(r, len, &authority); /* len ≤ rest */
+    return authority;
+}
+
+const char *postern_url_fault(const char *url, enum url_loopback_http loopback_http)
+{
+    postern_reader r = { postern_bytes_str(url) };
+    bool is_http = postern_reader_take_lit(&r, "http://");
+    postern_bytes authority, host, port;
+
+    if (strlen(url) > POSTERN_CONFIG_URL_MAX)
+        return "is longer than 448 bytes";
+    if (!is_http && !postern_reader_take_lit(&r, "https://"))
+        return "must begin with https://";
+    authority = take_authority(&r);
+    if (postern_bytes_find(authority, '@') != authority.len)
+        return "holds user information";
+    if (!split_authority(authority, &host, &port))
+        return "has a port that is not 1 to 65535";
+    if (!is_host(host))
+        return "has no valid host name";
+    if (is_http && !is_loopback_host(host))
+        return "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://";
+    if (is_http && loopback_http != URL_LOOPBACK_HTTP_ALLOWED)
+        return "is plain http: to loopback that needs \"allow_loopback_http: yes\"";
+    return find_path_fault(r.rest);
+}
+
+bool postern_url_is_loopback_http(const char *url)
+{
+    return strncmp(url, "http://", 7) == 0 &&
+           postern_url_fault(url, URL_LOOPBACK_HTTP_ALLOWED) == NULL;
+}
+
+const char *postern_listen_fault(const char *text)
+{
+    postern_bytes host, port;
+
+    if (!split_authority(postern_bytes_str(text), &host, &port) || port.len == 0)
+        return "is not ADDRESS:PORT with a port from 1 to 65535";
+    if (!is_loopback_host(host))
+        return "is not loopback: 127.0.0.1:PORT or [::1]:PORT in this version";
+    return NULL;
+}

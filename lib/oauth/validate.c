@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One token's journey, in the order of facts/standards §1.1: transport, form, key, signature,
+ * claims, revocation, local user, grant.  The first failure ends it.  With keys from files no step
+ * waits, so one step() brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
+ */
+#include <postern/validate.h>
+
+#include <postern/oauthbearer.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "context_inner.h"
+
+struct validate_op {
+    postern_op op;
+    postern_context *ctx;
+    const struct service_rules *rules; /* NULL: no such service */
+    uint8_t *block;                    /* copies of everything in the request, wiped with the op */
+    size_t block_len;
+    postern_bytes token;
+    bool is_too_long; /* the token; it was not copied */
+    const char *authzid, *message_host, *message_port;
+    postern_bytes extra_scopes; /* blank-separated */
+    postern_tls tls;
+    postern_jwt *jwt;    /* workspace, borrowed from the context */
+    postern_buf scratch; /* unescaped claims */
+};
+
+/* ---- steps ---- */
+
+static postern_err check_transport(const struct validate_op *v, postern_error *err)
+{
+    if (v->rules->needs_tls && v->tls != POSTERN_TLS_ON && v->tls != POSTERN_TLS_LOCAL)
+        return POSTERN_FAIL(err, TLS_REQUIRED, "%s: require_tls", v->rules->section->file);
+    return POSTERN_OK;
+}
+
+/* False when it does not fit: then it cannot be one of ours either. */
+static bool copy_field(const char *from, char *field, size_t room)
+{
+    size_t len = strlen(from);
+
+    if (len >= room)
+        return false;
+    memcpy(field, from, len + 1);
+    return true;
+}
+
+/* host= and port= of the SASL message, where the service file says what they must be (RFC 7628
+ * §3.2). */
+static postern_err check_message(const struct validate_op *v, postern_error *err)
+{
+    postern_sasl_message m;
+
+    if (v->rules->server_names == NULL)
+        return POSTERN_OK;
+    memset(&m, 0, sizeof m);
+    if (!copy_field(v->message_host, m.host, sizeof m.host) ||
+        !copy_field(v->message_port, m.port, sizeof m.port))
+        return POSTERN_FAIL(err, MESSAGE_SERVER, "host or port of the message is too long");
+    return postern_sasl_message_check_server(&m, v->rules->server_names, v->rules->server_port,
+                                             err);
+}
+
+static postern_err check_size(const struct validate_op *v, postern_error *err)
+{
+    if (v->is_too_long)
+        return POSTERN_FAIL(err, LIMIT, "token has more than %d bytes", POSTERN_TOKEN_MAX);
+    if (v->token.len == 0)
+        return POSTERN_FAIL(err, NO_TOKEN, "the token is empty");
+    return POSTERN_OK;
+}
+
+/* The issuer's own list, within ours; the name is told because it is one of a fixed few. */
+static postern_err check_algorithm(const struct validate_op *v, postern_error *err)
+{
+    postern_alg alg = postern_jwt_alg(v->jwt);
+
+    if ((v->rules->algorithms & (1u << alg)) == 0)
+        return POSTERN_FAIL(err, ALG_NOT_ALLOWED, "%s is not in the issuer's algorithms",
+                            postern_alg_name(alg));
+    return POSTERN_OK;
+}
+
+/* Before any key: an ID token or a logout token is not worth a signature check. */
+static postern_err check_type(const struct validate_op *v, postern_error *err)
+{
+    postern_bytes typ = postern_jwt_typ(v->jwt);
+    char quoted[300];
+
+    for (size_t i = 0; i < v->rules->token_type_count; i++)
+        if (postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
+            return POSTERN_OK;
+    return POSTERN_FAIL(err, TYP, "typ is \"%s\"",
+                        postern_error_quote(typ.ptr, typ.len, quoted, sizeof quoted));
+}
+
+static postern_err verify_with(struct validate_op *v, enum keyring_look look,
+                               const postern_json **ret_claims, postern_error *err)
+{
+    POSTERN_AUTO(jwks) keys = NULL;
+
+    POSTERN_TRY(postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, err));
+    return postern_jwt_verify(v->jwt, keys, ret_claims, err);
+}
+
+/* A kid that is not known yet may be in a file that was replaced this instant: one more look,
+ * rate-limited. */
+static postern_err verify_signature(struct validate_op *v, const postern_json **ret_claims,
+                                    postern_error *err)
+{
+    postern_err e = verify_with(v, KEYRING_LOOK_WHEN_DUE, ret_claims, err);
+
+    return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, ret_claims, err) : e;
+}
+
+static postern_err check_clock(const struct validate_op *v, postern_error *err)
+{
+    if (!postern_context_clock_is_sane(v->ctx, postern_op_now_s(&v->op)))
+        return POSTERN_FAIL(err, SYSTEM, "the clock of this machine is not set");
+    return POSTERN_OK;
+}
+
+/* The client, and whoever acts for it: either of them removed ends the token. */
+static postern_err check_revocations(const struct validate_op *v,
+                                     const struct postern_grant_facts *facts, postern_error *err)
+{
+    struct revocations *r = v->rules->issuer->revocations;
+
+    POSTERN_TRY(postern_revocations_check(r, facts->client_id, facts->iat_s, err));
+    if (facts->act_depth == 0)
+        return POSTERN_OK;
+    return postern_revocations_check(r, facts->act[0], facts->iat_s, err);
+}
+
+static postern_err map_user(struct validate_op *v, const postern_json *claims,
+                            struct postern_grant_facts *facts, postern_error *err)
+{
+    postern_bytes name;
+
+    if (!v->rules->maps_user)
+        return POSTERN_OK;
+    POSTERN_TRY(postern_claims_username(&v->rules->username, claims, &v->scratch, &name, err));
+    POSTERN_TRY(postern_identity_map(&v->rules->identity, postern_context_accounts(v->ctx),
+                                     postern_op_mono_ms(&v->op), name, &facts->user, err));
+    if (v->authzid[0] != '\0' && !postern_bytes_equal_str(facts->user, v->authzid))
+        return POSTERN_FAIL(err, AUTHZID, "the wanted identity is another than the token's user");
+    return POSTERN_OK;
+}
+
+/* Steps 4 to 14, with the workspace. */
+static postern_err prove(struct validate_op *v, const postern_json **ret_claims, postern_error *err)
+{
+    POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
+    POSTERN_TRY(postern_jwt_parse(v->jwt, v->token, err));
+    POSTERN_TRY(check_algorithm(v, err));
+    POSTERN_TRY(check_type(v, err));
+    return verify_signature(v, ret_claims, err);
+}
+
+/* Steps 15 to 23 and the grant. */
+static postern_err judge(struct validate_op *v, const postern_json *claims, postern_error *err)
+{
+    struct postern_grant_facts facts;
+
+    POSTERN_TRY(check_clock(v, err));
+    POSTERN_TRY(postern_claims_check(&v->rules->claims, claims, postern_op_now_s(&v->op),
+                                     v->extra_scopes, &v->scratch, &facts, err));
+    POSTERN_TRY(check_revocations(v, &facts, err));
+    POSTERN_TRY(map_user(v, claims, &facts, err));
+    facts.service = postern_bytes_str(v->rules->service);
+    return postern_grant_from_proof(&facts, &v->op.grant, err);
+}
+
+static postern_err validate(struct validate_op *v, postern_error *err)
+{
+    const postern_json *claims;
+
+    if (v->rules == NULL)
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ answers to that name");
+    POSTERN_TRY(check_transport(v, err));
+    POSTERN_TRY(check_message(v, err));
+    POSTERN_TRY(check_size(v, err));
+    POSTERN_TRY(prove(v, &claims, err));
+    return judge(v, claims, err);
+}
+
+/* ---- the operation ---- */
+
+/* The scopes of this login in particular behind the service's own, when there is room for all of
+ * them. */
+static void tell_extra_scopes(struct validate_op *v)
+{
+    char *scope = v->op.failure.scope;
+    size_t used = strlen(scope), len = v->extra_scopes.len;
+
+    if (len == 0 || used + 1 + len > POSTERN_SCOPE_MAX)
+        return;
+    if (used != 0)
+        scope[used++] = ' ';
+    memcpy(scope + used, v->extra_scopes.ptr, len - 1); /* without the blank behind the last one */
+    scope[used + len - 1] = '\0';
+}
+
+static void tell_failure(struct validate_op *v, postern_err verdict)
+{
+    if (v->rules != NULL) {
+        v->op.failure = v->rules->discovery;
+        tell_extra_scopes(v);
+    }
+    v->op.failure.code = verdict;
+}
+
+static postern_err step(postern_op *op, postern_error *err)
+{
+    struct validate_op *v = (struct validate_op *)op;
+    postern_err verdict = validate(v, err);
+
+    postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
+    if (verdict != POSTERN_OK)
+        tell_failure(v, verdict);
+    return verdict;
+}
+
+static void destroy(postern_op *op)
+{
+    struct validate_op *v = (struct validate_op *)op;
+
+    postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
+    postern_buf_free(&v->scratch);
+    if (v->block != NULL)
+        postern_wipe(v->block, v->block_len);
+    free(v->block);
+    postern_context_free(v->ctx);
+}
+
+static const struct postern_op_class validate_class = {
+    .name = "validate",
+    .size = sizeof(struct validate_op),
+    .step = step,
+    .destroy = destroy,
+};
+
+/* ---- the request, copied into one block ---- */
+
+#define TEXT_MAX                                                                                   \
+    4096 /* bytes copied of each text: longer than any identity or host name that could match */
+
+static size_t get_text_len(const char *text)
+{
+    return text == NULL ? 0 : strnlen(text, TEXT_MAX);
+}
+
+static size_t get_scopes_len(const char *const *scopes)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; scopes != NULL && scopes[i] != NULL; i++)
+        len += strlen(scopes[i]) + 1;
+    return len;
+}
+
+/* Copies to *at, with a NUL behind, and moves *at past it. */
+static const char *put_text(uint8_t **at, const char *text)
+{
+    char *copy = (char *)*at;
+    size_t len = get_text_len(text);
+
+    if (len != 0)
+        memcpy(copy, text, len);
+    copy[len] = '\0';
+    *at += len + 1;
+    return copy;
+}
+
+static postern_bytes put_scopes(uint8_t **at, const char *const *scopes)
+{
+    postern_bytes list = { *at, get_scopes_len(scopes) };
+
+    for (size_t i = 0; scopes != NULL && scopes[i] != NULL; i++) {
+        size_t len = strlen(scopes[i]);
+
+        memcpy(*at, scopes[i], len);
+        (*at)[len] = ' ';
+        *at += len + 1;
+    }
+    return list;
+}
+
+static postern_err copy_request(struct validate_op *v, const postern_request *rq,
+                                postern_error *err)
+{
+    size_t token_len = rq->token.len <= POSTERN_TOKEN_MAX ? rq->token.len : 0;
+    uint8_t *at;
+
+    v->block_len = token_len + get_text_len(rq->authzid) + get_text_len(rq->message_host) +
+                   get_text_len(rq->message_port) + 3 + get_scopes_len(rq->extra_scopes);
+    at = v->block = malloc(v->block_len);
+    if (at == NULL)
+        return POSTERN_FAIL(err, NOMEM, "request of %zu bytes", v->block_len);
+    v->is_too_long = rq->token.len > POSTERN_TOKEN_MAX;
+    v->token = (postern_bytes){ at, token_len };
+    if (token_len != 0)
+        memcpy(at, rq->token.ptr, token_len);
+    at += token_len;
+    v->authzid = put_text(&at, rq->authzid);
+    v->message_host = put_text(&at, rq->message_host);
+    v->message_port = put_text(&at, rq->message_port);
+    v->extra_scopes = put_scopes(&at, rq->extra_scopes);
+    v->tls = rq->tls;
+    return POSTERN_OK;
+}
+
+static postern_err check_request(const postern_context *ctx, const postern_request *rq,
+                                 postern_error *err)
+{
+    if (ctx == NULL || rq == NULL || rq->size < sizeof *rq || rq->service == NULL ||
+        rq->service[0] == '\0')
+        return POSTERN_FAIL(err, USAGE, "a request needs its size and a service");
+    if (rq->token.ptr == NULL && rq->token.len != 0)
+        return POSTERN_FAIL(err, USAGE, "a token without bytes");
+    if (!postern_context_is_ours(ctx))
+        return POSTERN_FAIL(err, USAGE, "the context was made before fork(2)");
+    return POSTERN_OK;
+}
+
+postern_err postern_validate_start(postern_context *ctx, const postern_request *rq,
+                                   postern_op **ret_op, postern_error *err)
+{
+    POSTERN_AUTO(op) op = NULL;
+    struct validate_op *v;
+
+    POSTERN_TRY(check_request(ctx, rq, err));
+    POSTERN_TRY(postern_op_new(&validate_class, postern_context_clock(ctx), 0, &op, err));
+    v = (struct validate_op *)op;
+    v->ctx = postern_context_ref(ctx);
+    v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    v->rules = postern_context_rules(ctx, rq->service);
+    POSTERN_TRY(copy_request(v, rq, err));
+    *ret_op = POSTERN_STEAL(op);
+    return POSTERN_OK;
+}
