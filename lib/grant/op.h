@@ -16,9 +16,10 @@ struct postern_op_class {
     const char *name;
     size_t      size;                                        /* of the concrete struct; allocated zeroed, wiped on free */
     postern_err (*step)(postern_op *op, postern_error *err); /* OK, AGAIN or a verdict; never called again after one */
-    int (*fd)(const postern_op *op);                         /* NULL: -1 */
-    int (*wait_ms)(const postern_op *op);                    /* NULL: until the deadline */
-    void (*destroy)(postern_op *op);                         /* NULL: nothing of its own */
+    int (*fd)(const postern_op *op);                         /* NULL: -1; not asked once there is a verdict */
+    int (*wait_ms)(const postern_op *op);                    /* NULL or < 0: until the deadline */
+    void (*destroy)(postern_op *op);                         /* NULL: nothing of its own; in a forked child too: close, never send */
+    postern_err after_fork;                                  /* verdict in a forked child; UNSET: USAGE */
 };
 
 struct postern_op {
@@ -35,7 +36,11 @@ struct postern_op {
     postern_secret *token;
 };
 
-/* Allocate class->size bytes.  clock NULL: the system's.  deadline_ms 0: POSTERN_OP_DEADLINE_MS.  POSTERN_OK · NOMEM */
+/*
+ * Allocate class->size bytes.  clock NULL: the system's.  deadline_ms 0: POSTERN_OP_DEADLINE_MS.  An op whose deadline has passed is
+ * TIMEOUT, also when a result lies ready: it may be as old as the host was slow.
+ *   POSTERN_OK · NOMEM · USAGE (negative deadline)
+ */
 POSTERN_MUST_USE postern_err postern_op_new(const struct postern_op_class *class, const postern_clock *clock, int deadline_ms,
                                             postern_op **ret, postern_error *err);
 int64_t postern_op_now_s(const postern_op *op);
