@@ -125,6 +125,9 @@ static bool has_private_member(const postern_json *doc, uint32_t jwk)
 
 /* ---- OpenSSL keys ------------------------------------------------------------------------------------------------- */
 
+/* What came of building a key: refused by our own checks, or OpenSSL would not. */
+enum built { BUILD_FAILED = 0, BUILD_WEAK, BUILD_DONE };
+
 static EVP_PKEY *build_pkey(const char *type, OSSL_PARAM *params)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -181,23 +184,25 @@ static bool flip_to_native(postern_bytes number, uint8_t *out)
     return is_done;
 }
 
-static bool build_rsa(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
+static enum built build_rsa(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
 {
     uint8_t n_octets[NUMBER_ROOM], e_octets[NUMBER_ROOM], n_native[NUMBER_ROOM], e_native[NUMBER_ROOM];
     postern_bytes n = { n_octets, 0 }, e = { e_octets, 0 };
 
     if (!read_octets(doc, jwk, "n", n_octets, sizeof n_octets, &n.len) ||
         !read_octets(doc, jwk, "e", e_octets, sizeof e_octets, &e.len))
-        return false;
+        return BUILD_WEAK;
     n = strip_zeros(n);
     e = strip_zeros(e);
-    if (!is_sane_rsa(n, e) || !flip_to_native(n, n_native) || !flip_to_native(e, e_native))
-        return false;
+    if (!is_sane_rsa(n, e))
+        return BUILD_WEAK;
+    if (!flip_to_native(n, n_native) || !flip_to_native(e, e_native))
+        return BUILD_FAILED;
     k->sig_len = n.len;
     k->pkey = build_pkey("RSA", (OSSL_PARAM[]){ OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n_native, n.len),
                                                 OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, e_native, e.len),
                                                 OSSL_PARAM_construct_end() });
-    return k->pkey != NULL;
+    return k->pkey != NULL ? BUILD_DONE : BUILD_FAILED;
 }
 
 /* On the curve, not infinity, of the right order (RFC 8725 §3.4, SP 800-56A §5.6.2.3). */
@@ -220,7 +225,7 @@ static bool read_order(EVP_PKEY *pkey, uint8_t *out, size_t octets)
     return is_done;
 }
 
-static bool build_ec(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
+static enum built build_ec(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
 {
     const struct kind *kind = &kinds[k->kind];
     uint8_t point[1 + 2 * (POSTERN_EC_OCTETS_MAX + 2)] = { POINT_CONVERSION_UNCOMPRESSED };
@@ -229,13 +234,13 @@ static bool build_ec(const postern_json *doc, uint32_t jwk, struct postern_jwk *
 
     if (!read_octets(doc, jwk, "x", point + 1, kind->octets + 2, &x_len) || x_len != kind->octets ||
         !read_octets(doc, jwk, "y", point + 1 + x_len, kind->octets + 2, &y_len) || y_len != kind->octets)
-        return false;
+        return BUILD_WEAK;
     memcpy(group, kind->group, sizeof "P-256");
     k->pkey = build_pkey("EC", (OSSL_PARAM[]){ OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
                                                OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x_len + y_len),
                                                OSSL_PARAM_construct_end() });
     k->sig_len = 2 * kind->octets;
-    return k->pkey != NULL && is_valid_point(k->pkey) && read_order(k->pkey, k->order, kind->octets);
+    return k->pkey != NULL && is_valid_point(k->pkey) && read_order(k->pkey, k->order, kind->octets) ? BUILD_DONE : BUILD_FAILED;
 }
 
 /*
@@ -268,36 +273,38 @@ static bool is_sane_ed25519(const uint8_t y[ED25519_OCTETS])
     return false;
 }
 
-static bool build_ed25519(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
+static enum built build_ed25519(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
 {
     uint8_t raw[ED25519_OCTETS + 2], y[ED25519_OCTETS];
     size_t len;
 
     if (!read_octets(doc, jwk, "x", raw, sizeof raw, &len) || len != ED25519_OCTETS)
-        return false;
+        return BUILD_WEAK;
     memcpy(y, raw, sizeof y);
     y[ED25519_OCTETS - 1] &= 0x7f;
     if (!is_sane_ed25519(y))
-        return false;
+        return BUILD_WEAK;
     k->sig_len = 2 * ED25519_OCTETS;
     k->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, raw, len);
-    return k->pkey != NULL;
+    return k->pkey != NULL ? BUILD_DONE : BUILD_FAILED;
 }
 
 /* ---- the key ------------------------------------------------------------------------------------------------------ */
 
-/* POSTERN_OK (k->usable says whether there is a key) · NOMEM */
+/* POSTERN_OK (k->usable says whether there is a key) · NOMEM · INTERNAL */
 static postern_err build_key(const postern_json *doc, uint32_t jwk, struct postern_jwk *k, postern_error *err)
 {
     struct postern_crypto_errors before = postern_crypto_errors_begin();
-    bool is_built = k->kind == POSTERN_KEY_RSA       ? build_rsa(doc, jwk, k)
-                    : k->kind == POSTERN_KEY_ED25519 ? build_ed25519(doc, jwk, k)
-                                                     : build_ec(doc, jwk, k);
-    bool ran_out = postern_crypto_errors_end(before);
+    enum built built = k->kind == POSTERN_KEY_RSA       ? build_rsa(doc, jwk, k)
+                       : k->kind == POSTERN_KEY_ED25519 ? build_ed25519(doc, jwk, k)
+                                                        : build_ec(doc, jwk, k);
+    postern_blame blame = postern_crypto_errors_end(before);
 
-    if (!is_built && ran_out)
-        return POSTERN_FAIL(err, NOMEM, "a key of a set");
-    k->usable = is_built ? POSTERN_OK : POSTERN_ERR_WEAK_KEY;
+    if (built == BUILD_FAILED && blame == POSTERN_BLAME_OPENSSL)
+        return POSTERN_FAIL(err, INTERNAL, "OpenSSL made no %s key", kinds[k->kind].kty);
+    if (built == BUILD_FAILED && blame != POSTERN_BLAME_INPUT)
+        return POSTERN_FAIL(err, NOMEM, "a %s key of a set", kinds[k->kind].kty);
+    k->usable = built == BUILD_DONE ? POSTERN_OK : POSTERN_ERR_WEAK_KEY;
     return POSTERN_OK;
 }
 

@@ -129,16 +129,17 @@ postern_err postern_verifier_new(const struct postern_jwk *key, postern_alg alg,
 {
     struct postern_crypto_errors before = postern_crypto_errors_begin();
     postern_verifier *v = calloc(1, sizeof *v);
-    bool is_ready = false, ran_out;
+    bool is_ready = false;
+    postern_blame blame;
 
     if (v != NULL) {
         v->alg = &algorithms[alg];
         is_ready = v->alg->digest == NULL ? prepare_eddsa(v, key->pkey)
                                           : prepare_digested(v, key->pkey);
     }
-    ran_out = postern_crypto_errors_end(before);
+    blame = postern_crypto_errors_end(before);
     if (!is_ready) {
-        bool is_nomem = v == NULL || ran_out;
+        bool is_nomem = v == NULL || blame == POSTERN_BLAME_MEMORY;
 
         postern_verifier_free(v);
         return is_nomem ? POSTERN_FAIL(err, NOMEM, "preparing %s", postern_alg_name(alg))
@@ -263,6 +264,19 @@ static int check_eddsa(const postern_verifier *v, struct session *s, postern_byt
     return EVP_DigestVerify(s->hash, sig.ptr, sig.len, input.ptr, input.len);
 }
 
+/*
+ * Why a check did not say yes.  OpenSSL answers "no" and "I could not" with the same values, so a rejection needs an error that is about
+ * the signature, or none at all (ECDSA and EdDSA say no in silence).
+ */
+static postern_err explain(int verified, postern_blame blame, postern_alg alg, postern_error *err)
+{
+    if (blame == POSTERN_BLAME_MEMORY)
+        return POSTERN_FAIL(err, NOMEM, "verifying %s", postern_alg_name(alg));
+    if (verified == SET_UP_FAILED || blame == POSTERN_BLAME_OPENSSL)
+        return POSTERN_FAIL(err, INTERNAL, "OpenSSL failed, not the %s signature", postern_alg_name(alg));
+    return POSTERN_FAIL(err, BAD_SIGNATURE, "%s does not verify", postern_alg_name(alg));
+}
+
 postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, postern_bytes input,
                                postern_bytes sig, postern_error *err)
 {
@@ -270,8 +284,8 @@ postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, p
     struct postern_crypto_errors before;
     struct session *s;
     uint8_t der[DER_MAX];
-    int verified = SET_UP_FAILED;
-    bool ran_out;
+    postern_blame blame;
+    int verified;
 
     if (v == NULL)
         return POSTERN_FAIL(err, ALG_KEY_MISMATCH, "the key is not for %s", postern_alg_name(alg));
@@ -280,18 +294,15 @@ postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, p
         return POSTERN_FAIL(err, BAD_SIGNATURE, "not of the form of %s", postern_alg_name(alg));
 
     before = postern_crypto_errors_begin();
-    if ((s = borrow_session(v)) != NULL)
-        verified = v->digest == NULL ? check_eddsa(v, s, input, sig)
-                                     : check_digested(v, s, input, sig);
-    ran_out = postern_crypto_errors_end(before);
+    s = borrow_session(v);
+    verified = s == NULL             ? SET_UP_FAILED
+               : v->digest == NULL ? check_eddsa(v, s, input, sig)
+                                   : check_digested(v, s, input, sig);
+    blame = postern_crypto_errors_end(before);
     if (verified == 1) {
         give_session_back(v, s);
         return POSTERN_OK;
     }
     free_session(s); /* what a failed check left in it is not worth knowing */
-    if (s == NULL || ran_out)
-        return POSTERN_FAIL(err, NOMEM, "verifying %s", postern_alg_name(alg));
-    if (verified == SET_UP_FAILED)
-        return POSTERN_FAIL(err, INTERNAL, "OpenSSL failed before it looked at the signature");
-    return POSTERN_FAIL(err, BAD_SIGNATURE, "%s does not verify", postern_alg_name(alg));
+    return explain(verified, s == NULL ? POSTERN_BLAME_MEMORY : blame, alg, err);
 }
