@@ -9,6 +9,7 @@
 
 static const struct command commands[] = {
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
+    { "why", "say why a login was accepted or refused", command_why },
     { NULL, NULL, NULL },
 };
 

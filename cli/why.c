@@ -244,9 +244,9 @@ int command_why(int argc, char **argv)
     POSTERN_AUTO(config) config = NULL;
     struct why_options o;
     struct audit_found found;
-    const char *path;
+    const char *path = "";
     postern_error err;
-    int fd, status;
+    int fd = -1, status;
 
     if (!parse_why_options(argc, argv, &o)) {
         print_why_usage(stderr);
