@@ -14,6 +14,7 @@
 #include "jwks_file.h"
 
 #define ISSUER_HEAD_START_MS 5000 /* the helper waits that long for the key set; a broken issuer must not keep it away */
+#define CLOSED_MAX_MS 1000        /* between a child's end of file and its end lies its own tidying up */
 #define DESCRIPTORS_SPARE 256     /* files of the libraries, key sets, the store */
 
 static const postern_section *daemon_section(const postern_config *c)
@@ -55,6 +56,7 @@ static postern_err open_audit_file(const char *path, int *ret_fd, postern_error 
     const char *name;
     struct stat st;
     int folder, fd;
+    mode_t mask;
 
     if (strcmp(path, "-") == 0) {
         *ret_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -62,8 +64,10 @@ static postern_err open_audit_file(const char *path, int *ret_fd, postern_error 
                               POSTERN_FAIL(err, CONFIG_FILE, "audit_file: standard output: %m");
     }
     POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_SELF, 0750, &folder, &name, err));
+    mask = umask(0);
     fd = openat(folder, name,
                 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    (void)umask(mask);
     (void)close(folder);
     if (fd < 0)
         return POSTERN_FAIL(err, CONFIG_FILE, "audit_file: %s: %m", path);
@@ -216,10 +220,26 @@ static const char *const listener_texts[] = {
     [LISTENER_ADMIN] = "issuer is administered at",
 };
 
+/* DESIGN §3.7: whatever is less strict than the default is said at each start. */
+static void log_relaxations(const postern_config *c)
+{
+    POSTERN_AUTO_BUF lines = POSTERN_BUF_INIT(65536);
+    postern_reader r;
+    postern_bytes line;
+
+    postern_config_relaxations(c, &lines);
+    r.rest = postern_buf_bytes(&lines);
+    while (postern_reader_take_until(&r, '\n', &line))
+        log_note("relaxed: %.*s", (int)line.len, (const char *)line.ptr);
+    if (lines.failed)
+        log_problem("more settings are relaxed than can be named here");
+}
+
 void generation_log(const struct generation *g)
 {
     const postern_section *server = server_section(g->config);
 
+    log_relaxations(g->config);
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (g->children[id].state != CHILD_NONE && geteuid() == 0)
             log_note("%s runs as %s (uid %lu, gid %lu)", g->children[id].role->name,
@@ -320,8 +340,11 @@ static void run_due_child(struct generation *g, role_id id, int64_t now_ms)
         return;
     }
     c->due_ms = INT64_MAX;
-    condemn(c, c->state == CHILD_STARTING ? "did not become ready in time" :
-                                            "did not drain within drain_timeout");
+    if (c->state == CHILD_DRAINING)
+        condemn(c, "did not drain within drain_timeout");
+    else
+        condemn(c, c->channel == NULL ? "closed its channel and stays" :
+                                        "did not become ready in time");
 }
 
 static bool has_due(const struct child *c)
@@ -414,9 +437,9 @@ static bool receive_one(struct generation *g, role_id id, int64_t now_ms)
         return false;
     case CHANNEL_CLOSED:
         child_close_channel(c); /* its end follows, or its due time */
-        if (c->state == CHILD_READY) {
+        if (c->state != CHILD_DRAINING) {
             c->state = CHILD_STARTING;
-            c->due_ms = now_ms + g->drain_ms;
+            c->due_ms = now_ms + CLOSED_MAX_MS;
         }
         return false;
     case CHANNEL_BROKEN:

@@ -47,7 +47,7 @@ POSTERN_MUST_USE postern_err generation_check(const postern_config *c, const str
 /* Its children have ended. */
 void generation_free(struct generation *g);
 
-/* Log what an administrator wants to know at start: users, sockets, audit file. */
+/* Log what an administrator wants to know at start: relaxed settings, users, sockets, audit file. */
 void generation_log(const struct generation *g);
 
 /* Start, give up or kill whatever is due. */

@@ -76,6 +76,7 @@ static postern_err begin(struct supervisor *s, postern_config *take_config, int6
     g->next = s->newest;
     s->newest = g;
     log_start(g->log, NULL);
+    generation_log(g);
     return POSTERN_OK;
 }
 
@@ -127,7 +128,7 @@ static void enter_service(struct supervisor *s)
         old->state = GENERATION_RETIRING;
         listeners_unlink_gone(&old->listeners, &s->newest->listeners);
         listeners_close(&old->listeners); /* its children have their own */
-        log_note("reload done, the children before are draining");
+        log_note("reloaded, the children before are draining");
     }
     log_note("ready"); /* scripts wait for this line */
     notify_send("READY=1");
@@ -313,7 +314,6 @@ int supervisor_run(const char *config_dir, postern_config *take_config, const st
         (void)close(s.signal_fd);
         return postern_err_class(err.code) == POSTERN_CLASS_CONFIG ? EX_CONFIG : EXIT_FAILURE;
     }
-    generation_log(s.newest);
     while (s.newest != NULL)
         turn(&s);
     (void)close(s.signal_fd);

@@ -2,7 +2,7 @@
 /*
  * posternd with roles that misbehave on command, for tests/component/test_supervisor.py.  The role NAME reads its orders from
  * the file $FAKE_ORDERS/NAME at each start: one of the words of `orders` below.  Everything but the roles is the real daemon:
- * main.c is compiled in.
+ * sidecar/main.c is linked in.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define main posternd_main
-#include "../../sidecar/main.c"
-#undef main
+#include <postern/config.h>
 
 #include "channel.h"
+#include "log.h"
+#include "role.h"
 
 #define PUBLIC_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"kid\":\"fake\"}]}"
 #define PRIVATE_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"d\":\"AA\"}]}"
@@ -32,14 +32,13 @@ static const char *const orders[] = {
     [ORDER_CLOSE] = "close",     /* ready, then closes its channel and stays */
 };
 
-static char orders_dir[256];
-
 static enum order read_order(const char *role)
 {
+    const char *dir = getenv("FAKE_ORDERS");
     char path[300], word[32] = "";
     int fd;
 
-    (void)snprintf(path, sizeof path, "%s/%s", orders_dir, role);
+    (void)snprintf(path, sizeof path, "%s/%s", dir == NULL ? "" : dir, role);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         if (read(fd, word, sizeof word - 1) < 0)
@@ -135,16 +134,4 @@ int helper_main(struct role_setup *setup)
 int issuer_main(struct role_setup *setup)
 {
     return run_fake(setup, "issuer", true);
-}
-
-int main(int argc, char **argv)
-{
-    const char *dir = getenv("FAKE_ORDERS");
-
-    if (dir == NULL || strlen(dir) >= sizeof orders_dir) {
-        fputs("FAKE_ORDERS is not set\n", stderr);
-        return 2;
-    }
-    memcpy(orders_dir, dir, strlen(dir) + 1);
-    return posternd_main(argc, argv);
 }

@@ -2,7 +2,7 @@
 sidecar_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 sidecar_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 if POSTERND
-unit_tests += tests/unit/test_channel tests/unit/test_folder tests/unit/test_jwks_file \
+unit_tests += tests/unit/test_channel tests/unit/test_folder tests/unit/test_jwks_file tests/unit/test_listen \
 	tests/unit/test_log tests/unit/test_users
 endif
 tests_unit_test_channel_CPPFLAGS = $(sidecar_cppflags)
@@ -12,6 +12,8 @@ tests_unit_test_folder_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_folder_LDADD = $(sidecar_ldadd)
 tests_unit_test_jwks_file_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_jwks_file_LDADD = $(sidecar_ldadd)
+tests_unit_test_listen_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_listen_LDADD = $(sidecar_ldadd)
 tests_unit_test_log_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_log_LDADD = $(sidecar_ldadd)
 tests_unit_test_users_CPPFLAGS = $(sidecar_cppflags)
@@ -23,3 +25,11 @@ unit_tests += tests/unit/test_why
 endif
 tests_unit_test_why_SOURCES = tests/unit/test_why.c cli/audit_find.c cli/audit_find.h cli/why_advice.c cli/why_advice.h
 tests_unit_test_why_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+
+# The real daemon with roles that misbehave on command (tests/component/test_supervisor.py)
+if POSTERND
+check_PROGRAMS += tests/support/posternd_fake
+endif
+tests_support_posternd_fake_SOURCES = tests/support/posternd_fake.c sidecar/main.c
+tests_support_posternd_fake_CPPFLAGS = $(sidecar_cppflags)
+tests_support_posternd_fake_LDADD = $(sidecar_libs)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Start posternd on a temporary configuration, wait for lines of its log, look at its children; TAP output.  Needs nothing but
+Python's own modules; waits for conditions with a deadline, never for time to pass."""
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+DEADLINE_S = 20
+HELPER_UID, ISSUER_UID, OTHER_UID = 64801, 64802, 64803
+
+passed = failed = 0
+
+
+def report(ok, name, detail=""):
+    global passed, failed
+    print(("ok - " if ok else "not ok - ") + name)
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        for line in str(detail).splitlines()[-40:]:
+            print("# " + line)
+    sys.stdout.flush()
+
+
+def wait_until(condition, what, deadline_s=DEADLINE_S):
+    end = time.monotonic() + deadline_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError("not in %d s: %s" % (deadline_s, what))
+        time.sleep(0.02)
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Folder:
+    """A configuration with an embedded issuer and one service, in a folder of root's."""
+
+    def __init__(self, **more):
+        self.path = tempfile.mkdtemp(prefix="postern-test.", dir="/tmp")
+        os.chmod(self.path, 0o755)
+        self.port = free_port()
+        for name in ("etc/issuers", "etc/services", "orders"):
+            os.makedirs(self.path + "/" + name)
+        self.issuer = "http://127.0.0.1:%d" % self.port
+        self.daemon_keys = {
+            "helper_socket": self.path + "/run/helper.sock",
+            "helper_user": str(HELPER_UID),
+            "issuer_user": str(ISSUER_UID),
+            "audit_file": self.path + "/log/audit.jsonl",
+            "drain_timeout": "5s",
+        }
+        self.server_keys = {
+            "issuer": self.issuer,
+            "listen": "127.0.0.1:%d" % self.port,
+            "state_dir": self.path + "/state/issuer",
+            "admin_socket": self.path + "/run/issuer-admin.sock",
+            "jwks_file": self.path + "/run/jwks.json",
+        }
+        self.write("issuers/local.conf", {"issuer": self.issuer, "jwks_file": self.path + "/run/jwks.json",
+                                          "allow_loopback_http": "yes"})
+        self.write("services/ldap.conf", {"audience": "https://localhost/ldap", "helper_peers": "root",
+                                          "required_scopes": "ldap.read"})
+        self.set(**more)
+
+    def write(self, name, keys):
+        with open(self.path + "/etc/" + name, "w") as f:
+            for key, value in keys.items():
+                f.write("%s: %s\n" % (key, value))
+
+    def set(self, **keys):
+        for key, value in keys.items():
+            (self.server_keys if key in self.server_keys else self.daemon_keys)[key] = value
+        self.write("postern.conf", self.daemon_keys)
+        self.write("issuer.conf", self.server_keys)
+
+    def order(self, role, word):
+        with open(self.path + "/orders/" + role, "w") as f:
+            f.write(word + "\n")
+
+    def remove(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class Daemon:
+    def __init__(self, program, folder, prefix=(), env=None, arguments=()):
+        self.folder = folder
+        self.log_path = tempfile.mkstemp(prefix="postern-log.")[1]
+        environment = dict(os.environ, FAKE_ORDERS=folder.path + "/orders")
+        # A process that is not dumpable cannot look for its own leaks (LeakSanitizer traces it).
+        options = environment.get("ASAN_OPTIONS", "")
+        environment["ASAN_OPTIONS"] = options + ":detect_leaks=0"
+        environment.update(env or {})
+        with open(self.log_path, "w") as log:
+            self.process = subprocess.Popen(list(prefix) + [program, "--config", folder.path + "/etc"] + list(arguments),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+
+    def log(self):
+        with open(self.log_path) as f:
+            return f.read()
+
+    def wait_log(self, pattern, count=1):
+        def seen():
+            if len(re.findall(pattern, self.log(), re.M)) >= count:
+                return True
+            if self.process.poll() is not None:
+                time.sleep(0.05)
+                if len(re.findall(pattern, self.log(), re.M)) >= count:
+                    return True
+                raise AssertionError("posternd ended (%s) before its log said: %s" % (self.process.returncode, pattern))
+            return False
+        wait_until(seen, "line %d of /%s/" % (count, pattern))
+
+    def wait_ready(self, count=1):
+        self.wait_log(r"^posternd: ready$", count)
+
+    def wait_exit(self):
+        try:
+            return self.process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("posternd did not end")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait_exit()
+
+    def children(self):
+        """{name: pid} of the newest child of each role."""
+        found = {}
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid)) as f:
+            for pid in f.read().split():
+                try:
+                    with open("/proc/%s/comm" % pid) as comm:
+                        found[comm.read().strip().replace("posternd-", "")] = int(pid)
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+        return found
+
+    def child(self, role):
+        return self.children()[role]
+
+    def dispose(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.unlink(self.log_path)
+
+
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def descriptors_of(pid):
+    return {int(os.path.basename(p)): os.readlink(p) for p in glob.glob("/proc/%d/fd/*" % pid)}
+
+
+def is_alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def run_tests(tests, needs_root=True):
+    if needs_root and os.geteuid() != 0:
+        print("not ok - needs root")
+        return 1
+    for test in tests:
+        name = test.__name__.replace("_", " ")
+        folder, daemons = Folder(), []
+        try:
+            test(folder, daemons)
+            report(True, name)
+        except Exception as e:  # a failed test must not stop the others
+            import traceback
+            logs = "\n".join(d.log() for d in daemons)
+            report(False, name, traceback.format_exc() + "\n--- log\n" + logs)
+        finally:
+            for d in daemons:
+                d.dispose()
+            folder.remove()
+    print("1..%d" % (passed + failed))
+    return 1 if failed else 0
