@@ -9,6 +9,7 @@
 
 static const struct command commands[] = {
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
+    { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },
     { "why", "say why a login was accepted or refused", command_why },
     { NULL, NULL, NULL },
 };

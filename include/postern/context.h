@@ -27,12 +27,6 @@ static inline void postern_auto_context(postern_context **c) { postern_context_f
 const postern_config *postern_context_config(const postern_context *ctx);
 
 /*
- * What a client may know of a service before it has a token (RFC 7628 §4.3): scope, openid_configuration, resource_metadata, issuer.
- * False, and `ret` untouched, when no service file answers to that name.
- */
-bool postern_context_discovery(const postern_context *ctx, const char *service, postern_failure *ret);
-
-/*
  * Revocations of one issuer by client: tokens of `client_id` with iat ≤ before_s are refused (REVOKED).  Until
  * postern_context_revocations_ready() was called for an issuer that postern_context_expect_revocations() named, its tokens
  * are undecided (REVOCATIONS_UNKNOWN).  Thread-safe.

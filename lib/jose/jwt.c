@@ -81,16 +81,21 @@ bool postern_jwt_is_shaped(postern_bytes token)
     return split(token, &parts);
 }
 
+/* The decoded lengths are set first, at their bound, so that postern_jwt_forget() also wipes a part that turns out malformed. */
 static postern_err decode_parts(postern_jwt *jwt, const struct parts *parts, postern_error *err)
 {
     if (parts->sig.len == 0)
         return POSTERN_FAIL(err, MALFORMED, "no signature");
+    jwt->payload_len = POSTERN_BASE64URL_DECODED_MAX(parts->payload.len);
+    jwt->sig_len = POSTERN_BASE64URL_DECODED_MAX(parts->sig.len);
     POSTERN_TRY(postern_base64url_decode(parts->payload, jwt->payload, &jwt->payload_len, err));
     return postern_base64url_decode(parts->sig, jwt->sig, &jwt->sig_len, err);
 }
 
-static void forget_token(postern_jwt *jwt)
+void postern_jwt_forget(postern_jwt *jwt)
 {
+    postern_wipe(jwt->payload, jwt->payload_len);
+    postern_wipe(jwt->sig, jwt->sig_len);
     jwt->input = POSTERN_BYTES_NONE;
     jwt->has_claims = false;
     jwt->payload_len = jwt->sig_len = 0;
@@ -100,7 +105,7 @@ postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_err
 {
     struct parts parts;
 
-    forget_token(jwt);
+    postern_jwt_forget(jwt);
     if (token.len > POSTERN_TOKEN_MAX)
         return POSTERN_FAIL(err, LIMIT, "token of %zu bytes, at most %d", token.len, POSTERN_TOKEN_MAX);
     if (!split(token, &parts))

@@ -13,6 +13,8 @@
 typedef struct postern_jwt postern_jwt; /* workspace, kept between tokens: one allocation serves many; wiped on free */
 POSTERN_MUST_USE postern_err postern_jwt_new(postern_jwt **ret, postern_error *err);
 void postern_jwt_free(postern_jwt *jwt);
+/* Wipe what is left of the last token, and keep the storage: between tokens of a pooled workspace. */
+void postern_jwt_forget(postern_jwt *jwt);
 static inline void postern_auto_jwt(postern_jwt **j) { postern_jwt_free(*j); }
 
 /* True when the bytes have the shape of a compact JWS: token68 minus "~+/=", exactly two dots, no part but the signature empty. */

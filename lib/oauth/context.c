@@ -157,17 +157,6 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
     return rules;
 }
 
-bool postern_context_discovery(const postern_context *ctx, const char *service,
-                               postern_failure *ret)
-{
-    const struct service_rules *rules = postern_context_rules(ctx, service);
-
-    if (rules == NULL)
-        return false;
-    *ret = rules->discovery;
-    return true;
-}
-
 struct accounts *postern_context_accounts(const postern_context *ctx)
 {
     return ctx->accounts;
@@ -216,25 +205,28 @@ void postern_context_give_jwt(postern_context *ctx, postern_jwt *take_jwt)
     postern_jwt_free(take_jwt);
 }
 
-static postern_err find_revocations(const postern_context *ctx, const char *issuer,
-                                    struct revocations **ret, postern_error *err)
+/* NULL, with USAGE recorded, for an issuer that no file names. */
+static struct revocations *find_revocations(const postern_context *ctx, const char *issuer,
+                                            postern_error *err)
 {
     const struct issuer_rules *rules = find_issuer(ctx, issuer);
     char quoted[300];
 
-    if (rules == NULL)
-        return POSTERN_FAIL(err, USAGE, "no issuer \"%s\" is configured",
-                            postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted));
-    *ret = rules->revocations;
-    return POSTERN_OK;
+    if (rules != NULL)
+        return rules->revocations;
+    (void)POSTERN_FAIL(
+        err, USAGE, "no issuer \"%s\" is configured",
+        postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted)); /* NULL says it */
+    return NULL;
 }
 
 postern_err postern_context_expect_revocations(postern_context *ctx, const char *issuer,
                                                postern_error *err)
 {
-    struct revocations *r;
+    struct revocations *r = find_revocations(ctx, issuer, err);
 
-    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    if (r == NULL)
+        return POSTERN_ERR_USAGE;
     postern_revocations_expect(r);
     return POSTERN_OK;
 }
@@ -242,9 +234,10 @@ postern_err postern_context_expect_revocations(postern_context *ctx, const char 
 postern_err postern_context_revocations_ready(postern_context *ctx, const char *issuer,
                                               postern_error *err)
 {
-    struct revocations *r;
+    struct revocations *r = find_revocations(ctx, issuer, err);
 
-    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    if (r == NULL)
+        return POSTERN_ERR_USAGE;
     postern_revocations_set_ready(r);
     return POSTERN_OK;
 }
@@ -253,9 +246,10 @@ postern_err postern_context_revoke_client(postern_context *ctx, const char *issu
                                           const char *client_id, int64_t before_s,
                                           postern_error *err)
 {
-    struct revocations *r;
+    struct revocations *r = find_revocations(ctx, issuer, err);
 
-    POSTERN_TRY(find_revocations(ctx, issuer, &r, err));
+    if (r == NULL)
+        return POSTERN_ERR_USAGE;
     return postern_revocations_add(r, postern_bytes_str(client_id), before_s,
                                    ctx->clock.now_s(ctx->clock.arg), err);
 }

@@ -84,21 +84,28 @@ static void note_broken(struct keyring *k, postern_op *op, const postern_error *
     emit(k, op, "keys.unusable", k->why);
 }
 
-static void reload(struct keyring *k, postern_op *op)
+/* Out of memory says nothing about the file: it is not broken, and the next login tries again. */
+static postern_err reload(struct keyring *k, postern_op *op, postern_error *err)
 {
     postern_error why = { POSTERN_ERR_UNSET, 0, NULL, "" };
     postern_jwks *fresh = NULL;
     struct stat st;
+    postern_err e = read_keys(k, &fresh, &st, &why);
 
-    if (read_keys(k, &fresh, &st, &why) != POSTERN_OK) {
+    if (e == POSTERN_ERR_NOMEM) {
+        k->looked_ms = NEVER;
+        return POSTERN_FAIL(err, NOMEM, "key set");
+    }
+    if (e != POSTERN_OK) {
         note_broken(k, op, &why);
-        return;
+        return POSTERN_OK;
     }
     postern_jwks_free(k->current);
     k->current = fresh;
     k->st = st;
     k->broken_ms = NEVER;
     emit(k, op, "keys.loaded", NULL);
+    return POSTERN_OK;
 }
 
 static bool has_passed(int64_t since_ms, int64_t now_ms, int64_t wait_ms)
@@ -129,13 +136,13 @@ static bool is_unchanged(const struct keyring *k)
            (stat(k->path, &st) == 0 && postern_file_is_same(&st, &k->st));
 }
 
-static void look_at_file(struct keyring *k, postern_op *op)
+static postern_err look_at_file(struct keyring *k, postern_op *op, postern_error *err)
 {
     k->looked_ms = postern_op_mono_ms(op);
-    if (is_unchanged(k))
-        k->broken_ms = NEVER;
-    else
-        reload(k, op);
+    if (!is_unchanged(k))
+        return reload(k, op, err);
+    k->broken_ms = NEVER;
+    return POSTERN_OK;
 }
 
 /* Keys whose file has been unusable for too long are withdrawn: fail closed. */
@@ -149,19 +156,25 @@ static void drop_stale(struct keyring *k, postern_op *op)
     emit(k, op, "keys.dropped", k->why);
 }
 
+static postern_err get_locked(struct keyring *k, postern_op *op, enum keyring_look look,
+                              postern_jwks **ret, postern_error *err)
+{
+    if (is_due(k, postern_op_mono_ms(op), look))
+        POSTERN_TRY(look_at_file(k, op, err));
+    drop_stale(k, op);
+    if (k->current == NULL)
+        return POSTERN_FAIL(err, KEYS_UNAVAILABLE, "%s", k->why);
+    *ret = postern_jwks_ref(k->current);
+    return POSTERN_OK;
+}
+
 postern_err postern_keyring_get(struct keyring *k, postern_op *op, enum keyring_look look,
                                 postern_jwks **ret, postern_error *err)
 {
-    postern_err e = POSTERN_OK;
+    postern_err e;
 
     pthread_mutex_lock(&k->lock);
-    if (is_due(k, postern_op_mono_ms(op), look))
-        look_at_file(k, op);
-    drop_stale(k, op);
-    if (k->current != NULL)
-        *ret = postern_jwks_ref(k->current);
-    else
-        e = POSTERN_FAIL(err, KEYS_UNAVAILABLE, "%s", k->why);
+    e = get_locked(k, op, look, ret, err);
     pthread_mutex_unlock(&k->lock);
     return e;
 }

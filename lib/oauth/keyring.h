@@ -29,7 +29,7 @@ void postern_keyring_free(struct keyring *k);
  * The keys in force.  Events (keys.loaded, keys.unusable, keys.dropped) go to op.
  *
  *   ret   the caller's own reference: postern_jwks_free()
- *   POSTERN_OK · KEYS_UNAVAILABLE
+ *   POSTERN_OK · KEYS_UNAVAILABLE · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_keyring_get(struct keyring *k, postern_op *op, enum keyring_look look,
                                                  postern_jwks **ret, postern_error *err);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * `postern verify`: judge one token from standard input by a service's rules, or by an issuer, an
+ * audience and a key-set file alone (RFC 9068 §4), and say in JSON what it is or why it is refused.
+ * Never prints the token.  See postern(1).
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <postern-private/json.h>
+#include <postern/validate.h>
+
+#include "cli.h"
+
+#define SCOPES_MAX 64 /* --required-scope, each */
+#define RESULT_MAX                                                                                 \
+    (1 << 17) /* bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a     \
+                 sentence */
+#define NOW_DIGITS_MAX 15      /* below 2^53, as dates in a token */
+#define TOKEN_SERVICE  "token" /* the service of postern_config_new_token_check() */
+
+struct verify_request {
+    const char *service, *config_dir;
+    const char *issuer, *audience, *jwks_file;
+    const char *scopes[SCOPES_MAX + 1];
+    size_t scope_count;
+    int64_t now_s; /* -1: the system's clock */
+    bool wants_help;
+};
+
+static void print_help(FILE *out)
+{
+    fputs("usage: postern verify --service NAME [--config DIR] [OPTION ...] < token\n"
+          "       postern verify --issuer URL --audience AUD --jwks FILE [OPTION ...] < token\n"
+          "\n"
+          "  --service NAME       judge as services/NAME.conf says, for a login over a local "
+          "connection\n"
+          "  --config DIR         folder of the configuration [" POSTERN_SYSCONFDIR "]\n"
+          "  --issuer URL         the token alone: what its iss must be, byte for byte,\n"
+          "  --audience AUD       what must stand in its aud,\n"
+          "  --jwks FILE          and the issuer's key set\n"
+          "  --required-scope S   a scope that it must hold; may be repeated\n"
+          "  --now EPOCH          judge as if it were that second since 1970\n"
+          "\n"
+          "Exit status: 0 proved, 1 rejected, 2 usage, 3 undecided.  Standard output: one JSON "
+          "object.\n",
+          out);
+}
+
+static bool parse_now(const char *text, int64_t *ret)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (digits == 0 || digits > NOW_DIGITS_MAX || text[digits] != '\0')
+        return false;
+    *ret = strtoll(text, NULL, 10);
+    return true;
+}
+
+static bool add_scope(struct verify_request *rq, const char *scope)
+{
+    if (scope[0] == '\0' || rq->scope_count == SCOPES_MAX)
+        return false;
+    rq->scopes[rq->scope_count++] = scope;
+    return true;
+}
+
+static bool set_text(const char **field, const char *value)
+{
+    bool is_first = *field == NULL;
+
+    *field = value;
+    return is_first && value[0] != '\0';
+}
+
+static bool set_option(int option, const char *value, struct verify_request *rq)
+{
+    switch (option) {
+    case 's':
+        return set_text(&rq->service, value);
+    case 'c':
+        return set_text(&rq->config_dir, value);
+    case 'i':
+        return set_text(&rq->issuer, value);
+    case 'a':
+        return set_text(&rq->audience, value);
+    case 'j':
+        return set_text(&rq->jwks_file, value);
+    case 'r':
+        return add_scope(rq, value);
+    case 'n':
+        return parse_now(value, &rq->now_s);
+    case 'h':
+        rq->wants_help = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* One of the two forms, and whole. */
+static bool is_complete(const struct verify_request *rq)
+{
+    if (rq->service != NULL)
+        return rq->issuer == NULL && rq->audience == NULL && rq->jwks_file == NULL;
+    return rq->config_dir == NULL && rq->issuer != NULL && rq->audience != NULL &&
+           rq->jwks_file != NULL;
+}
+
+/* Never repeats an argument that it does not know: it might be the token. */
+static bool read_options(int argc, char **argv, struct verify_request *rq)
+{
+    static const struct option options[] = {
+        { "service", required_argument, NULL, 's' },
+        { "config", required_argument, NULL, 'c' },
+        { "issuer", required_argument, NULL, 'i' },
+        { "audience", required_argument, NULL, 'a' },
+        { "jwks", required_argument, NULL, 'j' },
+        { "now", required_argument, NULL, 'n' },
+        { "required-scope", required_argument, NULL, 'r' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+
+    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if (!set_option(option, optarg, rq)) {
+            fputs("postern verify: unknown option, or a value that it cannot have; see --help\n",
+                  stderr);
+            return false;
+        }
+    if (rq->wants_help)
+        return true;
+    if (optind != argc)
+        fputs("postern verify: the token comes from standard input, not from an argument\n",
+              stderr);
+    else if (!is_complete(rq))
+        fputs("postern verify: either --service or all of --issuer, --audience and --jwks; see "
+              "--help\n",
+              stderr);
+    else
+        return true;
+    return false;
+}
+
+static postern_err make_config(const struct verify_request *rq, postern_config **ret,
+                               postern_error *err)
+{
+    if (rq->service == NULL)
+        return postern_config_new_token_check(rq->issuer, rq->audience, rq->jwks_file, NULL, ret,
+                                              err);
+    return postern_config_load(rq->config_dir == NULL ? POSTERN_SYSCONFDIR : rq->config_dir, ret,
+                               err);
+}
+
+static int64_t get_fixed_now(void *arg)
+{
+    return *(const int64_t *)arg;
+}
+
+static postern_err make_context(struct verify_request *rq, postern_context **ret,
+                                postern_error *err)
+{
+    postern_clock fixed = { get_fixed_now, NULL, &rq->now_s };
+    POSTERN_AUTO(config) config = NULL;
+
+    POSTERN_TRY(make_config(rq, &config, err));
+    return postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err);
+}
+
+static postern_err verify(struct verify_request *rq, postern_bytes token, postern_grant **ret,
+                          postern_error *err)
+{
+    POSTERN_AUTO(context) context = NULL;
+    POSTERN_AUTO(op) op = NULL;
+    postern_request request = {
+        .size = sizeof request,
+        .service = rq->service == NULL ? TOKEN_SERVICE : rq->service,
+        .token = token,
+        .tls = POSTERN_TLS_LOCAL,
+        .extra_scopes = rq->scopes,
+    };
+
+    POSTERN_TRY(make_context(rq, &context, err));
+    POSTERN_TRY(postern_validate_start(context, &request, &op, err));
+    POSTERN_TRY(postern_op_run(op, err));
+    *ret = postern_op_take_grant(op);
+    return *ret != NULL ? POSTERN_OK : POSTERN_FAIL(err, INTERNAL, "a proof without a grant");
+}
+
+static postern_err read_and_verify(struct verify_request *rq, postern_grant **ret,
+                                   postern_error *err)
+{
+    POSTERN_AUTO(secret) token = NULL;
+
+    POSTERN_TRY(cli_read_stdin(POSTERN_TOKEN_MAX, &token, err));
+    return verify(rq, postern_secret_bytes(token), ret, err);
+}
+
+static void write_result(postern_err e, const postern_grant *g, const postern_error *err,
+                         postern_buf *out)
+{
+    postern_json_writer w = { out, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "outcome", postern_outcome_name(postern_err_outcome(e)));
+    postern_json_put_str(&w, "reason", postern_err_reason(e));
+    if (g != NULL) {
+        postern_json_put_str(&w, "user", postern_grant_user(g));
+        postern_json_put_str(&w, "actor", postern_grant_actor(g));
+        postern_json_put_raw(&w, "claims", postern_grant_claims(g));
+    } else {
+        postern_json_put_str(&w, "message", postern_err_text(e));
+        postern_json_put_str(&w, "detail", err->detail);
+        postern_json_put_str(&w, "source", postern_err_source(e));
+    }
+    postern_json_close_object(&w);
+    postern_buf_add_byte(out, '\n');
+}
+
+/* A verdict that nobody could read is none. */
+static bool print_result(postern_buf *out)
+{
+    return !out->failed && fwrite(out->ptr, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
+}
+
+int command_verify(int argc, char **argv)
+{
+    struct verify_request rq = { .now_s = -1 };
+    POSTERN_AUTO(grant) grant = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(RESULT_MAX);
+    postern_error err = { 0 };
+    postern_err e;
+
+    if (!read_options(argc, argv, &rq))
+        return CLI_USAGE;
+    if (rq.wants_help) {
+        print_help(stdout);
+        return CLI_PROVED;
+    }
+    e = read_and_verify(&rq, &grant, &err);
+    if (postern_err_class(e) == POSTERN_CLASS_USAGE)
+        return cli_fail("verify", &err);
+    write_result(e, grant, &err, &out);
+    if (!print_result(&out)) {
+        fputs("postern verify: the result could not be written\n", stderr);
+        return CLI_UNDECIDED;
+    }
+    return cli_exit_code(e);
+}
