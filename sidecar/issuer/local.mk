@@ -7,8 +7,15 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
 	sidecar/issuer/rate.c sidecar/issuer/rate.h \
 	sidecar/issuer/routes.c sidecar/issuer/routes.h \
-	sidecar/issuer/settings.c sidecar/issuer/settings.h \
+	sidecar/issuer/settings.c sidecar/issuer/settings.h sidecar/issuer/settings_load.c \
 	sidecar/issuer/store.h sidecar/issuer/store_sqlite.c \
 	sidecar/issuer/token_endpoint.c sidecar/issuer/token_endpoint.h \
 	sidecar/issuer/whoami.c sidecar/issuer/whoami.h \
 	sidecar/issuer/words.c sidecar/issuer/words.h
+sidecar_libsidecar_la_SOURCES += \
+	sidecar/issuer/admin.c sidecar/issuer/admin.h \
+	sidecar/issuer/admin_peers.c sidecar/issuer/admin_peers.h \
+	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
+	sidecar/issuer/http.c sidecar/issuer/http.h \
+	sidecar/issuer/keys.c sidecar/issuer/keys.h sidecar/issuer/main.c \
+	sidecar/issuer/revocations.c sidecar/issuer/revocations.h

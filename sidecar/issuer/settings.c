@@ -7,8 +7,6 @@
 
 #include "words.h"
 
-#define LIST_MAX 65536 /* bytes of one service's audiences or scopes: the key-file parser's own bound is near */
-
 static bool join(char room[POSTERN_URL_MAX], const char *a, const char *b, const char *c)
 {
     int n = snprintf(room, POSTERN_URL_MAX, "%s%s%s", a, b, c);
@@ -72,46 +70,6 @@ postern_err issuer_settings_add_service(struct issuer_settings *s, const char *n
     s->service_count++;
     if (service->audiences == NULL || service->scopes == NULL)
         return POSTERN_FAIL(err, NOMEM, "service %s", name);
-    return POSTERN_OK;
-}
-
-static void add_list(postern_buf *b, const postern_section *section, const char *key)
-{
-    for (size_t i = 0; i < postern_section_count(section, key); i++) {
-        if (i != 0)
-            postern_buf_add_byte(b, ' ');
-        postern_buf_add_str(b, postern_section_item(section, key, i));
-    }
-}
-
-static postern_err load_service(struct issuer_settings *s, const postern_section *section,
-                                postern_error *err)
-{
-    POSTERN_AUTO_BUF audiences = POSTERN_BUF_INIT(LIST_MAX);
-    POSTERN_AUTO_BUF scopes = POSTERN_BUF_INIT(LIST_MAX);
-
-    add_list(&audiences, section, "audience");
-    add_list(&scopes, section, "required_scopes");
-    if (postern_buf_cstr(&audiences) == NULL || postern_buf_cstr(&scopes) == NULL)
-        return POSTERN_FAIL(err, NOMEM, "service %s", postern_section_name(section));
-    return issuer_settings_add_service(s, postern_section_name(section),
-                                       postern_buf_cstr(&audiences), postern_buf_cstr(&scopes), err);
-}
-
-postern_err issuer_settings_load(struct issuer_settings *s, const postern_config *c,
-                                 postern_error *err)
-{
-    const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
-    const postern_section *service;
-
-    *s = (struct issuer_settings){ 0 };
-    if (server == NULL)
-        return POSTERN_FAIL(err, CONFIG_MISSING, "there is no issuer.conf");
-    POSTERN_TRY(issuer_settings_init(s, postern_section_text(server, "issuer"),
-                                     postern_section_number(server, "token_lifetime"), err));
-    for (size_t i = 0;
-         (service = postern_config_section_at(c, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
-        POSTERN_TRY(load_service(s, service, err));
     return POSTERN_OK;
 }
 

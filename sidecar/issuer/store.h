@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the issuer remembers: clients, and when removed ones were removed.  One writer (the issuer child holds the
- * database exclusively); a call that returned POSTERN_OK survives kill -9 and power loss (AS-22).  Knows no grammar:
+ * What the issuer remembers: clients, and when removed ones were removed.  One writer: the issuer child
+ * (two for the moment of a reload); a call that returned POSTERN_OK survives kill -9 and power loss (AS-22).  Knows no grammar:
  * clients.c checks what goes in.  store_sqlite.c is the implementation.
  */
 #ifndef POSTERN_ISSUER_STORE_H
@@ -29,7 +29,7 @@ struct client_store;
 
 /*
  * Open (make, migrate) the database in `dir`, which must belong to us.
- *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE (not ours, newer schema, another writer) · POSTERN_ERR_NOMEM
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE (not ours, newer schema) · POSTERN_ERR_SYSTEM (no database) · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err client_store_open(const char *dir, struct client_store **ret, postern_error *err);
 void client_store_close(struct client_store *s); /* NULL is fine */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store on SQLite: WAL, synchronous=FULL (each commit is on disk before the answer), locking_mode=EXCLUSIVE (a
- * second issuer on the same folder is refused; no shared memory file).  Every statement is prepared once, at open;
- * values are bound, never spliced.  Called by clients.c, token_endpoint.c and whoami.c through store.h.
+ * The store on SQLite: WAL, synchronous=FULL (each commit is on disk before the answer).  At a reload two issuers have it
+ * open for a moment; SQLite's locks keep them in turn.  Every statement is prepared once, at open; values are bound,
+ * never spliced.  Called by clients.c, token_endpoint.c and whoami.c through store.h.
  */
 #include "store.h"
 
@@ -15,7 +15,7 @@
 #include <sqlite3.h>
 
 #define FILE_NAME "clients.db"
-#define BUSY_WAIT_MS 2000 /* a predecessor that is just being stopped */
+#define BUSY_WAIT_MS 2000 /* the issuer before us, which is being drained, may be writing */
 
 /* Schema by version: entry i takes a store from user_version i to i + 1.  Only ever append. */
 static const char *const migrations[] = {
@@ -159,7 +159,7 @@ static postern_err prepare(struct client_store *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* SQLite gives its -wal file the mode of the database, so making that 0600 first settles both. */
+/* SQLite gives its -wal and -shm files the mode of the database, so making that 0600 first settles all. */
 static postern_err make_private(const char *path, postern_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -188,8 +188,8 @@ static postern_err open_at(struct client_store *s, const char *path, postern_err
         return fail_sqlite(s, rc, "opening " FILE_NAME, err);
     (void)sqlite3_busy_timeout(s->db, BUSY_WAIT_MS); /* fails only for a NULL db */
     POSTERN_TRY(execute(s,
-                        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-                        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;",
+                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                        "PRAGMA trusted_schema = OFF;",
                         err));
     POSTERN_TRY(migrate(s, err));
     return prepare(s, err);

@@ -190,33 +190,24 @@ static bool answer_invalid_target(struct answer *a, const struct token_request *
     return false;
 }
 
-static bool set_resource(struct token_request *t, postern_bytes resource)
-{
-    t->resource[0] = '\0';
-    return words_append(t->resource, sizeof t->resource, resource);
-}
-
-static bool choose_default_resource(struct token_request *t, struct answer *a)
+/* RFC 8707 §2: what a client that names no resource gets is ours to say: the only one, never all. */
+static bool choose_default_resource(const struct token_request *t, postern_bytes *ret, struct answer *a)
 {
     const char *cursor = t->client.resources;
-    postern_bytes only;
 
-    if (words_count(t->client.resources) != 1 || !words_next(&cursor, &only))
+    if (words_count(t->client.resources) != 1 || !words_next(&cursor, ret))
         return answer_invalid_target(a, t, "several resources are allowed to this client: name one");
-    return set_resource(t, only) || answer_invalid_target(a, t, "resource is too long");
+    return true;
 }
 
-/* RFC 8707 §2; our own whoami is open to every client.  What the store allows must still be configured. */
+/* Our own whoami is open to every client.  What the store allows must still be configured. */
 static bool choose_resource(const struct issuer *is, struct token_request *t, struct answer *a)
 {
     size_t count = postern_form_count(t->form, "resource");
     postern_bytes wanted = postern_bytes_str(postern_form_value(t->form, "resource"));
 
-    if (count == 0) {
-        if (!choose_default_resource(t, a))
-            return false;
-        wanted = postern_bytes_str(t->resource);
-    }
+    if (count == 0 && !choose_default_resource(t, &wanted, a))
+        return false;
     if (count > 1)
         return answer_invalid_target(a, t, "a token is for one resource");
     if (!word_is_resource(wanted))
@@ -226,7 +217,8 @@ static bool choose_resource(const struct issuer *is, struct token_request *t, st
         return answer_invalid_target(a, t, "this client may not ask for that resource");
     if (!issuer_settings_has_resource(is->settings, wanted))
         return answer_invalid_target(a, t, "no service is configured for that resource any more");
-    return set_resource(t, wanted) || answer_invalid_target(a, t, "resource is too long");
+    return words_append(t->resource, sizeof t->resource, wanted) || /* t->resource is empty until now */
+           answer_invalid_target(a, t, "resource is too long");
 }
 
 static bool answer_invalid_scope(struct answer *a, const struct token_request *t,

@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 issuer_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 issuer_ldadd = $(sidecar_libs) $(CMOCKA_LIBS)
+issuer_fixture = tests/unit/issuer_fixture.c tests/unit/issuer_fixture.h
 if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store
 endif
+EXTRA_PROGRAMS += tests/unit/test_issuer_token tests/unit/test_issuer_routes
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_rate_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_rate_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_store_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_store_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_token_SOURCES = tests/unit/test_issuer_token.c $(issuer_fixture)
+tests_unit_test_issuer_token_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_token_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_routes_SOURCES = tests/unit/test_issuer_routes.c $(issuer_fixture)
+tests_unit_test_issuer_routes_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_routes_LDADD = $(issuer_ldadd)

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The administration protocol as pure functions: one JSON object in, one out (postern-issuer(7)).  Who may ask was decided
+ * before (admin_socket.c).  Verbs: client_add, client_list, client_remove.
+ */
+#ifndef POSTERN_ISSUER_ADMIN_H
+#define POSTERN_ISSUER_ADMIN_H
+
+#include "issuer.h"
+#include "revocations.h"
+
+#define ADMIN_REQUEST_MAX 16384 /* a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room */
+#define ADMIN_REPLY_MAX 1048576 /* a page of ADMIN_PAGE clients */
+#define ADMIN_PAGE 100          /* clients in one answer; the next is asked with "after" */
+
+struct admin_reply {
+    postern_buf text;                    /* one JSON object; may hold a new secret */
+    bool        is_removal;              /* text is empty yet: push the removal, then admin_finish_removal() */
+    char        client[CLIENT_NAME_MAX]; /* of a removal, and for the log */
+    int64_t     removed_s;
+};
+#define ADMIN_REPLY_INIT ((struct admin_reply){ .text = POSTERN_BUF_INIT(ADMIN_REPLY_MAX) })
+static inline void admin_reply_free(struct admin_reply *r) { postern_buf_free(&r->text); }
+
+/* Do what the line asks.  Always leaves a complete reply, or a removal to be pushed. */
+void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret);
+/* Write the reply of a removal, now that the helper's word is known. */
+void admin_finish_removal(struct admin_reply *r, helper_news news);
+/* Replace the reply by a refusal. */
+void admin_refuse(struct admin_reply *r, const char *error, const char *message);
+
+#endif

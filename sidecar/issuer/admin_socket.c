@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The administration socket on libevent; see admin_socket.h.  One request a connection: line in, line out, end.  A removal's
+ * reply waits for the helper's word (revocations.c).  Requests and replies may hold a secret: buffers are wiped where
+ * libevent lets us reach them.
+ */
+#include "admin_socket.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+#include "admin.h"
+#include "admin_peers.h"
+#include "log.h"
+
+struct admin_connection {
+    struct admin_socket *owner;      /* NULL: free */
+    struct bufferevent  *bev;
+    struct admin_reply   reply;
+    bool                 is_answered;
+};
+
+struct admin_socket {
+    struct issuer          *is;
+    struct revocations     *revocations;
+    struct admin_peers     *peers;
+    struct evconnlistener  *listener;
+    struct admin_connection connections[ADMIN_CONNECTIONS_MAX];
+};
+
+static size_t count_connections(const struct admin_socket *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+        n += s->connections[i].owner != NULL;
+    return n;
+}
+
+static void close_connection(struct admin_connection *c)
+{
+    struct admin_socket *s = c->owner;
+
+    revocations_cancel(s->revocations, c);
+    bufferevent_free(c->bev);
+    admin_reply_free(&c->reply);
+    *c = (struct admin_connection){ 0 };
+    if (s->listener != NULL)
+        (void)evconnlistener_enable(s->listener); /* fails only for a listener without callback */
+}
+
+/* ---- replies ------------------------------------------------------------------------------------------------------ */
+
+static void wipe_sent(const void *data, size_t len, void *arg)
+{
+    postern_buf *owned = arg;
+
+    (void)data; /* the buffer's */
+    (void)len;  /* likewise */
+    postern_buf_free(owned);
+    free(owned);
+}
+
+/* The text moves into the socket's buffer without a copy and is wiped when it was sent. */
+static bool move_text(struct admin_connection *c)
+{
+    postern_buf *owned = malloc(sizeof *owned);
+
+    if (owned == NULL)
+        return false;
+    postern_buf_add_byte(&c->reply.text, '\n');
+    if (c->reply.text.failed) {
+        free(owned);
+        return false;
+    }
+    *owned = c->reply.text;
+    c->reply.text = POSTERN_BUF_INIT(ADMIN_REPLY_MAX);
+    if (evbuffer_add_reference(bufferevent_get_output(c->bev), owned->ptr, owned->len, wipe_sent, owned) == 0)
+        return true;
+    wipe_sent(NULL, 0, owned);
+    return false;
+}
+
+static void send_reply(struct admin_connection *c)
+{
+    c->is_answered = true;
+    if (!move_text(c)) {
+        log_problem("administration: out of memory for a reply");
+        close_connection(c);
+    }
+}
+
+static void on_helper_news(void *arg, helper_news news)
+{
+    struct admin_connection *c = arg;
+
+    if (news != HELPER_KNOWS)
+        log_problem("client %s was removed, but the helper has not confirmed", c->reply.client);
+    admin_finish_removal(&c->reply, news);
+    send_reply(c);
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------------------- */
+
+static void answer_line(struct admin_connection *c, char *line, size_t len)
+{
+    admin_answer(c->owner->is, (postern_bytes){ (const uint8_t *)line, len }, &c->reply);
+    if (c->reply.is_removal)
+        revocations_push(c->owner->revocations, c->reply.client, c->reply.removed_s, on_helper_news, c);
+    else
+        send_reply(c);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    struct admin_connection *c = arg;
+    struct evbuffer *in = bufferevent_get_input(bev);
+    size_t len = 0;
+    char *line;
+
+    if (c->is_answered || c->reply.is_removal)
+        return; /* one request a connection; the rest is never read */
+    line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+    if (line != NULL) {
+        answer_line(c, line, len);
+        free(line);
+    } else if (evbuffer_get_length(in) > ADMIN_REQUEST_MAX) {
+        admin_refuse(&c->reply, "bad_request", "The request is too long.");
+        send_reply(c);
+    }
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+    struct admin_connection *c = arg;
+
+    (void)bev; /* the connection's */
+    if (c->is_answered)
+        close_connection(c);
+}
+
+static void on_end(struct bufferevent *bev, short what, void *arg)
+{
+    (void)bev;  /* the connection's */
+    (void)what; /* end of file, error, time-out: all end it; a removal was done and pushed all the same */
+    close_connection(arg);
+}
+
+/* ---- connections -------------------------------------------------------------------------------------------------- */
+
+static void refuse_stranger(struct admin_connection *c)
+{
+    admin_refuse(&c->reply, "not_allowed",
+                 "This user may not administer clients: admin_peers: in issuer.conf says who may.");
+    send_reply(c);
+}
+
+static struct admin_connection *find_free(struct admin_socket *s)
+{
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+        if (s->connections[i].owner == NULL)
+            return &s->connections[i];
+    return NULL;
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int address_len, void *arg)
+{
+    static const struct timeval idle = { ADMIN_IDLE_S, 0 };
+    struct admin_socket *s = arg;
+    struct admin_connection *c = find_free(s);
+    bool is_allowed = admin_peers_allow(s->peers, fd);
+    struct bufferevent *bev = c == NULL ? NULL
+        : bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+
+    (void)address;     /* a unix socket's peer has none */
+    (void)address_len; /* likewise */
+    if (bev == NULL) {
+        (void)close(fd); /* nothing was sent */
+        return;
+    }
+    *c = (struct admin_connection){ .owner = s, .bev = bev, .reply = ADMIN_REPLY_INIT };
+    bufferevent_setcb(bev, on_read, on_written, on_end, c);
+    bufferevent_setwatermark(bev, EV_READ, 0, ADMIN_REQUEST_MAX + 1);
+    if (bufferevent_set_timeouts(bev, &idle, &idle) != 0 || bufferevent_enable(bev, EV_READ | EV_WRITE) != 0) {
+        close_connection(c);
+        return;
+    }
+    if (count_connections(s) == ADMIN_CONNECTIONS_MAX)
+        (void)evconnlistener_disable(listener); /* failing means one more waits in the table's stead */
+    if (!is_allowed)
+        refuse_stranger(c);
+}
+
+postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is, struct revocations *revocations,
+                             const postern_section *server, struct admin_socket **ret, postern_error *err)
+{
+    struct admin_socket *s = calloc(1, sizeof *s);
+
+    if (s != NULL && evutil_make_socket_nonblocking(take_fd) == 0)
+        s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, take_fd);
+    if (s == NULL || s->listener == NULL) {
+        (void)close(take_fd); /* nothing was sent */
+        free(s);
+        return POSTERN_FAIL(err, SYSTEM, "administration socket: %m");
+    }
+    s->is = is;
+    s->revocations = revocations;
+    if (admin_peers_new(server, &s->peers, err) != POSTERN_OK) {
+        admin_socket_free(s);
+        return POSTERN_ERR_NOMEM;
+    }
+    *ret = s;
+    return POSTERN_OK;
+}
+
+void admin_socket_drain(struct admin_socket *s)
+{
+    if (s->listener != NULL)
+        evconnlistener_free(s->listener);
+    s->listener = NULL;
+}
+
+bool admin_socket_is_idle(const struct admin_socket *s)
+{
+    return count_connections(s) == 0;
+}
+
+void admin_socket_free(struct admin_socket *s)
+{
+    if (s == NULL)
+        return;
+    admin_socket_drain(s);
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+        if (s->connections[i].owner != NULL)
+            close_connection(&s->connections[i]);
+    admin_peers_free(s->peers);
+    free(s);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The issuer child: puts key, store, HTTP server and administration socket on one event loop and follows the supervisor
+ * (sidecar/role.h).  Order at start: key and store, the key set to the supervisor, its word that the file is written,
+ * then "ready".  Ends when the supervisor says drain or is gone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "admin_socket.h"
+#include "channel.h"
+#include "clients.h"
+#include "http.h"
+#include "keys.h"
+#include "log.h"
+#include "metadata.h"
+#include "revocations.h"
+#include "role.h"
+#include "routes.h"
+
+#define PURGE_S 3600      /* removals are purged at each new helper too; this bounds a quiet month */
+#define DRAIN_POLL_MS 20  /* while the last answers go out */
+#define DRAIN_MAX_MS 3000 /* a removal may wait REVOCATION_WAIT_MS for the helper */
+
+struct issuer_process {
+    struct issuer          is;
+    struct issuer_settings settings;
+    postern_config        *config;
+    postern_signing_key   *key;
+    struct event_base     *base;
+    struct channel        *supervisor;
+    struct http_server    *http;
+    struct admin_socket   *admin;
+    struct revocations    *revocations;
+    struct event          *on_supervisor, *purge, *drain_poll;
+    int64_t                drain_end_ms; /* 0: not draining */
+    int                    status;       /* exit status */
+};
+
+/* ---- clock: the default one of this process ----------------------------------------------------------------------- */
+
+static int64_t read_clock(clockid_t which, int64_t per_s)
+{
+    struct timespec t = { 0, 0 };
+
+    (void)clock_gettime(which, &t); /* cannot fail for these two */
+    return (int64_t)t.tv_sec * per_s + t.tv_nsec / (1000000000 / per_s);
+}
+
+static int64_t system_now_s(void *arg)
+{
+    (void)arg;
+    return read_clock(CLOCK_REALTIME, 1);
+}
+
+static int64_t system_mono_ms(void *arg)
+{
+    (void)arg;
+    return read_clock(CLOCK_MONOTONIC, 1000);
+}
+
+/* ---- draining ----------------------------------------------------------------------------------------------------- */
+
+static void schedule(struct event *timer, int ms)
+{
+    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
+
+    if (event_add(timer, &wait) != 0)
+        log_problem("a timer could not be set");
+}
+
+static void on_drain_poll(evutil_socket_t fd, short what, void *arg)
+{
+    struct issuer_process *p = arg;
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if ((http_server_is_idle(p->http) && admin_socket_is_idle(p->admin)) ||
+        issuer_mono_ms(&p->is) >= p->drain_end_ms)
+        (void)event_base_loopbreak(p->base); /* fails without a base only */
+    else
+        schedule(p->drain_poll, DRAIN_POLL_MS);
+}
+
+static void drain(struct issuer_process *p)
+{
+    if (p->drain_end_ms != 0)
+        return;
+    p->drain_end_ms = issuer_mono_ms(&p->is) + DRAIN_MAX_MS;
+    http_server_drain(p->http);
+    admin_socket_drain(p->admin);
+    schedule(p->drain_poll, 0);
+}
+
+static void give_up(struct issuer_process *p, const char *what, const postern_error *err)
+{
+    log_error(what, err);
+    p->status = EXIT_FAILURE;
+    drain(p);
+}
+
+/* ---- what the supervisor says ------------------------------------------------------------------------------------- */
+
+/* whoami validates like every other service: from the file that the supervisor wrote, not from our own memory. */
+static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
+{
+    const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
+    static const char *const no_scopes[] = { NULL };
+    postern_config *config = NULL;
+    postern_context *ctx = NULL;
+
+    POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
+                                               postern_section_text(server, "jwks_file"), no_scopes, &config, err));
+    POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
+    postern_context_free(p->is.whoami_tokens);
+    p->is.whoami_tokens = ctx;
+    return POSTERN_OK;
+}
+
+static void handle_jwks_written(struct issuer_process *p)
+{
+    postern_error err = { 0 };
+
+    if (make_whoami_context(p, &err) != POSTERN_OK ||
+        channel_send_type(p->supervisor, "ready", -1, &err) != POSTERN_OK)
+        give_up(p, "start", &err);
+}
+
+static void handle_helper(struct issuer_process *p)
+{
+    int fd = channel_take_fd(p->supervisor);
+
+    if (fd < 0)
+        log_problem("the supervisor named a helper without a descriptor");
+    else
+        revocations_set_helper(p->revocations, fd);
+}
+
+static const struct {
+    const char *type;
+    void (*handle)(struct issuer_process *p);
+} messages[] = {
+    { "jwks_written", handle_jwks_written },
+    { "helper", handle_helper },
+    { "drain", drain },
+};
+
+static void handle_message(struct issuer_process *p)
+{
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
+        if (channel_type_is(p->supervisor, messages[i].type)) {
+            messages[i].handle(p);
+            return;
+        }
+    log_problem("the supervisor sent a message of an unknown type");
+}
+
+static void on_supervisor(evutil_socket_t fd, short what, void *arg)
+{
+    struct issuer_process *p = arg;
+    postern_error err = { 0 };
+
+    (void)fd;   /* the channel's */
+    (void)what; /* only EV_READ is asked for */
+    for (;;) {
+        switch (channel_receive(p->supervisor, &err)) {
+        case CHANNEL_MESSAGE:
+            handle_message(p);
+            continue;
+        case CHANNEL_NOTHING:
+            return;
+        case CHANNEL_BROKEN:
+            log_error("line to the supervisor", &err);
+            break;
+        case CHANNEL_CLOSED:
+            break;
+        }
+        (void)event_del(p->on_supervisor); /* end of file stays readable */
+        drain(p);
+        return;
+    }
+}
+
+static postern_err send_keys(struct issuer_process *p, postern_error *err)
+{
+    POSTERN_AUTO_BUF keys = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    POSTERN_AUTO_BUF message = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    postern_json_writer w = { &message, false };
+
+    POSTERN_TRY(metadata_write_keys(p->key, &keys, err));
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "jwks");
+    postern_json_put_raw(&w, "jwks", postern_buf_bytes(&keys));
+    postern_json_close_object(&w);
+    if (message.failed)
+        return POSTERN_FAIL(err, NOMEM, "key set message");
+    return channel_send(p->supervisor, postern_buf_bytes(&message), -1, err);
+}
+
+/* ---- start and end ------------------------------------------------------------------------------------------------ */
+
+static void on_purge(evutil_socket_t fd, short what, void *arg)
+{
+    struct issuer_process *p = arg;
+    postern_error err = { 0 };
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if (clients_forget_old_removals(&p->is, &err) != POSTERN_OK)
+        log_error("purging removals", &err);
+}
+
+static void answer_request(void *arg, const struct http_request *rq, struct answer *a)
+{
+    routes_answer(arg, rq, a);
+}
+
+static void log_libevent(int severity, const char *message)
+{
+    if (severity >= EVENT_LOG_WARN)
+        log_problem("libevent: %s", message);
+}
+
+static postern_err start_state(struct issuer_process *p, const struct role_setup *setup, postern_error *err)
+{
+    uint64_t seed = 0;
+
+    p->is.clock = (postern_clock){ system_now_s, system_mono_ms, NULL };
+    p->is.settings = &p->settings;
+    POSTERN_TRY(issuer_settings_load(&p->settings, p->config, err));
+    if (!issuer_random(&seed, sizeof seed) || !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
+        return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
+    POSTERN_TRY(rate_table_new(seed, &p->is.rates, err));
+    POSTERN_TRY(signing_key_load(setup->state_dir_fd, &p->key, err));
+    p->is.key = p->key;
+    POSTERN_TRY(client_store_open(setup->state_dir, &p->is.store, err));
+    return clients_forget_old_removals(&p->is, err);
+}
+
+static postern_err make_events(struct issuer_process *p, postern_error *err)
+{
+    static const struct timeval purge_interval = { PURGE_S, 0 };
+
+    p->on_supervisor = event_new(p->base, channel_fd(p->supervisor), EV_READ | EV_PERSIST, on_supervisor, p);
+    p->purge = event_new(p->base, -1, EV_PERSIST, on_purge, p);
+    p->drain_poll = evtimer_new(p->base, on_drain_poll, p);
+    if (p->on_supervisor == NULL || p->purge == NULL || p->drain_poll == NULL ||
+        event_add(p->on_supervisor, NULL) != 0 || event_add(p->purge, &purge_interval) != 0)
+        return POSTERN_FAIL(err, NOMEM, "events");
+    return POSTERN_OK;
+}
+
+/* Descriptors of `setup` are taken one by one; after a failure the process ends and the kernel closes the rest. */
+static postern_err start(struct issuer_process *p, struct role_setup *setup, postern_error *err)
+{
+    const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
+
+    event_set_log_callback(log_libevent);
+    p->base = event_base_new();
+    if (p->base == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    POSTERN_TRY(start_state(p, setup, err));
+    POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
+    POSTERN_TRY(make_events(p, err));
+    POSTERN_TRY(revocations_new(p->base, &p->is, &p->revocations, err));
+    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, server, &p->admin, err));
+    POSTERN_TRY(http_server_new(p->base, setup->listen_fds, setup->listen_count, answer_request, &p->is, &p->http, err));
+    return send_keys(p, err);
+}
+
+static void free_event(struct event *e)
+{
+    if (e != NULL)
+        event_free(e);
+}
+
+static void stop(struct issuer_process *p)
+{
+    http_server_free(p->http);
+    admin_socket_free(p->admin);
+    revocations_free(p->revocations);
+    free_event(p->on_supervisor);
+    free_event(p->purge);
+    free_event(p->drain_poll);
+    channel_free(p->supervisor);
+    postern_context_free(p->is.whoami_tokens);
+    client_store_close(p->is.store);
+    rate_table_free(p->is.rates);
+    postern_signing_key_free(p->key);
+    issuer_settings_free(&p->settings);
+    postern_config_free(p->config);
+    if (p->base != NULL)
+        event_base_free(p->base);
+}
+
+int issuer_main(struct role_setup *setup)
+{
+    struct issuer_process p = { .config = setup->take_config, .status = EXIT_SUCCESS };
+    postern_error err = { 0 };
+
+    setup->take_config = NULL;
+    if (start(&p, setup, &err) != POSTERN_OK) {
+        log_error("start", &err);
+        p.status = EXIT_FAILURE;
+    } else if (event_base_dispatch(p.base) < 0) {
+        log_problem("the event loop failed");
+        p.status = EXIT_FAILURE;
+    }
+    stop(&p);
+    return p.status;
+}

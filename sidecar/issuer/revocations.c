@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Removals on their way to the helper; see revocations.h.  Everything unsent lies in one outbox in order, so that a slow
+ * helper costs memory for removals only, and "revocations_ready" never overtakes one.
+ */
+#include "revocations.h"
+
+#include <stdlib.h>
+
+#include <postern-private/json.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "clients.h"
+#include "log.h"
+
+#define MESSAGE_MAX 1024 /* issuer URL and a client name */
+
+struct message {
+    struct client_removal removal; /* client "": revocations_ready */
+    int64_t               id;
+};
+
+struct waiting {
+    int64_t             id; /* 0: free */
+    revocation_callback done;
+    void               *arg;
+    struct event       *timeout;
+};
+
+struct revocations {
+    struct event_base *base;
+    struct issuer     *is;
+    struct channel    *helper;   /* NULL: away */
+    struct event      *readable, *writable;
+    struct message    *outbox;
+    size_t             outbox_count, outbox_cap, outbox_sent;
+    int64_t            last_id;
+    struct waiting     waiting[REVOCATION_WAITING_MAX];
+};
+
+/* ---- who waits for the helper's word ------------------------------------------------------------------------------ */
+
+static void finish(struct waiting *w, helper_news news)
+{
+    revocation_callback done = w->done;
+    void *arg = w->arg;
+
+    (void)event_del(w->timeout); /* not pending is fine */
+    w->id = 0;
+    w->arg = NULL;
+    done(arg, news);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    finish(arg, HELPER_SILENT);
+}
+
+static void finish_all(struct revocations *r, helper_news news)
+{
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
+        if (r->waiting[i].id != 0)
+            finish(&r->waiting[i], news);
+}
+
+static bool wait_for(struct revocations *r, int64_t id, revocation_callback done, void *arg)
+{
+    static const struct timeval wait = { REVOCATION_WAIT_MS / 1000, (REVOCATION_WAIT_MS % 1000) * 1000 };
+
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
+        struct waiting *w = &r->waiting[i];
+
+        if (w->id != 0)
+            continue;
+        if (event_add(w->timeout, &wait) != 0)
+            return false;
+        w->id = id;
+        w->done = done;
+        w->arg = arg;
+        return true;
+    }
+    return false;
+}
+
+void revocations_cancel(struct revocations *r, const void *arg)
+{
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
+        if (r->waiting[i].id != 0 && r->waiting[i].arg == arg) {
+            (void)event_del(r->waiting[i].timeout); /* not pending is fine */
+            r->waiting[i].id = 0;
+        }
+}
+
+/* ---- the line ----------------------------------------------------------------------------------------------------- */
+
+static void drop_helper(struct revocations *r)
+{
+    if (r->readable != NULL)
+        event_free(r->readable);
+    if (r->writable != NULL)
+        event_free(r->writable);
+    channel_free(r->helper);
+    r->readable = r->writable = NULL;
+    r->helper = NULL;
+    r->outbox_count = r->outbox_sent = 0;
+    finish_all(r, HELPER_AWAY);
+}
+
+static postern_err send_message(struct revocations *r, const struct message *m, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
+    postern_json_writer w = { &text, false };
+    bool is_ready = m->removal.client[0] == '\0';
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", is_ready ? "revocations_ready" : "revoke");
+    postern_json_put_integer(&w, "id", m->id);
+    postern_json_put_str(&w, "issuer", r->is->settings->issuer);
+    postern_json_put_str(&w, "client", m->removal.client); /* "": left out */
+    if (!is_ready)
+        postern_json_put_integer(&w, "before", m->removal.removed_s);
+    postern_json_close_object(&w);
+    if (text.failed)
+        return POSTERN_FAIL(err, NOMEM, "message to the helper");
+    return channel_send(r->helper, postern_buf_bytes(&text), -1, err);
+}
+
+/* Send until the helper is slow; the rest follows when it reads. */
+static void flush(struct revocations *r)
+{
+    postern_error err = { 0 };
+    postern_err e = POSTERN_OK;
+
+    while (r->outbox_sent < r->outbox_count &&
+           (e = send_message(r, &r->outbox[r->outbox_sent], &err)) == POSTERN_OK)
+        r->outbox_sent++;
+    if (e == POSTERN_OK)
+        r->outbox_count = r->outbox_sent = 0;
+    else if (e != POSTERN_AGAIN || event_add(r->writable, NULL) != 0) {
+        log_error("line to the helper", &err);
+        drop_helper(r);
+    }
+}
+
+static bool enqueue(struct revocations *r, const struct client_removal *removal, int64_t *ret_id)
+{
+    if (r->outbox_count == r->outbox_cap) {
+        size_t cap = r->outbox_cap == 0 ? 64 : r->outbox_cap * 2;
+        struct message *grown = reallocarray(r->outbox, cap, sizeof *grown);
+
+        if (grown == NULL)
+            return false;
+        r->outbox = grown;
+        r->outbox_cap = cap;
+    }
+    *ret_id = ++r->last_id;
+    r->outbox[r->outbox_count++] = (struct message){ *removal, *ret_id };
+    return true;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;   /* the channel's */
+    (void)what; /* only EV_WRITE is asked for */
+    flush(arg);
+}
+
+static void handle_done(struct revocations *r)
+{
+    int64_t id = 0;
+
+    if (!channel_type_is(r->helper, "done") || !channel_integer(r->helper, "id", &id) || id <= 0)
+        return; /* a newer helper's message: not for us */
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
+        if (r->waiting[i].id == id)
+            finish(&r->waiting[i], HELPER_KNOWS);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct revocations *r = arg;
+    postern_error err = { 0 };
+
+    (void)fd;   /* the channel's */
+    (void)what; /* only EV_READ is asked for */
+    while (r->helper != NULL) {
+        switch (channel_receive(r->helper, &err)) {
+        case CHANNEL_MESSAGE:
+            handle_done(r);
+            continue;
+        case CHANNEL_NOTHING:
+            return;
+        case CHANNEL_BROKEN:
+            log_error("line to the helper", &err);
+            break;
+        case CHANNEL_CLOSED:
+            break;
+        }
+        drop_helper(r);
+    }
+}
+
+static bool enqueue_everything(struct revocations *r)
+{
+    static const struct client_removal ready = { .client = "" };
+    struct client_removal *removals = NULL;
+    size_t count = 0;
+    postern_error err = { 0 };
+    int64_t id;
+    bool is_complete = true;
+
+    if (clients_forget_old_removals(r->is, &err) != POSTERN_OK ||
+        client_store_removals(r->is->store, &removals, &count, &err) != POSTERN_OK) {
+        log_error("revocations", &err);
+        return false;
+    }
+    for (size_t i = 0; i < count && is_complete; i++)
+        is_complete = enqueue(r, &removals[i], &id);
+    free(removals);
+    return is_complete && enqueue(r, &ready, &id);
+}
+
+void revocations_set_helper(struct revocations *r, int take_fd)
+{
+    postern_error err = { 0 };
+
+    drop_helper(r);
+    if (channel_new(take_fd, &r->helper, &err) != POSTERN_OK) {
+        log_error("line to the helper", &err);
+        return;
+    }
+    r->readable = event_new(r->base, channel_fd(r->helper), EV_READ | EV_PERSIST, on_readable, r);
+    r->writable = event_new(r->base, channel_fd(r->helper), EV_WRITE, on_writable, r);
+    if (r->readable == NULL || r->writable == NULL || event_add(r->readable, NULL) != 0 ||
+        !enqueue_everything(r)) {
+        log_problem("the helper could not be told what was removed; it keeps refusing our tokens");
+        drop_helper(r);
+        return;
+    }
+    flush(r);
+}
+
+void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
+                      revocation_callback done, void *arg)
+{
+    struct client_removal removal = { .removed_s = removed_s };
+    postern_bytes name = postern_bytes_str(client);
+    int64_t id = 0;
+
+    if (r->helper == NULL || name.len >= sizeof removal.client) {
+        done(arg, HELPER_AWAY);
+        return;
+    }
+    memcpy(removal.client, name.ptr, name.len);
+    if (!enqueue(r, &removal, &id)) {
+        log_problem("out of memory: the helper is told everything again");
+        drop_helper(r); /* its line ends; the supervisor makes a new one with its next helper */
+        done(arg, HELPER_AWAY);
+        return;
+    }
+    if (!wait_for(r, id, done, arg))
+        done(arg, HELPER_SILENT);
+    flush(r);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------- */
+
+postern_err revocations_new(struct event_base *base, struct issuer *is, struct revocations **ret, postern_error *err)
+{
+    struct revocations *r = calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return POSTERN_FAIL(err, NOMEM, "revocations");
+    r->base = base;
+    r->is = is;
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
+        r->waiting[i].timeout = evtimer_new(base, on_timeout, &r->waiting[i]);
+        if (r->waiting[i].timeout == NULL) {
+            revocations_free(r);
+            return POSTERN_FAIL(err, NOMEM, "revocations");
+        }
+    }
+    *ret = r;
+    return POSTERN_OK;
+}
+
+void revocations_free(struct revocations *r)
+{
+    if (r == NULL)
+        return;
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
+        r->waiting[i].id = 0;
+    drop_helper(r);
+    for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
+        if (r->waiting[i].timeout != NULL)
+            event_free(r->waiting[i].timeout);
+    free(r->outbox);
+    free(r);
+}
