@@ -266,15 +266,18 @@ static int check_eddsa(const postern_verifier *v, struct session *s, postern_byt
 
 /*
  * Why a check did not say yes.  OpenSSL answers "no" and "I could not" with the same values, so a rejection needs an error that is about
- * the signature, or none at all (ECDSA and EdDSA say no in silence).
+ * the signature, or none at all (ECDSA and EdDSA say no in silence).  PKCS #1 v1.5 has refusals without a reason of their own, of a block
+ * that holds nothing for one: there whatever is not memory is the signature's fault.
  */
-static postern_err explain(int verified, postern_blame blame, postern_alg alg, postern_error *err)
+static postern_err explain(const struct algorithm *alg, int verified, postern_blame blame, postern_error *err)
 {
+    bool is_no = blame != POSTERN_BLAME_OPENSSL || alg->padding == RSA_PKCS1_PADDING;
+
     if (blame == POSTERN_BLAME_MEMORY)
-        return POSTERN_FAIL(err, NOMEM, "verifying %s", postern_alg_name(alg));
-    if (verified == SET_UP_FAILED || blame == POSTERN_BLAME_OPENSSL)
-        return POSTERN_FAIL(err, INTERNAL, "OpenSSL failed, not the %s signature", postern_alg_name(alg));
-    return POSTERN_FAIL(err, BAD_SIGNATURE, "%s does not verify", postern_alg_name(alg));
+        return POSTERN_FAIL(err, NOMEM, "verifying %s", alg->name);
+    if (verified == SET_UP_FAILED || !is_no)
+        return POSTERN_FAIL(err, INTERNAL, "OpenSSL failed, not the %s signature", alg->name);
+    return POSTERN_FAIL(err, BAD_SIGNATURE, "%s does not verify", alg->name);
 }
 
 postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, postern_bytes input,
@@ -304,5 +307,5 @@ postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, p
         return POSTERN_OK;
     }
     free_session(s); /* what a failed check left in it is not worth knowing */
-    return explain(verified, s == NULL ? POSTERN_BLAME_MEMORY : blame, alg, err);
+    return explain(v->alg, verified, s == NULL ? POSTERN_BLAME_MEMORY : blame, err);
 }
