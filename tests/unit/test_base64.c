@@ -106,7 +106,7 @@ static void every_position_of_a_group_judges_its_alphabet(void **state)
 }
 
 static const char *const bad_url[] = {
-    "A", "AAAAA", "Zg==", "Zm8=", "Zm9v=", "Zh", "Zm9", "Zm9vYh", " Zm9v", "Zm9v ", "Zm9v\n", "Zm\n9v", "Zm+v", "Zm/v", "Zm.v", "\xc3\xa4" "AA",
+    "A", "AAAAA", "Zg==", "Zm8=", "Zm9v=", "Zh", "Zm9", "Zm9vYh", " Zm9v", "Zm9v ", "Zm9v\n", "Zm\n9v", "Zm+v", "Zm/v", "Zm.v", ("\xc3\xa4" "AA"),
 };
 static const char *const bad_padded[] = {
     "A", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm8", "====", "A===", "Z===", "Zg==Zg==", "Zm=v", "=Zm9", "Zm9v\n", "Zm-v", "Zm_v", "Zm9v====", "Zm8=\n",
