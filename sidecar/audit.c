@@ -154,11 +154,11 @@ postern_err audit_write(struct audit *a, const struct audit_record *r, postern_e
     POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
 
     if (!audit_format(r, &line))
-        return POSTERN_FAIL(err, AUDIT, "out of memory for an audit record");
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
     if (a->is_torn && !append(a, POSTERN_BYTES_LIT("\n")))
-        return POSTERN_FAIL(err, AUDIT, "audit record was not written: %s", strerror(errno));
+        return POSTERN_FAIL(err, AUDIT, "%s", strerror(errno));
     errno = 0;
     if (!append(a, postern_buf_bytes(&line)))
-        return POSTERN_FAIL(err, AUDIT, "audit record was not written: %s", errno != 0 ? strerror(errno) : "no room for all of it");
+        return POSTERN_FAIL(err, AUDIT, "%s", errno != 0 ? strerror(errno) : "no room for all of it");
     return POSTERN_OK;
 }

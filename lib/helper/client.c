@@ -234,12 +234,13 @@ static void destroy_client(postern_op *op)
     postern_buf_free(&c->frame);
 }
 
-static const struct postern_op_class verify_class = {
-    "client.verify", sizeof(struct client_op), step_client, fd_of_client, wait_ms_of_client, destroy_client,
-};
-static const struct postern_op_class describe_class = {
-    "client.describe", sizeof(struct client_op), step_client, fd_of_client, wait_ms_of_client, destroy_client,
-};
+#define CLIENT_CLASS(name_)                                                                                                    \
+    {                                                                                                                          \
+        .name = name_, .size = sizeof(struct client_op), .step = step_client, .fd = fd_of_client, .wait_ms = wait_ms_of_client, \
+        .destroy = destroy_client, .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE,                                                 \
+    }
+static const struct postern_op_class verify_class = CLIENT_CLASS("client.verify");
+static const struct postern_op_class describe_class = CLIENT_CLASS("client.describe");
 
 /* ---- the request ----------------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the pieces of the helper role share: one process, one event loop, one context.  main.c makes it, server.c owns the
+ * What the pieces of the helper role share: one process, one event loop, one context.  helper.c makes it, server.c owns the
  * connections, login.c answers one request, links.c listens to the supervisor and the issuer.
  */
 #ifndef POSTERN_SIDECAR_HELPER_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages of the supervisor and of the issuer child (sidecar/helper/links.h).  A revocation is acknowledged when it is in force;
- * the issuer sends all it knows after every (re)connection and ends with revocations_ready.  When the issuer's line breaks, what
- * was revoked stays revoked.
+ * the issuer sends all it knows after every (re)connection and ends with revocations_ready.  When the issuer goes away, what was
+ * revoked stays revoked.  A revocation that cannot be obeyed ends this helper: the supervisor starts another, which knows nothing
+ * and is told everything.
  */
 #include "config.h"
 
@@ -44,6 +45,12 @@ static void drop_issuer(struct links *l)
     l->issuer = NULL;
 }
 
+/* USAGE: no issuer file trusts that issuer, so none of its tokens opens anything here. */
+static postern_err unless_untrusted(postern_err e)
+{
+    return e == POSTERN_ERR_USAGE ? POSTERN_OK : e;
+}
+
 static postern_err revoke(struct links *l, postern_error *err)
 {
     char    issuer[POSTERN_URL_MAX], client[CLIENT_MAX];
@@ -52,7 +59,7 @@ static postern_err revoke(struct links *l, postern_error *err)
     if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer) || !channel_text(l->issuer, "client", client, sizeof client) ||
         !channel_integer(l->issuer, "before", &before_s))
         return POSTERN_FAIL(err, MALFORMED, "revoke needs issuer, client and before");
-    return postern_context_revoke_client(l->helper->context, issuer, client, before_s, err);
+    return unless_untrusted(postern_context_revoke_client(l->helper->context, issuer, client, before_s, err));
 }
 
 static postern_err revocations_ready(struct links *l, postern_error *err)
@@ -61,7 +68,7 @@ static postern_err revocations_ready(struct links *l, postern_error *err)
 
     if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer))
         return POSTERN_FAIL(err, MALFORMED, "revocations_ready needs issuer");
-    return postern_context_revocations_ready(l->helper->context, issuer, err);
+    return unless_untrusted(postern_context_revocations_ready(l->helper->context, issuer, err));
 }
 
 static postern_err acknowledge(struct links *l, postern_error *err)
@@ -92,7 +99,6 @@ static postern_err take_issuer_message(struct links *l, postern_error *err)
     return acknowledge(l, err);
 }
 
-/* A message that cannot be obeyed is not acknowledged, and the line is closed: the supervisor makes a new one, and all is sent anew. */
 static void on_issuer(evutil_socket_t fd, short what, void *arg)
 {
     struct links *l = arg;
@@ -113,8 +119,9 @@ static void on_issuer(evutil_socket_t fd, short what, void *arg)
     case CHANNEL_BROKEN:
         break;
     }
-    log_error("line to the issuer", &err);
+    log_error("line to the issuer, leaving for a new start", &err);
     drop_issuer(l);
+    l->on_stop(l->arg);
 }
 
 static void take_issuer(struct links *l, int take_fd)

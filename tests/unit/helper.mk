@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+unit_tests += tests/unit/test_client
 tests_unit_test_client_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 
 helper_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS)
 helper_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 if POSTERND
-unit_tests += tests/unit/test_audit tests/unit/test_helper_request
+unit_tests += tests/unit/test_audit tests/unit/test_helper_peers tests/unit/test_helper_request tests/unit/test_helper_server
 endif
 tests_unit_test_audit_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_LDADD = $(helper_ldadd)
+tests_unit_test_helper_peers_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_helper_peers_LDADD = $(helper_ldadd)
 tests_unit_test_helper_request_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_helper_request_LDADD = $(helper_ldadd)
 tests_unit_test_helper_request_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_helper_server_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_helper_server_LDADD = $(helper_ldadd)

@@ -5,10 +5,6 @@
  */
 #include "config.h"
 
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "../log.h"
 #include "../role.h"
 #include "helper.h"
@@ -21,22 +17,6 @@ struct role {
     struct links  *links;
     struct event  *give_up; /* drain_timeout */
 };
-
-int64_t helper_wall_ms(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail: the clock is there and so is ts */
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-int64_t helper_mono_us(void)
-{
-    struct timespec ts;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void on_give_up(evutil_socket_t fd, short what, void *arg)
 {

@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sidecar/helper/server.c and login.c on a real loop and real sockets, with a validation that waits until the test lets it go: this
+ * file's postern_validate_start() takes the place of lib/oauth's.  No time passes: the loop only ever looks at what is ready.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <postern-private/frame.h>
+#include <postern/client.h>
+#include <postern/validate.h>
+
+#include "grant/grant.h"
+#include "grant/op.h"
+#include "helper/server.h"
+
+#define NONCE "AAECAwQFBgcICQoLDA0ODw"
+#define STRANGER 64711 /* a uid that no service file names */
+#define LOGINS 200
+
+/* ---- a validation that waits ------------------------------------------------------------------------------------------ */
+
+struct held {
+    postern_op  op;
+    int         fd;
+    postern_err verdict; /* UNSET: not yet */
+};
+static struct held *held[LOGINS + 8];
+static size_t       held_count, freed_count;
+
+static postern_err step_held(postern_op *op, postern_error *err)
+{
+    struct held *h = (struct held *)op;
+    static const struct postern_grant_facts facts = {
+        .service = { (const uint8_t *)"imap", 4 }, .issuer = { (const uint8_t *)"https://as.example", 18 },
+        .subject = { (const uint8_t *)"alice", 5 }, .user = { (const uint8_t *)"alice", 5 },
+        .audience = { (const uint8_t *)"https://mail.example/imap", 25 }, .jti = { (const uint8_t *)"j-1", 3 }, .exp_s = 9, .iat_s = 1,
+    };
+
+    if (h->verdict == POSTERN_ERR_UNSET)
+        return POSTERN_AGAIN;
+    if (h->verdict == POSTERN_OK)
+        return postern_grant_from_proof(&facts, &op->grant, err);
+    memcpy(op->failure.scope, "mail", 5);
+    memcpy(op->failure.issuer, "https://as.example", 19);
+    return postern_error_set(err, h->verdict, __FILE__, __LINE__, "as the test says");
+}
+
+static int fd_of_held(const postern_op *op)
+{
+    return ((const struct held *)op)->fd;
+}
+
+static void destroy_held(postern_op *op)
+{
+    (void)close(((struct held *)op)->fd);
+    freed_count++;
+}
+
+static const struct postern_op_class held_class = {
+    .name = "held", .size = sizeof(struct held), .step = step_held, .fd = fd_of_held, .destroy = destroy_held,
+};
+
+postern_err postern_validate_start(postern_context *ctx, const postern_request *rq, postern_op **ret_op, postern_error *err)
+{
+    struct held *h;
+
+    (void)ctx;
+    POSTERN_TRY(postern_op_new(&held_class, NULL, 0, ret_op, err));
+    h = (struct held *)*ret_op;
+    h->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!postern_bytes_equal_str(rq->token, "hold"))
+        h->verdict = rq->token.len == 0 ? POSTERN_ERR_NO_TOKEN : postern_bytes_equal_str(rq->token, "good") ? POSTERN_OK : POSTERN_ERR_AUD;
+    assert_true(h->fd >= 0 && held_count < sizeof held / sizeof held[0]);
+    held[held_count++] = h;
+    return POSTERN_OK;
+}
+
+static void release(size_t i, postern_err verdict)
+{
+    held[i]->verdict = verdict;
+    assert_int_equal(eventfd_write(held[i]->fd, 1), 0);
+}
+
+/* ---- the world -------------------------------------------------------------------------------------------------------- */
+
+struct world {
+    struct helper  helper;
+    struct server *server;
+    postern_config *config;
+    char           folder[64], path[96];
+    int            listener;
+    size_t         audit_seen; /* bytes of the log that the test has looked at */
+};
+
+static void put_file(const struct world *w, const char *name, const char *text)
+{
+    char  path[128];
+    FILE *f;
+
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s", w->folder, name) < sizeof path);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void put_folder(const struct world *w, const char *name)
+{
+    char path[128];
+
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s", w->folder, name) < sizeof path);
+    assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static void load_config(struct world *w)
+{
+    char          text[256];
+    postern_error err = { 0 };
+
+    put_folder(w, "issuers");
+    put_folder(w, "services");
+    put_file(w, "postern.conf", "helper_max_connections: 512\n");
+    put_file(w, "issuers/test.conf", "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
+    assert_true((size_t)snprintf(text, sizeof text, "# who\nhelper_peers: %u\naudience: https://mail.example/imap\nmech_list: OAUTHBEARER\n",
+                                 (unsigned)getuid()) < sizeof text);
+    put_file(w, "services/imap.conf", text);
+    put_file(w, "services/ldap.conf", "audience: https://mail.example/ldap\nhelper_peers: 64799 group:64798\n");
+    if (postern_config_load(w->folder, &w->config, &err) != POSTERN_OK)
+        fail_msg("%s", err.detail);
+}
+
+static void listen_world(struct world *w)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+    assert_true((size_t)snprintf(w->path, sizeof w->path, "%s/helper.sock", w->folder) < sizeof w->path);
+    memcpy(a.sun_path, w->path, strlen(w->path) + 1);
+    w->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_true(w->listener >= 0);
+    assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(chmod(w->path, 0666), 0);
+    assert_int_equal(listen(w->listener, 1024), 0);
+}
+
+static struct world *make_world(size_t connections_max)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    memcpy(w->folder, "/tmp/postern-server.XXXXXX", 27);
+    assert_non_null(mkdtemp(w->folder));
+    assert_int_equal(chmod(w->folder, 0755), 0);
+    load_config(w);
+    listen_world(w);
+    w->helper.config = w->config;
+    w->helper.audit.fd = memfd_create("audit", MFD_CLOEXEC);
+    w->helper.base = event_base_new();
+    assert_non_null(w->helper.base);
+    assert_int_equal(peers_new(w->config, &w->helper.peers, NULL), POSTERN_OK);
+    assert_int_equal(server_new(&w->helper, &w->listener, 1, connections_max, &w->server, NULL), POSTERN_OK);
+    held_count = freed_count = 0;
+    return w;
+}
+
+static int set_up(void **state)
+{
+    struct rlimit files;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    *state = make_world(512);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+    char          command[128];
+    static const char *const files[] = { "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers", "postern.conf", "helper.sock" };
+
+    server_free(w->server);
+    event_base_free(w->helper.base);
+    peers_free(w->helper.peers);
+    postern_config_free(w->config);
+    (void)close(w->listener);
+    (void)close(w->helper.audit.fd);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        assert_true((size_t)snprintf(command, sizeof command, "%s/%s", w->folder, files[i]) < sizeof command);
+        (void)remove(command);
+    }
+    (void)rmdir(w->folder);
+    free(w);
+    return 0;
+}
+
+/* Until nothing is ready any more: every look serves at least one event of each descriptor that has one. */
+static void spin(struct world *w)
+{
+    for (int i = 0; i < 20; i++)
+        assert_in_range(event_base_loop(w->helper.base, EVLOOP_NONBLOCK), 0, 1);
+}
+
+static int dial(const struct world *w)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int                fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    memcpy(a.sun_path, w->path, strlen(w->path) + 1);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+/* Connect as a user whom no service names; root can, and anyone else is such a user already where `own` is not allowed. */
+static int dial_as_stranger(const struct world *w)
+{
+    int fd;
+
+    if (geteuid() != 0)
+        return dial(w);
+    assert_int_equal(seteuid(STRANGER), 0);
+    fd = dial(w);
+    assert_int_equal(seteuid(0), 0);
+    return fd;
+}
+
+static void say(int fd, const char *frame)
+{
+    assert_int_equal(send(fd, frame, strlen(frame), MSG_NOSIGNAL), (ssize_t)strlen(frame));
+}
+
+static void ask(int fd, const char *service, const char *token)
+{
+    char text[512];
+
+    assert_true((size_t)snprintf(text, sizeof text, "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"%s\",\"token\":\"%s\","
+                                 "\"carrier\":\"sasl\",\"tls\":\"on\",\"peer\":\"192.0.2.1\"}", service, token) < sizeof text);
+    say(fd, text);
+}
+
+/* The verdict that a client would see. */
+static postern_err hear(int fd, postern_failure *ret_failure)
+{
+    uint8_t             room[POSTERN_HELPER_FRAME_MAX];
+    ssize_t             got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    POSTERN_AUTO(grant) g = NULL;
+
+    assert_true(got > 0);
+    return postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE), "imap", &g, ret_failure, NULL);
+}
+
+static postern_err hear_verdict(int fd)
+{
+    postern_failure failure;
+
+    return hear(fd, &failure);
+}
+
+static void assert_nothing_yet(int fd)
+{
+    char c;
+
+    assert_int_equal(recv(fd, &c, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void assert_closed(int fd)
+{
+    char    c;
+    ssize_t got = recv(fd, &c, 1, MSG_DONTWAIT);
+
+    assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
+    (void)close(fd);
+}
+
+/* The next line of the log has this member with this text. */
+static void read_record(struct world *w, char *line, size_t size)
+{
+    ssize_t got = pread(w->helper.audit.fd, line, size - 1, (off_t)w->audit_seen);
+    char   *end;
+
+    assert_true(got > 0);
+    line[got] = '\0';
+    end = strchr(line, '\n');
+    assert_non_null(end);
+    *end = '\0';
+    w->audit_seen += (size_t)(end - line) + 1;
+}
+
+static void assert_member(const char *line, const char *name, const char *want)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    uint32_t          node;
+
+    assert_int_equal(postern_json_scan(&j, postern_bytes_str(line), NULL), POSTERN_OK);
+    node = postern_json_member(&j, 0, name);
+    if (node == POSTERN_JSON_ABSENT || !postern_json_string_is(&j, node, want))
+        fail_msg("%s is not %s in %s", name, want, line);
+}
+
+static void assert_no_record(const struct world *w)
+{
+    assert_int_equal(lseek(w->helper.audit.fd, 0, SEEK_END), (off_t)w->audit_seen);
+}
+
+/* ---- one login -------------------------------------------------------------------------------------------------------- */
+
+static void a_login_is_answered_and_recorded(void **state)
+{
+    struct world   *w = *state;
+    postern_failure failure;
+    char            line[AUDIT_LINE_MAX];
+    int             fd = dial(w);
+
+    ask(fd, "imap", "good");
+    spin(w);
+    assert_int_equal(hear(fd, &failure), POSTERN_OK);
+    read_record(w, line, sizeof line);
+    assert_member(line, "outcome", "proved");
+    assert_member(line, "event", "verify");
+    assert_member(line, "service", "imap");
+    assert_member(line, "peer", "192.0.2.1");
+    assert_member(line, "ref", failure.ref);
+    assert_member(line, "jti", "j-1");
+    assert_member(line, "user", "alice");
+    assert_null(strstr(line, "fingerprint"));
+    ask(fd, "imap", "good"); /* the connection stays usable */
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_OK);
+    (void)close(fd);
+}
+
+static void a_refusal_names_the_line_that_decided(void **state)
+{
+    struct world   *w = *state;
+    postern_failure failure;
+    char            line[AUDIT_LINE_MAX];
+    int             fd = dial(w);
+
+    ask(fd, "imap", "CANARY");
+    spin(w);
+    assert_int_equal(hear(fd, &failure), POSTERN_ERR_AUD);
+    assert_string_equal(failure.scope, "mail");
+    assert_int_equal(strlen(failure.ref), 12);
+    assert_int_equal(strncmp(failure.ref, "R-", 2), 0);
+    read_record(w, line, sizeof line);
+    assert_member(line, "outcome", "rejected");
+    assert_member(line, "reason", "aud");
+    assert_member(line, "ref", failure.ref);
+    assert_member(line, "setting", "audience");
+    assert_member(line, "origin", "services/imap.conf:3");
+    assert_member(line, "iss", "https://as.example");
+    assert_non_null(strstr(line, "\"fingerprint\":\""));
+    assert_null(strstr(line, "CANARY"));
+    (void)close(fd);
+}
+
+static void a_stranger_may_not_ask_as_ldap(void **state)
+{
+    struct world   *w = *state;
+    postern_failure failure;
+    char            line[AUDIT_LINE_MAX], text[32];
+    uint8_t         room[4096];
+    ssize_t         got;
+    POSTERN_AUTO(grant) g = NULL;
+    int             fd = dial_as_stranger(w);
+
+    ask(fd, "ldap", "good");
+    spin(w);
+    got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    assert_true(got > 0);
+    assert_int_equal(postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE), "ldap", &g, &failure, NULL),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(held_count, 0); /* the token was not looked at */
+    read_record(w, line, sizeof line);
+    assert_member(line, "reason", "peer_not_allowed");
+    assert_member(line, "setting", "helper_peers");
+    assert_member(line, "origin", "services/ldap.conf:2");
+    assert_true((size_t)snprintf(text, sizeof text, "\"uid\":%u,", geteuid() == 0 ? STRANGER : (unsigned)geteuid()) < sizeof text);
+    assert_non_null(strstr(line, text));
+    (void)close(fd);
+}
+
+static void a_service_without_a_file_is_undecided(void **state)
+{
+    struct world *w = *state;
+    char          line[AUDIT_LINE_MAX], room[4096] = "";
+    int           fd = dial(w);
+
+    ask(fd, "pop", "good");
+    spin(w);
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "\"reason\":\"service_unknown\""));
+    read_record(w, line, sizeof line);
+    assert_member(line, "reason", "service_unknown");
+    assert_int_equal(held_count, 0);
+    (void)close(fd);
+}
+
+static void a_service_is_described_without_a_record(void **state)
+{
+    struct world *w = *state;
+    char          room[4096] = "";
+    int           fd = dial(w);
+
+    say(fd, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}");
+    spin(w);
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "\"known\":true"));
+    assert_non_null(strstr(room, "\"mech_list\":[\"OAUTHBEARER\"]"));
+    assert_non_null(strstr(room, "\"scope\":\"mail\""));
+    memset(room, 0, sizeof room);
+    say(fd, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"pop\"}");
+    spin(w);
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "\"known\":false"));
+    assert_no_record(w);
+    (void)close(fd);
+}
+
+static void a_description_is_not_given_to_a_stranger(void **state)
+{
+    struct world *w = *state;
+    char          room[4096] = "", line[AUDIT_LINE_MAX];
+    int           fd = dial_as_stranger(w);
+
+    say(fd, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"ldap\"}");
+    spin(w);
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "\"reason\":\"peer_not_allowed\""));
+    assert_null(strstr(room, "scope"));
+    read_record(w, line, sizeof line);
+    assert_member(line, "event", "describe");
+    (void)close(fd);
+}
+
+static void without_its_record_a_verdict_is_undecided(void **state)
+{
+    struct world   *w = *state;
+    postern_failure failure;
+    int             fd = dial(w), log_fd = w->helper.audit.fd;
+
+    w->helper.audit.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    ask(fd, "imap", "good");
+    spin(w);
+    assert_int_equal(hear(fd, &failure), POSTERN_ERR_AUDIT);
+    assert_int_equal(failure.ref[0], 'R');
+    ask(fd, "imap", "bad");
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_ERR_AUDIT);
+    (void)close(w->helper.audit.fd);
+    w->helper.audit.fd = log_fd;
+    (void)close(fd);
+}
+
+/* ---- frames ----------------------------------------------------------------------------------------------------------- */
+
+static void another_version_is_refused_with_a_sentence_and_the_connection_ends(void **state)
+{
+    struct world *w = *state;
+    char          room[4096] = "", line[AUDIT_LINE_MAX];
+    int           fd = dial(w);
+
+    say(fd, "{\"v\":2,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\",\"token\":\"CANARY\"}");
+    spin(w);
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "\"reason\":\"helper_protocol\""));
+    assert_non_null(strstr(room, "protocol version 2"));
+    assert_closed(fd);
+    read_record(w, line, sizeof line);
+    assert_member(line, "reason", "helper_protocol");
+    assert_null(strstr(line, "CANARY"));
+}
+
+static void what_is_no_single_frame_ends_the_connection_unanswered(void **state)
+{
+    struct world *w = *state;
+    static char   big[POSTERN_HELPER_FRAME_MAX + 1];
+    union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { 0 };
+    struct iovec  part = { (void *)"{}", 2 };
+    struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
+    int           fd = dial(w);
+
+    memset(big, ' ', sizeof big);
+    assert_int_equal(send(fd, big, sizeof big, 0), sizeof big);
+    spin(w);
+    assert_closed(fd);
+    fd = dial(w);
+    CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
+    CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
+    CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof fd);
+    assert_int_equal(sendmsg(fd, &m, 0), 2);
+    spin(w);
+    assert_closed(fd);
+    assert_int_equal(held_count, 0);
+}
+
+static void a_second_frame_before_the_answer_ends_the_connection(void **state)
+{
+    struct world *w = *state;
+    int           fd = dial(w);
+
+    ask(fd, "imap", "hold");
+    spin(w);
+    assert_nothing_yet(fd);
+    ask(fd, "imap", "good");
+    spin(w);
+    assert_closed(fd);
+    assert_int_equal(freed_count, 1);
+    assert_int_equal(held_count, 1);
+    assert_no_record(w);
+}
+
+static void a_caller_that_hangs_up_takes_its_request_with_it(void **state)
+{
+    struct world *w = *state;
+    int           fd = dial(w);
+
+    ask(fd, "imap", "hold");
+    spin(w);
+    (void)close(fd);
+    spin(w);
+    assert_int_equal(freed_count, 1);
+    assert_no_record(w);
+}
+
+static void a_caller_that_never_reads_is_closed_when_its_buffer_is_full(void **state)
+{
+    struct world *w = *state;
+    int           fd = dial(w), small = 4096;
+    bool          is_closed = false;
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    for (int i = 0; i < 5000 && !is_closed; i++) {
+        static const char frame[] = "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}";
+        is_closed = send(fd, frame, sizeof frame - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
+        (void)event_base_loop(w->helper.base, EVLOOP_NONBLOCK);
+        held_count = 0;
+    }
+    assert_true(is_closed);
+    (void)close(fd);
+}
+
+/* ---- many ------------------------------------------------------------------------------------------------------------- */
+
+static void two_hundred_logins_are_in_flight_while_one_connection_stalls(void **state)
+{
+    struct world *w = *state;
+    int           fds[LOGINS], silent = dial(w), deaf = dial(w), proved = 0;
+
+    ask(deaf, "imap", "good"); /* and never reads the answer */
+    spin(w);
+    held_count = freed_count = 0;
+    for (size_t i = 0; i < LOGINS; i++) {
+        fds[i] = dial(w);
+        ask(fds[i], "imap", "hold");
+    }
+    spin(w);
+    assert_int_equal(held_count, LOGINS);
+    for (size_t i = 0; i < LOGINS; i++)
+        assert_nothing_yet(fds[i]);
+    for (size_t i = LOGINS; i-- > 0;) /* in another order than they came */
+        release(i, i % 2 == 0 ? POSTERN_OK : POSTERN_ERR_EXPIRED);
+    spin(w);
+    for (size_t i = 0; i < LOGINS; i++) {
+        postern_err e = hear_verdict(fds[i]);
+        assert_true(e == POSTERN_OK || e == POSTERN_ERR_EXPIRED);
+        proved += e == POSTERN_OK;
+        (void)close(fds[i]);
+    }
+    assert_int_equal(proved, LOGINS / 2);
+    assert_int_equal(freed_count, LOGINS);
+    assert_nothing_yet(silent);
+    ask(silent, "imap", "good"); /* late, and still welcome */
+    spin(w);
+    assert_int_equal(hear_verdict(silent), POSTERN_OK);
+    (void)close(silent);
+    (void)close(deaf);
+}
+
+static void one_user_cannot_take_all_connections(void **state)
+{
+    struct world *w;
+    int           fds[6];
+
+    (void)tear_down(state);
+    *state = w = make_world(8);
+    for (size_t i = 0; i < 6; i++) {
+        fds[i] = dial(w);
+        spin(w);
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_nothing_yet(fds[i]);
+    assert_closed(fds[4]);
+    assert_closed(fds[5]);
+    (void)close(fds[0]);
+    spin(w);
+    fds[0] = dial(w);
+    ask(fds[0], "imap", "good");
+    spin(w);
+    assert_int_equal(hear_verdict(fds[0]), POSTERN_OK);
+    for (size_t i = 0; i < 4; i++)
+        (void)close(fds[i]);
+}
+
+static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **state)
+{
+    struct world *w = *state;
+    int           busy = dial(w), late;
+
+    ask(busy, "imap", "hold");
+    spin(w);
+    server_drain(w->server);
+    late = dial(w); /* in the backlog: for the helper after us */
+    spin(w);
+    assert_nothing_yet(late);
+    assert_false(event_base_got_exit(w->helper.base));
+    release(0, POSTERN_OK);
+    spin(w);
+    assert_int_equal(hear_verdict(busy), POSTERN_OK);
+    assert_closed(busy);
+    assert_true(event_base_got_exit(w->helper.base) || event_base_get_num_events(w->helper.base, EVENT_BASE_COUNT_ADDED) == 0);
+    (void)close(late);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_login_is_answered_and_recorded),
+        TEST(a_refusal_names_the_line_that_decided),
+        TEST(a_stranger_may_not_ask_as_ldap),
+        TEST(a_service_without_a_file_is_undecided),
+        TEST(a_service_is_described_without_a_record),
+        TEST(a_description_is_not_given_to_a_stranger),
+        TEST(without_its_record_a_verdict_is_undecided),
+        TEST(another_version_is_refused_with_a_sentence_and_the_connection_ends),
+        TEST(what_is_no_single_frame_ends_the_connection_unanswered),
+        TEST(a_second_frame_before_the_answer_ends_the_connection),
+        TEST(a_caller_that_hangs_up_takes_its_request_with_it),
+        TEST(a_caller_that_never_reads_is_closed_when_its_buffer_is_full),
+        TEST(two_hundred_logins_are_in_flight_while_one_connection_stalls),
+        TEST(one_user_cannot_take_all_connections),
+        TEST(draining_answers_what_is_in_flight_and_takes_nothing_more),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
