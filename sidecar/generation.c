@@ -15,6 +15,7 @@
 
 #define ISSUER_HEAD_START_MS 5000 /* the helper waits that long for the key set; a broken issuer must not keep it away */
 #define CLOSED_MAX_MS 1000        /* between a child's end of file and its end lies its own tidying up */
+#define LINK_INTERVAL_MS 1000     /* telling every revocation again costs both of them work */
 #define DESCRIPTORS_SPARE 256     /* files of the libraries, key sets, the store */
 
 static const postern_section *daemon_section(const postern_config *c)
@@ -173,6 +174,7 @@ postern_err generation_new(postern_config *take_config, const struct generation 
     }
     g->config = take_config;
     g->audit_fd = g->state_dir_fd = -1;
+    g->link_due_ms = INT64_MAX;
     g->drain_ms = postern_section_number(daemon, "drain_timeout") * 1000;
     g->log = strcmp(postern_section_text(daemon, "log"), "syslog") == 0 ? LOG_TO_SYSLOG :
                                                                           LOG_TO_STDERR;
@@ -296,12 +298,14 @@ static void send_or_condemn(struct child *c, const char *type, int fd)
         condemn(c, "does not read its messages");
 }
 
-void generation_link(struct generation *g)
+void generation_link(struct generation *g, int64_t now_ms)
 {
     struct child *issuer = &g->children[ROLE_ISSUER], *helper = &g->children[ROLE_HELPER];
     postern_error err;
     int fds[2];
 
+    g->linked_ms = now_ms;
+    g->link_due_ms = INT64_MAX;
     if (issuer->channel == NULL || helper->channel == NULL)
         return;
     if (channel_pair(fds, &err) != POSTERN_OK) {
@@ -324,7 +328,7 @@ static void start_child(struct generation *g, role_id id, int64_t now_ms)
 
     if (child_start(c, &setup, g->log, connections + DESCRIPTORS_SPARE, now_ms, &err) == POSTERN_OK) {
         log_note("%s %ld started", c->role->name, (long)c->pid);
-        generation_link(g);
+        generation_link(g, now_ms);
         return;
     }
     log_error(c->role->name, &err);
@@ -357,11 +361,13 @@ void generation_run_due(struct generation *g, int64_t now_ms)
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (has_due(&g->children[id]) && g->children[id].due_ms <= now_ms)
             run_due_child(g, id, now_ms);
+    if (g->link_due_ms <= now_ms)
+        generation_link(g, now_ms);
 }
 
 int64_t generation_next_due_ms(const struct generation *g)
 {
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = g->link_due_ms;
 
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (has_due(&g->children[id]) && g->children[id].due_ms < due_ms)
@@ -409,11 +415,21 @@ static void handle_ready(struct generation *g, struct child *c, int64_t now_ms)
         helper->due_ms = now_ms;
 }
 
+/* Their line broke while both live on.  Not more often than this, whatever they ask. */
+static void handle_link(struct generation *g, int64_t now_ms)
+{
+    int64_t earliest_ms = g->linked_ms + LINK_INTERVAL_MS;
+
+    g->link_due_ms = now_ms > earliest_ms ? now_ms : earliest_ms;
+}
+
 static void handle_message(struct generation *g, role_id id, int64_t now_ms)
 {
     struct child *c = &g->children[id];
 
-    if (id == ROLE_ISSUER && channel_type_is(c->channel, "jwks"))
+    if (channel_type_is(c->channel, "link"))
+        handle_link(g, now_ms);
+    else if (id == ROLE_ISSUER && channel_type_is(c->channel, "jwks"))
         handle_jwks(g, c);
     else if (!channel_type_is(c->channel, "ready"))
         condemn(c, "sent a message that is not its to send");

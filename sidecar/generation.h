@@ -25,6 +25,8 @@ struct generation {
     int                state_dir_fd; /* -1: no embedded issuer */
     log_target         log;
     int64_t            drain_ms;
+    int64_t            linked_ms;    /* issuer and helper were connected last */
+    int64_t            link_due_ms;  /* and will be again; INT64_MAX: no reason */
     struct child       children[ROLE_COUNT];
 };
 
@@ -57,7 +59,7 @@ int64_t generation_next_due_ms(const struct generation *g);
 /* Read and answer everything that child `id` has sent. */
 void generation_receive(struct generation *g, role_id id, int64_t now_ms);
 /* Connect issuer and helper anew, if both run: the issuer then tells the helper every revocation again. */
-void generation_link(struct generation *g);
+void generation_link(struct generation *g, int64_t now_ms);
 /* The process `pid` has ended; false: it is not of this generation. */
 bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t now_ms);
 

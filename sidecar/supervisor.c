@@ -168,7 +168,7 @@ static void retire(struct supervisor *s, struct generation *g, int64_t now_ms)
     if (issuer->state != CHILD_NONE || helper->state == CHILD_NONE || helper->state == CHILD_DRAINING)
         return;
     if (had_issuer && serving != NULL)
-        generation_link(serving);
+        generation_link(serving, now_ms);
     child_drain(helper, now_ms, g->drain_ms);
 }
 

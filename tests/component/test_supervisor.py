@@ -234,6 +234,16 @@ def a_child_that_closes_its_channel_is_replaced(folder, daemons):
     d.wait_log(r"helper \d+ is ready", 2)
 
 
+def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
+    folder.order("helper", "link")
+    d = start(folder, daemons)
+    d.wait_log("issuer: fake: linked, descriptor came", 2)
+    d.wait_log("helper: fake: linked, descriptor came", 2)
+    d.signal(signal.SIGHUP)  # a reload takes longer than the messages that were sent at once
+    d.wait_ready(2)
+    assert len(re.findall("helper: fake: linked", d.log())) <= 5, "linked at each message"
+
+
 def children_die_with_the_supervisor(folder, daemons):
     d = start(folder, daemons)
     pids = d.children()

@@ -20,7 +20,7 @@
 #define PUBLIC_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"kid\":\"fake\"}]}"
 #define PRIVATE_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"d\":\"AA\"}]}"
 
-enum order { ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL, ORDER_CLOSE };
+enum order { ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL, ORDER_CLOSE, ORDER_LINK };
 static const char *const orders[] = {
     [ORDER_OK] = "ok",           /* as a role should */
     [ORDER_EXIT] = "exit",       /* ends with status 3 before it is ready */
@@ -29,6 +29,7 @@ static const char *const orders[] = {
     [ORDER_EARLY] = "early",     /* ready before its key set is written */
     [ORDER_PRIVATE] = "private", /* sends a private key */
     [ORDER_STEAL] = "steal",     /* ready, then sends a key set although it is the helper */
+    [ORDER_LINK] = "link",       /* ready, then asks five times for a line to the other role */
     [ORDER_CLOSE] = "close",     /* ready, then closes its channel and stays */
 };
 
@@ -73,6 +74,8 @@ static void misbehave(struct channel **c, enum order order)
         say(*c, "[1,2");
     if (order == ORDER_STEAL)
         say_jwks(*c, PUBLIC_SET);
+    for (int i = 0; order == ORDER_LINK && i < 5; i++)
+        say(*c, "{\"type\":\"link\"}");
     if (order == ORDER_CLOSE) {
         channel_free(*c);
         *c = NULL;
@@ -90,6 +93,7 @@ static int run_fake(struct role_setup *setup, const char *role, bool is_issuer)
 {
     enum order order = read_order(role);
     struct channel *c;
+    bool is_done = false;
 
     if (order == ORDER_EXIT)
         return 3;
@@ -100,8 +104,9 @@ static int run_fake(struct role_setup *setup, const char *role, bool is_issuer)
     else
         say(c, "{\"type\":\"ready\"}");
     for (;;) {
-        if (!is_issuer)
+        if (!is_issuer && !is_done)
             misbehave(&c, order);
+        is_done = true;
         wait_for(c);
         switch (channel_receive(c, NULL)) {
         case CHANNEL_MESSAGE:
