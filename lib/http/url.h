@@ -5,8 +5,8 @@
  * backslashes, blanks, anything outside ASCII, a trailing dot, "0x7f.1" and its kin, an empty port,
  * zone identifiers.  Pure; called by http_curl.c, lib/oauth/metadata.c and the command line.
  */
-#ifndef POSTERN_LIB_URL_H
-#define POSTERN_LIB_URL_H
+#ifndef POSTERN_LIB_HTTP_URL_H
+#define POSTERN_LIB_HTTP_URL_H
 
 #include <postern/bytes.h>
 

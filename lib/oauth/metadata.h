@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Authorization server metadata (RFC 8414, and the two places where OpenID Connect puts it): where
+ * to look, and what may be believed. Pure; called by client_credentials.c.
+ */
+#ifndef POSTERN_LIB_METADATA_H
+#define POSTERN_LIB_METADATA_H
+
+#include "oauth/answer.h"
+
+struct postern_issuer {
+    const char *text; /* exact identifier; borrowed, and url's views point into it */
+    struct postern_url url;
+};
+
+struct postern_metadata {
+    char token_endpoint[POSTERN_HTTP_URL_MAX];
+    bool is_endpoint_host_configured; /* the endpoint is on the issuer's own host */
+};
+
+/* RFC 8414 §2: a URL without query and fragment.  `text` must stay alive.  POSTERN_OK · USAGE */
+POSTERN_MUST_USE postern_err postern_issuer_read(const char *text, struct postern_issuer *ret,
+                                                 postern_error *err);
+/*
+ * The nth place to look, appended: RFC 8414 §3.1 with the path inserted, OpenID Connect with the
+ * path inserted (RFC 8414 §5), OpenID Connect Discovery §4 with the suffix appended.  False past
+ * the last; an issuer without path has two places.
+ */
+bool postern_metadata_place(const struct postern_issuer *issuer, size_t n, postern_buf *ret_url);
+/*
+ * Judge a document: `issuer` must be the configured identifier byte for byte before anything else
+ * is looked at (RFC 8414 §3.3); the token endpoint must be https, or, for an issuer on loopback
+ * http, of the same origin as the issuer. POSTERN_OK · ISSUER_UNTRUSTED (another issuer) ·
+ * ISSUER_ANSWER · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_metadata_read(const struct postern_http_response *r,
+                                                   const struct postern_issuer *issuer,
+                                                   struct postern_metadata *ret,
+                                                   postern_error *err);
+
+#endif
