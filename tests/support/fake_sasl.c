@@ -24,7 +24,7 @@ static int get_option(void *context, const char *plugin, const char *option, con
     return SASL_FAIL;
 }
 
-static void add_log(sasl_conn_t *conn, int level, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void add_log(sasl_conn_t *conn, int level, const char *fmt, ...)
 {
     size_t used = strlen(current->log);
     va_list args;
@@ -37,7 +37,7 @@ static void add_log(sasl_conn_t *conn, int level, const char *fmt, ...)
     (void)snprintf(current->log + used, sizeof current->log - used, "\n");
 }
 
-static void set_error(sasl_conn_t *conn, unsigned flags, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void set_error(sasl_conn_t *conn, unsigned flags, const char *fmt, ...)
 {
     va_list args;
 
