@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: BSD-2-Clause
+dist_man_MANS += doc/man/oauthbearer.7
 dist_man_MANS += doc/man/posternd.8
