@@ -161,19 +161,26 @@ static postern_err judge(const struct server_conn *conn, const sasl_server_param
 
 /* ---- what the host is told --------------------------------------------------------------------------------------------- */
 
+static const char *or_dash(const char *text)
+{
+    return text[0] == '\0' ? "-" : text;
+}
+
+/* A reference leads to the helper's own record; only what the helper never saw needs its detail here. */
 static void log_verdict(const struct server_conn *conn, const sasl_server_params_t *sparams, const struct attempt *a)
 {
     postern_err e = a->failure.code;
     postern_outcome outcome = postern_err_outcome(e);
     struct plugin_peer peer = plugin_peer_parse(sparams->ipremoteport);
+    const char *detail = a->failure.ref[0] == '\0' ? a->err.detail : "";
     int level = outcome == POSTERN_REJECTED ? SASL_LOG_FAIL : SASL_LOG_ERR;
 
     if (e == POSTERN_ERR_NO_TOKEN)
         level = SASL_LOG_DEBUG; /* a question, not a failed login */
     plugin_log(sparams->utils, level, "postern: %s service=%s outcome=%s reason=%s ref=%s peer=%s: %s%s%s",
-               postern_mech_name(conn->mech), a->options.service[0] == '\0' ? "-" : a->options.service,
-               postern_outcome_name(outcome), postern_err_reason(e), a->failure.ref[0] == '\0' ? "-" : a->failure.ref,
-               peer.ip[0] == '\0' ? "-" : peer.ip, postern_err_text(e), a->err.detail[0] == '\0' ? "" : ": ", a->err.detail);
+               postern_mech_name(conn->mech), or_dash(a->options.service), postern_outcome_name(outcome),
+               postern_err_reason(e), or_dash(a->failure.ref), or_dash(peer.ip), postern_err_text(e),
+               detail[0] == '\0' ? "" : ": ", detail);
 }
 
 /* The client may see this text (slapd, svnserve): the reference only. */

@@ -2,7 +2,12 @@
 # libsasl is a fake on one side of the plugin; on the other side the helper client is replaced symbol by symbol.
 if SASL_PLUGIN
 unit_tests += tests/unit/test_plugin_server tests/unit/test_plugin_client
+check_PROGRAMS += tests/support/sasl_pair
 endif
+# For component tests: server and client in one process, through the real libsasl.
+tests_support_sasl_pair_SOURCES = tests/support/sasl_pair.c
+tests_support_sasl_pair_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
+tests_support_sasl_pair_LDADD = $(SASL_LIBS)
 fake_sasl = tests/support/fake_sasl.c tests/support/fake_sasl.h
 fake_helper_ldflags = -Wl,--wrap=postern_client_verify_start -Wl,--wrap=postern_client_describe_start -Wl,--wrap=postern_client_info \
 	-Wl,--wrap=postern_op_run -Wl,--wrap=postern_op_failure -Wl,--wrap=postern_op_take_grant -Wl,--wrap=postern_op_free \
