@@ -109,12 +109,20 @@ static postern_err read_default_file(const char *folder, postern_secret **ret, p
     return e == POSTERN_ERR_CONFIG_FILE ? POSTERN_FAIL(err, NO_TOKEN, "%s is not a private file of this user", path) : e;
 }
 
+/* Empty counts as unset, as in `BEARER_TOKEN= command`. */
+static const char *get_variable(const char *name)
+{
+    const char *value = secure_getenv(name);
+
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
 /* https://doi.org/10.5281/zenodo.3937438: the first source that is there counts, also when it is bad. */
 static postern_err discover(postern_secret **ret, postern_error *err)
 {
-    const char *token = secure_getenv("BEARER_TOKEN");
-    const char *file = secure_getenv("BEARER_TOKEN_FILE");
-    const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+    const char *token = get_variable("BEARER_TOKEN");
+    const char *file = get_variable("BEARER_TOKEN_FILE");
+    const char *runtime = get_variable("XDG_RUNTIME_DIR");
 
     if (token != NULL)
         return take_token(postern_bytes_str(token), "BEARER_TOKEN", ret, err);

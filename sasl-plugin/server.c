@@ -183,19 +183,14 @@ static void log_verdict(const struct server_conn *conn, const sasl_server_params
                detail[0] == '\0' ? "" : ": ", detail);
 }
 
-/* The client may see this text (slapd, svnserve): the reference only. */
-static void tell_ref(const struct server_conn *conn, const sasl_server_params_t *sparams)
-{
-    if (conn->ref[0] == '\0')
-        plugin_set_error(sparams->utils, "login refused");
-    else
-        plugin_set_error(sparams->utils, "ref %s", conn->ref);
-}
-
+/* The client may see this text (slapd, svnserve): the reference only, where there is one. */
 static int fail(struct server_conn *conn, const sasl_server_params_t *sparams, int code)
 {
     conn->state = SERVER_FAILED;
-    tell_ref(conn, sparams);
+    if (conn->ref[0] != '\0')
+        plugin_set_error(sparams->utils, "ref %s", conn->ref);
+    else
+        plugin_set_error(sparams->utils, code == SASL_UNAVAIL ? "not decided, try again later" : "login refused");
     return code;
 }
 

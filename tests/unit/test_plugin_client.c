@@ -402,9 +402,8 @@ static void a_source_that_is_there_but_bad_ends_the_login(void **state)
     assert_int_equal(setenv("BEARER_TOKEN", "SECRET TOKEN", 1), 0);
     assert_int_equal(try_once(NULL), SASL_FAIL);
     assert_string_equal(app.error, "BEARER_TOKEN holds no bearer token");
-    assert_int_equal(setenv("BEARER_TOKEN", "", 1), 0);
-    assert_int_equal(try_once(NULL), SASL_FAIL);
-    assert_int_equal(unsetenv("BEARER_TOKEN"), 0);
+    assert_int_equal(setenv("BEARER_TOKEN", "", 1), 0); /* as good as unset */
+    assert_int_equal(try_once(SENT "DEFAULT" END), SASL_OK);
     assert_int_equal(setenv("BEARER_TOKEN_FILE", in_folder("nowhere"), 1), 0);
     assert_int_equal(try_once(NULL), SASL_FAIL);
     write_file("token", "SECRET", 0644);

@@ -605,6 +605,7 @@ static void undecided_is_unavailable_at_once(void **state)
         if (step_str(&l, GOOD) != SASL_UNAVAIL || l.out != NULL)
             fail_msg("%s", postern_err_reason(verdicts[i]));
         assert_non_null(strstr(host.log, "1 postern: OAUTHBEARER service=imap outcome=undecided reason="));
+        assert_string_equal(host.error, "ref REFBAD");
         assert_int_equal(step_str(&l, GOOD), SASL_FAIL);
         end_login(&l);
     }
@@ -612,6 +613,7 @@ static void undecided_is_unavailable_at_once(void **state)
     helper.start = POSTERN_ERR_NOMEM;
     struct login l = start_login(&plugin_oauthbearer);
     assert_int_equal(step_str(&l, GOOD), SASL_UNAVAIL);
+    assert_string_equal(host.error, "not decided, try again later");
     end_login(&l);
     assert_int_equal(host.canon_calls, 0);
 }
