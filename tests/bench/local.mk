@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Programs that measure: `make bench` builds and runs them, `make check` does not.  Each prints one JSON object a line: name, value,
+# unit, and ratio with against where there is one.
+bench_programs = tests/bench/verify
+EXTRA_PROGRAMS += $(bench_programs)
+CLEANFILES += $(bench_programs)
+tests_bench_verify_SOURCES = tests/bench/verify.c
+tests_bench_verify_LDADD = $(unit_ldadd)
+
+.PHONY: bench
+bench: $(bench_programs)
+	@for program in $(bench_programs); do ./$$program || exit 1; done
