@@ -5,6 +5,7 @@
  */
 #include "rules.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "url.h"
@@ -99,11 +100,19 @@ static postern_err build_server_names(struct build *b, postern_error *err)
     return POSTERN_OK;
 }
 
-/* A discovery field that does not fit is left out: a cut URL would lead somewhere else. */
-static void put_field(char *field, size_t room, postern_buf *text)
+static void put_url(char *field, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* A URL that does not fit is left out: cut off it would lead somewhere else. */
+static void put_url(char *field, const char *fmt, ...)
 {
-    if (!text->failed && text->len < room && postern_buf_cstr(text) != NULL)
-        memcpy(field, postern_buf_cstr(text), text->len + 1);
+    va_list args;
+    int n;
+
+    va_start(args, fmt);
+    n = vsnprintf(field, POSTERN_URL_MAX, fmt, args);
+    va_end(args);
+    if (n < 0 || n >= POSTERN_URL_MAX)
+        field[0] = '\0';
 }
 
 /* As many required scopes as fit, whole words only. */
@@ -135,52 +144,47 @@ static bool is_embedded(const struct build *b)
            strcmp(postern_section_text(server, "issuer"), b->rules->claims.issuer) == 0;
 }
 
-/* RFC 9728 §3.1: the well-known part goes between host and path. */
-static void add_resource_metadata(const struct build *b, postern_bytes base, postern_buf *out)
-{
-    static const char scheme[] = "https://", well_known[] = "/.well-known/oauth-protected-resource";
-    const char *audience = b->rules->claims.audiences[0], *path;
+#define RESOURCE_METADATA "/.well-known/oauth-protected-resource"
 
-    if (is_embedded(b)) {
-        postern_buf_add(out, base);
-        postern_buf_addf(out, "%s/%s", well_known, b->service->name);
-        return;
-    }
+/* RFC 9728 §3.1: the well-known part goes between host and path.  An audience need not be a URL:
+ * then there is no such document. */
+static void put_resource_metadata(char *field, const char *audience)
+{
+    static const char scheme[] = "https://";
+    const char *path;
+    size_t host_end;
+
     if (postern_url_fault(audience, URL_LOOPBACK_HTTP_REFUSED) != NULL)
-        return; /* an audience need not be a URL; then there is no such document */
+        return;
     path = strchr(audience + sizeof scheme - 1, '/');
-    postern_buf_add(out,
-                    (postern_bytes){ (const uint8_t *)audience,
-                                     path == NULL ? strlen(audience) : (size_t)(path - audience) });
-    postern_buf_addf(out, "%s%s", well_known, path == NULL || path[1] == '\0' ? "" : path);
+    host_end = path == NULL ? strlen(audience) : (size_t)(path - audience);
+    put_url(field, "%.*s" RESOURCE_METADATA "%s", (int)host_end, audience,
+            path == NULL || path[1] == '\0' ? "" : path);
 }
 
-/* The issuer without a slash at its end: OpenID Connect Discovery §4 wants exactly one between. */
-static postern_bytes get_issuer_base(const struct build *b)
+/* The issuer's last slash is left out: OpenID Connect Discovery §4 wants exactly one between. */
+static int get_base_len(const char *issuer)
 {
-    postern_bytes base = postern_bytes_str(b->rules->claims.issuer);
+    size_t len = strlen(issuer);
 
-    if (base.len != 0 && base.ptr[base.len - 1] == '/')
-        base.len--;
-    return base;
+    return (int)(len != 0 && issuer[len - 1] == '/' ? len - 1
+                                                    : len); /* at most POSTERN_CONFIG_URL_MAX */
 }
 
 static void build_discovery(struct build *b)
 {
-    POSTERN_AUTO_BUF document = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
-    POSTERN_AUTO_BUF metadata = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
-    POSTERN_AUTO_BUF issuer = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
+    const char *issuer = b->rules->claims.issuer;
     postern_failure *f = &b->rules->discovery;
-    postern_bytes base = get_issuer_base(b);
+    int base_len = get_base_len(issuer);
 
     put_scopes(b);
-    postern_buf_add_str(&issuer, b->rules->claims.issuer);
-    put_field(f->issuer, sizeof f->issuer, &issuer);
-    postern_buf_add(&document, base);
-    postern_buf_add_str(&document, "/.well-known/openid-configuration");
-    put_field(f->openid_configuration, sizeof f->openid_configuration, &document);
-    add_resource_metadata(b, base, &metadata);
-    put_field(f->resource_metadata, sizeof f->resource_metadata, &metadata);
+    put_url(f->issuer, "%s", issuer);
+    put_url(f->openid_configuration, "%.*s/.well-known/openid-configuration", base_len, issuer);
+    if (is_embedded(b))
+        put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s", base_len, issuer,
+                b->service->name);
+    else
+        put_resource_metadata(f->resource_metadata, b->rules->claims.audiences[0]);
 }
 
 postern_err postern_service_rules_new(postern_arena *arena, const postern_config *c,

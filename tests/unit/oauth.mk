@@ -1,2 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_config tests/unit/test_claims tests/unit/test_identity
+unit_tests += tests/unit/test_claims tests/unit/test_config tests/unit/test_identity tests/unit/test_keyring \
+	tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate
+oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
+tests_unit_test_keyring_LDADD = $(oauth_ldadd)
+tests_unit_test_oauth_nomem_LDADD = $(oauth_ldadd)
+tests_unit_test_oauth_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_validate_LDADD = $(oauth_ldadd)
+TESTS += tests/e2e/test_verify.sh
+EXTRA_DIST += tests/e2e/test_verify.sh

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The nth-allocation-fails sweep over lib/oauth: every refusal for want of memory says so, and leaves nothing behind. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "../support/alloc_fail.h"
+#include "../support/test_login.h"
+
+static test_login t;
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_login_make(&t);
+    test_login_reload(&t);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_login_remove(&t);
+    return 0;
+}
+
+static postern_err load_configuration(void *arg, postern_error *err)
+{
+    postern_config *c = NULL;
+    postern_err e = postern_config_load(arg, &c, err);
+
+    postern_config_free(c);
+    return e;
+}
+
+static void loading_a_configuration_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    assert_true(alloc_fail_sweep(load_configuration, t.folder.path, POSTERN_OK) > 10);
+}
+
+static postern_err run_login(postern_context *context, const postern_request *rq, postern_error *err)
+{
+    postern_op *op = NULL;
+    postern_err e = postern_validate_start(context, rq, &op, err);
+
+    if (e == POSTERN_OK)
+        e = postern_op_run(op, err);
+    postern_op_free(op);
+    return e;
+}
+
+static postern_err log_in_from_scratch(void *arg, postern_error *err)
+{
+    postern_context *context = NULL;
+    postern_config *config = NULL;
+    postern_err e = postern_config_load(t.folder.path, &config, err);
+
+    if (e == POSTERN_OK)
+        e = postern_context_new(config, &t.clock, &context, err);
+    if (e == POSTERN_OK)
+        e = run_login(context, arg, err);
+    postern_context_free(context);
+    return e;
+}
+
+static void a_first_login_survives_every_failing_allocation(void **state)
+{
+    char *token = test_login_token(&t, "purpose", "\"\\u0061\"");
+    postern_request rq = test_login_request(token);
+
+    (void)state;
+    rq.authzid = "alice";
+    assert_true(alloc_fail_sweep(log_in_from_scratch, &rq, POSTERN_OK) > 20);
+    free(token);
+}
+
+static postern_err log_in_again(void *arg, postern_error *err)
+{
+    return run_login(t.context, arg, err);
+}
+
+static void a_login_with_everything_warm_allocates_three_times(void **state)
+{
+    char *token = test_login_token(&t, NULL, NULL);
+    postern_request rq = test_login_request(token);
+
+    (void)state;
+    assert_int_equal(test_login_run(&t, &rq, NULL), POSTERN_OK);
+    assert_int_equal(alloc_fail_sweep(log_in_again, &rq, POSTERN_OK), 3); /* the operation, the request's copy, the grant */
+    free(token);
+}
+
+static postern_err revoke(void *arg, postern_error *err)
+{
+    postern_context *context = NULL;
+    postern_config *config = NULL;
+    postern_err e = postern_config_load(t.folder.path, &config, err);
+
+    if (e == POSTERN_OK)
+        e = postern_context_new(config, &t.clock, &context, err);
+    if (e == POSTERN_OK)
+        e = postern_context_revoke_client(context, TEST_ISSUER, arg, 5, err);
+    postern_context_free(context);
+    return e;
+}
+
+static void a_revocation_survives_every_failing_allocation(void **state)
+{
+    char client[] = "agent-7";
+
+    (void)state;
+    assert_true(alloc_fail_sweep(revoke, client, POSTERN_OK) > 10);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(loading_a_configuration_survives_every_failing_allocation),
+        TEST(a_first_login_survives_every_failing_allocation),
+        TEST(a_login_with_everything_warm_allocates_three_times),
+        TEST(a_revocation_survives_every_failing_allocation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

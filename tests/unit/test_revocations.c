@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/oauth/revocations.c: removed clients, many of them, and the moment when old ones may be forgotten. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "oauth/revocations.h"
+
+#define NOW_S 1800000000
+
+static struct revocations *r;
+static postern_error err;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return postern_revocations_new(&r, &err) == POSTERN_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    postern_revocations_free(r);
+    return 0;
+}
+
+static postern_err add(const char *client, int64_t before_s, int64_t now_s)
+{
+    return postern_revocations_add(r, postern_bytes_str(client), before_s, now_s, &err);
+}
+
+static postern_err check(const char *client, int64_t iat_s)
+{
+    return postern_revocations_check(r, postern_bytes_str(client), iat_s, &err);
+}
+
+static void a_client_is_refused_up_to_the_second_of_its_removal(void **state)
+{
+    (void)state;
+    assert_int_equal(check("a", 5), POSTERN_OK);
+    assert_int_equal(add("a", 100, NOW_S), POSTERN_OK);
+    assert_int_equal(check("a", 99), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("a", 100), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("a", 101), POSTERN_OK);
+    assert_int_equal(check("A", 99), POSTERN_OK);
+    assert_int_equal(check("a ", 99), POSTERN_OK);
+    assert_int_equal(check("", 99), POSTERN_OK);
+    assert_int_equal(check("a", -1), POSTERN_ERR_REVOKED);
+}
+
+static void the_later_of_two_removals_counts(void **state)
+{
+    (void)state;
+    assert_int_equal(add("a", 100, NOW_S), POSTERN_OK);
+    assert_int_equal(add("a", 200, NOW_S), POSTERN_OK);
+    assert_int_equal(add("a", 150, NOW_S), POSTERN_OK);
+    assert_int_equal(check("a", 200), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("a", 201), POSTERN_OK);
+}
+
+static void a_full_table_forgets_only_what_no_token_can_outlive(void **state)
+{
+    char name[16];
+
+    (void)state;
+    for (int i = 0; i < POSTERN_REVOCATIONS_MAX; i++) {
+        assert_true(snprintf(name, sizeof name, "c%d", i) > 0);
+        assert_int_equal(add(name, i == 7 ? NOW_S - POSTERN_REVOCATION_KEEP_S - 1 : NOW_S - POSTERN_REVOCATION_KEEP_S, NOW_S - 9),
+                         POSTERN_OK);
+    }
+    assert_int_equal(check("c7", 5), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("c65535", 5), POSTERN_ERR_REVOKED);
+    assert_int_equal(add("c8", NOW_S, NOW_S), POSTERN_OK); /* known already: needs no room */
+    assert_int_equal(add("one more", NOW_S, NOW_S), POSTERN_OK);
+    assert_int_equal(check("c7", 5), POSTERN_OK);
+    assert_int_equal(check("c6", 5), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("one more", 5), POSTERN_ERR_REVOKED);
+    assert_int_equal(add("two more", NOW_S, NOW_S), POSTERN_ERR_BUSY);
+    assert_int_equal(check("c0", 5), POSTERN_ERR_REVOKED);
+    assert_int_equal(check("c65535", 5), POSTERN_ERR_REVOKED);
+}
+
+static void nothing_is_known_until_the_issuer_has_spoken(void **state)
+{
+    (void)state;
+    postern_revocations_expect(r);
+    assert_int_equal(check("a", 5), POSTERN_ERR_REVOCATIONS_UNKNOWN);
+    assert_int_equal(add("b", 100, NOW_S), POSTERN_OK);
+    assert_int_equal(check("b", 5), POSTERN_ERR_REVOCATIONS_UNKNOWN);
+    postern_revocations_set_ready(r);
+    assert_int_equal(check("a", 5), POSTERN_OK);
+    assert_int_equal(check("b", 5), POSTERN_ERR_REVOKED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_client_is_refused_up_to_the_second_of_its_removal),
+        TEST(the_later_of_two_removals_counts),
+        TEST(a_full_table_forgets_only_what_no_token_can_outlive),
+        TEST(nothing_is_known_until_the_issuer_has_spoken),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
