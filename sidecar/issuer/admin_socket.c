@@ -14,8 +14,8 @@
 #include <event2/listener.h>
 
 #include "admin.h"
-#include "admin_peers.h"
 #include "log.h"
+#include "peers.h"
 
 struct admin_connection {
     struct admin_socket *owner;      /* NULL: free */
@@ -27,7 +27,8 @@ struct admin_connection {
 struct admin_socket {
     struct issuer          *is;
     struct revocations     *revocations;
-    struct admin_peers     *peers;
+    struct peers           *peers;
+    const postern_section  *server;  /* issuer.conf: whose admin_peers: they are */
     struct evconnlistener  *listener;
     struct admin_connection connections[ADMIN_CONNECTIONS_MAX];
 };
@@ -159,6 +160,24 @@ static void refuse_stranger(struct admin_connection *c)
     send_reply(c);
 }
 
+/* False, and logged, also when the kernel does not say who it is. */
+static bool is_administrator(const struct admin_socket *s, int fd)
+{
+    postern_error err = { 0 };
+    struct peer peer;
+    bool is_allowed;
+
+    if (peer_of_socket(fd, &peer, &err) != POSTERN_OK) {
+        log_error("administration", &err);
+        return false;
+    }
+    is_allowed = peers_allow(s->peers, s->server, &peer);
+    if (!is_allowed)
+        log_problem("administration: uid %d (pid %d) is none of admin_peers:", (int)peer.uid, (int)peer.pid);
+    peer_free(&peer);
+    return is_allowed;
+}
+
 static struct admin_connection *find_free(struct admin_socket *s)
 {
     for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
@@ -173,7 +192,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     static const struct timeval idle = { ADMIN_IDLE_S, 0 };
     struct admin_socket *s = arg;
     struct admin_connection *c = find_free(s);
-    bool is_allowed = admin_peers_allow(s->peers, fd);
+    bool is_allowed = is_administrator(s, fd);
     struct bufferevent *bev = c == NULL ? NULL
         : bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 
@@ -210,7 +229,8 @@ postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer
     }
     s->is = is;
     s->revocations = revocations;
-    if (admin_peers_new(server, &s->peers, err) != POSTERN_OK) {
+    s->server = server;
+    if (peers_new_for(server, "admin_peers", &s->peers, err) != POSTERN_OK) {
         admin_socket_free(s);
         return POSTERN_ERR_NOMEM;
     }
@@ -238,6 +258,6 @@ void admin_socket_free(struct admin_socket *s)
     for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
         if (s->connections[i].owner != NULL)
             close_connection(&s->connections[i]);
-    admin_peers_free(s->peers);
+    peers_free(s->peers);
     free(s);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/helper/peers.c: which users and groups may ask as which service. */
+/* sidecar/peers.c: which users and groups may ask as which service. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "helper/peers.h"
+#include "peers.h"
 
 static postern_config *config;
 static struct peers   *rules;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* helper_peers: (sidecar/helper/peers.h).  Reads passwd and group once at start, never while the loop runs. */
+/* helper_peers: and admin_peers: (peers.h).  Reads passwd and group once at start, never while the loop runs. */
 #include "config.h"
 
 #include <errno.h>
@@ -10,13 +10,13 @@
 #include <sys/socket.h>
 
 #include "peers.h"
-#include "../log.h"
+#include "log.h"
 
 #define GROUP_PREFIX "group:"
 #define ID_MAX 4294967294ULL /* (uid_t)-1 means "none" to the kernel */
 
 struct rule {
-    const postern_section *service;
+    const postern_section *section;
     bool                   is_group;
     uint32_t               id; /* uid_t or gid_t */
 };
@@ -128,30 +128,48 @@ static size_t count_items(const postern_config *config)
     return count;
 }
 
-static void add_service(struct peers *p, const postern_section *service)
+static struct peers *make_room(size_t count)
+{
+    struct peers *p;
+
+    return calloc(1, sizeof *p + count * sizeof p->rules[0]);
+}
+
+static void add_section(struct peers *p, const postern_section *section, const char *key)
 {
     const char *item;
 
-    for (size_t i = 0; (item = postern_section_item(service, "helper_peers", i)) != NULL; i++) {
+    for (size_t i = 0; (item = postern_section_item(section, key, i)) != NULL; i++) {
         struct rule *r = &p->rules[p->count];
-        r->service = service;
+        r->section = section;
         if (resolve_rule(item, r))
             p->count++;
         else
-            log_problem("%s: helper_peers: there is no %s here; it admits nobody until posternd is reloaded",
-                        postern_section_origin(service, "helper_peers"), item);
+            log_problem("%s: %s: there is no %s here; it admits nobody until posternd is reloaded",
+                        postern_section_origin(section, key), key, item);
     }
 }
 
 postern_err peers_new(const postern_config *config, struct peers **ret, postern_error *err)
 {
     const postern_section *s;
-    struct peers          *p = calloc(1, sizeof *p + count_items(config) * sizeof p->rules[0]);
+    struct peers          *p = make_room(count_items(config));
 
     if (p == NULL)
         return POSTERN_FAIL(err, NOMEM, "helper_peers");
     for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
-        add_service(p, s);
+        add_section(p, s, "helper_peers");
+    *ret = p;
+    return POSTERN_OK;
+}
+
+postern_err peers_new_for(const postern_section *section, const char *key, struct peers **ret, postern_error *err)
+{
+    struct peers *p = make_room(postern_section_count(section, key));
+
+    if (p == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", key);
+    add_section(p, section, key);
     *ret = p;
     return POSTERN_OK;
 }
@@ -171,13 +189,13 @@ static bool is_member(const struct peer *peer, gid_t gid)
     return false;
 }
 
-bool peers_allow(const struct peers *p, const postern_section *service, const struct peer *peer)
+bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer)
 {
     if (peer->uid == 0)
         return true;
     for (size_t i = 0; i < p->count; i++) {
         const struct rule *r = &p->rules[i];
-        if (r->service == service && (r->is_group ? is_member(peer, r->id) : peer->uid == r->id))
+        if (r->section == section && (r->is_group ? is_member(peer, r->id) : peer->uid == r->id))
             return true;
     }
     return false;

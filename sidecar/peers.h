@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who may ask as which service: `helper_peers:` of each service file against SO_PEERCRED and SO_PEERGROUPS.  Names are resolved
- * once, at start; root may always ask, because root can become anyone.
+ * Which local processes may ask: `helper_peers:` of each service file, `admin_peers:` of issuer.conf, against SO_PEERCRED and
+ * SO_PEERGROUPS.  Names are resolved once, at start; root may always ask, because root can become anyone.
  */
-#ifndef POSTERN_SIDECAR_HELPER_PEERS_H
-#define POSTERN_SIDECAR_HELPER_PEERS_H
+#ifndef POSTERN_SIDECAR_PEERS_H
+#define POSTERN_SIDECAR_PEERS_H
 
 #include <sys/types.h>
 
@@ -27,14 +27,16 @@ struct peer {
 POSTERN_MUST_USE postern_err peer_of_socket(int fd, struct peer *ret, postern_error *err);
 void peer_free(struct peer *p);
 
-struct peers; /* the rules of all services */
+struct peers; /* the rules of one or more sections */
 /*
  * Resolve every helper_peers: of `config` (borrowed for life).  A name that does not exist here admits nobody and is logged.
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err peers_new(const postern_config *config, struct peers **ret, postern_error *err);
+/* The same for one section and its list `key`, for example "admin_peers". */
+POSTERN_MUST_USE postern_err peers_new_for(const postern_section *section, const char *key, struct peers **ret, postern_error *err);
 void peers_free(struct peers *p);
-/* May `peer` ask as `service`? */
-bool peers_allow(const struct peers *p, const postern_section *service, const struct peer *peer);
+/* May `peer` ask as `section` (a service, or issuer.conf)? */
+bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer);
 
 #endif
