@@ -4,6 +4,7 @@ bin_PROGRAMS += postern
 endif
 postern_SOURCES = cli/main.c cli/cli.h cli/parse.c
 postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c cli/why_advice.h
+postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c
 postern_SOURCES += cli/verify.c
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)

@@ -3,9 +3,9 @@ issuer_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLIT
 issuer_ldadd = $(sidecar_libs) $(CMOCKA_LIBS)
 issuer_fixture = tests/unit/issuer_fixture.c tests/unit/issuer_fixture.h
 if POSTERND
-unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store
+unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
+	tests/unit/test_issuer_token tests/unit/test_issuer_routes
 endif
-EXTRA_PROGRAMS += tests/unit/test_issuer_token tests/unit/test_issuer_routes
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_rate_CPPFLAGS = $(issuer_cppflags)
