@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The arena: blocks that are filled front to back and wiped and freed together.  `max` bounds the bytes handed out, not the
- * slack of the last block.  Called by parsers whose results live and die as one.
+ * The arena: blocks that are filled front to back and wiped and freed together.  `max` bounds the
+ * bytes handed out, not the slack of the last block.  Called by parsers whose results live and die
+ * as one.
  */
 #include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 
-#define BLOCK_SIZE 4096 /* bytes: a page holds the strings of an ordinary configuration file or client record */
+#define BLOCK_SIZE 4096 /* bytes: a page holds the strings of an ordinary configuration file */
 
 struct postern_arena_block {
     struct postern_arena_block *next;

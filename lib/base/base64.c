@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Base64url, base64 (RFC 4648) and hex.  Decoding takes the canonical form only: another spelling of the same bytes would be
- * another token for every cache and revocation list.  On the hot path of each token: one table look-up a character, the
- * verdict on the alphabet collected and judged once.
+ * Base64url, base64 (RFC 4648) and hex.  Decoding takes the canonical form only: another spelling
+ * of the same bytes would be another token for every cache and revocation list.  On the hot path of
+ * each token: one table look-up a character, the verdict on the alphabet collected and judged once.
  */
 #include <postern/bytes.h>
 
 #define NO 0xFF /* not of the alphabet: the only value with its top bit set */
 
 struct alphabet {
-    char    encode[65];
+    char encode[65];
     uint8_t decode[256];
 };
 
+/* clang-format off */
 static const struct alphabet url_alphabet = {
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
     {
@@ -27,7 +28,9 @@ static const struct alphabet url_alphabet = {
         [128 ... 255] = NO,
     },
 };
+/* clang-format on */
 
+/* clang-format off */
 static const struct alphabet plain_alphabet = {
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     {
@@ -42,14 +45,16 @@ static const struct alphabet plain_alphabet = {
         [128 ... 255] = NO,
     },
 };
+/* clang-format on */
 
-/* Whole groups of four characters; returns the OR of all values, so that a foreign byte shows in the top bit. */
+/* Whole groups of four characters; returns the OR of all values, so that a foreign byte shows in
+ * the top bit. */
 static uint8_t decode_groups(const uint8_t *decode, const uint8_t *in, size_t groups, uint8_t *out)
 {
     uint8_t seen = 0;
 
     for (; groups != 0; groups--, in += 4, out += 3) {
-        uint8_t  a = decode[in[0]], b = decode[in[1]], c = decode[in[2]], d = decode[in[3]];
+        uint8_t a = decode[in[0]], b = decode[in[1]], c = decode[in[2]], d = decode[in[3]];
         uint32_t v = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | d;
 
         seen |= a | b | c | d;
@@ -60,7 +65,8 @@ static uint8_t decode_groups(const uint8_t *decode, const uint8_t *in, size_t gr
     return seen;
 }
 
-/* The last two or three characters, 1 or 2 bytes; pad bits that are not zero show as a foreign byte does. */
+/* The last two or three characters, 1 or 2 bytes; pad bits that are not zero show as a foreign byte
+ * does. */
 static uint8_t decode_tail(const uint8_t *decode, const uint8_t *in, size_t chars, uint8_t *out)
 {
     uint8_t a = decode[in[0]], b = decode[in[1]], c;
@@ -73,10 +79,10 @@ static uint8_t decode_tail(const uint8_t *decode, const uint8_t *in, size_t char
     return (uint8_t)(a | b | c | ((c & 0x03) != 0 ? NO : 0));
 }
 
-static postern_err decode_text(const struct alphabet *alphabet, postern_bytes in, uint8_t *out, size_t *ret_len,
-                               postern_error *err)
+static postern_err decode_text(const struct alphabet *alphabet, postern_bytes in, uint8_t *out,
+                               size_t *ret_len, postern_error *err)
 {
-    size_t  groups = in.len / 4, tail = in.len % 4;
+    size_t groups = in.len / 4, tail = in.len % 4;
     uint8_t seen;
 
     if (tail == 1)
@@ -85,17 +91,21 @@ static postern_err decode_text(const struct alphabet *alphabet, postern_bytes in
     if (tail != 0)
         seen |= decode_tail(alphabet->decode, in.ptr + groups * 4, tail, out + groups * 3);
     if ((seen & 0x80) != 0)
-        return POSTERN_FAIL(err, MALFORMED, "base64 text holds a foreign character or has pad bits that are not zero");
+        return POSTERN_FAIL(
+            err, MALFORMED,
+            "base64 text holds a foreign character or has pad bits that are not zero");
     *ret_len = groups * 3 + (tail == 0 ? 0 : tail - 1);
     return POSTERN_OK;
 }
 
-postern_err postern_base64url_decode(postern_bytes in, uint8_t *out, size_t *ret_len, postern_error *err)
+postern_err postern_base64url_decode(postern_bytes in, uint8_t *out, size_t *ret_len,
+                                     postern_error *err)
 {
     return decode_text(&url_alphabet, in, out, ret_len, err);
 }
 
-postern_err postern_base64_decode(postern_bytes in, uint8_t *out, size_t *ret_len, postern_error *err)
+postern_err postern_base64_decode(postern_bytes in, uint8_t *out, size_t *ret_len,
+                                  postern_error *err)
 {
     if (in.len % 4 != 0)
         return POSTERN_FAIL(err, MALFORMED, "padded base64 cannot be %zu characters long", in.len);
@@ -107,9 +117,9 @@ postern_err postern_base64_decode(postern_bytes in, uint8_t *out, size_t *ret_le
 static void encode_text(const char *alphabet, bool is_padded, postern_bytes in, postern_buf *out)
 {
     for (size_t i = 0; i < in.len; i += 3) {
-        size_t   left = in.len - i < 3 ? in.len - i : 3;
+        size_t left = in.len - i < 3 ? in.len - i : 3;
         uint32_t v = (uint32_t)in.ptr[i] << 16;
-        uint8_t  group[4];
+        uint8_t group[4];
 
         if (left > 1)
             v |= (uint32_t)in.ptr[i + 1] << 8;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The growing buffer.  Storage never moves by realloc(3): the old block is wiped before it goes back, so that a token cannot
- * stay behind in the heap.  Called by every writer.
+ * The growing buffer.  Storage never moves by realloc(3): the old block is wiped before it goes
+ * back, so that a token cannot stay behind in the heap.  Called by every writer.
  */
 #include <postern/bytes.h>
 
@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CAP_MIN 64 /* bytes of the first block: most names and refs fit, so that most buffers grow once */
+#define CAP_MIN 64 /* bytes of the first block: most names and refs fit, most buffers grow once */
 
-/* Room for `more` bytes and a NUL behind them.  The old block stays in *ret_old: `more` may be a view into it. */
+/* Room for `more` bytes and a NUL behind them.  The old block stays in *ret_old: `more` may be a
+ * view into it. */
 static bool make_room(postern_buf *b, size_t more, uint8_t **ret_old)
 {
-    size_t   need, cap;
+    size_t need, cap;
     uint8_t *bigger;
 
     *ret_old = NULL;
@@ -49,7 +50,7 @@ static void drop_old(uint8_t *old, size_t len)
 
 void postern_buf_add(postern_buf *b, postern_bytes more)
 {
-    size_t   old_cap = b->cap;
+    size_t old_cap = b->cap;
     uint8_t *old;
 
     if (!make_room(b, more.len, &old)) {
@@ -75,10 +76,10 @@ void postern_buf_add_byte(postern_buf *b, uint8_t c)
 /* Twice through the format: once to measure, once into exactly that room. */
 void postern_buf_addf(postern_buf *b, const char *fmt, ...)
 {
-    size_t   old_cap = b->cap;
+    size_t old_cap = b->cap;
     uint8_t *old = NULL;
-    va_list  args;
-    int      len, written;
+    va_list args;
+    int len, written;
 
     va_start(args, fmt);
     len = vsnprintf(NULL, 0, fmt, args);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Views and readers: compare, search, UTF-8 (RFC 3629), and the checked steps that parsers are made of.  Owns no memory;
- * called by every parser.
+ * Views and readers: compare, search, UTF-8 (RFC 3629), and the checked steps that parsers are made
+ * of.  Owns no memory; called by every parser.
  */
 #include <postern/bytes.h>
 
@@ -15,11 +15,12 @@ bool postern_bytes_equal_str(postern_bytes a, const char *s)
     return postern_bytes_equal(a, postern_bytes_str(s));
 }
 
-/* Eight bytes at a time; the empty asm hides `diff` from the optimiser, so that no early exit can be invented. */
+/* Eight bytes at a time; the empty asm hides `diff` from the optimiser, so that no early exit can
+ * be invented. */
 bool postern_bytes_equal_ct(postern_bytes a, postern_bytes b)
 {
     uint64_t diff = 0;
-    size_t   i = 0;
+    size_t i = 0;
 
     if (a.len != b.len)
         return false;
@@ -45,6 +46,7 @@ size_t postern_bytes_find(postern_bytes b, uint8_t c)
     return at == NULL ? b.len : (size_t)(at - b.ptr);
 }
 
+/* clang-format off */
 /*
  * RFC 3629 §4 as ranges: by the first byte, the length of the sequence and the range of the second byte (which alone rules out
  * overlong forms, surrogates and values past U+10FFFF); the others are 80..BF.
@@ -56,6 +58,7 @@ static const struct utf8_row {
     { 0xED, 0xED, 0x80, 0x9F, 3 }, { 0xEE, 0xEF, 0x80, 0xBF, 3 }, { 0xF0, 0xF0, 0x90, 0xBF, 4 },
     { 0xF1, 0xF3, 0x80, 0xBF, 4 }, { 0xF4, 0xF4, 0x80, 0x8F, 4 },
 };
+/* clang-format on */
 
 size_t postern_utf8_len(postern_bytes b)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The error table, expanded once, and the record of one failure.  Nothing here prints or logs; details are made
- * harmless for a terminal and a log line at the moment they are written.  Called by every room.
+ * The error table, expanded once, and the record of one failure.  Nothing here prints or logs;
+ * details are made harmless for a terminal and a log line at the moment they are written.  Called
+ * by every room.
  */
 #include <postern/error.h>
 
@@ -11,10 +12,11 @@
 #include <string.h>
 
 static const struct err_row {
-    const char   *reason, *text, *source, *oauth;
+    const char *reason, *text, *source, *oauth;
     postern_class class;
 } rows[POSTERN_ERR_COUNT] = {
-    [POSTERN_ERR_UNSET] = { "unset", "no result was recorded", "bug", NULL, POSTERN_CLASS_INTERNAL },
+    [POSTERN_ERR_UNSET] = { "unset", "no result was recorded", "bug", NULL,
+                            POSTERN_CLASS_INTERNAL },
     [POSTERN_OK] = { "ok", "proved", "API", NULL, POSTERN_CLASS_PROVED },
     [POSTERN_AGAIN] = { "again", "not finished yet", "API", NULL, POSTERN_CLASS_AGAIN },
 #define ROW(code, reason_, class_, oauth_, source_, text_)                                         \
@@ -104,16 +106,17 @@ static bool is_printable(unsigned char c)
     return c >= 0x20 && c <= 0x7E;
 }
 
-postern_err postern_error_set(postern_error *err, postern_err code, const char *file, int line, const char *fmt, ...)
+postern_err postern_error_set(postern_error *err, postern_err code, const char *file, int line,
+                              const char *fmt, ...)
 {
-    char    detail[sizeof err->detail]; /* err->detail itself may be among the arguments */
+    char detail[sizeof err->detail]; /* err->detail itself may be among the arguments */
     va_list args;
-    int     len;
+    int len;
 
     if (err == NULL)
         return code;
     va_start(args, fmt);
-    len = vsnprintf(detail, sizeof detail, fmt, args); /* too long is cut off: a sentence, not data */
+    len = vsnprintf(detail, sizeof detail, fmt, args); /* cut off when too long: not data */
     va_end(args);
     if (len < 0)
         detail[0] = '\0';
@@ -127,14 +130,14 @@ postern_err postern_error_set(postern_error *err, postern_err code, const char *
     return code;
 }
 
-#define QUOTE_MAX 64 /* bytes shown: enough to recognise an issuer or a key, too few to flood a log line */
+#define QUOTE_MAX 64 /* bytes shown: enough to recognise an issuer, too few to flood a log line */
 
 const char *postern_error_quote(const void *from, size_t len, char *room, size_t room_size)
 {
-    static const char    hex[] = "0123456789abcdef";
+    static const char hex[] = "0123456789abcdef";
     const unsigned char *in = from;
-    size_t               shown = len < QUOTE_MAX ? len : QUOTE_MAX;
-    size_t               used = 0, i;
+    size_t shown = len < QUOTE_MAX ? len : QUOTE_MAX;
+    size_t used = 0, i;
 
     if (room_size == 0)
         return "";

@@ -1,41 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The strict scan of RFC 8259 into a flat index: one pass, no recursion, no allocation once the index is large enough.  It sits
- * on the path of every token, so strings are walked eight bytes at a time.  What is read out of the index: json_value.c.
- *
- * Duplicate names cost no more than sorting: a small object compares 64-bit tags, and whatever tags cannot decide (many members,
- * escapes, long names alike at both ends) is sorted once when the object closes.
+ * The strict scan of RFC 8259 into a flat index: one pass, no recursion, no allocation once the
+ * index is large enough.  It sits on the path of every token, so strings are walked eight bytes at
+ * a time.  Duplicate names: json_names.c; what is read out of the index: json_value.c.
  */
 #include <endian.h>
 #include <stdlib.h>
 
+#include "base/json_names.h"
 #include "base/json_text.h"
 
-#define TAGS_MAX 32   /* members of an object that are compared by tag: Keycloak tokens have 20-odd */
-#define NODES_FIRST 64   /* first allocation: a token's claims fit, a key set grows six times */
+#define NODES_FIRST 64 /* first allocation: a token's claims fit, a key set grows six times */
 
 /* An open object or array. */
 struct frame {
     uint32_t node, last_child; /* last_child 0: none yet, for 0 is the root */
-    uint32_t tag_count;
-    bool     is_object;
-    bool     needs_sort; /* tags could not decide: compare all names when the object closes */
-    uint64_t tags[TAGS_MAX];
+    bool is_object;
+    postern_json_names names;
 };
 
 struct scan {
     const uint8_t *base, *at, *end;
-    postern_json  *j;
-    struct frame   frames[POSTERN_JSON_DEPTH_MAX];
-    unsigned       depth;
-    bool           wants_value; /* else a comma or the end of the innermost frame */
-    postern_err    code;        /* of the failure, with `what` and the place it was found at */
-    const char    *what;
+    postern_json *j;
+    struct frame frames[POSTERN_JSON_DEPTH_MAX];
+    unsigned depth;
+    bool wants_value; /* else a comma or the end of the innermost frame */
+    postern_err code; /* of the failure, with `what` and the place it was found at */
+    const char *what;
 };
 
 struct span {
     uint32_t start, end;
-    bool     is_escaped;
+    bool is_escaped;
 };
 
 static bool stop(struct scan *s, const char *what)
@@ -69,16 +65,18 @@ static inline uint32_t offset(const struct scan *s)
     return (uint32_t)(s->at - s->base);
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 #define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
 
-/* Top bits of the bytes that are '"', '\\', a control or not ASCII.  The lowest one set is exact; those above may be false. */
+/* Top bits of the bytes that are '"', '\\', a control or not ASCII.  The lowest one set is exact;
+ * those above may be false. */
 static inline uint64_t find_special(uint64_t x)
 {
     uint64_t quote = x ^ EACH_BYTE('"'), backslash = x ^ EACH_BYTE('\\');
 
-    return (((quote - EACH_BYTE(1)) & ~quote) | ((backslash - EACH_BYTE(1)) & ~backslash) | ((x - EACH_BYTE(0x20)) & ~x) | x) &
+    return (((quote - EACH_BYTE(1)) & ~quote) | ((backslash - EACH_BYTE(1)) & ~backslash) |
+            ((x - EACH_BYTE(0x20)) & ~x) | x) &
            EACH_BYTE(0x80);
 }
 
@@ -124,7 +122,8 @@ __attribute__((noinline)) static bool scan_special(struct scan *s, bool *ret_is_
     return true;
 }
 
-/* Inlined, so that spans stay in registers (measured: two stores read back as one load cost a quarter of the scan). */
+/* Inlined, so that spans stay in registers (measured: two stores read back as one load cost a
+ * quarter of the scan). */
 __attribute__((always_inline)) static inline bool scan_string(struct scan *s, struct span *ret)
 {
     bool is_escaped = false;
@@ -144,7 +143,7 @@ __attribute__((always_inline)) static inline bool scan_string(struct scan *s, st
     return true;
 }
 
-/* ---- numbers and words --------------------------------------------------------------------------------------------- */
+/* ---- numbers and words ---- */
 
 static inline bool is_digit(uint8_t c)
 {
@@ -196,118 +195,20 @@ static bool scan_word(struct scan *s, const char *word)
     return true;
 }
 
-/* ---- names --------------------------------------------------------------------------------------------------------- */
-
-static inline uint64_t load_8(const uint8_t *from)
-{
-    uint64_t x;
-
-    memcpy(&x, from, 8);
-    return le64toh(x);
-}
-
-/* Fewer than 8 bytes as a number; read as 8 and cut where the text allows it (measured: a memcpy of odd length stalls). */
-static inline uint64_t load_less(const uint8_t *from, size_t len, const uint8_t *end)
-{
-    uint64_t x = 0;
-
-    if (end - from >= 8)
-        return load_8(from) & ((UINT64_C(1) << (8 * len)) - 1);
-    memcpy(&x, from, len);
-    return le64toh(x);
-}
-
-/*
- * A name of fewer than 8 bytes is its own tag (names hold no NUL; the top byte stays 0).  A longer one is known by its two ends
- * and its length, with the top bit set: equal tags of that kind prove nothing.
- */
-#define TAG_IS_VAGUE (UINT64_C(1) << 63)
-static uint64_t tag_of(const uint8_t *name, size_t len, const uint8_t *end)
-{
-    uint64_t last;
-
-    if (len < 8)
-        return load_less(name, len, end);
-    last = load_8(name + len - 8);
-    return (load_8(name) ^ (last << 21 | last >> 43) ^ len) | TAG_IS_VAGUE;
-}
-
-static bool add_tag(struct scan *s, struct frame *f, const struct span *name)
-{
-    uint64_t tag;
-
-    if (name->is_escaped || f->tag_count == TAGS_MAX)
-        f->needs_sort = true;
-    if (f->needs_sort)
-        return true;
-    tag = tag_of(s->base + name->start, name->end - name->start, s->end);
-    for (uint32_t i = 0; i < f->tag_count; i++) {
-        if (f->tags[i] != tag)
-            continue;
-        if ((tag & TAG_IS_VAGUE) == 0)
-            return stop(s, "a name stands twice");
-        f->needs_sort = true;
-    }
-    f->tags[f->tag_count++] = tag;
-    return true;
-}
-
-static int compare_names(const postern_json *j, uint16_t a, uint16_t b)
-{
-    return postern_json_chars_compare(postern_json_chars_of_name(j, a), postern_json_chars_of_name(j, b));
-}
-
-/* Let order[at] sink to its place among the first `count` of a heap. */
-static void sink(const postern_json *j, uint16_t *order, uint32_t at, uint32_t count)
-{
-    uint32_t child;
-    uint16_t moved = order[at];
-
-    for (; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && compare_names(j, order[child], order[child + 1]) < 0)
-            child++;
-        if (compare_names(j, moved, order[child]) >= 0)
-            break;
-        order[at] = order[child];
-    }
-    order[at] = moved;
-}
-
-/* Heap sort: n log n for every input, in place.  qsort(3) promises neither. */
-static void sort_names(const postern_json *j, uint16_t *order, uint32_t count)
-{
-    for (uint32_t i = count / 2; i-- > 0;)
-        sink(j, order, i, count);
-    for (uint32_t i = count; i-- > 1;) {
-        uint16_t largest = order[0];
-
-        order[0] = order[i];
-        order[i] = largest;
-        sink(j, order, 0, i);
-    }
-}
-
-static bool check_sorted_names(struct scan *s, const struct frame *f)
-{
-    uint16_t order[POSTERN_JSON_NODES_MAX]; /* 8 KiB of stack, one object at a time */
-    uint32_t count = 0;
-
-    for (uint32_t i = f->node + 1; i != 0; i = s->j->nodes[i].next)
-        order[count++] = (uint16_t)i;
-    sort_names(s->j, order, count);
-    for (uint32_t i = 1; i < count; i++)
-        if (compare_names(s->j, order[i - 1], order[i]) == 0)
-            return stop(s, "a name stands twice in the object that ends here");
-    return true;
-}
+/* ---- names ---- */
 
 /* `"name" :` in front of a member's value. */
 static bool scan_name(struct scan *s, struct frame *f, struct span *ret)
 {
+    postern_json_chars name;
+
     if (peek(s) != '"')
         return stop(s, "a name is missing");
-    if (!scan_string(s, ret) || !add_tag(s, f, ret))
+    if (!scan_string(s, ret))
         return false;
+    name = (postern_json_chars){ s->base + ret->start, s->base + ret->end, ret->is_escaped };
+    if (!postern_json_names_add(&f->names, name, s->end))
+        return stop(s, "a name stands twice");
     skip_space(s);
     if (peek(s) != ':')
         return stop(s, "a colon is missing");
@@ -316,7 +217,7 @@ static bool scan_name(struct scan *s, struct frame *f, struct span *ret)
     return true;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static bool grow_nodes(struct scan *s)
 {
@@ -346,7 +247,9 @@ static postern_json_node *add_node(struct scan *s, struct frame *parent, const s
     if (s->j->count == s->j->cap && !grow_nodes(s))
         return NULL;
     n = &s->j->nodes[s->j->count];
-    *n = (postern_json_node){ .start = offset(s), .key = name->start, .key_end = name->end,
+    *n = (postern_json_node){ .start = offset(s),
+                              .key = name->start,
+                              .key_end = name->end,
                               .key_is_escaped = name->is_escaped };
     if (parent != NULL) {
         if (parent->last_child != 0)
@@ -390,12 +293,12 @@ static bool scan_scalar(struct scan *s, postern_json_node *n)
         n->type = POSTERN_JSON_NULL;
         ok = scan_word(s, "null");
         break;
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    default:
+        if (peek(s) != '-' && !is_digit(peek(s)))
+            return stop(s, "no value");
         n->type = POSTERN_JSON_NUMBER;
         ok = scan_number(s);
         break;
-    default:
-        return stop(s, "no value");
     }
     n->end = offset(s);
     return ok;
@@ -403,7 +306,7 @@ static bool scan_scalar(struct scan *s, postern_json_node *n)
 
 static bool open_frame(struct scan *s, postern_json_node *n)
 {
-    bool          is_object = peek(s) == '{';
+    bool is_object = peek(s) == '{';
     struct frame *f;
 
     if (s->depth == POSTERN_JSON_DEPTH_MAX)
@@ -411,9 +314,9 @@ static bool open_frame(struct scan *s, postern_json_node *n)
     f = &s->frames[s->depth++];
     f->node = (uint32_t)(n - s->j->nodes);
     f->last_child = 0;
-    f->tag_count = 0;
     f->is_object = is_object;
-    f->needs_sort = false;
+    f->names.count = 0;
+    f->names.needs_sort = false;
     n->type = is_object ? POSTERN_JSON_OBJECT : POSTERN_JSON_ARRAY;
     s->at++;
     skip_space(s);
@@ -424,8 +327,8 @@ static bool open_frame(struct scan *s, postern_json_node *n)
 /* One value, with its name in an object; of a container only the opening. */
 static bool scan_value(struct scan *s)
 {
-    struct frame      *parent = top_frame(s);
-    struct span        name = { 0, 0, false };
+    struct frame *parent = top_frame(s);
+    struct span name = { 0, 0, false };
     postern_json_node *n;
 
     if (parent != NULL && parent->is_object && !scan_name(s, parent, &name))
@@ -452,8 +355,8 @@ static bool scan_separator(struct scan *s)
     }
     if (peek(s) != (f->is_object ? '}' : ']'))
         return stop(s, "a comma or the end of an object or array is missing");
-    if (f->needs_sort && !check_sorted_names(s, f))
-        return false;
+    if (f->names.needs_sort && !postern_json_names_differ(s->j, f->node))
+        return stop(s, "a name stands twice in the object that ends here");
     s->at++;
     s->j->nodes[f->node].end = offset(s);
     s->depth--;
@@ -480,7 +383,8 @@ postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error
 
     *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
     if (text.len > POSTERN_JSON_TEXT_MAX)
-        return POSTERN_FAIL(err, LIMIT, "JSON text of %zu bytes, at most %d", text.len, POSTERN_JSON_TEXT_MAX);
+        return POSTERN_FAIL(err, LIMIT, "JSON text of %zu bytes, at most %d", text.len,
+                            POSTERN_JSON_TEXT_MAX);
     if (text.len == 0)
         return POSTERN_FAIL(err, MALFORMED, "JSON byte 0: no value");
     s.base = s.at = text.ptr; /* not zeroed as a whole: frames are set when they open */
@@ -494,7 +398,8 @@ postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error
     if (scan_document(&s))
         return POSTERN_OK;
     *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
-    return postern_error_set(err, s.code, __FILE__, __LINE__, "JSON byte %u: %s", offset(&s), s.what);
+    return postern_error_set(err, s.code, __FILE__, __LINE__, "JSON byte %u: %s", offset(&s),
+                             s.what);
 }
 
 void postern_json_free(postern_json *j)

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Reading values out of a scanned document: look-ups, unescaped strings, integers and dates without floating point or locale.
- * Relies on json.c having refused everything that is not RFC 8259.
+ * Reading values out of a scanned document: look-ups and unescaped strings.  Relies on json.c having
+ * refused everything that is not RFC 8259.  Numbers: json_number.c.
  */
 #include "base/json_text.h"
 
 #include <stddef.h>
 
-#define INTEGER_MAX INT64_C(9007199254740991) /* 2^53-1: what every JSON implementation agrees on (RFC 8259 §6) */
-#define EXPONENT_MAX (2 * POSTERN_JSON_TEXT_MAX) /* a longer one is cut to this: it moves the point out of any text as well */
-
-/* ---- characters ---------------------------------------------------------------------------------------------------- */
+/* ---- characters ---- */
 
 static int hex_digit(uint8_t c)
 {
@@ -56,7 +53,7 @@ static uint32_t decode_unicode(const uint8_t *at, const uint8_t *end, size_t *re
 uint32_t postern_json_decode_escape(const uint8_t *at, const uint8_t *end, size_t *ret_len)
 {
     static const char letters[] = "\"\\/bfnrt", meaning[] = "\"\\/\b\f\n\r\t";
-    const char       *found;
+    const char *found;
 
     if (end - at < 2 || at[1] == '\0')
         return POSTERN_JSON_NO_CHAR;
@@ -72,7 +69,7 @@ uint32_t postern_json_decode_escape(const uint8_t *at, const uint8_t *end, size_
 static uint32_t decode_utf8(const uint8_t *at, size_t len)
 {
     static const uint8_t first_mask[] = { 0, 0x7F, 0x1F, 0x0F, 0x07 };
-    uint32_t             c = at[0] & first_mask[len];
+    uint32_t c = at[0] & first_mask[len];
 
     for (size_t i = 1; i < len; i++)
         c = c << 6 | (at[i] & 0x3F);
@@ -82,7 +79,7 @@ static uint32_t decode_utf8(const uint8_t *at, size_t len)
 uint32_t postern_json_chars_next(postern_json_chars *c)
 {
     uint32_t ret;
-    size_t   len = 0;
+    size_t len = 0;
 
     if (c->at >= c->end)
         return POSTERN_JSON_NO_CHAR;
@@ -99,7 +96,7 @@ uint32_t postern_json_chars_next(postern_json_chars *c)
 int postern_json_chars_compare(postern_json_chars a, postern_json_chars b)
 {
     ptrdiff_t a_len = a.end - a.at, b_len = b.end - b.at;
-    uint32_t  x, y;
+    uint32_t x, y;
 
     if (!a.is_escaped && !b.is_escaped) { /* bytes of UTF-8 sort as code points do */
         int order = memcmp(a.at, b.at, (size_t)(a_len < b_len ? a_len : b_len));
@@ -118,7 +115,7 @@ int postern_json_chars_compare(postern_json_chars a, postern_json_chars b)
 static void add_char(postern_buf *out, uint32_t c)
 {
     uint8_t utf8[4];
-    size_t  len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     static const uint8_t first[] = { 0, 0x00, 0xC0, 0xE0, 0xF0 };
 
     for (size_t i = len - 1; i > 0; i--, c >>= 6)
@@ -127,7 +124,7 @@ static void add_char(postern_buf *out, uint32_t c)
     postern_buf_add(out, (postern_bytes){ utf8, len });
 }
 
-/* ---- look-ups ------------------------------------------------------------------------------------------------------ */
+/* ---- look-ups ---- */
 
 static const postern_json_node *node_at(const postern_json *j, uint32_t node)
 {
@@ -186,7 +183,7 @@ static bool text_is(postern_bytes text, bool is_escaped, postern_bytes want)
 
 uint32_t postern_json_member(const postern_json *j, uint32_t object, const char *name)
 {
-    postern_bytes            want = postern_bytes_str(name);
+    postern_bytes want = postern_bytes_str(name);
     const postern_json_node *n;
 
     if (postern_json_type_of(j, object) != POSTERN_JSON_OBJECT || j->nodes[object].child_count == 0)
@@ -204,7 +201,7 @@ uint32_t postern_json_member(const postern_json *j, uint32_t object, const char 
 postern_bytes postern_json_raw(const postern_json *j, uint32_t node)
 {
     const postern_json_node *n = node_at(j, node);
-    postern_bytes            text;
+    postern_bytes text;
 
     if (n == NULL)
         return POSTERN_BYTES_NONE;
@@ -214,12 +211,12 @@ postern_bytes postern_json_raw(const postern_json *j, uint32_t node)
     return (postern_bytes){ text.ptr - 1, text.len + 2 };
 }
 
-/* ---- strings ------------------------------------------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 static bool unescape(postern_bytes text, bool is_escaped, postern_buf *scratch, postern_bytes *ret)
 {
     postern_json_chars chars = chars_of(text, is_escaped);
-    size_t             start = scratch == NULL ? 0 : scratch->len;
+    size_t start = scratch == NULL ? 0 : scratch->len;
 
     if (!is_escaped) {
         *ret = text;
@@ -235,21 +232,25 @@ static bool unescape(postern_bytes text, bool is_escaped, postern_buf *scratch, 
     return true;
 }
 
-bool postern_json_string(const postern_json *j, uint32_t node, postern_buf *scratch, postern_bytes *ret)
+bool postern_json_string(const postern_json *j, uint32_t node, postern_buf *scratch,
+                         postern_bytes *ret)
 {
     const postern_json_node *n = node_at(j, node);
 
-    return n != NULL && n->type == POSTERN_JSON_STRING && unescape(value_text(j, n), n->is_escaped, scratch, ret);
+    return n != NULL && n->type == POSTERN_JSON_STRING &&
+           unescape(value_text(j, n), n->is_escaped, scratch, ret);
 }
 
 bool postern_json_string_is(const postern_json *j, uint32_t node, const char *want)
 {
     const postern_json_node *n = node_at(j, node);
 
-    return n != NULL && n->type == POSTERN_JSON_STRING && text_is(value_text(j, n), n->is_escaped, postern_bytes_str(want));
+    return n != NULL && n->type == POSTERN_JSON_STRING &&
+           text_is(value_text(j, n), n->is_escaped, postern_bytes_str(want));
 }
 
-bool postern_json_name(const postern_json *j, uint32_t node, postern_buf *scratch, postern_bytes *ret)
+bool postern_json_name(const postern_json *j, uint32_t node, postern_buf *scratch,
+                       postern_bytes *ret)
 {
     const postern_json_node *n = node_at(j, node);
 
@@ -260,121 +261,6 @@ bool postern_json_name_is(const postern_json *j, uint32_t node, const char *want
 {
     const postern_json_node *n = node_at(j, node);
 
-    return n != NULL && n->key != 0 && text_is(name_text(j, n), n->key_is_escaped, postern_bytes_str(want));
-}
-
-/* ---- numbers ------------------------------------------------------------------------------------------------------- */
-
-/* A number's parts: value = ±(digits without the point) · 10^(exponent - fraction.len). */
-struct decimal {
-    bool          is_negative;
-    postern_bytes whole, fraction;
-    bool          has_exponent;
-    int           exponent; /* within ±EXPONENT_MAX */
-};
-
-static postern_bytes take_digits(postern_reader *r)
-{
-    postern_bytes digits = { r->rest.ptr, 0 };
-
-    while (digits.len < r->rest.len && r->rest.ptr[digits.len] >= '0' && r->rest.ptr[digits.len] <= '9')
-        digits.len++;
-    (void)postern_reader_take_len(r, digits.len, &digits); /* cannot fail: just counted */
-    return digits;
-}
-
-static int exponent_of(postern_bytes digits, bool is_negative)
-{
-    int value = 0;
-
-    for (size_t i = 0; i < digits.len && value < EXPONENT_MAX; i++)
-        value = value * 10 + (digits.ptr[i] - '0');
-    if (value > EXPONENT_MAX)
-        value = EXPONENT_MAX;
-    return is_negative ? -value : value;
-}
-
-/* The grammar was checked by the scan. */
-static bool take_decimal(const postern_json *j, uint32_t node, struct decimal *ret)
-{
-    const postern_json_node *n = node_at(j, node);
-    postern_reader           r;
-    bool                     is_negative;
-
-    if (n == NULL || n->type != POSTERN_JSON_NUMBER)
-        return false;
-    r.rest = value_text(j, n);
-    *ret = (struct decimal){ .is_negative = postern_reader_take_byte(&r, '-') };
-    ret->whole = take_digits(&r);
-    if (postern_reader_take_byte(&r, '.'))
-        ret->fraction = take_digits(&r);
-    ret->has_exponent = postern_reader_take_lit_nocase(&r, "e");
-    is_negative = postern_reader_take_byte(&r, '-');
-    (void)(!is_negative && postern_reader_take_byte(&r, '+')); /* a plus sign says nothing */
-    ret->exponent = exponent_of(take_digits(&r), is_negative);
-    return true;
-}
-
-static bool is_zero(postern_bytes digits)
-{
-    for (size_t i = 0; i < digits.len; i++)
-        if (digits.ptr[i] != '0')
-            return false;
-    return true;
-}
-
-/* *value · 10 + digit, as long as it stays exact everywhere. */
-static bool append_digit(int64_t *value, int digit)
-{
-    int64_t next = *value * 10 + digit;
-
-    if (next > INTEGER_MAX)
-        return false;
-    *value = next;
-    return true;
-}
-
-bool postern_json_integer(const postern_json *j, uint32_t node, int64_t *ret)
-{
-    struct decimal d;
-    int64_t        value = 0;
-
-    if (!take_decimal(j, node, &d) || d.has_exponent || !is_zero(d.fraction))
-        return false;
-    for (size_t i = 0; i < d.whole.len; i++)
-        if (!append_digit(&value, d.whole.ptr[i] - '0'))
-            return false;
-    *ret = d.is_negative ? -value : value;
-    return true;
-}
-
-/* Digits up to the (moved) point; what is behind it is cut off, what is missing before it is zero. */
-bool postern_json_date(const postern_json *j, uint32_t node, int64_t *ret_s)
-{
-    struct decimal d;
-    int64_t        value = 0;
-    ptrdiff_t      digits, point;
-
-    if (!take_decimal(j, node, &d))
-        return false;
-    if (is_zero(d.whole) && is_zero(d.fraction)) {
-        *ret_s = 0;
-        return true;
-    }
-    if (d.is_negative)
-        return false;
-    digits = (ptrdiff_t)(d.whole.len + d.fraction.len);
-    point = (ptrdiff_t)d.whole.len + d.exponent;
-    for (ptrdiff_t i = 0; i < point; i++) {
-        int digit = 0;
-
-        if (i < (ptrdiff_t)d.whole.len)
-            digit = d.whole.ptr[i] - '0';
-        else if (i < digits)
-            digit = d.fraction.ptr[(size_t)i - d.whole.len] - '0';
-        if (!append_digit(&value, digit))
-            return false;
-    }
-    *ret_s = value;
-    return true;
+    return n != NULL && n->key != 0 &&
+           text_is(name_text(j, n), n->key_is_escaped, postern_bytes_str(want));
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The small writer: what it writes, postern_json_scan() reads.  It does not count brackets; its callers open and close in one
- * function.  Errors are the buffer's (`failed`), looked at once at the end.
+ * The small writer: what it writes, postern_json_scan() reads.  It does not count brackets; its
+ * callers open and close in one function.  Errors are the buffer's (`failed`), looked at once at
+ * the end.
  */
 #include <postern-private/json.h>
 
 #include <inttypes.h>
 
-/* Bytes as they are, except quote, backslash and controls; what is not UTF-8, and NUL, becomes U+FFFD. */
+/* Bytes as they are, except quote, backslash and controls; what is not UTF-8, and NUL, becomes
+ * U+FFFD. */
 static void add_quoted(postern_buf *out, postern_bytes text)
 {
     postern_buf_add_byte(out, '"');
     while (text.len != 0) {
-        size_t  len = postern_utf8_len(text);
+        size_t len = postern_utf8_len(text);
         uint8_t c = text.ptr[0];
 
         if (len == 0 || c == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The `key: value` parser.  Two passes: every byte is judged first (so that nothing below meets a NUL, a control or half a
- * character), then lines become entries.  Opens no file and knows no key: lib/oauth/config.c does both.
+ * The `key: value` parser.  Two passes: every byte is judged first (so that nothing below meets a
+ * NUL, a control or half a character), then lines become entries.  Opens no file and knows no key:
+ * lib/oauth/config.c does both.
  */
 #include "base/keyfile.h"
 
@@ -11,25 +12,27 @@
 
 struct postern_keyfile {
     postern_keyfile_entry *entries;
-    size_t                 count;
-    postern_arena          arena; /* the values */
+    size_t count;
+    postern_arena arena; /* the values */
 };
 
 struct parse {
-    const char      *name; /* of the file, for errors */
+    const char *name; /* of the file, for errors */
     postern_keyfile *file;
-    postern_buf     *value;          /* of the last entry, while lines may still continue it */
-    int              line, key_line; /* from 1 */
-    bool             is_open;        /* an entry is being collected */
-    postern_error   *err;
+    postern_buf *value; /* of the last entry, while lines may still continue it */
+    int line, key_line; /* from 1 */
+    bool is_open;       /* an entry is being collected */
+    postern_error *err;
 };
 
-static postern_err fail_at(struct parse *p, postern_err code, int line, int column, const char *what)
+static postern_err fail_at(struct parse *p, postern_err code, int line, int column,
+                           const char *what)
 {
-    return postern_error_set(p->err, code, __FILE__, __LINE__, "%s:%d:%d: %s", p->name, line, column, what);
+    return postern_error_set(p->err, code, __FILE__, __LINE__, "%s:%d:%d: %s", p->name, line,
+                             column, what);
 }
 
-/* ---- first pass: bytes --------------------------------------------------------------------------------------------- */
+/* ---- first pass: bytes ---- */
 
 static const char *judge_byte(uint8_t c)
 {
@@ -48,8 +51,8 @@ static postern_err check_bytes(struct parse *p, postern_bytes text, size_t *ret_
     int line = 1, column = 1;
 
     while (text.len != 0) {
-        size_t      len = postern_utf8_len(text);
-        bool        is_end = text.ptr[0] == '\n';
+        size_t len = postern_utf8_len(text);
+        bool is_end = text.ptr[0] == '\n';
         const char *what = len == 0 ? "not UTF-8" : is_end ? NULL : judge_byte(text.ptr[0]);
 
         if (what != NULL)
@@ -59,13 +62,15 @@ static postern_err check_bytes(struct parse *p, postern_bytes text, size_t *ret_
         text.ptr += len;
         text.len -= len;
     }
-    if (line > POSTERN_KEYFILE_LINES + 1) /* the last line may lack its end, or be the nothing behind it */
-        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, POSTERN_KEYFILE_LINES + 1, 1, "too many lines");
+    if (line >
+        POSTERN_KEYFILE_LINES + 1) /* the last line may lack its end, or be the nothing behind it */
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, POSTERN_KEYFILE_LINES + 1, 1,
+                       "too many lines");
     *ret_lines = (size_t)line;
     return POSTERN_OK;
 }
 
-/* ---- second pass: lines -------------------------------------------------------------------------------------------- */
+/* ---- second pass: lines ---- */
 
 static bool is_blank(uint8_t c)
 {
@@ -94,15 +99,16 @@ static postern_err check_new_key(struct parse *p, const char *key)
 
     for (size_t i = 0; i < f->count; i++)
         if (strcmp(f->entries[i].key, key) == 0)
-            return POSTERN_FAIL(p->err, CONFIG_KEY, "%s:%d:1: \"%s\" stands twice, first in line %d", p->name, p->line, key,
-                                f->entries[i].line);
+            return POSTERN_FAIL(p->err, CONFIG_KEY,
+                                "%s:%d:1: \"%s\" stands twice, first in line %d", p->name, p->line,
+                                key, f->entries[i].line);
     return POSTERN_OK;
 }
 
 /* The key in front of the ':', in lower case. */
 static postern_err take_key(struct parse *p, postern_reader *line, char *key)
 {
-    size_t  len = 0;
+    size_t len = 0;
     uint8_t c;
 
     while (line->rest.len != 0 && (c = fold_key_byte(line->rest.ptr[0])) != 0) {
@@ -113,7 +119,8 @@ static postern_err take_key(struct parse *p, postern_reader *line, char *key)
     }
     key[len] = '\0';
     if (len == 0 || !postern_reader_take_byte(line, ':'))
-        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, (int)len + 1, "expected `key: value`");
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, (int)len + 1,
+                       "expected `key: value`");
     return check_new_key(p, key);
 }
 
@@ -121,7 +128,7 @@ static postern_err take_key(struct parse *p, postern_reader *line, char *key)
 static void add_to_value(struct parse *p, postern_bytes rest, int column)
 {
     postern_keyfile_entry *e = &p->file->entries[p->file->count - 1];
-    size_t                 blanks = count_blanks(rest);
+    size_t blanks = count_blanks(rest);
 
     rest.ptr += blanks;
     rest.len -= blanks;
@@ -149,7 +156,8 @@ static postern_err close_entry(struct parse *p)
     if (p->value->failed)
         return fail_at(p, POSTERN_ERR_NOMEM, p->key_line, 1, "no memory for the value");
     if (p->value->len == 0)
-        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->key_line, (int)strlen(e->key) + 2, "the value is missing");
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->key_line, (int)strlen(e->key) + 2,
+                       "the value is missing");
     e->value = postern_arena_text(&p->file->arena, postern_buf_bytes(p->value));
     if (e->value == NULL)
         return fail_at(p, POSTERN_ERR_NOMEM, p->key_line, 1, "no memory for the value");
@@ -159,7 +167,7 @@ static postern_err close_entry(struct parse *p)
 
 static postern_err open_entry(struct parse *p, postern_bytes line)
 {
-    postern_reader         r = { line };
+    postern_reader r = { line };
     postern_keyfile_entry *e = &p->file->entries[p->file->count];
 
     POSTERN_TRY(take_key(p, &r, e->key));
@@ -181,9 +189,11 @@ static postern_err parse_line(struct parse *p, postern_bytes line)
         return open_entry(p, line);
     }
     if (line.ptr[blanks] == '#')
-        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, (int)blanks + 1, "a comment begins in column 1");
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, (int)blanks + 1,
+                       "a comment begins in column 1");
     if (!p->is_open)
-        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, 1, "a line that begins with a blank continues nothing");
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, p->line, 1,
+                       "a line that begins with a blank continues nothing");
     add_to_value(p, line, 1);
     return POSTERN_OK;
 }
@@ -191,30 +201,34 @@ static postern_err parse_line(struct parse *p, postern_bytes line)
 static postern_err parse_lines(struct parse *p, postern_bytes text)
 {
     postern_reader r = { text };
-    postern_bytes  line;
+    postern_bytes line;
 
     for (p->line = 1; !postern_reader_is_done(&r); p->line++) {
         if (!postern_reader_take_until(&r, '\n', &line))
-            (void)postern_reader_take_len(&r, r.rest.len, &line); /* the last line without its end */
+            (void)postern_reader_take_len(&r, r.rest.len,
+                                          &line); /* the last line without its end */
         POSTERN_TRY(parse_line(p, line));
     }
     return close_entry(p);
 }
 
-postern_err postern_keyfile_parse(const char *name, postern_bytes text, postern_keyfile **ret, postern_error *err)
+postern_err postern_keyfile_parse(const char *name, postern_bytes text, postern_keyfile **ret,
+                                  postern_error *err)
 {
     POSTERN_AUTO(keyfile) f = NULL;
     POSTERN_AUTO_BUF value = POSTERN_BUF_INIT(POSTERN_KEYFILE_MAX);
-    struct parse     p = { .name = name, .value = &value, .err = err };
-    size_t           lines = 0;
+    struct parse p = { .name = name, .value = &value, .err = err };
+    size_t lines = 0;
 
     if (text.len > POSTERN_KEYFILE_MAX)
-        return POSTERN_FAIL(err, CONFIG_SYNTAX, "%s: %zu bytes, at most %d", name, text.len, POSTERN_KEYFILE_MAX);
+        return POSTERN_FAIL(err, CONFIG_SYNTAX, "%s: %zu bytes, at most %d", name, text.len,
+                            POSTERN_KEYFILE_MAX);
     POSTERN_TRY(check_bytes(&p, text, &lines));
     f = calloc(1, sizeof *f);
     if (f == NULL)
         return POSTERN_FAIL(err, NOMEM, "%s", name);
-    f->arena = POSTERN_ARENA_INIT(POSTERN_KEYFILE_MAX + 64 * lines); /* each value ends in a NUL and is aligned */
+    f->arena = POSTERN_ARENA_INIT(POSTERN_KEYFILE_MAX +
+                                  64 * lines); /* each value ends in a NUL and is aligned */
     f->entries = calloc(lines, sizeof *f->entries);
     if (f->entries == NULL)
         return POSTERN_FAIL(err, NOMEM, "%s", name);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory that is wiped before it is freed, and the wipe itself.  One block, never grown: a secret is made once. */
+/* Memory that is wiped before it is freed, and the wipe itself.  One block, never grown: a secret
+ * is made once. */
 #include <postern/bytes.h>
 
 #include <stdlib.h>
 
 struct postern_secret {
-    size_t  len;
+    size_t len;
     uint8_t bytes[]; /* len bytes and a NUL */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The engine of every operation: it keeps the deadline, the final verdict, the ring of events and the results, and asks the class for
- * everything else.  Opens nothing, waits only in postern_op_run().  Called by hosts through postern/op.h.
+ * The engine of every operation: it keeps the deadline, the final verdict, the ring of events and
+ * the results, and asks the class for everything else.  Opens nothing, waits only in
+ * postern_op_run().  Called by hosts through postern/op.h.
  */
 #include "grant/op.h"
 
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- clocks -------------------------------------------------------------------------------------------------------- */
+/* ---- clocks ---- */
 
 static int64_t system_now_s(void *arg)
 {
@@ -53,10 +54,10 @@ int64_t postern_op_mono_ms(const postern_op *op)
     return op->clock.mono_ms(op->clock.arg);
 }
 
-/* ---- life ---------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-postern_err postern_op_new(const struct postern_op_class *class, const postern_clock *clock, int deadline_ms, postern_op **ret,
-                           postern_error *err)
+postern_err postern_op_new(const struct postern_op_class *class, const postern_clock *clock,
+                           int deadline_ms, postern_op **ret, postern_error *err)
 {
     postern_op *op;
 
@@ -67,7 +68,8 @@ postern_err postern_op_new(const struct postern_op_class *class, const postern_c
         return POSTERN_FAIL(err, NOMEM, "%s", class->name);
     op->class = class;
     op->clock = postern_clock_or_system(clock);
-    op->deadline_mono_ms = postern_op_mono_ms(op) + (deadline_ms == 0 ? POSTERN_OP_DEADLINE_MS : deadline_ms);
+    op->deadline_mono_ms =
+        postern_op_mono_ms(op) + (deadline_ms == 0 ? POSTERN_OP_DEADLINE_MS : deadline_ms);
     op->pid = getpid();
     *ret = op;
     return POSTERN_OK;
@@ -93,7 +95,7 @@ void postern_op_free(postern_op *op)
     free(op);
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static bool is_final(const postern_op *op)
 {
@@ -107,15 +109,17 @@ static int64_t remaining_ms(const postern_op *op)
     return left < 0 ? 0 : left;
 }
 
-/* What the class said, with nothing else than OK, AGAIN and the codes of the table getting through. */
+/* What the class said, with nothing else than OK, AGAIN and the codes of the table getting through.
+ */
 static postern_err step_class(postern_op *op)
 {
     postern_error *why = &op->verdict_error;
-    postern_err    e;
+    postern_err e;
 
     if (getpid() != op->pid)
         return op->class->after_fork != POSTERN_ERR_UNSET
-                   ? postern_error_set(why, op->class->after_fork, __FILE__, __LINE__, "%s: begun before fork(2)", op->class->name)
+                   ? postern_error_set(why, op->class->after_fork, __FILE__, __LINE__,
+                                       "%s: begun before fork(2)", op->class->name)
                    : POSTERN_FAIL(why, USAGE, "%s: begun before fork(2)", op->class->name);
     if (remaining_ms(op) == 0)
         return POSTERN_FAIL(why, TIMEOUT, "%s: not done in time", op->class->name);
@@ -171,7 +175,7 @@ int postern_op_fd(const postern_op *op)
 int postern_op_wait_ms(const postern_op *op)
 {
     int64_t left = remaining_ms(op);
-    int     wait_ms = -1;
+    int wait_ms = -1;
 
     if (is_final(op) || getpid() != op->pid)
         return 0;
@@ -186,13 +190,14 @@ int postern_op_wait_ms(const postern_op *op)
 static void wait_once(postern_op *op, int64_t most_ms)
 {
     struct pollfd p = { .fd = postern_op_fd(op), .events = POLLIN };
-    int           wait_ms = postern_op_wait_ms(op);
-    int           n = poll(&p, p.fd >= 0 ? 1 : 0, wait_ms < most_ms ? wait_ms : (int)most_ms);
+    int wait_ms = postern_op_wait_ms(op);
+    int n = poll(&p, p.fd >= 0 ? 1 : 0, wait_ms < most_ms ? wait_ms : (int)most_ms);
 
     if (n < 0 && errno != EINTR)
         finish(op, POSTERN_FAIL(&op->verdict_error, SYSTEM, "poll: %m"));
     else if (n > 0 && (p.revents & POLLNVAL) != 0)
-        finish(op, POSTERN_FAIL(&op->verdict_error, INTERNAL, "%s: waits for a descriptor that is closed", op->class->name));
+        finish(op, POSTERN_FAIL(&op->verdict_error, INTERNAL,
+                                "%s: waits for a descriptor that is closed", op->class->name));
 }
 
 /* Bounded by the system's clock too: the op's own may be a test's that stands still. */
@@ -206,12 +211,13 @@ postern_err postern_op_run(postern_op *op, postern_error *err)
         if (left > 0)
             wait_once(op, left);
         else
-            finish(op, POSTERN_FAIL(&op->verdict_error, TIMEOUT, "%s: not done in time", op->class->name));
+            finish(op, POSTERN_FAIL(&op->verdict_error, TIMEOUT, "%s: not done in time",
+                                    op->class->name));
     }
     return say_verdict(op, err);
 }
 
-/* ---- events and results -------------------------------------------------------------------------------------------- */
+/* ---- events and results ---- */
 
 postern_event *postern_op_emit(postern_op *op, const char *static_name)
 {

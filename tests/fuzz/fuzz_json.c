@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The strict scan against its own promises and against json-c: what it accepts, json-c accepts whole; every offset lies in the text;
- * no two members of an object have one name (by brute force); what the writer writes of it is read back the same.
+ * The strict scan against its own promises and against json-c: what it accepts, json-c accepts
+ * whole; every offset lies in the text; no two members of an object have one name (by brute force);
+ * what the writer writes of it is read back the same.
  */
 #include <stdlib.h>
 
@@ -23,7 +24,7 @@ static void must(bool claim)
 static void ask_json_c(const postern_json *j)
 {
     struct json_tokener *tokener = json_tokener_new_ex(POSTERN_JSON_DEPTH_MAX + 2);
-    struct json_object  *o;
+    struct json_object *o;
 
     must(tokener != NULL);
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -35,12 +36,12 @@ static void ask_json_c(const postern_json *j)
 
 static void check_string(const postern_json *j, uint32_t node)
 {
-    POSTERN_AUTO_BUF    scratch = POSTERN_BUF_INIT(POSTERN_JSON_TEXT_MAX);
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(8 * POSTERN_JSON_TEXT_MAX);
-    POSTERN_AUTO_BUF    scratch_again = POSTERN_BUF_INIT(POSTERN_JSON_TEXT_MAX);
-    POSTERN_AUTO_JSON   again = { .nodes = NULL };
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(POSTERN_JSON_TEXT_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(8 * POSTERN_JSON_TEXT_MAX);
+    POSTERN_AUTO_BUF scratch_again = POSTERN_BUF_INIT(POSTERN_JSON_TEXT_MAX);
+    POSTERN_AUTO_JSON again = { .nodes = NULL };
     postern_json_writer w = { &out, false };
-    postern_bytes       text, text_again;
+    postern_bytes text, text_again;
 
     must(postern_json_string(j, node, &scratch, &text));
     must(postern_bytes_is_utf8(text) && postern_bytes_find(text, 0) == text.len);
@@ -53,7 +54,7 @@ static void check_string(const postern_json *j, uint32_t node)
 static void check_number(const postern_json *j, uint32_t node)
 {
     const int64_t most = INT64_C(9007199254740991);
-    int64_t       integer, date_s;
+    int64_t integer, date_s;
 
     if (postern_json_integer(j, node, &integer))
         must(integer >= -most && integer <= most);
@@ -79,8 +80,10 @@ static void check_names(const postern_json *j, uint32_t object)
 
     if (j->nodes[object].child_count > BRUTE_FORCE_MAX)
         return;
-    for (uint32_t a = postern_json_first(j, object); a != POSTERN_JSON_ABSENT; a = postern_json_next(j, a))
-        for (uint32_t b = postern_json_next(j, a); b != POSTERN_JSON_ABSENT; b = postern_json_next(j, b))
+    for (uint32_t a = postern_json_first(j, object); a != POSTERN_JSON_ABSENT;
+         a = postern_json_next(j, a))
+        for (uint32_t b = postern_json_next(j, a); b != POSTERN_JSON_ABSENT;
+             b = postern_json_next(j, b))
             must(!postern_bytes_equal(name_of(j, a, &scratch_a), name_of(j, b, &scratch_b)));
 }
 
@@ -88,11 +91,13 @@ static void check_names(const postern_json *j, uint32_t object)
 static void check_children(const postern_json *j, uint32_t container)
 {
     const postern_json_node *n = &j->nodes[container];
-    uint32_t                 at = n->start, count = 0;
+    uint32_t at = n->start, count = 0;
 
-    for (uint32_t i = postern_json_first(j, container); i != POSTERN_JSON_ABSENT; i = postern_json_next(j, i), count++) {
+    for (uint32_t i = postern_json_first(j, container); i != POSTERN_JSON_ABSENT;
+         i = postern_json_next(j, i), count++) {
         must(i > container && i < j->count);
-        must(j->nodes[i].start >= at && j->nodes[i].end <= n->end && j->nodes[i].start <= j->nodes[i].end);
+        must(j->nodes[i].start >= at && j->nodes[i].end <= n->end &&
+             j->nodes[i].start <= j->nodes[i].end);
         must((j->nodes[i].key != 0) == (n->type == POSTERN_JSON_OBJECT));
         at = j->nodes[i].end;
     }
@@ -116,11 +121,12 @@ static void check_node(const postern_json *j, uint32_t node)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    postern_error     err;
-    postern_err       e = postern_json_scan(&j, (postern_bytes){ data, size }, &err);
+    postern_error err;
+    postern_err e = postern_json_scan(&j, (postern_bytes){ data, size }, &err);
 
     if (e != POSTERN_OK) {
-        must((e == POSTERN_ERR_MALFORMED || e == POSTERN_ERR_LIMIT) && err.code == e && j.count == 0);
+        must((e == POSTERN_ERR_MALFORMED || e == POSTERN_ERR_LIMIT) && err.code == e &&
+             j.count == 0);
         return 0;
     }
     must(postern_bytes_is_utf8((postern_bytes){ data, size }));

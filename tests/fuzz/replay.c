@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Runs a fuzz target without libFuzzer: every corpus file, then a fixed number of deterministic mutations of them, then one
- * line of summary.  The same inputs on every machine and every day; no clock, no random source.  Linked into each
- * tests/fuzz/fuzz_NAME in an ordinary build (see tests/fuzz/local.mk); with file names as arguments it runs those alone.
+ * Runs a fuzz target without libFuzzer: every corpus file, then a fixed number of deterministic
+ * mutations of them, then one line of summary.  The same inputs on every machine and every day; no
+ * clock, no random source.  Linked into each tests/fuzz/fuzz_NAME in an ordinary build (see
+ * tests/fuzz/local.mk); with file names as arguments it runs those alone.
  *
  * Environment: top_srcdir (where tests/fuzz is), POSTERN_FUZZ_RUNS (mutations; RUNS_DEFAULT).
  * An input that kills the target is left in ./crash-NAME.
@@ -17,9 +18,9 @@
 #include <unistd.h>
 
 #define RUNS_DEFAULT 10000 /* a second or two even for a target that verifies signatures */
-#define INPUT_MAX 65536    /* bytes; longer corpus files are run as they are, but not mutated */
-#define INPUTS_MAX 4096    /* corpus files; dictionary words */
-#define STACKED_MAX 4      /* mutations on top of each other */
+#define INPUT_MAX    65536 /* bytes; longer corpus files are run as they are, but not mutated */
+#define INPUTS_MAX   4096  /* corpus files; dictionary words */
+#define STACKED_MAX  4     /* mutations on top of each other */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
@@ -27,17 +28,17 @@ void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak)
 
 struct input {
     uint8_t *data;
-    size_t   len;
+    size_t len;
 };
 
 struct input_list {
     struct input at[INPUTS_MAX];
-    size_t       count;
+    size_t count;
 };
 
 static struct input_list corpus, words;
-static struct input      current; /* what the target is looking at, for the crash file */
-static char              crash_name[300];
+static struct input current; /* what the target is looking at, for the crash file */
+static char crash_name[300];
 
 static void die(const char *what, const char *which)
 {
@@ -54,7 +55,7 @@ static void *must_alloc(size_t len)
     return p;
 }
 
-/* ---- when the target dies ------------------------------------------------------------------------------------------ */
+/* ---- when the target dies ---- */
 
 static void leave_crash_file(void)
 {
@@ -86,7 +87,8 @@ static void watch_for_crashes(const char *name)
         (void)signal(fatal[i], on_signal);
 }
 
-/* A fresh block of exactly `len` bytes each time: an overread by one is seen by ASan and by valgrind. */
+/* A fresh block of exactly `len` bytes each time: an overread by one is seen by ASan and by
+ * valgrind. */
 static void run_target(const uint8_t *data, size_t len)
 {
     uint8_t *copy = must_alloc(len);
@@ -97,7 +99,7 @@ static void run_target(const uint8_t *data, size_t len)
     free(copy);
 }
 
-/* ---- corpus and dictionary ----------------------------------------------------------------------------------------- */
+/* ---- corpus and dictionary ---- */
 
 static void keep(struct input_list *list, uint8_t *take_data, size_t len, const char *from)
 {
@@ -108,9 +110,9 @@ static void keep(struct input_list *list, uint8_t *take_data, size_t len, const 
 
 static void read_input(const char *path, struct input_list *list)
 {
-    FILE    *f = fopen(path, "rbe");
+    FILE *f = fopen(path, "rbe");
     uint8_t *data = must_alloc(INPUT_MAX * 8);
-    size_t   len;
+    size_t len;
 
     if (f == NULL)
         die("cannot open", path);
@@ -129,7 +131,7 @@ static int is_visible(const struct dirent *entry)
 static void read_corpus(const char *dir)
 {
     struct dirent **entries;
-    int             count = scandir(dir, &entries, is_visible, alphasort);
+    int count = scandir(dir, &entries, is_visible, alphasort);
 
     for (int i = 0; i < count; i++) {
         char path[4096];
@@ -146,17 +148,19 @@ static void read_corpus(const char *dir)
 
 static int hex_value(char c)
 {
-    const char *digits = "0123456789abcdef0123456789ABCDEF", *at = c == '\0' ? NULL : strchr(digits, c);
+    const char *digits = "0123456789abcdef0123456789ABCDEF",
+               *at = c == '\0' ? NULL : strchr(digits, c);
 
     return at == NULL ? -1 : (int)((at - digits) % 16);
 }
 
-/* One line of a libFuzzer dictionary: [name=]"bytes", with \\, \" and \xNN.  Others are comments. */
+/* One line of a libFuzzer dictionary: [name=]"bytes", with \\, \" and \xNN.  Others are comments.
+ */
 static void read_word(const char *line, const char *path)
 {
     const char *p = strchr(line, '"');
-    uint8_t    *word = must_alloc(strlen(line));
-    size_t      len = 0;
+    uint8_t *word = must_alloc(strlen(line));
+    size_t len = 0;
 
     if (line[0] == '#' || p == NULL) {
         free(word);
@@ -171,7 +175,7 @@ static void read_word(const char *line, const char *path)
             word[len++] = (uint8_t)(hex_value(p[2]) * 16 + hex_value(p[3]));
             p += 3;
         } else if (p[1] == '\\' || p[1] == '"') {
-            word[len++] = (uint8_t)*++p;
+            word[len++] = (uint8_t) * ++p;
         } else {
             die("a word has an unknown escape", path);
         }
@@ -182,7 +186,7 @@ static void read_word(const char *line, const char *path)
 static void read_dictionary(const char *path)
 {
     FILE *f = fopen(path, "re");
-    char  line[1000];
+    char line[1000];
 
     if (f == NULL)
         return; /* a target need not have one */
@@ -191,7 +195,7 @@ static void read_dictionary(const char *path)
     (void)fclose(f);
 }
 
-/* ---- mutations ----------------------------------------------------------------------------------------------------- */
+/* ---- mutations ---- */
 
 /* xorshift64* (Vigna 2016): the seed is fixed, so the series is. */
 static uint64_t next_random(uint64_t *state)
@@ -219,10 +223,11 @@ static void splice(struct input *in, size_t at, size_t cut, const uint8_t *put, 
 
 static void mutate_once(struct input *in, uint64_t *state)
 {
-    static const uint8_t odd[] = { 0, 1, 9, 10, 13, 32, '"', '\\', '.', ',', '=', '-', '{', '[', 0x7F, 0x80, 0xC0, 0xED, 0xFF };
-    static uint8_t       piece[INPUT_MAX];
-    size_t               at = pick(state, in->len + 1), run = pick(state, in->len - at + 1);
-    const struct input  *other;
+    static const uint8_t odd[] = { 0,   1,   9,   10,  13,   32,   '"',  '\\', '.', ',',
+                                   '=', '-', '{', '[', 0x7F, 0x80, 0xC0, 0xED, 0xFF };
+    static uint8_t piece[INPUT_MAX];
+    size_t at = pick(state, in->len + 1), run = pick(state, in->len - at + 1);
+    const struct input *other;
 
     if (run > 64 && pick(state, 4) != 0)
         run = 1 + run % 16; /* mostly small cuts: large ones leave little to parse */
@@ -268,11 +273,11 @@ static void mutate_once(struct input *in, uint64_t *state)
 static void run_mutations(unsigned long runs)
 {
     static uint8_t room[INPUT_MAX];
-    uint64_t       state = UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t state = UINT64_C(0x9E3779B97F4A7C15);
 
     for (unsigned long i = 0; i < runs; i++) {
         const struct input *seed = &corpus.at[i % corpus.count];
-        struct input        in = { room, seed->len };
+        struct input in = { room, seed->len };
 
         if (seed->len > INPUT_MAX)
             continue;
@@ -309,7 +314,7 @@ static unsigned long wanted_runs(void)
 int main(int argc, char **argv)
 {
     const char *name = target_name(argv[0]), *top = getenv("top_srcdir");
-    char        path[4096];
+    char path[4096];
 
     if (LLVMFuzzerInitialize != NULL)
         (void)LLVMFuzzerInitialize(&argc, &argv);
@@ -319,14 +324,16 @@ int main(int argc, char **argv)
     if (argc == 1) {
         (void)snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", top == NULL ? "." : top, name);
         read_corpus(path);
-        (void)snprintf(path, sizeof path, "%s/tests/fuzz/dict/%s.dict", top == NULL ? "." : top, name);
+        (void)snprintf(path, sizeof path, "%s/tests/fuzz/dict/%s.dict", top == NULL ? "." : top,
+                       name);
         read_dictionary(path);
     }
     for (size_t i = 0; i < corpus.count; i++)
         run_target(corpus.at[i].data, corpus.at[i].len);
     if (argc == 1)
         run_mutations(wanted_runs());
-    printf("fuzz_%s: %zu files, %lu mutations\n", name, corpus.count, argc == 1 ? wanted_runs() : 0ul);
+    printf("fuzz_%s: %zu files, %lu mutations\n", name, corpus.count,
+           argc == 1 ? wanted_runs() : 0ul);
     free_list(&corpus);
     free_list(&words);
     return 0;

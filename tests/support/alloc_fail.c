@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See the header.  The linker's --wrap sends our calls of malloc(3) and its kin here (tests/support/local.mk). */
+/* See the header.  The linker's --wrap sends our calls of malloc(3) and its kin here
+ * (tests/support/local.mk). */
 #include "alloc_fail.h"
 
 #include <setjmp.h>
@@ -24,7 +25,7 @@ char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t len);
 
 static unsigned countdown; /* 0: not armed */
-static bool     has_fired;
+static bool has_fired;
 
 static bool must_fail(void)
 {
@@ -76,7 +77,7 @@ unsigned alloc_fail_sweep(alloc_fail_run run, void *arg, postern_err want)
 {
     for (unsigned nth = 1; nth < ALLOCATIONS_MAX; nth++) {
         postern_error err = { .code = POSTERN_ERR_UNSET };
-        postern_err   e;
+        postern_err e;
 
         alloc_fail_arm(nth);
         e = run(arg, &err);
@@ -85,8 +86,8 @@ unsigned alloc_fail_sweep(alloc_fail_run run, void *arg, postern_err want)
             return nth - 1;
         }
         if (e != POSTERN_ERR_NOMEM || err.code != POSTERN_ERR_NOMEM)
-            fail_msg("allocation %u refused: returned %s, recorded %s (%s)", nth, postern_err_reason(e),
-                     postern_err_reason(err.code), err.detail);
+            fail_msg("allocation %u refused: returned %s, recorded %s (%s)", nth,
+                     postern_err_reason(e), postern_err_reason(err.code), err.detail);
     }
     fail_msg("more than %d allocations", ALLOCATIONS_MAX);
     return 0;

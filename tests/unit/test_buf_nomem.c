@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Buffer, secret and arena when memory runs out: nothing is lost, nothing half-done is called done. */
+/* Buffer, secret and arena when memory runs out: nothing is lost, nothing half-done is called done.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

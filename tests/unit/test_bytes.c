@@ -34,12 +34,14 @@ static void constant_time_equal_sees_a_difference_in_every_place(void **state)
     (void)state;
     memset(a, 0x5A, sizeof a);
     memcpy(b, a, sizeof a);
-    assert_true(postern_bytes_equal_ct((postern_bytes){ a, sizeof a }, (postern_bytes){ b, sizeof b }));
+    assert_true(
+        postern_bytes_equal_ct((postern_bytes){ a, sizeof a }, (postern_bytes){ b, sizeof b }));
     assert_true(postern_bytes_equal_ct(POSTERN_BYTES_NONE, POSTERN_BYTES_NONE));
     assert_false(postern_bytes_equal_ct((postern_bytes){ a, 36 }, (postern_bytes){ b, 37 }));
     for (size_t i = 0; i < sizeof a; i++) {
         b[i] ^= 0x80;
-        assert_false(postern_bytes_equal_ct((postern_bytes){ a, sizeof a }, (postern_bytes){ b, sizeof b }));
+        assert_false(
+            postern_bytes_equal_ct((postern_bytes){ a, sizeof a }, (postern_bytes){ b, sizeof b }));
         b[i] ^= 0x80;
     }
 }
@@ -52,6 +54,7 @@ static void find_gives_the_place_or_the_length(void **state)
     assert_int_equal(postern_bytes_find(POSTERN_BYTES_NONE, '.'), 0);
 }
 
+/* clang-format off */
 static const struct {
     const char *why;
     postern_bytes in;
@@ -79,6 +82,7 @@ static const struct {
     { "third byte no continuation", LIT("\xe2\x82\x41"), false },
     { "fourth byte no continuation", LIT("\xf0\x9f\x98\xc0"), false },
 };
+/* clang-format on */
 
 static void utf8_is_judged_by_rfc_3629(void **state)
 {
@@ -104,7 +108,7 @@ static void printable_is_space_to_tilde(void **state)
 static void a_reader_moves_on_success_only(void **state)
 {
     postern_reader r = { LIT("n,a=x,Bearer tok") };
-    postern_bytes  part = POSTERN_BYTES_NONE;
+    postern_bytes part = POSTERN_BYTES_NONE;
 
     (void)state;
     assert_false(postern_reader_take_byte(&r, 'y'));
@@ -246,10 +250,11 @@ static void a_secret_copies_and_ends_with_a_nul(void **state)
 static void a_secret_of_absurd_length_is_out_of_memory(void **state)
 {
     postern_secret *s = NULL;
-    postern_error   err;
+    postern_error err;
 
     (void)state;
-    assert_int_equal(postern_secret_new((postern_bytes){ (const uint8_t *)"", SIZE_MAX }, &s, &err), POSTERN_ERR_NOMEM);
+    assert_int_equal(postern_secret_new((postern_bytes){ (const uint8_t *)"", SIZE_MAX }, &s, &err),
+                     POSTERN_ERR_NOMEM);
     assert_int_equal(err.code, POSTERN_ERR_NOMEM);
     assert_null(s);
 }
@@ -286,7 +291,8 @@ static void arena_text_ends_with_a_nul(void **state)
     assert_string_equal(postern_arena_text(&a, LIT("alice")), "alice");
     assert_string_equal(postern_arena_text(&a, POSTERN_BYTES_NONE), "");
     assert_null(postern_arena_text(&a, (postern_bytes){ (const uint8_t *)"", SIZE_MAX }));
-    assert_null(postern_arena_text(&a, LIT("0123456789012345678901234567890123456789012345678901234567890123")));
+    assert_null(postern_arena_text(
+        &a, LIT("0123456789012345678901234567890123456789012345678901234567890123")));
     postern_arena_free(&a);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The error table: reason codes are distinct, lower case and stable; outcomes fail closed; details are harmless. */
+/* The error table: reason codes are distinct, lower case and stable; outcomes fail closed; details
+ * are harmless. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +57,8 @@ static void every_code_has_a_sentence_and_a_source(void **state)
 
 static void no_word_from_a_wire_becomes_a_yes(void **state)
 {
-    static const char *const words[] = { "ok", "again", "unset", "", "OK", "Bad_signature", "bad_signature " };
+    static const char *const words[] = { "ok", "again",         "unset",         "",
+                                         "OK", "Bad_signature", "bad_signature " };
 
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
@@ -108,7 +110,8 @@ static void undecided_codes_have_no_oauth_word_and_rejections_do(void **state)
     for (size_t i = 0; i < ALL_COUNT; i++) {
         if (postern_err_outcome(all[i].code) == POSTERN_UNDECIDED)
             assert_null(postern_err_oauth(all[i].code));
-        else if (all[i].code != POSTERN_ERR_TOKEN_REFUSED) /* the server's own word is passed on instead */
+        else if (all[i].code !=
+                 POSTERN_ERR_TOKEN_REFUSED) /* the server's own word is passed on instead */
             assert_non_null(postern_err_oauth(all[i].code));
     }
 }
@@ -116,8 +119,8 @@ static void undecided_codes_have_no_oauth_word_and_rejections_do(void **state)
 static void a_failure_records_code_place_and_detail(void **state)
 {
     postern_error err = { .code = POSTERN_ERR_UNSET };
-    int           line = __LINE__ + 1;
-    postern_err   e = POSTERN_FAIL(&err, EXPIRED, "exp was %d s ago", 7);
+    int line = __LINE__ + 1;
+    postern_err e = POSTERN_FAIL(&err, EXPIRED, "exp was %d s ago", 7);
 
     (void)state;
     assert_int_equal(e, POSTERN_ERR_EXPIRED);
@@ -131,7 +134,7 @@ static void a_failure_records_code_place_and_detail(void **state)
 static void a_detail_keeps_to_printable_ascii_and_its_room(void **state)
 {
     postern_error err;
-    char          longer[1000];
+    char longer[1000];
 
     (void)state;
     (void)POSTERN_FAIL(&err, SYSTEM, "a\nb\x1b[2J\t\x7f\xc3\xa4");
@@ -154,11 +157,12 @@ static void a_detail_may_quote_the_detail_before_it(void **state)
 
 static void a_quote_escapes_and_stops_after_64_bytes(void **state)
 {
-    char    room[260];
+    char room[260];
     uint8_t in[100];
 
     (void)state;
-    assert_string_equal(postern_error_quote("a\\b\n\xff", 5, room, sizeof room), "a\\x5cb\\x0a\\xff");
+    assert_string_equal(postern_error_quote("a\\b\n\xff", 5, room, sizeof room),
+                        "a\\x5cb\\x0a\\xff");
     assert_string_equal(postern_error_quote(NULL, 0, room, sizeof room), "");
     memset(in, 0x01, sizeof in);
     assert_int_equal(strlen(postern_error_quote(in, 64, room, sizeof room)), 64 * 4);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The index of a scanned document, its accessors, limits, and the writer.  What is JSON at all: test_json_suite.c. */
+/* The index of a scanned document, its accessors, limits, and the writer.  What is JSON at all:
+ * test_json_suite.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,10 +26,11 @@ static void scan(postern_json *j, postern_bytes text)
 static void members_are_found_by_name_and_only_there(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    uint32_t          aud, act;
+    uint32_t aud, act;
 
     (void)state;
-    scan(&j, LIT("{\"iss\":\"https://i\",\"aud\":[\"a\",\"b\"],\"act\":{\"sub\":\"bot\"},\"\\u0073ub\":\"x\"}"));
+    scan(&j, LIT("{\"iss\":\"https://"
+                 "i\",\"aud\":[\"a\",\"b\"],\"act\":{\"sub\":\"bot\"},\"\\u0073ub\":\"x\"}"));
     aud = postern_json_member(&j, 0, "aud");
     act = postern_json_member(&j, 0, "act");
     assert_int_equal(postern_json_type_of(&j, aud), POSTERN_JSON_ARRAY);
@@ -48,8 +50,8 @@ static void children_are_walked_in_order(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
     static const char *const want[] = { "1", "[2,[3]]", "{\"x\":{}}", "\"4\"", "null" };
-    uint32_t          i;
-    size_t            seen = 0;
+    uint32_t i;
+    size_t seen = 0;
 
     (void)state;
     scan(&j, LIT("[1,[2,[3]],{\"x\":{}},\"4\",null]"));
@@ -74,7 +76,8 @@ static void offsets_cut_the_text_exactly(void **state)
     (void)state;
     scan(&j, postern_bytes_str(text));
     assert_int_equal(j.count, 3);
-    assert_memory_equal(text + j.nodes[0].start, "{ \"ab\" : \"cd\" , \"e\" : -1.5e3 }", j.nodes[0].end - j.nodes[0].start);
+    assert_memory_equal(text + j.nodes[0].start, "{ \"ab\" : \"cd\" , \"e\" : -1.5e3 }",
+                        j.nodes[0].end - j.nodes[0].start);
     assert_int_equal(j.nodes[0].end, sizeof text - 2);
     assert_memory_equal(text + j.nodes[1].key, "ab", 2);
     assert_int_equal(j.nodes[1].key_end - j.nodes[1].key, 2);
@@ -87,7 +90,7 @@ static void offsets_cut_the_text_exactly(void **state)
 static void a_plain_string_is_a_view_into_the_text(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    postern_bytes     text = LIT("[\"plain\",7]"), got;
+    postern_bytes text = LIT("[\"plain\",7]"), got;
 
     (void)state;
     scan(&j, text);
@@ -102,17 +105,22 @@ static void a_plain_string_is_a_view_into_the_text(void **state)
 static void an_escaped_string_is_unescaped_into_scratch(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    POSTERN_AUTO_BUF  scratch = POSTERN_BUF_INIT(64);
-    POSTERN_AUTO_BUF  small = POSTERN_BUF_INIT(3);
-    postern_bytes     got = POSTERN_BYTES_NONE;
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(64);
+    POSTERN_AUTO_BUF small = POSTERN_BUF_INIT(3);
+    postern_bytes got = POSTERN_BYTES_NONE;
 
     (void)state;
-    scan(&j, LIT("{\"\\u006b\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\u20AC\\ud83d\\ude00\xc3\xbc!\"}"));
+    scan(&j,
+         LIT("{\"\\u006b\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e4\\u20AC\\ud83d\\ude00\xc3\xbc!\"}"));
     assert_true(postern_json_string(&j, 1, &scratch, &got));
-    assert_true(postern_bytes_equal_str(got, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!"));
-    assert_true(postern_json_string_is(&j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!"));
-    assert_false(postern_json_string_is(&j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc"));
-    assert_false(postern_json_string_is(&j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!!"));
+    assert_true(postern_bytes_equal_str(
+        got, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!"));
+    assert_true(postern_json_string_is(
+        &j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!"));
+    assert_false(postern_json_string_is(
+        &j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc"));
+    assert_false(postern_json_string_is(
+        &j, 1, "\"\\/\b\f\n\r\t\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xc3\xbc!!"));
     assert_true(postern_json_name(&j, 1, &scratch, &got));
     assert_true(postern_bytes_equal_str(got, "k"));
     assert_true(postern_json_name_is(&j, 1, "k"));
@@ -122,6 +130,7 @@ static void an_escaped_string_is_unescaped_into_scratch(void **state)
     assert_false(postern_json_string(&j, 1, NULL, &got));
 }
 
+/* clang-format off */
 static const struct {
     const char *text;
     bool        is_integer;
@@ -161,6 +170,7 @@ static const struct {
     { "null", false, 0, false, 0 },
     { "[1]", false, 0, false, 0 },
 };
+/* clang-format on */
 
 static void numbers_are_exact_or_refused(void **state)
 {
@@ -174,7 +184,8 @@ static void numbers_are_exact_or_refused(void **state)
         if (postern_json_integer(&j, 0, &integer) != numbers[i].is_integer ||
             integer != (numbers[i].is_integer ? numbers[i].integer : 77))
             fail_msg("integer %s", numbers[i].text);
-        if (postern_json_date(&j, 0, &date_s) != numbers[i].is_date || date_s != (numbers[i].is_date ? numbers[i].date_s : 77))
+        if (postern_json_date(&j, 0, &date_s) != numbers[i].is_date ||
+            date_s != (numbers[i].is_date ? numbers[i].date_s : 77))
             fail_msg("date %s", numbers[i].text);
     }
     assert_false(postern_json_integer(&j, POSTERN_JSON_ABSENT, &(int64_t){ 0 }));
@@ -184,8 +195,8 @@ static void numbers_are_exact_or_refused(void **state)
 static void a_date_with_a_long_fraction_is_exact(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    POSTERN_AUTO_BUF  text = POSTERN_BUF_INIT(4000);
-    int64_t           date_s = 0;
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(4000);
+    int64_t date_s = 0;
 
     (void)state;
     postern_buf_addf(&text, "0.%02000d1e2001", 0);
@@ -197,8 +208,8 @@ static void a_date_with_a_long_fraction_is_exact(void **state)
 static void the_number_of_values_is_limited(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    POSTERN_AUTO_BUF  text = POSTERN_BUF_INIT(100000);
-    postern_error     err;
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(100000);
+    postern_error err;
 
     (void)state;
     postern_buf_add_str(&text, "[0");
@@ -217,14 +228,17 @@ static void the_number_of_values_is_limited(void **state)
 static void the_length_of_a_text_is_limited(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    uint8_t          *text = malloc(POSTERN_JSON_TEXT_MAX + 1);
+    uint8_t *text = malloc(POSTERN_JSON_TEXT_MAX + 1);
 
     (void)state;
     assert_non_null(text);
     memset(text, ' ', POSTERN_JSON_TEXT_MAX + 1);
     text[0] = '1';
-    assert_int_equal(postern_json_scan(&j, (postern_bytes){ text, POSTERN_JSON_TEXT_MAX }, NULL), POSTERN_OK);
-    assert_int_equal(postern_json_scan(&j, (postern_bytes){ text, POSTERN_JSON_TEXT_MAX + 1 }, NULL), POSTERN_ERR_LIMIT);
+    assert_int_equal(postern_json_scan(&j, (postern_bytes){ text, POSTERN_JSON_TEXT_MAX }, NULL),
+                     POSTERN_OK);
+    assert_int_equal(
+        postern_json_scan(&j, (postern_bytes){ text, POSTERN_JSON_TEXT_MAX + 1 }, NULL),
+        POSTERN_ERR_LIMIT);
     assert_int_equal(j.count, 0);
     free(text);
 }
@@ -232,10 +246,11 @@ static void the_length_of_a_text_is_limited(void **state)
 static void an_error_names_the_byte_and_shows_none(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    postern_error     err;
+    postern_error err;
 
     (void)state;
-    assert_int_equal(postern_json_scan(&j, LIT("{\"secret\":1,\"secret\":2}"), &err), POSTERN_ERR_MALFORMED);
+    assert_int_equal(postern_json_scan(&j, LIT("{\"secret\":1,\"secret\":2}"), &err),
+                     POSTERN_ERR_MALFORMED);
     assert_string_equal(err.detail, "JSON byte 20: a name stands twice");
     assert_int_equal(postern_json_scan(&j, LIT("[1,]"), &err), POSTERN_ERR_MALFORMED);
     assert_string_equal(err.detail, "JSON byte 3: no value");
@@ -244,7 +259,7 @@ static void an_error_names_the_byte_and_shows_none(void **state)
 
 static void the_index_is_reused(void **state)
 {
-    POSTERN_AUTO_JSON  j = { .nodes = NULL };
+    POSTERN_AUTO_JSON j = { .nodes = NULL };
     postern_json_node *first;
 
     (void)state;
@@ -280,7 +295,7 @@ static void every_allocation_may_fail(void **state)
 
 static void the_writer_places_commas_and_escapes(void **state)
 {
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(1000);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1000);
     postern_json_writer w = { &out, false };
 
     (void)state;
@@ -298,31 +313,37 @@ static void the_writer_places_commas_and_escapes(void **state)
     postern_json_put_flag(&w, "ok", true);
     postern_json_put_string(&w, "e", POSTERN_BYTES_NONE);
     postern_json_close_object(&w);
-    assert_string_equal(postern_buf_cstr(&out), "{\"a\":\"x\\\"\\\\\\u000a\\u007f/\xc3\xa4\",\"list\":[-9223372036854775808,{},false],"
-                                                "\"raw\":[1],\"ok\":true,\"e\":\"\"}");
+    assert_string_equal(
+        postern_buf_cstr(&out),
+        "{\"a\":\"x\\\"\\\\\\u000a\\u007f/\xc3\xa4\",\"list\":[-9223372036854775808,{},false],"
+        "\"raw\":[1],\"ok\":true,\"e\":\"\"}");
 }
 
 static void the_writer_makes_any_bytes_readable_again(void **state)
 {
-    POSTERN_AUTO_JSON   j = { .nodes = NULL };
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(4000);
-    POSTERN_AUTO_BUF    scratch = POSTERN_BUF_INIT(4000);
+    POSTERN_AUTO_JSON j = { .nodes = NULL };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4000);
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(4000);
     postern_json_writer w = { &out, false };
-    uint8_t             every[256];
-    postern_bytes       got;
+    uint8_t every[256];
+    postern_bytes got;
 
     (void)state;
     for (unsigned i = 0; i < sizeof every; i++)
         every[i] = (uint8_t)i;
     postern_json_open_array(&w, NULL);
     postern_json_put_string(&w, NULL, (postern_bytes){ every, sizeof every });
-    postern_json_put_string(&w, NULL, LIT("\xed\xa0\x80" "a\xe2\x82"));
+    postern_json_put_string(&w, NULL,
+                            LIT("\xed\xa0\x80"
+                                "a\xe2\x82"));
     postern_json_close_array(&w);
     scan(&j, postern_buf_bytes(&out));
     assert_true(postern_json_string(&j, 1, &scratch, &got));
     assert_int_equal(got.len, 127 + 129 * 3); /* 01..7F as they are, NUL and 80..FF as U+FFFD */
     assert_memory_equal(got.ptr + 3, every + 1, 127);
-    assert_true(postern_json_string_is(&j, 2, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd"));
+    assert_true(postern_json_string_is(&j, 2,
+                                       "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                                       "a\xef\xbf\xbd\xef\xbf\xbd"));
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Our own JSON parsing suite: y_ must be accepted, n_ must be refused as MALFORMED, l_ as LIMIT (RFC 8259 and the design's limits).
- * Each case runs twice in one postern_json (storage is reused) and in a block of exactly its own size (ASan sees an overread),
- * and each y_ is refused when it is cut short anywhere, as far as that leaves no value.
+ * Our own JSON parsing suite: y_ must be accepted, n_ must be refused as MALFORMED, l_ as LIMIT
+ * (RFC 8259 and the design's limits). Each case runs twice in one postern_json (storage is reused)
+ * and in a block of exactly its own size (ASan sees an overread), and each y_ is refused when it is
+ * cut short anywhere, as far as that leaves no value.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 
 #define LIT(s) POSTERN_BYTES_LIT(s)
 
+/* clang-format off */
 static const struct {
     const char   *name;
     postern_bytes text;
@@ -179,6 +181,7 @@ static const struct {
     { "l_depth_17", LIT("[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]") },
     { "l_depth_17_mixed", LIT("[{\"a\":[{\"a\":[{\"a\":[{\"a\":[{\"a\":[{\"a\":[{\"a\":[{\"a\":[]}]}]}]}]}]}]}]}]") },
 };
+/* clang-format on */
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
 
 static postern_err wanted(const char *name)
@@ -189,7 +192,7 @@ static postern_err wanted(const char *name)
 /* Scan a copy in a block of exactly `len` bytes. */
 static postern_err scan_copy(postern_json *j, const uint8_t *text, size_t len)
 {
-    uint8_t    *copy = malloc(len == 0 ? 1 : len);
+    uint8_t *copy = malloc(len == 0 ? 1 : len);
     postern_err e;
 
     assert_non_null(copy);
@@ -234,18 +237,20 @@ static void every_cut_of_a_container_is_refused(void **state)
     }
 }
 
-/* A name that stands twice is found wherever the second one is, with any number of other names around. */
+/* A name that stands twice is found wherever the second one is, with any number of other names
+ * around. */
 static void a_duplicate_is_found_at_every_place_of_a_large_object(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
-    POSTERN_AUTO_BUF  text = POSTERN_BUF_INIT(100000);
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(100000);
 
     (void)state;
     for (int count = 1; count < 40; count++)
         for (int twin = -1; twin < count; twin++) {
             postern_buf_reset(&text);
             for (int i = 0; i < count; i++)
-                postern_buf_addf(&text, "%c\"name_of_member_%d\":%d", i == 0 ? '{' : ',', i * 7 % 41, i);
+                postern_buf_addf(&text, "%c\"name_of_member_%d\":%d", i == 0 ? '{' : ',',
+                                 i * 7 % 41, i);
             if (twin >= 0)
                 postern_buf_addf(&text, ",\"name_of_member_%d\":null", twin * 7 % 41);
             postern_buf_add_byte(&text, '}');

@@ -29,17 +29,21 @@ static void keys_values_and_places_are_read(void **state)
 {
     static const struct {
         const char *key, *value;
-        int         line, column;
+        int line, column;
     } want[] = {
         { "service_names", "imap pop", 2, 16 },
-        { "audience", "https://mail.example.org/imap#x https://mail.example.org/pop https://mail.example.org/sieve", 4, 11 },
+        { "audience",
+          "https://mail.example.org/imap#x https://mail.example.org/pop "
+          "https://mail.example.org/sieve",
+          4, 11 },
         { "late", "value of the next line", 10, 3 },
         { "name", "K\xc3\xb6ln:x", 11, 6 },
     };
     POSTERN_AUTO(keyfile) f = NULL;
 
     (void)state;
-    assert_int_equal(postern_keyfile_parse("imap.conf", postern_bytes_str(sample), &f, NULL), POSTERN_OK);
+    assert_int_equal(postern_keyfile_parse("imap.conf", postern_bytes_str(sample), &f, NULL),
+                     POSTERN_OK);
     assert_int_equal(postern_keyfile_count(f), 4);
     for (size_t i = 0; i < 4; i++) {
         const postern_keyfile_entry *e = postern_keyfile_at(f, i);
@@ -60,12 +64,14 @@ static void a_file_without_entries_is_fine(void **state)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         POSTERN_AUTO(keyfile) f = NULL;
 
-        assert_int_equal(postern_keyfile_parse("x", postern_bytes_str(texts[i]), &f, NULL), POSTERN_OK);
+        assert_int_equal(postern_keyfile_parse("x", postern_bytes_str(texts[i]), &f, NULL),
+                         POSTERN_OK);
         assert_int_equal(postern_keyfile_count(f), 0);
     }
     postern_keyfile_free(NULL);
 }
 
+/* clang-format off */
 static const struct {
     postern_bytes text;
     postern_err   want;
@@ -97,16 +103,18 @@ static const struct {
     { LIT("k234567890123456789012345678901234567890123456789012345678901234: 1\n"), POSTERN_ERR_CONFIG_SYNTAX,
       "x:1:1: the key is too long" },
 };
+/* clang-format on */
 
 static void what_is_not_key_and_value_is_refused_with_its_place(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         postern_keyfile *f = NULL;
-        postern_error    err;
+        postern_error err;
 
-        assert_string_equal(postern_err_reason(postern_keyfile_parse("x", refused[i].text, &f, &err)),
-                            postern_err_reason(refused[i].want));
+        assert_string_equal(
+            postern_err_reason(postern_keyfile_parse("x", refused[i].text, &f, &err)),
+            postern_err_reason(refused[i].want));
         assert_string_equal(err.detail, refused[i].detail);
         assert_null(f);
     }
@@ -117,7 +125,10 @@ static void a_key_of_63_bytes_fits(void **state)
     POSTERN_AUTO(keyfile) f = NULL;
 
     (void)state;
-    assert_int_equal(postern_keyfile_parse("x", LIT("k23456789012345678901234567890123456789012345678901234567890123: 1"), &f, NULL),
+    assert_int_equal(postern_keyfile_parse(
+                         "x",
+                         LIT("k23456789012345678901234567890123456789012345678901234567890123: 1"),
+                         &f, NULL),
                      POSTERN_OK);
     assert_int_equal(strlen(postern_keyfile_at(f, 0)->key), 63);
 }
@@ -125,12 +136,12 @@ static void a_key_of_63_bytes_fits(void **state)
 static void lines_are_counted_up_to_the_limit(void **state)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_KEYFILE_MAX + 1);
-    postern_error    err;
+    postern_error err;
 
     (void)state;
     for (int extra = 0; extra < 2; extra++) {
         POSTERN_AUTO(keyfile) f = NULL;
-        postern_err           e;
+        postern_err e;
 
         postern_buf_reset(&text);
         for (int i = 0; i < POSTERN_KEYFILE_LINES + extra; i++)
@@ -149,18 +160,22 @@ static void lines_are_counted_up_to_the_limit(void **state)
 static void a_value_may_fill_the_file_and_no_more(void **state)
 {
     POSTERN_AUTO(keyfile) f = NULL;
-    char          *text = malloc(POSTERN_KEYFILE_MAX + 1);
-    postern_error  err;
+    char *text = malloc(POSTERN_KEYFILE_MAX + 1);
+    postern_error err;
 
     (void)state;
     assert_non_null(text);
     memset(text, 'v', POSTERN_KEYFILE_MAX + 1);
     text[1] = ':';
-    assert_int_equal(postern_keyfile_parse("x", (postern_bytes){ (uint8_t *)text, POSTERN_KEYFILE_MAX }, &f, &err), POSTERN_OK);
+    assert_int_equal(postern_keyfile_parse(
+                         "x", (postern_bytes){ (uint8_t *)text, POSTERN_KEYFILE_MAX }, &f, &err),
+                     POSTERN_OK);
     assert_int_equal(strlen(postern_keyfile_at(f, 0)->value), POSTERN_KEYFILE_MAX - 2);
     postern_keyfile_free(POSTERN_STEAL(f));
-    assert_int_equal(postern_keyfile_parse("x", (postern_bytes){ (uint8_t *)text, POSTERN_KEYFILE_MAX + 1 }, &f, &err),
-                     POSTERN_ERR_CONFIG_SYNTAX);
+    assert_int_equal(
+        postern_keyfile_parse("x", (postern_bytes){ (uint8_t *)text, POSTERN_KEYFILE_MAX + 1 }, &f,
+                              &err),
+        POSTERN_ERR_CONFIG_SYNTAX);
     assert_null(f);
     free(text);
 }

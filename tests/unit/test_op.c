@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The engine of operations, driven with a class of our own and a clock that stands still unless it is told to move. */
+/* The engine of operations, driven with a class of our own and a clock that stands still unless it
+ * is told to move. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,12 +29,12 @@ static int64_t hand_mono_ms(void *arg)
 
 /* An operation that says what the test wants. */
 struct fake_op {
-    postern_op  op;
+    postern_op op;
     postern_err says[4]; /* one a step; UNSET at the end */
-    unsigned    steps;
-    bool        is_silent; /* gives no details */
-    int         fd, wait_ms;
-    int        *destroyed; /* counts */
+    unsigned steps;
+    bool is_silent; /* gives no details */
+    int fd, wait_ms;
+    int *destroyed; /* counts */
 };
 
 static struct fake_op *fake(postern_op *op)
@@ -66,17 +67,21 @@ static void fake_destroy(postern_op *op)
         (*fake(op)->destroyed)++;
 }
 
-static const struct postern_op_class fake_class = { "fake", sizeof(struct fake_op), fake_step, fake_fd, fake_wait_ms, fake_destroy,
+static const struct postern_op_class fake_class = { "fake",           sizeof(struct fake_op),
+                                                    fake_step,        fake_fd,
+                                                    fake_wait_ms,     fake_destroy,
                                                     POSTERN_ERR_UNSET };
-static const struct postern_op_class bare_class = { "bare", sizeof(struct fake_op), fake_step, NULL, NULL, NULL,
-                                                    POSTERN_ERR_HELPER_UNAVAILABLE };
+static const struct postern_op_class bare_class = {
+    "bare", sizeof(struct fake_op), fake_step, NULL, NULL, NULL, POSTERN_ERR_HELPER_UNAVAILABLE
+};
 
 static struct hand_clock hand;
 
-static postern_op *new_op(const struct postern_op_class *class, int deadline_ms, postern_err first, postern_err second)
+static postern_op *new_op(const struct postern_op_class *class, int deadline_ms, postern_err first,
+                          postern_err second)
 {
     postern_clock clock = { hand_now_s, hand_mono_ms, &hand };
-    postern_op   *op = NULL;
+    postern_op *op = NULL;
 
     hand = (struct hand_clock){ 1000, 50000 };
     assert_int_equal(postern_op_new(class, &clock, deadline_ms, &op, NULL), POSTERN_OK);
@@ -163,8 +168,8 @@ static void a_step_without_a_result_is_an_internal_error(void **state)
 static void the_deadline_is_a_timeout_also_when_a_result_lies_ready(void **state)
 {
     static const struct {
-        int         deadline_ms;
-        int64_t     passed_ms;
+        int deadline_ms;
+        int64_t passed_ms;
         postern_err want;
     } cases[] = {
         { 0, POSTERN_OP_DEADLINE_MS - 1, POSTERN_OK },
@@ -193,7 +198,9 @@ static postern_err late_step(postern_op *op, postern_error *err)
 
 static void again_past_the_deadline_is_a_timeout(void **state)
 {
-    static const struct postern_op_class late_class = { "late", sizeof(struct fake_op), late_step, NULL, NULL, NULL, POSTERN_ERR_UNSET };
+    static const struct postern_op_class late_class = {
+        "late", sizeof(struct fake_op), late_step, NULL, NULL, NULL, POSTERN_ERR_UNSET
+    };
     POSTERN_AUTO(op) op = new_op(&late_class, 0, POSTERN_OK, POSTERN_OK);
     postern_error err;
 
@@ -206,11 +213,11 @@ static void again_past_the_deadline_is_a_timeout(void **state)
 static void waiting_is_never_negative_and_never_past_the_deadline(void **state)
 {
     static const struct {
-        int     wants_ms;
+        int wants_ms;
         int64_t passed_ms;
-        int     want;
+        int want;
     } cases[] = {
-        { -1, 0, 5000 }, { 0, 0, 0 },  { 100, 0, 100 }, { 100, 4950, 50 },
+        { -1, 0, 5000 },   { 0, 0, 0 },     { 100, 0, 100 },  { 100, 4950, 50 },
         { 9999, 0, 5000 }, { -1, 5000, 0 }, { 100, 6000, 0 }, { -1, -1000, 6000 },
     };
 
@@ -226,7 +233,7 @@ static void waiting_is_never_negative_and_never_past_the_deadline(void **state)
 
 static void a_negative_deadline_is_misuse(void **state)
 {
-    postern_op   *op = NULL;
+    postern_op *op = NULL;
     postern_error err;
 
     (void)state;
@@ -259,8 +266,9 @@ static postern_err again_step(postern_op *op, postern_error *err)
     return POSTERN_AGAIN;
 }
 
-static const struct postern_op_class never_class = { "never", sizeof(struct fake_op), again_step, fake_fd, NULL, NULL,
-                                                     POSTERN_ERR_UNSET };
+static const struct postern_op_class never_class = {
+    "never", sizeof(struct fake_op), again_step, fake_fd, NULL, NULL, POSTERN_ERR_UNSET
+};
 
 static void run_ends_although_the_clock_stands_still(void **state)
 {
@@ -287,7 +295,7 @@ static void run_refuses_to_spin_on_a_closed_descriptor(void **state)
 static int in_a_child(const struct postern_op_class *class)
 {
     POSTERN_AUTO(op) op = new_op(class, 0, POSTERN_OK, POSTERN_OK);
-    int   status = -1;
+    int status = -1;
     pid_t pid;
 
     give_token(op);
@@ -316,7 +324,9 @@ static void a_forked_child_gets_no_step_and_no_result(void **state)
 
 static void events_come_in_order_and_the_oldest_is_lost(void **state)
 {
-    static const char *const names[] = { "e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9" };
+    static const char *const names[] = {
+        "e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9"
+    };
     POSTERN_AUTO(op) op = new_op(&fake_class, 0, POSTERN_OK, POSTERN_OK);
     postern_event event;
 
@@ -338,7 +348,7 @@ static void events_come_in_order_and_the_oldest_is_lost(void **state)
 static void free_destroys_once_and_takes_null(void **state)
 {
     postern_op *op = new_op(&fake_class, 0, POSTERN_OK, POSTERN_OK);
-    int         destroyed = 0;
+    int destroyed = 0;
 
     (void)state;
     fake(op)->destroyed = &destroyed;
