@@ -11,3 +11,12 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/sandbox.c sidecar/sandbox.h sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
+
+if POSTERND
+sbin_PROGRAMS += posternd
+endif
+posternd_SOURCES = sidecar/main.c
+posternd_CPPFLAGS = $(sidecar_libsidecar_la_CPPFLAGS)
+posternd_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
+posternd_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
+posternd_LDADD = $(sidecar_libs)
