@@ -139,8 +139,8 @@ static void on_written(struct bufferevent *bev, void *arg)
 {
     struct admin_connection *c = arg;
 
-    (void)bev; /* the connection's */
-    if (c->is_answered)
+    /* A deferred call from before the reply may come with the reply still unsent. */
+    if (c->is_answered && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
         close_connection(c);
 }
 
