@@ -24,7 +24,7 @@ def report(ok, name, detail=""):
         passed += 1
     else:
         failed += 1
-        for line in str(detail).splitlines()[-40:]:
+        for line in str(detail).splitlines()[-60:]:
             print("# " + line)
     sys.stdout.flush()
 
@@ -194,7 +194,7 @@ def run_tests(tests, needs_root=True):
         except Exception as e:  # a failed test must not stop the others
             import traceback
             logs = "\n".join(d.log() for d in daemons)
-            report(False, name, traceback.format_exc() + "\n--- log\n" + logs)
+            report(False, name, logs + "\n--- end of log\n" + traceback.format_exc())
         finally:
             for d in daemons:
                 d.dispose()
