@@ -14,8 +14,9 @@ fake_helper_ldflags = -Wl,--wrap=postern_client_verify_start -Wl,--wrap=postern_
 	-Wl,--wrap=postern_grant_user -Wl,--wrap=postern_grant_ref -Wl,--wrap=postern_grant_free
 tests_unit_test_plugin_server_SOURCES = tests/unit/test_plugin_server.c $(fake_sasl)
 tests_unit_test_plugin_server_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
-tests_unit_test_plugin_server_LDFLAGS = $(AM_LDFLAGS) $(fake_helper_ldflags)
+tests_unit_test_plugin_server_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) $(fake_helper_ldflags)
 tests_unit_test_plugin_server_LDADD = sasl-plugin/libplugin.la $(unit_ldadd)
 tests_unit_test_plugin_client_SOURCES = tests/unit/test_plugin_client.c $(fake_sasl)
 tests_unit_test_plugin_client_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
+tests_unit_test_plugin_client_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_plugin_client_LDADD = sasl-plugin/libplugin.la $(unit_ldadd)

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "../../sasl-plugin/client.h"
+#include "../support/alloc_fail.h"
 #include "../support/fake_sasl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -582,8 +583,8 @@ static void the_program_gets_no_descriptor_and_no_blocked_signal(void **state)
     (void)state;
     assert_int_equal(sigfillset(&blocked), 0);
     assert_int_equal(sigprocmask(SIG_SETMASK, &blocked, &before), 0);
-    /* Descriptors of the shell: 0, 1, 2, its own script, and the one of the listing itself. */
-    install_program("n=$(ls /proc/$$/fd | wc -l); [ $n -le 5 ] && grep -q '^SigBlk:.0000000000000000' /proc/$$/status && echo CLEAN");
+    /* What ls and grep inherit: 0, 1, 2, and the folder that ls reads. */
+    install_program("n=$(ls /proc/self/fd | wc -l); [ $n = 4 ] && grep -q '^SigBlk:.0000000000000000' /proc/self/status && echo CLEAN");
     assert_int_equal(try_once(SENT "CLEAN" END), SASL_OK);
     assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
     assert_int_equal(close(leaked), 0);
@@ -596,6 +597,29 @@ static void an_application_that_ignores_its_children_works_too(void **state)
     assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
     assert_int_equal(try_once(SENT "FETCHED" END), SASL_OK);
     assert_true(signal(SIGCHLD, SIG_DFL) != SIG_ERR);
+}
+
+static void running_out_of_memory_sends_nothing(void **state)
+{
+    bool is_refused = true;
+
+    (void)state;
+    app.callbacks = all_given;
+    for (unsigned nth = 1; is_refused; nth++) {
+        struct exchange x = { 0 };
+        int code;
+
+        assert_in_range(nth, 1, 100);
+        app.canon_calls = 0;
+        alloc_fail_arm(nth);
+        code = plugin_client_new(&plugin_oauthbearer, &cparams, &x.context);
+        if (code == SASL_OK)
+            code = step(&x, NULL);
+        is_refused = alloc_fail_disarm();
+        assert_int_equal(code == SASL_OK, !is_refused);
+        assert_int_equal(code == SASL_OK, x.out != NULL);
+        end(&x);
+    }
 }
 
 #define CLIENT_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, clean_up)
@@ -630,6 +654,7 @@ int main(void)
         CLIENT_TEST(names_that_look_like_options_are_not_passed_on),
         CLIENT_TEST(the_program_gets_no_descriptor_and_no_blocked_signal),
         CLIENT_TEST(an_application_that_ignores_its_children_works_too),
+        CLIENT_TEST(running_out_of_memory_sends_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, remove_folder);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../../sasl-plugin/plugin.h"
+#include "../support/alloc_fail.h"
 #include "../support/fake_sasl.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -770,6 +771,32 @@ static void a_login_may_be_dropped_at_any_point(void **state)
     plugin_server_dispose(NULL, &host.utils);
 }
 
+/* Whatever allocation fails: a bad token is never let in, and the host gets a code and either a whole challenge or none. */
+static void running_out_of_memory_never_opens_the_door(void **state)
+{
+    bool is_refused = true;
+
+    (void)state;
+    for (unsigned nth = 1; is_refused; nth++) {
+        struct login l = { 0 };
+        int code;
+
+        assert_in_range(nth, 1, 100);
+        helper.verdict = POSTERN_ERR_EXPIRED;
+        alloc_fail_arm(nth);
+        code = plugin_server_new(&plugin_oauthbearer, &sparams, NULL, 0, &l.context);
+        if (code == SASL_OK)
+            code = step_str(&l, GOOD);
+        is_refused = alloc_fail_disarm();
+        assert_int_equal(code == SASL_CONTINUE, l.out != NULL);
+        if (is_refused && code != SASL_NOMEM && code != SASL_UNAVAIL)
+            fail_msg("allocation %u: SASL %d", nth, code);
+        if (!is_refused)
+            assert_int_equal(code, SASL_CONTINUE);
+        end_login(&l);
+    }
+}
+
 #define LOGIN_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, check_nothing_left)
 
 int main(void)
@@ -806,6 +833,7 @@ int main(void)
         LOGIN_TEST(bad_options_end_in_unavailable_with_the_reason),
         LOGIN_TEST(the_challenge_is_memory_that_hosts_may_write_to),
         LOGIN_TEST(a_login_may_be_dropped_at_any_point),
+        LOGIN_TEST(running_out_of_memory_never_opens_the_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
