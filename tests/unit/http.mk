@@ -3,3 +3,6 @@ unit_tests += tests/unit/test_form tests/unit/test_url tests/unit/test_url_guard
 	tests/unit/test_http_curl tests/unit/test_metadata tests/unit/test_client_credentials
 tests_unit_test_form_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_client_credentials_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_host_match tests/unit/test_secret_file
+tests_unit_test_host_match_SOURCES = tests/unit/test_host_match.c cli/host_match.c cli/host_match.h
+tests_unit_test_secret_file_SOURCES = tests/unit/test_secret_file.c cli/secret_file.c cli/secret_file.h
