@@ -70,7 +70,7 @@ postern_err postern_op_new(const struct postern_op_class *class, const postern_c
     op->clock = postern_clock_or_system(clock);
     op->deadline_mono_ms =
         postern_op_mono_ms(op) + (deadline_ms == 0 ? POSTERN_OP_DEADLINE_MS : deadline_ms);
-    op->pid = getpid();
+    op->pid = class->is_ours == NULL ? getpid() : 0;
     *ret = op;
     return POSTERN_OK;
 }
@@ -102,6 +102,11 @@ static bool is_final(const postern_op *op)
     return op->verdict != POSTERN_ERR_UNSET;
 }
 
+static bool is_ours(const postern_op *op)
+{
+    return op->class->is_ours == NULL ? getpid() == op->pid : op->class->is_ours(op);
+}
+
 static int64_t remaining_ms(const postern_op *op)
 {
     int64_t left = op->deadline_mono_ms - postern_op_mono_ms(op);
@@ -116,7 +121,7 @@ static postern_err step_class(postern_op *op)
     postern_error *why = &op->verdict_error;
     postern_err e;
 
-    if (getpid() != op->pid)
+    if (!is_ours(op))
         return op->class->after_fork != POSTERN_ERR_UNSET
                    ? postern_error_set(why, op->class->after_fork, __FILE__, __LINE__,
                                        "%s: begun before fork(2)", op->class->name)
@@ -167,7 +172,7 @@ postern_err postern_op_step(postern_op *op, postern_error *err)
 
 int postern_op_fd(const postern_op *op)
 {
-    if (is_final(op) || op->class->fd == NULL || getpid() != op->pid)
+    if (is_final(op) || op->class->fd == NULL || !is_ours(op))
         return -1;
     return op->class->fd(op);
 }
@@ -177,7 +182,7 @@ int postern_op_wait_ms(const postern_op *op)
     int64_t left = remaining_ms(op);
     int wait_ms = -1;
 
-    if (is_final(op) || getpid() != op->pid)
+    if (is_final(op) || !is_ours(op))
         return 0;
     if (op->class->wait_ms != NULL)
         wait_ms = op->class->wait_ms(op);

@@ -20,13 +20,14 @@ struct postern_op_class {
     int (*wait_ms)(const postern_op *op);                    /* NULL or < 0: until the deadline */
     void (*destroy)(postern_op *op);                         /* NULL: nothing of its own; in a forked child too: close, never send */
     postern_err after_fork;                                  /* verdict in a forked child; UNSET: USAGE */
+    bool (*is_ours)(const postern_op *op);                   /* false in a forked child; NULL: the engine asks getpid(2) */
 };
 
 struct postern_op {
     const struct postern_op_class *class;
     postern_clock   clock;            /* both functions set */
     int64_t         deadline_mono_ms;
-    pid_t           pid;              /* maker; a forked child never steps it */
+    pid_t           pid;              /* maker; a forked child never steps it; unused with class->is_ours */
     postern_err     verdict;          /* POSTERN_ERR_UNSET until final */
     postern_error   verdict_error;
     postern_failure failure;

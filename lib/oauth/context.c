@@ -9,7 +9,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "base/fork_mark.h"
 
 #define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
 #define RULES_MEMORY_MAX                                                                           \
@@ -20,7 +21,7 @@
 
 struct postern_context {
     atomic_uint refs;
-    pid_t pid;
+    struct postern_fork_mark mark; /* of the process that made it */
     postern_config *config;
     postern_clock clock;
     bool has_own_clock; /* the caller's, as in tests and `postern verify --now` */
@@ -51,6 +52,7 @@ void postern_context_free(postern_context *ctx)
     postern_accounts_free(ctx->accounts);
     postern_config_free(ctx->config);
     postern_arena_free(&ctx->arena);
+    postern_fork_mark_clear(&ctx->mark);
     (void)pthread_mutex_destroy(&ctx->pool_lock);
     free(ctx);
 }
@@ -137,7 +139,7 @@ postern_err postern_context_new(postern_config *take_config, const postern_clock
         return POSTERN_FAIL(err, NOMEM, "context");
     }
     atomic_init(&ctx->refs, 1);
-    ctx->pid = getpid();
+    postern_fork_mark_init(&ctx->mark);
     ctx->config = take_config;
     ctx->clock = postern_clock_or_system(clock);
     ctx->has_own_clock = clock != NULL && clock->now_s != NULL;
@@ -174,7 +176,7 @@ bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s)
 
 bool postern_context_is_ours(const postern_context *ctx)
 {
-    return ctx->pid == getpid();
+    return postern_fork_mark_is_ours(&ctx->mark);
 }
 
 postern_err postern_context_take_jwt(postern_context *ctx, postern_jwt **ret, postern_error *err)

@@ -235,11 +235,17 @@ static void destroy(postern_op *op)
     postern_context_free(v->ctx);
 }
 
+static bool is_ours(const postern_op *op)
+{
+    return postern_context_is_ours(((const struct validate_op *)op)->ctx);
+}
+
 static const struct postern_op_class validate_class = {
     .name = "validate",
     .size = sizeof(struct validate_op),
     .step = step,
     .destroy = destroy,
+    .is_ours = is_ours,
 };
 
 /* ---- the request, copied into one block ---- */

@@ -7,6 +7,5 @@ CLEANFILES += $(bench_programs)
 tests_bench_verify_SOURCES = tests/bench/verify.c
 tests_bench_verify_LDADD = $(unit_ldadd)
 
-.PHONY: bench
 bench: $(bench_programs)
 	@for program in $(bench_programs); do ./$$program || exit 1; done

@@ -67,12 +67,13 @@ static void fake_destroy(postern_op *op)
         (*fake(op)->destroyed)++;
 }
 
-static const struct postern_op_class fake_class = { "fake",           sizeof(struct fake_op),
-                                                    fake_step,        fake_fd,
-                                                    fake_wait_ms,     fake_destroy,
-                                                    POSTERN_ERR_UNSET };
+static const struct postern_op_class fake_class = {
+    "fake",       sizeof(struct fake_op), fake_step,         fake_fd,
+    fake_wait_ms, fake_destroy,           POSTERN_ERR_UNSET, NULL
+};
 static const struct postern_op_class bare_class = {
-    "bare", sizeof(struct fake_op), fake_step, NULL, NULL, NULL, POSTERN_ERR_HELPER_UNAVAILABLE
+    "bare", sizeof(struct fake_op),         fake_step, NULL, NULL,
+    NULL,   POSTERN_ERR_HELPER_UNAVAILABLE, NULL
 };
 
 static struct hand_clock hand;
@@ -199,7 +200,7 @@ static postern_err late_step(postern_op *op, postern_error *err)
 static void again_past_the_deadline_is_a_timeout(void **state)
 {
     static const struct postern_op_class late_class = {
-        "late", sizeof(struct fake_op), late_step, NULL, NULL, NULL, POSTERN_ERR_UNSET
+        "late", sizeof(struct fake_op), late_step, NULL, NULL, NULL, POSTERN_ERR_UNSET, NULL
     };
     POSTERN_AUTO(op) op = new_op(&late_class, 0, POSTERN_OK, POSTERN_OK);
     postern_error err;
@@ -267,7 +268,7 @@ static postern_err again_step(postern_op *op, postern_error *err)
 }
 
 static const struct postern_op_class never_class = {
-    "never", sizeof(struct fake_op), again_step, fake_fd, NULL, NULL, POSTERN_ERR_UNSET
+    "never", sizeof(struct fake_op), again_step, fake_fd, NULL, NULL, POSTERN_ERR_UNSET, NULL
 };
 
 static void run_ends_although_the_clock_stands_still(void **state)
