@@ -2,7 +2,7 @@
 /*
  * The audit log: one JSON line per decision, allowed or refused, appended by one write(2).  Part of the decision: a verdict whose
  * record cannot be written is undecided (POSTERN_ERR_AUDIT).  Opens no file and rotates none: the supervisor does.  The fields
- * are documented in postern-helper(7) and read by postern-why(1).
+ * are documented in postern-helper(7) and read by `postern why`.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_H
 #define POSTERN_SIDECAR_AUDIT_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which line of which file decided: the answer that postern-why(1) gives.  Pure lookup. */
+/* Which line of which file decided: the answer that `postern why` gives.  Pure lookup. */
 #ifndef POSTERN_SIDECAR_HELPER_SETTING_H
 #define POSTERN_SIDECAR_HELPER_SETTING_H
 
