@@ -85,7 +85,8 @@ static postern_err acknowledge(struct links *l, postern_error *err)
     postern_json_close_object(&w);
     if (out.failed)
         return POSTERN_FAIL(err, NOMEM, "acknowledgement");
-    return channel_send(l->issuer, postern_buf_bytes(&out), -1, err);
+    /* A line that the issuer has left for a newer one is no failure: its end is read next, the newer one tells all again. */
+    return channel_send(l->issuer, postern_buf_bytes(&out), -1, err) == POSTERN_AGAIN ? POSTERN_AGAIN : POSTERN_OK;
 }
 
 static postern_err take_issuer_message(struct links *l, postern_error *err)
