@@ -130,6 +130,15 @@ static void handle_jwks_written(struct issuer_process *p)
         give_up(p, "start", &err);
 }
 
+static void ask_link(void *arg)
+{
+    struct issuer_process *p = arg;
+    postern_error err = { 0 };
+
+    if (channel_send_type(p->supervisor, "link", -1, &err) != POSTERN_OK)
+        log_error("asking for a line to the helper", &err); /* the helper keeps refusing our tokens */
+}
+
 static void handle_helper(struct issuer_process *p)
 {
     int fd = channel_take_fd(p->supervisor);
@@ -266,7 +275,7 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
     POSTERN_TRY(start_state(p, setup, err));
     POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
     POSTERN_TRY(make_events(p, err));
-    POSTERN_TRY(revocations_new(p->base, &p->is, &p->revocations, err));
+    POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->revocations, err));
     POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, server, &p->admin, err));
     POSTERN_TRY(http_server_new(p->base, setup->listen_fds, setup->listen_count, answer_request, &p->is, &p->http, err));
     return send_keys(p, err);

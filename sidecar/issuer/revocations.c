@@ -36,6 +36,8 @@ struct revocations {
     struct message    *outbox;
     size_t             outbox_count, outbox_cap, outbox_sent;
     int64_t            last_id;
+    revocation_link    ask_link;
+    void              *ask_arg;
     struct waiting     waiting[REVOCATION_WAITING_MAX];
 };
 
@@ -109,6 +111,14 @@ static void drop_helper(struct revocations *r)
     finish_all(r, HELPER_AWAY);
 }
 
+/* Trouble of ours: the helper has not heard everything, so it gets a new line and hears everything again. */
+static void break_line(struct revocations *r, const postern_error *err)
+{
+    log_error("line to the helper", err);
+    drop_helper(r);
+    r->ask_link(r->ask_arg);
+}
+
 static postern_err send_message(struct revocations *r, const struct message *m, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
@@ -139,10 +149,8 @@ static void flush(struct revocations *r)
         r->outbox_sent++;
     if (e == POSTERN_OK)
         r->outbox_count = r->outbox_sent = 0;
-    else if (e != POSTERN_AGAIN || event_add(r->writable, NULL) != 0) {
-        log_error("line to the helper", &err);
-        drop_helper(r);
-    }
+    else if (e != POSTERN_AGAIN || event_add(r->writable, NULL) != 0)
+        break_line(r, &err);
 }
 
 static bool enqueue(struct revocations *r, const struct client_removal *removal, int64_t *ret_id)
@@ -194,33 +202,41 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         case CHANNEL_NOTHING:
             return;
         case CHANNEL_BROKEN:
-            log_error("line to the helper", &err);
-            break;
-        case CHANNEL_CLOSED:
-            break;
+            break_line(r, &err);
+            return;
+        case CHANNEL_CLOSED: /* the supervisor makes a line with the next helper */
+            drop_helper(r);
+            return;
         }
-        drop_helper(r);
     }
 }
 
-static bool enqueue_everything(struct revocations *r)
+static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 {
     static const struct client_removal ready = { .client = "" };
     struct client_removal *removals = NULL;
     size_t count = 0;
-    postern_error err = { 0 };
     int64_t id;
     bool is_complete = true;
 
-    if (clients_forget_old_removals(r->is, &err) != POSTERN_OK ||
-        client_store_removals(r->is->store, &removals, &count, &err) != POSTERN_OK) {
-        log_error("revocations", &err);
-        return false;
-    }
+    POSTERN_TRY(clients_forget_old_removals(r->is, err));
+    POSTERN_TRY(client_store_removals(r->is->store, &removals, &count, err));
     for (size_t i = 0; i < count && is_complete; i++)
         is_complete = enqueue(r, &removals[i], &id);
     free(removals);
-    return is_complete && enqueue(r, &ready, &id);
+    if (!is_complete || !enqueue(r, &ready, &id))
+        return POSTERN_FAIL(err, NOMEM, "%zu removals", count);
+    return POSTERN_OK;
+}
+
+static postern_err listen_to(struct revocations *r, int take_fd, postern_error *err)
+{
+    POSTERN_TRY(channel_new(take_fd, &r->helper, err));
+    r->readable = event_new(r->base, channel_fd(r->helper), EV_READ | EV_PERSIST, on_readable, r);
+    r->writable = event_new(r->base, channel_fd(r->helper), EV_WRITE, on_writable, r);
+    if (r->readable == NULL || r->writable == NULL || event_add(r->readable, NULL) != 0)
+        return POSTERN_FAIL(err, NOMEM, "events");
+    return enqueue_everything(r, err);
 }
 
 void revocations_set_helper(struct revocations *r, int take_fd)
@@ -228,19 +244,10 @@ void revocations_set_helper(struct revocations *r, int take_fd)
     postern_error err = { 0 };
 
     drop_helper(r);
-    if (channel_new(take_fd, &r->helper, &err) != POSTERN_OK) {
-        log_error("line to the helper", &err);
-        return;
-    }
-    r->readable = event_new(r->base, channel_fd(r->helper), EV_READ | EV_PERSIST, on_readable, r);
-    r->writable = event_new(r->base, channel_fd(r->helper), EV_WRITE, on_writable, r);
-    if (r->readable == NULL || r->writable == NULL || event_add(r->readable, NULL) != 0 ||
-        !enqueue_everything(r)) {
-        log_problem("the helper could not be told what was removed; it keeps refusing our tokens");
-        drop_helper(r);
-        return;
-    }
-    flush(r);
+    if (listen_to(r, take_fd, &err) == POSTERN_OK)
+        flush(r);
+    else
+        break_line(r, &err);
 }
 
 void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
@@ -248,6 +255,7 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
 {
     struct client_removal removal = { .removed_s = removed_s };
     postern_bytes name = postern_bytes_str(client);
+    postern_error err = { 0 };
     int64_t id = 0;
 
     if (r->helper == NULL || name.len >= sizeof removal.client) {
@@ -256,8 +264,8 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
     }
     memcpy(removal.client, name.ptr, name.len);
     if (!enqueue(r, &removal, &id)) {
-        log_problem("out of memory: the helper is told everything again");
-        drop_helper(r); /* its line ends; the supervisor makes a new one with its next helper */
+        (void)POSTERN_FAIL(&err, NOMEM, "a removal"); /* reported by break_line() */
+        break_line(r, &err);
         done(arg, HELPER_AWAY);
         return;
     }
@@ -268,7 +276,8 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
 
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
-postern_err revocations_new(struct event_base *base, struct issuer *is, struct revocations **ret, postern_error *err)
+postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link, void *ask_arg,
+                            struct revocations **ret, postern_error *err)
 {
     struct revocations *r = calloc(1, sizeof *r);
 
@@ -276,6 +285,8 @@ postern_err revocations_new(struct event_base *base, struct issuer *is, struct r
         return POSTERN_FAIL(err, NOMEM, "revocations");
     r->base = base;
     r->is = is;
+    r->ask_link = ask_link;
+    r->ask_arg = ask_arg;
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
         r->waiting[i].timeout = evtimer_new(base, on_timeout, &r->waiting[i]);
         if (r->waiting[i].timeout == NULL) {

@@ -21,9 +21,11 @@ typedef enum helper_news {
 
 struct revocations;
 typedef void (*revocation_callback)(void *arg, helper_news news);
+typedef void (*revocation_link)(void *arg); /* the line broke at our end: ask the supervisor for a new one */
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
-POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct issuer *is, struct revocations **ret, postern_error *err);
+POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link, void *ask_arg,
+                                             struct revocations **ret, postern_error *err);
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
 /* A helper is there (a new one replaces the old): tell it everything. */
 void revocations_set_helper(struct revocations *r, int take_fd);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 issuer_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
-issuer_ldadd = $(sidecar_libs) $(CMOCKA_LIBS)
+issuer_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 issuer_fixture = tests/unit/issuer_fixture.c tests/unit/issuer_fixture.h
 if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
-	tests/unit/test_issuer_token tests/unit/test_issuer_routes
+	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
+	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -18,3 +19,14 @@ tests_unit_test_issuer_token_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_routes_SOURCES = tests/unit/test_issuer_routes.c $(issuer_fixture)
 tests_unit_test_issuer_routes_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_routes_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_admin_SOURCES = tests/unit/test_issuer_admin.c $(issuer_fixture)
+tests_unit_test_issuer_admin_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_admin_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_whoami_SOURCES = tests/unit/test_issuer_whoami.c $(issuer_fixture)
+tests_unit_test_issuer_whoami_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_whoami_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_revocations_SOURCES = tests/unit/test_issuer_revocations.c $(issuer_fixture)
+tests_unit_test_issuer_revocations_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_revocations_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_keys_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_keys_LDADD = $(issuer_ldadd)

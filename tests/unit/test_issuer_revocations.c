@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sidecar/issuer/revocations.c: what the helper is told, in which order, and what an administrator hears of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "channel.h"
+#include "issuer/revocations.h"
+#include "issuer_fixture.h"
+
+#define NOT_TOLD 99
+
+struct line {
+    struct fixture *f;
+    struct event_base *base;
+    struct revocations *revocations;
+    struct channel *helper; /* our end */
+    int news, links_wanted;
+};
+
+static void note_news(void *arg, helper_news news)
+{
+    *(int *)arg = (int)news;
+}
+
+static void note_link(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static int set_up(void **state)
+{
+    struct line *l = calloc(1, sizeof *l);
+    void *inner = NULL;
+
+    if (l == NULL || fixture_set_up(&inner) != 0)
+        return -1;
+    l->f = inner;
+    l->news = NOT_TOLD;
+    l->base = event_base_new();
+    *state = l;
+    return revocations_new(l->base, &l->f->is, note_link, &l->links_wanted, &l->revocations, NULL) == POSTERN_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    struct line *l = *state;
+    void *inner = l->f;
+
+    revocations_free(l->revocations);
+    channel_free(l->helper);
+    event_base_free(l->base);
+    free(l);
+    return fixture_tear_down(&inner);
+}
+
+static void turn(struct line *l)
+{
+    assert_true(event_base_loop(l->base, EVLOOP_NONBLOCK) >= 0);
+}
+
+static void connect_helper(struct line *l)
+{
+    int fds[2];
+
+    channel_free(l->helper);
+    l->helper = NULL;
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    assert_int_equal(channel_new(fds[0], &l->helper, NULL), POSTERN_OK);
+    revocations_set_helper(l->revocations, fds[1]);
+    turn(l);
+}
+
+static void remove_client(struct line *l, const char *name)
+{
+    struct clients_refusal refusal = { 0 };
+    int64_t removed_s = 0;
+
+    postern_secret_free(fixture_add_client(l->f, name, "", FIXTURE_IMAP));
+    assert_int_equal(clients_remove(&l->f->is, name, &removed_s, &refusal, NULL), CLIENTS_DONE);
+}
+
+static int64_t expect_revoke(struct line *l, const char *client, int64_t before_s)
+{
+    char issuer[128], name[128];
+    int64_t id = 0, before = 0;
+
+    assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_MESSAGE);
+    assert_true(channel_type_is(l->helper, "revoke"));
+    assert_true(channel_text(l->helper, "issuer", issuer, sizeof issuer));
+    assert_string_equal(issuer, FIXTURE_ISSUER);
+    assert_true(channel_text(l->helper, "client", name, sizeof name));
+    assert_string_equal(name, client);
+    assert_true(channel_integer(l->helper, "before", &before));
+    assert_int_equal(before, before_s);
+    assert_true(channel_integer(l->helper, "id", &id));
+    return id;
+}
+
+static void expect_ready(struct line *l)
+{
+    assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_MESSAGE);
+    assert_true(channel_type_is(l->helper, "revocations_ready"));
+}
+
+static void answer_done(struct line *l, int64_t id)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "{\"type\":\"done\",\"id\":%lld}", (long long)id);
+
+    assert_int_equal(channel_send(l->helper, (postern_bytes){ (uint8_t *)text, (size_t)n }, -1, NULL), POSTERN_OK);
+    turn(l);
+}
+
+static void a_new_helper_hears_every_removal_and_then_ready(void **state)
+{
+    struct line *l = *state;
+
+    remove_client(l, "a");
+    l->f->now_s += 10;
+    remove_client(l, "b");
+    connect_helper(l);
+    expect_revoke(l, "a", FIXTURE_NOW_S);
+    expect_revoke(l, "b", FIXTURE_NOW_S + 10);
+    expect_ready(l);
+    assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_NOTHING);
+    connect_helper(l);
+    expect_revoke(l, "a", FIXTURE_NOW_S);
+}
+
+static void a_removal_that_no_token_outlives_is_not_told(void **state)
+{
+    struct line *l = *state;
+
+    remove_client(l, "a");
+    l->f->now_s += 300 + ISSUER_SKEW_MAX_S + 1;
+    connect_helper(l);
+    expect_ready(l);
+}
+
+static void a_push_is_confirmed_by_its_own_id_only(void **state)
+{
+    struct line *l = *state;
+    int64_t id;
+
+    connect_helper(l);
+    expect_ready(l);
+    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    id = expect_revoke(l, "a", 5);
+    assert_int_equal(l->news, NOT_TOLD);
+    answer_done(l, id - 1);
+    answer_done(l, id + 1);
+    assert_int_equal(l->news, NOT_TOLD);
+    answer_done(l, id);
+    assert_int_equal(l->news, HELPER_KNOWS);
+}
+
+static void without_a_helper_the_administrator_hears_so_at_once(void **state)
+{
+    struct line *l = *state;
+
+    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    assert_int_equal(l->news, HELPER_AWAY);
+}
+
+static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
+{
+    struct line *l = *state;
+
+    connect_helper(l);
+    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    channel_free(l->helper);
+    l->helper = NULL;
+    turn(l);
+    assert_int_equal(l->news, HELPER_AWAY);
+    assert_int_equal(l->links_wanted, 0); /* the supervisor makes a line with the next helper */
+}
+
+static void a_line_that_breaks_is_asked_for_anew(void **state)
+{
+    struct line *l = *state;
+
+    connect_helper(l);
+    assert_int_equal(send(channel_fd(l->helper), "junk", 4, 0), 4);
+    turn(l);
+    assert_int_equal(l->links_wanted, 1);
+}
+
+static void whoever_left_is_not_called_back(void **state)
+{
+    struct line *l = *state;
+
+    connect_helper(l);
+    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    revocations_cancel(l->revocations, &l->news);
+    channel_free(l->helper);
+    l->helper = NULL;
+    turn(l);
+    assert_int_equal(l->news, NOT_TOLD);
+}
+
+static void a_slow_helper_gets_everything_in_order(void **state)
+{
+    struct line *l = *state;
+    char name[32];
+
+    connect_helper(l);
+    expect_ready(l);
+    for (int i = 0; i < 5000; i++) { /* more than a socket's buffer holds */
+        assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
+        revocations_push(l->revocations, name, i, note_news, &l->news);
+    }
+    for (int i = 0; i < 5000; i++) {
+        assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
+        expect_revoke(l, name, i);
+        turn(l);
+    }
+    assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_NOTHING);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_new_helper_hears_every_removal_and_then_ready),
+        TEST(a_removal_that_no_token_outlives_is_not_told),
+        TEST(a_push_is_confirmed_by_its_own_id_only),
+        TEST(without_a_helper_the_administrator_hears_so_at_once),
+        TEST(a_helper_that_goes_away_leaves_nobody_waiting),
+        TEST(a_line_that_breaks_is_asked_for_anew),
+        TEST(whoever_left_is_not_called_back),
+        TEST(a_slow_helper_gets_everything_in_order),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
