@@ -11,5 +11,5 @@ sasl_plugin_libplugin_la_SOURCES = sasl-plugin/client.c sasl-plugin/client.h sas
 sasl_plugin_libplugin_la_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
 sasl_plugin_liboauthbearer_la_SOURCES =
 sasl_plugin_liboauthbearer_la_LIBADD = sasl-plugin/libplugin.la lib/libclientcore.la
-sasl_plugin_liboauthbearer_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined -Wl,-z,defs -Wl,-z,nodelete \
+sasl_plugin_liboauthbearer_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared -no-undefined $(NO_UNDEFINED) -Wl,-z,nodelete \
 	-export-symbols-regex '^sasl_(server|client)_plug_init$$'
