@@ -125,17 +125,24 @@ static postern_err read_entries(postern_config *c, postern_section *s, const pos
     return POSTERN_OK;
 }
 
+postern_err postern_config_read_text(postern_config *c, postern_section *s, postern_bytes text,
+                                     postern_error *err)
+{
+    __attribute__((cleanup(free_keyfile))) postern_keyfile *f = NULL;
+
+    POSTERN_TRY(postern_keyfile_parse(s->file, text, &f, err));
+    POSTERN_TRY(read_entries(c, s, f, err));
+    return postern_config_check_section(s, err);
+}
+
 /* `path` is opened; `s->file` stands in errors. */
 static postern_err read_section(postern_config *c, postern_section *s, const char *path,
                                 postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_KEYFILE_MAX);
-    __attribute__((cleanup(free_keyfile))) postern_keyfile *f = NULL;
 
     POSTERN_TRY(postern_trusted_file_read(path, s->file, FILE_OF_ROOT_OR_SELF, &text, NULL, err));
-    POSTERN_TRY(postern_keyfile_parse(s->file, postern_buf_bytes(&text), &f, err));
-    POSTERN_TRY(read_entries(c, s, f, err));
-    return postern_config_check_section(s, err);
+    return postern_config_read_text(c, s, postern_buf_bytes(&text), err);
 }
 
 static const char *join_path(postern_config *c, const char *file, postern_error *err)

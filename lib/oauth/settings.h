@@ -101,6 +101,10 @@ POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c, poste
                                                         const char *name, const char *file,
                                                         postern_section **ret, postern_error *err);
 
+/* A file's text into its section, judged.  CONFIG_* · LIMIT · NOMEM */
+POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern_section *s, postern_bytes text,
+                                                      postern_error *err);
+
 /* config_check.c: what can only be judged when a section, or all of them, are read.  CONFIG_* */
 POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section *s, postern_error *err);
 POSTERN_MUST_USE postern_err postern_config_check_all(const postern_config *c, postern_error *err);

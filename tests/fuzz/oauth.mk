@@ -1,1 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
+fuzz_targets += tests/fuzz/fuzz_claims tests/fuzz/fuzz_config
+tests_fuzz_fuzz_claims_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 unit_tests += tests/unit/test_claims tests/unit/test_config tests/unit/test_identity tests/unit/test_keyring \
-	tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate
+	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate
 oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
 tests_unit_test_keyring_LDADD = $(oauth_ldadd)
 tests_unit_test_oauth_nomem_LDADD = $(oauth_ldadd)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Signed claims that say anything.  What is accepted names somebody, is meant for us, in time, and safe to show. */
+#include <stdlib.h>
+
+#include "oauth/claims.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define NOW_S 1800000000
+
+static void check_identity(postern_bytes text)
+{
+    if (text.len > POSTERN_IDENTITY_MAX || !postern_bytes_is_utf8(text))
+        abort();
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
+            abort();
+}
+
+static void check_facts(const struct postern_grant_facts *f)
+{
+    if (!postern_bytes_equal_str(f->issuer, "https://sso.example.org") || f->audience.len == 0)
+        abort();
+    if (f->exp_s + 60 <= NOW_S || f->iat_s > NOW_S + 60 || f->act_depth > POSTERN_ACT_DEPTH_MAX)
+        abort();
+    if (f->subject.len == 0 || f->client_id.len == 0 || f->jti.len == 0 || !postern_scope_has(f->scope, POSTERN_BYTES_LIT("mail.read")))
+        abort();
+    check_identity(f->subject);
+    check_identity(f->client_id);
+    check_identity(f->purpose);
+    check_identity(f->scope);
+    for (size_t i = 0; i < f->act_depth; i++)
+        check_identity(f->act[i]);
+}
+
+static void judge(postern_arena *arena, const postern_json *j, postern_buf *scratch)
+{
+    static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = { "mail.read" };
+    static const char *const names[] = { "sub", "client_id", "jti", "iat", "azp", "purpose", "ext.login.name" };
+    struct claim_path paths[7];
+    struct claim_rules rules = { .issuer = "https://sso.example.org", .audiences = audiences, .audience_count = 1, .skew_s = 60,
+                                 .required = paths, .required_count = 4, .agents = paths + 1, .agent_count = 4,
+                                 .scopes = scopes, .scope_count = 1 };
+    struct postern_grant_facts facts;
+    postern_bytes user;
+    postern_error err;
+
+    for (size_t i = 0; i < 7; i++)
+        if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
+            return;
+    rules.purpose = paths[5];
+    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, &facts, &err) != POSTERN_OK)
+        return;
+    check_facts(&facts);
+    if (postern_claims_username(&paths[6], j, scratch, &user, &err) == POSTERN_OK)
+        check_identity(user);
+    check_facts(&facts); /* reading more has moved nothing */
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    postern_arena arena = POSTERN_ARENA_INIT(1 << 16);
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(1 << 20);
+    POSTERN_AUTO_JSON j = { .count = 0 };
+
+    if (postern_json_scan(&j, (postern_bytes){ data, size }, NULL) == POSTERN_OK &&
+        postern_json_type_of(&j, 0) == POSTERN_JSON_OBJECT)
+        judge(&arena, &j, &scratch);
+    postern_arena_free(&arena);
+    return 0;
+}
