@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One JSON line per decision (sidecar/audit.h).  Formats and appends; judges nothing, opens nothing. */
+/* One JSON line per decision (sidecar/audit.h).  Formats and appends; judges nothing, opens
+ * nothing. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,13 +13,14 @@
 
 #include "audit.h"
 
-/* Texts are cut at the first size; when quoting blows the line up nevertheless, at the second, which always fits. */
+/* Texts are cut at the first size; when quoting blows the line up nevertheless, at the second,
+ * which always fits. */
 static const size_t text_caps[] = { 256, 32 };
 
 struct line {
     postern_json_writer w;
-    size_t              text_max; /* bytes of one string */
-    bool                is_cut;
+    size_t text_max; /* bytes of one string */
+    bool is_cut;
 };
 
 /* The longest beginning of at most `max` bytes that does not end inside a character. */
@@ -51,15 +53,16 @@ static void put_text(struct line *l, const char *name, const char *text)
 /* RFC 3339, UTC, milliseconds. */
 static void put_time(struct line *l, const char *name, int64_t time_ms)
 {
-    time_t    second = (time_t)(time_ms / 1000);
+    time_t second = (time_t)(time_ms / 1000);
     struct tm utc;
-    char      text[48];
-    int       len;
+    char text[48];
+    int len;
 
     if (gmtime_r(&second, &utc) == NULL)
         return;
-    len = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-                   utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(time_ms % 1000));
+    len = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+                   utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                   (int)(time_ms % 1000));
     if (len > 0 && (size_t)len < sizeof text)
         postern_json_put_str(&l->w, name, text);
 }
@@ -159,6 +162,7 @@ postern_err audit_write(struct audit *a, const struct audit_record *r, postern_e
         return POSTERN_FAIL(err, AUDIT, "%s", strerror(errno));
     errno = 0;
     if (!append(a, postern_buf_bytes(&line)))
-        return POSTERN_FAIL(err, AUDIT, "%s", errno != 0 ? strerror(errno) : "no room for all of it");
+        return POSTERN_FAIL(err, AUDIT, "%s",
+                            errno != 0 ? strerror(errno) : "no room for all of it");
     return POSTERN_OK;
 }

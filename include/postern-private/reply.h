@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's reply frames, writer side (postern-helper(7)).  Not installed; sidecar/helper only. */
+/* The helper's reply frames, writer side (postern-helper(7)).  Not installed; sidecar/helper only.
+ */
 #ifndef POSTERN_PRIVATE_REPLY_H
 #define POSTERN_PRIVATE_REPLY_H
 
@@ -7,18 +8,21 @@
 #include <postern/grant.h>
 
 /*
- * Append the verdict as one JSON frame.  `out` fails (postern_buf.failed) when the frame would exceed its cap; the caller then
- * has no verdict to send: a grant that does not travel is no grant.
+ * Append the verdict as one JSON frame.  `out` fails (postern_buf.failed) when the frame would
+ * exceed its cap; the caller then has no verdict to send: a grant that does not travel is no grant.
  *
  *   g            NULL: rejected or undecided, as failure->code says
  *   failure      its ref is written in every case
  *   nonce_text   the request's nonce, echoed
  */
-void postern_reply_write(const postern_grant *g, const postern_failure *failure, postern_bytes nonce_text, const char *service, postern_buf *out);
-/* Append what is known of `service`, or why this peer is not told (refusal; NULL: it is told, then info counts). */
-void postern_reply_write_info(const postern_service_info *info, const postern_failure *refusal, postern_bytes nonce_text,
-                              const char *service, postern_buf *out);
-/* Append the answer to a frame that could not be read: nothing of it is echoed.  `detail` is one sentence for the log. */
+void postern_reply_write(const postern_grant *g, const postern_failure *failure,
+                         postern_bytes nonce_text, const char *service, postern_buf *out);
+/* Append what is known of `service`, or why this peer is not told (refusal; NULL: it is told, then
+ * info counts). */
+void postern_reply_write_info(const postern_service_info *info, const postern_failure *refusal,
+                              postern_bytes nonce_text, const char *service, postern_buf *out);
+/* Append the answer to a frame that could not be read: nothing of it is echoed.  `detail` is one
+ * sentence for the log. */
 void postern_reply_write_error(const char *detail, postern_buf *out);
 
 #endif

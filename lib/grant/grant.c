@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one exit: nothing else in the tree makes a postern_grant.  Two constructors, from a local proof and from the reply of a
- * verified helper; both end in build_grant(), which holds what every grant promises (bounds, no control characters, someone
- * it stands for).  Does not judge tokens: lib/oauth/validate.c does, or posternd's helper did.  One allocation per grant.
+ * The one exit: nothing else in the tree makes a postern_grant.  Two constructors, from a local
+ * proof and from the reply of a verified helper; both end in build_grant(), which holds what every
+ * grant promises (bounds, no control characters, someone it stands for).  Does not judge tokens:
+ * lib/oauth/validate.c does, or posternd's helper did.  One allocation per grant.
  */
 #include <inttypes.h>
 #include <stddef.h>
@@ -14,42 +15,51 @@
 /* What both constructors hand to build_grant(): the facts, and the helper's reference. */
 struct sources {
     struct postern_grant_facts facts;
-    postern_bytes              ref;
+    postern_bytes ref;
 };
 
 enum text_id {
-    TEXT_SERVICE, TEXT_REF, TEXT_ISSUER, TEXT_SUBJECT, TEXT_CLIENT_ID, TEXT_USER, TEXT_AUDIENCE, TEXT_JTI, TEXT_PURPOSE, TEXT_SCOPE,
+    TEXT_SERVICE,
+    TEXT_REF,
+    TEXT_ISSUER,
+    TEXT_SUBJECT,
+    TEXT_CLIENT_ID,
+    TEXT_USER,
+    TEXT_AUDIENCE,
+    TEXT_JTI,
+    TEXT_PURPOSE,
+    TEXT_SCOPE,
     TEXT_COUNT
 };
 
 static const struct {
-    size_t      at;  /* offset of the postern_bytes in struct sources */
-    size_t      max; /* bytes */
+    size_t at;  /* offset of the postern_bytes in struct sources */
+    size_t max; /* bytes */
     const char *name;
 } texts[TEXT_COUNT] = {
 #define FACT(member) offsetof(struct sources, facts.member)
-    [TEXT_SERVICE]   = { FACT(service), POSTERN_IDENTITY_MAX, "service" },
-    [TEXT_REF]       = { offsetof(struct sources, ref), POSTERN_REF_MAX - 1, "ref" },
-    [TEXT_ISSUER]    = { FACT(issuer), POSTERN_URI_MAX, "iss" },
-    [TEXT_SUBJECT]   = { FACT(subject), POSTERN_IDENTITY_MAX, "sub" },
+    [TEXT_SERVICE] = { FACT(service), POSTERN_IDENTITY_MAX, "service" },
+    [TEXT_REF] = { offsetof(struct sources, ref), POSTERN_REF_MAX - 1, "ref" },
+    [TEXT_ISSUER] = { FACT(issuer), POSTERN_URI_MAX, "iss" },
+    [TEXT_SUBJECT] = { FACT(subject), POSTERN_IDENTITY_MAX, "sub" },
     [TEXT_CLIENT_ID] = { FACT(client_id), POSTERN_IDENTITY_MAX, "client_id" },
-    [TEXT_USER]      = { FACT(user), POSTERN_IDENTITY_MAX, "user" },
-    [TEXT_AUDIENCE]  = { FACT(audience), POSTERN_URI_MAX, "aud" },
-    [TEXT_JTI]       = { FACT(jti), POSTERN_URI_MAX, "jti" },
-    [TEXT_PURPOSE]   = { FACT(purpose), POSTERN_PURPOSE_MAX, "purpose" },
-    [TEXT_SCOPE]     = { FACT(scope), POSTERN_SCOPE_CLAIM_MAX, "scope" },
+    [TEXT_USER] = { FACT(user), POSTERN_IDENTITY_MAX, "user" },
+    [TEXT_AUDIENCE] = { FACT(audience), POSTERN_URI_MAX, "aud" },
+    [TEXT_JTI] = { FACT(jti), POSTERN_URI_MAX, "jti" },
+    [TEXT_PURPOSE] = { FACT(purpose), POSTERN_PURPOSE_MAX, "purpose" },
+    [TEXT_SCOPE] = { FACT(scope), POSTERN_SCOPE_CLAIM_MAX, "scope" },
 #undef FACT
 };
 
 struct postern_grant {
     postern_origin origin;
-    size_t         size;             /* of this allocation */
-    const char    *text[TEXT_COUNT]; /* into store; NULL where the token had none */
-    const char    *act[POSTERN_ACT_DEPTH_MAX];
-    size_t         act_depth;
-    int64_t        exp_s, iat_s;
-    postern_bytes  claims;
-    char           store[];
+    size_t size;                  /* of this allocation */
+    const char *text[TEXT_COUNT]; /* into store; NULL where the token had none */
+    const char *act[POSTERN_ACT_DEPTH_MAX];
+    size_t act_depth;
+    int64_t exp_s, iat_s;
+    postern_bytes claims;
+    char store[];
 };
 
 static postern_bytes text_of(const struct sources *from, size_t id)
@@ -83,7 +93,8 @@ static postern_err check_sources(const struct sources *from, postern_error *err)
     return POSTERN_OK;
 }
 
-/* All lengths were bounded by check_sources() but claims.len, which is that of a buffer in memory: the sum cannot wrap. */
+/* All lengths were bounded by check_sources() but claims.len, which is that of a buffer in memory:
+ * the sum cannot wrap. */
 static size_t size_of(const struct sources *from)
 {
     size_t size = sizeof(struct postern_grant) + from->facts.claims.len + 1;
@@ -107,11 +118,12 @@ static const char *store_text(char **at, postern_bytes text)
     return copy;
 }
 
-static postern_err build_grant(postern_origin origin, const struct sources *from, postern_grant **ret, postern_error *err)
+static postern_err build_grant(postern_origin origin, const struct sources *from,
+                               postern_grant **ret, postern_error *err)
 {
     postern_grant *g;
-    char          *at;
-    size_t         size;
+    char *at;
+    size_t size;
 
     POSTERN_TRY(check_sources(from, err));
     size = size_of(from);
@@ -132,24 +144,27 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
     g->exp_s = from->facts.exp_s;
     g->iat_s = from->facts.iat_s;
     if (from->facts.claims.len != 0)
-        g->claims = (postern_bytes){ (const uint8_t *)store_text(&at, from->facts.claims), from->facts.claims.len };
+        g->claims = (postern_bytes){ (const uint8_t *)store_text(&at, from->facts.claims),
+                                     from->facts.claims.len };
     *ret = g;
     return POSTERN_OK;
 }
 
-postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret, postern_error *err)
+postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret,
+                                     postern_error *err)
 {
     struct sources from = { .facts = *facts };
 
     return build_grant(POSTERN_ORIGIN_LOCAL_PROOF, &from, ret, err);
 }
 
-postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_text, const char *service, postern_grant **ret,
+postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_text,
+                                     const char *service, postern_grant **ret,
                                      postern_failure *ret_failure, postern_error *err)
 {
     POSTERN_AUTO_FRAME f = { 0 };
-    struct sources     from = { 0 };
-    postern_err        e;
+    struct sources from = { 0 };
+    postern_err e;
 
     *ret_failure = (postern_failure){ 0 };
     e = postern_frame_open(&f, frame, err);
@@ -162,23 +177,68 @@ postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_te
     return e;
 }
 
-/* ---- reading a grant ----------------------------------------------------------------------------------------------- */
+/* ---- reading a grant ---- */
 
-postern_origin postern_grant_origin(const postern_grant *g) { return g->origin; }
-const char    *postern_grant_service(const postern_grant *g) { return g->text[TEXT_SERVICE]; }
-const char    *postern_grant_issuer(const postern_grant *g) { return g->text[TEXT_ISSUER]; }
-const char    *postern_grant_subject(const postern_grant *g) { return g->text[TEXT_SUBJECT]; }
-const char    *postern_grant_client_id(const postern_grant *g) { return g->text[TEXT_CLIENT_ID]; }
-const char    *postern_grant_user(const postern_grant *g) { return g->text[TEXT_USER]; }
-const char    *postern_grant_audience(const postern_grant *g) { return g->text[TEXT_AUDIENCE]; }
-const char    *postern_grant_jti(const postern_grant *g) { return g->text[TEXT_JTI]; }
-const char    *postern_grant_purpose(const postern_grant *g) { return g->text[TEXT_PURPOSE]; }
-const char    *postern_grant_scope(const postern_grant *g) { return g->text[TEXT_SCOPE]; }
-const char    *postern_grant_ref(const postern_grant *g) { return g->text[TEXT_REF]; }
-size_t         postern_grant_act_depth(const postern_grant *g) { return g->act_depth; }
-int64_t        postern_grant_exp_s(const postern_grant *g) { return g->exp_s; }
-int64_t        postern_grant_iat_s(const postern_grant *g) { return g->iat_s; }
-postern_bytes  postern_grant_claims(const postern_grant *g) { return g->claims; }
+postern_origin postern_grant_origin(const postern_grant *g)
+{
+    return g->origin;
+}
+const char *postern_grant_service(const postern_grant *g)
+{
+    return g->text[TEXT_SERVICE];
+}
+const char *postern_grant_issuer(const postern_grant *g)
+{
+    return g->text[TEXT_ISSUER];
+}
+const char *postern_grant_subject(const postern_grant *g)
+{
+    return g->text[TEXT_SUBJECT];
+}
+const char *postern_grant_client_id(const postern_grant *g)
+{
+    return g->text[TEXT_CLIENT_ID];
+}
+const char *postern_grant_user(const postern_grant *g)
+{
+    return g->text[TEXT_USER];
+}
+const char *postern_grant_audience(const postern_grant *g)
+{
+    return g->text[TEXT_AUDIENCE];
+}
+const char *postern_grant_jti(const postern_grant *g)
+{
+    return g->text[TEXT_JTI];
+}
+const char *postern_grant_purpose(const postern_grant *g)
+{
+    return g->text[TEXT_PURPOSE];
+}
+const char *postern_grant_scope(const postern_grant *g)
+{
+    return g->text[TEXT_SCOPE];
+}
+const char *postern_grant_ref(const postern_grant *g)
+{
+    return g->text[TEXT_REF];
+}
+size_t postern_grant_act_depth(const postern_grant *g)
+{
+    return g->act_depth;
+}
+int64_t postern_grant_exp_s(const postern_grant *g)
+{
+    return g->exp_s;
+}
+int64_t postern_grant_iat_s(const postern_grant *g)
+{
+    return g->iat_s;
+}
+postern_bytes postern_grant_claims(const postern_grant *g)
+{
+    return g->claims;
+}
 
 const char *postern_grant_act(const postern_grant *g, size_t i)
 {

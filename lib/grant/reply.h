@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading a helper's reply (postern-helper(7)): facts for grant.c, discovery fields for lib/helper.  Makes no grant. */
+/* Reading a helper's reply (postern-helper(7)): facts for grant.c, discovery fields for lib/helper.
+ * Makes no grant. */
 #ifndef POSTERN_LIB_REPLY_H
 #define POSTERN_LIB_REPLY_H
 
@@ -15,11 +16,15 @@
  *   ret_failure          zeroed by the caller; ref and what a client may be told
  *   POSTERN_OK (the helper says proved) · the helper's own verdict · HELPER_PROTOCOL · NOMEM
  */
-POSTERN_MUST_USE postern_err postern_reply_read(postern_frame *f, postern_bytes nonce_text, const char *service,
-                                                struct postern_grant_facts *ret_facts, postern_bytes *ret_ref,
+POSTERN_MUST_USE postern_err postern_reply_read(postern_frame *f, postern_bytes nonce_text,
+                                                const char *service,
+                                                struct postern_grant_facts *ret_facts,
+                                                postern_bytes *ret_ref,
                                                 postern_failure *ret_failure, postern_error *err);
-/* Likewise for describe: what the helper said of the service.  POSTERN_OK · HELPER_PROTOCOL · NOMEM or the helper's refusal */
-POSTERN_MUST_USE postern_err postern_reply_read_info(postern_frame *f, postern_bytes nonce_text, const char *service,
-                                                     postern_service_info *ret, postern_error *err);
+/* Likewise for describe: what the helper said of the service.  POSTERN_OK · HELPER_PROTOCOL · NOMEM
+ * or the helper's refusal */
+POSTERN_MUST_USE postern_err postern_reply_read_info(postern_frame *f, postern_bytes nonce_text,
+                                                     const char *service, postern_service_info *ret,
+                                                     postern_error *err);
 
 #endif

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The helper client: one op, one connection, one request (postern-helper(7)).  Looks at the folders of the socket, connects
- * without blocking, looks at the peer's uid, and only then sends the token.  Knows nothing of tokens beyond their alphabet and
- * makes no grant: lib/grant/ reads the reply.  libc only; linked into every SASL and PAM host.
+ * The helper client: one op, one connection, one request (postern-helper(7)).  Looks at the folders
+ * of the socket, connects without blocking, looks at the peer's uid, and only then sends the token.
+ * Knows nothing of tokens beyond their alphabet and makes no grant: lib/grant/ reads the reply.
+ * libc only; linked into every SASL and PAM host.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,27 +21,29 @@
 #include "grant/grant.h"
 #include "grant/op.h"
 #include "grant/reply.h"
+#include "helper/socket_path.h"
 
-#define RETRY_MS 10         /* pause while the backlog is full: long beside a login (50 us), short beside the deadline */
-#define SERVICE_MAX 255     /* bytes: a file name (NAME_MAX) */
-#define PEER_MAX 255        /* bytes: an address and port, or a host's own words */
-#define PORT_TEXT_MAX 5     /* digits */
-#define EXTRA_SCOPES_MAX 16 /* with the longest token they still fit one frame */
-#define EXTRA_SCOPE_MAX 255
+/* Pause while the backlog is full: long beside a login (50 us), short beside the deadline. */
+#define RETRY_MS         10
+#define SERVICE_MAX      255 /* bytes: a file name (NAME_MAX) */
+#define PEER_MAX         255 /* bytes: an address and port, or a host's own words */
+#define PORT_TEXT_MAX    5   /* digits */
+#define EXTRA_SCOPES_MAX 16  /* with the longest token they still fit one frame */
+#define EXTRA_SCOPE_MAX  255
 
 enum phase { PHASE_CONNECT = 0, PHASE_SEND, PHASE_RECEIVE };
 
 struct client_op {
-    postern_op           op;
-    enum phase           phase;
-    bool                 is_waiting_for_reply; /* fd is worth polling */
-    postern_err          refusal;              /* of the request itself, said by the first step */
-    int                  fd;
-    uid_t                server_uid;
-    struct sockaddr_un   address;
-    char                 service[SERVICE_MAX + 1];
-    char                 nonce_text[POSTERN_NONCE_TEXT_LEN + 1];
-    postern_buf          frame; /* the request; wiped when sent */
+    postern_op op;
+    enum phase phase;
+    bool is_waiting_for_reply; /* fd is worth polling */
+    postern_err refusal;       /* of the request itself, said by the first step */
+    int fd;
+    uid_t server_uid;
+    struct sockaddr_un address;
+    char service[SERVICE_MAX + 1];
+    char nonce_text[POSTERN_NONCE_TEXT_LEN + 1];
+    postern_buf frame; /* the request; wiped when sent */
     postern_service_info info;
 };
 
@@ -52,80 +52,40 @@ static postern_bytes nonce_of(const struct client_op *c)
     return postern_bytes_str(c->nonce_text);
 }
 
-/* ---- trust ---------------------------------------------------------------------------------------------------------- */
-
-/* A folder where only root and posternd can put, replace or rename things; sticky folders guard what is not one's own. */
-static postern_err check_folder(const char *folder, uid_t server_uid, postern_error *err)
-{
-    struct stat st;
-
-    if (stat(folder, &st) != 0)
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "helper socket's folder %s: %s", folder, strerror(errno));
-    if (st.st_uid != 0 && st.st_uid != server_uid)
-        return POSTERN_FAIL(err, HELPER_UNTRUSTED, "folder %s of the helper socket belongs to uid %ju, must be root's or posternd's",
-                            folder, (uintmax_t)st.st_uid);
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)
-        return POSTERN_FAIL(err, HELPER_UNTRUSTED, "folder %s of the helper socket is writable by others", folder);
-    return POSTERN_OK;
-}
-
-/* Every folder above the last component of `path`, from "/" down. */
-static postern_err check_folders_above(const char *path, uid_t server_uid, postern_error *err)
-{
-    char prefix[PATH_MAX];
-
-    POSTERN_TRY(check_folder("/", server_uid, err));
-    for (const char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        size_t len = (size_t)(slash - path);
-        if (len >= sizeof prefix)
-            return POSTERN_FAIL(err, HELPER_UNTRUSTED, "helper socket's path is too long");
-        memcpy(prefix, path, len);
-        prefix[len] = '\0';
-        POSTERN_TRY(check_folder(prefix, server_uid, err));
-    }
-    return POSTERN_OK;
-}
-
-/* The path as written and as it resolves: /var/run may be a link to /run, and both ways to the socket must be safe. */
-static postern_err check_path(const char *path, uid_t server_uid, postern_error *err)
-{
-    char resolved[PATH_MAX];
-
-    POSTERN_TRY(check_folders_above(path, server_uid, err));
-    if (realpath(path, resolved) == NULL)
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "helper socket %s: %s; is posternd running?", path, strerror(errno));
-    return strcmp(path, resolved) == 0 ? POSTERN_OK : check_folders_above(resolved, server_uid, err);
-}
+/* ---- one login ---- */
 
 /* SO_PEERCRED names who called listen(2): posternd's supervisor. */
 static postern_err check_peer(const struct client_op *c, postern_error *err)
 {
     struct ucred peer;
-    socklen_t    size = sizeof peer;
+    socklen_t size = sizeof peer;
 
     if (getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || size != sizeof peer)
-        return POSTERN_FAIL(err, HELPER_UNTRUSTED, "helper socket %s does not name its peer", c->address.sun_path);
+        return POSTERN_FAIL(err, HELPER_UNTRUSTED, "helper socket %s does not name its peer",
+                            c->address.sun_path);
     if (peer.uid != 0 && peer.uid != c->server_uid)
-        return POSTERN_FAIL(err, HELPER_UNTRUSTED, "helper socket %s is served by uid %ju, must be root or posternd",
+        return POSTERN_FAIL(err, HELPER_UNTRUSTED,
+                            "helper socket %s is served by uid %ju, must be root or posternd",
                             c->address.sun_path, (uintmax_t)peer.uid);
     return POSTERN_OK;
 }
 
-/* ---- one login ------------------------------------------------------------------------------------------------------ */
-
 static postern_err connect_helper(struct client_op *c, postern_error *err)
 {
-    POSTERN_TRY(check_path(c->address.sun_path, c->server_uid, err));
+    POSTERN_TRY(postern_socket_path_check(c->address.sun_path, c->server_uid, err));
     if (c->fd < 0)
         c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "socket: %s", strerror(errno));
     if (connect(c->fd, (const struct sockaddr *)&c->address, sizeof c->address) != 0) {
-        if (errno == EAGAIN || errno == EINTR) /* unix(7): the backlog is full; there is nothing to poll for */
-            return POSTERN_AGAIN;
+        if (errno == EAGAIN || errno == EINTR)
+            return POSTERN_AGAIN; /* unix(7): the backlog is full; there is nothing to poll for */
         if (errno == EPROTOTYPE)
-            return POSTERN_FAIL(err, HELPER_UNTRUSTED, "%s is a socket of another type than posternd's", c->address.sun_path);
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "helper socket %s: %s; is posternd running?", c->address.sun_path, strerror(errno));
+            return POSTERN_FAIL(err, HELPER_UNTRUSTED,
+                                "%s is a socket of another type than posternd's",
+                                c->address.sun_path);
+        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "helper socket %s: %s%s", c->address.sun_path,
+                            strerror(errno), errno == ECONNREFUSED ? "; is posternd running?" : "");
     }
     POSTERN_TRY(check_peer(c, err));
     c->phase = PHASE_SEND;
@@ -139,7 +99,8 @@ static postern_err send_request(struct client_op *c, postern_error *err)
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return POSTERN_AGAIN;
     if (sent < 0 || (size_t)sent != c->frame.len)
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "sending to the helper: %s", sent < 0 ? strerror(errno) : "cut short");
+        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "sending to the helper: %s",
+                            sent < 0 ? strerror(errno) : "cut short");
     postern_buf_free(&c->frame);
     c->phase = PHASE_RECEIVE;
     c->is_waiting_for_reply = true;
@@ -148,7 +109,8 @@ static postern_err send_request(struct client_op *c, postern_error *err)
 
 static postern_err read_reply(struct client_op *c, postern_bytes reply, postern_error *err)
 {
-    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, &c->op.failure, err);
+    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, &c->op.failure,
+                                    err);
 }
 
 static postern_err read_info(struct client_op *c, postern_bytes reply, postern_error *err)
@@ -164,35 +126,40 @@ static const struct postern_op_class describe_class;
 /* One datagram into `room`.  POSTERN_OK · POSTERN_AGAIN · HELPER_UNAVAILABLE · HELPER_PROTOCOL */
 static postern_err receive_frame(int fd, uint8_t *room, size_t *ret_len, postern_error *err)
 {
-    struct iovec  part = { room, POSTERN_HELPER_FRAME_MAX };
+    struct iovec part = { room, POSTERN_HELPER_FRAME_MAX };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    ssize_t       got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return POSTERN_AGAIN;
     if (got < 0)
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "receiving from the helper: %s", strerror(errno));
+        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "receiving from the helper: %s",
+                            strerror(errno));
     if (got == 0)
-        return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "helper closed the connection without an answer");
+        return POSTERN_FAIL(err, HELPER_UNAVAILABLE,
+                            "helper closed the connection without an answer");
     *ret_len = (size_t)got;
     if ((message.msg_flags & MSG_TRUNC) != 0)
-        return POSTERN_FAIL(err, HELPER_PROTOCOL, "reply is longer than %d bytes", POSTERN_HELPER_FRAME_MAX);
-    if ((message.msg_flags & MSG_CTRUNC) != 0) /* descriptors came along; without room for them the kernel closed them */
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "reply is longer than %d bytes",
+                            POSTERN_HELPER_FRAME_MAX);
+    /* Descriptors came along; without room for them the kernel closed them. */
+    if ((message.msg_flags & MSG_CTRUNC) != 0)
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "reply carries descriptors");
     return POSTERN_OK;
 }
 
 static postern_err receive_reply(struct client_op *c, postern_error *err)
 {
-    uint8_t    *room = malloc(POSTERN_HELPER_FRAME_MAX);
-    size_t      len = 0;
+    uint8_t *room = malloc(POSTERN_HELPER_FRAME_MAX);
+    size_t len = 0;
     postern_err e;
 
     if (room == NULL)
         return POSTERN_FAIL(err, NOMEM, "reply of the helper");
     e = receive_frame(c->fd, room, &len, err);
     if (e == POSTERN_OK)
-        e = (c->op.class == &describe_class ? read_info : read_reply)(c, (postern_bytes){ room, len }, err);
+        e = (c->op.class == &describe_class ? read_info
+                                            : read_reply)(c, (postern_bytes){ room, len }, err);
     postern_wipe(room, len);
     free(room);
     return e;
@@ -203,7 +170,9 @@ static postern_err step_client(postern_op *op, postern_error *err)
     struct client_op *c = (struct client_op *)op;
 
     if (c->refusal != POSTERN_ERR_UNSET)
-        return postern_error_set(err, c->refusal, __FILE__, __LINE__, "refused before the helper was asked: %s", postern_err_text(c->refusal));
+        return postern_error_set(err, c->refusal, __FILE__, __LINE__,
+                                 "refused before the helper was asked: %s",
+                                 postern_err_text(c->refusal));
     if (c->phase == PHASE_CONNECT)
         POSTERN_TRY(connect_helper(c, err));
     if (c->phase == PHASE_SEND)
@@ -234,15 +203,16 @@ static void destroy_client(postern_op *op)
     postern_buf_free(&c->frame);
 }
 
-#define CLIENT_CLASS(name_)                                                                                                    \
-    {                                                                                                                          \
-        .name = name_, .size = sizeof(struct client_op), .step = step_client, .fd = fd_of_client, .wait_ms = wait_ms_of_client, \
-        .destroy = destroy_client, .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE,                                                 \
+#define CLIENT_CLASS(name_)                                                                        \
+    {                                                                                              \
+        .name = name_, .size = sizeof(struct client_op), .step = step_client, .fd = fd_of_client,  \
+        .wait_ms = wait_ms_of_client, .destroy = destroy_client,                                   \
+        .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE,                                              \
     }
 static const struct postern_op_class verify_class = CLIENT_CLASS("client.verify");
 static const struct postern_op_class describe_class = CLIENT_CLASS("client.describe");
 
-/* ---- the request ----------------------------------------------------------------------------------------------------- */
+/* ---- the request ---- */
 
 static bool is_plain(const char *text, size_t max)
 {
@@ -258,7 +228,7 @@ static bool is_empty(const char *text)
 
 static postern_err make_nonce(char *ret_text, postern_error *err)
 {
-    uint8_t          nonce[POSTERN_NONCE_LEN];
+    uint8_t nonce[POSTERN_NONCE_LEN];
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(64);
 
     if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce)
@@ -271,28 +241,35 @@ static postern_err make_nonce(char *ret_text, postern_error *err)
     return POSTERN_OK;
 }
 
-static postern_err set_address(struct client_op *c, const postern_helper_address *where, postern_error *err)
+static postern_err set_address(struct client_op *c, const postern_helper_address *where,
+                               postern_error *err)
 {
-    const char *path = where == NULL || where->path == NULL ? POSTERN_HELPER_SOCKET_DEFAULT : where->path;
-    size_t      len = strlen(path);
+    const char *path =
+        where == NULL || where->path == NULL ? POSTERN_HELPER_SOCKET_DEFAULT : where->path;
+    size_t len = strlen(path);
 
     if (path[0] != '/' || len >= sizeof c->address.sun_path)
-        return POSTERN_FAIL(err, USAGE, "helper socket needs an absolute path of at most %zu bytes", sizeof c->address.sun_path - 1);
+        return POSTERN_FAIL(err, USAGE, "helper socket needs an absolute path of at most %zu bytes",
+                            sizeof c->address.sun_path - 1);
     c->address.sun_family = AF_UNIX;
     memcpy(c->address.sun_path, path, len + 1);
     c->server_uid = where == NULL ? 0 : where->server_uid;
     return POSTERN_OK;
 }
 
-/* An op whose frame begins with the members that both requests have; the writer stays open for more. */
-static postern_err new_client(const struct postern_op_class *class, const postern_helper_address *where, const char *op_name,
-                              const char *service, postern_json_writer *w, postern_op **ret, postern_error *err)
+/* An op whose frame begins with the members that both requests have; the writer stays open for
+ * more. */
+static postern_err new_client(const struct postern_op_class *class,
+                              const postern_helper_address *where, const char *op_name,
+                              const char *service, postern_json_writer *w, postern_op **ret,
+                              postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
     struct client_op *c;
 
     if (is_empty(service) || !is_plain(service, SERVICE_MAX))
-        return POSTERN_FAIL(err, USAGE, "a service name of 1..%d plain bytes is required", SERVICE_MAX);
+        return POSTERN_FAIL(err, USAGE, "a service name of 1..%d plain bytes is required",
+                            SERVICE_MAX);
     POSTERN_TRY(postern_op_new(class, NULL, 0, &op, err));
     c = (struct client_op *)op;
     c->fd = -1;
@@ -317,8 +294,9 @@ static postern_err judge_request(const postern_request *rq)
         return POSTERN_ERR_NO_TOKEN;
     if (rq->token.len > POSTERN_TOKEN_MAX)
         return POSTERN_ERR_LIMIT;
-    if (!postern_token_is_token68(rq->token)) /* RFC 6750 §2.1; it also makes a JSON string of the same length */
-        return POSTERN_ERR_MALFORMED;
+    if (!postern_token_is_token68(rq->token))
+        return POSTERN_ERR_MALFORMED; /* RFC 6750 §2.1; it also is a JSON string of the same length
+                                       */
     if (!is_empty(rq->authzid) && !is_plain(rq->authzid, POSTERN_AUTHZID_MAX - 1))
         return POSTERN_ERR_AUTHZID;
     if ((!is_empty(rq->message_host) && !is_plain(rq->message_host, POSTERN_HOST_MAX - 1)) ||
@@ -348,14 +326,16 @@ static postern_err put_scopes(postern_json_writer *w, const char *const *scopes,
     postern_json_open_array(w, "scopes");
     for (size_t i = 0; scopes[i] != NULL; i++) {
         if (i == EXTRA_SCOPES_MAX || is_empty(scopes[i]) || !is_plain(scopes[i], EXTRA_SCOPE_MAX))
-            return POSTERN_FAIL(err, USAGE, "at most %d extra scopes of 1..%d plain bytes", EXTRA_SCOPES_MAX, EXTRA_SCOPE_MAX);
+            return POSTERN_FAIL(err, USAGE, "at most %d extra scopes of 1..%d plain bytes",
+                                EXTRA_SCOPES_MAX, EXTRA_SCOPE_MAX);
         postern_json_put_str(w, NULL, scopes[i]);
     }
     postern_json_close_array(w);
     return POSTERN_OK;
 }
 
-static postern_err put_request(postern_json_writer *w, const postern_request *rq, postern_error *err)
+static postern_err put_request(postern_json_writer *w, const postern_request *rq,
+                               postern_error *err)
 {
     postern_json_put_string(w, "token", rq->token);
     postern_json_put_str(w, "authzid", rq->authzid);
@@ -370,13 +350,16 @@ static postern_err put_request(postern_json_writer *w, const postern_request *rq
     return w->out->failed ? POSTERN_FAIL(err, NOMEM, "request frame") : POSTERN_OK;
 }
 
-postern_err postern_client_verify_start(const postern_helper_address *where, const postern_request *rq, postern_op **ret_op, postern_error *err)
+postern_err postern_client_verify_start(const postern_helper_address *where,
+                                        const postern_request *rq, postern_op **ret_op,
+                                        postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
     postern_json_writer w;
-    struct client_op   *c;
+    struct client_op *c;
 
-    if (rq == NULL || rq->size != sizeof *rq || carrier_word(rq->carrier) == NULL || tls_word(rq->tls) == NULL)
+    if (rq == NULL || rq->size != sizeof *rq || carrier_word(rq->carrier) == NULL ||
+        tls_word(rq->tls) == NULL)
         return POSTERN_FAIL(err, USAGE, "request needs its size, a carrier and a kind of TLS");
     POSTERN_TRY(new_client(&verify_class, where, "verify", rq->service, &w, &op, err));
     c = (struct client_op *)op;
@@ -387,7 +370,8 @@ postern_err postern_client_verify_start(const postern_helper_address *where, con
     return POSTERN_OK;
 }
 
-postern_err postern_client_describe_start(const postern_helper_address *where, const char *service, postern_op **ret_op, postern_error *err)
+postern_err postern_client_describe_start(const postern_helper_address *where, const char *service,
+                                          postern_op **ret_op, postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
     postern_json_writer w;

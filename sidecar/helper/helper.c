@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The helper role (sidecar/role.h): validates tokens for SASL, PAM and PostgreSQL plugins on a local socket, postern-helper(7).
- * Here everything is put together and taken apart; no decision is made here.
+ * The helper role (sidecar/role.h): validates tokens for SASL, PAM and PostgreSQL plugins on a
+ * local socket, postern-helper(7). Here everything is put together and taken apart; no decision is
+ * made here.
  */
 #include "config.h"
 
@@ -12,10 +13,10 @@
 #include "server.h"
 
 struct role {
-    struct helper  helper;
+    struct helper helper;
     struct server *server;
-    struct links  *links;
-    struct event  *give_up; /* drain_timeout */
+    struct links *links;
+    struct event *give_up; /* drain_timeout */
 };
 
 static void on_give_up(evutil_socket_t fd, short what, void *arg)
@@ -30,9 +31,10 @@ static void on_give_up(evutil_socket_t fd, short what, void *arg)
 
 static void stop(void *arg)
 {
-    struct role   *r = arg;
-    struct timeval limit = { .tv_sec = postern_section_number(postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL),
-                                                              "drain_timeout") };
+    struct role *r = arg;
+    const postern_section *settings =
+        postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
+    struct timeval limit = { .tv_sec = postern_section_number(settings, "drain_timeout") };
 
     if (!event_pending(r->give_up, EV_TIMEOUT, NULL))
         (void)event_add(r->give_up, &limit);
@@ -43,7 +45,7 @@ static void stop(void *arg)
 static postern_err expect_issuer(struct helper *h, postern_error *err)
 {
     const postern_section *server = postern_config_section(h->config, POSTERN_SECTION_SERVER, NULL);
-    postern_err            e;
+    postern_err e;
 
     if (server == NULL)
         return POSTERN_OK;
@@ -60,7 +62,8 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 
     r->helper.audit.fd = setup->audit_fd;
     POSTERN_TRY(fingerprint_start(&r->helper.fingerprint, err));
-    POSTERN_TRY(postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
+    POSTERN_TRY(
+        postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
     POSTERN_TRY(expect_issuer(&r->helper, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
@@ -70,7 +73,8 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
         return POSTERN_FAIL(err, NOMEM, "event loop");
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
-                           (size_t)postern_section_number(daemon_section, "helper_max_connections"), &r->server, err));
+                           (size_t)postern_section_number(daemon_section, "helper_max_connections"),
+                           &r->server, err));
     POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd, stop, r, &r->links, err));
     return links_say_ready(r->links, err);
 }
@@ -90,9 +94,9 @@ static void take_apart(struct role *r)
 
 int helper_main(struct role_setup *setup)
 {
-    struct role   r = { 0 };
+    struct role r = { 0 };
     postern_error err = { 0 };
-    int           status = 1;
+    int status = 1;
 
     if (start(&r, setup, &err) != POSTERN_OK)
         log_error("helper cannot start", &err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the pieces of the helper role share: one process, one event loop, one context.  helper.c makes it, server.c owns the
- * connections, login.c answers one request, links.c listens to the supervisor and the issuer.
+ * What the pieces of the helper role share: one process, one event loop, one context.  helper.c
+ * makes it, server.c owns the connections, login.c answers one request, links.c listens to the
+ * supervisor and the issuer.
  */
 #ifndef POSTERN_SIDECAR_HELPER_H
 #define POSTERN_SIDECAR_HELPER_H
@@ -15,11 +16,11 @@
 #include "peers.h"
 
 struct helper {
-    struct event_base     *base;
-    postern_context       *context;
-    const postern_config  *config; /* the context's */
-    struct peers          *peers;
-    struct audit           audit;
+    struct event_base *base;
+    postern_context *context;
+    const postern_config *config; /* the context's */
+    struct peers *peers;
+    struct audit audit;
     struct fingerprint_key fingerprint;
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages of the supervisor and of the issuer child (sidecar/helper/links.h).  A revocation is acknowledged when it is in force;
- * the issuer sends all it knows after every (re)connection and ends with revocations_ready.  When the issuer goes away, what was
- * revoked stays revoked.  A revocation that cannot be obeyed ends this helper: the supervisor starts another, which knows nothing
- * and is told everything.
+ * Messages of the supervisor and of the issuer child (sidecar/helper/links.h).  A revocation is
+ * acknowledged when it is in force; the issuer sends all it knows after every (re)connection and
+ * ends with revocations_ready.  When the issuer goes away, what was revoked stays revoked.  A
+ * revocation that cannot be obeyed ends this helper: the supervisor starts another, which knows
+ * nothing and is told everything.
  */
 #include "config.h"
 
@@ -16,16 +17,17 @@
 #define CLIENT_MAX 1025 /* bytes with NUL: POSTERN_IDENTITY_MAX */
 
 struct links {
-    struct helper  *helper;
+    struct helper *helper;
     struct channel *supervisor, *issuer;
-    struct event   *from_supervisor, *from_issuer;
+    struct event *from_supervisor, *from_issuer;
     void (*on_stop)(void *arg);
     void *arg;
 };
 
 static struct event *watch_channel(struct links *l, struct channel *c, event_callback_fn on_message)
 {
-    struct event *e = event_new(l->helper->base, channel_fd(c), EV_READ | EV_PERSIST, on_message, l);
+    struct event *e =
+        event_new(l->helper->base, channel_fd(c), EV_READ | EV_PERSIST, on_message, l);
 
     if (e != NULL && event_add(e, NULL) == 0)
         return e;
@@ -34,7 +36,7 @@ static struct event *watch_channel(struct links *l, struct channel *c, event_cal
     return NULL;
 }
 
-/* ---- issuer ----------------------------------------------------------------------------------------------------------- */
+/* ---- issuer ---- */
 
 static void drop_issuer(struct links *l)
 {
@@ -53,13 +55,15 @@ static postern_err unless_untrusted(postern_err e)
 
 static postern_err revoke(struct links *l, postern_error *err)
 {
-    char    issuer[POSTERN_URL_MAX], client[CLIENT_MAX];
+    char issuer[POSTERN_URL_MAX], client[CLIENT_MAX];
     int64_t before_s;
 
-    if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer) || !channel_text(l->issuer, "client", client, sizeof client) ||
+    if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer) ||
+        !channel_text(l->issuer, "client", client, sizeof client) ||
         !channel_integer(l->issuer, "before", &before_s))
         return POSTERN_FAIL(err, MALFORMED, "revoke needs issuer, client and before");
-    return unless_untrusted(postern_context_revoke_client(l->helper->context, issuer, client, before_s, err));
+    return unless_untrusted(
+        postern_context_revoke_client(l->helper->context, issuer, client, before_s, err));
 }
 
 static postern_err revocations_ready(struct links *l, postern_error *err)
@@ -73,8 +77,8 @@ static postern_err revocations_ready(struct links *l, postern_error *err)
 
 static postern_err acknowledge(struct links *l, postern_error *err)
 {
-    int64_t             id;
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(128);
+    int64_t id;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(128);
     postern_json_writer w = { .out = &out };
 
     if (!channel_integer(l->issuer, "id", &id))
@@ -139,7 +143,7 @@ static void take_issuer(struct links *l, int take_fd)
         drop_issuer(l);
 }
 
-/* ---- supervisor ------------------------------------------------------------------------------------------------------- */
+/* ---- supervisor ---- */
 
 static void take_supervisor_message(struct links *l)
 {
@@ -176,10 +180,11 @@ static void on_supervisor(evutil_socket_t fd, short what, void *arg)
     l->on_stop(l->arg);
 }
 
-postern_err links_new(struct helper *h, int take_supervisor_fd, void (*on_stop)(void *arg), void *arg, struct links **ret, postern_error *err)
+postern_err links_new(struct helper *h, int take_supervisor_fd, void (*on_stop)(void *arg),
+                      void *arg, struct links **ret, postern_error *err)
 {
     struct channel *supervisor = NULL;
-    struct links   *l;
+    struct links *l;
 
     POSTERN_TRY(channel_new(take_supervisor_fd, &supervisor, err));
     l = calloc(1, sizeof *l);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One request of one connection, from its frame to the answer: read, may this peer ask, validate, audit, answer.  Holds no
- * socket; server.c gives it a frame and takes the answer.
+ * One request of one connection, from its frame to the answer: read, may this peer ask, validate,
+ * audit, answer.  Holds no socket; server.c gives it a frame and takes the answer.
  */
 #ifndef POSTERN_SIDECAR_HELPER_LOGIN_H
 #define POSTERN_SIDECAR_HELPER_LOGIN_H
@@ -26,8 +26,9 @@ struct login_owner {
  *   peer   borrowed while the login lives
  *   NULL: out of memory or random numbers
  */
-struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame, struct login_owner owner);
-void          login_start(struct login *l);
+struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
+                        struct login_owner owner);
+void login_start(struct login *l);
 /* Cancels what is in flight, without an answer.  NULL is fine. */
 void login_free(struct login *l);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * References and fingerprints (sidecar/helper/names.h).  A fingerprint is keyed, per boot: two lines of one log can be compared,
- * but nobody can test a guessed token against a log.
+ * References and fingerprints (sidecar/helper/names.h).  A fingerprint is keyed, per boot: two
+ * lines of one log can be compared, but nobody can test a guessed token against a log.
  */
 #include "config.h"
 
@@ -17,8 +17,8 @@
 bool make_ref(char ret[POSTERN_REF_MAX])
 {
     static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint8_t           random[REF_DIGITS];
-    size_t            at = strlen(REF_PREFIX);
+    uint8_t random[REF_DIGITS];
+    size_t at = strlen(REF_PREFIX);
 
     memset(ret, 0, POSTERN_REF_MAX);
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
@@ -36,14 +36,16 @@ postern_err fingerprint_start(struct fingerprint_key *k, postern_error *err)
     return POSTERN_OK;
 }
 
-void fingerprint_token(const struct fingerprint_key *k, postern_bytes token, char ret[FINGERPRINT_LEN + 1])
+void fingerprint_token(const struct fingerprint_key *k, postern_bytes token,
+                       char ret[FINGERPRINT_LEN + 1])
 {
     static const char hex[] = "0123456789abcdef";
-    uint8_t           mac[EVP_MAX_MD_SIZE];
-    unsigned          len = 0;
+    uint8_t mac[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
 
     memset(ret, 0, FINGERPRINT_LEN + 1);
-    if (HMAC(EVP_sha256(), k->key, sizeof k->key, token.ptr, token.len, mac, &len) == NULL || len < FINGERPRINT_LEN / 2)
+    if (HMAC(EVP_sha256(), k->key, sizeof k->key, token.ptr, token.len, mac, &len) == NULL ||
+        len < FINGERPRINT_LEN / 2)
         return;
     for (size_t i = 0; i < FINGERPRINT_LEN / 2; i++) {
         ret[2 * i] = hex[mac[i] >> 4];

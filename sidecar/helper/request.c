@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The request side of postern-helper(7), server's reader.  A member it does not know is refused, not skipped: a plugin of
- * another release must not believe that a condition it sent was looked at.
+ * The request side of postern-helper(7), server's reader.  A member it does not know is refused,
+ * not skipped: a plugin of another release must not believe that a condition it sent was looked at.
  */
 #include "config.h"
 
@@ -10,31 +10,51 @@
 #include "request.h"
 
 #define SCOPE_MAX 255 /* bytes of one extra scope */
-#define WORD_MAX 16   /* bytes of op, carrier and tls */
-#define PORT_MAX 5    /* digits */
+#define WORD_MAX  16  /* bytes of op, carrier and tls */
+#define PORT_MAX  5   /* digits */
 
-enum member { V, OP, NONCE, SERVICE, TOKEN, AUTHZID, CARRIER, TLS, PEER, HOST, PORT, SCOPES, VERIFY_COUNT, DESCRIBE_COUNT = TOKEN };
+enum member {
+    V,
+    OP,
+    NONCE,
+    SERVICE,
+    TOKEN,
+    AUTHZID,
+    CARRIER,
+    TLS,
+    PEER,
+    HOST,
+    PORT,
+    SCOPES,
+    VERIFY_COUNT,
+    DESCRIBE_COUNT = TOKEN
+};
 static const struct postern_frame_member table[VERIFY_COUNT] = {
-    [V]       = { "v", POSTERN_JSON_NUMBER, true, 0 },
-    [OP]      = { "op", POSTERN_JSON_STRING, true, 0 },
-    [NONCE]   = { "nonce", POSTERN_JSON_STRING, true, 0 },
+    [V] = { "v", POSTERN_JSON_NUMBER, true, 0 },
+    [OP] = { "op", POSTERN_JSON_STRING, true, 0 },
+    [NONCE] = { "nonce", POSTERN_JSON_STRING, true, 0 },
     [SERVICE] = { "service", POSTERN_JSON_STRING, true, 0 },
     /* describe ends here */
-    [TOKEN]   = { "token", POSTERN_JSON_STRING, true, 0 },
+    [TOKEN] = { "token", POSTERN_JSON_STRING, true, 0 },
     [AUTHZID] = { "authzid", POSTERN_JSON_STRING, false, 0 },
     [CARRIER] = { "carrier", POSTERN_JSON_STRING, true, 0 },
-    [TLS]     = { "tls", POSTERN_JSON_STRING, true, 0 },
-    [PEER]    = { "peer", POSTERN_JSON_STRING, false, 0 },
-    [HOST]    = { "host", POSTERN_JSON_STRING, false, 0 },
-    [PORT]    = { "port", POSTERN_JSON_STRING, false, 0 },
-    [SCOPES]  = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
+    [TLS] = { "tls", POSTERN_JSON_STRING, true, 0 },
+    [PEER] = { "peer", POSTERN_JSON_STRING, false, 0 },
+    [HOST] = { "host", POSTERN_JSON_STRING, false, 0 },
+    [PORT] = { "port", POSTERN_JSON_STRING, false, 0 },
+    [SCOPES] = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
 };
 
 static const char *const carrier_words[] = {
-    [POSTERN_CARRIER_SASL] = "sasl", [POSTERN_CARRIER_PASSWORD] = "password", [POSTERN_CARRIER_RAW] = "raw",
+    [POSTERN_CARRIER_SASL] = "sasl",
+    [POSTERN_CARRIER_PASSWORD] = "password",
+    [POSTERN_CARRIER_RAW] = "raw",
 };
 static const char *const tls_words[] = {
-    [POSTERN_TLS_UNKNOWN] = "unknown", [POSTERN_TLS_NONE] = "none", [POSTERN_TLS_LOCAL] = "local", [POSTERN_TLS_ON] = "on",
+    [POSTERN_TLS_UNKNOWN] = "unknown",
+    [POSTERN_TLS_NONE] = "none",
+    [POSTERN_TLS_LOCAL] = "local",
+    [POSTERN_TLS_ON] = "on",
 };
 #define COUNT_OF(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -48,7 +68,8 @@ const char *helper_tls_word(postern_tls tls)
     return (size_t)tls < COUNT_OF(tls_words) ? tls_words[tls] : NULL;
 }
 
-static postern_err read_text(struct helper_request *r, uint32_t node, size_t max, const char **ret, postern_error *err)
+static postern_err read_text(struct helper_request *r, uint32_t node, size_t max, const char **ret,
+                             postern_error *err)
 {
     postern_bytes text;
 
@@ -58,8 +79,8 @@ static postern_err read_text(struct helper_request *r, uint32_t node, size_t max
 }
 
 /* Position of the node's word in `words`. */
-static postern_err read_word(struct helper_request *r, uint32_t node, const char *const *words, size_t count, const char *name,
-                             size_t *ret, postern_error *err)
+static postern_err read_word(struct helper_request *r, uint32_t node, const char *const *words,
+                             size_t count, const char *name, size_t *ret, postern_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         if (words[i] != NULL && postern_json_string_is(&r->frame.json, node, words[i])) {
@@ -67,18 +88,21 @@ static postern_err read_word(struct helper_request *r, uint32_t node, const char
             return POSTERN_OK;
         }
     }
-    return POSTERN_FAIL(err, HELPER_PROTOCOL, "member %s has a value that this version does not know", name);
+    return POSTERN_FAIL(err, HELPER_PROTOCOL,
+                        "member %s has a value that this version does not know", name);
 }
 
 static postern_err read_nonce(struct helper_request *r, uint32_t node, postern_error *err)
 {
-    uint8_t       bytes[POSTERN_BASE64URL_DECODED_MAX(POSTERN_NONCE_TEXT_LEN)];
+    uint8_t bytes[POSTERN_BASE64URL_DECODED_MAX(POSTERN_NONCE_TEXT_LEN)];
     postern_bytes text;
-    size_t        len;
+    size_t len;
 
     POSTERN_TRY(postern_frame_text(&r->frame, node, POSTERN_NONCE_TEXT_LEN, &text, err));
-    if (text.len != POSTERN_NONCE_TEXT_LEN || postern_base64url_decode(text, bytes, &len, NULL) != POSTERN_OK || len != POSTERN_NONCE_LEN)
-        return POSTERN_FAIL(err, HELPER_PROTOCOL, "nonce is not %d bytes in base64url", POSTERN_NONCE_LEN);
+    if (text.len != POSTERN_NONCE_TEXT_LEN ||
+        postern_base64url_decode(text, bytes, &len, NULL) != POSTERN_OK || len != POSTERN_NONCE_LEN)
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "nonce is not %d bytes in base64url",
+                            POSTERN_NONCE_LEN);
     r->nonce = (const char *)text.ptr;
     return POSTERN_OK;
 }
@@ -86,11 +110,12 @@ static postern_err read_nonce(struct helper_request *r, uint32_t node, postern_e
 static postern_err read_scopes(struct helper_request *r, uint32_t array, postern_error *err)
 {
     const postern_json *j = &r->frame.json;
-    size_t              count = 0;
+    size_t count = 0;
 
     if (array == POSTERN_JSON_ABSENT)
         return POSTERN_OK;
-    for (uint32_t n = postern_json_first(j, array); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n))
+    for (uint32_t n = postern_json_first(j, array); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n))
         POSTERN_TRY(read_text(r, n, SCOPE_MAX, &r->scopes[count++], err));
     r->rq.extra_scopes = r->scopes;
     return POSTERN_OK;
@@ -99,14 +124,15 @@ static postern_err read_scopes(struct helper_request *r, uint32_t array, postern
 static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, postern_error *err)
 {
     postern_request *rq = &r->rq;
-    size_t           carrier = 0, tls = 0;
+    size_t carrier = 0, tls = 0;
 
     POSTERN_TRY(postern_frame_text(&r->frame, nodes[TOKEN], POSTERN_TOKEN_MAX, &rq->token, err));
     POSTERN_TRY(read_text(r, nodes[AUTHZID], POSTERN_AUTHZID_MAX - 1, &rq->authzid, err));
     POSTERN_TRY(read_text(r, nodes[PEER], REQUEST_PEER_MAX, &rq->peer, err));
     POSTERN_TRY(read_text(r, nodes[HOST], POSTERN_HOST_MAX - 1, &rq->message_host, err));
     POSTERN_TRY(read_text(r, nodes[PORT], PORT_MAX, &rq->message_port, err));
-    POSTERN_TRY(read_word(r, nodes[CARRIER], carrier_words, COUNT_OF(carrier_words), "carrier", &carrier, err));
+    POSTERN_TRY(read_word(r, nodes[CARRIER], carrier_words, COUNT_OF(carrier_words), "carrier",
+                          &carrier, err));
     POSTERN_TRY(read_word(r, nodes[TLS], tls_words, COUNT_OF(tls_words), "tls", &tls, err));
     rq->carrier = (postern_carrier)carrier;
     rq->tls = (postern_tls)tls;
@@ -117,7 +143,7 @@ postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
 {
     static const char *const ops[] = { "verify", "describe" };
     uint32_t nodes[VERIFY_COUNT], op_node;
-    size_t   op = 0;
+    size_t op = 0;
 
     POSTERN_TRY(postern_frame_open(&ret->frame, frame, err));
     POSTERN_TRY(postern_frame_check_version(&ret->frame, err));
@@ -126,7 +152,8 @@ postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "member op is missing");
     POSTERN_TRY(read_word(ret, op_node, ops, COUNT_OF(ops), "op", &op, err));
     ret->is_describe = op == 1;
-    POSTERN_TRY(postern_frame_members(&ret->frame, 0, table, ret->is_describe ? DESCRIBE_COUNT : VERIFY_COUNT, nodes, err));
+    POSTERN_TRY(postern_frame_members(
+        &ret->frame, 0, table, ret->is_describe ? DESCRIBE_COUNT : VERIFY_COUNT, nodes, err));
     POSTERN_TRY(read_nonce(ret, nodes[NONCE], err));
     ret->rq.size = sizeof ret->rq;
     POSTERN_TRY(read_text(ret, nodes[SERVICE], REQUEST_SERVICE_MAX, &ret->rq.service, err));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A plugin's request frame, read strictly (postern-helper(7)).  Pure: bytes in, request out; asks and decides nothing. */
+/* A plugin's request frame, read strictly (postern-helper(7)).  Pure: bytes in, request out; asks
+ * and decides nothing. */
 #ifndef POSTERN_SIDECAR_HELPER_REQUEST_H
 #define POSTERN_SIDECAR_HELPER_REQUEST_H
 
@@ -7,15 +8,15 @@
 #include <postern-private/frame.h>
 
 #define REQUEST_SERVICE_MAX 255 /* bytes of a service name: a file name (NAME_MAX) */
-#define REQUEST_PEER_MAX 255    /* bytes of a client's address, in a host's own words */
-#define REQUEST_SCOPES_MAX 16   /* extra scopes: pg_hba lines and the like, not a catalogue */
+#define REQUEST_PEER_MAX    255 /* bytes of a client's address, in a host's own words */
+#define REQUEST_SCOPES_MAX  16  /* extra scopes: pg_hba lines and the like, not a catalogue */
 
 struct helper_request {
-    bool            is_describe;
-    const char     *nonce; /* 22 characters of base64url */
-    postern_request rq;    /* service always; the rest for verify */
-    const char     *scopes[REQUEST_SCOPES_MAX + 1];
-    postern_frame   frame; /* owns every text above, the token too */
+    bool is_describe;
+    const char *nonce;  /* 22 characters of base64url */
+    postern_request rq; /* service always; the rest for verify */
+    const char *scopes[REQUEST_SCOPES_MAX + 1];
+    postern_frame frame; /* owns every text above, the token too */
 };
 
 /*
@@ -23,9 +24,11 @@ struct helper_request {
  *
  *   frame   borrowed while ret is in use
  *   ret     freed by helper_request_free() in every case
- *   POSTERN_OK · POSTERN_ERR_HELPER_PROTOCOL (the sentence may go back to the peer: it holds nothing of the frame) · NOMEM
+ *   POSTERN_OK · POSTERN_ERR_HELPER_PROTOCOL (the sentence may go back to the peer: it holds
+ * nothing of the frame) · NOMEM
  */
-POSTERN_MUST_USE postern_err helper_request_read(postern_bytes frame, struct helper_request *ret, postern_error *err);
+POSTERN_MUST_USE postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
+                                                 postern_error *err);
 void helper_request_free(struct helper_request *r); /* wipes */
 
 /* The words of the protocol, for the audit log. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Listeners and connections of the helper (sidecar/helper/server.h).  One request at a time per connection: a second frame
- * before the answer closes it.  Nothing here blocks: an answer that does not fit the socket's buffer belongs to a peer that
- * does not read, and that connection is closed.
+ * Listeners and connections of the helper (sidecar/helper/server.h).  One request at a time per
+ * connection: a second frame before the answer closes it.  Nothing here blocks: an answer that does
+ * not fit the socket's buffer belongs to a peer that does not read, and that connection is closed.
  */
 #include "config.h"
 
@@ -23,27 +23,27 @@
 struct connection {
     LIST_ENTRY(connection) entry;
     struct server *server;
-    int            fd;
-    struct peer    peer;
-    struct event  *readable; /* persistent; its time-out is the idle limit while no request is in flight */
-    struct login  *login;    /* the one request in flight, or NULL */
+    int fd;
+    struct peer peer;
+    struct event *readable; /* persistent; timed while no request is in flight */
+    struct login *login;    /* the one request in flight, or NULL */
 };
 
 struct server {
     struct helper *helper;
-    size_t         connections_max, connection_count;
+    size_t connections_max, connection_count;
     LIST_HEAD(, connection) connections;
-    struct event  *listeners[ROLE_LISTEN_MAX];
-    size_t         listener_count;
-    bool           is_accepting, is_draining;
-    struct event  *resume;        /* ends a pause of accept(2) */
-    int64_t        last_full_log_ms;
-    uint8_t        room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
+    struct event *listeners[ROLE_LISTEN_MAX];
+    size_t listener_count;
+    bool is_accepting, is_draining;
+    struct event *resume; /* ends a pause of accept(2) */
+    int64_t last_full_log_ms;
+    uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
 };
 
 static void close_connection(struct connection *c);
 
-/* ---- accepting -------------------------------------------------------------------------------------------------------- */
+/* ---- accepting ---- */
 
 static void set_accepting(struct server *s, bool is_accepting)
 {
@@ -61,7 +61,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_accepting(arg, true);
 }
 
-/* Out of descriptors or memory: the kernel keeps the callers in the backlog, and they wait as long as their deadline. */
+/* Out of descriptors or memory: the kernel keeps the callers in the backlog, and they wait as long
+ * as their deadline. */
 static void pause_accepting(struct server *s, const char *why)
 {
     struct timeval pause = { .tv_usec = SERVER_ACCEPT_PAUSE_MS * 1000 };
@@ -74,14 +75,15 @@ static void pause_accepting(struct server *s, const char *why)
 static size_t count_of_user(const struct server *s, uid_t uid)
 {
     const struct connection *c;
-    size_t                   count = 0;
+    size_t count = 0;
 
-    LIST_FOREACH(c, &s->connections, entry)
+    LIST_FOREACH (c, &s->connections, entry)
         count += c->peer.uid == uid;
     return count;
 }
 
-/* Refused without a word: what could be said would arrive where nobody reads any more (a frame is on its way already). */
+/* Refused without a word: what could be said would arrive where nobody reads any more (a frame is
+ * on its way already). */
 static void log_full(struct server *s, uid_t uid)
 {
     int64_t now_ms = helper_mono_us() / 1000;
@@ -89,18 +91,22 @@ static void log_full(struct server *s, uid_t uid)
     if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
         return; /* one line a second */
     s->last_full_log_ms = now_ms;
-    log_problem("uid %ju holds its share of helper_max_connections (%zu of %zu): closing further ones", (uintmax_t)uid,
-                s->connections_max / SERVER_USER_SHARE_DIVISOR, s->connections_max);
+    log_problem(
+        "uid %ju holds its share of helper_max_connections (%zu of %zu): closing further ones",
+        (uintmax_t)uid, s->connections_max / SERVER_USER_SHARE_DIVISOR, s->connections_max);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 
 static bool watch(struct connection *c)
 {
-    struct timeval idle = { .tv_sec = c->server->is_draining ? SERVER_DRAIN_IDLE_S : SERVER_IDLE_S };
+    struct timeval idle = { .tv_sec = SERVER_IDLE_S };
 
-    /* While a request is in flight the op's own deadline counts; the descriptor is still watched for a hang-up. */
-    return event_add(c->readable, c->login == NULL ? &idle : NULL) == 0;
+    if (c->login != NULL) /* the op's own deadline counts; a hang-up is still seen */
+        return event_remove_timer(c->readable) == 0;
+    if (c->server->is_draining)
+        idle.tv_sec = SERVER_DRAIN_IDLE_S;
+    return event_add(c->readable, &idle) == 0;
 }
 
 static bool add_connection(struct server *s, int take_fd, struct peer *take_peer)
@@ -127,7 +133,7 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
 static void admit(struct server *s, int take_fd)
 {
     postern_error err = { 0 };
-    struct peer   peer;
+    struct peer peer;
 
     if (peer_of_socket(take_fd, &peer, &err) != POSTERN_OK) {
         log_error("a caller of the helper socket", &err);
@@ -162,7 +168,7 @@ static void on_caller(evutil_socket_t listener, short what, void *arg)
     }
 }
 
-/* ---- one connection --------------------------------------------------------------------------------------------------- */
+/* ---- one connection ---- */
 
 static void close_connection(struct connection *c)
 {
@@ -186,7 +192,8 @@ static void close_connection(struct connection *c)
 static void send_answer(void *arg, postern_bytes frame, bool is_last)
 {
     struct connection *c = arg;
-    bool is_sent = frame.len != 0 && send(c->fd, frame.ptr, frame.len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)frame.len;
+    bool is_sent = frame.len != 0 && send(c->fd, frame.ptr, frame.len,
+                                          MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)frame.len;
 
     login_free(c->login);
     c->login = NULL;
@@ -196,7 +203,8 @@ static void send_answer(void *arg, postern_bytes frame, bool is_last)
 
 static void take_frame(struct connection *c, postern_bytes frame)
 {
-    c->login = login_new(c->server->helper, &c->peer, frame, (struct login_owner){ send_answer, c });
+    c->login =
+        login_new(c->server->helper, &c->peer, frame, (struct login_owner){ send_answer, c });
     if (c->login == NULL || !watch(c)) {
         log_problem("a request was dropped: out of memory or random numbers");
         close_connection(c);
@@ -208,23 +216,24 @@ static void take_frame(struct connection *c, postern_bytes frame)
 /* One datagram into s->room.  Its length, 0 for "nothing now", -1 for "close it". */
 static ssize_t receive_frame(struct server *s, int fd)
 {
-    struct iovec  part = { s->room, sizeof s->room };
+    struct iovec part = { s->room, sizeof s->room };
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    ssize_t       got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (got <= 0)
         return -1; /* gone, or an empty datagram, which nobody of ours sends */
-    /* Longer than a frame may be, or with descriptors beside it (no room for them: the kernel closed them): not our protocol. */
+    /* Longer than a frame may be, or with descriptors beside it (no room for them: the kernel
+     * closed them): not our protocol. */
     return (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? -1 : got;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
-    struct server     *s = c->server;
-    ssize_t            len;
+    struct server *s = c->server;
+    ssize_t len;
 
     if ((what & EV_READ) == 0) { /* silent for too long */
         close_connection(c);
@@ -239,9 +248,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         postern_wipe(s->room, len > 0 ? (size_t)len : sizeof s->room);
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
-postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t connections_max, struct server **ret, postern_error *err)
+postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t connections_max,
+                       struct server **ret, postern_error *err)
 {
     struct server *s = calloc(1, sizeof *s);
 
@@ -257,7 +267,8 @@ postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t
         if (s->listeners[i] == NULL || evutil_make_socket_nonblocking(fds[i]) != 0)
             break;
     }
-    if (s->resume == NULL || s->listener_count != fd_count || (fd_count > 0 && s->listeners[fd_count - 1] == NULL)) {
+    if (s->resume == NULL || s->listener_count != fd_count ||
+        (fd_count > 0 && s->listeners[fd_count - 1] == NULL)) {
         server_free(s);
         return POSTERN_FAIL(err, NOMEM, "listeners of the helper");
     }
@@ -275,7 +286,7 @@ void server_drain(struct server *s)
     s->is_draining = true;
     set_accepting(s, false);
     (void)event_del(s->resume);
-    LIST_FOREACH(c, &s->connections, entry)
+    LIST_FOREACH (c, &s->connections, entry)
         if (c->login == NULL)
             (void)watch(c); /* the shorter time-out */
     if (s->connection_count == 0)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's listeners and connections: who is connected, how many, for how long.  What a frame means is login.c's. */
+/* The helper's listeners and connections: who is connected, how many, for how long.  What a frame
+ * means is login.c's. */
 #ifndef POSTERN_SIDECAR_HELPER_SERVER_H
 #define POSTERN_SIDECAR_HELPER_SERVER_H
 
 #include "helper.h"
 
-/* A connection that owes us a frame: plugins connect and send in one go, so a second would do; a stopped process may want more. */
+/* A connection that owes us a frame: plugins connect and send in one go, so a second would do; a
+ * stopped process may want more. */
 #define SERVER_IDLE_S 10
 /* The same while we are leaving: who was accepted just before still gets an answer. */
 #define SERVER_DRAIN_IDLE_S 1
-/* One user's processes may hold at most this part of helper_max_connections, so that one broken host cannot lock out the others. */
+/* One user's processes may hold at most this part of helper_max_connections, so that one broken
+ * host cannot lock out the others. */
 #define SERVER_USER_SHARE_DIVISOR 2
 /* Connections accepted per wake-up: the loop serves those it has before it takes more. */
 #define SERVER_ACCEPTS_PER_WAKE 64
@@ -24,8 +27,9 @@ struct server;
  *   fds                 borrowed
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t connections_max,
-                                        struct server **ret, postern_error *err);
+POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t fd_count,
+                                        size_t connections_max, struct server **ret,
+                                        postern_error *err);
 /* Accept nothing more, answer what is in flight; when the last connection is gone the loop ends. */
 void server_drain(struct server *s);
 void server_free(struct server *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reason code to setting (sidecar/helper/setting.h), as one table.  A reason without a row is decided by the token alone. */
+/* Reason code to setting (sidecar/helper/setting.h), as one table.  A reason without a row is
+ * decided by the token alone. */
 #include "config.h"
 
 #include <string.h>
@@ -7,9 +8,9 @@
 #include "setting.h"
 
 static const struct {
-    postern_err          code;
+    postern_err code;
     postern_section_kind kind;
-    const char          *key;
+    const char *key;
 } rows[] = {
     { POSTERN_ERR_PEER_NOT_ALLOWED, POSTERN_SECTION_SERVICE, "helper_peers" },
     { POSTERN_ERR_ISS, POSTERN_SECTION_SERVICE, "issuers" },
@@ -44,7 +45,8 @@ static const postern_section *find_issuer(const postern_config *config, const ch
 
     if (issuer == NULL || issuer[0] == '\0')
         return NULL;
-    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_ISSUER, i)) != NULL; i++) {
+    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_ISSUER, i)) != NULL;
+         i++) {
         const char *identifier = postern_section_text(s, "issuer");
         if (identifier != NULL && strcmp(identifier, issuer) == 0)
             return s;
@@ -52,7 +54,9 @@ static const postern_section *find_issuer(const postern_config *config, const ch
     return NULL;
 }
 
-struct deciding_setting find_deciding_setting(const postern_config *config, const postern_section *service, const char *issuer, postern_err code)
+struct deciding_setting find_deciding_setting(const postern_config *config,
+                                              const postern_section *service, const char *issuer,
+                                              postern_err code)
 {
     struct deciding_setting found = { NULL, NULL };
 

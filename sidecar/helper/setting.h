@@ -14,6 +14,8 @@ struct deciding_setting {
  *   service   NULL: no service file names it
  *   issuer    identifier of the chosen issuer, "" when none was
  */
-struct deciding_setting find_deciding_setting(const postern_config *config, const postern_section *service, const char *issuer, postern_err code);
+struct deciding_setting find_deciding_setting(const postern_config *config,
+                                              const postern_section *service, const char *issuer,
+                                              postern_err code);
 
 #endif

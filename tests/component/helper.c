@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The client library against the real helper role, across processes and users: run as root by tests/component/test_helper.sh.  The
- * helper is helper_main() in a child that became another user, with its sockets prepared here as posternd's supervisor does it.
+ * The client library against the real helper role, across processes and users: run as root by
+ * tests/component/test_helper.sh.  The helper is helper_main() in a child that became another user,
+ * with its sockets prepared here as posternd's supervisor does it.
  */
 #include "config.h"
 
@@ -31,21 +32,21 @@
 #include "helper/server.h"
 #include "role.h"
 
-#define ISSUER "https://sso.test.example"
-#define HELPER_UID 64710   /* nobody's account: numbers need none */
-#define LDAP_UID 64711     /* named by services/ldap.conf */
+#define ISSUER       "https://sso.test.example"
+#define HELPER_UID   64710 /* nobody's account: numbers need none */
+#define LDAP_UID     64711 /* named by services/ldap.conf */
 #define STRANGER_UID 64712 /* named by nobody */
-#define LDAP_GID 64720     /* named by services/ldap.conf as a group */
-#define LOGINS 200
-#define FORKS 1000
+#define LDAP_GID     64720 /* named by services/ldap.conf as a group */
+#define LOGINS       200
+#define FORKS        1000
 
-static char            folder[] = "/tmp/postern-helper.XXXXXX";
-static char            socket_path[96], audit_path[96];
-static test_key       *key;
-static pid_t           helper_pid;
+static char folder[] = "/tmp/postern-helper.XXXXXX";
+static char socket_path[96], audit_path[96];
+static test_key *key;
+static pid_t helper_pid;
 static struct channel *helper_line; /* the supervisor's end */
-static int             early_silent = -1;
-static int64_t         early_silent_ms;
+static int early_silent = -1;
+static int64_t early_silent_ms;
 
 static int64_t mono_us(void)
 {
@@ -55,7 +56,7 @@ static int64_t mono_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* ---- files ------------------------------------------------------------------------------------------------------------ */
+/* ---- files ---- */
 
 static void path_of(char *room, size_t size, const char *name)
 {
@@ -64,7 +65,7 @@ static void path_of(char *room, size_t size, const char *name)
 
 static void put(const char *name, const char *text)
 {
-    char  path[128];
+    char path[128];
     FILE *f;
 
     path_of(path, sizeof path, name);
@@ -84,7 +85,7 @@ static void put_folder(const char *name)
 
 static void put_config(void)
 {
-    char  text[512];
+    char text[512];
     char *jwks = test_key_jwks(key, "k1", "ES256");
 
     put_folder("issuers");
@@ -92,18 +93,21 @@ static void put_config(void)
     put("jwks.json", jwks);
     free(jwks);
     put("postern.conf", "helper_max_connections: 1024\n");
-    assert_true((size_t)snprintf(text, sizeof text, "issuer: " ISSUER "\njwks_file: %s/jwks.json\n", folder) < sizeof text);
+    assert_true((size_t)snprintf(text, sizeof text, "issuer: " ISSUER "\njwks_file: %s/jwks.json\n",
+                                 folder) < sizeof text);
     put("issuers/test.conf", text);
-    put("services/imap.conf", "audience: https://localhost/imap\nissuers: test\nhelper_peers: 0\nrequired_scopes: mail\n");
-    put("services/ldap.conf", "audience: https://localhost/ldap\nissuers: test\nhelper_peers: 64711 group:64720\n");
+    put("services/imap.conf", "audience: https://localhost/imap\nissuers: test\nhelper_peers: "
+                              "0\nrequired_scopes: mail\n");
+    put("services/ldap.conf",
+        "audience: https://localhost/ldap\nissuers: test\nhelper_peers: 64711 group:64720\n");
 }
 
-/* ---- the helper ------------------------------------------------------------------------------------------------------- */
+/* ---- the helper ---- */
 
 static int listen_at(const char *path)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int                fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0 && strlen(path) < sizeof a.sun_path);
     memcpy(a.sun_path, path, strlen(path) + 1);
@@ -117,7 +121,8 @@ static int listen_at(const char *path)
 static void run_helper(struct role_setup *setup)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (setresgid(HELPER_UID, HELPER_UID, HELPER_UID) != 0 || setresuid(HELPER_UID, HELPER_UID, HELPER_UID) != 0)
+    if (setresgid(HELPER_UID, HELPER_UID, HELPER_UID) != 0 ||
+        setresuid(HELPER_UID, HELPER_UID, HELPER_UID) != 0)
         _exit(99);
     _exit(helper_main(setup));
 }
@@ -134,9 +139,11 @@ static void await_type(struct channel *c, const char *type)
 
 static void start_helper(void)
 {
-    struct role_setup setup = { .audit_fd = -1, .admin_fd = -1, .state_dir_fd = -1, .listen_count = 1 };
-    postern_error     err = { 0 };
-    int               line[2];
+    struct role_setup setup = {
+        .audit_fd = -1, .admin_fd = -1, .state_dir_fd = -1, .listen_count = 1
+    };
+    postern_error err = { 0 };
+    int line[2];
 
     if (postern_config_load(folder, &setup.take_config, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
@@ -188,8 +195,18 @@ static int set_up_all(void **state)
 
 static int tear_down_all(void **state)
 {
-    static const char *const names[] = { "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers", "postern.conf",
-                                         "issuer.conf", "jwks.json", "helper.sock", "audit.jsonl", "fake.sock", "open" };
+    static const char *const names[] = { "services/imap.conf",
+                                         "services/ldap.conf",
+                                         "services",
+                                         "issuers/test.conf",
+                                         "issuers",
+                                         "postern.conf",
+                                         "issuer.conf",
+                                         "jwks.json",
+                                         "helper.sock",
+                                         "audit.jsonl",
+                                         "fake.sock",
+                                         "open" };
     char path[128];
 
     (void)state;
@@ -203,15 +220,17 @@ static int tear_down_all(void **state)
     return rmdir(folder);
 }
 
-/* ---- logins ----------------------------------------------------------------------------------------------------------- */
+/* ---- logins ---- */
 
 static char *make_token(const char *service, const char *subject)
 {
-    char  audience[64];
+    char audience[64];
     char *claims, *token;
 
-    assert_true((size_t)snprintf(audience, sizeof audience, "https://localhost/%s", service) < sizeof audience);
-    claims = test_claims(ISSUER, audience, subject, (long long)time(NULL), "\"scope\":\"mail ldap\"");
+    assert_true((size_t)snprintf(audience, sizeof audience, "https://localhost/%s", service) <
+                sizeof audience);
+    claims =
+        test_claims(ISSUER, audience, subject, (long long)time(NULL), "\"scope\":\"mail ldap\"");
     token = test_token(key, "ES256", "k1", claims);
     free(claims);
     return token;
@@ -220,9 +239,12 @@ static char *make_token(const char *service, const char *subject)
 static postern_op *start_login(const char *path, const char *service, const char *token)
 {
     postern_helper_address where = { .path = path, .server_uid = 0 };
-    postern_request        rq = { .size = sizeof rq, .service = service, .token = postern_bytes_str(token), .carrier = POSTERN_CARRIER_SASL,
-                                  .tls = POSTERN_TLS_LOCAL };
-    postern_op            *op = NULL;
+    postern_request rq = { .size = sizeof rq,
+                           .service = service,
+                           .token = postern_bytes_str(token),
+                           .carrier = POSTERN_CARRIER_SASL,
+                           .tls = POSTERN_TLS_LOCAL };
+    postern_op *op = NULL;
 
     return postern_client_verify_start(&where, &rq, &op, NULL) == POSTERN_OK ? op : NULL;
 }
@@ -230,7 +252,7 @@ static postern_op *start_login(const char *path, const char *service, const char
 /* The verdict; proved for another user than `user` is INTERNAL, which no test expects. */
 static postern_err finish_login(postern_op *op, const char *user)
 {
-    postern_err         e = op == NULL ? POSTERN_ERR_NOMEM : postern_op_run(op, NULL);
+    postern_err e = op == NULL ? POSTERN_ERR_NOMEM : postern_op_run(op, NULL);
     POSTERN_AUTO(grant) g = e == POSTERN_OK ? postern_op_take_grant(op) : NULL;
 
     postern_op_free(op);
@@ -254,10 +276,11 @@ static postern_err login(const char *service, const char *token, const char *use
 }
 
 /* The same by another process that is another user. */
-static postern_err login_as(uid_t uid, gid_t gid, const char *service, const char *token, const char *user)
+static postern_err login_as(uid_t uid, gid_t gid, const char *service, const char *token,
+                            const char *user)
 {
     pid_t child = fork();
-    int   status = 0;
+    int status = 0;
 
     assert_true(child >= 0);
     if (child == 0) {
@@ -273,9 +296,10 @@ static postern_err login_as(uid_t uid, gid_t gid, const char *service, const cha
 /* The last line of the audit log. */
 static void last_record(char *line, size_t size)
 {
-    char  text[2 * AUDIT_LINE_MAX];
-    int   fd = open(audit_path, O_RDONLY | O_CLOEXEC);
-    off_t end = lseek(fd, 0, SEEK_END), from = end > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : 0;
+    char text[2 * AUDIT_LINE_MAX];
+    int fd = open(audit_path, O_RDONLY | O_CLOEXEC);
+    off_t end = lseek(fd, 0, SEEK_END),
+          from = end > (off_t)sizeof text - 1 ? end - (off_t)sizeof text + 1 : 0;
     ssize_t got = pread(fd, text, sizeof text - 1, from);
     char *start;
 
@@ -300,14 +324,14 @@ static void assert_recorded(const char *part)
 static int dial(void)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int                fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     memcpy(a.sun_path, socket_path, strlen(socket_path) + 1);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
     return fd;
 }
 
-/* ---- who asks --------------------------------------------------------------------------------------------------------- */
+/* ---- who asks ---- */
 
 static void a_token_logs_in_and_is_recorded(void **state)
 {
@@ -331,23 +355,25 @@ static void a_process_of_another_user_may_not_ask_as_ldap(void **state)
     char *token = make_token("ldap", "alice");
 
     (void)state;
-    assert_int_equal(login_as(STRANGER_UID, STRANGER_UID, "ldap", token, "alice"), POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(login_as(STRANGER_UID, STRANGER_UID, "ldap", token, "alice"),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_recorded("\"reason\":\"peer_not_allowed\"");
     assert_recorded("\"uid\":64712");
     assert_recorded("\"setting\":\"helper_peers\",\"origin\":\"services/ldap.conf:3\"");
-    assert_int_equal(login_as(LDAP_UID, STRANGER_UID, "imap", token, "alice"), POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(login_as(LDAP_UID, STRANGER_UID, "imap", token, "alice"),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_int_equal(login_as(LDAP_UID, STRANGER_UID, "ldap", token, "alice"), POSTERN_OK);
     assert_int_equal(login_as(STRANGER_UID, LDAP_GID, "ldap", token, "alice"), POSTERN_OK);
     free(token);
 }
 
-/* ---- who answers ------------------------------------------------------------------------------------------------------ */
+/* ---- who answers ---- */
 
 /* Bytes that reached a listener whose client has given up. */
 static size_t bytes_heard(int listener)
 {
-    char    room[POSTERN_HELPER_FRAME_MAX];
-    int     fd;
+    char room[POSTERN_HELPER_FRAME_MAX];
+    int fd;
     ssize_t got;
 
     assert_int_equal(fcntl(listener, F_SETFL, O_NONBLOCK), 0);
@@ -361,17 +387,19 @@ static size_t bytes_heard(int listener)
 
 static void a_fake_helper_of_another_user_never_sees_a_token(void **state)
 {
-    char        path[128], *token = make_token("imap", "alice");
+    char path[128], *token = make_token("imap", "alice");
     postern_op *op;
-    int         listener;
+    int listener;
 
     (void)state;
     path_of(path, sizeof path, "fake.sock");
     listener = listen_at(path);
     assert_int_equal(seteuid(STRANGER_UID), 0);
-    assert_int_equal(listen(listener, 16), 0); /* SO_PEERCRED of the client names who said this last */
+    assert_int_equal(listen(listener, 16),
+                     0); /* SO_PEERCRED of the client names who said this last */
     assert_int_equal(seteuid(0), 0);
-    assert_int_equal(finish_login(start_login(path, "imap", token), "alice"), POSTERN_ERR_HELPER_UNTRUSTED);
+    assert_int_equal(finish_login(start_login(path, "imap", token), "alice"),
+                     POSTERN_ERR_HELPER_UNTRUSTED);
     assert_int_equal(bytes_heard(listener), 0);
     (void)close(listener);
     listener = listen_at(path); /* the same socket of root is asked */
@@ -385,7 +413,10 @@ static void a_fake_helper_of_another_user_never_sees_a_token(void **state)
 
 static void a_socket_below_a_folder_of_others_never_sees_a_token(void **state)
 {
-    static const struct { mode_t mode; uid_t owner; } folders[] = { { 0777, 0 }, { 0775, 0 }, { 0755, STRANGER_UID } };
+    static const struct {
+        mode_t mode;
+        uid_t owner;
+    } folders[] = { { 0777, 0 }, { 0775, 0 }, { 0755, STRANGER_UID } };
     char open_folder[128], path[160], *token = make_token("imap", "alice");
 
     (void)state;
@@ -396,7 +427,8 @@ static void a_socket_below_a_folder_of_others_never_sees_a_token(void **state)
         int listener = listen_at(path);
         assert_int_equal(chmod(open_folder, folders[i].mode), 0);
         assert_int_equal(chown(open_folder, folders[i].owner, 0), 0);
-        assert_int_equal(finish_login(start_login(path, "imap", token), "alice"), POSTERN_ERR_HELPER_UNTRUSTED);
+        assert_int_equal(finish_login(start_login(path, "imap", token), "alice"),
+                         POSTERN_ERR_HELPER_UNTRUSTED);
         assert_int_equal(bytes_heard(listener), 0);
         (void)close(listener);
     }
@@ -407,14 +439,15 @@ static void a_socket_below_a_folder_of_others_never_sees_a_token(void **state)
 
 static void a_helper_that_is_down_is_undecided_at_once_and_recovers_by_itself(void **state)
 {
-    char   *token = make_token("imap", "alice");
+    char *token = make_token("imap", "alice");
     int64_t before_us, took_us;
 
     (void)state;
     (void)close(early_silent);
     stop_helper();
     before_us = mono_us();
-    assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_HELPER_UNAVAILABLE); /* a socket file that nobody serves */
+    assert_int_equal(login("imap", token, "alice"),
+                     POSTERN_ERR_HELPER_UNAVAILABLE); /* a socket file that nobody serves */
     (void)unlink(socket_path);
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_HELPER_UNAVAILABLE); /* none */
     took_us = mono_us() - before_us;
@@ -426,25 +459,29 @@ static void a_helper_that_is_down_is_undecided_at_once_and_recovers_by_itself(vo
     free(token);
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------------- */
+/* ---- many ---- */
 
 static void two_hundred_logins_pass_beside_stalled_connections(void **state)
 {
-    char       *tokens[2] = { make_token("imap", "alice"), make_token("imap", "bob") };
+    char *tokens[2] = { make_token("imap", "alice"), make_token("imap", "bob") };
     postern_op *ops[LOGINS];
-    int         silent = dial(), deaf = dial();
-    int64_t     before_us = mono_us();
+    int silent = dial(), deaf = dial();
+    int64_t before_us = mono_us();
 
     (void)state;
     for (int i = 0; i < 64; i++)
-        (void)send(deaf, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\",\"service\":\"imap\"}", 73, MSG_DONTWAIT);
+        (void)send(deaf,
+                   "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\",\"service\":"
+                   "\"imap\"}",
+                   73, MSG_DONTWAIT);
     for (size_t i = 0; i < LOGINS; i++) {
         ops[i] = start_login(socket_path, "imap", tokens[i % 2]);
         (void)step_once(ops[i]);
     }
     for (size_t i = LOGINS; i-- > 0;)
         assert_int_equal(finish_login(ops[i], i % 2 == 0 ? "alice" : "bob"), POSTERN_OK);
-    print_message("# %d logins at once, two connections stalled: %lld ms\n", LOGINS, (long long)(mono_us() - before_us) / 1000);
+    print_message("# %d logins at once, two connections stalled: %lld ms\n", LOGINS,
+                  (long long)(mono_us() - before_us) / 1000);
     assert_in_range(mono_us() - before_us, 0, 5000000);
     (void)close(silent);
     (void)close(deaf);
@@ -455,22 +492,24 @@ static void two_hundred_logins_pass_beside_stalled_connections(void **state)
 static void parent_and_child_after_fork_never_swap_users(void **state)
 {
     char *alice = make_token("imap", "alice"), *bob = make_token("imap", "bob");
-    int   in_flight = 0;
+    int in_flight = 0;
 
     (void)state;
     for (int i = 0; i < FORKS; i++) {
         postern_op *op = start_login(socket_path, "imap", alice);
-        bool        is_in_flight = step_once(op) == POSTERN_AGAIN;
-        int         status = 0;
-        pid_t       child;
+        bool is_in_flight = step_once(op) == POSTERN_AGAIN;
+        int status = 0;
+        pid_t child;
 
         in_flight += is_in_flight;
         child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            postern_err inherited = is_in_flight ? postern_op_step(op, NULL) : POSTERN_ERR_HELPER_UNAVAILABLE;
+            postern_err inherited =
+                is_in_flight ? postern_op_step(op, NULL) : POSTERN_ERR_HELPER_UNAVAILABLE;
             postern_op_free(op);
-            _exit(inherited == POSTERN_ERR_HELPER_UNAVAILABLE ? (int)login("imap", bob, "bob") : 254);
+            _exit(inherited == POSTERN_ERR_HELPER_UNAVAILABLE ? (int)login("imap", bob, "bob")
+                                                              : 254);
         }
         assert_int_equal(finish_login(op, "alice"), POSTERN_OK);
         assert_int_equal(waitpid(child, &status, 0), child);
@@ -487,7 +526,7 @@ static void two_processes_of_different_users_log_in_at_the_same_time(void **stat
 {
     char *alice = make_token("imap", "alice"), *bob = make_token("ldap", "bob");
     pid_t child = fork();
-    int   status = 0;
+    int status = 0;
 
     (void)state;
     assert_true(child >= 0);
@@ -502,7 +541,9 @@ static void two_processes_of_different_users_log_in_at_the_same_time(void **stat
     int64_t before_us = mono_us();
     for (int i = 0; i < FORKS; i++)
         assert_int_equal(login("imap", alice, "alice"), POSTERN_OK);
-    print_message("# a login (ES256, connect to close, audited): %lld us with another process at it\n", (long long)(mono_us() - before_us) / FORKS);
+    print_message(
+        "# a login (ES256, connect to close, audited): %lld us with another process at it\n",
+        (long long)(mono_us() - before_us) / FORKS);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     free(alice);
@@ -513,7 +554,7 @@ static void no_token_is_in_the_log(void **state)
 {
     char *token = make_token("imap", "mallory"), *broken = make_token("ldap", "mallory"), *text;
     FILE *f;
-    long  size;
+    long size;
 
     (void)state;
     assert_int_equal(login("imap", token, "mallory"), POSTERN_OK);
@@ -537,8 +578,8 @@ static void no_token_is_in_the_log(void **state)
 static void a_silent_connection_is_closed_after_its_time(void **state)
 {
     struct pollfd p = { .fd = early_silent, .events = POLLIN };
-    int64_t       took_ms;
-    char          c;
+    int64_t took_ms;
+    char c;
 
     (void)state;
     assert_int_equal(poll(&p, 1, (SERVER_IDLE_S + 5) * 1000), 1);
@@ -548,7 +589,7 @@ static void a_silent_connection_is_closed_after_its_time(void **state)
     (void)close(early_silent);
 }
 
-/* ---- revocations and the end ------------------------------------------------------------------------------------------ */
+/* ---- revocations and the end ---- */
 
 static void tell_helper(struct channel *c, const char *message)
 {
@@ -560,13 +601,14 @@ static void tell_helper(struct channel *c, const char *message)
 
 static void tokens_of_the_embedded_issuer_wait_for_its_revocations(void **state)
 {
-    char           text[256], *token = make_token("imap", "alice");
+    char text[256], *token = make_token("imap", "alice");
     struct channel *issuer;
-    int             line[2];
+    int line[2];
 
     (void)state;
     stop_helper();
-    assert_true((size_t)snprintf(text, sizeof text, "issuer: " ISSUER "\njwks_file: %s/jwks.json\n", folder) < sizeof text);
+    assert_true((size_t)snprintf(text, sizeof text, "issuer: " ISSUER "\njwks_file: %s/jwks.json\n",
+                                 folder) < sizeof text);
     put("issuer.conf", text);
     start_helper();
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
@@ -574,12 +616,16 @@ static void tokens_of_the_embedded_issuer_wait_for_its_revocations(void **state)
     assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
     (void)close(line[1]);
     assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
-    tell_helper(issuer, "{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER "\",\"client\":\"someone-else\",\"before\":4102444800}");
+    tell_helper(issuer, "{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER
+                        "\",\"client\":\"someone-else\",\"before\":4102444800}");
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
     tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":2,\"issuer\":\"" ISSUER "\"}");
     assert_int_equal(login("imap", token, "alice"), POSTERN_OK);
-    tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":3,\"issuer\":\"https://not.trusted.example\"}");
-    tell_helper(issuer, "{\"type\":\"revoke\",\"id\":4,\"issuer\":\"" ISSUER "\",\"client\":\"alice\",\"before\":4102444800}");
+    tell_helper(
+        issuer,
+        "{\"type\":\"revocations_ready\",\"id\":3,\"issuer\":\"https://not.trusted.example\"}");
+    tell_helper(issuer, "{\"type\":\"revoke\",\"id\":4,\"issuer\":\"" ISSUER
+                        "\",\"client\":\"alice\",\"before\":4102444800}");
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOKED);
     channel_free(issuer); /* the issuer is gone: what was revoked stays revoked */
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOKED);
@@ -589,14 +635,18 @@ static void tokens_of_the_embedded_issuer_wait_for_its_revocations(void **state)
 static void a_revocation_that_cannot_be_obeyed_ends_the_helper(void **state)
 {
     struct channel *issuer;
-    int             line[2], status = 0;
+    int line[2], status = 0;
 
     (void)state;
     assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
     assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
     (void)close(line[1]);
     assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
-    assert_int_equal(channel_send(issuer, POSTERN_BYTES_LIT("{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER "\"}"), -1, NULL), POSTERN_OK);
+    assert_int_equal(
+        channel_send(issuer,
+                     POSTERN_BYTES_LIT("{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER "\"}"),
+                     -1, NULL),
+        POSTERN_OK);
     assert_int_equal(waitpid(helper_pid, &status, 0), helper_pid);
     assert_int_equal(status, 0);
     channel_free(issuer);

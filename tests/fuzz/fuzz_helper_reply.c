@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The client's reader of a helper's frame: a grant only where nonce and service are ours, and it survives writing and reading. */
+/* The client's reader of a helper's frame: a grant only where nonce and service are ours, and it
+ * survives writing and reading. */
 #include <stdlib.h>
 
 #include <postern-private/reply.h>
@@ -19,14 +20,15 @@ static void demand(bool holds)
 
 static void check_again(const postern_grant *g)
 {
-    postern_failure  failure = { 0 }, read;
+    postern_failure failure = { 0 }, read;
     POSTERN_AUTO(grant) again = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
 
     memcpy(failure.ref, postern_grant_ref(g), strlen(postern_grant_ref(g)) + 1);
     postern_reply_write(g, &failure, NONCE, "imap", &out);
     demand(!out.failed);
-    demand(postern_grant_from_reply(postern_buf_bytes(&out), NONCE, "imap", &again, &read, NULL) == POSTERN_OK);
+    demand(postern_grant_from_reply(postern_buf_bytes(&out), NONCE, "imap", &again, &read, NULL) ==
+           POSTERN_OK);
     demand(strcmp(postern_grant_user(again), postern_grant_user(g)) == 0);
     demand(strcmp(postern_grant_scope(again), postern_grant_scope(g)) == 0);
     demand(postern_grant_exp_s(again) == postern_grant_exp_s(g));
@@ -36,8 +38,8 @@ static void check_again(const postern_grant *g)
 static void read_grant(postern_bytes frame)
 {
     POSTERN_AUTO(grant) g = NULL;
-    postern_failure     failure;
-    postern_err         e = postern_grant_from_reply(frame, NONCE, "imap", &g, &failure, NULL);
+    postern_failure failure;
+    postern_err e = postern_grant_from_reply(frame, NONCE, "imap", &g, &failure, NULL);
 
     demand((e == POSTERN_OK) == (g != NULL));
     if (g == NULL) {
@@ -50,7 +52,7 @@ static void read_grant(postern_bytes frame)
 
 static void read_info(postern_bytes frame)
 {
-    POSTERN_AUTO_FRAME   f = { 0 };
+    POSTERN_AUTO_FRAME f = { 0 };
     postern_service_info info = { 0 };
 
     if (postern_frame_open(&f, frame, NULL) != POSTERN_OK)

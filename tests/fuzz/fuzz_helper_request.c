@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's reader of a plugin's frame: whatever is accepted keeps the bounds that the rest of the helper relies on. */
+/* The helper's reader of a plugin's frame: whatever is accepted keeps the bounds that the rest of
+ * the helper relies on. */
 #include <stdlib.h>
 
 #include "helper/request.h"
@@ -18,7 +19,8 @@ static void check_request(const struct helper_request *r)
     demand(r->rq.service[0] != '\0' && strlen(r->rq.service) <= REQUEST_SERVICE_MAX);
     demand(r->is_describe == (r->rq.token.len == 0) && r->rq.token.len <= POSTERN_TOKEN_MAX);
     demand(r->rq.authzid == NULL || !postern_text_has_control(postern_bytes_str(r->rq.authzid)));
-    demand(r->is_describe || (helper_carrier_word(r->rq.carrier) != NULL && helper_tls_word(r->rq.tls) != NULL));
+    demand(r->is_describe ||
+           (helper_carrier_word(r->rq.carrier) != NULL && helper_tls_word(r->rq.tls) != NULL));
     for (size_t i = 0; r->rq.extra_scopes != NULL && r->rq.extra_scopes[i] != NULL; i++)
         demand(i < REQUEST_SCOPES_MAX && r->rq.extra_scopes[i][0] != '\0');
 }
@@ -26,8 +28,8 @@ static void check_request(const struct helper_request *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct helper_request r = { 0 };
-    postern_error         err = { 0 };
-    postern_err           e = helper_request_read((postern_bytes){ data, size }, &r, &err);
+    postern_error err = { 0 };
+    postern_err e = helper_request_read((postern_bytes){ data, size }, &r, &err);
 
     demand(e == POSTERN_OK || e == POSTERN_ERR_HELPER_PROTOCOL);
     if (e == POSTERN_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/audit.c: one line, whole or not there; what does not fit is cut and said to be cut; no record, no verdict. */
+/* sidecar/audit.c: one line, whole or not there; what does not fit is cut and said to be cut; no
+ * record, no verdict. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -20,9 +21,23 @@
 #include "grant/grant.h"
 
 static const struct audit_record refusal = {
-    .time_ms = 1764000000123, .event = "verify", .ref = "R-0123456789", .service = "imap", .peer = "192.0.2.1", .pid = 42, .uid = 1000,
-    .carrier = "sasl", .tls = "on", .authzid = "bob", .code = POSTERN_ERR_AUD, .detail = "token is for \"ldap\"", .setting = "audience",
-    .origin = "services/imap.conf:4", .issuer = "https://as.example", .fingerprint = "0123456789ab", .latency_us = 77,
+    .time_ms = 1764000000123,
+    .event = "verify",
+    .ref = "R-0123456789",
+    .service = "imap",
+    .peer = "192.0.2.1",
+    .pid = 42,
+    .uid = 1000,
+    .carrier = "sasl",
+    .tls = "on",
+    .authzid = "bob",
+    .code = POSTERN_ERR_AUD,
+    .detail = "token is for \"ldap\"",
+    .setting = "audience",
+    .origin = "services/imap.conf:4",
+    .issuer = "https://as.example",
+    .fingerprint = "0123456789ab",
+    .latency_us = 77,
 };
 
 static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **state)
@@ -32,18 +47,29 @@ static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **sta
     (void)state;
     assert_true(audit_format(&refusal, &out));
     assert_string_equal(postern_buf_cstr(&out),
-                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-0123456789\",\"event\":\"verify\",\"service\":\"imap\","
-                        "\"peer\":\"192.0.2.1\",\"pid\":42,\"uid\":1000,\"carrier\":\"sasl\",\"tls\":\"on\",\"authzid\":\"bob\","
-                        "\"outcome\":\"rejected\",\"reason\":\"aud\",\"detail\":\"token is for \\\"ldap\\\"\",\"setting\":\"audience\","
-                        "\"origin\":\"services/imap.conf:4\",\"iss\":\"https://as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}\n");
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-0123456789\",\"event\":"
+                        "\"verify\",\"service\":\"imap\","
+                        "\"peer\":\"192.0.2.1\",\"pid\":42,\"uid\":1000,\"carrier\":\"sasl\","
+                        "\"tls\":\"on\",\"authzid\":\"bob\","
+                        "\"outcome\":\"rejected\",\"reason\":\"aud\",\"detail\":\"token is for "
+                        "\\\"ldap\\\"\",\"setting\":\"audience\","
+                        "\"origin\":\"services/imap.conf:4\",\"iss\":\"https://"
+                        "as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}\n");
 }
 
 static postern_grant *make_grant(const char *filler)
 {
     struct postern_grant_facts facts = {
-        .service = POSTERN_BYTES_LIT("imap"), .issuer = POSTERN_BYTES_LIT("https://as.example"), .subject = postern_bytes_str(filler),
-        .client_id = postern_bytes_str(filler), .user = POSTERN_BYTES_LIT("alice"), .audience = POSTERN_BYTES_LIT("https://mail.example/imap"),
-        .jti = postern_bytes_str(filler), .scope = postern_bytes_str(filler), .exp_s = 1764000300, .iat_s = 1764000000,
+        .service = POSTERN_BYTES_LIT("imap"),
+        .issuer = POSTERN_BYTES_LIT("https://as.example"),
+        .subject = postern_bytes_str(filler),
+        .client_id = postern_bytes_str(filler),
+        .user = POSTERN_BYTES_LIT("alice"),
+        .audience = POSTERN_BYTES_LIT("https://mail.example/imap"),
+        .jti = postern_bytes_str(filler),
+        .scope = postern_bytes_str(filler),
+        .exp_s = 1764000300,
+        .iat_s = 1764000000,
     };
     postern_grant *g = NULL;
 
@@ -55,10 +81,10 @@ static postern_grant *make_grant(const char *filler)
 
 static void a_proved_token_is_named_by_its_jti(void **state)
 {
-    postern_grant      *g = make_grant("j-1");
+    postern_grant *g = make_grant("j-1");
     struct audit_record r = refusal;
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
-    POSTERN_AUTO_JSON   j = { 0 };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_JSON j = { 0 };
 
     (void)state;
     r.code = POSTERN_OK;
@@ -77,15 +103,15 @@ static void a_proved_token_is_named_by_its_jti(void **state)
 static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
 {
     static const char *const fillers[] = { "\"", "\\", "a", "\xe2\x82\xac" };
-    char                     filler[1024];
+    char filler[1024];
 
     (void)state;
     for (size_t i = 0; i < sizeof fillers / sizeof fillers[0]; i++) {
         struct audit_record r = refusal;
-        POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
-        POSTERN_AUTO_JSON   j = { 0 };
-        postern_grant      *g;
-        size_t              len = strlen(fillers[i]);
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_JSON j = { 0 };
+        postern_grant *g;
+        size_t len = strlen(fillers[i]);
 
         for (size_t at = 0; at < 1020; at += len)
             memcpy(filler + at, fillers[i], len);
@@ -98,7 +124,8 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         assert_in_range(out.len, 1, AUDIT_LINE_MAX);
         assert_int_equal(out.ptr[out.len - 1], '\n');
         assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
-        assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "cut")), POSTERN_JSON_TRUE);
+        assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "cut")),
+                         POSTERN_JSON_TRUE);
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "ref"), "R-0123456789"));
         postern_grant_free(g);
     }
@@ -107,7 +134,7 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
 static void a_newline_in_a_value_stays_inside_the_line(void **state)
 {
     struct audit_record r = refusal;
-    POSTERN_AUTO_BUF    out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
 
     (void)state;
     r.authzid = "bob\n{\"ref\":\"R-forged\"}";
@@ -117,7 +144,7 @@ static void a_newline_in_a_value_stays_inside_the_line(void **state)
 
 static void a_full_disk_is_an_audit_error(void **state)
 {
-    struct audit  a = { .fd = open("/dev/full", O_WRONLY) };
+    struct audit a = { .fd = open("/dev/full", O_WRONLY) };
     postern_error err = { 0 };
 
     (void)state;
@@ -131,10 +158,10 @@ static void a_full_disk_is_an_audit_error(void **state)
 
 static void a_line_cut_short_is_an_error_and_the_next_begins_on_its_own(void **state)
 {
-    char           path[] = "/tmp/postern-audit.XXXXXX", text[2 * AUDIT_LINE_MAX] = "";
-    struct audit   a = { .fd = mkostemp(path, O_APPEND) };
-    struct rlimit  was, tight = { .rlim_cur = 500 };
-    const char    *second;
+    char path[] = "/tmp/postern-audit.XXXXXX", text[2 * AUDIT_LINE_MAX] = "";
+    struct audit a = { .fd = mkostemp(path, O_APPEND) };
+    struct rlimit was, tight = { .rlim_cur = 500 };
+    const char *second;
 
     (void)state;
     assert_true(a.fd >= 0);

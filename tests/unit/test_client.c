@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lib/helper/client.c against a listener in the same thread: what is refused before a byte is sent, what counts as an answer.
- * What needs other users and processes is in tests/component/helper.c.
+ * lib/helper/client.c against a listener in the same thread: what is refused before a byte is sent,
+ * what counts as an answer. What needs other users and processes is in tests/component/helper.c.
  */
 #include "config.h"
 
@@ -33,7 +33,7 @@
 struct fake {
     char folder[64];
     char path[96];
-    int  listener;
+    int listener;
 };
 
 static postern_helper_address address_of(const struct fake *f)
@@ -44,7 +44,7 @@ static postern_helper_address address_of(const struct fake *f)
 static int listen_at(const char *path, int type, int backlog)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int                fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0 && strlen(path) < sizeof a.sun_path);
     memcpy(a.sun_path, path, strlen(path) + 1);
@@ -56,12 +56,13 @@ static int listen_at(const char *path, int type, int backlog)
 static int set_up(void **state)
 {
     struct fake *f = calloc(1, sizeof *f);
-    const char  *tmp = "/tmp/postern-client.XXXXXX";
+    const char *tmp = "/tmp/postern-client.XXXXXX";
 
     assert_non_null(f);
     memcpy(f->folder, tmp, strlen(tmp) + 1);
     assert_non_null(mkdtemp(f->folder));
-    assert_true((size_t)snprintf(f->path, sizeof f->path, "%s/helper.sock", f->folder) < sizeof f->path);
+    assert_true((size_t)snprintf(f->path, sizeof f->path, "%s/helper.sock", f->folder) <
+                sizeof f->path);
     f->listener = listen_at(f->path, SOCK_SEQPACKET, 8);
     *state = f;
     return 0;
@@ -83,17 +84,24 @@ static const char *const two_scopes[] = { "mail.read", "mail", NULL };
 static postern_request full_request(void)
 {
     return (postern_request){
-        .size = sizeof(postern_request), .service = "imap", .token = POSTERN_BYTES_LIT(TOKEN), .authzid = "alice",
-        .carrier = POSTERN_CARRIER_SASL, .tls = POSTERN_TLS_ON, .peer = "192.0.2.1", .message_host = "mail.example",
-        .message_port = "143", .extra_scopes = two_scopes,
+        .size = sizeof(postern_request),
+        .service = "imap",
+        .token = POSTERN_BYTES_LIT(TOKEN),
+        .authzid = "alice",
+        .carrier = POSTERN_CARRIER_SASL,
+        .tls = POSTERN_TLS_ON,
+        .peer = "192.0.2.1",
+        .message_host = "mail.example",
+        .message_port = "143",
+        .extra_scopes = two_scopes,
     };
 }
 
 static postern_op *start(const struct fake *f, const postern_request *rq)
 {
     postern_helper_address where = address_of(f);
-    postern_op            *op = NULL;
-    postern_error          err = { 0 };
+    postern_op *op = NULL;
+    postern_error err = { 0 };
 
     if (postern_client_verify_start(&where, rq, &op, &err) != POSTERN_OK)
         fail_msg("start: %s", err.detail);
@@ -138,10 +146,11 @@ static size_t receive(int fd, char *room, size_t size)
 
 static void nonce_of_frame(const char *frame, size_t len, char nonce[23])
 {
-    POSTERN_AUTO_JSON  j = { 0 };
-    postern_bytes      raw;
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_bytes raw;
 
-    assert_int_equal(postern_json_scan(&j, (postern_bytes){ (const uint8_t *)frame, len }, NULL), POSTERN_OK);
+    assert_int_equal(postern_json_scan(&j, (postern_bytes){ (const uint8_t *)frame, len }, NULL),
+                     POSTERN_OK);
     raw = postern_json_raw(&j, postern_json_member(&j, 0, "nonce"));
     assert_int_equal(raw.len, 24);
     memcpy(nonce, raw.ptr + 1, 22);
@@ -151,23 +160,26 @@ static void nonce_of_frame(const char *frame, size_t len, char nonce[23])
 static void answer_proved(int fd, const char *nonce)
 {
     char text[512];
-    int  len = snprintf(text, sizeof text,
-                        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\",\"outcome\":\"proved\",\"ref\":\"R-0123456789\","
-                        "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"alice\",\"aud\":\"a\",\"exp\":9}}", nonce);
+    int len = snprintf(
+        text, sizeof text,
+        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\",\"outcome\":\"proved\","
+        "\"ref\":\"R-0123456789\","
+        "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"alice\",\"aud\":\"a\",\"exp\":9}}",
+        nonce);
 
     assert_true(len > 0 && (size_t)len < sizeof text);
     assert_int_equal(send(fd, text, (size_t)len, 0), len);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void a_proved_answer_becomes_a_grant_of_the_helper(void **state)
 {
-    struct fake   *f = *state;
-    postern_op    *op = start_full(f);
+    struct fake *f = *state;
+    postern_op *op = start_full(f);
     postern_grant *g;
-    char           frame[POSTERN_HELPER_FRAME_MAX], nonce[23];
-    int            fd;
+    char frame[POSTERN_HELPER_FRAME_MAX], nonce[23];
+    int fd;
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
@@ -188,21 +200,23 @@ static void a_proved_answer_becomes_a_grant_of_the_helper(void **state)
 
 static void the_request_says_all_that_the_host_said(void **state)
 {
-    struct fake      *f = *state;
-    postern_op       *op = start_full(f);
-    char              frame[POSTERN_HELPER_FRAME_MAX];
-    size_t            len;
-    int               fd;
+    struct fake *f = *state;
+    postern_op *op = start_full(f);
+    char frame[POSTERN_HELPER_FRAME_MAX];
+    size_t len;
+    int fd;
     POSTERN_AUTO_JSON j = { 0 };
     static const char *const want[][2] = {
-        { "op", "verify" }, { "service", "imap" }, { "token", TOKEN }, { "authzid", "alice" }, { "carrier", "sasl" }, { "tls", "on" },
+        { "op", "verify" },      { "service", "imap" },      { "token", TOKEN },
+        { "authzid", "alice" },  { "carrier", "sasl" },      { "tls", "on" },
         { "peer", "192.0.2.1" }, { "host", "mail.example" }, { "port", "143" },
     };
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
     len = receive(fd, frame, sizeof frame);
-    assert_int_equal(postern_json_scan(&j, (postern_bytes){ (uint8_t *)frame, len }, NULL), POSTERN_OK);
+    assert_int_equal(postern_json_scan(&j, (postern_bytes){ (uint8_t *)frame, len }, NULL),
+                     POSTERN_OK);
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, want[i][0]), want[i][1]));
     assert_int_equal(j.nodes[postern_json_member(&j, 0, "scopes")].child_count, 2);
@@ -214,11 +228,11 @@ static void the_request_says_all_that_the_host_said(void **state)
 static void every_request_has_a_nonce_of_its_own(void **state)
 {
     struct fake *f = *state;
-    char         frame[POSTERN_HELPER_FRAME_MAX], nonces[2][23];
+    char frame[POSTERN_HELPER_FRAME_MAX], nonces[2][23];
 
     for (int i = 0; i < 2; i++) {
         postern_op *op = start_full(f);
-        int         fd;
+        int fd;
         assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
         fd = accept_one(f);
         nonce_of_frame(frame, receive(fd, frame, sizeof frame), nonces[i]);
@@ -232,16 +246,17 @@ static void every_request_has_a_nonce_of_its_own(void **state)
 static postern_err exchange(struct fake *f, const char *answer, postern_failure *ret)
 {
     postern_op *op = start_full(f);
-    char        frame[POSTERN_HELPER_FRAME_MAX], nonce[23], text[1024];
+    char frame[POSTERN_HELPER_FRAME_MAX], nonce[23], text[1024];
     const char *hole = strstr(answer, "%s");
-    int         fd, len;
+    int fd, len;
     postern_err e;
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
     nonce_of_frame(frame, receive(fd, frame, sizeof frame), nonce);
     len = hole == NULL ? snprintf(text, sizeof text, "%s", answer)
-                       : snprintf(text, sizeof text, "%.*s%s%s", (int)(hole - answer), answer, nonce, hole + 2);
+                       : snprintf(text, sizeof text, "%.*s%s%s", (int)(hole - answer), answer,
+                                  nonce, hole + 2);
     assert_true(len > 0 && (size_t)len < sizeof text);
     assert_int_equal(send(fd, text, (size_t)len, 0), len);
     e = postern_op_step(op, NULL);
@@ -256,23 +271,33 @@ static void a_refusal_of_the_helper_is_passed_on_with_its_reference(void **state
 {
     postern_failure failure;
 
-    assert_int_equal(exchange(*state, "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\",\"outcome\":\"rejected\","
-                                      "\"reason\":\"expired\",\"ref\":\"R-0123456789\",\"failure\":{\"scope\":\"mail\"}}", &failure),
-                     POSTERN_ERR_EXPIRED);
+    assert_int_equal(
+        exchange(
+            *state,
+            "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\",\"outcome\":"
+            "\"rejected\","
+            "\"reason\":\"expired\",\"ref\":\"R-0123456789\",\"failure\":{\"scope\":\"mail\"}}",
+            &failure),
+        POSTERN_ERR_EXPIRED);
     assert_int_equal(failure.code, POSTERN_ERR_EXPIRED);
     assert_string_equal(failure.ref, "R-0123456789");
     assert_string_equal(failure.scope, "mail");
-    assert_int_equal(exchange(*state, "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\",\"outcome\":\"undecided\","
-                                      "\"reason\":\"keys_unavailable\",\"ref\":\"R-0123456780\"}", &failure),
+    assert_int_equal(exchange(*state,
+                              "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"imap\","
+                              "\"outcome\":\"undecided\","
+                              "\"reason\":\"keys_unavailable\",\"ref\":\"R-0123456780\"}",
+                              &failure),
                      POSTERN_ERR_KEYS_UNAVAILABLE);
 }
 
 static void an_answer_to_another_question_is_no_verdict(void **state)
 {
     static const char *const answers[] = {
-        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\",\"service\":\"imap\",\"outcome\":\"proved\",\"ref\":\"R-1\","
+        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODw\",\"service\":\"imap\","
+        "\"outcome\":\"proved\",\"ref\":\"R-1\","
         "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"mallory\",\"aud\":\"a\",\"exp\":9}}",
-        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"ldap\",\"outcome\":\"proved\",\"ref\":\"R-1\","
+        "{\"v\":1,\"op\":\"verify\",\"nonce\":\"%s\",\"service\":\"ldap\",\"outcome\":\"proved\","
+        "\"ref\":\"R-1\","
         "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"mallory\",\"aud\":\"a\",\"exp\":9}}",
         "OK",
         "{\"v\":1,\"op\":\"describe\",\"nonce\":\"%s\",\"service\":\"imap\",\"known\":true}",
@@ -286,9 +311,9 @@ static void an_answer_to_another_question_is_no_verdict(void **state)
 static void an_answer_beyond_the_frame_limit_is_no_verdict(void **state)
 {
     struct fake *f = *state;
-    postern_op  *op = start_full(f);
-    static char  frame[POSTERN_HELPER_FRAME_MAX + 1];
-    int          fd;
+    postern_op *op = start_full(f);
+    static char frame[POSTERN_HELPER_FRAME_MAX + 1];
+    int fd;
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
@@ -301,12 +326,18 @@ static void an_answer_beyond_the_frame_limit_is_no_verdict(void **state)
 
 static void an_answer_with_a_descriptor_is_no_verdict(void **state)
 {
-    struct fake  *f = *state;
-    postern_op   *op = start_full(f);
-    union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { 0 };
-    struct iovec  part = { (void *)"{}", 2 };
-    struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
-    int           fd;
+    struct fake *f = *state;
+    postern_op *op = start_full(f);
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = { 0 };
+    struct iovec part = { (void *)"{}", 2 };
+    struct msghdr m = { .msg_iov = &part,
+                        .msg_iovlen = 1,
+                        .msg_control = control.room,
+                        .msg_controllen = sizeof control.room };
+    int fd;
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
@@ -323,7 +354,7 @@ static void an_answer_with_a_descriptor_is_no_verdict(void **state)
 static void a_helper_that_hangs_up_leaves_it_undecided(void **state)
 {
     struct fake *f = *state;
-    postern_op  *op = start_full(f);
+    postern_op *op = start_full(f);
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     (void)close(accept_one(f));
@@ -341,7 +372,7 @@ static int64_t held_clock(void *arg)
 static void a_silent_helper_is_given_up_at_the_deadline(void **state)
 {
     struct fake *f = *state;
-    postern_op  *op = start_full(f);
+    postern_op *op = start_full(f);
 
     op->clock.mono_ms = held_clock;
     op->deadline_mono_ms = 5000;
@@ -355,12 +386,12 @@ static void a_silent_helper_is_given_up_at_the_deadline(void **state)
     postern_op_free(op);
 }
 
-/* ---- before anything is sent ------------------------------------------------------------------------------------------ */
+/* ---- before anything is sent ---- */
 
 static void no_socket_is_undecided_at_the_first_step(void **state)
 {
     struct fake *f = *state;
-    postern_op  *op = start_full(f);
+    postern_op *op = start_full(f);
 
     assert_int_equal(unlink(f->path), 0);
     assert_refused_unheard(f, op, POSTERN_ERR_HELPER_UNAVAILABLE);
@@ -387,12 +418,15 @@ static void a_folder_that_others_may_write_is_not_trusted(void **state)
 static void a_link_through_a_folder_that_others_may_write_is_not_trusted(void **state)
 {
     struct fake *f = *state;
-    struct fake  through = *f;
-    char         open_folder[80], link_path[96];
+    struct fake through = *f;
+    char open_folder[80], link_path[96];
 
-    assert_true((size_t)snprintf(open_folder, sizeof open_folder, "%s/open", f->folder) < sizeof open_folder);
-    assert_true((size_t)snprintf(link_path, sizeof link_path, "%s/link", f->folder) < sizeof link_path);
-    assert_true((size_t)snprintf(through.path, sizeof through.path, "%s/link/s", f->folder) < sizeof through.path);
+    assert_true((size_t)snprintf(open_folder, sizeof open_folder, "%s/open", f->folder) <
+                sizeof open_folder);
+    assert_true((size_t)snprintf(link_path, sizeof link_path, "%s/link", f->folder) <
+                sizeof link_path);
+    assert_true((size_t)snprintf(through.path, sizeof through.path, "%s/link/s", f->folder) <
+                sizeof through.path);
     assert_int_equal(mkdir(open_folder, 0700), 0);
     assert_int_equal(chmod(open_folder, 0777), 0);
     assert_int_equal(symlink("open", link_path), 0);
@@ -420,8 +454,8 @@ static void a_socket_of_another_type_is_not_trusted(void **state)
 
 static void what_is_no_token_is_refused_without_asking(void **state)
 {
-    struct fake    *f = *state;
-    static uint8_t  long_token[POSTERN_TOKEN_MAX + 1];
+    struct fake *f = *state;
+    static uint8_t long_token[POSTERN_TOKEN_MAX + 1];
     postern_request rq = full_request();
 
     memset(long_token, 'a', sizeof long_token);
@@ -443,12 +477,12 @@ static void what_is_no_token_is_refused_without_asking(void **state)
 
 static void the_longest_token_with_the_longest_names_fits_one_frame(void **state)
 {
-    struct fake    *f = *state;
-    static uint8_t  long_token[POSTERN_TOKEN_MAX];
-    static char     quotes[256], scope[256];
-    const char     *scopes[17] = { 0 };
+    struct fake *f = *state;
+    static uint8_t long_token[POSTERN_TOKEN_MAX];
+    static char quotes[256], scope[256];
+    const char *scopes[17] = { 0 };
     postern_request rq = full_request();
-    postern_op     *op;
+    postern_op *op;
 
     memset(long_token, 'a', sizeof long_token);
     memset(quotes, '"', sizeof quotes - 1);
@@ -466,11 +500,11 @@ static void the_longest_token_with_the_longest_names_fits_one_frame(void **state
 
 static void a_broken_contract_starts_nothing(void **state)
 {
-    struct fake           *f = *state;
+    struct fake *f = *state;
     postern_helper_address where = address_of(f), relative = { .path = "run/helper.sock" };
-    postern_request        rq = full_request();
-    const char            *bad_scopes[] = { "", NULL };
-    postern_op            *op = NULL;
+    postern_request rq = full_request();
+    const char *bad_scopes[] = { "", NULL };
+    postern_op *op = NULL;
 
     rq.service = NULL;
     assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
@@ -485,7 +519,8 @@ static void a_broken_contract_starts_nothing(void **state)
     rq = full_request();
     rq.extra_scopes = bad_scopes;
     assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_client_describe_start(&relative, "imap", &op, NULL), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_client_describe_start(&relative, "imap", &op, NULL),
+                     POSTERN_ERR_USAGE);
     assert_int_equal(postern_client_describe_start(&where, NULL, &op, NULL), POSTERN_ERR_USAGE);
     assert_null(op);
 }
@@ -493,9 +528,9 @@ static void a_broken_contract_starts_nothing(void **state)
 static void a_full_backlog_is_waited_for_without_spinning(void **state)
 {
     struct fake *f = *state;
-    postern_op  *ops[8], *late;
-    size_t       count = 0;
-    postern_err  e = POSTERN_AGAIN;
+    postern_op *ops[8], *late;
+    size_t count = 0;
+    postern_err e = POSTERN_AGAIN;
 
     assert_int_equal(listen(f->listener, 0), 0);
     late = start_full(f);
@@ -521,10 +556,10 @@ static void a_full_backlog_is_waited_for_without_spinning(void **state)
 static void a_forked_child_never_uses_what_it_inherited(void **state)
 {
     struct fake *f = *state;
-    postern_op  *op = start_full(f);
-    char         frame[POSTERN_HELPER_FRAME_MAX], nonce[23];
-    int          fd, status = 0;
-    pid_t        child;
+    postern_op *op = start_full(f);
+    char frame[POSTERN_HELPER_FRAME_MAX], nonce[23];
+    int fd, status = 0;
+    pid_t child;
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
@@ -540,26 +575,30 @@ static void a_forked_child_never_uses_what_it_inherited(void **state)
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_int_equal(postern_op_step(op, NULL), POSTERN_OK); /* the parent's answer is still there */
+    assert_int_equal(postern_op_step(op, NULL),
+                     POSTERN_OK); /* the parent's answer is still there */
     postern_op_free(op);
     (void)close(fd);
 }
 
 static void a_service_is_described_for_mech_avail(void **state)
 {
-    struct fake           *f = *state;
+    struct fake *f = *state;
     postern_helper_address where = address_of(f);
-    postern_op            *op = NULL;
-    char                   frame[POSTERN_HELPER_FRAME_MAX], nonce[23], text[512];
-    int                    fd, len;
+    postern_op *op = NULL;
+    char frame[POSTERN_HELPER_FRAME_MAX], nonce[23], text[512];
+    int fd, len;
 
     assert_int_equal(postern_client_describe_start(&where, "imap", &op, NULL), POSTERN_OK);
     assert_null(postern_client_info(op));
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     fd = accept_one(f);
     nonce_of_frame(frame, receive(fd, frame, sizeof frame), nonce);
-    len = snprintf(text, sizeof text, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"%s\",\"service\":\"imap\",\"known\":true,"
-                                      "\"mech_list\":[\"OAUTHBEARER\"],\"failure\":{\"scope\":\"mail\"}}", nonce);
+    len = snprintf(
+        text, sizeof text,
+        "{\"v\":1,\"op\":\"describe\",\"nonce\":\"%s\",\"service\":\"imap\",\"known\":true,"
+        "\"mech_list\":[\"OAUTHBEARER\"],\"failure\":{\"scope\":\"mail\"}}",
+        nonce);
     assert_true(len > 0 && (size_t)len < sizeof text);
     assert_int_equal(send(fd, text, (size_t)len, 0), len);
     assert_int_equal(postern_op_step(op, NULL), POSTERN_OK);
@@ -572,19 +611,20 @@ static void a_service_is_described_for_mech_avail(void **state)
     (void)close(fd);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 static postern_err one_login(void *arg, postern_error *err)
 {
-    struct fake           *f = arg;
+    struct fake *f = arg;
     postern_helper_address where = address_of(f);
-    postern_request        rq = full_request();
-    POSTERN_AUTO(op)       op = NULL;
-    char                   frame[POSTERN_HELPER_FRAME_MAX], *at;
-    int                    fd;
-    postern_err            e = postern_client_verify_start(&where, &rq, &op, err);
+    postern_request rq = full_request();
+    POSTERN_AUTO(op) op = NULL;
+    char frame[POSTERN_HELPER_FRAME_MAX], *at;
+    int fd;
+    postern_err e = postern_client_verify_start(&where, &rq, &op, err);
 
-    while ((fd = accept(f->listener, NULL, NULL)) >= 0) /* left by the run before, which failed after it had connected */
+    while ((fd = accept(f->listener, NULL, NULL)) >=
+           0) /* left by the run before, which failed after it had connected */
         (void)close(fd);
     if (e != POSTERN_OK)
         return e;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/grant/grant.c, reply.c and frame.c: what a grant promises, and that a reply which contradicts itself is no verdict. */
+/* lib/grant/grant.c, reply.c and frame.c: what a grant promises, and that a reply which contradicts
+ * itself is no verdict. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,8 +61,10 @@ static void a_proof_gives_every_field_as_text(void **state)
 
 static void an_absent_text_is_null_and_an_absent_scope_is_empty(void **state)
 {
-    struct postern_grant_facts facts = { .client_id = POSTERN_BYTES_LIT("agent-7"), .exp_s = 1, .iat_s = -1 };
-    postern_grant             *g = NULL;
+    struct postern_grant_facts facts = { .client_id = POSTERN_BYTES_LIT("agent-7"),
+                                         .exp_s = 1,
+                                         .iat_s = -1 };
+    postern_grant *g = NULL;
 
     (void)state;
     assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
@@ -79,7 +82,7 @@ static void an_absent_text_is_null_and_an_absent_scope_is_empty(void **state)
 static void a_proof_without_bearer_or_end_is_an_internal_error(void **state)
 {
     struct postern_grant_facts facts = full_facts;
-    postern_grant             *g = NULL;
+    postern_grant *g = NULL;
 
     (void)state;
     facts.exp_s = -1;
@@ -93,11 +96,12 @@ static void a_proof_without_bearer_or_end_is_an_internal_error(void **state)
 static void a_proof_with_unsafe_text_gives_no_grant(void **state)
 {
     static const postern_bytes unsafe[] = {
-        { (const uint8_t *)"a\0b", 3 }, { (const uint8_t *)"a\nb", 3 }, { (const uint8_t *)"a\x7f", 2 },
-        { (const uint8_t *)"a\xc2\x9b", 3 }, { (const uint8_t *)"a\xff", 2 },
+        { (const uint8_t *)"a\0b", 3 },  { (const uint8_t *)"a\nb", 3 },
+        { (const uint8_t *)"a\x7f", 2 }, { (const uint8_t *)"a\xc2\x9b", 3 },
+        { (const uint8_t *)"a\xff", 2 },
     };
     struct postern_grant_facts facts = full_facts;
-    postern_grant             *g = NULL;
+    postern_grant *g = NULL;
 
     (void)state;
     for (size_t i = 0; i < sizeof unsafe / sizeof unsafe[0]; i++) {
@@ -113,9 +117,9 @@ static void a_proof_with_unsafe_text_gives_no_grant(void **state)
 
 static void a_proof_beyond_a_bound_gives_no_grant(void **state)
 {
-    static uint8_t             long_text[POSTERN_SCOPE_CLAIM_MAX + 1];
+    static uint8_t long_text[POSTERN_SCOPE_CLAIM_MAX + 1];
     struct postern_grant_facts facts = full_facts;
-    postern_grant             *g = NULL;
+    postern_grant *g = NULL;
 
     (void)state;
     memset(long_text, 'a', sizeof long_text);
@@ -151,25 +155,29 @@ static void a_scope_counts_as_a_whole_word_only(void **state)
     postern_grant_free(g);
 }
 
-/* ---- replies ------------------------------------------------------------------------------------------------------- */
+/* ---- replies ---- */
 
-static postern_err read_text(const char *frame, const char *service, postern_grant **ret, postern_failure *failure)
+static postern_err read_text(const char *frame, const char *service, postern_grant **ret,
+                             postern_failure *failure)
 {
     *ret = NULL;
-    return postern_grant_from_reply(postern_bytes_str(frame), POSTERN_BYTES_LIT(NONCE), service, ret, failure, NULL);
+    return postern_grant_from_reply(postern_bytes_str(frame), POSTERN_BYTES_LIT(NONCE), service,
+                                    ret, failure, NULL);
 }
 
 static void a_written_grant_reads_back_as_the_same_grant(void **state)
 {
-    postern_grant     *g = NULL, *again = NULL;
-    postern_failure    failure = { .ref = "R-0123456789" }, ret_failure;
-    POSTERN_AUTO_BUF   out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+    postern_grant *g = NULL, *again = NULL;
+    postern_failure failure = { .ref = "R-0123456789" }, ret_failure;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
     (void)state;
     assert_int_equal(postern_grant_from_proof(&full_facts, &g, NULL), POSTERN_OK);
     postern_reply_write(g, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
     assert_false(out.failed);
-    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE), "imap", &again, &ret_failure, NULL), POSTERN_OK);
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &again, &ret_failure, NULL),
+                     POSTERN_OK);
     assert_int_equal(postern_grant_origin(again), POSTERN_ORIGIN_HELPER);
     assert_string_equal(postern_grant_user(again), "alice");
     assert_string_equal(postern_grant_service(again), "imap");
@@ -185,15 +193,19 @@ static void a_written_grant_reads_back_as_the_same_grant(void **state)
 
 static void a_written_refusal_reads_back_with_code_and_discovery(void **state)
 {
-    postern_failure  failure = { .code = POSTERN_ERR_INSUFFICIENT_SCOPE, .ref = "R-0123456789", .scope = "mail",
-                                 .openid_configuration = "https://as.example/.well-known/openid-configuration" };
-    postern_failure  read;
-    postern_grant   *g = NULL;
+    postern_failure failure = { .code = POSTERN_ERR_INSUFFICIENT_SCOPE,
+                                .ref = "R-0123456789",
+                                .scope = "mail",
+                                .openid_configuration =
+                                    "https://as.example/.well-known/openid-configuration" };
+    postern_failure read;
+    postern_grant *g = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
     (void)state;
     postern_reply_write(NULL, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
-    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE), "imap", &g, &read, NULL),
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &g, &read, NULL),
                      POSTERN_ERR_INSUFFICIENT_SCOPE);
     assert_null(g);
     assert_int_equal(read.code, POSTERN_ERR_INSUFFICIENT_SCOPE);
@@ -205,19 +217,22 @@ static void a_written_refusal_reads_back_with_code_and_discovery(void **state)
 
 static void a_refusal_without_a_reason_is_written_as_an_internal_error(void **state)
 {
-    postern_failure  failure = { .ref = "R-0123456789" }, read;
-    postern_grant   *g = NULL;
+    postern_failure failure = { .ref = "R-0123456789" }, read;
+    postern_grant *g = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
     (void)state;
     postern_reply_write(NULL, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
-    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE), "imap", &g, &read, NULL), POSTERN_ERR_INTERNAL);
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &g, &read, NULL),
+                     POSTERN_ERR_INTERNAL);
     assert_null(g);
 }
 
-#define HEAD "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\","
+#define HEAD   "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\","
 #define PROVED "\"outcome\":\"proved\",\"ref\":\"R-0123456789\","
-#define GRANT(more) "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\",\"exp\":9" more "}}"
+#define GRANT(more)                                                                                \
+    "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\",\"exp\":9" more "}}"
 
 static const struct {
     const char *why, *frame;
@@ -225,13 +240,21 @@ static const struct {
     { "no JSON", "yes" },
     { "empty object", "{}" },
     { "an array", "[1]" },
-    { "another version", "{\"v\":2,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"," PROVED GRANT("") },
-    { "version as text", "{\"v\":\"1\",\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"," PROVED GRANT("") },
-    { "another op", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"," PROVED GRANT("") },
-    { "another nonce", "{\"v\":1,\"op\":\"verify\",\"nonce\":\"BAECAwQFBgcICQoLDA0ODw\",\"service\":\"imap\"," PROVED GRANT("") },
-    { "a shorter nonce", "{\"v\":1,\"op\":\"verify\",\"nonce\":\"AAEC\",\"service\":\"imap\"," PROVED GRANT("") },
-    { "another service", "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"ldap\"," PROVED GRANT("") },
-    { "a service that only starts alike", "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\\u0000\"," PROVED GRANT("") },
+    { "another version",
+      "{\"v\":2,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"," PROVED GRANT("") },
+    { "version as text", "{\"v\":\"1\",\"op\":\"verify\",\"nonce\":\"" NONCE
+                         "\",\"service\":\"imap\"," PROVED GRANT("") },
+    { "another op", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE
+                    "\",\"service\":\"imap\"," PROVED GRANT("") },
+    { "another nonce",
+      "{\"v\":1,\"op\":\"verify\",\"nonce\":\"BAECAwQFBgcICQoLDA0ODw\",\"service\":\"imap\"," PROVED
+          GRANT("") },
+    { "a shorter nonce",
+      "{\"v\":1,\"op\":\"verify\",\"nonce\":\"AAEC\",\"service\":\"imap\"," PROVED GRANT("") },
+    { "another service",
+      "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"ldap\"," PROVED GRANT("") },
+    { "a service that only starts alike", "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE
+                                          "\",\"service\":\"imap\\u0000\"," PROVED GRANT("") },
     { "no nonce", "{\"v\":1,\"op\":\"verify\",\"service\":\"imap\"," PROVED GRANT("") },
     { "two outcomes", HEAD "\"outcome\":\"rejected\"," PROVED GRANT("") },
     { "unknown member", HEAD PROVED "\"extra\":1," GRANT("") },
@@ -239,19 +262,30 @@ static const struct {
     { "proved without a grant", HEAD "\"outcome\":\"proved\",\"ref\":\"R-0123456789\"}" },
     { "proved with a reason", HEAD PROVED "\"reason\":\"expired\"," GRANT("") },
     { "proved without a ref", HEAD "\"outcome\":\"proved\"," GRANT("") },
-    { "refused with a grant", HEAD "\"outcome\":\"rejected\",\"reason\":\"expired\",\"ref\":\"R-0123456789\"," GRANT("") },
+    { "refused with a grant",
+      HEAD "\"outcome\":\"rejected\",\"reason\":\"expired\",\"ref\":\"R-0123456789\"," GRANT("") },
     { "refused without a reason", HEAD "\"outcome\":\"rejected\",\"ref\":\"R-0123456789\"}" },
-    { "refused because ok", HEAD "\"outcome\":\"proved \",\"reason\":\"ok\",\"ref\":\"R-0123456789\"}" },
-    { "unknown reason", HEAD "\"outcome\":\"rejected\",\"reason\":\"tuesday\",\"ref\":\"R-0123456789\"}" },
-    { "outcome does not fit the reason", HEAD "\"outcome\":\"undecided\",\"reason\":\"expired\",\"ref\":\"R-0123456789\"}" },
-    { "grant without a user", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"aud\":\"a\",\"exp\":9}}" },
-    { "grant with an empty user", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"\",\"aud\":\"a\",\"exp\":9}}" },
-    { "grant without subject and client", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"user\":\"u\",\"aud\":\"a\",\"exp\":9}}" },
-    { "grant without an end", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\"}}" },
-    { "a negative end", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\",\"exp\":-1}}" },
-    { "a control character in the user", HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\\nx\",\"aud\":\"a\",\"exp\":9}}" },
+    { "refused because ok",
+      HEAD "\"outcome\":\"proved \",\"reason\":\"ok\",\"ref\":\"R-0123456789\"}" },
+    { "unknown reason",
+      HEAD "\"outcome\":\"rejected\",\"reason\":\"tuesday\",\"ref\":\"R-0123456789\"}" },
+    { "outcome does not fit the reason",
+      HEAD "\"outcome\":\"undecided\",\"reason\":\"expired\",\"ref\":\"R-0123456789\"}" },
+    { "grant without a user",
+      HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"aud\":\"a\",\"exp\":9}}" },
+    { "grant with an empty user", HEAD PROVED
+      "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"\",\"aud\":\"a\",\"exp\":9}}" },
+    { "grant without subject and client",
+      HEAD PROVED "\"grant\":{\"iss\":\"i\",\"user\":\"u\",\"aud\":\"a\",\"exp\":9}}" },
+    { "grant without an end",
+      HEAD PROVED "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\"}}" },
+    { "a negative end", HEAD PROVED
+      "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\",\"aud\":\"a\",\"exp\":-1}}" },
+    { "a control character in the user", HEAD PROVED
+      "\"grant\":{\"iss\":\"i\",\"sub\":\"s\",\"user\":\"u\\nx\",\"aud\":\"a\",\"exp\":9}}" },
     { "an actor that is no text", HEAD PROVED GRANT(",\"act\":[1]") },
-    { "nine actors", HEAD PROVED GRANT(",\"act\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]") },
+    { "nine actors",
+      HEAD PROVED GRANT(",\"act\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]") },
     { "something after the frame", HEAD PROVED GRANT("") "x" },
 };
 
@@ -259,9 +293,9 @@ static void a_reply_that_contradicts_itself_is_no_verdict(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad_replies / sizeof bad_replies[0]; i++) {
-        postern_grant  *g;
+        postern_grant *g;
         postern_failure failure;
-        postern_err     e = read_text(bad_replies[i].frame, "imap", &g, &failure);
+        postern_err e = read_text(bad_replies[i].frame, "imap", &g, &failure);
 
         if (e != POSTERN_ERR_HELPER_PROTOCOL || g != NULL || failure.code != e)
             fail_msg("%s: %s", bad_replies[i].why, postern_err_reason(e));
@@ -270,7 +304,7 @@ static void a_reply_that_contradicts_itself_is_no_verdict(void **state)
 
 static void the_same_reply_without_the_fault_is_a_grant(void **state)
 {
-    postern_grant  *g;
+    postern_grant *g;
     postern_failure failure;
 
     (void)state;
@@ -283,14 +317,15 @@ static void the_same_reply_without_the_fault_is_a_grant(void **state)
 
 static void the_helpers_sentence_about_a_bad_request_is_passed_on(void **state)
 {
-    postern_error    err = { 0 };
-    postern_failure  failure;
-    postern_grant   *g = NULL;
+    postern_error err = { 0 };
+    postern_failure failure;
+    postern_grant *g = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
     (void)state;
     postern_reply_write_error("frame is of protocol version 2", &out);
-    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE), "imap", &g, &failure, &err),
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &g, &failure, &err),
                      POSTERN_ERR_HELPER_PROTOCOL);
     assert_non_null(strstr(err.detail, "protocol version 2"));
     assert_null(g);
@@ -306,9 +341,12 @@ static postern_err read_info(const postern_buf *out, postern_service_info *ret)
 
 static void a_service_is_described_unknown_or_not_told(void **state)
 {
-    postern_service_info info = { .is_known = true, .has_xoauth2 = true, .discovery = { .scope = "mail" } }, read = { 0 };
-    postern_failure      refusal = { .code = POSTERN_ERR_PEER_NOT_ALLOWED, .ref = "R-0123456789" };
-    POSTERN_AUTO_BUF     out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+    postern_service_info info = { .is_known = true,
+                                  .has_xoauth2 = true,
+                                  .discovery = { .scope = "mail" } },
+                         read = { 0 };
+    postern_failure refusal = { .code = POSTERN_ERR_PEER_NOT_ALLOWED, .ref = "R-0123456789" };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
     (void)state;
     postern_reply_write_info(&info, NULL, POSTERN_BYTES_LIT(NONCE), "imap", &out);
@@ -325,7 +363,8 @@ static void a_service_is_described_unknown_or_not_told(void **state)
     postern_reply_write_info(&info, &refusal, POSTERN_BYTES_LIT(NONCE), "imap", &out);
     assert_int_equal(read_info(&out, &read), POSTERN_ERR_PEER_NOT_ALLOWED);
     postern_buf_reset(&out);
-    postern_reply_write_info(&info, NULL, POSTERN_BYTES_LIT("AAECAwQFBgcICQoLDA0ODQ"), "imap", &out);
+    postern_reply_write_info(&info, NULL, POSTERN_BYTES_LIT("AAECAwQFBgcICQoLDA0ODQ"), "imap",
+                             &out);
     assert_int_equal(read_info(&out, &read), POSTERN_ERR_HELPER_PROTOCOL);
 }
 

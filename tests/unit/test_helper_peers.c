@@ -14,7 +14,7 @@
 #include "peers.h"
 
 static postern_config *config;
-static struct peers   *rules;
+static struct peers *rules;
 
 static void put(const char *path, const char *text)
 {
@@ -27,7 +27,7 @@ static void put(const char *path, const char *text)
 
 static int set_up(void **state)
 {
-    char          folder[] = "/tmp/postern-peers.XXXXXX", was[4096];
+    char folder[] = "/tmp/postern-peers.XXXXXX", was[4096];
     postern_error err = { 0 };
 
     (void)state;
@@ -39,7 +39,8 @@ static int set_up(void **state)
     put("issuers/test.conf", "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
     put("services/imap.conf", "audience: https://h/imap\nhelper_peers: 64711 daemon group:64720\n");
     put("services/ldap.conf", "audience: https://h/ldap\nhelper_peers: group:daemon\n");
-    put("services/smtp.conf", "audience: https://h/smtp\nhelper_peers: no-such-user-here group:no-such-group-here\n");
+    put("services/smtp.conf",
+        "audience: https://h/smtp\nhelper_peers: no-such-user-here group:no-such-group-here\n");
     if (postern_config_load(folder, &config, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
     assert_int_equal(peers_new(config, &rules, NULL), POSTERN_OK);
@@ -65,7 +66,9 @@ static int tear_down(void **state)
 
 static bool may(const char *service, uid_t uid, gid_t gid, gid_t supplementary)
 {
-    struct peer p = { .pid = 1, .uid = uid, .gid = gid, .groups = &supplementary, .group_count = 1 };
+    struct peer p = {
+        .pid = 1, .uid = uid, .gid = gid, .groups = &supplementary, .group_count = 1
+    };
 
     return peers_allow(rules, postern_config_service_for(config, service), &p);
 }
@@ -113,7 +116,7 @@ static void root_may_always_ask(void **state)
 
 static void the_kernel_says_who_is_at_the_other_end(void **state)
 {
-    int         fds[2];
+    int fds[2];
     struct peer p;
 
     (void)state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/helper/request.c: a plugin's frame is read strictly, and what is refused is refused with a sentence. */
+/* sidecar/helper/request.c: a plugin's frame is read strictly, and what is refused is refused with
+ * a sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +12,8 @@
 #include "../support/alloc_fail.h"
 
 #define NONCE "AAECAwQFBgcICQoLDA0ODw"
-#define HEAD "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\","
-#define TAIL "\"token\":\"a.b.c\",\"carrier\":\"sasl\",\"tls\":\"on\"}"
+#define HEAD  "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\","
+#define TAIL  "\"token\":\"a.b.c\",\"carrier\":\"sasl\",\"tls\":\"on\"}"
 
 static postern_err read_text(const char *frame, struct helper_request *r, postern_error *err)
 {
@@ -25,8 +26,11 @@ static void a_full_request_is_read_as_it_was_written(void **state)
     struct helper_request r;
 
     (void)state;
-    assert_int_equal(read_text(HEAD "\"authzid\":\"al\\u0069ce\",\"peer\":\"192.0.2.1\",\"host\":\"mail.example\",\"port\":\"143\","
-                                    "\"scopes\":[\"mail.read\",\"mail\"]," TAIL, &r, NULL), POSTERN_OK);
+    assert_int_equal(read_text(HEAD "\"authzid\":\"al\\u0069ce\",\"peer\":\"192.0.2.1\",\"host\":"
+                                    "\"mail.example\",\"port\":\"143\","
+                                    "\"scopes\":[\"mail.read\",\"mail\"]," TAIL,
+                               &r, NULL),
+                     POSTERN_OK);
     assert_false(r.is_describe);
     assert_string_equal(r.nonce, NONCE);
     assert_string_equal(r.rq.service, "imap");
@@ -62,11 +66,16 @@ static void a_description_needs_nothing_but_a_service(void **state)
     struct helper_request r;
 
     (void)state;
-    assert_int_equal(read_text("{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}", &r, NULL), POSTERN_OK);
+    assert_int_equal(read_text("{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE
+                               "\",\"service\":\"imap\"}",
+                               &r, NULL),
+                     POSTERN_OK);
     assert_true(r.is_describe);
     assert_int_equal(r.rq.token.len, 0);
     helper_request_free(&r);
-    assert_int_equal(read_text("{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\",\"token\":\"a\"}", &r, NULL),
+    assert_int_equal(read_text("{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE
+                               "\",\"service\":\"imap\",\"token\":\"a\"}",
+                               &r, NULL),
                      POSTERN_ERR_HELPER_PROTOCOL);
     helper_request_free(&r);
 }
@@ -88,20 +97,34 @@ static const struct {
     { "a member twice in disguise", HEAD "\"tok\\u0065n\":\"x\"," TAIL, "strict JSON" },
     { "no token", HEAD "\"carrier\":\"sasl\",\"tls\":\"on\"}", "token is missing" },
     { "an empty token", HEAD "\"token\":\"\",\"carrier\":\"sasl\",\"tls\":\"on\"}", "empty" },
-    { "a token that is no text", HEAD "\"token\":[],\"carrier\":\"sasl\",\"tls\":\"on\"}", "token has a wrong type" },
-    { "a token with a newline", HEAD "\"token\":\"a\\nb\",\"carrier\":\"sasl\",\"tls\":\"on\"}", "control character" },
+    { "a token that is no text", HEAD "\"token\":[],\"carrier\":\"sasl\",\"tls\":\"on\"}",
+      "token has a wrong type" },
+    { "a token with a newline", HEAD "\"token\":\"a\\nb\",\"carrier\":\"sasl\",\"tls\":\"on\"}",
+      "control character" },
     { "no carrier", HEAD "\"token\":\"a\",\"tls\":\"on\"}", "carrier is missing" },
-    { "unknown carrier", HEAD "\"token\":\"a\",\"carrier\":\"smoke\",\"tls\":\"on\"}", "member carrier" },
+    { "unknown carrier", HEAD "\"token\":\"a\",\"carrier\":\"smoke\",\"tls\":\"on\"}",
+      "member carrier" },
     { "no word about TLS", HEAD "\"token\":\"a\",\"carrier\":\"sasl\"}", "tls is missing" },
-    { "TLS as a flag", HEAD "\"token\":\"a\",\"carrier\":\"sasl\",\"tls\":true}", "tls has a wrong type" },
-    { "an unknown kind of TLS", HEAD "\"token\":\"a\",\"carrier\":\"sasl\",\"tls\":\"yes\"}", "member tls" },
-    { "a short nonce", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAEC\",\"service\":\"imap\"}", "nonce" },
-    { "a nonce with pad bits", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODx\",\"service\":\"imap\"}", "nonce" },
-    { "an empty service", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"\"}", "empty" },
-    { "a service with NUL", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\\u0000\"}", "strict JSON" },
+    { "TLS as a flag", HEAD "\"token\":\"a\",\"carrier\":\"sasl\",\"tls\":true}",
+      "tls has a wrong type" },
+    { "an unknown kind of TLS", HEAD "\"token\":\"a\",\"carrier\":\"sasl\",\"tls\":\"yes\"}",
+      "member tls" },
+    { "a short nonce", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAEC\",\"service\":\"imap\"}",
+      "nonce" },
+    { "a nonce with pad bits",
+      "{\"v\":1,\"op\":\"describe\",\"nonce\":\"AAECAwQFBgcICQoLDA0ODx\",\"service\":\"imap\"}",
+      "nonce" },
+    { "an empty service", "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"\"}",
+      "empty" },
+    { "a service with NUL",
+      "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\\u0000\"}",
+      "strict JSON" },
     { "a port that is too long", HEAD "\"port\":\"123456\"," TAIL, "longer than 5" },
     { "a scope that is no text", HEAD "\"scopes\":[1]," TAIL, "another type" },
-    { "seventeen scopes", HEAD "\"scopes\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"]," TAIL, "scopes has more than 16" },
+    { "seventeen scopes",
+      HEAD "\"scopes\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\",\"c\","
+           "\"d\",\"e\",\"f\",\"g\",\"h\"]," TAIL,
+      "scopes has more than 16" },
     { "something after the frame", HEAD TAIL "{}", "strict JSON" },
 };
 
@@ -110,8 +133,8 @@ static void a_frame_that_is_not_the_protocol_is_refused_with_a_sentence(void **s
     (void)state;
     for (size_t i = 0; i < sizeof bad_frames / sizeof bad_frames[0]; i++) {
         struct helper_request r;
-        postern_error         err = { 0 };
-        postern_err           e = read_text(bad_frames[i].frame, &r, &err);
+        postern_error err = { 0 };
+        postern_err e = read_text(bad_frames[i].frame, &r, &err);
 
         if (e != POSTERN_ERR_HELPER_PROTOCOL || strstr(err.detail, bad_frames[i].sentence) == NULL)
             fail_msg("%s: %s: %s", bad_frames[i].why, postern_err_reason(e), err.detail);
@@ -122,13 +145,18 @@ static void a_frame_that_is_not_the_protocol_is_refused_with_a_sentence(void **s
 static void a_refused_frame_leaves_no_piece_of_its_token_in_the_sentence(void **state)
 {
     struct helper_request r;
-    postern_error         err = { 0 };
+    postern_error err = { 0 };
 
     (void)state;
-    assert_int_equal(read_text(HEAD "\"token\":\"CANARY\",\"CANARY\":1,\"carrier\":\"CANARY\",\"tls\":\"on\"}", &r, &err), POSTERN_ERR_HELPER_PROTOCOL);
+    assert_int_equal(
+        read_text(HEAD "\"token\":\"CANARY\",\"CANARY\":1,\"carrier\":\"CANARY\",\"tls\":\"on\"}",
+                  &r, &err),
+        POSTERN_ERR_HELPER_PROTOCOL);
     assert_null(strstr(err.detail, "CANARY"));
     helper_request_free(&r);
-    assert_int_equal(read_text(HEAD "\"token\":\"CANARY\",\"carrier\":\"CANARY\",\"tls\":\"on\"}", &r, &err), POSTERN_ERR_HELPER_PROTOCOL);
+    assert_int_equal(
+        read_text(HEAD "\"token\":\"CANARY\",\"carrier\":\"CANARY\",\"tls\":\"on\"}", &r, &err),
+        POSTERN_ERR_HELPER_PROTOCOL);
     assert_null(strstr(err.detail, "CANARY"));
     helper_request_free(&r);
 }
@@ -136,7 +164,7 @@ static void a_refused_frame_leaves_no_piece_of_its_token_in_the_sentence(void **
 static postern_err read_once(void *arg, postern_error *err)
 {
     struct helper_request r = { 0 };
-    postern_err           e = helper_request_read(postern_bytes_str(arg), &r, err);
+    postern_err e = helper_request_read(postern_bytes_str(arg), &r, err);
 
     helper_request_free(&r);
     return e;

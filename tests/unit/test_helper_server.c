@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sidecar/helper/server.c and login.c on a real loop and real sockets, with a validation that waits until the test lets it go: this
- * file's postern_validate_start() takes the place of lib/oauth's.  No time passes: the loop only ever looks at what is ready.
+ * sidecar/helper/server.c and login.c on a real loop and real sockets, with a validation that waits
+ * until the test lets it go: this file's postern_validate_start() takes the place of lib/oauth's.
+ * No time passes: the loop only ever looks at what is ready.
  */
 #include "config.h"
 
@@ -30,27 +31,32 @@
 #include "grant/op.h"
 #include "helper/server.h"
 
-#define NONCE "AAECAwQFBgcICQoLDA0ODw"
+#define NONCE    "AAECAwQFBgcICQoLDA0ODw"
 #define STRANGER 64711 /* a uid that no service file names */
-#define LOGINS 200
+#define LOGINS   200
 
-/* ---- a validation that waits ------------------------------------------------------------------------------------------ */
+/* ---- a validation that waits ---- */
 
 struct held {
-    postern_op  op;
-    int         fd;
+    postern_op op;
+    int fd;
     postern_err verdict; /* UNSET: not yet */
 };
 static struct held *held[LOGINS + 8];
-static size_t       held_count, freed_count;
+static size_t held_count, freed_count;
 
 static postern_err step_held(postern_op *op, postern_error *err)
 {
     struct held *h = (struct held *)op;
     static const struct postern_grant_facts facts = {
-        .service = { (const uint8_t *)"imap", 4 }, .issuer = { (const uint8_t *)"https://as.example", 18 },
-        .subject = { (const uint8_t *)"alice", 5 }, .user = { (const uint8_t *)"alice", 5 },
-        .audience = { (const uint8_t *)"https://mail.example/imap", 25 }, .jti = { (const uint8_t *)"j-1", 3 }, .exp_s = 9, .iat_s = 1,
+        .service = { (const uint8_t *)"imap", 4 },
+        .issuer = { (const uint8_t *)"https://as.example", 18 },
+        .subject = { (const uint8_t *)"alice", 5 },
+        .user = { (const uint8_t *)"alice", 5 },
+        .audience = { (const uint8_t *)"https://mail.example/imap", 25 },
+        .jti = { (const uint8_t *)"j-1", 3 },
+        .exp_s = 9,
+        .iat_s = 1,
     };
 
     if (h->verdict == POSTERN_ERR_UNSET)
@@ -74,10 +80,15 @@ static void destroy_held(postern_op *op)
 }
 
 static const struct postern_op_class held_class = {
-    .name = "held", .size = sizeof(struct held), .step = step_held, .fd = fd_of_held, .destroy = destroy_held,
+    .name = "held",
+    .size = sizeof(struct held),
+    .step = step_held,
+    .fd = fd_of_held,
+    .destroy = destroy_held,
 };
 
-postern_err postern_validate_start(postern_context *ctx, const postern_request *rq, postern_op **ret_op, postern_error *err)
+postern_err postern_validate_start(postern_context *ctx, const postern_request *rq,
+                                   postern_op **ret_op, postern_error *err)
 {
     struct held *h;
 
@@ -86,7 +97,9 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     h = (struct held *)*ret_op;
     h->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!postern_bytes_equal_str(rq->token, "hold"))
-        h->verdict = rq->token.len == 0 ? POSTERN_ERR_NO_TOKEN : postern_bytes_equal_str(rq->token, "good") ? POSTERN_OK : POSTERN_ERR_AUD;
+        h->verdict = rq->token.len == 0                           ? POSTERN_ERR_NO_TOKEN
+                     : postern_bytes_equal_str(rq->token, "good") ? POSTERN_OK
+                                                                  : POSTERN_ERR_AUD;
     assert_true(h->fd >= 0 && held_count < sizeof held / sizeof held[0]);
     held[held_count++] = h;
     return POSTERN_OK;
@@ -98,20 +111,20 @@ static void release(size_t i, postern_err verdict)
     assert_int_equal(eventfd_write(held[i]->fd, 1), 0);
 }
 
-/* ---- the world -------------------------------------------------------------------------------------------------------- */
+/* ---- the world ---- */
 
 struct world {
-    struct helper  helper;
+    struct helper helper;
     struct server *server;
     postern_config *config;
-    char           folder[64], path[96];
-    int            listener;
-    size_t         audit_seen; /* bytes of the log that the test has looked at */
+    char folder[64], path[96];
+    int listener;
+    size_t audit_seen; /* bytes of the log that the test has looked at */
 };
 
 static void put_file(const struct world *w, const char *name, const char *text)
 {
-    char  path[128];
+    char path[128];
     FILE *f;
 
     assert_true((size_t)snprintf(path, sizeof path, "%s/%s", w->folder, name) < sizeof path);
@@ -131,17 +144,21 @@ static void put_folder(const struct world *w, const char *name)
 
 static void load_config(struct world *w)
 {
-    char          text[256];
+    char text[256];
     postern_error err = { 0 };
 
     put_folder(w, "issuers");
     put_folder(w, "services");
     put_file(w, "postern.conf", "helper_max_connections: 512\n");
-    put_file(w, "issuers/test.conf", "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
-    assert_true((size_t)snprintf(text, sizeof text, "# who\nhelper_peers: %u\naudience: https://mail.example/imap\nmech_list: OAUTHBEARER\n",
+    put_file(w, "issuers/test.conf",
+             "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "# who\nhelper_peers: %u\naudience: "
+                                 "https://mail.example/imap\nmech_list: OAUTHBEARER\n",
                                  (unsigned)getuid()) < sizeof text);
     put_file(w, "services/imap.conf", text);
-    put_file(w, "services/ldap.conf", "audience: https://mail.example/ldap\nhelper_peers: 64799 group:64798\n");
+    put_file(w, "services/ldap.conf",
+             "audience: https://mail.example/ldap\nhelper_peers: 64799 group:64798\n");
     if (postern_config_load(w->folder, &w->config, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
 }
@@ -150,7 +167,8 @@ static void listen_world(struct world *w)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-    assert_true((size_t)snprintf(w->path, sizeof w->path, "%s/helper.sock", w->folder) < sizeof w->path);
+    assert_true((size_t)snprintf(w->path, sizeof w->path, "%s/helper.sock", w->folder) <
+                sizeof w->path);
     memcpy(a.sun_path, w->path, strlen(w->path) + 1);
     w->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     assert_true(w->listener >= 0);
@@ -174,7 +192,8 @@ static struct world *make_world(size_t connections_max)
     w->helper.base = event_base_new();
     assert_non_null(w->helper.base);
     assert_int_equal(peers_new(w->config, &w->helper.peers, NULL), POSTERN_OK);
-    assert_int_equal(server_new(&w->helper, &w->listener, 1, connections_max, &w->server, NULL), POSTERN_OK);
+    assert_int_equal(server_new(&w->helper, &w->listener, 1, connections_max, &w->server, NULL),
+                     POSTERN_OK);
     held_count = freed_count = 0;
     return w;
 }
@@ -193,8 +212,11 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct world *w = *state;
-    char          command[128];
-    static const char *const files[] = { "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers", "postern.conf", "helper.sock" };
+    char command[128];
+    static const char *const files[] = {
+        "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers",
+        "postern.conf",       "helper.sock"
+    };
 
     server_free(w->server);
     event_base_free(w->helper.base);
@@ -203,7 +225,8 @@ static int tear_down(void **state)
     (void)close(w->listener);
     (void)close(w->helper.audit.fd);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        assert_true((size_t)snprintf(command, sizeof command, "%s/%s", w->folder, files[i]) < sizeof command);
+        assert_true((size_t)snprintf(command, sizeof command, "%s/%s", w->folder, files[i]) <
+                    sizeof command);
         (void)remove(command);
     }
     (void)rmdir(w->folder);
@@ -211,7 +234,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Until nothing is ready any more: every look serves at least one event of each descriptor that has one. */
+/* Until nothing is ready any more: every look serves at least one event of each descriptor that has
+ * one. */
 static void spin(struct world *w)
 {
     for (int i = 0; i < 20; i++)
@@ -221,7 +245,7 @@ static void spin(struct world *w)
 static int dial(const struct world *w)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int                fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     memcpy(a.sun_path, w->path, strlen(w->path) + 1);
     assert_true(fd >= 0);
@@ -229,7 +253,8 @@ static int dial(const struct world *w)
     return fd;
 }
 
-/* Connect as a user whom no service names; root can, and anyone else is such a user already where `own` is not allowed. */
+/* Connect as a user whom no service names; root can, and anyone else is such a user already where
+ * `own` is not allowed. */
 static int dial_as_stranger(const struct world *w)
 {
     int fd;
@@ -247,24 +272,33 @@ static void say(int fd, const char *frame)
     assert_int_equal(send(fd, frame, strlen(frame), MSG_NOSIGNAL), (ssize_t)strlen(frame));
 }
 
-static void ask(int fd, const char *service, const char *token)
+static void ask_by(int fd, const char *carrier, const char *service, const char *token)
 {
     char text[512];
 
-    assert_true((size_t)snprintf(text, sizeof text, "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"%s\",\"token\":\"%s\","
-                                 "\"carrier\":\"sasl\",\"tls\":\"on\",\"peer\":\"192.0.2.1\"}", service, token) < sizeof text);
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE
+                                 "\",\"service\":\"%s\",\"token\":\"%s\","
+                                 "\"carrier\":\"%s\",\"tls\":\"on\",\"peer\":\"192.0.2.1\"}",
+                                 service, token, carrier) < sizeof text);
     say(fd, text);
+}
+
+static void ask(int fd, const char *service, const char *token)
+{
+    ask_by(fd, "sasl", service, token);
 }
 
 /* The verdict that a client would see. */
 static postern_err hear(int fd, postern_failure *ret_failure)
 {
-    uint8_t             room[POSTERN_HELPER_FRAME_MAX];
-    ssize_t             got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    uint8_t room[POSTERN_HELPER_FRAME_MAX];
+    ssize_t got = recv(fd, room, sizeof room, MSG_DONTWAIT);
     POSTERN_AUTO(grant) g = NULL;
 
     assert_true(got > 0);
-    return postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE), "imap", &g, ret_failure, NULL);
+    return postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE),
+                                    "imap", &g, ret_failure, NULL);
 }
 
 static postern_err hear_verdict(int fd)
@@ -284,7 +318,7 @@ static void assert_nothing_yet(int fd)
 
 static void assert_closed(int fd)
 {
-    char    c;
+    char c;
     ssize_t got = recv(fd, &c, 1, MSG_DONTWAIT);
 
     assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
@@ -295,7 +329,7 @@ static void assert_closed(int fd)
 static void read_record(struct world *w, char *line, size_t size)
 {
     ssize_t got = pread(w->helper.audit.fd, line, size - 1, (off_t)w->audit_seen);
-    char   *end;
+    char *end;
 
     assert_true(got > 0);
     line[got] = '\0';
@@ -308,7 +342,7 @@ static void read_record(struct world *w, char *line, size_t size)
 static void assert_member(const char *line, const char *name, const char *want)
 {
     POSTERN_AUTO_JSON j = { 0 };
-    uint32_t          node;
+    uint32_t node;
 
     assert_int_equal(postern_json_scan(&j, postern_bytes_str(line), NULL), POSTERN_OK);
     node = postern_json_member(&j, 0, name);
@@ -321,14 +355,14 @@ static void assert_no_record(const struct world *w)
     assert_int_equal(lseek(w->helper.audit.fd, 0, SEEK_END), (off_t)w->audit_seen);
 }
 
-/* ---- one login -------------------------------------------------------------------------------------------------------- */
+/* ---- one login ---- */
 
 static void a_login_is_answered_and_recorded(void **state)
 {
-    struct world   *w = *state;
+    struct world *w = *state;
     postern_failure failure;
-    char            line[AUDIT_LINE_MAX];
-    int             fd = dial(w);
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
 
     ask(fd, "imap", "good");
     spin(w);
@@ -350,10 +384,10 @@ static void a_login_is_answered_and_recorded(void **state)
 
 static void a_refusal_names_the_line_that_decided(void **state)
 {
-    struct world   *w = *state;
+    struct world *w = *state;
     postern_failure failure;
-    char            line[AUDIT_LINE_MAX];
-    int             fd = dial(w);
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
 
     ask(fd, "imap", "CANARY");
     spin(w);
@@ -373,28 +407,57 @@ static void a_refusal_names_the_line_that_decided(void **state)
     (void)close(fd);
 }
 
+static void what_may_be_a_persons_password_is_not_even_hashed(void **state)
+{
+    static const struct {
+        const char *password;
+        bool is_token;
+    } cases[] = {
+        { "correct.horse.battery", false },
+        { "eyJhbGciOiJFUzI1NiJ9", false },
+        { "eyJ..", false },
+        { "eyJhbGciOiJFUzI1NiJ9.e30.", false },
+        { "eyJhbGciOiJFUzI1NiJ9.e30.c2ln", true },
+    };
+    struct world *w = *state;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ask_by(fd, "password", "imap", cases[i].password);
+        spin(w);
+        assert_int_equal(hear_verdict(fd), POSTERN_ERR_AUD);
+        read_record(w, line, sizeof line);
+        assert_member(line, "carrier", "password");
+        assert_int_equal(strstr(line, "fingerprint") != NULL, cases[i].is_token);
+    }
+    (void)close(fd);
+}
+
 static void a_stranger_may_not_ask_as_ldap(void **state)
 {
-    struct world   *w = *state;
+    struct world *w = *state;
     postern_failure failure;
-    char            line[AUDIT_LINE_MAX], text[32];
-    uint8_t         room[4096];
-    ssize_t         got;
+    char line[AUDIT_LINE_MAX], text[32];
+    uint8_t room[4096];
+    ssize_t got;
     POSTERN_AUTO(grant) g = NULL;
-    int             fd = dial_as_stranger(w);
+    int fd = dial_as_stranger(w);
 
     ask(fd, "ldap", "good");
     spin(w);
     got = recv(fd, room, sizeof room, MSG_DONTWAIT);
     assert_true(got > 0);
-    assert_int_equal(postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE), "ldap", &g, &failure, NULL),
+    assert_int_equal(postern_grant_from_reply((postern_bytes){ room, (size_t)got },
+                                              POSTERN_BYTES_LIT(NONCE), "ldap", &g, &failure, NULL),
                      POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_int_equal(held_count, 0); /* the token was not looked at */
     read_record(w, line, sizeof line);
     assert_member(line, "reason", "peer_not_allowed");
     assert_member(line, "setting", "helper_peers");
     assert_member(line, "origin", "services/ldap.conf:2");
-    assert_true((size_t)snprintf(text, sizeof text, "\"uid\":%u,", geteuid() == 0 ? STRANGER : (unsigned)geteuid()) < sizeof text);
+    assert_true((size_t)snprintf(text, sizeof text, "\"uid\":%u,",
+                                 geteuid() == 0 ? STRANGER : (unsigned)geteuid()) < sizeof text);
     assert_non_null(strstr(line, text));
     (void)close(fd);
 }
@@ -402,8 +465,8 @@ static void a_stranger_may_not_ask_as_ldap(void **state)
 static void a_service_without_a_file_is_undecided(void **state)
 {
     struct world *w = *state;
-    char          line[AUDIT_LINE_MAX], room[4096] = "";
-    int           fd = dial(w);
+    char line[AUDIT_LINE_MAX], room[4096] = "";
+    int fd = dial(w);
 
     ask(fd, "pop", "good");
     spin(w);
@@ -418,8 +481,8 @@ static void a_service_without_a_file_is_undecided(void **state)
 static void a_service_is_described_without_a_record(void **state)
 {
     struct world *w = *state;
-    char          room[4096] = "";
-    int           fd = dial(w);
+    char room[4096] = "";
+    int fd = dial(w);
 
     say(fd, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}");
     spin(w);
@@ -439,8 +502,8 @@ static void a_service_is_described_without_a_record(void **state)
 static void a_description_is_not_given_to_a_stranger(void **state)
 {
     struct world *w = *state;
-    char          room[4096] = "", line[AUDIT_LINE_MAX];
-    int           fd = dial_as_stranger(w);
+    char room[4096] = "", line[AUDIT_LINE_MAX];
+    int fd = dial_as_stranger(w);
 
     say(fd, "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"ldap\"}");
     spin(w);
@@ -454,9 +517,9 @@ static void a_description_is_not_given_to_a_stranger(void **state)
 
 static void without_its_record_a_verdict_is_undecided(void **state)
 {
-    struct world   *w = *state;
+    struct world *w = *state;
     postern_failure failure;
-    int             fd = dial(w), log_fd = w->helper.audit.fd;
+    int fd = dial(w), log_fd = w->helper.audit.fd;
 
     w->helper.audit.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     ask(fd, "imap", "good");
@@ -471,15 +534,16 @@ static void without_its_record_a_verdict_is_undecided(void **state)
     (void)close(fd);
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static void another_version_is_refused_with_a_sentence_and_the_connection_ends(void **state)
 {
     struct world *w = *state;
-    char          room[4096] = "", line[AUDIT_LINE_MAX];
-    int           fd = dial(w);
+    char room[4096] = "", line[AUDIT_LINE_MAX];
+    int fd = dial(w);
 
-    say(fd, "{\"v\":2,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\",\"token\":\"CANARY\"}");
+    say(fd, "{\"v\":2,\"op\":\"verify\",\"nonce\":\"" NONCE
+            "\",\"service\":\"imap\",\"token\":\"CANARY\"}");
     spin(w);
     assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(room, "\"reason\":\"helper_protocol\""));
@@ -493,11 +557,17 @@ static void another_version_is_refused_with_a_sentence_and_the_connection_ends(v
 static void what_is_no_single_frame_ends_the_connection_unanswered(void **state)
 {
     struct world *w = *state;
-    static char   big[POSTERN_HELPER_FRAME_MAX + 1];
-    union { char room[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = { 0 };
-    struct iovec  part = { (void *)"{}", 2 };
-    struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room };
-    int           fd = dial(w);
+    static char big[POSTERN_HELPER_FRAME_MAX + 1];
+    union {
+        char room[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = { 0 };
+    struct iovec part = { (void *)"{}", 2 };
+    struct msghdr m = { .msg_iov = &part,
+                        .msg_iovlen = 1,
+                        .msg_control = control.room,
+                        .msg_controllen = sizeof control.room };
+    int fd = dial(w);
 
     memset(big, ' ', sizeof big);
     assert_int_equal(send(fd, big, sizeof big, 0), sizeof big);
@@ -517,7 +587,7 @@ static void what_is_no_single_frame_ends_the_connection_unanswered(void **state)
 static void a_second_frame_before_the_answer_ends_the_connection(void **state)
 {
     struct world *w = *state;
-    int           fd = dial(w);
+    int fd = dial(w);
 
     ask(fd, "imap", "hold");
     spin(w);
@@ -533,7 +603,7 @@ static void a_second_frame_before_the_answer_ends_the_connection(void **state)
 static void a_caller_that_hangs_up_takes_its_request_with_it(void **state)
 {
     struct world *w = *state;
-    int           fd = dial(w);
+    int fd = dial(w);
 
     ask(fd, "imap", "hold");
     spin(w);
@@ -546,13 +616,15 @@ static void a_caller_that_hangs_up_takes_its_request_with_it(void **state)
 static void a_caller_that_never_reads_is_closed_when_its_buffer_is_full(void **state)
 {
     struct world *w = *state;
-    int           fd = dial(w), small = 4096;
-    bool          is_closed = false;
+    int fd = dial(w), small = 4096;
+    bool is_closed = false;
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
     for (int i = 0; i < 5000 && !is_closed; i++) {
-        static const char frame[] = "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}";
-        is_closed = send(fd, frame, sizeof frame - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
+        static const char frame[] =
+            "{\"v\":1,\"op\":\"describe\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}";
+        is_closed =
+            send(fd, frame, sizeof frame - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE;
         (void)event_base_loop(w->helper.base, EVLOOP_NONBLOCK);
         held_count = 0;
     }
@@ -560,12 +632,12 @@ static void a_caller_that_never_reads_is_closed_when_its_buffer_is_full(void **s
     (void)close(fd);
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------------- */
+/* ---- many ---- */
 
 static void two_hundred_logins_are_in_flight_while_one_connection_stalls(void **state)
 {
     struct world *w = *state;
-    int           fds[LOGINS], silent = dial(w), deaf = dial(w), proved = 0;
+    int fds[LOGINS], silent = dial(w), deaf = dial(w), proved = 0;
 
     ask(deaf, "imap", "good"); /* and never reads the answer */
     spin(w);
@@ -600,7 +672,7 @@ static void two_hundred_logins_are_in_flight_while_one_connection_stalls(void **
 static void one_user_cannot_take_all_connections(void **state)
 {
     struct world *w;
-    int           fds[6];
+    int fds[6];
 
     (void)tear_down(state);
     *state = w = make_world(8);
@@ -625,7 +697,7 @@ static void one_user_cannot_take_all_connections(void **state)
 static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **state)
 {
     struct world *w = *state;
-    int           busy = dial(w), late;
+    int busy = dial(w), late;
 
     ask(busy, "imap", "hold");
     spin(w);
@@ -638,7 +710,8 @@ static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **sta
     spin(w);
     assert_int_equal(hear_verdict(busy), POSTERN_OK);
     assert_closed(busy);
-    assert_true(event_base_got_exit(w->helper.base) || event_base_get_num_events(w->helper.base, EVENT_BASE_COUNT_ADDED) == 0);
+    assert_true(event_base_got_exit(w->helper.base) ||
+                event_base_get_num_events(w->helper.base, EVENT_BASE_COUNT_ADDED) == 0);
     (void)close(late);
 }
 
@@ -648,6 +721,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_login_is_answered_and_recorded),
         TEST(a_refusal_names_the_line_that_decided),
+        TEST(what_may_be_a_persons_password_is_not_even_hashed),
         TEST(a_stranger_may_not_ask_as_ldap),
         TEST(a_service_without_a_file_is_undecided),
         TEST(a_service_is_described_without_a_record),
