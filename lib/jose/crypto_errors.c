@@ -13,21 +13,24 @@ struct postern_crypto_errors postern_crypto_errors_begin(void)
     return before;
 }
 
-/* Reasons that all libraries share ("malloc failure", "EC lib") say nothing about keys or signatures; RSA's and EC's own do. */
+/* Reasons that all libraries share ("malloc failure", "EC lib") say nothing about keys or
+ * signatures; RSA's and EC's own do. */
 static postern_blame blame_of(unsigned long e)
 {
     int lib = ERR_GET_LIB(e);
 
     if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
         return POSTERN_BLAME_MEMORY;
-    if ((ERR_GET_RFLAGS(e) & ERR_RFLAG_COMMON) == 0 && (lib == ERR_LIB_RSA || lib == ERR_LIB_EC || lib == ERR_LIB_PROV))
+    if ((ERR_GET_RFLAGS(e) & ERR_RFLAG_COMMON) == 0 &&
+        (lib == ERR_LIB_RSA || lib == ERR_LIB_EC || lib == ERR_LIB_PROV))
         return POSTERN_BLAME_INPUT;
     return POSTERN_BLAME_OPENSSL;
 }
 
 /*
- * The queue can only be read from its oldest end without losing anything, so behind errors of the host's just the newest of ours is
- * seen, mostly an outer layer's.  It is held against the input then, unless it is plainly about memory.
+ * The queue can only be read from its oldest end without losing anything, so behind errors of the
+ * host's just the newest of ours is seen, mostly an outer layer's.  It is held against the input
+ * then, unless it is plainly about memory.
  */
 static postern_blame blame_newest(unsigned long newest, unsigned long before)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Steps 4 to 9 of a token's way: base64url, strict JSON, alg, crit, typ, kid.  RFC 7515 §4.1, RFC 7797 §6, RFC 8725 §3.1. */
+/* Steps 4 to 9 of a token's way: base64url, strict JSON, alg, crit, typ, kid.  RFC 7515 §4.1, RFC
+ * 7797 §6, RFC 8725 §3.1. */
 #include "jose/header.h"
 
 void postern_jose_header_init(struct postern_jose_header *h)
@@ -20,8 +21,8 @@ void postern_jose_header_clear(struct postern_jose_header *h)
  *   ret   a view that holds until the next call
  *   POSTERN_OK · MALFORMED · NOMEM
  */
-static postern_err read_string(struct postern_jose_header *h, const char *name, bool *ret_has, postern_bytes *ret,
-                               postern_error *err)
+static postern_err read_string(struct postern_jose_header *h, const char *name, bool *ret_has,
+                               postern_bytes *ret, postern_error *err)
 {
     uint32_t node = postern_json_member(&h->json, 0, name);
 
@@ -32,7 +33,8 @@ static postern_err read_string(struct postern_jose_header *h, const char *name, 
     if (postern_json_type_of(&h->json, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, MALFORMED, "`%s` in the header is not a string", name);
     postern_buf_reset(&h->scratch);
-    if (!postern_json_string(&h->json, node, &h->scratch, ret)) /* scratch holds a whole header: memory */
+    if (!postern_json_string(&h->json, node, &h->scratch,
+                             ret)) /* scratch holds a whole header: memory */
         return POSTERN_FAIL(err, NOMEM, "`%s` of the header", name);
     return POSTERN_OK;
 }
@@ -48,11 +50,13 @@ static postern_err read_alg(struct postern_jose_header *h, postern_alg *ret, pos
         return POSTERN_FAIL(err, MALFORMED, "no `alg` in the header");
     *ret = postern_alg_from_name(name);
     if (*ret == POSTERN_ALG_NONE)
-        return POSTERN_FAIL(err, ALG_NOT_ALLOWED, "alg %s", postern_error_quote(name.ptr, name.len, room, sizeof room));
+        return POSTERN_FAIL(err, ALG_NOT_ALLOWED, "alg %s",
+                            postern_error_quote(name.ptr, name.len, room, sizeof room));
     return POSTERN_OK;
 }
 
-/* RFC 7515 §4.1.11: we understand no extension.  RFC 7797 §6: b64 false would change what is signed. */
+/* RFC 7515 §4.1.11: we understand no extension.  RFC 7797 §6: b64 false would change what is
+ * signed. */
 static postern_err check_extensions(const postern_json *json, postern_error *err)
 {
     uint32_t b64 = postern_json_member(json, 0, "b64");
@@ -82,7 +86,8 @@ static postern_err read_kid(struct postern_jose_header *h, postern_error *err)
 
     POSTERN_TRY(read_string(h, "kid", &h->has_kid, &kid, err));
     if (kid.len > sizeof h->kid)
-        return POSTERN_FAIL(err, MALFORMED, "kid of %zu bytes, at most %zu", kid.len, sizeof h->kid);
+        return POSTERN_FAIL(err, MALFORMED, "kid of %zu bytes, at most %zu", kid.len,
+                            sizeof h->kid);
     h->kid_len = kid.len;
     if (kid.len != 0)
         memcpy(h->kid, kid.ptr, kid.len);
@@ -103,15 +108,18 @@ static postern_err read_members(struct postern_jose_header *h, postern_error *er
     return POSTERN_OK;
 }
 
-postern_err postern_jose_header_parse(struct postern_jose_header *h, postern_bytes text, postern_error *err)
+postern_err postern_jose_header_parse(struct postern_jose_header *h, postern_bytes text,
+                                      postern_error *err)
 {
     size_t len;
 
-    if (h->alg != POSTERN_ALG_NONE && postern_bytes_equal(text, (postern_bytes){ h->text, h->text_len }))
+    if (h->alg != POSTERN_ALG_NONE &&
+        postern_bytes_equal(text, (postern_bytes){ h->text, h->text_len }))
         return POSTERN_OK;
     h->alg = POSTERN_ALG_NONE;
     if (text.len > sizeof h->text)
-        return POSTERN_FAIL(err, LIMIT, "header of %zu characters, at most %zu", text.len, sizeof h->text);
+        return POSTERN_FAIL(err, LIMIT, "header of %zu characters, at most %zu", text.len,
+                            sizeof h->text);
     POSTERN_TRY(postern_base64url_decode(text, h->octets, &len, err));
     POSTERN_TRY(postern_json_scan(&h->json, (postern_bytes){ h->octets, len }, err));
     POSTERN_TRY(read_members(h, err));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From one JSON object to a prepared public key, or to the reason why not.  Numbers are judged here before OpenSSL sees them: it
- * takes RSA keys of any size and exponent, and Ed25519 points of small order.  RFC 7517 §4, RFC 7518 §6.2 and §6.3, RFC 8037 §2.
+ * From one JSON object to a prepared public key, or to the reason why not.  Numbers are judged here
+ * before OpenSSL sees them: it takes RSA keys of any size and exponent, and Ed25519 points of small
+ * order.  RFC 7517 §4, RFC 7518 §6.2 and §6.3, RFC 8037 §2.
  */
 #include "jose/jwk.h"
 
@@ -13,16 +14,16 @@
 
 #include "jose/crypto_errors.h"
 
-#define RSA_OCTETS_MAX (POSTERN_RSA_BITS_MAX / 8)
-#define NUMBER_ROOM (RSA_OCTETS_MAX + 8) /* some providers put zero octets in front */
-#define ED25519_OCTETS 32
+#define RSA_OCTETS_MAX   (POSTERN_RSA_BITS_MAX / 8)
+#define NUMBER_ROOM      (RSA_OCTETS_MAX + 8) /* some providers put zero octets in front */
+#define ED25519_OCTETS   32
 #define ESCAPED_MAX(len) (6 * (len) + 2) /* \u00XX for each byte, and the quotes */
 
 static const struct kind {
     const char *kty;
-    const char *crv;        /* NULL: the kty has none */
-    const char *group;      /* OpenSSL's name of the curve */
-    size_t      octets;     /* of a coordinate */
+    const char *crv;   /* NULL: the kty has none */
+    const char *group; /* OpenSSL's name of the curve */
+    size_t octets;     /* of a coordinate */
 } kinds[] = {
     [POSTERN_KEY_NONE] = { "", NULL, NULL, 0 },
     [POSTERN_KEY_RSA] = { "RSA", NULL, NULL, 0 },
@@ -32,11 +33,11 @@ static const struct kind {
     [POSTERN_KEY_ED25519] = { "OKP", "Ed25519", NULL, ED25519_OCTETS },
 };
 
-/* ---- members ------------------------------------------------------------------------------------------------------ */
+/* ---- members ---- */
 
 /* Decode a base64url member.  False: not there, not canonical, or more than `room` octets. */
-static bool read_octets(const postern_json *doc, uint32_t jwk, const char *name, uint8_t *out, size_t room,
-                        size_t *ret_len)
+static bool read_octets(const postern_json *doc, uint32_t jwk, const char *name, uint8_t *out,
+                        size_t room, size_t *ret_len)
 {
     uint32_t node = postern_json_member(doc, jwk, name);
     postern_bytes text;
@@ -74,15 +75,18 @@ static postern_alg_set read_algs(const postern_json *doc, uint32_t jwk, postern_
     return 0;
 }
 
-/* POSTERN_OK (ret_is_fit false: a kid that no token can name, being no string or longer than a token's may be) · NOMEM */
-static postern_err read_kid(const postern_json *doc, uint32_t jwk, struct postern_jwk *k, bool *ret_is_fit, postern_error *err)
+/* POSTERN_OK (ret_is_fit false: a kid that no token can name, being no string or longer than a
+ * token's may be) · NOMEM */
+static postern_err read_kid(const postern_json *doc, uint32_t jwk, struct postern_jwk *k,
+                            bool *ret_is_fit, postern_error *err)
 {
     uint32_t node = postern_json_member(doc, jwk, "kid");
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ESCAPED_MAX(POSTERN_KID_MAX));
     postern_bytes kid;
 
     *ret_is_fit = node == POSTERN_JSON_ABSENT;
-    if (postern_json_type_of(doc, node) != POSTERN_JSON_STRING || postern_json_raw(doc, node).len > scratch.max)
+    if (postern_json_type_of(doc, node) != POSTERN_JSON_STRING ||
+        postern_json_raw(doc, node).len > scratch.max)
         return POSTERN_OK;
     if (!postern_json_string(doc, node, &scratch, &kid)) /* it is a string and it fits: memory */
         return POSTERN_FAIL(err, NOMEM, "a kid");
@@ -98,7 +102,8 @@ static postern_err read_kid(const postern_json *doc, uint32_t jwk, struct poster
 /* RFC 7517 §4.2, §4.3: absent, or saying that signatures are checked with it. */
 static bool is_for_signatures(const postern_json *doc, uint32_t jwk)
 {
-    uint32_t use = postern_json_member(doc, jwk, "use"), ops = postern_json_member(doc, jwk, "key_ops");
+    uint32_t use = postern_json_member(doc, jwk, "use"),
+             ops = postern_json_member(doc, jwk, "key_ops");
 
     if (use != POSTERN_JSON_ABSENT && !postern_json_string_is(doc, use, "sig"))
         return false;
@@ -106,7 +111,8 @@ static bool is_for_signatures(const postern_json *doc, uint32_t jwk)
         return true;
     if (postern_json_type_of(doc, ops) != POSTERN_JSON_ARRAY)
         return false;
-    for (uint32_t op = postern_json_first(doc, ops); op != POSTERN_JSON_ABSENT; op = postern_json_next(doc, op))
+    for (uint32_t op = postern_json_first(doc, ops); op != POSTERN_JSON_ABSENT;
+         op = postern_json_next(doc, op))
         if (postern_json_string_is(doc, op, "verify"))
             return true;
     return false;
@@ -123,7 +129,7 @@ static bool has_private_member(const postern_json *doc, uint32_t jwk)
     return false;
 }
 
-/* ---- OpenSSL keys ------------------------------------------------------------------------------------------------- */
+/* ---- OpenSSL keys ---- */
 
 /* What came of building a key: refused by our own checks, or OpenSSL would not. */
 enum built { BUILD_FAILED = 0, BUILD_WEAK, BUILD_DONE };
@@ -155,7 +161,8 @@ static size_t count_bits(postern_bytes number)
 {
     size_t bits = number.len * 8;
 
-    for (uint8_t top = number.len == 0 ? 0xff : number.ptr[0]; (top & 0x80) == 0; top = (uint8_t)(top << 1))
+    for (uint8_t top = number.len == 0 ? 0xff : number.ptr[0]; (top & 0x80) == 0;
+         top = (uint8_t)(top << 1))
         bits--;
     return bits;
 }
@@ -165,7 +172,8 @@ static bool is_odd(postern_bytes number)
     return number.len != 0 && (number.ptr[number.len - 1] & 1) != 0;
 }
 
-/* 2048..8192 bits, both odd, 3 <= e < 2^64 (RFC 7518 §3.3, FIPS 186-5 §5.4; one more bit of e only costs time). */
+/* 2048..8192 bits, both odd, 3 <= e < 2^64 (RFC 7518 §3.3, FIPS 186-5 §5.4; one more bit of e only
+ * costs time). */
 static bool is_sane_rsa(postern_bytes n, postern_bytes e)
 {
     size_t bits = count_bits(n);
@@ -186,7 +194,8 @@ static bool flip_to_native(postern_bytes number, uint8_t *out)
 
 static enum built build_rsa(const postern_json *doc, uint32_t jwk, struct postern_jwk *k)
 {
-    uint8_t n_octets[NUMBER_ROOM], e_octets[NUMBER_ROOM], n_native[NUMBER_ROOM], e_native[NUMBER_ROOM];
+    uint8_t n_octets[NUMBER_ROOM], e_octets[NUMBER_ROOM], n_native[NUMBER_ROOM],
+        e_native[NUMBER_ROOM];
     postern_bytes n = { n_octets, 0 }, e = { e_octets, 0 };
 
     if (!read_octets(doc, jwk, "n", n_octets, sizeof n_octets, &n.len) ||
@@ -199,9 +208,10 @@ static enum built build_rsa(const postern_json *doc, uint32_t jwk, struct poster
     if (!flip_to_native(n, n_native) || !flip_to_native(e, e_native))
         return BUILD_FAILED;
     k->sig_len = n.len;
-    k->pkey = build_pkey("RSA", (OSSL_PARAM[]){ OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n_native, n.len),
-                                                OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, e_native, e.len),
-                                                OSSL_PARAM_construct_end() });
+    k->pkey = build_pkey(
+        "RSA", (OSSL_PARAM[]){ OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n_native, n.len),
+                               OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_E, e_native, e.len),
+                               OSSL_PARAM_construct_end() });
     return k->pkey != NULL ? BUILD_DONE : BUILD_FAILED;
 }
 
@@ -233,35 +243,44 @@ static enum built build_ec(const postern_json *doc, uint32_t jwk, struct postern
     size_t x_len, y_len;
 
     if (!read_octets(doc, jwk, "x", point + 1, kind->octets + 2, &x_len) || x_len != kind->octets ||
-        !read_octets(doc, jwk, "y", point + 1 + x_len, kind->octets + 2, &y_len) || y_len != kind->octets)
+        !read_octets(doc, jwk, "y", point + 1 + x_len, kind->octets + 2, &y_len) ||
+        y_len != kind->octets)
         return BUILD_WEAK;
     memcpy(group, kind->group, sizeof "P-256");
-    k->pkey = build_pkey("EC", (OSSL_PARAM[]){ OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-                                               OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x_len + y_len),
-                                               OSSL_PARAM_construct_end() });
+    k->pkey = build_pkey(
+        "EC",
+        (OSSL_PARAM[]){
+            OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+            OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + x_len + y_len),
+            OSSL_PARAM_construct_end() });
     k->sig_len = 2 * kind->octets;
-    return k->pkey != NULL && is_valid_point(k->pkey) && read_order(k->pkey, k->order, kind->octets) ? BUILD_DONE : BUILD_FAILED;
+    return k->pkey != NULL && is_valid_point(k->pkey) && read_order(k->pkey, k->order, kind->octets)
+               ? BUILD_DONE
+               : BUILD_FAILED;
 }
 
 /*
- * RFC 8032 §5.1.3: y below p = 2^255 - 19; and not one of the points whose order divides 8, with which one signature verifies for
- * every message.  `y` little-endian, sign bit cleared.
+ * RFC 8032 §5.1.3: y below p = 2^255 - 19; and not one of the points whose order divides 8, with
+ * which one signature verifies for every message.  `y` little-endian, sign bit cleared.
  */
 static bool is_sane_ed25519(const uint8_t y[ED25519_OCTETS])
 {
-    static const uint8_t p[ED25519_OCTETS] = {
-        0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f
-    };
+    static const uint8_t p[ED25519_OCTETS] = { 0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f };
     static const uint8_t small_order[][ED25519_OCTETS] = {
-        { 0 },                            /* order 4 */
-        { 1 },                            /* order 1 */
-        { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f }, /* order 2 */
-        { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
-          0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 }, /* order 8 */
-        { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
-          0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a }  /* order 8 */
+        { 0 }, /* order 4 */
+        { 1 }, /* order 1 */
+        { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f }, /* order 2 */
+        { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+          0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+          0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 }, /* order 8 */
+        { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+          0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+          0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a } /* order 8 */
     };
 
     for (size_t i = 0; i < sizeof small_order / sizeof *small_order; i++)
@@ -289,10 +308,11 @@ static enum built build_ed25519(const postern_json *doc, uint32_t jwk, struct po
     return k->pkey != NULL ? BUILD_DONE : BUILD_FAILED;
 }
 
-/* ---- the key ------------------------------------------------------------------------------------------------------ */
+/* ---- the key ---- */
 
 /* POSTERN_OK (k->usable says whether there is a key) · NOMEM · INTERNAL */
-static postern_err build_key(const postern_json *doc, uint32_t jwk, struct postern_jwk *k, postern_error *err)
+static postern_err build_key(const postern_json *doc, uint32_t jwk, struct postern_jwk *k,
+                             postern_error *err)
 {
     struct postern_crypto_errors before = postern_crypto_errors_begin();
     enum built built = k->kind == POSTERN_KEY_RSA       ? build_rsa(doc, jwk, k)
@@ -316,7 +336,8 @@ static postern_err prepare_verifiers(struct postern_jwk *k, postern_error *err)
     return POSTERN_OK;
 }
 
-postern_err postern_jwk_parse(const postern_json *doc, uint32_t node, struct postern_jwk *ret, postern_error *err)
+postern_err postern_jwk_parse(const postern_json *doc, uint32_t node, struct postern_jwk *ret,
+                              postern_error *err)
 {
     bool has_fit_kid;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The set of keys that one issuer publishes, and the choice among them.  Bytes in, keys out; who fetched the bytes, and whether the
- * issuer may be trusted, is lib/oauth/keyring.c's business.  RFC 7517 §5, RFC 7515 §4.1.4.
+ * The set of keys that one issuer publishes, and the choice among them.  Bytes in, keys out; who
+ * fetched the bytes, and whether the issuer may be trusted, is lib/oauth/keyring.c's business.  RFC
+ * 7517 §5, RFC 7515 §4.1.4.
  */
 #include "jose/jwks.h"
 
@@ -11,9 +12,9 @@
 #include "jose/jwk.h"
 
 struct postern_jwks {
-    atomic_uint        refs;
-    size_t             member_count;
-    size_t             usable_count;
+    atomic_uint refs;
+    size_t member_count;
+    size_t usable_count;
     struct postern_jwk members[]; /* as published, unusable ones too: they explain refusals */
 };
 
@@ -24,9 +25,11 @@ static void free_members(postern_jwks *set)
     free(set);
 }
 
-static postern_err read_members(const postern_json *doc, uint32_t keys, postern_jwks *set, postern_error *err)
+static postern_err read_members(const postern_json *doc, uint32_t keys, postern_jwks *set,
+                                postern_error *err)
 {
-    for (uint32_t n = postern_json_first(doc, keys); n != POSTERN_JSON_ABSENT; n = postern_json_next(doc, n)) {
+    for (uint32_t n = postern_json_first(doc, keys); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(doc, n)) {
         struct postern_jwk *member = &set->members[set->member_count++];
 
         POSTERN_TRY(postern_jwk_parse(doc, n, member, err));
@@ -42,15 +45,18 @@ postern_err postern_jwks_parse(postern_bytes json, postern_jwks **ret, postern_e
     uint32_t keys, count;
 
     if (json.len > POSTERN_JWKS_MAX)
-        return POSTERN_FAIL(err, LIMIT, "key set of %zu bytes, at most %d", json.len, POSTERN_JWKS_MAX);
+        return POSTERN_FAIL(err, LIMIT, "key set of %zu bytes, at most %d", json.len,
+                            POSTERN_JWKS_MAX);
     POSTERN_TRY(postern_json_scan(&doc, json, err));
-    keys = postern_json_type_of(&doc, 0) == POSTERN_JSON_OBJECT ? postern_json_member(&doc, 0, "keys")
-                                                                : POSTERN_JSON_ABSENT;
+    keys = postern_json_type_of(&doc, 0) == POSTERN_JSON_OBJECT
+               ? postern_json_member(&doc, 0, "keys")
+               : POSTERN_JSON_ABSENT;
     if (postern_json_type_of(&doc, keys) != POSTERN_JSON_ARRAY)
         return POSTERN_FAIL(err, MALFORMED, "no array `keys`");
     count = doc.nodes[keys].child_count;
     if (count > POSTERN_JWKS_KEYS_MAX)
-        return POSTERN_FAIL(err, LIMIT, "key set of %u keys, at most %d", count, POSTERN_JWKS_KEYS_MAX);
+        return POSTERN_FAIL(err, LIMIT, "key set of %u keys, at most %d", count,
+                            POSTERN_JWKS_KEYS_MAX);
     if ((set = calloc(1, sizeof *set + count * sizeof *set->members)) == NULL)
         return POSTERN_FAIL(err, NOMEM, "key set of %u keys", count);
     atomic_init(&set->refs, 1);
@@ -81,7 +87,7 @@ void postern_jwks_free(postern_jwks *set)
         free_members(set);
 }
 
-/* ---- choosing a key ----------------------------------------------------------------------------------------------- */
+/* ---- choosing a key ---- */
 
 /* Whether a key may check signatures of `alg` at all. */
 static postern_err admit(const struct postern_jwk *k, postern_alg alg)
@@ -94,8 +100,9 @@ static postern_err admit(const struct postern_jwk *k, postern_alg alg)
 /* How near a refusal came to success: the operator is told the nearest. */
 static int rank(postern_err e)
 {
-    static const postern_err from_far[] = { POSTERN_ERR_UNKNOWN_KID, POSTERN_ERR_ALG_KEY_MISMATCH, POSTERN_ERR_KEY_NOT_FOR_SIG,
-                                            POSTERN_ERR_WEAK_KEY, POSTERN_ERR_BAD_SIGNATURE };
+    static const postern_err from_far[] = { POSTERN_ERR_UNKNOWN_KID, POSTERN_ERR_ALG_KEY_MISMATCH,
+                                            POSTERN_ERR_KEY_NOT_FOR_SIG, POSTERN_ERR_WEAK_KEY,
+                                            POSTERN_ERR_BAD_SIGNATURE };
     int i = 0;
 
     while (i < (int)(sizeof from_far / sizeof *from_far) - 1 && from_far[i] != e)
@@ -103,16 +110,20 @@ static int rank(postern_err e)
     return i;
 }
 
-static postern_err fail_with(postern_err verdict, postern_alg alg, bool has_kid, postern_bytes kid, postern_error *err)
+static postern_err fail_with(postern_err verdict, postern_alg alg, bool has_kid, postern_bytes kid,
+                             postern_error *err)
 {
     char room[260];
 
-    return postern_error_set(err, verdict, __FILE__, __LINE__, "%s with %s%s", postern_alg_name(alg), has_kid ? "kid " : "no kid",
-                             has_kid ? postern_error_quote(kid.ptr, kid.len, room, sizeof room) : "");
+    return postern_error_set(err, verdict, __FILE__, __LINE__, "%s with %s%s",
+                             postern_alg_name(alg), has_kid ? "kid " : "no kid",
+                             has_kid ? postern_error_quote(kid.ptr, kid.len, room, sizeof room)
+                                     : "");
 }
 
-postern_err postern_jwks_verify(const postern_jwks *set, postern_alg alg, bool has_kid, postern_bytes kid,
-                                postern_bytes input, postern_bytes sig, postern_error *err)
+postern_err postern_jwks_verify(const postern_jwks *set, postern_alg alg, bool has_kid,
+                                postern_bytes kid, postern_bytes input, postern_bytes sig,
+                                postern_error *err)
 {
     postern_err verdict = POSTERN_ERR_UNKNOWN_KID, e;
     int tries = 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The algorithms and the check of one signature.  Knows keys and bytes, no JSON and no tokens.  Called by jwks.c (verify) and
- * jwk.c (verifiers).  RFC 7518 §3.3 to §3.5, RFC 8037 §3.1.
+ * The algorithms and the check of one signature.  Knows keys and bytes, no JSON and no tokens.
+ * Called by jwks.c (verify) and jwk.c (verifiers).  RFC 7518 §3.3 to §3.5, RFC 8037 §3.1.
  *
- * Setting up an OpenSSL verification costs a fifth of an RSA check, so each (key, algorithm) has one initialised context that is
- * never used itself: a check borrows a copy that an earlier check left behind, or makes one.
+ * Setting up an OpenSSL verification costs a fifth of an RSA check, so each (key, algorithm) has
+ * one initialised context that is never used itself: a check borrows a copy that an earlier check
+ * left behind, or makes one.
  */
 #include "jose/jws.h"
 
@@ -17,10 +18,10 @@
 #include "jose/jwk.h"
 
 static const struct algorithm {
-    const char      *name;
+    const char *name;
     postern_key_kind kind;
-    const char      *digest;  /* NULL: the algorithm hashes by itself */
-    int              padding; /* RSA only */
+    const char *digest; /* NULL: the algorithm hashes by itself */
+    int padding;        /* RSA only */
 } algorithms[POSTERN_ALG_COUNT] = {
     [POSTERN_ALG_NONE] = { "", POSTERN_KEY_NONE, NULL, 0 },
     [POSTERN_ALG_RS256] = { "RS256", POSTERN_KEY_RSA, "SHA256", RSA_PKCS1_PADDING },
@@ -59,21 +60,22 @@ postern_alg_set postern_alg_set_of(postern_key_kind kind)
     return set;
 }
 
-/* ---- verifiers ---------------------------------------------------------------------------------------------------- */
+/* ---- verifiers ---- */
 
-#define IDLE_SESSIONS 4 /* more threads than that in one check at a time make their own copies; two cores are the usual host */
+/* More threads than that in one check at a time make copies of their own. */
+#define IDLE_SESSIONS 4
 
 /* Contexts that one check uses at a time. */
 struct session {
-    EVP_MD_CTX   *hash;   /* digest of the input; for EdDSA the whole verification */
+    EVP_MD_CTX *hash;     /* digest of the input; for EdDSA the whole verification */
     EVP_PKEY_CTX *verify; /* NULL for EdDSA */
 };
 
 struct postern_verifier {
     const struct algorithm *alg;
-    EVP_MD       *digest;          /* fetched once */
-    EVP_PKEY_CTX *prepared;        /* RSA, EC: initialised, only ever copied */
-    EVP_MD_CTX   *prepared_eddsa;  /* likewise */
+    EVP_MD *digest;             /* fetched once */
+    EVP_PKEY_CTX *prepared;     /* RSA, EC: initialised, only ever copied */
+    EVP_MD_CTX *prepared_eddsa; /* likewise */
     _Atomic(struct session *) idle[IDLE_SESSIONS];
 };
 
@@ -106,7 +108,8 @@ static bool set_padding(EVP_PKEY_CTX *ctx, const struct algorithm *alg)
         return false;
     if (alg->padding != RSA_PKCS1_PSS_PADDING)
         return true;
-    /* OpenSSL would take any salt length; RFC 7518 §3.5 wants the digest's.  MGF1 follows the digest by default. */
+    /* OpenSSL would take any salt length; RFC 7518 §3.5 wants the digest's.  MGF1 follows the
+     * digest by default. */
     return EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
@@ -134,16 +137,17 @@ postern_err postern_verifier_new(const struct postern_jwk *key, postern_alg alg,
 
     if (v != NULL) {
         v->alg = &algorithms[alg];
-        is_ready = v->alg->digest == NULL ? prepare_eddsa(v, key->pkey)
-                                          : prepare_digested(v, key->pkey);
+        is_ready =
+            v->alg->digest == NULL ? prepare_eddsa(v, key->pkey) : prepare_digested(v, key->pkey);
     }
     blame = postern_crypto_errors_end(before);
     if (!is_ready) {
         bool is_nomem = v == NULL || blame == POSTERN_BLAME_MEMORY;
 
         postern_verifier_free(v);
-        return is_nomem ? POSTERN_FAIL(err, NOMEM, "preparing %s", postern_alg_name(alg))
-                        : POSTERN_FAIL(err, INTERNAL, "OpenSSL cannot do %s", postern_alg_name(alg));
+        return is_nomem
+                   ? POSTERN_FAIL(err, NOMEM, "preparing %s", postern_alg_name(alg))
+                   : POSTERN_FAIL(err, INTERNAL, "OpenSSL cannot do %s", postern_alg_name(alg));
     }
     *ret = v;
     return POSTERN_OK;
@@ -180,7 +184,7 @@ static void give_session_back(postern_verifier *v, struct session *s)
     free_session(s);
 }
 
-/* ---- one check ---------------------------------------------------------------------------------------------------- */
+/* ---- one check ---- */
 
 /* SEQUENCE (with a two-byte length for P-521) of two INTEGERs with a sign byte each. */
 #define DER_MAX (3 + 2 * (2 + 1 + POSTERN_EC_OCTETS_MAX))
@@ -195,7 +199,8 @@ static bool is_in_order(const uint8_t *number, const uint8_t *order, size_t len)
     return any != 0 && memcmp(number, order, len) < 0; /* public values: no secret to time */
 }
 
-/* Append a positive INTEGER (X.690 §8.3): no needless zeros in front, one where the top bit would make it negative. */
+/* Append a positive INTEGER (X.690 §8.3): no needless zeros in front, one where the top bit would
+ * make it negative. */
 static uint8_t *put_der_integer(uint8_t *at, const uint8_t *number, size_t len)
 {
     while (len > 1 && number[0] == 0) {
@@ -229,7 +234,8 @@ static postern_bytes put_der_signature(const uint8_t *rs, size_t half, uint8_t d
 }
 
 /* The signature as OpenSSL wants it; empty when it cannot be one by this key. */
-static postern_bytes shape_signature(const struct postern_jwk *key, postern_bytes sig, uint8_t der[DER_MAX])
+static postern_bytes shape_signature(const struct postern_jwk *key, postern_bytes sig,
+                                     uint8_t der[DER_MAX])
 {
     size_t half = key->sig_len / 2;
 
@@ -245,7 +251,8 @@ static postern_bytes shape_signature(const struct postern_jwk *key, postern_byte
 /* 1 verifies · 0 or less does not · SET_UP_FAILED: the signature was not looked at */
 #define SET_UP_FAILED (-100)
 
-static int check_digested(const postern_verifier *v, struct session *s, postern_bytes input, postern_bytes sig)
+static int check_digested(const postern_verifier *v, struct session *s, postern_bytes input,
+                          postern_bytes sig)
 {
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned len;
@@ -257,19 +264,23 @@ static int check_digested(const postern_verifier *v, struct session *s, postern_
     return EVP_PKEY_verify(s->verify, sig.ptr, sig.len, digest, len);
 }
 
-static int check_eddsa(const postern_verifier *v, struct session *s, postern_bytes input, postern_bytes sig)
+static int check_eddsa(const postern_verifier *v, struct session *s, postern_bytes input,
+                       postern_bytes sig)
 {
-    if (EVP_MD_CTX_copy_ex(s->hash, v->prepared_eddsa) != 1) /* one-shot: each check needs a fresh one */
+    if (EVP_MD_CTX_copy_ex(s->hash, v->prepared_eddsa) !=
+        1) /* one-shot: each check needs a fresh one */
         return SET_UP_FAILED;
     return EVP_DigestVerify(s->hash, sig.ptr, sig.len, input.ptr, input.len);
 }
 
 /*
- * Why a check did not say yes.  OpenSSL answers "no" and "I could not" with the same values, so a rejection needs an error that is about
- * the signature, or none at all (ECDSA and EdDSA say no in silence).  PKCS #1 v1.5 has refusals without a reason of their own, of a block
- * that holds nothing for one: there whatever is not memory is the signature's fault.
+ * Why a check did not say yes.  OpenSSL answers "no" and "I could not" with the same values, so a
+ * rejection needs an error that is about the signature, or none at all (ECDSA and EdDSA say no in
+ * silence).  PKCS #1 v1.5 has refusals without a reason of their own, of a block that holds nothing
+ * for one: there whatever is not memory is the signature's fault.
  */
-static postern_err explain(const struct algorithm *alg, int verified, postern_blame blame, postern_error *err)
+static postern_err explain(const struct algorithm *alg, int verified, postern_blame blame,
+                           postern_error *err)
 {
     bool is_no = blame != POSTERN_BLAME_OPENSSL || alg->padding == RSA_PKCS1_PADDING;
 
@@ -298,7 +309,7 @@ postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, p
 
     before = postern_crypto_errors_begin();
     s = borrow_session(v);
-    verified = s == NULL             ? SET_UP_FAILED
+    verified = s == NULL           ? SET_UP_FAILED
                : v->digest == NULL ? check_eddsa(v, s, input, sig)
                                    : check_digested(v, s, input, sig);
     blame = postern_crypto_errors_end(before);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One compact JWS through steps 1 to 14 of the validation order; the claims themselves are lib/oauth/claims.c's.  Keys come from the
- * caller, never from the token.  RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725 §3.
+ * One compact JWS through steps 1 to 14 of the validation order; the claims themselves are
+ * lib/oauth/claims.c's.  Keys come from the caller, never from the token.  RFC 7515 §5.2, RFC 7519
+ * §7.2, RFC 8725 §3.
  *
- * All three parts are decoded when the token is parsed: that is the check of its alphabet, in one pass.  JSON is another matter: only
- * the header is read before the proof, and the payload by postern_jwt_peek_issuer(), which lets out nothing but `iss`.
+ * All three parts are decoded when the token is parsed: that is the check of its alphabet, in one
+ * pass.  JSON is another matter: only the header is read before the proof, and the payload by
+ * postern_jwt_peek_issuer(), which lets out nothing but `iss`.
  */
 #include "jose/jwt.h"
 
@@ -17,13 +19,13 @@
 
 struct postern_jwt {
     struct postern_jose_header header;
-    postern_bytes input;         /* what is signed: "header.payload", in the caller's memory */
-    size_t        payload_len, sig_len;
-    postern_json  claims;        /* storage, kept between tokens */
-    bool          has_claims;    /* `claims` is the scan of this token's payload; says nothing of its proof */
-    postern_buf   issuer;        /* scratch: an `iss` with escapes */
-    uint8_t       payload[PART_MAX];
-    uint8_t       sig[PART_MAX];
+    postern_bytes input; /* what is signed: "header.payload", in the caller's memory */
+    size_t payload_len, sig_len;
+    postern_json claims; /* storage, kept between tokens */
+    bool has_claims; /* `claims` is the scan of this token's payload; says nothing of its proof */
+    postern_buf issuer; /* scratch: an `iss` with escapes */
+    uint8_t payload[PART_MAX];
+    uint8_t sig[PART_MAX];
 };
 
 postern_err postern_jwt_new(postern_jwt **ret, postern_error *err)
@@ -49,7 +51,7 @@ void postern_jwt_free(postern_jwt *jwt)
     free(jwt);
 }
 
-/* ---- steps 1 to 9 ------------------------------------------------------------------------------------------------- */
+/* ---- steps 1 to 9 ---- */
 
 struct parts {
     postern_bytes header, payload, sig;
@@ -60,15 +62,18 @@ static bool split(postern_bytes token, struct parts *ret)
 {
     postern_reader r = { token };
 
-    if (!postern_reader_take_until(&r, '.', &ret->header) || !postern_reader_take_until(&r, '.', &ret->payload))
+    if (!postern_reader_take_until(&r, '.', &ret->header) ||
+        !postern_reader_take_until(&r, '.', &ret->payload))
         return false;
     ret->sig = r.rest;
-    return ret->header.len != 0 && ret->payload.len != 0 && postern_bytes_find(ret->sig, '.') == ret->sig.len;
+    return ret->header.len != 0 && ret->payload.len != 0 &&
+           postern_bytes_find(ret->sig, '.') == ret->sig.len;
 }
 
 static bool is_base64url(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 bool postern_jwt_is_shaped(postern_bytes token)
@@ -81,7 +86,8 @@ bool postern_jwt_is_shaped(postern_bytes token)
     return split(token, &parts);
 }
 
-/* The decoded lengths are set first, at their bound, so that postern_jwt_forget() also wipes a part that turns out malformed. */
+/* The decoded lengths are set first, at their bound, so that postern_jwt_forget() also wipes a part
+ * that turns out malformed. */
 static postern_err decode_parts(postern_jwt *jwt, const struct parts *parts, postern_error *err)
 {
     if (parts->sig.len == 0)
@@ -107,7 +113,8 @@ postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_err
 
     postern_jwt_forget(jwt);
     if (token.len > POSTERN_TOKEN_MAX)
-        return POSTERN_FAIL(err, LIMIT, "token of %zu bytes, at most %d", token.len, POSTERN_TOKEN_MAX);
+        return POSTERN_FAIL(err, LIMIT, "token of %zu bytes, at most %d", token.len,
+                            POSTERN_TOKEN_MAX);
     if (!split(token, &parts))
         return POSTERN_FAIL(err, MALFORMED, "not three parts with a header and a payload");
     POSTERN_TRY(postern_jose_header_parse(&jwt->header, parts.header, err));
@@ -143,17 +150,19 @@ bool postern_jwt_typ_is(const postern_jwt *jwt, const char *want)
 {
     postern_reader r = { postern_jwt_typ(jwt) };
 
-    (void)postern_reader_take_lit_nocase(&r, "application/"); /* RFC 7515 §4.1.9: optional where no other '/' is */
+    (void)postern_reader_take_lit_nocase(
+        &r, "application/"); /* RFC 7515 §4.1.9: optional where no other '/' is */
     return postern_reader_take_lit_nocase(&r, want) && postern_reader_is_done(&r);
 }
 
-/* ---- steps 10 to 14 ----------------------------------------------------------------------------------------------- */
+/* ---- steps 10 to 14 ---- */
 
 static postern_err scan_payload(postern_jwt *jwt, postern_error *err)
 {
     if (jwt->has_claims)
         return POSTERN_OK;
-    POSTERN_TRY(postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
+    POSTERN_TRY(
+        postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
     if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
     jwt->has_claims = true;
@@ -173,12 +182,14 @@ postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, poster
     if (postern_json_type_of(&jwt->claims, iss) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "iss is not a string");
     postern_buf_reset(&jwt->issuer);
-    if (!postern_json_string(&jwt->claims, iss, &jwt->issuer, ret)) /* scratch holds a whole payload: memory */
+    if (!postern_json_string(&jwt->claims, iss, &jwt->issuer,
+                             ret)) /* scratch holds a whole payload: memory */
         return POSTERN_FAIL(err, NOMEM, "iss");
     return POSTERN_OK;
 }
 
-postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys, const postern_json **ret_claims, postern_error *err)
+postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
+                               const postern_json **ret_claims, postern_error *err)
 {
     bool has_kid;
     postern_bytes kid;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer's signing key and its tokens: ES256 and nothing else.  Verifies nothing (lib/jose does) and knows no claim.  Called by
- * sidecar/issuer only.  RFC 7515 §7.1, RFC 7518 §3.4, RFC 7638.
+ * The issuer's signing key and its tokens: ES256 and nothing else.  Verifies nothing (lib/jose
+ * does) and knows no claim.  Called by sidecar/issuer only.  RFC 7515 §7.1, RFC 7518 §3.4, RFC
+ * 7638.
  */
 #include <postern-private/mint.h>
 
@@ -16,20 +17,21 @@
 #include <postern/request.h>
 #include <stdlib.h>
 
-#define COORDINATE 32 /* octets of a P-256 coordinate, of r and of s (RFC 7518 §6.2.1.2, §3.4) */
-#define THUMBPRINT 32 /* SHA-256 */
-#define TEXT_OF_32 43 /* base64url characters of 32 octets */
-#define DER_MAX 72    /* SEQUENCE of two INTEGERs of 33 octets at most */
-#define JSON_MAX 512  /* a JWK or a header of ours: names, three 43-character values, a typ */
-#define CLAIMS_MAX (POSTERN_TOKEN_MAX / 4 * 3 - 2 * JSON_MAX) /* what a token holds beside its header and signature */
+#define COORDINATE 32  /* octets of a P-256 coordinate, of r and of s (RFC 7518 §6.2.1.2, §3.4) */
+#define THUMBPRINT 32  /* SHA-256 */
+#define TEXT_OF_32 43  /* base64url characters of 32 octets */
+#define DER_MAX    72  /* SEQUENCE of two INTEGERs of 33 octets at most */
+#define JSON_MAX   512 /* a JWK or a header of ours: names, three 43-character values, a typ */
+/* Bytes of claims that fit a token beside its header and signature. */
+#define CLAIMS_MAX (POSTERN_TOKEN_MAX / 4 * 3 - 2 * JSON_MAX)
 
 struct postern_signing_key {
     EVP_PKEY *pkey;
-    char      x[TEXT_OF_32 + 1], y[TEXT_OF_32 + 1];
-    char      kid[TEXT_OF_32 + 1];
+    char x[TEXT_OF_32 + 1], y[TEXT_OF_32 + 1];
+    char kid[TEXT_OF_32 + 1];
 };
 
-/* ---- texts of the public half ------------------------------------------------------------------------------------- */
+/* ---- texts of the public half ---- */
 
 static bool write_text(postern_bytes octets, char out[TEXT_OF_32 + 1])
 {
@@ -60,7 +62,8 @@ static bool write_kid(struct postern_signing_key *k)
     POSTERN_AUTO_BUF jwk = POSTERN_BUF_INIT(JSON_MAX);
     uint8_t digest[THUMBPRINT];
 
-    postern_buf_addf(&jwk, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", k->x, k->y);
+    postern_buf_addf(&jwk, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", k->x,
+                     k->y);
     return !jwk.failed && EVP_Digest(jwk.ptr, jwk.len, digest, NULL, EVP_sha256(), NULL) == 1 &&
            write_text((postern_bytes){ digest, THUMBPRINT }, k->kid);
 }
@@ -82,7 +85,7 @@ static postern_err wrap(EVP_PKEY *take_pkey, postern_signing_key **ret, postern_
     return POSTERN_OK;
 }
 
-/* ---- making, reading, writing ------------------------------------------------------------------------------------- */
+/* ---- making, reading, writing ---- */
 
 postern_err postern_signing_key_generate(postern_signing_key **ret, postern_error *err)
 {
@@ -106,7 +109,8 @@ static int refuse_passphrase(char *room, int room_size, int is_for_writing, void
 static EVP_PKEY *read_pem(postern_bytes pem)
 {
     BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *pkey = bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
+    EVP_PKEY *pkey =
+        bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
 
     BIO_free(bio);
     return pkey;
@@ -119,7 +123,8 @@ static bool is_signing_key(EVP_PKEY *pkey)
     EVP_PKEY_CTX *ctx;
     bool is_one;
 
-    if (pkey == NULL || !EVP_PKEY_is_a(pkey, "EC") || EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) != 1 ||
+    if (pkey == NULL || !EVP_PKEY_is_a(pkey, "EC") ||
+        EVP_PKEY_get_group_name(pkey, group, sizeof group, NULL) != 1 ||
         strcmp(group, "prime256v1") != 0)
         return false;
     ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
@@ -128,9 +133,11 @@ static bool is_signing_key(EVP_PKEY *pkey)
     return is_one;
 }
 
-#define PEM_MAX 16384 /* a P-256 key in PEM has 241 bytes; parameters and comments may stand before it */
+/* Bytes; a P-256 key in PEM has 241, parameters and comments may stand before it. */
+#define PEM_MAX 16384
 
-postern_err postern_signing_key_from_pem(postern_bytes pem, postern_signing_key **ret, postern_error *err)
+postern_err postern_signing_key_from_pem(postern_bytes pem, postern_signing_key **ret,
+                                         postern_error *err)
 {
     EVP_PKEY *pkey = NULL;
     bool is_one;
@@ -147,7 +154,8 @@ postern_err postern_signing_key_from_pem(postern_bytes pem, postern_signing_key 
     return wrap(pkey, ret, err);
 }
 
-postern_err postern_signing_key_to_pem(const postern_signing_key *k, postern_secret **ret, postern_error *err)
+postern_err postern_signing_key_to_pem(const postern_signing_key *k, postern_secret **ret,
+                                       postern_error *err)
 {
     BIO *bio;
     char *pem = NULL;
@@ -159,8 +167,9 @@ postern_err postern_signing_key_to_pem(const postern_signing_key *k, postern_sec
     if (bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, k->pkey, NULL, NULL, 0, NULL, NULL) == 1)
         len = BIO_get_mem_data(bio, &pem);
     ERR_pop_to_mark();
-    e = len <= 0 ? POSTERN_FAIL(err, NOMEM, "writing a signing key")
-                 : postern_secret_new((postern_bytes){ (const uint8_t *)pem, (size_t)len }, ret, err);
+    e = len <= 0
+            ? POSTERN_FAIL(err, NOMEM, "writing a signing key")
+            : postern_secret_new((postern_bytes){ (const uint8_t *)pem, (size_t)len }, ret, err);
     BIO_free(bio);
     return e;
 }
@@ -178,7 +187,8 @@ const char *postern_signing_key_kid(const postern_signing_key *k)
     return k->kid;
 }
 
-postern_err postern_signing_key_public_jwk(const postern_signing_key *k, postern_buf *out, postern_error *err)
+postern_err postern_signing_key_public_jwk(const postern_signing_key *k, postern_buf *out,
+                                           postern_error *err)
 {
     postern_json_writer w = { out, false };
 
@@ -194,13 +204,14 @@ postern_err postern_signing_key_public_jwk(const postern_signing_key *k, postern
     return out->failed ? POSTERN_FAIL(err, NOMEM, "a public key as JSON") : POSTERN_OK;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 /* r || s of DER (RFC 7518 §3.4). */
 static bool unwrap(const uint8_t *der, size_t der_len, uint8_t rs[2 * COORDINATE])
 {
     ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)der_len);
-    bool is_done = sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), rs, COORDINATE) == COORDINATE &&
+    bool is_done = sig != NULL &&
+                   BN_bn2binpad(ECDSA_SIG_get0_r(sig), rs, COORDINATE) == COORDINATE &&
                    BN_bn2binpad(ECDSA_SIG_get0_s(sig), rs + COORDINATE, COORDINATE) == COORDINATE;
 
     ECDSA_SIG_free(sig);
@@ -212,8 +223,9 @@ static bool sign(EVP_PKEY *pkey, postern_bytes input, uint8_t rs[2 * COORDINATE]
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     uint8_t der[DER_MAX];
     size_t len = sizeof der;
-    bool is_done = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, pkey, NULL) == 1 &&
-                   EVP_DigestSign(ctx, der, &len, input.ptr, input.len) == 1 && unwrap(der, len, rs);
+    bool is_done =
+        ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, pkey, NULL) == 1 &&
+        EVP_DigestSign(ctx, der, &len, input.ptr, input.len) == 1 && unwrap(der, len, rs);
 
     EVP_MD_CTX_free(ctx);
     return is_done;

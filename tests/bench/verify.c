@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a proved login costs beside its signature: postern_validate_start() to the grant, all checks of RFC 9068, against OpenSSL's
- * verification alone with every context made beforehand (`evp-prepared`), same keys, same tokens.  One JSON object a line.  The two take
- * turns in short batches, so that a busy machine slows both; figures are medians over rounds of the thread's CPU time.
+ * What a proved login costs beside its signature: postern_validate_start() to the grant, all checks
+ * of RFC 9068, against OpenSSL's verification alone with every context made beforehand
+ * (`evp-prepared`), same keys, same tokens.  One JSON object a line.  The two take turns in short
+ * batches, so that a busy machine slows both; figures are medians of the thread's CPU time.
  *
  *     tests/bench/verify [ROUNDS]
  */
@@ -22,19 +23,18 @@
 #include "jose/jwt.h"
 #include "../support/test_keys.h"
 
-#define ISSUER "https://as.example.com"
-#define AUDIENCE "https://mail.example.com/imap"
-#define TOKENS 256   /* distinct: no branch predictor learns a token by heart */
-#define ROUNDS 21
-#define ROUNDS_MAX 101
-#define BATCHES 16   /* a round: so many turns of each side */
-#define BATCH 32     /* checks in a turn: about a millisecond of RSA */
-#define SIG_ROOM 512
-#define DER_ROOM 160
+#define ISSUER     "https://as.example.com"
+#define AUDIENCE   "https://mail.example.com/imap"
+#define TOKENS     256 /* distinct: no branch predictor learns a token by heart */
+#define ROUNDS     401
+#define ROUNDS_MAX 2001
+#define BATCH      32 /* checks in a turn: a millisecond or a few */
+#define SIG_ROOM   512
 
 static void __attribute__((noreturn)) die(const char *what, const postern_error *err)
 {
-    fprintf(stderr, "verify: %s%s%s\n", what, err == NULL ? "" : ": ", err == NULL ? "" : err->detail);
+    fprintf(stderr, "verify: %s%s%s\n", what, err == NULL ? "" : ": ",
+            err == NULL ? "" : err->detail);
     exit(1);
 }
 
@@ -47,33 +47,35 @@ static double now_s(clockid_t clock)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* ---- what is measured --------------------------------------------------------------------------------------------- */
+/* ---- what is measured ---- */
 
 struct token {
-    char         *text;
+    char *text;
     postern_bytes whole, input, parts[3];
-    uint8_t       sig[SIG_ROOM]; /* as OpenSSL wants it: DER for ECDSA */
-    size_t        sig_len;
+    uint8_t sig[SIG_ROOM]; /* as OpenSSL wants it: DER for ECDSA */
+    size_t sig_len;
 };
 
 struct bench {
     const char *alg;
-    test_key   *key;
-    const EVP_MD *md;    /* NULL: EdDSA */
-    struct token  tokens[TOKENS];
+    test_key *key;
+    const EVP_MD *md; /* NULL: EdDSA */
+    struct token tokens[TOKENS];
     EVP_PKEY_CTX *verify; /* prepared and kept */
-    EVP_MD_CTX   *hash;   /* likewise; for EdDSA the whole verification */
+    EVP_MD_CTX *hash;     /* likewise; for EdDSA the whole verification */
     postern_context *ctx;
     postern_jwks *set;
-    postern_jwt  *jwt;
-    postern_json  json;
+    postern_jwt *jwt;
+    postern_json json;
 };
 
 typedef void (*check_fn)(struct bench *b, struct token *t);
 
-static void digest(struct bench *b, struct token *t, uint8_t out[EVP_MAX_MD_SIZE], unsigned *ret_len)
+static void digest(struct bench *b, struct token *t, uint8_t out[EVP_MAX_MD_SIZE],
+                   unsigned *ret_len)
 {
-    if (EVP_DigestInit_ex2(b->hash, b->md, NULL) != 1 || EVP_DigestUpdate(b->hash, t->input.ptr, t->input.len) != 1 ||
+    if (EVP_DigestInit_ex2(b->hash, b->md, NULL) != 1 ||
+        EVP_DigestUpdate(b->hash, t->input.ptr, t->input.len) != 1 ||
         EVP_DigestFinal_ex(b->hash, out, ret_len) != 1)
         die("digest", NULL);
 }
@@ -95,13 +97,17 @@ static void check_bare(struct bench *b, struct token *t)
 
 static void check_full(struct bench *b, struct token *t)
 {
-    const postern_request rq = { .size = sizeof rq, .service = "token", .token = t->whole,
-                                 .carrier = POSTERN_CARRIER_SASL, .tls = POSTERN_TLS_ON };
+    const postern_request rq = { .size = sizeof rq,
+                                 .service = "token",
+                                 .token = t->whole,
+                                 .carrier = POSTERN_CARRIER_SASL,
+                                 .tls = POSTERN_TLS_ON };
     postern_op *op = NULL;
     postern_grant *g;
     postern_error err;
 
-    if (postern_validate_start(b->ctx, &rq, &op, &err) != POSTERN_OK || postern_op_step(op, &err) != POSTERN_OK)
+    if (postern_validate_start(b->ctx, &rq, &op, &err) != POSTERN_OK ||
+        postern_op_step(op, &err) != POSTERN_OK)
         die("validate", &err);
     if ((g = postern_op_take_grant(op)) == NULL)
         die("no grant", NULL);
@@ -114,7 +120,8 @@ static void check_jwt(struct bench *b, struct token *t)
     const postern_json *claims;
     postern_error err;
 
-    if (postern_jwt_parse(b->jwt, t->whole, &err) != POSTERN_OK || !postern_jwt_typ_is(b->jwt, "at+jwt") ||
+    if (postern_jwt_parse(b->jwt, t->whole, &err) != POSTERN_OK ||
+        !postern_jwt_typ_is(b->jwt, "at+jwt") ||
         postern_jwt_verify(b->jwt, b->set, &claims, &err) != POSTERN_OK)
         die("jwt", &err);
 }
@@ -151,7 +158,7 @@ static void do_base64_and_scan(struct bench *b, struct token *t)
             die("scan", NULL);
 }
 
-/* ---- making it ---------------------------------------------------------------------------------------------------- */
+/* ---- making it ---- */
 
 static void write_file(const char *path, const char *text)
 {
@@ -192,7 +199,8 @@ static void decode_signature(const struct bench *b, struct token *t)
         ECDSA_SIG *rs = ECDSA_SIG_new();
         uint8_t *at = t->sig;
 
-        if (rs == NULL || ECDSA_SIG_set0(rs, BN_bin2bn(raw, (int)len / 2, NULL), BN_bin2bn(raw + len / 2, (int)len / 2, NULL)) != 1)
+        if (rs == NULL || ECDSA_SIG_set0(rs, BN_bin2bn(raw, (int)len / 2, NULL),
+                                         BN_bin2bn(raw + len / 2, (int)len / 2, NULL)) != 1)
             die("r || s", NULL);
         t->sig_len = (size_t)i2d_ECDSA_SIG(rs, &at);
         ECDSA_SIG_free(rs);
@@ -205,8 +213,10 @@ static void decode_signature(const struct bench *b, struct token *t)
 static void make_token(struct bench *b, struct token *t, size_t number)
 {
     long long epoch_s = (long long)now_s(CLOCK_REALTIME);
-    char *more = test_printf("\"scope\":\"mail.read mail.send calendar.read\",\"auth_time\":%lld,\"acr\":\"1\",\"sid\":\"session-%08zu\"",
-                             epoch_s, number);
+    char *more =
+        test_printf("\"scope\":\"mail.read mail.send "
+                    "calendar.read\",\"auth_time\":%lld,\"acr\":\"1\",\"sid\":\"session-%08zu\"",
+                    epoch_s, number);
     char *claims = test_claims(ISSUER, AUDIENCE, "agent-7", epoch_s, more);
     const char *first, *second;
 
@@ -234,9 +244,11 @@ static void prepare_bare(struct bench *b)
             die("prepare EdDSA", NULL);
         return;
     }
-    if ((b->verify = EVP_PKEY_CTX_new(pkey, NULL)) == NULL || EVP_PKEY_verify_init(b->verify) != 1 ||
-        (b->alg[0] == 'P' && (EVP_PKEY_CTX_set_rsa_padding(b->verify, RSA_PKCS1_PSS_PADDING) != 1 ||
-                              EVP_PKEY_CTX_set_rsa_pss_saltlen(b->verify, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
+    if ((b->verify = EVP_PKEY_CTX_new(pkey, NULL)) == NULL ||
+        EVP_PKEY_verify_init(b->verify) != 1 ||
+        (b->alg[0] == 'P' &&
+         (EVP_PKEY_CTX_set_rsa_padding(b->verify, RSA_PKCS1_PSS_PADDING) != 1 ||
+          EVP_PKEY_CTX_set_rsa_pss_saltlen(b->verify, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
         EVP_PKEY_CTX_set_signature_md(b->verify, b->md) != 1)
         die("prepare", NULL);
 }
@@ -253,7 +265,8 @@ static void make_bench(struct bench *b, const char *alg, const char *kind)
     for (size_t i = 0; i < TOKENS; i++)
         make_token(b, &b->tokens[i], i);
     prepare_bare(b);
-    if (postern_jwks_parse(postern_bytes_str(jwks), &b->set, &err) != POSTERN_OK || postern_jwt_new(&b->jwt, &err) != POSTERN_OK)
+    if (postern_jwks_parse(postern_bytes_str(jwks), &b->set, &err) != POSTERN_OK ||
+        postern_jwt_new(&b->jwt, &err) != POSTERN_OK)
         die("jwks", &err);
     make_context(b, jwks);
     free(jwks);
@@ -274,7 +287,7 @@ static void free_bench(struct bench *b)
         test_key_free(b->key);
 }
 
-/* ---- measuring ---------------------------------------------------------------------------------------------------- */
+/* ---- measuring ---- */
 
 static double run_batch(struct bench *b, check_fn check, size_t *next)
 {
@@ -302,22 +315,21 @@ struct result {
     double ns, base_ns, ratio; /* medians; ratio is base / ours, round by round */
 };
 
-/* `check` against `base`, turn by turn. */
+/* Turn by turn; each turn of `check` is held against those of `base` just before and just after it.
+ */
 static struct result measure(struct bench *b, check_fn check, check_fn base, int rounds)
 {
     double ns[ROUNDS_MAX], base_ns[ROUNDS_MAX], ratio[ROUNDS_MAX];
     size_t at = 0, base_at = 0;
+    double before_s = run_batch(b, base, &base_at);
 
     for (int r = 0; r < rounds; r++) {
-        double ours = 0, bare = 0;
+        double ours_s = run_batch(b, check, &at), after_s = run_batch(b, base, &base_at);
 
-        for (int i = 0; i < BATCHES; i++) {
-            bare += run_batch(b, base, &base_at);
-            ours += run_batch(b, check, &at);
-        }
-        ns[r] = ours * 1e9 / (BATCHES * BATCH);
-        base_ns[r] = bare * 1e9 / (BATCHES * BATCH);
-        ratio[r] = bare / ours;
+        ns[r] = ours_s * 1e9 / BATCH;
+        base_ns[r] = (before_s + after_s) / 2 * 1e9 / BATCH;
+        ratio[r] = base_ns[r] / ns[r];
+        before_s = after_s;
     }
     return (struct result){ median(ns, rounds), median(base_ns, rounds), median(ratio, rounds) };
 }
@@ -339,14 +351,21 @@ static void run(const char *alg, const char *kind, int rounds)
     base64 = measure(&b, do_base64, check_bare, split_rounds);
     scan = measure(&b, do_base64_and_scan, check_bare, split_rounds);
     hash = measure(&b, do_digest, check_bare, split_rounds);
-    printf("{\"name\":\"verify/%s\",\"value\":%.0f,\"unit\":\"1/s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n", alg, 1e9 / full.ns, full.ratio);
-    printf("{\"name\":\"verify/%s/evp-prepared\",\"value\":%.0f,\"unit\":\"1/s\"}\n", alg, 1e9 / full.base_ns);
-    printf("{\"name\":\"verify/%s/jwt\",\"value\":%.0f,\"unit\":\"1/s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n", alg, 1e9 / jwt.ns, jwt.ratio);
+    printf("{\"name\":\"verify/%s\",\"value\":%.0f,\"unit\":\"1/"
+           "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
+           alg, 1e9 / full.ns, full.ratio);
+    printf("{\"name\":\"verify/%s/evp-prepared\",\"value\":%.0f,\"unit\":\"1/s\"}\n", alg,
+           1e9 / full.base_ns);
+    printf("{\"name\":\"verify/%s/jwt\",\"value\":%.0f,\"unit\":\"1/"
+           "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
+           alg, 1e9 / jwt.ns, jwt.ratio);
     print_cost(alg, "base64", base64.ns);
     print_cost(alg, "scan", scan.ns - base64.ns);
     print_cost(alg, "digest", hash.ns);
     print_cost(alg, "verify", full.base_ns - hash.ns);
-    print_cost(alg, "claims", full.ns - full.base_ns - (jwt.ns - jwt.base_ns)); /* claims, mapping, grant, the operation itself */
+    print_cost(alg, "claims",
+               full.ns - full.base_ns -
+                   (jwt.ns - jwt.base_ns)); /* claims, mapping, grant, the operation itself */
     fflush(stdout);
     free_bench(&b);
 }

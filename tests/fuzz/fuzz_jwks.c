@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Key sets from strangers: the limits hold, every member is usable or skipped, and no key says yes to a made-up signature. */
+/* Key sets from strangers: the limits hold, every member is usable or skipped, and no key says yes
+ * to a made-up signature. */
 #include <stdlib.h>
 
 #include "jose/jwks.h"
@@ -12,7 +13,8 @@ static void check_refusals(const postern_jwks *set)
 
     for (postern_alg alg = POSTERN_ALG_NONE; alg <= POSTERN_ALG_COUNT; alg++)
         for (size_t len = 64; len <= sizeof zeros; len *= 4)
-            if (postern_jwks_verify(set, alg, false, POSTERN_BYTES_NONE, POSTERN_BYTES_LIT("a.b"), (postern_bytes){ zeros, len }, NULL) == POSTERN_OK)
+            if (postern_jwks_verify(set, alg, false, POSTERN_BYTES_NONE, POSTERN_BYTES_LIT("a.b"),
+                                    (postern_bytes){ zeros, len }, NULL) == POSTERN_OK)
                 abort();
 }
 

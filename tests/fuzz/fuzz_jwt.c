@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tokens from strangers against a fixed set (the public example keys of RFC 7515 A.2, A.3 and RFC 8037 A.4): what parses has the shape,
- * and what verifies stops doing so when a bit is changed.
+ * Tokens from strangers against a fixed set (the public example keys of RFC 7515 A.2, A.3 and RFC
+ * 8037 A.4): what parses has the shape, and what verifies stops doing so when a bit is changed.
  */
 #include <stdlib.h>
 
@@ -10,12 +10,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char keys[] =
-    "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
+    "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+    "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"},"
     "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"},"
-    "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4Ql"
-    "L-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdV"
-    "MTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\"}]}";
+    "{\"kty\":\"RSA\",\"e\":\"AQAB\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_"
+    "wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4Ql"
+    "L-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-"
+    "bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdV"
+    "MTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_"
+    "h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ\"}]}";
 
 static postern_jwks *set;
 static postern_jwt *jwt;
@@ -31,7 +35,8 @@ static postern_err judge(postern_bytes token)
     if (postern_jwt_peek_issuer(jwt, &iss, NULL) == POSTERN_OK && iss.len > token.len)
         abort();
     POSTERN_TRY(postern_jwt_verify(jwt, set, &claims, NULL));
-    return postern_json_type_of(claims, 0) == POSTERN_JSON_OBJECT ? POSTERN_OK : POSTERN_ERR_INTERNAL;
+    return postern_json_type_of(claims, 0) == POSTERN_JSON_OBJECT ? POSTERN_OK
+                                                                  : POSTERN_ERR_INTERNAL;
 }
 
 static void check_tampered(postern_bytes token)
@@ -55,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     postern_bytes token = { data, size };
     postern_err e;
 
-    if (set == NULL && (postern_jwks_parse(postern_bytes_str(keys), &set, NULL) != POSTERN_OK || postern_jwt_new(&jwt, NULL) != POSTERN_OK))
+    if (set == NULL && (postern_jwks_parse(postern_bytes_str(keys), &set, NULL) != POSTERN_OK ||
+                        postern_jwt_new(&jwt, NULL) != POSTERN_OK))
         abort();
     e = judge(token);
     if (e == POSTERN_ERR_INTERNAL)

@@ -61,7 +61,7 @@ char *test_base64url(const void *bytes, size_t len)
     return text;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static test_key *wrap(EVP_PKEY *take_pkey)
 {
@@ -128,7 +128,8 @@ char *test_key_private_pem(const test_key *k)
 {
     BIO *bio = BIO_new(BIO_s_mem());
 
-    NEED(bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, k->pkey, NULL, NULL, 0, NULL, NULL) == 1);
+    NEED(bio != NULL &&
+         PEM_write_bio_PKCS8PrivateKey(bio, k->pkey, NULL, NULL, 0, NULL, NULL) == 1);
     return take_bio_text(bio);
 }
 
@@ -140,7 +141,7 @@ char *test_key_public_pem(const test_key *k)
     return take_bio_text(bio);
 }
 
-/* ---- JWKs --------------------------------------------------------------------------------------------------------- */
+/* ---- JWKs ---- */
 
 /* A big number of the key as base64url, on `width` bytes (0: as many as it needs). */
 static char *number_text(const EVP_PKEY *pkey, const char *param, int width)
@@ -207,7 +208,8 @@ char *test_key_jwk(const test_key *k, const char *more)
     char *members = EVP_PKEY_is_a(k->pkey, "RSA")  ? rsa_members(k->pkey)
                     : EVP_PKEY_is_a(k->pkey, "EC") ? ec_members(k->pkey)
                                                    : okp_members(k->pkey);
-    char *text = test_printf("{%s%s%s}", members, more == NULL ? "" : ",", more == NULL ? "" : more);
+    char *text =
+        test_printf("{%s%s%s}", members, more == NULL ? "" : ",", more == NULL ? "" : more);
 
     free(members);
     return text;
@@ -234,8 +236,9 @@ char *test_jwks(const char *jwk, ...)
 
 char *test_key_jwks(const test_key *k, const char *kid, const char *alg)
 {
-    char *more = test_printf("\"use\":\"sig\"%s%s%s%s%s%s", kid ? ",\"kid\":\"" : "", kid ? kid : "",
-                             kid ? "\"" : "", alg ? ",\"alg\":\"" : "", alg ? alg : "", alg ? "\"" : "");
+    char *more =
+        test_printf("\"use\":\"sig\"%s%s%s%s%s%s", kid ? ",\"kid\":\"" : "", kid ? kid : "",
+                    kid ? "\"" : "", alg ? ",\"alg\":\"" : "", alg ? alg : "", alg ? "\"" : "");
     char *jwk = test_key_jwk(k, more);
     char *set = test_jwks(jwk, NULL);
 
@@ -244,7 +247,7 @@ char *test_key_jwks(const test_key *k, const char *kid, const char *alg)
     return set;
 }
 
-/* ---- signatures --------------------------------------------------------------------------------------------------- */
+/* ---- signatures ---- */
 
 static const EVP_MD *digest_of(const char *alg)
 {
@@ -262,7 +265,8 @@ static size_t sign_hmac(const char *key, const void *input, size_t input_len, un
 }
 
 /* r || s, each as wide as the curve's order (RFC 7518 §3.4). */
-static size_t unwrap_ecdsa(const EVP_PKEY *pkey, const unsigned char *der, size_t der_len, unsigned char *sig)
+static size_t unwrap_ecdsa(const EVP_PKEY *pkey, const unsigned char *der, size_t der_len,
+                           unsigned char *sig)
 {
     int width = (EVP_PKEY_get_bits(pkey) + 7) / 8;
     ECDSA_SIG *rs = d2i_ECDSA_SIG(NULL, &der, (long)der_len);
@@ -283,7 +287,8 @@ static void set_pss(EVP_PKEY_CTX *ctx, const char *alg)
     NEED(EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt_len) == 1);
 }
 
-size_t test_sign_raw(const test_key *k, const char *alg, const void *input, size_t input_len, unsigned char *sig, size_t sig_room)
+size_t test_sign_raw(const test_key *k, const char *alg, const void *input, size_t input_len,
+                     unsigned char *sig, size_t sig_room)
 {
     bool is_eddsa = strncmp(alg, "Ed", 2) == 0;
     unsigned char out[2048];
@@ -308,7 +313,8 @@ size_t test_sign_raw(const test_key *k, const char *alg, const void *input, size
     return len;
 }
 
-char *test_sign_bytes(const test_key *k, const char *alg, const void *header, size_t header_len, const void *payload, size_t payload_len)
+char *test_sign_bytes(const test_key *k, const char *alg, const void *header, size_t header_len,
+                      const void *payload, size_t payload_len)
 {
     char *h = test_base64url(header, header_len);
     char *p = test_base64url(payload, payload_len);
@@ -332,17 +338,19 @@ char *test_sign(const test_key *k, const char *alg, const char *header, const ch
 
 char *test_token(const test_key *k, const char *alg, const char *kid, const char *payload)
 {
-    char *header = test_printf("{\"typ\":\"at+jwt\",\"alg\":\"%s\"%s%s%s}", alg, kid ? ",\"kid\":\"" : "",
-                               kid ? kid : "", kid ? "\"" : "");
+    char *header = test_printf("{\"typ\":\"at+jwt\",\"alg\":\"%s\"%s%s%s}", alg,
+                               kid ? ",\"kid\":\"" : "", kid ? kid : "", kid ? "\"" : "");
     char *token = test_sign(k, alg, header, payload);
 
     free(header);
     return token;
 }
 
-char *test_claims(const char *issuer, const char *audience, const char *subject, long long now_s, const char *more)
+char *test_claims(const char *issuer, const char *audience, const char *subject, long long now_s,
+                  const char *more)
 {
-    return test_printf("{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\",\"client_id\":\"%s\",\"iat\":%lld,\"exp\":%lld,"
+    return test_printf("{\"iss\":\"%s\",\"aud\":\"%s\",\"sub\":\"%s\",\"client_id\":\"%s\",\"iat\":"
+                       "%lld,\"exp\":%lld,"
                        "\"jti\":\"jti-%s-%lld\"%s%s}",
                        issuer, audience, subject, subject, now_s, now_s + 300, subject, now_s,
                        more == NULL ? "" : ",", more == NULL ? "" : more);

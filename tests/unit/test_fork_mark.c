@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A mark holds in the process that made it and in none of its descendants, with and without the kernel's help. */
+/* A mark holds in the process that made it and in none of its descendants, with and without the
+ * kernel's help. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -13,7 +14,8 @@
 
 #include "base/fork_mark.h"
 
-/* True when a child of `depth` generations says that the mark is its own, or something went wrong. */
+/* True when a child of `depth` generations says that the mark is its own, or something went wrong.
+ */
 static bool is_ours_in_descendant(const struct postern_fork_mark *m, int depth)
 {
     int status;

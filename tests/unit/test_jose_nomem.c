@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Every allocation in lib/jose fails once, those inside OpenSSL too: that never becomes a verdict on the token.
- * OpenSSL's allocator is replaced by one that the sweep can fail.
+ * Every allocation in lib/jose fails once, those inside OpenSSL too: that never becomes a verdict
+ * on the token. OpenSSL's allocator is replaced by one that the sweep can fail.
  */
 #include "config.h"
 
@@ -43,24 +43,31 @@ static void crypto_free(void *p, const char *file, int line)
 
 static const struct algorithm {
     const char *alg, *kind;
-    unsigned    silent; /* failed allocations that OpenSSL reports as a bad signature and as nothing else */
+    unsigned
+        silent; /* failed allocations that OpenSSL reports as a bad signature and as nothing else */
 } algorithms[] = {
-    { "RS256", "RSA", 0 },   { "PS256", "RSA", 0 },   { "PS512", "RSA", 0 },     { "ES256", "P-256", 0 },
-    { "ES384", "P-384", 0 }, { "ES512", "P-521", 0 }, { "EdDSA", "Ed25519", 1 }, /* OpenSSL 3.0: the digest context inside */
+    { "RS256", "RSA", 0 },     { "PS256", "RSA", 0 },   { "PS512", "RSA", 0 },
+    { "ES256", "P-256", 0 },   { "ES384", "P-384", 0 }, { "ES512", "P-521", 0 },
+    { "EdDSA", "Ed25519", 1 }, /* OpenSSL 3.0: the digest context inside */
 };
 #define ALGORITHMS (sizeof algorithms / sizeof *algorithms)
 
 struct job {
-    char              *json, *token, *bad;
+    char *json, *token, *bad;
     const postern_jwks *set; /* NULL: parse `json` */
-    unsigned           silent;
+    unsigned silent;
 };
 
 static struct job make_job(const struct algorithm *a)
 {
-    test_key *k = strcmp(a->kind, "RSA") == 0 ? NULL : test_key_new(a->kind), *used = k == NULL ? test_key_rsa() : k;
-    char *jwk = test_key_jwk(used, "\"kid\":\"a\\/b\""), *header = test_printf("{\"alg\":\"%s\",\"typ\":\"\\u0061t+jwt\",\"kid\":\"\\u0061/b\"}", a->alg);
-    struct job job = { test_jwks(jwk, NULL), test_sign(used, a->alg, header, "{\"iss\":\"https:\\/\\/as.example\"}"), NULL, NULL, a->silent };
+    test_key *k = strcmp(a->kind, "RSA") == 0 ? NULL : test_key_new(a->kind),
+             *used = k == NULL ? test_key_rsa() : k;
+    char *jwk = test_key_jwk(used, "\"kid\":\"a\\/b\""),
+         *header =
+             test_printf("{\"alg\":\"%s\",\"typ\":\"\\u0061t+jwt\",\"kid\":\"\\u0061/b\"}", a->alg);
+    struct job job = { test_jwks(jwk, NULL),
+                       test_sign(used, a->alg, header, "{\"iss\":\"https:\\/\\/as.example\"}"),
+                       NULL, NULL, a->silent };
     size_t len = strlen(job.token);
 
     job.bad = test_printf("%s", job.token);
@@ -109,8 +116,8 @@ static postern_err judge_bad(void *arg, postern_error *err)
 }
 
 /*
- * OpenSSL lives through some failed allocations and reports others as something else, so what must hold is: the right answer, or
- * undecided.  Never another verdict on the token.
+ * OpenSSL lives through some failed allocations and reports others as something else, so what must
+ * hold is: the right answer, or undecided.  Never another verdict on the token.
  */
 static void sweep(alloc_fail_run run, struct job *job, postern_err want)
 {
@@ -120,7 +127,8 @@ static void sweep(alloc_fail_run run, struct job *job, postern_err want)
         postern_error err;
         postern_err e;
 
-        assert_reason(run(job, NULL), want); /* the same state each time: caches of algorithms filled, a context left behind */
+        assert_reason(run(job, NULL), want); /* the same state each time: caches of algorithms
+                                                filled, a context left behind */
         alloc_fail_arm(++nth);
         e = run(job, &err);
         has_fired = alloc_fail_disarm();

@@ -52,7 +52,9 @@ static void judge_all(const struct case_of_members *cases, size_t count)
         postern_err got = judge_with(cases[i].kind, cases[i].more);
 
         if (got != cases[i].want)
-            fail_msg("%s with %s: %s", cases[i].kind, cases[i].more == NULL ? "nothing more" : cases[i].more, postern_err_reason(got));
+            fail_msg("%s with %s: %s", cases[i].kind,
+                     cases[i].more == NULL ? "nothing more" : cases[i].more,
+                     postern_err_reason(got));
     }
 }
 #define JUDGE_ALL(cases) judge_all(cases, sizeof cases / sizeof *cases)
@@ -60,9 +62,14 @@ static void judge_all(const struct case_of_members *cases, size_t count)
 static void keys_of_every_kind_are_taken(void **state)
 {
     static const struct case_of_members cases[] = {
-        { "RSA", NULL, POSTERN_OK },     { "P-256", NULL, POSTERN_OK },   { "P-384", NULL, POSTERN_OK },
-        { "P-521", NULL, POSTERN_OK },   { "Ed25519", NULL, POSTERN_OK }, { "RSA-3072", NULL, POSTERN_OK },
-        { "RSA", "\"kid\":\"a\",\"unknown\":[1,{\"x\":2}],\"x5c\":[\"MII\"],\"x5t\":\"a\"", POSTERN_OK },
+        { "RSA", NULL, POSTERN_OK },
+        { "P-256", NULL, POSTERN_OK },
+        { "P-384", NULL, POSTERN_OK },
+        { "P-521", NULL, POSTERN_OK },
+        { "Ed25519", NULL, POSTERN_OK },
+        { "RSA-3072", NULL, POSTERN_OK },
+        { "RSA", "\"kid\":\"a\",\"unknown\":[1,{\"x\":2}],\"x5c\":[\"MII\"],\"x5t\":\"a\"",
+          POSTERN_OK },
     };
 
     (void)state;
@@ -116,9 +123,12 @@ static void keys_for_something_else_are_not_for_signatures(void **state)
 static void a_published_private_key_is_weak(void **state)
 {
     static const struct case_of_members cases[] = {
-        { "P-256", "\"d\":\"AA\"", POSTERN_ERR_WEAK_KEY },   { "RSA", "\"d\":\"AA\"", POSTERN_ERR_WEAK_KEY },
-        { "Ed25519", "\"d\":null", POSTERN_ERR_WEAK_KEY },   { "RSA", "\"p\":\"AA\"", POSTERN_ERR_WEAK_KEY },
-        { "RSA", "\"oth\":[]", POSTERN_ERR_WEAK_KEY },       { "P-256", "\"k\":\"AA\"", POSTERN_ERR_WEAK_KEY },
+        { "P-256", "\"d\":\"AA\"", POSTERN_ERR_WEAK_KEY },
+        { "RSA", "\"d\":\"AA\"", POSTERN_ERR_WEAK_KEY },
+        { "Ed25519", "\"d\":null", POSTERN_ERR_WEAK_KEY },
+        { "RSA", "\"p\":\"AA\"", POSTERN_ERR_WEAK_KEY },
+        { "RSA", "\"oth\":[]", POSTERN_ERR_WEAK_KEY },
+        { "P-256", "\"k\":\"AA\"", POSTERN_ERR_WEAK_KEY },
     };
 
     (void)state;
@@ -131,7 +141,8 @@ static void a_kid_that_no_token_can_name_makes_a_key_unusable(void **state)
 
     (void)state;
     assert_true(snprintf(longest, sizeof longest, "\"kid\":\"%0*d\"", POSTERN_KID_MAX, 0) > 0);
-    assert_true(snprintf(too_long, sizeof too_long, "\"kid\":\"%0*d\"", POSTERN_KID_MAX + 1, 0) > 0);
+    assert_true(snprintf(too_long, sizeof too_long, "\"kid\":\"%0*d\"", POSTERN_KID_MAX + 1, 0) >
+                0);
     assert_true(snprintf(far_too_long, sizeof far_too_long, "\"kid\":\"%07000d\"", 0) > 0);
     assert_reason(judge_with("P-256", longest), POSTERN_OK);
     assert_reason(judge_with("P-256", "\"kid\":\"\""), POSTERN_OK);
@@ -160,11 +171,13 @@ static void a_kid_is_kept_unescaped(void **state)
 
 static void kinds_without_an_algorithm_here_fit_nothing(void **state)
 {
-    static const struct case_of_members curve[] = { { "secp256k1", NULL, POSTERN_ERR_ALG_KEY_MISMATCH } };
+    static const struct case_of_members curve[] = { { "secp256k1", NULL,
+                                                      POSTERN_ERR_ALG_KEY_MISMATCH } };
     static const char *const jwks[] = {
         "{\"kty\":\"oct\",\"k\":\"AAECAwQFBgcICQoLDA0ODw\"}",
         "{\"kty\":\"oct\",\"k\":\"AAECAwQFBgcICQoLDA0ODw\",\"alg\":\"HS256\"}",
-        "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+        "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_"
+        "7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
         "{\"kty\":\"OKP\",\"crv\":\"Ed448\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
         "{\"kty\":\"OKP\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
         "{\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\",\"pub\":\"AA\"}",
@@ -189,9 +202,10 @@ static void what_is_not_an_object_is_malformed(void **state)
         assert_reason(judge_jwk(jwks[i]), POSTERN_ERR_MALFORMED);
 }
 
-/* ---- RSA ---------------------------------------------------------------------------------------------------------- */
+/* ---- RSA ---- */
 
-/* An RSA JWK with a modulus of `len` octets of `fill`, first and last octet as given, and this exponent. */
+/* An RSA JWK with a modulus of `len` octets of `fill`, first and last octet as given, and this
+ * exponent. */
 static postern_err judge_rsa(size_t len, uint8_t first, uint8_t last, const char *e_text)
 {
     uint8_t n[2048];
@@ -239,19 +253,19 @@ static void rsa_exponents_are_odd_from_3_to_below_2_to_the_64th(void **state)
         const char *e;
         postern_err want;
     } cases[] = {
-        { "Aw", POSTERN_OK },                        /* 3 */
-        { "AQAB", POSTERN_OK },                      /* 65537 */
-        { "__________8", POSTERN_OK },               /* 2^64 - 1 */
-        { "AQAAAAAAAAAB", POSTERN_ERR_WEAK_KEY },    /* 2^64 + 1 */
-        { "AQ", POSTERN_ERR_WEAK_KEY },              /* 1: every number is its own signature */
-        { "AAE", POSTERN_ERR_WEAK_KEY },             /* 1 with a zero in front */
-        { "AA", POSTERN_ERR_WEAK_KEY },              /* 0 */
+        { "Aw", POSTERN_OK },                     /* 3 */
+        { "AQAB", POSTERN_OK },                   /* 65537 */
+        { "__________8", POSTERN_OK },            /* 2^64 - 1 */
+        { "AQAAAAAAAAAB", POSTERN_ERR_WEAK_KEY }, /* 2^64 + 1 */
+        { "AQ", POSTERN_ERR_WEAK_KEY },           /* 1: every number is its own signature */
+        { "AAE", POSTERN_ERR_WEAK_KEY },          /* 1 with a zero in front */
+        { "AA", POSTERN_ERR_WEAK_KEY },           /* 0 */
         { "", POSTERN_ERR_WEAK_KEY },
-        { "Ag", POSTERN_ERR_WEAK_KEY },              /* 2 */
-        { "AQAA", POSTERN_ERR_WEAK_KEY },            /* 65536 */
+        { "Ag", POSTERN_ERR_WEAK_KEY },   /* 2 */
+        { "AQAA", POSTERN_ERR_WEAK_KEY }, /* 65536 */
         { "AQAB=", POSTERN_ERR_WEAK_KEY },
-        { "AQA", POSTERN_ERR_WEAK_KEY },             /* 0x0100 */
-        { "AR", POSTERN_ERR_WEAK_KEY },              /* pad bits set */
+        { "AQA", POSTERN_ERR_WEAK_KEY }, /* 0x0100 */
+        { "AR", POSTERN_ERR_WEAK_KEY },  /* pad bits set */
         { "A+AB", POSTERN_ERR_WEAK_KEY },
         { "AQ\\u0041B", POSTERN_ERR_WEAK_KEY },
     };
@@ -270,7 +284,7 @@ static void rsa_keys_without_their_numbers_are_weak(void **state)
     assert_reason(judge_jwk("{\"kty\":\"RSA\",\"e\":\"AQAB\"}"), POSTERN_ERR_WEAK_KEY);
 }
 
-/* ---- EC ----------------------------------------------------------------------------------------------------------- */
+/* ---- EC ---- */
 
 /* RFC 7515 appendix A.3.1 */
 #define X_OF_P256 "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
@@ -290,10 +304,13 @@ static void points_off_the_curve_are_weak(void **state)
     (void)state;
     assert_reason(judge_ec("P-256", X_OF_P256, Y_OF_P256), POSTERN_OK);
     assert_reason(judge_ec("P-256", Y_OF_P256, X_OF_P256), POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge_ec("P-256", X_OF_P256, "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5aw"), POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge_ec("P-256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    assert_reason(judge_ec("P-256", X_OF_P256, "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5aw"),
                   POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge_ec("P-256", "__________________________________________8", Y_OF_P256), POSTERN_ERR_WEAK_KEY); /* x >= p */
+    assert_reason(judge_ec("P-256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                           "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                  POSTERN_ERR_WEAK_KEY);
+    assert_reason(judge_ec("P-256", "__________________________________________8", Y_OF_P256),
+                  POSTERN_ERR_WEAK_KEY); /* x >= p */
     assert_reason(judge_ec("P-384", X_OF_P256, Y_OF_P256), POSTERN_ERR_WEAK_KEY);
     assert_reason(judge_ec("P-521", X_OF_P256, Y_OF_P256), POSTERN_ERR_WEAK_KEY);
 }
@@ -305,13 +322,16 @@ static void coordinates_of_another_length_are_weak(void **state)
     assert_reason(judge_ec("P-256", "", ""), POSTERN_ERR_WEAK_KEY);
     assert_reason(judge_ec("P-256", X_OF_P256, ""), POSTERN_ERR_WEAK_KEY);
     assert_reason(judge_ec("P-256", "AH_NzidxhzQ", Y_OF_P256), POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge_ec("P-256", "AH_NzidwdsRdQYPL7m_bS3tYBzM1e-nvE7rPbjx70VRF", Y_OF_P256), POSTERN_ERR_WEAK_KEY); /* 33 octets */
-    assert_reason(judge_ec("P-256", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVA", Y_OF_P256), POSTERN_ERR_WEAK_KEY);  /* 31 octets */
+    assert_reason(judge_ec("P-256", "AH_NzidwdsRdQYPL7m_bS3tYBzM1e-nvE7rPbjx70VRF", Y_OF_P256),
+                  POSTERN_ERR_WEAK_KEY); /* 33 octets */
+    assert_reason(judge_ec("P-256", "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVA", Y_OF_P256),
+                  POSTERN_ERR_WEAK_KEY); /* 31 octets */
     assert_reason(judge_ec("P-256", X_OF_P256 "=", Y_OF_P256), POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge_jwk("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" X_OF_P256 "\"}"), POSTERN_ERR_WEAK_KEY); /* compressed */
+    assert_reason(judge_jwk("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" X_OF_P256 "\"}"),
+                  POSTERN_ERR_WEAK_KEY); /* compressed */
 }
 
-/* ---- Ed25519 ------------------------------------------------------------------------------------------------------ */
+/* ---- Ed25519 ---- */
 
 static postern_err judge_ed25519(const uint8_t *x, size_t len)
 {
@@ -338,7 +358,8 @@ static void ed25519_keys_of_another_length_are_weak(void **state)
 
 static void ed25519_points_of_small_order_are_weak(void **state)
 {
-    static const char *const hex[] = { /* y, little-endian; RFC 7748 §6 and the ed25519 literature name these five */
+    static const char *const hex[] = {
+        /* y, little-endian; RFC 7748 §6 and the ed25519 literature name these five */
         "0000000000000000000000000000000000000000000000000000000000000000",
         "0100000000000000000000000000000000000000000000000000000000000000",
         "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -378,14 +399,17 @@ static void ed25519_points_that_are_not_canonical_are_weak(void **state)
 }
 
 /*
- * Why small order matters: with the neutral point as the key, R = neutral and S = 0 verify for every message.  The JWK is refused, so
- * the signature is never looked at.
+ * Why small order matters: with the neutral point as the key, R = neutral and S = 0 verify for
+ * every message.  The JWK is refused, so the signature is never looked at.
  */
 static void a_small_order_key_cannot_vouch_for_anything(void **state)
 {
     (void)state;
-    assert_reason(judge_token("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}",
-                              "eyJhbGciOiJFZERTQSJ9.e30.AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    assert_reason(judge_token("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+                              "\"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}",
+                              "eyJhbGciOiJFZERTQSJ9.e30."
+                              "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                              "AAAAAAAAAAAAAAAAAA"),
                   POSTERN_ERR_WEAK_KEY);
 }
 

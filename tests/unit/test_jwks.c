@@ -86,11 +86,12 @@ static postern_err parse(const char *json, size_t *ret_count, size_t *ret_skippe
     return e;
 }
 
-/* ---- the document ------------------------------------------------------------------------------------------------- */
+/* ---- the document ---- */
 
 static void usable_and_skipped_members_are_counted(void **state)
 {
-    char *set = make_set(a, "\"kid\":\"a\"", b, "\"use\":\"enc\"", test_key_rsa(), "\"d\":\"AA\"", ed, NULL, NULL);
+    char *set = make_set(a, "\"kid\":\"a\"", b, "\"use\":\"enc\"", test_key_rsa(), "\"d\":\"AA\"",
+                         ed, NULL, NULL);
     size_t count = 9, skipped = 9;
 
     (void)state;
@@ -99,7 +100,8 @@ static void usable_and_skipped_members_are_counted(void **state)
     assert_int_equal(skipped, 2);
     assert_reason(parse("{\"keys\":[]}", &count, &skipped), POSTERN_OK);
     assert_int_equal(count + skipped, 0);
-    assert_reason(parse("{\"x\":{},\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}", &count, &skipped), POSTERN_OK);
+    assert_reason(parse("{\"x\":{},\"keys\":[{\"kty\":\"oct\",\"k\":\"AA\"}]}", &count, &skipped),
+                  POSTERN_OK);
     assert_int_equal(count, 0);
     assert_int_equal(skipped, 1);
     free(set);
@@ -108,10 +110,27 @@ static void usable_and_skipped_members_are_counted(void **state)
 static void what_is_no_key_set_is_malformed(void **state)
 {
     static const char *const documents[] = {
-        "", "{}", "[]", "null", "{\"keys\":null}", "{\"keys\":{}}", "{\"Keys\":[]}", "{\"keys\":[]", "{\"keys\":[]}x",
-        "{\"keys\":[null]}", "{\"keys\":[[]]}", "{\"keys\":[\"a\"]}", "{\"keys\":[],\"keys\":[]}", "{\"keys\":[],\"k\\u0065ys\":[]}",
-        "{\"keys\":[{\"kty\":\"EC\",\"kty\":\"RSA\"}]}", "{'keys':[]}", "{\"keys\":[],}", "\xef\xbb\xbf{\"keys\":[]}",
-        "<html><body>404</body></html>", "{\"keys\":[{\"kid\":\"\xff\"}]}", "{\"keys\":[{\"kid\":\"a\\u0000b\"}]}",
+        "",
+        "{}",
+        "[]",
+        "null",
+        "{\"keys\":null}",
+        "{\"keys\":{}}",
+        "{\"Keys\":[]}",
+        "{\"keys\":[]",
+        "{\"keys\":[]}x",
+        "{\"keys\":[null]}",
+        "{\"keys\":[[]]}",
+        "{\"keys\":[\"a\"]}",
+        "{\"keys\":[],\"keys\":[]}",
+        "{\"keys\":[],\"k\\u0065ys\":[]}",
+        "{\"keys\":[{\"kty\":\"EC\",\"kty\":\"RSA\"}]}",
+        "{'keys':[]}",
+        "{\"keys\":[],}",
+        "\xef\xbb\xbf{\"keys\":[]}",
+        "<html><body>404</body></html>",
+        "{\"keys\":[{\"kid\":\"\xff\"}]}",
+        "{\"keys\":[{\"kid\":\"a\\u0000b\"}]}",
     };
     size_t count, skipped;
 
@@ -140,9 +159,12 @@ static char *repeat(const char *head, const char *unit, size_t times, const char
 static void sets_beyond_the_limits_are_refused(void **state)
 {
     size_t count, skipped;
-    char *hundred = repeat("{\"keys\":[{}", ",{}", 99, "]}"), *more = repeat("{\"keys\":[{}", ",{}", 100, "]}");
-    char *three_hundred = repeat("{\"keys\":[{}", ",{}", 299, "]}"), *big = repeat("{\"keys\":[]}", " ", POSTERN_JWKS_MAX, "");
-    char *deep = repeat("{\"keys\":[", "[", 1000, "]}"), *widest = repeat("{\"keys\":[]}", " ", POSTERN_JWKS_MAX - 11, "");
+    char *hundred = repeat("{\"keys\":[{}", ",{}", 99, "]}"),
+         *more = repeat("{\"keys\":[{}", ",{}", 100, "]}");
+    char *three_hundred = repeat("{\"keys\":[{}", ",{}", 299, "]}"),
+         *big = repeat("{\"keys\":[]}", " ", POSTERN_JWKS_MAX, "");
+    char *deep = repeat("{\"keys\":[", "[", 1000, "]}"),
+         *widest = repeat("{\"keys\":[]}", " ", POSTERN_JWKS_MAX - 11, "");
 
     (void)state;
     assert_reason(parse(hundred, &count, &skipped), POSTERN_OK);
@@ -160,78 +182,110 @@ static void sets_beyond_the_limits_are_refused(void **state)
     free(widest);
 }
 
-/* ---- the choice of a key ------------------------------------------------------------------------------------------ */
+/* ---- the choice of a key ---- */
 
 static void the_key_that_kid_names_is_asked_and_no_other(void **state)
 {
     (void)state;
-    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "b"), POSTERN_OK);
-    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "a"), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "c"), POSTERN_ERR_UNKNOWN_KID);
+    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "b"),
+                  POSTERN_OK);
+    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "a"),
+                  POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(make_set(a, "\"kid\":\"a\"", b, "\"kid\":\"b\"", NULL), b, "ES256", "c"),
+                  POSTERN_ERR_UNKNOWN_KID);
     assert_reason(judge(make_set(a, NULL, NULL), a, "ES256", "a"), POSTERN_ERR_UNKNOWN_KID);
 }
 
 static void kids_are_compared_as_bytes(void **state)
 {
-    static const char *const others[] = { "", "KEY", "key ", "ke", "key1", "../key", "/etc/passwd", "%6bey", "key\\u0001" };
+    static const char *const others[] = { "",       "KEY",         "key ",  "ke",        "key1",
+                                          "../key", "/etc/passwd", "%6bey", "key\\u0001" };
 
     (void)state;
     assert_reason(judge(make_set(a, "\"kid\":\"key\"", NULL), a, "ES256", "key"), POSTERN_OK);
     assert_reason(judge(make_set(a, "\"kid\":\"key\"", NULL), a, "ES256", "\\u006bey"), POSTERN_OK);
     assert_reason(judge(make_set(a, "\"kid\":\"\"", NULL), a, "ES256", ""), POSTERN_OK);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_reason(judge(make_set(a, "\"kid\":\"key\"", NULL), a, "ES256", others[i]), POSTERN_ERR_UNKNOWN_KID);
+        assert_reason(judge(make_set(a, "\"kid\":\"key\"", NULL), a, "ES256", others[i]),
+                      POSTERN_ERR_UNKNOWN_KID);
 }
 
 static void a_token_without_kid_is_tried_with_keys_that_fit(void **state)
 {
     (void)state;
     assert_reason(judge(make_set(a, "\"kid\":\"a\"", NULL), a, "ES256", NULL), POSTERN_OK);
-    assert_reason(judge(make_set(ed, NULL, p384, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL), POSTERN_OK);
+    assert_reason(judge(make_set(ed, NULL, p384, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL),
+                  POSTERN_OK);
     assert_reason(judge(make_set(b, NULL, NULL), a, "ES256", NULL), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(make_set(ed, NULL, p384, NULL, NULL), a, "ES256", NULL), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(ed, NULL, a, "\"use\":\"enc\"", NULL), a, "ES256", NULL), POSTERN_ERR_KEY_NOT_FOR_SIG);
+    assert_reason(judge(make_set(ed, NULL, p384, NULL, NULL), a, "ES256", NULL),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(ed, NULL, a, "\"use\":\"enc\"", NULL), a, "ES256", NULL),
+                  POSTERN_ERR_KEY_NOT_FOR_SIG);
     assert_reason(judge(test_printf("{\"keys\":[]}"), a, "ES256", NULL), POSTERN_ERR_UNKNOWN_KID);
 }
 
 static void a_token_without_kid_is_tried_with_four_keys_at_most(void **state)
 {
     (void)state;
-    assert_reason(judge(make_set(b, NULL, b, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL), POSTERN_OK);
-    assert_reason(judge(make_set(b, NULL, b, NULL, b, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL), POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(make_set(b, NULL, b, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL),
+                  POSTERN_OK);
+    assert_reason(
+        judge(make_set(b, NULL, b, NULL, b, NULL, b, NULL, a, NULL, NULL), a, "ES256", NULL),
+        POSTERN_ERR_BAD_SIGNATURE);
     /* keys that do not fit are no tries */
-    assert_reason(judge(make_set(ed, NULL, ed, NULL, ed, NULL, ed, NULL, b, "\"use\":\"enc\"", a, NULL, NULL), a, "ES256", NULL), POSTERN_OK);
+    assert_reason(
+        judge(make_set(ed, NULL, ed, NULL, ed, NULL, ed, NULL, b, "\"use\":\"enc\"", a, NULL, NULL),
+              a, "ES256", NULL),
+        POSTERN_OK);
 }
 
 static void a_kid_of_several_keys_means_the_one_that_fits(void **state)
 {
     (void)state;
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", ed, "\"kid\":\"k\"", a, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_OK);
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", ed, "\"kid\":\"k\"", a, "\"kid\":\"k\"", NULL), test_key_rsa(), "PS256", "k"),
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", ed, "\"kid\":\"k\"", a,
+                                 "\"kid\":\"k\"", NULL),
+                        a, "ES256", "k"),
                   POSTERN_OK);
-    assert_reason(judge(make_set(b, "\"kid\":\"k\"", a, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_OK);
-    assert_reason(judge(make_set(b, "\"kid\":\"k\"", p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(make_set(ed, "\"kid\":\"k\"", p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", ed, "\"kid\":\"k\"", a,
+                                 "\"kid\":\"k\"", NULL),
+                        test_key_rsa(), "PS256", "k"),
+                  POSTERN_OK);
+    assert_reason(judge(make_set(b, "\"kid\":\"k\"", a, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_OK);
+    assert_reason(judge(make_set(b, "\"kid\":\"k\"", p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(
+        judge(make_set(ed, "\"kid\":\"k\"", p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+        POSTERN_ERR_ALG_KEY_MISMATCH);
 }
 
 static void a_key_of_another_kind_is_a_mismatch(void **state)
 {
     (void)state;
-    assert_reason(judge(make_set(a, "\"kid\":\"k\"", NULL), test_key_rsa(), "RS256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(ed, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(a, "\"kid\":\"k\"", NULL), test_key_rsa(), "RS256", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(p384, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(ed, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
 }
 
 static void one_key_has_one_algorithm(void **state)
 {
     (void)state;
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"PS256\"", NULL), test_key_rsa(), "PS256", "k"), POSTERN_OK);
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"PS256\"", NULL), test_key_rsa(), "RS256", "k"),
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"PS256\"", NULL),
+                        test_key_rsa(), "PS256", "k"),
+                  POSTERN_OK);
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"PS256\"", NULL),
+                        test_key_rsa(), "RS256", "k"),
                   POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"RS256\"", NULL), test_key_rsa(), "RS512", "k"),
+    assert_reason(judge(make_set(test_key_rsa(), "\"kid\":\"k\",\"alg\":\"RS256\"", NULL),
+                        test_key_rsa(), "RS512", "k"),
                   POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(ed, "\"kid\":\"k\",\"alg\":\"EdDSA\"", NULL), ed, "Ed25519", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(ed, "\"kid\":\"k\",\"alg\":\"EdDSA\"", NULL), ed, "Ed25519", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
     assert_reason(judge(make_set(ed, "\"kid\":\"k\"", NULL), ed, "Ed25519", "k"), POSTERN_OK);
     assert_reason(judge(make_set(ed, "\"kid\":\"k\"", NULL), ed, "EdDSA", "k"), POSTERN_OK);
 }
@@ -241,24 +295,36 @@ static void a_kid_of_an_unusable_key_tells_why(void **state)
     test_key *small = test_key_new("RSA-1024");
 
     (void)state;
-    assert_reason(judge(make_set(small, "\"kid\":\"k\"", NULL), small, "RS256", "k"), POSTERN_ERR_WEAK_KEY);
-    assert_reason(judge(make_set(small, "\"kid\":\"k\"", NULL), a, "ES256", "k"), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(judge(make_set(a, "\"kid\":\"k\",\"use\":\"enc\"", NULL), a, "ES256", "k"), POSTERN_ERR_KEY_NOT_FOR_SIG);
-    assert_reason(judge(make_set(a, "\"kid\":\"k\",\"key_ops\":[\"encrypt\"]", NULL), a, "ES256", "k"), POSTERN_ERR_KEY_NOT_FOR_SIG);
-    assert_reason(judge(make_set(a, "\"kid\":\"k\",\"d\":\"AA\"", NULL), a, "ES256", "k"), POSTERN_ERR_WEAK_KEY);
+    assert_reason(judge(make_set(small, "\"kid\":\"k\"", NULL), small, "RS256", "k"),
+                  POSTERN_ERR_WEAK_KEY);
+    assert_reason(judge(make_set(small, "\"kid\":\"k\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(judge(make_set(a, "\"kid\":\"k\",\"use\":\"enc\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_KEY_NOT_FOR_SIG);
+    assert_reason(
+        judge(make_set(a, "\"kid\":\"k\",\"key_ops\":[\"encrypt\"]", NULL), a, "ES256", "k"),
+        POSTERN_ERR_KEY_NOT_FOR_SIG);
+    assert_reason(judge(make_set(a, "\"kid\":\"k\",\"d\":\"AA\"", NULL), a, "ES256", "k"),
+                  POSTERN_ERR_WEAK_KEY);
     /* the usable key of that kid speaks for both */
-    assert_reason(judge(make_set(small, "\"kid\":\"k\"", test_key_rsa(), "\"kid\":\"k\"", NULL), small, "RS256", "k"), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(make_set(small, "\"kid\":\"k\"", test_key_rsa(), "\"kid\":\"k\"", NULL), test_key_rsa(), "RS256", "k"), POSTERN_OK);
+    assert_reason(judge(make_set(small, "\"kid\":\"k\"", test_key_rsa(), "\"kid\":\"k\"", NULL),
+                        small, "RS256", "k"),
+                  POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(make_set(small, "\"kid\":\"k\"", test_key_rsa(), "\"kid\":\"k\"", NULL),
+                        test_key_rsa(), "RS256", "k"),
+                  POSTERN_OK);
     test_key_free(small);
 }
 
-/* A set that holds a shared secret beside public keys: the secret verifies nothing (RFC 8725 §3.1). */
+/* A set that holds a shared secret beside public keys: the secret verifies nothing (RFC 8725 §3.1).
+ */
 static void an_oct_key_in_a_set_is_never_used(void **state)
 {
     char *token = test_sign(a, "HS256:secret", "{\"alg\":\"HS256\",\"kid\":\"k\"}", PAYLOAD);
     char *lied = test_sign(a, "HS256:secret", "{\"alg\":\"ES256\",\"kid\":\"k\"}", PAYLOAD);
     static const char set[] = "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"c2VjcmV0\"}]}";
-    static const char set_with_alg[] = "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"c2VjcmV0\",\"alg\":\"ES256\"}]}";
+    static const char set_with_alg[] =
+        "{\"keys\":[{\"kty\":\"oct\",\"kid\":\"k\",\"k\":\"c2VjcmV0\",\"alg\":\"ES256\"}]}";
 
     (void)state;
     assert_reason(judge_token(set, token), POSTERN_ERR_ALG_NOT_ALLOWED);
@@ -292,8 +358,8 @@ static void an_error_names_algorithm_and_kid_but_no_more(void **state)
 
     (void)state;
     assert_reason(postern_jwks_parse(postern_bytes_str(json), &set, NULL), POSTERN_OK);
-    assert_reason(postern_jwks_verify(set, POSTERN_ALG_ES256, true, POSTERN_BYTES_LIT("evil\nkid"), POSTERN_BYTES_LIT("a.b"),
-                                      POSTERN_BYTES_LIT("sig"), &err),
+    assert_reason(postern_jwks_verify(set, POSTERN_ALG_ES256, true, POSTERN_BYTES_LIT("evil\nkid"),
+                                      POSTERN_BYTES_LIT("a.b"), POSTERN_BYTES_LIT("sig"), &err),
                   POSTERN_ERR_UNKNOWN_KID);
     assert_int_equal(err.code, POSTERN_ERR_UNKNOWN_KID);
     assert_non_null(strstr(err.detail, "evil"));
@@ -302,15 +368,15 @@ static void an_error_names_algorithm_and_kid_but_no_more(void **state)
     free(json);
 }
 
-/* ---- many threads, one set ---------------------------------------------------------------------------------------- */
+/* ---- many threads, one set ---- */
 
 #define THREADS 4
-#define ROUNDS 50
+#define ROUNDS  50
 
 struct work {
     postern_jwks *set;
-    char         *good[3], *bad;
-    unsigned      wrong;
+    char *good[3], *bad;
+    unsigned wrong;
 };
 
 static postern_err verify_once(const postern_jwks *set, const char *token, postern_alg alg)
@@ -320,8 +386,11 @@ static postern_err verify_once(const postern_jwks *set, const char *token, poste
     uint8_t sig[1024];
     size_t len, input_len = (size_t)(dot - token);
 
-    POSTERN_TRY(postern_base64url_decode((postern_bytes){ whole.ptr + input_len + 1, whole.len - input_len - 1 }, sig, &len, NULL));
-    return postern_jwks_verify(set, alg, false, POSTERN_BYTES_NONE, (postern_bytes){ whole.ptr, input_len }, (postern_bytes){ sig, len }, NULL);
+    POSTERN_TRY(postern_base64url_decode(
+        (postern_bytes){ whole.ptr + input_len + 1, whole.len - input_len - 1 }, sig, &len, NULL));
+    return postern_jwks_verify(set, alg, false, POSTERN_BYTES_NONE,
+                               (postern_bytes){ whole.ptr, input_len }, (postern_bytes){ sig, len },
+                               NULL);
 }
 
 static void *verify_many(void *arg)

@@ -20,14 +20,14 @@
 #include "../support/jose_judge.h"
 #include "../support/test_keys.h"
 
-#define INPUT "eyJhbGciOiJ4In0.e30" /* what is signed need not mean anything here */
+#define INPUT    "eyJhbGciOiJ4In0.e30" /* what is signed need not mean anything here */
 #define SIG_ROOM 2048
 
 static const struct {
     const char *alg, *kind;
 } algorithms[] = {
-    { "RS256", "RSA" },   { "RS384", "RSA" },   { "RS512", "RSA" },   { "PS256", "RSA" },
-    { "PS384", "RSA" },   { "PS512", "RSA" },   { "ES256", "P-256" }, { "ES384", "P-384" },
+    { "RS256", "RSA" },   { "RS384", "RSA" },     { "RS512", "RSA" },       { "PS256", "RSA" },
+    { "PS384", "RSA" },   { "PS512", "RSA" },     { "ES256", "P-256" },     { "ES384", "P-384" },
     { "ES512", "P-521" }, { "EdDSA", "Ed25519" }, { "Ed25519", "Ed25519" },
 };
 #define ALGORITHMS (sizeof algorithms / sizeof *algorithms)
@@ -105,8 +105,9 @@ static postern_err check(const char *alg, const uint8_t *sig, size_t len)
 
 static void names_map_both_ways_and_nothing_else_is_a_name(void **state)
 {
-    static const char *const strangers[] = { "", "none", "None", "NONE", "HS256", "HS512", "ES256K", "RS1", "rs256", "RS256 ",
-                                             "RS25", "Ed448", "eddsa", "ED25519", "RSA-OAEP" };
+    static const char *const strangers[] = { "",      "none",   "None",  "NONE",    "HS256",
+                                             "HS512", "ES256K", "RS1",   "rs256",   "RS256 ",
+                                             "RS25",  "Ed448",  "eddsa", "ED25519", "RSA-OAEP" };
 
     (void)state;
     for (size_t i = 0; i < ALGORITHMS; i++) {
@@ -130,12 +131,16 @@ static void each_algorithm_verifies_its_own_signature_and_no_other(void **state)
     for (size_t made = 0; made < ALGORITHMS; made++)
         for (size_t asked = 0; asked < ALGORITHMS; asked++) {
             size_t len = sign(algorithms[made].alg, sig);
-            postern_err e = postern_jws_verify(&parsed[made], postern_alg_from_name(postern_bytes_str(algorithms[asked].alg)),
-                                               POSTERN_BYTES_LIT(INPUT), (postern_bytes){ sig, len }, NULL);
+            postern_err e = postern_jws_verify(
+                &parsed[made], postern_alg_from_name(postern_bytes_str(algorithms[asked].alg)),
+                POSTERN_BYTES_LIT(INPUT), (postern_bytes){ sig, len }, NULL);
             bool is_same_kind = strcmp(algorithms[made].kind, algorithms[asked].kind) == 0;
-            bool is_same = made == asked || (is_same_kind && algorithms[made].alg[0] == 'E'); /* EdDSA is Ed25519 */
+            bool is_same = made == asked ||
+                           (is_same_kind && algorithms[made].alg[0] == 'E'); /* EdDSA is Ed25519 */
 
-            assert_reason(e, is_same ? POSTERN_OK : is_same_kind ? POSTERN_ERR_BAD_SIGNATURE : POSTERN_ERR_ALG_KEY_MISMATCH);
+            assert_reason(e, is_same        ? POSTERN_OK
+                             : is_same_kind ? POSTERN_ERR_BAD_SIGNATURE
+                                            : POSTERN_ERR_ALG_KEY_MISMATCH);
         }
 }
 
@@ -146,9 +151,12 @@ static void a_number_that_is_no_algorithm_verifies_nothing(void **state)
     const struct postern_jwk *k = &parsed[index_of("ES256")];
 
     (void)state;
-    assert_reason(postern_jws_verify(k, POSTERN_ALG_NONE, POSTERN_BYTES_LIT(INPUT), view, NULL), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(postern_jws_verify(k, POSTERN_ALG_COUNT, POSTERN_BYTES_LIT(INPUT), view, NULL), POSTERN_ERR_ALG_KEY_MISMATCH);
-    assert_reason(postern_jws_verify(k, (postern_alg)99, POSTERN_BYTES_LIT(INPUT), view, NULL), POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(postern_jws_verify(k, POSTERN_ALG_NONE, POSTERN_BYTES_LIT(INPUT), view, NULL),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(postern_jws_verify(k, POSTERN_ALG_COUNT, POSTERN_BYTES_LIT(INPUT), view, NULL),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
+    assert_reason(postern_jws_verify(k, (postern_alg)99, POSTERN_BYTES_LIT(INPUT), view, NULL),
+                  POSTERN_ERR_ALG_KEY_MISMATCH);
 }
 
 static void other_input_is_a_bad_signature(void **state)
@@ -160,11 +168,14 @@ static void other_input_is_a_bad_signature(void **state)
         size_t len = sign(algorithms[i].alg, sig);
         postern_alg alg = postern_alg_from_name(postern_bytes_str(algorithms[i].alg));
 
-        assert_reason(postern_jws_verify(&parsed[i], alg, POSTERN_BYTES_LIT(INPUT "A"), (postern_bytes){ sig, len }, NULL),
+        assert_reason(postern_jws_verify(&parsed[i], alg, POSTERN_BYTES_LIT(INPUT "A"),
+                                         (postern_bytes){ sig, len }, NULL),
                       POSTERN_ERR_BAD_SIGNATURE);
-        assert_reason(postern_jws_verify(&parsed[i], alg, POSTERN_BYTES_NONE, (postern_bytes){ sig, len }, NULL),
+        assert_reason(postern_jws_verify(&parsed[i], alg, POSTERN_BYTES_NONE,
+                                         (postern_bytes){ sig, len }, NULL),
                       POSTERN_ERR_BAD_SIGNATURE);
-        assert_reason(check(algorithms[i].alg, sig, len), POSTERN_OK); /* and a refusal spoils nothing */
+        assert_reason(check(algorithms[i].alg, sig, len),
+                      POSTERN_OK); /* and a refusal spoils nothing */
     }
 }
 
@@ -176,7 +187,8 @@ static void every_flipped_byte_is_a_bad_signature(void **state)
     for (size_t i = 0; i < ALGORITHMS; i++) {
         size_t len = sign(algorithms[i].alg, sig);
 
-        for (size_t at = 0; at < len; at += strcmp(algorithms[i].kind, "P-384") == 0 ? 13 : 1) { /* P-384 is slow */
+        for (size_t at = 0; at < len;
+             at += strcmp(algorithms[i].kind, "P-384") == 0 ? 13 : 1) { /* P-384 is slow */
             sig[at] ^= 1;
             assert_reason(check(algorithms[i].alg, sig, len), POSTERN_ERR_BAD_SIGNATURE);
             sig[at] ^= 1;
@@ -214,8 +226,12 @@ static void an_ecdsa_signature_in_der_is_bad(void **state)
         if (algorithms[i].kind[0] != 'P')
             continue;
         ctx = EVP_MD_CTX_new();
-        assert_int_equal(EVP_DigestSignInit(ctx, NULL, i == index_of("ES256") ? EVP_sha256() : i == index_of("ES384") ? EVP_sha384() : EVP_sha512(),
-                                            NULL, test_key_pkey(keys[i])), 1);
+        assert_int_equal(EVP_DigestSignInit(ctx, NULL,
+                                            i == index_of("ES256")   ? EVP_sha256()
+                                            : i == index_of("ES384") ? EVP_sha384()
+                                                                     : EVP_sha512(),
+                                            NULL, test_key_pkey(keys[i])),
+                         1);
         assert_int_equal(EVP_DigestSign(ctx, der, &len, (const uint8_t *)INPUT, strlen(INPUT)), 1);
         EVP_MD_CTX_free(ctx);
         assert_reason(check(algorithms[i].alg, der, len), POSTERN_ERR_BAD_SIGNATURE);
@@ -249,12 +265,14 @@ static void r_and_s_outside_of_one_to_n_minus_one_are_bad(void **state)
     }
 }
 
-/* Negating s gives another valid signature of the same message: ECDSA allows it, so nothing may rely on signatures being unique. */
+/* Negating s gives another valid signature of the same message: ECDSA allows it, so nothing may
+ * rely on signatures being unique. */
 static void the_other_s_of_ecdsa_verifies(void **state)
 {
     uint8_t sig[SIG_ROOM];
     size_t len = sign("ES256", sig);
-    BIGNUM *n = BN_bin2bn(parsed[index_of("ES256")].order, 32, NULL), *s = BN_bin2bn(sig + 32, 32, NULL);
+    BIGNUM *n = BN_bin2bn(parsed[index_of("ES256")].order, 32, NULL),
+           *s = BN_bin2bn(sig + 32, 32, NULL);
 
     (void)state;
     assert_true(BN_sub(s, n, s) == 1 && BN_bn2binpad(s, sig + 32, 32) == 32);
@@ -263,7 +281,8 @@ static void the_other_s_of_ecdsa_verifies(void **state)
     BN_free(s);
 }
 
-/* Who has the private key d can choose r = -e/d, so that the verifier meets the point at infinity: OpenSSL reports an error there. */
+/* Who has the private key d can choose r = -e/d, so that the verifier meets the point at infinity:
+ * OpenSSL reports an error there. */
 static void a_signature_that_leads_to_infinity_is_bad_not_an_error_of_ours(void **state)
 {
     const struct postern_jwk *k = &parsed[index_of("ES256")];
@@ -274,7 +293,9 @@ static void a_signature_that_leads_to_infinity_is_bad_not_an_error_of_ours(void 
     (void)state;
     assert_int_equal(EVP_Digest(INPUT, strlen(INPUT), digest, NULL, EVP_sha256(), NULL), 1);
     e = BN_bin2bn(digest, sizeof digest, NULL);
-    assert_int_equal(EVP_PKEY_get_bn_param(test_key_pkey(keys[index_of("ES256")]), OSSL_PKEY_PARAM_PRIV_KEY, &d), 1);
+    assert_int_equal(
+        EVP_PKEY_get_bn_param(test_key_pkey(keys[index_of("ES256")]), OSSL_PKEY_PARAM_PRIV_KEY, &d),
+        1);
     assert_non_null(BN_mod_inverse(d, d, n, ctx));
     assert_int_equal(BN_mod_mul(r, e, d, n, ctx), 1);
     assert_int_equal(BN_sub(r, n, r), 1);
@@ -289,8 +310,9 @@ static void a_signature_that_leads_to_infinity_is_bad_not_an_error_of_ours(void 
 
 static void a_pss_salt_of_another_length_than_the_digest_is_bad(void **state)
 {
-    static const char *const salts[] = { "PS256/0", "PS256/1", "PS256/20", "PS256/31", "PS256/33", "PS256/64", "PS256/222",
-                                         "PS384/32", "PS512/32", "PS512/0" };
+    static const char *const salts[] = { "PS256/0",  "PS256/1",  "PS256/20",  "PS256/31",
+                                         "PS256/33", "PS256/64", "PS256/222", "PS384/32",
+                                         "PS512/32", "PS512/0" };
     uint8_t sig[SIG_ROOM];
 
     (void)state;
@@ -313,7 +335,8 @@ static void pss_with_another_digest_inside_mgf1_is_bad(void **state)
     EVP_PKEY_CTX *pctx;
 
     (void)state;
-    assert_int_equal(EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL, test_key_pkey(test_key_rsa())), 1);
+    assert_int_equal(
+        EVP_DigestSignInit(ctx, &pctx, EVP_sha256(), NULL, test_key_pkey(test_key_rsa())), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, 32), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(pctx, EVP_sha1()), 1);
@@ -330,7 +353,8 @@ static void an_rsa_signature_not_below_the_modulus_is_bad(void **state)
     BIGNUM *n = NULL, *s = BN_bin2bn(sig, (int)len, NULL);
 
     (void)state;
-    assert_int_equal(EVP_PKEY_get_bn_param(test_key_pkey(test_key_rsa()), OSSL_PKEY_PARAM_RSA_N, &n), 1);
+    assert_int_equal(
+        EVP_PKEY_get_bn_param(test_key_pkey(test_key_rsa()), OSSL_PKEY_PARAM_RSA_N, &n), 1);
     assert_int_equal(BN_add(s, s, n), 1);
     if (BN_num_bytes(s) == (int)len) {
         assert_int_equal(BN_bn2binpad(s, sig, (int)len), (int)len);
@@ -347,7 +371,8 @@ static void an_rsa_signature_not_below_the_modulus_is_bad(void **state)
     BN_free(s);
 }
 
-/* 00 01 FF … FF 00 and then `tail`: a PKCS #1 v1.5 block as only the private key's owner can make it. */
+/* 00 01 FF … FF 00 and then `tail`: a PKCS #1 v1.5 block as only the private key's owner can make
+ * it. */
 static size_t sign_block(const char *tail, size_t tail_len, uint8_t sig[SIG_ROOM])
 {
     uint8_t block[256] = { 0, 1 };
@@ -367,7 +392,8 @@ static size_t sign_block(const char *tail, size_t tail_len, uint8_t sig[SIG_ROOM
 /* OpenSSL refuses some of these without saying why: still a bad signature, not an error of ours. */
 static void an_rsa_block_without_a_digest_is_bad(void **state)
 {
-    static const char *const tails[] = { "", "0", "0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdefx" };
+    static const char *const tails[] = { "", "0", "0123456789abcdef0123456789abcdef",
+                                         "0123456789abcdef0123456789abcdefx" };
     uint8_t sig[SIG_ROOM];
 
     (void)state;
@@ -383,8 +409,9 @@ static void an_rsa_block_without_a_digest_is_bad(void **state)
 /* RFC 8032 §5.1.7: S + L verifies the same equation. */
 static void an_ed25519_s_not_below_l_is_bad(void **state)
 {
-    static const uint8_t l_little_endian[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7,
-                                                 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10 };
+    static const uint8_t l_little_endian[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a,       0x63,
+                                                 0x12, 0x58, 0xd6, 0x9c, 0xf7,       0xa2,
+                                                 0xde, 0xf9, 0xde, 0x14, [31] = 0x10 };
     uint8_t sig[SIG_ROOM];
     size_t len = sign("EdDSA", sig);
     unsigned carry = 0;

@@ -28,7 +28,10 @@ static int make_keys(void **state)
     key = test_key_new("P-256");
     other = test_key_new("P-256");
     jwks = test_key_jwks(key, "k", "ES256");
-    return postern_jwks_parse(postern_bytes_str(jwks), &set, NULL) == POSTERN_OK && postern_jwt_new(&jwt, NULL) == POSTERN_OK ? 0 : -1;
+    return postern_jwks_parse(postern_bytes_str(jwks), &set, NULL) == POSTERN_OK &&
+                   postern_jwt_new(&jwt, NULL) == POSTERN_OK
+               ? 0
+               : -1;
 }
 
 static int free_keys(void **state)
@@ -70,7 +73,7 @@ static char *with_header(const char *header)
     return test_sign(key, "ES256", header, PAYLOAD);
 }
 
-/* ---- shape -------------------------------------------------------------------------------------------------------- */
+/* ---- shape ---- */
 
 static void a_good_token_is_proved_and_its_claims_come_out(void **state)
 {
@@ -92,8 +95,20 @@ static void a_good_token_is_proved_and_its_claims_come_out(void **state)
 static void one_two_four_and_five_parts_are_malformed(void **state)
 {
     char *token = test_token(key, "ES256", "k", PAYLOAD), *dot = strrchr(token, '.');
-    static const char *const shapes[] = { "", ".", "..", "...", "....", "a", "a.b", ".a.b", "a..b", "..b", "a.b.c.d", "a.b.c.d.e",
-                                          "eyJhbGciOiJFUzI1NiJ9.e30", "eyJhbGciOiJFUzI1NiJ9.e30." };
+    static const char *const shapes[] = { "",
+                                          ".",
+                                          "..",
+                                          "...",
+                                          "....",
+                                          "a",
+                                          "a.b",
+                                          ".a.b",
+                                          "a..b",
+                                          "..b",
+                                          "a.b.c.d",
+                                          "a.b.c.d.e",
+                                          "eyJhbGciOiJFUzI1NiJ9.e30",
+                                          "eyJhbGciOiJFUzI1NiJ9.e30." };
 
     (void)state;
     assert_reason(judge(test_printf("%s.", token)), POSTERN_ERR_MALFORMED);
@@ -132,22 +147,27 @@ static void bytes_outside_of_base64url_are_malformed_in_every_part(void **state)
 static void padding_and_whitespace_around_a_token_are_malformed(void **state)
 {
     char *token = test_token(key, "ES256", "k", PAYLOAD);
-    static const char *const frames[] = { " %s", "%s ", "%s\n", "%s\r\n", "\t%s", "%s=", "%s==", "Bearer %s", "\"%s\"" };
+    static const char *const frames[] = { " %s", "%s ",  "%s\n",      "%s\r\n", "\t%s",
+                                          "%s=", "%s==", "Bearer %s", "\"%s\"" };
 
     (void)state;
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         const char *at = strstr(frames[i], "%s");
 
-        assert_reason(judge(test_printf("%.*s%s%s", (int)(at - frames[i]), frames[i], token, at + 2)), POSTERN_ERR_MALFORMED);
+        assert_reason(
+            judge(test_printf("%.*s%s%s", (int)(at - frames[i]), frames[i], token, at + 2)),
+            POSTERN_ERR_MALFORMED);
     }
     assert_reason(judge_bytes(token, strlen(token) + 1), POSTERN_ERR_MALFORMED); /* with its NUL */
     free(token);
 }
 
-/* 64 octets end in a character of which four bits are padding: set, the text is another but the signature the same. */
+/* 64 octets end in a character of which four bits are padding: set, the text is another but the
+ * signature the same. */
 static void a_last_character_that_is_not_canonical_is_malformed(void **state)
 {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     char *token = test_token(key, "ES256", "k", PAYLOAD), *last = token + strlen(token) - 1;
     const char *was = strchr(alphabet, *last);
 
@@ -188,7 +208,10 @@ static void a_token_of_16384_bytes_passes_and_one_more_is_over_the_limit(void **
 static void shape_tells_a_jws_from_an_opaque_token(void **state)
 {
     static const char *const shaped[] = { "a.b.c", "a.b.", "eyJhbGciOiJub25lIn0.e30." };
-    static const char *const opaque[] = { "", "a", "a.b", ".b.c", "a..c", "a.b.c.d", "a.b.c=", "a.b.c~", "a.b+.c", "2YotnFZFEjr1zCsicMWpAA" };
+    static const char *const opaque[] = {
+        "",        "a",      "a.b",    ".b.c",   "a..c",
+        "a.b.c.d", "a.b.c=", "a.b.c~", "a.b+.c", "2YotnFZFEjr1zCsicMWpAA"
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof shaped / sizeof *shaped; i++)
@@ -197,7 +220,7 @@ static void shape_tells_a_jws_from_an_opaque_token(void **state)
         assert_false(postern_jwt_is_shaped(postern_bytes_str(opaque[i])));
 }
 
-/* ---- header ------------------------------------------------------------------------------------------------------- */
+/* ---- header ---- */
 
 static void judge_headers(const char *const *headers, size_t count, postern_err want)
 {
@@ -212,11 +235,13 @@ static void judge_headers(const char *const *headers, size_t count, postern_err 
 
 static void alg_none_in_every_spelling_is_not_allowed(void **state)
 {
-    static const char *const names[] = { "none", "None", "NONE", "nOnE", "", " none", "none ", "no\\u006ee", "NoNe" };
+    static const char *const names[] = { "none",  "None",  "NONE",       "nOnE", "",
+                                         " none", "none ", "no\\u006ee", "NoNe" };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *header = test_printf("{\"alg\":\"%s\",\"kid\":\"k\"}", names[i]), *unsigned_token, *junk;
+        char *header = test_printf("{\"alg\":\"%s\",\"kid\":\"k\"}", names[i]), *unsigned_token,
+             *junk;
 
         unsigned_token = test_sign(key, "none", header, PAYLOAD);
         junk = test_printf("%sAAAA", unsigned_token);
@@ -230,9 +255,19 @@ static void alg_none_in_every_spelling_is_not_allowed(void **state)
 static void algorithms_without_a_row_are_not_allowed(void **state)
 {
     static const char *const headers[] = {
-        "{\"alg\":\"HS256\"}", "{\"alg\":\"HS384\"}", "{\"alg\":\"HS512\"}", "{\"alg\":\"ES256K\"}", "{\"alg\":\"RS1\"}",
-        "{\"alg\":\"es256\"}", "{\"alg\":\"ES256 \"}", "{\"alg\":\"ES2566\"}", "{\"alg\":\"Ed448\"}", "{\"alg\":\"ML-DSA-44\"}",
-        "{\"alg\":\"dir\",\"enc\":\"A128GCM\"}", "{\"alg\":\"RSA-OAEP\"}", "{\"alg\":\"PBES2-HS256+A128KW\",\"p2c\":2147483647}",
+        "{\"alg\":\"HS256\"}",
+        "{\"alg\":\"HS384\"}",
+        "{\"alg\":\"HS512\"}",
+        "{\"alg\":\"ES256K\"}",
+        "{\"alg\":\"RS1\"}",
+        "{\"alg\":\"es256\"}",
+        "{\"alg\":\"ES256 \"}",
+        "{\"alg\":\"ES2566\"}",
+        "{\"alg\":\"Ed448\"}",
+        "{\"alg\":\"ML-DSA-44\"}",
+        "{\"alg\":\"dir\",\"enc\":\"A128GCM\"}",
+        "{\"alg\":\"RSA-OAEP\"}",
+        "{\"alg\":\"PBES2-HS256+A128KW\",\"p2c\":2147483647}",
     };
 
     (void)state;
@@ -241,8 +276,14 @@ static void algorithms_without_a_row_are_not_allowed(void **state)
 
 static void an_alg_that_is_no_string_is_malformed(void **state)
 {
-    static const char *const headers[] = { "{}", "{\"alg\":null}", "{\"alg\":256}", "{\"alg\":[\"ES256\"]}", "{\"alg\":{\"a\":\"ES256\"}}",
-                                           "{\"alg\":true}", "{\"Alg\":\"ES256\"}", "{\"kid\":\"k\"}" };
+    static const char *const headers[] = { "{}",
+                                           "{\"alg\":null}",
+                                           "{\"alg\":256}",
+                                           "{\"alg\":[\"ES256\"]}",
+                                           "{\"alg\":{\"a\":\"ES256\"}}",
+                                           "{\"alg\":true}",
+                                           "{\"Alg\":\"ES256\"}",
+                                           "{\"kid\":\"k\"}" };
 
     (void)state;
     JUDGE_HEADERS(headers, POSTERN_ERR_MALFORMED);
@@ -251,7 +292,8 @@ static void an_alg_that_is_no_string_is_malformed(void **state)
 /* The public key's bytes as an HMAC secret: what a verifier that lets the token choose would do. */
 static void hs256_with_the_public_key_as_secret_is_not_allowed(void **state)
 {
-    char *pem = test_key_public_pem(test_key_rsa()), *jwk = test_key_jwk(test_key_rsa(), "\"kid\":\"k\"");
+    char *pem = test_key_public_pem(test_key_rsa()),
+         *jwk = test_key_jwk(test_key_rsa(), "\"kid\":\"k\"");
     char *rsa_set = test_jwks(jwk, NULL);
     const char *const secrets[] = { pem, jwk };
 
@@ -275,11 +317,30 @@ static void hs256_with_the_public_key_as_secret_is_not_allowed(void **state)
 static void a_header_that_is_not_one_strict_json_object_is_malformed(void **state)
 {
     static const char *const headers[] = {
-        "", "[]", "null", "\"ES256\"", "{", "{\"alg\":\"ES256\"", "{\"alg\":\"ES256\"}}", "{\"alg\":\"ES256\"} x", "{\"alg\":\"ES256\",}",
-        "{'alg':'ES256'}", "{alg:\"ES256\"}", "{\"alg\":\"ES256\",\"alg\":\"ES256\"}", "{\"alg\":\"none\",\"al\\u0067\":\"ES256\"}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"kid\":\"k\"}", "{\"alg\":\"ES256\",\"x\":\"\xff\"}", "{\"alg\":\"ES256\",\"x\":\"\xc0\x80\"}",
-        "{\"alg\":\"ES256\",\"x\":\"\\ud800\"}", "{\"alg\":\"ES256\",\"x\":NaN}", "{\"alg\":\"ES256\",\"x\":01}", "\xef\xbb\xbf{\"alg\":\"ES256\"}",
-        "{\"alg\":\"ES256\\u0000\"}", "{\"alg\\u0000\":\"ES256\"}", "{\"alg\":\"ES256\",\"x\":\"a\nb\"}", "{\"alg\":\"ES256\"}/**/",
+        "",
+        "[]",
+        "null",
+        "\"ES256\"",
+        "{",
+        "{\"alg\":\"ES256\"",
+        "{\"alg\":\"ES256\"}}",
+        "{\"alg\":\"ES256\"} x",
+        "{\"alg\":\"ES256\",}",
+        "{'alg':'ES256'}",
+        "{alg:\"ES256\"}",
+        "{\"alg\":\"ES256\",\"alg\":\"ES256\"}",
+        "{\"alg\":\"none\",\"al\\u0067\":\"ES256\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"kid\":\"k\"}",
+        "{\"alg\":\"ES256\",\"x\":\"\xff\"}",
+        "{\"alg\":\"ES256\",\"x\":\"\xc0\x80\"}",
+        "{\"alg\":\"ES256\",\"x\":\"\\ud800\"}",
+        "{\"alg\":\"ES256\",\"x\":NaN}",
+        "{\"alg\":\"ES256\",\"x\":01}",
+        "\xef\xbb\xbf{\"alg\":\"ES256\"}",
+        "{\"alg\":\"ES256\\u0000\"}",
+        "{\"alg\\u0000\":\"ES256\"}",
+        "{\"alg\":\"ES256\",\"x\":\"a\nb\"}",
+        "{\"alg\":\"ES256\"}/**/",
         "{\"alg\":\"ES256\",\"jwk\":{\"a\":1,\"a\":2}}",
     };
 
@@ -289,7 +350,8 @@ static void a_header_that_is_not_one_strict_json_object_is_malformed(void **stat
 
 static void whitespace_inside_the_header_is_json(void **state)
 {
-    static const char *const headers[] = { "{\"alg\":\"ES256\",\"kid\":\"k\"}", " {\t\"alg\" :\r\n\"ES256\" , \"kid\":\"k\"} ",
+    static const char *const headers[] = { "{\"alg\":\"ES256\",\"kid\":\"k\"}",
+                                           " {\t\"alg\" :\r\n\"ES256\" , \"kid\":\"k\"} ",
                                            "{\"alg\":\"E\\u0053\\u003256\",\"kid\":\"\\u006b\"}" };
 
     (void)state;
@@ -299,27 +361,42 @@ static void whitespace_inside_the_header_is_json(void **state)
 static void critical_extensions_are_refused(void **state)
 {
     static const char *const headers[] = {
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"b64\"],\"b64\":true}", "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[]}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":null}",                   "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"alg\"]}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":\"exp\",\"exp\":1}",      "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"exp\"],\"exp\":1}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":false}",                   "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":false,\"crit\":[\"b64\"]}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":\"true\"}",                "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":0}",
-        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":null}",                    "{\"alg\":\"ES256\",\"kid\":\"k\",\"\\u0063rit\":[\"x\"]}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"b64\"],\"b64\":true}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[]}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":null}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"alg\"]}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":\"exp\",\"exp\":1}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"crit\":[\"exp\"],\"exp\":1}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":false}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":false,\"crit\":[\"b64\"]}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":\"true\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":0}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":null}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\",\"\\u0063rit\":[\"x\"]}",
     };
 
     (void)state;
     JUDGE_HEADERS(headers, POSTERN_ERR_CRIT);
     assert_reason(judge(with_header("{\"alg\":\"ES256\",\"kid\":\"k\",\"b64\":true}")), POSTERN_OK);
-    assert_reason(judge(with_header("{\"alg\":\"ES256\",\"kid\":\"k\",\"Crit\":[\"x\"]}")), POSTERN_OK);
+    assert_reason(judge(with_header("{\"alg\":\"ES256\",\"kid\":\"k\",\"Crit\":[\"x\"]}")),
+                  POSTERN_OK);
 }
 
 static void a_kid_that_cannot_name_a_key_is_refused(void **state)
 {
-    static const char *const malformed[] = { "{\"alg\":\"ES256\",\"kid\":null}", "{\"alg\":\"ES256\",\"kid\":1}", "{\"alg\":\"ES256\",\"kid\":[\"k\"]}",
-                                             "{\"alg\":\"ES256\",\"kid\":{}}", "{\"alg\":\"ES256\",\"kid\":\"k\\u0000\"}" };
-    static const char *const unknown[] = { "{\"alg\":\"ES256\",\"kid\":\"\"}", "{\"alg\":\"ES256\",\"kid\":\"../x\"}", "{\"alg\":\"ES256\",\"kid\":\"/etc/passwd\"}",
-                                           "{\"alg\":\"ES256\",\"kid\":\"%2e%2e\"}", "{\"alg\":\"ES256\",\"kid\":\"K\"}", "{\"alg\":\"ES256\",\"kid\":\"k' OR 1=1--\"}" };
-    char *longest = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0256d\"}", 0), *too_long = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0257d\"}", 0);
+    static const char *const malformed[] = { "{\"alg\":\"ES256\",\"kid\":null}",
+                                             "{\"alg\":\"ES256\",\"kid\":1}",
+                                             "{\"alg\":\"ES256\",\"kid\":[\"k\"]}",
+                                             "{\"alg\":\"ES256\",\"kid\":{}}",
+                                             "{\"alg\":\"ES256\",\"kid\":\"k\\u0000\"}" };
+    static const char *const unknown[] = { "{\"alg\":\"ES256\",\"kid\":\"\"}",
+                                           "{\"alg\":\"ES256\",\"kid\":\"../x\"}",
+                                           "{\"alg\":\"ES256\",\"kid\":\"/etc/passwd\"}",
+                                           "{\"alg\":\"ES256\",\"kid\":\"%2e%2e\"}",
+                                           "{\"alg\":\"ES256\",\"kid\":\"K\"}",
+                                           "{\"alg\":\"ES256\",\"kid\":\"k' OR 1=1--\"}" };
+    char *longest = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0256d\"}", 0),
+         *too_long = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0257d\"}", 0);
     char *huge = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0*d\"}", 5000, 0);
     char *enormous = test_printf("{\"alg\":\"ES256\",\"kid\":\"%0*d\"}", 65536, 0);
 
@@ -340,7 +417,8 @@ static void a_kid_that_cannot_name_a_key_is_refused(void **state)
 static void keys_in_the_header_are_not_looked_at(void **state)
 {
     char *jwk = test_key_jwk(other, "\"kid\":\"k\"");
-    const char *const places[] = { "\"jku\":\"https://evil.example/jwks\"", "\"x5u\":\"file:///etc/passwd\"", "\"x5c\":[\"MIIB\"]",
+    const char *const places[] = { "\"jku\":\"https://evil.example/jwks\"",
+                                   "\"x5u\":\"file:///etc/passwd\"", "\"x5c\":[\"MIIB\"]",
                                    "\"x5t\":\"AAAA\"", "\"x5t#S256\":\"AAAA\"" };
     char *header = test_printf("{\"alg\":\"ES256\",\"kid\":\"k\",\"jwk\":%s}", jwk);
 
@@ -363,15 +441,26 @@ static void typ_is_compared_without_case_and_without_application(void **state)
         const char *typ;
         bool is_at_jwt;
     } cases[] = {
-        { "at+jwt", true },         { "AT+JWT", true },      { "application/at+jwt", true }, { "Application/At+Jwt", true },
-        { "JWT", false },           { "at+jw", false },      { "at+jwtx", false },           { " at+jwt", false },
-        { "application/", false },  { "", false },           { "dpop+jwt", false },          { "application/application/at+jwt", false },
-        { "text/at+jwt", false },   { "application/x/at+jwt", false },
+        { "at+jwt", true },
+        { "AT+JWT", true },
+        { "application/at+jwt", true },
+        { "Application/At+Jwt", true },
+        { "JWT", false },
+        { "at+jw", false },
+        { "at+jwtx", false },
+        { " at+jwt", false },
+        { "application/", false },
+        { "", false },
+        { "dpop+jwt", false },
+        { "application/application/at+jwt", false },
+        { "text/at+jwt", false },
+        { "application/x/at+jwt", false },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *header = test_printf("{\"alg\":\"ES256\",\"typ\":\"%s\"}", cases[i].typ), *token = with_header(header);
+        char *header = test_printf("{\"alg\":\"ES256\",\"typ\":\"%s\"}", cases[i].typ),
+             *token = with_header(header);
 
         assert_reason(parse(token), POSTERN_OK);
         assert_true(postern_bytes_equal_str(postern_jwt_typ(jwt), cases[i].typ));
@@ -383,7 +472,8 @@ static void typ_is_compared_without_case_and_without_application(void **state)
 
 static void a_typ_that_is_absent_long_or_no_string_is_no_type(void **state)
 {
-    char *token = with_header("{\"alg\":\"ES256\"}"), *long_header = test_printf("{\"alg\":\"ES256\",\"typ\":\"at+jwt%0300d\"}", 0);
+    char *token = with_header("{\"alg\":\"ES256\"}"),
+         *long_header = test_printf("{\"alg\":\"ES256\",\"typ\":\"at+jwt%0300d\"}", 0);
 
     (void)state;
     assert_reason(parse(token), POSTERN_OK);
@@ -397,15 +487,20 @@ static void a_typ_that_is_absent_long_or_no_string_is_no_type(void **state)
     free(token);
     free(long_header);
     assert_reason(judge(with_header("{\"alg\":\"ES256\",\"typ\":null}")), POSTERN_ERR_MALFORMED);
-    assert_reason(judge(with_header("{\"alg\":\"ES256\",\"typ\":[\"at+jwt\"]}")), POSTERN_ERR_MALFORMED);
+    assert_reason(judge(with_header("{\"alg\":\"ES256\",\"typ\":[\"at+jwt\"]}")),
+                  POSTERN_ERR_MALFORMED);
 }
 
 /* A remembered header must not be taken for one that only begins like it. */
 static void tokens_with_like_headers_do_not_borrow_each_others(void **state)
 {
-    static const char *const headers[] = { "{\"alg\":\"ES256\",\"kid\":\"k\"}", "{\"alg\":\"ES256\",\"kid\":\"j\"}", "{\"alg\":\"ES256\",\"kid\":\"k\"}",
-                                           "{\"alg\":\"ES256\"}", "{\"alg\":\"none\",\"kid\":\"k\"}", "{\"alg\":\"ES256\",\"kid\":\"k\"}" };
-    static const postern_err want[] = { POSTERN_OK, POSTERN_ERR_UNKNOWN_KID, POSTERN_OK, POSTERN_OK, POSTERN_ERR_ALG_NOT_ALLOWED, POSTERN_OK };
+    static const char *const headers[] = {
+        "{\"alg\":\"ES256\",\"kid\":\"k\"}", "{\"alg\":\"ES256\",\"kid\":\"j\"}",
+        "{\"alg\":\"ES256\",\"kid\":\"k\"}", "{\"alg\":\"ES256\"}",
+        "{\"alg\":\"none\",\"kid\":\"k\"}",  "{\"alg\":\"ES256\",\"kid\":\"k\"}"
+    };
+    static const postern_err want[] = { POSTERN_OK, POSTERN_ERR_UNKNOWN_KID,     POSTERN_OK,
+                                        POSTERN_OK, POSTERN_ERR_ALG_NOT_ALLOWED, POSTERN_OK };
 
     (void)state;
     for (int round = 0; round < 2; round++)
@@ -413,7 +508,7 @@ static void tokens_with_like_headers_do_not_borrow_each_others(void **state)
             assert_reason(judge(with_header(headers[i])), want[i]);
 }
 
-/* ---- before the proof and after ----------------------------------------------------------------------------------- */
+/* ---- before the proof and after ---- */
 
 static void nothing_can_be_asked_of_a_token_that_did_not_parse(void **state)
 {
@@ -462,7 +557,8 @@ static void the_issuer_may_be_peeked_at_before_the_proof(void **state)
         assert_reason(postern_jwt_peek_issuer(jwt, &iss, NULL), cases[i].want);
         if (cases[i].iss != NULL)
             assert_true(postern_bytes_equal_str(iss, cases[i].iss));
-        assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_ERR_BAD_SIGNATURE); /* a peek proves nothing */
+        assert_reason(postern_jwt_verify(jwt, set, &claims, NULL),
+                      POSTERN_ERR_BAD_SIGNATURE); /* a peek proves nothing */
         assert_null(claims);
         free(token);
     }
@@ -470,7 +566,8 @@ static void the_issuer_may_be_peeked_at_before_the_proof(void **state)
 
 static void claims_after_a_peek_are_those_of_the_same_token(void **state)
 {
-    char *first = test_token(other, "ES256", "k", "{\"iss\":\"evil\",\"sub\":\"root\"}"), *second = test_token(key, "ES256", "k", PAYLOAD);
+    char *first = test_token(other, "ES256", "k", "{\"iss\":\"evil\",\"sub\":\"root\"}"),
+         *second = test_token(key, "ES256", "k", PAYLOAD);
     const postern_json *claims = NULL;
     postern_bytes iss;
 
@@ -487,9 +584,28 @@ static void claims_after_a_peek_are_those_of_the_same_token(void **state)
 static void a_signed_payload_that_is_not_one_strict_json_object_is_malformed(void **state)
 {
     static const char *const payloads[] = {
-        "[]", "null", "1", "\"x\"", "{", "{}x", "{}\n{}", "{\"a\":1,\"a\":2}", "{\"sub\":\"a\",\"s\\u0075b\":\"b\"}",
-        "{\"sub\":\"a\\u0000b\"}", "{\"sub\\u0000\":\"a\"}", "{\"a\":\"\xff\"}", "{\"a\":\"\xed\xa0\x80\"}", "{\"a\":\"\\ud800\"}",
-        "{\"exp\":NaN}", "{\"exp\":Infinity}", "{\"exp\":01}", "{\"exp\":1.}", "{\"exp\":+1}", "{\"a\":TRUE}", "{'a':1}", "{\"a\":{\"b\":1,\"b\":2}}",
+        "[]",
+        "null",
+        "1",
+        "\"x\"",
+        "{",
+        "{}x",
+        "{}\n{}",
+        "{\"a\":1,\"a\":2}",
+        "{\"sub\":\"a\",\"s\\u0075b\":\"b\"}",
+        "{\"sub\":\"a\\u0000b\"}",
+        "{\"sub\\u0000\":\"a\"}",
+        "{\"a\":\"\xff\"}",
+        "{\"a\":\"\xed\xa0\x80\"}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"exp\":NaN}",
+        "{\"exp\":Infinity}",
+        "{\"exp\":01}",
+        "{\"exp\":1.}",
+        "{\"exp\":+1}",
+        "{\"a\":TRUE}",
+        "{'a':1}",
+        "{\"a\":{\"b\":1,\"b\":2}}",
         "foo",
     };
 
@@ -499,7 +615,8 @@ static void a_signed_payload_that_is_not_one_strict_json_object_is_malformed(voi
 
         if (got != POSTERN_ERR_MALFORMED)
             fail_msg("%s: %s", payloads[i], postern_err_reason(got));
-        assert_reason(judge(test_token(other, "ES256", "k", payloads[i])), POSTERN_ERR_BAD_SIGNATURE); /* the proof comes first */
+        assert_reason(judge(test_token(other, "ES256", "k", payloads[i])),
+                      POSTERN_ERR_BAD_SIGNATURE); /* the proof comes first */
     }
 }
 
@@ -508,7 +625,8 @@ static void a_payload_deeper_than_16_is_over_the_limit(void **state)
     char deep[2100], *token;
 
     (void)state;
-    for (size_t depth = 15; depth <= 1000; depth += depth < 16 ? 1 : 984) { /* 15, 16, 1000 arrays inside the object */
+    for (size_t depth = 15; depth <= 1000;
+         depth += depth < 16 ? 1 : 984) { /* 15, 16, 1000 arrays inside the object */
         int len = snprintf(deep, sizeof deep, "{\"a\":");
 
         memset(deep + len, '[', depth);
@@ -521,25 +639,36 @@ static void a_payload_deeper_than_16_is_over_the_limit(void **state)
 
 static void a_nul_in_header_or_payload_is_malformed(void **state)
 {
-    static const char header[] = "{\"alg\":\"ES256\",\"kid\":\"k\"}\0", payload[] = "{\"sub\":\"x\"}\0{\"sub\":\"root\"}";
+    static const char header[] = "{\"alg\":\"ES256\",\"kid\":\"k\"}\0",
+                      payload[] = "{\"sub\":\"x\"}\0{\"sub\":\"root\"}";
 
     (void)state;
-    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header, "{}", 2)), POSTERN_ERR_MALFORMED);
-    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header - 2, payload, sizeof payload - 1)), POSTERN_ERR_MALFORMED);
-    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header - 2, payload, 11)), POSTERN_OK);
+    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header, "{}", 2)),
+                  POSTERN_ERR_MALFORMED);
+    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header - 2, payload,
+                                        sizeof payload - 1)),
+                  POSTERN_ERR_MALFORMED);
+    assert_reason(judge(test_sign_bytes(key, "ES256", header, sizeof header - 2, payload, 11)),
+                  POSTERN_OK);
 }
 
 static void a_tampered_token_is_a_bad_signature(void **state)
 {
-    char *token = test_token(key, "ES256", "k", PAYLOAD), *first_dot = strchr(token, '.'), *last_dot = strrchr(token, '.');
-    char *mine = test_token(other, "ES256", "k", "{\"sub\":\"root\"}"), *mine_dot = strrchr(mine, '.');
+    char *token = test_token(key, "ES256", "k", PAYLOAD), *first_dot = strchr(token, '.'),
+         *last_dot = strrchr(token, '.');
+    char *mine = test_token(other, "ES256", "k", "{\"sub\":\"root\"}"),
+         *mine_dot = strrchr(mine, '.');
 
     (void)state;
     assert_reason(judge(test_printf("%s%s", "", mine)), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(test_printf("%.*s%s", (int)(mine_dot - mine), mine, last_dot)), POSTERN_ERR_BAD_SIGNATURE); /* other claims, our signature */
-    assert_reason(judge(test_printf("%.*s%s", (int)(last_dot - token), token, mine_dot)), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(test_printf("%.*s.e30%s", (int)(first_dot - token), token, last_dot)), POSTERN_ERR_BAD_SIGNATURE);
-    assert_reason(judge(test_printf("%.*s.AAAA", (int)(last_dot - token), token)), POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(test_printf("%.*s%s", (int)(mine_dot - mine), mine, last_dot)),
+                  POSTERN_ERR_BAD_SIGNATURE); /* other claims, our signature */
+    assert_reason(judge(test_printf("%.*s%s", (int)(last_dot - token), token, mine_dot)),
+                  POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(test_printf("%.*s.e30%s", (int)(first_dot - token), token, last_dot)),
+                  POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(judge(test_printf("%.*s.AAAA", (int)(last_dot - token), token)),
+                  POSTERN_ERR_BAD_SIGNATURE);
     free(token);
     free(mine);
 }

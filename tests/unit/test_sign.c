@@ -20,16 +20,17 @@
 
 #define CLAIMS "{\"iss\":\"https://as.example\",\"sub\":\"agent-7\"}"
 
-/* The public example key of RFC 7515 appendix A.3.1 (in PKCS#8); its RFC 7638 thumbprint was computed apart from this program. */
-#define RFC_KEY_PEM                                                      \
-    "-----BEGIN PRIVATE KEY-----\n"                                      \
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff\n" \
-    "H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp\n" \
-    "7xO6z248e9FURcfxRM0bvZt+hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt\n"         \
+/* The public example key of RFC 7515 appendix A.3.1 (in PKCS#8); its RFC 7638 thumbprint was
+ * computed apart from this program. */
+#define RFC_KEY_PEM                                                                                \
+    "-----BEGIN PRIVATE KEY-----\n"                                                                \
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgjpsQnnGQmL+YBIff\n"                           \
+    "H1136cspYG6+0iY7X1fCE9+E9LKhRANCAAR/zc4ncPbEXUGDy+5v20t7WAczNXvp\n"                           \
+    "7xO6z248e9FURcfxRM0bvZt+hyzf7bnuufSzaV1uqQskrYpGIyiFiOWt\n"                                   \
     "-----END PRIVATE KEY-----\n"
 #define RFC_KEY_KID "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U"
-#define RFC_KEY_X "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
-#define RFC_KEY_Y "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+#define RFC_KEY_X   "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU"
+#define RFC_KEY_Y   "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
 
 static char *set_of(const postern_signing_key *k)
 {
@@ -47,7 +48,8 @@ static char *mint(const postern_signing_key *k, const char *typ, const char *cla
     char *text;
 
     assert_reason(postern_mint_token(k, typ, postern_bytes_str(claims), &token, NULL), POSTERN_OK);
-    text = test_printf("%.*s", (int)postern_secret_bytes(token).len, (const char *)postern_secret_bytes(token).ptr);
+    text = test_printf("%.*s", (int)postern_secret_bytes(token).len,
+                       (const char *)postern_secret_bytes(token).ptr);
     postern_secret_free(token);
     return text;
 }
@@ -75,7 +77,8 @@ static void a_minted_token_is_proved_by_the_published_key(void **state)
     postern_signing_key_free(stranger);
 }
 
-/* One signature in 128 has an r or an s that begins with a zero octet: the halves must keep their width. */
+/* One signature in 128 has an r or an s that begins with a zero octet: the halves must keep their
+ * width. */
 static void every_signature_has_its_full_width(void **state)
 {
     postern_signing_key *k = NULL;
@@ -122,11 +125,13 @@ static void the_kid_is_the_thumbprint_of_the_public_key(void **state)
     char *set;
 
     (void)state;
-    assert_reason(postern_signing_key_from_pem(POSTERN_BYTES_LIT(RFC_KEY_PEM), &k, NULL), POSTERN_OK);
+    assert_reason(postern_signing_key_from_pem(POSTERN_BYTES_LIT(RFC_KEY_PEM), &k, NULL),
+                  POSTERN_OK);
     assert_string_equal(postern_signing_key_kid(k), RFC_KEY_KID);
     set = set_of(k);
-    assert_string_equal(set, "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" RFC_KEY_X "\",\"y\":\"" RFC_KEY_Y
-                             "\",\"kid\":\"" RFC_KEY_KID "\",\"use\":\"sig\",\"alg\":\"ES256\"}]}");
+    assert_string_equal(set, "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" RFC_KEY_X
+                             "\",\"y\":\"" RFC_KEY_Y "\",\"kid\":\"" RFC_KEY_KID
+                             "\",\"use\":\"sig\",\"alg\":\"ES256\"}]}");
     free(set);
     postern_signing_key_free(k);
 }
@@ -140,8 +145,10 @@ static void a_key_survives_being_written_and_read(void **state)
     (void)state;
     assert_reason(postern_signing_key_generate(&k, NULL), POSTERN_OK);
     assert_reason(postern_signing_key_to_pem(k, &pem, NULL), POSTERN_OK);
-    assert_non_null(strstr((const char *)postern_secret_bytes(pem).ptr, "-----BEGIN PRIVATE KEY-----"));
-    assert_reason(postern_signing_key_from_pem(postern_secret_bytes(pem), &again, NULL), POSTERN_OK);
+    assert_non_null(
+        strstr((const char *)postern_secret_bytes(pem).ptr, "-----BEGIN PRIVATE KEY-----"));
+    assert_reason(postern_signing_key_from_pem(postern_secret_bytes(pem), &again, NULL),
+                  POSTERN_OK);
     assert_string_equal(postern_signing_key_kid(k), postern_signing_key_kid(again));
     set = set_of(k);
     token = mint(again, "at+jwt", CLAIMS);
@@ -156,8 +163,10 @@ static void a_key_survives_being_written_and_read(void **state)
 static void a_pem_that_is_no_p256_private_key_is_refused(void **state)
 {
     static const char *const kinds[] = { "P-384", "secp256k1", "Ed25519", "RSA-1024" };
-    static const char *const texts[] = { "", "x", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
-                                         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" };
+    static const char *const texts[] = {
+        "", "x", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    };
     test_key *p256 = test_key_new("P-256");
     char *public = test_key_public_pem(p256);
     postern_signing_key *k = NULL;
@@ -168,13 +177,16 @@ static void a_pem_that_is_no_p256_private_key_is_refused(void **state)
         test_key *other = test_key_new(kinds[i]);
         char *pem = test_key_private_pem(other);
 
-        assert_reason(postern_signing_key_from_pem(postern_bytes_str(pem), &k, &err), POSTERN_ERR_CONFIG_FILE);
+        assert_reason(postern_signing_key_from_pem(postern_bytes_str(pem), &k, &err),
+                      POSTERN_ERR_CONFIG_FILE);
         free(pem);
         test_key_free(other);
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        assert_reason(postern_signing_key_from_pem(postern_bytes_str(texts[i]), &k, &err), POSTERN_ERR_CONFIG_FILE);
-    assert_reason(postern_signing_key_from_pem(postern_bytes_str(public), &k, &err), POSTERN_ERR_CONFIG_FILE);
+        assert_reason(postern_signing_key_from_pem(postern_bytes_str(texts[i]), &k, &err),
+                      POSTERN_ERR_CONFIG_FILE);
+    assert_reason(postern_signing_key_from_pem(postern_bytes_str(public), &k, &err),
+                  POSTERN_ERR_CONFIG_FILE);
     assert_null(k);
     free(public);
     test_key_free(p256);
@@ -190,9 +202,13 @@ static void a_pem_with_a_passphrase_is_refused_without_asking(void **state)
     long len;
 
     (void)state;
-    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, test_key_pkey(p256), EVP_aes_128_cbc(), "pass", 4, NULL, NULL), 1);
+    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, test_key_pkey(p256), EVP_aes_128_cbc(),
+                                                   "pass", 4, NULL, NULL),
+                     1);
     len = BIO_get_mem_data(bio, &pem);
-    assert_reason(postern_signing_key_from_pem((postern_bytes){ (uint8_t *)pem, (size_t)len }, &k, NULL), POSTERN_ERR_CONFIG_FILE);
+    assert_reason(
+        postern_signing_key_from_pem((postern_bytes){ (uint8_t *)pem, (size_t)len }, &k, NULL),
+        POSTERN_ERR_CONFIG_FILE);
     BIO_free(bio);
     test_key_free(p256);
 }
@@ -205,7 +221,8 @@ static void claims_too_long_for_a_token_are_over_the_limit(void **state)
 
     (void)state;
     assert_reason(postern_signing_key_generate(&k, NULL), POSTERN_OK);
-    assert_reason(postern_mint_token(k, "at+jwt", postern_bytes_str(claims), &token, NULL), POSTERN_ERR_LIMIT);
+    assert_reason(postern_mint_token(k, "at+jwt", postern_bytes_str(claims), &token, NULL),
+                  POSTERN_ERR_LIMIT);
     assert_null(token);
     free(claims);
     postern_signing_key_free(k);
@@ -220,7 +237,8 @@ static postern_err mint_once(void *arg, postern_error *err)
 
     (void)arg;
     if ((e = postern_signing_key_from_pem(POSTERN_BYTES_LIT(RFC_KEY_PEM), &k, err)) == POSTERN_OK &&
-        (e = postern_signing_key_public_jwk(k, &jwk, err)) == POSTERN_OK && (e = postern_signing_key_to_pem(k, &pem, err)) == POSTERN_OK)
+        (e = postern_signing_key_public_jwk(k, &jwk, err)) == POSTERN_OK &&
+        (e = postern_signing_key_to_pem(k, &pem, err)) == POSTERN_OK)
         e = postern_mint_token(k, "at+jwt", POSTERN_BYTES_LIT(CLAIMS), &token, err);
     postern_secret_free(token);
     postern_secret_free(pem);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JWS and JWK vectors of the Wycheproof project, one JSON object a line, from the file that POSTERN_WYCHEPROOF names (they are not
- * part of this tree).  Bare signatures: they go to the signature layer.  Where the file is not there the test cannot run, says so, and
- * fails where CI is "true".
+ * The JWS and JWK vectors of the Wycheproof project, one JSON object a line, from the file that
+ * POSTERN_WYCHEPROOF names (they are not part of this tree).  Bare signatures: they go to the
+ * signature layer.  Where the file is not there the test cannot run, says so, and fails where CI is
+ * "true".
  */
 #include "config.h"
 
@@ -18,7 +19,6 @@
 
 #include "../support/jose_judge.h"
 
-
 static struct counts {
     unsigned vectors, accepted, refused, either_accepted, either_refused, symmetric, wrong;
 } counts;
@@ -30,12 +30,14 @@ static FILE *open_vectors(void)
 
     if (named != NULL && named[0] != '\0')
         return fopen(named, "r");
-    if (snprintf(path, sizeof path, "%s/../shared/vectors/wycheproof-jws.jsonl", top == NULL ? "." : top) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/../shared/vectors/wycheproof-jws.jsonl",
+                 top == NULL ? "." : top) >= (int)sizeof path)
         return NULL;
     return fopen(path, "r");
 }
 
-static bool text_of(const postern_json *j, const char *name, postern_buf *scratch, postern_bytes *ret)
+static bool text_of(const postern_json *j, const char *name, postern_buf *scratch,
+                    postern_bytes *ret)
 {
     postern_buf_reset(scratch);
     return postern_json_string(j, postern_json_member(j, 0, name), scratch, ret);
@@ -54,9 +56,11 @@ static char *set_of(const postern_json *j)
 
 static void count(const postern_json *j, postern_err got)
 {
-    bool is_symmetric = postern_json_type_of(j, postern_json_member(j, 0, "symmetric")) == POSTERN_JSON_TRUE;
+    bool is_symmetric =
+        postern_json_type_of(j, postern_json_member(j, 0, "symmetric")) == POSTERN_JSON_TRUE;
     uint32_t expect = postern_json_member(j, 0, "expect");
-    bool must_accept = postern_json_string_is(j, expect, "accept"), may_accept = postern_json_string_is(j, expect, "either") && !is_symmetric;
+    bool must_accept = postern_json_string_is(j, expect, "accept"),
+         may_accept = postern_json_string_is(j, expect, "either") && !is_symmetric;
     bool is_accepted = got == POSTERN_OK;
 
     counts.vectors++;
@@ -68,7 +72,9 @@ static void count(const postern_json *j, postern_err got)
         print_message("%.*s: %s\n", (int)line.len, (const char *)line.ptr, postern_err_reason(got));
         return;
     }
-    *(may_accept ? is_accepted ? &counts.either_accepted : &counts.either_refused : is_accepted ? &counts.accepted : &counts.refused) += 1;
+    *(may_accept    ? is_accepted ? &counts.either_accepted : &counts.either_refused
+      : is_accepted ? &counts.accepted
+                    : &counts.refused) += 1;
 }
 
 static void judge_line(postern_bytes line)
@@ -84,7 +90,8 @@ static void judge_line(postern_bytes line)
     set = set_of(&j);
     got = judge_signature(set, jws);
     if (postern_err_outcome(got) == POSTERN_UNDECIDED)
-        fail_msg("undecided (%s): %.*s", postern_err_reason(got), (int)line.len, (const char *)line.ptr);
+        fail_msg("undecided (%s): %.*s", postern_err_reason(got), (int)line.len,
+                 (const char *)line.ptr);
     free(set);
     count(&j, got);
 }
@@ -100,7 +107,8 @@ static void wycheproof_vectors_get_the_verdict_they_expect(void **state)
     if (f == NULL) {
         const char *ci = getenv("CI");
 
-        print_message("cannot run: no Wycheproof vectors (set POSTERN_WYCHEPROOF to wycheproof-jws.jsonl)\n");
+        print_message(
+            "cannot run: no Wycheproof vectors (set POSTERN_WYCHEPROOF to wycheproof-jws.jsonl)\n");
         if (ci != NULL && strcmp(ci, "true") == 0)
             fail_msg("CI runs with the vectors or not at all");
         skip();
@@ -109,10 +117,13 @@ static void wycheproof_vectors_get_the_verdict_they_expect(void **state)
         judge_line((postern_bytes){ (const uint8_t *)line, (size_t)len });
     free(line);
     assert_int_equal(fclose(f), 0);
-    print_message("%u vectors: %u accepted, %u refused (%u symmetric), of those that may go both ways %u accepted and %u refused; %u wrong\n",
-                  counts.vectors, counts.accepted, counts.refused, counts.symmetric, counts.either_accepted, counts.either_refused, counts.wrong);
+    print_message("%u vectors: %u accepted, %u refused (%u symmetric), of those that may go both "
+                  "ways %u accepted and %u refused; %u wrong\n",
+                  counts.vectors, counts.accepted, counts.refused, counts.symmetric,
+                  counts.either_accepted, counts.either_refused, counts.wrong);
     assert_int_equal(counts.wrong, 0);
-    assert_true(counts.accepted > 0 && counts.refused > 0); /* an empty or foreign file proves nothing */
+    assert_true(counts.accepted > 0 &&
+                counts.refused > 0); /* an empty or foreign file proves nothing */
 }
 
 int main(void)
