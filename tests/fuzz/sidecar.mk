@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+if POSTERND
+fuzz_targets += tests/fuzz/fuzz_channel
+endif
+tests_fuzz_fuzz_channel_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_fuzz_fuzz_channel_LDADD = $(sidecar_libs) $(fuzz_ldadd)
+if CLI
+fuzz_targets += tests/fuzz/fuzz_audit_find
+endif
+tests_fuzz_fuzz_audit_find_SOURCES = tests/fuzz/fuzz_audit_find.c cli/audit_find.c cli/audit_find.h
+tests_fuzz_fuzz_audit_find_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+tests_fuzz_fuzz_audit_find_LDADD = $(fuzz_ldadd)
