@@ -65,6 +65,16 @@ static postern_err build_message(struct client_conn *conn, const sasl_client_par
                                       &conn->out, err);
 }
 
+/*
+ * What the first step says when more may come.  SASL_OK with doneflag 0 works with every client but libldap, which forgets the
+ * mechanism on SASL_OK: it would send the next answer as a simple bind (doc/decisions/0005-ldap-second-bind.md).  libldap alone
+ * uses the service name "ldap".
+ */
+static int first_result(const sasl_client_params_t *params)
+{
+    return params->service != NULL && strcmp(params->service, "ldap") == 0 ? SASL_CONTINUE : SASL_OK;
+}
+
 static int first_step(struct client_conn *conn, sasl_client_params_t *params, sasl_interact_t **prompt_need,
                       const char **clientout, unsigned *clientoutlen, sasl_out_params_t *oparams)
 {
@@ -85,7 +95,7 @@ static int first_step(struct client_conn *conn, sasl_client_params_t *params, sa
     *clientout = (const char *)conn->out.ptr;
     *clientoutlen = (unsigned)conn->out.len;
     conn->state = CLIENT_SENT;
-    return SASL_OK;
+    return first_result(params);
 }
 
 static void describe_refusal(struct client_conn *conn, postern_bytes challenge)
@@ -118,7 +128,8 @@ static int second_step(struct client_conn *conn, sasl_client_params_t *params, p
     if (conn->out.failed)
         return SASL_NOMEM;
     *clientout = (const char *)conn->out.ptr;
-    *clientoutlen = conn->mech == POSTERN_MECH_XOAUTH2 ? 0 : 1; /* XOAUTH2 ends with an empty answer */
+    /* For XOAUTH2 too, where others send nothing: hosts take an empty answer for none (doc/decisions/0005-ldap-second-bind.md). */
+    *clientoutlen = (unsigned)conn->out.len;
     conn->state = CLIENT_REFUSED;
     return SASL_CONTINUE;
 }
