@@ -57,20 +57,31 @@ servers_prepare() {
     cp "$PLUGIN" "$T/plug/liboauthbearer.so"
     in_root=(env "LD_LIBRARY_PATH=$R/usr/lib/$m:$R/lib/$m" "SASL_PATH=$T/plug" "${HOST_ENV[@]}")
     [ "$(id -u)" != 0 ] || chown -R "$SERVER_USER:$SERVER_GROUP" "$T/var" "$T/spool" "$T/ldap"
-    # imapd logs to syslog only; this makes it a file that people and tests can read.
-    cat >"$T/log-to-stderr.c" <<'C'
+    # imapd logs to syslog only; this makes it a file that people and tests can read (its stderr becomes the client's connection).
+    cat >"$T/log-to-file.c" <<'C'
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 void openlog(const char *i, int o, int f) { (void)i, (void)o, (void)f; }
 void closelog(void) {}
-void vsyslog(int p, const char *f, va_list a) { (void)p; char b[4096]; int n = vsnprintf(b, sizeof b - 1, f, a);
+void vsyslog(int p, const char *f, va_list a)
+{
+    char b[4096];
+    int fd = open(getenv("LOG_FILE"), O_WRONLY | O_APPEND | O_CLOEXEC), n = vsnprintf(b, sizeof b - 1, f, a);
     if (n > (int)sizeof b - 2) n = sizeof b - 2;
-    if (n > 0) { b[n++] = '\n'; fwrite(b, 1, (size_t)n, stderr); } }
+    if (n > 0) { b[n++] = '\n'; if (write(fd, b, (size_t)n) < 0) _exit(1); }
+    close(fd);
+    (void)p;
+}
 void syslog(int p, const char *f, ...) { va_list a; va_start(a, f); vsyslog(p, f, a); va_end(a); }
 void __vsyslog_chk(int p, int g, const char *f, va_list a) { (void)g; vsyslog(p, f, a); }
 void __syslog_chk(int p, int g, const char *f, ...) { (void)g; va_list a; va_start(a, f); vsyslog(p, f, a); va_end(a); }
 C
-    gcc -w -fno-builtin -shared -fPIC -o "$T/log-to-stderr.so" "$T/log-to-stderr.c"
+    gcc -w -fno-builtin -shared -fPIC -o "$T/log-to-file.so" "$T/log-to-file.c"
+    : >"$T/imap.log"
+    [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$T/imap.log"
 }
 
 # port_wait PORT PID: until something accepts there and PID lives.
@@ -130,8 +141,8 @@ cyrus_start() {
         " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
         '}' 'EVENTS {' '}' >"$T/cyrus.conf"
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
-    "${in_root[@]}" "LD_PRELOAD=${CYRUS_PRELOAD:+$CYRUS_PRELOAD:}$T/log-to-stderr.so" \
-        setsid "$c/master" -C "$T/imapd.conf" -M "$T/cyrus.conf" -p "$T/var/master.pid" -D >"$T/imap.log" 2>&1 &
+    "${in_root[@]}" "LD_PRELOAD=${CYRUS_PRELOAD:+$CYRUS_PRELOAD:}$T/log-to-file.so" "LOG_FILE=$T/imap.log" \
+        setsid "$c/master" -C "$T/imapd.conf" -M "$T/cyrus.conf" -p "$T/var/master.pid" -D >>"$T/imap.log" 2>&1 &
     CYRUS_PID=$!
     port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
 }
