@@ -202,7 +202,7 @@ static const struct {
     { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\nlisten: 0.0.0.0:8414\n", POSTERN_ERR_CONFIG_VALUE,
       "issuer.conf:3:9: listen: \"0.0.0.0:8414\" is not loopback: 127.0.0.1:PORT or [::1]:PORT in this version" },
     { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\ntoken_lifetime: 2h\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuer.conf:3:17: token_lifetime: 7200s is outside 30s to 3600s" },
+      "issuer.conf:3:17: token_lifetime: 7200s is outside 5s to 3600s" },
     { "issuer.conf", "issuer: http://idp.example\njwks_file: /k\n", POSTERN_ERR_CONFIG_VALUE,
       "issuer.conf:1:9: issuer: \"http://idp.example\" is plain http: only 127.0.0.1 and [::1] may be reached so, write "
       "https://" },

@@ -245,7 +245,7 @@ static void a_refusal_that_is_not_json_fails_all_the_same(void **state)
     end(&x);
 }
 
-static void xoauth2_needs_a_user_and_ends_with_an_empty_answer(void **state)
+static void xoauth2_needs_a_user_and_never_answers_with_nothing(void **state)
 {
     struct exchange x = begin(&plugin_xoauth2);
 
@@ -254,14 +254,29 @@ static void xoauth2_needs_a_user_and_ends_with_an_empty_answer(void **state)
     assert_int_equal(step(&x, NULL), SASL_OK);
     assert_sent(&x, "user=alice\x01" "auth=Bearer T" END);
     assert_int_equal(step(&x, "{\"status\":\"401\",\"schemes\":\"bearer\"}"), SASL_CONTINUE);
-    assert_non_null(x.out);
-    assert_int_equal(x.outlen, 0);
+    assert_sent(&x, "\x01");
     assert_int_equal(step(&x, ""), SASL_BADAUTH);
     end(&x);
     app.callbacks = password_given;
     x = begin(&plugin_xoauth2);
     assert_int_equal(step(&x, NULL), SASL_BADPARAM);
     assert_string_equal(app.error, "XOAUTH2 needs a user name");
+    end(&x);
+}
+
+/* doc/decisions/0005-ldap-second-bind.md */
+static void libldap_is_told_that_more_may_come(void **state)
+{
+    struct exchange x = begin(&plugin_oauthbearer);
+
+    (void)state;
+    app.callbacks = password_given;
+    cparams.service = "ldap";
+    assert_int_equal(step(&x, NULL), SASL_CONTINUE);
+    assert_int_equal(x.oparams.doneflag, 0);
+    assert_int_equal(step(&x, ""), SASL_OK);
+    assert_int_equal(x.oparams.doneflag, 1);
+    cparams.service = "imap";
     end(&x);
 }
 
@@ -633,7 +648,8 @@ int main(void)
         CLIENT_TEST(an_authzid_is_sent_and_kept_apart_from_the_name),
         CLIENT_TEST(a_refusal_is_answered_so_that_it_can_end),
         CLIENT_TEST(a_refusal_that_is_not_json_fails_all_the_same),
-        CLIENT_TEST(xoauth2_needs_a_user_and_ends_with_an_empty_answer),
+        CLIENT_TEST(libldap_is_told_that_more_may_come),
+        CLIENT_TEST(xoauth2_needs_a_user_and_never_answers_with_nothing),
         CLIENT_TEST(a_token_that_breaks_the_grammar_is_not_sent),
         CLIENT_TEST(a_refused_user_name_stops_the_client),
         CLIENT_TEST(an_exchange_may_be_dropped_at_any_point),
