@@ -6,3 +6,5 @@ tests_unit_test_client_credentials_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 unit_tests += tests/unit/test_host_match tests/unit/test_secret_file
 tests_unit_test_host_match_SOURCES = tests/unit/test_host_match.c cli/host_match.c cli/host_match.h
 tests_unit_test_secret_file_SOURCES = tests/unit/test_secret_file.c cli/secret_file.c cli/secret_file.h
+TESTS += tests/unit/test_completion.sh
+EXTRA_DIST += tests/unit/test_completion.sh

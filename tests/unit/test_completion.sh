@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# doc/completion/postern.bash: offers each command and each option that --help of it names, and nothing that it does not.
+set -u
+postern=${top_builddir:-.}/postern
+completion=${top_srcdir:-.}/doc/completion/postern.bash
+failed=0
+report() { # STATUS NAME
+    if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; failed=1; fi
+}
+# shellcheck source=/dev/null
+. "$completion"
+report $? "bash sources the file"
+
+# offer WORD...: what is offered for the last word, one a line, sorted
+offer() {
+    COMP_WORDS=(postern "$@") COMP_CWORD=$#
+    _postern
+    printf '%s\n' "${COMPREPLY[@]}" | sort
+}
+same() { # NAME WANT GOT
+    [ "$2" = "$3" ]
+    report $? "$1"
+    [ "$2" = "$3" ] || diff <(echo "$2") <(echo "$3") | sed 's/^/# /'
+}
+
+same "a beginning is completed" "token" "$(offer to)"
+same "client has three verbs" "$(printf '%s\n' add list remove)" "$(offer client '' | grep -v '^--')"
+same "mechanisms" "XOAUTH2" "$(offer parse --mech X)"
+same "a free value has no offer" "" "$(offer token --issuer '')"
+same "an option of another command is not offered" "" "$(offer why --mech | grep -x -e --mech)"
+folder=$(mktemp -d)
+: >"$folder/agent.secret"
+same "files where a file is wanted" "$folder/agent.secret" "$(offer token --secret-file "$folder/ag")"
+same "folders where a folder is wanted" "$folder" "$(offer verify --config "$folder")"
+rm -r "$folder"
+
+if [ ! -x "$postern" ]; then exit $failed; fi # the command line is not built here
+commands=$("$postern" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort)
+same "every command, and no other" "$commands" "$(offer '' | grep -v '^--')"
+for command in $commands; do
+    [ "$command" != client ] || continue
+    same "every option of $command" "$("$postern" "$command" --help | grep -oE -e '--[a-z-]+' | sort -u)" \
+        "$(offer "$command" -- | grep -vx -e --help)"
+done
+exit $failed
