@@ -91,16 +91,16 @@ static int print_refusal(const postern_json *j)
 
 /* ---- add ---------------------------------------------------------------------------------------------------------- */
 
-static postern_err make_secret_file(const char *path, int *ret_fd, postern_error *err)
+/* -1, and said why, when the file cannot be made anew. */
+static int make_secret_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0 && errno == EEXIST)
-        return POSTERN_FAIL(err, USAGE, "--secret-file %s exists: name another, or remove it if its secret is not used any more", path);
-    if (fd < 0)
-        return POSTERN_FAIL(err, USAGE, "--secret-file %s: %m", path);
-    *ret_fd = fd;
-    return POSTERN_OK;
+        fprintf(stderr, "postern client: %s exists: name another file, or remove this one if nobody uses its secret any more\n", path);
+    else if (fd < 0)
+        fprintf(stderr, "postern client: making %s: %m\n", path);
+    return fd;
 }
 
 static postern_err write_secret(int fd, postern_bytes secret, postern_error *err)
@@ -168,10 +168,10 @@ static postern_err add_into(const struct client_request *rq, int fd, int *ret_st
 static int add_client(const struct client_request *rq)
 {
     postern_error err = { 0 };
-    int fd = -1, status = CLI_UNDECIDED;
+    int fd = make_secret_file(rq->secret_file), status = CLI_UNDECIDED;
 
-    if (make_secret_file(rq->secret_file, &fd, &err) != POSTERN_OK)
-        return cli_fail("client", &err);
+    if (fd < 0)
+        return CLI_USAGE;
     if (add_into(rq, fd, &status, &err) != POSTERN_OK)
         status = cli_fail("client", &err);
     (void)close(fd); /* fsync() said whether the secret is there */
@@ -251,7 +251,7 @@ static postern_err list_page(const struct client_request *rq, char last[TEXT_MAX
         postern_bytes raw = postern_json_raw(&j, n);
 
         if (rq->is_json)
-            printf("%s%.*s", is_first ? "" : ",\n", (int)raw.len, (const char *)raw.ptr);
+            printf("%s%.*s", is_first ? "[" : ",\n", (int)raw.len, (const char *)raw.ptr);
         else
             print_client(&j, n);
         is_first = false;
@@ -269,13 +269,11 @@ static int list_clients(const struct client_request *rq)
     int status = CLI_UNDECIDED;
     bool has_more = true;
 
-    if (rq->is_json)
-        putchar('[');
     while (has_more)
         if (list_page(rq, last, &has_more, &status, &err) != POSTERN_OK)
             return cli_fail("client", &err);
-    if (rq->is_json)
-        puts("]");
+    if (rq->is_json && status == CLI_PROVED)
+        puts(last[0] == '\0' ? "[]" : "]");
     return status;
 }
 

@@ -17,13 +17,14 @@
 #define FILE_NAME "clients.db"
 #define BUSY_WAIT_MS 2000 /* the issuer before us, which is being drained, may be writing */
 
-/* Schema by version: entry i takes a store from user_version i to i + 1.  Only ever append. */
+/* Schema by version: entry i takes a store from user_version i to i + 1.  Only ever append.  (clang wants parentheses around
+ * joined literals in a list.) */
 static const char *const migrations[] = {
-    "CREATE TABLE client (name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,"
-    "  secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),"
-    "  scopes TEXT NOT NULL, resources TEXT NOT NULL, created_s INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE removal (client TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,"
-    "  removed_s INTEGER NOT NULL) WITHOUT ROWID;",
+    ("CREATE TABLE client (name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,"
+     "  secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),"
+     "  scopes TEXT NOT NULL, resources TEXT NOT NULL, created_s INTEGER NOT NULL) WITHOUT ROWID;"
+     "CREATE TABLE removal (client TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,"
+     "  removed_s INTEGER NOT NULL) WITHOUT ROWID;"),
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof *migrations))
 
@@ -36,11 +37,11 @@ static const char *const query_text[QUERIES] = {
     [FIND] = "SELECT " CLIENT_COLUMNS " FROM client WHERE name = ?1 AND name = ?1 COLLATE BINARY",
     [LIST] = "SELECT " CLIENT_COLUMNS " FROM client WHERE name > ?1 ORDER BY name LIMIT ?2",
     [COUNT] = "SELECT count(*) FROM client",
-    [ADD] = "INSERT INTO client (" CLIENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5)"
-            " ON CONFLICT (name) DO NOTHING",
+    [ADD] = ("INSERT INTO client (" CLIENT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5)"
+             " ON CONFLICT (name) DO NOTHING"),
     [DELETE] = "DELETE FROM client WHERE name = ?1 AND name = ?1 COLLATE BINARY",
-    [REMEMBER] = "INSERT INTO removal (client, removed_s) VALUES (?1, ?2)"
-                 " ON CONFLICT (client) DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)",
+    [REMEMBER] = ("INSERT INTO removal (client, removed_s) VALUES (?1, ?2) ON CONFLICT (client)"
+                  " DO UPDATE SET removed_s = max(removed_s, excluded.removed_s)"),
     [REMOVED_AT] = "SELECT removed_s FROM removal WHERE client = ?1",
     [REMOVALS] = "SELECT client, removed_s FROM removal ORDER BY client",
     [FORGET] = "DELETE FROM removal WHERE removed_s < ?1",

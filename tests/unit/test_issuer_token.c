@@ -223,7 +223,6 @@ static void two_ways_of_authentication_at_once_are_refused(void **state)
 static void wrong_credentials_are_invalid_client_without_saying_which(void **state)
 {
     struct fixture *f = *state;
-    AUTO_WHO w = register_client(f, "agent-7", "", FIXTURE_IMAP);
     static const char *const bodies[] = {
         "grant_type=client_credentials&client_id=agent-7&client_secret=wrong",
         "grant_type=client_credentials&client_id=agent-8&client_secret=wrong",
@@ -232,6 +231,7 @@ static void wrong_credentials_are_invalid_client_without_saying_which(void **sta
     };
     POSTERN_AUTO_BUF first = POSTERN_BUF_INIT(4096);
 
+    postern_secret_free(fixture_add_client(f, "agent-7", "", FIXTURE_IMAP));
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         post(f, NULL, bodies[i], NULL);
         assert_error(f, 401, "invalid_client");
