@@ -49,14 +49,31 @@ static bool parse_port(const char *text, in_port_t *ret)
     return n <= UINT16_MAX;
 }
 
+/* A literal address: "127.0.0.1", or "[::1]", whose brackets are cut here.  0: neither. */
+static socklen_t parse_host(char *host, size_t len, in_port_t port, struct sockaddr_storage *ret)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+    memset(ret, 0, sizeof *ret);
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+        host[len - 1] = '\0';
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = port;
+        return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1 ? sizeof *v6 : 0;
+    }
+    v4->sin_family = AF_INET;
+    v4->sin_port = port;
+    return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
+}
+
 postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
                                   postern_error *err)
 {
     const char *colon = strrchr(text, ':');
-    struct sockaddr_storage a;
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&a;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a;
     char host[INET6_ADDRSTRLEN + 2];
+    struct sockaddr_storage a;
+    socklen_t a_len;
     in_port_t port;
     size_t len;
 
@@ -65,30 +82,15 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     len = (size_t)(colon - text);
     memcpy(host, text, len);
     host[len] = '\0';
-    memset(&a, 0, sizeof a);
-    if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
-        host[len - 1] = '\0';
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = port;
-        if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) != 1)
-            a.ss_family = AF_UNSPEC;
-        *ret_len = sizeof *v6;
-    } else {
-        v4->sin_family = AF_INET;
-        v4->sin_port = port;
-        if (inet_pton(AF_INET, host, &v4->sin_addr) != 1)
-            a.ss_family = AF_UNSPEC;
-        *ret_len = sizeof *v4;
-    }
-    if (a.ss_family == AF_UNSPEC)
-        return POSTERN_FAIL(err, CONFIG_VALUE,
-                            "listen: \"%.60s\" is no literal address, such as 127.0.0.1:8414 or [::1]:8414",
-                            text);
+    a_len = parse_host(host, len, port, &a);
+    if (a_len == 0)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "listen: \"%.60s\" is no literal address, such as "
+                            "127.0.0.1:8414 or [::1]:8414", text);
     if (!is_loopback(&a))
-        return POSTERN_FAIL(err, CONFIG_VALUE,
-                            "listen: %.60s is not loopback; without TLS the embedded authorization server "
-                            "stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
+        return POSTERN_FAIL(err, CONFIG_VALUE, "listen: %.60s is not loopback; without TLS the embedded "
+                            "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
     *ret = a;
+    *ret_len = a_len;
     return POSTERN_OK;
 }
 
