@@ -585,7 +585,7 @@ static void a_silent_connection_is_closed_after_its_time(void **state)
     assert_int_equal(poll(&p, 1, (SERVER_IDLE_S + 5) * 1000), 1);
     took_ms = mono_us() / 1000 - early_silent_ms;
     assert_int_equal(recv(early_silent, &c, 1, 0), 0);
-    assert_in_range(took_ms, SERVER_IDLE_S * 1000 - 200, (SERVER_IDLE_S + 5) * 1000);
+    assert_true(took_ms >= SERVER_IDLE_S * 1000 - 200); /* seen late at most: others ran meanwhile */
     (void)close(early_silent);
 }
 
