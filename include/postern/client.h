@@ -37,9 +37,10 @@ typedef struct postern_service_info {
  * root or server_uid and that nobody else may write there, and the peer's uid, before the token is sent.
  *
  *   where   copied; NULL: defaults
- *   rq      copied; token of 1..POSTERN_TOKEN_MAX bytes
- *   POSTERN_OK · POSTERN_ERR_USAGE · POSTERN_ERR_NOMEM; verdicts and HELPER_UNAVAILABLE / HELPER_UNTRUSTED /
- *   HELPER_PROTOCOL / TIMEOUT come from postern_op_step().
+ *   rq      copied; carrier must be said; at most 16 extra scopes of 255 bytes
+ *   POSTERN_OK · POSTERN_ERR_USAGE (no service, no carrier, relative path) · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM (no random
+ *   numbers); verdicts and HELPER_UNAVAILABLE / HELPER_UNTRUSTED / HELPER_PROTOCOL / TIMEOUT come from postern_op_step(), which
+ *   also says NO_TOKEN, LIMIT, MALFORMED, AUTHZID and MESSAGE_MALFORMED of what is not worth asking about; then nothing was sent.
  */
 POSTERN_MUST_USE postern_err postern_client_verify_start(const postern_helper_address *where, const postern_request *rq, postern_op **ret_op, postern_error *err);
 /* Start asking what the helper knows of a service; the answer is read with postern_client_info(). */

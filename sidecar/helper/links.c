@@ -20,6 +20,8 @@ struct links {
     struct helper *helper;
     struct channel *supervisor, *issuer;
     struct event *from_supervisor, *from_issuer;
+    struct event *to_issuer; /* pending while the issuer does not read our answers */
+    int64_t unsaid_id;       /* of the message being obeyed */
     void (*on_stop)(void *arg);
     void *arg;
 };
@@ -42,8 +44,10 @@ static void drop_issuer(struct links *l)
 {
     if (l->from_issuer != NULL)
         event_free(l->from_issuer);
+    if (l->to_issuer != NULL)
+        event_free(l->to_issuer);
     channel_free(l->issuer);
-    l->from_issuer = NULL;
+    l->from_issuer = l->to_issuer = NULL;
     l->issuer = NULL;
 }
 
@@ -75,22 +79,27 @@ static postern_err revocations_ready(struct links *l, postern_error *err)
     return unless_untrusted(postern_context_revocations_ready(l->helper->context, issuer, err));
 }
 
+/* Say "done" for l->unsaid_id, now or when the issuer reads again; no further message is taken
+ * until it is said. */
 static postern_err acknowledge(struct links *l, postern_error *err)
 {
-    int64_t id;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(128);
     postern_json_writer w = { .out = &out };
 
-    if (!channel_integer(l->issuer, "id", &id))
-        return POSTERN_FAIL(err, MALFORMED, "message without id");
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", "done");
-    postern_json_put_integer(&w, "id", id);
+    postern_json_put_integer(&w, "id", l->unsaid_id);
     postern_json_close_object(&w);
     if (out.failed)
         return POSTERN_FAIL(err, NOMEM, "acknowledgement");
-    /* A line that the issuer has left for a newer one is no failure: its end is read next, the newer one tells all again. */
-    return channel_send(l->issuer, postern_buf_bytes(&out), -1, err) == POSTERN_AGAIN ? POSTERN_AGAIN : POSTERN_OK;
+    if (channel_send(l->issuer, postern_buf_bytes(&out), -1, err) == POSTERN_AGAIN) {
+        if (event_del(l->from_issuer) == 0 && event_add(l->to_issuer, NULL) == 0)
+            return POSTERN_OK;
+        return POSTERN_FAIL(err, NOMEM, "waiting for the issuer");
+    }
+    /* Said; or the issuer has left this line for a newer one, which is no failure: the end of this
+     * one is read next, and on the newer one all is told again. */
+    return POSTERN_OK;
 }
 
 static postern_err take_issuer_message(struct links *l, postern_error *err)
@@ -101,7 +110,30 @@ static postern_err take_issuer_message(struct links *l, postern_error *err)
         POSTERN_TRY(revocations_ready(l, err));
     else
         return POSTERN_FAIL(err, MALFORMED, "message of a type that the issuer does not send");
+    if (!channel_integer(l->issuer, "id", &l->unsaid_id))
+        return POSTERN_FAIL(err, MALFORMED, "message without id");
     return acknowledge(l, err);
+}
+
+static void leave(struct links *l, const postern_error *err)
+{
+    log_error("line to the issuer, leaving for a new start", err);
+    drop_issuer(l);
+    l->on_stop(l->arg);
+}
+
+static void on_issuer_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct links *l = arg;
+    postern_error err = { 0 };
+
+    (void)fd;
+    (void)what;
+    if (event_add(l->from_issuer, NULL) != 0)
+        (void)POSTERN_FAIL(&err, NOMEM, "reading the issuer");
+    else if (acknowledge(l, &err) == POSTERN_OK)
+        return;
+    leave(l, &err);
 }
 
 static void on_issuer(evutil_socket_t fd, short what, void *arg)
@@ -124,9 +156,7 @@ static void on_issuer(evutil_socket_t fd, short what, void *arg)
     case CHANNEL_BROKEN:
         break;
     }
-    log_error("line to the issuer, leaving for a new start", &err);
-    drop_issuer(l);
-    l->on_stop(l->arg);
+    leave(l, &err);
 }
 
 static void take_issuer(struct links *l, int take_fd)
@@ -139,8 +169,10 @@ static void take_issuer(struct links *l, int take_fd)
         return;
     }
     l->from_issuer = watch_channel(l, l->issuer, on_issuer);
-    if (l->from_issuer == NULL)
-        drop_issuer(l);
+    l->to_issuer =
+        event_new(l->helper->base, channel_fd(l->issuer), EV_WRITE, on_issuer_writable, l);
+    if (l->from_issuer == NULL || l->to_issuer == NULL)
+        leave(l, &(postern_error){ .code = POSTERN_ERR_NOMEM, .detail = "no event" });
 }
 
 /* ---- supervisor ---- */
