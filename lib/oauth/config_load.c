@@ -311,9 +311,11 @@ static postern_err set_folder_of(postern_config *c, const char *file, postern_er
 
     if (slash == NULL)
         return set_folder(c, ".", err);
+    if (strlen(file) >= PATH_MAX)
+        return POSTERN_FAIL(err, CONFIG_FILE, "the path of a client file is too long");
     postern_buf_add(&folder, (postern_bytes){ (const uint8_t *)file, (size_t)(slash - file) + 1 });
     if (postern_buf_cstr(&folder) == NULL)
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: the path is too long", file);
+        return POSTERN_FAIL(err, NOMEM, "configuration");
     return set_folder(c, postern_buf_cstr(&folder), err);
 }
 

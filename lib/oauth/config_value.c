@@ -6,6 +6,7 @@
 #include "settings.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,14 +149,16 @@ static postern_err parse_flag(struct parse *p, postern_error *err)
 
 static postern_err parse_path(struct parse *p, postern_error *err)
 {
-    POSTERN_AUTO_BUF path = POSTERN_BUF_INIT(4096); /* PATH_MAX of Linux */
+    POSTERN_AUTO_BUF path = POSTERN_BUF_INIT(PATH_MAX);
 
+    if (strlen(p->value.text) + (p->config->dir == NULL ? 0 : strlen(p->config->dir)) + 1 >=
+        PATH_MAX)
+        return record_fault(p, err, "the path is too long");
     if (p->value.text[0] == '/' || strcmp(p->value.text, "-") == 0 || p->config->dir == NULL)
         return POSTERN_OK;
     postern_buf_addf(&path, "%s/%s", p->config->dir, p->value.text);
-    if (path.failed)
-        return record_fault(p, err, "the path is too long");
-    p->value.text = postern_arena_text(&p->config->arena, postern_buf_bytes(&path));
+    p->value.text =
+        path.failed ? NULL : postern_arena_text(&p->config->arena, postern_buf_bytes(&path));
     return p->value.text != NULL ? POSTERN_OK : POSTERN_FAIL(err, NOMEM, "configuration");
 }
 

@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 #include <postern/config.h>
+#include <unistd.h>
 
 #include "../support/test_folder.h"
+#include "base/keyfile.h"
 
 #define ISSUER "issuer: https://sso.example.org/realms/agents\njwks_file: /run/keys.json\n"
 #define SERVICE "audience: https://mail.example.org/imap\nhelper_peers: cyrus\n"
@@ -392,6 +394,59 @@ static void what_others_may_write_is_not_read(void **state)
     postern_config_free(load());
 }
 
+static void a_group_s_file_is_read_only_when_the_group_is_root_s(void **state)
+{
+    const char *path = test_folder_at(&folder, "postern.conf");
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    test_folder_put(&folder, "postern.conf", "log: syslog\n");
+    test_folder_mode(&folder, "postern.conf", 0664);
+    postern_config_free(load());
+    assert_int_equal(chown(path, 0, 12345), 0);
+    test_folder_mode(&folder, "postern.conf", 0664);
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf can be written by group 12345 (mode 0664)");
+    test_folder_mode(&folder, "postern.conf", 0640);
+    postern_config_free(load());
+    assert_int_equal(chown(path, 12345, 0), 0);
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf belongs to uid 12345; it must belong to root or to uid 0");
+}
+
+static void sizes_have_limits(void **state)
+{
+    char *text = malloc(POSTERN_KEYFILE_MAX + 2);
+    size_t used;
+
+    (void)state;
+    memset(text, 'x', POSTERN_KEYFILE_MAX + 1);
+    text[POSTERN_KEYFILE_MAX + 1] = '\0';
+    test_folder_put(&folder, "postern.conf", text);
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf holds more than 262144 bytes");
+    used = (size_t)snprintf(text, 64, "helper_socket:");
+    for (int i = 0; i < 1025; i++)
+        used += (size_t)snprintf(text + used, 8, " /a");
+    test_folder_put(&folder, "postern.conf", text);
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:16: helper_socket: more than 1024 words");
+    memset(text, 'x', 5000);
+    memcpy(text, "audit_file: ", 12);
+    text[5000] = '\0';
+    test_folder_put(&folder, "postern.conf", text);
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:13: audit_file: the path is too long");
+    memset(text, 'x', 200);
+    memcpy(text, "helper_socket: /", 16);
+    text[200] = '\0';
+    test_folder_put(&folder, "postern.conf", text);
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:16: helper_socket: "
+                      "\"/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\" is too long for a unix socket");
+    test_folder_put(&folder, "postern.conf", "audit_file: -\n");
+    postern_config_free(load());
+    test_folder_put(&folder, "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw.conf", ISSUER);
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw"
+                      "...: a name has at most 63 letters, digits, dots, underscores or hyphens");
+    free(text);
+}
+
 static void a_folder_that_is_not_there_is_an_error(void **state)
 {
     postern_config *c = NULL;
@@ -563,6 +618,10 @@ static void a_token_check_needs_no_file_but_the_keys(void **state)
     assert_int_equal(postern_config_new_token_check("", "urn:x", "keys.json", NULL, &c, &err), POSTERN_ERR_USAGE);
     assert_int_equal(postern_config_new_token_check("x", "urn:x urn:y", "keys.json", NULL, &c, &err), POSTERN_ERR_USAGE);
     assert_int_equal(postern_config_new_token_check("x", "y", "", NULL, &c, &err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x", "y", NULL, NULL, &c, &err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check(NULL, "y", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x\n", "y", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x", "\xc3\xa9", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
     assert_null(c);
 }
 
@@ -580,6 +639,8 @@ int main(void)
         TEST(two_services_may_not_claim_the_same),
         TEST(a_service_needs_an_issuer_and_names_it_when_there_are_several),
         TEST(what_others_may_write_is_not_read),
+        TEST(a_group_s_file_is_read_only_when_the_group_is_root_s),
+        TEST(sizes_have_limits),
         TEST(a_folder_that_is_not_there_is_an_error),
         TEST(a_dump_is_a_configuration_that_dumps_the_same),
         TEST(each_relaxation_is_told_with_its_place),

@@ -37,7 +37,38 @@ static postern_err load_configuration(void *arg, postern_error *err)
 static void loading_a_configuration_survives_every_failing_allocation(void **state)
 {
     (void)state;
+    test_folder_put(&t.folder, "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
     assert_true(alloc_fail_sweep(load_configuration, t.folder.path, POSTERN_OK) > 10);
+}
+
+static postern_err make_token_check(void *arg, postern_error *err)
+{
+    static const char *const scopes[] = { "a", "b", NULL };
+    postern_config *c = NULL;
+    postern_err e = postern_config_new_token_check(TEST_ISSUER, TEST_AUDIENCE, arg, scopes, &c, err);
+
+    postern_config_free(c);
+    return e;
+}
+
+static postern_err load_client(void *arg, postern_error *err)
+{
+    postern_config *c = NULL;
+    postern_err e = postern_config_load_client(arg, &c, err);
+
+    postern_config_free(c);
+    return e;
+}
+
+static void other_configurations_survive_every_failing_allocation(void **state)
+{
+    char keys[] = "keys.json", client[256];
+
+    (void)state;
+    assert_true(alloc_fail_sweep(make_token_check, keys, POSTERN_OK) > 3);
+    test_folder_put(&t.folder, "client.conf", "issuer: " TEST_ISSUER "\nclient_id: a\nclient_credential_file: s\n");
+    memcpy(client, test_folder_at(&t.folder, "client.conf"), strlen(test_folder_at(&t.folder, "client.conf")) + 1);
+    assert_true(alloc_fail_sweep(load_client, client, POSTERN_OK) > 5);
 }
 
 static postern_err run_login(postern_context *context, const postern_request *rq, postern_error *err)
@@ -120,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(loading_a_configuration_survives_every_failing_allocation),
+        TEST(other_configurations_survive_every_failing_allocation),
         TEST(a_first_login_survives_every_failing_allocation),
         TEST(a_login_with_everything_warm_allocates_three_times),
         TEST(a_revocation_survives_every_failing_allocation),

@@ -322,6 +322,34 @@ static void a_refused_client_is_told_what_the_service_wants(void **state)
     free(token);
 }
 
+static void a_scope_list_for_clients_is_cut_at_a_word(void **state)
+{
+    static const char *const more[] = { "one.more", NULL };
+    char *word = calloc(1, 251), *text;
+    postern_request rq = test_login_request("");
+
+    (void)state;
+    memset(word, 'x', 250);
+    rq.extra_scopes = more;
+    text = test_printf("audience: x\nhelper_peers: 0\nrequired_scopes: a %s b\n", word);
+    test_folder_put(&t.folder, "services/imap.conf", text);
+    test_login_reload(&t);
+    free(text);
+    assert_verdict("fits", test_login_run(&t, &rq, NULL), POSTERN_ERR_NO_TOKEN);
+    text = test_printf("a %s b", word);
+    assert_string_equal(t.failure.scope, text);
+    free(text);
+    text = test_printf("audience: x\nhelper_peers: 0\nrequired_scopes: abc %sy bc\n", word);
+    test_folder_put(&t.folder, "services/imap.conf", text);
+    test_login_reload(&t);
+    free(text);
+    assert_verdict("the last does not", test_login_run(&t, &rq, NULL), POSTERN_ERR_NO_TOKEN);
+    text = test_printf("abc %sy", word);
+    assert_string_equal(t.failure.scope, text);
+    free(text);
+    free(word);
+}
+
 static void the_embedded_issuer_serves_the_metadata_of_services(void **state)
 {
     postern_request rq = test_login_request("");
@@ -454,6 +482,7 @@ int main(void)
         TEST(a_removed_client_s_older_tokens_are_refused),
         TEST(revocations_that_must_come_are_waited_for),
         TEST(a_refused_client_is_told_what_the_service_wants),
+        TEST(a_scope_list_for_clients_is_cut_at_a_word),
         TEST(the_embedded_issuer_serves_the_metadata_of_services),
         TEST(a_token_check_maps_nobody),
         TEST(misuse_is_told_at_the_start),
