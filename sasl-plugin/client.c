@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The client side of OAUTHBEARER (RFC 7628) and XOAUTH2: one message with the token, and at most one answer to an error.
- * The first step returns SASL_OK with doneflag 0: the only way that works with every application we know (ldap-utils,
- * imtest, svn, virsh, mbsync), because some end there and others step once more.
+ * The first step returns SASL_OK with doneflag 0, because some applications end there (svn) and others step once more
+ * (imtest, virsh, mbsync); libldap alone gets SASL_CONTINUE (doc/decisions/0005-ldap-second-bind.md).
  */
 #include <stdio.h>
 #include <stdlib.h>

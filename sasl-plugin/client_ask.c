@@ -149,6 +149,8 @@ int client_gather(struct client_conn *conn, sasl_client_params_t *params, sasl_i
         bool for_token = conn->token == NULL && token == ANSWER_BY_PROMPT;
         bool for_name = name == ANSWER_BY_PROMPT && (for_token || (conn->mech == POSTERN_MECH_XOAUTH2 && user != ANSWER_GIVEN));
 
+        if (for_token)
+            plugin_set_error(params->utils, "%s", err.detail); /* for an application that will not ask anybody */
         if (for_token || for_name || user == ANSWER_BY_PROMPT)
             return prompt(conn, user == ANSWER_BY_PROMPT, for_name, for_token, prompt_need);
     }

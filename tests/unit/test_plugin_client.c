@@ -336,6 +336,7 @@ static void an_application_that_prompts_is_asked_for_all_three(void **state)
     assert_int_equal(step(&x, NULL), SASL_INTERACT);
     assert_null(x.out);
     assert_string_equal(x.prompts[2].prompt, "OAuth 2.0 bearer token");
+    assert_non_null(strstr(app.error, "no client file is there")); /* why nothing was found without asking */
     answer(&x.prompts[0], SASL_CB_USER, "");
     answer(&x.prompts[1], SASL_CB_AUTHNAME, "alice");
     answer(&x.prompts[2], SASL_CB_PASS, "T");
