@@ -330,6 +330,37 @@ def test_tls():
     daemon.report(server.requests == [], "and got no request", server.requests)
 
 
+def test_posternd():
+    """The real daemon: its issuer accepts as another user than the listener's, and its port is stolen while it is down."""
+    if not IS_ROOT:
+        return  # the daemon as root is the case; test_listener has the rest
+    folder = daemon.Folder()
+    d = daemon.Daemon(os.environ["POSTERN_BUILD"] + "/posternd", folder)
+    try:
+        d.wait_ready()
+        secret = FOLDER + "/agent-8.secret"
+        subprocess.run([POSTERN, "client", "add", "agent-8", "--config", folder.path + "/etc", "--resource", "https://localhost/ldap",
+                        "--scope", "ldap.read", "--secret-file", secret], check=True, capture_output=True, timeout=60)
+        base = ["--issuer", folder.issuer, "--client-id", "agent-8", "--secret-file", secret, "--allow-loopback-http"]
+        runs = [Run(*base) for _ in range(20)]  # some before the accept, some after
+        good = [r for r in runs if r.status == 0 and r.out.count(".") == 2 and r.err == ""]
+        daemon.report(len(good) == 20, "posternd as root, its issuer as another user: trusted with loopback_user root",
+                      [str(r) for r in runs if r not in good][:1])
+        refused = Run(*base, "--resource", "https://localhost/imap")
+        check("a resource that the client may not have", refused, 1, "token_refused")
+        daemon.report("invalid_target" in refused.err, "is invalid_target", refused)
+        d.stop()
+        thief = Thief(folder.port)
+        run = Run(*base)
+        seen = thief.end()
+        check("its port stolen while it is down", run, 3, "issuer_untrusted")
+        daemon.report(seen == b"", "the thief saw no connection and not one byte of posternd's agent", seen)
+        check("nobody there", Run(*base), 3, "issuer_unreachable")
+    finally:
+        d.dispose()
+        folder.remove()
+
+
 with tempfile.TemporaryDirectory(prefix="postern-token.") as FOLDER:
     SECRET_FILE = write("agent-7.secret", SECRET + "\n")
     SERVER = Server()
@@ -341,5 +372,6 @@ with tempfile.TemporaryDirectory(prefix="postern-token.") as FOLDER:
     test_hosts(SERVER)
     test_listener(SERVER)
     test_tls()
+    test_posternd()
 print("1..%d" % (daemon.passed + daemon.failed))
 sys.exit(1 if daemon.failed else 0)
