@@ -99,7 +99,8 @@ class Folder:
 class Daemon:
     def __init__(self, program, folder, prefix=(), env=None, arguments=()):
         self.folder = folder
-        self.log_path = tempfile.mkstemp(prefix="postern-log.")[1]
+        fd, self.log_path = tempfile.mkstemp(prefix="log.", dir=folder.path)
+        os.close(fd)
         environment = dict(os.environ, FAKE_ORDERS=folder.path + "/orders")
         # A process that is not dumpable cannot look for its own leaks (LeakSanitizer traces it).
         options = environment.get("ASAN_OPTIONS", "")
