@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Steps 15 to 21 of facts/standards §1.1: issuer, audience, time, identity, binding, actors, scope.  Pure: proved claims,
- * rules and a clock in, facts or one reason out.  Called by validate.c after the signature.  RFC 9068 §4, RFC 7519 §4.1, RFC 8693 §4.1.
+ * Steps 15 to 21 of facts/standards §1.1: issuer, audience, time, identity, binding, actors, scope.
+ * Pure: proved claims, rules and a clock in, facts or one reason out.  Called by validate.c after
+ * the signature.  RFC 9068 §4, RFC 7519 §4.1, RFC 8693 §4.1.
  */
 #ifndef POSTERN_LIB_CLAIMS_H
 #define POSTERN_LIB_CLAIMS_H
@@ -11,16 +12,27 @@
 #include "base/arena.h"
 #include "grant/grant.h"
 
-#define POSTERN_AUD_ENTRIES_MAX 256   /* facts/standards §1.2 */
-#define POSTERN_CLAIM_PARTS_MAX 8     /* of a path: half of the depth that a token may have */
+#define POSTERN_AUD_ENTRIES_MAX 256 /* facts/standards §1.2 */
+#define POSTERN_CLAIM_PARTS_MAX 8   /* of a path: half of the depth that a token may have */
 
 /* Claims that every token is asked for: found in one pass over the members. */
 enum claim_name {
-    CLAIM_ISS, CLAIM_SUB, CLAIM_AUD, CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_JTI, CLAIM_CLIENT_ID, CLAIM_CNF,
-    CLAIM_ACT, CLAIM_SCOPE, CLAIM_NAMES
+    CLAIM_ISS,
+    CLAIM_SUB,
+    CLAIM_AUD,
+    CLAIM_EXP,
+    CLAIM_NBF,
+    CLAIM_IAT,
+    CLAIM_JTI,
+    CLAIM_CLIENT_ID,
+    CLAIM_CNF,
+    CLAIM_ACT,
+    CLAIM_SCOPE,
+    CLAIM_NAMES
 };
 
-/* "realm_access.name", split when the configuration was read.  The whole is tried as one name too: names may hold dots. */
+/* "realm_access.name", split when the configuration was read.  The whole is tried as one name too:
+ * names may hold dots. */
 struct claim_path {
     const char *whole;
     int known; /* a claim_name when the whole is one, else -1 */
@@ -28,20 +40,20 @@ struct claim_path {
     const char *parts[POSTERN_CLAIM_PARTS_MAX];
 };
 /* POSTERN_OK · NOMEM · CONFIG_VALUE (too many parts) */
-POSTERN_MUST_USE postern_err postern_claim_path_parse(postern_arena *arena, const char *text, struct claim_path *ret,
-                                                      postern_error *err);
+POSTERN_MUST_USE postern_err postern_claim_path_parse(postern_arena *arena, const char *text,
+                                                      struct claim_path *ret, postern_error *err);
 
 struct claim_rules {
-    const char *issuer;              /* byte for byte; RFC 8414 §3.3 */
-    const char *const *audiences;    /* any of them */
+    const char *issuer;           /* byte for byte; RFC 8414 §3.3 */
+    const char *const *audiences; /* any of them */
     size_t audience_count;
     int64_t skew_s;
     const struct claim_path *required;
     size_t required_count;
-    const struct claim_path *agents; /* who acts when nobody was delegated to; the first present counts */
+    const struct claim_path *agents; /* who acts if nobody was delegated to: first present */
     size_t agent_count;
     struct claim_path purpose;
-    const char *const *scopes;         /* all of them */
+    const char *const *scopes; /* all of them */
     size_t scope_count;
 };
 
@@ -49,19 +61,23 @@ struct claim_rules {
  *   j              the scanned payload; its root is an object
  *   extra_scopes   more scopes that must be there, blank-separated
  *   scratch        for strings with escapes; keep it as long as the result
- *   ret            views into the JSON text, the scratch or the rules; service and user are left empty
- *   POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT · CNF ·
- *   INSUFFICIENT_SCOPE · NOMEM
+ *   ret            views into the JSON text, the scratch or the rules; service and user are left
+ * empty POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM ·
+ * UNSAFE_IDENTITY · LIMIT · CNF · INSUFFICIENT_SCOPE · NOMEM
  */
-POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j, int64_t now_s,
+POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules,
+                                                  const postern_json *j, int64_t now_s,
                                                   postern_bytes extra_scopes, postern_buf *scratch,
-                                                  struct postern_grant_facts *ret, postern_error *err);
+                                                  struct postern_grant_facts *ret,
+                                                  postern_error *err);
 /*
- * First half of step 23: the name that identity.c maps, out of claims that were checked, with the same scratch.
- *   POSTERN_OK · NO_MAPPING (not there, or an address that was not verified) · MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM
+ * First half of step 23: the name that identity.c maps, out of claims that were checked, with the
+ * same scratch. POSTERN_OK · NO_MAPPING (not there, or an address that was not verified) ·
+ * MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM
  */
-POSTERN_MUST_USE postern_err postern_claims_username(const struct claim_path *path, const postern_json *j,
-                                                     postern_buf *scratch, postern_bytes *ret, postern_error *err);
+POSTERN_MUST_USE postern_err postern_claims_username(const struct claim_path *path,
+                                                     const postern_json *j, postern_buf *scratch,
+                                                     postern_bytes *ret, postern_error *err);
 
 /* claim_read.c: claims by name or path, and strings that are safe to show and to log in with. */
 struct claim_reader {
@@ -72,10 +88,13 @@ struct claim_reader {
 void postern_claim_reader_init(struct claim_reader *r, const postern_json *j, postern_buf *scratch);
 uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path);
 /* A string of any content.  POSTERN_OK · MALFORMED_CLAIM (another type) · NOMEM */
-POSTERN_MUST_USE postern_err postern_claim_string(struct claim_reader *r, uint32_t node, const char *name,
-                                                  postern_bytes *ret, postern_error *err);
-/* A string of 1 to `max` bytes without control characters.  POSTERN_OK · MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM */
-POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint32_t node, const char *name, size_t max,
+POSTERN_MUST_USE postern_err postern_claim_string(struct claim_reader *r, uint32_t node,
+                                                  const char *name, postern_bytes *ret,
+                                                  postern_error *err);
+/* A string of 1 to `max` bytes without control characters.  POSTERN_OK · MALFORMED_CLAIM ·
+ * UNSAFE_IDENTITY · NOMEM */
+POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint32_t node,
+                                                    const char *name, size_t max,
                                                     postern_bytes *ret, postern_error *err);
 /* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
 bool postern_scope_has(postern_bytes scope, postern_bytes wanted);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of a postern_context, for validate.c: compiled rules, a pool of workspaces, the list of accounts. */
+/* The inside of a postern_context, for validate.c: compiled rules, a pool of workspaces, the list
+ * of accounts. */
 #ifndef POSTERN_LIB_CONTEXT_INNER_H
 #define POSTERN_LIB_CONTEXT_INNER_H
 
@@ -9,7 +10,8 @@
 #include "jose/jwt.h"
 #include "rules.h"
 
-/* The rules of a service by its file's name or one of its service_names; NULL when no file names it. */
+/* The rules of a service by its file's name or one of its service_names; NULL when no file names
+ * it. */
 const struct service_rules *postern_context_rules(const postern_context *ctx, const char *service);
 struct accounts *postern_context_accounts(const postern_context *ctx);
 const postern_clock *postern_context_clock(const postern_context *ctx);
@@ -19,7 +21,8 @@ bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);
 bool postern_context_is_ours(const postern_context *ctx);
 
 /* A workspace from the pool, or a new one.  POSTERN_OK · NOMEM */
-POSTERN_MUST_USE postern_err postern_context_take_jwt(postern_context *ctx, postern_jwt **ret, postern_error *err);
+POSTERN_MUST_USE postern_err postern_context_take_jwt(postern_context *ctx, postern_jwt **ret,
+                                                      postern_error *err);
 /* Back into the pool, wiped; freed when the pool is full. */
 void postern_context_give_jwt(postern_context *ctx, postern_jwt *take_jwt);
 

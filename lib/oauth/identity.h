@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a proved name to a local user: strip the domain, check the characters, refuse the accounts that no
- * token may be.  Pure but for the list of system accounts, which the caller brings.  DESIGN §5.
+ * From a proved name to a local user: strip the domain, check the characters, refuse the accounts
+ * that no token may be.  Pure but for the list of system accounts, which the caller brings.  DESIGN
+ * §5.
  */
 #ifndef POSTERN_LIB_IDENTITY_H
 #define POSTERN_LIB_IDENTITY_H
@@ -32,8 +33,9 @@ struct identity_rules {
  * `name` is free of control characters; the user is a view into it.
  *   POSTERN_OK · NO_MAPPING (empty, forbidden character) · USER_DENIED · SYSTEM, NOMEM (accounts)
  */
-POSTERN_MUST_USE postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
-                                                  int64_t mono_ms, postern_bytes name, postern_bytes *ret_user,
+POSTERN_MUST_USE postern_err postern_identity_map(const struct identity_rules *rules,
+                                                  struct accounts *accounts, int64_t mono_ms,
+                                                  postern_bytes name, postern_bytes *ret_user,
                                                   postern_error *err);
 
 #endif

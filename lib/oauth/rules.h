@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A service's settings, compiled once so that judging a token looks up no name: what its claims must be, which keys count, who
- * the local user is, and what a refused client is told.  Made by context.c, read by validate.c.
+ * A service's settings, compiled once so that judging a token looks up no name: what its claims
+ * must be, which keys count, who the local user is, and what a refused client is told.  Made by
+ * context.c, read by validate.c.
  */
 #ifndef POSTERN_LIB_RULES_H
 #define POSTERN_LIB_RULES_H
@@ -23,25 +24,26 @@ struct issuer_rules {
 
 struct service_rules {
     const postern_section *section;
-    const char *service;             /* for the grant; NULL: token-only check */
+    const char *service; /* for the grant; NULL: token-only check */
     struct issuer_rules *issuer;
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;
     struct claim_rules claims;
     bool needs_tls;
-    const char **server_names;       /* NULL-terminated; NULL: the message's host is not compared */
+    const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */
     const char *server_port;
     bool maps_user;
     struct claim_path username;
     struct identity_rules identity;
-    postern_failure discovery;       /* what a refused client may know; code unset */
+    postern_failure discovery; /* what a refused client may know; code unset */
     struct service_rules *next;
 };
 
-/* Compile one service.  Everything lives in `arena` and in `c`.  POSTERN_OK · NOMEM · CONFIG_VALUE */
-POSTERN_MUST_USE postern_err postern_service_rules_new(postern_arena *arena, const postern_config *c,
-                                                       const postern_section *service, struct issuer_rules *issuer,
-                                                       struct service_rules **ret, postern_error *err);
+/* Compile one service.  Everything lives in `arena` and in `c`.  POSTERN_OK · NOMEM · CONFIG_VALUE
+ */
+POSTERN_MUST_USE postern_err postern_service_rules_new(
+    postern_arena *arena, const postern_config *c, const postern_section *service,
+    struct issuer_rules *issuer, struct service_rules **ret, postern_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The inside of a postern_config: the rows of config_keys.def and the values that files gave them.  For
- * lib/oauth/config*.c alone; everybody else asks through <postern/config.h>.
+ * The inside of a postern_config: the rows of config_keys.def and the values that files gave them.
+ * For lib/oauth/config*.c alone; everybody else asks through <postern/config.h>.
  */
 #ifndef POSTERN_LIB_SETTINGS_H
 #define POSTERN_LIB_SETTINGS_H
@@ -12,8 +12,9 @@
 
 /* 4096 files of a few KiB each: beyond that a folder is not a configuration but a mistake. */
 #define POSTERN_CONFIG_MEMORY_MAX ((size_t)32 << 20)
-#define POSTERN_CONFIG_FILES_MAX 1024 /* files of one folder: start-up stays below a second */
-#define POSTERN_CONFIG_NAME_MAX 64    /* bytes of a service's or issuer's name: it stands in every log line */
+#define POSTERN_CONFIG_FILES_MAX  1024 /* files of one folder: start-up stays below a second */
+#define POSTERN_CONFIG_NAME_MAX                                                                    \
+    64 /* bytes of a service's or issuer's name: it stands in every log line */
 
 enum config_type {
     CONFIG_TEXT,
@@ -64,9 +65,9 @@ struct postern_section {
 
 struct postern_config {
     postern_arena arena;
-    const char *dir;                       /* absolute; relative paths start here; NULL: no files */
-    bool is_token_check;                   /* postern_config_new_token_check(): no mapping, no policy */
-    postern_section *first[CONFIG_KINDS];  /* in order of file names */
+    const char *dir;     /* absolute; relative paths start here; NULL: no files */
+    bool is_token_check; /* postern_config_new_token_check(): no mapping, no policy */
+    postern_section *first[CONFIG_KINDS]; /* in order of file names */
     postern_section **tail[CONFIG_KINDS];
 };
 
@@ -83,30 +84,33 @@ const char *postern_config_key_nearest(const char *name, postern_section_kind ki
 bool postern_config_word_nearest(const char *word, const char *choices, char *ret, size_t ret_size);
 
 /* config_value.c: parse `text` by the key's type into s->values[key].  CONFIG_VALUE · NOMEM */
-POSTERN_MUST_USE postern_err postern_config_value_set(postern_config *c, postern_section *s, int key,
-                                                      const char *text, int line, int column,
-                                                      postern_error *err);
+POSTERN_MUST_USE postern_err postern_config_value_set(postern_config *c, postern_section *s,
+                                                      int key, const char *text, int line,
+                                                      int column, postern_error *err);
 /* Record CONFIG_VALUE as "file:line:column: key: why". */
 postern_err postern_config_value_fail(const postern_section *s, const char *key, postern_error *err,
                                       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 const struct config_value *postern_section_value(const postern_section *s, const char *key);
 
 /* The one issuer that a service trusts; never NULL for a configuration that was loaded. */
-const postern_section *postern_config_issuer_of(const postern_config *c, const postern_section *service);
+const postern_section *postern_config_issuer_of(const postern_config *c,
+                                                const postern_section *service);
 
 /* config_load.c */
 POSTERN_MUST_USE postern_err postern_config_new(postern_config **ret, postern_error *err);
 /* A section with nothing but defaults, appended to c. */
-POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c, postern_section_kind kind,
-                                                        const char *name, const char *file,
-                                                        postern_section **ret, postern_error *err);
+POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c,
+                                                        postern_section_kind kind, const char *name,
+                                                        const char *file, postern_section **ret,
+                                                        postern_error *err);
 
 /* A file's text into its section, judged.  CONFIG_* · LIMIT · NOMEM */
-POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern_section *s, postern_bytes text,
-                                                      postern_error *err);
+POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern_section *s,
+                                                      postern_bytes text, postern_error *err);
 
 /* config_check.c: what can only be judged when a section, or all of them, are read.  CONFIG_* */
-POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section *s, postern_error *err);
+POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section *s,
+                                                          postern_error *err);
 POSTERN_MUST_USE postern_err postern_config_check_all(const postern_config *c, postern_error *err);
 
 #endif

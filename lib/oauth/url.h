@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Judges a configured URL; never rewrites it: an issuer is compared byte for byte (RFC 8414 §3.3). */
+/* Judges a configured URL; never rewrites it: an issuer is compared byte for byte (RFC 8414 §3.3).
+ */
 #ifndef POSTERN_LIB_URL_H
 #define POSTERN_LIB_URL_H
 
@@ -11,8 +12,9 @@
 enum url_loopback_http { URL_LOOPBACK_HTTP_REFUSED = 0, URL_LOOPBACK_HTTP_ALLOWED };
 
 /*
- * NULL when `url` is https://HOST[:PORT][/PATH], or http:// to 127.0.0.1 or [::1] where that is allowed; else
- * why not, as the end of a sentence.  No query, fragment, user information or control character.
+ * NULL when `url` is https://HOST[:PORT][/PATH], or http:// to 127.0.0.1 or [::1] where that is
+ * allowed; else why not, as the end of a sentence.  No query, fragment, user information or control
+ * character.
  */
 const char *postern_url_fault(const char *url, enum url_loopback_http loopback_http);
 /* True for http:// to 127.0.0.1 or [::1]. */

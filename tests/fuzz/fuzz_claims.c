@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Signed claims that say anything.  What is accepted names somebody, is meant for us, in time, and safe to show. */
+/* Signed claims that say anything.  What is accepted names somebody, is meant for us, in time, and
+ * safe to show. */
 #include <stdlib.h>
 
 #include "oauth/claims.h"
@@ -23,7 +24,8 @@ static void check_facts(const struct postern_grant_facts *f)
         abort();
     if (f->exp_s + 60 <= NOW_S || f->iat_s > NOW_S + 60 || f->act_depth > POSTERN_ACT_DEPTH_MAX)
         abort();
-    if (f->subject.len == 0 || f->client_id.len == 0 || f->jti.len == 0 || !postern_scope_has(f->scope, POSTERN_BYTES_LIT("mail.read")))
+    if (f->subject.len == 0 || f->client_id.len == 0 || f->jti.len == 0 ||
+        !postern_scope_has(f->scope, POSTERN_BYTES_LIT("mail.read")))
         abort();
     check_identity(f->subject);
     check_identity(f->client_id);
@@ -35,12 +37,22 @@ static void check_facts(const struct postern_grant_facts *f)
 
 static void judge(postern_arena *arena, const postern_json *j, postern_buf *scratch)
 {
-    static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = { "mail.read" };
-    static const char *const names[] = { "sub", "client_id", "jti", "iat", "azp", "purpose", "ext.login.name" };
+    static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = {
+        "mail.read"
+    };
+    static const char *const names[] = { "sub", "client_id", "jti",           "iat",
+                                         "azp", "purpose",   "ext.login.name" };
     struct claim_path paths[7];
-    struct claim_rules rules = { .issuer = "https://sso.example.org", .audiences = audiences, .audience_count = 1, .skew_s = 60,
-                                 .required = paths, .required_count = 4, .agents = paths + 1, .agent_count = 4,
-                                 .scopes = scopes, .scope_count = 1 };
+    struct claim_rules rules = { .issuer = "https://sso.example.org",
+                                 .audiences = audiences,
+                                 .audience_count = 1,
+                                 .skew_s = 60,
+                                 .required = paths,
+                                 .required_count = 4,
+                                 .agents = paths + 1,
+                                 .agent_count = 4,
+                                 .scopes = scopes,
+                                 .scope_count = 1 };
     struct postern_grant_facts facts;
     postern_bytes user;
     postern_error err;
@@ -49,7 +61,8 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
         if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
             return;
     rules.purpose = paths[5];
-    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, &facts, &err) != POSTERN_OK)
+    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, &facts, &err) !=
+        POSTERN_OK)
         return;
     check_facts(&facts);
     if (postern_claims_username(&paths[6], j, scratch, &user, &err) == POSTERN_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One configuration file; the first byte says of which kind.  What is accepted is complete, and its dump means the same again. */
+/* One configuration file; the first byte says of which kind.  What is accepted is complete, and its
+ * dump means the same again. */
 #include <stdlib.h>
 
 #include "oauth/settings.h"
@@ -38,11 +39,13 @@ static void check_values(const postern_section *s)
         const struct config_key *k = &postern_config_keys[key];
         const struct config_value *v = &s->values[key];
 
-        if (v->text == NULL && postern_config_key_is_for(key, s->kind) && postern_config_key_is_required(key))
+        if (v->text == NULL && postern_config_key_is_for(key, s->kind) &&
+            postern_config_key_is_required(key))
             abort();
         if (v->text != NULL && k->highest != 0 && (v->number < k->lowest || v->number > k->highest))
             abort();
-        if (v->text != NULL && k->type == CONFIG_PATH && v->text[0] != '/' && strcmp(v->text, "-") != 0)
+        if (v->text != NULL && k->type == CONFIG_PATH && v->text[0] != '/' &&
+            strcmp(v->text, "-") != 0)
             abort();
     }
 }

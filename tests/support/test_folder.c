@@ -36,7 +36,8 @@ const char *test_folder_at(const test_folder *f, const char *name)
     static unsigned next;
     char *room = rooms[next++ % 4];
 
-    demand(snprintf(room, sizeof rooms[0], "%s/%s", f->path, name) < (int)sizeof rooms[0], "snprintf");
+    demand(snprintf(room, sizeof rooms[0], "%s/%s", f->path, name) < (int)sizeof rooms[0],
+           "snprintf");
     return room;
 }
 
@@ -45,7 +46,8 @@ static void make_parents(const test_folder *f, const char *name)
     char path[512];
 
     for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        demand(snprintf(path, sizeof path, "%s/%.*s", f->path, (int)(slash - name), name) > 0, "snprintf");
+        demand(snprintf(path, sizeof path, "%s/%.*s", f->path, (int)(slash - name), name) > 0,
+               "snprintf");
         demand(mkdir(path, 0755) == 0 || errno == EEXIST, path);
     }
 }

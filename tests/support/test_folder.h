@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A temporary folder of files for tests that load configuration.  Any failure ends the program: a test without its fixture is no test. */
+/* A temporary folder of files for tests that load configuration.  Any failure ends the program: a
+ * test without its fixture is no test. */
 #ifndef POSTERN_TESTS_TEST_FOLDER_H
 #define POSTERN_TESTS_TEST_FOLDER_H
 
@@ -8,7 +9,8 @@ typedef struct test_folder {
 } test_folder;
 
 void test_folder_make(test_folder *f);
-/* Write `text` to `name` ("services/imap.conf"), mode 0644, replacing it atomically; folders are made. */
+/* Write `text` to `name` ("services/imap.conf"), mode 0644, replacing it atomically; folders are
+ * made. */
 void test_folder_put(const test_folder *f, const char *name, const char *text);
 void test_folder_mode(const test_folder *f, const char *name, unsigned mode);
 /* Absolute name in one of four static buffers. */

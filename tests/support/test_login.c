@@ -35,11 +35,13 @@ void test_login_make(test_login *t)
     t->mono_ms = 1000000;
     t->clock = (postern_clock){ get_now, get_mono, t };
     t->key = test_key_new("P-256");
-    issuer = test_printf("issuer: " TEST_ISSUER "\njwks_file: %s\n", test_folder_at(&t->folder, "keys.json"));
+    issuer = test_printf("issuer: " TEST_ISSUER "\njwks_file: %s\n",
+                         test_folder_at(&t->folder, "keys.json"));
     test_folder_put(&t->folder, "issuers/sso.conf", issuer);
     free(issuer);
     test_folder_put(&t->folder, "services/imap.conf",
-                    "audience: " TEST_AUDIENCE "\nhelper_peers: 0\nusername_strip_domain: example.org\n"
+                    "audience: " TEST_AUDIENCE
+                    "\nhelper_peers: 0\nusername_strip_domain: example.org\n"
                     "required_scopes: mail.read\n");
     test_login_put_key(t, t->key, "a");
 }
@@ -59,7 +61,8 @@ void test_login_reload(test_login *t)
     postern_context_free(t->context);
     t->context = NULL;
     demand(postern_config_load(t->folder.path, &config, &t->err) == POSTERN_OK, t->err.detail);
-    demand(postern_context_new(config, &t->clock, &t->context, &t->err) == POSTERN_OK, t->err.detail);
+    demand(postern_context_new(config, &t->clock, &t->context, &t->err) == POSTERN_OK,
+           t->err.detail);
 }
 
 void test_login_remove(test_login *t)
@@ -74,9 +77,14 @@ char *test_login_claims(const char *name, const char *json)
     static const struct {
         const char *name, *json;
     } base[] = {
-        { "iss", "\"" TEST_ISSUER "\"" }, { "aud", "\"" TEST_AUDIENCE "\"" }, { "exp", "1800000300" },
-        { "iat", "1800000000" },          { "sub", "\"alice@example.org\"" }, { "client_id", "\"agent-7\"" },
-        { "jti", "\"t-1\"" },             { "scope", "\"mail.read mail.write\"" },
+        { "iss", "\"" TEST_ISSUER "\"" },
+        { "aud", "\"" TEST_AUDIENCE "\"" },
+        { "exp", "1800000300" },
+        { "iat", "1800000000" },
+        { "sub", "\"alice@example.org\"" },
+        { "client_id", "\"agent-7\"" },
+        { "jti", "\"t-1\"" },
+        { "scope", "\"mail.read mail.write\"" },
     };
     bool is_new = name != NULL;
     char *text = test_printf("{");
@@ -89,7 +97,8 @@ char *test_login_claims(const char *name, const char *json)
         is_new = is_new && !is_it;
         if (value == NULL)
             continue;
-        longer = test_printf("%s%s\"%s\":%s", text, text[1] == '\0' ? "" : ",", base[i].name, value);
+        longer =
+            test_printf("%s%s\"%s\":%s", text, text[1] == '\0' ? "" : ",", base[i].name, value);
         free(text);
         text = longer;
     }
@@ -130,7 +139,8 @@ static void note_events(test_login *t, postern_op *op)
     while (postern_op_next_event(op, &event)) {
         size_t used = strlen(t->events);
 
-        demand(snprintf(t->events + used, sizeof t->events - used, "%s ", event.name) > 0, "events");
+        demand(snprintf(t->events + used, sizeof t->events - used, "%s ", event.name) > 0,
+               "events");
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A place where tokens can be judged: a folder of configuration with one issuer, a clock that stands still, and tokens signed on
- * demand.  Any failure ends the program.  For tests of validate.c, keyring.c and context.c.
+ * A place where tokens can be judged: a folder of configuration with one issuer, a clock that
+ * stands still, and tokens signed on demand.  Any failure ends the program.  For tests of
+ * validate.c, keyring.c and context.c.
  */
 #ifndef POSTERN_TESTS_TEST_LOGIN_H
 #define POSTERN_TESTS_TEST_LOGIN_H
@@ -11,9 +12,9 @@
 #include "test_folder.h"
 #include "test_keys.h"
 
-#define TEST_ISSUER "https://sso.example.org/realms/agents"
+#define TEST_ISSUER   "https://sso.example.org/realms/agents"
 #define TEST_AUDIENCE "https://mail.example.org/imap"
-#define TEST_NOW_S 1800000000
+#define TEST_NOW_S    1800000000
 
 typedef struct test_login {
     test_folder folder;
@@ -23,7 +24,7 @@ typedef struct test_login {
     postern_context *context;
     postern_failure failure; /* of the last login */
     postern_error err;
-    char events[512];        /* names of the last login's events, each with a blank behind */
+    char events[512]; /* names of the last login's events, each with a blank behind */
 } test_login;
 
 /* issuers/sso.conf, services/imap.conf and keys.json; no context yet. */
@@ -34,7 +35,8 @@ void test_login_reload(test_login *t);
 void test_login_put_key(test_login *t, const test_key *k, const char *kid);
 void test_login_remove(test_login *t);
 
-/* A good token's claims with `more` members, or with one of them changed: give NULL for both to get it as it is.  free() it. */
+/* A good token's claims with `more` members, or with one of them changed: give NULL for both to get
+ * it as it is.  free() it. */
 char *test_login_claims(const char *name, const char *json);
 /* Signed by t->key as at+jwt with kid "a". */
 char *test_login_token(const test_login *t, const char *name, const char *json);

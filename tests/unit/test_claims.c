@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/claims.c: which proved claims count, by value at every boundary, and the exact reason for each that does not. */
+/* lib/oauth/claims.c: which proved claims count, by value at every boundary, and the exact reason
+ * for each that does not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,22 +9,36 @@
 
 #include "oauth/claims.h"
 
-#define NOW_S 100000
+#define NOW_S  100000
 #define SKEW_S 60
-#define OK POSTERN_OK
-#define LONG_1K "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define LONG_256 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-                 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OK     POSTERN_OK
+#define LONG_1K                                                                                    \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"
+#define LONG_256                                                                                   \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"                                                         \
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
+    "cdef0123456789abcdef0123456789abcdef"
 
 /* A token that is accepted; each case changes one member of it. */
-static const struct { const char *name, *json; } base[] = {
+static const struct {
+    const char *name, *json;
+} base[] = {
     { "iss", "\"https://sso.example.org/realms/agents\"" },
     { "aud", "\"https://mail.example.org/imap\"" },
     { "exp", "100300" },
@@ -36,7 +51,8 @@ static const struct { const char *name, *json; } base[] = {
 
 struct claim_case {
     const char *why, *name;
-    const char *json; /* NULL: the member is left out; else it takes the place of the one above, or is added */
+    const char *json; /* NULL: the member is left out; else it takes the place of the one above, or
+                         is added */
     postern_err want;
 };
 
@@ -48,13 +64,15 @@ static const struct claim_path *parse_paths(size_t first, const char *const *tex
     postern_error err = { 0 };
 
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(postern_claim_path_parse(&arena, texts[i], &paths[first + i], &err), POSTERN_OK);
+        assert_int_equal(postern_claim_path_parse(&arena, texts[i], &paths[first + i], &err),
+                         POSTERN_OK);
     return &paths[first];
 }
 
 static struct claim_rules make_rules(void)
 {
-    static const char *const audiences[] = { "https://mail.example.org/pop", "https://mail.example.org/imap" };
+    static const char *const audiences[] = { "https://mail.example.org/pop",
+                                             "https://mail.example.org/imap" };
     static const char *const required[] = { "sub", "client_id", "jti", "iat" };
     static const char *const agents[] = { "client_id", "azp", "appid" };
     static const char *const purpose[] = { "purpose" };
@@ -62,12 +80,16 @@ static struct claim_rules make_rules(void)
 
     return (struct claim_rules){
         .issuer = "https://sso.example.org/realms/agents",
-        .audiences = audiences, .audience_count = 2,
+        .audiences = audiences,
+        .audience_count = 2,
         .skew_s = SKEW_S,
-        .required = parse_paths(0, required, 4), .required_count = 4,
-        .agents = parse_paths(4, agents, 3), .agent_count = 3,
+        .required = parse_paths(0, required, 4),
+        .required_count = 4,
+        .agents = parse_paths(4, agents, 3),
+        .agent_count = 3,
         .purpose = *parse_paths(7, purpose, 1),
-        .scopes = scopes, .scope_count = 1,
+        .scopes = scopes,
+        .scope_count = 1,
     };
 }
 
@@ -84,7 +106,8 @@ static char *payload(const char *name, const char *json)
 
         is_new = is_new && !is_it;
         if (value != NULL)
-            used += (size_t)snprintf(text + used, room - used, "%s\"%s\":%s", used == 1 ? "" : ",", base[i].name, value);
+            used += (size_t)snprintf(text + used, room - used, "%s\"%s\":%s", used == 1 ? "" : ",",
+                                     base[i].name, value);
     }
     if (is_new && name != NULL && json != NULL)
         used += (size_t)snprintf(text + used, room - used, ",\"%s\":%s", name, json);
@@ -110,14 +133,15 @@ static void clear_run(void)
     run.scratch = POSTERN_BUF_INIT(1 << 20);
 }
 
-static postern_err check_text(const struct claim_rules *rules, char *take_text, const char *extra_scopes)
+static postern_err check_text(const struct claim_rules *rules, char *take_text,
+                              const char *extra_scopes)
 {
     clear_run();
     run.text = take_text;
     if (postern_json_scan(&run.json, postern_bytes_str(run.text), &run.err) != POSTERN_OK)
         fail_msg("%s: %s", run.text, run.err.detail);
-    return postern_claims_check(rules, &run.json, NOW_S, postern_bytes_str(extra_scopes), &run.scratch, &run.facts,
-                                &run.err);
+    return postern_claims_check(rules, &run.json, NOW_S, postern_bytes_str(extra_scopes),
+                                &run.scratch, &run.facts, &run.err);
 }
 
 static void judge(const struct claim_rules *rules, const struct claim_case *cases, size_t count)
@@ -132,10 +156,10 @@ static void judge(const struct claim_rules *rules, const struct claim_case *case
     clear_run();
 }
 
-#define JUDGE(cases)                                                                                                    \
-    do {                                                                                                                \
-        struct claim_rules rules_ = make_rules();                                                                       \
-        judge(&rules_, cases, sizeof(cases) / sizeof *(cases));                                                         \
+#define JUDGE(cases)                                                                               \
+    do {                                                                                           \
+        struct claim_rules rules_ = make_rules();                                                  \
+        judge(&rules_, cases, sizeof(cases) / sizeof *(cases));                                    \
     } while (0)
 
 static void a_good_token_yields_its_facts(void **state)
@@ -143,14 +167,16 @@ static void a_good_token_yields_its_facts(void **state)
     struct claim_rules rules = make_rules();
 
     (void)state;
-    assert_int_equal(check_text(&rules, payload("purpose", "\"read the \\u00fcber mail\""), ""), POSTERN_OK);
+    assert_int_equal(check_text(&rules, payload("purpose", "\"read the \\u00fcber mail\""), ""),
+                     POSTERN_OK);
     assert_true(postern_bytes_equal_str(run.facts.issuer, "https://sso.example.org/realms/agents"));
     assert_true(postern_bytes_equal_str(run.facts.audience, "https://mail.example.org/imap"));
     assert_true(postern_bytes_equal_str(run.facts.subject, "alice"));
     assert_true(postern_bytes_equal_str(run.facts.client_id, "agent-7"));
     assert_true(postern_bytes_equal_str(run.facts.jti, "t-1"));
     assert_true(postern_bytes_equal_str(run.facts.scope, "mail.read mail.write"));
-    assert_true(postern_bytes_equal_str(run.facts.purpose, "read the \xc3\xbc" "ber mail"));
+    assert_true(postern_bytes_equal_str(run.facts.purpose, "read the \xc3\xbc"
+                                                           "ber mail"));
     assert_int_equal(run.facts.exp_s, 100300);
     assert_int_equal(run.facts.iat_s, 100000);
     assert_int_equal(run.facts.act_depth, 0);
@@ -162,7 +188,8 @@ static void a_good_token_yields_its_facts(void **state)
 static void the_issuer_is_compared_byte_for_byte(void **state)
 {
     static const struct claim_case cases[] = {
-        { "with escapes it is the same text", "iss", "\"https:\\/\\/sso.example.org\\/realms\\/\\u0061gents\"", OK },
+        { "with escapes it is the same text", "iss",
+          "\"https:\\/\\/sso.example.org\\/realms\\/\\u0061gents\"", OK },
         { "missing", "iss", NULL, POSTERN_ERR_ISS },
         { "a slash more", "iss", "\"https://sso.example.org/realms/agents/\"", POSTERN_ERR_ISS },
         { "a slash less", "iss", "\"https://sso.example.org/realms\"", POSTERN_ERR_ISS },
@@ -183,7 +210,8 @@ static void the_audience_must_be_one_of_ours(void **state)
     static const struct claim_case cases[] = {
         { "the other one", "aud", "\"https://mail.example.org/pop\"", OK },
         { "an array of it", "aud", "[\"https://mail.example.org/imap\"]", OK },
-        { "an array with it at the end", "aud", "[\"a\",\"b\",\"https://mail.example.org/imap\"]", OK },
+        { "an array with it at the end", "aud", "[\"a\",\"b\",\"https://mail.example.org/imap\"]",
+          OK },
         { "missing", "aud", NULL, POSTERN_ERR_AUD },
         { "empty", "aud", "\"\"", POSTERN_ERR_AUD },
         { "empty array", "aud", "[]", POSTERN_ERR_AUD },
@@ -192,10 +220,14 @@ static void the_audience_must_be_one_of_ours(void **state)
         { "more than it", "aud", "\"https://mail.example.org/imap/x\"", POSTERN_ERR_AUD },
         { "another case", "aud", "\"https://mail.example.org/IMAP\"", POSTERN_ERR_AUD },
         { "array of others", "aud", "[\"a\",\"https://mail.example.org/imap/\"]", POSTERN_ERR_AUD },
-        { "array in an array", "aud", "[[\"https://mail.example.org/imap\"]]", POSTERN_ERR_MALFORMED_CLAIM },
-        { "a number beside it", "aud", "[\"https://mail.example.org/imap\",1]", POSTERN_ERR_MALFORMED_CLAIM },
-        { "null before it", "aud", "[null,\"https://mail.example.org/imap\"]", POSTERN_ERR_MALFORMED_CLAIM },
-        { "an object", "aud", "{\"https://mail.example.org/imap\":true}", POSTERN_ERR_MALFORMED_CLAIM },
+        { "array in an array", "aud", "[[\"https://mail.example.org/imap\"]]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "a number beside it", "aud", "[\"https://mail.example.org/imap\",1]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "null before it", "aud", "[null,\"https://mail.example.org/imap\"]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "an object", "aud", "{\"https://mail.example.org/imap\":true}",
+          POSTERN_ERR_MALFORMED_CLAIM },
         { "null", "aud", "null", POSTERN_ERR_MALFORMED_CLAIM },
         { "a number", "aud", "7", POSTERN_ERR_MALFORMED_CLAIM },
     };
@@ -310,8 +342,10 @@ static void identities_are_there_and_safe_to_show(void **state)
 static void a_bound_token_is_refused_without_its_proof(void **state)
 {
     static const struct claim_case cases[] = {
-        { "certificate", "cnf", "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2\"}", POSTERN_ERR_CNF },
-        { "key", "cnf", "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}", POSTERN_ERR_CNF },
+        { "certificate", "cnf", "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2\"}",
+          POSTERN_ERR_CNF },
+        { "key", "cnf", "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}",
+          POSTERN_ERR_CNF },
         { "unknown method", "cnf", "{}", POSTERN_ERR_CNF },
         { "null", "cnf", "null", POSTERN_ERR_CNF },
         { "who else may act is the exchange's business", "may_act", "{\"sub\":\"someone\"}", OK },
@@ -328,7 +362,8 @@ static char *actors(unsigned depth)
     size_t used = 0;
 
     for (unsigned i = 1; i <= depth; i++)
-        used += (size_t)snprintf(json + used, 32, "%s{\"sub\":\"a%u\"", i == 1 ? "" : ",\"act\":", i);
+        used +=
+            (size_t)snprintf(json + used, 32, "%s{\"sub\":\"a%u\"", i == 1 ? "" : ",\"act\":", i);
     for (unsigned i = 1; i <= depth; i++)
         json[used++] = '}';
     json[used] = '\0';
@@ -348,8 +383,10 @@ static void actors_are_read_from_the_outside_in(void **state)
         { "sub empty", "act", "{\"sub\":\"\"}", POSTERN_ERR_MALFORMED_CLAIM },
         { "sub with a newline", "act", "{\"sub\":\"a\\n\"}", POSTERN_ERR_UNSAFE_IDENTITY },
         { "something else inside", "act", "{\"sub\":\"a\",\"n\":1}", POSTERN_ERR_MALFORMED_CLAIM },
-        { "inner actor without sub", "act", "{\"sub\":\"a\",\"act\":{}}", POSTERN_ERR_MALFORMED_CLAIM },
-        { "inner actor a string", "act", "{\"sub\":\"a\",\"act\":\"b\"}", POSTERN_ERR_MALFORMED_CLAIM },
+        { "inner actor without sub", "act", "{\"sub\":\"a\",\"act\":{}}",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "inner actor a string", "act", "{\"sub\":\"a\",\"act\":\"b\"}",
+          POSTERN_ERR_MALFORMED_CLAIM },
     };
     struct claim_rules rules = make_rules();
     char *json;
@@ -389,7 +426,8 @@ static void scopes_are_whole_words_with_one_space_between(void **state)
         { "only a space", "scope", "\" \"", POSTERN_ERR_MALFORMED_CLAIM },
         { "tab", "scope", "\"mail.read\\tmail.write\"", POSTERN_ERR_MALFORMED_CLAIM },
         { "newline", "scope", "\"mail.read\\nx\"", POSTERN_ERR_MALFORMED_CLAIM },
-        { "comma is part of a word", "scope", "\"mail.read,mail.write\"", POSTERN_ERR_INSUFFICIENT_SCOPE },
+        { "comma is part of a word", "scope", "\"mail.read,mail.write\"",
+          POSTERN_ERR_INSUFFICIENT_SCOPE },
         { "quotation mark", "scope", "\"mail.read \\\"\"", POSTERN_ERR_MALFORMED_CLAIM },
         { "backslash", "scope", "\"mail.read \\\\\"", POSTERN_ERR_MALFORMED_CLAIM },
         { "not ASCII", "scope", "\"mail.read \\u00e9\"", POSTERN_ERR_MALFORMED_CLAIM },
@@ -421,9 +459,11 @@ static void a_login_may_demand_more_scopes(void **state)
 
     (void)state;
     assert_int_equal(check_text(&rules, payload(NULL, NULL), "mail.write "), POSTERN_OK);
-    assert_int_equal(check_text(&rules, payload(NULL, NULL), "mail.write mail.admin "), POSTERN_ERR_INSUFFICIENT_SCOPE);
+    assert_int_equal(check_text(&rules, payload(NULL, NULL), "mail.write mail.admin "),
+                     POSTERN_ERR_INSUFFICIENT_SCOPE);
     assert_string_equal(run.err.detail, "scope \"mail.admin\" is missing");
-    assert_int_equal(check_text(&rules, payload(NULL, NULL), "mail"), POSTERN_ERR_INSUFFICIENT_SCOPE);
+    assert_int_equal(check_text(&rules, payload(NULL, NULL), "mail"),
+                     POSTERN_ERR_INSUFFICIENT_SCOPE);
     clear_run();
 }
 
@@ -433,18 +473,24 @@ static void the_agent_is_the_first_configured_claim_that_is_there(void **state)
 
     (void)state;
     rules.required_count = 1; /* sub */
-    assert_int_equal(check_text(&rules, strdup("{\"iss\":\"https://sso.example.org/realms/agents\",\"aud\":"
-                                               "\"https://mail.example.org/imap\",\"exp\":100300,\"sub\":\"s\","
-                                               "\"appid\":\"third\",\"azp\":\"second\",\"scope\":\"mail.read\"}"), ""),
-                     POSTERN_OK);
+    assert_int_equal(
+        check_text(&rules,
+                   strdup("{\"iss\":\"https://sso.example.org/realms/agents\",\"aud\":"
+                          "\"https://mail.example.org/imap\",\"exp\":100300,\"sub\":\"s\","
+                          "\"appid\":\"third\",\"azp\":\"second\",\"scope\":\"mail.read\"}"),
+                   ""),
+        POSTERN_OK);
     assert_true(postern_bytes_equal_str(run.facts.client_id, "second"));
     assert_int_equal(run.facts.iat_s, -1);
     assert_int_equal(run.facts.jti.len, 0);
     rules.required_count = 0;
-    assert_int_equal(check_text(&rules, strdup("{\"iss\":\"https://sso.example.org/realms/agents\",\"aud\":"
-                                               "\"https://mail.example.org/imap\",\"exp\":100300,\"scope\":\"mail.read\"}"),
-                                ""),
-                     POSTERN_ERR_CLAIM_MISSING);
+    assert_int_equal(
+        check_text(
+            &rules,
+            strdup("{\"iss\":\"https://sso.example.org/realms/agents\",\"aud\":"
+                   "\"https://mail.example.org/imap\",\"exp\":100300,\"scope\":\"mail.read\"}"),
+            ""),
+        POSTERN_ERR_CLAIM_MISSING);
     clear_run();
 }
 
@@ -454,7 +500,8 @@ static void a_claim_name_with_escapes_is_the_same_claim(void **state)
 
     (void)state;
     assert_int_equal(check_text(&rules, payload("c\\u006ef", "{}"), ""), POSTERN_ERR_CNF);
-    assert_int_equal(check_text(&rules, payload("\\u006ebf", "100061"), ""), POSTERN_ERR_NOT_YET_VALID);
+    assert_int_equal(check_text(&rules, payload("\\u006ebf", "100061"), ""),
+                     POSTERN_ERR_NOT_YET_VALID);
     clear_run();
 }
 
@@ -464,10 +511,12 @@ static void escaped_strings_stay_where_they_were_read(void **state)
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(1 << 16);
 
     (void)state;
-    postern_buf_add_str(&text, "{\"iss\":\"https:\\/\\/sso.example.org\\/realms\\/agents\",\"aud\":"
-                               "\"https:\\/\\/mail.example.org\\/imap\",\"exp\":100300,\"iat\":100000,\"sub\":\"\\u0061lice\","
-                               "\"client_id\":\"\\u0061gent\",\"jti\":\"\\u0074\",\"scope\":\"mail\\u002eread\","
-                               "\"purpose\":\"\\u0070\",\"act\":{\"sub\":\"\\u0061\\u0062\"}}");
+    postern_buf_add_str(
+        &text, "{\"iss\":\"https:\\/\\/sso.example.org\\/realms\\/agents\",\"aud\":"
+               "\"https:\\/\\/mail.example.org\\/"
+               "imap\",\"exp\":100300,\"iat\":100000,\"sub\":\"\\u0061lice\","
+               "\"client_id\":\"\\u0061gent\",\"jti\":\"\\u0074\",\"scope\":\"mail\\u002eread\","
+               "\"purpose\":\"\\u0070\",\"act\":{\"sub\":\"\\u0061\\u0062\"}}");
     assert_int_equal(check_text(&rules, strdup(postern_buf_cstr(&text)), ""), POSTERN_OK);
     assert_true(postern_bytes_equal_str(run.facts.issuer, "https://sso.example.org/realms/agents"));
     assert_true(postern_bytes_equal_str(run.facts.subject, "alice"));
@@ -498,7 +547,8 @@ static void the_user_name_comes_from_the_configured_claim(void **state)
         { "preferred_username", "preferred_username", "7", POSTERN_ERR_MALFORMED_CLAIM, NULL },
         { "preferred_username", "preferred_username", "\"\"", POSTERN_ERR_MALFORMED_CLAIM, NULL },
         { "preferred_username", "preferred_username", "\"a\\u0000\"", POSTERN_ERR_UNSET, NULL },
-        { "preferred_username", "preferred_username", "\"a\\nb\"", POSTERN_ERR_UNSAFE_IDENTITY, NULL },
+        { "preferred_username", "preferred_username", "\"a\\nb\"", POSTERN_ERR_UNSAFE_IDENTITY,
+          NULL },
     };
     struct claim_rules rules = make_rules();
 
@@ -512,11 +562,13 @@ static void the_user_name_comes_from_the_configured_claim(void **state)
             char *text = payload(cases[i].name, cases[i].json);
 
             clear_run(); /* the scan refuses a NUL: it never comes as far as here */
-            assert_int_equal(postern_json_scan(&run.json, postern_bytes_str(text), &run.err), POSTERN_ERR_MALFORMED);
+            assert_int_equal(postern_json_scan(&run.json, postern_bytes_str(text), &run.err),
+                             POSTERN_ERR_MALFORMED);
             free(text);
             continue;
         }
-        assert_int_equal(postern_claim_path_parse(&arena, cases[i].path, &path, &run.err), POSTERN_OK);
+        assert_int_equal(postern_claim_path_parse(&arena, cases[i].path, &path, &run.err),
+                         POSTERN_OK);
         assert_int_equal(check_text(&rules, payload(cases[i].name, cases[i].json), ""), POSTERN_OK);
         e = postern_claims_username(&path, &run.json, &run.scratch, &username, &run.err);
         if (e != cases[i].want)
@@ -535,7 +587,8 @@ static void a_claim_path_has_at_most_eight_parts(void **state)
     (void)state;
     assert_int_equal(postern_claim_path_parse(&arena, "a.b.c.d.e.f.g.h", &path, &err), POSTERN_OK);
     assert_int_equal(path.count, 8);
-    assert_int_equal(postern_claim_path_parse(&arena, "a.b.c.d.e.f.g.h.i", &path, &err), POSTERN_ERR_CONFIG_VALUE);
+    assert_int_equal(postern_claim_path_parse(&arena, "a.b.c.d.e.f.g.h.i", &path, &err),
+                     POSTERN_ERR_CONFIG_VALUE);
 }
 
 int main(void)

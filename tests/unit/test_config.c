@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/config*.c: what a folder of files means, and the exact complaint about each that means nothing. */
+/* lib/oauth/config*.c: what a folder of files means, and the exact complaint about each that means
+ * nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "../support/test_folder.h"
 #include "base/keyfile.h"
 
-#define ISSUER "issuer: https://sso.example.org/realms/agents\njwks_file: /run/keys.json\n"
+#define ISSUER  "issuer: https://sso.example.org/realms/agents\njwks_file: /run/keys.json\n"
 #define SERVICE "audience: https://mail.example.org/imap\nhelper_peers: cyrus\n"
 
 static test_folder folder;
@@ -49,8 +50,8 @@ static void assert_load_fails(postern_err want, const char *detail)
 
     postern_config_free(c);
     if (e != want || strcmp(err.detail, detail) != 0)
-        fail_msg("wanted %s \"%s\", got %s \"%s\"", postern_err_reason(want), detail, postern_err_reason(e),
-                 err.detail);
+        fail_msg("wanted %s \"%s\", got %s \"%s\"", postern_err_reason(want), detail,
+                 postern_err_reason(e), err.detail);
     assert_int_equal(err.code, want);
 }
 
@@ -79,13 +80,17 @@ static void every_file_becomes_a_section_with_its_origins(void **state)
 
     (void)state;
     test_folder_put(&folder, "postern.conf", "# the daemon\nlog: syslog\ndrain_timeout: 2m\n");
-    test_folder_put(&folder, "issuers/sso.conf", ISSUER "clock_skew: 0s\ntoken_types: at+jwt JWT\n");
-    test_folder_put(&folder, "services/mail.conf",
-                    SERVICE "service_names: imap pop\n  sieve\nserver_names: mail.example.org\nserver_port: 143\n"
-                            "allow_system_users: on\nrequire_tls: host\n");
+    test_folder_put(&folder, "issuers/sso.conf",
+                    ISSUER "clock_skew: 0s\ntoken_types: at+jwt JWT\n");
+    test_folder_put(
+        &folder, "services/mail.conf",
+        SERVICE
+        "service_names: imap pop\n  sieve\nserver_names: mail.example.org\nserver_port: 143\n"
+        "allow_system_users: on\nrequire_tls: host\n");
     test_folder_put(&folder, "services/notes.txt", "not a configuration");
     test_folder_put(&folder, "services/.hidden.conf", "nor this");
-    test_folder_put(&folder, "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
+    test_folder_put(&folder, "issuer.conf",
+                    "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
     c = load();
     s = postern_config_section(c, POSTERN_SECTION_DAEMON, NULL);
     assert_string_equal(postern_section_text(s, "log"), "syslog");
@@ -119,7 +124,8 @@ static const struct {
     { "services/imap.conf", "audence: x\n", POSTERN_ERR_CONFIG_KEY,
       "services/imap.conf:1:1: unknown key \"audence\"; did you mean \"audience\"?" },
     { "services/imap.conf", SERVICE "insecure_skip_verify: yes\n", POSTERN_ERR_CONFIG_KEY,
-      "services/imap.conf:3:1: unknown key \"insecure_skip_verify\"; postern.conf(5) lists the keys" },
+      "services/imap.conf:3:1: unknown key \"insecure_skip_verify\"; postern.conf(5) lists the "
+      "keys" },
     { "services/imap.conf", SERVICE "clock_skew: 5s\n", POSTERN_ERR_CONFIG_KEY,
       "services/imap.conf:3:1: key \"clock_skew\" belongs in issuers/NAME.conf, not here" },
     { "postern.conf", "audience: https://a.example/b\n", POSTERN_ERR_CONFIG_KEY,
@@ -143,7 +149,8 @@ static const struct {
     { "postern.conf", "helper_max_connections: 64k\n", POSTERN_ERR_CONFIG_VALUE,
       "postern.conf:1:25: helper_max_connections: a whole number of at most 9 digits is wanted" },
     { "postern.conf", "log: sylog\n", POSTERN_ERR_CONFIG_VALUE,
-      "postern.conf:1:6: log: \"sylog\" is not one of the allowed words; did you mean \"syslog\"?" },
+      "postern.conf:1:6: log: \"sylog\" is not one of the allowed words; did you mean "
+      "\"syslog\"?" },
     { "postern.conf", "log: nowhere\n", POSTERN_ERR_CONFIG_VALUE,
       "postern.conf:1:6: log: \"nowhere\" is not one of: stderr syslog" },
     { "postern.conf", "helper_socket: run/helper.sock\n", POSTERN_ERR_CONFIG_VALUE,
@@ -151,62 +158,78 @@ static const struct {
     { "postern.conf", "helper_user: a:b\n", POSTERN_ERR_CONFIG_VALUE,
       "postern.conf:1:14: helper_user: \"a:b\" is no user name" },
     { "services/imap.conf", SERVICE "shared_audience: maybe\n", POSTERN_ERR_CONFIG_VALUE,
-      "services/imap.conf:3:18: shared_audience: yes or no is wanted (or on, off, true, false, 1, 0)" },
+      "services/imap.conf:3:18: shared_audience: yes or no is wanted (or on, off, true, false, 1, "
+      "0)" },
     { "services/imap.conf", SERVICE "shared_audience: Yes\n", POSTERN_ERR_CONFIG_VALUE,
-      "services/imap.conf:3:18: shared_audience: yes or no is wanted (or on, off, true, false, 1, 0)" },
+      "services/imap.conf:3:18: shared_audience: yes or no is wanted (or on, off, true, false, 1, "
+      "0)" },
     { "services/imap.conf", SERVICE "mech_list: OAUTHBEARER PLAIN\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:12: mech_list: \"PLAIN\" is not one of: OAUTHBEARER XOAUTH2" },
     { "services/imap.conf", SERVICE "required_scopes: mail.read a\"b\n", POSTERN_ERR_CONFIG_VALUE,
-      "services/imap.conf:3:18: required_scopes: \"a\"b\" is no scope: printable ASCII without quotation mark and "
+      "services/imap.conf:3:18: required_scopes: \"a\"b\" is no scope: printable ASCII without "
+      "quotation mark and "
       "backslash" },
     { "services/imap.conf", SERVICE "service_names: im/ap\n", POSTERN_ERR_CONFIG_VALUE,
-      "services/imap.conf:3:16: service_names: \"im/ap\" is no service name: letters, digits, dots, underscores and "
+      "services/imap.conf:3:16: service_names: \"im/ap\" is no service name: letters, digits, "
+      "dots, underscores and "
       "hyphens" },
     { "services/imap.conf", SERVICE "username_chars: z-a\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:17: username_chars: \"z-a\" holds a range that runs backwards" },
     { "services/imap.conf", SERVICE "username_chars: a-z A-Z\n", POSTERN_ERR_CONFIG_VALUE,
-      "services/imap.conf:3:17: username_chars: \"a-z A-Z\" holds a blank or a character that is not ASCII" },
+      "services/imap.conf:3:17: username_chars: \"a-z A-Z\" holds a blank or a character that is "
+      "not ASCII" },
     { "services/imap.conf", SERVICE "server_port: 143\n", POSTERN_ERR_CONFIG_CONFLICT,
       "services/imap.conf:3:14: server_port: means nothing without server_names" },
-    { "services/imap.conf", "audience: https://mail.example.org/imap\nhelper_peers: group:\n", POSTERN_ERR_CONFIG_VALUE,
+    { "services/imap.conf", "audience: https://mail.example.org/imap\nhelper_peers: group:\n",
+      POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:2:15: helper_peers: \"group:\" is not USER, group:GROUP or a number" },
     { "services/imap.conf", "helper_peers: cyrus\n", POSTERN_ERR_CONFIG_MISSING,
-      "services/imap.conf: required setting \"audience\" is missing: what a token must be meant for; one of these must "
+      "services/imap.conf: required setting \"audience\" is missing: what a token must be meant "
+      "for; one of these must "
       "stand in its aud" },
     { "services/imap.conf", "audience: https://mail.example.org/imap\n", POSTERN_ERR_CONFIG_MISSING,
-      "services/imap.conf: required setting \"helper_peers\" is missing: users or groups (names or numbers; group:NAME "
+      "services/imap.conf: required setting \"helper_peers\" is missing: users or groups (names or "
+      "numbers; group:NAME "
       "for a group) whose processes may ask as this service" },
     { "services/imap.conf", SERVICE "issuers: other\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:10: issuers: there is no issuers/other.conf" },
     { "services/imap.conf", SERVICE "issuers: sso sso\n", POSTERN_ERR_CONFIG_CONFLICT,
-      "services/imap.conf:3:10: issuers: one service trusts one issuer in this version, because two could name the same "
+      "services/imap.conf:3:10: issuers: one service trusts one issuer in this version, because "
+      "two could name the same "
       "local user; write one service file for each" },
     { "services/im ap.conf", SERVICE, POSTERN_ERR_CONFIG_FILE,
       "services/im ap.conf: a name has at most 63 letters, digits, dots, underscores or hyphens" },
     { "issuers/sso.conf", "issuer: https://sso.example.org\n", POSTERN_ERR_CONFIG_MISSING,
-      "issuers/sso.conf: required setting \"jwks_file\" is missing: key set of the issuer; re-read when it is replaced "
+      "issuers/sso.conf: required setting \"jwks_file\" is missing: key set of the issuer; re-read "
+      "when it is replaced "
       "(in issuer.conf: where posternd writes its own)" },
     { "issuers/sso.conf", ISSUER "algorithms: RS256 none\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:13: algorithms: \"none\" is not one of: RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 "
+      "issuers/sso.conf:3:13: algorithms: \"none\" is not one of: RS256 RS384 RS512 PS256 PS384 "
+      "PS512 ES256 ES384 ES512 "
       "EdDSA Ed25519" },
     { "issuers/sso.conf", ISSUER "algorithms: HS256\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:13: algorithms: \"HS256\" is not one of the allowed words; did you mean \"RS256\"?" },
+      "issuers/sso.conf:3:13: algorithms: \"HS256\" is not one of the allowed words; did you mean "
+      "\"RS256\"?" },
     { "issuers/sso.conf", ISSUER "token_types: JWT at+jwt logout+jwt\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:14: token_types: \"logout+jwt\" is not one of: at+jwt JWT" },
     { "issuers/sso.conf", ISSUER "clock_skew: 301s\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:13: clock_skew: 301s is outside 0s to 300s" },
     { "issuers/sso.conf", ISSUER "username_claim: realm..name\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:17: username_claim: \"realm..name\" has an empty part: a path is NAME.NAME" },
+      "issuers/sso.conf:3:17: username_claim: \"realm..name\" has an empty part: a path is "
+      "NAME.NAME" },
     { "issuers/sso.conf", ISSUER "agent_claim: client_id act.sub\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:14: agent_claim: act.sub must stand first" },
     { "issuers/twin.conf", ISSUER, POSTERN_ERR_CONFIG_CONFLICT,
       "issuers/twin.conf:1:9: issuer: the same issuer stands in issuers/sso.conf:1" },
-    { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\nlisten: 0.0.0.0:8414\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuer.conf:3:9: listen: \"0.0.0.0:8414\" is not loopback: 127.0.0.1:PORT or [::1]:PORT in this version" },
-    { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\ntoken_lifetime: 2h\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuer.conf:3:17: token_lifetime: 7200s is outside 5s to 3600s" },
+    { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\nlisten: 0.0.0.0:8414\n",
+      POSTERN_ERR_CONFIG_VALUE,
+      "issuer.conf:3:9: listen: \"0.0.0.0:8414\" is not loopback: 127.0.0.1:PORT or [::1]:PORT in "
+      "this version" },
+    { "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: /k\ntoken_lifetime: 2h\n",
+      POSTERN_ERR_CONFIG_VALUE, "issuer.conf:3:17: token_lifetime: 7200s is outside 5s to 3600s" },
     { "issuer.conf", "issuer: http://idp.example\njwks_file: /k\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuer.conf:1:9: issuer: \"http://idp.example\" is plain http: only 127.0.0.1 and [::1] may be reached so, write "
+      "issuer.conf:1:9: issuer: \"http://idp.example\" is plain http: only 127.0.0.1 and [::1] may "
+      "be reached so, write "
       "https://" },
 };
 
@@ -215,7 +238,8 @@ static void a_wrong_file_is_named_with_line_column_and_what_to_write(void **stat
     (void)state;
     for (size_t i = 0; i < sizeof wrong_files / sizeof *wrong_files; i++) {
         test_folder_put(&folder, "issuers/sso.conf", ISSUER);
-        test_folder_put(&folder, "services/mail.conf", "audience: https://mail.example.org/x\nhelper_peers: cyrus\n");
+        test_folder_put(&folder, "services/mail.conf",
+                        "audience: https://mail.example.org/x\nhelper_peers: cyrus\n");
         test_folder_put(&folder, wrong_files[i].file, wrong_files[i].text);
         assert_load_fails(wrong_files[i].want, wrong_files[i].detail);
         test_folder_drop(&folder, wrong_files[i].file);
@@ -244,10 +268,14 @@ static const struct {
     { "https://sso.example.org/", NULL },
     { "https://SSO.example.org:8443/realms/agents%20x", NULL },
     { "https://[2001:db8::1]:8443/x", NULL },
-    { "http://sso.example.org", "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
-    { "http://localhost:8414", "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
-    { "http://127.0.0.1.example.org", "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
-    { "http://127.0.0.1:8414", "is plain http: to loopback that needs \"allow_loopback_http: yes\"" },
+    { "http://sso.example.org",
+      "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
+    { "http://localhost:8414",
+      "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
+    { "http://127.0.0.1.example.org",
+      "is plain http: only 127.0.0.1 and [::1] may be reached so, write https://" },
+    { "http://127.0.0.1:8414",
+      "is plain http: to loopback that needs \"allow_loopback_http: yes\"" },
     { "http://[::1]:8414", "is plain http: to loopback that needs \"allow_loopback_http: yes\"" },
     { "HTTPS://sso.example.org", "must begin with https://" },
     { "ftp://sso.example.org", "must begin with https://" },
@@ -286,14 +314,17 @@ static void an_issuer_is_an_https_url_and_kept_byte_for_byte(void **state)
         if (urls[i].fault == NULL) {
             postern_config *c = load();
 
-            assert_string_equal(postern_section_text(postern_config_section(c, POSTERN_SECTION_ISSUER, "a"), "issuer"),
-                                urls[i].url);
+            assert_string_equal(
+                postern_section_text(postern_config_section(c, POSTERN_SECTION_ISSUER, "a"),
+                                     "issuer"),
+                urls[i].url);
             postern_config_free(c);
             continue;
         }
-        assert_true(snprintf(want, sizeof want, "issuers/a.conf:1:9: issuer: \"%s\" %s",
-                             postern_error_quote(urls[i].url, strlen(urls[i].url), quoted, sizeof quoted),
-                             urls[i].fault) > 0);
+        assert_true(
+            snprintf(want, sizeof want, "issuers/a.conf:1:9: issuer: \"%s\" %s",
+                     postern_error_quote(urls[i].url, strlen(urls[i].url), quoted, sizeof quoted),
+                     urls[i].fault) > 0);
         assert_load_fails(POSTERN_ERR_CONFIG_VALUE, want);
     }
 }
@@ -307,12 +338,14 @@ static void loopback_http_is_for_those_who_ask_and_for_the_embedded_issuer(void 
     postern_config_free(load());
     test_folder_put(&folder, "issuers/a.conf",
                     "issuer: http://127.0.0.1:8414\nallow_loopback_http: no\njwks_file: /k\n");
-    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "issuers/a.conf:1:9: issuer: \"http://127.0.0.1:8414\" is plain http: "
-                                                "to loopback that needs \"allow_loopback_http: yes\"");
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "issuers/a.conf:1:9: issuer: \"http://127.0.0.1:8414\" is plain http: "
+                      "to loopback that needs \"allow_loopback_http: yes\"");
     test_folder_put(&folder, "issuers/a.conf",
                     "issuer: http://10.0.0.1:8414\nallow_loopback_http: yes\njwks_file: /k\n");
     assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
-                      "issuers/a.conf:1:9: issuer: \"http://10.0.0.1:8414\" is plain http: only 127.0.0.1 and [::1] may "
+                      "issuers/a.conf:1:9: issuer: \"http://10.0.0.1:8414\" is plain http: only "
+                      "127.0.0.1 and [::1] may "
                       "be reached so, write https://");
 }
 
@@ -324,10 +357,12 @@ static void two_services_may_not_claim_the_same(void **state)
     } cases[] = {
         { "audience: https://x.example/a\n", "audience: https://x.example/b\n", NULL },
         { "audience: https://x.example/a\n", "audience: https://x.example/a\n",
-          "services/b.conf:1:11: audience: the same stands in services/a.conf:1; a token for one would open the other, "
+          "services/b.conf:1:11: audience: the same stands in services/a.conf:1; a token for one "
+          "would open the other, "
           "unless both say \"shared_audience: yes\"" },
         { "audience: https://x.example/a y\n", "audience: z y\nshared_audience: yes\n",
-          "services/b.conf:1:11: audience: the same stands in services/a.conf:1; a token for one would open the other, "
+          "services/b.conf:1:11: audience: the same stands in services/a.conf:1; a token for one "
+          "would open the other, "
           "unless both say \"shared_audience: yes\"" },
         { "audience: y\nshared_audience: yes\n", "audience: y\nshared_audience: yes\n", NULL },
         { "audience: x\nservice_names: imap pop\n", "audience: y\nservice_names: pop sieve\n",
@@ -358,16 +393,19 @@ static void a_service_needs_an_issuer_and_names_it_when_there_are_several(void *
 {
     (void)state;
     test_folder_put(&folder, "services/imap.conf", SERVICE);
-    assert_load_fails(POSTERN_ERR_CONFIG_MISSING, "services/imap.conf: no issuer is trusted yet: write "
-                                                  "issuers/NAME.conf with issuer: and jwks_file:");
+    assert_load_fails(POSTERN_ERR_CONFIG_MISSING,
+                      "services/imap.conf: no issuer is trusted yet: write "
+                      "issuers/NAME.conf with issuer: and jwks_file:");
     test_folder_put(&folder, "issuers/a.conf", "issuer: https://a.example\njwks_file: /k\n");
     postern_config_free(load());
     test_folder_put(&folder, "issuers/b.conf", "issuer: https://b.example\njwks_file: /k\n");
-    assert_load_fails(POSTERN_ERR_CONFIG_MISSING, "services/imap.conf: required setting \"issuers\" is missing: there "
-                                                  "are several files in issuers/");
+    assert_load_fails(POSTERN_ERR_CONFIG_MISSING,
+                      "services/imap.conf: required setting \"issuers\" is missing: there "
+                      "are several files in issuers/");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: a b\n");
     assert_load_fails(POSTERN_ERR_CONFIG_CONFLICT,
-                      "services/imap.conf:3:10: issuers: one service trusts one issuer in this version, because two "
+                      "services/imap.conf:3:10: issuers: one service trusts one issuer in this "
+                      "version, because two "
                       "could name the same local user; write one service file for each");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: b\n");
     postern_config_free(load());
@@ -381,13 +419,15 @@ static void what_others_may_write_is_not_read(void **state)
     test_folder_put(&folder, "postern.conf", "log: syslog\n");
     postern_config_free(load());
     test_folder_mode(&folder, "postern.conf", 0646);
-    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf can be written by everybody (mode 0646)");
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE,
+                      "postern.conf can be written by everybody (mode 0646)");
     test_folder_mode(&folder, "postern.conf", 0644);
     test_folder_put(&folder, "issuers/a.conf", ISSUER);
     test_folder_mode(&folder, "issuers", 0777);
     assert_load_fails(POSTERN_ERR_CONFIG_FILE, "issuers can be written by everybody (mode 0777)");
     test_folder_mode(&folder, "issuers", 0755);
-    assert_true(snprintf(want, sizeof want, "%s can be written by everybody (mode 0757)", folder.path) > 0);
+    assert_true(
+        snprintf(want, sizeof want, "%s can be written by everybody (mode 0757)", folder.path) > 0);
     test_folder_mode(&folder, ".", 0757);
     assert_load_fails(POSTERN_ERR_CONFIG_FILE, want);
     test_folder_mode(&folder, ".", 0700);
@@ -406,11 +446,13 @@ static void a_group_s_file_is_read_only_when_the_group_is_root_s(void **state)
     postern_config_free(load());
     assert_int_equal(chown(path, 0, 12345), 0);
     test_folder_mode(&folder, "postern.conf", 0664);
-    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf can be written by group 12345 (mode 0664)");
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE,
+                      "postern.conf can be written by group 12345 (mode 0664)");
     test_folder_mode(&folder, "postern.conf", 0640);
     postern_config_free(load());
     assert_int_equal(chown(path, 12345, 0), 0);
-    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "postern.conf belongs to uid 12345; it must belong to root or to uid 0");
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE,
+                      "postern.conf belongs to uid 12345; it must belong to root or to uid 0");
 }
 
 static void sizes_have_limits(void **state)
@@ -427,22 +469,29 @@ static void sizes_have_limits(void **state)
     for (int i = 0; i < 1025; i++)
         used += (size_t)snprintf(text + used, 8, " /a");
     test_folder_put(&folder, "postern.conf", text);
-    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:16: helper_socket: more than 1024 words");
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "postern.conf:1:16: helper_socket: more than 1024 words");
     memset(text, 'x', 5000);
     memcpy(text, "audit_file: ", 12);
     text[5000] = '\0';
     test_folder_put(&folder, "postern.conf", text);
-    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:13: audit_file: the path is too long");
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "postern.conf:1:13: audit_file: the path is too long");
     memset(text, 'x', 200);
     memcpy(text, "helper_socket: /", 16);
     text[200] = '\0';
     test_folder_put(&folder, "postern.conf", text);
-    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "postern.conf:1:16: helper_socket: "
-                      "\"/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\" is too long for a unix socket");
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "postern.conf:1:16: helper_socket: "
+                      "\"/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...\" is "
+                      "too long for a unix socket");
     test_folder_put(&folder, "postern.conf", "audit_file: -\n");
     postern_config_free(load());
-    test_folder_put(&folder, "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw.conf", ISSUER);
-    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw"
+    test_folder_put(&folder,
+                    "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw.conf",
+                    ISSUER);
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE,
+                      "issuers/a123456789b123456789c123456789d123456789e123456789f123456789xyzw"
                       "...: a name has at most 63 letters, digits, dots, underscores or hyphens");
     free(text);
 }
@@ -453,10 +502,12 @@ static void a_folder_that_is_not_there_is_an_error(void **state)
     postern_error err = { 0 };
 
     (void)state;
-    assert_int_equal(postern_config_load(test_folder_at(&folder, "nowhere"), &c, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(postern_config_load(test_folder_at(&folder, "nowhere"), &c, &err),
+                     POSTERN_ERR_CONFIG_FILE);
     assert_non_null(strstr(err.detail, "No such file or directory"));
     test_folder_put(&folder, "file", "");
-    assert_int_equal(postern_config_load(test_folder_at(&folder, "file"), &c, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(postern_config_load(test_folder_at(&folder, "file"), &c, &err),
+                     POSTERN_ERR_CONFIG_FILE);
     assert_non_null(strstr(err.detail, "is not a folder"));
     assert_null(c);
 }
@@ -536,7 +587,8 @@ static void a_dump_is_a_configuration_that_dumps_the_same(void **state)
     second_settings = without_comments(second);
     assert_string_equal(first_settings, second_settings);
     assert_string_equal(second, third);
-    assert_non_null(strstr(first, "# == services/imap.conf ==\n# services/imap.conf:1\naudience: "));
+    assert_non_null(
+        strstr(first, "# == services/imap.conf ==\n# services/imap.conf:1\naudience: "));
     assert_non_null(strstr(first, "# default\nclock_skew: 60s\n"));
     free(first), free(second), free(third), free(first_settings), free(second_settings);
     test_folder_remove(&again);
@@ -549,26 +601,34 @@ static void each_relaxation_is_told_with_its_place(void **state)
 
     (void)state;
     test_folder_put(&folder, "issuers/sso.conf", ISSUER);
-    test_folder_put(&folder, "services/imap.conf", SERVICE "require_tls: yes\ndeny_users: cyrus root postgres bob\n");
+    test_folder_put(&folder, "services/imap.conf",
+                    SERVICE "require_tls: yes\ndeny_users: cyrus root postgres bob\n");
     c = load();
     postern_config_relaxations(c, &out);
     assert_int_equal(out.len, 0);
     postern_config_free(c);
-    test_folder_put(&folder, "issuers/sso.conf", ISSUER "token_types: JWT\nrequired_claims: sub jti\n");
-    test_folder_put(&folder, "services/imap.conf",
-                    SERVICE "require_tls: host\nallow_system_users: yes\ndeny_users: root\nshared_audience: yes\n");
+    test_folder_put(&folder, "issuers/sso.conf",
+                    ISSUER "token_types: JWT\nrequired_claims: sub jti\n");
+    test_folder_put(
+        &folder, "services/imap.conf",
+        SERVICE
+        "require_tls: host\nallow_system_users: yes\ndeny_users: root\nshared_audience: yes\n");
     c = load();
     postern_config_relaxations(c, &out);
     postern_config_free(c);
     assert_string_equal(
         postern_buf_cstr(&out),
-        "issuers/sso.conf:3: token_types: JWT: typ JWT is accepted, which does not tell an access token from other "
+        "issuers/sso.conf:3: token_types: JWT: typ JWT is accepted, which does not tell an access "
+        "token from other "
         "JWTs of this issuer\n"
-        "issuers/sso.conf:4: required_claims: sub jti: tokens may lack a claim that RFC 9068 requires\n"
+        "issuers/sso.conf:4: required_claims: sub jti: tokens may lack a claim that RFC 9068 "
+        "requires\n"
         "services/imap.conf:3: require_tls: host: logins are taken without a sign of TLS\n"
-        "services/imap.conf:6: shared_audience: yes: a token for this service opens another one as well\n"
+        "services/imap.conf:6: shared_audience: yes: a token for this service opens another one as "
+        "well\n"
         "services/imap.conf:4: allow_system_users: yes: tokens may log in as system accounts\n"
-        "services/imap.conf:5: deny_users: root: tokens may log in as an account that is denied by default\n");
+        "services/imap.conf:5: deny_users: root: tokens may log in as an account that is denied by "
+        "default\n");
 }
 
 static void a_client_file_stands_for_itself(void **state)
@@ -579,18 +639,22 @@ static void a_client_file_stands_for_itself(void **state)
 
     (void)state;
     test_folder_put(&folder, "client.conf",
-                    "issuer: https://sso.example.org\nclient_id: agent-7\nclient_credential_file: agent-7.secret\n");
-    assert_int_equal(postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, &err), POSTERN_OK);
+                    "issuer: https://sso.example.org\nclient_id: agent-7\nclient_credential_file: "
+                    "agent-7.secret\n");
+    assert_int_equal(postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, &err),
+                     POSTERN_OK);
     s = postern_config_section(c, POSTERN_SECTION_CLIENT, NULL);
     assert_string_equal(postern_section_text(s, "client_id"), "agent-7");
-    assert_string_equal(postern_section_text(s, "client_credential_file"), test_folder_at(&folder, "agent-7.secret"));
+    assert_string_equal(postern_section_text(s, "client_credential_file"),
+                        test_folder_at(&folder, "agent-7.secret"));
     assert_null(postern_section_text(s, "resource"));
     postern_config_free(c);
     c = NULL;
     test_folder_put(&folder, "client.conf", "issuer: https://sso.example.org\nclient_id: a\n");
     assert_int_equal(postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, &err),
                      POSTERN_ERR_CONFIG_MISSING);
-    test_folder_put(&folder, "client.conf", "issuer: http://sso.example.org\nclient_id: a\nclient_credential_file: x\n");
+    test_folder_put(&folder, "client.conf",
+                    "issuer: http://sso.example.org\nclient_id: a\nclient_credential_file: x\n");
     assert_int_equal(postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, &err),
                      POSTERN_ERR_CONFIG_VALUE);
     assert_int_equal(postern_config_load_client(test_folder_at(&folder, "none.conf"), &c, &err),
@@ -606,22 +670,32 @@ static void a_token_check_needs_no_file_but_the_keys(void **state)
     const postern_section *s;
 
     (void)state;
-    assert_int_equal(postern_config_new_token_check("http://127.0.0.1:8414", "urn:x", "keys.json", scopes, &c, &err),
+    assert_int_equal(postern_config_new_token_check("http://127.0.0.1:8414", "urn:x", "keys.json",
+                                                    scopes, &c, &err),
                      POSTERN_OK);
     s = postern_config_service_for(c, "token");
     assert_string_equal(postern_section_item(s, "required_scopes", 1), "mail.write");
     assert_string_equal(postern_section_item(s, "audience", 0), "urn:x");
     assert_string_equal(
-        postern_section_text(postern_config_section_at(c, POSTERN_SECTION_ISSUER, 0), "jwks_file"), "keys.json");
+        postern_section_text(postern_config_section_at(c, POSTERN_SECTION_ISSUER, 0), "jwks_file"),
+        "keys.json");
     postern_config_free(c);
     c = NULL;
-    assert_int_equal(postern_config_new_token_check("", "urn:x", "keys.json", NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check("x", "urn:x urn:y", "keys.json", NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check("x", "y", "", NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check("x", "y", NULL, NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check(NULL, "y", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check("x\n", "y", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_config_new_token_check("x", "\xc3\xa9", "z", NULL, &c, &err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("", "urn:x", "keys.json", NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(
+        postern_config_new_token_check("x", "urn:x urn:y", "keys.json", NULL, &c, &err),
+        POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x", "y", "", NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x", "y", NULL, NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check(NULL, "y", "z", NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x\n", "y", "z", NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("x", "\xc3\xa9", "z", NULL, &c, &err),
+                     POSTERN_ERR_USAGE);
     assert_null(c);
 }
 

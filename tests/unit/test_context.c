@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/context.c: one context under many threads, while keys are replaced and clients removed.  TSan is the judge of its locks. */
+/* lib/oauth/context.c: one context under many threads, while keys are replaced and clients removed.
+ * TSan is the judge of its locks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 
 #include "../support/test_login.h"
 
-#define THREADS 4
-#define LOGINS 150 /* of each thread: some seconds under TSan */
+#define THREADS   4
+#define LOGINS    150 /* of each thread: some seconds under TSan */
 #define ROTATIONS 40
 
 static test_login t;
@@ -88,10 +89,14 @@ static void rotate_keys_and_remove_clients(void)
         char *client = test_printf("client-%d", i);
 
         test_login_put_key(&t, t.key, "a");
-        assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, client, TEST_NOW_S, &t.err), POSTERN_OK);
+        assert_int_equal(
+            postern_context_revoke_client(t.context, TEST_ISSUER, client, TEST_NOW_S, &t.err),
+            POSTERN_OK);
         free(client);
     }
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "removed", TEST_NOW_S, &t.err), POSTERN_OK);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, TEST_ISSUER, "removed", TEST_NOW_S, &t.err),
+        POSTERN_OK);
 }
 
 static void many_threads_share_one_context(void **state)
@@ -101,7 +106,8 @@ static void many_threads_share_one_context(void **state)
 
     (void)state;
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, log_in_often, postern_context_ref(t.context)), 0);
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, log_in_often, postern_context_ref(t.context)), 0);
     rotate_keys_and_remove_clients();
     for (int i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(threads[i], &wrong), 0);

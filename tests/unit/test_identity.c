@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/identity.c and accounts.c: who a proved name is on this machine, and who it may never be. */
+/* lib/oauth/identity.c and accounts.c: who a proved name is on this machine, and who it may never
+ * be. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,17 +11,17 @@
 #include "oauth/accounts.h"
 #include "oauth/identity.h"
 
-#define PASSWD                                                                                                          \
-    "root:x:0:0:root:/root:/bin/bash\n"                                                                                 \
-    "daemon:x:1:1::/:/usr/sbin/nologin\n"                                                                               \
-    "Debian-exim:x:105:110::/:/usr/sbin/nologin\n"                                                                      \
-    "last:x:999:999::/:\n"                                                                                              \
-    "alice:x:1000:1000::/home/alice:/bin/bash\n"                                                                        \
-    "nobody:x:65534:65534::/:\n"                                                                                        \
-    "broken\n"                                                                                                          \
-    "nouid:x::0:::\n"                                                                                                   \
-    "baduid:x:1x:0:::\n"                                                                                                \
-    "huge:x:99999999999999999999:0:::\n"                                                                                \
+#define PASSWD                                                                                     \
+    "root:x:0:0:root:/root:/bin/bash\n"                                                            \
+    "daemon:x:1:1::/:/usr/sbin/nologin\n"                                                          \
+    "Debian-exim:x:105:110::/:/usr/sbin/nologin\n"                                                 \
+    "last:x:999:999::/:\n"                                                                         \
+    "alice:x:1000:1000::/home/alice:/bin/bash\n"                                                   \
+    "nobody:x:65534:65534::/:\n"                                                                   \
+    "broken\n"                                                                                     \
+    "nouid:x::0:::\n"                                                                              \
+    "baduid:x:1x:0:::\n"                                                                           \
+    "huge:x:99999999999999999999:0:::\n"                                                           \
     "end:x:7:7::/:"
 
 static test_folder folder;
@@ -113,10 +114,13 @@ static void a_name_maps_to_one_safe_user_or_to_none(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         postern_error err = { 0 };
         postern_bytes user = POSTERN_BYTES_NONE;
-        postern_err e = postern_identity_map(&rules, accounts, 0, postern_bytes_str(names[i].name), &user, &err);
+        postern_err e = postern_identity_map(&rules, accounts, 0, postern_bytes_str(names[i].name),
+                                             &user, &err);
 
-        if (e != names[i].want || (e == POSTERN_OK && !postern_bytes_equal_str(user, names[i].user)))
-            fail_msg("%s: got %s \"%.*s\"", names[i].name, postern_err_reason(e), (int)user.len, user.ptr);
+        if (e != names[i].want ||
+            (e == POSTERN_OK && !postern_bytes_equal_str(user, names[i].user)))
+            fail_msg("%s: got %s \"%.*s\"", names[i].name, postern_err_reason(e), (int)user.len,
+                     user.ptr);
     }
 }
 
@@ -128,11 +132,15 @@ static void system_accounts_can_be_allowed_but_denied_ones_stay_denied(void **st
 
     (void)state;
     rules.allow_system_users = true;
-    assert_int_equal(postern_identity_map(&rules, accounts, 0, postern_bytes_str("daemon"), &user, &err), POSTERN_OK);
-    assert_int_equal(postern_identity_map(&rules, accounts, 0, postern_bytes_str("root"), &user, &err),
-                     POSTERN_ERR_USER_DENIED);
-    assert_int_equal(postern_identity_map(&rules, accounts, 0, postern_bytes_str("cyrus@x"), &user, &err),
-                     POSTERN_ERR_USER_DENIED);
+    assert_int_equal(
+        postern_identity_map(&rules, accounts, 0, postern_bytes_str("daemon"), &user, &err),
+        POSTERN_OK);
+    assert_int_equal(
+        postern_identity_map(&rules, accounts, 0, postern_bytes_str("root"), &user, &err),
+        POSTERN_ERR_USER_DENIED);
+    assert_int_equal(
+        postern_identity_map(&rules, accounts, 0, postern_bytes_str("cyrus@x"), &user, &err),
+        POSTERN_ERR_USER_DENIED);
 }
 
 static void a_new_account_is_noticed_within_a_second(void **state)
@@ -141,18 +149,22 @@ static void a_new_account_is_noticed_within_a_second(void **state)
     bool is_system = true;
 
     (void)state;
-    assert_int_equal(postern_accounts_is_system(accounts, 5000, postern_bytes_str("postgres"), &is_system, &err),
-                     POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 5000, postern_bytes_str("postgres"), &is_system, &err),
+        POSTERN_OK);
     assert_false(is_system);
     test_folder_put(&folder, "passwd", "postgres:x:110:110:::\n");
-    assert_int_equal(postern_accounts_is_system(accounts, 5999, postern_bytes_str("postgres"), &is_system, &err),
-                     POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 5999, postern_bytes_str("postgres"), &is_system, &err),
+        POSTERN_OK);
     assert_false(is_system);
-    assert_int_equal(postern_accounts_is_system(accounts, 6000, postern_bytes_str("postgres"), &is_system, &err),
-                     POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 6000, postern_bytes_str("postgres"), &is_system, &err),
+        POSTERN_OK);
     assert_true(is_system);
-    assert_int_equal(postern_accounts_is_system(accounts, 6001, postern_bytes_str("daemon"), &is_system, &err),
-                     POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 6001, postern_bytes_str("daemon"), &is_system, &err),
+        POSTERN_OK);
     assert_false(is_system);
 }
 
@@ -163,17 +175,22 @@ static void no_file_is_no_account_but_a_bad_file_is_no_answer(void **state)
 
     (void)state;
     test_folder_drop(&folder, "passwd");
-    assert_int_equal(postern_accounts_is_system(accounts, 0, postern_bytes_str("daemon"), &is_system, &err), POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 0, postern_bytes_str("daemon"), &is_system, &err),
+        POSTERN_OK);
     assert_false(is_system);
     test_folder_put(&folder, "passwd", PASSWD);
     test_folder_mode(&folder, "passwd", 0666);
-    assert_int_equal(postern_accounts_is_system(accounts, 1000, postern_bytes_str("alice"), &is_system, &err),
-                     POSTERN_ERR_SYSTEM);
-    assert_int_equal(postern_accounts_is_system(accounts, 1001, postern_bytes_str("alice"), &is_system, &err),
-                     POSTERN_ERR_SYSTEM);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 1000, postern_bytes_str("alice"), &is_system, &err),
+        POSTERN_ERR_SYSTEM);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 1001, postern_bytes_str("alice"), &is_system, &err),
+        POSTERN_ERR_SYSTEM);
     test_folder_mode(&folder, "passwd", 0644);
-    assert_int_equal(postern_accounts_is_system(accounts, 1002, postern_bytes_str("daemon"), &is_system, &err),
-                     POSTERN_OK);
+    assert_int_equal(
+        postern_accounts_is_system(accounts, 1002, postern_bytes_str("daemon"), &is_system, &err),
+        POSTERN_OK);
     assert_true(is_system);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * doc/man/postern.conf.5 lists the settings as the table has them: with place, type, range and default.  After a change of the table,
- * `tests/unit/test_man_keys --print` writes the new list; put it between the two marks.
+ * doc/man/postern.conf.5 lists the settings as the table has them: with place, type, range and
+ * default.  After a change of the table, `tests/unit/test_man_keys --print` writes the new list;
+ * put it between the two marks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 #include <postern/config.h>
 
 #define BEGIN ".\\\" begin of the table: tests/unit/test_man_keys --print writes it\n"
-#define END ".\\\" end of the table\n"
+#define END   ".\\\" end of the table\n"
 
 static char page[262144];
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The nth-allocation-fails sweep over lib/oauth: every refusal for want of memory says so, and leaves nothing behind. */
+/* The nth-allocation-fails sweep over lib/oauth: every refusal for want of memory says so, and
+ * leaves nothing behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -37,7 +38,8 @@ static postern_err load_configuration(void *arg, postern_error *err)
 static void loading_a_configuration_survives_every_failing_allocation(void **state)
 {
     (void)state;
-    test_folder_put(&t.folder, "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
+    test_folder_put(&t.folder, "issuer.conf",
+                    "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
     assert_true(alloc_fail_sweep(load_configuration, t.folder.path, POSTERN_OK) > 10);
 }
 
@@ -45,7 +47,8 @@ static postern_err make_token_check(void *arg, postern_error *err)
 {
     static const char *const scopes[] = { "a", "b", NULL };
     postern_config *c = NULL;
-    postern_err e = postern_config_new_token_check(TEST_ISSUER, TEST_AUDIENCE, arg, scopes, &c, err);
+    postern_err e =
+        postern_config_new_token_check(TEST_ISSUER, TEST_AUDIENCE, arg, scopes, &c, err);
 
     postern_config_free(c);
     return e;
@@ -66,12 +69,15 @@ static void other_configurations_survive_every_failing_allocation(void **state)
 
     (void)state;
     assert_true(alloc_fail_sweep(make_token_check, keys, POSTERN_OK) > 3);
-    test_folder_put(&t.folder, "client.conf", "issuer: " TEST_ISSUER "\nclient_id: a\nclient_credential_file: s\n");
-    memcpy(client, test_folder_at(&t.folder, "client.conf"), strlen(test_folder_at(&t.folder, "client.conf")) + 1);
+    test_folder_put(&t.folder, "client.conf",
+                    "issuer: " TEST_ISSUER "\nclient_id: a\nclient_credential_file: s\n");
+    memcpy(client, test_folder_at(&t.folder, "client.conf"),
+           strlen(test_folder_at(&t.folder, "client.conf")) + 1);
     assert_true(alloc_fail_sweep(load_client, client, POSTERN_OK) > 5);
 }
 
-static postern_err run_login(postern_context *context, const postern_request *rq, postern_error *err)
+static postern_err run_login(postern_context *context, const postern_request *rq,
+                             postern_error *err)
 {
     postern_op *op = NULL;
     postern_err e = postern_validate_start(context, rq, &op, err);
@@ -119,7 +125,8 @@ static void a_login_with_everything_warm_allocates_three_times(void **state)
 
     (void)state;
     assert_int_equal(test_login_run(&t, &rq, NULL), POSTERN_OK);
-    assert_int_equal(alloc_fail_sweep(log_in_again, &rq, POSTERN_OK), 3); /* the operation, the request's copy, the grant */
+    assert_int_equal(alloc_fail_sweep(log_in_again, &rq, POSTERN_OK),
+                     3); /* the operation, the request's copy, the grant */
     free(token);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/revocations.c: removed clients, many of them, and the moment when old ones may be forgotten. */
+/* lib/oauth/revocations.c: removed clients, many of them, and the moment when old ones may be
+ * forgotten. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,8 +68,11 @@ static void a_full_table_forgets_only_what_no_token_can_outlive(void **state)
     (void)state;
     for (int i = 0; i < POSTERN_REVOCATIONS_MAX; i++) {
         assert_true(snprintf(name, sizeof name, "c%d", i) > 0);
-        assert_int_equal(add(name, i == 7 ? NOW_S - POSTERN_REVOCATION_KEEP_S - 1 : NOW_S - POSTERN_REVOCATION_KEEP_S, NOW_S - 9),
-                         POSTERN_OK);
+        assert_int_equal(
+            add(name,
+                i == 7 ? NOW_S - POSTERN_REVOCATION_KEEP_S - 1 : NOW_S - POSTERN_REVOCATION_KEEP_S,
+                NOW_S - 9),
+            POSTERN_OK);
     }
     assert_int_equal(check("c7", 5), POSTERN_ERR_REVOKED);
     assert_int_equal(check("c65535", 5), POSTERN_ERR_REVOKED);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/oauth/validate.c: one token's journey from bytes to a grant, the order of its steps, and what a refused client is told. */
+/* lib/oauth/validate.c: one token's journey from bytes to a grant, the order of its steps, and what
+ * a refused client is told. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,12 +32,14 @@ static int tear_down(void **state)
 static void assert_verdict(const char *why, postern_err got, postern_err want)
 {
     if (got != want)
-        fail_msg("%s: wanted %s, got %s (%s)", why, postern_err_reason(want), postern_err_reason(got), t.err.detail);
+        fail_msg("%s: wanted %s, got %s (%s)", why, postern_err_reason(want),
+                 postern_err_reason(got), t.err.detail);
 }
 
 static void a_good_token_becomes_a_grant(void **state)
 {
-    char *token = test_login_token(&t, "act", "{\"sub\":\"agent-9\",\"act\":{\"sub\":\"agent-8\"}}");
+    char *token =
+        test_login_token(&t, "act", "{\"sub\":\"agent-9\",\"act\":{\"sub\":\"agent-8\"}}");
     postern_request rq = test_login_request(token);
     POSTERN_AUTO(grant) g = NULL;
 
@@ -64,15 +67,19 @@ static void without_tls_the_token_is_not_even_read(void **state)
         postern_tls tls;
         postern_err want; /* of garbage: MALFORMED shows that it was read */
     } cases[] = {
-        { "yes", POSTERN_TLS_ON, POSTERN_ERR_MALFORMED },       { "yes", POSTERN_TLS_LOCAL, POSTERN_ERR_MALFORMED },
-        { "yes", POSTERN_TLS_NONE, POSTERN_ERR_TLS_REQUIRED },  { "yes", POSTERN_TLS_UNKNOWN, POSTERN_ERR_TLS_REQUIRED },
-        { "host", POSTERN_TLS_UNKNOWN, POSTERN_ERR_MALFORMED }, { "host", POSTERN_TLS_NONE, POSTERN_ERR_MALFORMED },
+        { "yes", POSTERN_TLS_ON, POSTERN_ERR_MALFORMED },
+        { "yes", POSTERN_TLS_LOCAL, POSTERN_ERR_MALFORMED },
+        { "yes", POSTERN_TLS_NONE, POSTERN_ERR_TLS_REQUIRED },
+        { "yes", POSTERN_TLS_UNKNOWN, POSTERN_ERR_TLS_REQUIRED },
+        { "host", POSTERN_TLS_UNKNOWN, POSTERN_ERR_MALFORMED },
+        { "host", POSTERN_TLS_NONE, POSTERN_ERR_MALFORMED },
         { "no", POSTERN_TLS_NONE, POSTERN_ERR_MALFORMED },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *text = test_printf("audience: x\nhelper_peers: 0\nrequire_tls: %s\n", cases[i].setting);
+        char *text =
+            test_printf("audience: x\nhelper_peers: 0\nrequire_tls: %s\n", cases[i].setting);
         postern_request rq = test_login_request("garbage");
 
         test_folder_put(&t.folder, "services/imap.conf", text);
@@ -103,7 +110,7 @@ static void a_token_has_1_to_16384_bytes(void **state)
 static void only_access_tokens_are_taken(void **state)
 {
     static const struct {
-        const char *header; /* with alg */
+        const char *header;              /* with alg */
         postern_err want, want_with_jwt; /* by default, and with token_types: at+jwt JWT */
     } cases[] = {
         { "\"typ\":\"at+jwt\",", POSTERN_OK, POSTERN_OK },
@@ -122,8 +129,9 @@ static void only_access_tokens_are_taken(void **state)
 
     (void)state;
     for (int with_jwt = 0; with_jwt <= 1; with_jwt++) {
-        char *issuer = test_printf("issuer: " TEST_ISSUER "\njwks_file: keys.json\ntoken_types: at+jwt%s\n",
-                                   with_jwt ? " JWT" : "");
+        char *issuer =
+            test_printf("issuer: " TEST_ISSUER "\njwks_file: keys.json\ntoken_types: at+jwt%s\n",
+                        with_jwt ? " JWT" : "");
 
         test_folder_put(&t.folder, "issuers/sso.conf", issuer);
         free(issuer);
@@ -151,7 +159,8 @@ static void the_issuer_file_narrows_the_algorithms(void **state)
     test_login_reload(&t);
     assert_verdict("others", test_login_try(&t, NULL, NULL), POSTERN_ERR_ALG_NOT_ALLOWED);
     assert_string_equal(t.err.detail, "ES256 is not in the issuer's algorithms");
-    test_folder_put(&t.folder, "issuers/sso.conf", "issuer: " TEST_ISSUER "\njwks_file: keys.json\nalgorithms: ES256\n");
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\njwks_file: keys.json\nalgorithms: ES256\n");
     test_login_reload(&t);
     assert_verdict("this one", test_login_try(&t, NULL, NULL), POSTERN_OK);
 }
@@ -164,15 +173,27 @@ static void the_first_fault_in_order_is_the_reason(void **state)
         bool is_tampered;
         postern_err want;
     } cases[] = {
-        { "type before key", "{\"typ\":\"JWT\",\"alg\":\"ES256\",\"kid\":\"b\"}", "{}", false, POSTERN_ERR_TYP },
-        { "key before signature", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"b\"}", "{}", true, POSTERN_ERR_UNKNOWN_KID },
-        { "signature before payload", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{,", true, POSTERN_ERR_BAD_SIGNATURE },
-        { "payload before claims", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{\"iss\":1,\"iss\":2}", false, POSTERN_ERR_MALFORMED },
-        { "an array is no payload", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "[]", false, POSTERN_ERR_MALFORMED },
-        { "issuer before audience", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{\"iss\":\"x\",\"aud\":\"y\",\"exp\":1}", false, POSTERN_ERR_ISS },
-        { "audience before time", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"y\",\"exp\":1}", false, POSTERN_ERR_AUD },
-        { "time before identity", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"" TEST_AUDIENCE "\",\"exp\":1,\"sub\":7}", false, POSTERN_ERR_EXPIRED },
-        { "identity before binding", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"" TEST_AUDIENCE "\",\"exp\":1800000300,\"cnf\":{}}", false, POSTERN_ERR_CLAIM_MISSING },
+        { "type before key", "{\"typ\":\"JWT\",\"alg\":\"ES256\",\"kid\":\"b\"}", "{}", false,
+          POSTERN_ERR_TYP },
+        { "key before signature", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"b\"}", "{}",
+          true, POSTERN_ERR_UNKNOWN_KID },
+        { "signature before payload", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "{,",
+          true, POSTERN_ERR_BAD_SIGNATURE },
+        { "payload before claims", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}",
+          "{\"iss\":1,\"iss\":2}", false, POSTERN_ERR_MALFORMED },
+        { "an array is no payload", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}", "[]",
+          false, POSTERN_ERR_MALFORMED },
+        { "issuer before audience", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}",
+          "{\"iss\":\"x\",\"aud\":\"y\",\"exp\":1}", false, POSTERN_ERR_ISS },
+        { "audience before time", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}",
+          "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"y\",\"exp\":1}", false, POSTERN_ERR_AUD },
+        { "time before identity", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}",
+          "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"" TEST_AUDIENCE "\",\"exp\":1,\"sub\":7}", false,
+          POSTERN_ERR_EXPIRED },
+        { "identity before binding", "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"a\"}",
+          "{\"iss\":\"" TEST_ISSUER "\",\"aud\":\"" TEST_AUDIENCE
+          "\",\"exp\":1800000300,\"cnf\":{}}",
+          false, POSTERN_ERR_CLAIM_MISSING },
     };
 
     (void)state;
@@ -185,11 +206,17 @@ static void the_first_fault_in_order_is_the_reason(void **state)
         assert_verdict(cases[i].why, test_login_run(&t, &rq, NULL), cases[i].want);
         free(token);
     }
-    assert_verdict("binding before actors", test_login_try(&t, "cnf", "{},\"act\":7"), POSTERN_ERR_CNF);
-    assert_verdict("actors before scope", test_login_try(&t, "act", "7,\"x\":1"), POSTERN_ERR_MALFORMED_CLAIM);
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err), POSTERN_OK);
-    assert_verdict("scope before revocation", test_login_try(&t, "scope", "\"x\""), POSTERN_ERR_INSUFFICIENT_SCOPE);
-    assert_verdict("revocation before mapping", test_login_try(&t, "sub", "\"root\""), POSTERN_ERR_REVOKED);
+    assert_verdict("binding before actors", test_login_try(&t, "cnf", "{},\"act\":7"),
+                   POSTERN_ERR_CNF);
+    assert_verdict("actors before scope", test_login_try(&t, "act", "7,\"x\":1"),
+                   POSTERN_ERR_MALFORMED_CLAIM);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+        POSTERN_OK);
+    assert_verdict("scope before revocation", test_login_try(&t, "scope", "\"x\""),
+                   POSTERN_ERR_INSUFFICIENT_SCOPE);
+    assert_verdict("revocation before mapping", test_login_try(&t, "sub", "\"root\""),
+                   POSTERN_ERR_REVOKED);
 }
 
 static void the_user_is_mapped_and_must_be_the_wanted_one(void **state)
@@ -259,7 +286,8 @@ static void the_message_is_compared_only_where_the_file_names_the_server(void **
     rq.message_host = "evil.example.org";
     assert_verdict("not compared", test_login_run(&t, &rq, NULL), POSTERN_OK);
     test_folder_put(&t.folder, "services/imap.conf",
-                    "audience: " TEST_AUDIENCE "\nhelper_peers: 0\nserver_names: mail.example.org\nserver_port: 143\n"
+                    "audience: " TEST_AUDIENCE
+                    "\nhelper_peers: 0\nserver_names: mail.example.org\nserver_port: 143\n"
                     "username_strip_domain: example.org\n");
     test_login_reload(&t);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -276,30 +304,46 @@ static void the_message_is_compared_only_where_the_file_names_the_server(void **
 static void a_removed_client_s_older_tokens_are_refused(void **state)
 {
     (void)state;
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S - 1, &t.err), POSTERN_OK);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S - 1, &t.err),
+        POSTERN_OK);
     assert_verdict("issued after", test_login_try(&t, NULL, NULL), POSTERN_OK);
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err), POSTERN_OK);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+        POSTERN_OK);
     assert_verdict("issued in that second", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", 5, &t.err), POSTERN_OK);
-    assert_verdict("an older removal takes nothing back", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
+    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", 5, &t.err),
+                     POSTERN_OK);
+    assert_verdict("an older removal takes nothing back", test_login_try(&t, NULL, NULL),
+                   POSTERN_ERR_REVOKED);
     assert_verdict("another client", test_login_try(&t, "client_id", "\"agent-70\""), POSTERN_OK);
     assert_verdict("newer token", test_login_try(&t, "iat", "1800000001"), POSTERN_OK);
-    assert_verdict("removed actor", test_login_try(&t, "client_id", "\"x\",\"act\":{\"sub\":\"agent-7\"}"), POSTERN_ERR_REVOKED);
+    assert_verdict("removed actor",
+                   test_login_try(&t, "client_id", "\"x\",\"act\":{\"sub\":\"agent-7\"}"),
+                   POSTERN_ERR_REVOKED);
     assert_verdict("history does not count",
-                   test_login_try(&t, "client_id", "\"x\",\"act\":{\"sub\":\"y\",\"act\":{\"sub\":\"agent-7\"}}"), POSTERN_OK);
-    assert_int_equal(postern_context_revoke_client(t.context, "https://other.example", "a", 5, &t.err), POSTERN_ERR_USAGE);
+                   test_login_try(&t, "client_id",
+                                  "\"x\",\"act\":{\"sub\":\"y\",\"act\":{\"sub\":\"agent-7\"}}"),
+                   POSTERN_OK);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, "https://other.example", "a", 5, &t.err),
+        POSTERN_ERR_USAGE);
 }
 
 static void revocations_that_must_come_are_waited_for(void **state)
 {
     (void)state;
-    assert_int_equal(postern_context_expect_revocations(t.context, TEST_ISSUER, &t.err), POSTERN_OK);
+    assert_int_equal(postern_context_expect_revocations(t.context, TEST_ISSUER, &t.err),
+                     POSTERN_OK);
     assert_verdict("not told yet", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOCATIONS_UNKNOWN);
-    assert_verdict("a bad token is bad all the same", test_login_try(&t, "exp", "1"), POSTERN_ERR_EXPIRED);
+    assert_verdict("a bad token is bad all the same", test_login_try(&t, "exp", "1"),
+                   POSTERN_ERR_EXPIRED);
     assert_int_equal(postern_context_revocations_ready(t.context, TEST_ISSUER, &t.err), POSTERN_OK);
     assert_verdict("told", test_login_try(&t, NULL, NULL), POSTERN_OK);
-    assert_int_equal(postern_context_expect_revocations(t.context, "https://other.example", &t.err), POSTERN_ERR_USAGE);
-    assert_int_equal(postern_context_revocations_ready(t.context, TEST_ISSUER "/", &t.err), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_context_expect_revocations(t.context, "https://other.example", &t.err),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_context_revocations_ready(t.context, TEST_ISSUER "/", &t.err),
+                     POSTERN_ERR_USAGE);
 }
 
 static void a_refused_client_is_told_what_the_service_wants(void **state)
@@ -313,8 +357,10 @@ static void a_refused_client_is_told_what_the_service_wants(void **state)
     assert_verdict("extra", test_login_run(&t, &rq, NULL), POSTERN_ERR_INSUFFICIENT_SCOPE);
     assert_string_equal(t.failure.scope, "mail.read mail.admin mail.x");
     assert_string_equal(t.failure.issuer, TEST_ISSUER);
-    assert_string_equal(t.failure.openid_configuration, TEST_ISSUER "/.well-known/openid-configuration");
-    assert_string_equal(t.failure.resource_metadata, "https://mail.example.org/.well-known/oauth-protected-resource/imap");
+    assert_string_equal(t.failure.openid_configuration,
+                        TEST_ISSUER "/.well-known/openid-configuration");
+    assert_string_equal(t.failure.resource_metadata,
+                        "https://mail.example.org/.well-known/oauth-protected-resource/imap");
     assert_string_equal(t.failure.ref, "");
     rq.service = "smtp";
     assert_verdict("unknown", test_login_run(&t, &rq, NULL), POSTERN_ERR_SERVICE_UNKNOWN);
@@ -355,23 +401,29 @@ static void the_embedded_issuer_serves_the_metadata_of_services(void **state)
     postern_request rq = test_login_request("");
 
     (void)state;
-    test_folder_put(&t.folder, "issuers/sso.conf",
-                    "issuer: http://127.0.0.1:8414/\nallow_loopback_http: yes\njwks_file: keys.json\n");
-    test_folder_put(&t.folder, "issuer.conf", "issuer: http://127.0.0.1:8414/\njwks_file: keys.json\n");
+    test_folder_put(
+        &t.folder, "issuers/sso.conf",
+        "issuer: http://127.0.0.1:8414/\nallow_loopback_http: yes\njwks_file: keys.json\n");
+    test_folder_put(&t.folder, "issuer.conf",
+                    "issuer: http://127.0.0.1:8414/\njwks_file: keys.json\n");
     test_login_reload(&t);
     assert_verdict("discovery", test_login_run(&t, &rq, NULL), POSTERN_ERR_NO_TOKEN);
     assert_string_equal(t.failure.issuer, "http://127.0.0.1:8414/");
-    assert_string_equal(t.failure.openid_configuration, "http://127.0.0.1:8414/.well-known/openid-configuration");
-    assert_string_equal(t.failure.resource_metadata, "http://127.0.0.1:8414/.well-known/oauth-protected-resource/imap");
+    assert_string_equal(t.failure.openid_configuration,
+                        "http://127.0.0.1:8414/.well-known/openid-configuration");
+    assert_string_equal(t.failure.resource_metadata,
+                        "http://127.0.0.1:8414/.well-known/oauth-protected-resource/imap");
     test_folder_drop(&t.folder, "issuer.conf");
     test_folder_put(&t.folder, "services/imap.conf", "audience: api://imap\nhelper_peers: 0\n");
     test_login_reload(&t);
     assert_verdict("no URL", test_login_run(&t, &rq, NULL), POSTERN_ERR_NO_TOKEN);
     assert_string_equal(t.failure.resource_metadata, "");
-    test_folder_put(&t.folder, "services/imap.conf", "audience: https://mail.example.org/\nhelper_peers: 0\n");
+    test_folder_put(&t.folder, "services/imap.conf",
+                    "audience: https://mail.example.org/\nhelper_peers: 0\n");
     test_login_reload(&t);
     assert_verdict("no path", test_login_run(&t, &rq, NULL), POSTERN_ERR_NO_TOKEN);
-    assert_string_equal(t.failure.resource_metadata, "https://mail.example.org/.well-known/oauth-protected-resource");
+    assert_string_equal(t.failure.resource_metadata,
+                        "https://mail.example.org/.well-known/oauth-protected-resource");
 }
 
 static void a_token_check_maps_nobody(void **state)
@@ -383,8 +435,10 @@ static void a_token_check_maps_nobody(void **state)
     POSTERN_AUTO(grant) g = NULL;
 
     (void)state;
-    assert_int_equal(postern_config_new_token_check(TEST_ISSUER, TEST_AUDIENCE, test_folder_at(&t.folder, "keys.json"),
-                                                    scopes, &config, &t.err), POSTERN_OK);
+    assert_int_equal(postern_config_new_token_check(TEST_ISSUER, TEST_AUDIENCE,
+                                                    test_folder_at(&t.folder, "keys.json"), scopes,
+                                                    &config, &t.err),
+                     POSTERN_OK);
     postern_context_free(t.context);
     t.context = NULL;
     assert_int_equal(postern_context_new(config, &t.clock, &t.context, &t.err), POSTERN_OK);
