@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern parse`: read one SASL bearer message as a server would (RFC 7628, XOAUTH2) and say what it holds, or why it is
- * refused.  Judges the message only, not the token, and never prints it: token_sha256 names it.  See postern(1).
+ * `postern parse`: read one SASL bearer message as a server would (RFC 7628, XOAUTH2) and say what
+ * it holds, or why it is refused.  Judges the message only, not the token, and never prints it:
+ * token_sha256 names it.  See postern(1).
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -15,17 +16,23 @@
 #include "cli.h"
 
 /* Not CLI_USAGE: here 2 says that the message was a discovery request. */
-enum { PARSE_ACCEPTED = 0, PARSE_REJECTED = 1, PARSE_DISCOVERY = 2, PARSE_UNDECIDED = 3, PARSE_USAGE = 64 };
+enum {
+    PARSE_ACCEPTED = 0,
+    PARSE_REJECTED = 1,
+    PARSE_DISCOVERY = 2,
+    PARSE_UNDECIDED = 3,
+    PARSE_USAGE = 64
+};
 
-#define WIRE_MAX (POSTERN_BASE64_ENCODED_MAX(POSTERN_SASL_MESSAGE_MAX) + 2) /* and CR LF */
+#define WIRE_MAX   (POSTERN_BASE64_ENCODED_MAX(POSTERN_SASL_MESSAGE_MAX) + 2) /* and CR LF */
 #define RESULT_MAX 16384 /* authzid and host with every byte escaped sixfold, and the names */
 
 struct parse_request {
     postern_mech mech;
-    const char  *server_host; /* NULL: compare none */
-    const char  *server_port;
-    bool         is_step2;
-    bool         is_wire;
+    const char *server_host; /* NULL: compare none */
+    const char *server_port;
+    bool is_step2;
+    bool is_wire;
 };
 
 static void print_help(FILE *out)
@@ -34,10 +41,12 @@ static void print_help(FILE *out)
           "\n"
           "  --server-host NAME   reject a message that is meant for another host\n"
           "  --server-port PORT   reject a message that is meant for another port\n"
-          "  --step 1|2           the client's first message (default) or its answer to the error challenge\n"
-          "  --wire               input is the base64 line of IMAP or SMTP; without it: the message, byte for byte\n"
+          "  --step 1|2           the client's first message (default), or its answer to an error\n"
+          "  --wire               a base64 line of IMAP or SMTP instead of the bytes themselves\n"
           "\n"
-          "Exit status: 0 accepted, 1 rejected, 2 discovery request (empty auth), 3 undecided, 64 usage.\n", out);
+          "Exit status: 0 accepted, 1 rejected, 2 discovery request (empty auth), 3 undecided,\n"
+          "64 usage.\n",
+          out);
 }
 
 static bool set_option(int option, const char *value, struct parse_request *rq)
@@ -67,9 +76,12 @@ static bool set_option(int option, const char *value, struct parse_request *rq)
 static int read_options(int argc, char **argv, struct parse_request *rq)
 {
     static const struct option options[] = {
-        { "mech", required_argument, NULL, 'm' },        { "server-host", required_argument, NULL, 'h' },
-        { "server-port", required_argument, NULL, 'p' }, { "step", required_argument, NULL, 's' },
-        { "wire", no_argument, NULL, 'w' },              { NULL, 0, NULL, 0 },
+        { "mech", required_argument, NULL, 'm' },
+        { "server-host", required_argument, NULL, 'h' },
+        { "server-port", required_argument, NULL, 'p' },
+        { "step", required_argument, NULL, 's' },
+        { "wire", no_argument, NULL, 'w' },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 
@@ -79,7 +91,8 @@ static int read_options(int argc, char **argv, struct parse_request *rq)
             return PARSE_USAGE;
         }
     if (optind != argc)
-        fprintf(stderr, "postern parse: the message comes from standard input, not from \"%s\"\n", argv[optind]);
+        fprintf(stderr, "postern parse: the message comes from standard input, not from \"%s\"\n",
+                argv[optind]);
     else if (rq->mech == POSTERN_MECH_NONE)
         fputs("postern parse: --mech OAUTHBEARER or --mech XOAUTH2 is required\n", stderr);
     else
@@ -104,8 +117,12 @@ static postern_err decode_base64(postern_bytes text, postern_secret **ret, poste
     return e;
 }
 
-/* One line as it travels (RFC 9051 §6.2.2, RFC 4954 §4): base64, "=" for an empty first message, "*" for a cancel. */
-static postern_err decode_wire(const struct parse_request *rq, postern_bytes line, postern_secret **ret, postern_error *err)
+/*
+ * One line as it travels (RFC 9051 §6.2.2, RFC 4954 §4): base64, "=" for an empty first message,
+ * "*" for a cancel.
+ */
+static postern_err decode_wire(const struct parse_request *rq, postern_bytes line,
+                               postern_secret **ret, postern_error *err)
 {
     postern_err e;
 
@@ -121,18 +138,21 @@ static postern_err decode_wire(const struct parse_request *rq, postern_bytes lin
     return e;
 }
 
-static postern_err read_message(const struct parse_request *rq, postern_secret **ret, postern_error *err)
+static postern_err read_message(const struct parse_request *rq, postern_secret **ret,
+                                postern_error *err)
 {
     POSTERN_AUTO(secret) input = NULL;
 
-    POSTERN_TRY(cli_read_stdin_exact(rq->is_wire ? WIRE_MAX : POSTERN_SASL_MESSAGE_MAX, &input, err));
+    POSTERN_TRY(
+        cli_read_stdin_exact(rq->is_wire ? WIRE_MAX : POSTERN_SASL_MESSAGE_MAX, &input, err));
     if (rq->is_wire)
         return decode_wire(rq, postern_secret_bytes(input), ret, err);
     *ret = POSTERN_STEAL(input);
     return POSTERN_OK;
 }
 
-static postern_err parse_first(const struct parse_request *rq, postern_bytes raw, postern_sasl_message *ret, postern_error *err)
+static postern_err parse_first(const struct parse_request *rq, postern_bytes raw,
+                               postern_sasl_message *ret, postern_error *err)
 {
     const char *const names[] = { rq->server_host, NULL };
     postern_sasl_message parsed;
@@ -143,7 +163,10 @@ static postern_err parse_first(const struct parse_request *rq, postern_bytes raw
     return POSTERN_OK;
 }
 
-/* The member as a string, or null where the message has none: readers find every name in every answer. */
+/*
+ * The member as a string, or null where the message has none: readers find every name in every
+ * answer.
+ */
 static void put_text(postern_json_writer *w, const char *name, const char *value)
 {
     if (value[0] == '\0')
@@ -152,7 +175,8 @@ static void put_text(postern_json_writer *w, const char *name, const char *value
         postern_json_put_str(w, name, value);
 }
 
-static postern_err put_sha256(postern_json_writer *w, const char *name, postern_bytes token, postern_error *err)
+static postern_err put_sha256(postern_json_writer *w, const char *name, postern_bytes token,
+                              postern_error *err)
 {
     POSTERN_AUTO_BUF hex = POSTERN_BUF_INIT(2 * EVP_MAX_MD_SIZE + 1);
     uint8_t digest[EVP_MAX_MD_SIZE];
@@ -165,7 +189,8 @@ static postern_err put_sha256(postern_json_writer *w, const char *name, postern_
     return POSTERN_OK;
 }
 
-static postern_err write_message(const postern_sasl_message *m, postern_json_writer *w, postern_error *err)
+static postern_err write_message(const postern_sasl_message *m, postern_json_writer *w,
+                                 postern_error *err)
 {
     postern_json_put_str(w, "outcome", m->is_discovery ? "discovery" : "accepted");
     put_text(w, "authzid", m->authzid);
@@ -184,7 +209,8 @@ static void write_rejection(const postern_error *err, postern_json_writer *w)
 }
 
 /* Read, judge and describe the message as members of `w`. */
-static postern_err judge(const struct parse_request *rq, postern_json_writer *w, int *ret_status, postern_error *err)
+static postern_err judge(const struct parse_request *rq, postern_json_writer *w, int *ret_status,
+                         postern_error *err)
 {
     POSTERN_AUTO(secret) raw = NULL;
     postern_sasl_message m;

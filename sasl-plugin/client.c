@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The client side of OAUTHBEARER (RFC 7628) and XOAUTH2: one message with the token, and at most one answer to an error.
- * The first step returns SASL_OK with doneflag 0, because some applications end there (svn) and others step once more
- * (imtest, virsh, mbsync); libldap alone gets SASL_CONTINUE (doc/decisions/0005-ldap-second-bind.md).
+ * The client side of OAUTHBEARER (RFC 7628) and XOAUTH2: one message with the token, and at most
+ * one answer to an error. The first step returns SASL_OK with doneflag 0, because some applications
+ * end there (svn) and others step once more (imtest, virsh, mbsync); libldap alone gets
+ * SASL_CONTINUE (doc/decisions/0005-ldap-second-bind.md).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ int plugin_client_new(void *glob, sasl_client_params_t *cparams, void **conn_con
         return SASL_NOMEM;
     conn->mech = ((const struct plugin_mech *)glob)->mech;
     conn->state = CLIENT_START;
-    conn->out = POSTERN_BUF_INIT(2 * POSTERN_SASL_MESSAGE_MAX); /* every byte of an authzid may be escaped */
+    conn->out = POSTERN_BUF_INIT(
+        2 * POSTERN_SASL_MESSAGE_MAX); /* every byte of an authzid may be escaped */
     *conn_context = conn;
     return SASL_OK;
 }
@@ -38,7 +40,8 @@ void plugin_client_dispose(void *conn_context, const sasl_utils_t *utils)
     free(conn);
 }
 
-static int set_names(const struct client_conn *conn, sasl_client_params_t *params, sasl_out_params_t *oparams)
+static int set_names(const struct client_conn *conn, sasl_client_params_t *params,
+                     sasl_out_params_t *oparams)
 {
     const char *authid = conn->authname[0] != '\0' ? conn->authname : conn->authzid;
     int code;
@@ -46,37 +49,45 @@ static int set_names(const struct client_conn *conn, sasl_client_params_t *param
     if (authid[0] == '\0')
         authid = NAME_IN_TOKEN;
     if (conn->authzid[0] == '\0' || strcmp(conn->authzid, authid) == 0)
-        return params->canon_user(params->utils->conn, authid, 0, SASL_CU_AUTHID | SASL_CU_AUTHZID, oparams);
+        return params->canon_user(params->utils->conn, authid, 0, SASL_CU_AUTHID | SASL_CU_AUTHZID,
+                                  oparams);
     code = params->canon_user(params->utils->conn, conn->authzid, 0, SASL_CU_AUTHZID, oparams);
     if (code != SASL_OK)
         return code;
     return params->canon_user(params->utils->conn, authid, 0, SASL_CU_AUTHID, oparams);
 }
 
-/* Gmail and Dovecot want the user's name in the message; where none was given as authzid, the login name says it. */
-static postern_err build_message(struct client_conn *conn, const sasl_client_params_t *params, postern_error *err)
+/*
+ * Gmail and Dovecot want the user's name in the message; where none was given as authzid, the login
+ * name says it.
+ */
+static postern_err build_message(struct client_conn *conn, const sasl_client_params_t *params,
+                                 postern_error *err)
 {
     const char *authzid = conn->authzid[0] != '\0' ? conn->authzid : conn->authname;
     struct plugin_peer server = plugin_peer_parse(params->ipremoteport);
-    const char *port = strcmp(server.port, "0") == 0 ? "" : server.port; /* libvirt: a unix socket */
+    const char *port =
+        strcmp(server.port, "0") == 0 ? "" : server.port; /* libvirt: a unix socket */
 
     postern_buf_reset(&conn->out);
-    return postern_sasl_message_build(conn->mech, authzid, params->serverFQDN, port, postern_secret_bytes(conn->token),
-                                      &conn->out, err);
+    return postern_sasl_message_build(conn->mech, authzid, params->serverFQDN, port,
+                                      postern_secret_bytes(conn->token), &conn->out, err);
 }
 
 /*
- * What the first step says when more may come.  SASL_OK with doneflag 0 works with every client but libldap, which forgets the
- * mechanism on SASL_OK: it would send the next answer as a simple bind (doc/decisions/0005-ldap-second-bind.md).  libldap alone
- * uses the service name "ldap".
+ * What the first step says when more may come.  SASL_OK with doneflag 0 works with every client but
+ * libldap, which forgets the mechanism on SASL_OK: it would send the next answer as a simple bind
+ * (doc/decisions/0005-ldap-second-bind.md).  libldap alone uses the service name "ldap".
  */
 static int first_result(const sasl_client_params_t *params)
 {
-    return params->service != NULL && strcmp(params->service, "ldap") == 0 ? SASL_CONTINUE : SASL_OK;
+    return params->service != NULL && strcmp(params->service, "ldap") == 0 ? SASL_CONTINUE
+                                                                           : SASL_OK;
 }
 
-static int first_step(struct client_conn *conn, sasl_client_params_t *params, sasl_interact_t **prompt_need,
-                      const char **clientout, unsigned *clientoutlen, sasl_out_params_t *oparams)
+static int first_step(struct client_conn *conn, sasl_client_params_t *params,
+                      sasl_interact_t **prompt_need, const char **clientout, unsigned *clientoutlen,
+                      sasl_out_params_t *oparams)
 {
     postern_error err = { 0 };
     int code = client_gather(conn, params, prompt_need);
@@ -106,14 +117,19 @@ static void describe_refusal(struct client_conn *conn, postern_bytes challenge)
     if (postern_sasl_error_parse(challenge, &e, NULL) != POSTERN_OK)
         len = snprintf(conn->why, sizeof conn->why, "server refused the token and did not say why");
     else
-        len = snprintf(conn->why, sizeof conn->why, "server refused the token: %s%s%s%s%s", e.status,
-                       e.scope[0] == '\0' ? "" : ", scope ", e.scope, e.ref[0] == '\0' ? "" : ", ref ", e.ref);
+        len = snprintf(conn->why, sizeof conn->why, "server refused the token: %s%s%s%s%s",
+                       e.status, e.scope[0] == '\0' ? "" : ", scope ", e.scope,
+                       e.ref[0] == '\0' ? "" : ", ref ", e.ref);
     (void)len; /* cut where it is too long: it is a sentence for people */
 }
 
-/* Empty: the server is content.  Anything else is the error challenge (RFC 7628 §3.2.2), answered so that it can end. */
-static int second_step(struct client_conn *conn, sasl_client_params_t *params, postern_bytes challenge, const char **clientout,
-                       unsigned *clientoutlen, sasl_out_params_t *oparams)
+/*
+ * Empty: the server is content.  Anything else is the error challenge (RFC 7628 §3.2.2), answered
+ * so that it can end.
+ */
+static int second_step(struct client_conn *conn, sasl_client_params_t *params,
+                       postern_bytes challenge, const char **clientout, unsigned *clientoutlen,
+                       sasl_out_params_t *oparams)
 {
     if (challenge.len == 0) {
         conn->state = CLIENT_FAILED; /* a step after the end is an error */
@@ -121,22 +137,26 @@ static int second_step(struct client_conn *conn, sasl_client_params_t *params, p
         return SASL_OK;
     }
     describe_refusal(conn, challenge);
-    plugin_log(params->utils, SASL_LOG_FAIL, "postern: %s: %s", postern_mech_name(conn->mech), conn->why);
+    plugin_log(params->utils, SASL_LOG_FAIL, "postern: %s: %s", postern_mech_name(conn->mech),
+               conn->why);
     plugin_set_error(params->utils, "%s", conn->why);
     postern_buf_reset(&conn->out);
     postern_buf_add_byte(&conn->out, 0x01);
     if (conn->out.failed)
         return SASL_NOMEM;
     *clientout = (const char *)conn->out.ptr;
-    /* For XOAUTH2 too, where others send nothing: hosts take an empty answer for none (doc/decisions/0005-ldap-second-bind.md). */
+    /*
+     * For XOAUTH2 too, where others send nothing: hosts take an empty answer for none
+     * (doc/decisions/0005-ldap-second-bind.md).
+     */
     *clientoutlen = (unsigned)conn->out.len;
     conn->state = CLIENT_REFUSED;
     return SASL_CONTINUE;
 }
 
-int plugin_client_step(void *conn_context, sasl_client_params_t *cparams, const char *serverin, unsigned serverinlen,
-                       sasl_interact_t **prompt_need, const char **clientout, unsigned *clientoutlen,
-                       sasl_out_params_t *oparams)
+int plugin_client_step(void *conn_context, sasl_client_params_t *cparams, const char *serverin,
+                       unsigned serverinlen, sasl_interact_t **prompt_need, const char **clientout,
+                       unsigned *clientoutlen, sasl_out_params_t *oparams)
 {
     struct client_conn *conn = conn_context;
     postern_bytes challenge = { (const uint8_t *)serverin, serverin == NULL ? 0 : serverinlen };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names and token at the client.  Order for the token: the application's password callback, when it answers at once; what
- * is found without asking (client_token.c); the application's user, by SASL_INTERACT.
+ * Names and token at the client.  Order for the token: the application's password callback, when it
+ * answers at once; what is found without asking (client_token.c); the application's user, by
+ * SASL_INTERACT.
  *
- * OAUTHBEARER needs no name, the token says whose it is.  A name is therefore prompted for only where a token is, too, as
- * other mechanisms do, and for XOAUTH2, whose message must hold one.
+ * OAUTHBEARER needs no name, the token says whose it is.  A name is therefore prompted for only
+ * where a token is, too, as other mechanisms do, and for XOAUTH2, whose message must hold one.
  */
 #include "client.h"
 
@@ -43,7 +44,8 @@ static enum answer copy_token(const void *text, size_t len, postern_secret **ret
 {
     if (text == NULL || len == 0)
         return ANSWER_NONE;
-    return postern_secret_new((postern_bytes){ text, len }, ret, NULL) == POSTERN_OK ? ANSWER_GIVEN : ANSWER_BAD;
+    return postern_secret_new((postern_bytes){ text, len }, ret, NULL) == POSTERN_OK ? ANSWER_GIVEN
+                                                                                     : ANSWER_BAD;
 }
 
 static enum answer ask_token(struct client_conn *conn, sasl_client_params_t *params)
@@ -59,7 +61,8 @@ static enum answer ask_token(struct client_conn *conn, sasl_client_params_t *par
         return ANSWER_BY_PROMPT;
     if (code != SASL_OK || proc == NULL)
         return ANSWER_NONE;
-    code = ((sasl_getsecret_t *)(void (*)(void))proc)(params->utils->conn, context, SASL_CB_PASS, &secret);
+    code = ((sasl_getsecret_t *)(void (*)(void))proc)(params->utils->conn, context, SASL_CB_PASS,
+                                                      &secret);
     if (code != SASL_OK || secret == NULL)
         return ANSWER_NONE;
     return copy_token(secret->data, secret->len, &conn->token);
@@ -91,17 +94,20 @@ static bool read_prompts(struct client_conn *conn, sasl_interact_t **prompt_need
     return true;
 }
 
-static void add_prompt(sasl_interact_t **next, unsigned long id, const char *challenge, const char *prompt)
+static void add_prompt(sasl_interact_t **next, unsigned long id, const char *challenge,
+                       const char *prompt)
 {
     *(*next)++ = (sasl_interact_t){ .id = id, .challenge = challenge, .prompt = prompt };
 }
 
-static int prompt(struct client_conn *conn, bool for_user, bool for_name, bool for_token, sasl_interact_t **prompt_need)
+static int prompt(struct client_conn *conn, bool for_user, bool for_name, bool for_token,
+                  sasl_interact_t **prompt_need)
 {
     sasl_interact_t *next = conn->prompts;
 
     if (for_user)
-        add_prompt(&next, SASL_CB_USER, "Authorization Name", "Authorization name, empty for the token's own");
+        add_prompt(&next, SASL_CB_USER, "Authorization Name",
+                   "Authorization name, empty for the token's own");
     if (for_name)
         add_prompt(&next, SASL_CB_AUTHNAME, "Authentication Name", "User name");
     if (for_token)
@@ -111,14 +117,20 @@ static int prompt(struct client_conn *conn, bool for_user, bool for_name, bool f
     return SASL_INTERACT;
 }
 
-/* Once for a connection.  A token that is there but cannot be used ends the login: no silent change to another source. */
-static postern_err search_token(struct client_conn *conn, const sasl_client_params_t *params, postern_error *err)
+/*
+ * Once for a connection.  A token that is there but cannot be used ends the login: no silent change
+ * to another source.
+ */
+static postern_err search_token(struct client_conn *conn, const sasl_client_params_t *params,
+                                postern_error *err)
 {
     if (conn->token != NULL || conn->has_searched)
         return POSTERN_OK;
     conn->has_searched = true;
     if (!client_is_protected(params))
-        return POSTERN_FAIL(err, NO_TOKEN, "tokens found without asking go over TLS, loopback or unix sockets only");
+        return POSTERN_FAIL(
+            err, NO_TOKEN,
+            "tokens found without asking go over TLS, loopback or unix sockets only");
     return client_find_token(params, &conn->token, err);
 }
 
@@ -128,7 +140,8 @@ static int give_up(const sasl_client_params_t *params, int code, const char *why
     return code;
 }
 
-int client_gather(struct client_conn *conn, sasl_client_params_t *params, sasl_interact_t **prompt_need)
+int client_gather(struct client_conn *conn, sasl_client_params_t *params,
+                  sasl_interact_t **prompt_need)
 {
     enum answer user, name, token;
     postern_error err = { .detail = "no token: none was given, and none was found" };
@@ -147,10 +160,12 @@ int client_gather(struct client_conn *conn, sasl_client_params_t *params, sasl_i
         return give_up(params, SASL_FAIL, err.detail);
     if (!conn->was_prompted && prompt_need != NULL) {
         bool for_token = conn->token == NULL && token == ANSWER_BY_PROMPT;
-        bool for_name = name == ANSWER_BY_PROMPT && (for_token || (conn->mech == POSTERN_MECH_XOAUTH2 && user != ANSWER_GIVEN));
+        bool for_name = name == ANSWER_BY_PROMPT &&
+                        (for_token || (conn->mech == POSTERN_MECH_XOAUTH2 && user != ANSWER_GIVEN));
 
         if (for_token)
-            plugin_set_error(params->utils, "%s", err.detail); /* for an application that will not ask anybody */
+            plugin_set_error(params->utils, "%s",
+                             err.detail); /* for an application that will not ask anybody */
         if (for_token || for_name || user == ANSWER_BY_PROMPT)
             return prompt(conn, user == ANSWER_BY_PROMPT, for_name, for_token, prompt_need);
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ask `postern token` for a token for this host and service.  That program reads the client file, compares the host with
- * its `hosts:`, talks to the authorization server and keeps the cache; here it is only run: fixed arguments, no shell, no
- * descriptor of the application's, a deadline.  Only where a client is configured at all (POSTERN_CLIENT, client.conf).
+ * Ask `postern token` for a token for this host and service.  That program reads the client file,
+ * compares the host with its `hosts:`, talks to the authorization server and keeps the cache; here
+ * it is only run: fixed arguments, no shell, no descriptor of the application's, a deadline.  Only
+ * where a client is configured at all (POSTERN_CLIENT, client.conf).
  */
 #include "config.h" /* first: asks libc for its extensions */
 
@@ -19,7 +20,8 @@
 
 #include "client.h"
 
-#define RUN_DEADLINE_MS 10000 /* twice the deadline of one operation: discovery and token request */
+#define RUN_DEADLINE_MS 10000 /* twice the deadline of one operation: discovery and token request  \
+                               */
 #define OUTPUT_MAX (POSTERN_TOKEN_MAX + 1) /* and the newline */
 
 extern char **environ;
@@ -43,7 +45,8 @@ static bool has_file(const char *folder, const char *name)
 /* The places that postern(1) lists for a client file. */
 static bool has_client(void)
 {
-    const char *client = secure_getenv("POSTERN_CLIENT"), *config = secure_getenv("XDG_CONFIG_HOME");
+    const char *client = secure_getenv("POSTERN_CLIENT"),
+               *config = secure_getenv("XDG_CONFIG_HOME");
     const char *home = secure_getenv("HOME");
 
     if (client != NULL && client[0] != '\0')
@@ -59,12 +62,15 @@ static bool has_client(void)
 /* An argument that cannot be taken for an option and holds nothing but a name or an address. */
 static bool is_safe_name(const char *s)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:";
 
-    return s != NULL && s[0] != '\0' && s[0] != '-' && s[strspn(s, allowed)] == '\0' && strlen(s) < POSTERN_HOST_MAX;
+    return s != NULL && s[0] != '\0' && s[0] != '-' && s[strspn(s, allowed)] == '\0' &&
+           strlen(s) < POSTERN_HOST_MAX;
 }
 
-/* The installed program; POSTERN_COMMAND names another one (tests, trees that are not installed). */
+/* The installed program; POSTERN_COMMAND names another one (tests, trees that are not installed).
+ */
 static const char *find_program(void)
 {
     const char *named = secure_getenv("POSTERN_COMMAND");
@@ -74,7 +80,8 @@ static const char *find_program(void)
 
 static int set_actions(posix_spawn_file_actions_t *actions, int output)
 {
-    int e = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO); /* first: `output` may be 0 or 2 */
+    int e = posix_spawn_file_actions_adddup2(actions, output,
+                                             STDOUT_FILENO); /* first: `output` may be 0 or 2 */
 
     if (e == 0)
         e = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -85,7 +92,10 @@ static int set_actions(posix_spawn_file_actions_t *actions, int output)
     return e;
 }
 
-/* The child starts with no signal blocked and none ignored, whatever the application does with its own. */
+/*
+ * The child starts with no signal blocked and none ignored, whatever the application does with its
+ * own.
+ */
 static int set_attributes(posix_spawnattr_t *attributes)
 {
     sigset_t none, all;
@@ -103,7 +113,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 static int spawn(const char *host, const char *service, int output, pid_t *ret_pid)
 {
     const char *program = find_program();
-    const char *const argv[] = { program, "token", "--quiet", "--for-host", host, "--for-service", service, NULL };
+    const char *const argv[] = { program, "token",         "--quiet", "--for-host",
+                                 host,    "--for-service", service,   NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int e = posix_spawn_file_actions_init(&actions);
@@ -116,7 +127,8 @@ static int spawn(const char *host, const char *service, int output, pid_t *ret_p
         if (e == 0)
             e = set_attributes(&attributes);
         if (e == 0)
-            e = posix_spawn(ret_pid, program, &actions, &attributes, (char *const *)(uintptr_t)argv, environ);
+            e = posix_spawn(ret_pid, program, &actions, &attributes, (char *const *)(uintptr_t)argv,
+                            environ);
         (void)posix_spawnattr_destroy(&attributes);
     }
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -133,7 +145,8 @@ static postern_err collect(int fd, int64_t deadline_ms, postern_buf *out, poster
         ssize_t got;
 
         if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) == 0)
-            return POSTERN_FAIL(err, TIMEOUT, "postern token: no answer within %d s", RUN_DEADLINE_MS / 1000);
+            return POSTERN_FAIL(err, TIMEOUT, "postern token: no answer within %d s",
+                                RUN_DEADLINE_MS / 1000);
         got = read(fd, chunk, sizeof chunk);
         if (got == 0)
             return POSTERN_OK;
@@ -148,7 +161,10 @@ static postern_err collect(int fd, int64_t deadline_ms, postern_buf *out, poster
     }
 }
 
-/* An application that reaps all its children (or ignores SIGCHLD) leaves us no status: then the output must speak. */
+/*
+ * An application that reaps all its children (or ignores SIGCHLD) leaves us no status: then the
+ * output must speak.
+ */
 static bool has_ended_well(pid_t pid)
 {
     int status = 0;
@@ -171,7 +187,8 @@ static postern_err take_output(postern_bytes text, postern_secret **ret, postern
     return postern_secret_new(text, ret, err);
 }
 
-static postern_err run(const char *host, const char *service, int pipe_fd[2], postern_secret **ret, postern_error *err)
+static postern_err run(const char *host, const char *service, int pipe_fd[2], postern_secret **ret,
+                       postern_error *err)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
     int64_t deadline_ms = monotonic_ms() + RUN_DEADLINE_MS;
@@ -191,17 +208,21 @@ static postern_err run(const char *host, const char *service, int pipe_fd[2], po
     if (e != POSTERN_OK)
         return e;
     if (!is_well)
-        return POSTERN_FAIL(err, TOKEN_REFUSED, "no token: see `postern token --for-host %s --for-service %s`", host, service);
+        return POSTERN_FAIL(err, TOKEN_REFUSED,
+                            "no token: see `postern token --for-host %s --for-service %s`", host,
+                            service);
     return take_output(postern_buf_bytes(&out), ret, err);
 }
 
-postern_err client_run_postern(const char *host, const char *service, postern_secret **ret, postern_error *err)
+postern_err client_run_postern(const char *host, const char *service, postern_secret **ret,
+                               postern_error *err)
 {
     int pipe_fd[2] = { -1, -1 };
     postern_err e;
 
     if (!has_client())
-        return POSTERN_FAIL(err, NO_TOKEN, "no token: none was given, none was found, and no client file is there");
+        return POSTERN_FAIL(
+            err, NO_TOKEN, "no token: none was given, none was found, and no client file is there");
     if (!is_safe_name(host) || !is_safe_name(service))
         return POSTERN_FAIL(err, NO_TOKEN, "no token: host or service has no plain name");
     if (pipe2(pipe_fd, O_CLOEXEC) != 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A token found without asking: WLCG Bearer Token Discovery (BEARER_TOKEN, BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u$UID,
- * /tmp/bt_u$UID), then `postern token`.  Nothing of this in a set-user-id process: its environment is its caller's.
+ * A token found without asking: WLCG Bearer Token Discovery (BEARER_TOKEN, BEARER_TOKEN_FILE,
+ * $XDG_RUNTIME_DIR/bt_u$UID, /tmp/bt_u$UID), then `postern token`.  Nothing of this in a
+ * set-user-id process: its environment is its caller's.
  */
 #include "config.h" /* first: asks libc for its extensions */
 
@@ -20,11 +21,13 @@
 bool client_is_protected(const sasl_client_params_t *params)
 {
     struct plugin_peer named = { .ip = "" };
-    postern_tls tls = plugin_tls_state(params->external_ssf, params->iplocalport, params->ipremoteport);
+    postern_tls tls =
+        plugin_tls_state(params->external_ssf, params->iplocalport, params->ipremoteport);
 
     if (tls != POSTERN_TLS_UNKNOWN)
         return tls == POSTERN_TLS_ON || tls == POSTERN_TLS_LOCAL;
-    if (params->serverFQDN == NULL) /* the application gave no addresses: a literal one says as much */
+    if (params->serverFQDN ==
+        NULL) /* the application gave no addresses: a literal one says as much */
         return false;
     if (snprintf(named.ip, sizeof named.ip, "%s", params->serverFQDN) >= (int)sizeof named.ip)
         return false;
@@ -37,7 +40,8 @@ static bool is_blank(uint8_t c)
 }
 
 /* What is found is trimmed (the discovery rules say so) and must be a token. */
-static postern_err take_token(postern_bytes text, const char *where, postern_secret **ret, postern_error *err)
+static postern_err take_token(postern_bytes text, const char *where, postern_secret **ret,
+                              postern_error *err)
 {
     while (text.len != 0 && is_blank(text.ptr[0]))
         text.ptr++, text.len--;
@@ -67,7 +71,10 @@ static postern_err read_token(int fd, const char *where, postern_secret **ret, p
     return take_token(postern_buf_bytes(&text), where, ret, err);
 }
 
-/* Owned by us (or by root: Kubernetes and systemd credentials), written by nobody else, read by nobody else. */
+/*
+ * Owned by us (or by root: Kubernetes and systemd credentials), written by nobody else, read by
+ * nobody else.
+ */
 static bool is_private(const struct stat *st)
 {
     if (!S_ISREG(st->st_mode) || (st->st_uid != geteuid() && st->st_uid != 0))
@@ -80,7 +87,8 @@ static bool is_private(const struct stat *st)
 /* `flags` of open(2).  NO_TOKEN: no such file, or another's in a shared folder. */
 static postern_err read_file(const char *path, int flags, postern_secret **ret, postern_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags); /* a FIFO must not hold us */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY |
+                            flags); /* a FIFO must not hold us */
     struct stat st;
     postern_err e;
 
@@ -89,14 +97,18 @@ static postern_err read_file(const char *path, int flags, postern_secret **ret, 
     if (fd < 0)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s", path, strerror(errno));
     if (fstat(fd, &st) != 0 || !is_private(&st))
-        e = POSTERN_FAIL(err, CONFIG_FILE, "%s must be a file of this user that nobody else may read or write", path);
+        e = POSTERN_FAIL(err, CONFIG_FILE,
+                         "%s must be a file of this user that nobody else may read or write", path);
     else
         e = read_token(fd, path, ret, err);
     (void)close(fd);
     return e;
 }
 
-/* FOLDER/bt_u$UID.  In a folder that others write to, a bad file may be somebody else's doing: passed over, not an error. */
+/*
+ * FOLDER/bt_u$UID.  In a folder that others write to, a bad file may be somebody else's doing:
+ * passed over, not an error.
+ */
 static postern_err read_default_file(const char *folder, postern_secret **ret, postern_error *err)
 {
     char path[4096];
@@ -106,7 +118,9 @@ static postern_err read_default_file(const char *folder, postern_secret **ret, p
     if (folder[0] != '/' || len < 0 || len >= (int)sizeof path)
         return POSTERN_FAIL(err, NO_TOKEN, "XDG_RUNTIME_DIR is no folder");
     e = read_file(path, O_NOFOLLOW, ret, err);
-    return e == POSTERN_ERR_CONFIG_FILE ? POSTERN_FAIL(err, NO_TOKEN, "%s is not a private file of this user", path) : e;
+    return e == POSTERN_ERR_CONFIG_FILE
+               ? POSTERN_FAIL(err, NO_TOKEN, "%s is not a private file of this user", path)
+               : e;
 }
 
 /* Empty counts as unset, as in `BEARER_TOKEN= command`. */
@@ -117,7 +131,10 @@ static const char *get_variable(const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-/* https://doi.org/10.5281/zenodo.3937438: the first source that is there counts, also when it is bad. */
+/*
+ * https://doi.org/10.5281/zenodo.3937438: the first source that is there counts, also when it is
+ * bad.
+ */
 static postern_err discover(postern_secret **ret, postern_error *err)
 {
     const char *token = get_variable("BEARER_TOKEN");
@@ -129,12 +146,15 @@ static postern_err discover(postern_secret **ret, postern_error *err)
     if (file != NULL) {
         postern_err e = read_file(file, 0, ret, err);
 
-        return e == POSTERN_ERR_NO_TOKEN ? POSTERN_FAIL(err, CONFIG_FILE, "BEARER_TOKEN_FILE: %s is not there", file) : e;
+        return e == POSTERN_ERR_NO_TOKEN
+                   ? POSTERN_FAIL(err, CONFIG_FILE, "BEARER_TOKEN_FILE: %s is not there", file)
+                   : e;
     }
     return read_default_file(runtime != NULL ? runtime : "/tmp", ret, err);
 }
 
-postern_err client_find_token(const sasl_client_params_t *params, postern_secret **ret, postern_error *err)
+postern_err client_find_token(const sasl_client_params_t *params, postern_secret **ret,
+                              postern_error *err)
 {
     postern_err e;
 

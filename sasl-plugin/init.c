@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two symbols that libsasl looks for, and the mechanisms behind them.  Every process that uses SASL runs this: it opens
- * nothing, logs nothing and starts nothing.
+ * The two symbols that libsasl looks for, and the mechanisms behind them.  Every process that uses
+ * SASL runs this: it opens nothing, logs nothing and starts nothing.
  */
 #include "plugin.h"
 
-#define SERVER_MECH(name, context)                                                                  \
-    {                                                                                               \
-        .mech_name = (name), .max_ssf = 0, .security_flags = PLUGIN_SECURITY_FLAGS,                 \
-        .features = SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY, .glob_context = &(context), \
-        .mech_new = plugin_server_new, .mech_step = plugin_server_step,                             \
-        .mech_dispose = plugin_server_dispose, .mech_avail = plugin_server_avail,                   \
+#define SERVER_MECH(name, context)                                                                 \
+    {                                                                                              \
+        .mech_name = (name), .max_ssf = 0, .security_flags = PLUGIN_SECURITY_FLAGS,                \
+        .features = SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY,                          \
+        .glob_context = &(context), .mech_new = plugin_server_new,                                 \
+        .mech_step = plugin_server_step, .mech_dispose = plugin_server_dispose,                    \
+        .mech_avail = plugin_server_avail,                                                         \
     }
 
 static sasl_server_plug_t server_mechs[] = {
@@ -21,13 +22,13 @@ static sasl_server_plug_t server_mechs[] = {
 /* An application that can give no password at all is not offered a mechanism that may need one. */
 static const unsigned long client_prompts[] = { SASL_CB_PASS, SASL_CB_LIST_END };
 
-#define CLIENT_MECH(name, context)                                                                  \
-    {                                                                                               \
-        .mech_name = (name), .max_ssf = 0, .security_flags = PLUGIN_SECURITY_FLAGS,                 \
-        .features = SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY,                           \
-        .required_prompts = client_prompts, .glob_context = &(context),                             \
-        .mech_new = plugin_client_new, .mech_step = plugin_client_step,                             \
-        .mech_dispose = plugin_client_dispose,                                                      \
+#define CLIENT_MECH(name, context)                                                                 \
+    {                                                                                              \
+        .mech_name = (name), .max_ssf = 0, .security_flags = PLUGIN_SECURITY_FLAGS,                \
+        .features = SASL_FEAT_WANT_CLIENT_FIRST | SASL_FEAT_ALLOWS_PROXY,                          \
+        .required_prompts = client_prompts, .glob_context = &(context),                            \
+        .mech_new = plugin_client_new, .mech_step = plugin_client_step,                            \
+        .mech_dispose = plugin_client_dispose,                                                     \
     }
 
 static sasl_client_plug_t client_mechs[] = {
@@ -35,8 +36,10 @@ static sasl_client_plug_t client_mechs[] = {
     CLIENT_MECH("XOAUTH2", plugin_xoauth2),
 };
 
-__attribute__((visibility("default"))) int sasl_server_plug_init(const sasl_utils_t *utils, int maxversion, int *out_version,
-                                                                 sasl_server_plug_t **pluglist, int *plugcount)
+__attribute__((visibility("default"))) int sasl_server_plug_init(const sasl_utils_t *utils,
+                                                                 int maxversion, int *out_version,
+                                                                 sasl_server_plug_t **pluglist,
+                                                                 int *plugcount)
 {
     (void)utils;
     if (maxversion < SASL_SERVER_PLUG_VERSION)
@@ -47,8 +50,10 @@ __attribute__((visibility("default"))) int sasl_server_plug_init(const sasl_util
     return SASL_OK;
 }
 
-__attribute__((visibility("default"))) int sasl_client_plug_init(const sasl_utils_t *utils, int maxversion, int *out_version,
-                                                                 sasl_client_plug_t **pluglist, int *plugcount)
+__attribute__((visibility("default"))) int sasl_client_plug_init(const sasl_utils_t *utils,
+                                                                 int maxversion, int *out_version,
+                                                                 sasl_client_plug_t **pluglist,
+                                                                 int *plugcount)
 {
     (void)utils;
     if (maxversion < SASL_CLIENT_PLUG_VERSION)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines for the host's log and for sasl_errdetail().  Callers pass reason codes, references and operators' sentences only. */
+/*
+ * Lines for the host's log and for sasl_errdetail().  Callers pass reason codes, references and
+ * operators' sentences only.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 

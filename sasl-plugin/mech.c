@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two mechanisms as both sides of the plugin know them, and what both tell libsasl about the connection. */
+/*
+ * The two mechanisms as both sides of the plugin know them, and what both tell libsasl about the
+ * connection.
+ */
 #include "plugin.h"
 
 struct plugin_mech plugin_oauthbearer = { POSTERN_MECH_OAUTHBEARER };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Settings of the server side, from the host's own SASL file (oauthbearer(7)).  Everything about tokens is in the service
- * file that posternd reads; here stands only how to reach posternd and as which service.
+ * Settings of the server side, from the host's own SASL file (oauthbearer(7)).  Everything about
+ * tokens is in the service file that posternd reads; here stands only how to reach posternd and as
+ * which service.
  */
 #include <errno.h>
 #include <pwd.h>
@@ -22,10 +23,14 @@ static const char *get_option(const sasl_utils_t *utils, const char *name)
     return value == NULL || value[0] == '\0' ? NULL : value;
 }
 
-/* Service names become no path here, but the helper looks files up by them: only what a file name needs. */
+/*
+ * Service names become no path here, but the helper looks files up by them: only what a file name
+ * needs.
+ */
 static bool is_service_name(const char *s)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
 
     return s[0] != '\0' && s[0] != '.' && s[0] != '-' && s[strspn(s, allowed)] == '\0';
 }
@@ -45,12 +50,15 @@ static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
         return POSTERN_OK;
     }
     if (getpwnam_r(name, &entry, room, sizeof room, &found) != 0 || found == NULL)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "postern_helper_user names nobody here; a number works in a chroot too");
+        return POSTERN_FAIL(
+            err, CONFIG_VALUE,
+            "postern_helper_user names nobody here; a number works in a chroot too");
     *ret = found->pw_uid;
     return POSTERN_OK;
 }
 
-static postern_err copy_text(const char *from, const char *name, char *to, size_t to_size, postern_error *err)
+static postern_err copy_text(const char *from, const char *name, char *to, size_t to_size,
+                             postern_error *err)
 {
     size_t len = strlen(from);
 
@@ -60,7 +68,8 @@ static postern_err copy_text(const char *from, const char *name, char *to, size_
     return POSTERN_OK;
 }
 
-postern_err plugin_options_read(const sasl_server_params_t *sparams, struct plugin_options *ret, postern_error *err)
+postern_err plugin_options_read(const sasl_server_params_t *sparams, struct plugin_options *ret,
+                                postern_error *err)
 {
     const char *service = get_option(sparams->utils, "postern_service");
     const char *path = get_option(sparams->utils, "postern_helper_socket");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who is on the other side and how well the way there is protected, as far as the host told libsasl.  Some hosts never tell
- * (Postfix, svnserve, memcached): that is UNKNOWN or NONE here, and `require_tls: host` in the service file decides.
+ * Who is on the other side and how well the way there is protected, as far as the host told
+ * libsasl.  Some hosts never tell (Postfix, svnserve, memcached): that is UNKNOWN or NONE here, and
+ * `require_tls: host` in the service file decides.
  */
 #include <arpa/inet.h>
 
@@ -44,9 +45,11 @@ bool plugin_peer_is_loopback(const struct plugin_peer *p)
     return false;
 }
 
-postern_tls plugin_tls_state(sasl_ssf_t external_ssf, const char *iplocalport, const char *ipremoteport)
+postern_tls plugin_tls_state(sasl_ssf_t external_ssf, const char *iplocalport,
+                             const char *ipremoteport)
 {
-    struct plugin_peer local = plugin_peer_parse(iplocalport), remote = plugin_peer_parse(ipremoteport);
+    struct plugin_peer local = plugin_peer_parse(iplocalport),
+                       remote = plugin_peer_parse(ipremoteport);
 
     if (external_ssf > 1) /* 1 is integrity without secrecy */
         return POSTERN_TLS_ON;

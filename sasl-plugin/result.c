@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Class of an outcome → what the SASL host is told (doc/design/outcomes.md).  Rejections go through the error exchange of
- * RFC 7628 §3.2.2 first; what could not be decided is SASL_UNAVAIL at once, so that hosts answer "try again later".
+ * Class of an outcome → what the SASL host is told (doc/design/outcomes.md).  Rejections go through
+ * the error exchange of RFC 7628 §3.2.2 first; what could not be decided is SASL_UNAVAIL at once,
+ * so that hosts answer "try again later".
  */
 #include "plugin.h"
 
 static const struct {
-    postern_class        class;
+    postern_class class;
     struct plugin_result result;
 } rows[] = {
     { POSTERN_CLASS_PROVED, { SASL_OK, false } },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The server side of OAUTHBEARER (RFC 7628) and XOAUTH2: read the message, ask posternd's helper, tell the host.  The only
- * way to SASL_OK is a grant.  A rejection is told to the client once as JSON, then fails; see result.c for the codes.
+ * The server side of OAUTHBEARER (RFC 7628) and XOAUTH2: read the message, ask posternd's helper,
+ * tell the host.  The only way to SASL_OK is a grant.  A rejection is told to the client once as
+ * JSON, then fails; see result.c for the codes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,20 +14,20 @@
 enum server_state { SERVER_FAILED = 0, SERVER_START, SERVER_CHALLENGED };
 
 struct server_conn {
-    postern_mech      mech;
+    postern_mech mech;
     enum server_state state;
-    int               final_code; /* of the step after the challenge */
-    char              ref[POSTERN_REF_MAX];
-    postern_buf       out; /* heap: libvirt and others write into what they are given */
+    int final_code; /* of the step after the challenge */
+    char ref[POSTERN_REF_MAX];
+    postern_buf out; /* heap: libvirt and others write into what they are given */
 };
 
 /* One login attempt, while a step runs. */
 struct attempt {
     struct plugin_options options;
-    postern_sasl_message  message;
-    postern_failure       failure; /* code is the verdict */
-    postern_grant        *grant;
-    postern_error         err;
+    postern_sasl_message message;
+    postern_failure failure; /* code is the verdict */
+    postern_grant *grant;
+    postern_error err;
 };
 
 static int64_t monotonic_s(void)
@@ -37,7 +38,8 @@ static int64_t monotonic_s(void)
     return now.tv_sec;
 }
 
-int plugin_server_new(void *glob, sasl_server_params_t *sparams, const char *challenge, unsigned challen, void **conn_context)
+int plugin_server_new(void *glob, sasl_server_params_t *sparams, const char *challenge,
+                      unsigned challen, void **conn_context)
 {
     struct server_conn *conn = calloc(1, sizeof *conn);
 
@@ -63,7 +65,7 @@ void plugin_server_dispose(void *conn_context, const sasl_utils_t *utils)
     free(conn);
 }
 
-/* ---- is the mechanism offered? --------------------------------------------------------------------------------------- */
+/* ---- is the mechanism offered? ---- */
 
 static bool has_socket_file(const struct plugin_options *o)
 {
@@ -73,9 +75,10 @@ static bool has_socket_file(const struct plugin_options *o)
 }
 
 /*
- * Silent: every SASL process comes here.  Without a socket file or a service file there is nothing to offer; any other
- * trouble offers the mechanism and ends the login in SASL_UNAVAIL, because libsasl remembers a NOMECH for the connection.
- * For the same reason TLS is not looked at here: a connection may still do STARTTLS.
+ * Silent: every SASL process comes here.  Without a socket file or a service file there is nothing
+ * to offer; any other trouble offers the mechanism and ends the login in SASL_UNAVAIL, because
+ * libsasl remembers a NOMECH for the connection. For the same reason TLS is not looked at here: a
+ * connection may still do STARTTLS.
  */
 int plugin_server_avail(void *glob, sasl_server_params_t *sparams, void **conn_context)
 {
@@ -89,23 +92,28 @@ int plugin_server_avail(void *glob, sasl_server_params_t *sparams, void **conn_c
         return options.service[0] == '\0' ? SASL_NOMECH : SASL_OK;
     if (!has_socket_file(&options))
         return SASL_NOMECH;
-    if (plugin_service_is_down(&options, now_s) || plugin_service_info(&options, now_s, &info, NULL) != POSTERN_OK)
+    if (plugin_service_is_down(&options, now_s) ||
+        plugin_service_info(&options, now_s, &info, NULL) != POSTERN_OK)
         return SASL_OK;
     if (!info.is_known || !(mech == POSTERN_MECH_XOAUTH2 ? info.has_xoauth2 : info.has_oauthbearer))
         return SASL_NOMECH;
     return SASL_OK;
 }
 
-/* ---- the verdict ------------------------------------------------------------------------------------------------------- */
+/* ---- the verdict ---- */
 
-/* What a client is told of the service: for challenges that the helper has not made (discovery, malformed messages). */
+/*
+ * What a client is told of the service: for challenges that the helper has not made (discovery,
+ * malformed messages).
+ */
 static postern_err describe_service(struct attempt *a)
 {
     postern_service_info info;
 
     POSTERN_TRY(plugin_service_info(&a->options, monotonic_s(), &info, &a->err));
     if (!info.is_known)
-        return POSTERN_FAIL(&a->err, SERVICE_UNKNOWN, "no service file answers \"%s\"", a->options.service);
+        return POSTERN_FAIL(&a->err, SERVICE_UNKNOWN, "no service file answers \"%s\"",
+                            a->options.service);
     a->failure = info.discovery;
     return POSTERN_OK;
 }
@@ -139,7 +147,8 @@ static postern_err ask_helper(const sasl_server_params_t *sparams, struct attemp
     return POSTERN_OK;
 }
 
-static postern_err judge(const struct server_conn *conn, const sasl_server_params_t *sparams, postern_bytes raw, struct attempt *a)
+static postern_err judge(const struct server_conn *conn, const sasl_server_params_t *sparams,
+                         postern_bytes raw, struct attempt *a)
 {
     postern_err e;
 
@@ -148,26 +157,32 @@ static postern_err judge(const struct server_conn *conn, const sasl_server_param
     if (e != POSTERN_OK) {
         struct attempt scratch = { .options = a->options };
 
-        if (describe_service(&scratch) == POSTERN_OK) /* the message is bad either way; this only tells the client more */
+        if (describe_service(&scratch) ==
+            POSTERN_OK) /* the message is bad either way; this only tells the client more */
             a->failure = scratch.failure;
         return e;
     }
-    if (a->message.is_discovery) { /* RFC 7628 §4.3: same answer as for a bad token, and no attempt to log in */
+    if (a->message.is_discovery) { /* RFC 7628 §4.3: same answer as for a bad token, and no attempt
+                                      to log in */
         POSTERN_TRY(describe_service(a));
         return POSTERN_FAIL(&a->err, NO_TOKEN, "discovery request");
     }
     return ask_helper(sparams, a);
 }
 
-/* ---- what the host is told --------------------------------------------------------------------------------------------- */
+/* ---- what the host is told ---- */
 
 static const char *or_dash(const char *text)
 {
     return text[0] == '\0' ? "-" : text;
 }
 
-/* A reference leads to the helper's own record; only what the helper never saw needs its detail here. */
-static void log_verdict(const struct server_conn *conn, const sasl_server_params_t *sparams, const struct attempt *a)
+/*
+ * A reference leads to the helper's own record; only what the helper never saw needs its detail
+ * here.
+ */
+static void log_verdict(const struct server_conn *conn, const sasl_server_params_t *sparams,
+                        const struct attempt *a)
 {
     postern_err e = a->failure.code;
     postern_outcome outcome = postern_err_outcome(e);
@@ -177,10 +192,11 @@ static void log_verdict(const struct server_conn *conn, const sasl_server_params
 
     if (e == POSTERN_ERR_NO_TOKEN)
         level = SASL_LOG_DEBUG; /* a question, not a failed login */
-    plugin_log(sparams->utils, level, "postern: %s service=%s outcome=%s reason=%s ref=%s peer=%s: %s%s%s",
-               postern_mech_name(conn->mech), or_dash(a->options.service), postern_outcome_name(outcome),
-               postern_err_reason(e), or_dash(a->failure.ref), or_dash(peer.ip), postern_err_text(e),
-               detail[0] == '\0' ? "" : ": ", detail);
+    plugin_log(sparams->utils, level,
+               "postern: %s service=%s outcome=%s reason=%s ref=%s peer=%s: %s%s%s",
+               postern_mech_name(conn->mech), or_dash(a->options.service),
+               postern_outcome_name(outcome), postern_err_reason(e), or_dash(a->failure.ref),
+               or_dash(peer.ip), postern_err_text(e), detail[0] == '\0' ? "" : ": ", detail);
 }
 
 /* The client may see this text (slapd, svnserve): the reference only, where there is one. */
@@ -190,13 +206,17 @@ static int fail(struct server_conn *conn, const sasl_server_params_t *sparams, i
     if (conn->ref[0] != '\0')
         plugin_set_error(sparams->utils, "ref %s", conn->ref);
     else
-        plugin_set_error(sparams->utils, code == SASL_UNAVAIL ? "not decided, try again later" : "login refused");
+        plugin_set_error(sparams->utils,
+                         code == SASL_UNAVAIL ? "not decided, try again later" : "login refused");
     return code;
 }
 
-/* SASL_CONTINUE with the error JSON (RFC 7628 §3.2.2), or the final code where there is no exchange. */
-static int refuse(struct server_conn *conn, const sasl_server_params_t *sparams, struct attempt *a, const char **serverout,
-                  unsigned *serveroutlen)
+/*
+ * SASL_CONTINUE with the error JSON (RFC 7628 §3.2.2), or the final code where there is no
+ * exchange.
+ */
+static int refuse(struct server_conn *conn, const sasl_server_params_t *sparams, struct attempt *a,
+                  const char **serverout, unsigned *serveroutlen)
 {
     struct plugin_result result = plugin_result_of(a->failure.code);
 
@@ -216,30 +236,35 @@ static int refuse(struct server_conn *conn, const sasl_server_params_t *sparams,
 }
 
 /*
- * One call for both names: a second one with a bare name makes slapd fail (it wants "u:" or "dn:" there).  The name is the
- * token's user; a wanted authzid was compared with it by the helper and is never used itself.
+ * One call for both names: a second one with a bare name makes slapd fail (it wants "u:" or "dn:"
+ * there).  The name is the token's user; a wanted authzid was compared with it by the helper and is
+ * never used itself.
  */
-static int admit(struct server_conn *conn, sasl_server_params_t *sparams, const struct attempt *a, sasl_out_params_t *oparams)
+static int admit(struct server_conn *conn, sasl_server_params_t *sparams, const struct attempt *a,
+                 sasl_out_params_t *oparams)
 {
     const char *user = postern_grant_user(a->grant);
     const char *ref = postern_grant_ref(a->grant) == NULL ? "-" : postern_grant_ref(a->grant);
     int code = sparams->canon_user(sparams->utils->conn, user, (unsigned)strlen(user),
-                                   SASL_CU_AUTHID | SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED, oparams);
+                                   SASL_CU_AUTHID | SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED,
+                                   oparams);
 
     if (code != SASL_OK) {
-        plugin_log(sparams->utils, SASL_LOG_FAIL, "postern: %s service=%s ref=%s: the host does not take user \"%s\" (SASL %d)",
+        plugin_log(sparams->utils, SASL_LOG_FAIL,
+                   "postern: %s service=%s ref=%s: the host does not take user \"%s\" (SASL %d)",
                    postern_mech_name(conn->mech), a->options.service, ref, user, code);
         return fail(conn, sparams, code);
     }
-    plugin_log(sparams->utils, SASL_LOG_NOTE, "postern: %s service=%s outcome=proved ref=%s user=%s",
+    plugin_log(sparams->utils, SASL_LOG_NOTE,
+               "postern: %s service=%s outcome=proved ref=%s user=%s",
                postern_mech_name(conn->mech), a->options.service, ref, user);
     conn->state = SERVER_FAILED; /* libsasl calls no further step; if it did, that one would fail */
     plugin_set_oparams(oparams, 1);
     return SASL_OK;
 }
 
-static int first_step(struct server_conn *conn, sasl_server_params_t *sparams, postern_bytes raw, const char **serverout,
-                      unsigned *serveroutlen, sasl_out_params_t *oparams)
+static int first_step(struct server_conn *conn, sasl_server_params_t *sparams, postern_bytes raw,
+                      const char **serverout, unsigned *serveroutlen, sasl_out_params_t *oparams)
 {
     struct attempt a = { 0 };
     postern_err e = judge(conn, sparams, raw, &a);
@@ -255,7 +280,10 @@ static int first_step(struct server_conn *conn, sasl_server_params_t *sparams, p
     return code;
 }
 
-/* Hosts step with nothing after a line beyond their limit (imapd, pop3d), and then expect an end, not a challenge. */
+/*
+ * Hosts step with nothing after a line beyond their limit (imapd, pop3d), and then expect an end,
+ * not a challenge.
+ */
 static int step_without_message(struct server_conn *conn, const sasl_server_params_t *sparams)
 {
     struct attempt a = { .failure.code = POSTERN_ERR_MESSAGE_MALFORMED };
@@ -267,20 +295,26 @@ static int step_without_message(struct server_conn *conn, const sasl_server_para
 }
 
 /* The client's %x01 (or anything else): the login fails in every case (RFC 7628 §3.2.3). */
-static int last_step(struct server_conn *conn, const sasl_server_params_t *sparams, postern_bytes raw)
+static int last_step(struct server_conn *conn, const sasl_server_params_t *sparams,
+                     postern_bytes raw)
 {
     postern_error err = { 0 };
 
     if (postern_sasl_step2_parse(conn->mech, raw, &err) != POSTERN_OK)
-        plugin_log(sparams->utils, SASL_LOG_DEBUG, "postern: %s: %s", postern_mech_name(conn->mech), err.detail);
+        plugin_log(sparams->utils, SASL_LOG_DEBUG, "postern: %s: %s", postern_mech_name(conn->mech),
+                   err.detail);
     return fail(conn, sparams, conn->final_code);
 }
 
-int plugin_server_step(void *conn_context, sasl_server_params_t *sparams, const char *clientin, unsigned clientinlen,
-                       const char **serverout, unsigned *serveroutlen, sasl_out_params_t *oparams)
+int plugin_server_step(void *conn_context, sasl_server_params_t *sparams, const char *clientin,
+                       unsigned clientinlen, const char **serverout, unsigned *serveroutlen,
+                       sasl_out_params_t *oparams)
 {
     struct server_conn *conn = conn_context;
-    /* Some hosts decode in place and answer from the same buffer: everything is read or copied before this returns. */
+    /*
+     * Some hosts decode in place and answer from the same buffer: everything is read or copied
+     * before this returns.
+     */
     postern_bytes raw = { (const uint8_t *)clientin, clientin == NULL ? 0 : clientinlen };
 
     if (serverout == NULL || serveroutlen == NULL)

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the helper says of a service, remembered for a minute: hosts ask for the list of mechanisms on every connection.
- * Holds no verdicts and nothing secret.  Threads share it; a thread that finds it locked goes and asks instead of waiting,
- * so a child forked while another thread held the lock is slower, never stuck.
+ * What the helper says of a service, remembered for a minute: hosts ask for the list of mechanisms
+ * on every connection. Holds no verdicts and nothing secret.  Threads share it; a thread that finds
+ * it locked goes and asks instead of waiting, so a child forked while another thread held the lock
+ * is slower, never stuck.
  */
 #include <pthread.h>
 
 #include "plugin.h"
 
-#define SLOTS 16      /* a process serves one or two services; imapd's cousins at most five */
-#define KEEP_S 60     /* DESIGN §4 */
-#define KEEP_DOWN_S 5 /* the deadline of one question: at most half of a host's time is spent waiting */
+#define SLOTS  16 /* a process serves one or two services; imapd's cousins at most five */
+#define KEEP_S 60 /* DESIGN §4 */
+#define KEEP_DOWN_S                                                                                \
+    5 /* the deadline of one question: at most half of a host's time is spent waiting */
 
 struct slot {
-    char                 socket[PLUGIN_PATH_MAX];
-    uid_t                server_uid;
-    char                 service[PLUGIN_SERVICE_MAX];
-    int64_t              until_s; /* 0: free */
-    bool                 is_down;
+    char socket[PLUGIN_PATH_MAX];
+    uid_t server_uid;
+    char service[PLUGIN_SERVICE_MAX];
+    int64_t until_s; /* 0: free */
+    bool is_down;
     postern_service_info info;
 };
 
@@ -27,7 +29,8 @@ static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_slot_of(const struct slot *s, const struct plugin_options *o)
 {
-    return strcmp(s->service, o->service) == 0 && strcmp(s->socket, o->socket) == 0 && s->server_uid == o->where.server_uid;
+    return strcmp(s->service, o->service) == 0 && strcmp(s->socket, o->socket) == 0 &&
+           s->server_uid == o->where.server_uid;
 }
 
 /* The slot of `o`, live or not; NULL when there is none.  Locked. */
@@ -56,7 +59,8 @@ static bool recall(const struct plugin_options *o, int64_t now_s, struct slot *r
 }
 
 /* `info` NULL: the helper did not answer. */
-static void remember(const struct plugin_options *o, int64_t now_s, const postern_service_info *info)
+static void remember(const struct plugin_options *o, int64_t now_s,
+                     const postern_service_info *info)
 {
     struct slot fresh = { .server_uid = o->where.server_uid, .is_down = info == NULL };
     struct slot *s;
@@ -75,7 +79,8 @@ static void remember(const struct plugin_options *o, int64_t now_s, const poster
     (void)pthread_mutex_unlock(&slots_lock);
 }
 
-static postern_err ask(const struct plugin_options *o, postern_service_info *ret, postern_error *err)
+static postern_err ask(const struct plugin_options *o, postern_service_info *ret,
+                       postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
     const postern_service_info *info;
@@ -89,7 +94,8 @@ static postern_err ask(const struct plugin_options *o, postern_service_info *ret
     return POSTERN_OK;
 }
 
-postern_err plugin_service_info(const struct plugin_options *o, int64_t now_s, postern_service_info *ret, postern_error *err)
+postern_err plugin_service_info(const struct plugin_options *o, int64_t now_s,
+                                postern_service_info *ret, postern_error *err)
 {
     struct slot s;
     postern_err e;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The one challenge of a failed login: JSON with a status, what scope is needed and where to learn more (RFC 7628 §3.2.2,
- * §4.3; XOAUTH2: HTTP-like numbers).  Written for servers, read for clients.  Never holds a token or a claim.
+ * The one challenge of a failed login: JSON with a status, what scope is needed and where to learn
+ * more (RFC 7628 §3.2.2, §4.3; XOAUTH2: HTTP-like numbers).  Written for servers, read for clients.
+ * Never holds a token or a claim.
  */
 #include <postern-private/json.h>
 
 #include "sasl/message.h"
 
-#define CHALLENGE_MAX 8192 /* bytes a client reads: five times what ours writes; other servers add members */
-#define UNTRIMMED_MAX (6 * (int)sizeof(postern_failure) + 256) /* every byte as \u00XX, and the names */
+#define CHALLENGE_MAX                                                                              \
+    8192 /* bytes a client reads: five times what ours writes; other servers add members */
+#define UNTRIMMED_MAX                                                                              \
+    (6 * (int)sizeof(postern_failure) + 256) /* every byte as \u00XX, and the names */
 
 /* XOAUTH2 has no registry: Gmail, Microsoft and Dovecot send HTTP status numbers. */
 static const struct {
@@ -20,12 +23,18 @@ static const struct {
     { "insufficient_scope", "403" },
 };
 
-/* The status word of a rejection; NULL for an undecided end, which gets no challenge (SASL_UNAVAIL instead). */
+/*
+ * The status word of a rejection; NULL for an undecided end, which gets no challenge (SASL_UNAVAIL
+ * instead).
+ */
 static const char *find_status(postern_mech m, postern_err code)
 {
     const char *word = postern_err_oauth(code);
 
-    /* RFC 7628 §4.3 answers a discovery request as it answers a bad token; libpq goes on only if the word is this one. */
+    /*
+     * RFC 7628 §4.3 answers a discovery request as it answers a bad token; libpq goes on only if
+     * the word is this one.
+     */
     if (code == POSTERN_ERR_NO_TOKEN)
         word = "invalid_token";
     if (word == NULL || m == POSTERN_MECH_OAUTHBEARER)
@@ -37,7 +46,8 @@ static const char *find_status(postern_mech m, postern_err code)
 }
 
 /* `keep`: how many of the optional members to write, most useful first. */
-static void write_challenge(postern_mech m, const char *status, const postern_failure *f, int keep, postern_buf *out)
+static void write_challenge(postern_mech m, const char *status, const postern_failure *f, int keep,
+                            postern_buf *out)
 {
     postern_json_writer w = { .out = out };
 
@@ -56,13 +66,15 @@ static void write_challenge(postern_mech m, const char *status, const postern_fa
     postern_json_close_object(&w);
 }
 
-postern_err postern_sasl_error_build(postern_mech m, const postern_failure *f, postern_buf *out, postern_error *err)
+postern_err postern_sasl_error_build(postern_mech m, const postern_failure *f, postern_buf *out,
+                                     postern_error *err)
 {
     const char *status = find_status(m, f->code);
 
     if (status == NULL)
         return POSTERN_FAIL(err, USAGE, "no challenge exists for %s", postern_err_reason(f->code));
-    for (int keep = 4; keep >= 0; keep--) { /* escapes can make it too long: then without the least useful member */
+    for (int keep = 4; keep >= 0;
+         keep--) { /* escapes can make it too long: then without the least useful member */
         POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(UNTRIMMED_MAX);
 
         write_challenge(m, status, f, keep, &text);
@@ -78,7 +90,10 @@ postern_err postern_sasl_error_build(postern_mech m, const postern_failure *f, p
     return POSTERN_FAIL(err, NOMEM, "error challenge");
 }
 
-/* The member as printable text; "" when absent, not a string, too long or not printable: it is only shown to people. */
+/*
+ * The member as printable text; "" when absent, not a string, too long or not printable: it is only
+ * shown to people.
+ */
 static void copy_member(const postern_json *j, const char *name, char *out, size_t out_size)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(CHALLENGE_MAX);
@@ -94,7 +109,8 @@ static void copy_member(const postern_json *j, const char *name, char *out, size
     out[text.len] = '\0';
 }
 
-postern_err postern_sasl_error_parse(postern_bytes json, postern_sasl_error *ret, postern_error *err)
+postern_err postern_sasl_error_parse(postern_bytes json, postern_sasl_error *ret,
+                                     postern_error *err)
 {
     POSTERN_AUTO_JSON j = { 0 };
     postern_sasl_error parsed = { 0 };
@@ -111,7 +127,8 @@ postern_err postern_sasl_error_parse(postern_bytes json, postern_sasl_error *ret
     if (parsed.status[0] == '\0')
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "challenge has no status");
     copy_member(&j, "scope", parsed.scope, sizeof parsed.scope);
-    copy_member(&j, "openid-configuration", parsed.openid_configuration, sizeof parsed.openid_configuration);
+    copy_member(&j, "openid-configuration", parsed.openid_configuration,
+                sizeof parsed.openid_configuration);
     copy_member(&j, "ref", parsed.ref, sizeof parsed.ref);
     *ret = parsed;
     return POSTERN_OK;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The GS2 header in front of an OAUTHBEARER message (RFC 5801 §4): no channel binding and an optional authorization
- * identity.  Channel binding ("p=") and the non-standard flag ("F") are refused: no OAUTHBEARER-PLUS exists.
+ * The GS2 header in front of an OAUTHBEARER message (RFC 5801 §4): no channel binding and an
+ * optional authorization identity.  Channel binding ("p=") and the non-standard flag ("F") are
+ * refused: no OAUTHBEARER-PLUS exists.
  */
 #include "sasl/message.h"
 
-/* One saslname byte or escape at the front of `name` into *ret: "=2C" and "=3D" alone may follow '='. */
+/*
+ * One saslname byte or escape at the front of `name` into *ret: "=2C" and "=3D" alone may follow
+ * '='.
+ */
 static bool take_saslname_byte(postern_reader *name, uint8_t *ret)
 {
     if (postern_reader_take_lit(name, "=2C"))
@@ -24,7 +28,8 @@ static bool take_saslname_byte(postern_reader *name, uint8_t *ret)
     return true;
 }
 
-static postern_err decode_saslname(postern_bytes escaped, char *out, size_t out_size, postern_error *err)
+static postern_err decode_saslname(postern_bytes escaped, char *out, size_t out_size,
+                                   postern_error *err)
 {
     postern_reader name = { escaped };
     size_t len = 0;
@@ -33,7 +38,8 @@ static postern_err decode_saslname(postern_bytes escaped, char *out, size_t out_
         uint8_t c;
 
         if (!take_saslname_byte(&name, &c))
-            return POSTERN_FAIL(err, MESSAGE_MALFORMED, "'=' in the authzid is not followed by 2C or 3D");
+            return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                                "'=' in the authzid is not followed by 2C or 3D");
         if (len + 1 >= out_size)
             return POSTERN_FAIL(err, LIMIT, "authzid is longer than %zu bytes", out_size - 1);
         out[len++] = (char)c;
@@ -65,9 +71,13 @@ postern_err postern_gs2_read(postern_reader *r, postern_sasl_message *ret, poste
     if (name.len == 0)
         return POSTERN_OK;
     postern_reader authzid = { name };
-    /* RFC 7628 §4.4 prints "n,user=…,": that violates the grammar, and reading it as "no authzid" would drop a wish. */
+    /*
+     * RFC 7628 §4.4 prints "n,user=…,": that violates the grammar, and reading it as "no authzid"
+     * would drop a wish.
+     */
     if (!postern_reader_take_lit(&authzid, "a="))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED, "GS2 header holds something else than a=authzid");
+        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                            "GS2 header holds something else than a=authzid");
     if (postern_reader_is_done(&authzid))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "authzid is empty");
     ret->has_authzid = true;

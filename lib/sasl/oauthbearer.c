@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The client's messages of OAUTHBEARER (RFC 7628 §3.1) and XOAUTH2, read and written.  Bytes in, bytes out: nothing here
- * knows whether a token is good.  Called by the SASL plugin, `postern parse` and the doors.
+ * The client's messages of OAUTHBEARER (RFC 7628 §3.1) and XOAUTH2, read and written.  Bytes in,
+ * bytes out: nothing here knows whether a token is good.  Called by the SASL plugin, `postern
+ * parse` and the doors.
  */
 #include "sasl/message.h"
 
 static const struct {
     postern_mech mech;
-    const char  *name;
+    const char *name;
 } mechs[] = {
     { POSTERN_MECH_OAUTHBEARER, "OAUTHBEARER" },
     { POSTERN_MECH_XOAUTH2, "XOAUTH2" },
@@ -31,7 +32,8 @@ postern_mech postern_mech_from_name(const char *name)
 }
 
 /* RFC 7628 §3.1: client-resp = gs2-header kvsep *kvpair kvsep */
-static postern_err parse_oauthbearer(postern_reader *r, postern_sasl_message *ret, postern_error *err)
+static postern_err parse_oauthbearer(postern_reader *r, postern_sasl_message *ret,
+                                     postern_error *err)
 {
     sasl_pairs pairs;
 
@@ -52,17 +54,20 @@ static postern_err parse_xoauth2(postern_reader *r, postern_sasl_message *ret, p
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "no user in the message");
     POSTERN_TRY(postern_sasl_identity_check(pairs.user, err));
     ret->has_authzid = true;
-    memcpy(ret->authzid, pairs.user.ptr, pairs.user.len); /* shorter than the zeroed field: just checked */
+    memcpy(ret->authzid, pairs.user.ptr,
+           pairs.user.len); /* shorter than the zeroed field: just checked */
     return postern_sasl_pairs_apply(&pairs, ret, err);
 }
 
-postern_err postern_sasl_message_parse(postern_mech m, postern_bytes raw, postern_sasl_message *ret, postern_error *err)
+postern_err postern_sasl_message_parse(postern_mech m, postern_bytes raw, postern_sasl_message *ret,
+                                       postern_error *err)
 {
     postern_sasl_message parsed = { 0 };
     postern_reader r = { raw };
 
     if (raw.len > POSTERN_SASL_MESSAGE_MAX)
-        return POSTERN_FAIL(err, LIMIT, "message is longer than %d bytes", POSTERN_SASL_MESSAGE_MAX);
+        return POSTERN_FAIL(err, LIMIT, "message is longer than %d bytes",
+                            POSTERN_SASL_MESSAGE_MAX);
     if (raw.len == 0)
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "message is empty");
     switch (m) {
@@ -85,7 +90,8 @@ postern_err postern_sasl_step2_parse(postern_mech m, postern_bytes raw, postern_
     (void)m; /* either form from either mechanism: deployed clients mix them up */
     if (raw.len == 0 || (raw.len == 1 && raw.ptr[0] == SASL_KVSEP))
         return POSTERN_OK;
-    return POSTERN_FAIL(err, MESSAGE_MALFORMED, "answer to the error is neither empty nor one separator");
+    return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                        "answer to the error is neither empty nor one separator");
 }
 
 static postern_bytes strip_trailing_dot(postern_bytes name)
@@ -110,7 +116,8 @@ static bool is_same_name(postern_bytes a, const char *b)
     return true;
 }
 
-postern_err postern_sasl_message_check_server(const postern_sasl_message *m, const char *const *names, const char *port,
+postern_err postern_sasl_message_check_server(const postern_sasl_message *m,
+                                              const char *const *names, const char *port,
                                               postern_error *err)
 {
     char room[300];
@@ -126,13 +133,15 @@ postern_err postern_sasl_message_check_server(const postern_sasl_message *m, con
                         postern_error_quote(m->host, strlen(m->host), room, sizeof room));
 }
 
-static postern_err check_build(postern_mech m, const char *authzid, const char *host, const char *port, postern_bytes token,
-                               postern_error *err)
+static postern_err check_build(postern_mech m, const char *authzid, const char *host,
+                               const char *port, postern_bytes token, postern_error *err)
 {
     if (postern_mech_name(m)[0] == '\0')
         return POSTERN_FAIL(err, USAGE, "no mechanism chosen");
-    if (authzid[0] != '\0' && postern_sasl_identity_check(postern_bytes_str(authzid), err) != POSTERN_OK)
-        return POSTERN_FAIL(err, USAGE, "authzid is too long, not UTF-8 or holds a control character");
+    if (authzid[0] != '\0' &&
+        postern_sasl_identity_check(postern_bytes_str(authzid), err) != POSTERN_OK)
+        return POSTERN_FAIL(err, USAGE,
+                            "authzid is too long, not UTF-8 or holds a control character");
     if (authzid[0] == '\0' && m == POSTERN_MECH_XOAUTH2)
         return POSTERN_FAIL(err, USAGE, "XOAUTH2 needs a user name");
     if (host[0] != '\0' && !postern_sasl_host_is_valid(postern_bytes_str(host)))
@@ -140,7 +149,8 @@ static postern_err check_build(postern_mech m, const char *authzid, const char *
     if (port[0] != '\0' && !postern_sasl_port_is_valid(postern_bytes_str(port)))
         return POSTERN_FAIL(err, USAGE, "port is not a number of 1..65535");
     if (token.len > POSTERN_TOKEN_MAX || !postern_token_is_token68(token))
-        return POSTERN_FAIL(err, USAGE, "token is empty, too long or holds a byte outside RFC 6750 §2.1");
+        return POSTERN_FAIL(err, USAGE,
+                            "token is empty, too long or holds a byte outside RFC 6750 §2.1");
     return POSTERN_OK;
 }
 
@@ -155,8 +165,9 @@ static void add_pair(postern_buf *out, const char *name, const char *value)
     postern_buf_add_byte(out, SASL_KVSEP);
 }
 
-postern_err postern_sasl_message_build(postern_mech m, const char *authzid, const char *host, const char *port,
-                                       postern_bytes token, postern_buf *out, postern_error *err)
+postern_err postern_sasl_message_build(postern_mech m, const char *authzid, const char *host,
+                                       const char *port, postern_bytes token, postern_buf *out,
+                                       postern_error *err)
 {
     authzid = authzid == NULL ? "" : authzid;
     host = host == NULL ? "" : host;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * key=value pairs and the fields in them, for OAUTHBEARER (RFC 7628 §3.1) and XOAUTH2.  Liberal where deployed clients
- * differ (order, case of "Bearer", unknown keys), strict on terminators, duplicates and bytes.  Finds tokens, judges none.
+ * key=value pairs and the fields in them, for OAUTHBEARER (RFC 7628 §3.1) and XOAUTH2.  Liberal
+ * where deployed clients differ (order, case of "Bearer", unknown keys), strict on terminators,
+ * duplicates and bytes.  Finds tokens, judges none.
  */
 #include "sasl/message.h"
 
@@ -39,7 +40,8 @@ bool postern_token_is_token68(postern_bytes token)
 {
     size_t i = 0;
 
-    while (i < token.len && (is_alpha(token.ptr[i]) || is_digit(token.ptr[i]) || memchr("-._~+/", token.ptr[i], 6) != NULL))
+    while (i < token.len && (is_alpha(token.ptr[i]) || is_digit(token.ptr[i]) ||
+                             memchr("-._~+/", token.ptr[i], 6) != NULL))
         i++;
     if (i == 0)
         return false; /* at least one byte before the padding */
@@ -85,7 +87,8 @@ postern_err postern_sasl_identity_check(postern_bytes id, postern_error *err)
     if (id.len == 0)
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "identity is empty");
     if (id.len >= POSTERN_AUTHZID_MAX)
-        return POSTERN_FAIL(err, LIMIT, "identity is longer than %d bytes", POSTERN_AUTHZID_MAX - 1);
+        return POSTERN_FAIL(err, LIMIT, "identity is longer than %d bytes",
+                            POSTERN_AUTHZID_MAX - 1);
     if (!postern_bytes_is_utf8(id))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "identity is not UTF-8");
     if (has_control(id))
@@ -97,9 +100,9 @@ postern_err postern_sasl_identity_check(postern_bytes id, postern_error *err)
 static postern_bytes *find_field(postern_mech m, postern_bytes key, sasl_pairs *p, bool **ret_seen)
 {
     struct {
-        const char    *name;
+        const char *name;
         postern_bytes *value;
-        bool          *seen;
+        bool *seen;
     } fields[] = {
         { "auth", &p->auth, &p->has_auth },
         { "host", &p->host, &p->has_host },
@@ -115,7 +118,8 @@ static postern_bytes *find_field(postern_mech m, postern_bytes key, sasl_pairs *
     return NULL;
 }
 
-static postern_err take_pair(postern_mech m, postern_bytes pair, sasl_pairs *ret, postern_error *err)
+static postern_err take_pair(postern_mech m, postern_bytes pair, sasl_pairs *ret,
+                             postern_error *err)
 {
     postern_reader r = { pair };
     postern_bytes key, *value;
@@ -135,7 +139,8 @@ static postern_err take_pair(postern_mech m, postern_bytes pair, sasl_pairs *ret
     return POSTERN_OK;
 }
 
-postern_err postern_sasl_pairs_read(postern_mech m, postern_reader *r, sasl_pairs *ret, postern_error *err)
+postern_err postern_sasl_pairs_read(postern_mech m, postern_reader *r, sasl_pairs *ret,
+                                    postern_error *err)
 {
     postern_bytes pair;
 
@@ -152,7 +157,8 @@ postern_err postern_sasl_pairs_read(postern_mech m, postern_reader *r, sasl_pair
     return POSTERN_FAIL(err, MESSAGE_MALFORMED, "message does not end with two separators");
 }
 
-/* credentials = "Bearer" 1*SP token68 (RFC 6750 §2.1; the scheme's case is ignored, RFC 9110 §11.1) */
+/* credentials = "Bearer" 1*SP token68 (RFC 6750 §2.1; the scheme's case is ignored, RFC 9110 §11.1)
+ */
 static postern_err apply_auth(postern_bytes auth, postern_sasl_message *ret, postern_error *err)
 {
     postern_reader r = { auth };
@@ -166,14 +172,16 @@ static postern_err apply_auth(postern_bytes auth, postern_sasl_message *ret, pos
     while (postern_reader_take_byte(&r, ' '))
         ;
     if (!postern_token_is_token68(r.rest))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED, "token is empty or holds a byte outside RFC 6750 §2.1");
+        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                            "token is empty or holds a byte outside RFC 6750 §2.1");
     if (r.rest.len > POSTERN_TOKEN_MAX)
         return POSTERN_FAIL(err, LIMIT, "token is longer than %d bytes", POSTERN_TOKEN_MAX);
     ret->token = r.rest;
     return POSTERN_OK;
 }
 
-postern_err postern_sasl_pairs_apply(const sasl_pairs *p, postern_sasl_message *ret, postern_error *err)
+postern_err postern_sasl_pairs_apply(const sasl_pairs *p, postern_sasl_message *ret,
+                                     postern_error *err)
 {
     if (!p->has_auth)
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "no auth in the message");
@@ -185,7 +193,8 @@ postern_err postern_sasl_pairs_apply(const sasl_pairs *p, postern_sasl_message *
     }
     if (p->has_port) {
         if (!postern_sasl_port_is_valid(p->port))
-            return POSTERN_FAIL(err, MESSAGE_MALFORMED, "port is not a number of 1..65535 without leading zero");
+            return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                                "port is not a number of 1..65535 without leading zero");
         memcpy(ret->port, p->port.ptr, p->port.len);
     }
     return POSTERN_OK;
