@@ -439,6 +439,82 @@ static void a_missing_authorities_file_is_not_replaced_by_the_systems(void **sta
     assert_verdict(url, &f, POSTERN_ERR_CONFIG_FILE);
 }
 
+/* ---- what is left in memory ---- */
+
+/* Each letter one behind the one that is sent, so that the program's own text is not found. */
+static const char kept_in_header[] = "CBTJD.TFDSFU.WBMVF";
+static const char kept_in_body[] = "CPEZ.TFDSFU.WBMVF";
+
+static void write_secret(char *to, const char *shifted)
+{
+    while (*shifted != '\0')
+        *to++ = (char)(*shifted++ - 1);
+    *to = '\0';
+}
+
+static size_t count_in(const uint8_t *at, size_t len, const char *shifted)
+{
+    size_t found = 0, wanted = strlen(shifted);
+
+    for (size_t i = 0; i + wanted <= len; i++) {
+        size_t same = 0;
+
+        while (same < wanted && at[i + same] == (uint8_t)(shifted[same] - 1))
+            same++;
+        found += same == wanted;
+    }
+    return found;
+}
+
+/* In the heap that malloc(3) grows by brk(2); a sanitizer has none, and then nothing is found. */
+static size_t count_in_heap(const char *shifted)
+{
+    static uint8_t copy[1 << 22];
+    FILE *maps = fopen("/proc/self/maps", "re"), *memory = fopen("/proc/self/mem", "re");
+    char line[512];
+    size_t found = 0;
+
+    assert_non_null(maps);
+    assert_non_null(memory);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        char *end;
+        unsigned long from = strtoul(line, &end, 16), to = strtoul(end + 1, NULL, 16);
+
+        if (strstr(line, "[heap]") == NULL || to - from > sizeof copy)
+            continue;
+        assert_int_equal(fseek(memory, (long)from, SEEK_SET), 0);
+        assert_int_equal(fread(copy, 1, to - from, memory), to - from);
+        found += count_in(copy, to - from, shifted);
+    }
+    (void)fclose(maps);
+    (void)fclose(memory);
+    return found;
+}
+
+static void no_copy_of_a_secret_outlives_the_exchange(void **state)
+{
+    char url[64], header[64] = "Basic ", body[64] = "x=";
+    struct postern_http_request rq = {
+        .method = "POST",
+        .url = url,
+        .is_host_configured = true,
+        .allow_loopback_http = true,
+    };
+    struct fetched f;
+
+    (void)state;
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/echo", server.port);
+    write_secret(header + strlen(header), kept_in_header);
+    write_secret(body + strlen(body), kept_in_body);
+    rq.authorization = postern_bytes_str(header);
+    rq.body = postern_bytes_str(body);
+    f = fetch(&rq); /* the server sends both back: the answer's buffers count too */
+    assert_verdict("/echo", &f, POSTERN_OK);
+    assert_non_null(strstr(f.body, header));
+    assert_int_equal(count_in_heap(kept_in_header), 0);
+    assert_int_equal(count_in_heap(kept_in_body), 0);
+}
+
 /* ---- who listens ---- */
 
 /* A uid that neither is root nor owns the test's sockets. */
@@ -551,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_url_that_must_not_be_fetched_is_refused_at_the_start),
         cmocka_unit_test(a_private_address_that_only_a_document_named_is_not_connected_to),
         cmocka_unit_test(a_missing_authorities_file_is_not_replaced_by_the_systems),
+        cmocka_unit_test(no_copy_of_a_secret_outlives_the_exchange),
         cmocka_unit_test(another_users_listener_gets_no_connection),
         cmocka_unit_test(nobody_listening_is_unreachable),
         cmocka_unit_test(a_listener_that_changed_while_we_connected_is_untrusted),
