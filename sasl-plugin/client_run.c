@@ -20,9 +20,8 @@
 
 #include "client.h"
 
-#define RUN_DEADLINE_MS 10000 /* twice the deadline of one operation: discovery and token request  \
-                               */
-#define OUTPUT_MAX (POSTERN_TOKEN_MAX + 1) /* and the newline */
+#define RUN_DEADLINE_MS 10000                   /* twice the deadline of one operation */
+#define OUTPUT_MAX      (POSTERN_TOKEN_MAX + 1) /* and the newline */
 
 extern char **environ;
 
@@ -69,8 +68,7 @@ static bool is_safe_name(const char *s)
            strlen(s) < POSTERN_HOST_MAX;
 }
 
-/* The installed program; POSTERN_COMMAND names another one (tests, trees that are not installed).
- */
+/* The installed program; POSTERN_COMMAND names another one, for a tree that is not installed. */
 static const char *find_program(void)
 {
     const char *named = secure_getenv("POSTERN_COMMAND");
