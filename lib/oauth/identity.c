@@ -64,8 +64,8 @@ static postern_bytes strip_domain(const struct identity_rules *rules, postern_by
     return name;
 }
 
-/* A leading hyphen reads as an option, a leading dot as a folder, in the programs behind the host.
- */
+/* A leading hyphen reads as an option, a leading dot as a folder, in the programs behind the host;
+ * "alice@" as alice. */
 static postern_err check_chars(const struct identity_rules *rules, postern_bytes user,
                                postern_error *err)
 {
@@ -73,6 +73,8 @@ static postern_err check_chars(const struct identity_rules *rules, postern_bytes
         return POSTERN_FAIL(err, NO_MAPPING, "nothing is left of the user name");
     if (user.ptr[0] == '-' || user.ptr[0] == '.')
         return POSTERN_FAIL(err, NO_MAPPING, "user name begins with '%c'", user.ptr[0]);
+    if (user.ptr[0] == '@' || user.ptr[user.len - 1] == '@')
+        return POSTERN_FAIL(err, NO_MAPPING, "'@' of the user name has nothing on one side");
     for (size_t i = 0; i < user.len; i++)
         if (user.ptr[i] >= sizeof rules->chars.allowed || !rules->chars.allowed[user.ptr[i]])
             return POSTERN_FAIL(err, NO_MAPPING,
@@ -80,14 +82,10 @@ static postern_err check_chars(const struct identity_rules *rules, postern_bytes
     return POSTERN_OK;
 }
 
-/* With and without what stands behind '@': hosts cut their own realm off. */
 static bool is_denied(const struct identity_rules *rules, postern_bytes user)
 {
-    postern_bytes local = { user.ptr, postern_bytes_find(user, '@') };
-
     for (size_t i = 0; i < rules->deny_count; i++)
-        if (is_equal_nocase(user, rules->deny_users[i]) ||
-            is_equal_nocase(local, rules->deny_users[i]))
+        if (is_equal_nocase(user, rules->deny_users[i]))
             return true;
     return false;
 }
@@ -97,12 +95,26 @@ static postern_err check_account(const struct identity_rules *rules, struct acco
 {
     bool is_system = true;
 
+    if (is_denied(rules, user))
+        return POSTERN_FAIL(err, USER_DENIED, "user is listed in deny_users");
     if (rules->allow_system_users)
         return POSTERN_OK;
     POSTERN_TRY(postern_accounts_is_system(accounts, mono_ms, user, &is_system, err));
     if (is_system)
         return POSTERN_FAIL(err, USER_DENIED, "user is a system account (uid below %d)",
                             POSTERN_SYSTEM_UID_END);
+    return POSTERN_OK;
+}
+
+/* The name, and what is left of it before each '@': hosts cut their own realm off, some at the
+ * first, some at the last. */
+static postern_err check_accounts(const struct identity_rules *rules, struct accounts *accounts,
+                                  int64_t mono_ms, postern_bytes user, postern_error *err)
+{
+    POSTERN_TRY(check_account(rules, accounts, mono_ms, user, err));
+    for (size_t i = 0; i < user.len; i++)
+        if (user.ptr[i] == '@')
+            POSTERN_TRY(check_account(rules, accounts, mono_ms, (postern_bytes){ user.ptr, i }, err));
     return POSTERN_OK;
 }
 
@@ -113,9 +125,7 @@ postern_err postern_identity_map(const struct identity_rules *rules, struct acco
     postern_bytes user = strip_domain(rules, name);
 
     POSTERN_TRY(check_chars(rules, user, err));
-    if (is_denied(rules, user))
-        return POSTERN_FAIL(err, USER_DENIED, "user is listed in deny_users");
-    POSTERN_TRY(check_account(rules, accounts, mono_ms, user, err));
+    POSTERN_TRY(check_accounts(rules, accounts, mono_ms, user, err));
     *ret_user = user;
     return POSTERN_OK;
 }

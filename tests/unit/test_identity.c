@@ -73,7 +73,9 @@ static const struct {
     { "alice@other.example", POSTERN_OK, "alice@other.example" },
     { "alice@example.org.evil.example", POSTERN_OK, "alice@example.org.evil.example" },
     { "a@b@example.org", POSTERN_OK, "a@b" },
-    { "alice@", POSTERN_OK, "alice@" },
+    { "alice@", POSTERN_ERR_NO_MAPPING, NULL },
+    { "alice@@example.org", POSTERN_ERR_NO_MAPPING, NULL },
+    { "@alice", POSTERN_ERR_NO_MAPPING, NULL },
     { "agent-7", POSTERN_OK, "agent-7" },
     { "unknown-to-this-machine", POSTERN_OK, "unknown-to-this-machine" },
     { "nobody", POSTERN_OK, "nobody" },
@@ -104,6 +106,9 @@ static const struct {
     { "last", POSTERN_ERR_USER_DENIED, NULL },
     { "end", POSTERN_ERR_USER_DENIED, NULL },
     { "daemon@example.org", POSTERN_ERR_USER_DENIED, NULL },
+    { "daemon@other.example", POSTERN_ERR_USER_DENIED, NULL },
+    { "Daemon@a@other.example", POSTERN_ERR_USER_DENIED, NULL },
+    { "root@a@other.example", POSTERN_ERR_USER_DENIED, NULL },
 };
 
 static void a_name_maps_to_one_safe_user_or_to_none(void **state)
