@@ -18,6 +18,7 @@
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
 struct postern_grant_facts {
     postern_bytes service, issuer, subject, client_id, user, audience, jti, purpose, scope;
+    postern_bytes registered_client; /* client_id as the issuer wrote it, whatever agent_claim prefers; judged, not kept */
     postern_bytes act[POSTERN_ACT_DEPTH_MAX]; /* outermost first */
     size_t        act_depth;
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */

@@ -162,11 +162,10 @@ static postern_err read_purpose(struct check *c, postern_error *err)
 /* Step 18.  client_id is judged even where agent_claim prefers another claim. */
 static postern_err check_identities(struct check *c, postern_error *err)
 {
-    postern_bytes client_id;
-
     POSTERN_TRY(check_required(c, err));
     POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
-    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &client_id, err));
+    POSTERN_TRY(
+        read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
     POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));

@@ -122,12 +122,14 @@ static postern_err check_clock(const struct validate_op *v, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The client, and whoever acts for it: either of them removed ends the token. */
+/* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
+ * whoever acts for it: any of them removed ends the token. */
 static postern_err check_revocations(const struct validate_op *v,
                                      const struct postern_grant_facts *facts, postern_error *err)
 {
     struct revocations *r = v->rules->issuer->revocations;
 
+    POSTERN_TRY(postern_revocations_check(r, facts->registered_client, facts->iat_s, err));
     POSTERN_TRY(postern_revocations_check(r, facts->client_id, facts->iat_s, err));
     if (facts->act_depth == 0)
         return POSTERN_OK;

@@ -330,6 +330,26 @@ static void a_removed_client_s_older_tokens_are_refused(void **state)
         POSTERN_ERR_USAGE);
 }
 
+/* agent_claim: says who is shown as acting; the issuer removed the client that it knows by client_id. */
+static void a_removed_client_is_refused_whatever_agent_claim_prefers(void **state)
+{
+    static const char *const preferences[] = { "act.sub", "azp", "appid azp", "client_id" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof preferences / sizeof *preferences; i++) {
+        char *issuer = test_printf("issuer: " TEST_ISSUER "\njwks_file: keys.json\nagent_claim: %s\n", preferences[i]);
+
+        test_folder_put(&t.folder, "issuers/sso.conf", issuer);
+        free(issuer);
+        test_login_reload(&t);
+        assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_OK);
+        assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err), POSTERN_OK);
+        assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
+        assert_verdict("azp names another", test_login_try(&t, "azp", "\"agent-8\""), POSTERN_ERR_REVOKED);
+        assert_verdict("another client", test_login_try(&t, "client_id", "\"agent-8\""), POSTERN_OK);
+    }
+}
+
 static void revocations_that_must_come_are_waited_for(void **state)
 {
     (void)state;
@@ -534,6 +554,7 @@ int main(void)
         TEST(a_very_long_authzid_is_simply_another_one),
         TEST(the_message_is_compared_only_where_the_file_names_the_server),
         TEST(a_removed_client_s_older_tokens_are_refused),
+        TEST(a_removed_client_is_refused_whatever_agent_claim_prefers),
         TEST(revocations_that_must_come_are_waited_for),
         TEST(a_refused_client_is_told_what_the_service_wants),
         TEST(a_scope_list_for_clients_is_cut_at_a_word),
