@@ -229,7 +229,5 @@ postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_
 
 postern_err clients_forget_old_removals(struct issuer *is, postern_error *err)
 {
-    int64_t keep_s = is->settings->token_lifetime_s + ISSUER_SKEW_MAX_S;
-
-    return client_store_forget_removals(is->store, issuer_now_s(is) - keep_s, err);
+    return client_store_forget_removals(is->store, issuer_now_s(is) - ISSUER_REMOVAL_KEEP_S, err);
 }

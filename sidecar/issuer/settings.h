@@ -9,8 +9,13 @@
 #include <postern/config.h>
 #include <postern/grant.h>
 
-/* A removal is remembered until no token from before it can pass anywhere: lifetime + the largest clock_skew: a service may set. */
+/*
+ * A removal is remembered until no token from before it can pass anywhere: the largest token_lifetime: and clock_skew: that
+ * may be set, not those in force, because tokens of yesterday's longer lifetime outlive a reload that shortens it.
+ */
+#define ISSUER_LIFETIME_MAX_S 3600
 #define ISSUER_SKEW_MAX_S 300
+#define ISSUER_REMOVAL_KEEP_S (ISSUER_LIFETIME_MAX_S + ISSUER_SKEW_MAX_S)
 
 struct issuer_service {
     const char *name; /* services/NAME.conf */

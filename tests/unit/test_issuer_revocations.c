@@ -138,8 +138,25 @@ static void a_removal_that_no_token_outlives_is_not_told(void **state)
     struct line *l = *state;
 
     remove_client(l, "a");
-    l->f->now_s += 300 + ISSUER_SKEW_MAX_S + 1;
+    l->f->now_s += ISSUER_REMOVAL_KEEP_S + 1;
     connect_helper(l);
+    expect_ready(l);
+}
+
+/* A token of an hour, its client removed, then token_lifetime: made shorter: the token still has most of its hour. */
+static void a_shorter_token_lifetime_forgets_no_removal(void **state)
+{
+    struct line *l = *state;
+    int64_t removed_s;
+
+    l->f->settings.token_lifetime_s = ISSUER_LIFETIME_MAX_S;
+    l->f->now_s += 5;
+    removed_s = l->f->now_s;
+    remove_client(l, "a");
+    l->f->now_s += ISSUER_LIFETIME_MAX_S / 2;
+    l->f->settings.token_lifetime_s = 5;
+    connect_helper(l);
+    expect_revoke(l, "a", removed_s);
     expect_ready(l);
 }
 
@@ -229,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_new_helper_hears_every_removal_and_then_ready),
         TEST(a_removal_that_no_token_outlives_is_not_told),
+        TEST(a_shorter_token_lifetime_forgets_no_removal),
         TEST(a_push_is_confirmed_by_its_own_id_only),
         TEST(without_a_helper_the_administrator_hears_so_at_once),
         TEST(a_helper_that_goes_away_leaves_nobody_waiting),
