@@ -72,7 +72,8 @@ static bool set_option(int option, const char *value, struct parse_request *rq)
     }
 }
 
-/* PARSE_ACCEPTED: go on; else the exit status. */
+/* PARSE_ACCEPTED: go on; else the exit status.  Never repeats an argument: it might be the token or
+ * the message. */
 static int read_options(int argc, char **argv, struct parse_request *rq)
 {
     static const struct option options[] = {
@@ -87,12 +88,12 @@ static int read_options(int argc, char **argv, struct parse_request *rq)
 
     for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (!set_option(option, optarg, rq)) {
-            fprintf(stderr, "postern parse: bad option or value: %s\n", argv[optind - 1]);
+            fputs("postern parse: bad option or value; see --help\n", stderr);
             return PARSE_USAGE;
         }
     if (optind != argc)
-        fprintf(stderr, "postern parse: the message comes from standard input, not from \"%s\"\n",
-                argv[optind]);
+        fputs("postern parse: the message comes from standard input, not from an argument\n",
+              stderr);
     else if (rq->mech == POSTERN_MECH_NONE)
         fputs("postern parse: --mech OAUTHBEARER or --mech XOAUTH2 is required\n", stderr);
     else

@@ -164,8 +164,7 @@ static postern_err check_identities(struct check *c, postern_error *err)
 {
     POSTERN_TRY(check_required(c, err));
     POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
-    POSTERN_TRY(
-        read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
+    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
     POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));

@@ -114,7 +114,8 @@ static postern_err check_accounts(const struct identity_rules *rules, struct acc
     POSTERN_TRY(check_account(rules, accounts, mono_ms, user, err));
     for (size_t i = 0; i < user.len; i++)
         if (user.ptr[i] == '@')
-            POSTERN_TRY(check_account(rules, accounts, mono_ms, (postern_bytes){ user.ptr, i }, err));
+            POSTERN_TRY(
+                check_account(rules, accounts, mono_ms, (postern_bytes){ user.ptr, i }, err));
     return POSTERN_OK;
 }
 

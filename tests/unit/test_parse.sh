@@ -73,6 +73,10 @@ here="$ob --server-host server.example.com --server-port 143"
     check "unknown step" 64 "bad option" "$good" $ob --step 3
     check "unknown option" 64 "bad option" "$good" $ob --tokens
     check "message as argument" 64 "standard input" "$good" $ob message
+    check "a token as argument is not repeated" 64 "standard input" "$good" $ob "$token"
+    check "a token as an option's value is not repeated" 64 "bad option" "$good" $ob --token="$token"
+    check "a token as a known option's value is not repeated" 64 "bad option" "$good" --mech "$token"
+    check "a token as option is not repeated" 64 "bad option" "$good" $ob "-$token"
 }
 "$postern" parse --help | grep -q '^usage: postern parse' || { echo "not ok - help"; failed=1; }
 echo "# $count checks"
