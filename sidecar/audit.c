@@ -121,6 +121,8 @@ static void format_line(struct line *l, const struct audit_record *r)
     put_who_asked(l, r);
     put_verdict(l, r);
     postern_json_put_integer(&l->w, "latency_us", r->latency_us);
+    if (r->missed > 0)
+        postern_json_put_integer(&l->w, "missed", r->missed);
     if (l->is_cut)
         postern_json_put_flag(&l->w, "cut", true);
     postern_json_close_object(&l->w);

@@ -43,6 +43,7 @@ struct audit_record {
     const char *fingerprint;    /* of the token, keyed per boot; when there is no grant */
     const postern_grant *grant; /* NULL: not proved */
     int64_t latency_us;
+    int64_t missed; /* refusals of strangers before this one that have no record; 0: left out */
 };
 
 /*

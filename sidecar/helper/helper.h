@@ -14,6 +14,7 @@
 #include "../audit.h"
 #include "names.h"
 #include "peers.h"
+#include "quota.h"
 
 struct helper {
     struct event_base *base;
@@ -22,6 +23,7 @@ struct helper {
     struct peers *peers;
     struct audit audit;
     struct fingerprint_key fingerprint;
+    struct quota strangers; /* records of refusals that are no verdict */
 };
 
 int64_t helper_wall_ms(void); /* since 1970 */

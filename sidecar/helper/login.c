@@ -77,7 +77,7 @@ static bool is_certainly_token(const postern_request *rq)
 }
 
 static postern_err write_record(struct login *l, const postern_grant *g,
-                                const postern_failure *failure, postern_error *err)
+                                const postern_failure *failure, int64_t missed, postern_error *err)
 {
     const postern_request *rq = &l->request.rq;
     char fingerprint[FINGERPRINT_LEN + 1] = "";
@@ -107,8 +107,16 @@ static postern_err write_record(struct login *l, const postern_grant *g,
             .fingerprint = fingerprint,
             .grant = g,
             .latency_us = helper_mono_us() - l->started_us,
+            .missed = missed,
         },
         err);
+}
+
+/* Nobody whom a service file names, or nothing that can be read: no token was looked at. */
+static bool is_strangers(postern_err code)
+{
+    return code == POSTERN_ERR_PEER_NOT_ALLOWED || code == POSTERN_ERR_SERVICE_UNKNOWN ||
+           code == POSTERN_ERR_HELPER_PROTOCOL;
 }
 
 /* The record of a refusal: it refuses either way, but the administrator must hear that the log is
@@ -116,8 +124,12 @@ static postern_err write_record(struct login *l, const postern_grant *g,
 static void record_refusal(struct login *l, postern_failure *failure)
 {
     postern_error err = { 0 };
+    int64_t missed = 0;
 
-    if (write_record(l, NULL, failure, &err) == POSTERN_OK)
+    if (is_strangers(failure->code) &&
+        !quota_take(&l->helper->strangers, helper_mono_us(), &missed))
+        return;
+    if (write_record(l, NULL, failure, missed, &err) == POSTERN_OK)
         return;
     log_error(l->ref, &err);
     if (postern_err_outcome(failure->code) == POSTERN_REJECTED)
@@ -168,7 +180,7 @@ static void answer_proved(struct login *l, const postern_grant *g)
                         &out);
     if (out.failed)
         failure.code = POSTERN_FAIL(&l->error, NOMEM, "the grant does not fit a reply frame");
-    else if (write_record(l, g, &failure, &l->error) != POSTERN_OK)
+    else if (write_record(l, g, &failure, 0, &l->error) != POSTERN_OK)
         failure.code = POSTERN_ERR_AUDIT;
     if (failure.code == POSTERN_OK)
         give(l, &out, false);

@@ -462,6 +462,42 @@ static void a_stranger_may_not_ask_as_ldap(void **state)
     (void)close(fd);
 }
 
+/* One local process must not fill the disk with its refusals, nor keep a verdict out of the log by trying. */
+static void a_stranger_fills_neither_the_log_nor_a_verdicts_place_in_it(void **state)
+{
+    struct world *w = *state;
+    char line[AUDIT_LINE_MAX], room[4096];
+    int stranger = dial_as_stranger(w), host = dial(w);
+    int records = 0;
+
+    for (int i = 0; i < QUOTA_BURST + 40; i++) {
+        ask(stranger, i % 2 == 0 ? "ldap" : "pop", "good");
+        spin(w);
+        assert_true(recv(stranger, room, sizeof room, MSG_DONTWAIT) > 0); /* refused all the same */
+    }
+    for (; lseek(w->helper.audit.fd, 0, SEEK_END) > (off_t)w->audit_seen; records++)
+        read_record(w, line, sizeof line);
+    assert_in_range(records, QUOTA_BURST, QUOTA_BURST + 20); /* one more a second, were it so slow */
+    ask(host, "imap", "CANARY");
+    spin(w);
+    assert_int_equal(hear_verdict(host), POSTERN_ERR_AUD);
+    read_record(w, line, sizeof line);
+    assert_member(line, "reason", "aud");
+    ask(host, "imap", "good");
+    spin(w);
+    assert_int_equal(hear_verdict(host), POSTERN_OK);
+    read_record(w, line, sizeof line);
+    assert_member(line, "outcome", "proved");
+    w->helper.strangers.refill_us = 0; /* long ago */
+    ask(stranger, "ldap", "good");
+    spin(w);
+    read_record(w, line, sizeof line);
+    assert_member(line, "reason", "peer_not_allowed");
+    assert_non_null(strstr(line, ",\"missed\":"));
+    (void)close(stranger);
+    (void)close(host);
+}
+
 static void a_service_without_a_file_is_undecided(void **state)
 {
     struct world *w = *state;
@@ -723,6 +759,7 @@ int main(void)
         TEST(a_refusal_names_the_line_that_decided),
         TEST(what_may_be_a_persons_password_is_not_even_hashed),
         TEST(a_stranger_may_not_ask_as_ldap),
+        TEST(a_stranger_fills_neither_the_log_nor_a_verdicts_place_in_it),
         TEST(a_service_without_a_file_is_undecided),
         TEST(a_service_is_described_without_a_record),
         TEST(a_description_is_not_given_to_a_stranger),
