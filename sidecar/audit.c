@@ -13,9 +13,9 @@
 
 #include "audit.h"
 
-/* Texts are cut at the first size; when quoting blows the line up nevertheless, at the second,
- * which always fits. */
-static const size_t text_caps[] = { 256, 32 };
+/* Texts are cut at the first size with which the line fits; with the last it always does.  A UUID as
+ * jti has 36 bytes. */
+static const size_t text_caps[] = { 256, 128, 64, 32 };
 
 struct line {
     postern_json_writer w;

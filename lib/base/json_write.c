@@ -8,8 +8,28 @@
 
 #include <inttypes.h>
 
-/* Bytes as they are, except quote, backslash and controls; what is not UTF-8, and NUL, becomes
- * U+FFFD. */
+/*
+ * Line ends that are no controls (U+2028, U+2029: many programs split lines there) and the marks
+ * that turn the direction of text around (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to
+ * U+2069: UAX #9), by which a name in a log could pass for other members or another record.  0:
+ * none of them.
+ */
+static unsigned find_deceiver(const uint8_t *at, size_t len)
+{
+    unsigned c;
+
+    if (len == 2 && at[0] == 0xD8 && at[1] == 0x9C)
+        return 0x061C;
+    if (len != 3 || at[0] != 0xE2)
+        return 0;
+    c = 0x2000u | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
+    if (c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069))
+        return c;
+    return 0;
+}
+
+/* Bytes as they are, except quote, backslash, controls and what deceives a reader; what is not
+ * UTF-8, and NUL, becomes U+FFFD. */
 static void add_quoted(postern_buf *out, postern_bytes text)
 {
     postern_buf_add_byte(out, '"');
@@ -23,6 +43,8 @@ static void add_quoted(postern_buf *out, postern_bytes text)
             postern_buf_addf(out, "\\%c", c);
         else if (c < 0x20 || c == 0x7F)
             postern_buf_addf(out, "\\u%04x", c);
+        else if (find_deceiver(text.ptr, len) != 0)
+            postern_buf_addf(out, "\\u%04x", find_deceiver(text.ptr, len));
         else
             postern_buf_add(out, (postern_bytes){ text.ptr, len });
         len = len == 0 ? 1 : len;

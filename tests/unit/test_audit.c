@@ -142,6 +142,78 @@ static void a_newline_in_a_value_stays_inside_the_line(void **state)
     assert_int_equal(postern_bytes_find(postern_buf_bytes(&out), '\n'), out.len - 1);
 }
 
+/* Programs that read lines split at more than '\n', and a terminal follows marks of direction: a
+ * wanted identity is a stranger's. */
+static void nothing_in_a_value_passes_for_a_line_end_or_turns_the_text_around(void **state)
+{
+    static const char *const texts[] = {
+        "\xe2\x80\xa8{\"ref\":\"R-forged\"}",
+        "\xe2\x80\xa9x",
+        "\xe2\x80\xae"
+        "bob",
+        "\xe2\x81\xa6x",
+        "\xd8\x9cx",
+        "\xe2\x80\x8ex",
+    };
+    static const char *const plain[] = { "\xe2\x80\xa7x", "\xe2\x80\xafx", "\xe2\x82\xac",
+                                         "\xd8\x9d", "J\xc3\xbcrgen" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct audit_record r = refusal;
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_JSON j = { 0 };
+
+        r.authzid = texts[i];
+        assert_true(audit_format(&r, &out));
+        assert_true(postern_bytes_is_printable((postern_bytes){ out.ptr, out.len - 1 }));
+        assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
+        assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "authzid"), texts[i]));
+    }
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        struct audit_record r = refusal;
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+
+        r.authzid = plain[i];
+        assert_true(audit_format(&r, &out));
+        assert_non_null(strstr(postern_buf_cstr(&out), plain[i]));
+    }
+}
+
+/* A long scope or a chain of actors must not cost the record its jti. */
+static void a_long_record_keeps_as_much_of_its_names_as_fits(void **state)
+{
+    static const char uuid[] = "123e4567-e89b-12d3-a456-426614174000";
+    char filler[300];
+    struct postern_grant_facts facts = {
+        .service = POSTERN_BYTES_LIT("imap"),
+        .issuer = POSTERN_BYTES_LIT("https://as.example"),
+        .user = POSTERN_BYTES_LIT("alice"),
+        .jti = postern_bytes_str(uuid),
+        .exp_s = 1764000300,
+        .iat_s = 1764000000,
+        .act_depth = POSTERN_ACT_DEPTH_MAX,
+    };
+    struct audit_record r = refusal;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_grant *g = NULL;
+
+    (void)state;
+    memset(filler, '"', sizeof filler - 1);
+    filler[sizeof filler - 1] = '\0';
+    facts.subject = postern_bytes_str(filler);
+    for (size_t i = 0; i < facts.act_depth; i++)
+        facts.act[i] = postern_bytes_str(filler);
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    r.code = POSTERN_OK;
+    r.grant = g;
+    assert_true(audit_format(&r, &out));
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "jti"), uuid));
+    postern_grant_free(g);
+}
+
 static void a_full_disk_is_an_audit_error(void **state)
 {
     struct audit a = { .fd = open("/dev/full", O_WRONLY) };
@@ -190,6 +262,8 @@ int main(void)
         cmocka_unit_test(a_proved_token_is_named_by_its_jti),
         cmocka_unit_test(the_longest_record_is_cut_to_one_line_and_says_so),
         cmocka_unit_test(a_newline_in_a_value_stays_inside_the_line),
+        cmocka_unit_test(nothing_in_a_value_passes_for_a_line_end_or_turns_the_text_around),
+        cmocka_unit_test(a_long_record_keeps_as_much_of_its_names_as_fits),
         cmocka_unit_test(a_full_disk_is_an_audit_error),
         cmocka_unit_test(a_line_cut_short_is_an_error_and_the_next_begins_on_its_own),
     };
