@@ -11,10 +11,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "cli.h"
 #include "secret_file.h"
-#include "token.h"
+#include "token_cache.h"
 
 static void print_help(FILE *out)
 {
@@ -36,7 +37,7 @@ static void print_help(FILE *out)
           "  --tls-ca-file FILE       certificate authorities for the issuer's HTTPS\n"
           "  --json                   print the members of the answer as JSON (RFC 6749 section "
           "5.1)\n"
-          "  --no-cache               fetch a new token even where a stored one would do\n"
+          "  --no-cache               neither take nor leave a token in the user's store\n"
           "  --quiet                  one line on standard error when it fails\n"
           "\n"
           "Exit status: 0 token printed, 1 refused, 2 usage, 3 undecided: server not reachable or "
@@ -151,23 +152,22 @@ static postern_err read_options(int argc, char **argv, struct token_options *o, 
     return POSTERN_OK;
 }
 
-static postern_err run_op(postern_op *op, const struct token_options *o, postern_error *err)
+static int64_t read_clock_s(void)
 {
-    POSTERN_AUTO(secret) token = NULL;
+    struct timespec t;
 
-    POSTERN_TRY(postern_op_run(op, err));
-    if ((token = postern_op_take_token(op)) == NULL)
-        return POSTERN_FAIL(err, INTERNAL, "a fetch without a token");
-    return token_print(postern_secret_bytes(token), postern_acquire_info(op), o->is_json, err);
+    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
+    return t.tv_sec;
 }
 
-static postern_err start_op(const struct token_settings *s, postern_op **ret, postern_error *err)
+static postern_err start_op(const struct token_settings *s, postern_bytes secret, postern_op **ret,
+                            postern_error *err)
 {
-    POSTERN_AUTO(secret) secret = NULL;
     postern_acquire rq = {
         .size = sizeof rq,
         .issuer = s->issuer,
         .client_id = s->client_id,
+        .client_secret = secret,
         .resource = s->resource,
         .scope = s->scope,
         .tls_ca_file = s->tls_ca_file,
@@ -175,17 +175,51 @@ static postern_err start_op(const struct token_settings *s, postern_op **ret, po
         .loopback_uid = s->loopback_uid,
     };
 
-    POSTERN_TRY(secret_file_read(s->secret_file, &secret, err));
-    rq.client_secret = postern_secret_bytes(secret);
     return postern_acquire_start(NULL, &rq, ret, err);
 }
 
-static int fetch(const struct token_options *o, const struct token_settings *s)
+/* Ask the server; `c` may be NULL. */
+static postern_err fetch(postern_op *op, const struct token_cache *c, postern_secret **ret_token,
+                         postern_token_info *ret_info, postern_error *err)
+{
+    POSTERN_AUTO(secret) token = NULL;
+
+    POSTERN_TRY(postern_op_run(op, err));
+    if ((token = postern_op_take_token(op)) == NULL)
+        return POSTERN_FAIL(err, INTERNAL, "a fetch without a token");
+    *ret_info = *postern_acquire_info(op);
+    if (c != NULL)
+        token_cache_store(c, read_clock_s(), postern_secret_bytes(token), ret_info);
+    *ret_token = POSTERN_STEAL(token);
+    return POSTERN_OK;
+}
+
+/* From the cache or from the server to standard output.  ret_op: for what the server said; NULL
+ * when it was not asked. */
+static postern_err obtain(const struct token_options *o, const struct token_settings *s,
+                          postern_op **ret_op, postern_error *err)
+{
+    POSTERN_AUTO(secret) secret = NULL;
+    POSTERN_AUTO(secret) token = NULL;
+    __attribute__((cleanup(token_cache_auto))) struct token_cache *c = NULL;
+    postern_token_info info = { 0 };
+
+    POSTERN_TRY(secret_file_read(s->secret_file, &secret, err));
+    if (!o->use_no_cache)
+        c = token_cache_open(s);
+    if (c == NULL || !token_cache_find(c, read_clock_s(), &token, &info)) {
+        POSTERN_TRY(start_op(s, postern_secret_bytes(secret), ret_op, err));
+        POSTERN_TRY(fetch(*ret_op, c, &token, &info, err));
+    }
+    return token_print(postern_secret_bytes(token), &info, o->is_json, err);
+}
+
+static int obtain_or_explain(const struct token_options *o, const struct token_settings *s)
 {
     POSTERN_AUTO(op) op = NULL;
     postern_error err = { 0 };
 
-    if (start_op(s, &op, &err) == POSTERN_OK && run_op(op, o, &err) == POSTERN_OK)
+    if (obtain(o, s, &op, &err) == POSTERN_OK)
         return 0;
     return token_explain(o, s, op == NULL ? NULL : postern_acquire_oauth_error(op), &err);
 }
@@ -197,7 +231,7 @@ static int run(const struct token_options *o)
     int status;
 
     if (token_settings_read(o, &s, &err) == POSTERN_OK)
-        status = fetch(o, &s);
+        status = obtain_or_explain(o, &s);
     else
         status = token_explain(o, &s, NULL, &err);
     token_settings_free(&s);

@@ -29,7 +29,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, tls=None):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.mode, self.requests, self.scheme = "good", [], "http"
+        self.mode, self.requests, self.scheme, self.expires_in = "good", [], "http", 300
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls)
@@ -90,18 +90,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, document = REFUSALS[s.mode]
             return self.answer(status, document, Retry_After="17")
         scope = "mail.read" if s.mode == "fewer scopes" else "mail.read mail.write"
-        return self.answer(200, {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 300, "scope": scope})
+        return self.answer(200, {"access_token": TOKEN, "token_type": "Bearer", "expires_in": s.expires_in, "scope": scope})
 
 
 class Run:
-    def __init__(self, *arguments, env=None, user=None):
+    def __init__(self, *arguments, env=None, user=None, cache=False):
         environment = {"PATH": os.environ.get("PATH", ""), "HOME": FOLDER}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 environment[name] = os.environ[name]
         environment.update(env or {})
         demote = (lambda: (os.setgroups([]), os.setgid(NOBODY), os.setuid(NOBODY))) if user else None
-        p = subprocess.run([POSTERN, "token"] + list(arguments), env=environment, stdin=subprocess.DEVNULL,
+        p = subprocess.run([POSTERN, "token"] + ([] if cache else ["--no-cache"]) + list(arguments), env=environment, stdin=subprocess.DEVNULL,
                            capture_output=True, timeout=60, preexec_fn=demote, text=True)
         self.status, self.out, self.err = p.returncode, p.stdout, p.stderr
 
@@ -239,6 +239,64 @@ def test_hosts(server):
     daemon.report("resource=https%3A%2F%2Fother.example%2Fx" in server.requests[-1][3], "wins over HOST and SERVICE")
 
 
+def entries(folder):
+    return sorted(n for n in os.listdir(folder) if len(n) == 64) if os.path.isdir(folder) else []
+
+
+def test_cache(server):
+    def posts():
+        return sum(r[0] == "POST" for r in server.requests)
+
+    def expect(name, wanted, *more, env=None):
+        before = posts()
+        run = Run(*flags(server), *more, env=env, cache=True)
+        check(name, run, 0, out=TOKEN + "\n")
+        daemon.report(posts() - before == wanted, "%s: %d requests" % (name, wanted), posts() - before)
+
+    home, runtime = FOLDER + "/.cache/postern", {"XDG_RUNTIME_DIR": FOLDER + "/runtime"}
+    os.mkdir(FOLDER + "/runtime", 0o700)
+    expect("the first run fetches", 1)
+    expect("the second takes the stored token", 0)
+    expect("another resource is another entry", 1, "--resource", "https://a.example/x")
+    expect("and is stored too", 0, "--resource", "https://a.example/x")
+    expect("another scope is another entry", 1, "--scope", "mail.read")
+    expect("XDG_RUNTIME_DIR is another place", 1, env=runtime)
+    expect("and holds it", 0, env=runtime)
+    run = Run(*flags(server, "--json"), cache=True)
+    daemon.report(0 < json.loads(run.out)["expires_in"] <= 300 and json.loads(run.out)["scope"] == "mail.read mail.write",
+                  "--json of a stored token says what is left", run)
+    modes = [os.stat(home + "/" + n).st_mode & 0o777 for n in os.listdir(home)] + [os.stat(home).st_mode & 0o777]
+    daemon.report(set(modes) == {0o600, 0o700} and len(entries(home)) == 3, "files are 0600 in a folder of 0700", modes)
+    write("agent-7.secret", SECRET + "\n")
+    expect("a secret file that was written anew never gets an old token", 1)
+    stored = home + "/" + max(entries(home), key=lambda n: os.stat(home + "/" + n).st_mtime_ns)
+    expect("and then it is stored", 0)
+    good = open(stored).read()
+    for name, text in (("cut", good[:-9]), ("empty", ""), ("not JSON", "x"), ("too large", good + " " * 30000),
+                       ("token with a blank", good.replace(TOKEN, "a b")), ("over", good.replace('"expires":', '"expires":-')),
+                       ("life of years", good.replace('"expires":', '"expires":9'))):
+        open(stored, "w").write(text)
+        expect("an entry that is %s is fetched anew" % name, 1)
+    os.chmod(stored, 0o644)
+    expect("an entry that others can read does not count", 1)
+    os.chmod(home, 0o755)
+    expect("a folder that others can enter is not used", 1)
+    os.chmod(home, 0o700)
+    os.rename(home, FOLDER + "/elsewhere")
+    os.symlink(FOLDER + "/elsewhere", home)
+    expect("nor is a link", 1)
+    os.unlink(home)
+    server.expires_in = 30
+    expect("a token with no more than the margin left", 1)
+    expect("is never stored", 1)
+    server.expires_in = 300
+    before = posts()
+    crowd = [subprocess.Popen([POSTERN, "token"] + flags(server), env=dict(os.environ, HOME=FOLDER, XDG_RUNTIME_DIR=""),
+                              stdout=subprocess.PIPE) for _ in range(8)]
+    outs = [p.communicate(timeout=60)[0].decode() for p in crowd]
+    daemon.report(outs == [TOKEN + "\n"] * 8 and posts() - before == 1, "eight runs at one time cause one request", posts() - before)
+
+
 class Thief:
     """A listener of another user; counts connections and bytes, in a process of its own."""
 
@@ -370,6 +428,7 @@ with tempfile.TemporaryDirectory(prefix="postern-token.") as FOLDER:
     test_client_files(SERVER)
     test_secret_files(SERVER)
     test_hosts(SERVER)
+    test_cache(SERVER)
     test_listener(SERVER)
     test_tls()
     test_posternd()
