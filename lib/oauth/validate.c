@@ -122,6 +122,18 @@ static postern_err check_clock(const struct validate_op *v, postern_error *err)
     return POSTERN_OK;
 }
 
+/* An issuer whose access tokens have the typ of plain JWT gives its ID tokens the same; only those
+ * vouch for another token or a code by its hash (OpenID Connect Core §3.1.3.6, §3.3.2.11). */
+static postern_err check_is_no_id_token(const postern_json *claims, postern_error *err)
+{
+    static const char *const names[] = { "at_hash", "c_hash" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (postern_json_member(claims, 0, names[i]) != POSTERN_JSON_ABSENT)
+            return POSTERN_FAIL(err, TYP, "an ID token: it has %s", names[i]);
+    return POSTERN_OK;
+}
+
 /* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
  * whoever acts for it: any of them removed ends the token. */
 static postern_err check_revocations(const struct validate_op *v,
@@ -167,6 +179,7 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
     struct postern_grant_facts facts;
 
     POSTERN_TRY(check_clock(v, err));
+    POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(&v->rules->claims, claims, postern_op_now_s(&v->op),
                                      v->extra_scopes, &v->scratch, &facts, err));
     POSTERN_TRY(check_revocations(v, &facts, err));

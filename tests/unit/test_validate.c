@@ -150,6 +150,19 @@ static void only_access_tokens_are_taken(void **state)
     free(claims);
 }
 
+static void an_id_token_is_refused_even_where_plain_jwt_is_taken(void **state)
+{
+    (void)state;
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\njwks_file: keys.json\ntoken_types: at+jwt JWT\n");
+    test_login_reload(&t);
+    assert_verdict("an access token", test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_verdict("a nonce alone", test_login_try(&t, "nonce", "\"n\""), POSTERN_OK);
+    assert_verdict("at_hash", test_login_try(&t, "at_hash", "\"x\""), POSTERN_ERR_TYP);
+    assert_verdict("at_hash, null", test_login_try(&t, "at_hash", "null"), POSTERN_ERR_TYP);
+    assert_verdict("c_hash", test_login_try(&t, "c_hash", "\"x\""), POSTERN_ERR_TYP);
+}
+
 static void the_issuer_file_narrows_the_algorithms(void **state)
 {
     (void)state;
@@ -330,23 +343,29 @@ static void a_removed_client_s_older_tokens_are_refused(void **state)
         POSTERN_ERR_USAGE);
 }
 
-/* agent_claim: says who is shown as acting; the issuer removed the client that it knows by client_id. */
+/* agent_claim: says who is shown as acting; the issuer removed the client that it knows by
+ * client_id. */
 static void a_removed_client_is_refused_whatever_agent_claim_prefers(void **state)
 {
     static const char *const preferences[] = { "act.sub", "azp", "appid azp", "client_id" };
 
     (void)state;
     for (size_t i = 0; i < sizeof preferences / sizeof *preferences; i++) {
-        char *issuer = test_printf("issuer: " TEST_ISSUER "\njwks_file: keys.json\nagent_claim: %s\n", preferences[i]);
+        char *issuer = test_printf(
+            "issuer: " TEST_ISSUER "\njwks_file: keys.json\nagent_claim: %s\n", preferences[i]);
 
         test_folder_put(&t.folder, "issuers/sso.conf", issuer);
         free(issuer);
         test_login_reload(&t);
         assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_OK);
-        assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err), POSTERN_OK);
+        assert_int_equal(
+            postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+            POSTERN_OK);
         assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
-        assert_verdict("azp names another", test_login_try(&t, "azp", "\"agent-8\""), POSTERN_ERR_REVOKED);
-        assert_verdict("another client", test_login_try(&t, "client_id", "\"agent-8\""), POSTERN_OK);
+        assert_verdict("azp names another", test_login_try(&t, "azp", "\"agent-8\""),
+                       POSTERN_ERR_REVOKED);
+        assert_verdict("another client", test_login_try(&t, "client_id", "\"agent-8\""),
+                       POSTERN_OK);
     }
 }
 
@@ -548,6 +567,7 @@ int main(void)
         TEST(without_tls_the_token_is_not_even_read),
         TEST(a_token_has_1_to_16384_bytes),
         TEST(only_access_tokens_are_taken),
+        TEST(an_id_token_is_refused_even_where_plain_jwt_is_taken),
         TEST(the_issuer_file_narrows_the_algorithms),
         TEST(the_first_fault_in_order_is_the_reason),
         TEST(the_user_is_mapped_and_must_be_the_wanted_one),
