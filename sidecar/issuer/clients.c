@@ -186,9 +186,12 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
 clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret_removed_s,
                                struct clients_refusal *refusal, postern_error *err)
 {
+    int64_t now_s = issuer_now_s(is);
     bool is_found = false;
 
-    if (client_store_remove(is->store, name, issuer_now_s(is), &is_found, ret_removed_s, err) !=
+    if (now_s < is->newest_iat_s) /* the clock was set back since: its tokens would look newer than their end */
+        now_s = is->newest_iat_s;
+    if (client_store_remove(is->store, name, now_s, &is_found, ret_removed_s, err) !=
         POSTERN_OK)
         return CLIENTS_FAILED;
     if (!is_found)

@@ -17,6 +17,7 @@ struct issuer {
     struct rate_table            *rates;
     postern_context              *whoami_tokens; /* validates for whoami; NULL until our jwks_file is written */
     postern_clock                 clock;         /* both functions set */
+    int64_t newest_iat_s; /* of the tokens issued by this process: a clock set back makes no removal older than them */
     uint8_t no_client_sha256[CLIENT_SECRET_HASH]; /* random: what an unknown client's secret is compared with */
 };
 

@@ -346,6 +346,8 @@ static void issue(struct issuer *is, const struct token_request *t, int64_t now_
         answer_internal(a);
         return;
     }
+    if (now_s > is->newest_iat_s)
+        is->newest_iat_s = now_s;
     answer_token(is, t, token, a);
 }
 

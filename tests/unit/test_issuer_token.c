@@ -513,6 +513,26 @@ static void a_removed_client_gets_no_token(void **state)
     assert_error(f, 401, "invalid_client");
 }
 
+static void a_clock_set_back_makes_no_removal_older_than_the_tokens_it_ends(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_WHO w = register_client(f, "agent-7", "", FIXTURE_IMAP);
+    struct clients_refusal refusal = { 0 };
+    int64_t issued_s = f->now_s, removed_s = 0;
+
+    post_form(f, &w, "grant_type=client_credentials");
+    assert_status(f, 200);
+    f->now_s -= 30;
+    assert_int_equal(clients_remove(&f->is, "agent-7", &removed_s, &refusal, NULL), CLIENTS_DONE);
+    assert_int_equal(removed_s, issued_s); /* iat ≤ removal: revoked */
+    AUTO_WHO again = register_client(f, "agent-7", "", FIXTURE_IMAP);
+    post_form(f, &again, "grant_type=client_credentials");
+    assert_error(f, 503, "temporarily_unavailable"); /* not a token that nobody takes */
+    f->now_s = issued_s + 1;
+    post_form(f, &again, "grant_type=client_credentials");
+    assert_status(f, 200);
+}
+
 static void a_client_added_again_waits_for_the_second_after_its_removal(void **state)
 {
     struct fixture *f = *state;
@@ -555,6 +575,7 @@ int main(void)
         TEST(scopes_are_narrowed_to_what_was_asked),
         TEST(scopes_that_are_not_the_clients_are_refused_as_a_whole),
         TEST(a_removed_client_gets_no_token),
+        TEST(a_clock_set_back_makes_no_removal_older_than_the_tokens_it_ends),
         TEST(a_client_added_again_waits_for_the_second_after_its_removal),
     };
 
