@@ -67,9 +67,9 @@ static postern_err receive_line(int fd, postern_buf *reply, postern_error *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "waiting for the issuer: %m");
+            return POSTERN_FAIL(err, ISSUER_ANSWER, "waiting for the issuer: %m");
         if (n == 0)
-            return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "the issuer closed the connection without an answer");
+            return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer closed the connection without an answer");
         postern_buf_add(reply, (postern_bytes){ chunk, (size_t)n });
         postern_wipe(chunk, (size_t)n);
         if (reply->failed)

@@ -11,7 +11,8 @@
  *   path     of the socket
  *   request  one JSON object without newline
  *   reply    gets the answer's line; `j` is its scan: an object with "ok" and, when that is false, "error" and "message"
- *   POSTERN_OK · POSTERN_ERR_ISSUER_UNREACHABLE · POSTERN_ERR_ISSUER_ANSWER · POSTERN_ERR_NOMEM
+ *   POSTERN_OK · POSTERN_ERR_ISSUER_UNREACHABLE (nothing was asked) · POSTERN_ERR_ISSUER_ANSWER (perhaps done: no answer, or none
+ *   that can be read) · POSTERN_ERR_NOMEM
  */
 #define ADMIN_CALL_TIMEOUT_S 10     /* the issuer waits 2 s for the helper, and may be replaced by a reload meanwhile */
 #define ADMIN_CALL_REPLY_MAX 1048577 /* ADMIN_REPLY_MAX of the issuer, and the newline */

@@ -1,32 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Verbs of the administration socket; see admin.h and postern-issuer(7).  A member that no verb knows is refused: a typing
- * mistake must not widen what a client may do.
- */
+/* Verbs of the administration socket; see admin.h and postern-issuer(7).  Called by admin_socket.c. */
 #include "admin.h"
 
 #include <stdlib.h>
 
 #include <postern-private/json.h>
 
+#include "admin_request.h"
 #include "clients.h"
 #include "log.h"
 #include "words.h"
-
-enum member { MEMBER_VERB, MEMBER_NAME, MEMBER_SCOPES, MEMBER_RESOURCES, MEMBER_AFTER, MEMBERS };
-static const char *const member_names[MEMBERS] = {
-    [MEMBER_VERB] = "verb",           [MEMBER_NAME] = "name",   [MEMBER_SCOPES] = "scopes",
-    [MEMBER_RESOURCES] = "resources", [MEMBER_AFTER] = "after",
-};
-
-struct admin_request {
-    char name[CLIENT_NAME_MAX + 1]; /* one byte more than a name, so that a long one is refused as such */
-    char after[CLIENT_NAME_MAX];
-    char scopes[CLIENT_SCOPES_MAX];
-    char resources[CLIENT_RESOURCES_MAX];
-};
-
-typedef void (*verb_function)(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret);
 
 /* ---- replies ------------------------------------------------------------------------------------------------------ */
 
@@ -69,14 +52,29 @@ static void put_words(postern_json_writer *w, const char *name, const char *list
 
 /* ---- verbs -------------------------------------------------------------------------------------------------------- */
 
+/* Memory for a short reply, taken before anything is done: who was registered must also be told the secret. */
+static bool reserve(postern_buf *b)
+{
+    static const uint8_t room[512];
+
+    postern_buf_add(b, (postern_bytes){ room, sizeof room });
+    if (b->failed)
+        return false;
+    postern_buf_reset(b);
+    return true;
+}
+
 static void client_add(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
 {
     POSTERN_AUTO(secret) secret = NULL;
     struct clients_refusal refusal = { 0 };
     postern_error err = { 0 };
     postern_json_writer w = { &ret->text, false };
-    clients_outcome o = clients_add(is, rq->name, rq->scopes, rq->resources, &secret, &refusal, &err);
+    clients_outcome o;
 
+    if (!reserve(&ret->text))
+        return; /* admin_answer() sees that it failed */
+    o = clients_add(is, rq->name, rq->scopes, rq->resources, &secret, &refusal, &err);
     if (o != CLIENTS_DONE) {
         settle(ret, o, &refusal, &err);
         return;
@@ -168,124 +166,28 @@ void admin_finish_removal(struct admin_reply *r, helper_news news)
     r->is_removal = false;
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
-
-#define BIT(m) (1U << (m))
-static const struct {
-    const char   *verb;
-    unsigned      required, optional; /* members besides "verb" */
-    verb_function run;
-} verbs[] = {
-    { "client_add", BIT(MEMBER_NAME) | BIT(MEMBER_RESOURCES), BIT(MEMBER_SCOPES), client_add },
-    { "client_list", 0, BIT(MEMBER_AFTER), client_list },
-    { "client_remove", BIT(MEMBER_NAME), 0, client_remove },
+static void (*const verb_functions[])(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret) = {
+    [ADMIN_CLIENT_ADD] = client_add,
+    [ADMIN_CLIENT_LIST] = client_list,
+    [ADMIN_CLIENT_REMOVE] = client_remove,
 };
-
-static bool copy_text(const postern_json *j, uint32_t node, char *room, size_t room_size)
-{
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ADMIN_REQUEST_MAX);
-    postern_bytes text;
-
-    if (!postern_json_string(j, node, &scratch, &text) || text.len >= room_size)
-        return false;
-    if (text.len != 0)
-        memcpy(room, text.ptr, text.len);
-    room[text.len] = '\0';
-    return true;
-}
-
-/* An array of strings without spaces, as words. */
-static bool copy_words(const postern_json *j, uint32_t array, char *room, size_t room_size)
-{
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ADMIN_REQUEST_MAX);
-    postern_bytes word;
-
-    if (postern_json_type_of(j, array) != POSTERN_JSON_ARRAY)
-        return false;
-    for (uint32_t n = postern_json_first(j, array); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n)) {
-        postern_buf_reset(&scratch);
-        if (!postern_json_string(j, n, &scratch, &word) || word.len == 0 ||
-            postern_bytes_find(word, ' ') != word.len || !words_append(room, room_size, word))
-            return false;
-    }
-    return true;
-}
-
-static bool copy_member(const postern_json *j, uint32_t node, enum member m, struct admin_request *rq)
-{
-    switch (m) {
-    case MEMBER_VERB:
-        return postern_json_type_of(j, node) == POSTERN_JSON_STRING;
-    case MEMBER_NAME:
-        return copy_text(j, node, rq->name, sizeof rq->name);
-    case MEMBER_AFTER:
-        return copy_text(j, node, rq->after, sizeof rq->after);
-    case MEMBER_SCOPES:
-        return copy_words(j, node, rq->scopes, sizeof rq->scopes);
-    case MEMBER_RESOURCES:
-        return copy_words(j, node, rq->resources, sizeof rq->resources);
-    case MEMBERS:
-        break;
-    }
-    return false;
-}
-
-/* NULL, or what is wrong; *ret_seen has a bit for each member. */
-static const char *read_members(const postern_json *j, struct admin_request *rq, unsigned *ret_seen)
-{
-    if (postern_json_type_of(j, 0) != POSTERN_JSON_OBJECT)
-        return "A request is one JSON object.";
-    *ret_seen = 0;
-    for (uint32_t n = postern_json_first(j, 0); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n)) {
-        unsigned m = 0;
-
-        while (m < MEMBERS && !postern_json_name_is(j, n, member_names[m]))
-            m++;
-        if (m == MEMBERS)
-            return "The request has a member that this issuer does not know; is postern newer than posternd?";
-        if (!copy_member(j, n, (enum member)m, rq))
-            return "A member of the request has the wrong type or is too long.";
-        *ret_seen |= BIT(m);
-    }
-    return NULL;
-}
-
-static void run_verb(struct issuer *is, const postern_json *j, const struct admin_request *rq,
-                     unsigned seen, struct admin_reply *ret)
-{
-    uint32_t verb = postern_json_member(j, 0, "verb");
-
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-        if (!postern_json_string_is(j, verb, verbs[i].verb))
-            continue;
-        seen &= ~BIT(MEMBER_VERB);
-        if ((seen & verbs[i].required) != verbs[i].required ||
-            (seen & ~(verbs[i].required | verbs[i].optional)) != 0)
-            admin_refuse(ret, "bad_request", "The verb lacks a member, or has one that it does not take.");
-        else
-            verbs[i].run(is, rq, ret);
-        return;
-    }
-    admin_refuse(ret, "bad_request", "The verb is none of client_add, client_list, client_remove.");
-}
 
 void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret)
 {
-    POSTERN_AUTO_JSON j = { 0 };
-    struct admin_request rq = { 0 };
+    struct admin_request rq;
     postern_error err = { 0 };
-    const char *wrong;
-    unsigned seen = 0;
 
-    if (postern_json_scan(&j, line, &err) != POSTERN_OK) {
+    switch (admin_request_parse(line, &rq, &err)) {
+    case POSTERN_OK:
+        verb_functions[rq.verb](is, &rq, ret);
+        break;
+    case POSTERN_ERR_MALFORMED:
+    case POSTERN_ERR_LIMIT:
         admin_refuse(ret, "bad_request", err.detail);
-        return;
+        break;
+    default:
+        fail(ret, &err);
     }
-    wrong = read_members(&j, &rq, &seen);
-    if (wrong != NULL)
-        admin_refuse(ret, "bad_request", wrong);
-    else
-        run_verb(is, &j, &rq, seen, ret);
     if (ret->text.failed) {
         (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by fail() */
         fail(ret, &err);

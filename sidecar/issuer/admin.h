@@ -9,7 +9,6 @@
 #include "issuer.h"
 #include "revocations.h"
 
-#define ADMIN_REQUEST_MAX 16384 /* a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room */
 #define ADMIN_REPLY_MAX 1048576 /* a page of ADMIN_PAGE clients */
 #define ADMIN_PAGE 100          /* clients in one answer; the next is asked with "after" */
 

@@ -14,6 +14,7 @@
 #include <event2/listener.h>
 
 #include "admin.h"
+#include "admin_request.h"
 #include "log.h"
 #include "peers.h"
 

@@ -13,7 +13,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/whoami.c sidecar/issuer/whoami.h \
 	sidecar/issuer/words.c sidecar/issuer/words.h
 sidecar_libsidecar_la_SOURCES += \
-	sidecar/issuer/admin.c sidecar/issuer/admin.h \
+	sidecar/issuer/admin.c sidecar/issuer/admin.h sidecar/issuer/admin_request.c sidecar/issuer/admin_request.h \
 	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
 	sidecar/issuer/http.c sidecar/issuer/http.h \
 	sidecar/issuer/keys.c sidecar/issuer/keys.h sidecar/issuer/main.c \

@@ -5,7 +5,7 @@ issuer_fixture = tests/unit/issuer_fixture.c tests/unit/issuer_fixture.h
 if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
 	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
-	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations
+	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -30,3 +30,7 @@ tests_unit_test_issuer_revocations_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_revocations_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_keys_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_keys_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_nomem_SOURCES = tests/unit/test_issuer_nomem.c $(issuer_fixture)
+tests_unit_test_issuer_nomem_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_nomem_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
