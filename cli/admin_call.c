@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The line to the issuer's administration socket; see admin_call.h.  Blocking, with a time-out on each step. */
+/* The line to the issuer's administration socket; see admin_call.h.  Blocking, with a time-out on
+ * each step. */
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -22,14 +23,16 @@ static postern_err connect_to(const char *path, int *ret_fd, postern_error *err)
     AUTO_FD fd = -1;
 
     if (strlen(path) >= sizeof address.sun_path)
-        return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "socket path is longer than %zu bytes", sizeof address.sun_path - 1);
+        return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "socket path is longer than %zu bytes",
+                            sizeof address.sun_path - 1);
     memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) != 0)
         return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "socket: %m");
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        return POSTERN_FAIL(err, ISSUER_UNREACHABLE, "%s: %m; is posternd running, with an issuer.conf?", path);
+        return POSTERN_FAIL(err, ISSUER_UNREACHABLE,
+                            "%s: %m; is posternd running, with an issuer.conf?", path);
     *ret_fd = fd;
     fd = -1;
     return POSTERN_OK;
@@ -69,7 +72,8 @@ static postern_err receive_line(int fd, postern_buf *reply, postern_error *err)
         if (n < 0)
             return POSTERN_FAIL(err, ISSUER_ANSWER, "waiting for the issuer: %m");
         if (n == 0)
-            return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer closed the connection without an answer");
+            return POSTERN_FAIL(err, ISSUER_ANSWER,
+                                "the issuer closed the connection without an answer");
         postern_buf_add(reply, (postern_bytes){ chunk, (size_t)n });
         postern_wipe(chunk, (size_t)n);
         if (reply->failed)
@@ -78,7 +82,8 @@ static postern_err receive_line(int fd, postern_buf *reply, postern_error *err)
     return POSTERN_OK;
 }
 
-postern_err admin_call(const char *path, postern_bytes request, postern_buf *reply, postern_json *j, postern_error *err)
+postern_err admin_call(const char *path, postern_bytes request, postern_buf *reply, postern_json *j,
+                       postern_error *err)
 {
     postern_bytes line;
     postern_json_type ok;
@@ -90,8 +95,10 @@ postern_err admin_call(const char *path, postern_bytes request, postern_buf *rep
     POSTERN_TRY(receive_line(fd, reply, err));
     line = postern_buf_bytes(reply);
     line.len = postern_bytes_find(line, '\n');
-    if (postern_json_scan(j, line, NULL) != POSTERN_OK || postern_json_type_of(j, 0) != POSTERN_JSON_OBJECT)
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer answered something else than a JSON object");
+    if (postern_json_scan(j, line, NULL) != POSTERN_OK ||
+        postern_json_type_of(j, 0) != POSTERN_JSON_OBJECT)
+        return POSTERN_FAIL(err, ISSUER_ANSWER,
+                            "the issuer answered something else than a JSON object");
     ok = postern_json_type_of(j, postern_json_member(j, 0, "ok"));
     if (ok != POSTERN_JSON_TRUE && ok != POSTERN_JSON_FALSE)
         return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer has no \"ok\"");
@@ -103,13 +110,15 @@ bool admin_call_is_ok(const postern_json *j)
     return postern_json_type_of(j, postern_json_member(j, 0, "ok")) == POSTERN_JSON_TRUE;
 }
 
-const char *admin_call_text(const postern_json *j, uint32_t object, const char *name, char *room, size_t room_size)
+const char *admin_call_text(const postern_json *j, uint32_t object, const char *name, char *room,
+                            size_t room_size)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(room_size);
     postern_bytes text;
 
     room[0] = '\0';
-    if (!postern_json_string(j, postern_json_member(j, object, name), &scratch, &text) || text.len == 0 || text.len >= room_size)
+    if (!postern_json_string(j, postern_json_member(j, object, name), &scratch, &text) ||
+        text.len == 0 || text.len >= room_size)
         return room;
     memcpy(room, text.ptr, text.len);
     room[text.len] = '\0';

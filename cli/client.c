@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern client add|list|remove`: the agents that the embedded issuer knows.  A new secret goes into a file of mode 0600
- * and nowhere else; the file is made before the issuer is asked, so that no secret is made which nobody keeps.
- * Names, scopes and resources are judged by the issuer.  See postern(1).
+ * `postern client add|list|remove`: the agents that the embedded issuer knows.  A new secret goes
+ * into a file of mode 0600 and nowhere else; the file is made before the issuer is asked, so that
+ * no secret is made which nobody keeps. Names, scopes and resources are judged by the issuer.  See
+ * postern(1).
  */
 #include "config.h"
 
@@ -11,44 +12,40 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <postern/config.h>
 
 #include "admin_call.h"
 #include "cli.h"
-
-#define REQUEST_MAX 16384 /* ADMIN_REQUEST_MAX of the issuer */
-#define WORDS_MAX 64      /* scopes, or resources, of one command line */
-#define TEXT_MAX 8192     /* one member of an answer, for people */
-
-struct client_request {
-    const char *config_dir, *socket, *secret_file, *name;
-    const char *scopes[WORDS_MAX], *resources[WORDS_MAX];
-    size_t      scope_count, resource_count;
-    bool        is_json;
-};
+#include "client.h"
 
 static void print_help(FILE *out)
 {
-    fputs("usage: postern client add NAME --resource URI ... [--scope SCOPE ...] --secret-file FILE\n"
-          "       postern client list [--json]\n"
-          "       postern client remove NAME\n"
-          "\n"
-          "  --resource URI      service that the client may ask tokens for: an audience: of a service file\n"
-          "  --scope SCOPE       scope that its tokens may have; several in one, with blanks between, are fine\n"
-          "  --secret-file FILE  gets the new secret, mode 0600; must not exist\n"
-          "  --json              an array of objects instead of lines\n"
-          "  --config DIR        folder with issuer.conf (default " POSTERN_SYSCONFDIR ")\n"
-          "  --socket PATH       the issuer's administration socket, instead of what issuer.conf says\n"
-          "\n"
-          "Exit status: 0 done, 1 refused by the issuer, 2 usage, 3 not done or not known: see the message.\n", out);
+    fputs(
+        "usage: postern client add NAME --resource URI ... [--scope SCOPE ...] --secret-file FILE\n"
+        "       postern client list [--json]\n"
+        "       postern client remove NAME\n"
+        "\n"
+        "  --resource URI      service that the client may ask tokens for: an audience: of a "
+        "service file\n"
+        "  --scope SCOPE       scope that its tokens may have; several in one, with blanks "
+        "between, are fine\n"
+        "  --secret-file FILE  gets the new secret, mode 0600; must not exist\n"
+        "  --json              an array of objects instead of lines\n"
+        "  --config DIR        folder with issuer.conf (default " POSTERN_SYSCONFDIR ")\n"
+        "  --socket PATH       the issuer's administration socket, instead of what issuer.conf "
+        "says\n"
+        "\n"
+        "Exit status: 0 done, 1 refused by the issuer, 2 usage, 3 not done or not known: see the "
+        "message.\n",
+        out);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---- */
 
-static postern_err find_socket(const struct client_request *rq, postern_config **ret_config, const char **ret, postern_error *err)
+static postern_err find_socket(const struct client_request *rq, postern_config **ret_config,
+                               const char **ret, postern_error *err)
 {
     const postern_section *server;
 
@@ -59,13 +56,15 @@ static postern_err find_socket(const struct client_request *rq, postern_config *
     POSTERN_TRY(postern_config_load(rq->config_dir, ret_config, err));
     server = postern_config_section(*ret_config, POSTERN_SECTION_SERVER, NULL);
     if (server == NULL)
-        return POSTERN_FAIL(err, CONFIG_MISSING, "%s has no issuer.conf: there is no issuer here to administer", rq->config_dir);
+        return POSTERN_FAIL(err, CONFIG_MISSING,
+                            "%s has no issuer.conf: there is no issuer here to administer",
+                            rq->config_dir);
     *ret = postern_section_text(server, "admin_socket");
     return POSTERN_OK;
 }
 
-static postern_err ask(const struct client_request *rq, const postern_buf *request, postern_buf *reply, postern_json *j,
-                       postern_error *err)
+postern_err client_ask(const struct client_request *rq, const postern_buf *request,
+                       postern_buf *reply, postern_json *j, postern_error *err)
 {
     POSTERN_AUTO(config) config = NULL;
     const char *path = NULL;
@@ -76,20 +75,20 @@ static postern_err ask(const struct client_request *rq, const postern_buf *reque
     return admin_call(path, postern_buf_bytes(request), reply, j, err);
 }
 
-/* The issuer's own words, without control characters. */
-static int print_refusal(const postern_json *j)
+int client_print_refusal(const postern_json *j)
 {
-    char message[TEXT_MAX];
+    char message[CLIENT_TEXT_MAX];
 
     admin_call_text(j, 0, "message", message, sizeof message);
     for (char *p = message; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7F)
             *p = '?';
-    fprintf(stderr, "postern client: %s\n", message[0] == '\0' ? "the issuer refused and did not say why" : message);
+    fprintf(stderr, "postern client: %s\n",
+            message[0] == '\0' ? "the issuer refused and did not say why" : message);
     return CLI_REJECTED;
 }
 
-/* ---- add ---------------------------------------------------------------------------------------------------------- */
+/* ---- add ---- */
 
 /* -1, and said why, when the file cannot be made anew. */
 static int make_secret_file(const char *path)
@@ -97,7 +96,10 @@ static int make_secret_file(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0 && errno == EEXIST)
-        fprintf(stderr, "postern client: %s exists: name another file, or remove this one if nobody uses its secret any more\n", path);
+        fprintf(stderr,
+                "postern client: %s exists: name another file, or remove this one if nobody uses "
+                "its secret any more\n",
+                path);
     else if (fd < 0)
         fprintf(stderr, "postern client: making %s: %m\n", path);
     return fd;
@@ -117,7 +119,8 @@ static postern_err write_secret(int fd, postern_bytes secret, postern_error *err
     return fsync(fd) == 0 ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "writing the secret: %m");
 }
 
-static void put_list(postern_json_writer *w, const char *name, const char *const *words, size_t count)
+static void put_list(postern_json_writer *w, const char *name, const char *const *words,
+                     size_t count)
 {
     postern_json_open_array(w, name);
     for (size_t i = 0; i < count; i++) {
@@ -144,21 +147,23 @@ static void write_add(const struct client_request *rq, postern_buf *request)
 }
 
 /* Ask, and put the secret into fd.  *ret_status: exit status when the issuer answered. */
-static postern_err add_into(const struct client_request *rq, int fd, int *ret_status, postern_error *err)
+static postern_err add_into(const struct client_request *rq, int fd, int *ret_status,
+                            postern_error *err)
 {
-    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(REQUEST_MAX);
+    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CLIENT_REQUEST_MAX);
     POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
     POSTERN_AUTO_JSON j = { 0 };
     postern_bytes secret;
 
     write_add(rq, &request);
-    POSTERN_TRY(ask(rq, &request, &reply, &j, err));
+    POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = print_refusal(&j);
+        *ret_status = client_print_refusal(&j);
         return POSTERN_OK;
     }
     /* base64url: never escaped, so it stays in `reply`, which is wiped */
-    if (!postern_json_string(&j, postern_json_member(&j, 0, "client_secret"), NULL, &secret) || secret.len == 0)
+    if (!postern_json_string(&j, postern_json_member(&j, 0, "client_secret"), NULL, &secret) ||
+        secret.len == 0)
         return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer holds no secret");
     POSTERN_TRY(write_secret(fd, secret, err));
     *ret_status = CLI_PROVED;
@@ -180,117 +185,28 @@ static int add_client(const struct client_request *rq)
     else if (unlink(rq->secret_file) != 0)
         fprintf(stderr, "postern client: %s stays behind, empty: %m\n", rq->secret_file);
     if (err.code == POSTERN_ERR_SYSTEM || err.code == POSTERN_ERR_ISSUER_ANSWER)
-        fprintf(stderr, "postern client: the client may be registered all the same: `postern client remove %s`, then add it again\n",
+        fprintf(stderr,
+                "postern client: the client may be registered all the same: `postern client remove "
+                "%s`, then add it again\n",
                 rq->name);
     return status;
 }
 
-/* ---- list --------------------------------------------------------------------------------------------------------- */
-
-static void print_words(const postern_json *j, uint32_t client, const char *name)
-{
-    uint32_t list = postern_json_member(j, client, name);
-    char separator = ' ';
-
-    printf("  %s:", name);
-    if (postern_json_first(j, list) == POSTERN_JSON_ABSENT)
-        printf(" none");
-    for (uint32_t n = postern_json_first(j, list); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n)) {
-        postern_bytes raw = postern_json_raw(j, n); /* printable ASCII without quotes: the issuer's rules */
-
-        if (raw.len >= 2)
-            printf("%c%.*s", separator, (int)(raw.len - 2), (const char *)raw.ptr + 1);
-    }
-    putchar('\n');
-}
-
-static void print_time(int64_t when_s)
-{
-    time_t t = (time_t)when_s;
-    struct tm parts;
-    char text[32];
-
-    if (gmtime_r(&t, &parts) != NULL && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) != 0)
-        printf("  added: %s\n", text);
-}
-
-static void print_client(const postern_json *j, uint32_t client)
-{
-    char name[TEXT_MAX];
-    int64_t created_s = 0;
-
-    printf("%s\n", admin_call_text(j, client, "name", name, sizeof name));
-    print_words(j, client, "scopes");
-    print_words(j, client, "resources");
-    if (postern_json_integer(j, postern_json_member(j, client, "created"), &created_s))
-        print_time(created_s);
-}
-
-/* One page; *ret_more and `last` (name of its last client) say where to go on. */
-static postern_err list_page(const struct client_request *rq, char last[TEXT_MAX], bool *ret_more, int *ret_status, postern_error *err)
-{
-    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(REQUEST_MAX);
-    POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
-    POSTERN_AUTO_JSON j = { 0 };
-    postern_json_writer w = { &request, false };
-    bool is_first = last[0] == '\0';
-    uint32_t clients;
-
-    postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "verb", "client_list");
-    postern_json_put_str(&w, "after", last);
-    postern_json_close_object(&w);
-    *ret_more = false;
-    POSTERN_TRY(ask(rq, &request, &reply, &j, err));
-    if (!admin_call_is_ok(&j)) {
-        *ret_status = print_refusal(&j);
-        return POSTERN_OK;
-    }
-    clients = postern_json_member(&j, 0, "clients");
-    for (uint32_t n = postern_json_first(&j, clients); n != POSTERN_JSON_ABSENT; n = postern_json_next(&j, n)) {
-        postern_bytes raw = postern_json_raw(&j, n);
-
-        if (rq->is_json)
-            printf("%s%.*s", is_first ? "[" : ",\n", (int)raw.len, (const char *)raw.ptr);
-        else
-            print_client(&j, n);
-        is_first = false;
-        admin_call_text(&j, n, "name", last, TEXT_MAX);
-    }
-    *ret_more = postern_json_type_of(&j, postern_json_member(&j, 0, "more")) == POSTERN_JSON_TRUE && last[0] != '\0';
-    *ret_status = CLI_PROVED;
-    return POSTERN_OK;
-}
-
-static int list_clients(const struct client_request *rq)
-{
-    postern_error err = { 0 };
-    char last[TEXT_MAX] = "";
-    int status = CLI_UNDECIDED;
-    bool has_more = true;
-
-    while (has_more)
-        if (list_page(rq, last, &has_more, &status, &err) != POSTERN_OK)
-            return cli_fail("client", &err);
-    if (rq->is_json && status == CLI_PROVED)
-        puts(last[0] == '\0' ? "[]" : "]");
-    return status;
-}
-
-/* ---- remove ------------------------------------------------------------------------------------------------------- */
+/* ---- remove ---- */
 
 static int print_removal(const postern_json *j)
 {
-    char message[TEXT_MAX];
+    char message[CLIENT_TEXT_MAX];
 
     puts(admin_call_text(j, 0, "message", message, sizeof message));
     /* Told and not confirmed: whether its tokens are refused already is not known. */
-    return postern_json_string_is(j, postern_json_member(j, 0, "helper"), "silent") ? CLI_UNDECIDED : CLI_PROVED;
+    return postern_json_string_is(j, postern_json_member(j, 0, "helper"), "silent") ? CLI_UNDECIDED
+                                                                                    : CLI_PROVED;
 }
 
 static int remove_client(const struct client_request *rq)
 {
-    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(REQUEST_MAX);
+    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CLIENT_REQUEST_MAX);
     POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
     POSTERN_AUTO_JSON j = { 0 };
     postern_json_writer w = { &request, false };
@@ -300,31 +216,41 @@ static int remove_client(const struct client_request *rq)
     postern_json_put_str(&w, "verb", "client_remove");
     postern_json_put_string(&w, "name", postern_bytes_str(rq->name));
     postern_json_close_object(&w);
-    if (ask(rq, &request, &reply, &j, &err) != POSTERN_OK)
+    if (client_ask(rq, &request, &reply, &j, &err) != POSTERN_OK)
         return cli_fail("client", &err);
-    return admin_call_is_ok(&j) ? print_removal(&j) : print_refusal(&j);
+    return admin_call_is_ok(&j) ? print_removal(&j) : client_print_refusal(&j);
 }
 
-/* ---- the command line --------------------------------------------------------------------------------------------- */
+/* ---- the command line ---- */
 
-enum option_id { OPTION_SCOPE = 1, OPTION_RESOURCE, OPTION_SECRET_FILE, OPTION_JSON, OPTION_CONFIG, OPTION_SOCKET, OPTION_HELP };
-#define BIT(o) (1U << (o))
+enum option_id {
+    OPTION_SCOPE = 1,
+    OPTION_RESOURCE,
+    OPTION_SECRET_FILE,
+    OPTION_JSON,
+    OPTION_CONFIG,
+    OPTION_SOCKET,
+    OPTION_HELP
+};
+#define BIT(o)          (1U << (o))
 #define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
 
 static const struct verb {
     const char *name;
-    bool        takes_name;
-    unsigned    options;
+    bool takes_name;
+    unsigned options;
     int (*run)(const struct client_request *rq);
 } verbs[] = {
-    { "add", true, BIT(OPTION_SCOPE) | BIT(OPTION_RESOURCE) | BIT(OPTION_SECRET_FILE) | BITS_EVERYWHERE, add_client },
-    { "list", false, BIT(OPTION_JSON) | BITS_EVERYWHERE, list_clients },
+    { "add", true,
+      BIT(OPTION_SCOPE) | BIT(OPTION_RESOURCE) | BIT(OPTION_SECRET_FILE) | BITS_EVERYWHERE,
+      add_client },
+    { "list", false, BIT(OPTION_JSON) | BITS_EVERYWHERE, client_list },
     { "remove", true, BITS_EVERYWHERE, remove_client },
 };
 
 static bool add_word(const char **words, size_t *count, const char *word)
 {
-    if (*count == WORDS_MAX)
+    if (*count == CLIENT_WORDS_MAX)
         return false;
     words[(*count)++] = word;
     return true;
@@ -373,13 +299,18 @@ static int check_request(const struct verb *verb, int argc, char **argv, struct 
 }
 
 /* argv[0] is the verb.  CLI_PROVED: go on. */
-static int read_options(const struct verb *verb, int argc, char **argv, struct client_request *rq, bool *ret_help)
+static int read_options(const struct verb *verb, int argc, char **argv, struct client_request *rq,
+                        bool *ret_help)
 {
     static const struct option options[] = {
-        { "scope", required_argument, NULL, OPTION_SCOPE },   { "resource", required_argument, NULL, OPTION_RESOURCE },
-        { "json", no_argument, NULL, OPTION_JSON },           { "secret-file", required_argument, NULL, OPTION_SECRET_FILE },
-        { "config", required_argument, NULL, OPTION_CONFIG }, { "socket", required_argument, NULL, OPTION_SOCKET },
-        { "help", no_argument, NULL, OPTION_HELP },           { NULL, 0, NULL, 0 },
+        { "scope", required_argument, NULL, OPTION_SCOPE },
+        { "resource", required_argument, NULL, OPTION_RESOURCE },
+        { "json", no_argument, NULL, OPTION_JSON },
+        { "secret-file", required_argument, NULL, OPTION_SECRET_FILE },
+        { "config", required_argument, NULL, OPTION_CONFIG },
+        { "socket", required_argument, NULL, OPTION_SOCKET },
+        { "help", no_argument, NULL, OPTION_HELP },
+        { NULL, 0, NULL, 0 },
     };
     int option;
 

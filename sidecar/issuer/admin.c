@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Verbs of the administration socket; see admin.h and postern-issuer(7).  Called by admin_socket.c. */
+/* Verbs of the administration socket; see admin.h and postern-issuer(7).  Called by admin_socket.c.
+ */
 #include "admin.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "log.h"
 #include "words.h"
 
-/* ---- replies ------------------------------------------------------------------------------------------------------ */
+/* ---- replies ---- */
 
 void admin_refuse(struct admin_reply *r, const char *error, const char *message)
 {
@@ -28,7 +29,8 @@ void admin_refuse(struct admin_reply *r, const char *error, const char *message)
 static void fail(struct admin_reply *r, const postern_error *err)
 {
     log_error("administration", err);
-    admin_refuse(r, "failed", "The issuer could not do it; its log says why. Nothing was changed; try again.");
+    admin_refuse(r, "failed",
+                 "The issuer could not do it; its log says why. Nothing was changed; try again.");
 }
 
 static void settle(struct admin_reply *r, clients_outcome o, const struct clients_refusal *refusal,
@@ -50,9 +52,10 @@ static void put_words(postern_json_writer *w, const char *name, const char *list
     postern_json_close_array(w);
 }
 
-/* ---- verbs -------------------------------------------------------------------------------------------------------- */
+/* ---- verbs ---- */
 
-/* Memory for a short reply, taken before anything is done: who was registered must also be told the secret. */
+/* Memory for a short reply, taken before anything is done: who was registered must also be told the
+ * secret. */
 static bool reserve(postern_buf *b)
 {
     static const uint8_t room[512];
@@ -115,14 +118,16 @@ static void client_list(struct issuer *is, const struct admin_request *rq, struc
 
     if (page == NULL)
         (void)POSTERN_FAIL(&err, NOMEM, "page of clients"); /* reported below */
-    if (page == NULL || client_store_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
+    if (page == NULL ||
+        client_store_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
         fail(ret, &err);
     else
         write_page(page, count, ret);
     free(page);
 }
 
-static void client_remove(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+static void client_remove(struct issuer *is, const struct admin_request *rq,
+                          struct admin_reply *ret)
 {
     struct clients_refusal refusal = { 0 };
     postern_error err = { 0 };
@@ -142,7 +147,8 @@ static const struct {
     const char *word, *message;
 } news_texts[] = {
     { HELPER_AWAY, "away",
-      "Removed. The helper is away: it learns of it when it is back, and accepts no token of this issuer before." },
+      "Removed. The helper is away: it learns of it when it is back, and accepts no token of this "
+      "issuer before." },
     { HELPER_SILENT, "silent",
       "Removed. The helper was told and has not confirmed yet: see posternd's log." },
     { HELPER_KNOWS, "knows", "Removed. The helper refuses its tokens from now on." },
@@ -166,7 +172,8 @@ void admin_finish_removal(struct admin_reply *r, helper_news news)
     r->is_removal = false;
 }
 
-static void (*const verb_functions[])(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret) = {
+static void (*const verb_functions[])(struct issuer *is, const struct admin_request *rq,
+                                      struct admin_reply *ret) = {
     [ADMIN_CLIENT_ADD] = client_add,
     [ADMIN_CLIENT_LIST] = client_list,
     [ADMIN_CLIENT_REMOVE] = client_remove,

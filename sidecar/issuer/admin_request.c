@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Members of an administration request by one table of names and one of verbs; see admin_request.h.  Called by admin.c and by
- * its fuzzer.
+ * Members of an administration request by one table of names and one of verbs; see admin_request.h.
+ * Called by admin.c and by its fuzzer.
  */
 #include "admin_request.h"
 
@@ -18,32 +18,37 @@ static const char *const member_names[MEMBERS] = {
 #define BIT(m) (1U << (m))
 static const struct {
     const char *name;
-    admin_verb  verb;
-    unsigned    required, optional; /* members besides "verb" */
+    admin_verb verb;
+    unsigned required, optional; /* members besides "verb" */
 } verbs[] = {
-    { "client_add", ADMIN_CLIENT_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_RESOURCES), BIT(MEMBER_SCOPES) },
+    { "client_add", ADMIN_CLIENT_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_RESOURCES),
+      BIT(MEMBER_SCOPES) },
     { "client_list", ADMIN_CLIENT_LIST, 0, BIT(MEMBER_AFTER) },
     { "client_remove", ADMIN_CLIENT_REMOVE, BIT(MEMBER_NAME), 0 },
 };
 
-static postern_err read_string(const postern_json *j, uint32_t node, postern_buf *scratch, postern_bytes *ret, postern_error *err)
+static postern_err read_string(const postern_json *j, uint32_t node, postern_buf *scratch,
+                               postern_bytes *ret, postern_error *err)
 {
     postern_buf_reset(scratch);
     if (postern_json_string(j, node, scratch, ret))
         return POSTERN_OK;
     if (postern_json_type_of(j, node) == POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, NOMEM, "a member of the request");
-    return POSTERN_FAIL(err, MALFORMED, "A member of the request is no string where one is wanted.");
+    return POSTERN_FAIL(err, MALFORMED,
+                        "A member of the request is no string where one is wanted.");
 }
 
-static postern_err copy_text(const postern_json *j, uint32_t node, char *room, size_t room_size, postern_error *err)
+static postern_err copy_text(const postern_json *j, uint32_t node, char *room, size_t room_size,
+                             postern_error *err)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ADMIN_REQUEST_MAX);
     postern_bytes text;
 
     POSTERN_TRY(read_string(j, node, &scratch, &text, err));
     if (text.len >= room_size)
-        return POSTERN_FAIL(err, MALFORMED, "A member of the request is longer than %zu bytes.", room_size - 1);
+        return POSTERN_FAIL(err, MALFORMED, "A member of the request is longer than %zu bytes.",
+                            room_size - 1);
     if (text.len != 0)
         memcpy(room, text.ptr, text.len);
     room[text.len] = '\0';
@@ -51,24 +56,28 @@ static postern_err copy_text(const postern_json *j, uint32_t node, char *room, s
 }
 
 /* An array of strings without spaces, as words. */
-static postern_err copy_words(const postern_json *j, uint32_t array, char *room, size_t room_size, postern_error *err)
+static postern_err copy_words(const postern_json *j, uint32_t array, char *room, size_t room_size,
+                              postern_error *err)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ADMIN_REQUEST_MAX);
     postern_bytes word;
 
     if (postern_json_type_of(j, array) != POSTERN_JSON_ARRAY)
         return POSTERN_FAIL(err, MALFORMED, "A list of the request is no array of strings.");
-    for (uint32_t n = postern_json_first(j, array); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n)) {
+    for (uint32_t n = postern_json_first(j, array); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n)) {
         POSTERN_TRY(read_string(j, n, &scratch, &word, err));
         if (word.len == 0 || postern_bytes_find(word, ' ') != word.len)
             return POSTERN_FAIL(err, MALFORMED, "An element of a list is empty or holds a space.");
         if (!words_append(room, room_size, word))
-            return POSTERN_FAIL(err, MALFORMED, "A list of the request is longer than %zu bytes.", room_size - 1);
+            return POSTERN_FAIL(err, MALFORMED, "A list of the request is longer than %zu bytes.",
+                                room_size - 1);
     }
     return POSTERN_OK;
 }
 
-static postern_err copy_member(const postern_json *j, uint32_t node, enum member m, struct admin_request *rq, postern_error *err)
+static postern_err copy_member(const postern_json *j, uint32_t node, enum member m,
+                               struct admin_request *rq, postern_error *err)
 {
     switch (m) {
     case MEMBER_VERB:
@@ -84,15 +93,18 @@ static postern_err copy_member(const postern_json *j, uint32_t node, enum member
     case MEMBERS:
         break;
     }
-    return POSTERN_FAIL(err, MALFORMED,
-                        "The request has a member that this issuer does not know; is postern newer than posternd?");
+    return POSTERN_FAIL(
+        err, MALFORMED,
+        "The request has a member that this issuer does not know; is postern newer than posternd?");
 }
 
 /* *ret_seen gets a bit for each member. */
-static postern_err read_members(const postern_json *j, struct admin_request *rq, unsigned *ret_seen, postern_error *err)
+static postern_err read_members(const postern_json *j, struct admin_request *rq, unsigned *ret_seen,
+                                postern_error *err)
 {
     *ret_seen = 0;
-    for (uint32_t n = postern_json_first(j, 0); n != POSTERN_JSON_ABSENT; n = postern_json_next(j, n)) {
+    for (uint32_t n = postern_json_first(j, 0); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n)) {
         enum member m = MEMBER_VERB;
 
         while (m < MEMBERS && !postern_json_name_is(j, n, member_names[m]))
@@ -103,7 +115,8 @@ static postern_err read_members(const postern_json *j, struct admin_request *rq,
     return POSTERN_OK;
 }
 
-static postern_err find_verb(const postern_json *j, unsigned seen, admin_verb *ret, postern_error *err)
+static postern_err find_verb(const postern_json *j, unsigned seen, admin_verb *ret,
+                             postern_error *err)
 {
     uint32_t verb = postern_json_member(j, 0, "verb");
 
@@ -111,12 +124,16 @@ static postern_err find_verb(const postern_json *j, unsigned seen, admin_verb *r
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (!postern_json_string_is(j, verb, verbs[i].name))
             continue;
-        if ((seen & verbs[i].required) != verbs[i].required || (seen & ~(verbs[i].required | verbs[i].optional)) != 0)
-            return POSTERN_FAIL(err, MALFORMED, "%s lacks a member, or has one that it does not take.", verbs[i].name);
+        if ((seen & verbs[i].required) != verbs[i].required ||
+            (seen & ~(verbs[i].required | verbs[i].optional)) != 0)
+            return POSTERN_FAIL(err, MALFORMED,
+                                "%s lacks a member, or has one that it does not take.",
+                                verbs[i].name);
         *ret = verbs[i].verb;
         return POSTERN_OK;
     }
-    return POSTERN_FAIL(err, MALFORMED, "The verb is none of client_add, client_list, client_remove.");
+    return POSTERN_FAIL(err, MALFORMED,
+                        "The verb is none of client_add, client_list, client_remove.");
 }
 
 postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, postern_error *err)

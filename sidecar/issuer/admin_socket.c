@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The administration socket on libevent; see admin_socket.h.  One request a connection: line in, line out, end.  A removal's
- * reply waits for the helper's word (revocations.c).  Requests and replies may hold a secret: buffers are wiped where
- * libevent lets us reach them.
+ * The administration socket on libevent; see admin_socket.h.  One request a connection: line in,
+ * line out, end.  A removal's reply waits for the helper's word (revocations.c).  Requests and
+ * replies may hold a secret: buffers are wiped where libevent lets us reach them.
  */
 #include "admin_socket.h"
 
@@ -19,18 +19,18 @@
 #include "peers.h"
 
 struct admin_connection {
-    struct admin_socket *owner;      /* NULL: free */
-    struct bufferevent  *bev;
-    struct admin_reply   reply;
-    bool                 is_answered;
+    struct admin_socket *owner; /* NULL: free */
+    struct bufferevent *bev;
+    struct admin_reply reply;
+    bool is_answered;
 };
 
 struct admin_socket {
-    struct issuer          *is;
-    struct revocations     *revocations;
-    struct peers           *peers;
-    const postern_section  *server;  /* issuer.conf: whose admin_peers: they are */
-    struct evconnlistener  *listener;
+    struct issuer *is;
+    struct revocations *revocations;
+    struct peers *peers;
+    const postern_section *server; /* issuer.conf: whose admin_peers: they are */
+    struct evconnlistener *listener;
     struct admin_connection connections[ADMIN_CONNECTIONS_MAX];
 };
 
@@ -55,7 +55,7 @@ static void close_connection(struct admin_connection *c)
         (void)evconnlistener_enable(s->listener); /* fails only for a listener without callback */
 }
 
-/* ---- replies ------------------------------------------------------------------------------------------------------ */
+/* ---- replies ---- */
 
 static void wipe_sent(const void *data, size_t len, void *arg)
 {
@@ -81,7 +81,8 @@ static bool move_text(struct admin_connection *c)
     }
     *owned = c->reply.text;
     c->reply.text = POSTERN_BUF_INIT(ADMIN_REPLY_MAX);
-    if (evbuffer_add_reference(bufferevent_get_output(c->bev), owned->ptr, owned->len, wipe_sent, owned) == 0)
+    if (evbuffer_add_reference(bufferevent_get_output(c->bev), owned->ptr, owned->len, wipe_sent,
+                               owned) == 0)
         return true;
     wipe_sent(NULL, 0, owned);
     return false;
@@ -106,13 +107,14 @@ static void on_helper_news(void *arg, helper_news news)
     send_reply(c);
 }
 
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static void answer_line(struct admin_connection *c, char *line, size_t len)
 {
     admin_answer(c->owner->is, (postern_bytes){ (const uint8_t *)line, len }, &c->reply);
     if (c->reply.is_removal)
-        revocations_push(c->owner->revocations, c->reply.client, c->reply.removed_s, on_helper_news, c);
+        revocations_push(c->owner->revocations, c->reply.client, c->reply.removed_s, on_helper_news,
+                         c);
     else
         send_reply(c);
 }
@@ -148,11 +150,12 @@ static void on_written(struct bufferevent *bev, void *arg)
 static void on_end(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;  /* the connection's */
-    (void)what; /* end of file, error, time-out: all end it; a removal was done and pushed all the same */
+    (void)what; /* end of file, error, time-out: all end it; a removal was done and pushed all the
+                   same */
     close_connection(arg);
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static void refuse_stranger(struct admin_connection *c)
 {
@@ -174,7 +177,8 @@ static bool is_administrator(const struct admin_socket *s, int fd)
     }
     is_allowed = peers_allow(s->peers, s->server, &peer);
     if (!is_allowed)
-        log_problem("administration: uid %d (pid %d) is none of admin_peers:", (int)peer.uid, (int)peer.pid);
+        log_problem("administration: uid %d (pid %d) is none of admin_peers:", (int)peer.uid,
+                    (int)peer.pid);
     peer_free(&peer);
     return is_allowed;
 }
@@ -194,8 +198,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct admin_socket *s = arg;
     struct admin_connection *c = find_free(s);
     bool is_allowed = is_administrator(s, fd);
-    struct bufferevent *bev = c == NULL ? NULL
-        : bufferevent_socket_new(evconnlistener_get_base(listener), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+    struct bufferevent *bev =
+        c == NULL ? NULL
+                  : bufferevent_socket_new(evconnlistener_get_base(listener), fd,
+                                           BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 
     (void)address;     /* a unix socket's peer has none */
     (void)address_len; /* likewise */
@@ -206,23 +212,27 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     *c = (struct admin_connection){ .owner = s, .bev = bev, .reply = ADMIN_REPLY_INIT };
     bufferevent_setcb(bev, on_read, on_written, on_end, c);
     bufferevent_setwatermark(bev, EV_READ, 0, ADMIN_REQUEST_MAX + 1);
-    if (bufferevent_set_timeouts(bev, &idle, &idle) != 0 || bufferevent_enable(bev, EV_READ | EV_WRITE) != 0) {
+    if (bufferevent_set_timeouts(bev, &idle, &idle) != 0 ||
+        bufferevent_enable(bev, EV_READ | EV_WRITE) != 0) {
         close_connection(c);
         return;
     }
     if (count_connections(s) == ADMIN_CONNECTIONS_MAX)
-        (void)evconnlistener_disable(listener); /* failing means one more waits in the table's stead */
+        (void)evconnlistener_disable(
+            listener); /* failing means one more waits in the table's stead */
     if (!is_allowed)
         refuse_stranger(c);
 }
 
-postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is, struct revocations *revocations,
-                             const postern_section *server, struct admin_socket **ret, postern_error *err)
+postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is,
+                             struct revocations *revocations, const postern_section *server,
+                             struct admin_socket **ret, postern_error *err)
 {
     struct admin_socket *s = calloc(1, sizeof *s);
 
     if (s != NULL && evutil_make_socket_nonblocking(take_fd) == 0)
-        s->listener = evconnlistener_new(base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, take_fd);
+        s->listener = evconnlistener_new(base, on_accept, s,
+                                         LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, take_fd);
     if (s == NULL || s->listener == NULL) {
         (void)close(take_fd); /* nothing was sent */
         free(s);

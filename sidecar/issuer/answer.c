@@ -40,12 +40,14 @@ void answer_error(struct answer *a, int status, const char *error, const char *d
 void answer_too_many(struct answer *a, int wait_s, const char *description)
 {
     answer_error(a, 429, "too_many_requests", description,
-                 "Wait as many seconds as the Retry-After header says, then try again; keep a token until it expires.");
+                 "Wait as many seconds as the Retry-After header says, then try again; keep a "
+                 "token until it expires.");
     a->retry_after_s = wait_s;
 }
 
 void answer_internal(struct answer *a)
 {
-    answer_error(a, 500, "server_error", "the authorization server could not complete the request",
-                 "Try again in a moment; if it stays, ask the administrator to read posternd's log.");
+    answer_error(
+        a, 500, "server_error", "the authorization server could not complete the request",
+        "Try again in a moment; if it stays, ask the administrator to read posternd's log.");
 }

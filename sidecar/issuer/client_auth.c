@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* client_secret_basic and client_secret_post; see client_auth.h.  RFC 6749 §2.3.1, RFC 7617 §2, OAuth 2.1 §2.4.1. */
+/* client_secret_basic and client_secret_post; see client_auth.h.  RFC 6749 §2.3.1, RFC 7617 §2,
+ * OAuth 2.1 §2.4.1. */
 #include "client_auth.h"
 
 /* base64 of name ":" secret, each byte perhaps percent-encoded. */
@@ -39,7 +40,8 @@ static client_auth_result find_basic(const char *authorization, struct client_au
     return is_good ? CLIENT_AUTH_FOUND : CLIENT_AUTH_MALFORMED;
 }
 
-static client_auth_result find_post(const char *client_id, const char *secret, struct client_auth *ret)
+static client_auth_result find_post(const char *client_id, const char *secret,
+                                    struct client_auth *ret)
 {
     if (client_id == NULL && secret == NULL)
         return CLIENT_AUTH_NONE;

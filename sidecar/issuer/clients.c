@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who may be a client; see clients.h.  Names are local user names too (sub = client_id for client_credentials, RFC 9068
- * §2.2), so they are narrow and never those of administrators (RFC 9068 §5, RFC 9700 §4.15).
+ * Who may be a client; see clients.h.  Names are local user names too (sub = client_id for
+ * client_credentials, RFC 9068 §2.2), so they are narrow and never those of administrators (RFC
+ * 9068 §5, RFC 9700 §4.15).
  */
 #include "clients.h"
 
@@ -12,9 +13,11 @@
 
 #include "words.h"
 
-/* Names that own a machine or are ours: a token must never say one of them, whatever a host's mapping does. */
+/* Names that own a machine or are ours: a token must never say one of them, whatever a host's
+ * mapping does. */
 static const char *const reserved_names[] = {
-    "root", "daemon", "bin", "sys", "nobody", "anonymous", "postern", "posternd", "postern-helper", "postern-issuer",
+    "root",           "daemon",         "bin", "sys", "nobody", "anonymous", "postern", "posternd",
+    "postern-helper", "postern-issuer",
 };
 
 static clients_outcome refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
@@ -25,7 +28,8 @@ static clients_outcome refuse(struct clients_refusal *r, const char *error, cons
 
     r->error = error;
     va_start(args, fmt);
-    (void)vsnprintf(r->message, sizeof r->message, fmt, args); /* cut off when too long: text for people */
+    (void)vsnprintf(r->message, sizeof r->message, fmt,
+                    args); /* cut off when too long: text for people */
     va_end(args);
     return CLIENTS_REFUSED;
 }
@@ -59,7 +63,8 @@ static clients_outcome check_name(const char *name, struct clients_refusal *r)
 {
     if (!is_name(name))
         return refuse(r, "bad_name",
-                      "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with none of . and -",
+                      "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
+                      "none of . and -",
                       CLIENT_NAME_MAX - 1);
     if (is_reserved(name))
         return refuse(r, "bad_name", "The name %s is reserved: choose another", name);
@@ -67,14 +72,14 @@ static clients_outcome check_name(const char *name, struct clients_refusal *r)
 }
 
 /* Copy the words once each, in their order, judging every one. */
-static bool copy_words(const char *list, bool (*is_good)(postern_bytes), char *room, size_t room_size)
+static bool copy_words(const char *list, bool (*is_good)(postern_bytes), char *room,
+                       size_t room_size)
 {
     postern_bytes word;
 
     room[0] = '\0';
     while (words_next(&list, &word))
-        if (!is_good(word) ||
-            (!words_has(room, word) && !words_append(room, room_size, word)))
+        if (!is_good(word) || (!words_has(room, word) && !words_append(room, room_size, word)))
             return false;
     return true;
 }
@@ -105,8 +110,9 @@ static clients_outcome check_resources(const struct issuer_settings *s, const ch
             return refuse(r, "bad_resource", "%.*s is no audience of a service file; there are: %s",
                           (int)(word.len < 200 ? word.len : 200), (const char *)word.ptr, known);
     if (words_count(resources) == 0)
-        return refuse(r, "bad_resource",
-                      "Name at least one resource that the client may ask tokens for; there are: %s", known);
+        return refuse(
+            r, "bad_resource",
+            "Name at least one resource that the client may ask tokens for; there are: %s", known);
     return CLIENTS_DONE;
 }
 
@@ -127,7 +133,8 @@ static clients_outcome check_client(const struct issuer *is, const char *name, c
     if (!copy_words(resources, word_is_resource, ret->resources, sizeof ret->resources))
         return refuse(r, "bad_resource",
                       "A resource is an absolute URI without fragment (RFC 8707 section 2); all "
-                      "together at most %d bytes", CLIENT_RESOURCES_MAX - 1);
+                      "together at most %d bytes",
+                      CLIENT_RESOURCES_MAX - 1);
     return check_resources(is->settings, ret->resources, r);
 }
 
@@ -137,7 +144,8 @@ static bool hash_secret(postern_bytes secret, uint8_t ret[CLIENT_SECRET_HASH])
     return EVP_Digest(secret.ptr, secret.len, ret, NULL, EVP_sha256(), NULL) == 1;
 }
 
-static postern_err make_secret(struct client_record *client, postern_secret **ret, postern_error *err)
+static postern_err make_secret(struct client_record *client, postern_secret **ret,
+                               postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_BASE64_ENCODED_MAX(CLIENT_SECRET_BYTES) + 1);
     uint8_t raw[CLIENT_SECRET_BYTES];
@@ -173,9 +181,11 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
         return CLIENTS_DONE;
     case STORE_EXISTS:
         return refuse(refusal, "exists",
-                      "There is a client %s already; remove it first, or choose another name", name);
+                      "There is a client %s already; remove it first, or choose another name",
+                      name);
     case STORE_FULL:
-        return refuse(refusal, "full", "There are %d clients: remove some that are not used", CLIENTS_MAX);
+        return refuse(refusal, "full", "There are %d clients: remove some that are not used",
+                      CLIENTS_MAX);
     case STORE_ADD_UNSET:
         break;
     }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * evhttp ↔ struct http_request, struct answer; see http.h.  evhttp itself has no limit on connections and none on the time
- * of a whole request, so each connection's bufferevent is kept in a table, swept once a second.  Request bytes and
- * answers that may hold secrets are wiped as far as libevent lets us reach them.
+ * evhttp ↔ struct http_request, struct answer; see http.h.  What evhttp does not limit is
+ * http_connections.c's business.  Request bytes and answers that may hold secrets are wiped as far
+ * as libevent lets us reach them.
  */
 #include "http.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -18,150 +17,30 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
+#include "http_connections.h"
 #include "log.h"
 
-#define LISTENERS_MAX 8 /* ROLE_LISTEN_MAX */
-#define SWEEP_MS 1000
-#define PAUSE_SWEEP_MS 50 /* while nobody is accepted: how long a free place may go unnoticed */
-
-struct connection {
-    struct bufferevent *bev;    /* one reference is ours */
-    struct timeval      end;    /* monotonic */
-};
-
 struct http_server {
-    struct event_base         *base;
-    struct evhttp             *http;
-    struct evhttp_bound_socket *sockets[LISTENERS_MAX];
-    size_t                     socket_count;
-    struct event              *sweep;
-    http_handler               handler;
-    void                      *arg;
-    bool                       is_paused;
-    size_t                     connection_count;
-    struct connection          connections[HTTP_CONNECTIONS_MAX];
+    struct event_base *base;
+    struct evhttp *http;
+    struct evhttp_bound_socket *sockets[HTTP_LISTENERS_MAX];
+    size_t socket_count;
+    struct http_connections *connections;
+    http_handler handler;
+    void *arg;
 };
 
-/* ---- connections -------------------------------------------------------------------------------------------------- */
-
-/* evhttp has freed its connection: the last thing it does to a bufferevent is to clear the callbacks. */
-static bool is_over(struct bufferevent *bev)
-{
-    bufferevent_data_cb on_read = NULL, on_write = NULL;
-    bufferevent_event_cb on_event = NULL;
-
-    bufferevent_getcb(bev, &on_read, &on_write, &on_event, NULL);
-    return on_read == NULL && on_write == NULL && on_event == NULL;
-}
-
-static struct timeval mono_now(const struct http_server *s)
-{
-    struct timeval now = { 0, 0 };
-
-    (void)event_base_gettimeofday_cached(s->base, &now); /* fails for a NULL base only */
-    return now;
-}
-
-/* The peer sees the end at once; evhttp sees it as end of file and frees the connection. */
-static void cut(const struct connection *c)
-{
-    evutil_socket_t fd = bufferevent_getfd(c->bev);
-
-    if (fd >= 0)
-        (void)shutdown(fd, SHUT_RDWR); /* an error means that it is closed already */
-}
-
-static void sweep_connections(struct http_server *s)
-{
-    struct timeval now = mono_now(s);
-    size_t kept = 0;
-
-    for (size_t i = 0; i < s->connection_count; i++) {
-        struct connection *c = &s->connections[i];
-
-        if (is_over(c->bev)) {
-            (void)bufferevent_decref(c->bev); /* says whether it was the last reference: it was */
-            continue;
-        }
-        if (evutil_timercmp(&now, &c->end, >))
-            cut(c);
-        s->connections[kept++] = *c;
-    }
-    s->connection_count = kept;
-}
-
-static void set_accepting(struct http_server *s, bool is_on)
-{
-    s->is_paused = !is_on;
-    for (size_t i = 0; i < s->socket_count; i++) {
-        struct evconnlistener *l = evhttp_bound_socket_get_listener(s->sockets[i]);
-
-        (void)(is_on ? evconnlistener_enable(l) : evconnlistener_disable(l)); /* the next sweep tries again */
-    }
-}
-
-static void schedule_sweep(struct http_server *s)
-{
-    int ms = s->is_paused ? PAUSE_SWEEP_MS : SWEEP_MS;
-    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
-
-    (void)event_add(s->sweep, &wait); /* an event that is pending already only gets a new time */
-}
-
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
-{
-    struct http_server *s = arg;
-
-    (void)fd;   /* a timer */
-    (void)what; /* likewise */
-    sweep_connections(s);
-    if (s->is_paused && s->connection_count < HTTP_CONNECTIONS_MAX)
-        set_accepting(s, true);
-    schedule_sweep(s);
-}
-
-static void pause_accepting(struct http_server *s)
-{
-    set_accepting(s, false);
-    schedule_sweep(s);
-}
-
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    (void)listener; /* all are paused */
-    log_problem("accept: %m; new connections wait");
-    pause_accepting(arg);
-}
-
-/* A bufferevent for each new connection; evhttp gives it the descriptor and owns the other reference. */
-static struct bufferevent *make_bufferevent(struct event_base *base, void *arg)
-{
-    struct http_server *s = arg;
-    struct bufferevent *bev;
-
-    sweep_connections(s);
-    if (s->connection_count == HTTP_CONNECTIONS_MAX)
-        return NULL; /* cannot be: accepting stopped one before */
-    bev = bufferevent_socket_new(base, -1, 0);
-    if (bev == NULL)
-        return NULL; /* evhttp makes one itself, fails likewise and closes */
-    bufferevent_incref(bev);
-    s->connections[s->connection_count] = (struct connection){ bev, mono_now(s) };
-    s->connections[s->connection_count++].end.tv_sec += HTTP_REQUEST_MAX_S;
-    if (s->connection_count == HTTP_CONNECTIONS_MAX)
-        pause_accepting(s);
-    return bev;
-}
-
-/* ---- requests ----------------------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static const struct {
     enum evhttp_cmd_type type;
-    const char          *name;
+    const char *name;
 } methods[] = {
-    { EVHTTP_REQ_GET, "GET" },       { EVHTTP_REQ_POST, "POST" },       { EVHTTP_REQ_HEAD, "HEAD" },
-    { EVHTTP_REQ_PUT, "PUT" },       { EVHTTP_REQ_DELETE, "DELETE" },   { EVHTTP_REQ_OPTIONS, "OPTIONS" },
-    { EVHTTP_REQ_TRACE, "TRACE" },   { EVHTTP_REQ_CONNECT, "CONNECT" }, { EVHTTP_REQ_PATCH, "PATCH" },
+    { EVHTTP_REQ_GET, "GET" },       { EVHTTP_REQ_POST, "POST" },
+    { EVHTTP_REQ_HEAD, "HEAD" },     { EVHTTP_REQ_PUT, "PUT" },
+    { EVHTTP_REQ_DELETE, "DELETE" }, { EVHTTP_REQ_OPTIONS, "OPTIONS" },
+    { EVHTTP_REQ_TRACE, "TRACE" },   { EVHTTP_REQ_CONNECT, "CONNECT" },
+    { EVHTTP_REQ_PATCH, "PATCH" },
 };
 
 static const char *method_name(enum evhttp_cmd_type type)
@@ -182,8 +61,8 @@ static ev_uint16_t all_methods(void)
 }
 
 /* Two readers could take different ones of these. */
-static const char *const single_headers[] = { "Host", "Authorization", "Content-Type", "Content-Length",
-                                              "Transfer-Encoding" };
+static const char *const single_headers[] = { "Host", "Authorization", "Content-Type",
+                                              "Content-Length", "Transfer-Encoding" };
 
 static bool has_repeated_header(struct evkeyvalq *headers)
 {
@@ -205,7 +84,8 @@ static const char *find_host(struct evhttp_request *req, char *room, size_t room
 
     if (host == NULL)
         return evhttp_find_header(evhttp_request_get_input_headers(req), "Host");
-    n = port < 0 ? snprintf(room, room_size, "%s", host) : snprintf(room, room_size, "%s:%d", host, port);
+    n = port < 0 ? snprintf(room, room_size, "%s", host)
+                 : snprintf(room, room_size, "%s:%d", host, port);
     return n < 0 || (size_t)n >= room_size ? "" : room;
 }
 
@@ -226,15 +106,21 @@ static void wipe_text(const char *owned_by_evhttp)
         postern_wipe((char *)(uintptr_t)owned_by_evhttp, strlen(owned_by_evhttp));
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ---- */
 
 static const struct {
-    int         status;
+    int status;
     const char *reason;
 } reasons[] = {
-    { 200, "OK" },          { 400, "Bad Request" },          { 401, "Unauthorized" },
-    { 404, "Not Found" },   { 405, "Method Not Allowed" },   { 413, "Content Too Large" },
-    { 415, "Unsupported Media Type" }, { 421, "Misdirected Request" }, { 429, "Too Many Requests" },
+    { 200, "OK" },
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 413, "Content Too Large" },
+    { 415, "Unsupported Media Type" },
+    { 421, "Misdirected Request" },
+    { 429, "Too Many Requests" },
     { 503, "Service Unavailable" },
 };
 
@@ -306,7 +192,7 @@ static void send_answer(struct evhttp_request *req, struct answer *a)
     add_number(req, "Content-Length", a->body.len);
     if (out == NULL || (!is_head && !move_body(a, out))) {
         log_problem("http: out of memory for an answer");
-        cut(&(struct connection){ .bev = evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) });
+        http_connections_cut(evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)));
     }
     evhttp_send_reply(req, a->status, reason_of(a->status), out);
     if (out != NULL)
@@ -343,24 +229,25 @@ static void on_request(struct evhttp_request *req, void *arg)
     send_answer(req, &a);
 }
 
-/* ---- the server --------------------------------------------------------------------------------------------------- */
+/* ---- the server ---- */
 
 static postern_err add_socket(struct http_server *s, int take_fd, postern_error *err)
 {
     struct evconnlistener *l = NULL;
 
-    if (s->socket_count < LISTENERS_MAX && evutil_make_socket_nonblocking(take_fd) == 0)
-        l = evconnlistener_new(s->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, take_fd);
+    if (s->socket_count < HTTP_LISTENERS_MAX && evutil_make_socket_nonblocking(take_fd) == 0)
+        l = evconnlistener_new(s->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+                               0, take_fd);
     if (l == NULL) {
         (void)close(take_fd); /* nothing was sent */
         return POSTERN_FAIL(err, SYSTEM, "listening: %m");
     }
-    evconnlistener_set_error_cb(l, on_accept_error);
     s->sockets[s->socket_count] = evhttp_bind_listener(s->http, l);
     if (s->sockets[s->socket_count] == NULL) {
         evconnlistener_free(l);
         return POSTERN_FAIL(err, NOMEM, "listening");
     }
+    http_connections_watch(s->connections, l);
     s->socket_count++;
     return POSTERN_OK;
 }
@@ -372,17 +259,18 @@ static void configure(struct http_server *s)
     evhttp_set_timeout(s->http, HTTP_IDLE_S);
     evhttp_set_allowed_methods(s->http, all_methods()); /* routes.c answers 405 as JSON */
     evhttp_set_default_content_type(s->http, NULL);
-    evhttp_set_bevcb(s->http, make_bufferevent, s);
+    evhttp_set_bevcb(s->http, http_connections_add, s->connections);
     evhttp_set_gencb(s->http, on_request, s);
 }
 
-static postern_err start(struct http_server *s, const int *take_fds, size_t fd_count, postern_error *err)
+static postern_err start(struct http_server *s, const postern_clock *clock, const int *take_fds,
+                         size_t fd_count, postern_error *err)
 {
     postern_err result = POSTERN_OK;
 
     s->http = evhttp_new(s->base);
-    s->sweep = evtimer_new(s->base, on_sweep, s);
-    if (s->http == NULL || s->sweep == NULL) {
+    if (s->http == NULL ||
+        http_connections_new(s->base, clock, &s->connections, err) != POSTERN_OK) {
         for (size_t i = 0; i < fd_count; i++)
             (void)close(take_fds[i]); /* nothing was sent */
         return POSTERN_FAIL(err, NOMEM, "http server");
@@ -394,22 +282,21 @@ static postern_err start(struct http_server *s, const int *take_fds, size_t fd_c
         if (e != POSTERN_OK)
             result = e;
     }
-    schedule_sweep(s);
     return result;
 }
 
-postern_err http_server_new(struct event_base *base, const int *take_fds, size_t fd_count,
-                            http_handler handler, void *arg, struct http_server **ret, postern_error *err)
+postern_err http_server_new(const struct http_setup *setup, const int *take_fds, size_t fd_count,
+                            struct http_server **ret, postern_error *err)
 {
     struct http_server *s = calloc(1, sizeof *s);
     postern_err e;
 
     if (s == NULL)
         return POSTERN_FAIL(err, NOMEM, "http server");
-    s->base = base;
-    s->handler = handler;
-    s->arg = arg;
-    e = start(s, take_fds, fd_count, err);
+    s->base = setup->base;
+    s->handler = setup->handler;
+    s->arg = setup->arg;
+    e = start(s, setup->clock, take_fds, fd_count, err);
     if (e != POSTERN_OK) {
         http_server_free(s);
         return e;
@@ -420,6 +307,7 @@ postern_err http_server_new(struct event_base *base, const int *take_fds, size_t
 
 void http_server_drain(struct http_server *s)
 {
+    http_connections_unwatch(s->connections);
     for (size_t i = 0; i < s->socket_count; i++)
         evhttp_del_accept_socket(s->http, s->sockets[i]);
     s->socket_count = 0;
@@ -427,18 +315,17 @@ void http_server_drain(struct http_server *s)
 
 bool http_server_is_idle(struct http_server *s)
 {
-    sweep_connections(s);
-    return s->connection_count == 0;
+    return http_connections_count(s->connections) == 0;
 }
 
 void http_server_free(struct http_server *s)
 {
     if (s == NULL)
         return;
+    if (s->connections != NULL)
+        http_connections_unwatch(s->connections);
     if (s->http != NULL)
-        evhttp_free(s->http);
-    sweep_connections(s);
-    if (s->sweep != NULL)
-        event_free(s->sweep);
+        evhttp_free(s->http); /* its connections too: theirs are released below */
+    http_connections_free(s->connections);
     free(s);
 }

@@ -8,26 +8,32 @@
 
 #include <event2/event.h>
 
+#include <postern/op.h>
+
 #include "answer.h"
 
-#define HTTP_CONNECTIONS_MAX 256  /* at one time; more wait in the listen queue */
-#define HTTP_HEADERS_MAX 24576    /* a bearer token of 16 KiB and what clients send beside it */
-#define HTTP_BODY_MAX 262144      /* evhttp refuses more unread; the form reader's own limit is 64 KiB */
-#define HTTP_IDLE_S 10            /* no byte for that long */
-#define HTTP_REQUEST_MAX_S 20     /* from accept to the last byte: who sends slower than that is not a client */
+#define HTTP_HEADERS_MAX 24576 /* a bearer token of 16 KiB and what clients send beside it */
+#define HTTP_BODY_MAX 262144   /* evhttp refuses more unread; the form reader's own limit is 64 KiB */
+#define HTTP_IDLE_S 10         /* no byte for that long */
 
 struct http_server;
 typedef void (*http_handler)(void *arg, const struct http_request *rq, struct answer *a);
+
+struct http_setup {
+    struct event_base   *base;
+    const postern_clock *clock;   /* both functions set; must stay alive */
+    http_handler         handler; /* called on the loop; leaves a complete answer */
+    void                *arg;
+};
 
 /*
  * Serve on sockets that are bound and listening.
  *
  *   take_fds   closed by the server, also on failure
- *   handler    called on the loop; leaves a complete answer
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
-POSTERN_MUST_USE postern_err http_server_new(struct event_base *base, const int *take_fds, size_t fd_count, http_handler handler,
-                                             void *arg, struct http_server **ret, postern_error *err);
+POSTERN_MUST_USE postern_err http_server_new(const struct http_setup *setup, const int *take_fds, size_t fd_count,
+                                             struct http_server **ret, postern_error *err);
 /* Accept nobody any more; what is in flight goes on. */
 void http_server_drain(struct http_server *s);
 /* No connection is open. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The signing key's file; see keys.h.  A key that exists is never replaced: a file that cannot be read is an error, not a
- * reason to make another, because every token in flight hangs on it.  Called by main.c at start.
+ * The signing key's file; see keys.h.  A key that exists is never replaced: a file that cannot be
+ * read is an error, not a reason to make another, because every token in flight hangs on it. Called
+ * by main.c at start.
  */
 #include "config.h"
 
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NEW_FILE SIGNING_KEY_FILE ".new"
+#define NEW_FILE     SIGNING_KEY_FILE ".new"
 #define KEY_FILE_MAX 8192 /* a P-256 key in PKCS#8 PEM has 241 bytes */
 
 static void close_fd(int *fd)
@@ -31,10 +32,12 @@ static postern_err check_file(int fd, postern_error *err)
         return POSTERN_FAIL(err, SYSTEM, SIGNING_KEY_FILE ": %m");
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
         return POSTERN_FAIL(err, CONFIG_FILE,
-                            SIGNING_KEY_FILE " must be a file of uid %d with mode 0600: others could sign tokens",
+                            SIGNING_KEY_FILE
+                            " must be a file of uid %d with mode 0600: others could sign tokens",
                             (int)geteuid());
     if (st.st_size > KEY_FILE_MAX)
-        return POSTERN_FAIL(err, CONFIG_FILE, SIGNING_KEY_FILE " is larger than %d bytes", KEY_FILE_MAX);
+        return POSTERN_FAIL(err, CONFIG_FILE, SIGNING_KEY_FILE " is larger than %d bytes",
+                            KEY_FILE_MAX);
     return POSTERN_OK;
 }
 
@@ -83,13 +86,15 @@ static postern_err save_key(int dir_fd, const postern_signing_key *key, postern_
     AUTO_FD fd = -1;
 
     POSTERN_TRY(postern_signing_key_to_pem(key, &pem, err));
-    if (unlinkat(dir_fd, NEW_FILE, 0) != 0 && errno != ENOENT) /* of a start that was killed: never used */
+    if (unlinkat(dir_fd, NEW_FILE, 0) != 0 &&
+        errno != ENOENT) /* of a start that was killed: never used */
         return POSTERN_FAIL(err, SYSTEM, "removing " NEW_FILE ": %m");
     fd = openat(dir_fd, NEW_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "making " NEW_FILE ": %m");
     POSTERN_TRY(write_all(fd, postern_secret_bytes(pem), err));
-    if (renameat2(dir_fd, NEW_FILE, dir_fd, SIGNING_KEY_FILE, RENAME_NOREPLACE) != 0 || fsync(dir_fd) != 0)
+    if (renameat2(dir_fd, NEW_FILE, dir_fd, SIGNING_KEY_FILE, RENAME_NOREPLACE) != 0 ||
+        fsync(dir_fd) != 0)
         return POSTERN_FAIL(err, SYSTEM, "naming " SIGNING_KEY_FILE ": %m");
     return POSTERN_OK;
 }

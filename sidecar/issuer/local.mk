@@ -15,6 +15,6 @@ sidecar_libsidecar_la_SOURCES += \
 sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/admin.c sidecar/issuer/admin.h sidecar/issuer/admin_request.c sidecar/issuer/admin_request.h \
 	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
-	sidecar/issuer/http.c sidecar/issuer/http.h \
+	sidecar/issuer/http.c sidecar/issuer/http.h sidecar/issuer/http_connections.c sidecar/issuer/http_connections.h \
 	sidecar/issuer/keys.c sidecar/issuer/keys.h sidecar/issuer/main.c \
 	sidecar/issuer/revocations.c sidecar/issuer/revocations.h

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer child: puts key, store, HTTP server and administration socket on one event loop and follows the supervisor
- * (sidecar/role.h).  Order at start: key and store, the key set to the supervisor, its word that the file is written,
- * then "ready".  Ends when the supervisor says drain or is gone.
+ * The issuer child: puts key, store, HTTP server and administration socket on one event loop and
+ * follows the supervisor (sidecar/role.h).  Order at start: key and store, the key set to the
+ * supervisor, its word that the file is written, then "ready".  Ends when the supervisor says drain
+ * or is gone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,26 +23,26 @@
 #include "role.h"
 #include "routes.h"
 
-#define PURGE_S 3600      /* removals are purged at each new helper too; this bounds a quiet month */
-#define DRAIN_POLL_MS 20  /* while the last answers go out */
-#define DRAIN_MAX_MS 3000 /* a removal may wait REVOCATION_WAIT_MS for the helper */
+#define PURGE_S       3600 /* removals are purged at each new helper too; this bounds a quiet month */
+#define DRAIN_POLL_MS 20   /* while the last answers go out */
+#define DRAIN_MAX_MS  3000 /* a removal may wait REVOCATION_WAIT_MS for the helper */
 
 struct issuer_process {
-    struct issuer          is;
+    struct issuer is;
     struct issuer_settings settings;
-    postern_config        *config;
-    postern_signing_key   *key;
-    struct event_base     *base;
-    struct channel        *supervisor;
-    struct http_server    *http;
-    struct admin_socket   *admin;
-    struct revocations    *revocations;
-    struct event          *on_supervisor, *purge, *drain_poll;
-    int64_t                drain_end_ms; /* 0: not draining */
-    int                    status;       /* exit status */
+    postern_config *config;
+    postern_signing_key *key;
+    struct event_base *base;
+    struct channel *supervisor;
+    struct http_server *http;
+    struct admin_socket *admin;
+    struct revocations *revocations;
+    struct event *on_supervisor, *purge, *drain_poll;
+    int64_t drain_end_ms; /* 0: not draining */
+    int status;           /* exit status */
 };
 
-/* ---- clock: the default one of this process ----------------------------------------------------------------------- */
+/* ---- clock: the default one of this process ---- */
 
 static int64_t read_clock(clockid_t which, int64_t per_s)
 {
@@ -63,7 +64,7 @@ static int64_t system_mono_ms(void *arg)
     return read_clock(CLOCK_MONOTONIC, 1000);
 }
 
-/* ---- draining ----------------------------------------------------------------------------------------------------- */
+/* ---- draining ---- */
 
 static void schedule(struct event *timer, int ms)
 {
@@ -103,9 +104,10 @@ static void give_up(struct issuer_process *p, const char *what, const postern_er
     drain(p);
 }
 
-/* ---- what the supervisor says ------------------------------------------------------------------------------------- */
+/* ---- what the supervisor says ---- */
 
-/* whoami validates like every other service: from the file that the supervisor wrote, not from our own memory. */
+/* whoami validates like every other service: from the file that the supervisor wrote, not from our
+ * own memory. */
 static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
@@ -114,7 +116,8 @@ static postern_err make_whoami_context(struct issuer_process *p, postern_error *
     postern_context *ctx = NULL;
 
     POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
-                                               postern_section_text(server, "jwks_file"), no_scopes, &config, err));
+                                               postern_section_text(server, "jwks_file"), no_scopes,
+                                               &config, err));
     POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
     postern_context_free(p->is.whoami_tokens);
     p->is.whoami_tokens = ctx;
@@ -136,7 +139,8 @@ static void ask_link(void *arg)
     postern_error err = { 0 };
 
     if (channel_send_type(p->supervisor, "link", -1, &err) != POSTERN_OK)
-        log_error("asking for a line to the helper", &err); /* the helper keeps refusing our tokens */
+        log_error("asking for a line to the helper",
+                  &err); /* the helper keeps refusing our tokens */
 }
 
 static void handle_helper(struct issuer_process *p)
@@ -210,7 +214,7 @@ static postern_err send_keys(struct issuer_process *p, postern_error *err)
     return channel_send(p->supervisor, postern_buf_bytes(&message), -1, err);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------------------ */
+/* ---- start and end ---- */
 
 static void on_purge(evutil_socket_t fd, short what, void *arg)
 {
@@ -234,14 +238,16 @@ static void log_libevent(int severity, const char *message)
         log_problem("libevent: %s", message);
 }
 
-static postern_err start_state(struct issuer_process *p, const struct role_setup *setup, postern_error *err)
+static postern_err start_state(struct issuer_process *p, const struct role_setup *setup,
+                               postern_error *err)
 {
     uint64_t seed = 0;
 
     p->is.clock = (postern_clock){ system_now_s, system_mono_ms, NULL };
     p->is.settings = &p->settings;
     POSTERN_TRY(issuer_settings_load(&p->settings, p->config, err));
-    if (!issuer_random(&seed, sizeof seed) || !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
+    if (!issuer_random(&seed, sizeof seed) ||
+        !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
     POSTERN_TRY(rate_table_new(seed, &p->is.rates, err));
     POSTERN_TRY(signing_key_load(setup->state_dir_fd, &p->key, err));
@@ -254,7 +260,8 @@ static postern_err make_events(struct issuer_process *p, postern_error *err)
 {
     static const struct timeval purge_interval = { PURGE_S, 0 };
 
-    p->on_supervisor = event_new(p->base, channel_fd(p->supervisor), EV_READ | EV_PERSIST, on_supervisor, p);
+    p->on_supervisor =
+        event_new(p->base, channel_fd(p->supervisor), EV_READ | EV_PERSIST, on_supervisor, p);
     p->purge = event_new(p->base, -1, EV_PERSIST, on_purge, p);
     p->drain_poll = evtimer_new(p->base, on_drain_poll, p);
     if (p->on_supervisor == NULL || p->purge == NULL || p->drain_poll == NULL ||
@@ -263,21 +270,25 @@ static postern_err make_events(struct issuer_process *p, postern_error *err)
     return POSTERN_OK;
 }
 
-/* Descriptors of `setup` are taken one by one; after a failure the process ends and the kernel closes the rest. */
+/* Descriptors of `setup` are taken one by one; after a failure the process ends and the kernel
+ * closes the rest. */
 static postern_err start(struct issuer_process *p, struct role_setup *setup, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
+    struct http_setup http = { NULL, &p->is.clock, answer_request, &p->is };
 
     event_set_log_callback(log_libevent);
     p->base = event_base_new();
     if (p->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
+    http.base = p->base;
     POSTERN_TRY(start_state(p, setup, err));
     POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
     POSTERN_TRY(make_events(p, err));
     POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->revocations, err));
-    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, server, &p->admin, err));
-    POSTERN_TRY(http_server_new(p->base, setup->listen_fds, setup->listen_count, answer_request, &p->is, &p->http, err));
+    POSTERN_TRY(
+        admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, server, &p->admin, err));
+    POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
 }
 

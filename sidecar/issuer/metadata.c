@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Metadata documents, written from the settings on every request; see metadata.h.  AS-14, AS-15, PR-01 of the house's list. */
+/* Metadata documents, written from the settings on every request; see metadata.h.  AS-14, AS-15,
+ * PR-01 of the house's list. */
 #include "metadata.h"
 
 #include "words.h"
 #include "log.h"
 
-#define SCOPES_MAX 65536 /* all services' required scopes together */
+#define SCOPES_MAX   65536                 /* all services' required scopes together */
 #define PUBLIC_CACHE "public, max-age=300" /* as long as a token lives by default */
 
 static void put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
@@ -50,7 +51,7 @@ static void put_all_scopes(postern_json_writer *w, const struct issuer_settings 
 
         while (words_next(&cursor, &word))
             if (!words_has(all, word))
-                (void)words_append(all, sizeof all, word); /* a hint (RFC 8414 §2): need not be complete */
+                (void)words_append(all, sizeof all, word); /* a hint: need not be complete */
     }
     put_words(w, "scopes_supported", all);
 }
@@ -77,13 +78,16 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     put_url(&w, "token_endpoint", s->base, "/oauth/token");
     put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
     put_all_scopes(&w, s);
-    put_words(&w, "response_types_supported", ""); /* REQUIRED; there is no authorization endpoint */
+    put_words(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
     put_words(&w, "grant_types_supported", "client_credentials");
-    put_words(&w, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
-    put_words(&w, "code_challenge_methods_supported", "S256"); /* MCP clients refuse a server without it */
+    put_words(&w, "token_endpoint_auth_methods_supported",
+              "client_secret_basic client_secret_post");
+    /* MCP clients refuse a server without it. */
+    put_words(&w, "code_challenge_methods_supported", "S256");
     postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);
-    put_words(&w, "subject_types_supported", "public");             /* OpenID Discovery §3: REQUIRED */
-    put_words(&w, "id_token_signing_alg_values_supported", "RS256"); /* likewise, though none are issued */
+    /* OpenID Discovery §3: REQUIRED, though no ID tokens are issued. */
+    put_words(&w, "subject_types_supported", "public");
+    put_words(&w, "id_token_signing_alg_values_supported", "RS256");
     put_all_resources(&w, s);
     postern_json_close_object(&w);
     finish(a);
@@ -110,7 +114,8 @@ static void write_resource(const struct issuer_settings *s, postern_bytes resour
 void metadata_service(const struct issuer_settings *s, const struct issuer_service *service,
                       struct answer *a)
 {
-    /* No HTTP method carries a token to a mail or directory server: an empty array says so (RFC 9728 §2). */
+    /* No HTTP method carries a token to a mail or directory server: an empty array says so (RFC
+     * 9728 §2). */
     write_resource(s, issuer_service_resource(service), service->scopes, "", service->name, a);
 }
 
@@ -119,7 +124,8 @@ void metadata_whoami(const struct issuer_settings *s, struct answer *a)
     write_resource(s, postern_bytes_str(s->whoami), "", "header", "whoami", a);
 }
 
-postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out, postern_error *err)
+postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out,
+                                postern_error *err)
 {
     postern_buf_add_str(out, "{\"keys\":[");
     POSTERN_TRY(postern_signing_key_public_jwk(key, out, err));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Randomness for secrets, jti and seeds: getrandom(2), nothing of ours in between.  RFC 9700 §4.17 asks for 128 bits or more. */
+/* Randomness for secrets, jti and seeds: getrandom(2), nothing of ours in between.  RFC 9700 §4.17
+ * asks for 128 bits or more. */
 #include <errno.h>
 #include <sys/random.h>
 

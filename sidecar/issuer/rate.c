@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Token buckets in one fixed table; see rate.h.  A bucket is stored as the moment at which it will be full again
+ * Token buckets in one fixed table; see rate.h.  A bucket is stored as the moment at which it will
+ * be full again
  * ("generic cell rate"): one number, no timer, nothing to expire.
  */
 #include "rate.h"
@@ -10,12 +11,12 @@
 #define WAYS 8 /* buckets in which one key may lie */
 
 struct bucket {
-    uint64_t key;        /* 0: never used */
-    int64_t  full_at_ms; /* in the past: full */
+    uint64_t key;       /* 0: never used */
+    int64_t full_at_ms; /* in the past: full */
 };
 
 struct rate_table {
-    uint64_t      seed;
+    uint64_t seed;
     struct bucket buckets[RATE_BUCKETS];
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Removals on their way to the helper; see revocations.h.  Everything unsent lies in one outbox in order, so that a slow
- * helper costs memory for removals only, and "revocations_ready" never overtakes one.
+ * Removals on their way to the helper; see revocations.h.  Everything unsent lies in one outbox in
+ * order, so that a slow helper costs memory for removals only, and "revocations_ready" never
+ * overtakes one.
  */
 #include "revocations.h"
 
@@ -18,30 +19,30 @@
 
 struct message {
     struct client_removal removal; /* client "": revocations_ready */
-    int64_t               id;
+    int64_t id;
 };
 
 struct waiting {
-    int64_t             id; /* 0: free */
+    int64_t id; /* 0: free */
     revocation_callback done;
-    void               *arg;
-    struct event       *timeout;
+    void *arg;
+    struct event *timeout;
 };
 
 struct revocations {
     struct event_base *base;
-    struct issuer     *is;
-    struct channel    *helper;   /* NULL: away */
-    struct event      *readable, *writable;
-    struct message    *outbox;
-    size_t             outbox_count, outbox_cap, outbox_sent;
-    int64_t            last_id;
-    revocation_link    ask_link;
-    void              *ask_arg;
-    struct waiting     waiting[REVOCATION_WAITING_MAX];
+    struct issuer *is;
+    struct channel *helper; /* NULL: away */
+    struct event *readable, *writable;
+    struct message *outbox;
+    size_t outbox_count, outbox_cap, outbox_sent;
+    int64_t last_id;
+    revocation_link ask_link;
+    void *ask_arg;
+    struct waiting waiting[REVOCATION_WAITING_MAX];
 };
 
-/* ---- who waits for the helper's word ------------------------------------------------------------------------------ */
+/* ---- who waits for the helper's word ---- */
 
 static void finish(struct waiting *w, helper_news news)
 {
@@ -70,7 +71,8 @@ static void finish_all(struct revocations *r, helper_news news)
 
 static bool wait_for(struct revocations *r, int64_t id, revocation_callback done, void *arg)
 {
-    static const struct timeval wait = { REVOCATION_WAIT_MS / 1000, (REVOCATION_WAIT_MS % 1000) * 1000 };
+    static const struct timeval wait = { REVOCATION_WAIT_MS / 1000,
+                                         (REVOCATION_WAIT_MS % 1000) * 1000 };
 
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
         struct waiting *w = &r->waiting[i];
@@ -96,7 +98,7 @@ void revocations_cancel(struct revocations *r, const void *arg)
         }
 }
 
-/* ---- the line ----------------------------------------------------------------------------------------------------- */
+/* ---- the line ---- */
 
 static void drop_helper(struct revocations *r)
 {
@@ -111,7 +113,8 @@ static void drop_helper(struct revocations *r)
     finish_all(r, HELPER_AWAY);
 }
 
-/* Trouble of ours: the helper has not heard everything, so it gets a new line and hears everything again. */
+/* Trouble of ours: the helper has not heard everything, so it gets a new line and hears everything
+ * again. */
 static void break_line(struct revocations *r, const postern_error *err)
 {
     log_error("line to the helper", err);
@@ -274,10 +277,10 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
     flush(r);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
-postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link, void *ask_arg,
-                            struct revocations **ret, postern_error *err)
+postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link,
+                            void *ask_arg, struct revocations **ret, postern_error *err)
 {
     struct revocations *r = calloc(1, sizeof *r);
 

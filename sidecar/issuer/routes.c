@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of routes and what is checked before each: host (DNS rebinding), method, rate of strangers.  Paths are
- * compared as received: none of ours needs percent-encoding, so an encoded one is another path.
+ * The table of routes and what is checked before each: host (DNS rebinding), method, rate of
+ * strangers.  Paths are compared as received: none of ours needs percent-encoding, so an encoded
+ * one is another path.
  */
 #include "routes.h"
 
@@ -11,17 +12,18 @@
 #include "token_endpoint.h"
 #include "whoami.h"
 
-/* Everything but an authenticated token request: documents are cached by clients, so this is generous. */
+/* Everything but an authenticated token request: documents are cached by clients, so this is
+ * generous. */
 static const struct rate_rule source_rule = { "source", 400, 10 };
 
 #define WELL_KNOWN "/.well-known/"
 
 struct route {
-    const char *path;   /* behind the prefix */
+    const char *path; /* behind the prefix */
     const char *method;
-    const char *allow;  /* what a 405 names */
-    bool        is_well_known;     /* also at origin + WELL_KNOWN name + issuer path (RFC 8414 §3.1) */
-    bool        is_rated_by_itself; /* the handler knows better whom to slow down */
+    const char *allow;       /* what a 405 names */
+    bool is_well_known;      /* also at origin + WELL_KNOWN name + issuer path (RFC 8414 §3.1) */
+    bool is_rated_by_itself; /* the handler knows better whom to slow down */
     void (*answer)(struct issuer *is, const struct http_request *rq, struct answer *a);
 };
 
@@ -37,7 +39,8 @@ static void answer_server(struct issuer *is, const struct http_request *rq, stru
     metadata_server(is->settings, a);
 }
 
-static void answer_whoami_resource(struct issuer *is, const struct http_request *rq, struct answer *a)
+static void answer_whoami_resource(struct issuer *is, const struct http_request *rq,
+                                   struct answer *a)
 {
     (void)rq; /* the same for everybody */
     metadata_whoami(is->settings, a);
@@ -49,33 +52,38 @@ static const struct route routes[] = {
     { "/oauth/whoami", "GET", "GET, HEAD", false, false, whoami },
     { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, false, answer_server },
     { WELL_KNOWN "openid-configuration", "GET", "GET, HEAD", true, false, answer_server },
-    { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, false, answer_whoami_resource },
+    { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, false,
+      answer_whoami_resource },
 };
 
 #define RESOURCE_PREFIX WELL_KNOWN "oauth-protected-resource"
-static const struct route service_route = { RESOURCE_PREFIX "/", "GET", "GET, HEAD", false, false, NULL };
+static const struct route service_route = {
+    RESOURCE_PREFIX "/", "GET", "GET, HEAD", false, false, NULL
+};
 /* RFC 9728 §3.1: metadata of whoami stands where whoami's own path was inserted. */
-static const struct route whoami_route = { NULL, "GET", "GET, HEAD", false, false, answer_whoami_resource };
+static const struct route whoami_route = { NULL,  "GET", "GET, HEAD",
+                                           false, false, answer_whoami_resource };
 
-/* ---- whom a request is addressed to ------------------------------------------------------------------------------- */
+/* ---- whom a request is addressed to ---- */
 
 /* host[:port] without port; an IPv6 literal keeps its brackets. */
 static postern_bytes host_without_port(const char *host)
 {
-    size_t len = host[0] == '[' ? strcspn(host, "]") + (strchr(host, ']') != NULL)
-                                : strcspn(host, ":");
+    size_t len =
+        host[0] == '[' ? strcspn(host, "]") + (strchr(host, ']') != NULL) : strcspn(host, ":");
 
     return (postern_bytes){ (const uint8_t *)host, len };
 }
 
 static bool is_port_or_nothing(const char *s)
 {
-    return s[0] == '\0' || (s[0] == ':' && s[1] != '\0' && s[1 + strspn(s + 1, "0123456789")] == '\0');
+    return s[0] == '\0' ||
+           (s[0] == ':' && s[1] != '\0' && s[1 + strspn(s + 1, "0123456789")] == '\0');
 }
 
 /*
- * The issuer's own authority, or a loopback literal with any port (a forwarded one): no name of a stranger's can be
- * either, so a web page that rebinds its name to 127.0.0.1 gets nothing.
+ * The issuer's own authority, or a loopback literal with any port (a forwarded one): no name of a
+ * stranger's can be either, so a web page that rebinds its name to 127.0.0.1 gets nothing.
  */
 static bool is_our_host(const struct issuer_settings *s, const char *host)
 {
@@ -86,8 +94,8 @@ static bool is_our_host(const struct issuer_settings *s, const char *host)
     if (strncasecmp(host, s->host, own_len) == 0 &&
         (host[own_len] == '\0' || strcmp(host + own_len, standard_port) == 0))
         return true;
-    return is_port_or_nothing(host + name.len) && (postern_bytes_equal_str(name, "127.0.0.1") ||
-                                                   postern_bytes_equal_str(name, "[::1]"));
+    return is_port_or_nothing(host + name.len) &&
+           (postern_bytes_equal_str(name, "127.0.0.1") || postern_bytes_equal_str(name, "[::1]"));
 }
 
 static bool check_request(const struct issuer *is, const struct http_request *rq, struct answer *a)
@@ -105,7 +113,7 @@ static bool check_request(const struct issuer *is, const struct http_request *rq
     return true;
 }
 
-/* ---- finding a route ---------------------------------------------------------------------------------------------- */
+/* ---- finding a route ---- */
 
 /* `path` begins with `prefix`: what follows, else NULL. */
 static const char *after(const char *path, const char *prefix)
@@ -173,8 +181,9 @@ static void answer_not_found(const struct issuer *is, struct answer *a)
     POSTERN_AUTO_BUF message = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
     const char *text;
 
-    postern_buf_addf(&message, "Start at %s" WELL_KNOWN "oauth-authorization-server%s: it names every endpoint.",
-                     is->settings->origin, is->settings->path);
+    postern_buf_addf(
+        &message, "Start at %s" WELL_KNOWN "oauth-authorization-server%s: it names every endpoint.",
+        is->settings->origin, is->settings->path);
     text = postern_buf_cstr(&message);
     answer_error(a, 404, "not_found", "there is nothing at this path", text == NULL ? "" : text);
 }

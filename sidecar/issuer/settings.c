@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The issuer's settings, derived once; see settings.h.  RFC 8414 §2 (issuer identifier), RFC 9728 §3 (metadata URL). */
+/* The issuer's settings, derived once; see settings.h.  RFC 8414 §2 (issuer identifier), RFC 9728
+ * §3 (metadata URL). */
 #include "settings.h"
 
 #include <stdio.h>
@@ -44,9 +45,11 @@ postern_err issuer_settings_init(struct issuer_settings *s, const char *issuer,
 {
     *s = (struct issuer_settings){ .token_lifetime_s = token_lifetime_s };
     if (!join(s->issuer, issuer, "", "") || !split_issuer(s))
-        return POSTERN_FAIL(err, CONFIG_VALUE,
-                            "issuer: must be http(s)://HOST[:PORT][/PATH] without query or fragment, "
-                            "at most %d bytes", POSTERN_URL_MAX - 1);
+        return POSTERN_FAIL(
+            err, CONFIG_VALUE,
+            "issuer: must be http(s)://HOST[:PORT][/PATH] without query or fragment, "
+            "at most %d bytes",
+            POSTERN_URL_MAX - 1);
     if (!join(s->whoami, s->base, "/oauth/whoami", "") ||
         !join(s->whoami_metadata, s->origin, "/.well-known/oauth-protected-resource",
               s->whoami + strlen(s->origin)))

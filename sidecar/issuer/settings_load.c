@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The issuer's settings from issuer.conf and services/; see settings.h.  The only reader of the configuration beside main.c. */
+/* The issuer's settings from issuer.conf and services/; see settings.h.  The only reader of the
+ * configuration beside main.c. */
 #include "settings.h"
 
-#define LIST_MAX 65536 /* bytes of one service's audiences or scopes: a file of the key-file parser has at most 256 KiB */
+#define LIST_MAX                                                                                   \
+    65536 /* bytes of one service's audiences or scopes: a file of the key-file parser has at most \
+             256 KiB */
 
 static void add_list(postern_buf *b, const postern_section *section, const char *key)
 {
@@ -24,7 +27,8 @@ static postern_err load_service(struct issuer_settings *s, const postern_section
     if (postern_buf_cstr(&audiences) == NULL || postern_buf_cstr(&scopes) == NULL)
         return POSTERN_FAIL(err, NOMEM, "service %s", postern_section_name(section));
     return issuer_settings_add_service(s, postern_section_name(section),
-                                       postern_buf_cstr(&audiences), postern_buf_cstr(&scopes), err);
+                                       postern_buf_cstr(&audiences), postern_buf_cstr(&scopes),
+                                       err);
 }
 
 postern_err issuer_settings_load(struct issuer_settings *s, const postern_config *c,
@@ -38,8 +42,8 @@ postern_err issuer_settings_load(struct issuer_settings *s, const postern_config
         return POSTERN_FAIL(err, CONFIG_MISSING, "there is no issuer.conf");
     POSTERN_TRY(issuer_settings_init(s, postern_section_text(server, "issuer"),
                                      postern_section_number(server, "token_lifetime"), err));
-    for (size_t i = 0;
-         (service = postern_config_section_at(c, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+    for (size_t i = 0; (service = postern_config_section_at(c, POSTERN_SECTION_SERVICE, i)) != NULL;
+         i++)
         POSTERN_TRY(load_service(s, service, err));
     return POSTERN_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The store on SQLite: WAL, synchronous=FULL (each commit is on disk before the answer).  At a reload two issuers have it
- * open for a moment; SQLite's locks keep them in turn.  Every statement is prepared once, at open; values are bound,
- * never spliced.  Called by clients.c, token_endpoint.c and whoami.c through store.h.
+ * The store on SQLite: WAL, synchronous=FULL (each commit is on disk before the answer).  At a
+ * reload two issuers have it open for a moment; SQLite's locks keep them in turn.  Every statement
+ * is prepared once, at open; values are bound, never spliced.  Called by clients.c,
+ * token_endpoint.c and whoami.c through store.h.
  */
 #include "store.h"
 
@@ -14,11 +15,11 @@
 
 #include <sqlite3.h>
 
-#define FILE_NAME "clients.db"
+#define FILE_NAME    "clients.db"
 #define BUSY_WAIT_MS 2000 /* the issuer before us, which is being drained, may be writing */
 
-/* Schema by version: entry i takes a store from user_version i to i + 1.  Only ever append.  (clang wants parentheses around
- * joined literals in a list.) */
+/* Schema by version: entry i takes a store from user_version i to i + 1.  Only ever append.  (clang
+ * wants parentheses around joined literals in a list.) */
 static const char *const migrations[] = {
     ("CREATE TABLE client (name TEXT NOT NULL COLLATE NOCASE PRIMARY KEY,"
      "  secret_sha256 BLOB NOT NULL CHECK (length(secret_sha256) = 32),"
@@ -29,7 +30,19 @@ static const char *const migrations[] = {
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof *migrations))
 
 enum query {
-    FIND, LIST, COUNT, ADD, DELETE, REMEMBER, REMOVED_AT, REMOVALS, FORGET, BEGIN, COMMIT, ROLLBACK, QUERIES
+    FIND,
+    LIST,
+    COUNT,
+    ADD,
+    DELETE,
+    REMEMBER,
+    REMOVED_AT,
+    REMOVALS,
+    FORGET,
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    QUERIES
 };
 
 #define CLIENT_COLUMNS "name, secret_sha256, scopes, resources, created_s"
@@ -51,7 +64,7 @@ static const char *const query_text[QUERIES] = {
 };
 
 struct client_store {
-    sqlite3      *db;
+    sqlite3 *db;
     sqlite3_stmt *queries[QUERIES];
 };
 
@@ -64,10 +77,11 @@ static postern_err fail_sqlite(const struct client_store *s, int rc, const char 
                         s->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(s->db));
 }
 
-/* A prepared statement, used once and then reset with its bindings cleared (they may hold a secret's hash). */
+/* A prepared statement, used once and then reset with its bindings cleared (they may hold a
+ * secret's hash). */
 struct run {
     struct client_store *store;
-    sqlite3_stmt        *stmt;
+    sqlite3_stmt *stmt;
 };
 
 static struct run run_start(struct client_store *s, enum query q)
@@ -101,7 +115,7 @@ static postern_err run_simple(struct client_store *s, enum query q, postern_erro
     return run_done(&r, query_text[q], err);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------ */
+/* ---- opening ---- */
 
 static postern_err execute(struct client_store *s, const char *sql, postern_error *err)
 {
@@ -127,9 +141,11 @@ static postern_err apply_migration(struct client_store *s, int from, postern_err
 {
     char set_version[64];
 
-    (void)snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", from + 1); /* fits any int */
+    (void)snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d",
+                   from + 1); /* fits any int */
     POSTERN_TRY(execute(s, "BEGIN IMMEDIATE", err));
-    POSTERN_TRY(execute(s, migrations[from], err)); /* on failure the open fails and closing rolls back */
+    POSTERN_TRY(
+        execute(s, migrations[from], err)); /* on failure the open fails and closing rolls back */
     POSTERN_TRY(execute(s, set_version, err));
     return execute(s, "COMMIT", err);
 }
@@ -141,7 +157,8 @@ static postern_err migrate(struct client_store *s, postern_error *err)
     POSTERN_TRY(read_version(s, &version, err));
     if (version < 0 || version > SCHEMA_VERSION)
         return POSTERN_FAIL(err, CONFIG_FILE,
-                            FILE_NAME " has schema %d, this posternd knows up to %d: run the newer one",
+                            FILE_NAME
+                            " has schema %d, this posternd knows up to %d: run the newer one",
                             version, SCHEMA_VERSION);
     for (; version < SCHEMA_VERSION; version++)
         POSTERN_TRY(apply_migration(s, version, err));
@@ -160,7 +177,8 @@ static postern_err prepare(struct client_store *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* SQLite gives its -wal and -shm files the mode of the database, so making that 0600 first settles all. */
+/* SQLite gives its -wal and -shm files the mode of the database, so making that 0600 first settles
+ * all. */
 static postern_err make_private(const char *path, postern_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -171,8 +189,8 @@ static postern_err make_private(const char *path, postern_error *err)
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
         (st.st_mode & 077) != 0) {
         (void)close(fd); /* nothing was written */
-        return POSTERN_FAIL(err, CONFIG_FILE,
-                            "%s: must be a file of uid %d with mode 0600", path, (int)geteuid());
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: must be a file of uid %d with mode 0600", path,
+                            (int)geteuid());
     }
     (void)close(fd); /* nothing was written */
     return POSTERN_OK;
@@ -188,10 +206,11 @@ static postern_err open_at(struct client_store *s, const char *path, postern_err
     if (rc != SQLITE_OK)
         return fail_sqlite(s, rc, "opening " FILE_NAME, err);
     (void)sqlite3_busy_timeout(s->db, BUSY_WAIT_MS); /* fails only for a NULL db */
-    POSTERN_TRY(execute(s,
-                        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                        "PRAGMA trusted_schema = OFF;",
-                        err));
+    POSTERN_TRY(
+        execute(s,
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                "PRAGMA trusted_schema = OFF;",
+                err));
     POSTERN_TRY(migrate(s, err));
     return prepare(s, err);
 }
@@ -227,7 +246,7 @@ void client_store_close(struct client_store *s)
     free(s);
 }
 
-/* ---- clients ------------------------------------------------------------------------------------------------------ */
+/* ---- clients ---- */
 
 static bool copy_column(sqlite3_stmt *stmt, int column, char *room, size_t room_size)
 {
@@ -312,7 +331,8 @@ postern_err client_store_add(struct client_store *s, const struct client_record 
         return POSTERN_OK;
     }
     if (bind_text(&r, 1, client->name) != SQLITE_OK ||
-        sqlite3_bind_blob(r.stmt, 2, client->secret_sha256, CLIENT_SECRET_HASH, SQLITE_STATIC) != SQLITE_OK ||
+        sqlite3_bind_blob(r.stmt, 2, client->secret_sha256, CLIENT_SECRET_HASH, SQLITE_STATIC) !=
+            SQLITE_OK ||
         bind_text(&r, 3, client->scopes) != SQLITE_OK ||
         bind_text(&r, 4, client->resources) != SQLITE_OK ||
         sqlite3_bind_int64(r.stmt, 5, client->created_s) != SQLITE_OK)
@@ -374,7 +394,7 @@ postern_err client_store_remove(struct client_store *s, const char *name, int64_
     return POSTERN_OK;
 }
 
-/* ---- removals ----------------------------------------------------------------------------------------------------- */
+/* ---- removals ---- */
 
 postern_err client_store_removed_at(struct client_store *s, const char *name,
                                     int64_t *ret_removed_s, postern_error *err)
@@ -437,7 +457,8 @@ postern_err client_store_removals(struct client_store *s, struct client_removal 
     return POSTERN_OK;
 }
 
-postern_err client_store_forget_removals(struct client_store *s, int64_t before_s, postern_error *err)
+postern_err client_store_forget_removals(struct client_store *s, int64_t before_s,
+                                         postern_error *err)
 {
     AUTO_RUN r = run_start(s, FORGET);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The token endpoint as a pure function: request bytes in, answer out; the store and the clock come with `is`.  Order:
- * form, grant type, client, limits, resource, scope, token; the first failure answers.  Never says whether a client exists.
- * RFC 6749 §4.4 and §5.2, OAuth 2.1 §3.2, RFC 8707 §2, RFC 9068 §2.2.
+ * The token endpoint as a pure function: request bytes in, answer out; the store and the clock come
+ * with `is`.  Order: form, grant type, client, limits, resource, scope, token; the first failure
+ * answers.  Never says whether a client exists. RFC 6749 §4.4 and §5.2, OAuth 2.1 §3.2, RFC 8707
+ * §2, RFC 9068 §2.2.
  */
 #include "token_endpoint.h"
 
@@ -21,25 +22,28 @@
 
 /* An agent that keeps its token asks every few minutes; a fleet behind one name starts at once. */
 static const struct rate_rule client_rule = { "client", 200, 20 };
-/* A typing mistake or a stale file, not a search; whoever holds the secret is never held up by this one. */
+/* A typing mistake or a stale file, not a search; whoever holds the secret is never held up by this
+ * one. */
 static const struct rate_rule failure_rule = { "failure", 10, 6000 };
 /* Guesses under ever new names come from one source all the same. */
 static const struct rate_rule source_failure_rule = { "source-failure", 100, 100 };
 
-/* Parameters that must not stand twice (OAuth 2.1 §3.2); `resource` may (RFC 8707 §2) and has its own answer. */
+/* Parameters that must not stand twice (OAuth 2.1 §3.2); `resource` may (RFC 8707 §2) and has its
+ * own answer. */
 static const char *const single_parameters[] = {
-    "grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope",
+    "grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type",
+    "scope",
 };
 
 struct token_request {
-    const char          *source;
-    postern_form        *form;
+    const char *source;
+    postern_form *form;
     struct client_record client;
-    char                 resource[POSTERN_URL_MAX];
-    char                 scope[CLIENT_SCOPES_MAX];
+    char resource[POSTERN_URL_MAX];
+    char scope[CLIENT_SCOPES_MAX];
 };
 
-/* ---- the form ----------------------------------------------------------------------------------------------------- */
+/* ---- the form ---- */
 
 /* Media type without parameters, case ignored (RFC 9110 §8.3.1). */
 static bool is_form_type(const char *content_type)
@@ -53,8 +57,9 @@ static bool is_form_type(const char *content_type)
 static bool read_form(const struct http_request *rq, postern_form **ret, struct answer *a)
 {
     if (!is_form_type(rq->content_type)) {
-        answer_error(a, 415, "invalid_request", "the body is not application/x-www-form-urlencoded",
-                     "Send grant_type=client_credentials as a form body, not JSON and not in the URL.");
+        answer_error(
+            a, 415, "invalid_request", "the body is not application/x-www-form-urlencoded",
+            "Send grant_type=client_credentials as a form body, not JSON and not in the URL.");
         return false;
     }
     switch (postern_form_parse(rq->body, ret, NULL)) {
@@ -97,26 +102,30 @@ static bool check_form(const postern_form *form, struct answer *a)
     return true;
 }
 
-/* ---- the client --------------------------------------------------------------------------------------------------- */
+/* ---- the client ---- */
 
 static const struct {
-    int         status;
+    int status;
     const char *error, *description, *message;
 } auth_failures[] = {
     [CLIENT_AUTH_UNSET] = { 500, "server_error", "internal error", "Try again later." },
     [CLIENT_AUTH_FOUND] = { 401, "invalid_client", "client name or secret is wrong",
-                            "Check client_id and the secret file; an administrator can register the "
+                            "Check client_id and the secret file; an administrator can register "
+                            "the "
                             "client again with `postern client add`." },
     [CLIENT_AUTH_NONE] = { 401, "invalid_client", "the client did not authenticate",
                            "Send the client's name and secret by HTTP Basic, or as client_id and "
                            "client_secret in the form." },
-    [CLIENT_AUTH_MALFORMED] = { 401, "invalid_client", "the client's credentials are not well formed",
+    [CLIENT_AUTH_MALFORMED] = { 401, "invalid_client",
+                                "the client's credentials are not well formed",
                                 "Send Authorization: Basic with base64 of NAME:SECRET, both "
                                 "form-encoded first (RFC 6749 section 2.3.1)." },
-    [CLIENT_AUTH_METHOD] = { 401, "invalid_client", "this way of client authentication is not supported",
+    [CLIENT_AUTH_METHOD] = { 401, "invalid_client",
+                             "this way of client authentication is not supported",
                              "Use client_secret_basic or client_secret_post." },
     [CLIENT_AUTH_TWO] = { 400, "invalid_request", "two ways of client authentication at once",
-                          "Send the client's credentials in the Authorization header or in the form, "
+                          "Send the client's credentials in the Authorization header or in the "
+                          "form, "
                           "not in both." },
 };
 
@@ -124,7 +133,8 @@ static void answer_auth_failure(client_auth_result why, struct answer *a)
 {
     answer_error(a, auth_failures[why].status, auth_failures[why].error,
                  auth_failures[why].description, auth_failures[why].message);
-    if (auth_failures[why].status == 401) /* RFC 9110 §15.5.2 wants one on every 401; RFC 6749 §5.2 on this one */
+    if (auth_failures[why].status ==
+        401) /* RFC 9110 §15.5.2 wants one on every 401; RFC 6749 §5.2 on this one */
         (void)snprintf(a->challenge, sizeof a->challenge,
                        "Basic realm=\"postern\", charset=\"UTF-8\""); /* a literal: fits */
 }
@@ -177,26 +187,30 @@ static bool check_rate(struct issuer *is, const struct token_request *t, struct 
     return wait_s == 0;
 }
 
-/* ---- what for ----------------------------------------------------------------------------------------------------- */
+/* ---- what for ---- */
 
 static bool answer_invalid_target(struct answer *a, const struct token_request *t,
                                   const char *description)
 {
     char message[CLIENT_RESOURCES_MAX + 64];
 
+    /* Fits: resources is bounded. */
     (void)snprintf(message, sizeof message, "Send one resource= parameter out of: %s",
-                   t->client.resources); /* fits: resources is bounded */
+                   t->client.resources);
     answer_error(a, 400, "invalid_target", description, message);
     return false;
 }
 
-/* RFC 8707 §2: what a client that names no resource gets is ours to say: the only one, never all. */
-static bool choose_default_resource(const struct token_request *t, postern_bytes *ret, struct answer *a)
+/* RFC 8707 §2: what a client that names no resource gets is ours to say: the only one, never all.
+ */
+static bool choose_default_resource(const struct token_request *t, postern_bytes *ret,
+                                    struct answer *a)
 {
     const char *cursor = t->client.resources;
 
     if (words_count(t->client.resources) != 1 || !words_next(&cursor, ret))
-        return answer_invalid_target(a, t, "several resources are allowed to this client: name one");
+        return answer_invalid_target(a, t,
+                                     "several resources are allowed to this client: name one");
     return true;
 }
 
@@ -217,7 +231,8 @@ static bool choose_resource(const struct issuer *is, struct token_request *t, st
         return answer_invalid_target(a, t, "this client may not ask for that resource");
     if (!issuer_settings_has_resource(is->settings, wanted))
         return answer_invalid_target(a, t, "no service is configured for that resource any more");
-    return words_append(t->resource, sizeof t->resource, wanted) || /* t->resource is empty until now */
+    return words_append(t->resource, sizeof t->resource,
+                        wanted) || /* t->resource is empty until now */
            answer_invalid_target(a, t, "resource is too long");
 }
 
@@ -265,8 +280,8 @@ static bool choose_scope(struct token_request *t, struct answer *a)
 }
 
 /*
- * A client that was removed and added again within one second waits for the next: revocation compares whole seconds
- * (iat ≤ removal), so a token of this second would be refused everywhere.
+ * A client that was removed and added again within one second waits for the next: revocation
+ * compares whole seconds (iat ≤ removal), so a token of this second would be refused everywhere.
  */
 static bool check_removal(struct issuer *is, const struct token_request *t, int64_t now_s,
                           struct answer *a)
@@ -287,7 +302,7 @@ static bool check_removal(struct issuer *is, const struct token_request *t, int6
     return false;
 }
 
-/* ---- the token ---------------------------------------------------------------------------------------------------- */
+/* ---- the token ---- */
 
 static bool write_claims(struct issuer *is, const struct token_request *t, int64_t now_s,
                          postern_buf *claims)
@@ -301,7 +316,8 @@ static bool write_claims(struct issuer *is, const struct token_request *t, int64
     postern_base64url_encode((postern_bytes){ raw, sizeof raw }, &jti);
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "iss", is->settings->issuer);
-    postern_json_put_str(&w, "sub", t->client.name); /* RFC 9068 §2.2: no end user, so the client itself */
+    /* RFC 9068 §2.2: no end user takes part, so the subject is the client itself. */
+    postern_json_put_str(&w, "sub", t->client.name);
     postern_json_put_str(&w, "client_id", t->client.name);
     postern_json_put_str(&w, "aud", t->resource);
     postern_json_put_str(&w, "scope", t->scope);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whom a token stands for, as an API should say it.  The token is judged by the library like at every other door
- * (audience: this endpoint), then by the store: a removed client's token is refused at once.
- * RFC 6750 §3.1 (no error code in the challenge when no credentials were sent), RFC 9728 §5.1 (resource_metadata).
+ * Whom a token stands for, as an API should say it.  The token is judged by the library like at
+ * every other door (audience: this endpoint), then by the store: a removed client's token is
+ * refused at once. RFC 6750 §3.1 (no error code in the challenge when no credentials were sent),
+ * RFC 9728 §5.1 (resource_metadata).
  */
 #include "whoami.h"
 
@@ -22,9 +23,10 @@ static void answer_unauthorized(const struct issuer *is, struct answer *a, const
     char message[2 * POSTERN_URL_MAX + 128];
     bool has_token = strcmp(error, "missing_token") != 0;
 
-    (void)snprintf(message, sizeof message,
-                   "Get a token with resource=%s from %s/oauth/token and send it as Authorization: Bearer.",
-                   is->settings->whoami, is->settings->base); /* fits: both are bounded */
+    (void)snprintf(
+        message, sizeof message,
+        "Get a token with resource=%s from %s/oauth/token and send it as Authorization: Bearer.",
+        is->settings->whoami, is->settings->base); /* fits: both are bounded */
     answer_error(a, 401, error, description, message);
     (void)snprintf(a->challenge, sizeof a->challenge,
                    "Bearer realm=\"postern\"%s%s%s%s%s, resource_metadata=\"%s\"",
@@ -33,7 +35,8 @@ static void answer_unauthorized(const struct issuer *is, struct answer *a, const
                    has_token ? "\"" : "", is->settings->whoami_metadata); /* fits likewise */
 }
 
-/* What a stranger may learn of the reason: expired is worth knowing, the rest is one answer (RFC 6750 §3.1). */
+/* What a stranger may learn of the reason: expired is worth knowing, the rest is one answer (RFC
+ * 6750 §3.1). */
 static const char *describe(postern_err e)
 {
     switch (e) {
@@ -46,7 +49,8 @@ static const char *describe(postern_err e)
     }
 }
 
-static postern_err judge(struct issuer *is, postern_bytes token, postern_grant **ret, postern_error *err)
+static postern_err judge(struct issuer *is, postern_bytes token, postern_grant **ret,
+                         postern_error *err)
 {
     postern_request rq = { .size = sizeof rq,
                            .service = TOKEN_CHECK_SERVICE,
@@ -109,8 +113,9 @@ static void answer_grant(struct issuer *is, const postern_grant *g, struct answe
 static void answer_undecided(const postern_error *err, struct answer *a)
 {
     log_error("whoami", err);
-    answer_error(a, 503, "temporarily_unavailable", "the token cannot be checked at the moment",
-                 "Try again in a few seconds; the administrator finds the reason in posternd's log.");
+    answer_error(
+        a, 503, "temporarily_unavailable", "the token cannot be checked at the moment",
+        "Try again in a few seconds; the administrator finds the reason in posternd's log.");
     a->retry_after_s = 1;
 }
 

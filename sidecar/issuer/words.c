@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Space-separated lists and the grammar of their words; see words.h.  RFC 6749 §3.3, RFC 8707 §2, RFC 3986 §4.3. */
+/* Space-separated lists and the grammar of their words; see words.h.  RFC 6749 §3.3, RFC 8707 §2,
+ * RFC 3986 §4.3. */
 #include "words.h"
 
 bool words_next(const char **cursor, postern_bytes *ret_word)

@@ -240,6 +240,20 @@ def connections_beyond_the_limit_wait_and_then_are_served(folder, daemons):
         s.close()
 
 
+def a_shortage_of_descriptors_is_survived(folder, daemons):
+    d = Daemon(BUILD + "/posternd", folder, prefix=["prlimit", "--nofile=48:48"])
+    daemons.append(d)
+    d.wait_ready()
+    issuer = d.child("issuer")
+    held = [socket.create_connection(("127.0.0.1", folder.port), 20) for _ in range(60)]
+    d.wait_log("issuer: accept: Too many open files")
+    for s in held:
+        s.close()
+    wait_until(lambda: request(folder, "GET", "/oauth/jwks")[0] == 200, "an answer")
+    assert_equal(d.child("issuer"), issuer, "the same issuer")
+    assert len(re.findall("accept: Too many", d.log())) < 10, "a flood of lines"
+
+
 def a_request_that_never_ends_is_cut_off(folder, daemons):
     start(folder, daemons)
     with socket.create_connection(("127.0.0.1", folder.port), 40) as s:

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the verbs of `postern client` share. */
+#ifndef POSTERN_CLI_CLIENT_H
+#define POSTERN_CLI_CLIENT_H
+
+#include <postern-private/json.h>
+
+#define CLIENT_REQUEST_MAX 16384 /* ADMIN_REQUEST_MAX of the issuer */
+#define CLIENT_WORDS_MAX   64 /* scopes, or resources, of one command line */
+#define CLIENT_TEXT_MAX    8192 /* one member of an answer, for people */
+
+struct client_request {
+    const char *config_dir, *socket, *secret_file, *name;
+    const char *scopes[CLIENT_WORDS_MAX], *resources[CLIENT_WORDS_MAX];
+    size_t scope_count, resource_count;
+    bool is_json;
+};
+
+/*
+ * Ask the issuer that `rq` names.  Codes of admin_call(), and those of postern_config_load().
+ */
+POSTERN_MUST_USE postern_err client_ask(const struct client_request *rq, const postern_buf *request, postern_buf *reply,
+                                        postern_json *j, postern_error *err);
+/* The issuer's own words on standard error, without control characters; returns the exit status. */
+int client_print_refusal(const postern_json *j);
+/* `postern client list`; returns the exit status. */
+int client_list(const struct client_request *rq);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `postern client list`: every client that the issuer knows, page by page, for people or as JSON.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "admin_call.h"
+#include "cli.h"
+#include "client.h"
+
+static void print_words(const postern_json *j, uint32_t client, const char *name)
+{
+    uint32_t list = postern_json_member(j, client, name);
+    char separator = ' ';
+
+    printf("  %s:", name);
+    if (postern_json_first(j, list) == POSTERN_JSON_ABSENT)
+        printf(" none");
+    for (uint32_t n = postern_json_first(j, list); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n)) {
+        postern_bytes raw =
+            postern_json_raw(j, n); /* printable ASCII without quotes: the issuer's rules */
+
+        if (raw.len >= 2)
+            printf("%c%.*s", separator, (int)(raw.len - 2), (const char *)raw.ptr + 1);
+    }
+    putchar('\n');
+}
+
+static void print_time(int64_t when_s)
+{
+    time_t t = (time_t)when_s;
+    struct tm parts;
+    char text[32];
+
+    if (gmtime_r(&t, &parts) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) != 0)
+        printf("  added: %s\n", text);
+}
+
+static void print_client(const postern_json *j, uint32_t client)
+{
+    char name[CLIENT_TEXT_MAX];
+    int64_t created_s = 0;
+
+    printf("%s\n", admin_call_text(j, client, "name", name, sizeof name));
+    print_words(j, client, "scopes");
+    print_words(j, client, "resources");
+    if (postern_json_integer(j, postern_json_member(j, client, "created"), &created_s))
+        print_time(created_s);
+}
+
+/* One page; *ret_more and `last` (name of its last client) say where to go on. */
+static postern_err list_page(const struct client_request *rq, char last[CLIENT_TEXT_MAX],
+                             bool *ret_more, int *ret_status, postern_error *err)
+{
+    POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CLIENT_REQUEST_MAX);
+    POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_json_writer w = { &request, false };
+    bool is_first = last[0] == '\0';
+    uint32_t clients;
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "verb", "client_list");
+    postern_json_put_str(&w, "after", last);
+    postern_json_close_object(&w);
+    *ret_more = false;
+    POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
+    if (!admin_call_is_ok(&j)) {
+        *ret_status = client_print_refusal(&j);
+        return POSTERN_OK;
+    }
+    clients = postern_json_member(&j, 0, "clients");
+    for (uint32_t n = postern_json_first(&j, clients); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(&j, n)) {
+        postern_bytes raw = postern_json_raw(&j, n);
+
+        if (rq->is_json)
+            printf("%s%.*s", is_first ? "[" : ",\n", (int)raw.len, (const char *)raw.ptr);
+        else
+            print_client(&j, n);
+        is_first = false;
+        admin_call_text(&j, n, "name", last, CLIENT_TEXT_MAX);
+    }
+    *ret_more = postern_json_type_of(&j, postern_json_member(&j, 0, "more")) == POSTERN_JSON_TRUE &&
+                last[0] != '\0';
+    *ret_status = CLI_PROVED;
+    return POSTERN_OK;
+}
+
+int client_list(const struct client_request *rq)
+{
+    postern_error err = { 0 };
+    char last[CLIENT_TEXT_MAX] = "";
+    int status = CLI_UNDECIDED;
+    bool has_more = true;
+
+    while (has_more)
+        if (list_page(rq, last, &has_more, &status, &err) != POSTERN_OK)
+            return cli_fail("client", &err);
+    if (rq->is_json && status == CLI_PROVED)
+        puts(last[0] == '\0' ? "[]" : "]");
+    return status;
+}
