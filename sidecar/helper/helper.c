@@ -6,6 +6,8 @@
  */
 #include "config.h"
 
+#include <string.h>
+
 #include "../log.h"
 #include "../role.h"
 #include "helper.h"
@@ -16,8 +18,14 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
-    struct event *give_up; /* drain_timeout */
+    const char *expected;   /* the issuer whose revocations we wait for, or NULL */
+    struct event *patience; /* HELPER_REVOCATIONS_WAIT_MS */
+    struct event *give_up;  /* drain_timeout */
+    bool is_serving;
+    int status; /* exit status */
 };
+
+/* ---- end ---- */
 
 static void on_give_up(evutil_socket_t fd, short what, void *arg)
 {
@@ -41,23 +49,78 @@ static void stop(void *arg)
     server_drain(r->server);
 }
 
-/* With an embedded issuer its tokens are undecided until it has told what was revoked. */
-static postern_err expect_issuer(struct helper *h, postern_error *err)
+/* ---- start ---- */
+
+static void begin_service(struct role *r)
 {
-    const postern_section *server = postern_config_section(h->config, POSTERN_SECTION_SERVER, NULL);
+    postern_error err = { 0 };
+
+    if (r->is_serving)
+        return;
+    r->is_serving = true;
+    server_begin(r->server);
+    if (links_say_ready(r->links, &err) == POSTERN_OK)
+        return;
+    log_error("line to the supervisor", &err);
+    r->status = 1;
+    (void)event_base_loopbreak(r->helper.base);
+}
+
+static void on_told(void *arg, const char *issuer)
+{
+    struct role *r = arg;
+
+    if (r->expected != NULL && strcmp(r->expected, issuer) == 0)
+        begin_service(r);
+}
+
+static void on_impatient(evutil_socket_t fd, short what, void *arg)
+{
+    struct role *r = arg;
+
+    (void)fd;
+    (void)what;
+    if (!r->is_serving)
+        log_problem("the issuer is silent about what was revoked: its tokens are undecided");
+    begin_service(r);
+}
+
+/* With an embedded issuer its tokens are undecided until it has told what was revoked. */
+static postern_err expect_issuer(struct role *r, postern_error *err)
+{
+    const postern_section *server =
+        postern_config_section(r->helper.config, POSTERN_SECTION_SERVER, NULL);
+    const char *issuer;
     postern_err e;
 
     if (server == NULL)
         return POSTERN_OK;
-    e = postern_context_expect_revocations(h->context, postern_section_text(server, "issuer"), err);
+    issuer = postern_section_text(server, "issuer");
+    e = postern_context_expect_revocations(r->helper.context, issuer, err);
+    if (e == POSTERN_OK)
+        r->expected = issuer;
     if (e != POSTERN_ERR_USAGE)
         return e;
     log_note("no issuer file trusts the embedded issuer: its tokens open nothing here");
     return POSTERN_OK;
 }
 
+static postern_err make_events(struct role *r, postern_error *err)
+{
+    r->helper.base = event_base_new();
+    if (r->helper.base == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    r->patience = event_new(r->helper.base, -1, 0, on_impatient, r);
+    r->give_up = event_new(r->helper.base, -1, 0, on_give_up, r);
+    if (r->patience == NULL || r->give_up == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    return POSTERN_OK;
+}
+
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
+    struct timeval patience = { .tv_sec = HELPER_REVOCATIONS_WAIT_MS / 1000,
+                                .tv_usec = HELPER_REVOCATIONS_WAIT_MS % 1000 * 1000 };
     const postern_section *daemon_section;
 
     r->helper.audit.fd = setup->audit_fd;
@@ -65,24 +128,28 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
-    POSTERN_TRY(expect_issuer(&r->helper, err));
+    POSTERN_TRY(expect_issuer(r, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
-    r->helper.base = event_base_new();
-    r->give_up = r->helper.base == NULL ? NULL : event_new(r->helper.base, -1, 0, on_give_up, r);
-    if (r->give_up == NULL)
-        return POSTERN_FAIL(err, NOMEM, "event loop");
+    POSTERN_TRY(make_events(r, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
                            &r->server, err));
-    POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd, stop, r, &r->links, err));
-    return links_say_ready(r->links, err);
+    POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd,
+                          (struct links_owner){ stop, on_told, r }, &r->links, err));
+    if (r->expected == NULL)
+        begin_service(r);
+    else if (event_add(r->patience, &patience) != 0)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    return POSTERN_OK;
 }
 
 static void take_apart(struct role *r)
 {
     links_free(r->links);
     server_free(r->server);
+    if (r->patience != NULL)
+        event_free(r->patience);
     if (r->give_up != NULL)
         event_free(r->give_up);
     if (r->helper.base != NULL)
@@ -96,12 +163,13 @@ int helper_main(struct role_setup *setup)
 {
     struct role r = { 0 };
     postern_error err = { 0 };
-    int status = 1;
 
-    if (start(&r, setup, &err) != POSTERN_OK)
+    if (start(&r, setup, &err) != POSTERN_OK) {
         log_error("helper cannot start", &err);
-    else if (event_base_dispatch(r.helper.base) == 0)
-        status = 0;
+        r.status = 1;
+    } else if (event_base_dispatch(r.helper.base) != 0) {
+        r.status = 1;
+    }
     take_apart(&r);
-    return status;
+    return r.status;
 }

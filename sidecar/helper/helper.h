@@ -16,6 +16,13 @@
 #include "peers.h"
 #include "quota.h"
 
+/*
+ * Callers wait that long for a helper that does not know yet what was revoked; the issuer tells
+ * within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when the issuer
+ * stays silent they are answered "undecided" and not left without a word.
+ */
+#define HELPER_REVOCATIONS_WAIT_MS 2000
+
 struct helper {
     struct event_base *base;
     postern_context *context;

@@ -22,8 +22,7 @@ struct links {
     struct event *from_supervisor, *from_issuer;
     struct event *to_issuer; /* pending while the issuer does not read our answers */
     int64_t unsaid_id;       /* of the message being obeyed */
-    void (*on_stop)(void *arg);
-    void *arg;
+    struct links_owner owner;
 };
 
 static struct event *watch_channel(struct links *l, struct channel *c, event_callback_fn on_message)
@@ -76,7 +75,10 @@ static postern_err revocations_ready(struct links *l, postern_error *err)
 
     if (!channel_text(l->issuer, "issuer", issuer, sizeof issuer))
         return POSTERN_FAIL(err, MALFORMED, "revocations_ready needs issuer");
-    return unless_untrusted(postern_context_revocations_ready(l->helper->context, issuer, err));
+    POSTERN_TRY(
+        unless_untrusted(postern_context_revocations_ready(l->helper->context, issuer, err)));
+    l->owner.told(l->owner.arg, issuer);
+    return POSTERN_OK;
 }
 
 /* Say "done" for l->unsaid_id, now or when the issuer reads again; no further message is taken
@@ -119,7 +121,7 @@ static void leave(struct links *l, const postern_error *err)
 {
     log_error("line to the issuer, leaving for a new start", err);
     drop_issuer(l);
-    l->on_stop(l->arg);
+    l->owner.stop(l->owner.arg);
 }
 
 static void on_issuer_writable(evutil_socket_t fd, short what, void *arg)
@@ -182,7 +184,7 @@ static void take_supervisor_message(struct links *l)
     int fd = -1;
 
     if (channel_type_is(l->supervisor, "drain"))
-        l->on_stop(l->arg);
+        l->owner.stop(l->owner.arg);
     else if (channel_type_is(l->supervisor, "issuer") && (fd = channel_take_fd(l->supervisor)) >= 0)
         take_issuer(l, fd);
     else
@@ -209,11 +211,11 @@ static void on_supervisor(evutil_socket_t fd, short what, void *arg)
         break;
     }
     (void)event_del(l->from_supervisor); /* end of file stays readable for ever */
-    l->on_stop(l->arg);
+    l->owner.stop(l->owner.arg);
 }
 
-postern_err links_new(struct helper *h, int take_supervisor_fd, void (*on_stop)(void *arg),
-                      void *arg, struct links **ret, postern_error *err)
+postern_err links_new(struct helper *h, int take_supervisor_fd, struct links_owner owner,
+                      struct links **ret, postern_error *err)
 {
     struct channel *supervisor = NULL;
     struct links *l;
@@ -224,7 +226,7 @@ postern_err links_new(struct helper *h, int take_supervisor_fd, void (*on_stop)(
         channel_free(supervisor);
         return POSTERN_FAIL(err, NOMEM, "line to the supervisor");
     }
-    *l = (struct links){ .helper = h, .supervisor = supervisor, .on_stop = on_stop, .arg = arg };
+    *l = (struct links){ .helper = h, .supervisor = supervisor, .owner = owner };
     l->from_supervisor = watch_channel(l, supervisor, on_supervisor);
     if (l->from_supervisor == NULL) {
         links_free(l);

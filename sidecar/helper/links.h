@@ -8,13 +8,19 @@
 
 struct links;
 
+struct links_owner {
+    void (*stop)(void *arg); /* at "drain" and when the supervisor is gone; again, harmlessly */
+    /* Everything that `issuer` has revoked so far is in force; again after each new line. */
+    void (*told)(void *arg, const char *issuer);
+    void *arg;
+};
+
 /*
  *   take_supervisor_fd   owned from the call on
- *   on_stop              called at "drain" and when the supervisor is gone; again, harmlessly
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
 POSTERN_MUST_USE postern_err links_new(struct helper *h, int take_supervisor_fd,
-                                       void (*on_stop)(void *arg), void *arg, struct links **ret,
+                                       struct links_owner owner, struct links **ret,
                                        postern_error *err);
 /* Tell the supervisor that logins are answered from now on.  POSTERN_OK · POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err links_say_ready(struct links *l, postern_error *err);

@@ -272,9 +272,13 @@ postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t
         server_free(s);
         return POSTERN_FAIL(err, NOMEM, "listeners of the helper");
     }
-    set_accepting(s, true);
     *ret = s;
     return POSTERN_OK;
+}
+
+void server_begin(struct server *s)
+{
+    set_accepting(s, true);
 }
 
 void server_drain(struct server *s)

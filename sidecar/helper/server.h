@@ -22,7 +22,8 @@
 struct server;
 
 /*
- * Serve on listening sockets until drained.
+ * Prepare to serve on listening sockets; nobody is accepted before server_begin(), callers wait in
+ * the kernel's backlog.
  *
  *   fds                 borrowed
  *   POSTERN_OK · POSTERN_ERR_NOMEM
@@ -30,6 +31,7 @@ struct server;
 POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t fd_count,
                                         size_t connections_max, struct server **ret,
                                         postern_error *err);
+void server_begin(struct server *s); /* nothing happens once it drains */
 /* Accept nothing more, answer what is in flight; when the last connection is gone the loop ends. */
 void server_drain(struct server *s);
 void server_free(struct server *s);

@@ -29,6 +29,7 @@
 
 #include "../support/test_keys.h"
 #include "channel.h"
+#include "helper/helper.h"
 #include "helper/server.h"
 #include "role.h"
 
@@ -137,7 +138,7 @@ static void await_type(struct channel *c, const char *type)
     assert_true(channel_type_is(c, type));
 }
 
-static void start_helper(void)
+static void launch_helper(void)
 {
     struct role_setup setup = {
         .audit_fd = -1, .admin_fd = -1, .state_dir_fd = -1, .listen_count = 1
@@ -161,7 +162,25 @@ static void start_helper(void)
     (void)close(setup.audit_fd);
     (void)close(line[1]);
     assert_int_equal(channel_new(line[0], &helper_line, &err), POSTERN_OK);
+}
+
+static void start_helper(void)
+{
+    launch_helper();
     await_type(helper_line, "ready");
+}
+
+/* The issuer's end of a new line to the helper. */
+static struct channel *link_issuer(void)
+{
+    struct channel *issuer;
+    int line[2];
+
+    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
+    assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
+    (void)close(line[1]);
+    assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
+    return issuer;
 }
 
 static void stop_helper(void)
@@ -600,23 +619,77 @@ static void tell_helper(struct channel *c, const char *message)
     await_type(c, "done");
 }
 
-static void tokens_of_the_embedded_issuer_wait_for_its_revocations(void **state)
+static void embed_issuer(void)
 {
-    char text[256], *token = make_token("imap", "alice");
-    struct channel *issuer;
-    int line[2];
+    char text[256];
 
-    (void)state;
-    stop_helper();
     assert_true((size_t)snprintf(text, sizeof text, "issuer: " ISSUER "\njwks_file: %s/jwks.json\n",
                                  folder) < sizeof text);
     put("issuer.conf", text);
+}
+
+static bool is_silent(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, 0) == 0;
+}
+
+static void callers_wait_until_the_helper_knows_what_was_revoked(void **state)
+{
+    char *token = make_token("imap", "alice");
+    struct channel *issuer;
+    postern_op *op;
+
+    (void)state;
+    stop_helper();
+    embed_issuer();
+    launch_helper();
+    issuer = link_issuer();
+    op = start_login(socket_path, "imap", token);
+    assert_non_null(op);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+    tell_helper(issuer, "{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER
+                        "\",\"client\":\"someone-else\",\"before\":4102444800}");
+    tell_helper(
+        issuer,
+        "{\"type\":\"revocations_ready\",\"id\":2,\"issuer\":\"https://not.trusted.example\"}");
+    assert_true(is_silent(channel_fd(helper_line)));
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+    tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":3,\"issuer\":\"" ISSUER "\"}");
+    await_type(helper_line, "ready");
+    assert_int_equal(finish_login(op, "alice"), POSTERN_OK);
+    tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":4,\"issuer\":\"" ISSUER "\"}");
+    assert_true(is_silent(channel_fd(helper_line))); /* "ready" is said once */
+    channel_free(issuer);
+    free(token);
+}
+
+static void a_helper_that_waits_for_revocations_drains_at_once(void **state)
+{
+    (void)state;
+    stop_helper();
+    embed_issuer();
+    launch_helper();
+    stop_helper();
     start_helper();
+}
+
+static void tokens_are_undecided_when_the_issuer_stays_silent(void **state)
+{
+    char *token = make_token("imap", "alice");
+    struct channel *issuer;
+    int64_t begun_us;
+
+    (void)state;
+    stop_helper();
+    embed_issuer();
+    begun_us = mono_us();
+    launch_helper();
+    issuer = link_issuer(); /* silent: await_type() gives it ten seconds */
+    await_type(helper_line, "ready");
+    assert_true(mono_us() - begun_us >= HELPER_REVOCATIONS_WAIT_MS * 1000 - 100000);
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
-    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
-    assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
-    (void)close(line[1]);
-    assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
     tell_helper(issuer, "{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER
                         "\",\"client\":\"someone-else\",\"before\":4102444800}");
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
@@ -650,14 +723,10 @@ static void tokens_of_the_embedded_issuer_wait_for_its_revocations(void **state)
 
 static void a_revocation_that_cannot_be_obeyed_ends_the_helper(void **state)
 {
-    struct channel *issuer;
-    int line[2], status = 0;
+    struct channel *issuer = link_issuer();
+    int status = 0;
 
     (void)state;
-    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
-    assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
-    (void)close(line[1]);
-    assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
     assert_int_equal(
         channel_send(issuer,
                      POSTERN_BYTES_LIT("{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER "\"}"),
@@ -683,7 +752,9 @@ int main(void)
         cmocka_unit_test(two_processes_of_different_users_log_in_at_the_same_time),
         cmocka_unit_test(no_token_is_in_the_log),
         cmocka_unit_test(a_silent_connection_is_closed_after_its_time),
-        cmocka_unit_test(tokens_of_the_embedded_issuer_wait_for_its_revocations),
+        cmocka_unit_test(callers_wait_until_the_helper_knows_what_was_revoked),
+        cmocka_unit_test(a_helper_that_waits_for_revocations_drains_at_once),
+        cmocka_unit_test(tokens_are_undecided_when_the_issuer_stays_silent),
         cmocka_unit_test(a_revocation_that_cannot_be_obeyed_ends_the_helper),
     };
 

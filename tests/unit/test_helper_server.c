@@ -194,6 +194,7 @@ static struct world *make_world(size_t connections_max)
     assert_int_equal(peers_new(w->config, &w->helper.peers, NULL), POSTERN_OK);
     assert_int_equal(server_new(&w->helper, &w->listener, 1, connections_max, &w->server, NULL),
                      POSTERN_OK);
+    server_begin(w->server);
     held_count = freed_count = 0;
     return w;
 }
