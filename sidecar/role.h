@@ -38,7 +38,8 @@ int issuer_main(struct role_setup *setup);
  *                                                             one before, and the issuer tells every revocation again
  *   supervisor → role     {"type":"drain"}                    finish what is in flight, then exit 0
  *   role → supervisor     {"type":"ready"}                    once; the issuer after "jwks_written".  Within 30 s of its start
- *   role → supervisor     {"type":"link"}                     the line to the other role broke: make a new one (once a second at most)
+ *   role → supervisor     {"type":"link"}                     the line to the other role is gone: make a new one (granted once a
+ *                                                             second; the issuer asks until it has one)
  *   issuer → supervisor   {"type":"jwks","jwks":{…}}          write it to the embedded issuer's jwks_file, root-owned.
  *                                                             The first helper starts when the issuer is ready (or after 5 s)
  *   supervisor → issuer   {"type":"jwks_written"}

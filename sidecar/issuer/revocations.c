@@ -16,6 +16,9 @@
 #include "log.h"
 
 #define MESSAGE_MAX 1024 /* issuer URL and a client name */
+/* A line that the helper closed was mostly replaced by one that is on its way to us already. */
+#define LINK_PATIENCE_MS 100
+#define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
 struct message {
     struct client_removal removal; /* client "": revocations_ready */
@@ -34,6 +37,7 @@ struct revocations {
     struct issuer *is;
     struct channel *helper; /* NULL: away */
     struct event *readable, *writable;
+    struct event *missing; /* a timer, pending while the line is wanted */
     struct message *outbox;
     size_t outbox_count, outbox_cap, outbox_sent;
     int64_t last_id;
@@ -113,6 +117,25 @@ static void drop_helper(struct revocations *r)
     finish_all(r, HELPER_AWAY);
 }
 
+static void miss_line(struct revocations *r, int ms)
+{
+    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
+
+    if (event_add(r->missing, &wait) != 0)
+        log_problem("no timer: the line to the helper is not asked for");
+}
+
+/* Asked for until it is there: a helper without it goes on without news of what is removed. */
+static void on_missing(evutil_socket_t fd, short what, void *arg)
+{
+    struct revocations *r = arg;
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    r->ask_link(r->ask_arg);
+    miss_line(r, LINK_REPEAT_MS);
+}
+
 /* Trouble of ours: the helper has not heard everything, so it gets a new line and hears everything
  * again. */
 static void break_line(struct revocations *r, const postern_error *err)
@@ -120,6 +143,7 @@ static void break_line(struct revocations *r, const postern_error *err)
     log_error("line to the helper", err);
     drop_helper(r);
     r->ask_link(r->ask_arg);
+    miss_line(r, LINK_REPEAT_MS);
 }
 
 static postern_err send_message(struct revocations *r, const struct message *m, postern_error *err)
@@ -207,8 +231,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         case CHANNEL_BROKEN:
             break_line(r, &err);
             return;
-        case CHANNEL_CLOSED: /* the supervisor makes a line with the next helper */
+        case CHANNEL_CLOSED:
             drop_helper(r);
+            miss_line(r, LINK_PATIENCE_MS);
             return;
         }
     }
@@ -247,6 +272,7 @@ void revocations_set_helper(struct revocations *r, int take_fd)
     postern_error err = { 0 };
 
     drop_helper(r);
+    (void)event_del(r->missing); /* not pending is fine */
     if (listen_to(r, take_fd, &err) == POSTERN_OK)
         flush(r);
     else
@@ -290,6 +316,11 @@ postern_err revocations_new(struct event_base *base, struct issuer *is, revocati
     r->is = is;
     r->ask_link = ask_link;
     r->ask_arg = ask_arg;
+    r->missing = evtimer_new(base, on_missing, r);
+    if (r->missing == NULL) {
+        revocations_free(r);
+        return POSTERN_FAIL(err, NOMEM, "revocations");
+    }
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
         r->waiting[i].timeout = evtimer_new(base, on_timeout, &r->waiting[i]);
         if (r->waiting[i].timeout == NULL) {
@@ -311,6 +342,8 @@ void revocations_free(struct revocations *r)
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
         if (r->waiting[i].timeout != NULL)
             event_free(r->waiting[i].timeout);
+    if (r->missing != NULL)
+        event_free(r->missing);
     free(r->outbox);
     free(r);
 }

@@ -21,7 +21,7 @@ typedef enum helper_news {
 
 struct revocations;
 typedef void (*revocation_callback)(void *arg, helper_news news);
-typedef void (*revocation_link)(void *arg); /* the line broke at our end: ask the supervisor for a new one */
+typedef void (*revocation_link)(void *arg); /* the line is gone: ask the supervisor for a new one */
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
 POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link, void *ask_arg,

@@ -195,7 +195,40 @@ static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
     l->helper = NULL;
     turn(l);
     assert_int_equal(l->news, HELPER_AWAY);
-    assert_int_equal(l->links_wanted, 0); /* the supervisor makes a line with the next helper */
+}
+
+/* The loop waits for its next event: the timer, and nothing else is there. */
+static void await_timer(struct line *l)
+{
+    assert_int_equal(event_base_loop(l->base, EVLOOP_ONCE), 0);
+}
+
+static void a_line_that_the_helper_closed_is_asked_for_after_a_moment(void **state)
+{
+    struct line *l = *state;
+
+    connect_helper(l);
+    channel_free(l->helper);
+    l->helper = NULL;
+    turn(l);
+    assert_int_equal(l->links_wanted, 0); /* a newer line may be on its way */
+    await_timer(l);
+    assert_int_equal(l->links_wanted, 1);
+    connect_helper(l);
+    expect_ready(l);
+}
+
+static void a_new_line_ends_the_asking(void **state)
+{
+    struct line *l = *state;
+
+    connect_helper(l);
+    channel_free(l->helper);
+    l->helper = NULL;
+    turn(l);
+    connect_helper(l);
+    assert_int_equal(event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED), 1); /* the line itself */
+    assert_int_equal(l->links_wanted, 0);
 }
 
 static void a_line_that_breaks_is_asked_for_anew(void **state)
@@ -250,6 +283,8 @@ int main(void)
         TEST(a_push_is_confirmed_by_its_own_id_only),
         TEST(without_a_helper_the_administrator_hears_so_at_once),
         TEST(a_helper_that_goes_away_leaves_nobody_waiting),
+        TEST(a_line_that_the_helper_closed_is_asked_for_after_a_moment),
+        TEST(a_new_line_ends_the_asking),
         TEST(a_line_that_breaks_is_asked_for_anew),
         TEST(whoever_left_is_not_called_back),
         TEST(a_slow_helper_gets_everything_in_order),
