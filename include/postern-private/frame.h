@@ -62,7 +62,4 @@ static inline void postern_auto_frame_(postern_frame *f)
 }
 #define POSTERN_AUTO_FRAME __attribute__((cleanup(postern_auto_frame_))) postern_frame
 
-/* True when `text` (UTF-8) holds a C0 or C1 control character or DEL. */
-bool postern_text_has_control(postern_bytes text);
-
 #endif

@@ -48,6 +48,8 @@ bool postern_bytes_is_utf8(postern_bytes b);
 size_t postern_utf8_len(postern_bytes b);
 /* True when every byte is 0x20..0x7E. */
 bool postern_bytes_is_printable(postern_bytes b);
+/* True when `b`, well-formed UTF-8, holds a control character: C0, DEL, or C1 (U+0080 to U+009F). */
+bool postern_bytes_has_control(postern_bytes b);
 
 /* Wipe `len` bytes in a way that the compiler keeps. */
 void postern_wipe(void *ptr, size_t len);

@@ -102,6 +102,19 @@ bool postern_bytes_is_printable(postern_bytes b)
     return true;
 }
 
+bool postern_bytes_has_control(postern_bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        uint8_t c = b.ptr[i];
+
+        if (c < 0x20 || c == 0x7F)
+            return true;
+        if (c == 0xC2 && i + 1 < b.len && b.ptr[i + 1] < 0xA0) /* C2 80 to C2 9F */
+            return true;
+    }
+    return false;
+}
+
 static void skip(postern_reader *r, size_t len)
 {
     if (len == 0) /* ptr may be NULL then */

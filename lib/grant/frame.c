@@ -10,18 +10,6 @@
 
 #include <postern-private/frame.h>
 
-bool postern_text_has_control(postern_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (c < 0x20 || c == 0x7f)
-            return true;
-        if (c == 0xc2 && i + 1 < text.len && text.ptr[i + 1] < 0xa0) /* U+0080..U+009F in UTF-8 */
-            return true;
-    }
-    return false;
-}
-
 postern_err postern_frame_open(postern_frame *f, postern_bytes bytes, postern_error *err)
 {
     postern_error scan_error = { 0 };
@@ -119,7 +107,7 @@ postern_err postern_frame_text(postern_frame *f, uint32_t node, size_t max, post
     if (text.len == 0 || text.len > max)
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "a string is empty or longer than %zu bytes",
                             max);
-    if (postern_text_has_control(text))
+    if (postern_bytes_has_control(text))
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "a string holds a control character");
     if (text.len >= f->text_size - f->text_used) /* a string read twice */
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "strings exceed the frame");

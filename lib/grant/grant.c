@@ -73,7 +73,7 @@ static postern_err check_text(postern_bytes text, size_t max, const char *name, 
         return POSTERN_FAIL(err, LIMIT, "%s is longer than %zu bytes", name, max);
     if (postern_bytes_is_printable(text)) /* nearly all are, and it is one pass */
         return POSTERN_OK;
-    if (!postern_bytes_is_utf8(text) || postern_text_has_control(text))
+    if (!postern_bytes_is_utf8(text) || postern_bytes_has_control(text))
         return POSTERN_FAIL(err, UNSAFE_IDENTITY, "%s holds bytes that are not plain text", name);
     return POSTERN_OK;
 }

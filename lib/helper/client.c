@@ -218,7 +218,7 @@ static bool is_plain(const char *text, size_t max)
 {
     postern_bytes b = postern_bytes_str(text);
 
-    return b.len <= max && postern_bytes_is_utf8(b) && !postern_text_has_control(b);
+    return b.len <= max && postern_bytes_is_utf8(b) && !postern_bytes_has_control(b);
 }
 
 static bool is_empty(const char *text)

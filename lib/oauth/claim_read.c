@@ -137,20 +137,6 @@ postern_err postern_claim_string(struct claim_reader *r, uint32_t node, const ch
     return POSTERN_OK;
 }
 
-/* C0, DEL, and C1 as UTF-8 writes it (C2 80 to C2 9F); the scan has seen to well-formed UTF-8. */
-static bool holds_control(postern_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-
-        if (c < 0x20 || c == 0x7F)
-            return true;
-        if (c == 0xC2 && i + 1 < text.len && text.ptr[i + 1] < 0xA0)
-            return true;
-    }
-    return false;
-}
-
 postern_err postern_claim_identity(struct claim_reader *r, uint32_t node, const char *name,
                                    size_t max, postern_bytes *ret, postern_error *err)
 {
@@ -161,7 +147,7 @@ postern_err postern_claim_identity(struct claim_reader *r, uint32_t node, const 
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "%s is empty", name);
     if (text.len > max)
         return POSTERN_FAIL(err, UNSAFE_IDENTITY, "%s is longer than %zu bytes", name, max);
-    if (holds_control(text))
+    if (postern_bytes_has_control(text))
         return POSTERN_FAIL(err, UNSAFE_IDENTITY, "%s holds a control character", name);
     *ret = text;
     return POSTERN_OK;

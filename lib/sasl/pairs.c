@@ -70,18 +70,6 @@ bool postern_sasl_port_is_valid(postern_bytes port)
     return number <= 65535;
 }
 
-/* C0, DEL, and C1, which is C2 80..9F in UTF-8. */
-static bool has_control(postern_bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7F)
-            return true;
-        if (text.ptr[i] == 0xC2 && i + 1 < text.len && text.ptr[i + 1] < 0xA0)
-            return true;
-    }
-    return false;
-}
-
 postern_err postern_sasl_identity_check(postern_bytes id, postern_error *err)
 {
     if (id.len == 0)
@@ -91,7 +79,7 @@ postern_err postern_sasl_identity_check(postern_bytes id, postern_error *err)
                             POSTERN_AUTHZID_MAX - 1);
     if (!postern_bytes_is_utf8(id))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "identity is not UTF-8");
-    if (has_control(id))
+    if (postern_bytes_has_control(id))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "identity holds a control character");
     return POSTERN_OK;
 }

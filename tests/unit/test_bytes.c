@@ -105,6 +105,18 @@ static void printable_is_space_to_tilde(void **state)
     assert_false(postern_bytes_is_printable(LIT("\xc3\xa4")));
 }
 
+static void control_characters_are_c0_del_and_c1(void **state)
+{
+    (void)state;
+    assert_true(postern_bytes_has_control(LIT("a\x1f")));
+    assert_true(postern_bytes_has_control(LIT("\x7f")));
+    assert_true(postern_bytes_has_control(LIT("a\xc2\x80")));
+    assert_true(postern_bytes_has_control(LIT("\xc2\x9f" "a")));
+    assert_false(postern_bytes_has_control(LIT("\xc2\xa0"))); /* a no-break space prints */
+    assert_false(postern_bytes_has_control(LIT("\xe4\x82\x80 ~")));
+    assert_false(postern_bytes_has_control(POSTERN_BYTES_NONE));
+}
+
 static void a_reader_moves_on_success_only(void **state)
 {
     postern_reader r = { LIT("n,a=x,Bearer tok") };
@@ -304,6 +316,7 @@ int main(void)
         cmocka_unit_test(find_gives_the_place_or_the_length),
         cmocka_unit_test(utf8_is_judged_by_rfc_3629),
         cmocka_unit_test(printable_is_space_to_tilde),
+        cmocka_unit_test(control_characters_are_c0_del_and_c1),
         cmocka_unit_test(a_reader_moves_on_success_only),
         cmocka_unit_test(case_folding_stops_at_ascii_letters),
         cmocka_unit_test(a_buffer_collects_what_is_added),
