@@ -4,7 +4,7 @@
 # examples/quickstart/run and by tests/component; sets nothing up by itself.
 #
 # Needs: T (work folder), R (folder of the unpacked packages), PLUGIN (liboauthbearer.so), HELPER (helper socket).
-# HOST_ENV and CYRUS_PRELOAD add variables and libraries to what runs the plugin (tests run it under sanitizers).
+# POSTERN_HOST_PRELOAD names a library for every program that runs the plugin (tests: a sanitizer's runtime).
 # Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, server_stop, in_root (prefix for unpacked programs).
 
 # Packages that exist on Debian 12 and what the portable list of `apt-get -s` is checked against.
@@ -52,10 +52,12 @@ servers_prepare() {
     else
         SERVER_USER=$(id -un) SERVER_GROUP=$(id -gn)
     fi
-    [ -n "${HOST_ENV+set}" ] || HOST_ENV=()
     mkdir -p "$T"/{plug,ldap,sasl,spool/stage.} "$T"/var/{db,proc,lock,socket,user,quota,log,msg,ptclient}
     cp "$PLUGIN" "$T/plug/liboauthbearer.so"
-    in_root=(env "LD_LIBRARY_PATH=$R/usr/lib/$m:$R/lib/$m" "SASL_PATH=$T/plug" "${HOST_ENV[@]}")
+    in_root=(env "LD_LIBRARY_PATH=$R/usr/lib/$m:$R/lib/$m" "SASL_PATH=$T/plug")
+    if [ -n "${POSTERN_HOST_PRELOAD:-}" ]; then # their own leaks are not ours to report
+        in_root+=("LD_PRELOAD=$POSTERN_HOST_PRELOAD" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
+    fi
     [ "$(id -u)" != 0 ] || chown -R "$SERVER_USER:$SERVER_GROUP" "$T/var" "$T/spool" "$T/ldap"
     # imapd logs to syslog only; this makes it a file that people and tests can read (its stderr becomes the client's connection).
     cat >"$T/log-to-file.c" <<'C'
@@ -141,7 +143,7 @@ cyrus_start() {
         " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
         '}' 'EVENTS {' '}' >"$T/cyrus.conf"
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
-    "${in_root[@]}" "LD_PRELOAD=${CYRUS_PRELOAD:+$CYRUS_PRELOAD:}$T/log-to-file.so" "LOG_FILE=$T/imap.log" \
+    "${in_root[@]}" "LD_PRELOAD=${POSTERN_HOST_PRELOAD:+$POSTERN_HOST_PRELOAD:}$T/log-to-file.so" "LOG_FILE=$T/imap.log" \
         setsid "$c/master" -C "$T/imapd.conf" -M "$T/cyrus.conf" -p "$T/var/master.pid" -D >>"$T/imap.log" 2>&1 &
     CYRUS_PID=$!
     port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
