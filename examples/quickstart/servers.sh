@@ -149,9 +149,17 @@ cyrus_start() {
     port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
 }
 
-# server_stop PID...: end processes that we started and wait for them.
+# server_stop PID...: end processes that we started and wait for them, five seconds at most: a host with a preloaded library may hang
+# in another library's destructor when it exits.
 server_stop() {
-    local p
+    local p i
     for p; do kill "$p" 2>/dev/null || :; done
-    for p; do wait "$p" 2>/dev/null || :; done
+    for p; do
+        for i in $(seq 100); do
+            kill -0 "$p" 2>/dev/null || break
+            [ "$i" != 100 ] || kill -KILL -- "-$p" 2>/dev/null || kill -KILL "$p" 2>/dev/null || :
+            sleep 0.05
+        done
+        wait "$p" 2>/dev/null || :
+    done
 }

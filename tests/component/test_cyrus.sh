@@ -9,7 +9,7 @@ set -uo pipefail
 servers_fetch && servers_prepare && config_base
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read' 'mech_list: OAUTHBEARER XOAUTH2'
 posternd_start
-cyrus_start 19143
+cyrus_start 19143 || exit 1
 pids+=("$CYRUS_PID")
 
 # curl_imap USER TOKEN [ARGS]: options by stdin, so that no token is in argv.

@@ -8,7 +8,7 @@ set -uo pipefail
 servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read' 'mech_list: OAUTHBEARER XOAUTH2'
 posternd_start
-slapd_start 19389
+slapd_start 19389 || exit 1
 pids+=("$SLAPD_PID")
 
 # bind MECH USER TOKEN: the token goes by a pipe, never by argv.
