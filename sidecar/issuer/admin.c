@@ -147,8 +147,7 @@ static const struct {
     const char *word, *message;
 } news_texts[] = {
     { HELPER_AWAY, "away",
-      "Removed. The helper is away: it learns of it when it is back, and accepts no token of this "
-      "issuer before." },
+      "Removed. The helper is not connected at the moment: it learns of it as soon as it is." },
     { HELPER_SILENT, "silent",
       "Removed. The helper was told and has not confirmed yet: see posternd's log." },
     { HELPER_KNOWS, "knows", "Removed. The helper refuses its tokens from now on." },

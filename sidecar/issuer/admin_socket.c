@@ -18,6 +18,10 @@
 #include "log.h"
 #include "peers.h"
 
+/* Everybody may connect; the first strangers and then one a minute are worth a line, a flood is not
+ * worth the disk. */
+static const struct rate_rule stranger_rule = { "stranger", 20, 60000 };
+
 struct admin_connection {
     struct admin_socket *owner; /* NULL: free */
     struct bufferevent *bev;
@@ -176,7 +180,7 @@ static bool is_administrator(const struct admin_socket *s, int fd)
         return false;
     }
     is_allowed = peers_allow(s->peers, s->server, &peer);
-    if (!is_allowed)
+    if (!is_allowed && rate_take(s->is->rates, &stranger_rule, "", "", issuer_mono_ms(s->is)) == 0)
         log_problem("administration: uid %d (pid %d) is none of admin_peers:", (int)peer.uid,
                     (int)peer.pid);
     peer_free(&peer);

@@ -28,6 +28,7 @@ void answer_error(struct answer *a, int status, const char *error, const char *d
 
     postern_buf_reset(&a->body);
     a->status = status;
+    a->challenge[0] = '\0';
     a->content_type = "application/json";
     a->cache_control = "no-store";
     postern_json_open_object(&w, NULL);

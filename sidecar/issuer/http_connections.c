@@ -6,16 +6,17 @@
 #include "http_connections.h"
 
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "log.h"
 
 #define SWEEP_MS       1000
-#define PAUSE_SWEEP_MS 50 /* while nobody is accepted: how long a free place may go unnoticed */
+#define PAUSE_SWEEP_MS 20 /* while nobody is accepted: how long a free place may go unnoticed */
 
 struct connection {
     struct bufferevent *bev;
-    int64_t end_ms; /* monotonic */
+    int64_t since_ms; /* monotonic */
 };
 
 struct http_connections {
@@ -51,6 +52,25 @@ void http_connections_cut(struct bufferevent *bev)
         (void)shutdown(fd, SHUT_RDWR); /* an error means that it is closed already */
 }
 
+/* What it sent waits for us, not for it. */
+static bool has_unread(const struct connection *one)
+{
+    evutil_socket_t fd = bufferevent_getfd(one->bev);
+    int count = 0;
+
+    return fd >= 0 && ioctl(fd, FIONREAD, &count) == 0 && count > 0;
+}
+
+/* While nobody is accepted a place is worth more: every local user can take all and say nothing. */
+static bool is_overdue(const struct http_connections *c, const struct connection *one,
+                       int64_t now_ms)
+{
+    int64_t age_ms = now_ms - one->since_ms;
+
+    return age_ms >= HTTP_REQUEST_MAX_S * 1000 ||
+           (c->is_paused && age_ms > HTTP_PRESSED_MS && !has_unread(one));
+}
+
 static void sweep(struct http_connections *c)
 {
     int64_t now_ms = mono_ms(c);
@@ -63,7 +83,7 @@ static void sweep(struct http_connections *c)
             (void)bufferevent_decref(one->bev); /* says whether it was the last reference: it was */
             continue;
         }
-        if (now_ms >= one->end_ms)
+        if (is_overdue(c, one, now_ms))
             http_connections_cut(one->bev);
         c->list[kept++] = *one;
     }
@@ -138,7 +158,7 @@ struct bufferevent *http_connections_add(struct event_base *base, void *connecti
     if (bev == NULL)
         return NULL; /* evhttp tries itself, fails likewise and closes */
     bufferevent_incref(bev);
-    c->list[c->count++] = (struct connection){ bev, mono_ms(c) + HTTP_REQUEST_MAX_S * 1000 };
+    c->list[c->count++] = (struct connection){ bev, mono_ms(c) };
     if (c->count == HTTP_CONNECTIONS_MAX)
         pause_accepting(c);
     return bev;

@@ -12,7 +12,8 @@
 
 #include <postern/op.h>
 
-#define HTTP_CONNECTIONS_MAX 256 /* at one time; more wait in the listen queue */
+#define HTTP_CONNECTIONS_MAX 256 /* at one time; more wait in the listen queue, never long: HTTP_PRESSED_MS */
+#define HTTP_PRESSED_MS 100      /* while all places are taken: how long one may be held by who sends nothing */
 #define HTTP_REQUEST_MAX_S 20    /* from accept to the last byte: who is slower than that is not a client */
 #define HTTP_LISTENERS_MAX 8     /* ROLE_LISTEN_MAX */
 

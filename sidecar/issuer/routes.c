@@ -12,8 +12,9 @@
 #include "token_endpoint.h"
 #include "whoami.h"
 
-/* Everything but an authenticated token request: documents are cached by clients, so this is
- * generous. */
+/* Refusals and what finds nothing.  Local users share one address: documents, which every agent
+ * needs and which cost no more than a refusal, are not counted, or one user could keep all others
+ * from their tokens. */
 static const struct rate_rule source_rule = { "source", 400, 10 };
 
 #define WELL_KNOWN "/.well-known/"
@@ -23,7 +24,7 @@ struct route {
     const char *method;
     const char *allow;       /* what a 405 names */
     bool is_well_known;      /* also at origin + WELL_KNOWN name + issuer path (RFC 8414 §3.1) */
-    bool is_rated_by_itself; /* the handler knows better whom to slow down */
+    bool is_rated_by_itself; /* a document, or the handler knows better whom to slow down */
     void (*answer)(struct issuer *is, const struct http_request *rq, struct answer *a);
 };
 
@@ -48,21 +49,21 @@ static void answer_whoami_resource(struct issuer *is, const struct http_request 
 
 static const struct route routes[] = {
     { "/oauth/token", "POST", "POST", false, true, token_endpoint },
-    { "/oauth/jwks", "GET", "GET, HEAD", false, false, answer_keys },
+    { "/oauth/jwks", "GET", "GET, HEAD", false, true, answer_keys },
     { "/oauth/whoami", "GET", "GET, HEAD", false, false, whoami },
-    { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, false, answer_server },
-    { WELL_KNOWN "openid-configuration", "GET", "GET, HEAD", true, false, answer_server },
-    { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, false,
+    { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, true, answer_server },
+    { WELL_KNOWN "openid-configuration", "GET", "GET, HEAD", true, true, answer_server },
+    { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, true,
       answer_whoami_resource },
 };
 
 #define RESOURCE_PREFIX WELL_KNOWN "oauth-protected-resource"
 static const struct route service_route = {
-    RESOURCE_PREFIX "/", "GET", "GET, HEAD", false, false, NULL
+    RESOURCE_PREFIX "/", "GET", "GET, HEAD", false, true, NULL
 };
 /* RFC 9728 §3.1: metadata of whoami stands where whoami's own path was inserted. */
 static const struct route whoami_route = { NULL,  "GET", "GET, HEAD",
-                                           false, false, answer_whoami_resource };
+                                           false, true,  answer_whoami_resource };
 
 /* ---- whom a request is addressed to ---- */
 
@@ -188,6 +189,25 @@ static void answer_not_found(const struct issuer *is, struct answer *a)
     answer_error(a, 404, "not_found", "there is nothing at this path", text == NULL ? "" : text);
 }
 
+/* A document, a token and a good bearer are not held up by what others do; everything else counts
+ * for its address. */
+static bool is_counted(const struct route *route, const struct answer *a)
+{
+    return route == NULL || (!route->is_rated_by_itself && a->status != 200);
+}
+
+static void answer_route(struct issuer *is, const struct route *route,
+                         const struct issuer_service *service, const struct http_request *rq,
+                         struct answer *a)
+{
+    if (!check_method(route, rq, a))
+        return;
+    if (route == &service_route)
+        metadata_service(is->settings, service, a);
+    else
+        route->answer(is, rq, a);
+}
+
 void routes_answer(struct issuer *is, const struct http_request *rq, struct answer *a)
 {
     const struct route *route = find_route(is->settings, rq->path);
@@ -195,14 +215,12 @@ void routes_answer(struct issuer *is, const struct http_request *rq, struct answ
 
     if (!check_request(is, rq, a))
         return;
-    if ((route == NULL || !route->is_rated_by_itself) && !check_rate(is, rq, a))
-        return;
-    if (route == NULL && service == NULL)
+    if (route == NULL && service != NULL)
+        route = &service_route;
+    if (route == NULL)
         answer_not_found(is, a);
-    else if (!check_method(route != NULL ? route : &service_route, rq, a))
-        return;
-    else if (route != NULL)
-        route->answer(is, rq, a);
     else
-        metadata_service(is->settings, service, a);
+        answer_route(is, route, service, rq, a);
+    if (is_counted(route, a))
+        (void)check_rate(is, rq, a); /* the answer becomes "too many" then */
 }

@@ -227,15 +227,35 @@ static void a_stranger_is_slowed_down_and_others_are_not(void **state)
     int answered = 0;
 
     do {
-        fixture_get(f, "/oauth/jwks");
-    } while (f->answer.status == 200 && ++answered < 2000);
+        fixture_get(f, answered % 2 == 0 ? "/nothing" : "/oauth/whoami");
+    } while (f->answer.status != 429 && ++answered < 2000);
     assert_int_equal(answered, 400);
     assert_error(f, 429, "too_many_requests");
     assert_int_equal(f->answer.retry_after_s, 1);
-    fixture_ask(f, (struct http_request){ .method = "GET", .path = "/oauth/jwks", .source = "127.0.0.2" });
-    assert_status(f, 200);
+    assert_string_equal(f->answer.challenge, "");
+    fixture_ask(f, (struct http_request){ .method = "GET", .path = "/nothing", .source = "127.0.0.2" });
+    assert_error(f, 404, "not_found");
     fixture_ask(f, (struct http_request){ .path = "/oauth/token" });
     assert_error(f, 415, "invalid_request"); /* the token endpoint rates by client: a flood does not close it */
+}
+
+/* Every user of the machine comes from one address, and every token begins with the metadata. */
+static void a_flood_keeps_nobody_from_the_documents(void **state)
+{
+    static const char *const documents[] = {
+        "/oauth/jwks", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration",
+        "/.well-known/oauth-protected-resource",
+    };
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 2000; i++)
+        fixture_get(f, i % 2 == 0 ? "/nothing" : documents[0]);
+    fixture_get(f, "/nothing");
+    assert_error(f, 429, "too_many_requests");
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        fixture_get(f, documents[i]);
+        assert_status(f, 200);
+    }
 }
 
 static void whoami_without_credentials_names_no_error_in_the_challenge(void **state)
@@ -278,6 +298,7 @@ int main(void)
         TEST(only_our_own_host_is_answered),
         TEST(a_request_that_two_readers_could_read_differently_is_400),
         TEST(a_stranger_is_slowed_down_and_others_are_not),
+        TEST(a_flood_keeps_nobody_from_the_documents),
         TEST(whoami_without_credentials_names_no_error_in_the_challenge),
         TEST(whoami_is_undecided_while_the_key_set_is_not_written),
     };
