@@ -310,7 +310,8 @@ void generation_link(struct generation *g, int64_t now_ms)
         return;
     if (channel_pair(fds, &err) != POSTERN_OK) {
         log_error("connecting issuer and helper", &err);
-        return; /* the helper goes on without news and says so: revocations_unknown */
+        g->link_due_ms = now_ms + LINK_INTERVAL_MS; /* a helper that was told before goes on with what it knows */
+        return;
     }
     send_or_condemn(helper, "issuer", fds[0]);
     send_or_condemn(issuer, "helper", fds[1]);

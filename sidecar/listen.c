@@ -94,11 +94,20 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     return POSTERN_OK;
 }
 
+/* Any local user can sit on the port while we are down.  That is no wrong setting: a service manager must try again. */
+static postern_err fail_bind(const char *address, postern_error *err)
+{
+    if (errno == EADDRINUSE)
+        return POSTERN_FAIL(err, SYSTEM, "listen: %s: %m; `ss -ltnp` names the process", address);
+    return POSTERN_FAIL(err, CONFIG_CONFLICT, "listen: %s: %m", address);
+}
+
 static postern_err open_http(const char *address, int *ret_fd, postern_error *err)
 {
     const int yes = 1;
     struct sockaddr_storage a;
     socklen_t len;
+    postern_err e;
     int fd;
 
     POSTERN_TRY(listen_parse_loopback(address, &a, &len, err));
@@ -110,9 +119,9 @@ static postern_err open_http(const char *address, int *ret_fd, postern_error *er
         *ret_fd = fd;
         return POSTERN_OK;
     }
-    (void)POSTERN_FAIL(err, CONFIG_CONFLICT, "listen: %s: %m", address);
+    e = fail_bind(address, err);
     (void)close(fd);
-    return POSTERN_ERR_CONFIG_CONFLICT;
+    return e;
 }
 
 /* ---- unix ---- */

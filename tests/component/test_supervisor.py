@@ -372,6 +372,14 @@ def a_second_posternd_on_the_same_sockets_is_refused(folder, daemons):
     assert_equal(sorted(d.children()), ["helper", "issuer"], "children of the first")
 
 
+def a_port_that_somebody_else_holds_is_worth_another_attempt(folder, daemons):
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", folder.port))
+        s.listen()
+        assert_refused(folder, daemons, "listen: .*: Address already in use", status=1)  # 78 would end systemd's attempts
+    start(folder, daemons)
+
+
 def a_deaf_child_is_killed_after_drain_timeout(folder, daemons):
     folder.set(drain_timeout="1s")
     folder.order("helper", "deaf")
