@@ -13,6 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Most operations have none, so the ring is no part of what each of them zeroes and wipes. */
+struct postern_op_events {
+    postern_event ring[POSTERN_OP_EVENTS];
+    unsigned head, count;
+};
+
 /* ---- clocks ---- */
 
 static int64_t system_now_s(void *arg)
@@ -91,6 +97,7 @@ void postern_op_free(postern_op *op)
     if (op->class->destroy != NULL)
         op->class->destroy(op);
     drop_results(op);
+    free(op->events);
     postern_wipe(op, size);
     free(op);
 }
@@ -224,26 +231,34 @@ postern_err postern_op_run(postern_op *op, postern_error *err)
 
 /* ---- events and results ---- */
 
+static void drop_oldest(struct postern_op_events *all)
+{
+    all->head = (all->head + 1) % POSTERN_OP_EVENTS;
+    all->count--;
+}
+
 postern_event *postern_op_emit(postern_op *op, const char *static_name)
 {
+    struct postern_op_events *all = op->events;
     postern_event *e;
 
-    if (op->event_count == POSTERN_OP_EVENTS) {
-        op->event_head = (op->event_head + 1) % POSTERN_OP_EVENTS;
-        op->event_count--;
-    }
-    e = &op->events[(op->event_head + op->event_count++) % POSTERN_OP_EVENTS];
+    if (all == NULL)
+        all = op->events = calloc(1, sizeof *all);
+    if (all == NULL)
+        return NULL;
+    if (all->count == POSTERN_OP_EVENTS)
+        drop_oldest(all);
+    e = &all->ring[(all->head + all->count++) % POSTERN_OP_EVENTS];
     *e = (postern_event){ .name = static_name };
     return e;
 }
 
 bool postern_op_next_event(postern_op *op, postern_event *ret_event)
 {
-    if (op->event_count == 0)
+    if (op->events == NULL || op->events->count == 0)
         return false;
-    *ret_event = op->events[op->event_head];
-    op->event_head = (op->event_head + 1) % POSTERN_OP_EVENTS;
-    op->event_count--;
+    *ret_event = op->events->ring[op->events->head];
+    drop_oldest(op->events);
     return true;
 }
 

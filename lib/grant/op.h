@@ -31,8 +31,7 @@ struct postern_op {
     postern_err     verdict;          /* POSTERN_ERR_UNSET until final */
     postern_error   verdict_error;
     postern_failure failure;
-    postern_event   events[POSTERN_OP_EVENTS];
-    unsigned        event_head, event_count;
+    struct postern_op_events *events; /* NULL until the first */
     postern_grant  *grant;
     postern_secret *token;
 };
@@ -46,7 +45,7 @@ POSTERN_MUST_USE postern_err postern_op_new(const struct postern_op_class *class
                                             postern_op **ret, postern_error *err);
 int64_t postern_op_now_s(const postern_op *op);
 int64_t postern_op_mono_ms(const postern_op *op);
-/* A new event to fill in; never NULL. */
+/* A new event to fill in.  NULL: no memory, and the event is lost. */
 postern_event *postern_op_emit(postern_op *op, const char *static_name);
 /* Both members filled from the system where NULL. */
 postern_clock postern_clock_or_system(const postern_clock *clock);

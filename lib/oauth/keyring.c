@@ -48,10 +48,13 @@ void postern_keyring_free(struct keyring *k)
     free(k);
 }
 
-static void emit(struct keyring *k, postern_op *op, const char *static_name, const char *why)
+static postern_err emit(struct keyring *k, postern_op *op, const char *static_name, const char *why,
+                        postern_error *err)
 {
     postern_event *event = postern_op_emit(op, static_name);
 
+    if (event == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event");
     event->fields[0].name = "file";
     if (snprintf(event->fields[0].text, sizeof event->fields[0].text, "%s", k->path) < 0)
         event->fields[0].text[0] = '\0';
@@ -61,6 +64,7 @@ static void emit(struct keyring *k, postern_op *op, const char *static_name, con
     event->fields[2].number = k->current == NULL ? 0 : (int64_t)postern_jwks_skipped(k->current);
     if (why != NULL && snprintf(event->fields[2].text, sizeof event->fields[2].text, "%s", why) < 0)
         event->fields[2].text[0] = '\0';
+    return POSTERN_OK;
 }
 
 static postern_err read_keys(const struct keyring *k, postern_jwks **ret, struct stat *ret_st,
@@ -72,16 +76,17 @@ static postern_err read_keys(const struct keyring *k, postern_jwks **ret, struct
     return postern_jwks_parse(postern_buf_bytes(&text), ret, err);
 }
 
-static void note_broken(struct keyring *k, postern_op *op, const postern_error *why)
+static postern_err note_broken(struct keyring *k, postern_op *op, const postern_error *why,
+                               postern_error *err)
 {
     bool is_news = k->broken_ms == NEVER;
 
     if (snprintf(k->why, sizeof k->why, "%s: %s", postern_err_text(why->code), why->detail) < 0)
         k->why[0] = '\0';
     if (!is_news)
-        return;
+        return POSTERN_OK;
     k->broken_ms = postern_op_mono_ms(op);
-    emit(k, op, "keys.unusable", k->why);
+    return emit(k, op, "keys.unusable", k->why, err);
 }
 
 /* Out of memory says nothing about the file: it is not broken, and the next login tries again. */
@@ -96,16 +101,13 @@ static postern_err reload(struct keyring *k, postern_op *op, postern_error *err)
         k->looked_ms = NEVER;
         return POSTERN_FAIL(err, NOMEM, "key set");
     }
-    if (e != POSTERN_OK) {
-        note_broken(k, op, &why);
-        return POSTERN_OK;
-    }
+    if (e != POSTERN_OK)
+        return note_broken(k, op, &why, err);
     postern_jwks_free(k->current);
     k->current = fresh;
     k->st = st;
     k->broken_ms = NEVER;
-    emit(k, op, "keys.loaded", NULL);
-    return POSTERN_OK;
+    return emit(k, op, "keys.loaded", NULL, err);
 }
 
 static bool has_passed(int64_t since_ms, int64_t now_ms, int64_t wait_ms)
@@ -146,14 +148,14 @@ static postern_err look_at_file(struct keyring *k, postern_op *op, postern_error
 }
 
 /* Keys whose file has been unusable for too long are withdrawn: fail closed. */
-static void drop_stale(struct keyring *k, postern_op *op)
+static postern_err drop_stale(struct keyring *k, postern_op *op, postern_error *err)
 {
     if (k->current == NULL || k->broken_ms == NEVER ||
         postern_op_mono_ms(op) - k->broken_ms < POSTERN_KEYRING_STALE_MS)
-        return;
+        return POSTERN_OK;
     postern_jwks_free(k->current);
     k->current = NULL;
-    emit(k, op, "keys.dropped", k->why);
+    return emit(k, op, "keys.dropped", k->why, err);
 }
 
 static postern_err get_locked(struct keyring *k, postern_op *op, enum keyring_look look,
@@ -161,7 +163,7 @@ static postern_err get_locked(struct keyring *k, postern_op *op, enum keyring_lo
 {
     if (is_due(k, postern_op_mono_ms(op), look))
         POSTERN_TRY(look_at_file(k, op, err));
-    drop_stale(k, op);
+    POSTERN_TRY(drop_stale(k, op, err));
     if (k->current == NULL)
         return POSTERN_FAIL(err, KEYS_UNAVAILABLE, "%s", k->why);
     *ret = postern_jwks_ref(k->current);

@@ -346,6 +346,21 @@ static void events_come_in_order_and_the_oldest_is_lost(void **state)
     assert_false(postern_op_next_event(op, &event));
 }
 
+static postern_err emit_once(void *arg, postern_error *err)
+{
+    POSTERN_AUTO(op) op = NULL;
+
+    (void)arg;
+    POSTERN_TRY(postern_op_new(&fake_class, NULL, 0, &op, err));
+    return postern_op_emit(op, "event") != NULL ? POSTERN_OK : POSTERN_FAIL(err, NOMEM, "event");
+}
+
+static void only_an_operation_with_events_has_memory_for_them(void **state)
+{
+    (void)state;
+    assert_int_equal(alloc_fail_sweep(emit_once, NULL, POSTERN_OK), 2);
+}
+
 static void free_destroys_once_and_takes_null(void **state)
 {
     postern_op *op = new_op(&fake_class, 0, POSTERN_OK, POSTERN_OK);
@@ -407,6 +422,7 @@ int main(void)
         cmocka_unit_test(free_destroys_once_and_takes_null),
         cmocka_unit_test(the_clock_is_the_callers_or_the_systems),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(only_an_operation_with_events_has_memory_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
