@@ -75,6 +75,32 @@ static void print_safely(postern_bytes text)
     }
 }
 
+static void print_code_point(uint32_t c)
+{
+    if (c > 0xffff)
+        printf("\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+    else
+        printf("\\u%04x", c);
+}
+
+/* JSON that was scanned, so UTF-8 is well formed and what is not ASCII stands in strings: \u there means the same. */
+static void print_json_safely(postern_bytes json)
+{
+    for (size_t i = 0; i < json.len;) {
+        uint8_t lead = json.ptr[i++];
+        uint32_t c = lead < 0x80 ? lead : lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
+
+        while (lead >= 0x80 && i < json.len && (json.ptr[i] & 0xc0) == 0x80)
+            c = c << 6 | (json.ptr[i++] & 0x3f);
+        if (c >= 0x20 && c < 0x7f)
+            putchar((int)c);
+        else if (c < 0x20) /* between values: raw controls in strings are no JSON */
+            putchar(' ');
+        else
+            print_code_point(c);
+    }
+}
+
 /* A member as text: strings unescaped, numbers as they stand; empty when it is not there. */
 static void print_member(const postern_json *j, const char *name)
 {
@@ -223,9 +249,7 @@ static int report(const struct why_options *o, const struct audit_found *found, 
         return WHY_NOT_FOUND;
     }
     if (o->as_json) {
-        postern_bytes line = postern_json_raw(&found->json, 0);
-
-        (void)fwrite(line.ptr, 1, line.len, stdout);
+        print_json_safely(postern_json_raw(&found->json, 0));
         putchar('\n');
     } else {
         print_record(&found->json);

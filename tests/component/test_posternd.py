@@ -111,6 +111,24 @@ def why_explains_a_refusal_with_check_line_and_advice(folder, daemons):
     assert_equal(why(folder, "no reference").returncode, 2, "what is no reference")
 
 
+def what_why_prints_steers_no_terminal(folder, daemons):
+    ref = "R-AAAAAAAAAA"
+    hostile = "red\u009b31m del\u007f line\u2028 turned\u202e \U0001f600 osc\u001b]0;x\u0007"
+    record = {"ref": ref, "time": hostile, "outcome": "rejected", "reason": "expired", "detail": hostile, "user": hostile}
+    path = folder.path + "/hostile.jsonl"
+    with open(path, "w") as f:
+        # Controls below U+0020 cannot stand raw in JSON; a tab between values can.
+        f.write(json.dumps(record, ensure_ascii=False).replace(", ", ",\t") + "\n")
+    for more in ([], ["--json"]):
+        r = subprocess.run([BUILD + "/postern", "why", "--audit-file", path] + more + [ref], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+        assert_equal(r.returncode, 0, r.stderr)
+        shown = r.stdout.replace("\u00a7".encode(), b"")  # the sign before a section's number is ours
+        assert all(0x20 <= c < 0x7f or c == 0x0a for c in shown), r.stdout
+        if more:
+            assert_equal(json.loads(r.stdout.decode()), record, "the record by --json")
+
+
 def each_role_has_given_up_its_privileges(folder, daemons):
     d = start(folder, daemons)
     for role, uid in (("helper", HELPER_UID), ("issuer", ISSUER_UID)):
