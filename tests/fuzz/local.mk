@@ -28,7 +28,8 @@ EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
 check_PROGRAMS += $(fuzz_targets)
 FUZZ_SECONDS = 10
 if FUZZING
-.PHONY: fuzz
+.PHONY: fuzz fuzz-targets
+fuzz-targets: $(fuzz_targets)
 fuzz: $(fuzz_targets)
 	@set -e; for target in $(fuzz_targets); do \
 		name=$${target##*/fuzz_}; dict='$(srcdir)'/tests/fuzz/dict/$$name.dict; \
