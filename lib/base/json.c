@@ -9,6 +9,7 @@
 
 #include "base/json_names.h"
 #include "base/json_text.h"
+#include "base/ascii.h"
 
 #define NODES_FIRST 64 /* first allocation: a token's claims fit, a key set grows six times */
 
@@ -145,16 +146,11 @@ __attribute__((always_inline)) static inline bool scan_string(struct scan *s, st
 
 /* ---- numbers and words ---- */
 
-static inline bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool scan_digits(struct scan *s)
 {
-    if (!is_digit(peek(s)))
+    if (!postern_ascii_is_digit(peek(s)))
         return stop(s, "a digit is missing");
-    while (is_digit(peek(s)))
+    while (postern_ascii_is_digit(peek(s)))
         s->at++;
     return true;
 }
@@ -166,7 +162,7 @@ static bool scan_number(struct scan *s)
         s->at++;
     if (peek(s) == '0') {
         s->at++;
-        if (is_digit(peek(s)))
+        if (postern_ascii_is_digit(peek(s)))
             return stop(s, "a number with a leading zero");
     } else if (!scan_digits(s)) {
         return false;
@@ -294,7 +290,7 @@ static bool scan_scalar(struct scan *s, postern_json_node *n)
         ok = scan_word(s, "null");
         break;
     default:
-        if (peek(s) != '-' && !is_digit(peek(s)))
+        if (peek(s) != '-' && !postern_ascii_is_digit(peek(s)))
             return stop(s, "no value");
         n->type = POSTERN_JSON_NUMBER;
         ok = scan_number(s);

@@ -3,23 +3,9 @@
 #include <arpa/inet.h>
 
 #include "http/url.h"
+#include "base/ascii.h"
 
 #define LABEL_MAX 63 /* RFC 1035 §2.3.4 */
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_alpha(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_hex(uint8_t c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 /* RFC 3986 §3.3, §3.4: pchar, '/' and '?'; a '%' needs two hex digits. */
 static bool is_path_text(postern_bytes b)
@@ -27,9 +13,10 @@ static bool is_path_text(postern_bytes b)
     for (size_t i = 0; i < b.len; i++) {
         uint8_t c = b.ptr[i];
 
-        if (c == '%' && (b.len - i < 3 || !is_hex(b.ptr[i + 1]) || !is_hex(b.ptr[i + 2])))
+        if (c == '%' && (b.len - i < 3 || !postern_ascii_is_hex(b.ptr[i + 1]) ||
+                         !postern_ascii_is_hex(b.ptr[i + 2])))
             return false;
-        if (!is_alpha(c) && !is_digit(c) && (c == 0 || strchr("-._~%!$&'()*+,;=:@/?", c) == NULL))
+        if (!postern_ascii_is_alnum(c) && (c == 0 || strchr("-._~%!$&'()*+,;=:@/?", c) == NULL))
             return false;
     }
     return true;
@@ -49,13 +36,13 @@ static bool is_host_name(postern_bytes host)
                 return false;
             label_len = 0;
             label_at = i + 1;
-        } else if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') {
+        } else if (!postern_ascii_is_alnum(c) && c != '-' && c != '_') {
             return false;
         } else if (++label_len > LABEL_MAX) {
             return false;
         }
     }
-    return label_len != 0 && !is_digit(host.ptr[label_at]);
+    return label_len != 0 && !postern_ascii_is_digit(host.ptr[label_at]);
 }
 
 /* Lower-case copy with NUL; the caller checked the length. */
@@ -98,7 +85,7 @@ static bool read_port(postern_bytes text, uint16_t *ret)
     if (text.len == 0 || text.len > 5 || text.ptr[0] == '0')
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (!is_digit(text.ptr[i]))
+        if (!postern_ascii_is_digit(text.ptr[i]))
             return false;
         port = port * 10 + (uint32_t)(text.ptr[i] - '0');
     }

@@ -13,6 +13,7 @@
 #include <postern/request.h>
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "jose/header.h"
 
 #define PART_MAX POSTERN_BASE64URL_DECODED_MAX(POSTERN_TOKEN_MAX)
@@ -72,8 +73,7 @@ static bool split(postern_bytes token, struct parts *ret)
 
 static bool is_base64url(uint8_t c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
+    return postern_ascii_is_alnum(c) || c == '-' || c == '_';
 }
 
 bool postern_jwt_is_shaped(postern_bytes token)

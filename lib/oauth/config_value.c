@@ -25,32 +25,39 @@ struct parse {
 static postern_err record_fault(const struct parse *p, postern_error *err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-static postern_err record_fault(const struct parse *p, postern_error *err, const char *fmt, ...)
+/* `at` says where in the section's file. */
+static postern_err fail_at(const postern_section *s, const struct config_value *at, const char *key,
+                           postern_error *err, const char *fmt, va_list args)
 {
     char why[256] = "";
+
+    if (vsnprintf(why, sizeof why, fmt, args) < 0)
+        why[0] = '\0';
+    return POSTERN_FAIL(err, CONFIG_VALUE, "%s:%d:%d: %s: %s", s->file, at->line, at->column, key,
+                        why);
+}
+
+static postern_err record_fault(const struct parse *p, postern_error *err, const char *fmt, ...)
+{
+    postern_err e;
     va_list args;
 
     va_start(args, fmt);
-    if (vsnprintf(why, sizeof why, fmt, args) < 0)
-        why[0] = '\0';
+    e = fail_at(p->section, &p->value, p->key->name, err, fmt, args);
     va_end(args);
-    return POSTERN_FAIL(err, CONFIG_VALUE, "%s:%d:%d: %s: %s", p->section->file, p->value.line,
-                        p->value.column, p->key->name, why);
+    return e;
 }
 
 postern_err postern_config_value_fail(const postern_section *s, const char *key, postern_error *err,
                                       const char *fmt, ...)
 {
-    const struct config_value *v = postern_section_value(s, key);
-    char why[256] = "";
+    postern_err e;
     va_list args;
 
     va_start(args, fmt);
-    if (vsnprintf(why, sizeof why, fmt, args) < 0)
-        why[0] = '\0';
+    e = fail_at(s, postern_section_value(s, key), key, err, fmt, args);
     va_end(args);
-    return POSTERN_FAIL(err, CONFIG_VALUE, "%s:%d:%d: %s: %s", s->file, v->line, v->column, key,
-                        why);
+    return e;
 }
 
 static bool is_blank(char c)

@@ -4,21 +4,12 @@
  * nothing, changes nothing.  Called by config_check.c.
  */
 #include "url.h"
-
-static bool is_alnum(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-}
-
-static bool is_hex(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-}
+#include "base/ascii.h"
 
 /* pchar of RFC 3986 §3.3 and the slash. */
 static bool is_path_byte(uint8_t c)
 {
-    return is_alnum(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@/", c) != NULL);
+    return postern_ascii_is_alnum(c) || (c != '\0' && strchr("-._~!$&'()*+,;=:@/", c) != NULL);
 }
 
 static bool is_port(postern_bytes text)
@@ -69,8 +60,8 @@ static bool is_host(postern_bytes host)
     for (size_t i = start; i < end; i++) {
         uint8_t c = host.ptr[i];
 
-        if (is_ip_literal ? !(is_hex(c) || c == ':' || c == '.')
-                          : !(is_alnum(c) || c == '-' || c == '.' || c == '_'))
+        if (is_ip_literal ? !(postern_ascii_is_hex(c) || c == ':' || c == '.')
+                          : !(postern_ascii_is_alnum(c) || c == '-' || c == '.' || c == '_'))
             return false;
     }
     return true;
@@ -88,8 +79,8 @@ static const char *find_path_fault(postern_bytes path)
             return "holds a query";
         if (path.ptr[i] == '#')
             return "holds a fragment";
-        if (path.ptr[i] == '%' &&
-            (path.len - i < 3 || !is_hex(path.ptr[i + 1]) || !is_hex(path.ptr[i + 2])))
+        if (path.ptr[i] == '%' && (path.len - i < 3 || !postern_ascii_is_hex(path.ptr[i + 1]) ||
+                                   !postern_ascii_is_hex(path.ptr[i + 2])))
             return "holds a '%' without two hexadecimal digits";
         if (path.ptr[i] != '%' && !is_path_byte(path.ptr[i]))
             return "holds a character that no URL may have";

@@ -4,22 +4,13 @@
  * where deployed clients differ (order, case of "Bearer", unknown keys), strict on terminators,
  * duplicates and bytes.  Finds tokens, judges none.
  */
+#include "base/ascii.h"
 #include "sasl/message.h"
-
-static bool is_alpha(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
 
 static bool is_key(postern_bytes key)
 {
     for (size_t i = 0; i < key.len; i++)
-        if (!is_alpha(key.ptr[i]))
+        if (!postern_ascii_is_alpha(key.ptr[i]))
             return false;
     return key.len != 0;
 }
@@ -40,8 +31,8 @@ bool postern_token_is_token68(postern_bytes token)
 {
     size_t i = 0;
 
-    while (i < token.len && (is_alpha(token.ptr[i]) || is_digit(token.ptr[i]) ||
-                             memchr("-._~+/", token.ptr[i], 6) != NULL))
+    while (i < token.len &&
+           (postern_ascii_is_alnum(token.ptr[i]) || memchr("-._~+/", token.ptr[i], 6) != NULL))
         i++;
     if (i == 0)
         return false; /* at least one byte before the padding */
@@ -63,7 +54,7 @@ bool postern_sasl_port_is_valid(postern_bytes port)
     if (port.len < 1 || port.len > 5 || port.ptr[0] == '0')
         return false;
     for (size_t i = 0; i < port.len; i++) {
-        if (!is_digit(port.ptr[i]))
+        if (!postern_ascii_is_digit(port.ptr[i]))
             return false;
         number = number * 10 + (port.ptr[i] - '0');
     }

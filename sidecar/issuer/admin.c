@@ -42,16 +42,6 @@ static void settle(struct admin_reply *r, clients_outcome o, const struct client
         fail(r, err);
 }
 
-static void put_words(postern_json_writer *w, const char *name, const char *list)
-{
-    postern_bytes word;
-
-    postern_json_open_array(w, name);
-    while (words_next(&list, &word))
-        postern_json_put_string(w, NULL, word);
-    postern_json_close_array(w);
-}
-
 /* ---- verbs ---- */
 
 /* Memory for a short reply, taken before anything is done: who was registered must also be told the
@@ -100,8 +90,8 @@ static void write_page(const struct client_record *clients, size_t count, struct
     for (size_t i = 0; i < count; i++) {
         postern_json_open_object(&w, NULL);
         postern_json_put_str(&w, "name", clients[i].name);
-        put_words(&w, "scopes", clients[i].scopes);
-        put_words(&w, "resources", clients[i].resources);
+        words_write(&w, "scopes", clients[i].scopes);
+        words_write(&w, "resources", clients[i].resources);
         postern_json_put_integer(&w, "created", clients[i].created_s);
         postern_json_close_object(&w);
     }

@@ -16,6 +16,7 @@
 #include "admin.h"
 #include "admin_request.h"
 #include "log.h"
+#include "output.h"
 #include "peers.h"
 
 /* Everybody may connect; the first strangers and then one a minute are worth a line, a flood is not
@@ -61,41 +62,11 @@ static void close_connection(struct admin_connection *c)
 
 /* ---- replies ---- */
 
-static void wipe_sent(const void *data, size_t len, void *arg)
-{
-    postern_buf *owned = arg;
-
-    (void)data; /* the buffer's */
-    (void)len;  /* likewise */
-    postern_buf_free(owned);
-    free(owned);
-}
-
-/* The text moves into the socket's buffer without a copy and is wiped when it was sent. */
-static bool move_text(struct admin_connection *c)
-{
-    postern_buf *owned = malloc(sizeof *owned);
-
-    if (owned == NULL)
-        return false;
-    postern_buf_add_byte(&c->reply.text, '\n');
-    if (c->reply.text.failed) {
-        free(owned);
-        return false;
-    }
-    *owned = c->reply.text;
-    c->reply.text = POSTERN_BUF_INIT(ADMIN_REPLY_MAX);
-    if (evbuffer_add_reference(bufferevent_get_output(c->bev), owned->ptr, owned->len, wipe_sent,
-                               owned) == 0)
-        return true;
-    wipe_sent(NULL, 0, owned);
-    return false;
-}
-
 static void send_reply(struct admin_connection *c)
 {
     c->is_answered = true;
-    if (!move_text(c)) {
+    postern_buf_add_byte(&c->reply.text, '\n');
+    if (c->reply.text.failed || !output_move(&c->reply.text, bufferevent_get_output(c->bev))) {
         log_problem("administration: out of memory for a reply");
         close_connection(c);
     }

@@ -19,6 +19,7 @@
 
 #include "http_connections.h"
 #include "log.h"
+#include "output.h"
 
 struct http_server {
     struct event_base *base;
@@ -147,31 +148,6 @@ static void add_number(struct evhttp_request *req, const char *name, size_t numb
     add_header(req, name, text);
 }
 
-static void wipe_sent(const void *data, size_t len, void *arg)
-{
-    postern_buf *owned = arg;
-
-    (void)data; /* the buffer's */
-    (void)len;  /* likewise */
-    postern_buf_free(owned);
-    free(owned);
-}
-
-/* The body moves into `out` without a copy and is wiped when it was sent. */
-static bool move_body(struct answer *a, struct evbuffer *out)
-{
-    postern_buf *owned = malloc(sizeof *owned);
-
-    if (owned == NULL)
-        return false;
-    *owned = a->body;
-    a->body = POSTERN_BUF_INIT(ANSWER_BODY_MAX);
-    if (evbuffer_add_reference(out, owned->ptr, owned->len, wipe_sent, owned) == 0)
-        return true;
-    wipe_sent(NULL, 0, owned);
-    return false;
-}
-
 static void send_answer(struct evhttp_request *req, struct answer *a)
 {
     struct evbuffer *out = evbuffer_new();
@@ -190,7 +166,7 @@ static void send_answer(struct evhttp_request *req, struct answer *a)
         add_number(req, "Retry-After", (size_t)a->retry_after_s);
     add_header(req, "Connection", "close");
     add_number(req, "Content-Length", a->body.len);
-    if (out == NULL || (!is_head && !move_body(a, out))) {
+    if (out == NULL || (!is_head && !output_move(&a->body, out))) {
         log_problem("http: out of memory for an answer");
         http_connections_cut(evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)));
     }

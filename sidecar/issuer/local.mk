@@ -17,4 +17,5 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
 	sidecar/issuer/http.c sidecar/issuer/http.h sidecar/issuer/http_connections.c sidecar/issuer/http_connections.h \
 	sidecar/issuer/keys.c sidecar/issuer/keys.h sidecar/issuer/main.c \
+	sidecar/issuer/output.c sidecar/issuer/output.h \
 	sidecar/issuer/revocations.c sidecar/issuer/revocations.h

@@ -20,16 +20,6 @@ static void put_url(postern_json_writer *w, const char *name, const char *base, 
     postern_json_put_string(w, name, postern_buf_bytes(&url));
 }
 
-static void put_words(postern_json_writer *w, const char *name, const char *list)
-{
-    postern_bytes word;
-
-    postern_json_open_array(w, name);
-    while (words_next(&list, &word))
-        postern_json_put_string(w, NULL, word);
-    postern_json_close_array(w);
-}
-
 static void finish(struct answer *a)
 {
     if (a->body.failed) {
@@ -53,7 +43,7 @@ static void put_all_scopes(postern_json_writer *w, const struct issuer_settings 
             if (!words_has(all, word))
                 (void)words_append(all, sizeof all, word); /* a hint: need not be complete */
     }
-    put_words(w, "scopes_supported", all);
+    words_write(w, "scopes_supported", all);
 }
 
 static void put_all_resources(postern_json_writer *w, const struct issuer_settings *s)
@@ -78,16 +68,16 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     put_url(&w, "token_endpoint", s->base, "/oauth/token");
     put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
     put_all_scopes(&w, s);
-    put_words(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
-    put_words(&w, "grant_types_supported", "client_credentials");
-    put_words(&w, "token_endpoint_auth_methods_supported",
+    words_write(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
+    words_write(&w, "grant_types_supported", "client_credentials");
+    words_write(&w, "token_endpoint_auth_methods_supported",
               "client_secret_basic client_secret_post");
     /* MCP clients refuse a server without it. */
-    put_words(&w, "code_challenge_methods_supported", "S256");
+    words_write(&w, "code_challenge_methods_supported", "S256");
     postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);
     /* OpenID Discovery §3: REQUIRED, though no ID tokens are issued. */
-    put_words(&w, "subject_types_supported", "public");
-    put_words(&w, "id_token_signing_alg_values_supported", "RS256");
+    words_write(&w, "subject_types_supported", "public");
+    words_write(&w, "id_token_signing_alg_values_supported", "RS256");
     put_all_resources(&w, s);
     postern_json_close_object(&w);
     finish(a);
@@ -101,9 +91,9 @@ static void write_resource(const struct issuer_settings *s, postern_bytes resour
 
     postern_json_open_object(&w, NULL);
     postern_json_put_string(&w, "resource", resource);
-    put_words(&w, "authorization_servers", s->issuer);
-    put_words(&w, "scopes_supported", scopes);
-    put_words(&w, "bearer_methods_supported", bearer_methods);
+    words_write(&w, "authorization_servers", s->issuer);
+    words_write(&w, "scopes_supported", scopes);
+    words_write(&w, "bearer_methods_supported", bearer_methods);
     postern_json_put_str(&w, "resource_name", name);
     postern_json_put_flag(&w, "tls_client_certificate_bound_access_tokens", false);
     postern_json_put_flag(&w, "dpop_bound_access_tokens_required", false);

@@ -46,6 +46,16 @@ bool words_append(char *list, size_t room, postern_bytes word)
     return true;
 }
 
+void words_write(postern_json_writer *w, const char *name, const char *list)
+{
+    postern_bytes word;
+
+    postern_json_open_array(w, name);
+    while (words_next(&list, &word))
+        postern_json_put_string(w, NULL, word);
+    postern_json_close_array(w);
+}
+
 static bool is_scope_byte(uint8_t c)
 {
     return c == 0x21 || (c >= 0x23 && c <= 0x5B) || (c >= 0x5D && c <= 0x7E);
