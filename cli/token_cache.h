@@ -9,8 +9,8 @@
 
 #include "token.h"
 
-#define TOKEN_CACHE_MARGIN_S                                                                       \
-    30 /* a token with less left is fetched anew: a login takes seconds, clocks differ */
+/* A token with less left is fetched anew: a login takes seconds, clocks differ. */
+#define TOKEN_CACHE_MARGIN_S 30
 
 struct token_cache; /* one entry, locked */
 

@@ -14,9 +14,8 @@
 #include "cli.h"
 
 #define SCOPES_MAX 64 /* --required-scope, each */
-#define RESULT_MAX                                                                                 \
-    (1 << 17) /* bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a     \
-                 sentence */
+/* Bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a sentence. */
+#define RESULT_MAX (1 << 17)
 #define NOW_DIGITS_MAX 15      /* below 2^53, as dates in a token */
 #define TOKEN_SERVICE  "token" /* the service of postern_config_new_token_check() */
 

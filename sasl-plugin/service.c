@@ -9,10 +9,11 @@
 
 #include "plugin.h"
 
-#define SLOTS  16 /* a process serves one or two services; imapd's cousins at most five */
-#define KEEP_S 60 /* DESIGN §4 */
-#define KEEP_DOWN_S                                                                                \
-    5 /* the deadline of one question: at most half of a host's time is spent waiting */
+#define SLOTS 16 /* a process serves one or two services; imapd's cousins at most five */
+/* A changed service file is seen within a minute; describing costs a round trip. */
+#define KEEP_S 60
+/* The deadline of one question: at most half of a host's time is spent waiting. */
+#define KEEP_DOWN_S 5
 
 struct slot {
     char socket[PLUGIN_PATH_MAX];

@@ -222,7 +222,7 @@ static const char *const listener_texts[] = {
     [LISTENER_ADMIN] = "issuer is administered at",
 };
 
-/* DESIGN §3.7: whatever is less strict than the default is said at each start. */
+/* Whatever is less strict than the default is said at each start. */
 static void log_relaxations(const postern_config *c)
 {
     POSTERN_AUTO_BUF lines = POSTERN_BUF_INIT(65536);

@@ -8,7 +8,7 @@
 
 #include <postern-private/json.h>
 
-#define JWKS_FILE_KEYS_MAX 100 /* DESIGN §3, as readers of the file have it */
+#define JWKS_FILE_KEYS_MAX 100 /* as readers of the file have it (lib/jose) */
 
 /*
  * Judge node `set` of a message: {"keys":[…]} with 1..100 public EC, RSA or OKP keys (RFC 7517 §5), no private or

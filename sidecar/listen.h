@@ -49,7 +49,7 @@ void listeners_close(struct listeners *ls);
 void listeners_unlink_gone(const struct listeners *old, const struct listeners *now);
 
 /*
- * "127.0.0.1:8414", "[::1]:8414": a literal address of loopback (127.0.0.0/8, ::1) and a port from 1.  AS-01: nothing else,
+ * "127.0.0.1:8414", "[::1]:8414": a literal address of loopback (127.0.0.0/8, ::1) and a port from 1.  Nothing else,
  * because bearer tokens and client secrets travel here without TLS.
  *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a child of posternd gives up for good.  Landlock and seccomp will stand here (DESIGN §1); each line says why. */
+/* What a child of posternd gives up for good. */
 #include "config.h"
 
 #include <limits.h>
@@ -68,7 +68,8 @@ postern_err sandbox_enter(pid_t parent, postern_error *err)
         return POSTERN_FAIL(err, SYSTEM, "RLIMIT_CORE: %m");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) /* no ptrace by processes of the same user */
         return POSTERN_FAIL(err, SYSTEM, "PR_SET_DUMPABLE: %m");
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) /* never an orphan with a listening socket */
+    /* never an orphan with a listening socket */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0)
         return POSTERN_FAIL(err, SYSTEM, "PR_SET_PDEATHSIG: %m");
     if (getppid() != parent) /* it died before the line above */
         return POSTERN_FAIL(err, SYSTEM, "the supervisor is gone");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posternd's first process: stays root, holds no secret, speaks with its children only.  DESIGN §1 "Processes". */
+/* posternd's first process: stays root, holds no secret, speaks with its children only. */
 #ifndef POSTERN_SIDECAR_SUPERVISOR_H
 #define POSTERN_SIDECAR_SUPERVISOR_H
 

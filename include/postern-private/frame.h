@@ -10,8 +10,8 @@
 #include <postern-private/json.h>
 
 #define POSTERN_FRAME_VERSION 1
-#define POSTERN_NONCE_LEN                                                                          \
-    16 /* bytes: 128 bits, so that no earlier reply can be taken for this one */
+/* Bytes: 128 bits, so that no earlier reply can be taken for this one. */
+#define POSTERN_NONCE_LEN 16
 #define POSTERN_NONCE_TEXT_LEN 22 /* the same in base64url */
 
 struct postern_frame_member {

@@ -9,7 +9,7 @@
 
 #include <postern/bytes.h>
 
-#define POSTERN_JSON_DEPTH_MAX 16     /* DESIGN: deeper is an attack on the reader's stack, not a token */
+#define POSTERN_JSON_DEPTH_MAX 16     /* deeper is an attack on the reader's stack, not a token */
 #define POSTERN_JSON_NODES_MAX 4096   /* values in one document (a name belongs to its value): a 100-key JWK set needs 800 */
 #define POSTERN_JSON_TEXT_MAX 1048576 /* bytes: four times the largest document that is read, a JWK set; offsets fit 32 bits */
 

@@ -46,7 +46,7 @@ POSTERN_MUST_USE postern_err postern_config_new_token_check(const char *issuer, 
  * same byte for byte.
  */
 void postern_config_dump(const postern_config *c, postern_buf *out);
-/* One line for each default that a file has relaxed (DESIGN §3.7), to be logged at start; nothing when there is none. */
+/* One line for each default that a file has relaxed, to be logged at start; nothing when there is none. */
 void postern_config_relaxations(const postern_config *c, postern_buf *out);
 void postern_config_free(postern_config *c);
 static inline void postern_auto_config(postern_config **c) { postern_config_free(*c); }

@@ -13,7 +13,7 @@
 #define POSTERN_PURPOSE_MAX 256       /* bytes: one line for people */
 #define POSTERN_IDENTITY_MAX 1024     /* bytes of a sub, client_id, act.sub or user: CANON_BUF_SIZE of libsasl */
 #define POSTERN_URI_MAX 2048          /* bytes of an iss, aud or jti: an identifier, not a document */
-#define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: facts/standards §1.2 */
+#define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: half of the largest token */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
 struct postern_grant_facts {

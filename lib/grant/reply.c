@@ -9,9 +9,8 @@
 #include "grant/reply.h"
 
 #define REASON_MAX 64 /* bytes: reason codes are the error table's names */
-#define DETAIL_MAX                                                                                 \
-    300 /* bytes of a helper's sentence: postern_error.detail holds it beside ours                 \
-         */
+/* Bytes of a helper's sentence: postern_error.detail holds it beside ours. */
+#define DETAIL_MAX 300
 
 /* One table for what travels of a grant, both ways. */
 static const struct {

@@ -10,8 +10,8 @@
 #include "http/http.h"
 #include "http/listener.h"
 
-#define POSTERN_JUDGE_ADDRESSES_MAX                                                                \
-    4 /* loopback addresses tried for one name: ::1 and 127.0.0.1, and room */
+/* Loopback addresses tried for one name: ::1 and 127.0.0.1, and room. */
+#define POSTERN_JUDGE_ADDRESSES_MAX 4
 
 struct postern_judge {
     struct postern_url url; /* its views are not to be used: the text was the caller's */

@@ -18,12 +18,12 @@
 
 #include <postern/bytes.h>
 
-#define POSTERN_LISTENERS_MAX                                                                      \
-    8 /* sockets that listen for one address: SO_REUSEPORT per core; more is unclear */
-#define POSTERN_LISTENER_LINE                                                                      \
-    512 /* bytes of a line of /proc/net/tcp6; the kernel writes fewer than 256 */
-#define POSTERN_LISTENER_LINES                                                                     \
-    1000000 /* sockets of a network namespace that are read before we give up */
+/* Sockets that listen for one address: SO_REUSEPORT per core; more is unclear. */
+#define POSTERN_LISTENERS_MAX 8
+/* Bytes of a line of /proc/net/tcp6; the kernel writes fewer than 256. */
+#define POSTERN_LISTENER_LINE 512
+/* Sockets of a network namespace that are read before we give up. */
+#define POSTERN_LISTENER_LINES 1000000
 
 struct postern_listener_address {
     uint8_t ip[16]; /* network order; IPv4 as ::ffff:a.b.c.d */

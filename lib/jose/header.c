@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Steps 4 to 9 of a token's way: base64url, strict JSON, alg, crit, typ, kid.  RFC 7515 §4.1, RFC
- * 7797 §6, RFC 8725 §3.1. */
+/* The header: base64url, strict JSON, alg, crit, typ, kid.  RFC 7515 §4.1, RFC 7797 §6, RFC 8725
+ * §3.1. */
 #include "jose/header.h"
 
 void postern_jose_header_init(struct postern_jose_header *h)

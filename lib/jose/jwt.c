@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One compact JWS through steps 1 to 14 of the validation order; the claims themselves are
- * lib/oauth/claims.c's.  Keys come from the caller, never from the token.  RFC 7515 §5.2, RFC 7519
- * §7.2, RFC 8725 §3.
+ * One compact JWS, from its shape to the proof (doc/design/token-flow.md); the claims themselves
+ * are lib/oauth/claims.c's.  Keys come from the caller, never from the token.  RFC 7515 §5.2, RFC
+ * 7519 §7.2, RFC 8725 §3.
  *
  * All three parts are decoded when the token is parsed: that is the check of its alphabet, in one
- * pass.  JSON is another matter: only the header is read before the proof, and the payload by
- * postern_jwt_peek_issuer(), which lets out nothing but `iss`.
+ * pass.  JSON is another matter: only the header is read before the proof.
  */
 #include "jose/jwt.h"
 
@@ -23,8 +22,6 @@ struct postern_jwt {
     postern_bytes input; /* what is signed: "header.payload", in the caller's memory */
     size_t payload_len, sig_len;
     postern_json claims; /* storage, kept between tokens */
-    bool has_claims; /* `claims` is the scan of this token's payload; says nothing of its proof */
-    postern_buf issuer; /* scratch: an `iss` with escapes */
     uint8_t payload[PART_MAX];
     uint8_t sig[PART_MAX];
 };
@@ -36,7 +33,6 @@ postern_err postern_jwt_new(postern_jwt **ret, postern_error *err)
     if (jwt == NULL)
         return POSTERN_FAIL(err, NOMEM, "workspace of %zu bytes", sizeof *jwt);
     postern_jose_header_init(&jwt->header);
-    jwt->issuer = POSTERN_BUF_INIT(PART_MAX);
     *ret = jwt;
     return POSTERN_OK;
 }
@@ -47,12 +43,11 @@ void postern_jwt_free(postern_jwt *jwt)
         return;
     postern_jose_header_clear(&jwt->header);
     postern_json_free(&jwt->claims);
-    postern_buf_free(&jwt->issuer);
     postern_wipe(jwt, sizeof *jwt);
     free(jwt);
 }
 
-/* ---- steps 1 to 9 ---- */
+/* ---- before the proof ---- */
 
 struct parts {
     postern_bytes header, payload, sig;
@@ -103,7 +98,6 @@ void postern_jwt_forget(postern_jwt *jwt)
     postern_wipe(jwt->payload, jwt->payload_len);
     postern_wipe(jwt->sig, jwt->sig_len);
     jwt->input = POSTERN_BYTES_NONE;
-    jwt->has_claims = false;
     jwt->payload_len = jwt->sig_len = 0;
 }
 
@@ -155,36 +149,14 @@ bool postern_jwt_typ_is(const postern_jwt *jwt, const char *want)
     return postern_reader_take_lit_nocase(&r, want) && postern_reader_is_done(&r);
 }
 
-/* ---- steps 10 to 14 ---- */
+/* ---- the proof ---- */
 
 static postern_err scan_payload(postern_jwt *jwt, postern_error *err)
 {
-    if (jwt->has_claims)
-        return POSTERN_OK;
     POSTERN_TRY(
         postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
     if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
-    jwt->has_claims = true;
-    return POSTERN_OK;
-}
-
-postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, postern_error *err)
-{
-    uint32_t iss;
-
-    if (!is_parsed(jwt))
-        return POSTERN_FAIL(err, USAGE, "no token was parsed");
-    POSTERN_TRY(scan_payload(jwt, err));
-    iss = postern_json_member(&jwt->claims, 0, "iss");
-    if (iss == POSTERN_JSON_ABSENT)
-        return POSTERN_FAIL(err, CLAIM_MISSING, "iss is required");
-    if (postern_json_type_of(&jwt->claims, iss) != POSTERN_JSON_STRING)
-        return POSTERN_FAIL(err, MALFORMED_CLAIM, "iss is not a string");
-    postern_buf_reset(&jwt->issuer);
-    if (!postern_json_string(&jwt->claims, iss, &jwt->issuer,
-                             ret)) /* scratch holds a whole payload: memory */
-        return POSTERN_FAIL(err, NOMEM, "iss");
     return POSTERN_OK;
 }
 

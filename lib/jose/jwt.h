@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A JWT before and after its proof (RFC 7519, compact JWS only).  Before: `iss`, `kid`, `alg`, the kind of `typ` and nothing else can be asked.  The
- * claims come out of postern_jwt_verify() alone.
+ * A JWT before and after its proof (RFC 7519, compact JWS only).  Before:
+ * `kid`, `alg`, `typ` and nothing else can be asked.  The claims come out of postern_jwt_verify() alone.
  */
 #ifndef POSTERN_LIB_JWT_H
 #define POSTERN_LIB_JWT_H
@@ -20,7 +20,7 @@ static inline void postern_auto_jwt(postern_jwt **j) { postern_jwt_free(*j); }
 /* True when the bytes have the shape of a compact JWS: token68 minus "~+/=", exactly two dots, no part but the signature empty. */
 bool postern_jwt_is_shaped(postern_bytes token);
 /*
- * Steps 1 to 9 of facts/standards §1.1: limit, shape, header, algorithm, crit, kid.  `token` must stay alive.
+ * Limit, shape, header, algorithm, crit, kid.  `token` must stay alive.
  *   POSTERN_OK · LIMIT · MALFORMED · ALG_NOT_ALLOWED · CRIT · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err);
@@ -29,13 +29,7 @@ bool          postern_jwt_kid(const postern_jwt *jwt, postern_bytes *ret); /* fa
 postern_bytes postern_jwt_typ(const postern_jwt *jwt);             /* as written, at most 128 bytes of it; empty when absent */
 bool          postern_jwt_typ_is(const postern_jwt *jwt, const char *want); /* RFC 7515 §4.1.9: case ignored, "application/" optional */
 /*
- * Step 10: `iss` of the unproved payload, only to choose among configured issuers.
- *   ret   holds until the next token
- *   POSTERN_OK · LIMIT · MALFORMED · CLAIM_MISSING · MALFORMED_CLAIM (not a string) · NOMEM
- */
-POSTERN_MUST_USE postern_err postern_jwt_peek_issuer(postern_jwt *jwt, postern_bytes *ret, postern_error *err);
-/*
- * Steps 11 to 14: key, signature, payload.  `*ret_claims` is an object, owned by jwt, good until the next token.
+ * Key, signature, payload.  `*ret_claims` is an object, owned by jwt, good until the next token.
  *   POSTERN_OK · as postern_jwks_verify() · MALFORMED · LIMIT
  */
 POSTERN_MUST_USE postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys, const postern_json **ret_claims, postern_error *err);

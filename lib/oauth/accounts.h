@@ -9,10 +9,10 @@
 
 #include <postern/bytes.h>
 
-#define POSTERN_ACCOUNTS_RECHECK_MS                                                                \
-    1000 /* one stat(2) a second notices a package that adds its account */
-#define POSTERN_PASSWD_MAX                                                                         \
-    ((size_t)4 << 20) /* bytes: some 60,000 accounts; larger sites keep theirs elsewhere */
+/* One stat(2) a second notices a package that adds its account. */
+#define POSTERN_ACCOUNTS_RECHECK_MS 1000
+/* Bytes: some 60,000 accounts; larger sites keep theirs elsewhere. */
+#define POSTERN_PASSWD_MAX ((size_t)4 << 20)
 
 struct accounts; /* thread-safe */
 

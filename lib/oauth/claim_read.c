@@ -105,9 +105,9 @@ uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_pat
     return node != POSTERN_JSON_ABSENT ? node : postern_json_member(r->j, 0, path->whole);
 }
 
-#define READS_MAX                                                                                  \
-    4 /* of one string: as subject, agent, purpose and user name when all are configured to be one \
-         claim */
+/* Of one string: as subject, agent, purpose and user name when all are configured to be one
+ * claim. */
+#define READS_MAX 4
 
 /*
  * Room for every unescaped string of the payload at once, so that scratch never moves under a view:

@@ -16,7 +16,7 @@ struct check {
     struct postern_grant_facts out;
 };
 
-/* Step 15.  Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
+/* Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
  * 8414 §3.3). */
 static postern_err check_issuer(struct check *c, postern_error *err)
 {
@@ -58,7 +58,7 @@ static postern_err judge_audiences(struct check *c, uint32_t array, postern_erro
     return POSTERN_OK;
 }
 
-/* Step 16: a string or an array of strings (RFC 7519 §4.1.3); none at all is never "any". */
+/* A string or an array of strings (RFC 7519 §4.1.3); none at all is never "any". */
 static postern_err check_audience(struct check *c, postern_error *err)
 {
     uint32_t aud = c->reader.known[CLAIM_AUD];
@@ -88,7 +88,6 @@ static postern_err read_date(const struct check *c, enum claim_name claim, const
 
 #define TIME_ABSENT (-1)
 
-/* Step 17. */
 static postern_err check_times(struct check *c, postern_error *err)
 {
     int64_t exp_s = TIME_ABSENT, nbf_s = TIME_ABSENT, iat_s = TIME_ABSENT,
@@ -159,7 +158,7 @@ static postern_err read_purpose(struct check *c, postern_error *err)
                                   &c->out.purpose, err);
 }
 
-/* Step 18.  client_id is judged even where agent_claim prefers another claim. */
+/* client_id is judged even where agent_claim prefers another claim. */
 static postern_err check_identities(struct check *c, postern_error *err)
 {
     POSTERN_TRY(check_required(c, err));
@@ -173,7 +172,7 @@ static postern_err check_identities(struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
-/* Step 19.  No carrier of this version can show a key, so every bound token is refused (RFC 7800
+/* No carrier of this version can show a key, so every bound token is refused (RFC 7800
  * §3.1). */
 static postern_err check_binding(struct check *c, postern_error *err)
 {
@@ -206,7 +205,7 @@ static postern_err read_actor(struct check *c, uint32_t actor, uint32_t *ret_inn
                                   &c->out.act[c->out.act_depth], err);
 }
 
-/* Step 20.  The outermost actor acts; inner ones are history (RFC 8693 §4.1). */
+/* The outermost actor acts; inner ones are history (RFC 8693 §4.1). */
 static postern_err check_actors(struct check *c, postern_error *err)
 {
     uint32_t actor = c->reader.known[CLAIM_ACT], inner;
@@ -282,7 +281,7 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
-/* Step 21.  Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
+/* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
 static postern_err check_scope(struct check *c, postern_error *err)
 {
     uint32_t node = c->reader.known[CLAIM_SCOPE];

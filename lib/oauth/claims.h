@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Steps 15 to 21 of facts/standards §1.1: issuer, audience, time, identity, binding, actors, scope.
+ * Issuer, audience, time, identity, binding, actors, scope.
  * Pure: proved claims, rules and a clock in, facts or one reason out.  Called by validate.c after
  * the signature.  RFC 9068 §4, RFC 7519 §4.1, RFC 8693 §4.1.
  */
@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "grant/grant.h"
 
-#define POSTERN_AUD_ENTRIES_MAX 256 /* facts/standards §1.2 */
+#define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
 #define POSTERN_CLAIM_PARTS_MAX 8   /* of a path: half of the depth that a token may have */
 
 /* Claims that every token is asked for: found in one pass over the members. */
@@ -71,7 +71,7 @@ POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rule
                                                   struct postern_grant_facts *ret,
                                                   postern_error *err);
 /*
- * First half of step 23: the name that identity.c maps, out of claims that were checked, with the
+ * The name that identity.c maps, out of claims that were checked, with the
  * same scratch. POSTERN_OK · NO_MAPPING (not there, or an address that was not verified) ·
  * MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM
  */

@@ -20,8 +20,8 @@
 #include "oauth/token_answer.h"
 
 #define STRINGS_MAX 16384 /* bytes of the copied request: each part is bounded below */
-#define BASIC_MAX                                                                                  \
-    8192 /* bytes of "Basic …": id and secret, each byte encoded by three, then by 4/3 */
+/* Bytes of "Basic …": id and secret, each byte encoded by three, then by 4/3. */
+#define BASIC_MAX 8192
 #define BODY_MAX 16384
 
 struct acquire {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What can only be judged when a section is complete, or when all are: required settings, URLs,
- * names, and that no two files claim the same thing.  Pure; called by config_load.c.  DESIGN §4 and
- * §5.
+ * names, and that no two files claim the same thing.  Pure; called by config_load.c.
  */
 #include "settings.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A configuration back into text: the whole of it as valid files (`posternd --dump-config`), and
- * one line for each safety that an administrator has relaxed (logged at start, DESIGN §3.7).
+ * one line for each safety that an administrator has relaxed (logged at start).
  */
 #include "settings.h"
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NEAREST_NAME_MAX                                                                           \
-    64 /* bytes with NUL of a name that is compared: longer ones are no slips */
+/* Bytes with NUL of a name that is compared: longer ones are no slips. */
+#define NEAREST_NAME_MAX 64
 
 static const char required_marker[] = "";
 #define REQUIRED required_marker

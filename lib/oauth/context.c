@@ -13,8 +13,8 @@
 #include "base/fork_mark.h"
 
 #define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
-#define RULES_MEMORY_MAX                                                                           \
-    ((size_t)64 << 20) /* bytes: two KiB of discovery text a service, and lists */
+/* Bytes: two KiB of discovery text a service, and lists. */
+#define RULES_MEMORY_MAX ((size_t)64 << 20)
 /* 2025-01-01, before this program was written: a clock that says less was never set (a board
  * without battery). */
 #define CLOCK_SANE_S 1735689600

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * From a proved name to a local user: strip the domain, check the characters, refuse the accounts
- * that no token may be.  Pure but for the list of system accounts, which the caller brings.  DESIGN
- * §5.
+ * that no token may be.  Pure but for the list of system accounts, which the caller brings.
  */
 #ifndef POSTERN_LIB_IDENTITY_H
 #define POSTERN_LIB_IDENTITY_H

@@ -13,8 +13,8 @@
 /* 4096 files of a few KiB each: beyond that a folder is not a configuration but a mistake. */
 #define POSTERN_CONFIG_MEMORY_MAX ((size_t)32 << 20)
 #define POSTERN_CONFIG_FILES_MAX  1024 /* files of one folder: start-up stays below a second */
-#define POSTERN_CONFIG_NAME_MAX                                                                    \
-    64 /* bytes of a service's or issuer's name: it stands in every log line */
+/* Bytes of a service's or issuer's name: it stands in every log line. */
+#define POSTERN_CONFIG_NAME_MAX 64
 
 enum config_type {
     CONFIG_TEXT,

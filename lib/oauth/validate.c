@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One token's journey, in the order of facts/standards §1.1: transport, form, key, signature,
- * claims, revocation, local user, grant.  The first failure ends it.  With keys from files no step
- * waits, so one step() brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
+ * One token's journey, in the order of doc/design/token-flow.md: transport, form, key,
+ * signature, claims, revocation, local user, grant.  The first failure ends it.  With keys from
+ * files no step waits, so one step() brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
  */
 #include <postern/validate.h>
 
@@ -163,7 +163,7 @@ static postern_err map_user(struct validate_op *v, const postern_json *claims,
     return POSTERN_OK;
 }
 
-/* Steps 4 to 14, with the workspace. */
+/* Everything up to the signature, with the workspace. */
 static postern_err prove(struct validate_op *v, const postern_json **ret_claims, postern_error *err)
 {
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
@@ -173,7 +173,7 @@ static postern_err prove(struct validate_op *v, const postern_json **ret_claims,
     return verify_signature(v, ret_claims, err);
 }
 
-/* Steps 15 to 23 and the grant. */
+/* Everything that is asked of a proved token, and the grant. */
 static postern_err judge(struct validate_op *v, const postern_json *claims, postern_error *err)
 {
     struct postern_grant_facts facts;
@@ -265,8 +265,8 @@ static const struct postern_op_class validate_class = {
 
 /* ---- the request, copied into one block ---- */
 
-#define TEXT_MAX                                                                                   \
-    4096 /* bytes copied of each text: longer than any identity or host name that could match */
+/* Bytes copied of each text: longer than any identity or host name that could match. */
+#define TEXT_MAX 4096
 
 static size_t get_text_len(const char *text)
 {

@@ -8,10 +8,10 @@
 
 #include "sasl/message.h"
 
-#define CHALLENGE_MAX                                                                              \
-    8192 /* bytes a client reads: five times what ours writes; other servers add members */
-#define UNTRIMMED_MAX                                                                              \
-    (6 * (int)sizeof(postern_failure) + 256) /* every byte as \u00XX, and the names */
+/* Bytes a client reads: five times what ours writes; other servers add members. */
+#define CHALLENGE_MAX 8192
+/* Every byte as \u00XX, and the names. */
+#define UNTRIMMED_MAX (6 * (int)sizeof(postern_failure) + 256)
 
 /* XOAUTH2 has no registry: Gmail, Microsoft and Dovecot send HTTP status numbers. */
 static const struct {

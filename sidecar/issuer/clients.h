@@ -8,7 +8,7 @@
 
 #include "issuer.h"
 
-#define CLIENT_SECRET_BYTES 32 /* 256 bits of randomness: SHA-256 without salt is enough to store it (AS-03) */
+#define CLIENT_SECRET_BYTES 32 /* 256 bits of randomness: SHA-256 without salt is enough to store it */
 
 typedef enum clients_outcome {
     CLIENTS_FAILED = 0, /* store, memory: `err` says */

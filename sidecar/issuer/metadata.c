@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Metadata documents, written from the settings on every request; see metadata.h.  AS-14, AS-15,
- * PR-01 of the house's list. */
+/* Metadata documents, written from the settings on every request; see metadata.h.  RFC 8414, RFC 9728. */
 #include "metadata.h"
 
 #include "words.h"

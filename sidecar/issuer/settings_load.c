@@ -3,9 +3,8 @@
  * configuration beside main.c. */
 #include "settings.h"
 
-#define LIST_MAX                                                                                   \
-    65536 /* bytes of one service's audiences or scopes: a file of the key-file parser has at most \
-             256 KiB */
+/* Bytes of one service's audiences or scopes: a file of the key-file parser has at most 256 KiB. */
+#define LIST_MAX 65536
 
 static void add_list(postern_buf *b, const postern_section *section, const char *key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the issuer remembers: clients, and when removed ones were removed.  One writer: the issuer child
- * (two for the moment of a reload); a call that returned POSTERN_OK survives kill -9 and power loss (AS-22).  Knows no grammar:
+ * (two for the moment of a reload); a call that returned POSTERN_OK survives kill -9 and power loss.  Knows no grammar:
  * clients.c checks what goes in.  store_sqlite.c is the implementation.
  */
 #ifndef POSTERN_ISSUER_STORE_H

@@ -85,19 +85,17 @@ static void free_job(struct job *job)
     free(job->bad);
 }
 
-/* Parse the set (unless it is there), the token, peek, verify. */
+/* Parse the set (unless it is there), the token, verify. */
 static postern_err judge_once(const struct job *job, const char *token, postern_error *err)
 {
     POSTERN_AUTO(jwks) set = NULL;
     POSTERN_AUTO(jwt) jwt = NULL;
     const postern_json *claims;
-    postern_bytes iss;
 
     if (job->set == NULL)
         POSTERN_TRY(postern_jwks_parse(postern_bytes_str(job->json), &set, err));
     POSTERN_TRY(postern_jwt_new(&jwt, err));
     POSTERN_TRY(postern_jwt_parse(jwt, postern_bytes_str(token), err));
-    POSTERN_TRY(postern_jwt_peek_issuer(jwt, &iss, err));
     return postern_jwt_verify(jwt, job->set == NULL ? set : job->set, &claims, err);
 }
 
@@ -147,11 +145,9 @@ static postern_err parse_only(void *arg, postern_error *err)
 {
     const struct job *job = arg;
     POSTERN_AUTO(jwt) jwt = NULL;
-    postern_bytes iss;
 
     POSTERN_TRY(postern_jwt_new(&jwt, err));
-    POSTERN_TRY(postern_jwt_parse(jwt, postern_bytes_str(job->token), err));
-    return postern_jwt_peek_issuer(jwt, &iss, err);
+    return postern_jwt_parse(jwt, postern_bytes_str(job->token), err);
 }
 
 static void a_failed_allocation_while_parsing_is_out_of_memory(void **state)
@@ -159,7 +155,8 @@ static void a_failed_allocation_while_parsing_is_out_of_memory(void **state)
     struct job job = make_job(&algorithms[0]);
 
     (void)state;
-    assert_true(alloc_fail_sweep(parse_only, &job, POSTERN_OK) > 3);
+    assert_int_equal(alloc_fail_sweep(parse_only, &job, POSTERN_OK),
+                     3); /* the workspace, the index of the header, scratch for its strings */
     free_job(&job);
 }
 

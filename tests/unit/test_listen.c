@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/listen.c, sidecar/options.c: which addresses the embedded issuer may listen on (AS-01), and the command line. */
+/* sidecar/listen.c, sidecar/options.c: which addresses the embedded issuer may listen on, and the command line. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

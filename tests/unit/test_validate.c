@@ -178,7 +178,7 @@ static void the_issuer_file_narrows_the_algorithms(void **state)
     assert_verdict("this one", test_login_try(&t, NULL, NULL), POSTERN_OK);
 }
 
-/* A token with several faults is refused for the first of them: standards §1.1. */
+/* A token with several faults is refused for the first of them (doc/design/token-flow.md). */
 static void the_first_fault_in_order_is_the_reason(void **state)
 {
     static const struct {
