@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Windows of the file from its end to its beginning, lines of a window from last to first, strict JSON for those that count. */
+/* Windows of the file from its end to its beginning, lines of a window from last to first, strict
+ * JSON for those that count. */
 #include "config.h"
 
 #include <errno.h>

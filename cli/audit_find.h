@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Find one record in posternd's audit log (JSON lines), newest first.  Reads only; the fields are in postern-helper(7). */
+/* Find one record in posternd's audit log (JSON lines), newest first.  Reads only; the fields
+ * are in postern-helper(7). */
 #ifndef POSTERN_CLI_AUDIT_FIND_H
 #define POSTERN_CLI_AUDIT_FIND_H
 
@@ -9,13 +10,15 @@
 
 struct audit_found {
     bool         is_found;
-    uint64_t     damaged_lines; /* looked like the record but are not one JSON object: somebody changed the file */
+    /* Looked like the record but are not one JSON object: somebody changed the file. */
+    uint64_t     damaged_lines;
     postern_buf  line;          /* the record, without its newline */
     postern_json json;          /* of `line` */
 };
 
 /*
- * Read `fd` backwards, in blocks, until the newest record with that "ref" is found.  Lines above 256 KiB are skipped.
+ * Read `fd` backwards, in blocks, until the newest record with that "ref" is found.  Lines above
+ * 256 KiB are skipped.
  *
  *   fd    a regular file; its offset does not move
  *   ref   1..AUDIT_REF_MAX characters of [A-Za-z0-9-]

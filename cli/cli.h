@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What every subcommand of `postern` shares: the table, exit codes, and reading a token from standard input. */
+/* What every subcommand of `postern` shares: the table, exit codes, and reading a token from
+ * standard input. */
 #ifndef POSTERN_CLI_H
 #define POSTERN_CLI_H
 
@@ -24,11 +25,13 @@ int cli_exit_code(postern_err e);
 /* "postern SUBCOMMAND: what failed\n" on standard error; returns the exit code of err->code. */
 int cli_fail(const char *subcommand, const postern_error *err);
 /*
- * All of standard input, at most `max` bytes (one more is a LIMIT error), one trailing newline cut off.
+ * All of standard input, at most `max` bytes (one more is a LIMIT error), one trailing newline
+ * cut off.
  *   POSTERN_OK · LIMIT · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err cli_read_stdin(size_t max, postern_secret **ret, postern_error *err);
 /* The same, byte for byte. */
-POSTERN_MUST_USE postern_err cli_read_stdin_exact(size_t max, postern_secret **ret, postern_error *err);
+POSTERN_MUST_USE postern_err cli_read_stdin_exact(size_t max, postern_secret **ret,
+                                                  postern_error *err);
 
 #endif

@@ -19,8 +19,8 @@ struct client_request {
 /*
  * Ask the issuer that `rq` names.  Codes of admin_call(), and those of postern_config_load().
  */
-POSTERN_MUST_USE postern_err client_ask(const struct client_request *rq, const postern_buf *request, postern_buf *reply,
-                                        postern_json *j, postern_error *err);
+POSTERN_MUST_USE postern_err client_ask(const struct client_request *rq, const postern_buf *request,
+                                        postern_buf *reply, postern_json *j, postern_error *err);
 /* The issuer's own words on standard error, without control characters; returns the exit status. */
 int client_print_refusal(const postern_json *j);
 /* `postern client list`; returns the exit status. */

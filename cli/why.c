@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern why REF`: the audit record of a reference in plain words: when, who asked, which check decided, which line of
- * which file, what to change.  Reads the audit file, asks no daemon.  See postern(1).
+ * `postern why REF`: the audit record of a reference in plain words: when, who asked, which check
+ * decided, which line of which file, what to change.  Reads the audit file, asks no daemon.  See
+ * postern(1).
  */
 #include "config.h"
 
@@ -244,7 +245,9 @@ static int report(const struct why_options *o, const struct audit_found *found, 
         fprintf(stderr, "postern why: %s holds %llu damaged lines that name %s\n", path,
                 (unsigned long long)found->damaged_lines, o->ref);
     if (!found->is_found) {
-        fprintf(stderr, "postern why: no record of %s in %s; for an older one name the rotated file with --audit-file\n",
+        fprintf(stderr,
+                "postern why: no record of %s in %s; for an older one name the rotated file with "
+                "--audit-file\n",
                 o->ref, path);
         return WHY_NOT_FOUND;
     }

@@ -9,57 +9,127 @@
 
 static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_OK] = "Nothing: the login was accepted.",
-    [POSTERN_ERR_LIMIT] = "The token is far larger than access tokens are. " NEW_TOKEN " with fewer scopes or claims at the authorization server.",
-    [POSTERN_ERR_MALFORMED] = ASK_CLIENT "the token is damaged or is no JWT (a password, an ID token, quotes or a line break pasted along?). " NEW_TOKEN " and send it as it is.",
-    [POSTERN_ERR_ALG_NOT_ALLOWED] = "Let the authorization server sign with an algorithm of `algorithms:` in the issuer's file, or add its algorithm there. `none` and HMAC are never accepted.",
-    [POSTERN_ERR_CRIT] = "The token carries a `crit` header that Postern does not know. Turn that extension off at the authorization server.",
-    [POSTERN_ERR_TYP] = "An access token is wanted, not an ID token. If this issuer never sends typ at+jwt, set `token_types: JWT` in its file.",
-    [POSTERN_ERR_ALG_KEY_MISMATCH] = "The token's alg does not fit the key that its kid names. Compare the token's header with the issuer's key set.",
-    [POSTERN_ERR_KEY_NOT_FOR_SIG] = "The key in the issuer's key set is for encryption (use or key_ops). Let the authorization server publish its signing key.",
-    [POSTERN_ERR_UNKNOWN_KID] = NEW_TOKEN ": the issuer may have changed its keys. If it stays, compare the key set in `jwks_file:` with what the issuer publishes.",
-    [POSTERN_ERR_WEAK_KEY] = "Make a new signing key at the authorization server: RSA from 2048 bits, or a curve of RFC 7518.",
-    [POSTERN_ERR_BAD_SIGNATURE] = "The token was changed on its way, or another key signed it. " NEW_TOKEN "; if it stays, `jwks_file:` of the issuer's file holds another server's keys. Somebody may be trying forged tokens.",
-    [POSTERN_ERR_ISS] = "The token's issuer is none that this service trusts. Ask the right authorization server, or add a file to issuers/ and its name to `issuers:` of the service.",
-    [POSTERN_ERR_AUD] = "The token is for another service. Ask for one with --resource and an `audience:` of this service's file.",
-    [POSTERN_ERR_EXPIRED] = NEW_TOKEN ". If new ones are refused too, compare the clocks of this host and of the authorization server.",
-    [POSTERN_ERR_NOT_YET_VALID] = "Compare the clocks of this host and of the authorization server (`clock_skew:` of the issuer's file is the tolerance).",
-    [POSTERN_ERR_CLAIM_MISSING] = "Let the authorization server put the claim into its access tokens, or take it out of `required_claims:` in the issuer's file.",
-    [POSTERN_ERR_MALFORMED_CLAIM] = "A claim has a type or value that the standard does not allow. This is the authorization server's to mend.",
-    [POSTERN_ERR_UNSAFE_IDENTITY] = "The name in the token has characters that no log or user database should see. Rename the client or user, or set another `username_claim:`.",
-    [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot check. Ask for a plain bearer token for this service.",
-    [POSTERN_ERR_REVOKED] = "The agent was removed or its tokens were revoked. If that was a mistake, register it again (postern client add); old tokens stay refused.",
-    [POSTERN_ERR_NO_TOKEN] = ASK_CLIENT "an empty message, as clients do to ask which authorization server is wanted. " NEW_TOKEN " and log in again.",
-    [POSTERN_ERR_MESSAGE_MALFORMED] = ASK_CLIENT "the SASL message does not follow RFC 7628 (or XOAUTH2). Update or report the client.",
-    [POSTERN_ERR_MESSAGE_SERVER] = "The client's message names another host or port. Connect by a name of `server_names:`, or add the name there.",
-    [POSTERN_ERR_INSUFFICIENT_SCOPE] = "Ask for a token with every scope of `required_scopes:` in the service's file, and allow them to the agent (postern client add --scope).",
-    [POSTERN_ERR_AUTHZID] = "The client wants to be another user than the token's. Leave the user name out, or log in as the token's user.",
-    [POSTERN_ERR_NO_MAPPING] = "The token's user has no local name here. Look at `username_claim:` of the issuer's and `username_strip_domain:`, `username_chars:` of the service's file.",
-    [POSTERN_ERR_USER_DENIED] = "That local user may not log in with a token. See `deny_users:` and `allow_system_users:` of the service's file; better, use another user.",
-    [POSTERN_ERR_POLICY] = "A policy or an administrator refuses this. See the rule that the detail names.",
-    [POSTERN_ERR_TLS_REQUIRED] = "Connect with TLS. If the host guards TLS itself and never tells SASL (Postfix, svnserve, memcached), set `require_tls: host` in the service's file.",
-    [POSTERN_ERR_KEYS_UNAVAILABLE] = "posternd cannot read the issuer's keys: look at `jwks_file:` of the issuer's file, its owner and mode, and at posternd's log.",
-    [POSTERN_ERR_REVOCATIONS_UNKNOWN] = "The embedded issuer has not told the helper its revocations yet: try again in a moment. If it stays, look for the issuer child in posternd's log.",
-    [POSTERN_ERR_ISSUER_UNREACHABLE] = "Look whether the authorization server runs and can be reached from this host.",
-    [POSTERN_ERR_ISSUER_UNTRUSTED] = "Something else listens where the authorization server should be. Find out what (ss -ltnp), start posternd, then try again.",
-    [POSTERN_ERR_ISSUER_ANSWER] = "The authorization server answered in a way that RFC 6749 does not allow. Look at its log, and whether a proxy stands between.",
-    [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the client's name, secret, scopes and resource there.",
-    [POSTERN_ERR_HELPER_UNAVAILABLE] = "Start posternd, or look whether the host can reach the socket of `helper_socket:` (a chroot needs one of its own).",
-    [POSTERN_ERR_HELPER_UNTRUSTED] = "The helper's socket or its folder does not belong to root. Put it where only root can write, and look who made the other one.",
-    [POSTERN_ERR_HELPER_PROTOCOL] = "Plugin and posternd are of different versions: install the same one, then restart both.",
-    [POSTERN_ERR_TIMEOUT] = "No verdict came in time: look at the load of this host and at posternd's log, then try again.",
+    [POSTERN_ERR_LIMIT] = "The token is far larger than access tokens are. " NEW_TOKEN
+                          " with fewer scopes or claims at the authorization server.",
+    [POSTERN_ERR_MALFORMED] =
+        ASK_CLIENT "the token is damaged or is no JWT (a password, an ID token, quotes or a line "
+                   "break pasted along?). " NEW_TOKEN " and send it as it is.",
+    [POSTERN_ERR_ALG_NOT_ALLOWED] =
+        "Let the authorization server sign with an algorithm of `algorithms:` in the issuer's "
+        "file, or add its algorithm there. `none` and HMAC are never accepted.",
+    [POSTERN_ERR_CRIT] = "The token carries a `crit` header that Postern does not know. Turn that "
+                         "extension off at the authorization server.",
+    [POSTERN_ERR_TYP] = "An access token is wanted, not an ID token. If this issuer never sends "
+                        "typ at+jwt, set `token_types: JWT` in its file.",
+    [POSTERN_ERR_ALG_KEY_MISMATCH] = "The token's alg does not fit the key that its kid names. "
+                                     "Compare the token's header with the issuer's key set.",
+    [POSTERN_ERR_KEY_NOT_FOR_SIG] =
+        "The key in the issuer's key set is for encryption (use or key_ops). Let the authorization "
+        "server publish its signing key.",
+    [POSTERN_ERR_UNKNOWN_KID] =
+        NEW_TOKEN ": the issuer may have changed its keys. If it stays, compare the key set in "
+                  "`jwks_file:` with what the issuer publishes.",
+    [POSTERN_ERR_WEAK_KEY] = "Make a new signing key at the authorization server: RSA from 2048 "
+                             "bits, or a curve of RFC 7518.",
+    [POSTERN_ERR_BAD_SIGNATURE] =
+        "The token was changed on its way, or another key signed it. " NEW_TOKEN
+        "; if it stays, `jwks_file:` of the issuer's file holds another server's keys. Somebody "
+        "may be trying forged tokens.",
+    [POSTERN_ERR_ISS] =
+        "The token's issuer is none that this service trusts. Ask the right authorization server, "
+        "or add a file to issuers/ and its name to `issuers:` of the service.",
+    [POSTERN_ERR_AUD] = "The token is for another service. Ask for one with --resource and an "
+                        "`audience:` of this service's file.",
+    [POSTERN_ERR_EXPIRED] = NEW_TOKEN ". If new ones are refused too, compare the clocks of this "
+                                      "host and of the authorization server.",
+    [POSTERN_ERR_NOT_YET_VALID] = "Compare the clocks of this host and of the authorization server "
+                                  "(`clock_skew:` of the issuer's file is the tolerance).",
+    [POSTERN_ERR_CLAIM_MISSING] =
+        "Let the authorization server put the claim into its access tokens, or take it out of "
+        "`required_claims:` in the issuer's file.",
+    [POSTERN_ERR_MALFORMED_CLAIM] = "A claim has a type or value that the standard does not allow. "
+                                    "This is the authorization server's to mend.",
+    [POSTERN_ERR_UNSAFE_IDENTITY] =
+        "The name in the token has characters that no log or user database should see. Rename the "
+        "client or user, or set another `username_claim:`.",
+    [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
+                        "check. Ask for a plain bearer token for this service.",
+    [POSTERN_ERR_REVOKED] =
+        "The agent was removed or its tokens were revoked. If that was a mistake, register it "
+        "again (postern client add); old tokens stay refused.",
+    [POSTERN_ERR_NO_TOKEN] = ASK_CLIENT
+    "an empty message, as clients do to ask which authorization server is wanted. " NEW_TOKEN
+    " and log in again.",
+    [POSTERN_ERR_MESSAGE_MALFORMED] = ASK_CLIENT
+    "the SASL message does not follow RFC 7628 (or XOAUTH2). Update or report the client.",
+    [POSTERN_ERR_MESSAGE_SERVER] = "The client's message names another host or port. Connect by a "
+                                   "name of `server_names:`, or add the name there.",
+    [POSTERN_ERR_INSUFFICIENT_SCOPE] =
+        "Ask for a token with every scope of `required_scopes:` in the service's file, and allow "
+        "them to the agent (postern client add --scope).",
+    [POSTERN_ERR_AUTHZID] = "The client wants to be another user than the token's. Leave the user "
+                            "name out, or log in as the token's user.",
+    [POSTERN_ERR_NO_MAPPING] =
+        "The token's user has no local name here. Look at `username_claim:` of the issuer's and "
+        "`username_strip_domain:`, `username_chars:` of the service's file.",
+    [POSTERN_ERR_USER_DENIED] =
+        "That local user may not log in with a token. See `deny_users:` and `allow_system_users:` "
+        "of the service's file; better, use another user.",
+    [POSTERN_ERR_POLICY] =
+        "A policy or an administrator refuses this. See the rule that the detail names.",
+    [POSTERN_ERR_TLS_REQUIRED] =
+        "Connect with TLS. If the host guards TLS itself and never tells SASL (Postfix, svnserve, "
+        "memcached), set `require_tls: host` in the service's file.",
+    [POSTERN_ERR_KEYS_UNAVAILABLE] =
+        "posternd cannot read the issuer's keys: look at `jwks_file:` of the issuer's file, its "
+        "owner and mode, and at posternd's log.",
+    [POSTERN_ERR_REVOCATIONS_UNKNOWN] =
+        "The embedded issuer has not told the helper its revocations yet: try again in a moment. "
+        "If it stays, look for the issuer child in posternd's log.",
+    [POSTERN_ERR_ISSUER_UNREACHABLE] =
+        "Look whether the authorization server runs and can be reached from this host.",
+    [POSTERN_ERR_ISSUER_UNTRUSTED] =
+        "Something else listens where the authorization server should be. Find out what (ss "
+        "-ltnp), start posternd, then try again.",
+    [POSTERN_ERR_ISSUER_ANSWER] = "The authorization server answered in a way that RFC 6749 does "
+                                  "not allow. Look at its log, and whether a proxy stands between.",
+    [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
+                                  "client's name, secret, scopes and resource there.",
+    [POSTERN_ERR_HELPER_UNAVAILABLE] =
+        "Start posternd, or look whether the host can reach the socket of `helper_socket:` (a "
+        "chroot needs one of its own).",
+    [POSTERN_ERR_HELPER_UNTRUSTED] =
+        "The helper's socket or its folder does not belong to root. Put it where only root can "
+        "write, and look who made the other one.",
+    [POSTERN_ERR_HELPER_PROTOCOL] =
+        "Plugin and posternd are of different versions: install the same one, then restart both.",
+    [POSTERN_ERR_TIMEOUT] = "No verdict came in time: look at the load of this host and at "
+                            "posternd's log, then try again.",
     [POSTERN_ERR_NOMEM] = "This host, or posternd's control group, is short of memory.",
-    [POSTERN_ERR_BUSY] = "More logins at one time than `helper_max_connections:` of postern.conf. Raise it, or look who asks so often.",
-    [POSTERN_ERR_SYSTEM] = "A system call failed, as the detail says: often descriptors (LimitNOFILE=) or a full disk.",
-    [POSTERN_ERR_AUDIT] = "Nothing is accepted that cannot be recorded. Make room on the disk of `audit_file:`, then try again.",
-    [POSTERN_ERR_PEER_NOT_ALLOWED] = "Add the user that the host runs as to `helper_peers:` of the service's file, if it is the right host.",
-    [POSTERN_ERR_SERVICE_UNKNOWN] = "Make services/NAME.conf, or put the host's service name into `service_names:` of an existing one, and reload posternd.",
-    [POSTERN_ERR_CONFIG_SYNTAX] = "Mend the line that the detail names; `posternd --check` tests it.",
-    [POSTERN_ERR_CONFIG_KEY] = "Mend the line that the detail names; `posternd --check` tests it, postern.conf(5) lists all keys.",
-    [POSTERN_ERR_CONFIG_VALUE] = "Mend the value that the detail names; `posternd --check` tests it.",
-    [POSTERN_ERR_CONFIG_MISSING] = "Add the setting that the detail names; `posternd --check` tests it.",
-    [POSTERN_ERR_CONFIG_CONFLICT] = "Change one of the two settings that the detail names; `posternd --check` tests it.",
-    [POSTERN_ERR_CONFIG_FILE] = "Look at the file that the detail names: it must be there, with the right owner and mode.",
-    [POSTERN_ERR_USAGE] = "The host called Postern in a way it should not: report it, with the detail.",
+    [POSTERN_ERR_BUSY] = "More logins at one time than `helper_max_connections:` of postern.conf. "
+                         "Raise it, or look who asks so often.",
+    [POSTERN_ERR_SYSTEM] = "A system call failed, as the detail says: often descriptors "
+                           "(LimitNOFILE=) or a full disk.",
+    [POSTERN_ERR_AUDIT] = "Nothing is accepted that cannot be recorded. Make room on the disk of "
+                          "`audit_file:`, then try again.",
+    [POSTERN_ERR_PEER_NOT_ALLOWED] = "Add the user that the host runs as to `helper_peers:` of the "
+                                     "service's file, if it is the right host.",
+    [POSTERN_ERR_SERVICE_UNKNOWN] = "Make services/NAME.conf, or put the host's service name into "
+                                    "`service_names:` of an existing one, and reload posternd.",
+    [POSTERN_ERR_CONFIG_SYNTAX] =
+        "Mend the line that the detail names; `posternd --check` tests it.",
+    [POSTERN_ERR_CONFIG_KEY] = "Mend the line that the detail names; `posternd --check` tests it, "
+                               "postern.conf(5) lists all keys.",
+    [POSTERN_ERR_CONFIG_VALUE] =
+        "Mend the value that the detail names; `posternd --check` tests it.",
+    [POSTERN_ERR_CONFIG_MISSING] =
+        "Add the setting that the detail names; `posternd --check` tests it.",
+    [POSTERN_ERR_CONFIG_CONFLICT] =
+        "Change one of the two settings that the detail names; `posternd --check` tests it.",
+    [POSTERN_ERR_CONFIG_FILE] =
+        "Look at the file that the detail names: it must be there, with the right owner and mode.",
+    [POSTERN_ERR_USAGE] =
+        "The host called Postern in a way it should not: report it, with the detail.",
     [POSTERN_ERR_INTERNAL] = "This is a defect of Postern: report it, with the detail.",
 };
 

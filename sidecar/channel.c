@@ -13,7 +13,8 @@
 
 #include "channel.h"
 
-/* The kernel delivers whole descriptors only and drops (MSG_CTRUNC) what has no room: two are enough to see "too many". */
+/* The kernel delivers whole descriptors only and drops (MSG_CTRUNC) what has no room: two are
+ * enough to see "too many". */
 #define RECEIVED_FDS_MAX 2
 
 struct channel {

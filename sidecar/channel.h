@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One end of a SEQPACKET pair between two processes of posternd: one JSON object a datagram, "type" first, with at most
- * one descriptor beside it.  Not the helper's protocol for plugins (postern-helper(7)); both ends here are ours, and yet
- * nothing is taken on trust: sizes, shape and the number of descriptors are checked.  Messages: sidecar/role.h.
+ * One end of a SEQPACKET pair between two processes of posternd: one JSON object a datagram,
+ * "type" first, with at most one descriptor beside it.  Not the helper's protocol for plugins
+ * (postern-helper(7)); both ends here are ours, and yet nothing is taken on trust: sizes, shape
+ * and the number of descriptors are checked.  Messages: sidecar/role.h.
  */
 #ifndef POSTERN_SIDECAR_CHANNEL_H
 #define POSTERN_SIDECAR_CHANNEL_H
 
 #include <postern-private/json.h>
 
-/* A key set of the embedded issuer (a handful of ES256 keys of 250 bytes) is the largest message by far. */
+/* A key set of the embedded issuer (a handful of ES256 keys of 250 bytes) is the largest message
+ * by far. */
 #define CHANNEL_MESSAGE_MAX 65536
 
 struct channel;
@@ -40,25 +42,32 @@ int  channel_fd(const struct channel *c); /* for poll; owned by the channel */
  *
  *   object   1..CHANNEL_MESSAGE_MAX bytes
  *   fd       passed along, stays the caller's; -1: none
- *   POSTERN_OK · POSTERN_AGAIN (the other end is slow: poll for POLLOUT and send again) · POSTERN_ERR_LIMIT ·
- *   POSTERN_ERR_SYSTEM (the other end is gone, or no descriptors left)
+ *   POSTERN_OK · POSTERN_AGAIN (the other end is slow: poll for POLLOUT and send again) ·
+ *   POSTERN_ERR_LIMIT · POSTERN_ERR_SYSTEM (the other end is gone, or no descriptors left)
  */
-POSTERN_MUST_USE postern_err channel_send(struct channel *c, postern_bytes object, int fd, postern_error *err);
+POSTERN_MUST_USE postern_err channel_send(struct channel *c, postern_bytes object, int fd,
+                                          postern_error *err);
 /* Send {"type":TYPE}; codes as above. */
-POSTERN_MUST_USE postern_err channel_send_type(struct channel *c, const char *type, int fd, postern_error *err);
+POSTERN_MUST_USE postern_err channel_send_type(struct channel *c, const char *type, int fd,
+                                               postern_error *err);
 
 /*
- * Take one datagram from the socket, never blocks.  A descriptor of the message before that nobody took is closed.
+ * Take one datagram from the socket, never blocks.  A descriptor of the message before that
+ * nobody took is closed.
  *
- *   err   filled for CHANNEL_BROKEN only: too large, not one JSON object, "type" not first, two descriptors, errno
+ *   err   filled for CHANNEL_BROKEN only: too large, not one JSON object, "type" not first, two
+ *         descriptors, errno
  */
 channel_event channel_receive(struct channel *c, postern_error *err);
 
-/* The message that channel_receive() announced; node 0 is the object.  Empty text before the first. */
+/* The message that channel_receive() announced; node 0 is the object.  Empty text before the
+ * first. */
 const postern_json *channel_message(const struct channel *c);
 bool channel_type_is(const struct channel *c, const char *type);
-int  channel_take_fd(struct channel *c); /* the descriptor beside it, now the caller's (close-on-exec); -1: none */
-/* Members by name.  False: not there, another type, or (text) longer than the room with its NUL or holding a NUL. */
+/* The descriptor beside it, now the caller's (close-on-exec); -1: none. */
+int  channel_take_fd(struct channel *c);
+/* Members by name.  False: not there, another type, or (text) longer than the room with its NUL
+ * or holding a NUL. */
 bool channel_integer(const struct channel *c, const char *name, int64_t *ret);
 bool channel_text(const struct channel *c, const char *name, char *room, size_t room_size);
 

@@ -19,7 +19,8 @@
 
 /* ---- in the child ---- */
 
-/* The service manager signals the supervisor; a terminal or a `killall` signals everybody, and children drain all the same. */
+/* The service manager signals the supervisor; a terminal or a `killall` signals everybody, and
+ * children drain all the same. */
 static void settle_signals(void)
 {
     static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };

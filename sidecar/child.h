@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One child process of one role: start it as its own user with its own descriptors, drain it, note its end.  What the
- * children say to each other is generation.c's business.
+ * One child process of one role: start it as its own user with its own descriptors, drain it,
+ * note its end.  What the children say to each other is generation.c's business.
  */
 #ifndef POSTERN_SIDECAR_CHILD_H
 #define POSTERN_SIDECAR_CHILD_H
@@ -43,22 +43,26 @@ struct child {
     bool               has_jwks_written;
 };
 
-#define CHILD_READY_MAX_MS 30000  /* a first key and an empty store take well under a second, on a busy disk too */
+/* A first key and an empty store take well under a second, on a busy disk too. */
+#define CHILD_READY_MAX_MS 30000
 #define CHILD_BACKOFF_MIN_MS 100
 #define CHILD_BACKOFF_MAX_MS 10000
-#define CHILD_STEADY_MS 10000     /* lived this long: the next death is a new trouble, backoff begins anew */
+/* Lived this long: the next death is a new trouble, backoff begins anew. */
+#define CHILD_STEADY_MS 10000
 
 /*
  * Fork and run the role.  In the child this call does not return.
  *
  *   setup        everything but supervisor_fd
  *   descriptors  how many the role may need at one time
- *   POSTERN_OK (state STARTING) · POSTERN_ERR_SYSTEM · POSTERN_ERR_NOMEM (no process; state unchanged)
+ *   POSTERN_OK (state STARTING) · POSTERN_ERR_SYSTEM · POSTERN_ERR_NOMEM (no process; state
+ *   unchanged)
  */
 POSTERN_MUST_USE postern_err child_start(struct child *c, const struct role_setup *setup,
                                          log_target log, size_t descriptors, int64_t now_ms,
                                          postern_error *err);
-/* Tell it to finish what is in flight; it is killed after drain_ms.  Nothing when it drains already or is none. */
+/* Tell it to finish what is in flight; it is killed after drain_ms.  Nothing when it drains
+ * already or is none. */
 void child_drain(struct child *c, int64_t now_ms, int64_t drain_ms);
 void child_kill(struct child *c);
 void child_close_channel(struct child *c);

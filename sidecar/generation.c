@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Open what one configuration needs, start its children, and carry what they have to tell each other (sidecar/role.h). */
+/* Open what one configuration needs, start its children, and carry what they have to tell each
+ * other (sidecar/role.h). */
 #include "config.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 #include "generation.h"
 #include "jwks_file.h"
 
-#define ISSUER_HEAD_START_MS 5000 /* the helper waits that long for the key set; a broken issuer must not keep it away */
+#define ISSUER_HEAD_START_MS                                                                       \
+    5000 /* the helper waits that long for the key set; a broken issuer must not keep it away */
 #define CLOSED_MAX_MS 1000        /* between a child's end of file and its end lies its own tidying up */
 #define LINK_INTERVAL_MS 1000     /* telling every revocation again costs both of them work */
 #define DESCRIPTORS_SPARE 256     /* files of the libraries, key sets, the store */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One configuration at work: its listeners, files and children.  A reload makes a second one beside the first; the
- * supervisor decides which serves.  Everything here runs in the supervisor.
+ * One configuration at work: its listeners, files and children.  A reload makes a second one
+ * beside the first; the supervisor decides which serves.  Everything here runs in the
+ * supervisor.
  */
 #ifndef POSTERN_SIDECAR_GENERATION_H
 #define POSTERN_SIDECAR_GENERATION_H
@@ -49,7 +50,8 @@ POSTERN_MUST_USE postern_err generation_check(const postern_config *c, const str
 /* Its children have ended. */
 void generation_free(struct generation *g);
 
-/* Log what an administrator wants to know at start: relaxed settings, users, sockets, audit file. */
+/* Log what an administrator wants to know at start: relaxed settings, users, sockets, audit
+ * file. */
 void generation_log(const struct generation *g);
 
 /* Start, give up or kill whatever is due. */
@@ -58,7 +60,8 @@ void generation_run_due(struct generation *g, int64_t now_ms);
 int64_t generation_next_due_ms(const struct generation *g);
 /* Read and answer everything that child `id` has sent. */
 void generation_receive(struct generation *g, role_id id, int64_t now_ms);
-/* Connect issuer and helper anew, if both run: the issuer then tells the helper every revocation again. */
+/* Connect issuer and helper anew, if both run: the issuer then tells the helper every revocation
+ * again. */
 void generation_link(struct generation *g, int64_t now_ms);
 /* The process `pid` has ended; false: it is not of this generation. */
 bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t now_ms);

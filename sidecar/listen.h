@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sockets that posternd listens on, all made by the supervisor before any child and any secret exists: the helper's
- * SEQPACKET sockets, the issuer's loopback HTTP and its administration socket.  A reload takes over what stays the same.
+ * The sockets that posternd listens on, all made by the supervisor before any child and any
+ * secret exists: the helper's SEQPACKET sockets, the issuer's loopback HTTP and its
+ * administration socket.  A reload takes over what stays the same.
  */
 #ifndef POSTERN_SIDECAR_LISTEN_H
 #define POSTERN_SIDECAR_LISTEN_H
@@ -32,25 +33,29 @@ struct listeners {
 };
 
 /*
- * Bind and listen on everything that a configuration names.  A stale socket file is replaced when nobody answers there.
+ * Bind and listen on everything that a configuration names.  A stale socket file is replaced
+ * when nobody answers there.
  *
  *   c     must live as long as *ret
- *   old   of the configuration before (its descriptors are duplicated where kind and address are the same), or NULL
+ *   old   of the configuration before (its descriptors are duplicated where kind and address are
+ *         the same), or NULL
  *   ret   on POSTERN_OK closed by listeners_close()
- *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE (not an address of loopback, too many) · CONFIG_FILE (folder not trusted,
- *   not a socket) · CONFIG_CONFLICT (somebody answers there already) · SYSTEM
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE (not an address of loopback, too many) · CONFIG_FILE
+ *   (folder not trusted, not a socket) · CONFIG_CONFLICT (somebody answers there already) ·
+ *   SYSTEM
  */
 POSTERN_MUST_USE postern_err listeners_open(const postern_config *c, const struct listeners *old,
                                             struct listeners *ret, postern_error *err);
 /* Judge the addresses without touching anything: posternd --check. */
 POSTERN_MUST_USE postern_err listeners_check(const postern_config *c, postern_error *err);
 void listeners_close(struct listeners *ls);
-/* Remove the socket files of `old` that `now` does not have: the administrator took them out of the configuration. */
+/* Remove the socket files of `old` that `now` does not have: the administrator took them out of
+ * the configuration. */
 void listeners_unlink_gone(const struct listeners *old, const struct listeners *now);
 
 /*
- * "127.0.0.1:8414", "[::1]:8414": a literal address of loopback (127.0.0.0/8, ::1) and a port from 1.  Nothing else,
- * because bearer tokens and client secrets travel here without TLS.
+ * "127.0.0.1:8414", "[::1]:8414": a literal address of loopback (127.0.0.0/8, ::1) and a port
+ * from 1.  Nothing else, because bearer tokens and client secrets travel here without TLS.
  *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE
  */
 POSTERN_MUST_USE postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret,

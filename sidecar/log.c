@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * posternd's own messages, one line each, so that nothing that a peer sent can forge a second line.  The one place of the
- * daemon that keeps a global: a process has one log.
+ * posternd's own messages, one line each, so that nothing that a peer sent can forge a second line.
+ * The one place of the daemon that keeps a global: a process has one log.
  */
 #include "config.h"
 

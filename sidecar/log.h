@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posternd's own messages: one escaped line each, to standard error or syslog(3).  Not the audit (sidecar/audit.h). */
+/* posternd's own messages: one escaped line each, to standard error or syslog(3).  Not the audit
+ * (sidecar/audit.h). */
 #ifndef POSTERN_SIDECAR_LOG_H
 #define POSTERN_SIDECAR_LOG_H
 
@@ -15,11 +16,13 @@ typedef enum log_target { LOG_TO_STDERR = 0, LOG_TO_SYSLOG } log_target;
 /*
  * Where lines go from now on, in this process.  Before the first call: standard error, no role.
  *
- *   role   static: "helper", "issuer"; NULL for the supervisor.  Lines begin with "posternd: " or "posternd helper: ".
+ *   role   static: "helper", "issuer"; NULL for the supervisor.  Lines begin with "posternd: " or
+ *          "posternd helper: ".
  */
 void log_start(log_target target, const char *role);
 
-/* What happened, for the record.  Control characters, newlines and bytes that are not ASCII become \xNN. */
+/* What happened, for the record.  Control characters, newlines and bytes that are not ASCII
+ * become \xNN. */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* What an administrator should look at. */
 void log_problem(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -59,7 +59,8 @@ static int check(const char *dir, postern_config *take_config)
 
 static int dump(postern_config *take_config)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(16u << 20); /* far above POSTERN_KEYFILE_MAX times any sane number of files */
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(
+        16u << 20); /* far above POSTERN_KEYFILE_MAX times any sane number of files */
     const char *text;
 
     postern_config_dump(take_config, &out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sd_notify(3) by hand: a datagram to $NOTIFY_SOCKET.  A lost notification must not stop a login, so errors are dropped. */
+/* sd_notify(3) by hand: a datagram to $NOTIFY_SOCKET.  A lost notification must not stop a login,
+ * so errors are dropped. */
 #include "config.h"
 
 #include <inttypes.h>

@@ -3,7 +3,8 @@
 #ifndef POSTERN_SIDECAR_NOTIFY_H
 #define POSTERN_SIDECAR_NOTIFY_H
 
-/* "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1".  Nothing happens when NOTIFY_SOCKET is not set. */
+/* "READY=1", "RELOADING=1\nMONOTONIC_USEC=…", "STOPPING=1".  Nothing happens when NOTIFY_SOCKET
+ * is not set. */
 void notify_send(const char *state);
 /* RELOADING=1 with the clock that Type=notify-reload wants. */
 void notify_reloading(void);

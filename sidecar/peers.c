@@ -26,7 +26,8 @@ struct peers {
     struct rule rules[];
 };
 
-/* ---- the process at the other end ------------------------------------------------------------------------------------ */
+/* ---- the process at the other end
+ * ------------------------------------------------------------------------------------ */
 
 static postern_err read_groups(int fd, struct peer *p, postern_error *err)
 {
@@ -71,7 +72,9 @@ void peer_free(struct peer *p)
     *p = (struct peer){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
 }
 
-/* ---- the rules -------------------------------------------------------------------------------------------------------- */
+/* ---- the rules
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static bool parse_number(const char *text, uint32_t *ret)
 {

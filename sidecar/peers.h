@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which local processes may ask: `helper_peers:` of each service file, `admin_peers:` of issuer.conf, against SO_PEERCRED and
- * SO_PEERGROUPS.  Names are resolved once, at start; root may always ask, because root can become anyone.
+ * Which local processes may ask: `helper_peers:` of each service file, `admin_peers:` of
+ * issuer.conf, against SO_PEERCRED and SO_PEERGROUPS.  Names are resolved once, at start; root
+ * may always ask, because root can become anyone.
  */
 #ifndef POSTERN_SIDECAR_PEERS_H
 #define POSTERN_SIDECAR_PEERS_H
@@ -29,12 +30,15 @@ void peer_free(struct peer *p);
 
 struct peers; /* the rules of one or more sections */
 /*
- * Resolve every helper_peers: of `config` (borrowed for life).  A name that does not exist here admits nobody and is logged.
+ * Resolve every helper_peers: of `config` (borrowed for life).  A name that does not exist here
+ * admits nobody and is logged.
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err peers_new(const postern_config *config, struct peers **ret, postern_error *err);
+POSTERN_MUST_USE postern_err peers_new(const postern_config *config, struct peers **ret,
+                                       postern_error *err);
 /* The same for one section and its list `key`, for example "admin_peers". */
-POSTERN_MUST_USE postern_err peers_new_for(const postern_section *section, const char *key, struct peers **ret, postern_error *err);
+POSTERN_MUST_USE postern_err peers_new_for(const postern_section *section, const char *key,
+                                           struct peers **ret, postern_error *err);
 void peers_free(struct peers *p);
 /* May `peer` ask as `section` (a service, or issuer.conf)? */
 bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The loop of posternd's first process: signals, children's messages, due times.  Generations (generation.c) do the work;
- * here is decided which one serves: a reload starts a new one beside the old, and only when each of its children is ready
- * the old one is told to drain, so that at no moment nobody accepts.
+ * The loop of posternd's first process: signals, children's messages, due times.  Generations
+ * (generation.c) do the work; here is decided which one serves: a reload starts a new one beside
+ * the old, and only when each of its children is ready the old one is told to drain, so that at no
+ * moment nobody accepts.
  */
 #include "config.h"
 
@@ -155,8 +156,9 @@ static void give_up(struct supervisor *s, int64_t now_ms)
 }
 
 /*
- * The old issuer goes first.  It may have told the old helper a revocation after the new issuer read its store, so the new
- * pair is connected anew (everything is told again) before the old helper goes too.
+ * The old issuer goes first.  It may have told the old helper a revocation after the new issuer
+ * read its store, so the new pair is connected anew (everything is told again) before the old
+ * helper goes too.
  */
 static void retire(struct supervisor *s, struct generation *g, int64_t now_ms)
 {

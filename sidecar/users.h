@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The users that posternd's children become.  Called by the supervisor (resolve) and by a child once (become). */
+/* The users that posternd's children become.  Called by the supervisor (resolve) and by a child
+ * once (become). */
 #ifndef POSTERN_SIDECAR_USERS_H
 #define POSTERN_SIDECAR_USERS_H
 
@@ -19,8 +20,10 @@ struct account {
  * The account of a `*_user:` setting.
  *
  *   key    of the setting, for errors: "helper_user"
- *   name   a user's name, or a number (its group is the passwd entry's; the same number when there is none)
- *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE (no such user, root, out of range; the detail says what to do)
+ *   name   a user's name, or a number (its group is the passwd entry's; the same number when there
+ *          is none)
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE (no such user, root, out of range; the detail says
+ *   what to do)
  */
 POSTERN_MUST_USE postern_err users_resolve(const char *key, const char *name, struct account *ret,
                                            postern_error *err);
@@ -28,8 +31,9 @@ POSTERN_MUST_USE postern_err users_resolve(const char *key, const char *name, st
 struct account users_self(void);
 
 /*
- * Become the account for good: no supplementary groups, real, effective and saved ids changed and read back.  Without
- * root only the process's own account is possible, and nothing is changed.
+ * Become the account for good: no supplementary groups, real, effective and saved ids changed
+ * and read back.  Without root only the process's own account is possible, and nothing is
+ * changed.
  *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)
  */
 POSTERN_MUST_USE postern_err users_become(const struct account *a, postern_error *err);

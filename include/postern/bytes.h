@@ -48,14 +48,16 @@ bool postern_bytes_is_utf8(postern_bytes b);
 size_t postern_utf8_len(postern_bytes b);
 /* True when every byte is 0x20..0x7E. */
 bool postern_bytes_is_printable(postern_bytes b);
-/* True when `b`, well-formed UTF-8, holds a control character: C0, DEL, or C1 (U+0080 to U+009F). */
+/* True when `b`, well-formed UTF-8, holds a control character: C0, DEL, or C1 (U+0080 to
+ * U+009F). */
 bool postern_bytes_has_control(postern_bytes b);
 
 /* Wipe `len` bytes in a way that the compiler keeps. */
 void postern_wipe(void *ptr, size_t len);
 
 /*
- * A reader over bytes: each call checks the length before it reads.  `take_*` moves on success only.
+ * A reader over bytes: each call checks the length before it reads.  `take_*` moves on success
+ * only.
  */
 typedef struct postern_reader {
     postern_bytes rest;
@@ -64,14 +66,16 @@ typedef struct postern_reader {
 bool postern_reader_take_byte(postern_reader *r, uint8_t want);          /* next byte is `want` */
 bool postern_reader_take_lit(postern_reader *r, const char *want);       /* next bytes are `want` */
 bool postern_reader_take_lit_nocase(postern_reader *r, const char *want);/* ASCII case ignored */
-/* Everything before the next `stop`; the stop byte is consumed, not returned.  False when there is none. */
+/* Everything before the next `stop`; the stop byte is consumed, not returned.  False when there
+ * is none. */
 bool postern_reader_take_until(postern_reader *r, uint8_t stop, postern_bytes *ret);
 bool postern_reader_take_len(postern_reader *r, size_t len, postern_bytes *ret);
 static inline bool postern_reader_is_done(const postern_reader *r) { return r->rest.len == 0; }
 
 /*
- * A growing buffer with a hard cap.  Old storage is wiped on growth and on free (never realloc), so it may
- * hold secrets.  A failed append leaves it as it was and makes it `failed`: check once at the end.
+ * A growing buffer with a hard cap.  Old storage is wiped on growth and on free (never realloc),
+ * so it may hold secrets.  A failed append leaves it as it was and makes it `failed`: check once
+ * at the end.
  */
 typedef struct postern_buf {
     uint8_t *ptr;
@@ -88,7 +92,10 @@ void postern_buf_add_byte(postern_buf *b, uint8_t c);
 void postern_buf_addf(postern_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Content with a NUL behind it that is not counted; NULL when failed.  Owned by the buffer. */
 const char *postern_buf_cstr(postern_buf *b);
-static inline postern_bytes postern_buf_bytes(const postern_buf *b) { return (postern_bytes){ b->ptr, b->len }; }
+static inline postern_bytes postern_buf_bytes(const postern_buf *b)
+{
+    return (postern_bytes){ b->ptr, b->len };
+}
 /* Keep the storage, wipe the content, clear `failed`. */
 void postern_buf_reset(postern_buf *b);
 /* Wipe and free; the struct may be used again.  NULL is fine. */
@@ -102,13 +109,15 @@ typedef struct postern_secret postern_secret;
  *   ret_secret   caller frees with postern_secret_free(); untouched unless POSTERN_OK
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err postern_secret_new(postern_bytes from, postern_secret **ret_secret, postern_error *err);
-postern_bytes postern_secret_bytes(const postern_secret *s); /* borrowed; a NUL stands behind it, not counted */
+POSTERN_MUST_USE postern_err postern_secret_new(postern_bytes from, postern_secret **ret_secret,
+                                                postern_error *err);
+/* Borrowed; a NUL stands behind it, not counted. */
+postern_bytes postern_secret_bytes(const postern_secret *s);
 void postern_secret_free(postern_secret *s);
 
 /*
- * Base64url without padding (RFC 4648 §5, RFC 7515 §2), canonical form only: no whitespace, no '=', pad bits
- * zero, length mod 4 never 1.
+ * Base64url without padding (RFC 4648 §5, RFC 7515 §2), canonical form only: no whitespace, no
+ * '=', pad bits zero, length mod 4 never 1.
  *
  *   in    0..max text
  *   out   room for POSTERN_BASE64URL_DECODED_MAX(in.len) bytes
@@ -116,10 +125,12 @@ void postern_secret_free(postern_secret *s);
  */
 #define POSTERN_BASE64URL_DECODED_MAX(n) ((n) / 4 * 3 + 2)
 #define POSTERN_BASE64_ENCODED_MAX(n) (((n) + 2) / 3 * 4)
-POSTERN_MUST_USE postern_err postern_base64url_decode(postern_bytes in, uint8_t *out, size_t *ret_len, postern_error *err);
+POSTERN_MUST_USE postern_err postern_base64url_decode(postern_bytes in, uint8_t *out,
+                                                      size_t *ret_len, postern_error *err);
 void postern_base64url_encode(postern_bytes in, postern_buf *out);
 /* The padded alphabet of RFC 4648 §4, canonical only: SASL lines of IMAP and SMTP, HTTP Basic. */
-POSTERN_MUST_USE postern_err postern_base64_decode(postern_bytes in, uint8_t *out, size_t *ret_len, postern_error *err);
+POSTERN_MUST_USE postern_err postern_base64_decode(postern_bytes in, uint8_t *out, size_t *ret_len,
+                                                   postern_error *err);
 void postern_base64_encode(postern_bytes in, postern_buf *out);
 void postern_hex_encode(postern_bytes in, postern_buf *out); /* lower case */
 

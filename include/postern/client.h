@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ask posternd's helper (SOCK_SEQPACKET unix socket, postern-helper(7)).  One op owns one connection with one request
- * outstanding; the reply must echo a 128-bit nonce and the service.  After fork(2) an inherited op's descriptor is closed,
- * never used: the child gets POSTERN_ERR_HELPER_UNAVAILABLE.
+ * Ask posternd's helper (SOCK_SEQPACKET unix socket, postern-helper(7)).  One op owns one
+ * connection with one request outstanding; the reply must echo a 128-bit nonce and the service.
+ * After fork(2) an inherited op's descriptor is closed, never used: the child gets
+ * POSTERN_ERR_HELPER_UNAVAILABLE.
  */
 #ifndef POSTERN_CLIENT_H
 #define POSTERN_CLIENT_H
@@ -17,7 +18,8 @@ extern "C" {
 #endif
 
 #define POSTERN_HELPER_SOCKET_DEFAULT "/run/postern/helper.sock"
-#define POSTERN_HELPER_FRAME_MAX 32768 /* bytes of one JSON frame: token 16 KiB, names, and room; one datagram */
+/* Bytes of one JSON frame: token 16 KiB, names, and room; one datagram. */
+#define POSTERN_HELPER_FRAME_MAX 32768
 
 typedef struct postern_helper_address {
     const char *path;       /* absolute; NULL: POSTERN_HELPER_SOCKET_DEFAULT */
@@ -29,23 +31,33 @@ typedef struct postern_service_info {
     bool            is_known;
     bool            has_oauthbearer;
     bool            has_xoauth2;
-    postern_failure discovery; /* scope, openid_configuration, resource_metadata: the answer to an empty auth */
+    /* Scope, openid_configuration, resource_metadata: the answer to an empty auth. */
+    postern_failure discovery;
 } postern_service_info;
 
 /*
- * Start asking for a verdict on rq->token.  Connects without blocking; checks that the socket's parent folders belong to
- * root or server_uid and that nobody else may write there, and the peer's uid, before the token is sent.
+ * Start asking for a verdict on rq->token.  Connects without blocking; checks that the socket's
+ * parent folders belong to root or server_uid and that nobody else may write there, and the
+ * peer's uid, before the token is sent.
  *
  *   where   copied; NULL: defaults
  *   rq      copied; carrier must be said; at most 16 extra scopes of 255 bytes
- *   POSTERN_OK · POSTERN_ERR_USAGE (no service, no carrier, relative path) · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM (no random
- *   numbers); verdicts and HELPER_UNAVAILABLE / HELPER_UNTRUSTED / HELPER_PROTOCOL / TIMEOUT come from postern_op_step(), which
- *   also says NO_TOKEN, LIMIT, MALFORMED, AUTHZID and MESSAGE_MALFORMED of what is not worth asking about; then nothing was sent.
+ *   POSTERN_OK · POSTERN_ERR_USAGE (no service, no carrier, relative path) · POSTERN_ERR_NOMEM ·
+ *   POSTERN_ERR_SYSTEM (no random numbers); verdicts and HELPER_UNAVAILABLE / HELPER_UNTRUSTED /
+ *   HELPER_PROTOCOL / TIMEOUT come from postern_op_step(), which also says NO_TOKEN, LIMIT,
+ *   MALFORMED, AUTHZID and MESSAGE_MALFORMED of what is not worth asking about; then nothing was
+ *   sent.
  */
-POSTERN_MUST_USE postern_err postern_client_verify_start(const postern_helper_address *where, const postern_request *rq, postern_op **ret_op, postern_error *err);
-/* Start asking what the helper knows of a service; the answer is read with postern_client_info(). */
-POSTERN_MUST_USE postern_err postern_client_describe_start(const postern_helper_address *where, const char *service, postern_op **ret_op, postern_error *err);
-/* Valid after step() said POSTERN_OK on a describe op (an unknown service is POSTERN_OK with is_known false), else NULL. */
+POSTERN_MUST_USE postern_err postern_client_verify_start(const postern_helper_address *where,
+                                                         const postern_request *rq,
+                                                         postern_op **ret_op, postern_error *err);
+/* Start asking what the helper knows of a service; the answer is read with
+ * postern_client_info(). */
+POSTERN_MUST_USE postern_err postern_client_describe_start(const postern_helper_address *where,
+                                                           const char *service, postern_op **ret_op,
+                                                           postern_error *err);
+/* Valid after step() said POSTERN_OK on a describe op (an unknown service is POSTERN_OK with
+ * is_known false), else NULL. */
 const postern_service_info *postern_client_info(const postern_op *op);
 
 #ifdef __cplusplus

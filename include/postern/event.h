@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What an operation noticed on its way: a static name and a few typed fields, never a secret.  Hosts render. */
+/* What an operation noticed on its way: a static name and a few typed fields, never a secret.
+ * Hosts render. */
 #ifndef POSTERN_EVENT_H
 #define POSTERN_EVENT_H
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A grant: the proof that a token was verified, and for whom.  Only lib/grant/grant.c makes one, by two
- * constructors that are not public: a local proof, or the reply of a verified helper.  Having one is the permission;
- * there is no other "yes" in this library.
+ * A grant: the proof that a token was verified, and for whom.  Only lib/grant/grant.c makes one,
+ * by two constructors that are not public: a local proof, or the reply of a verified helper.
+ * Having one is the permission; there is no other "yes" in this library.
  *
- * Every string is NUL-terminated, owned by the grant, free of control characters, and NULL where the token had none.
+ * Every string is NUL-terminated, owned by the grant, free of control characters, and NULL where
+ * the token had none.
  */
 #ifndef POSTERN_GRANT_H
 #define POSTERN_GRANT_H
@@ -20,26 +21,36 @@ typedef struct postern_grant postern_grant;
 typedef enum postern_origin {
     POSTERN_ORIGIN_NONE = 0,    /* never seen on a grant */
     POSTERN_ORIGIN_LOCAL_PROOF, /* this process checked signature and claims */
-    POSTERN_ORIGIN_HELPER       /* the helper did, and its reply's nonce and service match the request */
+    /* The helper did, and its reply's nonce and service match the request. */
+    POSTERN_ORIGIN_HELPER
 } postern_origin;
 
 postern_origin postern_grant_origin(const postern_grant *g);
-const char *postern_grant_service(const postern_grant *g);   /* whose rules it was judged by; NULL: token-only check */
+/* Whose rules it was judged by; NULL: token-only check. */
+const char *postern_grant_service(const postern_grant *g);
 const char *postern_grant_issuer(const postern_grant *g);    /* `iss` */
 const char *postern_grant_subject(const postern_grant *g);   /* `sub` */
-const char *postern_grant_client_id(const postern_grant *g); /* `client_id` (or azp, appid by configuration) */
-const char *postern_grant_actor(const postern_grant *g);     /* who acts: outermost act.sub, else the client; RFC 8693 §4.1 */
-const char *postern_grant_user(const postern_grant *g);      /* mapped local user; NULL: token-only check */
-const char *postern_grant_audience(const postern_grant *g);  /* the configured audience that matched `aud` */
+/* `client_id` (or azp, appid by configuration). */
+const char *postern_grant_client_id(const postern_grant *g);
+/* Who acts: outermost act.sub, else the client; RFC 8693 §4.1. */
+const char *postern_grant_actor(const postern_grant *g);
+/* Mapped local user; NULL: token-only check. */
+const char *postern_grant_user(const postern_grant *g);
+/* The configured audience that matched `aud`. */
+const char *postern_grant_audience(const postern_grant *g);
 const char *postern_grant_jti(const postern_grant *g);
 const char *postern_grant_purpose(const postern_grant *g);   /* ≤ 256 bytes, self-asserted */
-const char *postern_grant_scope(const postern_grant *g);     /* as granted, single spaces; "" when none */
-bool        postern_grant_has_scope(const postern_grant *g, const char *scope); /* whole word, case-sensitive */
+/* As granted, single spaces; "" when none. */
+const char *postern_grant_scope(const postern_grant *g);
+/* Whole word, case-sensitive. */
+bool        postern_grant_has_scope(const postern_grant *g, const char *scope);
 size_t      postern_grant_act_depth(const postern_grant *g); /* 0: no delegation */
-const char *postern_grant_act(const postern_grant *g, size_t i); /* 0 is the outermost actor; NULL past the end */
+/* 0 is the outermost actor; NULL past the end. */
+const char *postern_grant_act(const postern_grant *g, size_t i);
 int64_t     postern_grant_exp_s(const postern_grant *g);     /* seconds since 1970 */
 int64_t     postern_grant_iat_s(const postern_grant *g);     /* -1 when the token had none */
-const char *postern_grant_ref(const postern_grant *g);       /* helper's reference of this login; NULL for a local proof */
+/* helper's reference of this login; NULL for a local proof. */
+const char *postern_grant_ref(const postern_grant *g);
 /* The verified claims as JSON, exactly as signed; empty for a helper's grant. */
 postern_bytes postern_grant_claims(const postern_grant *g);
 /* NULL is fine. */
@@ -47,16 +58,19 @@ void postern_grant_free(postern_grant *g);
 static inline void postern_auto_grant(postern_grant **g) { postern_grant_free(*g); }
 
 /* Why there is no grant: enough for a host's log line and for RFC 7628 error JSON. */
-#define POSTERN_URL_MAX 512    /* bytes with NUL: four of them and the scope fit the 1500-byte error JSON */
+/* Bytes with NUL: four of them and the scope fit the 1500-byte error JSON. */
+#define POSTERN_URL_MAX 512
 #define POSTERN_SCOPE_MAX 256  /* bytes with NUL of a *missing* scope list shown to a client */
 #define POSTERN_REF_MAX 24     /* bytes with NUL of a reference */
 typedef struct postern_failure {
     postern_err code;
     char        ref[POSTERN_REF_MAX];                  /* "" when nobody recorded it */
     char        scope[POSTERN_SCOPE_MAX];              /* what the service requires; "" none */
-    char        openid_configuration[POSTERN_URL_MAX]; /* discovery document of the issuer; "" unknown */
+    /* Discovery document of the issuer; "" unknown. */
+    char        openid_configuration[POSTERN_URL_MAX];
     char        resource_metadata[POSTERN_URL_MAX];    /* RFC 9728 document; "" unknown */
-    char        issuer[POSTERN_URL_MAX];               /* configured issuer that was chosen; "" none */
+    /* Configured issuer that was chosen; "" none. */
+    char        issuer[POSTERN_URL_MAX];
 } postern_failure;
 
 #ifdef __cplusplus

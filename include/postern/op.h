@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One operation in flight: a validation, an acquisition, a question to the helper.  It never blocks by itself; drive it
- * with poll(2), libevent, or the blocking postern_op_run().  One thread at a time.
+ * One operation in flight: a validation, an acquisition, a question to the helper.  It never
+ * blocks by itself; drive it with poll(2), libevent, or the blocking postern_op_run().  One
+ * thread at a time.
  *
  *     while ((e = postern_op_step(op, &err)) == POSTERN_AGAIN)
  *         wait for postern_op_fd(op) to be readable, at most postern_op_wait_ms(op)
@@ -18,7 +19,8 @@ extern "C" {
 
 typedef struct postern_op postern_op;
 
-#define POSTERN_OP_DEADLINE_MS 5000 /* total, default: a person waits for a login; saslauthd and Dovecot use the like */
+/* Total, default: a person waits for a login; saslauthd and Dovecot use the like. */
+#define POSTERN_OP_DEADLINE_MS 5000
 
 /* A clock that tests can hold still.  NULL members mean the system's clocks. */
 typedef struct postern_clock {
@@ -43,7 +45,8 @@ int postern_op_wait_ms(const postern_op *op);
 POSTERN_MUST_USE postern_err postern_op_run(postern_op *op, postern_error *err);
 /* Next recorded event; false when there is none.  Pulled after step(). */
 bool postern_op_next_event(postern_op *op, postern_event *ret_event);
-/* Details of a rejection or of an undecided end; never NULL, code POSTERN_ERR_UNSET before the end. */
+/* Details of a rejection or of an undecided end; never NULL, code POSTERN_ERR_UNSET before the
+ * end. */
 const postern_failure *postern_op_failure(const postern_op *op);
 /* Ownership moves; NULL unless step() said POSTERN_OK, and on the second call. */
 postern_grant  *postern_op_take_grant(postern_op *op);

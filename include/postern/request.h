@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a host asks about one token: the same struct for local validation (validate.h) and for the helper (client.h). */
+/* What a host asks about one token: the same struct for local validation (validate.h) and for
+ * the helper (client.h). */
 #ifndef POSTERN_REQUEST_H
 #define POSTERN_REQUEST_H
 
@@ -9,9 +10,15 @@
 extern "C" {
 #endif
 
-#define POSTERN_TOKEN_MAX 16384 /* bytes; Cyrus imapd carries ~16,340, Redis 16,384: what fits every carrier we know */
+/* Bytes; Cyrus imapd carries ~16,340, Redis 16,384: what fits every carrier we know. */
+#define POSTERN_TOKEN_MAX 16384
 
-typedef enum postern_carrier { POSTERN_CARRIER_UNKNOWN = 0, POSTERN_CARRIER_SASL, POSTERN_CARRIER_PASSWORD, POSTERN_CARRIER_RAW } postern_carrier;
+typedef enum postern_carrier {
+    POSTERN_CARRIER_UNKNOWN = 0,
+    POSTERN_CARRIER_SASL,
+    POSTERN_CARRIER_PASSWORD,
+    POSTERN_CARRIER_RAW
+} postern_carrier;
 typedef enum postern_tls {
     POSTERN_TLS_UNKNOWN = 0, /* the host never says */
     POSTERN_TLS_NONE,        /* in clear over a network */
@@ -22,8 +29,10 @@ typedef enum postern_tls {
 /* Everything is copied by the _start() function that takes it. */
 typedef struct postern_request {
     size_t             size;         /* sizeof(postern_request): room to grow */
-    const char        *service;      /* names services/NAME.conf or one of its service_names; required */
-    postern_bytes      token;        /* 1..POSTERN_TOKEN_MAX bytes; longer is a verdict, not misuse */
+    /* Names services/NAME.conf or one of its service_names; required. */
+    const char        *service;
+    /* 1..POSTERN_TOKEN_MAX bytes; longer is a verdict, not misuse. */
+    postern_bytes      token;
     const char        *authzid;      /* wanted identity, NULL or "": the token's own */
     postern_carrier    carrier;
     postern_tls        tls;

@@ -48,8 +48,9 @@ size_t postern_bytes_find(postern_bytes b, uint8_t c)
 
 /* clang-format off */
 /*
- * RFC 3629 §4 as ranges: by the first byte, the length of the sequence and the range of the second byte (which alone rules out
- * overlong forms, surrogates and values past U+10FFFF); the others are 80..BF.
+ * RFC 3629 §4 as ranges: by the first byte, the length of the sequence and the range of the second
+ * byte (which alone rules out overlong forms, surrogates and values past U+10FFFF); the others are
+ * 80..BF.
  */
 static const struct utf8_row {
     uint8_t first_low, first_high, second_low, second_high, len;

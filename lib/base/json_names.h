@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Does a name stand twice in an object?  Asked member by member, and once more at its end.  For json.c alone. */
+/* Does a name stand twice in an object?  Asked member by member, and once more at its end.  For
+ * json.c alone. */
 #ifndef POSTERN_LIB_JSON_NAMES_H
 #define POSTERN_LIB_JSON_NAMES_H
 

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Characters of JSON strings, escaped or not: what the scan and the accessors share.  lib/base/json*.c only. */
+/* Characters of JSON strings, escaped or not: what the scan and the accessors share.
+ * lib/base/json*.c only. */
 #ifndef POSTERN_LIB_JSON_TEXT_H
 #define POSTERN_LIB_JSON_TEXT_H
 
 #include <postern-private/json.h>
 
-#define POSTERN_JSON_NO_CHAR UINT32_MAX /* no code point: the escape is not one, or the text has ended */
+/* No code point: the escape is not one, or the text has ended. */
+#define POSTERN_JSON_NO_CHAR UINT32_MAX
 
 /*
- * The escape at `at` (a backslash; at < end) as a code point, a surrogate pair as one (RFC 8259 §7).  NO_CHAR for anything that
- * is no escape, for a lone surrogate and for NUL, which C readers would take for an end.
+ * The escape at `at` (a backslash; at < end) as a code point, a surrogate pair as one (RFC 8259
+ * §7).  NO_CHAR for anything that is no escape, for a lone surrogate and for NUL, which C
+ * readers would take for an end.
  */
 uint32_t postern_json_decode_escape(const uint8_t *at, const uint8_t *end, size_t *ret_len);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The two constructors of a grant, and nothing else that could make one.  Called by lib/oauth/validate.c (local proof) and
- * lib/helper (a verified helper's reply) alone; tests/lint/includes keeps it so.
+ * The two constructors of a grant, and nothing else that could make one.  Called by
+ * lib/oauth/validate.c (local proof) and lib/helper (a verified helper's reply) alone;
+ * tests/lint/includes keeps it so.
  */
 #ifndef POSTERN_LIB_GRANT_H
 #define POSTERN_LIB_GRANT_H
@@ -9,16 +10,20 @@
 #include <postern/grant.h>
 #include <postern/request.h>
 
-#define POSTERN_ACT_DEPTH_MAX 8       /* RFC 8693 §4.1 sets none; deeper chains are loops, not organisations */
+/* RFC 8693 §4.1 sets none; deeper chains are loops, not organisations. */
+#define POSTERN_ACT_DEPTH_MAX 8
 #define POSTERN_PURPOSE_MAX 256       /* bytes: one line for people */
-#define POSTERN_IDENTITY_MAX 1024     /* bytes of a sub, client_id, act.sub or user: CANON_BUF_SIZE of libsasl */
-#define POSTERN_URI_MAX 2048          /* bytes of an iss, aud or jti: an identifier, not a document */
+/* Bytes of a sub, client_id, act.sub or user: CANON_BUF_SIZE of libsasl. */
+#define POSTERN_IDENTITY_MAX 1024
+/* Bytes of an iss, aud or jti: an identifier, not a document. */
+#define POSTERN_URI_MAX 2048
 #define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: half of the largest token */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
 struct postern_grant_facts {
     postern_bytes service, issuer, subject, client_id, user, audience, jti, purpose, scope;
-    postern_bytes registered_client; /* client_id as the issuer wrote it, whatever agent_claim prefers; judged, not kept */
+    /* client_id as the issuer wrote it, whatever agent_claim prefers; judged, not kept. */
+    postern_bytes registered_client;
     postern_bytes act[POSTERN_ACT_DEPTH_MAX]; /* outermost first */
     size_t        act_depth;
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */
@@ -27,15 +32,20 @@ struct postern_grant_facts {
 
 /*
  * From a proof made in this process.
- *   POSTERN_OK · NOMEM · INTERNAL (no subject and no client, exp missing) · LIMIT · UNSAFE_IDENTITY (a control character or no UTF-8)
+ *   POSTERN_OK · NOMEM · INTERNAL (no subject and no client, exp missing) · LIMIT ·
+ *   UNSAFE_IDENTITY (a control character or no UTF-8)
  */
-POSTERN_MUST_USE postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret, postern_error *err);
+POSTERN_MUST_USE postern_err postern_grant_from_proof(const struct postern_grant_facts *facts,
+                                                      postern_grant **ret, postern_error *err);
 /*
- * From a helper's reply frame (postern-helper(7)).  The caller has verified the peer; here nonce and service must match.
+ * From a helper's reply frame (postern-helper(7)).  The caller has verified the peer; here nonce
+ * and service must match.
  *   POSTERN_OK · the helper's own verdict (ret_failure filled) · HELPER_PROTOCOL · NOMEM
  */
-POSTERN_MUST_USE postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_text, const char *service,
-                                                      postern_grant **ret, postern_failure *ret_failure, postern_error *err);
+POSTERN_MUST_USE postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_text,
+                                                      const char *service, postern_grant **ret,
+                                                      postern_failure *ret_failure,
+                                                      postern_error *err);
 /* The other side of it, for the helper's server: include/postern-private/reply.h. */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The transport interface: one HTTP exchange that never blocks.  lib/oauth knows this header only; http_curl.c is the one real
- * implementation and the only user of libcurl; tests bring a fake.
+ * The transport interface: one HTTP exchange that never blocks.  lib/oauth knows this header
+ * only; http_curl.c is the one real implementation and the only user of libcurl; tests bring a
+ * fake.
  */
 #ifndef POSTERN_LIB_HTTP_H
 #define POSTERN_LIB_HTTP_H
@@ -18,12 +19,16 @@ struct postern_http_request {
     const char   *method;                /* "GET" or "POST" */
     const char   *url;                   /* https, or http to a loopback address when allowed */
     const char   *accept;                /* NULL: application/json */
-    postern_bytes authorization;         /* value of the Authorization header, secret; empty: none */
+    /* Value of the Authorization header, secret; empty: none. */
+    postern_bytes authorization;
     postern_bytes body;                  /* form body, secret; POST only */
     const char   *tls_ca_file;           /* NULL: the system's */
-    bool          is_host_configured;    /* the URL's host stands in our own configuration: it may have a private address */
+    /* The URL's host stands in our own configuration: it may have a private address. */
+    bool          is_host_configured;
     bool          allow_loopback_http;
-    bool          check_listener;        /* loopback http: the listener must belong to root or listener_uid, checked before a byte is sent */
+    /* Loopback http: the listener must belong to root or listener_uid, checked before a byte is
+     * sent. */
+    bool          check_listener;
     uid_t         listener_uid;
     int           deadline_ms;
     size_t        body_max;              /* 0: POSTERN_HTTP_BODY_MAX */
@@ -40,15 +45,19 @@ struct postern_http_exchange;            /* one in flight; struct of the impleme
 
 typedef struct postern_http_transport {
     const char *name;
-    /* Everything in rq is copied; work begins with the first step.  POSTERN_OK · ISSUER_UNTRUSTED (URL refused) · NOMEM · SYSTEM */
-    postern_err (*start)(const struct postern_http_transport *t, const struct postern_http_request *rq,
-                         struct postern_http_exchange **ret, postern_error *err);
+    /* Everything in rq is copied; work begins with the first step.  POSTERN_OK ·
+     * ISSUER_UNTRUSTED (URL refused) · NOMEM · SYSTEM */
+    postern_err (*start)(const struct postern_http_transport *t,
+                         const struct postern_http_request *rq, struct postern_http_exchange **ret,
+                         postern_error *err);
     /*
-     * POSTERN_OK (response filled; any status but a redirect's) · AGAIN · ISSUER_UNREACHABLE · ISSUER_UNTRUSTED ·
-     * ISSUER_ANSWER (too large, redirect, not HTTP) · TIMEOUT · NOMEM · SYSTEM.  Not called again after a verdict.
+     * POSTERN_OK (response filled; any status but a redirect's) · AGAIN · ISSUER_UNREACHABLE ·
+     * ISSUER_UNTRUSTED · ISSUER_ANSWER (too large, redirect, not HTTP) · TIMEOUT · NOMEM ·
+     * SYSTEM.  Not called again after a verdict.
      */
     postern_err (*step)(struct postern_http_exchange *x, postern_error *err);
-    int (*fd)(const struct postern_http_exchange *x); /* readable when step() has work; -1: step again after wait_ms */
+    /* Readable when step() has work; -1: step again after wait_ms. */
+    int (*fd)(const struct postern_http_exchange *x);
     int (*wait_ms)(const struct postern_http_exchange *x);
     const struct postern_http_response *(*response)(const struct postern_http_exchange *x);
     void (*free)(struct postern_http_exchange *x); /* cancels, wipes; NULL is fine */

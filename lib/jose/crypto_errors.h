@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * OpenSSL's per-thread error queue: read to learn whom to blame for a failure, which return values do not tell, and left as the host
- * had it.  Called around every use of OpenSSL in lib/jose.
+ * OpenSSL's per-thread error queue: read to learn whom to blame for a failure, which return
+ * values do not tell, and left as the host had it.  Called around every use of OpenSSL in
+ * lib/jose.
  */
 #ifndef POSTERN_LIB_CRYPTO_ERRORS_H
 #define POSTERN_LIB_CRYPTO_ERRORS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signature algorithms (RFC 7518 §3, RFC 8037 §3.1, RFC 9864) and the check of one signature.  One row per algorithm; there is no row
- * and no code path for `none`, HMAC, ES256K or RS1.
+ * Signature algorithms (RFC 7518 §3, RFC 8037 §3.1, RFC 9864) and the check of one signature.
+ * One row per algorithm; there is no row and no code path for `none`, HMAC, ES256K or RS1.
  */
 #ifndef POSTERN_LIB_JWS_H
 #define POSTERN_LIB_JWS_H
@@ -30,16 +30,22 @@ postern_alg postern_alg_from_name(postern_bytes name); /* exact bytes; NONE when
 postern_alg_set postern_alg_set_of(postern_key_kind kind); /* what a key of that kind can verify */
 
 struct postern_jwk;
-/* OpenSSL objects for one key and one algorithm, set up once; many threads may verify with it at a time. */
+/* OpenSSL objects for one key and one algorithm, set up once; many threads may verify with it at
+ * a time. */
 typedef struct postern_verifier postern_verifier;
 /* POSTERN_OK · NOMEM · INTERNAL (OpenSSL lacks the algorithm) */
-POSTERN_MUST_USE postern_err postern_verifier_new(const struct postern_jwk *key, postern_alg alg, postern_verifier **ret, postern_error *err);
+POSTERN_MUST_USE postern_err postern_verifier_new(const struct postern_jwk *key, postern_alg alg,
+                                                  postern_verifier **ret, postern_error *err);
 void postern_verifier_free(postern_verifier *v);
 
 /*
- * Verify `sig` over `input` with a key whose contexts were prepared at parse time.  Thread-safe for one key.
- *   POSTERN_OK · ALG_KEY_MISMATCH · BAD_SIGNATURE · NOMEM · INTERNAL (OpenSSL failed for another reason than the signature)
+ * Verify `sig` over `input` with a key whose contexts were prepared at parse time.  Thread-safe
+ * for one key.
+ *   POSTERN_OK · ALG_KEY_MISMATCH · BAD_SIGNATURE · NOMEM · INTERNAL (OpenSSL failed for another
+ *   reason than the signature)
  */
-POSTERN_MUST_USE postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, postern_bytes input, postern_bytes sig, postern_error *err);
+POSTERN_MUST_USE postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg,
+                                                postern_bytes input, postern_bytes sig,
+                                                postern_error *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The administration protocol as pure functions: one JSON object in, one out (postern-issuer(7)).  Who may ask was decided
- * before (admin_socket.c).  Verbs: client_add, client_list, client_remove.
+ * The administration protocol as pure functions: one JSON object in, one out
+ * (postern-issuer(7)).  Who may ask was decided before (admin_socket.c).  Verbs: client_add,
+ * client_list, client_remove.
  */
 #ifndef POSTERN_ISSUER_ADMIN_H
 #define POSTERN_ISSUER_ADMIN_H
@@ -14,7 +15,8 @@
 
 struct admin_reply {
     postern_buf text;                    /* one JSON object; may hold a new secret */
-    bool        is_removal;              /* text is empty yet: push the removal, then admin_finish_removal() */
+    /* Text is empty yet: push the removal, then admin_finish_removal(). */
+    bool        is_removal;
     char        client[CLIENT_NAME_MAX]; /* of a removal, and for the log */
     int64_t     removed_s;
 };

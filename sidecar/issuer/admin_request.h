@@ -1,26 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A line of the administration protocol, read strictly (postern-issuer(7)).  Pure; names and resources are judged by clients.c. */
+/* A line of the administration protocol, read strictly (postern-issuer(7)).  Pure; names and
+ * resources are judged by clients.c. */
 #ifndef POSTERN_ISSUER_ADMIN_REQUEST_H
 #define POSTERN_ISSUER_ADMIN_REQUEST_H
 
 #include "store.h"
 
-#define ADMIN_REQUEST_MAX 16384 /* bytes: a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room */
+/* Bytes: a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room. */
+#define ADMIN_REQUEST_MAX 16384
 
-typedef enum admin_verb { ADMIN_VERB_NONE = 0, ADMIN_CLIENT_ADD, ADMIN_CLIENT_LIST, ADMIN_CLIENT_REMOVE } admin_verb;
+typedef enum admin_verb {
+    ADMIN_VERB_NONE = 0,
+    ADMIN_CLIENT_ADD,
+    ADMIN_CLIENT_LIST,
+    ADMIN_CLIENT_REMOVE
+} admin_verb;
 
 struct admin_request {
     admin_verb verb;
-    char name[CLIENT_NAME_MAX + 1]; /* one byte more than a name, so that a long one is refused as such */
+    /* One byte more than a name, so that a long one is refused as such. */
+    char name[CLIENT_NAME_MAX + 1];
     char after[CLIENT_NAME_MAX];
     char scopes[CLIENT_SCOPES_MAX]; /* words */
     char resources[CLIENT_RESOURCES_MAX];
 };
 
 /*
- * A member that no verb knows, or that this verb does not take, is refused: a typing mistake must not widen what a client may do.
- *   POSTERN_OK · POSTERN_ERR_MALFORMED (detail: for the administrator) · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM
+ * A member that no verb knows, or that this verb does not take, is refused: a typing mistake
+ * must not widen what a client may do.
+ *   POSTERN_OK · POSTERN_ERR_MALFORMED (detail: for the administrator) · POSTERN_ERR_LIMIT ·
+ *   POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, postern_error *err);
+POSTERN_MUST_USE postern_err admin_request_parse(postern_bytes line, struct admin_request *ret,
+                                                 postern_error *err);
 
 #endif

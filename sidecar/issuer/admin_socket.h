@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The administration socket: who may ask (admin_peers:), lines in and out.  What is asked is admin.c's business. */
+/* The administration socket: who may ask (admin_peers:), lines in and out.  What is asked is
+ * admin.c's business. */
 #ifndef POSTERN_ISSUER_ADMIN_SOCKET_H
 #define POSTERN_ISSUER_ADMIN_SOCKET_H
 
@@ -18,8 +19,10 @@ struct admin_socket;
  *   server    issuer.conf: admin_peers:
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
-POSTERN_MUST_USE postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is, struct revocations *revocations,
-                                              const postern_section *server, struct admin_socket **ret, postern_error *err);
+POSTERN_MUST_USE postern_err admin_socket_new(struct event_base *base, int take_fd,
+                                              struct issuer *is, struct revocations *revocations,
+                                              const postern_section *server,
+                                              struct admin_socket **ret, postern_error *err);
 /* Accept nobody any more. */
 void admin_socket_drain(struct admin_socket *s);
 bool admin_socket_is_idle(const struct admin_socket *s);

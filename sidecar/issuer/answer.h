@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One HTTP request as the issuer's handlers see it and the answer they build: plain bytes, no socket, no libevent.
- * http.c translates both ways.  An answer nobody filled in has status 0 and goes out as 500.
+ * One HTTP request as the issuer's handlers see it and the answer they build: plain bytes, no
+ * socket, no libevent. http.c translates both ways.  An answer nobody filled in has status 0 and
+ * goes out as 500.
  */
 #ifndef POSTERN_ISSUER_ANSWER_H
 #define POSTERN_ISSUER_ANSWER_H
@@ -16,7 +17,8 @@
 struct http_request {
     const char   *method;        /* "GET" */
     const char   *path;          /* as received, without query; never decoded: no route needs it */
-    const char   *host;          /* Host, or the authority of an absolute request target; NULL: absent */
+    /* Host, or the authority of an absolute request target; NULL: absent. */
+    const char   *host;
     const char   *authorization; /* NULL: absent; secret */
     const char   *content_type;  /* NULL: absent */
     const char   *source;        /* peer's address without port: whom to rate */
@@ -42,10 +44,12 @@ static inline void answer_free(struct answer *a) { postern_buf_free(&a->body); }
 #define AUTO_ANSWER __attribute__((cleanup(answer_free))) struct answer
 
 /*
- * The one shape of every error: {"error","error_description","message"} (RFC 6749 §5.2 and what to do next).
- * Bytes that error_description may not hold (RFC 6749 §5.2) become '?'.  Replaces what the body had.
+ * The one shape of every error: {"error","error_description","message"} (RFC 6749 §5.2 and what
+ * to do next).  Bytes that error_description may not hold (RFC 6749 §5.2) become '?'.  Replaces
+ * what the body had.
  */
-void answer_error(struct answer *a, int status, const char *error, const char *description, const char *message);
+void answer_error(struct answer *a, int status, const char *error, const char *description,
+                  const char *message);
 /* 429 with Retry-After (RFC 6585 §4). */
 void answer_too_many(struct answer *a, int wait_s, const char *description);
 /* Out of memory or a failed store: 500, without details. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Client authentication as it travels in a token request: client_secret_basic or client_secret_post, exactly one
- * (RFC 6749 §2.3).  Pure: finds name and secret, judges neither.
+ * Client authentication as it travels in a token request: client_secret_basic or
+ * client_secret_post, exactly one (RFC 6749 §2.3).  Pure: finds name and secret, judges neither.
  */
 #ifndef POSTERN_ISSUER_CLIENT_AUTH_H
 #define POSTERN_ISSUER_CLIENT_AUTH_H
@@ -17,7 +17,8 @@ typedef enum client_auth_result {
     CLIENT_AUTH_UNSET = 0,
     CLIENT_AUTH_FOUND,
     CLIENT_AUTH_NONE,      /* no credentials at all */
-    CLIENT_AUTH_MALFORMED, /* an Authorization header that is not Basic, not base64, without colon … */
+    /* An Authorization header that is not Basic, not base64, without colon … */
+    CLIENT_AUTH_MALFORMED,
     CLIENT_AUTH_METHOD,    /* client_assertion, or a client_id without its secret */
     CLIENT_AUTH_TWO        /* two methods at once, or two different client_ids */
 } client_auth_result;
@@ -27,7 +28,8 @@ struct client_auth {
     postern_buf secret;
 };
 #define CLIENT_AUTH_INIT                                                                           \
-    ((struct client_auth){ POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX), POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX) })
+    ((struct client_auth){ POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX),                                \
+                           POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX) })
 static inline void client_auth_free(struct client_auth *c)
 {
     postern_buf_free(&c->name);
@@ -35,6 +37,7 @@ static inline void client_auth_free(struct client_auth *c)
 }
 #define AUTO_CLIENT_AUTH __attribute__((cleanup(client_auth_free))) struct client_auth
 
-client_auth_result client_auth_find(const char *authorization, const postern_form *form, struct client_auth *ret);
+client_auth_result client_auth_find(const char *authorization, const postern_form *form,
+                                    struct client_auth *ret);
 
 #endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clients of the issuer: who may be one, with what, and whether a secret is theirs.  Rules live here, rows in the store.
- * Called by admin.c (add, remove) and by token_endpoint.c (authenticate).
+ * Clients of the issuer: who may be one, with what, and whether a secret is theirs.  Rules live
+ * here, rows in the store.  Called by admin.c (add, remove) and by token_endpoint.c
+ * (authenticate).
  */
 #ifndef POSTERN_ISSUER_CLIENTS_H
 #define POSTERN_ISSUER_CLIENTS_H
 
 #include "issuer.h"
 
-#define CLIENT_SECRET_BYTES 32 /* 256 bits of randomness: SHA-256 without salt is enough to store it */
+/* 256 bits of randomness: SHA-256 without salt is enough to store it. */
+#define CLIENT_SECRET_BYTES 32
 
 typedef enum clients_outcome {
     CLIENTS_FAILED = 0, /* store, memory: `err` says */
@@ -17,7 +19,8 @@ typedef enum clients_outcome {
 } clients_outcome;
 
 struct clients_refusal {
-    const char *error;        /* static word: "bad_name" "bad_scope" "bad_resource" "exists" "no_such_client" "full" */
+    /* Static word: "bad_name" "bad_scope" "bad_resource" "exists" "no_such_client" "full". */
+    const char *error;
     char        message[768]; /* what is wrong and what to do; printable */
 };
 
@@ -29,22 +32,26 @@ struct clients_refusal {
  *   resources   words, each a configured audience; at least one
  *   ret_secret  the secret, base64url, shown this once; caller frees
  */
-clients_outcome clients_add(struct issuer *is, const char *name, const char *scopes, const char *resources, postern_secret **ret_secret,
+clients_outcome clients_add(struct issuer *is, const char *name, const char *scopes,
+                            const char *resources, postern_secret **ret_secret,
                             struct clients_refusal *refusal, postern_error *err);
 /* Unregister; tokens issued at *ret_removed_s or before are void from now on. */
-clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret_removed_s, struct clients_refusal *refusal,
-                               postern_error *err);
+clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret_removed_s,
+                               struct clients_refusal *refusal, postern_error *err);
 /*
  * Does `secret` belong to client `name`?  Unknown names take the same path as known ones.
  *   POSTERN_OK with *ret_known (and *ret) · POSTERN_ERR_SYSTEM · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err clients_authenticate(struct issuer *is, const char *name, postern_bytes secret, bool *ret_known,
+POSTERN_MUST_USE postern_err clients_authenticate(struct issuer *is, const char *name,
+                                                  postern_bytes secret, bool *ret_known,
                                                   struct client_record *ret, postern_error *err);
 /*
- * Is a token of this client from `iat_s` still good: is the client registered, and was it not removed since?
+ * Is a token of this client from `iat_s` still good: is the client registered, and was it not
+ * removed since?
  *   POSTERN_OK with *ret_is_live · POSTERN_ERR_SYSTEM · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_s, bool *ret_is_live, postern_error *err);
+POSTERN_MUST_USE postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_s,
+                                                bool *ret_is_live, postern_error *err);
 /* Forget removals that no token can outlive any more. */
 POSTERN_MUST_USE postern_err clients_forget_old_removals(struct issuer *is, postern_error *err);
 

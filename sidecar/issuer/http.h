@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer's HTTP server: libevent's evhttp behind limits of ours.  The only file that knows evhttp.  One request a
- * connection, so that a connection's deadline is a request's deadline.
+ * The issuer's HTTP server: libevent's evhttp behind limits of ours.  The only file that knows
+ * evhttp.  One request a connection, so that a connection's deadline is a request's deadline.
  */
 #ifndef POSTERN_ISSUER_HTTP_H
 #define POSTERN_ISSUER_HTTP_H
@@ -13,7 +13,8 @@
 #include "answer.h"
 
 #define HTTP_HEADERS_MAX 24576 /* a bearer token of 16 KiB and what clients send beside it */
-#define HTTP_BODY_MAX 262144   /* evhttp refuses more unread; the form reader's own limit is 64 KiB */
+/* evhttp refuses more unread; the form reader's own limit is 64 KiB. */
+#define HTTP_BODY_MAX 262144
 #define HTTP_IDLE_S 10         /* no byte for that long */
 
 struct http_server;
@@ -32,8 +33,9 @@ struct http_setup {
  *   take_fds   closed by the server, also on failure
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
-POSTERN_MUST_USE postern_err http_server_new(const struct http_setup *setup, const int *take_fds, size_t fd_count,
-                                             struct http_server **ret, postern_error *err);
+POSTERN_MUST_USE postern_err http_server_new(const struct http_setup *setup, const int *take_fds,
+                                             size_t fd_count, struct http_server **ret,
+                                             postern_error *err);
 /* Accept nobody any more; what is in flight goes on. */
 void http_server_drain(struct http_server *s);
 /* No connection is open. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the issuer's handlers share; main.c builds it, tests build it by hand.  One thread, one event loop. */
+/* What the issuer's handlers share; main.c builds it, tests build it by hand.  One thread, one
+ * event loop. */
 #ifndef POSTERN_ISSUER_ISSUER_H
 #define POSTERN_ISSUER_ISSUER_H
 
@@ -15,14 +16,23 @@ struct issuer {
     struct client_store          *store;
     const postern_signing_key    *key;
     struct rate_table            *rates;
-    postern_context              *whoami_tokens; /* validates for whoami; NULL until our jwks_file is written */
+    /* Validates for whoami; NULL until our jwks_file is written. */
+    postern_context              *whoami_tokens;
     postern_clock                 clock;         /* both functions set */
-    int64_t newest_iat_s; /* of the tokens issued by this process: a clock set back makes no removal older than them */
-    uint8_t no_client_sha256[CLIENT_SECRET_HASH]; /* random: what an unknown client's secret is compared with */
+    /* Of the tokens issued by this process: a clock set back makes no removal older than them. */
+    int64_t newest_iat_s;
+    /* Random: what an unknown client's secret is compared with. */
+    uint8_t no_client_sha256[CLIENT_SECRET_HASH];
 };
 
-static inline int64_t issuer_now_s(const struct issuer *is) { return is->clock.now_s(is->clock.arg); }
-static inline int64_t issuer_mono_ms(const struct issuer *is) { return is->clock.mono_ms(is->clock.arg); }
+static inline int64_t issuer_now_s(const struct issuer *is)
+{
+    return is->clock.now_s(is->clock.arg);
+}
+static inline int64_t issuer_mono_ms(const struct issuer *is)
+{
+    return is->clock.mono_ms(is->clock.arg);
+}
 
 /* Fill with bytes of getrandom(2).  False only when the kernel has none: refuse then. */
 POSTERN_MUST_USE bool issuer_random(void *room, size_t len);

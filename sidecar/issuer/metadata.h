@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The documents by which clients find their way: RFC 8414, OpenID Discovery 1.0 §3, RFC 9728, RFC 7517.  Public. */
+/* The documents by which clients find their way: RFC 8414, OpenID Discovery 1.0 §3, RFC 9728,
+ * RFC 7517.  Public. */
 #ifndef POSTERN_ISSUER_METADATA_H
 #define POSTERN_ISSUER_METADATA_H
 
 #include "answer.h"
 #include "issuer.h"
 
-/* One document for both well-known names: RFC 8414 §2 plus the members that OpenID Discovery requires. */
+/* One document for both well-known names: RFC 8414 §2 plus the members that OpenID Discovery
+ * requires. */
 void metadata_server(const struct issuer_settings *s, struct answer *a);
 /* RFC 9728 §2 of a service. */
-void metadata_service(const struct issuer_settings *s, const struct issuer_service *service, struct answer *a);
+void metadata_service(const struct issuer_settings *s, const struct issuer_service *service,
+                      struct answer *a);
 /* RFC 9728 §2 of our own whoami. */
 void metadata_whoami(const struct issuer_settings *s, struct answer *a);
-/* The key set {"keys":[…]}, public members only.  POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_INTERNAL */
-POSTERN_MUST_USE postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out, postern_error *err);
+/* The key set {"keys":[…]}, public members only.  POSTERN_OK · POSTERN_ERR_NOMEM ·
+ * POSTERN_ERR_INTERNAL */
+POSTERN_MUST_USE postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out,
+                                                 postern_error *err);
 void metadata_keys(const postern_signing_key *key, struct answer *a);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Secrets on their way out: text that may hold a token moves into libevent's buffer without a copy. */
+/* Secrets on their way out: text that may hold a token moves into libevent's buffer without a
+ * copy. */
 #ifndef POSTERN_ISSUER_OUTPUT_H
 #define POSTERN_ISSUER_OUTPUT_H
 

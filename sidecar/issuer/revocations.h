@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer's line to the helper: every remembered removal when the line is new, then each removal as it happens.
- * Messages: sidecar/role.h.  The helper refuses our tokens until it has heard "revocations_ready".
+ * The issuer's line to the helper: every remembered removal when the line is new, then each
+ * removal as it happens.  Messages: sidecar/role.h.  The helper refuses our tokens until it has
+ * heard "revocations_ready".
  */
 #ifndef POSTERN_ISSUER_REVOCATIONS_H
 #define POSTERN_ISSUER_REVOCATIONS_H
@@ -24,13 +25,15 @@ typedef void (*revocation_callback)(void *arg, helper_news news);
 typedef void (*revocation_link)(void *arg); /* the line is gone: ask the supervisor for a new one */
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
-POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct issuer *is, revocation_link ask_link, void *ask_arg,
+POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct issuer *is,
+                                             revocation_link ask_link, void *ask_arg,
                                              struct revocations **ret, postern_error *err);
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
 /* A helper is there (a new one replaces the old): tell it everything. */
 void revocations_set_helper(struct revocations *r, int take_fd);
 /* Tell the helper of one removal; `done` is called exactly once, perhaps before this returns. */
-void revocations_push(struct revocations *r, const char *client, int64_t removed_s, revocation_callback done, void *arg);
+void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
+                      revocation_callback done, void *arg);
 /* Whoever waits with `arg` waits no more. */
 void revocations_cancel(struct revocations *r, const void *arg);
 

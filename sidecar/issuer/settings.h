@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What issuer.conf and the service files mean for the issuer: its identifier cut into the URLs that it serves, and the
- * resources it may issue tokens for.  Read once at start; views into the configuration, which must stay alive.
+ * What issuer.conf and the service files mean for the issuer: its identifier cut into the URLs
+ * that it serves, and the resources it may issue tokens for.  Read once at start; views into the
+ * configuration, which must stay alive.
  */
 #ifndef POSTERN_ISSUER_SETTINGS_H
 #define POSTERN_ISSUER_SETTINGS_H
@@ -10,8 +11,9 @@
 #include <postern/grant.h>
 
 /*
- * A removal is remembered until no token from before it can pass anywhere: the largest token_lifetime: and clock_skew: that
- * may be set, not those in force, because tokens of yesterday's longer lifetime outlive a reload that shortens it.
+ * A removal is remembered until no token from before it can pass anywhere: the largest
+ * token_lifetime: and clock_skew: that may be set, not those in force, because tokens of
+ * yesterday's longer lifetime outlive a reload that shortens it.
  */
 #define ISSUER_LIFETIME_MAX_S 3600
 #define ISSUER_SKEW_MAX_S 300
@@ -19,17 +21,20 @@
 
 struct issuer_service {
     const char *name; /* services/NAME.conf */
-    char       *audiences; /* words; the first that is an absolute URI names its metadata document */
+    /* Words; the first that is an absolute URI names its metadata document. */
+    char       *audiences;
     char       *scopes;    /* words of required_scopes: */
 };
 
 struct issuer_settings {
     char    issuer[POSTERN_URL_MAX];   /* exact `iss` */
-    char    base[POSTERN_URL_MAX];     /* issuer without a trailing slash: endpoints are base + "/oauth/…" */
+    /* Issuer without a trailing slash: endpoints are base + "/oauth/…". */
+    char    base[POSTERN_URL_MAX];
     char    origin[POSTERN_URL_MAX];   /* scheme://host[:port] */
     char    host[POSTERN_URL_MAX];     /* host[:port] as written: what Host: must say */
     char    path[POSTERN_URL_MAX];     /* "" or "/tenant": base = origin + path */
-    char    whoami[POSTERN_URL_MAX];          /* resource identifier of our own protected endpoint */
+    /* Resource identifier of our own protected endpoint. */
+    char    whoami[POSTERN_URL_MAX];
     char    whoami_metadata[POSTERN_URL_MAX]; /* its RFC 9728 document */
     int64_t token_lifetime_s;
     struct issuer_service *services;
@@ -40,12 +45,16 @@ struct issuer_settings {
  * Cut `issuer` into its parts; services stay empty.
  *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE (not http(s), query, fragment, too long)
  */
-POSTERN_MUST_USE postern_err issuer_settings_init(struct issuer_settings *s, const char *issuer, int64_t token_lifetime_s, postern_error *err);
+POSTERN_MUST_USE postern_err issuer_settings_init(struct issuer_settings *s, const char *issuer,
+                                                  int64_t token_lifetime_s, postern_error *err);
 /* One more service; texts are copied.  POSTERN_OK · POSTERN_ERR_NOMEM */
-POSTERN_MUST_USE postern_err issuer_settings_add_service(struct issuer_settings *s, const char *name, const char *audiences,
+POSTERN_MUST_USE postern_err issuer_settings_add_service(struct issuer_settings *s,
+                                                         const char *name, const char *audiences,
                                                          const char *scopes, postern_error *err);
-/* Everything from issuer.conf and services/.  POSTERN_OK · CONFIG_MISSING (no issuer.conf) · CONFIG_VALUE · NOMEM */
-POSTERN_MUST_USE postern_err issuer_settings_load(struct issuer_settings *s, const postern_config *c, postern_error *err);
+/* Everything from issuer.conf and services/.  POSTERN_OK · CONFIG_MISSING (no issuer.conf) ·
+ * CONFIG_VALUE · NOMEM */
+POSTERN_MUST_USE postern_err issuer_settings_load(struct issuer_settings *s,
+                                                  const postern_config *c, postern_error *err);
 void issuer_settings_free(struct issuer_settings *s);
 
 /* An audience of a service file that is an absolute URI, or our own whoami. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* POST /oauth/token: client_credentials, nothing else yet.  RFC 6749 §4.4 and §5, RFC 8707, RFC 9068 §2. */
+/* POST /oauth/token: client_credentials, nothing else yet.  RFC 6749 §4.4 and §5, RFC 8707, RFC
+ * 9068 §2. */
 #ifndef POSTERN_ISSUER_TOKEN_ENDPOINT_H
 #define POSTERN_ISSUER_TOKEN_ENDPOINT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lists as OAuth writes them: words with one space between (RFC 6749 §3.3).  The store keeps a client's scopes and
- * resources in this form.  Pure; nothing here is secret.
+ * Lists as OAuth writes them: words with one space between (RFC 6749 §3.3).  The store keeps a
+ * client's scopes and resources in this form.  Pure; nothing here is secret.
  */
 #ifndef POSTERN_ISSUER_WORDS_H
 #define POSTERN_ISSUER_WORDS_H
@@ -12,7 +12,8 @@
 bool   words_next(const char **cursor, postern_bytes *ret_word);
 size_t words_count(const char *list);
 bool   words_has(const char *list, postern_bytes word); /* whole word, byte for byte */
-/* Append with a space before it unless the list is empty; false (list unchanged) when it does not fit. */
+/* Append with a space before it unless the list is empty; false (list unchanged) when it does
+ * not fit. */
 bool   words_append(char *list, size_t room, postern_bytes word);
 /* The list as a JSON array, a member `name` of the object being written. */
 void words_write(postern_json_writer *w, const char *name, const char *list);
