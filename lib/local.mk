@@ -5,7 +5,7 @@ noinst_LTLIBRARIES += lib/libclientcore.la lib/libcore.la lib/libmint.la
 lib_libclientcore_la_SOURCES =
 lib_libcore_la_SOURCES =
 lib_libmint_la_SOURCES =
-lib_libcore_la_LIBADD = $(OPENSSL_LIBS) $(JSONC_LIBS) $(CURL_LIBS)
+lib_libcore_la_LIBADD = $(OPENSSL_LIBS) $(CURL_LIBS)
 lib_libmint_la_LIBADD = $(OPENSSL_LIBS)
 core_libs = lib/libcore.la lib/libclientcore.la
 

@@ -27,7 +27,7 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 else
 check-local:
-	@echo 'make check needs cmocka (libcmocka-dev); ./configure did not find it' >&2; exit 1
+	@echo 'make check needs cmocka and json-c (libcmocka-dev, libjson-c-dev); ./configure did not find them' >&2; exit 1
 endif
 AM_TESTS_ENVIRONMENT = \
 	srcdir='$(srcdir)'; export srcdir; top_srcdir='$(top_srcdir)'; export top_srcdir; \
