@@ -46,7 +46,7 @@ rejects "not valid yet" not_yet_valid agent-7 "$(token ldap nbf=$(($(date +%s) +
 rejects "tampered signature" bad_signature agent-7 "${good%??????????}AAAAAAAAAA"
 rejects "another issuer" iss agent-7 "$(token ldap iss='"https://evil.example"')"
 "$token_tool" key >"$T/evil.pem"
-rejects "a key that the issuer does not publish" unknown_kid agent-7 "$(token ldap key="$T/evil.pem")"
+rejects "a thief of the issuer's port, who signs with a key of his own" unknown_kid agent-7 "$(token ldap key="$T/evil.pem")"
 rejects "an ID token" typ agent-7 "$(token ldap typ=JWT)"
 rejects "a scope is missing" insufficient_scope agent-7 "$(token ldap scope='"mail.read"')"
 rejects "a bound token without its proof" cnf agent-7 "$(token ldap cnf='{"jkt":"x"}')"
