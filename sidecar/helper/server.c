@@ -32,7 +32,7 @@ struct connection {
 struct server {
     struct helper *helper;
     size_t connections_max, connection_count;
-    LIST_HEAD(, connection) connections;
+    LIST_HEAD(connection_list, connection) connections;
     struct event *listeners[ROLE_LISTEN_MAX];
     size_t listener_count;
     bool is_accepting, is_draining;
