@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * TLS settings of a door: contexts for its clients and for its backend, from descriptors that the
+ * supervisor opened; a P-256 certificate of its own for loopback where none is configured.
+ */
+#ifndef POSTERN_SIDECAR_DOOR_TLS_H
+#define POSTERN_SIDECAR_DOOR_TLS_H
+
+#include <openssl/ssl.h>
+
+#include <postern/bytes.h>
+
+#define TLS_FILE_MAX (1u << 20) /* bytes of a PEM file: a system's whole CA bundle is 220 KB */
+
+/*
+ * Context for clients: TLS 1.2 and later, one ticket, no renegotiation, buffers released when idle,
+ * partial writes from moving buffers.
+ *
+ *   cert_fd, key_fd   read from their beginning, stay the caller's
+ *   client_ca_fd      -1: no client certificate is asked for
+ *   name              of the file or section, for errors
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE (not PEM, key and certificate differ, …) · NOMEM
+ */
+POSTERN_MUST_USE postern_err tls_server_context(int cert_fd, int key_fd, int client_ca_fd,
+                                                const char *name, SSL_CTX **ret,
+                                                postern_error *err);
+/*
+ * The same with a fresh self-signed certificate for localhost, 127.0.0.1 and ::1, valid for ten
+ * years, its key in this process's memory alone.
+ *   ret_pem   the certificate, for clients to trust
+ */
+POSTERN_MUST_USE postern_err tls_server_context_for_loopback(SSL_CTX **ret, postern_buf *ret_pem,
+                                                             postern_error *err);
+/*
+ * Context for a backend.
+ *   ca_fd             -1: the system's
+ *   cert_fd, key_fd   client certificate (`backend_auth: certificate`); -1: none
+ */
+POSTERN_MUST_USE postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd,
+                                                const char *name, SSL_CTX **ret,
+                                                postern_error *err);
+/* What OpenSSL's queue says, for an error detail; empties the queue. */
+const char *tls_error_text(char *room, size_t room_size);
+
+#endif
