@@ -77,6 +77,10 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "of the service's file; better, use another user.",
     [POSTERN_ERR_POLICY] =
         "A policy or an administrator refuses this. See the rule that the detail names.",
+    [POSTERN_ERR_BLOCKED] = "An administrator blocked this agent (postern blocks says why and until "
+                            "when). `postern unblock AGENT` lets it in again.",
+    [POSTERN_ERR_RENEWAL] = "A session is renewed by a token of the same issuer, subject, client "
+                            "and actor, for the same door. " NEW_TOKEN " as the same agent.",
     [POSTERN_ERR_TLS_REQUIRED] =
         "Connect with TLS. If the host guards TLS itself and never tells SASL (Postfix, svnserve, "
         "memcached), set `require_tls: host` in the service's file.",
@@ -95,6 +99,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
                                   "not allow. Look at its log, and whether a proxy stands between.",
     [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
                                   "client's name, secret, scopes and resource there.",
+    [POSTERN_ERR_BACKEND] = "The token is good, the daemon behind the door did not answer: look "
+                            "whether it runs, and at `backend:` and `backend_tls:` of the door.",
     [POSTERN_ERR_HELPER_UNAVAILABLE] =
         "Start posternd, or look whether the host can reach the socket of `helper_socket:` (a "
         "chroot needs one of its own).",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* posternd's own messages: one escaped line each, to standard error or syslog(3).  Not the audit
- * (sidecar/audit.h). */
+ * (sidecar/audit). */
 #ifndef POSTERN_SIDECAR_LOG_H
 #define POSTERN_SIDECAR_LOG_H
 

@@ -15,14 +15,16 @@
 
 struct role_setup {
     postern_config *take_config;              /* the role's own from now on */
-    /* Helper: SEQPACKET sockets; issuer: HTTP sockets; bound and listening. */
+    /* Helper: SEQPACKET sockets; issuer: HTTP sockets; control: its one socket; bound and
+     * listening.  A door gets its listeners by message. */
     int             listen_fds[ROLE_LISTEN_MAX];
     size_t          listen_count;
     /* SOCK_SEQPACKET pair with the supervisor; end of file = stop. */
     int             supervisor_fd;
-    int             audit_fd;                 /* helper: O_APPEND; issuer: -1 */
-    int             admin_fd;                 /* issuer: listening unix stream socket; helper: -1 */
-    int             state_dir_fd;             /* issuer: O_DIRECTORY of its store; helper: -1 */
+    int             audit_fd;                 /* helper: O_APPEND; else -1 */
+    int             admin_fd;                 /* issuer: listening unix stream socket; else -1 */
+    int             status_fd;                /* control: listening TCP socket, or -1; else -1 */
+    int             state_dir_fd;             /* issuer, control: O_DIRECTORY; else -1 */
     const char     *state_dir;                /* the same as a path (SQLite wants one) */
 };
 
@@ -33,31 +35,82 @@ struct role_setup {
  */
 int helper_main(struct role_setup *setup);
 int issuer_main(struct role_setup *setup);
+int audit_main(struct role_setup *setup);
+int door_main(struct role_setup *setup);
+int control_main(struct role_setup *setup);
 
 /*
  * Messages on supervisor_fd and between roles: one JSON object a datagram, "type" first
  * (sidecar/channel.h reads and writes them).
  *
- *   supervisor → helper   {"type":"issuer"} + descriptor
- *                           SEQPACKET pair whose other end the issuer got
- *   supervisor → issuer   {"type":"helper"} + descriptor
- *                           may come before "ready" and any time later: a new one replaces the one
- *                           before, and the issuer tells every revocation again
- *   supervisor → role     {"type":"drain"}
- *                           finish what is in flight, then exit 0
- *   role → supervisor     {"type":"ready"}
- *                           once, within 30 s of its start; the issuer after "jwks_written", the
- *                           helper when it knows what was revoked (helper/helper.h)
- *   role → supervisor     {"type":"link"}
- *                           the line to the other role is gone: make a new one (granted once a
- *                           second; the issuer asks until it has one)
- *   issuer → supervisor   {"type":"jwks","jwks":{…}}
- *                           write it to the embedded issuer's jwks_file, root-owned.  The first
- *                           helper starts when the issuer is ready (or after 5 s)
- *   supervisor → issuer   {"type":"jwks_written"}
- *   issuer → helper       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
- *   issuer → helper       {"type":"revocations_ready","id":n,"issuer":URL}
- *   helper → issuer       {"type":"done","id":n}
+ * Lines.  The supervisor makes a SEQPACKET pair between two roles and gives each its end; a new one
+ * replaces the one before, at any time:
+ *
+ *   line                supervisor → first                supervisor → second
+ *   issuer – helper     {"type":"helper"}                 {"type":"issuer"}
+ *   issuer – door       {"type":"door"}                   {"type":"issuer"}
+ *   control – helper    {"type":"helper"}                 {"type":"control"}
+ *   control – door      {"type":"door"}                   {"type":"control"}
+ *   audit – anybody     {"type":"writer","role":NAME}     {"type":"audit","loop":n}
+ *                         a door has one for each loop, n from 0; the others have n = 0.  The audit
+ *                         child keeps every writer until its end of file
+ *
+ *   role → supervisor   {"type":"link"}
+ *                         a line of mine is gone: make all of mine anew (granted once a second)
+ *
+ * Supervisor and everybody:
+ *
+ *   supervisor → role   {"type":"drain"}        finish what is in flight, then exit 0
+ *   role → supervisor   {"type":"ready"}        once, within 30 s of its start; the issuer after
+ *                                               "jwks_written", helper when it knows what was revoked
+ *                                               and blocked (helper/helper.h)
+ *
+ * Audit:
+ *   supervisor → audit  {"type":"file"} + descriptor (O_RDWR|O_APPEND, or standard output)
+ *                         at start and after each reload; the chain goes on in it
+ *   writer → audit      {"type":"record","id":n,"record":{…}}
+ *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
+ *
+ * Door; the first three in any number before "prepare", which begins a new set:
+ *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor
+ *   supervisor → door   {"type":"file","section":"doors/NAME.conf","key":KEY} + descriptor
+ *   supervisor → door   {"type":"policy","name":NAME} + memfd of policies/NAME.rules
+ *   supervisor → door   {"type":"prepare","loops":n} + memfd of the configuration's dump
+ *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}
+ *   supervisor → door   {"type":"commit"} | {"type":"abandon"}
+ *   door → supervisor   {"type":"certificate","pem":TEXT}
+ *                         before "ready" when it made one for loopback: write it to door_cert_file
+ *
+ * Issuer:
+ *   issuer → supervisor {"type":"jwks","jwks":{…}}
+ *                         write it to the embedded issuer's jwks_file, root-owned.  The first
+ *                         helper starts when the issuer is ready (or after 5 s)
+ *   supervisor → issuer {"type":"jwks_written"}
+ *   issuer → helper, door
+ *                       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
+ *                       {"type":"revocations_ready","id":n,"issuer":URL}
+ *   back                {"type":"done","id":n}
+ *
+ * Control; a list of blocks goes out whole, item by item, after each new line and each change:
+ *   control → helper, door
+ *                       {"type":"blocks_begin"}
+ *                       {"type":"block","agent":NAME,"until":EPOCH,"reason":TEXT,"contact":TEXT}
+ *                       {"type":"blocks_end","id":n}
+ *   door → control      {"type":"done","id":n,"ended":k}       sessions that it ended by them
+ *   helper → control    {"type":"done","id":n}
+ *   control → helper    {"type":"logins","id":n,"agent":NAME}
+ *   helper → control    {"type":"logins","id":n,"logins":[{"service":NAME,"count":k,"last":EPOCH}]}
+ *                         proved in this helper's life; sessions of SASL hosts that nobody can end
+ *   control → door      {"type":"sessions","id":n,"after":SESSION-ID,"limit":k}
+ *   door → control      {"type":"sessions","id":n,"sessions":[{…}],"more":bool}
+ *                         a session: id, door, agent, user, client, sub, jti, purpose, peer, since,
+ *                         lease_end, up, down (bytes), state ("open" "draining"); sorted by id
+ *   control → door      {"type":"kill","id":n,"by":"session"|"sub"|"client"|"jti"|"agent","value":TEXT,
+ *                        "reason":TEXT}
+ *   door → control      {"type":"done","id":n,"ended":k}
+ *   control → door, helper
+ *                       {"type":"metrics","id":n}
+ *   back                {"type":"metrics","id":n,"text":PROMETHEUS-TEXT}
  */
 
 #endif

@@ -25,18 +25,27 @@ typedef enum postern_section_kind {
     /* issuers/NAME.conf       (I) an authorization server that is trusted. */
     POSTERN_SECTION_ISSUER,
     POSTERN_SECTION_SERVICE, /* services/NAME.conf      (S) a host that asks the helper */
+    POSTERN_SECTION_DOOR,    /* doors/NAME.conf         (L) a TCP service that posternd guards */
     POSTERN_SECTION_SERVER,  /* issuer.conf             (A) the embedded authorization server */
     POSTERN_SECTION_CLIENT   /* client.conf, clients/NAME.conf (C) an agent's own credentials */
 } postern_section_kind;
 
 /*
- * Read and judge a whole folder (DAEMON, ISSUER, SERVICE, SERVER sections).  Blocking file reads.
+ * Read and judge a whole folder (DAEMON, ISSUER, SERVICE, DOOR, SERVER sections).  Blocking file
+ * reads.
  *
  *   POSTERN_OK · POSTERN_ERR_CONFIG_* with file:line:column and, for an unknown key, the nearest
  *   name · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err postern_config_load(const char *dir, postern_config **ret,
                                                  postern_error *err);
+/*
+ * Read what postern_config_dump() wrote, origins included: how a process that may open no
+ * configuration file gets one.  No file is read; policies and keys are not part of it.
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_* (not a dump, or not one of this version) · POSTERN_ERR_NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_config_load_dump(postern_bytes dump, postern_config **ret,
+                                                      postern_error *err);
 /* Read one client file (CLIENT section). */
 POSTERN_MUST_USE postern_err postern_config_load_client(const char *file, postern_config **ret,
                                                         postern_error *err);
@@ -66,7 +75,7 @@ const postern_section *postern_config_section(const postern_config *c, postern_s
 /* NULL past the end. */
 const postern_section *postern_config_section_at(const postern_config *c, postern_section_kind kind,
                                                  size_t i);
-/* By file name or service_names: */
+/* By file name or service_names; a door is no service. */
 const postern_section *postern_config_service_for(const postern_config *c,
                                                   const char *service_name);
 

@@ -61,6 +61,8 @@ typedef enum postern_class {
     X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \
     X(USER_DENIED,          "user_denied",          IDENTITY,  "invalid_token",      "deny_users",               "local user may not log in with a token") \
     X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
+    X(BLOCKED,              "blocked",              POLICY,    "invalid_token",      "postern block",            "agent was blocked by an administrator") \
+    X(RENEWAL,              "renewal",              POLICY,    "invalid_token",      "postern-raw(7)",           "session cannot be renewed with this token") \
     X(TLS_REQUIRED,         "tls_required",         TRANSPORT, "invalid_request",    "RFC 7628 §3",              "connection is not protected by TLS") \
     X(KEYS_UNAVAILABLE,     "keys_unavailable",     REMOTE,    NULL,                 "RFC 7517 §5",              "the issuer's keys cannot be read") \
     X(REVOCATIONS_UNKNOWN,  "revocations_unknown",  REMOTE,    NULL,                 "RFC 7009 §2.2",            "the issuer has not told yet what was revoked") \
@@ -71,6 +73,7 @@ typedef enum postern_class {
     X(HELPER_UNAVAILABLE,   "helper_unavailable",   REMOTE,    NULL,                 "postern-helper(7)",        "posternd's helper cannot be reached") \
     X(HELPER_UNTRUSTED,     "helper_untrusted",     REMOTE,    NULL,                 "postern-helper(7)",        "helper socket is not posternd's") \
     X(HELPER_PROTOCOL,      "helper_protocol",      REMOTE,    NULL,                 "postern-helper(7)",        "helper answered what cannot be used") \
+    X(BACKEND,              "backend",              REMOTE,    NULL,                 "backend",                  "the daemon behind the door cannot be reached") \
     X(TIMEOUT,              "timeout",              REMOTE,    NULL,                 "op_deadline",              "no verdict within the deadline") \
     X(NOMEM,                "nomem",                RESOURCE,  NULL,                 "malloc(3)",                "out of memory") \
     X(BUSY,                 "busy",                 RESOURCE,  NULL,                 "limits",                   "too many requests in flight") \

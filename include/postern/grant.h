@@ -62,6 +62,9 @@ static inline void postern_auto_grant(postern_grant **g) { postern_grant_free(*g
 #define POSTERN_URL_MAX 512
 #define POSTERN_SCOPE_MAX 256  /* bytes with NUL of a *missing* scope list shown to a client */
 #define POSTERN_REF_MAX 24     /* bytes with NUL of a reference */
+/* Bytes with NUL of what an administrator wrote for the refused: a sentence, and an address. */
+#define POSTERN_BECAUSE_MAX 256
+#define POSTERN_CONTACT_MAX 160
 typedef struct postern_failure {
     postern_err code;
     char        ref[POSTERN_REF_MAX];                  /* "" when nobody recorded it */
@@ -71,6 +74,8 @@ typedef struct postern_failure {
     char        resource_metadata[POSTERN_URL_MAX];    /* RFC 9728 document; "" unknown */
     /* Configured issuer that was chosen; "" none. */
     char        issuer[POSTERN_URL_MAX];
+    char        because[POSTERN_BECAUSE_MAX];          /* of a block; "" none */
+    char        contact[POSTERN_CONTACT_MAX];          /* likewise */
 } postern_failure;
 
 #ifdef __cplusplus

@@ -49,7 +49,7 @@ const postern_section *postern_config_service_for(const postern_config *c, const
  */
 const struct config_value *postern_section_value(const postern_section *s, const char *key)
 {
-    int index = postern_config_key_index(key);
+    int index = postern_config_key_index(key, s->kind);
 
     if (index < 0 || !postern_config_key_is_for(index, s->kind))
         abort(); /* lint: abort because a key that the table lacks is a bug, not an input */

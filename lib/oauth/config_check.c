@@ -84,27 +84,58 @@ static const char *find_chars_fault(const char *text)
     return postern_username_chars_parse(text, &chars);
 }
 
+/* A literal address with a port, or a socket: doors wait for no resolver. */
+static const char *find_door_listen_fault(const char *word)
+{
+    if (strncmp(word, "unix:", 5) == 0)
+        return find_socket_fault(word + 5);
+    return postern_address_fault(word);
+}
+
+static const char *find_backend_fault(const char *word)
+{
+    if (strncmp(word, "unix:", 5) == 0)
+        return find_socket_fault(word + 5);
+    return postern_target_fault(word);
+}
+
+static const char *find_status_fault(const char *word)
+{
+    return strcmp(word, "off") == 0 ? NULL : postern_address_fault(word);
+}
+
 static const struct {
     const char *key;
     word_fault find_fault;
+    postern_section_kind kind; /* NONE: wherever the key may stand */
 } word_checks[] = {
-    { "service_names", find_service_name_fault },
-    { "username_claim", find_claim_path_fault },
-    { "agent_claim", find_claim_path_fault },
-    { "purpose_claim", find_claim_path_fault },
-    { "required_claims", find_claim_path_fault },
-    { "required_scopes", find_scope_fault },
-    { "scope", find_scope_fault },
-    { "audience", find_audience_fault },
-    { "username_chars", find_chars_fault },
-    { "helper_socket", find_socket_fault },
-    { "admin_socket", find_socket_fault },
-    { "helper_peers", find_peer_fault },
-    { "admin_peers", find_peer_fault },
-    { "helper_user", find_account_fault },
-    { "issuer_user", find_account_fault },
-    { "loopback_user", find_account_fault },
-    { "listen", postern_listen_fault },
+    { "service_names", find_service_name_fault, POSTERN_SECTION_NONE },
+    { "username_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "agent_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },
+    { "scope", find_scope_fault, POSTERN_SECTION_NONE },
+    { "audience", find_audience_fault, POSTERN_SECTION_NONE },
+    { "username_chars", find_chars_fault, POSTERN_SECTION_NONE },
+    { "helper_socket", find_socket_fault, POSTERN_SECTION_NONE },
+    { "admin_socket", find_socket_fault, POSTERN_SECTION_NONE },
+    { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },
+    { "admin_peers", find_peer_fault, POSTERN_SECTION_NONE },
+    { "helper_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "issuer_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "loopback_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "door_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "audit_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "control_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "control_socket", find_socket_fault, POSTERN_SECTION_NONE },
+    { "control_admins", find_peer_fault, POSTERN_SECTION_NONE },
+    { "control_watchers", find_peer_fault, POSTERN_SECTION_NONE },
+    { "policy", find_service_name_fault, POSTERN_SECTION_NONE },
+    { "backend", find_backend_fault, POSTERN_SECTION_NONE },
+    { "status_listen", find_status_fault, POSTERN_SECTION_NONE },
+    { "listen", postern_listen_fault, POSTERN_SECTION_SERVER },
+    { "listen", find_door_listen_fault, POSTERN_SECTION_DOOR },
 };
 
 static postern_err check_word(const postern_section *s, const char *key, const char *word,
@@ -135,9 +166,11 @@ static postern_err check_words(const postern_section *s, const char *key, word_f
 static postern_err check_all_words(const postern_section *s, postern_error *err)
 {
     for (size_t i = 0; i < sizeof word_checks / sizeof word_checks[0]; i++) {
-        int key = postern_config_key_index(word_checks[i].key);
+        int key = postern_config_key_index(word_checks[i].key, s->kind);
+        postern_section_kind only = word_checks[i].kind;
 
-        if (postern_config_key_is_for(key, s->kind))
+        if (postern_config_key_is_for(key, s->kind) &&
+            (only == POSTERN_SECTION_NONE || only == s->kind))
             POSTERN_TRY(check_words(s, word_checks[i].key, word_checks[i].find_fault, err));
     }
     return POSTERN_OK;
@@ -179,7 +212,7 @@ static postern_err check_urls(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
-static postern_err check_service(const postern_section *s, postern_error *err)
+static postern_err check_server_port(const postern_section *s, postern_error *err)
 {
     const struct config_value *port = postern_section_value(s, "server_port");
 
@@ -188,6 +221,67 @@ static postern_err check_service(const postern_section *s, postern_error *err)
                             "%s:%d:%d: server_port: means nothing without server_names", s->file,
                             port->line, port->column);
     return POSTERN_OK;
+}
+
+/* Both or none: "tls_cert_file" and "tls_key_file". */
+static postern_err check_pair(const postern_section *s, const char *cert, const char *key,
+                              postern_error *err)
+{
+    const struct config_value *c = postern_section_value(s, cert);
+    const struct config_value *k = postern_section_value(s, key);
+
+    if ((c->text == NULL) == (k->text == NULL))
+        return POSTERN_OK;
+    return postern_config_value_fail(s, c->text != NULL ? cert : key, err, "%s is missing",
+                                     c->text != NULL ? key : cert);
+}
+
+static bool is_local(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 || postern_listen_fault(address) == NULL;
+}
+
+/* A door that strangers can reach over a network shows a certificate that somebody vouches for. */
+static postern_err check_door_listen(const postern_section *s, postern_error *err)
+{
+    const struct config_value *listen = postern_section_value(s, "listen");
+
+    for (size_t i = 0; i < listen->count; i++)
+        if (!is_local(listen->items[i]) && postern_section_text(s, "tls_cert_file") == NULL)
+            return postern_config_value_fail(s, "listen", err,
+                                             "%s is not loopback, so tls_cert_file and "
+                                             "tls_key_file are required",
+                                             listen->items[i]);
+    return POSTERN_OK;
+}
+
+static postern_err check_door_backend(const postern_section *s, postern_error *err)
+{
+    const char *tls = postern_section_text(s, "backend_tls");
+    const char *backend = postern_section_text(s, "backend");
+    bool has_tls = tls == NULL ? !is_local(backend) : strcmp(tls, "disable") != 0;
+    bool wants_cert = strcmp(postern_section_text(s, "backend_auth"), "certificate") == 0;
+    bool has_cert = postern_section_text(s, "backend_cert_file") != NULL;
+
+    if (wants_cert && !has_cert)
+        return postern_config_value_fail(s, "backend_auth", err,
+                                         "certificate needs backend_cert_file and backend_key_file");
+    if (wants_cert && !has_tls)
+        return postern_config_value_fail(s, "backend_auth", err,
+                                         "certificate needs backend_tls: verify-full or verify-ca");
+    if (!wants_cert && has_cert)
+        return postern_config_value_fail(s, "backend_cert_file", err,
+                                         "means nothing without backend_auth: certificate");
+    return POSTERN_OK;
+}
+
+static postern_err check_door(const postern_section *s, postern_error *err)
+{
+    POSTERN_TRY(check_server_port(s, err));
+    POSTERN_TRY(check_pair(s, "tls_cert_file", "tls_key_file", err));
+    POSTERN_TRY(check_pair(s, "backend_cert_file", "backend_key_file", err));
+    POSTERN_TRY(check_door_listen(s, err));
+    return check_door_backend(s, err);
 }
 
 /* A delegated token's outermost actor is who acts (RFC 8693 §4.1): no other claim may come before
@@ -208,7 +302,9 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
     POSTERN_TRY(check_all_words(s, err));
     POSTERN_TRY(check_urls(s, err));
     if (s->kind == POSTERN_SECTION_SERVICE)
-        return check_service(s, err);
+        return check_server_port(s, err);
+    if (s->kind == POSTERN_SECTION_DOOR)
+        return check_door(s, err);
     return s->kind == POSTERN_SECTION_ISSUER ? check_issuer(s, err) : POSTERN_OK;
 }
 
@@ -257,10 +353,18 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
     return POSTERN_OK;
 }
 
+/* The names that a section answers to beside its file's; a door has none. */
+static const struct config_value *get_more_names(const postern_section *s)
+{
+    static const struct config_value none;
+
+    return s->kind == POSTERN_SECTION_SERVICE ? postern_section_value(s, "service_names") : &none;
+}
+
 /* Calls itself so: by its file's name or by service_names. */
 static bool is_called(const postern_section *s, const char *name)
 {
-    const struct config_value *v = postern_section_value(s, "service_names");
+    const struct config_value *v = get_more_names(s);
 
     for (size_t i = 0; i < v->count; i++)
         if (strcmp(v->items[i], name) == 0)
@@ -271,14 +375,19 @@ static bool is_called(const postern_section *s, const char *name)
 static postern_err check_names_of_two(const postern_section *a, const postern_section *b,
                                       postern_error *err)
 {
-    const struct config_value *names = postern_section_value(b, "service_names");
+    const struct config_value *names = get_more_names(b);
 
+    if (strcmp(a->name, b->name) == 0)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s and %s have one name: audit records and --service could not tell "
+                            "the two apart",
+                            a->file, b->file);
     for (size_t i = 0; i < names->count; i++)
         if (is_called(a, names->items[i]))
             return POSTERN_FAIL(err, CONFIG_CONFLICT,
                                 "%s:%d:%d: service_names: \"%s\" is also answered by %s", b->file,
                                 names->line, names->column, names->items[i], a->file);
-    names = postern_section_value(a, "service_names");
+    names = get_more_names(a);
     if (!is_called(a, b->name))
         return POSTERN_OK;
     return POSTERN_FAIL(err, CONFIG_CONFLICT,
@@ -305,11 +414,22 @@ static postern_err check_audiences_of_two(const postern_section *a, const poster
     return POSTERN_OK;
 }
 
+/* Of all services, then all doors. */
+static const postern_section *get_next_guarded(const postern_config *c, const postern_section *s)
+{
+    if (s == NULL)
+        return c->first[POSTERN_SECTION_SERVICE] != NULL ? c->first[POSTERN_SECTION_SERVICE]
+                                                         : c->first[POSTERN_SECTION_DOOR];
+    if (s->next != NULL || s->kind == POSTERN_SECTION_DOOR)
+        return s->next;
+    return c->first[POSTERN_SECTION_DOOR];
+}
+
 static postern_err check_against_earlier(const postern_config *c, const postern_section *s,
                                          postern_error *err)
 {
-    for (const postern_section *other = c->first[POSTERN_SECTION_SERVICE]; other != s;
-         other = other->next) {
+    for (const postern_section *other = get_next_guarded(c, NULL); other != s;
+         other = get_next_guarded(c, other)) {
         POSTERN_TRY(check_names_of_two(other, s, err));
         POSTERN_TRY(check_audiences_of_two(other, s, err));
     }
@@ -320,7 +440,8 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
 {
     for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)
         POSTERN_TRY(check_issuer_is_unique(c, s, err));
-    for (const postern_section *s = c->first[POSTERN_SECTION_SERVICE]; s != NULL; s = s->next) {
+    for (const postern_section *s = get_next_guarded(c, NULL); s != NULL;
+         s = get_next_guarded(c, s)) {
         POSTERN_TRY(check_service_issuer(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }

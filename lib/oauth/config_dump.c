@@ -33,6 +33,11 @@ static bool is_not_yes(const struct config_value *v)
     return strcmp(v->text, "yes") != 0;
 }
 
+static bool is_not_full(const struct config_value *v)
+{
+    return strcmp(v->text, "verify-full") != 0;
+}
+
 static bool lists(const struct config_value *v, const char *word, size_t len)
 {
     for (size_t i = 0; i < v->count; i++)
@@ -49,7 +54,7 @@ static bool accepts_plain_jwt(const struct config_value *v)
 /* Lacks a word that the default has. */
 static bool lacks_default(const struct config_value *v, const char *key)
 {
-    const char *rest = postern_config_key_default(postern_config_key_index(key));
+    const char *rest = postern_config_key_default(postern_config_key_index(key, POSTERN_SECTION_NONE));
 
     while (*rest != '\0') {
         size_t len = strcspn(rest, " ");
@@ -91,6 +96,14 @@ static const struct {
       "tokens may log in as system accounts" },
     { POSTERN_SECTION_SERVICE, "deny_users", denies_fewer_users,
       "tokens may log in as an account that is denied by default" },
+    { POSTERN_SECTION_DOOR, "shared_audience", is_on,
+      "a token for this door opens another service as well" },
+    { POSTERN_SECTION_DOOR, "allow_system_users", is_on,
+      "tokens may stand for system accounts" },
+    { POSTERN_SECTION_DOOR, "deny_users", denies_fewer_users,
+      "tokens may stand for an account that is denied by default" },
+    { POSTERN_SECTION_DOOR, "backend_tls", is_not_full,
+      "the backend is reached without TLS, or its name is not compared" },
 };
 
 static void report_relaxation(size_t row, const postern_section *s, postern_buf *out)

@@ -28,16 +28,23 @@ static const struct {
     [POSTERN_SECTION_DAEMON] = { 'D', "postern.conf" },
     [POSTERN_SECTION_ISSUER] = { 'I', "issuers/NAME.conf" },
     [POSTERN_SECTION_SERVICE] = { 'S', "services/NAME.conf" },
+    [POSTERN_SECTION_DOOR] = { 'L', "doors/NAME.conf" },
     [POSTERN_SECTION_SERVER] = { 'A', "issuer.conf" },
     [POSTERN_SECTION_CLIENT] = { 'C', "client.conf" },
 };
 
-int postern_config_key_index(const char *name)
+int postern_config_key_index(const char *name, postern_section_kind kind)
 {
-    for (int i = 0; i < CONFIG_KEY_COUNT; i++)
-        if (strcmp(postern_config_keys[i].name, name) == 0)
+    int elsewhere = -1;
+
+    for (int i = 0; i < CONFIG_KEY_COUNT; i++) {
+        if (strcmp(postern_config_keys[i].name, name) != 0)
+            continue;
+        if (postern_config_key_is_for(i, kind))
             return i;
-    return -1;
+        elsewhere = i;
+    }
+    return elsewhere;
 }
 
 bool postern_config_key_is_for(int key, postern_section_kind kind)

@@ -86,7 +86,7 @@ postern_err postern_config_add_section(postern_config *c, postern_section_kind k
  */
 static const char *find_right_file(const char *key)
 {
-    int index = postern_config_key_index(key);
+    int index = postern_config_key_index(key, POSTERN_SECTION_NONE);
 
     for (int kind = POSTERN_SECTION_DAEMON; index >= 0 && kind < CONFIG_KINDS; kind++)
         if (postern_config_key_is_for(index, (postern_section_kind)kind))
@@ -116,7 +116,7 @@ static postern_err read_entries(postern_config *c, postern_section *s, const pos
 {
     for (size_t i = 0; i < postern_keyfile_count(f); i++) {
         const postern_keyfile_entry *e = postern_keyfile_at(f, i);
-        int key = postern_config_key_index(e->key);
+        int key = postern_config_key_index(e->key, s->kind);
 
         if (key < 0 || !postern_config_key_is_for(key, s->kind))
             return fail_unknown_key(s, e, err);
@@ -207,6 +207,16 @@ static int compare_names(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static const struct {
+    const char *file; /* "postern.conf", or the folder of many */
+    postern_section_kind kind;
+    bool is_folder;
+} places[] = {
+    { "postern.conf", POSTERN_SECTION_DAEMON, false }, { "issuers/", POSTERN_SECTION_ISSUER, true },
+    { "services/", POSTERN_SECTION_SERVICE, true },    { "doors/", POSTERN_SECTION_DOOR, true },
+    { "issuer.conf", POSTERN_SECTION_SERVER, false },
+};
+
 /* The file's name without ".conf", which is the service's or issuer's name everywhere. */
 static postern_err take_name(const char *folder, const char *file, char *ret, postern_error *err)
 {
@@ -224,6 +234,24 @@ static postern_err take_name(const char *folder, const char *file, char *ret, po
     memcpy(ret, file, len);
     ret[len] = '\0';
     return POSTERN_OK;
+}
+
+bool postern_config_kind_of_file(const char *file, postern_section_kind *ret_kind,
+                                 char ret_name[POSTERN_CONFIG_NAME_MAX])
+{
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        size_t len = strlen(places[i].file);
+
+        *ret_kind = places[i].kind;
+        ret_name[0] = '\0';
+        if (!places[i].is_folder && strcmp(file, places[i].file) == 0)
+            return true;
+        if (places[i].is_folder && strncmp(file, places[i].file, len) == 0)
+            return strlen(file + len) >= sizeof FILE_SUFFIX && strchr(file + len, '/') == NULL &&
+                   strcmp(file + strlen(file) - (sizeof FILE_SUFFIX - 1), FILE_SUFFIX) == 0 &&
+                   take_name(places[i].file, file + len, ret_name, NULL) == POSTERN_OK;
+    }
+    return false;
 }
 
 static postern_err load_named(postern_config *c, postern_section_kind kind, const char *folder,
@@ -297,6 +325,7 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
                                                &daemon, err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_ISSUER, "issuers", err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_SERVICE, "services", err));
+    POSTERN_TRY(load_folder(c, POSTERN_SECTION_DOOR, "doors", err));
     POSTERN_TRY(load_single(c, POSTERN_SECTION_SERVER, "issuer.conf", err));
     POSTERN_TRY(postern_config_check_all(c, err));
     *ret = POSTERN_STEAL(c);

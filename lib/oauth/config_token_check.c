@@ -12,7 +12,7 @@
 static postern_err put(postern_config *c, postern_section *s, const char *key, const char *text,
                        postern_error *err)
 {
-    return postern_config_value_set(c, s, postern_config_key_index(key), text, 1, 1, err);
+    return postern_config_value_set(c, s, postern_config_key_index(key, s->kind), text, 1, 1, err);
 }
 
 /* Issuer and audience are only compared, so any word will do; a blank would make two of one

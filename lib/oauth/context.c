@@ -29,6 +29,7 @@ struct postern_context {
     struct issuer_rules *issuers;
     struct service_rules *services;
     struct accounts *accounts;
+    struct blocks *blocks;
     pthread_mutex_t pool_lock;
     postern_jwt *pool[POOL_MAX];
     size_t pool_count;
@@ -50,6 +51,7 @@ void postern_context_free(postern_context *ctx)
     for (size_t i = 0; i < ctx->pool_count; i++)
         postern_jwt_free(ctx->pool[i]);
     postern_accounts_free(ctx->accounts);
+    postern_blocks_free(ctx->blocks);
     postern_config_free(ctx->config);
     postern_arena_free(&ctx->arena);
     postern_fork_mark_clear(&ctx->mark);
@@ -110,11 +112,15 @@ static postern_err fill(postern_context *ctx, postern_error *err)
     const postern_section *s;
 
     POSTERN_TRY(postern_accounts_new("/etc/passwd", &ctx->accounts, err));
+    POSTERN_TRY(postern_blocks_new(&ctx->blocks, err));
     for (size_t i = 0;
          (s = postern_config_section_at(ctx->config, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
         POSTERN_TRY(add_issuer(ctx, s, err));
     for (size_t i = 0;
          (s = postern_config_section_at(ctx->config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+        POSTERN_TRY(add_service(ctx, s, err));
+    for (size_t i = 0;
+         (s = postern_config_section_at(ctx->config, POSTERN_SECTION_DOOR, i)) != NULL; i++)
         POSTERN_TRY(add_service(ctx, s, err));
     return POSTERN_OK;
 }
@@ -154,6 +160,8 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
     const postern_section *s = postern_config_service_for(ctx->config, service);
     const struct service_rules *rules = ctx->services;
 
+    if (s == NULL)
+        s = postern_config_section(ctx->config, POSTERN_SECTION_DOOR, service);
     while (rules != NULL && rules->section != s)
         rules = rules->next;
     return rules;
@@ -162,6 +170,22 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
 struct accounts *postern_context_accounts(const postern_context *ctx)
 {
     return ctx->accounts;
+}
+
+struct blocks *postern_context_blocks(const postern_context *ctx)
+{
+    return ctx->blocks;
+}
+
+void postern_context_expect_blocks(postern_context *ctx)
+{
+    postern_blocks_expect(ctx->blocks);
+}
+
+postern_err postern_context_set_blocks(postern_context *ctx, const postern_block *list,
+                                       size_t count, postern_error *err)
+{
+    return postern_blocks_set(ctx->blocks, list, count, err);
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)

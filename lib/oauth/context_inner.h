@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of a postern_context, for validate.c: compiled rules, a pool of workspaces, the list
+/* The inside of a postern_context, for validate.c and judge.c: compiled rules, a pool of workspaces, the list
  * of accounts. */
 #ifndef POSTERN_LIB_CONTEXT_INNER_H
 #define POSTERN_LIB_CONTEXT_INNER_H
@@ -7,6 +7,7 @@
 #include <postern/context.h>
 
 #include "accounts.h"
+#include "blocks.h"
 #include "jose/jwt.h"
 #include "rules.h"
 
@@ -14,6 +15,7 @@
  * it. */
 const struct service_rules *postern_context_rules(const postern_context *ctx, const char *service);
 struct accounts *postern_context_accounts(const postern_context *ctx);
+struct blocks *postern_context_blocks(const postern_context *ctx);
 const postern_clock *postern_context_clock(const postern_context *ctx);
 /* False when the clock is the system's own and it was never set. */
 bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);

@@ -187,6 +187,13 @@ static void build_discovery(struct build *b)
         put_resource_metadata(f->resource_metadata, b->rules->claims.audiences[0]);
 }
 
+/* A door sees its connections itself: there is nothing to leave to a host. */
+static bool needs_tls(const postern_section *service)
+{
+    return service->kind == POSTERN_SECTION_DOOR ||
+           strcmp(postern_section_text(service, "require_tls"), "yes") == 0;
+}
+
 postern_err postern_service_rules_new(postern_arena *arena, const postern_config *c,
                                       const postern_section *service, struct issuer_rules *issuer,
                                       struct service_rules **ret, postern_error *err)
@@ -199,7 +206,7 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->issuer = issuer;
-    b.rules->needs_tls = strcmp(postern_section_text(service, "require_tls"), "yes") == 0;
+    b.rules->needs_tls = needs_tls(service);
     POSTERN_TRY(build_claims(&b, err));
     build_token_form(&b);
     if (!c->is_token_check)

@@ -73,7 +73,9 @@ struct postern_config {
 
 /* config_keys.c */
 extern const struct config_key postern_config_keys[CONFIG_KEY_COUNT];
-int postern_config_key_index(const char *name); /* -1: no such key */
+/* The row for this kind of section; a row of that name for another kind when there is none; -1: no
+ * such key. */
+int postern_config_key_index(const char *name, postern_section_kind kind);
 bool postern_config_key_is_for(int key, postern_section_kind kind);
 bool postern_config_key_is_required(int key);
 const char *postern_config_key_default(int key); /* as a file would say it; NULL: unset */
@@ -97,6 +99,9 @@ const postern_section *postern_config_issuer_of(const postern_config *c,
                                                 const postern_section *service);
 
 /* config_load.c */
+/* "services/imap.conf" to kind and name; false: no file of a configuration folder is called so. */
+bool postern_config_kind_of_file(const char *file, postern_section_kind *ret_kind,
+                                 char ret_name[POSTERN_CONFIG_NAME_MAX]);
 POSTERN_MUST_USE postern_err postern_config_new(postern_config **ret, postern_error *err);
 /* A section with nothing but defaults, appended to c. */
 POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c,

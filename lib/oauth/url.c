@@ -4,6 +4,8 @@
  * nothing, changes nothing.  Called by config_check.c.
  */
 #include "url.h"
+
+#include <arpa/inet.h>
 #include "base/ascii.h"
 
 /* pchar of RFC 3986 §3.3 and the slash. */
@@ -137,5 +139,42 @@ const char *postern_listen_fault(const char *text)
         return "is not ADDRESS:PORT with a port from 1 to 65535";
     if (!is_loopback_host(host))
         return "is not loopback: 127.0.0.1:PORT or [::1]:PORT in this version";
+    return NULL;
+}
+
+/* inet_pton(3) on a view; longer than any address is none. */
+static bool is_literal(postern_bytes host)
+{
+    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    postern_bytes bare = is_v6 ? (postern_bytes){ host.ptr + 1, host.len - 2 } : host;
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr room;
+
+    if (bare.len >= sizeof text)
+        return false;
+    memcpy(text, bare.ptr, bare.len);
+    text[bare.len] = '\0';
+    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, &room) == 1;
+}
+
+const char *postern_address_fault(const char *text)
+{
+    postern_bytes host, port;
+
+    if (!split_authority(postern_bytes_str(text), &host, &port) || port.len == 0)
+        return "is not ADDRESS:PORT with a port from 1 to 65535";
+    if (!is_literal(host))
+        return "is no literal address, such as 192.0.2.1:6380 or [::]:6380";
+    return NULL;
+}
+
+const char *postern_target_fault(const char *text)
+{
+    postern_bytes host, port;
+
+    if (!split_authority(postern_bytes_str(text), &host, &port) || port.len == 0)
+        return "is not HOST:PORT with a port from 1 to 65535";
+    if (!is_host(host) || host.len > 253)
+        return "has no valid host name";
     return NULL;
 }

@@ -21,5 +21,9 @@ const char *postern_url_fault(const char *url, enum url_loopback_http loopback_h
 bool postern_url_is_loopback_http(const char *url);
 /* NULL when `text` is 127.0.0.1:PORT or [::1]:PORT, else why not. */
 const char *postern_listen_fault(const char *text);
+/* NULL when `text` is a literal address with a port, 0.0.0.0:PORT and [::]:PORT included. */
+const char *postern_address_fault(const char *text);
+/* NULL when `text` is HOST:PORT, the host a name or a literal address. */
+const char *postern_target_fault(const char *text);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "context_inner.h"
+#include "judge.h"
 
 struct validate_op {
     postern_op op;
@@ -25,6 +25,7 @@ struct validate_op {
     postern_tls tls;
     postern_jwt *jwt;    /* workspace, borrowed from the context */
     postern_buf scratch; /* unescaped claims */
+    postern_failure told; /* because and contact alone */
 };
 
 /* ---- steps ---- */
@@ -115,54 +116,6 @@ static postern_err verify_signature(struct validate_op *v, const postern_json **
     return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, ret_claims, err) : e;
 }
 
-static postern_err check_clock(const struct validate_op *v, postern_error *err)
-{
-    if (!postern_context_clock_is_sane(v->ctx, postern_op_now_s(&v->op)))
-        return POSTERN_FAIL(err, SYSTEM, "the clock of this machine is not set");
-    return POSTERN_OK;
-}
-
-/* An issuer whose access tokens have the typ of plain JWT gives its ID tokens the same; only those
- * vouch for another token or a code by its hash (OpenID Connect Core §3.1.3.6, §3.3.2.11). */
-static postern_err check_is_no_id_token(const postern_json *claims, postern_error *err)
-{
-    static const char *const names[] = { "at_hash", "c_hash" };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (postern_json_member(claims, 0, names[i]) != POSTERN_JSON_ABSENT)
-            return POSTERN_FAIL(err, TYP, "an ID token: it has %s", names[i]);
-    return POSTERN_OK;
-}
-
-/* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
- * whoever acts for it: any of them removed ends the token. */
-static postern_err check_revocations(const struct validate_op *v,
-                                     const struct postern_grant_facts *facts, postern_error *err)
-{
-    struct revocations *r = v->rules->issuer->revocations;
-
-    POSTERN_TRY(postern_revocations_check(r, facts->registered_client, facts->iat_s, err));
-    POSTERN_TRY(postern_revocations_check(r, facts->client_id, facts->iat_s, err));
-    if (facts->act_depth == 0)
-        return POSTERN_OK;
-    return postern_revocations_check(r, facts->act[0], facts->iat_s, err);
-}
-
-static postern_err map_user(struct validate_op *v, const postern_json *claims,
-                            struct postern_grant_facts *facts, postern_error *err)
-{
-    postern_bytes name;
-
-    if (!v->rules->maps_user)
-        return POSTERN_OK;
-    POSTERN_TRY(postern_claims_username(&v->rules->username, claims, &v->scratch, &name, err));
-    POSTERN_TRY(postern_identity_map(&v->rules->identity, postern_context_accounts(v->ctx),
-                                     postern_op_mono_ms(&v->op), name, &facts->user, err));
-    if (v->authzid[0] != '\0' && !postern_bytes_equal_str(facts->user, v->authzid))
-        return POSTERN_FAIL(err, AUTHZID, "the wanted identity is another than the token's user");
-    return POSTERN_OK;
-}
-
 /* Everything up to the signature, with the workspace. */
 static postern_err prove(struct validate_op *v, const postern_json **ret_claims, postern_error *err)
 {
@@ -177,14 +130,18 @@ static postern_err prove(struct validate_op *v, const postern_json **ret_claims,
 static postern_err judge(struct validate_op *v, const postern_json *claims, postern_error *err)
 {
     struct postern_grant_facts facts;
+    const struct judge j = {
+        .ctx = v->ctx,
+        .rules = v->rules,
+        .now_s = postern_op_now_s(&v->op),
+        .mono_ms = postern_op_mono_ms(&v->op),
+        .extra_scopes = v->extra_scopes,
+        .authzid = v->authzid,
+        .scratch = &v->scratch,
+        .failure = &v->told,
+    };
 
-    POSTERN_TRY(check_clock(v, err));
-    POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&v->rules->claims, claims, postern_op_now_s(&v->op),
-                                     v->extra_scopes, &v->scratch, &facts, err));
-    POSTERN_TRY(check_revocations(v, &facts, err));
-    POSTERN_TRY(map_user(v, claims, &facts, err));
-    facts.service = postern_bytes_str(v->rules->service);
+    POSTERN_TRY(postern_judge_claims(&j, claims, &facts, err));
     return postern_grant_from_proof(&facts, &v->op.grant, err);
 }
 
@@ -193,7 +150,7 @@ static postern_err validate(struct validate_op *v, postern_error *err)
     const postern_json *claims;
 
     if (v->rules == NULL)
-        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ answers to that name");
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ answers to that name");
     POSTERN_TRY(check_transport(v, err));
     POSTERN_TRY(check_message(v, err));
     POSTERN_TRY(check_size(v, err));
@@ -224,6 +181,8 @@ static void tell_failure(struct validate_op *v, postern_err verdict)
         v->op.failure = v->rules->discovery;
         tell_extra_scopes(v);
     }
+    memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
+    memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
     v->op.failure.code = verdict;
 }
 

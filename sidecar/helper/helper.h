@@ -11,7 +11,7 @@
 
 #include <postern/context.h>
 
-#include "../audit.h"
+#include "../audit/record.h"
 #include "names.h"
 #include "peers.h"
 #include "quota.h"

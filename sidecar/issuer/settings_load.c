@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The issuer's settings from issuer.conf and services/; see settings.h.  The only reader of the
+/* The issuer's settings from issuer.conf, services/ and doors/; see settings.h.  The only reader of the
  * configuration beside main.c. */
 #include "settings.h"
 
@@ -43,6 +43,8 @@ postern_err issuer_settings_load(struct issuer_settings *s, const postern_config
                                      postern_section_number(server, "token_lifetime"), err));
     for (size_t i = 0; (service = postern_config_section_at(c, POSTERN_SECTION_SERVICE, i)) != NULL;
          i++)
+        POSTERN_TRY(load_service(s, service, err));
+    for (size_t i = 0; (service = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++)
         POSTERN_TRY(load_service(s, service, err));
     return POSTERN_OK;
 }

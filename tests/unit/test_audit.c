@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/audit.c: one line, whole or not there; what does not fit is cut and said to be cut; no
+/* sidecar/audit/record.c: one line, whole or not there; what does not fit is cut and said to be cut; no
  * record, no verdict. */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 
 #include <postern-private/json.h>
 
-#include "audit.h"
+#include "audit/record.h"
 #include "grant/grant.h"
 
 static const struct audit_record refusal = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One JSON line per decision (sidecar/audit.h).  Formats and appends; judges nothing, opens
+/* One JSON line per decision (sidecar/audit/record.h).  Formats and appends; judges nothing, opens
  * nothing. */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 
 #include <postern-private/json.h>
 
-#include "audit.h"
+#include "record.h"
 
 /* Texts are cut at the first size with which the line fits; with the last it always does.  A UUID as
  * jti has 36 bytes. */

@@ -5,8 +5,8 @@
  * no file and rotates none: the supervisor does.  The fields are documented in postern-helper(7)
  * and read by `postern why`.
  */
-#ifndef POSTERN_SIDECAR_AUDIT_H
-#define POSTERN_SIDECAR_AUDIT_H
+#ifndef POSTERN_SIDECAR_AUDIT_RECORD_H
+#define POSTERN_SIDECAR_AUDIT_RECORD_H
 
 #include <sys/types.h>
 
@@ -26,7 +26,9 @@ struct audit {
  * says so. */
 struct audit_record {
     int64_t time_ms;   /* since 1970 */
-    const char *event; /* static: "verify", "describe" */
+    /* static: "verify" "describe" (helper) · "login" "renew" "end" "refused" (doors; "refused" sums
+     * up what strangers sent) · "block" "unblock" "kill" (administration) */
+    const char *event;
     const char *ref;
     const char *service; /* name of its file; as asked when there is none */
     const char *peer;    /* the client's address, as the host told */
@@ -43,6 +45,20 @@ struct audit_record {
     const char *fingerprint;    /* of the token, keyed per boot; when there is no grant */
     const postern_grant *grant; /* NULL: not proved */
     int64_t latency_us;
+    /* Doors and administration; empty ones are left out. */
+    const char *session;  /* public id of a session, not its secret */
+    const char *agent;    /* who acts, from the grant; of a block: whom it is for */
+    const char *human;    /* for whom; NULL: for itself */
+    const char *action;   /* "raw:connect" */
+    const char *resource; /* what it is done to */
+    const char *rule;     /* "cache:write": policy's label */
+    const char *because;  /* the rule's or the administrator's words */
+    const char *end;      /* why a session ended: "client" "backend" "expired" "revoked" "killed" … */
+    int64_t lease_end_s;  /* since 1970; 0: left out */
+    int64_t until_s;      /* of a block; 0: left out */
+    int64_t duration_ms;  /* of a session; with up and down: left out unless event is "end" */
+    uint64_t up, down;    /* bytes to the backend, to the client */
+    int64_t count;        /* of refusals summed up, of sessions ended; 0: left out */
     int64_t missed; /* refusals of strangers before this one that have no record; 0: left out */
 };
 

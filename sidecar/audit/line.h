@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process's line to the audit child: records out, confirmations back, in any number at one time.
+ * One event loop, one line.  Whoever decides releases the decision in `done`, and only there.
+ */
+#ifndef POSTERN_SIDECAR_AUDIT_LINE_H
+#define POSTERN_SIDECAR_AUDIT_LINE_H
+
+#include <event2/event.h>
+
+#include "record.h"
+
+/* Records on their way; more are refused (POSTERN_ERR_AUDIT), so that a stuck disk costs logins and
+ * not memory. */
+#define AUDIT_IN_FLIGHT_MAX 4096
+/* The audit child writes in microseconds; a record that is not confirmed by then failed.  Below
+ * POSTERN_OP_DEADLINE_MS, so that callers are told "undecided". */
+#define AUDIT_CONFIRM_MS 3000
+
+struct audit_line;
+
+/* Exactly once for each record that audit_line_send() took: POSTERN_OK, or POSTERN_ERR_AUDIT with
+ * `err` filled. */
+typedef void (*audit_done)(void *arg, postern_err e, const postern_error *err);
+
+struct audit_line_owner {
+    void (*want_line)(void *arg); /* the line is gone: ask the supervisor (not more than once a second) */
+    void *arg;
+};
+
+POSTERN_MUST_USE postern_err audit_line_new(struct event_base *base, struct audit_line_owner owner,
+                                            struct audit_line **ret, postern_error *err);
+/* A line is there; what was on its way on the one before fails. */
+void audit_line_set(struct audit_line *l, int take_fd);
+/*
+ * Format and send one record.  `done` is not called before this returns.
+ *   done   NULL: nobody waits (the end of a session); a failure is logged
+ *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
+ */
+POSTERN_MUST_USE postern_err audit_line_send(struct audit_line *l, const struct audit_record *r,
+                                             audit_done done, void *arg, postern_error *err);
+/* Whoever waits with `arg` waits no more. */
+void audit_line_cancel(struct audit_line *l, const void *arg);
+bool audit_line_is_idle(const struct audit_line *l); /* nothing in flight */
+void audit_line_free(struct audit_line *l);          /* nobody is called; NULL is fine */
+
+#endif
