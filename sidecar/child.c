@@ -40,8 +40,8 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     for (size_t i = 0; i < s->listen_count; i++)
         keep[n++] = s->listen_fds[i];
     keep[n++] = s->supervisor_fd;
-    keep[n++] = s->audit_fd;
     keep[n++] = s->admin_fd;
+    keep[n++] = s->status_fd;
     keep[n++] = s->state_dir_fd;
     return sandbox_close_others(keep, n, err);
 }
@@ -107,6 +107,7 @@ postern_err child_start(struct child *c, const struct role_setup *setup, log_tar
     c->state = CHILD_STARTING;
     c->due_ms = now_ms + CHILD_READY_MAX_MS;
     c->ready_ms = 0;
+    c->link_due_ms = INT64_MAX;
     c->has_jwks_written = false;
     return POSTERN_OK;
 }

@@ -13,14 +13,23 @@
 #include "role.h"
 #include "users.h"
 
-/* The issuer first: helpers of this host read the key set that it writes. */
-typedef enum role_id { ROLE_ISSUER = 0, ROLE_HELPER, ROLE_COUNT } role_id;
+/* Audit first, because nobody decides without it; the issuer before those who read the key set that
+ * it writes. */
+typedef enum role_id {
+    ROLE_AUDIT = 0,
+    ROLE_ISSUER,
+    ROLE_HELPER,
+    ROLE_DOOR,
+    ROLE_CONTROL,
+    ROLE_COUNT
+} role_id;
 
 struct role {
-    const char *name;      /* "issuer", "helper" */
+    const char *name;      /* "issuer", "helper" … */
     const char *title;     /* of the process, at most 15 bytes (PR_SET_NAME) */
     const char *user_key;  /* setting that names its user */
     int (*main)(struct role_setup *setup);
+    bool is_lasting;       /* one process over reloads (doc/decisions/0014) */
 };
 
 typedef enum child_state {
@@ -40,6 +49,8 @@ struct child {
     int64_t            due_ms;     /* monotonic clock, as all times here */
     int64_t            ready_ms;   /* since when READY; 0: not yet */
     unsigned           backoff_ms; /* before the next start */
+    int64_t            linked_ms;  /* its lines were made last */
+    int64_t            link_due_ms; /* and will be again; INT64_MAX: no reason */
     bool               has_jwks_written;
 };
 

@@ -3,22 +3,22 @@
  * other (sidecar/role.h). */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "folder.h"
 #include "generation.h"
+#include "generation_open.h"
 #include "jwks_file.h"
+#include "lines.h"
 
-#define ISSUER_HEAD_START_MS                                                                       \
-    5000 /* the helper waits that long for the key set; a broken issuer must not keep it away */
+/* The helper waits that long for the key set; a broken issuer must not keep it away. */
+#define ISSUER_HEAD_START_MS 5000
 #define CLOSED_MAX_MS 1000        /* between a child's end of file and its end lies its own tidying up */
 #define LINK_INTERVAL_MS 1000     /* telling every revocation again costs both of them work */
 #define DESCRIPTORS_SPARE 256     /* files of the libraries, key sets, the store */
+#define LOOPS_MAX 64
+#define CERTIFICATE_MAX 8192        /* bytes of PEM: one P-256 certificate has 800 */
 
 static const postern_section *daemon_section(const postern_config *c)
 {
@@ -30,117 +30,17 @@ static const postern_section *server_section(const postern_config *c)
     return postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
 }
 
-/* ---- users ---- */
-
-static postern_err resolve_accounts(const postern_config *c, const struct role *roles,
-                                    struct account ret[ROLE_COUNT], postern_error *err)
-{
-    const postern_section *daemon = daemon_section(c);
-
-    for (role_id id = 0; id < ROLE_COUNT; id++) {
-        const char *key = roles[id].user_key;
-
-        ret[id] = users_self();
-        if (geteuid() != 0 || (id == ROLE_ISSUER && server_section(c) == NULL))
-            continue;
-        POSTERN_TRY(users_resolve(key, postern_section_text(daemon, key), &ret[id], err));
-    }
-    if (geteuid() == 0 && ret[ROLE_ISSUER].uid == ret[ROLE_HELPER].uid)
-        return POSTERN_FAIL(err, CONFIG_CONFLICT,
-                            "helper_user and issuer_user are one user; give each role its own, so that "
-                            "the helper cannot read the signing key");
-    return POSTERN_OK;
-}
-
-/* ---- files ---- */
-
-static postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err)
-{
-    const char *name;
-    struct stat st;
-    int folder, fd;
-    mode_t mask;
-
-    if (strcmp(path, "-") == 0) {
-        *ret_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return *ret_fd >= 0 ? POSTERN_OK :
-                              POSTERN_FAIL(err, CONFIG_FILE, "audit_file: standard output: %m");
-    }
-    POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_SELF, 0750, &folder, &name, err));
-    mask = umask(0);
-    fd = openat(folder, name,
-                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-    (void)umask(mask);
-    (void)close(folder);
-    if (fd < 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "audit_file: %s: %m", path);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        (void)close(fd);
-        return POSTERN_FAIL(err, CONFIG_FILE, "audit_file: %s is no regular file", path);
-    }
-    *ret_fd = fd;
-    return POSTERN_OK;
-}
-
-/* The issuer's folder as it must be: its own and nobody else's. */
-static postern_err check_state_dir(int fd, const char *path, const struct account *owner,
-                                   postern_error *err)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "state_dir: %s: %m", path);
-    if (st.st_uid != owner->uid)
-        return POSTERN_FAIL(err, CONFIG_FILE,
-                            "state_dir: %s belongs to uid %lu: chown -R %s %s, if its content is the issuer's",
-                            path, (unsigned long)st.st_uid, owner->name, path);
-    if ((st.st_mode & 077) != 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "state_dir: %s is open to others: chmod 0700 %s", path,
-                            path);
-    return POSTERN_OK;
-}
-
-/* A folder made here is handed over at once; one that is there is only judged. */
-static postern_err open_or_make(int parent, const char *name, const char *path,
-                                const struct account *owner, int *ret_fd, postern_error *err)
-{
-    int made = mkdirat(parent, name, 0700);
-    int fd;
-
-    if (made != 0 && errno != EEXIST)
-        return POSTERN_FAIL(err, CONFIG_FILE, "state_dir: making %s: %m", path);
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "state_dir: %s: %m", path);
-    if (made == 0 && geteuid() == 0 && fchown(fd, owner->uid, owner->gid) != 0) {
-        (void)close(fd);
-        return POSTERN_FAIL(err, CONFIG_FILE, "state_dir: giving %s to %s: %m", path, owner->name);
-    }
-    *ret_fd = fd;
-    return POSTERN_OK;
-}
-
-static postern_err open_state_dir(const char *path, const struct account *owner, int *ret_fd,
-                                  postern_error *err)
-{
-    const char *name;
-    int parent, fd = -1;
-    postern_err e;
-
-    POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &parent, &name, err));
-    e = open_or_make(parent, name, path, owner, &fd, err);
-    (void)close(parent);
-    POSTERN_TRY(e);
-    e = check_state_dir(fd, path, owner, err);
-    if (e != POSTERN_OK) {
-        (void)close(fd);
-        return e;
-    }
-    *ret_fd = fd;
-    return POSTERN_OK;
-}
-
 /* ---- making and freeing ---- */
+
+static size_t count_loops(const postern_config *c)
+{
+    int64_t wanted = postern_section_number(daemon_section(c), "door_loops");
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (wanted == 0)
+        wanted = processors > 0 ? processors : 1;
+    return wanted > LOOPS_MAX ? LOOPS_MAX : (size_t)wanted;
+}
 
 static postern_err open_all(struct generation *g, const struct generation *old,
                             const struct role *roles, postern_error *err)
@@ -149,16 +49,67 @@ static postern_err open_all(struct generation *g, const struct generation *old,
     const postern_section *server = server_section(g->config);
     struct account accounts[ROLE_COUNT];
 
-    POSTERN_TRY(resolve_accounts(g->config, roles, accounts, err));
+    POSTERN_TRY(open_accounts(g->config, roles, accounts, err));
     for (role_id id = 0; id < ROLE_COUNT; id++) {
         g->children[id].role = &roles[id];
         g->children[id].account = accounts[id];
+        g->children[id].link_due_ms = INT64_MAX;
     }
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
+    POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
+                                &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
     if (server != NULL)
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
-    return listeners_open(g->config, old == NULL ? NULL : &old->listeners, &g->listeners, err);
+    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
+    return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
+                          err);
+}
+
+static void start_at(struct generation *g, role_id id, int64_t due_ms)
+{
+    g->children[id].state = CHILD_WAITING;
+    g->children[id].due_ms = due_ms;
+}
+
+/* A lasting child of the generation before, which will be ours. */
+static bool is_inherited(const struct generation *g, role_id id)
+{
+    return g->keeper != NULL && g->children[id].role->is_lasting &&
+           g->keeper->children[id].state != CHILD_NONE &&
+           g->keeper->children[id].state != CHILD_DRAINING;
+}
+
+/* The running door is asked whether it can work by the new configuration. */
+static void ask_door(struct generation *g, int64_t now_ms)
+{
+    struct child *door = &g->keeper->children[ROLE_DOOR];
+    postern_error err;
+
+    g->door_is_awaited = true;
+    g->door_due_ms = now_ms + CHILD_READY_MAX_MS;
+    if (door->channel == NULL)
+        (void)POSTERN_FAIL(&err, SYSTEM, "it is not running at the moment; reload again");
+    else if (door_set_send(&g->door_set, &g->listeners, g->loops, door->channel, &err) == POSTERN_OK)
+        return;
+    log_error("door", &err);
+    g->has_failed = true;
+}
+
+static void plan_starts(struct generation *g, int64_t now_ms)
+{
+    bool has_issuer = runs_role(g->config, ROLE_ISSUER);
+
+    for (role_id id = 0; id < ROLE_COUNT; id++) {
+        bool waits = id == ROLE_HELPER && has_issuer;
+
+        if (!runs_role(g->config, id))
+            continue;
+        if (!is_inherited(g, id))
+            start_at(g, id, waits ? now_ms + ISSUER_HEAD_START_MS : now_ms);
+        else if (id == ROLE_DOOR)
+            ask_door(g, now_ms);
+    }
 }
 
 postern_err generation_new(postern_config *take_config, const struct generation *old,
@@ -167,7 +118,6 @@ postern_err generation_new(postern_config *take_config, const struct generation 
 {
     struct generation *g = calloc(1, sizeof *g);
     const postern_section *daemon = daemon_section(take_config);
-    bool has_issuer = server_section(take_config) != NULL;
     postern_err e;
 
     if (g == NULL) {
@@ -175,8 +125,11 @@ postern_err generation_new(postern_config *take_config, const struct generation 
         return POSTERN_FAIL(err, NOMEM, "generation");
     }
     g->config = take_config;
-    g->audit_fd = g->state_dir_fd = -1;
-    g->link_due_ms = INT64_MAX;
+    g->keeper = (struct generation *)(uintptr_t)old;
+    g->audit_fd = g->state_dir_fd = g->blocks_dir_fd = g->door_set.dump_fd = -1;
+    /* A door that goes on keeps its threads. */
+    g->loops = old != NULL && old->children[ROLE_DOOR].pid != 0 ? old->loops
+                                                                : count_loops(take_config);
     g->drain_ms = postern_section_number(daemon, "drain_timeout") * 1000;
     g->log = strcmp(postern_section_text(daemon, "log"), "syslog") == 0 ? LOG_TO_SYSLOG :
                                                                           LOG_TO_STDERR;
@@ -185,12 +138,7 @@ postern_err generation_new(postern_config *take_config, const struct generation 
         generation_free(g);
         return e;
     }
-    g->children[ROLE_HELPER].state = CHILD_WAITING;
-    g->children[ROLE_HELPER].due_ms = has_issuer ? now_ms + ISSUER_HEAD_START_MS : now_ms;
-    if (has_issuer) {
-        g->children[ROLE_ISSUER].state = CHILD_WAITING;
-        g->children[ROLE_ISSUER].due_ms = now_ms;
-    }
+    plan_starts(g, now_ms);
     *ret = g;
     return POSTERN_OK;
 }
@@ -198,9 +146,20 @@ postern_err generation_new(postern_config *take_config, const struct generation 
 postern_err generation_check(const postern_config *c, const struct role *roles, postern_error *err)
 {
     struct account accounts[ROLE_COUNT];
+    struct door_set set;
+    postern_err e;
 
-    POSTERN_TRY(resolve_accounts(c, roles, accounts, err));
+    POSTERN_TRY(open_accounts(c, roles, accounts, err));
+    e = door_set_open(c, &set, err);
+    door_set_close(&set);
+    POSTERN_TRY(e);
     return listeners_check(c, err);
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 void generation_free(struct generation *g)
@@ -210,10 +169,10 @@ void generation_free(struct generation *g)
     for (role_id id = 0; id < ROLE_COUNT; id++)
         child_close_channel(&g->children[id]);
     listeners_close(&g->listeners);
-    if (g->audit_fd >= 0)
-        (void)close(g->audit_fd);
-    if (g->state_dir_fd >= 0)
-        (void)close(g->state_dir_fd);
+    door_set_close(&g->door_set);
+    close_fd(g->audit_fd);
+    close_fd(g->state_dir_fd);
+    close_fd(g->blocks_dir_fd);
     postern_config_free(g->config);
     free(g);
 }
@@ -222,6 +181,8 @@ static const char *const listener_texts[] = {
     [LISTENER_HELPER] = "helper answers at",
     [LISTENER_HTTP] = "issuer listens on",
     [LISTENER_ADMIN] = "issuer is administered at",
+    [LISTENER_CONTROL] = "sessions and blocks are administered at",
+    [LISTENER_STATUS] = "status is told at",
 };
 
 /* Whatever is less strict than the default is said at each start. */
@@ -237,6 +198,14 @@ static void log_relaxations(const postern_config *c)
         log_note("relaxed: %.*s", (int)line.len, (const char *)line.ptr);
     if (lines.failed)
         log_problem("more settings are relaxed than can be named here");
+}
+
+static void log_listener(const struct listener *l)
+{
+    if (l->kind != LISTENER_DOOR)
+        log_note("%s %s", listener_texts[l->kind], l->address);
+    else if (l->loop == 0)
+        log_note("door %s stands at %s", l->door, l->address);
 }
 
 void generation_log(const struct generation *g)
@@ -256,30 +225,43 @@ void generation_log(const struct generation *g)
         log_note("issuer %s is embedded, key set in %s", postern_section_text(server, "issuer"),
                  postern_section_text(server, "jwks_file"));
     for (size_t i = 0; i < g->listeners.count; i++)
-        log_note("%s %s", listener_texts[g->listeners.list[i].kind], g->listeners.list[i].address);
+        log_listener(&g->listeners.list[i]);
     log_note("audit records go to %s", postern_section_text(daemon_section(g->config), "audit_file"));
 }
 
 /* ---- starting ---- */
 
+static int listener_of(const struct generation *g, listener_kind kind)
+{
+    for (size_t i = 0; i < g->listeners.count; i++)
+        if (g->listeners.list[i].kind == kind)
+            return g->listeners.list[i].fd;
+    return -1;
+}
+
 static struct role_setup setup_of(const struct generation *g, role_id id)
 {
+    static const listener_kind own[ROLE_COUNT] = { [ROLE_HELPER] = LISTENER_HELPER,
+                                                   [ROLE_ISSUER] = LISTENER_HTTP,
+                                                   [ROLE_CONTROL] = LISTENER_CONTROL };
     struct role_setup s = { .take_config = g->config,
                             .supervisor_fd = -1,
-                            .audit_fd = id == ROLE_HELPER ? g->audit_fd : -1,
                             .admin_fd = -1,
-                            .state_dir_fd = id == ROLE_ISSUER ? g->state_dir_fd : -1 };
-    listener_kind own = id == ROLE_HELPER ? LISTENER_HELPER : LISTENER_HTTP;
+                            .status_fd = -1,
+                            .state_dir_fd = -1 };
 
-    if (id == ROLE_ISSUER)
+    for (size_t i = 0; i < g->listeners.count; i++)
+        if (own[id] != LISTENER_NONE && g->listeners.list[i].kind == own[id] &&
+            s.listen_count < ROLE_LISTEN_MAX)
+            s.listen_fds[s.listen_count++] = g->listeners.list[i].fd;
+    if (id == ROLE_ISSUER) {
         s.state_dir = postern_section_text(server_section(g->config), "state_dir");
-    for (size_t i = 0; i < g->listeners.count; i++) {
-        const struct listener *l = &g->listeners.list[i];
-
-        if (l->kind == own)
-            s.listen_fds[s.listen_count++] = l->fd;
-        else if (l->kind == LISTENER_ADMIN && id == ROLE_ISSUER)
-            s.admin_fd = l->fd;
+        s.state_dir_fd = g->state_dir_fd;
+        s.admin_fd = listener_of(g, LISTENER_ADMIN);
+    }
+    if (id == ROLE_CONTROL) {
+        s.state_dir_fd = g->blocks_dir_fd;
+        s.status_fd = listener_of(g, LISTENER_STATUS);
     }
     return s;
 }
@@ -300,42 +282,77 @@ static void send_or_condemn(struct child *c, const char *type, int fd)
         condemn(c, "does not read its messages");
 }
 
-void generation_link(struct generation *g, int64_t now_ms)
+static struct child *find_linked(void *arg, role_id id)
 {
-    struct child *issuer = &g->children[ROLE_ISSUER], *helper = &g->children[ROLE_HELPER];
-    postern_error err;
-    int fds[2];
+    struct generation *g = arg;
 
-    g->linked_ms = now_ms;
-    g->link_due_ms = INT64_MAX;
-    if (issuer->channel == NULL || helper->channel == NULL)
+    if (g->children[id].pid == 0 && g->children[id].role->is_lasting && g->keeper != NULL)
+        g = g->keeper;
+    return g->children[id].channel == NULL ? NULL : &g->children[id];
+}
+
+void generation_link(struct generation *g, role_id id, int64_t now_ms)
+{
+    struct child *c = find_linked(g, id);
+    postern_error err;
+
+    if (c == NULL)
         return;
-    if (channel_pair(fds, &err) != POSTERN_OK) {
-        log_error("connecting issuer and helper", &err);
-        g->link_due_ms = now_ms + LINK_INTERVAL_MS; /* a helper that was told before goes on with what it knows */
+    c->linked_ms = now_ms;
+    c->link_due_ms = INT64_MAX;
+    if (lines_make(id, g->loops, find_linked, condemn, g, &err) == POSTERN_OK)
         return;
-    }
-    send_or_condemn(helper, "issuer", fds[0]);
-    send_or_condemn(issuer, "helper", fds[1]);
-    (void)close(fds[0]);
-    (void)close(fds[1]);
+    log_error("connecting children", &err);
+    c->link_due_ms = now_ms + LINK_INTERVAL_MS; /* who was told before goes on with what it knows */
+}
+
+static size_t count_descriptors(const struct generation *g, role_id id)
+{
+    const postern_section *daemon = daemon_section(g->config), *door;
+    size_t wanted = DESCRIPTORS_SPARE;
+
+    if (id == ROLE_HELPER)
+        return wanted + (size_t)postern_section_number(daemon, "helper_max_connections");
+    if (id != ROLE_DOOR)
+        return wanted;
+    /* A session: two sockets, and at times a pipe. */
+    for (size_t i = 0; (door = postern_config_section_at(g->config, POSTERN_SECTION_DOOR, i)) != NULL;
+         i++)
+        wanted += 4 * (size_t)postern_section_number(door, "max_connections");
+    return wanted + (size_t)postern_section_number(daemon, "login_max") +
+           (g->listeners.count + g->door_set.count) * 2;
+}
+
+/* What a lasting child needs before it can say "ready". */
+static postern_err send_start(struct generation *g, role_id id, postern_error *err)
+{
+    struct child *c = &g->children[id];
+
+    if (id == ROLE_AUDIT)
+        return channel_send_type(c->channel, "file", g->audit_fd, err);
+    if (id == ROLE_DOOR)
+        return door_set_send(&g->door_set, &g->listeners, g->loops, c->channel, err);
+    return POSTERN_OK;
 }
 
 static void start_child(struct generation *g, role_id id, int64_t now_ms)
 {
-    const postern_section *daemon = daemon_section(g->config);
-    size_t connections = (size_t)postern_section_number(daemon, "helper_max_connections");
     struct role_setup setup = setup_of(g, id);
     struct child *c = &g->children[id];
     postern_error err;
 
-    if (child_start(c, &setup, g->log, connections + DESCRIPTORS_SPARE, now_ms, &err) == POSTERN_OK) {
-        log_note("%s %ld started", c->role->name, (long)c->pid);
-        generation_link(g, now_ms);
+    if (child_start(c, &setup, g->log, count_descriptors(g, id), now_ms, &err) != POSTERN_OK) {
+        log_error(c->role->name, &err);
+        c->due_ms = now_ms + CHILD_BACKOFF_MAX_MS; /* the machine is short of something */
         return;
     }
-    log_error(c->role->name, &err);
-    c->due_ms = now_ms + CHILD_BACKOFF_MAX_MS; /* the machine is short of something */
+    log_note("%s %ld started", c->role->name, (long)c->pid);
+    if (send_start(g, id, &err) != POSTERN_OK) {
+        log_error(c->role->name, &err);
+        condemn(c, "cannot be told what it needs");
+        return;
+    }
+    generation_link(g, id, now_ms);
 }
 
 static void run_due_child(struct generation *g, role_id id, int64_t now_ms)
@@ -359,22 +376,40 @@ static bool has_due(const struct child *c)
     return c->state == CHILD_WAITING || c->state == CHILD_STARTING || c->state == CHILD_DRAINING;
 }
 
+/* The door that was asked has ended, or says nothing. */
+static void check_asked_door(struct generation *g, int64_t now_ms)
+{
+    if (!g->door_is_awaited || g->door_is_prepared || g->has_failed || g->keeper == NULL)
+        return;
+    if (g->keeper->children[ROLE_DOOR].channel != NULL && now_ms < g->door_due_ms)
+        return;
+    log_problem("door: no word on the new configuration");
+    g->has_failed = true;
+}
+
 void generation_run_due(struct generation *g, int64_t now_ms)
 {
+    check_asked_door(g, now_ms);
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (has_due(&g->children[id]) && g->children[id].due_ms <= now_ms)
             run_due_child(g, id, now_ms);
-    if (g->link_due_ms <= now_ms)
-        generation_link(g, now_ms);
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        if (g->children[id].link_due_ms <= now_ms)
+            generation_link(g, id, now_ms);
 }
 
 int64_t generation_next_due_ms(const struct generation *g)
 {
-    int64_t due_ms = g->link_due_ms;
+    int64_t due_ms = g->door_is_awaited && !g->door_is_prepared ? g->door_due_ms : INT64_MAX;
 
-    for (role_id id = 0; id < ROLE_COUNT; id++)
-        if (has_due(&g->children[id]) && g->children[id].due_ms < due_ms)
-            due_ms = g->children[id].due_ms;
+    for (role_id id = 0; id < ROLE_COUNT; id++) {
+        const struct child *c = &g->children[id];
+
+        if (has_due(c) && c->due_ms < due_ms)
+            due_ms = c->due_ms;
+        if (c->link_due_ms < due_ms)
+            due_ms = c->link_due_ms;
+    }
     return due_ms;
 }
 
@@ -405,6 +440,36 @@ static void handle_jwks(struct generation *g, struct child *issuer)
                                                  "has no key set on disk");
 }
 
+/* A certificate and nothing else: what is written there is trusted by clients. */
+static postern_err write_certificate(struct generation *g, struct child *door, postern_error *err)
+{
+    const char *path = postern_section_text(daemon_section(g->config), "door_cert_file");
+    static const char begin[] = "-----BEGIN CERTIFICATE-----\n";
+    char pem[CERTIFICATE_MAX];
+
+    if (!channel_text(door->channel, "pem", pem, sizeof pem) ||
+        strncmp(pem, begin, sizeof begin - 1) != 0 || strstr(pem + 1, "-----BEGIN") != NULL)
+        return POSTERN_FAIL(err, MALFORMED, "the door sent no certificate");
+    return jwks_file_write(path, postern_bytes_str(pem), err);
+}
+
+static void handle_certificate(struct generation *g, struct child *door)
+{
+    postern_error err;
+    postern_err e = write_certificate(g, door, &err);
+
+    if (e == POSTERN_OK)
+        return;
+    log_error("door_cert_file", &err);
+    if (e == POSTERN_ERR_MALFORMED)
+        condemn(door, "sent what is no certificate");
+}
+
+static void commit_door(struct child *door)
+{
+    send_or_condemn(door, "commit", -1);
+}
+
 static void handle_ready(struct generation *g, struct child *c, int64_t now_ms)
 {
     struct child *helper = &g->children[ROLE_HELPER];
@@ -414,26 +479,58 @@ static void handle_ready(struct generation *g, struct child *c, int64_t now_ms)
     c->state = CHILD_READY;
     c->ready_ms = now_ms;
     log_note("%s %ld is ready", c->role->name, (long)c->pid);
-    if (helper->state == CHILD_WAITING && g->state == GENERATION_STARTING)
+    if (c == &g->children[ROLE_ISSUER] && helper->state == CHILD_WAITING &&
+        g->state == GENERATION_STARTING)
         helper->due_ms = now_ms;
+    if (c == &g->children[ROLE_DOOR] && g->state == GENERATION_SERVING)
+        commit_door(c);
 }
 
-/* Their line broke while both live on.  Not more often than this, whatever they ask. */
-static void handle_link(struct generation *g, int64_t now_ms)
+/* The door's word on a configuration: on its first, or on that of a generation that starts. */
+static void handle_door(struct generation *g, struct child *door, struct generation *asking,
+                        int64_t now_ms)
 {
-    int64_t earliest_ms = g->linked_ms + LINK_INTERVAL_MS;
+    bool is_good = channel_type_is(door->channel, "ready");
+    char detail[LOG_LINE_MAX / 2] = "";
 
-    g->link_due_ms = now_ms > earliest_ms ? now_ms : earliest_ms;
+    if (!is_good) {
+        (void)channel_text(door->channel, "detail", detail, sizeof detail);
+        log_problem("door: %s", detail);
+    }
+    if (door->state != CHILD_STARTING && asking != NULL) {
+        asking->door_is_prepared = is_good;
+        if (!is_good)
+            asking->has_failed = true;
+    } else if (is_good) {
+        handle_ready(g, door, now_ms);
+    } else {
+        g->has_failed = g->state == GENERATION_STARTING;
+        condemn(door, "cannot use its configuration");
+    }
 }
 
-static void handle_message(struct generation *g, role_id id, int64_t now_ms)
+/* Its lines broke while it lives on.  Not more often than this, whatever it asks. */
+static void handle_link(struct child *c, int64_t now_ms)
+{
+    int64_t earliest_ms = c->linked_ms + LINK_INTERVAL_MS;
+
+    c->link_due_ms = now_ms > earliest_ms ? now_ms : earliest_ms;
+}
+
+static void handle_message(struct generation *g, role_id id, struct generation *asking,
+                           int64_t now_ms)
 {
     struct child *c = &g->children[id];
 
     if (channel_type_is(c->channel, "link"))
-        handle_link(g, now_ms);
+        handle_link(c, now_ms);
     else if (id == ROLE_ISSUER && channel_type_is(c->channel, "jwks"))
         handle_jwks(g, c);
+    else if (id == ROLE_DOOR && channel_type_is(c->channel, "certificate"))
+        handle_certificate(g, c);
+    else if (id == ROLE_DOOR &&
+             (channel_type_is(c->channel, "ready") || channel_type_is(c->channel, "unready")))
+        handle_door(g, c, asking, now_ms);
     else if (!channel_type_is(c->channel, "ready"))
         condemn(c, "sent a message that is not its to send");
     else if (id == ROLE_ISSUER && !c->has_jwks_written)
@@ -443,14 +540,15 @@ static void handle_message(struct generation *g, role_id id, int64_t now_ms)
 }
 
 /* One message; false: nothing more now. */
-static bool receive_one(struct generation *g, role_id id, int64_t now_ms)
+static bool receive_one(struct generation *g, role_id id, struct generation *asking,
+                        int64_t now_ms)
 {
     struct child *c = &g->children[id];
     postern_error err;
 
     switch (channel_receive(c->channel, &err)) {
     case CHANNEL_MESSAGE:
-        handle_message(g, id, now_ms);
+        handle_message(g, id, asking, now_ms);
         return c->channel != NULL;
     case CHANNEL_NOTHING:
         return false;
@@ -469,10 +567,14 @@ static bool receive_one(struct generation *g, role_id id, int64_t now_ms)
     return false;
 }
 
-void generation_receive(struct generation *g, role_id id, int64_t now_ms)
+void generation_receive(struct generation *g, role_id id, struct generation *newest,
+                        int64_t now_ms)
 {
+    struct generation *asking =
+        newest->keeper == g && newest->state == GENERATION_STARTING ? newest : NULL;
+
     for (int i = 0; i < 64 && g->children[id].channel != NULL; i++) /* others want their turn */
-        if (!receive_one(g, id, now_ms))
+        if (!receive_one(g, id, asking, now_ms))
             return;
 }
 
@@ -499,6 +601,8 @@ bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t no
 
 bool generation_is_ready(const struct generation *g)
 {
+    if (g->door_is_awaited && !g->door_is_prepared)
+        return false;
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (g->children[id].state != CHILD_NONE && g->children[id].state != CHILD_READY)
             return false;
@@ -513,14 +617,62 @@ bool generation_is_over(const struct generation *g)
     return true;
 }
 
-void generation_drain(struct generation *g, int64_t now_ms)
+bool generation_has_only_audit(const struct generation *g)
 {
     for (role_id id = 0; id < ROLE_COUNT; id++)
-        child_drain(&g->children[id], now_ms, g->drain_ms);
+        if (id != ROLE_AUDIT && g->children[id].state != CHILD_NONE)
+            return false;
+    return true;
+}
+
+void generation_drain(struct generation *g, int64_t now_ms)
+{
+    g->is_draining = true;
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        if (id != ROLE_AUDIT)
+            child_drain(&g->children[id], now_ms, g->drain_ms);
 }
 
 void generation_kill(struct generation *g)
 {
     for (role_id id = 0; id < ROLE_COUNT; id++)
         child_kill(&g->children[id]);
+}
+
+/* ---- lasting children change hands ---- */
+
+static void inherit(struct generation *g, role_id id)
+{
+    struct child *from = &g->keeper->children[id], *to = &g->children[id];
+    const struct child none = { .role = from->role, .link_due_ms = INT64_MAX };
+
+    if (!runs_role(g->config, id) || to->state != CHILD_NONE || from->state == CHILD_NONE ||
+        from->state == CHILD_DRAINING)
+        return;
+    if (to->account.uid != from->account.uid)
+        log_problem("%s: takes effect when posternd is restarted; the %s child stays as it is",
+                    to->role->user_key, to->role->name);
+    *to = *from;
+    *from = none;
+}
+
+void generation_take_over(struct generation *g)
+{
+    if (g->keeper != NULL)
+        for (role_id id = 0; id < ROLE_COUNT; id++)
+            if (g->children[id].role->is_lasting)
+                inherit(g, id);
+    if (g->keeper != NULL)
+        send_or_condemn(&g->children[ROLE_AUDIT], "file", g->audit_fd);
+    g->keeper = NULL;
+    g->state = GENERATION_SERVING;
+    if (g->children[ROLE_DOOR].state == CHILD_READY)
+        commit_door(&g->children[ROLE_DOOR]);
+}
+
+void generation_give_up(struct generation *g)
+{
+    if (g->keeper != NULL && g->door_is_awaited)
+        send_or_condemn(&g->keeper->children[ROLE_DOOR], "abandon", -1);
+    g->door_is_awaited = false;
 }

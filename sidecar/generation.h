@@ -8,6 +8,7 @@
 #define POSTERN_SIDECAR_GENERATION_H
 
 #include "child.h"
+#include "door_set.h"
 #include "listen.h"
 
 typedef enum generation_state {
@@ -18,16 +19,23 @@ typedef enum generation_state {
 
 struct generation {
     struct generation *next; /* the one before it, still draining */
+    /* Who holds the lasting children (audit, door) now; NULL: this one. */
+    struct generation *keeper;
     generation_state   state;
     bool               has_failed; /* a child ended or broke the rules while STARTING */
+    bool               door_is_awaited;  /* the keeper's door was sent this configuration */
+    bool               door_is_prepared; /* and can use it */
+    int64_t            door_due_ms;      /* has said so by then */
+    bool               is_draining;
     postern_config    *config;
     struct listeners   listeners;
+    struct door_set    door_set;
+    size_t             loops;        /* of the door role, for as long as its process lives */
     int                audit_fd;
     int                state_dir_fd; /* -1: no embedded issuer */
+    int                blocks_dir_fd;
     log_target         log;
     int64_t            drain_ms;
-    int64_t            linked_ms;    /* issuer and helper were connected last */
-    int64_t            link_due_ms;  /* and will be again; INT64_MAX: no reason */
     struct child       children[ROLE_COUNT];
 };
 
@@ -35,7 +43,8 @@ struct generation {
  * Open everything that a configuration needs outside its children; start nothing yet.
  *
  *   take_config   freed with the generation, and here on failure
- *   old           whose listeners are taken over where they are the same; NULL at first
+ *   old           whose listeners are taken over where they are the same, and whose lasting
+ *                 children go on; NULL at first
  *   roles         ROLE_COUNT of them, static
  *   ret           freed with generation_free()
  *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE, CONFIG_FILE, CONFIG_CONFLICT · SYSTEM · NOMEM
@@ -58,16 +67,23 @@ void generation_log(const struct generation *g);
 void generation_run_due(struct generation *g, int64_t now_ms);
 /* When generation_run_due() wants to be called again; INT64_MAX: never. */
 int64_t generation_next_due_ms(const struct generation *g);
-/* Read and answer everything that child `id` has sent. */
-void generation_receive(struct generation *g, role_id id, int64_t now_ms);
-/* Connect issuer and helper anew, if both run: the issuer then tells the helper every revocation
- * again. */
-void generation_link(struct generation *g, int64_t now_ms);
+/* Read and answer everything that child `id` has sent.  newest: of all generations, perhaps `g`. */
+void generation_receive(struct generation *g, role_id id, struct generation *newest,
+                        int64_t now_ms);
+/* Make the lines of one role anew: the issuer, for example, then tells every revocation again. */
+void generation_link(struct generation *g, role_id id, int64_t now_ms);
+/* `g` serves from now on: the lasting children of its keeper become its own and work by its
+ * configuration. */
+void generation_take_over(struct generation *g);
+/* `g` will never serve: the keeper's door forgets what it prepared. */
+void generation_give_up(struct generation *g);
 /* The process `pid` has ended; false: it is not of this generation. */
 bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t now_ms);
 
 bool generation_is_ready(const struct generation *g); /* every child that it has */
 bool generation_is_over(const struct generation *g);  /* no child is left */
+bool generation_has_only_audit(const struct generation *g); /* or nothing */
+/* All but audit, which writes what the others say last. */
 void generation_drain(struct generation *g, int64_t now_ms);
 void generation_kill(struct generation *g);
 

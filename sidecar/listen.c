@@ -67,8 +67,8 @@ static socklen_t parse_host(char *host, size_t len, in_port_t port, struct socka
     return inet_pton(AF_INET, host, &v4->sin_addr) == 1 ? sizeof *v4 : 0;
 }
 
-postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
-                                  postern_error *err)
+postern_err listen_parse(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
+                         postern_error *err)
 {
     const char *colon = strrchr(text, ':');
     char host[INET6_ADDRSTRLEN + 2];
@@ -86,11 +86,21 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     if (a_len == 0)
         return POSTERN_FAIL(err, CONFIG_VALUE, "listen: \"%.60s\" is no literal address, such as "
                             "127.0.0.1:8414 or [::1]:8414", text);
+    *ret = a;
+    *ret_len = a_len;
+    return POSTERN_OK;
+}
+
+postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
+                                  postern_error *err)
+{
+    struct sockaddr_storage a;
+
+    POSTERN_TRY(listen_parse(text, &a, ret_len, err));
     if (!is_loopback(&a))
         return POSTERN_FAIL(err, CONFIG_VALUE, "listen: %.60s is not loopback; without TLS the embedded "
                             "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
     *ret = a;
-    *ret_len = a_len;
     return POSTERN_OK;
 }
 
@@ -102,20 +112,38 @@ static postern_err fail_bind(const char *address, postern_error *err)
     return POSTERN_FAIL(err, CONFIG_CONFLICT, "listen: %s: %m", address);
 }
 
-static postern_err open_http(const char *address, int *ret_fd, postern_error *err)
+static postern_err parse_tcp(const struct listener *l, struct sockaddr_storage *ret,
+                             socklen_t *ret_len, postern_error *err)
+{
+    if (l->kind == LISTENER_HTTP)
+        return listen_parse_loopback(l->address, ret, ret_len, err);
+    return listen_parse(l->address, ret, ret_len, err);
+}
+
+/* Loops share an address: each has a socket of its own, and the kernel spreads connections over
+ * them. */
+static bool set_reuse(int fd, const struct listener *l)
 {
     const int yes = 1;
+
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+           (l->kind != LISTENER_DOOR ||
+            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+}
+
+static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error *err)
+{
+    const char *address = l->address;
     struct sockaddr_storage a;
     socklen_t len;
     postern_err e;
     int fd;
 
-    POSTERN_TRY(listen_parse_loopback(address, &a, &len, err));
-    fd = socket(a.ss_family, socket_type(LISTENER_HTTP), 0);
+    POSTERN_TRY(parse_tcp(l, &a, &len, err));
+    fd = socket(a.ss_family, socket_type(l->kind), 0);
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", address);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-        bind(fd, (const struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0) {
+    if (set_reuse(fd, l) && bind(fd, (const struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0) {
         *ret_fd = fd;
         return POSTERN_OK;
     }
@@ -208,15 +236,101 @@ static postern_err open_unix(const char *path, listener_kind kind, int *ret_fd, 
     return POSTERN_OK;
 }
 
+/* ---- sockets that a service manager made (sd_listen_fds(3)) ---- */
+
+#define ACTIVATED_FIRST 3
+
+/* How many descriptors from 3 on are for this process; the variables are left for nobody else. */
+static int count_activated(void)
+{
+    static int count = -1;
+    const char *pid = secure_getenv("LISTEN_PID"), *fds = secure_getenv("LISTEN_FDS");
+    char *end = NULL;
+
+    if (count >= 0)
+        return count;
+    count = 0;
+    if (pid != NULL && fds != NULL && strtol(pid, &end, 10) == (long)getpid() && *end == '\0') {
+        long n = strtol(fds, &end, 10);
+
+        if (*end == '\0' && n > 0 && n <= LISTENERS_MAX)
+            count = (int)n;
+    }
+    (void)unsetenv("LISTEN_PID");
+    (void)unsetenv("LISTEN_FDS");
+    (void)unsetenv("LISTEN_FDNAMES");
+    return count;
+}
+
+static bool is_listening(int fd)
+{
+    int is_it = 0;
+    socklen_t size = sizeof is_it;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_it, &size) == 0 && is_it != 0;
+}
+
+static bool is_bound_to_tcp(int fd, const struct listener *l)
+{
+    struct sockaddr_storage want, have = { 0 };
+    socklen_t want_len, have_len = sizeof have;
+
+    return parse_tcp(l, &want, &want_len, NULL) == POSTERN_OK &&
+           getsockname(fd, (struct sockaddr *)&have, &have_len) == 0 && have_len == want_len &&
+           have.ss_family == want.ss_family &&
+           (want.ss_family == AF_INET
+                ? memcmp(&((struct sockaddr_in *)&have)->sin_addr,
+                         &((struct sockaddr_in *)&want)->sin_addr, sizeof(struct in_addr)) == 0 &&
+                      ((struct sockaddr_in *)&have)->sin_port ==
+                          ((struct sockaddr_in *)&want)->sin_port
+                : memcmp(&((struct sockaddr_in6 *)&have)->sin6_addr,
+                         &((struct sockaddr_in6 *)&want)->sin6_addr,
+                         sizeof(struct in6_addr)) == 0 &&
+                      ((struct sockaddr_in6 *)&have)->sin6_port ==
+                          ((struct sockaddr_in6 *)&want)->sin6_port);
+}
+
+/* A socket of the service manager's for a TCP address that we want; -1: none.  Each serves one
+ * loop: a second loop of a door shares it. */
+static int find_activated(const struct listener *l)
+{
+    int count = count_activated();
+
+    for (int fd = ACTIVATED_FIRST; fd < ACTIVATED_FIRST + count; fd++)
+        if (is_listening(fd) && is_bound_to_tcp(fd, l))
+            return fd;
+    return -1;
+}
+
 /* ---- the whole set ---- */
 
-static postern_err note_address(struct listeners *ls, listener_kind kind, const char *address,
-                                size_t of_kind, postern_error *err)
+static bool is_unix(const struct listener *l)
 {
-    if (ls->count == LISTENERS_MAX || of_kind >= ROLE_LISTEN_MAX)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: at most %d sockets",
-                            kind == LISTENER_HELPER ? "helper_socket" : "listen", ROLE_LISTEN_MAX);
-    ls->list[ls->count++] = (struct listener){ .kind = kind, .fd = -1, .address = address };
+    return l->kind == LISTENER_HELPER || l->kind == LISTENER_ADMIN ||
+           l->kind == LISTENER_CONTROL ||
+           (l->kind == LISTENER_DOOR && strncmp(l->address, "unix:", 5) == 0);
+}
+
+static const char *unix_path(const struct listener *l)
+{
+    return l->kind == LISTENER_DOOR ? l->address + 5 : l->address;
+}
+
+static postern_err note(struct listeners *ls, struct listener l, postern_error *err)
+{
+    if (ls->count == LISTENERS_MAX)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "more than %d listening sockets", LISTENERS_MAX);
+    if (ls->count == ls->room) {
+        size_t room = ls->room == 0 ? 32 : ls->room * 2;
+        struct listener *grown = reallocarray(ls->list, room, sizeof *grown);
+
+        if (grown == NULL)
+            return POSTERN_FAIL(err, NOMEM, "%zu listening sockets", room);
+        ls->list = grown;
+        ls->room = room;
+    }
+    l.fd = -1;
+    ls->list[ls->count++] = l;
     return POSTERN_OK;
 }
 
@@ -225,73 +339,161 @@ static postern_err note_list(struct listeners *ls, const postern_section *s, lis
 {
     const char *address;
 
-    for (size_t i = 0; (address = postern_section_item(s, key, i)) != NULL; i++)
-        POSTERN_TRY(note_address(ls, kind, address, i, err));
+    for (size_t i = 0; (address = postern_section_item(s, key, i)) != NULL; i++) {
+        if (i >= ROLE_LISTEN_MAX)
+            return POSTERN_FAIL(err, CONFIG_VALUE, "%s: at most %d sockets", key, ROLE_LISTEN_MAX);
+        POSTERN_TRY(note(ls, (struct listener){ .kind = kind, .address = address }, err));
+    }
     return POSTERN_OK;
 }
 
-/* Addresses of a configuration, no descriptors yet. */
-static postern_err note_all(const postern_config *c, struct listeners *ls, postern_error *err)
+static postern_err note_door(struct listeners *ls, const postern_section *s, size_t loops,
+                             postern_error *err)
 {
-    const postern_section *daemon = postern_config_section(c, POSTERN_SECTION_DAEMON, NULL);
-    const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
+    const char *address;
 
-    *ls = (struct listeners){ .count = 0 };
+    for (size_t i = 0; (address = postern_section_item(s, "listen", i)) != NULL; i++)
+        for (size_t loop = 0; loop < loops; loop++)
+            POSTERN_TRY(note(ls,
+                             (struct listener){ .kind = LISTENER_DOOR,
+                                                .address = address,
+                                                .door = postern_section_name(s),
+                                                .loop = loop },
+                             err));
+    return POSTERN_OK;
+}
+
+static postern_err note_daemon(struct listeners *ls, const postern_section *daemon,
+                               postern_error *err)
+{
+    const char *status = postern_section_text(daemon, "status_listen");
+
     POSTERN_TRY(note_list(ls, daemon, LISTENER_HELPER, "helper_socket", err));
+    POSTERN_TRY(note(ls,
+                     (struct listener){ .kind = LISTENER_CONTROL,
+                                        .address = postern_section_text(daemon, "control_socket") },
+                     err));
+    if (strcmp(status, "off") == 0)
+        return POSTERN_OK;
+    return note(ls, (struct listener){ .kind = LISTENER_STATUS, .address = status }, err);
+}
+
+/* Addresses of a configuration, no descriptors yet. */
+static postern_err note_all(const postern_config *c, size_t loops, struct listeners *ls,
+                            postern_error *err)
+{
+    const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
+    const postern_section *door;
+
+    *ls = (struct listeners){ 0 };
+    POSTERN_TRY(note_daemon(ls, postern_config_section(c, POSTERN_SECTION_DAEMON, NULL), err));
+    for (size_t i = 0; (door = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++)
+        POSTERN_TRY(note_door(ls, door, loops, err));
     if (server == NULL)
         return POSTERN_OK;
     POSTERN_TRY(note_list(ls, server, LISTENER_HTTP, "listen", err));
-    return note_address(ls, LISTENER_ADMIN, postern_section_text(server, "admin_socket"), 0, err);
+    return note(ls,
+                (struct listener){ .kind = LISTENER_ADMIN,
+                                   .address = postern_section_text(server, "admin_socket") },
+                err);
+}
+
+/* Two that want one address are two mistakes in one: which would a caller reach? */
+static postern_err check_twice(const struct listeners *ls, size_t i, postern_error *err)
+{
+    const struct listener *l = &ls->list[i];
+
+    for (size_t k = 0; k < i; k++) {
+        const struct listener *other = &ls->list[k];
+
+        if (strcmp(unix_path(other), unix_path(l)) == 0 &&
+            !(other->door != NULL && l->door != NULL && strcmp(other->door, l->door) == 0 &&
+              other->loop != l->loop))
+            return POSTERN_FAIL(err, CONFIG_CONFLICT, "two listeners want %s", l->address);
+    }
+    return POSTERN_OK;
+}
+
+static postern_err check_noted(const struct listeners *ls, postern_error *err)
+{
+    struct sockaddr_storage a;
+    socklen_t len;
+
+    for (size_t i = 0; i < ls->count; i++) {
+        if (!is_unix(&ls->list[i]))
+            POSTERN_TRY(parse_tcp(&ls->list[i], &a, &len, err));
+        POSTERN_TRY(check_twice(ls, i, err));
+    }
+    return POSTERN_OK;
 }
 
 postern_err listeners_check(const postern_config *c, postern_error *err)
 {
-    struct sockaddr_storage a;
     struct listeners ls;
-    socklen_t len;
+    postern_err e = note_all(c, 1, &ls, err);
 
-    POSTERN_TRY(note_all(c, &ls, err));
-    for (size_t i = 0; i < ls.count; i++)
-        if (ls.list[i].kind == LISTENER_HTTP)
-            POSTERN_TRY(listen_parse_loopback(ls.list[i].address, &a, &len, err));
-    return POSTERN_OK;
+    if (e == POSTERN_OK)
+        e = check_noted(&ls, err);
+    listeners_close(&ls);
+    return e;
 }
 
 static const struct listener *find_same(const struct listeners *ls, const struct listener *want)
 {
     for (size_t i = 0; ls != NULL && i < ls->count; i++)
-        if (ls->list[i].kind == want->kind && strcmp(ls->list[i].address, want->address) == 0)
+        if (ls->list[i].kind == want->kind && ls->list[i].loop == want->loop &&
+            strcmp(ls->list[i].address, want->address) == 0)
             return &ls->list[i];
     return NULL;
 }
 
-static postern_err open_one(struct listener *l, const struct listeners *old, postern_error *err)
+static postern_err keep(int fd, struct listener *l, postern_error *err)
 {
-    const struct listener *same = find_same(old, l);
-
-    if (same == NULL)
-        return l->kind == LISTENER_HTTP ? open_http(l->address, &l->fd, err) :
-                                          open_unix(l->address, l->kind, &l->fd, err);
-    l->fd = fcntl(same->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    l->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (l->fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "keeping the socket %s: %m", l->address);
     return POSTERN_OK;
 }
 
-postern_err listeners_open(const postern_config *c, const struct listeners *old,
+/* All loops of a door wait on one unix socket. */
+static const struct listener *find_first_loop(const struct listeners *ls, const struct listener *l)
+{
+    for (size_t i = 0; l->loop != 0 && is_unix(l) && i < ls->count; i++)
+        if (ls->list[i].kind == l->kind && ls->list[i].loop == 0 && ls->list[i].fd >= 0 &&
+            strcmp(ls->list[i].address, l->address) == 0)
+            return &ls->list[i];
+    return NULL;
+}
+
+static postern_err open_one(const struct listeners *ls, struct listener *l,
+                            const struct listeners *old, postern_error *err)
+{
+    const struct listener *same = find_same(old, l);
+    int activated;
+
+    if (same == NULL)
+        same = find_first_loop(ls, l);
+    if (same != NULL)
+        return keep(same->fd, l, err);
+    if (is_unix(l))
+        return open_unix(unix_path(l), l->kind, &l->fd, err);
+    activated = find_activated(l);
+    return activated >= 0 ? keep(activated, l, err) : open_tcp(l, &l->fd, err);
+}
+
+postern_err listeners_open(const postern_config *c, size_t loops, const struct listeners *old,
                            struct listeners *ret, postern_error *err)
 {
     struct listeners ls;
-    postern_err e;
+    postern_err e = note_all(c, loops, &ls, err);
 
-    POSTERN_TRY(listeners_check(c, err)); /* before anything is made */
-    POSTERN_TRY(note_all(c, &ls, err));
-    for (size_t i = 0; i < ls.count; i++) {
-        e = open_one(&ls.list[i], old, err);
-        if (e != POSTERN_OK) {
-            listeners_close(&ls);
-            return e;
-        }
+    if (e == POSTERN_OK)
+        e = check_noted(&ls, err); /* before anything is made */
+    for (size_t i = 0; e == POSTERN_OK && i < ls.count; i++)
+        e = open_one(&ls, &ls.list[i], old, err);
+    if (e != POSTERN_OK) {
+        listeners_close(&ls);
+        return e;
     }
     *ret = ls;
     return POSTERN_OK;
@@ -302,12 +504,14 @@ void listeners_close(struct listeners *ls)
     for (size_t i = 0; i < ls->count; i++)
         if (ls->list[i].fd >= 0)
             (void)close(ls->list[i].fd);
-    ls->count = 0;
+    free(ls->list);
+    *ls = (struct listeners){ 0 };
 }
 
 void listeners_unlink_gone(const struct listeners *old, const struct listeners *now)
 {
     for (size_t i = 0; i < old->count; i++)
-        if (old->list[i].kind != LISTENER_HTTP && find_same(now, &old->list[i]) == NULL)
-            (void)unlink(old->list[i].address);
+        if (is_unix(&old->list[i]) && old->list[i].loop == 0 &&
+            find_same(now, &old->list[i]) == NULL)
+            (void)unlink(unix_path(&old->list[i]));
 }

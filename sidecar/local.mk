@@ -5,10 +5,12 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/child.c sidecar/child.h sidecar/folder.c sidecar/folder.h \
-	sidecar/generation.c sidecar/generation.h sidecar/jwks_file.c sidecar/jwks_file.h sidecar/listen.c sidecar/listen.h \
-	sidecar/log.c sidecar/log.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
-	sidecar/sandbox.c sidecar/sandbox.h sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
+	sidecar/channel.c sidecar/channel.h sidecar/child.c sidecar/child.h sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
+	sidecar/generation.c sidecar/generation.h sidecar/generation_open.c sidecar/generation_open.h \
+	sidecar/jwks_file.c sidecar/jwks_file.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
+	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
+	sidecar/sandbox.c sidecar/sandbox.h sidecar/setting.c sidecar/setting.h \
+	sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
 

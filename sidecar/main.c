@@ -23,8 +23,11 @@
 enum { EXIT_USAGE = 2 };
 
 static const struct role roles[ROLE_COUNT] = {
-    [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main },
-    [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main },
+    [ROLE_AUDIT] = { "audit", "posternd-audit", "audit_user", audit_main, true },
+    [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main, false },
+    [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main, false },
+    [ROLE_DOOR] = { "door", "posternd-door", "door_user", door_main, true },
+    [ROLE_CONTROL] = { "control", "posternd-ctl", "control_user", control_main, false },
 };
 
 /* Descriptors 0 to 2 exist, so that no socket of ours becomes somebody's standard error. */

@@ -21,7 +21,6 @@ struct role_setup {
     size_t          listen_count;
     /* SOCK_SEQPACKET pair with the supervisor; end of file = stop. */
     int             supervisor_fd;
-    int             audit_fd;                 /* helper: O_APPEND; else -1 */
     int             admin_fd;                 /* issuer: listening unix stream socket; else -1 */
     int             status_fd;                /* control: listening TCP socket, or -1; else -1 */
     int             state_dir_fd;             /* issuer, control: O_DIRECTORY; else -1 */
@@ -73,7 +72,7 @@ int control_main(struct role_setup *setup);
  *
  * Door; the first three in any number before "prepare", which begins a new set:
  *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor
- *   supervisor → door   {"type":"file","section":"doors/NAME.conf","key":KEY} + descriptor
+ *   supervisor → door   {"type":"file","door":NAME,"key":KEY} + descriptor (read by pread: shared)
  *   supervisor → door   {"type":"policy","name":NAME} + memfd of policies/NAME.rules
  *   supervisor → door   {"type":"prepare","loops":n} + memfd of the configuration's dump
  *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}

@@ -124,7 +124,9 @@ static void enter_service(struct supervisor *s)
 {
     struct generation *old = find_serving(s);
 
-    s->newest->state = GENERATION_SERVING;
+    generation_take_over(s->newest);
+    for (struct generation *g = s->newest->next; g != NULL; g = g->next)
+        g->keeper = s->newest;
     if (old != NULL) {
         old->state = GENERATION_RETIRING;
         listeners_unlink_gone(&old->listeners, &s->newest->listeners);
@@ -141,6 +143,7 @@ static void give_up(struct supervisor *s, int64_t now_ms)
     struct generation *serving = find_serving(s);
 
     s->newest->state = GENERATION_RETIRING;
+    generation_give_up(s->newest);
     generation_drain(s->newest, now_ms);
     if (serving == NULL) {
         log_problem("start failed, see above");
@@ -155,23 +158,41 @@ static void give_up(struct supervisor *s, int64_t now_ms)
     notify_send("READY=1");
 }
 
+/* Nobody is left who could have something to record. */
+static bool has_only_audit(const struct supervisor *s)
+{
+    for (const struct generation *g = s->newest; g != NULL; g = g->next)
+        if (!generation_has_only_audit(g))
+            return false;
+    return true;
+}
+
 /*
- * The old issuer goes first.  It may have told the old helper a revocation after the new issuer
- * read its store, so the new pair is connected anew (everything is told again) before the old
- * helper goes too.
+ * The old issuer goes first.  It may have told the old helper and the door a revocation after the
+ * new issuer read its store, so the new ones are connected anew (everything is told again) before
+ * the rest goes too.
  */
 static void retire(struct supervisor *s, struct generation *g, int64_t now_ms)
 {
-    struct child *issuer = &g->children[ROLE_ISSUER], *helper = &g->children[ROLE_HELPER];
+    struct child *issuer = &g->children[ROLE_ISSUER];
     bool had_issuer = g->state_dir_fd >= 0;
     struct generation *serving = find_serving(s);
 
+    if (serving == NULL && has_only_audit(s))
+        child_drain(&g->children[ROLE_AUDIT], now_ms, g->drain_ms);
     child_drain(issuer, now_ms, g->drain_ms);
-    if (issuer->state != CHILD_NONE || helper->state == CHILD_NONE || helper->state == CHILD_DRAINING)
+    if (issuer->state != CHILD_NONE || g->is_draining)
         return;
     if (had_issuer && serving != NULL)
-        generation_link(serving, now_ms);
-    child_drain(helper, now_ms, g->drain_ms);
+        generation_link(serving, ROLE_ISSUER, now_ms);
+    generation_drain(g, now_ms);
+}
+
+static void forget_keeper(struct supervisor *s, const struct generation *gone)
+{
+    for (struct generation *g = s->newest; g != NULL; g = g->next)
+        if (g->keeper == gone)
+            g->keeper = NULL;
 }
 
 static void free_those_over(struct supervisor *s)
@@ -183,6 +204,7 @@ static void free_those_over(struct supervisor *s)
 
         if (g->state == GENERATION_RETIRING && generation_is_over(g)) {
             *at = g->next;
+            forget_keeper(s, g);
             generation_free(g);
         } else {
             at = &g->next;
@@ -275,7 +297,7 @@ static void turn(struct supervisor *s)
     now_ms = read_clock_ms();
     for (size_t i = 1; i < n; i++) /* messages before ends: what a child said last still counts */
         if (polls[i].revents != 0)
-            generation_receive(watches[i].g, watches[i].id, now_ms);
+            generation_receive(watches[i].g, watches[i].id, s->newest, now_ms);
     if (polls[0].revents != 0)
         take_signals(s, now_ms);
     for (struct generation *g = s->newest; g != NULL; g = g->next)

@@ -46,6 +46,10 @@ POSTERN_MUST_USE postern_err postern_config_load(const char *dir, postern_config
  */
 POSTERN_MUST_USE postern_err postern_config_load_dump(postern_bytes dump, postern_config **ret,
                                                       postern_error *err);
+/* policies/NAME.rules of the folder that `c` was loaded from.  POSTERN_OK · POSTERN_ERR_CONFIG_FILE
+ * · POSTERN_ERR_USAGE (no folder) · POSTERN_ERR_NOMEM */
+POSTERN_MUST_USE postern_err postern_config_read_policy(const postern_config *c, const char *name,
+                                                        postern_buf *out, postern_error *err);
 /* Read one client file (CLIENT section). */
 POSTERN_MUST_USE postern_err postern_config_load_client(const char *file, postern_config **ret,
                                                         postern_error *err);

@@ -65,6 +65,10 @@ void postern_context_expect_blocks(postern_context *ctx);
 POSTERN_MUST_USE postern_err postern_context_set_blocks(postern_context *ctx,
                                                         const postern_block *list, size_t count,
                                                         postern_error *err);
+/* What a client that is refused at `service` may know (scope, discovery, metadata), code unset;
+ * zeroed when no file answers to that name. */
+void postern_context_describe(const postern_context *ctx, const char *service,
+                              postern_failure *ret);
 /*
  * Would this grant, proved here earlier, still be given?  Everything is judged by the context's
  * settings of now but signature and expiry: issuer, audience, scopes, revocations, blocks, mapping

@@ -360,3 +360,24 @@ postern_err postern_config_load_client(const char *file, postern_config **ret, p
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }
+
+postern_err postern_config_read_policy(const postern_config *c, const char *name, postern_buf *out,
+                                       postern_error *err)
+{
+    POSTERN_AUTO_BUF path = POSTERN_BUF_INIT(PATH_MAX);
+    POSTERN_AUTO_BUF shown = POSTERN_BUF_INIT(PATH_MAX);
+
+    if (c->dir == NULL || strchr(name, '/') != NULL)
+        return POSTERN_FAIL(err, USAGE, "a policy is a name in a configuration folder");
+    postern_buf_addf(&shown, "policies/%s.rules", name);
+    postern_buf_addf(&path, "%s/policies", c->dir);
+    if (postern_buf_cstr(&path) == NULL || postern_buf_cstr(&shown) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "policy");
+    if (is_there(postern_buf_cstr(&path)))
+        POSTERN_TRY(check_folder(postern_buf_cstr(&path), "policies", err));
+    postern_buf_addf(&path, "/%s.rules", name);
+    if (postern_buf_cstr(&path) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "policy");
+    return postern_trusted_file_read(postern_buf_cstr(&path), postern_buf_cstr(&shown),
+                                     FILE_OF_ROOT_OR_SELF, out, NULL, err);
+}

@@ -167,6 +167,14 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
     return rules;
 }
 
+void postern_context_describe(const postern_context *ctx, const char *service,
+                              postern_failure *ret)
+{
+    const struct service_rules *rules = postern_context_rules(ctx, service);
+
+    *ret = rules != NULL ? rules->discovery : (postern_failure){ 0 };
+}
+
 struct accounts *postern_context_accounts(const postern_context *ctx)
 {
     return ctx->accounts;

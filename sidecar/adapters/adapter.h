@@ -32,6 +32,7 @@ struct adapter_login {
     const char     *authzid;  /* "" when none */
     char            host[ADAPTER_HOST_MAX]; /* "" when the client named no target */
     char            port[8];
+    bool            has_target; /* the client asks to be taken to host:port (CONNECT) */
     postern_bytes   session;  /* RENEW: the session's secret */
 };
 

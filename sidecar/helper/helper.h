@@ -12,7 +12,7 @@
 #include <postern/context.h>
 
 #include "../audit/record.h"
-#include "names.h"
+#include "../names.h"
 #include "peers.h"
 #include "quota.h"
 

@@ -16,7 +16,7 @@
 #include "../log.h"
 #include "login.h"
 #include "request.h"
-#include "setting.h"
+#include "../setting.h"
 
 struct login {
     struct helper *helper;
@@ -82,7 +82,8 @@ static postern_err write_record(struct login *l, const postern_grant *g,
     const postern_request *rq = &l->request.rq;
     char fingerprint[FINGERPRINT_LEN + 1] = "";
     struct deciding_setting setting =
-        find_deciding_setting(l->helper->config, l->service, failure->issuer, failure->code);
+        find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, failure->issuer,
+                              failure->code);
 
     if (g == NULL && is_certainly_token(rq))
         fingerprint_token(&l->helper->fingerprint, rq->token, fingerprint);

@@ -89,6 +89,24 @@ static void wait_for(struct channel *c)
     (void)poll(&p, 1, -1);
 }
 
+/* What a role waits for before it is ready; NULL: nothing. */
+static const char *first_message(const char *role)
+{
+    if (strcmp(role, "audit") == 0)
+        return "file";
+    return strcmp(role, "door") == 0 ? "prepare" : NULL;
+}
+
+static bool is_line(const struct channel *c)
+{
+    static const char *const types[] = { "issuer", "helper", "door", "control", "audit", "writer" };
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (channel_type_is(c, types[i]))
+            return true;
+    return false;
+}
+
 static int run_fake(struct role_setup *setup, const char *role, bool is_issuer)
 {
     enum order order = read_order(role);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which line of which file decided: the answer that `postern why` gives.  Pure lookup. */
-#ifndef POSTERN_SIDECAR_HELPER_SETTING_H
-#define POSTERN_SIDECAR_HELPER_SETTING_H
+#ifndef POSTERN_SIDECAR_SETTING_H
+#define POSTERN_SIDECAR_SETTING_H
 
 #include <postern/config.h>
 
@@ -10,12 +10,15 @@ struct deciding_setting {
     const char *origin; /* "services/imap.conf:4" or "default"; owned by the configuration */
 };
 
+/* What kind of file `service` is. */
+typedef enum deciding_kind { DECIDING_SERVICE = 0, DECIDING_DOOR } deciding_kind;
+
 /*
- *   service   NULL: no service file names it
+ *   service   NULL: no file names it
  *   issuer    identifier of the chosen issuer, "" when none was
  */
 struct deciding_setting find_deciding_setting(const postern_config *config,
-                                              const postern_section *service, const char *issuer,
-                                              postern_err code);
+                                              const postern_section *service, deciding_kind kind,
+                                              const char *issuer, postern_err code);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names for people: a reference for each answer, a fingerprint for a token that has no verified jti
  * yet. */
-#ifndef POSTERN_SIDECAR_HELPER_NAMES_H
-#define POSTERN_SIDECAR_HELPER_NAMES_H
+#ifndef POSTERN_SIDECAR_NAMES_H
+#define POSTERN_SIDECAR_NAMES_H
 
 #include <postern/bytes.h>
 #include <postern/grant.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * References and fingerprints (sidecar/helper/names.h).  A fingerprint is keyed, per boot: two
+ * References and fingerprints (sidecar/names.h).  A fingerprint is keyed, per boot: two
  * lines of one log can be compared, but nobody can test a guessed token against a log.
  */
 #include "config.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reason code to setting (sidecar/helper/setting.h), as one table.  A reason without a row is
+/* Reason code to setting (sidecar/setting.h), as one table; a door's rows come
+ * first, and the keys of the rest of the service rows stand in doors too.  A reason without a row is
  * decided by the token alone. */
 #include "config.h"
 
@@ -12,11 +13,17 @@ static const struct {
     postern_section_kind kind;
     const char *key;
 } rows[] = {
+    { POSTERN_ERR_TLS_REQUIRED, POSTERN_SECTION_DOOR, "listen" },
+    { POSTERN_ERR_POLICY, POSTERN_SECTION_DOOR, "policy" },
+    { POSTERN_ERR_BACKEND, POSTERN_SECTION_DOOR, "backend" },
+    { POSTERN_ERR_RENEWAL, POSTERN_SECTION_DOOR, "session_max" },
+    { POSTERN_ERR_BUSY, POSTERN_SECTION_DOOR, "max_connections" },
     { POSTERN_ERR_PEER_NOT_ALLOWED, POSTERN_SECTION_SERVICE, "helper_peers" },
     { POSTERN_ERR_ISS, POSTERN_SECTION_SERVICE, "issuers" },
     { POSTERN_ERR_AUD, POSTERN_SECTION_SERVICE, "audience" },
     { POSTERN_ERR_INSUFFICIENT_SCOPE, POSTERN_SECTION_SERVICE, "required_scopes" },
     { POSTERN_ERR_TLS_REQUIRED, POSTERN_SECTION_SERVICE, "require_tls" },
+    { POSTERN_ERR_BLOCKED, POSTERN_SECTION_DAEMON, "blocks_file" },
     { POSTERN_ERR_MESSAGE_SERVER, POSTERN_SECTION_SERVICE, "server_names" },
     { POSTERN_ERR_USER_DENIED, POSTERN_SECTION_SERVICE, "deny_users" },
     { POSTERN_ERR_UNSAFE_IDENTITY, POSTERN_SECTION_SERVICE, "username_chars" },
@@ -55,14 +62,15 @@ static const postern_section *find_issuer(const postern_config *config, const ch
 }
 
 struct deciding_setting find_deciding_setting(const postern_config *config,
-                                              const postern_section *service, const char *issuer,
-                                              postern_err code)
+                                              const postern_section *service, deciding_kind kind,
+                                              const char *issuer, postern_err code)
 {
     struct deciding_setting found = { NULL, NULL };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const postern_section *s = service;
-        if (rows[i].code != code)
+        if (rows[i].code != code ||
+            (rows[i].kind == POSTERN_SECTION_DOOR && kind != DECIDING_DOOR))
             continue;
         if (rows[i].kind == POSTERN_SECTION_ISSUER)
             s = find_issuer(config, issuer);

@@ -1,0 +1,868 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way of one connection (conn.h).  It is in one phase at a time, and each phase knows what ends
+ * it: bytes, a verdict, a record, a backend, the clock.  Nothing is sent to a backend before the
+ * last of them; nothing is told to a client before its record is written.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+
+#include "../log.h"
+#include "conn.h"
+#include "record.h"
+#include "session.h"
+
+typedef enum conn_phase {
+    PHASE_FIRST_BYTE = 0, /* TLS or not? */
+    PHASE_TLS,
+    PHASE_LOGIN,  /* bytes for the adapter */
+    PHASE_GATE,   /* verdict, record, backend: the client is not read */
+    PHASE_LINGER  /* answered with a refusal */
+} conn_phase;
+
+struct conn {
+    LIST_ENTRY(conn)      entry;
+    struct loop          *loop;
+    uint64_t              number; /* names it in mails */
+    struct door_settings *settings;
+    const struct door    *door;
+    int                   fd;
+    SSL                  *ssl;
+    struct event         *ready;
+    conn_phase            phase;
+    int64_t               deadline_ms; /* CLOCK_BOOTTIME */
+    bool                  is_local, is_counted, is_renewal;
+    char                  quota[LIMITS_SOURCE_MAX];
+    struct denial_source  stranger;
+    char                  peer[64], source[64]; /* source "": unix socket */
+    void                 *state; /* the adapter's */
+    postern_buf           in;    /* the login as it comes; then what came behind it */
+    char                  session_secret[SESSION_SECRET_MAX]; /* of a renewal */
+    postern_carrier       carrier;
+    char                  fingerprint[FINGERPRINT_LEN + 1];
+    char                  ref[POSTERN_REF_MAX];
+    int64_t               started_us;
+    struct gate          *gate;
+    struct gate_result    result;
+    struct session       *session; /* not open yet */
+    struct upstream      *upstream;
+    struct leg            backend;
+    struct session_place  renewal_of;
+    size_t                discarded;
+};
+
+/* ---- small things ---- */
+
+static void on_ready(evutil_socket_t fd, short what, void *arg);
+
+/* Wait for the socket; nothing else waits on it.  False, and the connection ends: no memory. */
+static bool wait_for(struct conn *c, short what)
+{
+    (void)event_del(c->ready); /* not pending is fine */
+    return event_assign(c->ready, c->loop->base, c->fd, what, on_ready, c) == 0 &&
+           event_add(c->ready, NULL) == 0;
+}
+
+static void give_place_back(struct conn *c)
+{
+    if (c->is_counted)
+        limits_release(c->loop->process->limits, c->quota);
+    c->is_counted = false;
+}
+
+static void drop_session(struct conn *c, const char *end, postern_err code)
+{
+    struct session *s = c->session;
+
+    c->session = NULL;
+    if (s != NULL)
+        session_end(s, end, NULL, code);
+}
+
+static void close_leg(struct leg *leg)
+{
+    SSL_free(leg->ssl);
+    if (leg->fd >= 0)
+        (void)close(leg->fd);
+    *leg = (struct leg){ .fd = -1 };
+}
+
+static void free_state(struct conn *c)
+{
+    if (c->state == NULL)
+        return;
+    c->door->adapter->wipe(c->state);
+    postern_wipe(c->state, c->door->adapter->state_size);
+    free(c->state);
+}
+
+void conn_free(struct conn *c)
+{
+    struct loop *l = c->loop;
+
+    give_place_back(c);
+    audit_line_cancel(l->audit, c);
+    gate_free(c->gate);
+    upstream_free(c->upstream);
+    session_forget_waiter(c->session);
+    drop_session(c, SESSION_END_CLIENT, POSTERN_OK);
+    gate_result_clear(&c->result);
+    close_leg(&c->backend);
+    if (c->ready != NULL)
+        event_free(c->ready);
+    SSL_free(c->ssl);
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    free_state(c);
+    postern_buf_free(&c->in);
+    postern_wipe(c->session_secret, sizeof c->session_secret);
+    LIST_REMOVE(c, entry);
+    l->conn_count--;
+    settings_unref(c->settings);
+    free(c);
+    loop_note_end(l);
+}
+
+/* ---- bytes ---- */
+
+/* >0 bytes · 0 nothing now (waits for what TLS wants) · -1 over */
+static ssize_t judge_tls(struct conn *c, int result, short *ret_wants)
+{
+    int e = SSL_get_error(c->ssl, result);
+
+    *ret_wants = e == SSL_ERROR_WANT_WRITE ? EV_WRITE : EV_READ;
+    if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+        return 0;
+    ERR_clear_error();
+    return -1;
+}
+
+static ssize_t receive(struct conn *c, void *room, size_t size, short *ret_wants)
+{
+    ssize_t n;
+
+    *ret_wants = EV_READ;
+    if (c->ssl != NULL) {
+        int got;
+
+        ERR_clear_error();
+        got = SSL_read(c->ssl, room, (int)size);
+        return got > 0 ? got : judge_tls(c, got, ret_wants);
+    }
+    do
+        n = recv(c->fd, room, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    return n > 0 ? n : -1;
+}
+
+/* One short answer into an empty socket buffer: it goes whole, or the client is gone. */
+static bool send_answer(struct conn *c, const postern_buf *answer)
+{
+    if (answer->failed || answer->len == 0)
+        return false;
+    if (c->ssl != NULL) {
+        ERR_clear_error();
+        return SSL_write(c->ssl, answer->ptr, (int)answer->len) == (int)answer->len;
+    }
+    return send(c->fd, answer->ptr, answer->len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+           (ssize_t)answer->len;
+}
+
+/* ---- refusing ---- */
+
+static void linger(struct conn *c)
+{
+    give_place_back(c);
+    if (c->ssl != NULL)
+        (void)SSL_shutdown(c->ssl); /* close_notify; its answer is thrown away below */
+    ERR_clear_error();
+    (void)shutdown(c->fd, SHUT_WR);
+    c->phase = PHASE_LINGER;
+    c->deadline_ms = loop_now().boot_ms + CONN_LINGER_MS;
+    if (!wait_for(c, EV_READ))
+        conn_free(c);
+}
+
+static void answer_refusal(struct conn *c)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
+    postern_failure *f = &c->result.failure;
+    struct adapter_denied denied = {
+        .failure = f,
+        .because = f->because,
+        .contact = f->contact[0] != '\0' ? f->contact : settings_contact(c->settings),
+        .retry_after_s = postern_err_outcome(f->code) == POSTERN_UNDECIDED ? 5 : 0,
+    };
+
+    memcpy(f->ref, c->ref, sizeof f->ref);
+    c->door->adapter->deny(c->state, &denied, &out);
+    if (send_answer(c, &out))
+        linger(c);
+    else
+        conn_free(c);
+}
+
+static const char *policy_source(const struct conn *c)
+{
+    return c->source[0] == '\0' ? NULL : c->source;
+}
+
+static struct login_record record_of(const struct conn *c)
+{
+    return (struct login_record){
+        .event = c->is_renewal ? "renew" : "login",
+        .ref = c->ref,
+        .session = c->session != NULL ? session_id(c->session) : NULL,
+        .door = c->door,
+        .settings = c->settings,
+        .peer = c->peer,
+        .source = &c->stranger,
+        .carrier = c->carrier,
+        .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
+        .fingerprint = c->fingerprint,
+        .result = &c->result,
+        .started_us = c->started_us,
+    };
+}
+
+/* A rejection is a verdict too: without its record it is undecided. */
+static void on_refusal_recorded(void *arg, postern_err e, const postern_error *err)
+{
+    struct conn *c = arg;
+
+    if (e != POSTERN_OK) {
+        log_error(c->ref, err);
+        if (postern_err_outcome(c->result.failure.code) == POSTERN_REJECTED)
+            c->result.failure.code = POSTERN_ERR_AUDIT;
+    }
+    answer_refusal(c);
+}
+
+static void count_verdict(struct loop *l, postern_err code)
+{
+    switch (postern_err_outcome(code)) {
+    case POSTERN_PROVED:
+        atomic_fetch_add(&l->counters.proved, 1);
+        return;
+    case POSTERN_REJECTED:
+        atomic_fetch_add(&l->counters.rejected, 1);
+        return;
+    case POSTERN_UNDECIDED:
+        atomic_fetch_add(&l->counters.undecided, 1);
+    }
+}
+
+/* c->result says why. */
+static void refuse(struct conn *c)
+{
+    struct login_record r = record_of(c);
+    postern_error err = { 0 };
+    postern_err e;
+
+    c->phase = PHASE_GATE;
+    c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
+    (void)event_del(c->ready);
+    c->result.failure.code = c->result.code;
+    count_verdict(c->loop, c->result.code);
+    e = record_refusal(c->loop, &r, on_refusal_recorded, c, &err);
+    if (e == POSTERN_AGAIN)
+        return; /* on_refusal_recorded() follows */
+    on_refusal_recorded(c, e, &err);
+}
+
+static void refuse_with(struct conn *c, postern_err code, const postern_error *err)
+{
+    gate_result_clear(&c->result);
+    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    c->result.code = code;
+    c->result.error = *err;
+    refuse(c);
+}
+
+/* ---- granted: session, backend, answer ---- */
+
+static void write_grant(struct conn *c, const struct lease *lease, const char *secret,
+                        postern_buf *out)
+{
+    struct adapter_granted g = {
+        .service = c->door->name,
+        .lease_end_s = lease->end_s,
+        .lease_s = lease_left_s(lease, loop_now()),
+        .session = postern_bytes_str(secret),
+        .ref = c->ref,
+    };
+
+    c->door->adapter->grant(c->state, &g, out);
+}
+
+/* From here on the session has the sockets. */
+static void open_session(struct conn *c)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
+    struct session *s = c->session;
+    struct leg client = { c->fd, c->ssl }, backend = c->backend;
+    postern_error err = { 0 };
+    postern_err e;
+
+    write_grant(c, session_lease(s), session_secret(s), &out);
+    if (!send_answer(c, &out)) {
+        conn_free(c);
+        return;
+    }
+    (void)event_del(c->ready);
+    c->fd = -1;
+    c->ssl = NULL;
+    c->backend = (struct leg){ .fd = -1 };
+    c->session = NULL;
+    session_forget_waiter(s);
+    e = session_open(s, client, backend, postern_buf_bytes(&c->in), &err);
+    if (e != POSTERN_OK) {
+        log_error("a session", &err);
+        session_end(s, SESSION_END_FAILED, NULL, e);
+    }
+    conn_free(c);
+}
+
+static void on_backend(void *arg, struct leg leg, const postern_error *err)
+{
+    struct conn *c = arg;
+
+    upstream_free(c->upstream);
+    c->upstream = NULL;
+    if (err == NULL) {
+        c->backend = leg;
+        open_session(c);
+        return;
+    }
+    session_forget_waiter(c->session);
+    drop_session(c, SESSION_END_BACKEND, err->code);
+    refuse_with(c, err->code, err);
+}
+
+/* Ended while it waits for its backend: blocked, killed, reloaded. */
+static void on_session_refused(void *arg, postern_err code, const postern_failure *failure,
+                               const postern_error *err)
+{
+    struct conn *c = arg;
+    char because[POSTERN_BECAUSE_MAX];
+
+    c->session = NULL; /* gone already */
+    memcpy(because, failure->because, sizeof because);
+    upstream_free(c->upstream);
+    c->upstream = NULL;
+    audit_line_cancel(c->loop->audit, c);
+    close_leg(&c->backend);
+    gate_result_clear(&c->result);
+    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    memcpy(c->result.failure.because, because, sizeof because);
+    memcpy(c->result.failure.contact, failure->contact, sizeof failure->contact);
+    c->result.code = code;
+    c->result.error = *err;
+    refuse(c);
+}
+
+static void on_login_recorded(void *arg, postern_err e, const postern_error *err)
+{
+    struct conn *c = arg;
+    postern_failure failure = { 0 };
+    postern_error why = { 0 };
+
+    if (e != POSTERN_OK) {
+        session_forget_waiter(c->session);
+        session_free(c->session);
+        c->session = NULL;
+        refuse_with(c, POSTERN_ERR_AUDIT, err);
+        return;
+    }
+    e = session_register(c->session, &failure, &why);
+    if (e == POSTERN_OK)
+        e = upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
+                             (struct upstream_owner){ on_backend, c }, &c->upstream, &why);
+    if (e == POSTERN_OK)
+        return; /* on_backend() follows */
+    session_forget_waiter(c->session);
+    drop_session(c, SESSION_END_POLICY, e);
+    gate_result_clear(&c->result);
+    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    memcpy(c->result.failure.because, failure.because, sizeof failure.because);
+    memcpy(c->result.failure.contact, failure.contact, sizeof failure.contact);
+    c->result.code = e;
+    c->result.error = why;
+    refuse(c);
+}
+
+static void begin_session(struct conn *c)
+{
+    struct gate_visit visit = { c->settings, c->door, POSTERN_TLS_UNKNOWN, c->peer,
+                                policy_source(c) };
+    postern_grant *grant = POSTERN_STEAL(c->result.grant);
+    struct login_record r;
+    postern_error err = { 0 };
+
+    c->session = session_new(c->loop, &visit, grant, &c->result.decision,
+                             (struct session_waiter){ on_session_refused, c });
+    if (c->session == NULL) {
+        (void)POSTERN_FAIL(&err, NOMEM, "a session"); /* told below */
+        refuse_with(c, POSTERN_ERR_NOMEM, &err);
+        return;
+    }
+    r = record_of(c);
+    r.grant = grant; /* the session's now */
+    r.lease_end_s = session_lease(c->session)->end_s;
+    if (record_login(c->loop, &r, on_login_recorded, c, &err) != POSTERN_OK)
+        on_login_recorded(c, POSTERN_ERR_AUDIT, &err);
+}
+
+/* ---- renewals ---- */
+
+struct renewal_mail {
+    struct mail          mail;
+    struct loop         *reply_to;
+    uint64_t             conn_number;
+    struct session_place place;
+    postern_grant       *grant;
+    postern_decision     decision;
+    postern_err          code;
+    postern_error        error;
+    struct lease         lease;
+};
+
+static void free_renewal(struct renewal_mail *m)
+{
+    postern_grant_free(m->grant);
+    free(m);
+}
+
+static struct conn *find_conn(struct loop *l, uint64_t number)
+{
+    struct conn *c;
+
+    LIST_FOREACH (c, &l->conns, entry)
+        if (c->number == number)
+            return c;
+    return NULL;
+}
+
+/* On the loop of the connection that asked; it may be gone. */
+static void deliver_renewed(struct mail *take_mail, void *receiver)
+{
+    struct renewal_mail *m = (struct renewal_mail *)take_mail;
+    struct conn *c = find_conn(receiver, m->conn_number);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
+
+    if (c != NULL && m->code != POSTERN_OK) {
+        refuse_with(c, m->code, &m->error);
+    } else if (c != NULL) {
+        atomic_fetch_add(&c->loop->counters.renewed, 1);
+        write_grant(c, &m->lease, "", &out);
+        if (send_answer(c, &out))
+            linger(c);
+        else
+            conn_free(c);
+    }
+    free_renewal(m);
+}
+
+/* On the loop of the session. */
+static void deliver_renewal(struct mail *take_mail, void *receiver)
+{
+    struct renewal_mail *m = (struct renewal_mail *)take_mail;
+    struct session *s = session_find(receiver, m->place.id);
+
+    if (s == NULL)
+        m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
+    else
+        m->code = session_renew(s, POSTERN_STEAL(m->grant), &m->decision, &m->lease, &m->error);
+    if (s != NULL && m->code == POSTERN_OK)
+        (void)session_judge(s); /* a revocation may have come between verdict and renewal */
+    m->mail.deliver = deliver_renewed;
+    mailbox_put(m->reply_to->box, &m->mail);
+}
+
+static void on_renewal_recorded(void *arg, postern_err e, const postern_error *err)
+{
+    struct conn *c = arg;
+    struct renewal_mail *m = calloc(1, sizeof *m);
+    postern_error why = { 0 };
+
+    if (e != POSTERN_OK || m == NULL) {
+        free(m);
+        if (e == POSTERN_OK)
+            (void)POSTERN_FAIL(&why, NOMEM, "a renewal"); /* told below */
+        refuse_with(c, e == POSTERN_OK ? POSTERN_ERR_NOMEM : POSTERN_ERR_AUDIT,
+                    e == POSTERN_OK ? &why : err);
+        return;
+    }
+    m->mail.deliver = deliver_renewal;
+    m->reply_to = c->loop;
+    m->conn_number = c->number;
+    m->place = c->renewal_of;
+    m->grant = POSTERN_STEAL(c->result.grant);
+    m->decision = c->result.decision;
+    mailbox_put(loop_at(c->loop->process, m->place.loop)->box, &m->mail);
+}
+
+static void begin_renewal(struct conn *c)
+{
+    postern_error err = { 0 };
+    postern_err e = registry_find_renewal(c->loop->process->registry,
+                                          postern_bytes_str(c->session_secret), c->door->name,
+                                          c->result.grant, &c->renewal_of, &err);
+    struct login_record r;
+
+    if (e != POSTERN_OK) {
+        refuse_with(c, e, &err);
+        return;
+    }
+    r = record_of(c);
+    r.session = c->renewal_of.id;
+    r.grant = c->result.grant;
+    if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
+        on_renewal_recorded(c, POSTERN_ERR_AUDIT, &err);
+}
+
+/* ---- the verdict ---- */
+
+static void on_verdict(void *arg, struct gate_result *take_result)
+{
+    struct conn *c = arg;
+
+    gate_free(c->gate);
+    c->gate = NULL;
+    c->result = *take_result;
+    if (c->result.code != POSTERN_OK) {
+        refuse(c);
+        return;
+    }
+    count_verdict(c->loop, POSTERN_OK);
+    if (c->is_renewal)
+        begin_renewal(c);
+    else
+        begin_session(c);
+}
+
+/* Keep of the bytes what came behind the login; the token is wiped. */
+static bool keep_rest(struct conn *c, size_t used)
+{
+    POSTERN_AUTO_BUF rest = POSTERN_BUF_INIT(c->in.max);
+
+    postern_buf_add(&rest, (postern_bytes){ c->in.ptr + used, c->in.len - used });
+    if (rest.failed)
+        return false;
+    postern_buf_free(&c->in);
+    c->in = rest;
+    rest = POSTERN_BUF_INIT(0);
+    return true;
+}
+
+static void enter_gate(struct conn *c, const struct adapter_login *login, size_t used)
+{
+    struct gate_visit visit = {
+        .settings = c->settings,
+        .door = c->door,
+        .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
+        .peer = c->peer,
+        .source = policy_source(c),
+    };
+
+    c->phase = PHASE_GATE;
+    c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
+    (void)event_del(c->ready);
+    c->carrier = login->carrier;
+    if (c->is_renewal && login->session.len < sizeof c->session_secret)
+        memcpy(c->session_secret, login->session.ptr, login->session.len);
+    fingerprint_token(&c->loop->process->fingerprint, login->token, c->fingerprint);
+    c->gate = gate_new(c->loop, &visit, login, (struct gate_owner){ on_verdict, c });
+    if (c->gate == NULL || !keep_rest(c, used)) {
+        conn_free(c);
+        return;
+    }
+    gate_begin(c->gate); /* may free the connection */
+}
+
+/* ---- the login ---- */
+
+/* True: more may be read. */
+static bool feed(struct conn *c)
+{
+    struct adapter_login login = { .code = POSTERN_ERR_MESSAGE_MALFORMED };
+    postern_error err = { 0 };
+    size_t used = 0;
+    adapter_feed what =
+        c->door->adapter->feed(c->state, postern_buf_bytes(&c->in), &used, &login, &err);
+
+    switch (what) {
+    case ADAPTER_MORE:
+        if (c->in.len <= ADAPTER_LOGIN_MAX)
+            return true;
+        login.code = POSTERN_FAIL(&err, LIMIT, "a login of more than %d bytes", ADAPTER_LOGIN_MAX);
+        break;
+    case ADAPTER_LOGIN:
+    case ADAPTER_RENEW:
+        c->is_renewal = what == ADAPTER_RENEW;
+        enter_gate(c, &login, used);
+        return false;
+    case ADAPTER_REJECT:
+        break;
+    }
+    refuse_with(c, login.code, &err);
+    return false;
+}
+
+static void read_login(struct conn *c)
+{
+    struct loop *l = c->loop;
+    bool has_more = true;
+    short wants;
+    ssize_t n;
+
+    while (has_more && (n = receive(c, l->room, sizeof l->room, &wants)) != 0) {
+        if (n < 0) {
+            conn_free(c);
+            return;
+        }
+        postern_buf_add(&c->in, (postern_bytes){ l->room, (size_t)n });
+        postern_wipe(l->room, (size_t)n);
+        if (c->in.failed) {
+            conn_free(c);
+            return;
+        }
+        has_more = feed(c); /* false: the connection may be gone */
+    }
+    if (has_more && !wait_for(c, wants))
+        conn_free(c);
+}
+
+static void shake_hands(struct conn *c)
+{
+    short wants;
+    int result;
+
+    ERR_clear_error();
+    result = SSL_accept(c->ssl);
+    if (result == 1) {
+        c->phase = PHASE_LOGIN;
+        read_login(c);
+        return;
+    }
+    if (judge_tls(c, result, &wants) < 0 || !wait_for(c, wants)) {
+        atomic_fetch_add(&c->loop->counters.refused_early, 1);
+        conn_free(c);
+    }
+}
+
+static void begin_tls(struct conn *c)
+{
+    c->ssl = SSL_new(c->door->tls);
+    if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1) {
+        ERR_clear_error();
+        conn_free(c);
+        return;
+    }
+    c->phase = PHASE_TLS;
+    shake_hands(c);
+}
+
+#define TLS_HANDSHAKE 0x16 /* ContentType of a TLS record, RFC 8446 §5.1; no login begins so */
+
+static void look_at_first_byte(struct conn *c)
+{
+    uint8_t first;
+    postern_error err = { 0 };
+    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        if (!wait_for(c, EV_READ))
+            conn_free(c);
+        return;
+    }
+    if (n <= 0) {
+        conn_free(c);
+    } else if (first == TLS_HANDSHAKE) {
+        begin_tls(c);
+    } else if (c->is_local) {
+        c->phase = PHASE_LOGIN;
+        read_login(c);
+    } else {
+        /* What follows is perhaps a token: it is not read. */
+        (void)POSTERN_FAIL(&err, TLS_REQUIRED, "a plain login from a network");
+        refuse_with(c, POSTERN_ERR_TLS_REQUIRED, &err);
+    }
+}
+
+static void throw_away(struct conn *c)
+{
+    ssize_t n;
+
+    do {
+        n = recv(c->fd, c->loop->room, sizeof c->loop->room, MSG_DONTWAIT);
+        if (n > 0)
+            postern_wipe(c->loop->room, (size_t)n);
+        c->discarded += n > 0 ? (size_t)n : 0;
+    } while (n > 0 && c->discarded < CONN_LINGER_BYTES);
+    if (n > 0 || n == 0 || (errno != EAGAIN && errno != EINTR) || !wait_for(c, EV_READ))
+        conn_free(c);
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct conn *c = arg;
+
+    (void)fd;
+    (void)what; /* a phase asks the socket itself */
+    switch (c->phase) {
+    case PHASE_FIRST_BYTE:
+        look_at_first_byte(c);
+        return;
+    case PHASE_TLS:
+        shake_hands(c);
+        return;
+    case PHASE_LOGIN:
+        read_login(c);
+        return;
+    case PHASE_LINGER:
+        throw_away(c);
+        return;
+    case PHASE_GATE:
+        return; /* nobody waits for the socket */
+    }
+}
+
+/* ---- beginning ---- */
+
+static void name_peer(struct conn *c, const struct sockaddr *address, socklen_t len)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+
+    if (address->sa_family == AF_INET && len >= sizeof *v4) {
+        (void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host); /* has room */
+        (void)snprintf(c->peer, sizeof c->peer, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->sa_family == AF_INET6 && len >= sizeof *v6) {
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        (void)snprintf(c->peer, sizeof c->peer, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        memcpy(c->peer, "unix", 5);
+    }
+    memcpy(c->source, host, sizeof host);
+}
+
+/* The oldest that has not sent its login: it had its time. */
+static void make_room(struct loop *l)
+{
+    struct conn *c, *oldest = NULL;
+
+    LIST_FOREACH (c, &l->conns, entry)
+        if (c->phase < PHASE_GATE)
+            oldest = c; /* newest first */
+    if (oldest == NULL)
+        return;
+    atomic_fetch_add(&l->counters.refused_early, 1);
+    conn_free(oldest);
+}
+
+static struct conn *allocate(struct loop *l, const struct door_listener *from)
+{
+    struct conn *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return NULL;
+    c->state = calloc(1, from->door->adapter->state_size);
+    c->ready = event_new(l->base, -1, 0, on_ready, c);
+    if (c->state != NULL && c->ready != NULL && make_ref(c->ref))
+        return c;
+    if (c->ready != NULL)
+        event_free(c->ready);
+    free(c->state);
+    free(c);
+    return NULL;
+}
+
+static void begin(struct loop *l, const struct door_listener *from, int take_fd, const char *quota,
+                  const struct sockaddr *address, socklen_t address_len)
+{
+    struct conn *c = allocate(l, from);
+
+    if (c == NULL) {
+        limits_release(l->process->limits, quota);
+        (void)close(take_fd);
+        return;
+    }
+    c->loop = l;
+    c->number = ++l->last_conn_number;
+    c->settings = settings_ref(l->settings);
+    c->door = from->door;
+    c->fd = take_fd;
+    c->backend.fd = -1;
+    c->is_local = from->is_local;
+    c->is_counted = true;
+    memcpy(c->quota, quota, sizeof c->quota);
+    c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
+    c->started_us = loop_mono_us();
+    c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
+    c->stranger = denial_source_of(address, address_len);
+    name_peer(c, address, address_len);
+    LIST_INSERT_HEAD(&l->conns, c, entry);
+    l->conn_count++;
+    look_at_first_byte(c);
+}
+
+void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
+              const struct sockaddr *address, socklen_t address_len)
+{
+    const int yes = 1;
+    char quota[LIMITS_SOURCE_MAX];
+
+    limits_source_of(address, quota);
+    switch (limits_take(l->process->limits, quota)) {
+    case LIMITS_REFUSE:
+        atomic_fetch_add(&l->counters.refused_early, 1);
+        (void)close(take_fd);
+        return;
+    case LIMITS_MAKE_ROOM:
+        make_room(l);
+        break;
+    case LIMITS_ADMIT:
+        break;
+    }
+    atomic_fetch_add(&l->counters.accepted, 1);
+    if (address->sa_family != AF_UNIX)
+        (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
+    begin(l, from, take_fd, quota, address, address_len);
+}
+
+/* ---- time ---- */
+
+void conn_tick(struct conn *c, struct lease_clock now)
+{
+    if (now.boot_ms < c->deadline_ms)
+        return;
+    if (c->phase < PHASE_GATE)
+        atomic_fetch_add(&c->loop->counters.refused_early, 1);
+    conn_free(c);
+}
+
+void conn_drain(struct conn *c)
+{
+    if (c->phase < PHASE_GATE)
+        conn_free(c);
+}
+
+struct conn *conn_next(const struct conn *c)
+{
+    return LIST_NEXT(c, entry);
+}

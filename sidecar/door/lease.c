@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Arithmetic of leases (lease.h).  Times come from a verified token (0..2^53), durations from the
+ * configuration (at most a week): no sum here can overflow 64 bits. */
+#include "lease.h"
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Milliseconds from now to the earliest of the terms; may be negative. */
+static int64_t span_ms(const struct lease_terms *t, int64_t max_boot_ms, struct lease_clock now)
+{
+    int64_t ms = least((t->exp_s + t->skew_s - now.now_s) * 1000, max_boot_ms - now.boot_ms);
+
+    return t->policy_s > 0 ? least(ms, t->policy_s * 1000) : ms;
+}
+
+static struct lease make(const struct lease_terms *t, int64_t max_boot_ms, struct lease_clock now)
+{
+    int64_t ms = span_ms(t, max_boot_ms, now);
+
+    return (struct lease){ .end_s = now.now_s + ms / 1000,
+                           .end_boot_ms = now.boot_ms + ms,
+                           .max_boot_ms = max_boot_ms };
+}
+
+struct lease lease_begin(const struct lease_terms *t, struct lease_clock now)
+{
+    return make(t, now.boot_ms + t->session_max_s * 1000, now);
+}
+
+struct lease lease_renew(const struct lease *old, const struct lease_terms *t,
+                         struct lease_clock now)
+{
+    return make(t, old->max_boot_ms, now);
+}
+
+void lease_limit(struct lease *l, int64_t since_boot_ms, int64_t session_max_s,
+                 struct lease_clock now)
+{
+    int64_t max_boot_ms = since_boot_ms + session_max_s * 1000;
+
+    l->max_boot_ms = max_boot_ms;
+    if (l->end_boot_ms <= max_boot_ms)
+        return;
+    l->end_boot_ms = max_boot_ms;
+    l->end_s = least(l->end_s, now.now_s + (max_boot_ms - now.boot_ms) / 1000);
+}
+
+/* Milliseconds past the end, by the clock that is further; negative before it. */
+static int64_t past_end_ms(const struct lease *l, struct lease_clock now)
+{
+    int64_t wall_ms = (now.now_s - l->end_s) * 1000, boot_ms = now.boot_ms - l->end_boot_ms;
+
+    return wall_ms > boot_ms ? wall_ms : boot_ms;
+}
+
+lease_state lease_state_at(const struct lease *l, int64_t grace_s, struct lease_clock now)
+{
+    int64_t past_ms = past_end_ms(l, now);
+
+    if (past_ms < 0)
+        return LEASE_OPEN;
+    return past_ms < grace_s * 1000 ? LEASE_GRACE : LEASE_OVER;
+}
+
+int64_t lease_left_s(const struct lease *l, struct lease_clock now)
+{
+    int64_t past_ms = past_end_ms(l, now);
+
+    return past_ms >= 0 ? 0 : -past_ms / 1000;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How many connections may be busy logging in, all together and from one source.  Shared by the
+ * loops of a door; counted at accept, given back when the login is over either way.
+ */
+#ifndef POSTERN_SIDECAR_DOOR_LIMITS_H
+#define POSTERN_SIDECAR_DOOR_LIMITS_H
+
+#include <sys/socket.h>
+
+#include <postern/error.h>
+
+#define LIMITS_SOURCE_MAX 48 /* bytes with NUL: an IPv6 /64, or "unix" */
+
+typedef enum limits_verdict {
+    LIMITS_REFUSE = 0,  /* this source has its share */
+    LIMITS_MAKE_ROOM,   /* all places are taken: the oldest of this loop should go */
+    LIMITS_ADMIT
+} limits_verdict;
+
+struct limits;
+
+POSTERN_MUST_USE postern_err limits_new(struct limits **ret, postern_error *err);
+void limits_free(struct limits *l);
+void limits_set(struct limits *l, size_t total_max, size_t per_source_max); /* at each reload */
+
+/* Whose share an address counts for: IPv4 whole, IPv6 its /64, unix sockets together. */
+void limits_source_of(const struct sockaddr *address, char ret[LIMITS_SOURCE_MAX]);
+
+/* ADMIT and MAKE_ROOM are counted: limits_release() gives back. */
+limits_verdict limits_take(struct limits *l, const char *source);
+void limits_release(struct limits *l, const char *source);
+size_t limits_in_use(struct limits *l);
+
+#endif

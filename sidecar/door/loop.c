@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A thread's loop (loop.h): accepting, ticking, and what other threads ask of it. */
+#include "config.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "conn.h"
+#include "loop.h"
+#include "main.h"
+#include "record.h"
+#include "session.h"
+
+/* When so many sessions have gone since the peak, their memory goes back to the system: below that
+ * it is not worth a walk through the heap. */
+#define TRIM_SESSIONS_MIN 256
+
+static int64_t read_ms(clockid_t which)
+{
+    struct timespec t;
+
+    (void)clock_gettime(which, &t); /* cannot fail: these clocks are there, and so is t */
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+struct lease_clock loop_now(void)
+{
+    return (struct lease_clock){ .now_s = read_ms(CLOCK_REALTIME) / 1000,
+                                 .boot_ms = read_ms(CLOCK_BOOTTIME) };
+}
+
+int64_t loop_wall_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+int64_t loop_mono_us(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail: clock and t are there */
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void loop_want_audit_line(void *arg)
+{
+    struct loop *l = arg;
+
+    main_want_lines(l->process);
+}
+
+/* ---- accepting ---- */
+
+static void set_accepting(struct loop *l, bool is_accepting)
+{
+    if (l->is_accepting == is_accepting || (is_accepting && l->drain_end_ms != 0))
+        return;
+    l->is_accepting = is_accepting;
+    for (size_t i = 0; i < l->accept_count; i++)
+        (void)(is_accepting ? event_add(l->accepts[i], NULL) : event_del(l->accepts[i]));
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    set_accepting(arg, true);
+}
+
+static void pause_accepting(struct loop *l, const char *why)
+{
+    struct timeval pause = { .tv_usec = LOOP_ACCEPT_PAUSE_MS * 1000 };
+
+    log_problem("door: no more connections for a moment: %s", why);
+    if (event_add(l->resume, &pause) == 0)
+        set_accepting(l, false);
+}
+
+static const struct door_listener *find_listener(const struct loop *l, int fd)
+{
+    for (size_t i = 0; i < settings_listener_count(l->settings); i++)
+        if (settings_listener(l->settings, i)->fd == fd)
+            return settings_listener(l->settings, i);
+    return NULL;
+}
+
+static void on_caller(evutil_socket_t listener, short what, void *arg)
+{
+    struct loop *l = arg;
+    const struct door_listener *from = find_listener(l, listener);
+
+    (void)what; /* only EV_READ is asked for */
+    for (int i = 0; from != NULL && i < LOOP_ACCEPTS_PER_WAKE && l->is_accepting; i++) {
+        struct sockaddr_storage address = { 0 };
+        socklen_t len = sizeof address;
+        int fd = accept4(listener, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0)
+            conn_new(l, from, fd, (const struct sockaddr *)&address, len);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            pause_accepting(l, strerror(errno));
+        else if (errno != EINTR && errno != ECONNABORTED)
+            return;
+    }
+}
+
+static void stop_listening(struct loop *l)
+{
+    for (size_t i = 0; i < l->accept_count; i++)
+        if (l->accepts[i] != NULL)
+            event_free(l->accepts[i]);
+    free(l->accepts);
+    l->accepts = NULL;
+    l->accept_count = 0;
+    l->is_accepting = false;
+    if (l->settings != NULL)
+        settings_close_listeners(l->settings, l->index);
+}
+
+static bool start_listening(struct loop *l)
+{
+    size_t count = settings_listener_count(l->settings);
+
+    l->accepts = calloc(count + 1, sizeof *l->accepts);
+    if (l->accepts == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const struct door_listener *from = settings_listener(l->settings, i);
+
+        if (from->loop != l->index)
+            continue;
+        l->accepts[l->accept_count] =
+            event_new(l->base, from->fd, EV_READ | EV_PERSIST, on_caller, l);
+        if (l->accepts[l->accept_count] == NULL)
+            return false;
+        l->accept_count++;
+    }
+    set_accepting(l, true);
+    return true;
+}
+
+/* ---- batches ---- */
+
+void batch_finish(struct batch *b, size_t ended)
+{
+    if (b == NULL)
+        return;
+    atomic_fetch_add(&b->ended, ended);
+    if (atomic_fetch_sub(&b->left, 1) == 1)
+        mailbox_put(b->reply_to, &b->reply);
+}
+
+/* ---- mails ---- */
+
+struct loop_mail {
+    struct mail           mail;
+    struct batch         *batch;
+    struct door_settings *settings;
+    int64_t               number;
+    int                   fd;
+    char                  id[SESSION_ID_MAX];
+    const char           *end; /* static */
+    char                  because[POSTERN_BECAUSE_MAX];
+};
+
+static struct mail *make_mail(void (*deliver)(struct mail *, void *), struct loop_mail content)
+{
+    struct loop_mail *m = calloc(1, sizeof *m);
+
+    if (m == NULL)
+        return NULL;
+    *m = content;
+    m->mail.deliver = deliver;
+    return &m->mail;
+}
+
+static size_t judge_all(struct loop *l)
+{
+    struct session *s = LIST_FIRST(&l->sessions);
+    size_t ended = 0;
+
+    while (s != NULL) {
+        struct session *next = session_next(s);
+
+        ended += session_judge(s);
+        s = next;
+    }
+    return ended;
+}
+
+static void deliver_settings(struct mail *take_mail, void *receiver)
+{
+    struct loop_mail *m = (struct loop_mail *)take_mail;
+    struct loop *l = receiver;
+    struct door_settings *old = l->settings;
+
+    stop_listening(l);
+    l->settings = m->settings;
+    if (!start_listening(l)) {
+        log_problem("door: out of memory for its listeners");
+        abort(); /* the supervisor starts another; half a door must not stand */
+    }
+    batch_finish(m->batch, judge_all(l));
+    settings_unref(old);
+    free(m);
+}
+
+struct mail *loop_mail_settings(struct door_settings *take_settings, struct batch *b)
+{
+    return make_mail(deliver_settings,
+                     (struct loop_mail){ .settings = take_settings, .batch = b });
+}
+
+static void deliver_judge(struct mail *take_mail, void *receiver)
+{
+    struct loop_mail *m = (struct loop_mail *)take_mail;
+
+    batch_finish(m->batch, judge_all(receiver));
+    free(m);
+}
+
+struct mail *loop_mail_judge(struct batch *b)
+{
+    return make_mail(deliver_judge, (struct loop_mail){ .batch = b });
+}
+
+static void deliver_audit(struct mail *take_mail, void *receiver)
+{
+    struct loop_mail *m = (struct loop_mail *)take_mail;
+    struct loop *l = receiver;
+
+    audit_line_set(l->audit, m->fd);
+    free(m);
+}
+
+struct mail *loop_mail_audit(int take_fd)
+{
+    struct mail *m = make_mail(deliver_audit, (struct loop_mail){ .fd = take_fd });
+
+    if (m == NULL)
+        (void)close(take_fd);
+    return m;
+}
+
+static void deliver_end(struct mail *take_mail, void *receiver)
+{
+    struct loop_mail *m = (struct loop_mail *)take_mail;
+    struct session *s = session_find(receiver, m->id);
+
+    if (s != NULL)
+        session_end(s, m->end, m->because[0] != '\0' ? m->because : NULL, POSTERN_OK);
+    batch_finish(m->batch, s != NULL);
+    free(m);
+}
+
+struct mail *loop_mail_end(const char *session_id, const char *end, const char *because,
+                           struct batch *b)
+{
+    struct loop_mail content = { .end = end, .batch = b };
+
+    memcpy(content.id, session_id, strnlen(session_id, sizeof content.id - 1));
+    if (because != NULL)
+        memcpy(content.because, because, strnlen(because, sizeof content.because - 1));
+    return make_mail(deliver_end, content);
+}
+
+static void deliver_drain(struct mail *take_mail, void *receiver)
+{
+    struct loop_mail *m = (struct loop_mail *)take_mail;
+    struct loop *l = receiver;
+    struct conn *c = LIST_FIRST(&l->conns);
+
+    if (l->drain_end_ms == 0)
+        l->drain_end_ms = read_ms(CLOCK_BOOTTIME) + m->number;
+    stop_listening(l);
+    while (c != NULL) {
+        struct conn *next = conn_next(c);
+
+        conn_drain(c);
+        c = next;
+    }
+    loop_note_end(l);
+    free(m);
+}
+
+struct mail *loop_mail_drain(int64_t drain_ms)
+{
+    return make_mail(deliver_drain, (struct loop_mail){ .number = drain_ms });
+}
+
+static void deliver_stop(struct mail *take_mail, void *receiver)
+{
+    struct loop *l = receiver;
+
+    (void)event_base_loopbreak(l->base); /* fails without a base only */
+    free(take_mail);
+}
+
+struct mail *loop_mail_stop(void)
+{
+    return make_mail(deliver_stop, (struct loop_mail){ 0 });
+}
+
+/* ---- time ---- */
+
+/* glibc keeps what was freed for the next session; after a rush it goes back. */
+static void trim(struct loop *l)
+{
+    if (l->session_peak < TRIM_SESSIONS_MIN || l->session_count * 2 > l->session_peak)
+        return;
+    l->session_peak = l->session_count;
+    (void)malloc_trim(0);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct loop *l = arg;
+    struct lease_clock now = loop_now();
+    struct session *s = LIST_FIRST(&l->sessions);
+    struct conn *c = LIST_FIRST(&l->conns);
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    while (s != NULL) {
+        struct session *next = session_next(s);
+
+        session_tick(s, now);
+        s = next;
+    }
+    while (c != NULL) {
+        struct conn *next = conn_next(c);
+
+        conn_tick(c, now);
+        c = next;
+    }
+    record_denials(l, now);
+    trim(l);
+    loop_note_end(l);
+}
+
+void loop_note_end(struct loop *l)
+{
+    if (l->drain_end_ms != 0 && !l->has_drained && LIST_EMPTY(&l->sessions) &&
+        LIST_EMPTY(&l->conns) && audit_line_is_idle(l->audit)) {
+        l->has_drained = true;
+        main_note_drained(l->process, l->index);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void run_last(struct loop *l)
+{
+    struct session *s;
+
+    while (!LIST_EMPTY(&l->conns))
+        conn_free(LIST_FIRST(&l->conns));
+    while ((s = LIST_FIRST(&l->sessions)) != NULL)
+        session_end(s, SESSION_END_DRAINED, NULL, POSTERN_OK);
+    record_denials_rest(l);
+}
+
+static void *run(void *arg)
+{
+    struct loop *l = arg;
+    sigset_t all;
+
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    (void)prctl(PR_SET_NAME, "door-loop", 0, 0, 0);
+    if (event_base_dispatch(l->base) < 0)
+        log_problem("door: an event loop failed");
+    run_last(l);
+    return NULL;
+}
+
+static postern_err fill(struct loop *l, postern_error *err)
+{
+    static const struct timeval tick = { LOOP_TICK_MS / 1000, LOOP_TICK_MS % 1000 * 1000 };
+
+    l->base = event_base_new();
+    if (l->base == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
+    POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
+    POSTERN_TRY(audit_line_new(
+        l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
+        &l->audit, err));
+    POSTERN_TRY(denials_new(&l->denials, err));
+    l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
+    l->resume = event_new(l->base, -1, 0, on_resume, l);
+    if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    return POSTERN_OK;
+}
+
+static void free_event(struct event *e)
+{
+    if (e != NULL)
+        event_free(e);
+}
+
+static void loop_free(struct loop *l)
+{
+    mailbox_free(l->box);
+    stop_listening(l);
+    audit_line_free(l->audit);
+    denials_free(l->denials);
+    relay_pool_free(l->pool);
+    if (l->dns != NULL)
+        evdns_base_free(l->dns, 0);
+    free_event(l->tick);
+    free_event(l->resume);
+    if (l->base != NULL)
+        event_base_free(l->base);
+    settings_unref(l->settings);
+    free(l);
+}
+
+postern_err loop_new(struct door_process *process, size_t index, struct loop **ret,
+                     postern_error *err)
+{
+    struct loop *l = calloc(1, sizeof *l);
+    postern_err e;
+
+    if (l == NULL)
+        return POSTERN_FAIL(err, NOMEM, "loop of a door");
+    l->index = index;
+    l->process = process;
+    LIST_INIT(&l->conns);
+    LIST_INIT(&l->sessions);
+    e = fill(l, err);
+    if (e != POSTERN_OK) {
+        loop_free(l);
+        return e;
+    }
+    *ret = l;
+    return POSTERN_OK;
+}
+
+postern_err loop_start(struct loop *l, postern_error *err)
+{
+    if (pthread_create(&l->thread, NULL, run, l) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "pthread_create for a loop of a door");
+    l->is_running = true;
+    return POSTERN_OK;
+}
+
+void loop_join(struct loop *l)
+{
+    if (l == NULL)
+        return;
+    if (l->is_running)
+        (void)pthread_join(l->thread, NULL); /* fails for no thread of ours */
+    loop_free(l);
+}

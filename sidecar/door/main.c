@@ -1,0 +1,898 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The door child (sidecar/role.h): its first thread listens to the supervisor, the issuer and
+ * control, makes settings, and tells the loops.  Connections are the loops' business.
+ */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "../role.h"
+#include "link.h"
+#include "main.h"
+#include "taken_back.h"
+
+#define LOOPS_MAX 64
+#define NAME_MAX_BYTES 1025 /* with NUL: POSTERN_IDENTITY_MAX */
+/* Sessions are cut a moment before the supervisor's patience ends, so that their ends are
+ * recorded. */
+#define DRAIN_HEADROOM_MS 500
+#define LINK_PATIENCE_S 1
+#define ACKS_MAX 65536 /* revocations on their way: POSTERN_REVOCATIONS_MAX */
+
+/* A message that is answered when every loop has done what it asks. */
+struct ack {
+    struct link *to; /* NULL: gone meanwhile */
+    int64_t      id;
+};
+
+struct main_batch;
+
+struct door_main {
+    struct event_base     *base;
+    struct channel        *supervisor;
+    struct event          *from_supervisor, *want_lines;
+    struct door_process    process;
+    struct settings_parts *parts;
+    struct door_settings  *prepared, *current;
+    struct own_certificate own;
+    struct taken_back     *taken_back;
+    struct link           *issuer, *control;
+    struct ack            *acks;   /* for the judgement that comes next */
+    size_t                 ack_count, ack_room;
+    bool                   is_judging, wants_judging;
+    struct main_batch     *running, *kills; /* batches whose acks name links */
+    bool                   is_spoiled;      /* a part of the coming settings is missing */
+    bool                   is_draining;
+    size_t                 drained;
+    bool                   has_drained[LOOPS_MAX];
+    int                    status;
+};
+
+/* What cannot be obeyed must not be forgotten: the supervisor starts another door, which is told
+ * everything. */
+static _Noreturn void give_up(const char *why)
+{
+    log_problem("%s; ending all sessions for a new start", why);
+    exit(EXIT_FAILURE);
+}
+
+static void put(struct loop *l, struct mail *take_mail)
+{
+    if (take_mail == NULL)
+        give_up("out of memory for a message between threads");
+    mailbox_put(l->box, take_mail);
+}
+
+/* ---- answers to lines ---- */
+
+static void send_built(struct door_main *m, struct link *to, const postern_buf *message)
+{
+    (void)m;
+    if (message->failed || !link_send(to, postern_buf_bytes(message)))
+        log_problem("an answer to another process of posternd is lost");
+}
+
+static void send_done(struct door_main *m, struct link *to, int64_t id, int64_t ended)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(128);
+    postern_json_writer w = { .out = &out };
+
+    if (to == NULL)
+        return;
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "done");
+    postern_json_put_integer(&w, "id", id);
+    if (to == m->control)
+        postern_json_put_integer(&w, "ended", ended);
+    postern_json_close_object(&w);
+    send_built(m, to, &out);
+}
+
+/* ---- batches: one thing for all loops ---- */
+
+struct main_batch {
+    struct batch      batch; /* first */
+    struct door_main *main;
+    struct ack       *acks;
+    size_t            ack_count;
+    int64_t           started_us;
+    struct main_batch *next; /* of m->kills */
+};
+
+static struct main_batch *new_batch(struct door_main *m, size_t parts,
+                                    void (*deliver)(struct mail *, void *))
+{
+    struct main_batch *b = calloc(1, sizeof *b);
+
+    if (b == NULL)
+        give_up("out of memory for a message between threads");
+    atomic_init(&b->batch.left, parts);
+    b->batch.reply_to = m->process.box;
+    b->batch.reply.deliver = deliver;
+    b->main = m;
+    b->started_us = loop_mono_us();
+    return b;
+}
+
+static struct main_batch *batch_of(struct mail *reply)
+{
+    return (struct main_batch *)((char *)reply - offsetof(struct batch, reply));
+}
+
+static void finish_batch(struct main_batch *b, const char *what)
+{
+    size_t ended = atomic_load(&b->batch.ended);
+
+    if (ended != 0)
+        log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
+                 loop_mono_us() - b->started_us);
+    for (size_t i = 0; i < b->ack_count; i++)
+        send_done(b->main, b->acks[i].to, b->acks[i].id, i == 0 ? (int64_t)ended : 0);
+    free(b->acks);
+    free(b);
+}
+
+/* ---- judging all sessions again; what comes meanwhile waits for the next round ---- */
+
+static void judge(struct door_main *m);
+
+static void deliver_judged(struct mail *reply, void *receiver)
+{
+    struct door_main *m = receiver;
+
+    m->running = NULL;
+    finish_batch(batch_of(reply), "taken back");
+    m->is_judging = false;
+    if (m->wants_judging)
+        judge(m);
+}
+
+static void judge(struct door_main *m)
+{
+    struct main_batch *b;
+
+    m->wants_judging = m->is_judging || m->current == NULL;
+    if (m->is_judging)
+        return;
+    if (m->current == NULL) { /* no sessions yet */
+        for (size_t i = 0; i < m->ack_count; i++)
+            send_done(m, m->acks[i].to, m->acks[i].id, 0);
+        m->ack_count = 0;
+        m->wants_judging = false;
+        return;
+    }
+    m->is_judging = true;
+    m->running = b = new_batch(m, m->process.loop_count, deliver_judged);
+    b->acks = m->acks;
+    b->ack_count = m->ack_count;
+    m->acks = NULL;
+    m->ack_count = m->ack_room = 0;
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i), loop_mail_judge(&b->batch));
+}
+
+/* Answer `id` when all sessions were judged by what is known now. */
+static void judge_and_ack(struct door_main *m, struct link *to, int64_t id)
+{
+    if (m->ack_count == m->ack_room) {
+        size_t room = m->ack_room == 0 ? 16 : m->ack_room * 2;
+        struct ack *grown = room > ACKS_MAX ? NULL : reallocarray(m->acks, room, sizeof *grown);
+
+        if (grown == NULL)
+            give_up("out of memory for what was revoked");
+        m->acks = grown;
+        m->ack_room = room;
+    }
+    m->acks[m->ack_count++] = (struct ack){ to, id };
+    judge(m);
+}
+
+static void forget_link(struct door_main *m, const struct link *l)
+{
+    for (size_t i = 0; i < m->ack_count; i++)
+        if (m->acks[i].to == l)
+            m->acks[i].to = NULL;
+    for (size_t i = 0; m->running != NULL && i < m->running->ack_count; i++)
+        if (m->running->acks[i].to == l)
+            m->running->acks[i].to = NULL;
+    for (struct main_batch *b = m->kills; b != NULL; b = b->next)
+        for (size_t i = 0; i < b->ack_count; i++)
+            if (b->acks[i].to == l)
+                b->acks[i].to = NULL;
+}
+
+/* ---- issuer ---- */
+
+static postern_err tell_both(struct door_main *m,
+                             postern_err (*tell)(postern_context *, void *, postern_error *),
+                             void *arg, postern_error *err)
+{
+    struct door_settings *const all[] = { m->current, m->prepared };
+
+    for (size_t i = 0; i < 2; i++) {
+        postern_err e = all[i] == NULL ? POSTERN_OK : tell(settings_context(all[i]), arg, err);
+
+        if (e != POSTERN_OK && e != POSTERN_ERR_USAGE) /* USAGE: nobody here trusts that issuer */
+            return e;
+    }
+    return POSTERN_OK;
+}
+
+struct revocation_word {
+    char    issuer[POSTERN_URL_MAX], client[NAME_MAX_BYTES];
+    int64_t before_s, id;
+};
+
+static postern_err tell_revoke(postern_context *ctx, void *arg, postern_error *err)
+{
+    const struct revocation_word *w = arg;
+
+    return postern_context_revoke_client(ctx, w->issuer, w->client, w->before_s, err);
+}
+
+static postern_err tell_ready(postern_context *ctx, void *arg, postern_error *err)
+{
+    const struct revocation_word *w = arg;
+
+    return postern_context_revocations_ready(ctx, w->issuer, err);
+}
+
+static bool take_revocation(struct door_main *m, struct link *l, struct revocation_word *w)
+{
+    postern_error err = { 0 };
+    bool is_new = false;
+
+    if (!channel_text(link_channel(l), "client", w->client, sizeof w->client) ||
+        !channel_integer(link_channel(l), "before", &w->before_s))
+        return false;
+    if (taken_back_revoke(m->taken_back, w->issuer, w->client, w->before_s, &is_new, &err) !=
+            POSTERN_OK ||
+        tell_both(m, tell_revoke, w, &err) != POSTERN_OK)
+        give_up("a revocation cannot be obeyed");
+    if (is_new)
+        judge_and_ack(m, l, w->id);
+    else
+        send_done(m, l, w->id, 0);
+    return true;
+}
+
+static bool on_issuer_message(void *arg, struct link *l)
+{
+    struct door_main *m = arg;
+    struct channel *c = link_channel(l);
+    struct revocation_word w = { 0 };
+    postern_error err = { 0 };
+
+    if (!channel_integer(c, "id", &w.id) ||
+        !channel_text(c, "issuer", w.issuer, sizeof w.issuer))
+        return false;
+    if (channel_type_is(c, "revoke"))
+        return take_revocation(m, l, &w);
+    if (!channel_type_is(c, "revocations_ready"))
+        return false;
+    taken_back_set_ready(m->taken_back, w.issuer);
+    if (tell_both(m, tell_ready, &w, &err) != POSTERN_OK)
+        give_up("revocations cannot be obeyed");
+    judge_and_ack(m, l, w.id);
+    return true;
+}
+
+/* ---- control ---- */
+
+static postern_err tell_blocks(postern_context *ctx, void *arg, postern_error *err)
+{
+    return taken_back_tell_blocks(arg, ctx, err);
+}
+
+static bool take_block(struct door_main *m, struct channel *c)
+{
+    postern_error err = { 0 };
+    postern_block b = { .agent = "" };
+
+    if (!channel_text(c, "agent", b.agent, sizeof b.agent) || b.agent[0] == '\0' ||
+        !channel_integer(c, "until", &b.until_s))
+        return false;
+    (void)channel_text(c, "reason", b.reason, sizeof b.reason); /* absent when empty */
+    (void)channel_text(c, "contact", b.contact, sizeof b.contact);
+    if (taken_back_add_block(m->taken_back, &b, &err) != POSTERN_OK)
+        give_up("a list of blocks cannot be obeyed");
+    return true;
+}
+
+static bool take_blocks_end(struct door_main *m, struct link *l)
+{
+    postern_error err = { 0 };
+    int64_t id;
+
+    if (!channel_integer(link_channel(l), "id", &id))
+        return false;
+    taken_back_end_blocks(m->taken_back);
+    if (tell_both(m, tell_blocks, m->taken_back, &err) != POSTERN_OK)
+        give_up("a list of blocks cannot be obeyed");
+    judge_and_ack(m, l, id);
+    return true;
+}
+
+/* Pages are smaller where names are long: an answer is one datagram. */
+static bool answer_sessions(struct door_main *m, struct link *l)
+{
+    struct channel *c = link_channel(l);
+    char after[SESSION_ID_MAX + 1] = "";
+    int64_t id, limit = REGISTRY_PAGE_MAX;
+
+    if (!channel_integer(c, "id", &id))
+        return false;
+    (void)channel_text(c, "after", after, sizeof after); /* absent: from the first */
+    (void)channel_integer(c, "limit", &limit);
+    if (limit < 1 || limit > REGISTRY_PAGE_MAX)
+        limit = REGISTRY_PAGE_MAX;
+    for (; limit >= 1; limit /= 2) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+        postern_json_writer w = { .out = &out };
+
+        postern_json_open_object(&w, NULL);
+        postern_json_put_str(&w, "type", "sessions");
+        postern_json_put_integer(&w, "id", id);
+        registry_list(m->process.registry, after, (size_t)limit, loop_now(), &w);
+        postern_json_close_object(&w);
+        if (!out.failed) {
+            send_built(m, l, &out);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void deliver_killed(struct mail *reply, void *receiver)
+{
+    struct door_main *m = receiver;
+    struct main_batch *b = batch_of(reply), **at = &m->kills;
+
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    finish_batch(b, "killed");
+}
+
+static bool take_kill(struct door_main *m, struct link *l)
+{
+    struct channel *c = link_channel(l);
+    char by[16], value[NAME_MAX_BYTES], reason[POSTERN_BECAUSE_MAX] = "";
+    struct session_place *places = NULL;
+    struct main_batch *b;
+    postern_error err = { 0 };
+    size_t count = 0;
+    int64_t id;
+
+    if (!channel_integer(c, "id", &id) || !channel_text(c, "by", by, sizeof by) ||
+        !channel_text(c, "value", value, sizeof value) ||
+        registry_key_of(by) == REGISTRY_BY_NONE)
+        return false;
+    (void)channel_text(c, "reason", reason, sizeof reason); /* absent when empty */
+    if (registry_match(m->process.registry, registry_key_of(by), value, &places, &count, &err) !=
+        POSTERN_OK)
+        give_up("sessions cannot be ended");
+    if (count == 0) {
+        send_done(m, l, id, 0);
+        return true;
+    }
+    b = new_batch(m, count, deliver_killed);
+    b->acks = calloc(1, sizeof *b->acks);
+    if (b->acks == NULL)
+        give_up("out of memory for a message between threads");
+    b->acks[b->ack_count++] = (struct ack){ l, id };
+    b->next = m->kills;
+    m->kills = b;
+    for (size_t i = 0; i < count; i++)
+        put(loop_at(&m->process, places[i].loop),
+            loop_mail_end(places[i].id, "killed", reason, &b->batch));
+    free(places);
+    return true;
+}
+
+static uint64_t sum(const struct door_main *m, size_t offset)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        n += atomic_load((_Atomic uint64_t *)(void *)((char *)&loop_at(&m->process, i)->counters +
+                                                      offset));
+    return n;
+}
+
+static const struct {
+    const char *name, *help;
+    size_t      offset;
+} counter_rows[] = {
+#define COUNTER(member, text)                                                                      \
+    { "postern_door_" #member "_total", text, offsetof(struct loop_counters, member) }
+    COUNTER(accepted, "connections taken"),
+    COUNTER(refused_early, "connections ended before a verdict: limits, time-outs, TLS"),
+    COUNTER(proved, "logins and renewals proved and allowed"),
+    COUNTER(rejected, "logins and renewals rejected"),
+    COUNTER(undecided, "logins and renewals undecided"),
+    COUNTER(renewed, "leases renewed"),
+    COUNTER(ended, "sessions ended"),
+    COUNTER(revoked, "sessions ended by revocation, block or kill"),
+#undef COUNTER
+};
+
+static void write_metrics(struct door_main *m, postern_buf *out)
+{
+    struct registry_totals t;
+
+    registry_totals(m->process.registry, &t);
+    for (size_t i = 0; i < sizeof counter_rows / sizeof counter_rows[0]; i++)
+        postern_buf_addf(out, "# HELP %s %s\n# TYPE %s counter\n%s %" PRIu64 "\n",
+                         counter_rows[i].name, counter_rows[i].help, counter_rows[i].name,
+                         counter_rows[i].name, sum(m, counter_rows[i].offset));
+    postern_buf_addf(out,
+                     "# HELP postern_door_sessions live sessions\n"
+                     "# TYPE postern_door_sessions gauge\n"
+                     "postern_door_sessions{state=\"connecting\"} %zu\n"
+                     "postern_door_sessions{state=\"open\"} %zu\n"
+                     "postern_door_sessions{state=\"draining\"} %zu\n"
+                     "# HELP postern_door_logins connections that are logging in\n"
+                     "# TYPE postern_door_logins gauge\n"
+                     "postern_door_logins %zu\n",
+                     t.connecting, t.open, t.draining, limits_in_use(m->process.limits));
+}
+
+static bool answer_metrics(struct door_main *m, struct link *l)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX / 2);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    postern_json_writer w = { .out = &out };
+    int64_t id;
+
+    if (!channel_integer(link_channel(l), "id", &id))
+        return false;
+    write_metrics(m, &text);
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "metrics");
+    postern_json_put_integer(&w, "id", id);
+    postern_json_put_string(&w, "text", postern_buf_bytes(&text));
+    postern_json_close_object(&w);
+    send_built(m, l, &out);
+    return true;
+}
+
+static bool on_control_message(void *arg, struct link *l)
+{
+    struct door_main *m = arg;
+    struct channel *c = link_channel(l);
+
+    if (channel_type_is(c, "sessions"))
+        return answer_sessions(m, l);
+    if (channel_type_is(c, "metrics"))
+        return answer_metrics(m, l);
+    if (channel_type_is(c, "kill"))
+        return take_kill(m, l);
+    if (channel_type_is(c, "block"))
+        return take_block(m, c);
+    if (channel_type_is(c, "blocks_end"))
+        return take_blocks_end(m, l);
+    if (!channel_type_is(c, "blocks_begin"))
+        return false;
+    taken_back_begin_blocks(m->taken_back);
+    return true;
+}
+
+static void on_link_gone(void *arg, struct link *l)
+{
+    struct door_main *m = arg;
+
+    forget_link(m, l);
+    if (m->issuer == l)
+        m->issuer = NULL;
+    if (m->control == l)
+        m->control = NULL;
+}
+
+static void take_link(struct door_main *m, struct link **at, const char *name,
+                      bool (*message)(void *, struct link *))
+{
+    int fd = channel_take_fd(m->supervisor);
+    postern_error err = { 0 };
+
+    if (*at != NULL) {
+        forget_link(m, *at);
+        link_free(*at);
+        *at = NULL;
+    }
+    if (fd < 0)
+        log_problem("the supervisor names %s without a descriptor", name);
+    else if (link_new(m->base, fd, name, (struct link_owner){ message, on_link_gone, m }, at,
+                      &err) != POSTERN_OK)
+        log_error(name, &err);
+}
+
+/* ---- settings ---- */
+
+static bool make_parts(struct door_main *m)
+{
+    if (m->parts == NULL)
+        m->parts = settings_parts_new();
+    return m->parts != NULL;
+}
+
+/* A part that does not fit spoils the set: "prepare" will say so. */
+static void spoil(struct door_main *m, const postern_error *err)
+{
+    log_error("configuration", err);
+    m->is_spoiled = true;
+}
+
+static void take_listener(struct door_main *m)
+{
+    char door[64], address[320];
+    int64_t loop;
+    int fd = channel_take_fd(m->supervisor);
+    postern_error err = { .code = POSTERN_ERR_MALFORMED, .detail = "listener" };
+
+    if (fd >= 0 && make_parts(m) && channel_text(m->supervisor, "door", door, sizeof door) &&
+        channel_text(m->supervisor, "address", address, sizeof address) &&
+        channel_integer(m->supervisor, "loop", &loop) && loop >= 0 && loop < LOOPS_MAX) {
+        if (settings_add_listener(m->parts, door, address, (size_t)loop, fd, &err) == POSTERN_OK)
+            return;
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    spoil(m, &err);
+}
+
+static void take_file(struct door_main *m)
+{
+    char door[64] = "", key[64];
+    bool is_policy = channel_type_is(m->supervisor, "policy");
+    int fd = channel_take_fd(m->supervisor);
+    postern_error err = { .code = POSTERN_ERR_MALFORMED, .detail = "file" };
+
+    if (fd >= 0 && make_parts(m) &&
+        channel_text(m->supervisor, is_policy ? "name" : "key", key, sizeof key) &&
+        (is_policy || channel_text(m->supervisor, "door", door, sizeof door))) {
+        postern_err e = is_policy ? settings_add_policy(m->parts, key, fd, &err)
+                                  : settings_add_file(m->parts, door, key, fd, &err);
+
+        if (e == POSTERN_OK)
+            return;
+    } else if (fd >= 0) {
+        (void)close(fd);
+    }
+    spoil(m, &err);
+}
+
+static postern_err make_loops(struct door_main *m, size_t count, postern_error *err)
+{
+    if (m->process.loop_count != 0)
+        return POSTERN_OK;
+    for (size_t i = 0; i < count; i++) {
+        POSTERN_TRY(loop_new(&m->process, i, &m->process.loops[i], err));
+        m->process.loop_count++;
+    }
+    for (size_t i = 0; i < count; i++)
+        POSTERN_TRY(loop_start(m->process.loops[i], err));
+    return POSTERN_OK;
+}
+
+static postern_err send_certificate(struct door_main *m, postern_error *err)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    postern_json_writer w = { .out = &out };
+
+    if (m->own.tls == NULL)
+        return POSTERN_OK;
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "certificate");
+    postern_json_put_string(&w, "pem", postern_buf_bytes(&m->own.pem));
+    postern_json_close_object(&w);
+    if (out.failed)
+        return POSTERN_FAIL(err, NOMEM, "certificate");
+    return channel_send(m->supervisor, postern_buf_bytes(&out), -1, err);
+}
+
+static postern_err prepare(struct door_main *m, int dump_fd, int64_t loops, postern_error *err)
+{
+    struct settings_parts *parts = m->parts;
+
+    m->parts = NULL;
+    settings_unref(m->prepared);
+    m->prepared = NULL;
+    if (m->is_spoiled || parts == NULL || dump_fd < 0 || loops < 1 || loops > LOOPS_MAX) {
+        settings_parts_free(parts);
+        m->is_spoiled = false;
+        return POSTERN_FAIL(err, INTERNAL, "the configuration did not come whole");
+    }
+    POSTERN_TRY(settings_new(parts, dump_fd, &m->own, &m->prepared, err));
+    POSTERN_TRY(taken_back_tell(m->taken_back, settings_context(m->prepared), err));
+    POSTERN_TRY(make_loops(m, (size_t)loops, err));
+    return send_certificate(m, err);
+}
+
+static void take_prepare(struct door_main *m)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2048);
+    postern_json_writer w = { .out = &out };
+    postern_error err = { 0 };
+    int64_t loops = 0;
+    int fd = channel_take_fd(m->supervisor);
+    postern_err e;
+
+    (void)channel_integer(m->supervisor, "loops", &loops);
+    e = prepare(m, fd, loops, &err);
+    if (fd >= 0)
+        (void)close(fd);
+    if (e != POSTERN_OK) {
+        settings_unref(m->prepared);
+        m->prepared = NULL;
+    }
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", e == POSTERN_OK ? "ready" : "unready");
+    if (e != POSTERN_OK)
+        postern_json_put_str(&w, "detail", err.detail);
+    postern_json_close_object(&w);
+    if (out.failed || channel_send(m->supervisor, postern_buf_bytes(&out), -1, &err) != POSTERN_OK)
+        give_up("the supervisor does not read");
+}
+
+static void deliver_committed(struct mail *reply, void *receiver)
+{
+    (void)receiver;
+    finish_batch(batch_of(reply), "reload");
+}
+
+static void take_commit(struct door_main *m)
+{
+    struct main_batch *b;
+
+    if (m->prepared == NULL)
+        return;
+    settings_unref(m->current);
+    m->current = m->prepared;
+    m->prepared = NULL;
+    limits_set(m->process.limits, (size_t)settings_number(m->current, "login_max"),
+               (size_t)settings_number(m->current, "login_max_per_source"));
+    b = new_batch(m, m->process.loop_count, deliver_committed);
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i),
+            loop_mail_settings(settings_ref(m->current), &b->batch));
+}
+
+static void take_abandon(struct door_main *m)
+{
+    settings_unref(m->prepared);
+    m->prepared = NULL;
+}
+
+static void take_audit(struct door_main *m)
+{
+    int fd = channel_take_fd(m->supervisor);
+    int64_t loop = -1;
+
+    if (fd >= 0 && channel_integer(m->supervisor, "loop", &loop) && loop >= 0 &&
+        (size_t)loop < m->process.loop_count)
+        put(loop_at(&m->process, (size_t)loop), loop_mail_audit(fd));
+    else if (fd >= 0)
+        (void)close(fd);
+}
+
+/* ---- the end ---- */
+
+static void end_loops(struct door_main *m)
+{
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i), loop_mail_stop());
+    (void)event_base_loopbreak(m->base); /* fails without a base only */
+}
+
+static void drain(struct door_main *m)
+{
+    int64_t drain_ms;
+
+    if (m->is_draining)
+        return;
+    m->is_draining = true;
+    if (m->current == NULL || m->process.loop_count == 0) {
+        end_loops(m);
+        return;
+    }
+    drain_ms = settings_number(m->current, "drain_timeout") * 1000 - DRAIN_HEADROOM_MS;
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i), loop_mail_drain(drain_ms));
+}
+
+struct number_mail {
+    struct mail mail;
+    size_t      number;
+};
+
+static void deliver_drained(struct mail *take_mail, void *receiver)
+{
+    struct number_mail *n = (struct number_mail *)take_mail;
+    struct door_main *m = receiver;
+
+    if (!m->has_drained[n->number]) {
+        m->has_drained[n->number] = true;
+        if (++m->drained == m->process.loop_count)
+            end_loops(m);
+    }
+    free(n);
+}
+
+void main_note_drained(struct door_process *process, size_t loop)
+{
+    struct number_mail *n = calloc(1, sizeof *n);
+
+    if (n == NULL)
+        give_up("out of memory while draining");
+    n->mail.deliver = deliver_drained;
+    n->number = loop;
+    mailbox_put(process->box, &n->mail);
+}
+
+/* ---- the supervisor ---- */
+
+static void on_want_lines(evutil_socket_t fd, short what, void *arg)
+{
+    struct door_main *m = arg;
+    postern_error err = { 0 };
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if (channel_send_type(m->supervisor, "link", -1, &err) != POSTERN_OK)
+        log_error("asking for lines", &err);
+}
+
+static void deliver_want(struct mail *take_mail, void *receiver)
+{
+    static const struct timeval wait = { LINK_PATIENCE_S, 0 };
+    struct door_main *m = receiver;
+
+    if (!event_pending(m->want_lines, EV_TIMEOUT, NULL))
+        (void)event_add(m->want_lines, &wait);
+    free(take_mail);
+}
+
+void main_want_lines(struct door_process *process)
+{
+    struct mail *mail = calloc(1, sizeof *mail);
+
+    if (mail == NULL)
+        return; /* it is asked again each second */
+    mail->deliver = deliver_want;
+    mailbox_put(process->box, mail);
+}
+
+static void take_issuer(struct door_main *m)
+{
+    take_link(m, &m->issuer, "issuer", on_issuer_message);
+}
+
+static void take_control(struct door_main *m)
+{
+    take_link(m, &m->control, "control", on_control_message);
+}
+
+static const struct {
+    const char *type;
+    void (*take)(struct door_main *m);
+} messages[] = {
+    { "listener", take_listener }, { "file", take_file },       { "policy", take_file },
+    { "prepare", take_prepare },   { "commit", take_commit },   { "abandon", take_abandon },
+    { "audit", take_audit },       { "issuer", take_issuer },   { "control", take_control },
+    { "drain", drain },
+};
+
+static void take_message(struct door_main *m)
+{
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
+        if (channel_type_is(m->supervisor, messages[i].type)) {
+            messages[i].take(m);
+            return;
+        }
+    log_problem("the supervisor sent a message of an unknown type");
+}
+
+static void on_supervisor(evutil_socket_t fd, short what, void *arg)
+{
+    struct door_main *m = arg;
+    postern_error err = { 0 };
+
+    (void)fd;   /* the channel's */
+    (void)what; /* only EV_READ is asked for */
+    for (;;)
+        switch (channel_receive(m->supervisor, &err)) {
+        case CHANNEL_MESSAGE:
+            take_message(m);
+            continue;
+        case CHANNEL_NOTHING:
+            return;
+        case CHANNEL_BROKEN:
+            log_error("line to the supervisor", &err);
+            m->status = EXIT_FAILURE;
+            /* fallthrough */
+        case CHANNEL_CLOSED:
+            (void)event_del(m->from_supervisor); /* end of file stays readable for ever */
+            drain(m);
+            return;
+        }
+}
+
+/* ---- beginning ---- */
+
+static postern_err start(struct door_main *m, struct role_setup *setup, postern_error *err)
+{
+    m->base = event_base_new();
+    if (m->base == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    m->process.loops = calloc(LOOPS_MAX, sizeof *m->process.loops);
+    if (m->process.loops == NULL)
+        return POSTERN_FAIL(err, NOMEM, "loops");
+    POSTERN_TRY(channel_new(setup->supervisor_fd, &m->supervisor, err));
+    POSTERN_TRY(taken_back_new(&m->taken_back, err));
+    POSTERN_TRY(registry_new(&m->process.registry, err));
+    POSTERN_TRY(limits_new(&m->process.limits, err));
+    POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
+    POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
+    m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
+    m->from_supervisor = event_new(m->base, channel_fd(m->supervisor), EV_READ | EV_PERSIST,
+                                   on_supervisor, m);
+    if (m->want_lines == NULL || m->from_supervisor == NULL ||
+        event_add(m->from_supervisor, NULL) != 0)
+        return POSTERN_FAIL(err, NOMEM, "event loop");
+    return POSTERN_OK;
+}
+
+static void free_event(struct event *e)
+{
+    if (e != NULL)
+        event_free(e);
+}
+
+static void take_apart(struct door_main *m)
+{
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        loop_join(m->process.loops[i]);
+    link_free(m->issuer);
+    link_free(m->control);
+    m->issuer = m->control = NULL;
+    mailbox_free(m->process.box);
+    settings_unref(m->current);
+    settings_unref(m->prepared);
+    settings_parts_free(m->parts);
+    SSL_CTX_free(m->own.tls);
+    postern_buf_free(&m->own.pem);
+    taken_back_free(m->taken_back);
+    registry_free(m->process.registry);
+    limits_free(m->process.limits);
+    free(m->process.loops);
+    free(m->acks);
+    free_event(m->from_supervisor);
+    free_event(m->want_lines);
+    channel_free(m->supervisor);
+    if (m->base != NULL)
+        event_base_free(m->base);
+    postern_wipe(&m->process.fingerprint, sizeof m->process.fingerprint);
+}
+
+int door_main(struct role_setup *setup)
+{
+    struct door_main m = { .status = EXIT_SUCCESS };
+    postern_error err = { 0 };
+
+    postern_config_free(setup->take_config); /* it comes by message, at each reload anew */
+    setup->take_config = NULL;
+    if (start(&m, setup, &err) != POSTERN_OK) {
+        log_error("door cannot start", &err);
+        m.status = EXIT_FAILURE;
+    } else if (event_base_dispatch(m.base) < 0) {
+        m.status = EXIT_FAILURE;
+    }
+    take_apart(&m);
+    return m.status;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A door's facts into audit records (record.h). */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../log.h"
+#include "../setting.h"
+#include "record.h"
+
+static const char *carrier_word(postern_carrier carrier)
+{
+    return carrier == POSTERN_CARRIER_PASSWORD ? "password" : "raw";
+}
+
+static const char *tls_word(postern_tls tls)
+{
+    return tls == POSTERN_TLS_ON ? "on" : "local";
+}
+
+/* As the policy sees it: somebody else than the client is behind the token. */
+static const char *human_of(const postern_grant *g)
+{
+    const char *sub = postern_grant_subject(g), *client = postern_grant_client_id(g);
+    bool is_own = postern_grant_act_depth(g) == 0 &&
+                  (sub == NULL || (client != NULL && strcmp(sub, client) == 0));
+
+    return is_own ? NULL : postern_grant_user(g);
+}
+
+static void put_who(struct audit_record *a, const postern_grant *g)
+{
+    a->grant = g;
+    if (g == NULL)
+        return;
+    a->agent = postern_grant_actor(g);
+    a->human = human_of(g);
+}
+
+static struct audit_record build(const struct login_record *r)
+{
+    const struct gate_result *result = r->result;
+    const postern_grant *grant = r->grant != NULL ? r->grant : result->grant;
+    struct deciding_setting setting =
+        find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
+                              result->failure.issuer, result->code);
+    struct audit_record a = {
+        .time_ms = loop_wall_ms(),
+        .event = r->event,
+        .ref = r->ref,
+        .service = r->door->name,
+        .peer = r->peer,
+        .carrier = carrier_word(r->carrier),
+        .tls = tls_word(r->tls),
+        .code = result->code,
+        .detail = result->code == POSTERN_OK ? NULL : result->error.detail,
+        .setting = setting.key,
+        .origin = setting.origin,
+        .issuer = result->failure.issuer,
+        .fingerprint = r->fingerprint,
+        .latency_us = loop_mono_us() - r->started_us,
+        .session = r->session,
+        .action = "raw:connect",
+        .resource = r->door->name,
+        .rule = result->decision.rule,
+        .because = result->failure.because[0] != '\0' ? result->failure.because
+                                                      : result->decision.because,
+        .lease_end_s = r->lease_end_s,
+    };
+
+    put_who(&a, grant);
+    return a;
+}
+
+postern_err record_login(struct loop *l, const struct login_record *r, audit_done done, void *arg,
+                         postern_error *err)
+{
+    struct audit_record a = build(r);
+
+    return audit_line_send(l->audit, &a, done, arg, err);
+}
+
+/* Somebody with a proved token is no stranger: what he is refused has a record each time. */
+static bool is_strangers(const struct login_record *r)
+{
+    return r->result->grant == NULL && r->grant == NULL;
+}
+
+postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
+                           postern_error *err)
+{
+    struct audit_record a = build(r);
+    postern_err e;
+
+    if (is_strangers(r) &&
+        !denials_note(l->denials, r->source, r->result->code, loop_now().boot_ms))
+        return POSTERN_OK;
+    e = audit_line_send(l->audit, &a, done, arg, err);
+    return e == POSTERN_OK ? POSTERN_AGAIN : e;
+}
+
+void record_end(struct loop *l, const struct session_record *r)
+{
+    struct audit_record a = {
+        .time_ms = loop_wall_ms(),
+        .event = "end",
+        .service = r->door,
+        .peer = r->peer,
+        .code = r->code == POSTERN_OK ? POSTERN_ERR_UNSET : r->code,
+        .session = r->session,
+        .resource = r->door,
+        .rule = r->rule,
+        .because = r->because,
+        .end = r->end,
+        .lease_end_s = r->lease_end_s,
+        .duration_ms = r->duration_ms,
+        .up = r->up,
+        .down = r->down,
+    };
+    postern_error err = { 0 };
+
+    put_who(&a, r->grant);
+    if (audit_line_send(l->audit, &a, NULL, NULL, &err) != POSTERN_OK)
+        log_error("the end of a session is not in the audit log", &err);
+}
+
+static void write_summary(struct loop *l, const struct denial_summary *s)
+{
+    char detail[160];
+    struct audit_record a = {
+        .time_ms = loop_wall_ms(),
+        .event = "refused",
+        .peer = s->source,
+        .code = s->last,
+        .detail = detail,
+        .count = s->count,
+    };
+    postern_error err = { 0 };
+    int n = snprintf(detail, sizeof detail, "refusals without a record of their own; the first: %s",
+                     postern_err_reason(s->first));
+
+    if (n < 0)
+        detail[0] = '\0';
+    if (audit_line_send(l->audit, &a, NULL, NULL, &err) != POSTERN_OK)
+        log_error("a summary of refusals is not in the audit log", &err);
+}
+
+void record_denials(struct loop *l, struct lease_clock now)
+{
+    struct denial_summary s;
+
+    while (denials_take_due(l->denials, now.boot_ms, &s))
+        write_summary(l, &s);
+}
+
+void record_denials_rest(struct loop *l)
+{
+    struct denial_summary s;
+
+    while (denials_take_rest(l->denials, &s))
+        write_summary(l, &s);
+}

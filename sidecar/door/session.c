@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Life of a session (session.h).  Runs on its loop; the registry is told of every change. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../log.h"
+#include "record.h"
+#include "session.h"
+
+struct session {
+    struct registry_entry entry; /* first: the registry finds us by it */
+    LIST_ENTRY(session)   in_loop;
+    struct loop          *loop;
+    struct door_settings *settings;
+    const struct door    *door;
+    struct relay         *relay; /* NULL: connecting */
+    struct session_waiter waiter;
+    bool                  is_registered;
+    int64_t               since_boot_ms;
+    char                  source[64]; /* literal address; "": unix socket */
+    char                  rule[POSTERN_POLICY_LABEL_MAX];
+};
+
+/* ---- making ---- */
+
+static struct lease_terms terms_of(const struct session *s, const postern_grant *g,
+                                   const postern_decision *d)
+{
+    return (struct lease_terms){ .exp_s = postern_grant_exp_s(g),
+                                 .skew_s = s->door->skew_s,
+                                 .policy_s = d->lease_s,
+                                 .session_max_s = s->door->session_max_s };
+}
+
+static void copy_text(char *ret, size_t room, const char *text)
+{
+    size_t len = text == NULL ? 0 : strnlen(text, room - 1);
+
+    if (len != 0)
+        memcpy(ret, text, len);
+    ret[len] = '\0';
+}
+
+struct session *session_new(struct loop *loop, const struct gate_visit *visit,
+                            postern_grant *take_grant, const postern_decision *decision,
+                            struct session_waiter waiter)
+{
+    struct session *s = calloc(1, sizeof *s);
+    struct lease_clock now = loop_now();
+    struct lease_terms terms;
+
+    if (s == NULL || registry_name(&s->entry, NULL) != POSTERN_OK) {
+        postern_grant_free(take_grant);
+        free(s);
+        return NULL;
+    }
+    s->loop = loop;
+    s->settings = settings_ref(visit->settings);
+    s->door = visit->door;
+    s->waiter = waiter;
+    s->since_boot_ms = now.boot_ms;
+    copy_text(s->source, sizeof s->source, visit->source);
+    copy_text(s->rule, sizeof s->rule, decision->rule);
+    s->entry.loop = loop->index;
+    copy_text(s->entry.door, sizeof s->entry.door, visit->door->name);
+    copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
+    s->entry.since_s = now.now_s;
+    s->entry.grant = take_grant;
+    terms = terms_of(s, take_grant, decision);
+    s->entry.lease = lease_begin(&terms, now);
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    if (s == NULL)
+        return;
+    if (s->is_registered) {
+        registry_remove(s->loop->process->registry, &s->entry);
+        LIST_REMOVE(s, in_loop);
+        s->loop->session_count--;
+    }
+    relay_free(s->relay);
+    postern_grant_free(s->entry.grant);
+    settings_unref(s->settings);
+    postern_wipe(s->entry.secret, sizeof s->entry.secret);
+    loop_note_end(s->loop);
+    free(s);
+}
+
+void session_forget_waiter(struct session *s)
+{
+    if (s != NULL)
+        s->waiter = (struct session_waiter){ 0 };
+}
+
+const char *session_id(const struct session *s)
+{
+    return s->entry.id;
+}
+
+const char *session_secret(const struct session *s)
+{
+    return s->entry.secret;
+}
+
+const struct lease *session_lease(const struct session *s)
+{
+    return &s->entry.lease;
+}
+
+const struct door *session_door(const struct session *s)
+{
+    return s->door;
+}
+
+struct session *session_next(const struct session *s)
+{
+    return LIST_NEXT(s, in_loop);
+}
+
+struct session *session_find(struct loop *l, const char *id)
+{
+    struct session *s;
+
+    LIST_FOREACH (s, &l->sessions, in_loop)
+        if (strcmp(s->entry.id, id) == 0)
+            return s;
+    return NULL;
+}
+
+/* ---- judging again ---- */
+
+static const char *policy_source(const struct session *s)
+{
+    return s->source[0] == '\0' ? NULL : s->source;
+}
+
+/* By the loop's settings of now, under which the session then lives on. */
+static postern_err judge_by(struct session *s, struct door_settings *settings,
+                            postern_failure *ret_failure, postern_error *err)
+{
+    const struct door *door = settings_door(settings, s->entry.door);
+    postern_decision decision = { 0 };
+
+    if (door == NULL)
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
+    POSTERN_TRY(postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure,
+                                            err));
+    return gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, &decision, err);
+}
+
+static void adopt_settings(struct session *s, struct door_settings *settings)
+{
+    struct door_settings *old = s->settings;
+
+    if (old == settings)
+        return;
+    s->settings = settings_ref(settings);
+    s->door = settings_door(settings, s->entry.door);
+    registry_lock(s->loop->process->registry);
+    lease_limit(&s->entry.lease, s->since_boot_ms, s->door->session_max_s, loop_now());
+    registry_unlock(s->loop->process->registry);
+    settings_unref(old);
+}
+
+/* An undecided look (no memory, the issuer's word is not there yet) ends nobody: the session was
+ * proved once. */
+static bool ends_session(postern_err e)
+{
+    return e != POSTERN_OK && (postern_err_outcome(e) == POSTERN_REJECTED || e == POSTERN_ERR_SERVICE_UNKNOWN);
+}
+
+bool session_judge(struct session *s)
+{
+    struct door_settings *settings = s->loop->settings;
+    postern_failure failure = { 0 };
+    postern_error err = { 0 };
+    postern_err e = judge_by(s, settings, &failure, &err);
+
+    if (!ends_session(e)) {
+        if (settings_door(settings, s->entry.door) != NULL)
+            adopt_settings(s, settings);
+        return false;
+    }
+    if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
+        session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
+    else
+        session_end(s, SESSION_END_POLICY, NULL, e);
+    return true;
+}
+
+postern_err session_register(struct session *s, postern_failure *ret_failure, postern_error *err)
+{
+    postern_err e;
+
+    POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
+    LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
+    s->is_registered = true;
+    if (++s->loop->session_count > s->loop->session_peak)
+        s->loop->session_peak = s->loop->session_count;
+    e = judge_by(s, s->loop->settings, ret_failure, err);
+    if (e == POSTERN_OK)
+        adopt_settings(s, s->loop->settings);
+    return e; /* undecided too: it is not open yet */
+}
+
+/* ---- relaying ---- */
+
+static void copy_counters(struct session *s)
+{
+    atomic_store_explicit(&s->entry.up, relay_bytes_up(s->relay), memory_order_relaxed);
+    atomic_store_explicit(&s->entry.down, relay_bytes_down(s->relay), memory_order_relaxed);
+}
+
+static void on_relay_end(void *arg, relay_end why)
+{
+    static const char *const words[] = {
+        [RELAY_FAILED] = SESSION_END_FAILED,
+        [RELAY_FINISHED] = SESSION_END_FINISHED,
+        [RELAY_CLIENT_GONE] = SESSION_END_CLIENT,
+        [RELAY_BACKEND_GONE] = SESSION_END_BACKEND,
+    };
+
+    session_end(arg, words[why], NULL, POSTERN_OK);
+}
+
+static void set_state(struct session *s, session_state state)
+{
+    registry_lock(s->loop->process->registry);
+    s->entry.state = state;
+    registry_unlock(s->loop->process->registry);
+}
+
+postern_err session_open(struct session *s, struct leg take_client, struct leg take_backend,
+                         postern_bytes early, postern_error *err)
+{
+    POSTERN_TRY(relay_new(s->loop->pool, take_client, take_backend, early,
+                          (struct relay_owner){ on_relay_end, s }, &s->relay, err));
+    s->waiter = (struct session_waiter){ 0 };
+    set_state(s, SESSION_OPEN);
+    return POSTERN_OK;
+}
+
+/* ---- ending ---- */
+
+static void write_end(struct session *s, const char *end, const char *because, postern_err code)
+{
+    const struct session_record r = { .session = s->entry.id,
+                                      .door = s->entry.door,
+                                      .peer = s->entry.peer,
+                                      .grant = s->entry.grant,
+                                      .rule = s->rule,
+                                      .end = end,
+                                      .because = because,
+                                      .code = code,
+                                      .lease_end_s = s->entry.lease.end_s,
+                                      .duration_ms = loop_now().boot_ms - s->since_boot_ms,
+                                      .up = atomic_load(&s->entry.up),
+                                      .down = atomic_load(&s->entry.down) };
+
+    record_end(s->loop, &r);
+}
+
+void session_end(struct session *s, const char *end, const char *because, postern_err code)
+{
+    struct session_waiter waiter = s->waiter;
+    postern_failure failure = { .code = code };
+    postern_error err = { .code = code };
+
+    if (s->relay != NULL)
+        copy_counters(s);
+    write_end(s, end, because, code);
+    atomic_fetch_add(&s->loop->counters.ended, 1);
+    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED || strcmp(end, SESSION_END_KILLED) == 0)
+        atomic_fetch_add(&s->loop->counters.revoked, 1);
+    copy_text(failure.because, sizeof failure.because, because);
+    s->waiter = (struct session_waiter){ 0 };
+    session_free(s);
+    if (waiter.refused != NULL)
+        waiter.refused(waiter.arg, code == POSTERN_OK ? POSTERN_ERR_POLICY : code, &failure, &err);
+}
+
+/* ---- renewing ---- */
+
+postern_err session_renew(struct session *s, postern_grant *take_grant,
+                          const postern_decision *decision, struct lease *ret_lease,
+                          postern_error *err)
+{
+    POSTERN_AUTO(grant) grant = take_grant;
+    struct lease_terms terms = terms_of(s, grant, decision);
+    struct lease_clock now = loop_now();
+    struct lease lease = lease_renew(&s->entry.lease, &terms, now);
+    postern_grant *old = s->entry.grant;
+
+    if (s->relay == NULL)
+        return POSTERN_FAIL(err, RENEWAL, "the session is not open yet");
+    if (!registry_is_same_identity(old, grant))
+        return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
+    if (lease_state_at(&lease, 0, now) != LEASE_OPEN)
+        return POSTERN_FAIL(err, RENEWAL, "the session has had its longest life: session_max");
+    registry_lock(s->loop->process->registry);
+    s->entry.grant = POSTERN_STEAL(grant);
+    s->entry.lease = lease;
+    if (s->loop->drain_end_ms == 0)
+        s->entry.state = SESSION_OPEN;
+    registry_unlock(s->loop->process->registry);
+    copy_text(s->rule, sizeof s->rule, decision->rule);
+    postern_grant_free(old);
+    *ret_lease = lease;
+    return POSTERN_OK;
+}
+
+/* ---- time ---- */
+
+static void end_orderly(struct session *s, const char *end)
+{
+    if (s->relay != NULL)
+        relay_say_goodbye(s->relay);
+    session_end(s, end, NULL, POSTERN_OK);
+}
+
+static bool is_silent(const struct session *s, struct lease_clock now, int64_t for_ms)
+{
+    return relay_is_quiet(s->relay) && now.boot_ms - relay_last_byte_ms(s->relay) >= for_ms;
+}
+
+/* The end of its lease, or of the whole process: at the first quiet moment, at the latest at the
+ * end of the grace. */
+static bool drain(struct session *s, struct lease_clock now, bool is_over, const char *end)
+{
+    if (s->entry.state != SESSION_DRAINING)
+        set_state(s, SESSION_DRAINING);
+    if (!is_over && !is_silent(s, now, LEASE_QUIET_MS))
+        return false;
+    end_orderly(s, end);
+    return true;
+}
+
+void session_tick(struct session *s, struct lease_clock now)
+{
+    lease_state state = lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now);
+    int64_t drain_end_ms = s->loop->drain_end_ms;
+
+    if (s->relay == NULL)
+        return; /* the login's time-out counts */
+    copy_counters(s);
+    if (drain_end_ms != 0 &&
+        drain(s, now, now.boot_ms >= drain_end_ms, SESSION_END_DRAINED))
+        return;
+    if (state != LEASE_OPEN) {
+        (void)drain(s, now, state == LEASE_OVER, SESSION_END_EXPIRED);
+        return;
+    }
+    if (now.boot_ms - relay_last_byte_ms(s->relay) >= s->door->idle_timeout_ms)
+        end_orderly(s, SESSION_END_IDLE);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A live session: a granted client on one side, the backend on the other, a lease above both.
+ * Begins when its login was recorded, ends with a record.
+ */
+#ifndef POSTERN_SIDECAR_DOOR_SESSION_H
+#define POSTERN_SIDECAR_DOOR_SESSION_H
+
+#include "gate.h"
+#include "loop.h"
+
+/* Words of audit_record.end. */
+#define SESSION_END_FINISHED "finished"
+#define SESSION_END_CLIENT "client"
+#define SESSION_END_BACKEND "backend"
+#define SESSION_END_EXPIRED "expired"
+#define SESSION_END_IDLE "idle"
+#define SESSION_END_TAKEN_BACK "revoked"
+#define SESSION_END_POLICY "policy"
+#define SESSION_END_KILLED "killed"
+#define SESSION_END_DRAINED "drained"
+#define SESSION_END_FAILED "failed"
+
+/* The connection that a session still has to answer; called at most once, as the last thing before
+ * the session is gone. */
+struct session_waiter {
+    /* Ended before it was open: refuse the client. */
+    void (*refused)(void *arg, postern_err code, const postern_failure *failure,
+                    const postern_error *err);
+    void *arg;
+};
+
+/*
+ * Make a session of a verdict; it is named, and in no list yet.
+ *
+ *   take_grant   owned by the session from the call on
+ *   NULL: out of memory or random numbers
+ */
+struct session *session_new(struct loop *loop, const struct gate_visit *visit,
+                            postern_grant *take_grant, const postern_decision *decision,
+                            struct session_waiter waiter);
+/*
+ * Register, and look again whether it may still be: settings or revocations may have changed since
+ * the verdict.
+ *   POSTERN_OK · what a login is refused with (ret_failure filled) · POSTERN_ERR_BUSY
+ */
+POSTERN_MUST_USE postern_err session_register(struct session *s, postern_failure *ret_failure,
+                                              postern_error *err);
+/* Relay from now on; the waiter is forgotten.  Legs are taken in every case. */
+POSTERN_MUST_USE postern_err session_open(struct session *s, struct leg take_client,
+                                          struct leg take_backend, postern_bytes early,
+                                          postern_error *err);
+/* Nobody is called back any more; NULL is fine. */
+void session_forget_waiter(struct session *s);
+/* End at once.  because: an administrator's words, or NULL */
+void session_end(struct session *s, const char *end, const char *because, postern_err code);
+/* Forget one that was never registered, or whose waiter knows already. */
+void session_free(struct session *s);
+
+const char *session_id(const struct session *s);
+const char *session_secret(const struct session *s);
+const struct lease *session_lease(const struct session *s);
+const struct door *session_door(const struct session *s);
+
+struct session *session_next(const struct session *s); /* of its loop; NULL after the last */
+/* On its own loop; NULL: gone. */
+struct session *session_find(struct loop *l, const char *id);
+
+/*
+ * Replace grant and lease by those of a newer token.
+ *   take_grant   owned in every case
+ *   POSTERN_OK · RENEWAL (another identity, not open, session_max is over)
+ */
+POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant *take_grant,
+                                           const postern_decision *decision,
+                                           struct lease *ret_lease, postern_error *err);
+
+/* Every LOOP_TICK_MS: lease, idle time, drain. */
+void session_tick(struct session *s, struct lease_clock now);
+/* Judge again by the loop's settings; true: it ended. */
+bool session_judge(struct session *s);
+
+#endif

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Parts into settings (settings.h).  Runs on the door's first thread; blocking reads of memfds and
+ * small files that the supervisor opened. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "settings.h"
+#include "tls.h"
+
+#define PART_TEXT_MAX 320 /* bytes with NUL of an address or a name */
+
+struct part {
+    char   door[PART_TEXT_MAX]; /* a policy has none */
+    char   name[PART_TEXT_MAX]; /* address, key, or the policy's name */
+    size_t loop;
+    int    fd; /* -1: moved */
+};
+
+struct part_list {
+    struct part *list;
+    size_t       count, room;
+};
+
+struct settings_parts {
+    struct part_list listeners, files, policies;
+};
+
+struct door_settings {
+    atomic_uint           refs;
+    postern_context      *context;
+    const postern_config *config; /* the context's */
+    struct door          *doors;
+    size_t                door_count;
+    struct door_listener *listeners;
+    size_t                listener_count;
+};
+
+/* ---- parts ---- */
+
+struct settings_parts *settings_parts_new(void)
+{
+    return calloc(1, sizeof(struct settings_parts));
+}
+
+static void free_parts(struct part_list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->list[i].fd >= 0)
+            (void)close(l->list[i].fd);
+    free(l->list);
+}
+
+void settings_parts_free(struct settings_parts *p)
+{
+    if (p == NULL)
+        return;
+    free_parts(&p->listeners);
+    free_parts(&p->files);
+    free_parts(&p->policies);
+    free(p);
+}
+
+static bool copy_text(char ret[PART_TEXT_MAX], const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= PART_TEXT_MAX)
+        return false;
+    memcpy(ret, text, len + 1);
+    return true;
+}
+
+static postern_err add_part(struct part_list *l, const char *door, const char *name, size_t loop,
+                            int take_fd, postern_error *err)
+{
+    struct part p = { .loop = loop, .fd = take_fd };
+
+    if (l->count == l->room && l->count < SETTINGS_FDS_MAX) {
+        size_t room = l->room == 0 ? 16 : l->room * 2;
+        struct part *grown = reallocarray(l->list, room, sizeof *grown);
+
+        if (grown != NULL) {
+            l->list = grown;
+            l->room = room;
+        }
+    }
+    if (l->count == l->room || !copy_text(p.door, door) || !copy_text(p.name, name)) {
+        (void)close(take_fd);
+        return POSTERN_FAIL(err, LIMIT, "too many or too long parts of a configuration");
+    }
+    l->list[l->count++] = p;
+    return POSTERN_OK;
+}
+
+postern_err settings_add_listener(struct settings_parts *p, const char *door, const char *address,
+                                  size_t loop, int take_fd, postern_error *err)
+{
+    return add_part(&p->listeners, door, address, loop, take_fd, err);
+}
+
+postern_err settings_add_file(struct settings_parts *p, const char *door, const char *key,
+                              int take_fd, postern_error *err)
+{
+    return add_part(&p->files, door, key, 0, take_fd, err);
+}
+
+postern_err settings_add_policy(struct settings_parts *p, const char *name, int take_fd,
+                                postern_error *err)
+{
+    return add_part(&p->policies, "", name, 0, take_fd, err);
+}
+
+/* -1: there is none. */
+static int find_fd(const struct part_list *l, const char *door, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (strcmp(l->list[i].door, door) == 0 && strcmp(l->list[i].name, name) == 0)
+            return l->list[i].fd;
+    return -1;
+}
+
+/* ---- reading ---- */
+
+/* Without moving the descriptor's position: the supervisor's copy serves the next child too. */
+static postern_err read_whole(int fd, postern_buf *out, postern_error *err)
+{
+    uint8_t chunk[16384];
+    off_t at = 0;
+    ssize_t n;
+
+    while ((n = pread(fd, chunk, sizeof chunk, at)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return POSTERN_FAIL(err, SYSTEM, "reading a part of the configuration: %m");
+        postern_buf_add(out, (postern_bytes){ chunk, (size_t)n });
+        at += n;
+        if (out->failed)
+            return POSTERN_FAIL(err, LIMIT, "a part of the configuration has over %zu bytes", out->max);
+    }
+    return POSTERN_OK;
+}
+
+static postern_err read_config(int dump_fd, postern_config **ret, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(SETTINGS_DUMP_MAX);
+
+    POSTERN_TRY(read_whole(dump_fd, &text, err));
+    return postern_config_load_dump(postern_buf_bytes(&text), ret, err);
+}
+
+static postern_err add_policy_file(postern_policy *policy, const struct settings_parts *p,
+                                   const char *name, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
+    int fd = find_fd(&p->policies, "", name);
+    char path[PART_TEXT_MAX + 20];
+    int n = snprintf(path, sizeof path, "policies/%s.rules", name);
+
+    if (fd < 0 || n < 0 || (size_t)n >= sizeof path)
+        return POSTERN_FAIL(err, INTERNAL, "policy %s did not come", name);
+    POSTERN_TRY(read_whole(fd, &text, err));
+    return postern_policy_add(policy, name, path, postern_buf_bytes(&text), err);
+}
+
+static postern_err read_policy(struct door *d, const struct settings_parts *p, postern_error *err)
+{
+    const char *name;
+
+    POSTERN_TRY(postern_policy_new(&d->policy, err));
+    for (size_t i = 0; (name = postern_section_item(d->section, "policy", i)) != NULL; i++)
+        POSTERN_TRY(add_policy_file(d->policy, p, name, err));
+    return postern_policy_finish(d->policy, err);
+}
+
+/* ---- TLS ---- */
+
+static postern_err read_client_side(struct door *d, const struct settings_parts *p,
+                                    struct own_certificate *own, postern_error *err)
+{
+    int cert_fd = find_fd(&p->files, d->name, "tls_cert_file");
+    int key_fd = find_fd(&p->files, d->name, "tls_key_file");
+
+    if (cert_fd >= 0 || key_fd >= 0)
+        return tls_server_context(cert_fd, key_fd, -1, d->name, &d->tls, err);
+    if (own->tls == NULL) {
+        own->pem = POSTERN_BUF_INIT(8192);
+        POSTERN_TRY(tls_server_context_for_loopback(&own->tls, &own->pem, err));
+    }
+    if (SSL_CTX_up_ref(own->tls) != 1)
+        return POSTERN_FAIL(err, NOMEM, "TLS");
+    d->tls = own->tls;
+    return POSTERN_OK;
+}
+
+static upstream_tls backend_tls_of(const struct door *d)
+{
+    const char *text = postern_section_text(d->section, "backend_tls");
+
+    if (text == NULL)
+        return upstream_target_is_local(&d->backend) ? UPSTREAM_PLAIN : UPSTREAM_VERIFY_FULL;
+    if (strcmp(text, "disable") == 0)
+        return UPSTREAM_PLAIN;
+    return strcmp(text, "verify-ca") == 0 ? UPSTREAM_VERIFY_CA : UPSTREAM_VERIFY_FULL;
+}
+
+static postern_err read_backend_side(struct door *d, const struct settings_parts *p,
+                                     postern_error *err)
+{
+    POSTERN_TRY(upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
+    d->backend.tls = backend_tls_of(d);
+    if (d->backend.tls == UPSTREAM_PLAIN)
+        return POSTERN_OK;
+    return tls_client_context(find_fd(&p->files, d->name, "backend_tls_ca_file"),
+                              find_fd(&p->files, d->name, "backend_cert_file"),
+                              find_fd(&p->files, d->name, "backend_key_file"), d->name,
+                              &d->backend.tls_ctx, err);
+}
+
+/* ---- doors ---- */
+
+static int64_t read_skew(const postern_config *c, const postern_section *door)
+{
+    const char *name = postern_section_item(door, "issuers", 0);
+
+    return postern_section_number(postern_config_section(c, POSTERN_SECTION_ISSUER, name),
+                                  "clock_skew");
+}
+
+static postern_err read_door(struct door_settings *s, struct door *d, const struct settings_parts *p,
+                             struct own_certificate *own, postern_error *err)
+{
+    d->name = postern_section_name(d->section);
+    d->adapter = adapter_find(postern_section_text(d->section, "protocol"));
+    if (d->adapter == NULL)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "door %s: no such protocol in this build", d->name);
+    d->skew_s = read_skew(s->config, d->section);
+    d->session_max_s = postern_section_number(d->section, "session_max");
+    d->expiry_grace_s = postern_section_number(d->section, "expiry_grace");
+    d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
+    d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
+    d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
+    POSTERN_TRY(read_policy(d, p, err));
+    POSTERN_TRY(read_client_side(d, p, own, err));
+    return read_backend_side(d, p, err);
+}
+
+static postern_err read_doors(struct door_settings *s, const struct settings_parts *p,
+                              struct own_certificate *own, postern_error *err)
+{
+    const postern_section *section;
+    size_t count = 0;
+
+    while (postern_config_section_at(s->config, POSTERN_SECTION_DOOR, count) != NULL)
+        count++;
+    s->doors = calloc(count + 1, sizeof *s->doors);
+    if (s->doors == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%zu doors", count);
+    for (size_t i = 0; i < count; i++) {
+        section = postern_config_section_at(s->config, POSTERN_SECTION_DOOR, i);
+        s->doors[i].section = section;
+        s->door_count++; /* before it is complete: freed in any case */
+        POSTERN_TRY(read_door(s, &s->doors[i], p, own, err));
+    }
+    return POSTERN_OK;
+}
+
+/* ---- listeners ---- */
+
+static bool is_local_address(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.0.0.1:", 10) == 0 ||
+           strncmp(address, "[::1]:", 6) == 0;
+}
+
+static postern_err take_listeners(struct door_settings *s, struct settings_parts *p,
+                                  postern_error *err)
+{
+    s->listeners = calloc(p->listeners.count + 1, sizeof *s->listeners);
+    if (s->listeners == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%zu listeners", p->listeners.count);
+    for (size_t i = 0; i < p->listeners.count; i++) {
+        struct part *part = &p->listeners.list[i];
+        const struct door *door = settings_door(s, part->door);
+
+        if (door == NULL)
+            return POSTERN_FAIL(err, INTERNAL, "a listener of no door");
+        s->listeners[s->listener_count++] =
+            (struct door_listener){ .door = door,
+                                    .fd = part->fd,
+                                    .loop = part->loop,
+                                    .is_local = is_local_address(part->name) };
+        part->fd = -1;
+    }
+    return POSTERN_OK;
+}
+
+/* ---- the whole ---- */
+
+static postern_err fill(struct door_settings *s, struct settings_parts *p, int dump_fd,
+                        struct own_certificate *own, postern_error *err)
+{
+    postern_config *config = NULL;
+
+    POSTERN_TRY(read_config(dump_fd, &config, err));
+    POSTERN_TRY(postern_context_new(config, NULL, &s->context, err));
+    s->config = postern_context_config(s->context);
+    POSTERN_TRY(read_doors(s, p, own, err));
+    return take_listeners(s, p, err);
+}
+
+postern_err settings_new(struct settings_parts *take_parts, int dump_fd, struct own_certificate *own,
+                         struct door_settings **ret, postern_error *err)
+{
+    struct door_settings *s = calloc(1, sizeof *s);
+    postern_err e = POSTERN_ERR_NOMEM;
+
+    if (s == NULL)
+        (void)POSTERN_FAIL(err, NOMEM, "settings"); /* e says it */
+    else
+        atomic_init(&s->refs, 1);
+    if (s != NULL)
+        e = fill(s, take_parts, dump_fd, own, err);
+    settings_parts_free(take_parts);
+    if (e != POSTERN_OK) {
+        settings_unref(s);
+        return e;
+    }
+    *ret = s;
+    return POSTERN_OK;
+}
+
+struct door_settings *settings_ref(struct door_settings *s)
+{
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+static void free_door(struct door *d)
+{
+    postern_policy_free(d->policy);
+    SSL_CTX_free(d->tls);
+    SSL_CTX_free(d->backend.tls_ctx);
+}
+
+void settings_unref(struct door_settings *s)
+{
+    if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < s->listener_count; i++)
+        if (s->listeners[i].fd >= 0)
+            (void)close(s->listeners[i].fd);
+    for (size_t i = 0; i < s->door_count; i++)
+        free_door(&s->doors[i]);
+    free(s->listeners);
+    free(s->doors);
+    postern_context_free(s->context);
+    free(s);
+}
+
+postern_context *settings_context(const struct door_settings *s)
+{
+    return s->context;
+}
+
+const postern_config *settings_config(const struct door_settings *s)
+{
+    return s->config;
+}
+
+const struct door *settings_door(const struct door_settings *s, const char *name)
+{
+    for (size_t i = 0; i < s->door_count; i++)
+        if (s->doors[i].name != NULL && strcmp(s->doors[i].name, name) == 0)
+            return &s->doors[i];
+    return NULL;
+}
+
+size_t settings_listener_count(const struct door_settings *s)
+{
+    return s->listener_count;
+}
+
+const struct door_listener *settings_listener(const struct door_settings *s, size_t i)
+{
+    return &s->listeners[i];
+}
+
+/* Each loop touches its own entries alone. */
+void settings_close_listeners(struct door_settings *s, size_t loop)
+{
+    for (size_t i = 0; i < s->listener_count; i++) {
+        struct door_listener *l = &s->listeners[i];
+
+        if (l->loop != loop || l->fd < 0)
+            continue;
+        (void)close(l->fd);
+        l->fd = -1;
+    }
+}
+
+int64_t settings_number(const struct door_settings *s, const char *key)
+{
+    return postern_section_number(postern_config_section(s->config, POSTERN_SECTION_DAEMON, NULL),
+                                  key);
+}
+
+const char *settings_contact(const struct door_settings *s)
+{
+    const char *contact = postern_section_text(
+        postern_config_section(s->config, POSTERN_SECTION_DAEMON, NULL), "block_contact");
+
+    return contact == NULL ? "" : contact;
+}
