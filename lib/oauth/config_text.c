@@ -81,7 +81,8 @@ static bool read_value(postern_bytes line, struct entry *ret)
     postern_bytes key;
 
     if (!postern_reader_take_until(&r, ':', &key) || !postern_reader_take_byte(&r, ' ') ||
-        key.len == 0 || key.len >= sizeof ret->key || !is_value(r.rest))
+        key.len == 0 || key.len >= sizeof ret->key || !postern_bytes_is_printable(key) ||
+        !is_value(r.rest))
         return false;
     memcpy(ret->key, key.ptr, key.len);
     ret->key[key.len] = '\0';
