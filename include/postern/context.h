@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What validations share: immutable settings, key sets, revocations, blocks.  Refcounted; locks inside;
- * starts nothing, logs nothing.  Records its pid: after fork(2) the child must make its own.
+ * What validations share: immutable settings, key sets, revocations, blocks.  Refcounted; locks
+ * inside; starts nothing, logs nothing.  Records its pid: after fork(2) the child must make its own.
  */
 #ifndef POSTERN_CONTEXT_H
 #define POSTERN_CONTEXT_H
@@ -49,19 +49,23 @@ POSTERN_MUST_USE postern_err postern_context_revocations_ready(postern_context *
 
 /*
  * Blocked agents: no token of theirs is accepted, whoever issued it.  An agent is named as
- * client_id, as agent_claim: has it, or as outermost actor.
+ * client_id, as agent_claim: has it, or as outermost actor; compared byte for byte.
  */
 #define POSTERN_BLOCKS_MAX 16384 /* agents; a fleet with more blocked ones has another problem */
+/* Bytes with NUL: the longest name that a token may have.  Were it less, a client whose name is a
+ * long URL could not be blocked. */
+#define POSTERN_AGENT_MAX 1025
 typedef struct postern_block {
-    char    agent[256];                   /* NUL-terminated, as all texts here */
+    char    agent[POSTERN_AGENT_MAX];     /* NUL-terminated, as all texts here */
     char    reason[POSTERN_BECAUSE_MAX];  /* told to the agent; "" none */
     char    contact[POSTERN_CONTACT_MAX]; /* likewise */
     int64_t until_s;                      /* since 1970, exclusive; 0: until it is unblocked */
 } postern_block;
 /* From now on every token is undecided (REVOCATIONS_UNKNOWN) until the blocks were set once. */
 void postern_context_expect_blocks(postern_context *ctx);
-/* Replace the whole list.  Thread-safe.  POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM (the
- * list before stays in force) */
+/* Replace the whole list; an agent may stand there twice, then the longer block counts.
+ * Thread-safe.  POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_USAGE (a text without NUL) ·
+ * POSTERN_ERR_NOMEM; on failure the list before stays in force. */
 POSTERN_MUST_USE postern_err postern_context_set_blocks(postern_context *ctx,
                                                         const postern_block *list, size_t count,
                                                         postern_error *err);
@@ -71,12 +75,16 @@ void postern_context_describe(const postern_context *ctx, const char *service,
                               postern_failure *ret);
 /*
  * Would this grant, proved here earlier, still be given?  Everything is judged by the context's
- * settings of now but signature and expiry: issuer, audience, scopes, revocations, blocks, mapping
- * to the same user.  For sessions that outlive a reload or a revocation.  Thread-safe.
+ * settings of now but signature, expiry and transport: issuer, audience, the file's scopes (not a
+ * request's extra_scopes), revocations, blocks, mapping to the same user, agent and purpose.  For
+ * sessions that outlive a reload or a revocation; ending them in time is the lease's business.
+ * Undecided (postern_err_class()) is no yes and no no: ask again.  Thread-safe.
  *
- *   ret_failure   as postern_op_failure() of a login; may be NULL
- *   POSTERN_OK · what a login would be refused with · POSTERN_ERR_SERVICE_UNKNOWN ·
- *   POSTERN_ERR_USAGE (a helper's grant)
+ *   g             service names a file of services/ or doors/, not one of its service_names
+ *   ret_failure   as postern_op_failure() of a login, code included; may be NULL
+ *   POSTERN_OK · what a login would be refused with · POSTERN_ERR_AUTHZID (another user, agent or
+ *   purpose than then) · POSTERN_ERR_SERVICE_UNKNOWN · POSTERN_ERR_USAGE (a helper's grant, or the
+ *   context of another process)
  */
 POSTERN_MUST_USE postern_err postern_context_judge_again(postern_context *ctx,
                                                          const postern_grant *g,

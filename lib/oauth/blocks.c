@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The blocked agents, sorted by name so that a login costs a handful of comparisons.  Control
- * sends the whole list whenever it changes; here it is swapped under a lock.
+ * The blocked agents, sorted by name so that a login costs a handful of comparisons, and the
+ * longest block of a name first so that it alone is looked at.  Control sends the whole list
+ * whenever it changes; here it is swapped under a lock.
  */
 #include "blocks.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+
+#include "grant/grant.h"
+
+_Static_assert(POSTERN_AGENT_MAX > POSTERN_IDENTITY_MAX, "every agent can be blocked");
 
 struct blocks {
     pthread_mutex_t lock;
@@ -43,9 +48,33 @@ void postern_blocks_expect(struct blocks *b)
     pthread_mutex_unlock(&b->lock);
 }
 
-static int compare_agents(const void *a, const void *b)
+/* Without end is the longest. */
+static int64_t get_end_s(const postern_block *block)
 {
-    return strcmp(((const postern_block *)a)->agent, ((const postern_block *)b)->agent);
+    return block->until_s == 0 ? INT64_MAX : block->until_s;
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+    const postern_block *x = a, *y = b;
+    int order = strcmp(x->agent, y->agent);
+
+    return order != 0 ? order : (get_end_s(x) < get_end_s(y)) - (get_end_s(x) > get_end_s(y));
+}
+
+static bool is_text(const char *field, size_t size)
+{
+    return memchr(field, '\0', size) != NULL;
+}
+
+static postern_err check_texts(const postern_block *list, size_t count, postern_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_text(list[i].agent, sizeof list[i].agent) ||
+            !is_text(list[i].reason, sizeof list[i].reason) ||
+            !is_text(list[i].contact, sizeof list[i].contact))
+            return POSTERN_FAIL(err, USAGE, "block %zu holds a text without end", i);
+    return POSTERN_OK;
 }
 
 postern_err postern_blocks_set(struct blocks *b, const postern_block *list, size_t count,
@@ -55,12 +84,13 @@ postern_err postern_blocks_set(struct blocks *b, const postern_block *list, size
 
     if (count > POSTERN_BLOCKS_MAX)
         return POSTERN_FAIL(err, LIMIT, "more than %d blocked agents", POSTERN_BLOCKS_MAX);
+    POSTERN_TRY(check_texts(list, count, err));
     copy = calloc(count + 1, sizeof *copy);
     if (copy == NULL)
         return POSTERN_FAIL(err, NOMEM, "%zu blocks", count);
     if (count != 0)
         memcpy(copy, list, count * sizeof *copy);
-    qsort(copy, count, sizeof *copy, compare_agents);
+    qsort(copy, count, sizeof *copy, compare_blocks);
     pthread_mutex_lock(&b->lock);
     old = b->list;
     b->list = copy;
@@ -79,7 +109,8 @@ static int compare_name(postern_bytes name, const char *agent)
     return order != 0 ? order : (name.len > len) - (name.len < len);
 }
 
-/* The first entry of that name; an agent may stand there more than once (a fleet's merged file). */
+/* The first entry that is not before that name; an agent may stand there more than once (a fleet's
+ * merged file). */
 static size_t find_first(const struct blocks *b, postern_bytes name)
 {
     size_t low = 0, high = b->count;
@@ -97,29 +128,30 @@ static size_t find_first(const struct blocks *b, postern_bytes name)
 
 static const postern_block *find_in_force(const struct blocks *b, postern_bytes name, int64_t now_s)
 {
-    for (size_t i = find_first(b, name); i < b->count; i++) {
-        if (compare_name(name, b->list[i].agent) != 0)
-            return NULL;
-        if (b->list[i].until_s == 0 || now_s < b->list[i].until_s)
-            return &b->list[i];
-    }
-    return NULL;
+    size_t i = find_first(b, name);
+
+    if (i == b->count || compare_name(name, b->list[i].agent) != 0)
+        return NULL;
+    return now_s < get_end_s(&b->list[i]) ? &b->list[i] : NULL;
 }
 
 static postern_err check(const struct blocks *b, postern_bytes agent, int64_t now_s,
                          postern_failure *ret_failure, postern_error *err)
 {
     const postern_block *block;
+    char quoted[300];
 
     if (b->is_expected && !b->is_told)
         return POSTERN_FAIL(err, REVOCATIONS_UNKNOWN, "the blocked agents are not known yet");
-    if (b->count == 0 || agent.len == 0 || (block = find_in_force(b, agent, now_s)) == NULL)
+    block = agent.len == 0 ? NULL : find_in_force(b, agent, now_s);
+    if (block == NULL)
         return POSTERN_OK;
     if (ret_failure != NULL) {
         memcpy(ret_failure->because, block->reason, sizeof ret_failure->because);
         memcpy(ret_failure->contact, block->contact, sizeof ret_failure->contact);
     }
-    return POSTERN_FAIL(err, BLOCKED, "agent \"%s\" is blocked", block->agent);
+    return POSTERN_FAIL(err, BLOCKED, "agent \"%s\" is blocked",
+                        postern_error_quote(agent.ptr, agent.len, quoted, sizeof quoted));
 }
 
 postern_err postern_blocks_check(struct blocks *b, postern_bytes agent, int64_t now_s,

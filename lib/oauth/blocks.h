@@ -12,7 +12,8 @@ POSTERN_MUST_USE postern_err postern_blocks_new(struct blocks **ret, postern_err
 void postern_blocks_free(struct blocks *b);
 /* From now on every token is undecided until postern_blocks_set(). */
 void postern_blocks_expect(struct blocks *b);
-/* POSTERN_OK · LIMIT (POSTERN_BLOCKS_MAX) · NOMEM; on failure the list before stays in force. */
+/* POSTERN_OK · LIMIT (POSTERN_BLOCKS_MAX) · USAGE (a text without NUL) · NOMEM; on failure the list
+ * before stays in force. */
 POSTERN_MUST_USE postern_err postern_blocks_set(struct blocks *b, const postern_block *list,
                                                 size_t count, postern_error *err);
 /*

@@ -16,14 +16,27 @@
 /* NULL when `word` may stand there, else the end of a sentence that begins with it. */
 typedef const char *(*word_fault)(const char *word);
 
-static const char *find_service_name_fault(const char *word)
+static bool is_name(const char *word)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-    if (strlen(word) >= POSTERN_CONFIG_NAME_MAX || strspn(word, allowed) != strlen(word))
-        return "is no service name: letters, digits, dots, underscores and hyphens";
-    return NULL;
+    return strlen(word) < POSTERN_CONFIG_NAME_MAX && strspn(word, allowed) == strlen(word);
+}
+
+static const char *find_service_name_fault(const char *word)
+{
+    return is_name(word)
+               ? NULL
+               : "is no service name: letters, digits, dots, underscores and hyphens";
+}
+
+/* NAME of policies/NAME.rules, so no path. */
+static const char *find_policy_fault(const char *word)
+{
+    return is_name(word) && word[0] != '.'
+               ? NULL
+               : "is no policy name: letters, digits, dots, underscores and hyphens, no dot first";
 }
 
 static const char *find_claim_path_fault(const char *word)
@@ -55,7 +68,7 @@ static const char *find_audience_fault(const char *word)
                : "holds a character that is not ASCII";
 }
 
-static const char *find_socket_fault(const char *word)
+const char *postern_socket_fault(const char *word)
 {
     if (word[0] != '/')
         return "is not an absolute path";
@@ -84,21 +97,6 @@ static const char *find_chars_fault(const char *text)
     return postern_username_chars_parse(text, &chars);
 }
 
-/* A literal address with a port, or a socket: doors wait for no resolver. */
-static const char *find_door_listen_fault(const char *word)
-{
-    if (strncmp(word, "unix:", 5) == 0)
-        return find_socket_fault(word + 5);
-    return postern_address_fault(word);
-}
-
-static const char *find_backend_fault(const char *word)
-{
-    if (strncmp(word, "unix:", 5) == 0)
-        return find_socket_fault(word + 5);
-    return postern_target_fault(word);
-}
-
 static const char *find_status_fault(const char *word)
 {
     return strcmp(word, "off") == 0 ? NULL : postern_address_fault(word);
@@ -118,8 +116,8 @@ static const struct {
     { "scope", find_scope_fault, POSTERN_SECTION_NONE },
     { "audience", find_audience_fault, POSTERN_SECTION_NONE },
     { "username_chars", find_chars_fault, POSTERN_SECTION_NONE },
-    { "helper_socket", find_socket_fault, POSTERN_SECTION_NONE },
-    { "admin_socket", find_socket_fault, POSTERN_SECTION_NONE },
+    { "helper_socket", postern_socket_fault, POSTERN_SECTION_NONE },
+    { "admin_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "admin_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "helper_user", find_account_fault, POSTERN_SECTION_NONE },
@@ -128,14 +126,14 @@ static const struct {
     { "door_user", find_account_fault, POSTERN_SECTION_NONE },
     { "audit_user", find_account_fault, POSTERN_SECTION_NONE },
     { "control_user", find_account_fault, POSTERN_SECTION_NONE },
-    { "control_socket", find_socket_fault, POSTERN_SECTION_NONE },
+    { "control_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "control_admins", find_peer_fault, POSTERN_SECTION_NONE },
     { "control_watchers", find_peer_fault, POSTERN_SECTION_NONE },
-    { "policy", find_service_name_fault, POSTERN_SECTION_NONE },
-    { "backend", find_backend_fault, POSTERN_SECTION_NONE },
+    { "policy", find_policy_fault, POSTERN_SECTION_NONE },
+    { "backend", postern_door_backend_fault, POSTERN_SECTION_NONE },
     { "status_listen", find_status_fault, POSTERN_SECTION_NONE },
     { "listen", postern_listen_fault, POSTERN_SECTION_SERVER },
-    { "listen", find_door_listen_fault, POSTERN_SECTION_DOOR },
+    { "listen", postern_door_listen_fault, POSTERN_SECTION_DOOR },
 };
 
 static postern_err check_word(const postern_section *s, const char *key, const char *word,
@@ -223,67 +221,6 @@ static postern_err check_server_port(const postern_section *s, postern_error *er
     return POSTERN_OK;
 }
 
-/* Both or none: "tls_cert_file" and "tls_key_file". */
-static postern_err check_pair(const postern_section *s, const char *cert, const char *key,
-                              postern_error *err)
-{
-    const struct config_value *c = postern_section_value(s, cert);
-    const struct config_value *k = postern_section_value(s, key);
-
-    if ((c->text == NULL) == (k->text == NULL))
-        return POSTERN_OK;
-    return postern_config_value_fail(s, c->text != NULL ? cert : key, err, "%s is missing",
-                                     c->text != NULL ? key : cert);
-}
-
-static bool is_local(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0 || postern_listen_fault(address) == NULL;
-}
-
-/* A door that strangers can reach over a network shows a certificate that somebody vouches for. */
-static postern_err check_door_listen(const postern_section *s, postern_error *err)
-{
-    const struct config_value *listen = postern_section_value(s, "listen");
-
-    for (size_t i = 0; i < listen->count; i++)
-        if (!is_local(listen->items[i]) && postern_section_text(s, "tls_cert_file") == NULL)
-            return postern_config_value_fail(s, "listen", err,
-                                             "%s is not loopback, so tls_cert_file and "
-                                             "tls_key_file are required",
-                                             listen->items[i]);
-    return POSTERN_OK;
-}
-
-static postern_err check_door_backend(const postern_section *s, postern_error *err)
-{
-    const char *tls = postern_section_text(s, "backend_tls");
-    const char *backend = postern_section_text(s, "backend");
-    bool has_tls = tls == NULL ? !is_local(backend) : strcmp(tls, "disable") != 0;
-    bool wants_cert = strcmp(postern_section_text(s, "backend_auth"), "certificate") == 0;
-    bool has_cert = postern_section_text(s, "backend_cert_file") != NULL;
-
-    if (wants_cert && !has_cert)
-        return postern_config_value_fail(s, "backend_auth", err,
-                                         "certificate needs backend_cert_file and backend_key_file");
-    if (wants_cert && !has_tls)
-        return postern_config_value_fail(s, "backend_auth", err,
-                                         "certificate needs backend_tls: verify-full or verify-ca");
-    if (!wants_cert && has_cert)
-        return postern_config_value_fail(s, "backend_cert_file", err,
-                                         "means nothing without backend_auth: certificate");
-    return POSTERN_OK;
-}
-
-static postern_err check_door(const postern_section *s, postern_error *err)
-{
-    POSTERN_TRY(check_server_port(s, err));
-    POSTERN_TRY(check_pair(s, "tls_cert_file", "tls_key_file", err));
-    POSTERN_TRY(check_pair(s, "backend_cert_file", "backend_key_file", err));
-    POSTERN_TRY(check_door_listen(s, err));
-    return check_door_backend(s, err);
-}
-
 /* A delegated token's outermost actor is who acts (RFC 8693 §4.1): no other claim may come before
  * it. */
 static postern_err check_issuer(const postern_section *s, postern_error *err)
@@ -301,10 +238,10 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
     POSTERN_TRY(check_required(s, err));
     POSTERN_TRY(check_all_words(s, err));
     POSTERN_TRY(check_urls(s, err));
-    if (s->kind == POSTERN_SECTION_SERVICE)
-        return check_server_port(s, err);
+    if (s->kind == POSTERN_SECTION_SERVICE || s->kind == POSTERN_SECTION_DOOR)
+        POSTERN_TRY(check_server_port(s, err));
     if (s->kind == POSTERN_SECTION_DOOR)
-        return check_door(s, err);
+        return postern_config_check_door(s, err);
     return s->kind == POSTERN_SECTION_ISSUER ? check_issuer(s, err) : POSTERN_OK;
 }
 
@@ -445,5 +382,5 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
         POSTERN_TRY(check_service_issuer(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }
-    return POSTERN_OK;
+    return postern_config_check_listens(c, err);
 }

@@ -82,27 +82,35 @@ postern_err postern_config_add_section(postern_config *c, postern_section_kind k
     return POSTERN_OK;
 }
 
-/* "issuers/NAME.conf" when a known key stands in the wrong kind of file; NULL when no file has it.
- */
-static const char *find_right_file(const char *key)
+/* "doors/NAME.conf or issuer.conf": where a known key that stands in the wrong kind of file belongs;
+ * empty when no file has it. */
+static void find_right_files(const char *key, char *ret, size_t ret_size)
 {
-    int index = postern_config_key_index(key, POSTERN_SECTION_NONE);
+    size_t used = 0;
 
-    for (int kind = POSTERN_SECTION_DAEMON; index >= 0 && kind < CONFIG_KINDS; kind++)
-        if (postern_config_key_is_for(index, (postern_section_kind)kind))
-            return postern_config_kind_pattern((postern_section_kind)kind);
-    return NULL;
+    ret[0] = '\0';
+    for (int kind = POSTERN_SECTION_DAEMON; kind < CONFIG_KINDS; kind++) {
+        int index = postern_config_key_index(key, (postern_section_kind)kind), n;
+
+        if (index < 0 || !postern_config_key_is_for(index, (postern_section_kind)kind))
+            continue;
+        n = snprintf(ret + used, ret_size - used, "%s%s", used == 0 ? "" : " or ",
+                     postern_config_kind_pattern((postern_section_kind)kind));
+        if (n > 0 && (size_t)n < ret_size - used)
+            used += (size_t)n;
+    }
 }
 
 static postern_err fail_unknown_key(const postern_section *s, const postern_keyfile_entry *e,
                                     postern_error *err)
 {
-    const char *right_file = find_right_file(e->key);
+    char right_files[128];
     const char *nearest = postern_config_key_nearest(e->key, s->kind);
 
-    if (right_file != NULL)
+    find_right_files(e->key, right_files, sizeof right_files);
+    if (right_files[0] != '\0')
         return POSTERN_FAIL(err, CONFIG_KEY, "%s:%d:1: key \"%s\" belongs in %s, not here", s->file,
-                            e->line, e->key, right_file);
+                            e->line, e->key, right_files);
     if (nearest != NULL)
         return POSTERN_FAIL(err, CONFIG_KEY, "%s:%d:1: unknown key \"%s\"; did you mean \"%s\"?",
                             s->file, e->line, e->key, nearest);
@@ -194,12 +202,16 @@ static postern_err check_folder(const char *path, const char *shown, postern_err
 
 #define FILE_SUFFIX ".conf"
 
-static int is_config_file(const struct dirent *entry)
+static bool is_config_file(const char *name)
 {
-    size_t len = strlen(entry->d_name), suffix = sizeof FILE_SUFFIX - 1;
+    size_t len = strlen(name), suffix = sizeof FILE_SUFFIX - 1;
 
-    return entry->d_name[0] != '.' && len > suffix &&
-           strcmp(entry->d_name + len - suffix, FILE_SUFFIX) == 0;
+    return name[0] != '.' && len > suffix && strcmp(name + len - suffix, FILE_SUFFIX) == 0;
+}
+
+static int is_config_entry(const struct dirent *entry)
+{
+    return is_config_file(entry->d_name);
 }
 
 static int compare_names(const struct dirent **a, const struct dirent **b)
@@ -247,8 +259,7 @@ bool postern_config_kind_of_file(const char *file, postern_section_kind *ret_kin
         if (!places[i].is_folder && strcmp(file, places[i].file) == 0)
             return true;
         if (places[i].is_folder && strncmp(file, places[i].file, len) == 0)
-            return strlen(file + len) >= sizeof FILE_SUFFIX && strchr(file + len, '/') == NULL &&
-                   strcmp(file + strlen(file) - (sizeof FILE_SUFFIX - 1), FILE_SUFFIX) == 0 &&
+            return is_config_file(file + len) &&
                    take_name(places[i].file, file + len, ret_name, NULL) == POSTERN_OK;
     }
     return false;
@@ -278,7 +289,7 @@ static postern_err load_folder(postern_config *c, postern_section_kind kind, con
     if (!is_there(path))
         return POSTERN_OK;
     POSTERN_TRY(check_folder(path, folder, err));
-    n.count = scandir(path, &n.entries, is_config_file, compare_names);
+    n.count = scandir(path, &n.entries, is_config_entry, compare_names);
     if (n.count < 0)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", folder);
     if (n.count > POSTERN_CONFIG_FILES_MAX)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of a postern_context, for validate.c and judge.c: compiled rules, a pool of workspaces, the list
- * of accounts. */
+/* The inside of a postern_context, for validate.c and judge.c: compiled rules, a pool of
+ * workspaces, the list of accounts. */
 #ifndef POSTERN_LIB_CONTEXT_INNER_H
 #define POSTERN_LIB_CONTEXT_INNER_H
 

@@ -64,7 +64,7 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
 {
     POSTERN_TRY(check_clock(j, err));
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->now_s, j->extra_scopes,
+    POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
                                      j->scratch, ret, err));
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
@@ -74,37 +74,88 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
 
 /* ---- again, of a live session ---- */
 
-/* The end of its life is the session's lease, not this function's; and a clock that was set back
- * makes no proved token "not yet valid". */
-static int64_t clamp_to_life(const postern_grant *g, int64_t now_s)
+/*
+ * The last second in which a login would have found the token alive: it was proved at that time or
+ * before, so that no "not before" lies behind it, wherever the clock stands now.  Ending its life is
+ * the lease's business.  exp is a date of JSON, below 2^53.
+ */
+static int64_t get_last_second(const postern_grant *g, const struct claim_rules *r)
 {
-    if (now_s < postern_grant_iat_s(g))
-        return postern_grant_iat_s(g);
-    return now_s < postern_grant_exp_s(g) ? now_s : postern_grant_exp_s(g) - 1;
+    return postern_grant_exp_s(g) + r->skew_s - 1;
+}
+
+/* A grant keeps NULL for what the token had not. */
+static bool is_same(postern_bytes now, const char *then)
+{
+    return postern_bytes_equal_str(now, then == NULL ? "" : then);
+}
+
+/* Policy has seen the agent and the purpose that the settings of then found in the token.  (The
+ * user is judged as a wanted one is.) */
+static postern_err check_same(const postern_grant *g, const struct postern_grant_facts *facts,
+                              postern_error *err)
+{
+    if (!is_same(facts->client_id, postern_grant_client_id(g)))
+        return POSTERN_FAIL(err, AUTHZID, "agent_claim finds another agent in the token now");
+    if (!is_same(facts->purpose, postern_grant_purpose(g)))
+        return POSTERN_FAIL(err, AUTHZID, "purpose_claim finds another purpose in the token now");
+    return POSTERN_OK;
+}
+
+static postern_err judge_grant(struct judge *j, const postern_grant *g, postern_error *err)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    POSTERN_AUTO_JSON claims = { 0 };
+    struct postern_grant_facts facts;
+
+    j->life_s = get_last_second(g, &j->rules->claims);
+    j->authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
+    j->scratch = &scratch;
+    POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
+    POSTERN_TRY(postern_judge_claims(j, &claims, &facts, err));
+    return check_same(g, &facts, err);
+}
+
+/* By the file's own name: a file that lists it in service_names is another one. */
+static const struct service_rules *find_rules(const postern_context *ctx, const postern_grant *g)
+{
+    const char *service = postern_grant_service(g);
+    const struct service_rules *rules =
+        service == NULL ? NULL : postern_context_rules(ctx, service);
+
+    if (rules == NULL || rules->service == NULL || strcmp(rules->service, service) != 0)
+        return NULL;
+    return rules;
+}
+
+static postern_err judge_again(postern_context *ctx, const postern_grant *g,
+                               postern_failure *failure, postern_error *err)
+{
+    const postern_clock *clock = postern_context_clock(ctx);
+    struct judge j = { .ctx = ctx,
+                       .now_s = clock->now_s(clock->arg),
+                       .mono_ms = clock->mono_ms(clock->arg),
+                       .failure = failure };
+
+    if (!postern_context_is_ours(ctx))
+        return POSTERN_FAIL(err, USAGE, "the context was made before fork(2)");
+    if (postern_grant_origin(g) != POSTERN_ORIGIN_LOCAL_PROOF)
+        return POSTERN_FAIL(err, USAGE, "a helper's grant cannot be judged again here");
+    j.rules = find_rules(ctx, g);
+    if (j.rules == NULL)
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
+    *failure = j.rules->discovery;
+    return judge_grant(&j, g, err);
 }
 
 postern_err postern_context_judge_again(postern_context *ctx, const postern_grant *g,
                                         postern_failure *ret_failure, postern_error *err)
 {
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
-    POSTERN_AUTO_JSON claims = { 0 };
-    const char *service = postern_grant_service(g), *user = postern_grant_user(g);
-    const postern_clock *clock = postern_context_clock(ctx);
-    struct postern_grant_facts facts;
-    struct judge j = { .ctx = ctx,
-                       .rules = service == NULL ? NULL : postern_context_rules(ctx, service),
-                       .now_s = clamp_to_life(g, clock->now_s(clock->arg)),
-                       .mono_ms = clock->mono_ms(clock->arg),
-                       .authzid = user == NULL ? "" : user,
-                       .scratch = &scratch,
-                       .failure = ret_failure };
+    postern_failure failure = { 0 };
+    postern_err verdict = judge_again(ctx, g, &failure, err);
 
+    failure.code = verdict;
     if (ret_failure != NULL)
-        *ret_failure = j.rules != NULL ? j.rules->discovery : (postern_failure){ 0 };
-    if (j.rules == NULL)
-        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ answers to that name");
-    if (postern_grant_claims(g).len == 0)
-        return POSTERN_FAIL(err, USAGE, "a helper's grant cannot be judged again here");
-    POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
-    return postern_judge_claims(&j, &claims, &facts, err);
+        *ret_failure = failure;
+    return verdict;
 }

@@ -12,6 +12,7 @@ struct judge {
     postern_context *ctx;
     const struct service_rules *rules;
     int64_t now_s, mono_ms;
+    int64_t life_s;             /* when the token must be alive: now, but of a live session */
     postern_bytes extra_scopes; /* blank-separated */
     const char *authzid;        /* "" when none is wanted */
     postern_buf *scratch;       /* keep it as long as the facts */

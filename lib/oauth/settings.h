@@ -118,4 +118,16 @@ POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section 
                                                           postern_error *err);
 POSTERN_MUST_USE postern_err postern_config_check_all(const postern_config *c, postern_error *err);
 
+/* NULL when `word` may be a unix socket's path, else the end of a sentence that begins with it. */
+const char *postern_socket_fault(const char *word);
+
+/* config_doors.c, for config_check.c */
+const char *postern_door_listen_fault(const char *word);
+const char *postern_door_backend_fault(const char *word);
+POSTERN_MUST_USE postern_err postern_config_check_door(const postern_section *s,
+                                                       postern_error *err);
+/* No two listeners of doors at one address. */
+POSTERN_MUST_USE postern_err postern_config_check_listens(const postern_config *c,
+                                                          postern_error *err);
+
 #endif

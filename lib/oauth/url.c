@@ -142,39 +142,62 @@ const char *postern_listen_fault(const char *text)
     return NULL;
 }
 
-/* inet_pton(3) on a view; longer than any address is none. */
-static bool is_literal(postern_bytes host)
+static bool is_bracketed(postern_bytes host)
 {
-    bool is_v6 = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+    return host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+}
+
+/* inet_pton(3) on a view, into 4 or 16 bytes with zeros behind; longer than any address is none. */
+static bool read_literal(postern_bytes host, uint8_t ret[sizeof(struct in6_addr)])
+{
+    bool is_v6 = is_bracketed(host);
     postern_bytes bare = is_v6 ? (postern_bytes){ host.ptr + 1, host.len - 2 } : host;
     char text[INET6_ADDRSTRLEN];
-    struct in6_addr room;
 
+    memset(ret, 0, sizeof(struct in6_addr));
     if (bare.len >= sizeof text)
         return false;
     memcpy(text, bare.ptr, bare.len);
     text[bare.len] = '\0';
-    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, &room) == 1;
+    return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, ret) == 1;
 }
 
 const char *postern_address_fault(const char *text)
 {
+    uint8_t room[sizeof(struct in6_addr)];
     postern_bytes host, port;
 
     if (!split_authority(postern_bytes_str(text), &host, &port) || port.len == 0)
         return "is not ADDRESS:PORT with a port from 1 to 65535";
-    if (!is_literal(host))
+    if (!read_literal(host, room))
         return "is no literal address, such as 192.0.2.1:6380 or [::]:6380";
     return NULL;
 }
 
+/* Ports are compared as text: is_port() takes one form of each. */
+bool postern_address_is_same(const char *a, const char *b)
+{
+    uint8_t address_a[sizeof(struct in6_addr)], address_b[sizeof(struct in6_addr)];
+    postern_bytes host_a, host_b, port_a, port_b;
+
+    if (strcmp(a, b) == 0)
+        return true;
+    return split_authority(postern_bytes_str(a), &host_a, &port_a) &&
+           split_authority(postern_bytes_str(b), &host_b, &port_b) &&
+           postern_bytes_equal(port_a, port_b) && is_bracketed(host_a) == is_bracketed(host_b) &&
+           read_literal(host_a, address_a) && read_literal(host_b, address_b) &&
+           memcmp(address_a, address_b, sizeof address_a) == 0;
+}
+
+/* In brackets there is an address, else a name or an address; 253 bytes: RFC 1035 §2.3.4. */
 const char *postern_target_fault(const char *text)
 {
+    uint8_t room[sizeof(struct in6_addr)];
     postern_bytes host, port;
 
     if (!split_authority(postern_bytes_str(text), &host, &port) || port.len == 0)
         return "is not HOST:PORT with a port from 1 to 65535";
-    if (!is_host(host) || host.len > 253)
+    if (!is_host(host) || host.len > 253 || (is_bracketed(host) && !read_literal(host, room)))
         return "has no valid host name";
     return NULL;
 }

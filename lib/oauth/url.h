@@ -23,6 +23,8 @@ bool postern_url_is_loopback_http(const char *url);
 const char *postern_listen_fault(const char *text);
 /* NULL when `text` is a literal address with a port, 0.0.0.0:PORT and [::]:PORT included. */
 const char *postern_address_fault(const char *text);
+/* Two of them, or two "unix:/PATH", that name one place; [::1]:80 and [0::1]:80 do. */
+bool postern_address_is_same(const char *a, const char *b);
 /* NULL when `text` is HOST:PORT, the host a name or a literal address. */
 const char *postern_target_fault(const char *text);
 

@@ -23,8 +23,8 @@ struct validate_op {
     const char *authzid, *message_host, *message_port;
     postern_bytes extra_scopes; /* blank-separated */
     postern_tls tls;
-    postern_jwt *jwt;    /* workspace, borrowed from the context */
-    postern_buf scratch; /* unescaped claims */
+    postern_jwt *jwt;     /* workspace, borrowed from the context */
+    postern_buf scratch;  /* unescaped claims */
     postern_failure told; /* because and contact alone */
 };
 
@@ -134,6 +134,7 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
         .ctx = v->ctx,
         .rules = v->rules,
         .now_s = postern_op_now_s(&v->op),
+        .life_s = postern_op_now_s(&v->op),
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
         .authzid = v->authzid,
@@ -150,7 +151,8 @@ static postern_err validate(struct validate_op *v, postern_error *err)
     const postern_json *claims;
 
     if (v->rules == NULL)
-        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ answers to that name");
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN,
+                            "no file in services/ or doors/ answers to that name");
     POSTERN_TRY(check_transport(v, err));
     POSTERN_TRY(check_message(v, err));
     POSTERN_TRY(check_size(v, err));

@@ -107,7 +107,7 @@ static clients_outcome check_resources(const struct issuer_settings *s, const ch
     list_resources(s, known, sizeof known);
     while (words_next(&cursor, &word))
         if (!issuer_settings_has_resource(s, word))
-            return refuse(r, "bad_resource", "%.*s is no audience of a service file; there are: %s",
+            return refuse(r, "bad_resource", "%.*s is no audience of a service or door; there are: %s",
                           (int)(word.len < 200 ? word.len : 200), (const char *)word.ptr, known);
     if (words_count(resources) == 0)
         return refuse(

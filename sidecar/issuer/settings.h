@@ -57,7 +57,7 @@ POSTERN_MUST_USE postern_err issuer_settings_load(struct issuer_settings *s,
                                                   const postern_config *c, postern_error *err);
 void issuer_settings_free(struct issuer_settings *s);
 
-/* An audience of a service file that is an absolute URI, or our own whoami. */
+/* An audience of a service or door that is an absolute URI, or our own whoami. */
 bool issuer_settings_has_resource(const struct issuer_settings *s, postern_bytes resource);
 /* The URI that names a service (its first absolute-URI audience); empty when it has none. */
 postern_bytes issuer_service_resource(const struct issuer_service *service);

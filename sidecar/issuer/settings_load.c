@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The issuer's settings from issuer.conf, services/ and doors/; see settings.h.  The only reader of the
- * configuration beside main.c. */
+/* The issuer's settings from issuer.conf, services/ and doors/; see settings.h.  The only reader of
+ * the configuration beside main.c. */
 #include "settings.h"
 
 /* Bytes of one service's audiences or scopes: a file of the key-file parser has at most 256 KiB. */
@@ -33,18 +33,17 @@ static postern_err load_service(struct issuer_settings *s, const postern_section
 postern_err issuer_settings_load(struct issuer_settings *s, const postern_config *c,
                                  postern_error *err)
 {
+    static const postern_section_kind guarded[] = { POSTERN_SECTION_SERVICE, POSTERN_SECTION_DOOR };
     const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
-    const postern_section *service;
+    const postern_section *section;
 
     *s = (struct issuer_settings){ 0 };
     if (server == NULL)
         return POSTERN_FAIL(err, CONFIG_MISSING, "there is no issuer.conf");
     POSTERN_TRY(issuer_settings_init(s, postern_section_text(server, "issuer"),
                                      postern_section_number(server, "token_lifetime"), err));
-    for (size_t i = 0; (service = postern_config_section_at(c, POSTERN_SECTION_SERVICE, i)) != NULL;
-         i++)
-        POSTERN_TRY(load_service(s, service, err));
-    for (size_t i = 0; (service = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++)
-        POSTERN_TRY(load_service(s, service, err));
+    for (size_t k = 0; k < sizeof guarded / sizeof guarded[0]; k++)
+        for (size_t i = 0; (section = postern_config_section_at(c, guarded[k], i)) != NULL; i++)
+            POSTERN_TRY(load_service(s, section, err));
     return POSTERN_OK;
 }

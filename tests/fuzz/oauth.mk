@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-fuzz_targets += tests/fuzz/fuzz_claims tests/fuzz/fuzz_config
+fuzz_targets += tests/fuzz/fuzz_claims tests/fuzz/fuzz_config tests/fuzz/fuzz_config_dump
 tests_fuzz_fuzz_claims_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
+tests_fuzz_fuzz_config_dump_LDADD = $(fuzz_ldadd)

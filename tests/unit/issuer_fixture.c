@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/test_folder.h"
 #include "issuer/routes.h"
 #include "issuer_fixture.h"
 
@@ -31,6 +32,25 @@ void fixture_set_issuer(struct fixture *f, const char *issuer)
     assert_int_equal(issuer_settings_add_service(&f->settings, "ldap", FIXTURE_LDAP, "ldap.read mail.read", NULL),
                      POSTERN_OK);
     assert_int_equal(issuer_settings_add_service(&f->settings, "opaque", "just-a-name", "", NULL), POSTERN_OK);
+}
+
+void fixture_load_door(struct fixture *f)
+{
+    test_folder folder;
+
+    test_folder_make(&folder);
+    test_folder_put(&folder, "issuer.conf", "issuer: " FIXTURE_ISSUER "\njwks_file: k\n");
+    test_folder_put(&folder, "issuers/own.conf",
+                    "issuer: " FIXTURE_ISSUER "\njwks_file: k\nallow_loopback_http: yes\n");
+    test_folder_put(&folder, "services/imap.conf",
+                    "audience: " FIXTURE_IMAP "\nhelper_peers: 0\nrequired_scopes: mail.read\n");
+    test_folder_put(&folder, "doors/cache.conf",
+                    "audience: " FIXTURE_CACHE "\nrequired_scopes: cache.use cache.read\nprotocol: raw\n"
+                    "policy: cache\nlisten: 127.0.0.1:6380\nbackend: 127.0.0.1:6379\n");
+    assert_int_equal(postern_config_load(folder.path, &f->config, NULL), POSTERN_OK);
+    issuer_settings_free(&f->settings);
+    assert_int_equal(issuer_settings_load(&f->settings, f->config, NULL), POSTERN_OK);
+    test_folder_remove(&folder);
 }
 
 int fixture_set_up(void **state)
@@ -65,6 +85,7 @@ int fixture_tear_down(void **state)
     postern_context_free(f->is.whoami_tokens);
     postern_signing_key_free(f->key);
     issuer_settings_free(&f->settings);
+    postern_config_free(f->config);
     answer_free(&f->answer);
     postern_json_free(&f->json);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -13,12 +13,14 @@
 #define FIXTURE_HOST "127.0.0.1:8414"
 #define FIXTURE_IMAP "https://mail.example.org/imap"
 #define FIXTURE_LDAP "https://ldap.example.org/ldap"
+#define FIXTURE_CACHE "https://cache.example.org/cache"
 #define FIXTURE_NOW_S 1700000000
 
 struct fixture {
     char dir[64];
     struct issuer is;
     struct issuer_settings settings;
+    postern_config *config; /* that the settings borrow names from; NULL: none */
     postern_signing_key *key;
     int64_t now_s, mono_ms;
     struct answer answer;
@@ -30,6 +32,8 @@ int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 /* The issuer with another identifier; services stay. */
 void fixture_set_issuer(struct fixture *f, const char *issuer);
+/* The settings of a folder of files instead: service "imap" and door "cache". */
+void fixture_load_door(struct fixture *f);
 /* Register; the secret is the caller's (postern_secret_free). */
 postern_secret *fixture_add_client(struct fixture *f, const char *name, const char *scopes, const char *resources);
 

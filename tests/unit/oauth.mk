@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_claims tests/unit/test_config tests/unit/test_context tests/unit/test_identity tests/unit/test_keyring \
+unit_tests += tests/unit/test_blocks tests/unit/test_claims tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
+	tests/unit/test_context tests/unit/test_identity tests/unit/test_judge_again tests/unit/test_keyring \
 	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate
 oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
+tests_unit_test_blocks_LDADD = $(oauth_ldadd) -lpthread
+tests_unit_test_blocks_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_config_text_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_judge_again_LDADD = $(oauth_ldadd)
+tests_unit_test_judge_again_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_context_LDADD = $(oauth_ldadd) -lpthread
 tests_unit_test_keyring_LDADD = $(oauth_ldadd)
 tests_unit_test_oauth_nomem_LDADD = $(oauth_ldadd)

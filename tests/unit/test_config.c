@@ -129,7 +129,8 @@ static const struct {
     { "services/imap.conf", SERVICE "clock_skew: 5s\n", POSTERN_ERR_CONFIG_KEY,
       "services/imap.conf:3:1: key \"clock_skew\" belongs in issuers/NAME.conf, not here" },
     { "postern.conf", "audience: https://a.example/b\n", POSTERN_ERR_CONFIG_KEY,
-      "postern.conf:1:1: key \"audience\" belongs in services/NAME.conf, not here" },
+      "postern.conf:1:1: key \"audience\" belongs in services/NAME.conf or doors/NAME.conf, not "
+      "here" },
     { "postern.conf", "drain_timeout: 25\n", POSTERN_ERR_CONFIG_VALUE,
       "postern.conf:1:16: drain_timeout: a duration needs a unit: s, m, h or d, like 30s" },
     { "postern.conf", "drain_timeout:   25 s\n", POSTERN_ERR_CONFIG_VALUE,

@@ -128,6 +128,27 @@ static void each_service_has_a_resource_document(void **state)
     assert_error(f, 404, "not_found");
 }
 
+static void a_door_is_described_as_a_service_is(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_get(f, "/.well-known/oauth-protected-resource/cache");
+    assert_error(f, 404, "not_found");
+    fixture_load_door(f);
+    fixture_get(f, "/.well-known/oauth-protected-resource/cache");
+    assert_status(f, 200);
+    assert_text(f, "resource", FIXTURE_CACHE);
+    assert_list(f, "authorization_servers", FIXTURE_ISSUER);
+    assert_list(f, "scopes_supported", "cache.use cache.read");
+    fixture_get(f, "/.well-known/oauth-protected-resource/imap");
+    assert_text(f, "resource", FIXTURE_IMAP);
+    fixture_get(f, "/.well-known/oauth-protected-resource/Cache");
+    assert_error(f, 404, "not_found");
+    fixture_get(f, "/.well-known/oauth-authorization-server");
+    assert_list(f, "protected_resources", FIXTURE_IMAP " " FIXTURE_CACHE " " FIXTURE_ISSUER "/oauth/whoami");
+    assert_list(f, "scopes_supported", "mail.read cache.use cache.read");
+}
+
 static void whoami_has_a_resource_document_at_both_places(void **state)
 {
     static const char *const paths[] = { "/.well-known/oauth-protected-resource",
@@ -291,6 +312,7 @@ int main(void)
         TEST(both_discovery_documents_have_every_required_member),
         TEST(an_issuer_with_a_path_is_found_in_every_place),
         TEST(each_service_has_a_resource_document),
+        TEST(a_door_is_described_as_a_service_is),
         TEST(whoami_has_a_resource_document_at_both_places),
         TEST(the_key_set_has_public_members_only),
         TEST(a_path_that_is_not_ours_is_404_in_json),

@@ -451,6 +451,24 @@ static void every_client_may_ask_for_whoami(void **state)
     assert_claim(f, "aud", FIXTURE_ISSUER "/oauth/whoami");
 }
 
+static void a_door_s_audience_is_a_resource_like_a_service_s(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_WHO other = register_client(f, "agent-8", "", FIXTURE_IMAP);
+    AUTO_WHO w = (fixture_load_door(f), register_client(f, "agent-7", "", FIXTURE_CACHE));
+
+    post_form(f, &w, "grant_type=client_credentials&resource=" FIXTURE_CACHE);
+    assert_status(f, 200);
+    assert_claim(f, "aud", FIXTURE_CACHE);
+    post_form(f, &w, "grant_type=client_credentials&resource=" FIXTURE_IMAP);
+    assert_error(f, 400, "invalid_target");
+    post_form(f, &other, "grant_type=client_credentials&resource=" FIXTURE_CACHE);
+    assert_error(f, 400, "invalid_target");
+    fixture_set_issuer(f, FIXTURE_ISSUER); /* the door is gone */
+    post_form(f, &w, "grant_type=client_credentials&resource=" FIXTURE_CACHE);
+    assert_error(f, 400, "invalid_target");
+}
+
 static void a_resource_whose_service_is_gone_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -571,6 +589,7 @@ int main(void)
         TEST(a_resource_must_be_allowed_to_the_client_and_configured),
         TEST(without_a_resource_there_must_be_exactly_one),
         TEST(every_client_may_ask_for_whoami),
+        TEST(a_door_s_audience_is_a_resource_like_a_service_s),
         TEST(a_resource_whose_service_is_gone_is_refused),
         TEST(scopes_are_narrowed_to_what_was_asked),
         TEST(scopes_that_are_not_the_clients_are_refused_as_a_whole),

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What is asked of doors/NAME.conf beside what config_check.c asks of every section: where a door
+ * may stand, and that what is written about TLS is what happens.  Pure; called by config_check.c.
+ */
+#include "settings.h"
+
+#include "url.h"
+
+static bool is_unix(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0;
+}
+
+/* A literal address with a port, or a socket: doors wait for no resolver. */
+const char *postern_door_listen_fault(const char *word)
+{
+    if (is_unix(word))
+        return postern_socket_fault(word + 5);
+    return postern_address_fault(word);
+}
+
+const char *postern_door_backend_fault(const char *word)
+{
+    if (is_unix(word))
+        return postern_socket_fault(word + 5);
+    return postern_target_fault(word);
+}
+
+/* Both or none: "tls_cert_file" and "tls_key_file". */
+static postern_err check_pair(const postern_section *s, const char *cert, const char *key,
+                              postern_error *err)
+{
+    const struct config_value *c = postern_section_value(s, cert);
+    const struct config_value *k = postern_section_value(s, key);
+
+    if ((c->text == NULL) == (k->text == NULL))
+        return POSTERN_OK;
+    return postern_config_value_fail(s, c->text != NULL ? cert : key, err, "%s is missing",
+                                     c->text != NULL ? key : cert);
+}
+
+static bool is_local(const char *address)
+{
+    return is_unix(address) || postern_listen_fault(address) == NULL;
+}
+
+/* A door that strangers can reach over a network shows a certificate that somebody vouches for. */
+static postern_err check_certificate(const postern_section *s, postern_error *err)
+{
+    const struct config_value *listen = postern_section_value(s, "listen");
+
+    for (size_t i = 0; i < listen->count; i++)
+        if (!is_local(listen->items[i]) && postern_section_text(s, "tls_cert_file") == NULL)
+            return postern_config_value_fail(s, "listen", err,
+                                             "%s is not loopback, so tls_cert_file and "
+                                             "tls_key_file are required",
+                                             listen->items[i]);
+    return POSTERN_OK;
+}
+
+/* "certificate" without one, or one that would never be shown. */
+static postern_err check_backend_cert(const postern_section *s, bool has_tls, postern_error *err)
+{
+    bool wants_cert = strcmp(postern_section_text(s, "backend_auth"), "certificate") == 0;
+    bool has_cert = postern_section_text(s, "backend_cert_file") != NULL;
+
+    if (wants_cert && !has_cert)
+        return postern_config_value_fail(
+            s, "backend_auth", err, "certificate needs backend_cert_file and backend_key_file");
+    if (wants_cert && !has_tls)
+        return postern_config_value_fail(
+            s, "backend_auth", err, "certificate needs backend_tls: verify-full or verify-ca");
+    if (!wants_cert && has_cert)
+        return postern_config_value_fail(s, "backend_cert_file", err,
+                                         "means nothing without backend_auth: certificate");
+    return POSTERN_OK;
+}
+
+/* What looks like TLS to the backend is TLS to the backend. */
+static postern_err check_backend(const postern_section *s, postern_error *err)
+{
+    const char *tls = postern_section_text(s, "backend_tls");
+    const char *backend = postern_section_text(s, "backend");
+    bool has_tls = tls == NULL ? !is_local(backend) : strcmp(tls, "disable") != 0;
+
+    if (tls != NULL && strcmp(tls, "verify-full") == 0 && is_unix(backend))
+        return postern_config_value_fail(s, "backend_tls", err,
+                                         "a unix socket has no name to compare: verify-ca");
+    if (!has_tls && postern_section_text(s, "backend_tls_ca_file") != NULL)
+        return postern_config_value_fail(
+            s, "backend_tls_ca_file", err,
+            "means nothing without TLS: write backend_tls: verify-full or verify-ca");
+    return check_backend_cert(s, has_tls, err);
+}
+
+postern_err postern_config_check_door(const postern_section *s, postern_error *err)
+{
+    POSTERN_TRY(check_pair(s, "tls_cert_file", "tls_key_file", err));
+    POSTERN_TRY(check_pair(s, "backend_cert_file", "backend_key_file", err));
+    POSTERN_TRY(check_certificate(s, err));
+    return check_backend(s, err);
+}
+
+/* ---- all doors ---- */
+
+/* Two listeners of one address would share its connections by chance (SO_REUSEPORT). */
+static postern_err check_listen(const postern_section *s, const char *address,
+                                const postern_section *other, size_t other_count,
+                                postern_error *err)
+{
+    const struct config_value *theirs = postern_section_value(other, "listen");
+
+    for (size_t i = 0; i < other_count; i++)
+        if (postern_address_is_same(address, theirs->items[i]))
+            return postern_config_value_fail(s, "listen", err, "%s stands in %s as well", address,
+                                             theirs->origin);
+    return POSTERN_OK;
+}
+
+static postern_err check_listens(const postern_config *c, const postern_section *s,
+                                 postern_error *err)
+{
+    const struct config_value *mine = postern_section_value(s, "listen");
+
+    for (size_t i = 0; i < mine->count; i++) {
+        const postern_section *other = c->first[POSTERN_SECTION_DOOR];
+
+        for (; other != s; other = other->next)
+            POSTERN_TRY(check_listen(s, mine->items[i], other,
+                                     postern_section_value(other, "listen")->count, err));
+        POSTERN_TRY(check_listen(s, mine->items[i], s, i, err));
+    }
+    return POSTERN_OK;
+}
+
+postern_err postern_config_check_listens(const postern_config *c, postern_error *err)
+{
+    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next)
+        POSTERN_TRY(check_listens(c, s, err));
+    return POSTERN_OK;
+}
