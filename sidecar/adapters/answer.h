@@ -7,10 +7,12 @@
 #ifndef POSTERN_ADAPTERS_ANSWER_H
 #define POSTERN_ADAPTERS_ANSWER_H
 
+#include <postern/oauthbearer.h>
+
 #include "adapter.h"
 
-#define ANSWER_JSON_MAX      1500 /* as the SASL challenge: what the narrowest client reads */
-#define ANSWER_SENTENCE_MAX  160  /* bytes with NUL of an error_description: one sentence */
+#define ANSWER_JSON_MAX      POSTERN_ERROR_JSON_MAX /* one size for every way to say no */
+#define ANSWER_SENTENCE_MAX  160                    /* bytes with NUL of an error_description: one sentence */
 /* Seconds after which an undecided login is worth another try, where nobody knows better: longer
  * than one attempt may take, so that attempts do not pile up. */
 #define ANSWER_RETRY_AFTER_S 6

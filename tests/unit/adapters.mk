@@ -13,4 +13,4 @@ tests_unit_test_raw_connect_SOURCES = tests/unit/test_raw_connect.c $(raw_fixtur
 tests_unit_test_raw_connect_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_raw_connect_LDADD = $(sidecar_ldadd)
 tests_unit_test_raw_connect_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
-raw_fixture = tests/unit/raw_fixture.c tests/unit/raw_fixture.h
+raw_fixture = tests/unit/raw_fixture.c tests/unit/raw_fixture.h tests/support/raw_judge.c tests/support/raw_judge.h
