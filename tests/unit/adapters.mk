@@ -8,7 +8,7 @@ tests_unit_test_answer_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_raw_SOURCES = tests/unit/test_raw.c $(raw_fixture)
 tests_unit_test_raw_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_raw_LDADD = $(sidecar_ldadd)
-tests_unit_test_raw_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_raw_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=free
 tests_unit_test_raw_connect_SOURCES = tests/unit/test_raw_connect.c $(raw_fixture)
 tests_unit_test_raw_connect_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_raw_connect_LDADD = $(sidecar_ldadd)

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sidecar/adapters/raw.c, line.c, credential.c: AUTH and RENEW, and which form a login has.  Rows are
  * those of the table of attacks on doors. */
+#include "config.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -454,6 +457,57 @@ static void the_sentence_belongs_to_the_refusal_it_was_made_for(void **state)
     raw_close(&l);
 }
 
+/* ---- secrets ---- */
+
+static bool is_watching, has_freed_a_token;
+void __real_free(void *block);
+void __wrap_free(void *block);
+
+/* Blocks that our objects free (tests/unit/adapters.mk), as the next malloc(3) would find them. */
+void __wrap_free(void *block)
+{
+    if (is_watching && block != NULL && memmem(block, malloc_usable_size(block), TOKEN, sizeof TOKEN - 1) != NULL)
+        has_freed_a_token = true;
+    __real_free(block);
+}
+
+static bool leaves_a_token(postern_bytes in)
+{
+    struct raw_login l;
+
+    raw_open(&l);
+    has_freed_a_token = false;
+    is_watching = true;
+    (void)l.adapter->feed(l.state, in, &l.used, &l.login, &l.err);
+    (void)raw_denied(&l, POSTERN_ERR_EXPIRED);
+    l.adapter->wipe(l.state);
+    is_watching = false;
+    raw_close(&l);
+    return has_freed_a_token;
+}
+
+static void no_token_is_left_in_memory(void **state)
+{
+    POSTERN_AUTO_BUF in = POSTERN_BUF_INIT(4096);
+    char *volatile block = strdup(TOKEN); /* volatile: else the pair is optimised away */
+
+    (void)state;
+    is_watching = true;
+    free(block);
+    is_watching = false;
+    assert_true(has_freed_a_token); /* it would be seen */
+    raw_put_auth(&in, RAW("n,," BEARER), "\r\n");
+    assert_false(leaves_a_token(postern_buf_bytes(&in)));
+    raw_put_auth(&in, RAW("n,," BEARER "x"), "\r\n");
+    assert_false(leaves_a_token(postern_buf_bytes(&in)));
+    raw_put_auth(&in, RAW("n,," BEARER), "*\r\n"); /* not base64 at its very end */
+    assert_false(leaves_a_token(postern_buf_bytes(&in)));
+    raw_put_basic(&in, "alice:" TOKEN);
+    assert_false(leaves_a_token(postern_buf_bytes(&in)));
+    raw_put_basic(&in, "alice:hunter2 " TOKEN);
+    assert_false(leaves_a_token(postern_buf_bytes(&in)));
+}
+
 static void wiping_an_untouched_state_is_fine(void **state)
 {
     struct raw_login l;
@@ -519,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_line_is_answered_by_a_line),
         cmocka_unit_test(who_has_not_said_anything_is_answered_by_a_line),
         cmocka_unit_test(the_sentence_belongs_to_the_refusal_it_was_made_for),
+        cmocka_unit_test(no_token_is_left_in_memory),
         cmocka_unit_test(wiping_an_untouched_state_is_fine),
         cmocka_unit_test(a_login_without_memory_is_undecided),
     };

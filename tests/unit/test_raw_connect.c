@@ -188,6 +188,18 @@ REFUSES(another_host_is_refused_in_http_1_0_too, "CONNECT h:1 HTTP/1.0\r\nHost: 
 REFUSES(a_control_character_in_a_value_is_refused, LINE10 "X: a\x08\r\n" BEARER END)
 REFUSES(an_escape_sequence_in_a_value_is_refused, LINE10 "X: \x1B[2J\r\n" BEARER END)
 
+/* The sentences that tell an implementer what happened: the refusals above have two reasons each. */
+static void folding_is_called_by_its_name(void **state)
+{
+    struct raw_login l;
+
+    (void)state;
+    raw_open(&l);
+    assert_int_equal(raw_give(&l, RAW(LINE10 "X: a\r\n b: c\r\n")), ADAPTER_REJECT);
+    assert_string_equal(l.err.detail, "a header line begins with a blank");
+    raw_close(&l);
+}
+
 /* Every byte up to the empty line counts; whatever follows it is the backend's. */
 static void row_4_bytes_behind_the_head_are_exactly_the_rest(void **state)
 {
@@ -676,6 +688,7 @@ int main(void)
         cmocka_unit_test(another_host_is_refused_in_http_1_0_too),
         cmocka_unit_test(a_control_character_in_a_value_is_refused),
         cmocka_unit_test(an_escape_sequence_in_a_value_is_refused),
+        cmocka_unit_test(folding_is_called_by_its_name),
         cmocka_unit_test(row_4_bytes_behind_the_head_are_exactly_the_rest),
         cmocka_unit_test(nothing_is_said_before_the_empty_line),
         cmocka_unit_test(row_18_credentials_with_more_in_them_are_refused),
