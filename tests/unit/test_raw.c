@@ -459,7 +459,7 @@ static void the_sentence_belongs_to_the_refusal_it_was_made_for(void **state)
 
 /* ---- secrets ---- */
 
-static bool is_watching, has_freed_a_token;
+static volatile bool is_watching, has_freed_a_token; /* gcc knows that free(3) looks at neither */
 void __real_free(void *block);
 void __wrap_free(void *block);
 
@@ -489,7 +489,7 @@ static bool leaves_a_token(postern_bytes in)
 static void no_token_is_left_in_memory(void **state)
 {
     POSTERN_AUTO_BUF in = POSTERN_BUF_INIT(4096);
-    char *volatile block = strdup(TOKEN); /* volatile: else the pair is optimised away */
+    char *volatile block = strdup(TOKEN);
 
     (void)state;
     is_watching = true;
