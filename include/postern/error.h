@@ -54,8 +54,8 @@ typedef enum postern_class {
     X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
     X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
-    X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "SASL message is not well formed") \
-    X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "SASL message is meant for another server") \
+    X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "login message is not well formed") \
+    X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "login message is meant for another server") \
     X(INSUFFICIENT_SCOPE,   "insufficient_scope",   SCOPE,     "insufficient_scope", "RFC 6750 §3.1",            "required scope is missing") \
     X(AUTHZID,              "authzid",              IDENTITY,  "invalid_token",      "RFC 4422 §3.4.1",          "wanted identity is not the token's") \
     X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \

@@ -39,7 +39,8 @@ static bool audience_host_is(const char *audience, const char *host)
     if (strncmp(audience, scheme, sizeof scheme - 1) != 0)
         return false;
     audience += sizeof scheme - 1;
-    len = audience[0] == '[' ? strcspn(audience, "]") + 1 : strcspn(audience, ":/");
+    audience += audience[0] == '[';
+    len = strcspn(audience, audience[-1] == '[' ? "]" : ":/");
     return len == strlen(host) && strncasecmp(audience, host, len) == 0;
 }
 

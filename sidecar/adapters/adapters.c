@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The wire protocols of this build: one row each. */
+#include "raw.h"
+
+static const struct adapter *const adapters[] = { &raw_adapter };
+
+const struct adapter *adapter_find(const char *protocol)
+{
+    for (size_t i = 0; i < sizeof adapters / sizeof *adapters; i++)
+        if (strcmp(adapters[i]->name, protocol) == 0)
+            return adapters[i];
+    return NULL;
+}

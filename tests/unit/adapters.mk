@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: BSD-2-Clause
+if POSTERND
+unit_tests += tests/unit/test_answer tests/unit/test_raw tests/unit/test_raw_connect
+endif
+tests_unit_test_answer_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_answer_LDADD = $(sidecar_ldadd)
+tests_unit_test_answer_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_raw_SOURCES = tests/unit/test_raw.c $(raw_fixture)
+tests_unit_test_raw_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_raw_LDADD = $(sidecar_ldadd)
+tests_unit_test_raw_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=free
+tests_unit_test_raw_connect_SOURCES = tests/unit/test_raw_connect.c $(raw_fixture)
+tests_unit_test_raw_connect_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_raw_connect_LDADD = $(sidecar_ldadd)
+tests_unit_test_raw_connect_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+raw_fixture = tests/unit/raw_fixture.c tests/unit/raw_fixture.h tests/support/raw_judge.c tests/support/raw_judge.h
