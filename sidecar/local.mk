@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything of posternd but main.c is a convenience library, so that unit tests link it; the roles append their files in
-# sidecar/helper/local.mk and sidecar/issuer/local.mk.
+# sidecar/helper/local.mk, sidecar/issuer/local.mk and sidecar/door/local.mk.
 if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
@@ -9,8 +9,8 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/generation.c sidecar/generation.h sidecar/jwks_file.c sidecar/jwks_file.h sidecar/listen.c sidecar/listen.h \
 	sidecar/log.c sidecar/log.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
 	sidecar/sandbox.c sidecar/sandbox.h sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
-sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
-sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
+sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(LIBSSL_CFLAGS)
+sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(LIBSSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
 
 if POSTERND
 sbin_PROGRAMS += posternd
