@@ -20,7 +20,7 @@
 
 /* Everything that TLS 1.2 and 1.3 offer by default, less what has no forward secrecy: a login that
  * was recorded today stays closed when the key leaks tomorrow. */
-#define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK"
+#define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK:!SRP"
 #define SERVER_GROUPS  "X25519:P-256" /* the two that OpenSSL 3.0 has fast code for */
 
 static void auto_ctx(SSL_CTX **c) { SSL_CTX_free(*c); }

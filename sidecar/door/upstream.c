@@ -62,10 +62,15 @@ static int64_t mono_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void drop_leg(struct upstream *u)
+static void stop_watching(struct upstream *u)
 {
     if (event_initialized(&u->io))
         (void)event_del(&u->io);
+}
+
+static void drop_leg(struct upstream *u)
+{
+    stop_watching(u);
     SSL_free(u->leg.ssl);
     if (u->leg.fd >= 0)
         (void)close(u->leg.fd);
@@ -85,7 +90,7 @@ static void succeed(struct upstream *u)
 {
     struct leg leg = u->leg;
 
-    (void)event_del(&u->io);
+    stop_watching(u);
     (void)event_del(&u->timer);
     u->leg = (struct leg){ .fd = -1 };
     u->owner.done(u->owner.arg, leg, NULL);
