@@ -97,6 +97,10 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "-ltnp), start posternd, then try again.",
     [POSTERN_ERR_ISSUER_ANSWER] = "The authorization server answered in a way that RFC 6749 does "
                                   "not allow. Look at its log, and whether a proxy stands between.",
+    [POSTERN_ERR_BACKEND] =
+        "The door's token was fine; the daemon behind the door was not there. Look whether it runs "
+        "where `backend:` of the door's file says, and at its certificate where `backend_tls:` asks "
+        "for one.",
     [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
                                   "client's name, secret, scopes and resource there.",
     [POSTERN_ERR_BACKEND] = "The token is good, the daemon behind the door did not answer: look "

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything of posternd but main.c is a convenience library, so that unit tests link it; the roles append their files in
-# sidecar/helper/local.mk and sidecar/issuer/local.mk.
+# sidecar/helper/local.mk, sidecar/issuer/local.mk and sidecar/door/local.mk.
 if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
@@ -11,8 +11,8 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
 	sidecar/sandbox.c sidecar/sandbox.h sidecar/setting.c sidecar/setting.h \
 	sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
-sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
-sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
+sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(LIBSSL_CFLAGS)
+sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(LIBSSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
 
 if POSTERND
 sbin_PROGRAMS += posternd

@@ -69,6 +69,7 @@ typedef enum postern_class {
     X(ISSUER_UNREACHABLE,   "issuer_unreachable",   REMOTE,    NULL,                 "RFC 6749 §3.2",            "authorization server cannot be reached") \
     X(ISSUER_UNTRUSTED,     "issuer_untrusted",     REMOTE,    NULL,                 "RFC 6749 §10.1",           "what listens there is not the authorization server") \
     X(ISSUER_ANSWER,        "issuer_answer",        REMOTE,    NULL,                 "RFC 6749 §5.1",            "authorization server answered what cannot be used") \
+    X(BACKEND,              "backend",              REMOTE,    NULL,                 "backend",                  "backend cannot be reached") \
     X(TOKEN_REFUSED,        "token_refused",        TOKEN,     NULL,                 "RFC 6749 §5.2",            "authorization server refused to issue a token") \
     X(HELPER_UNAVAILABLE,   "helper_unavailable",   REMOTE,    NULL,                 "postern-helper(7)",        "posternd's helper cannot be reached") \
     X(HELPER_UNTRUSTED,     "helper_untrusted",     REMOTE,    NULL,                 "postern-helper(7)",        "helper socket is not posternd's") \

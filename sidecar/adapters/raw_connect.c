@@ -219,6 +219,7 @@ static postern_err finish(const struct connect_head *h, postern_bytes in, struct
     if (h->is_http_1_1 && (h->seen & 1u << FIELD_HOST) == 0)
         return POSTERN_FAIL(err, MESSAGE_MALFORMED, "an HTTP/1.1 request has a Host header");
     memcpy(ret->host, h->host, sizeof h->host);
+    ret->has_target = true;
     memcpy(ret->port, h->port, sizeof h->port);
     return read_token(h, in, c, ret, err);
 }

@@ -20,7 +20,7 @@
 
 #include "../log.h"
 #include "conn.h"
-#include "record.h"
+#include "audit.h"
 #include "session.h"
 
 typedef enum conn_phase {

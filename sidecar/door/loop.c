@@ -16,7 +16,7 @@
 #include "conn.h"
 #include "loop.h"
 #include "main.h"
-#include "record.h"
+#include "audit.h"
 #include "session.h"
 
 /* When so many sessions have gone since the peak, their memory goes back to the system: below that

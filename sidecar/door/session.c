@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../log.h"
-#include "record.h"
+#include "audit.h"
 #include "session.h"
 
 struct session {

@@ -32,13 +32,17 @@ POSTERN_MUST_USE postern_err tls_server_context(int cert_fd, int key_fd, int cli
 POSTERN_MUST_USE postern_err tls_server_context_for_loopback(SSL_CTX **ret, postern_buf *ret_pem,
                                                              postern_error *err);
 /*
- * Context for a backend.
- *   ca_fd             -1: the system's
+ * Context for a backend.  Verifies the chain; the caller of SSL_new() says which name to expect
+ * (sidecar/door/upstream.c).
+ *   ca_fd             -1: the system's; see tls_system_ca_open()
  *   cert_fd, key_fd   client certificate (`backend_auth: certificate`); -1: none
  */
 POSTERN_MUST_USE postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd,
                                                 const char *name, SSL_CTX **ret,
                                                 postern_error *err);
+/* The system's bundle of trust anchors, close-on-exec; -1: none found.  For the supervisor, where a
+ * door's child may not open it any more. */
+int tls_system_ca_open(void);
 /* What OpenSSL's queue says, for an error detail; empties the queue. */
 const char *tls_error_text(char *room, size_t room_size);
 

@@ -6,11 +6,16 @@
 #ifndef POSTERN_SIDECAR_DOOR_UPSTREAM_H
 #define POSTERN_SIDECAR_DOOR_UPSTREAM_H
 
+#include <sys/socket.h>
+
 #include <event2/dns.h>
 
 #include "relay.h"
 
-#define UPSTREAM_CONNECT_MS 5000 /* connect and TLS together: a person waits for a login */
+#define UPSTREAM_CONNECT_MS 5000 /* name, connect and TLS together: a person waits for a login */
+/* A unix socket whose queue is full says so at once; its daemon is busy, not gone. */
+#define UPSTREAM_BUSY_MS    20
+#define UPSTREAM_TRIES_MAX  8 /* addresses of one name: each has its share of the time */
 
 typedef enum upstream_tls { UPSTREAM_VERIFY_FULL = 0, UPSTREAM_VERIFY_CA, UPSTREAM_PLAIN } upstream_tls;
 
@@ -32,15 +37,25 @@ POSTERN_MUST_USE postern_err upstream_target_parse(const char *text, struct upst
 /* True for a unix socket or a literal address of loopback: there TLS is off unless asked for. */
 bool upstream_target_is_local(const struct upstream_target *t);
 
+/* The host as a literal address with its port; false for a name or a unix socket. */
+bool upstream_target_address(const struct upstream_target *t, struct sockaddr_storage *ret,
+                             socklen_t *ret_len);
+
 struct upstream; /* one attempt */
 struct upstream_owner {
-    /* Once, as its last act: free it here.  err NULL: `leg` is connected and the owner's. */
+    /* Once, as its last act: free it here.  err NULL: `leg` is connected and the owner's; else it is
+     * the attempt's, until it is freed. */
     void (*done)(void *arg, struct leg leg, const postern_error *err);
     void *arg;
 };
 /*
- * Start.  `done` may be called before this returns.
+ * Start.  `done` is never called before this returns.
+ * Several addresses are tried in turn, each with its share of the time that is left.
+ *
+ *   dns      may be NULL where the host is a literal address or a unix socket
  *   target   borrowed until done or free
+ *   err of done   BACKEND, its detail saying what: the name does not resolve, nobody listens, no
+ *                 answer in time, certificate not valid, certificate for another name · NOMEM
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err upstream_connect(struct event_base *base, struct evdns_base *dns,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A door's facts into audit records (record.h). */
+/* A door's facts into audit records (audit.h). */
 #include "config.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "../log.h"
 #include "../setting.h"
-#include "record.h"
+#include "audit.h"
 
 static const char *carrier_word(postern_carrier carrier)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a door writes into the audit log (sidecar/audit/record.h): logins, renewals, refusals,
  * ends. */
-#ifndef POSTERN_SIDECAR_DOOR_RECORD_H
-#define POSTERN_SIDECAR_DOOR_RECORD_H
+#ifndef POSTERN_SIDECAR_DOOR_AUDIT_H
+#define POSTERN_SIDECAR_DOOR_AUDIT_H
 
 #include "gate.h"
 #include "loop.h"

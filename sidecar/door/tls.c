@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SSL contexts of a door (sidecar/door/tls.h).  Files are read whole through a descriptor, so that
+ * OpenSSL opens none by itself, now or later (a directory of CAs would be read on the event loop).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
+
+#include "tls.h"
+#include "tls_own.h"
+
+/* Everything that TLS 1.2 and 1.3 offer by default, less what has no forward secrecy: a login that
+ * was recorded today stays closed when the key leaks tomorrow. */
+#define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK:!SRP"
+#define SERVER_GROUPS  "X25519:P-256" /* the two that OpenSSL 3.0 has fast code for */
+
+static void auto_ctx(SSL_CTX **c) { SSL_CTX_free(*c); }
+static void auto_bio(BIO **b) { BIO_free(*b); }
+static void auto_x509(X509 **x) { X509_free(*x); }
+static void auto_pkey(EVP_PKEY **k) { EVP_PKEY_free(*k); }
+#define AUTO(kind) __attribute__((cleanup(auto_##kind)))
+
+const char *tls_error_text(char *room, size_t room_size)
+{
+    unsigned long first = ERR_get_error();
+    const char *reason = ERR_reason_error_string(first);
+
+    if (first != 0 && ERR_SYSTEM_ERROR(first))
+        reason = strerror(ERR_GET_REASON(first));
+    if (snprintf(room, room_size, "%s", reason != NULL ? reason : "no reason given") < 0)
+        room[0] = '\0';
+    ERR_clear_error();
+    return room;
+}
+
+/* ---- files ---- */
+
+static postern_err read_file(int fd, const char *name, postern_buf *ret, postern_error *err)
+{
+    off_t at = 0;
+
+    for (;;) {
+        uint8_t room[4096];
+        ssize_t n = pread(fd, room, sizeof room, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            postern_buf_add(ret, (postern_bytes){ room, (size_t)n });
+        postern_wipe(room, sizeof room); /* it may be a key */
+        if (n < 0)
+            return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s", name, strerror(errno));
+        at += n;
+        if (at > (off_t)TLS_FILE_MAX)
+            return POSTERN_FAIL(err, CONFIG_FILE, "%s: a PEM file is over %u bytes", name,
+                                TLS_FILE_MAX);
+        if (ret->failed)
+            return POSTERN_FAIL(err, NOMEM, "%s: PEM file", name);
+        if (n == 0)
+            return POSTERN_OK;
+    }
+}
+
+/* Never a passphrase: nobody is there to type one, and OpenSSL would ask the terminal. */
+static int refuse_passphrase(char *room, int room_size, int is_writing, void *arg)
+{
+    (void)room;
+    (void)room_size;
+    (void)is_writing;
+    (void)arg;
+    return -1;
+}
+
+static postern_err fail_of_openssl(const char *name, const char *what, postern_error *err)
+{
+    char room[128];
+    bool is_nomem = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE;
+
+    tls_error_text(room, sizeof room);
+    if (is_nomem)
+        return POSTERN_FAIL(err, NOMEM, "%s: %s", name, what);
+    return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s: %s", name, what, room);
+}
+
+/* A PEM file as a BIO over `text`, which must outlive it. */
+static postern_err open_pem(int fd, const char *name, postern_buf *text, BIO **ret,
+                            postern_error *err)
+{
+    POSTERN_TRY(read_file(fd, name, text, err));
+    ERR_clear_error();
+    if (text->len == 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: a PEM file is empty", name);
+    if ((*ret = BIO_new_mem_buf(text->ptr, (int)text->len)) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s: PEM file", name);
+    return POSTERN_OK;
+}
+
+/* The next certificate, NULL behind the last. */
+static postern_err next_certificate(BIO *pem, const char *name, X509 **ret, postern_error *err)
+{
+    unsigned long why;
+
+    *ret = PEM_read_bio_X509(pem, NULL, refuse_passphrase, NULL);
+    if (*ret != NULL)
+        return POSTERN_OK;
+    why = ERR_peek_last_error();
+    if (ERR_GET_LIB(why) == ERR_LIB_PEM && ERR_GET_REASON(why) == PEM_R_NO_START_LINE) {
+        ERR_clear_error();
+        return POSTERN_OK;
+    }
+    return fail_of_openssl(name, "certificate", err);
+}
+
+/* The certificate itself, then the chain above it. */
+static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
+    AUTO(bio) BIO *pem = NULL;
+
+    POSTERN_TRY(open_pem(fd, name, &text, &pem, err));
+    for (bool is_first = true;; is_first = false) {
+        AUTO(x509) X509 *x = NULL;
+
+        POSTERN_TRY(next_certificate(pem, name, &x, err));
+        if (x == NULL && is_first)
+            return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate in the file", name);
+        if (x == NULL)
+            return POSTERN_OK;
+        if ((is_first ? SSL_CTX_use_certificate(ctx, x) : (int)SSL_CTX_add1_chain_cert(ctx, x)) != 1)
+            return fail_of_openssl(name, "certificate", err);
+    }
+}
+
+static postern_err use_key(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
+    AUTO(bio) BIO *pem = NULL;
+    AUTO(pkey) EVP_PKEY *key = NULL;
+
+    POSTERN_TRY(open_pem(fd, name, &text, &pem, err));
+    key = PEM_read_bio_PrivateKey(pem, NULL, refuse_passphrase, NULL);
+    if (key == NULL)
+        return fail_of_openssl(name, "private key (one without a passphrase is needed)", err);
+    if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
+        return fail_of_openssl(name, "key and certificate", err);
+    return POSTERN_OK;
+}
+
+static postern_err trust(SSL_CTX *ctx, int fd, const char *name, bool is_server,
+                         postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
+    AUTO(bio) BIO *pem = NULL;
+
+    POSTERN_TRY(open_pem(fd, name, &text, &pem, err));
+    for (bool is_first = true;; is_first = false) {
+        AUTO(x509) X509 *x = NULL;
+
+        POSTERN_TRY(next_certificate(pem, name, &x, err));
+        if (x == NULL && is_first)
+            return POSTERN_FAIL(err, CONFIG_FILE, "%s: no CA certificate in the file", name);
+        if (x == NULL)
+            return POSTERN_OK;
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) != 1 ||
+            (is_server && SSL_CTX_add_client_CA(ctx, x) != 1))
+            return fail_of_openssl(name, "CA certificate", err);
+    }
+}
+
+int tls_system_ca_open(void)
+{
+    /* Debian and Alpine; Fedora and RHEL; SUSE; OpenSSL's own place.  A folder of hashed names is
+     * of no use: OpenSSL would read it during each handshake. */
+    const char *paths[] = { "/etc/ssl/certs/ca-certificates.crt",
+                            "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+                            "/etc/ssl/ca-bundle.pem", X509_get_default_cert_file() };
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        int fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+        if (fd >= 0)
+            return fd;
+    }
+    return -1;
+}
+
+/* ---- contexts ---- */
+
+static postern_err new_context(const SSL_METHOD *method, const char *name, SSL_CTX **ret,
+                               postern_error *err)
+{
+    AUTO(ctx) SSL_CTX *ctx = NULL;
+
+    ERR_clear_error();
+    if ((ctx = SSL_CTX_new(method)) == NULL)
+        return fail_of_openssl(name, "TLS context", err);
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
+        return fail_of_openssl(name, "TLS 1.2", err);
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* the caller's loop decides */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold the state */
+    *ret = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}
+
+postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
+{
+    /* With a client's certificate asked for, OpenSSL resumes within one such context only.  The
+     * key of the tickets is each SSL_CTX's own: no ticket crosses doors or a reload. */
+    static const unsigned char id[] = "postern door";
+    AUTO(ctx) SSL_CTX *ctx = NULL;
+
+    POSTERN_TRY(new_context(TLS_server_method(), name, &ctx, err));
+    (void)SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (SSL_CTX_set_cipher_list(ctx, SERVER_CIPHERS) != 1 ||
+        SSL_CTX_set1_groups_list(ctx, SERVER_GROUPS) != 1 ||
+        SSL_CTX_set_num_tickets(ctx, 1) != 1 || /* each costs a client 14 us and us as much */
+        SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1)
+        return fail_of_openssl(name, "TLS settings", err);
+    *ret = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}
+
+postern_err tls_server_context(int cert_fd, int key_fd, int client_ca_fd, const char *name,
+                               SSL_CTX **ret, postern_error *err)
+{
+    AUTO(ctx) SSL_CTX *ctx = NULL;
+
+    POSTERN_TRY(tls_new_server(name, &ctx, err));
+    POSTERN_TRY(use_chain(ctx, cert_fd, name, err));
+    POSTERN_TRY(use_key(ctx, key_fd, name, err));
+    if (client_ca_fd >= 0) {
+        POSTERN_TRY(trust(ctx, client_ca_fd, name, true, err));
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    }
+    *ret = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}
+
+static postern_err trust_system(SSL_CTX *ctx, const char *name, postern_error *err)
+{
+    int fd = tls_system_ca_open();
+    postern_err e;
+
+    if (fd < 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: this system has no bundle of CA certificates",
+                            name);
+    e = trust(ctx, fd, name, false, err);
+    (void)close(fd);
+    return e;
+}
+
+postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *name,
+                               SSL_CTX **ret, postern_error *err)
+{
+    AUTO(ctx) SSL_CTX *ctx = NULL;
+
+    if ((cert_fd < 0) != (key_fd < 0))
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: a certificate needs its key, a key its "
+                                              "certificate", name);
+    POSTERN_TRY(new_context(TLS_client_method(), name, &ctx, err));
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err) : trust(ctx, ca_fd, name, false, err));
+    if (cert_fd >= 0) {
+        POSTERN_TRY(use_chain(ctx, cert_fd, name, err));
+        POSTERN_TRY(use_key(ctx, key_fd, name, err));
+    }
+    *ret = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}

@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sidecar/door/tls.c: contexts from descriptors, against OpenSSL's own client over a socket pair. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "../support/alloc_fail.h"
+#include "door/tls.h"
+#include "door_certs.h"
+
+static struct test_cert ca, other_ca, leaf, client_leaf, stranger;
+
+/* ---- two ends ---- */
+
+struct ends {
+    SSL *server, *client;
+    int fds[2];
+};
+
+static void open_ends(struct ends *e, SSL_CTX *server, SSL_CTX *client)
+{
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, e->fds), 0);
+    e->server = SSL_new(server);
+    e->client = SSL_new(client);
+    assert_int_equal(SSL_set_fd(e->server, e->fds[0]) + SSL_set_fd(e->client, e->fds[1]), 2);
+    SSL_set_accept_state(e->server);
+    SSL_set_connect_state(e->client);
+}
+
+static void close_ends(struct ends *e)
+{
+    SSL_set_shutdown(e->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* tickets stay good */
+    SSL_free(e->server);
+    SSL_free(e->client);
+    assert_int_equal(close(e->fds[0]) + close(e->fds[1]), 0);
+    ERR_clear_error();
+}
+
+static bool is_waiting(SSL *ssl, int n)
+{
+    int why = SSL_get_error(ssl, n);
+
+    return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE;
+}
+
+/* True when both ends are through, and then the client has read what the server sent behind. */
+static bool shake_hands(struct ends *e)
+{
+    int a = 0, b = 0;
+    char room[8];
+
+    for (int i = 0; i < 20 && (a != 1 || b != 1); i++) {
+        if (b != 1) {
+            b = SSL_do_handshake(e->client);
+            if (b != 1 && !is_waiting(e->client, b))
+                return false;
+        }
+        if (a != 1) {
+            a = SSL_do_handshake(e->server);
+            if (a != 1 && !is_waiting(e->server, a))
+                return false;
+        }
+    }
+    if (a != 1 || b != 1 || SSL_write(e->server, "hi", 2) != 2)
+        return false;
+    for (int i = 0; i < 20; i++) {
+        b = SSL_read(e->client, room, sizeof room);
+        if (b > 0)
+            return b == 2;
+        if (!is_waiting(e->client, b))
+            return false;
+    }
+    return false;
+}
+
+static bool can_talk(SSL_CTX *server, SSL_CTX *client)
+{
+    struct ends e;
+    bool is_up;
+
+    open_ends(&e, server, client);
+    is_up = shake_hands(&e);
+    close_ends(&e);
+    return is_up;
+}
+
+/* ---- contexts from files ---- */
+
+static void a_server_with_certificate_and_key_is_trusted_by_its_ca_alone(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+    SSL_CTX *wrong = test_client_ctx(&other_ca, NULL), *self = test_client_ctx(&leaf, NULL);
+    struct ends e;
+
+    (void)state;
+    open_ends(&e, server, client);
+    assert_true(shake_hands(&e));
+    assert_string_equal(SSL_get_version(e.client), "TLSv1.3");
+    assert_null(SSL_get_current_compression(e.server));
+    close_ends(&e);
+    assert_false(can_talk(server, wrong));
+    assert_false(can_talk(server, self)); /* the leaf is no anchor for itself */
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    SSL_CTX_free(wrong);
+    SSL_CTX_free(self);
+}
+
+static void descriptors_are_read_from_their_beginning_and_stay_open(void **state)
+{
+    int cert = test_cert_fd(&leaf), key = test_cert_key_fd(&leaf);
+    SSL_CTX *ctx = NULL;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* a reload gets the same ones */
+        assert_int_equal(tls_server_context(cert, key, -1, "x", &ctx, NULL), POSTERN_OK);
+        SSL_CTX_free(ctx);
+    }
+    assert_int_equal(close(cert) + close(key), 0);
+}
+
+static void an_intermediate_behind_the_certificate_is_sent(void **state)
+{
+    struct test_cert between = test_cert_new(&ca, NULL, -60, 3600);
+    struct test_cert end;
+    SSL_CTX *server = NULL, *client = test_client_ctx(&ca, NULL);
+    BIO *chain = BIO_new(BIO_s_mem());
+    X509_NAME *name = X509_NAME_dup(X509_get_subject_name(between.x));
+    char *text;
+    long len;
+    int cert, key;
+
+    (void)state;
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_ASC,
+                                                (const unsigned char *)"between", -1, -1, 0), 1);
+    assert_int_equal(X509_set_subject_name(between.x, name), 1);
+    assert_true(X509_sign(between.x, ca.key, EVP_sha256()) > 0);
+    end = test_cert_new(&between, "DNS:localhost", -60, 3600);
+    assert_int_equal(PEM_write_bio_X509(chain, end.x) + PEM_write_bio_X509(chain, between.x), 2);
+    len = BIO_get_mem_data(chain, &text);
+    cert = test_text_fd(text, (size_t)len);
+    key = test_cert_key_fd(&end);
+    assert_int_equal(tls_server_context(cert, key, -1, "x", &server, NULL), POSTERN_OK);
+    assert_true(can_talk(server, client));
+    SSL_CTX_free(server);
+    server = test_server_ctx(&end, NULL); /* without it there is no way to the anchor */
+    assert_false(can_talk(server, client));
+    assert_int_equal(close(cert) + close(key), 0);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    X509_NAME_free(name);
+    BIO_free(chain);
+    test_cert_free(&between);
+    test_cert_free(&end);
+}
+
+static void expect_refused(int cert, int key, int client_ca, const char *why)
+{
+    postern_error err = { 0 };
+    SSL_CTX *ctx = NULL;
+    postern_err e = tls_server_context(cert, key, client_ca, "doors/cache.conf", &ctx, &err);
+
+    assert_null(ctx);
+    if (e != POSTERN_ERR_CONFIG_FILE || strstr(err.detail, why) == NULL ||
+        strstr(err.detail, "doors/cache.conf") == NULL)
+        fail_msg("%s: %s, not %s", postern_err_reason(e), err.detail, why);
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+static int encrypted_key_fd(void)
+{
+    BIO *b = BIO_new(BIO_s_mem());
+    char *text;
+    long len;
+    int fd;
+
+    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(b, leaf.key, EVP_aes_128_cbc(), "secret", 6,
+                                                   NULL, NULL), 1);
+    len = BIO_get_mem_data(b, &text);
+    fd = test_text_fd(text, (size_t)len);
+    BIO_free(b);
+    return fd;
+}
+
+static void files_that_are_not_what_they_should_be_are_refused(void **state)
+{
+    static char huge[TLS_FILE_MAX + 1];
+    int cert = test_cert_fd(&leaf), key = test_cert_key_fd(&leaf);
+    int other_key = test_cert_key_fd(&stranger), locked = encrypted_key_fd();
+    int empty = test_text_fd("", 0), noise = test_text_fd("hello\n", 6), big, cut, folder[2];
+
+    (void)state;
+    memset(huge, '\n', sizeof huge);
+    big = test_text_fd(huge, sizeof huge);
+    cut = test_text_fd("-----BEGIN CERTIFICATE-----\nMIIB", 32);
+    assert_int_equal(pipe(folder), 0); /* nothing that can be read from its beginning */
+    expect_refused(cert, other_key, -1, "key and certificate: key values mismatch");
+    expect_refused(cert, locked, -1, "without a passphrase");
+    expect_refused(key, key, -1, "no certificate in the file");
+    expect_refused(cert, cert, -1, "private key");
+    expect_refused(empty, key, -1, "empty");
+    expect_refused(cert, empty, -1, "empty");
+    expect_refused(noise, key, -1, "no certificate in the file");
+    expect_refused(cert, noise, -1, "private key");
+    expect_refused(big, key, -1, "over 1048576 bytes");
+    expect_refused(cert, big, -1, "over 1048576 bytes");
+    expect_refused(cut, key, -1, "certificate: ");
+    expect_refused(folder[0], key, -1, "Illegal seek");
+    expect_refused(-1, key, -1, "Bad file descriptor");
+    expect_refused(cert, key, noise, "no CA certificate");
+    expect_refused(cert, key, cut, "certificate: ");
+    assert_int_equal(close(cert) + close(key) + close(other_key) + close(locked) + close(empty) +
+                         close(noise) + close(big) + close(cut) + close(folder[0]) +
+                         close(folder[1]), 0);
+}
+
+static void a_backends_context_wants_whole_pairs(void **state)
+{
+    int cert = test_cert_fd(&leaf), key = test_cert_key_fd(&leaf);
+    int noise = test_text_fd("hello\n", 6);
+    postern_error err = { 0 };
+    SSL_CTX *ctx = NULL;
+
+    (void)state;
+    assert_int_equal(tls_client_context(cert, cert, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(tls_client_context(cert, -1, key, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(tls_client_context(noise, -1, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_null(ctx);
+    assert_int_equal(close(cert) + close(key) + close(noise), 0);
+}
+
+static void the_systems_anchors_are_read_at_once(void **state)
+{
+    int fd = tls_system_ca_open();
+    postern_error err = { 0 };
+    SSL_CTX *ctx = NULL, *server;
+
+    (void)state;
+    if (fd < 0) { /* a machine without: said, not passed over */
+        assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err),
+                         POSTERN_ERR_CONFIG_FILE);
+        return;
+    }
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err), POSTERN_OK);
+    assert_true(sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx))) > 0);
+    server = test_server_ctx(&leaf, NULL);
+    assert_false(can_talk(server, ctx)); /* and ours is not among them */
+    SSL_CTX_free(server);
+    SSL_CTX_free(ctx);
+}
+
+/* ---- client certificates ---- */
+
+static void a_client_certificate_of_the_right_ca_is_wanted(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &other_ca);
+    SSL_CTX *good = test_client_ctx(&ca, &client_leaf), *none = test_client_ctx(&ca, NULL);
+    SSL_CTX *wrong = test_client_ctx(&ca, &stranger);
+
+    (void)state;
+    assert_true(can_talk(server, good));
+    assert_false(can_talk(server, none));
+    assert_false(can_talk(server, wrong));
+    SSL_CTX_free(server);
+    SSL_CTX_free(good);
+    SSL_CTX_free(none);
+    SSL_CTX_free(wrong);
+}
+
+/* ---- versions and habits ---- */
+
+static void tls_1_1_is_refused_and_1_2_is_not(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+
+    (void)state;
+    SSL_CTX_set_security_level(server, 0); /* nothing but the version stands in its way */
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION), 1);
+    assert_true(can_talk(server, client));
+    assert_int_equal(SSL_CTX_set_min_proto_version(client, TLS1_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(client, TLS1_1_VERSION), 1);
+    assert_false(can_talk(server, client));
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    server = test_server_ctx(&leaf, NULL); /* and of a backend that knows no better */
+    client = test_client_ctx(&ca, NULL);
+    SSL_CTX_set_security_level(server, 0);
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(SSL_CTX_set_min_proto_version(server, TLS1_VERSION), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(server, TLS1_1_VERSION), 1);
+    assert_false(can_talk(server, client));
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
+static void ciphers_without_forward_secrecy_are_refused(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL);
+    const STACK_OF(SSL_CIPHER) *offered = SSL_CTX_get_ciphers(server);
+
+    (void)state;
+    assert_true(sk_SSL_CIPHER_num(offered) > 3);
+    for (int i = 0; i < sk_SSL_CIPHER_num(offered); i++) {
+        int exchange = SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(offered, i));
+
+        assert_true(exchange == NID_kx_any || exchange == NID_kx_ecdhe || exchange == NID_kx_dhe);
+        assert_int_not_equal(SSL_CIPHER_get_auth_nid(sk_SSL_CIPHER_value(offered, i)),
+                             NID_auth_null);
+    }
+    SSL_CTX_free(server);
+}
+
+static void the_group_is_one_of_the_fast_two(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+    struct ends e;
+
+    (void)state;
+    open_ends(&e, server, client);
+    assert_true(shake_hands(&e));
+    assert_int_equal(SSL_get_shared_group(e.server, 0), NID_X25519);
+    close_ends(&e);
+    assert_int_equal(SSL_CTX_set1_groups_list(client, "P-256"), 1);
+    assert_true(can_talk(server, client));
+    assert_int_equal(SSL_CTX_set1_groups_list(client, "P-384"), 1);
+    assert_false(can_talk(server, client));
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
+static void renegotiation_is_refused(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+    struct ends e;
+    char room[8];
+    bool is_renewed = true;
+
+    (void)state;
+    assert_int_equal(SSL_CTX_set_max_proto_version(client, TLS1_2_VERSION), 1);
+    (void)SSL_CTX_clear_options(client, SSL_OP_NO_RENEGOTIATION);
+    open_ends(&e, server, client);
+    assert_true(shake_hands(&e));
+    assert_int_equal(SSL_renegotiate(e.client), 1);
+    (void)SSL_do_handshake(e.client); /* its ClientHello is out */
+    for (int i = 0; i < 5 && is_renewed; i++) {
+        int n = SSL_read(e.server, room, sizeof room);
+
+        assert_true(n <= 0);
+        n = SSL_do_handshake(e.client);
+        is_renewed = n == 1 || is_waiting(e.client, n);
+    }
+    assert_false(is_renewed);
+    assert_int_equal(SSL_num_renegotiations(e.server), 0);
+    close_ends(&e);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
+/* ---- tickets ---- */
+
+static int ticket_count;
+static SSL_SESSION *ticket;
+
+static int take_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    (void)ssl;
+    ticket_count++;
+    SSL_SESSION_free(ticket);
+    ticket = session;
+    return 1; /* ours now */
+}
+
+static bool is_resumed(SSL_CTX *server, SSL_CTX *client)
+{
+    struct ends e;
+    bool is_reused;
+
+    open_ends(&e, server, client);
+    assert_int_equal(SSL_set_session(e.client, ticket), 1);
+    assert_true(shake_hands(&e));
+    is_reused = SSL_session_reused(e.server) == 1;
+    close_ends(&e);
+    return is_reused;
+}
+
+static void one_ticket_is_given_and_is_good_here_only(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &other_ca), *again = test_server_ctx(&leaf, &other_ca);
+    SSL_CTX *client = test_client_ctx(&ca, &client_leaf);
+    SSL_SESSION *first;
+
+    (void)state;
+    (void)SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT |
+                                                     SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client, take_ticket);
+    ticket_count = 0;
+    assert_true(can_talk(server, client));
+    assert_int_equal(ticket_count, 1);
+    first = ticket;
+    assert_int_equal(SSL_SESSION_up_ref(first), 1);
+    assert_true(is_resumed(server, client));
+    assert_int_equal(SSL_CTX_sess_number(server), 0); /* no memory of it on our side */
+    SSL_SESSION_free(ticket);
+    ticket = first;
+    assert_false(is_resumed(again, client)); /* another door, or after a reload */
+    SSL_SESSION_free(ticket);
+    ticket = NULL;
+    SSL_CTX_free(server);
+    SSL_CTX_free(again);
+    SSL_CTX_free(client);
+}
+
+static void contexts_have_the_modes_that_the_relay_needs(void **state)
+{
+    const long want = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER;
+    SSL_CTX *ctxs[] = { test_server_ctx(&leaf, NULL), test_client_ctx(&ca, NULL) };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(SSL_CTX_get_mode(ctxs[i]) & want, want);
+        assert_int_equal(SSL_CTX_get_mode(ctxs[i]) & SSL_MODE_AUTO_RETRY, 0);
+        assert_int_equal(SSL_CTX_get_session_cache_mode(ctxs[i]), SSL_SESS_CACHE_OFF);
+        assert_true((SSL_CTX_get_options(ctxs[i]) & SSL_OP_NO_RENEGOTIATION) != 0);
+        SSL_CTX_free(ctxs[i]);
+    }
+}
+
+/* ---- the certificate of its own ---- */
+
+static bool is_valid_for(SSL_CTX *server, SSL_CTX *client, const char *name, const char *ip)
+{
+    struct ends e;
+    bool is_up;
+
+    open_ends(&e, server, client);
+    if (name != NULL)
+        assert_int_equal(SSL_set1_host(e.client, name), 1);
+    if (ip != NULL)
+        assert_int_equal(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(e.client), ip), 1);
+    /* Python from 3.13 on asks for this. */
+    assert_int_equal(X509_VERIFY_PARAM_set_flags(SSL_get0_param(e.client), X509_V_FLAG_X509_STRICT),
+                     1);
+    is_up = shake_hands(&e);
+    close_ends(&e);
+    return is_up;
+}
+
+static void its_own_certificate_is_good_for_loopback_and_nothing_else(void **state)
+{
+    POSTERN_AUTO_BUF pem = POSTERN_BUF_INIT(16);
+    SSL_CTX *server = NULL, *client = NULL, *elsewhere = test_client_ctx(&ca, NULL);
+    int fd;
+
+    (void)state;
+    assert_int_equal(tls_server_context_for_loopback(&server, &pem, NULL), POSTERN_OK);
+    assert_null(memmem(pem.ptr, pem.len, "PRIVATE", 7));
+    fd = test_text_fd((const char *)pem.ptr, pem.len);
+    assert_int_equal(tls_client_context(fd, -1, -1, "x", &client, NULL), POSTERN_OK);
+    assert_int_equal(close(fd), 0);
+    assert_true(is_valid_for(server, client, "localhost", NULL));
+    assert_true(is_valid_for(server, client, NULL, "127.0.0.1"));
+    assert_true(is_valid_for(server, client, NULL, "::1"));
+    assert_false(is_valid_for(server, client, "example.org", NULL));
+    assert_false(is_valid_for(server, client, NULL, "127.0.0.2"));
+    assert_false(is_valid_for(server, client, NULL, "192.0.2.1"));
+    assert_false(is_valid_for(server, elsewhere, "localhost", NULL));
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    SSL_CTX_free(elsewhere);
+}
+
+static void its_own_certificate_is_new_each_time_and_signs_for_nobody(void **state)
+{
+    POSTERN_AUTO_BUF pem = POSTERN_BUF_INIT(16);
+    X509 *own[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        SSL_CTX *server = NULL;
+        BIO *b;
+
+        assert_int_equal(tls_server_context_for_loopback(&server, &pem, NULL), POSTERN_OK);
+        b = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+        own[i] = PEM_read_bio_X509(b, NULL, NULL, NULL);
+        assert_non_null(own[i]);
+        assert_int_equal(X509_cmp(own[i], SSL_CTX_get0_certificate(server)), 0);
+        assert_int_equal(X509_check_ca(own[i]), 0);
+        assert_int_equal(X509_check_purpose(own[i], X509_PURPOSE_SSL_SERVER, 0), 1);
+        assert_int_equal(X509_check_purpose(own[i], X509_PURPOSE_SSL_CLIENT, 0), 0);
+        BIO_free(b);
+        SSL_CTX_free(server);
+    }
+    assert_int_not_equal(X509_cmp(own[0], own[1]), 0);
+    assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(own[0]),
+                                          X509_get0_serialNumber(own[1])), 0);
+    X509_free(own[0]);
+    X509_free(own[1]);
+}
+
+/* ---- errors ---- */
+
+static void error_text_says_the_first_and_empties_the_queue(void **state)
+{
+    char room[64], tiny[4];
+
+    (void)state;
+    ERR_raise(ERR_LIB_SSL, SSL_R_WRONG_VERSION_NUMBER);
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+    assert_string_equal(tls_error_text(room, sizeof room), "wrong version number");
+    assert_int_equal(ERR_peek_error(), 0);
+    assert_string_equal(tls_error_text(room, sizeof room), "no reason given");
+    ERR_raise(ERR_LIB_SYS, ECONNRESET);
+    assert_string_equal(tls_error_text(room, sizeof room), "Connection reset by peer");
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+    assert_string_equal(tls_error_text(tiny, sizeof tiny), "bad");
+}
+
+struct files {
+    int cert, key, ca;
+};
+
+static postern_err make_server_once(void *arg, postern_error *err)
+{
+    const struct files *f = arg;
+    SSL_CTX *ctx = NULL;
+    postern_err e = tls_server_context(f->cert, f->key, f->ca, "x", &ctx, err);
+
+    assert_true((ctx != NULL) == (e == POSTERN_OK));
+    SSL_CTX_free(ctx);
+    return e;
+}
+
+static postern_err make_client_once(void *arg, postern_error *err)
+{
+    const struct files *f = arg;
+    SSL_CTX *ctx = NULL;
+    postern_err e = tls_client_context(f->ca, f->cert, f->key, "x", &ctx, err);
+
+    SSL_CTX_free(ctx);
+    return e;
+}
+
+static postern_err make_own_once(void *arg, postern_error *err)
+{
+    POSTERN_AUTO_BUF pem = POSTERN_BUF_INIT(16);
+    SSL_CTX *ctx = NULL;
+    postern_err e = tls_server_context_for_loopback(&ctx, &pem, err);
+
+    (void)arg;
+    SSL_CTX_free(ctx);
+    return e;
+}
+
+static void no_memory_is_said_and_nothing_leaks(void **state)
+{
+    struct files f = { test_cert_fd(&leaf), test_cert_key_fd(&leaf), test_cert_fd(&ca) };
+
+    (void)state;
+    assert_true(alloc_fail_sweep(make_server_once, &f, POSTERN_OK) > 0);
+    assert_true(alloc_fail_sweep(make_client_once, &f, POSTERN_OK) > 0);
+    assert_true(alloc_fail_sweep(make_own_once, NULL, POSTERN_OK) > 0);
+    assert_int_equal(close(f.cert) + close(f.key) + close(f.ca), 0);
+}
+
+/* ---- all tests ---- */
+
+static int make_world(void **state)
+{
+    (void)state;
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return -1;
+    ca = test_cert_new(NULL, NULL, -60, 3600);
+    other_ca = test_cert_new(NULL, NULL, -60, 3600);
+    leaf = test_cert_new(&ca, "DNS:localhost", -60, 3600);
+    client_leaf = test_cert_new(&other_ca, "DNS:door", -60, 3600);
+    stranger = test_cert_new(&ca, "DNS:stranger", -60, 3600);
+    return 0;
+}
+
+static int free_world(void **state)
+{
+    (void)state;
+    test_cert_free(&ca);
+    test_cert_free(&other_ca);
+    test_cert_free(&leaf);
+    test_cert_free(&client_leaf);
+    test_cert_free(&stranger);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_server_with_certificate_and_key_is_trusted_by_its_ca_alone),
+        cmocka_unit_test(descriptors_are_read_from_their_beginning_and_stay_open),
+        cmocka_unit_test(an_intermediate_behind_the_certificate_is_sent),
+        cmocka_unit_test(files_that_are_not_what_they_should_be_are_refused),
+        cmocka_unit_test(a_backends_context_wants_whole_pairs),
+        cmocka_unit_test(the_systems_anchors_are_read_at_once),
+        cmocka_unit_test(a_client_certificate_of_the_right_ca_is_wanted),
+        cmocka_unit_test(tls_1_1_is_refused_and_1_2_is_not),
+        cmocka_unit_test(ciphers_without_forward_secrecy_are_refused),
+        cmocka_unit_test(the_group_is_one_of_the_fast_two),
+        cmocka_unit_test(renegotiation_is_refused),
+        cmocka_unit_test(one_ticket_is_given_and_is_good_here_only),
+        cmocka_unit_test(contexts_have_the_modes_that_the_relay_needs),
+        cmocka_unit_test(its_own_certificate_is_good_for_loopback_and_nothing_else),
+        cmocka_unit_test(its_own_certificate_is_new_each_time_and_signs_for_nobody),
+        cmocka_unit_test(error_text_says_the_first_and_empties_the_queue),
+        cmocka_unit_test(no_memory_is_said_and_nothing_leaks),
+    };
+
+    return cmocka_run_group_tests_name("tls", tests, make_world, free_world);
+}
