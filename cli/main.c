@@ -10,6 +10,7 @@
 static const struct command commands[] = {
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
+    { "policy", "check rules files, and say what they decide and why", command_policy },
     { "token", "fetch an access token and print it", command_token },
     { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },
     { "why", "say why a login was accepted or refused", command_why },

@@ -138,6 +138,11 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "Change one of the two settings that the detail names; `posternd --check` tests it.",
     [POSTERN_ERR_CONFIG_FILE] =
         "Look at the file that the detail names: it must be there, with the right owner and mode.",
+    [POSTERN_ERR_RULES] =
+        "Mend the line that the detail names; `postern policy check` tests the file.",
+    [POSTERN_ERR_RULES_EXPECT] =
+        "Either the rules or the `expect` that the detail names is wrong: `postern policy explain` "
+        "shows which rule decides.",
     [POSTERN_ERR_USAGE] =
         "The host called Postern in a way it should not: report it, with the detail.",
     [POSTERN_ERR_INTERNAL] = "This is a defect of Postern: report it, with the detail.",

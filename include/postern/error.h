@@ -88,6 +88,8 @@ typedef enum postern_class {
     X(CONFIG_MISSING,       "config_missing",       CONFIG,    NULL,                 "postern.conf(5)",          "a required setting is missing") \
     X(CONFIG_CONFLICT,      "config_conflict",      CONFIG,    NULL,                 "postern.conf(5)",          "two settings contradict each other") \
     X(CONFIG_FILE,          "config_file",          CONFIG,    NULL,                 "postern.conf(5)",          "a configured file cannot be used") \
+    X(RULES,                "rules",                CONFIG,    NULL,                 "postern-policy(5)",        "a policy file holds a mistake") \
+    X(RULES_EXPECT,         "rules_expect",         CONFIG,    NULL,                 "postern-policy(5)",        "a policy does not do what its `expect` says") \
     X(USAGE,                "usage",                USAGE,     NULL,                 "API",                      "called in a way that the contract forbids") \
     X(INTERNAL,             "internal",             INTERNAL,  NULL,                 "bug",                      "internal error")
 

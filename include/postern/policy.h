@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who may do what: rules read from policies/NAME.rules, first match, default deny; see
- * postern-policy(5).  Pure: text and a question in, a decision out; no file, no clock.
+ * Who may do what: rules of policies/NAME.rules, first match, default deny; see postern-policy(5).
+ * Pure: text and a question in, a decision out; no file, no clock.  A decision is never a grant:
+ * it says that somebody whose token was proved may act, and proves nothing itself.
  */
 #ifndef POSTERN_POLICY_H
 #define POSTERN_POLICY_H
@@ -13,55 +14,147 @@ extern "C" {
 #endif
 
 #define POSTERN_POLICY_FILE_MAX 262144 /* bytes of one file: some 2,000 rules that people read */
-#define POSTERN_POLICY_RULES_MAX 4096  /* of all files of one policy: a decision stays below 100 us */
+#define POSTERN_POLICY_FILES_MAX 64    /* of one policy: guardrails, and one a team */
+#define POSTERN_POLICY_RULES_MAX 4096  /* of all files of a policy: a decision stays below 1 ms */
+#define POSTERN_POLICY_EXPECTS_MAX 1024 /* of all files: each is one decision at load */
+#define POSTERN_POLICY_NAME_MAX 65     /* bytes with NUL of a file's name, a label, a set's name */
 #define POSTERN_POLICY_LABEL_MAX 130   /* bytes with NUL of "file:label" */
-#define POSTERN_POLICY_BECAUSE_MAX 256 /* bytes with NUL of a rule's own words */
+#define POSTERN_POLICY_TEXT_MAX 256    /* bytes with NUL of a name, a pattern, a rule's own words */
+#define POSTERN_POLICY_WHY_MAX 384     /* bytes with NUL of why a rule does not match */
 
 typedef struct postern_policy postern_policy; /* immutable after finish; any thread may decide */
 
 typedef enum postern_verdict {
     POSTERN_VERDICT_DENY = 0,
     POSTERN_VERDICT_ALLOW,
-    POSTERN_VERDICT_HOLD /* allowed once somebody approves */
+    POSTERN_VERDICT_HOLD /* allowed once somebody approves; no door can hold yet */
 } postern_verdict;
+const char *postern_verdict_name(postern_verdict v); /* "deny" "allow" "hold" */
 
-/* One action that somebody wants to take.  Texts are borrowed, NULL when there is none. */
+/*
+ * Who asks.  A zeroed one is a stranger of whom nothing is known.  Texts are borrowed; NULL is
+ * "not known", and what is not known counts against the agent.
+ */
+typedef struct postern_policy_subject {
+    const char *agent; /* who acts: the outermost actor, else the client */
+    /* The human for whom it acts, by local user name.  NULL: nobody, it acts for itself.
+     * "": somebody whose name is not known. */
+    const char *user;
+    const char *client; /* client_id */
+    const char *issuer;
+    const char *const *groups; /* of the token's subject; NULL: not known */
+    size_t group_count;
+    const char *scope; /* blanks between; "": none */
+    const char *purpose;
+    size_t chain;         /* actors in `act`; 0: no delegation */
+    postern_bytes claims; /* JSON object, for acr, auth_time, groups and claim.*; empty: none */
+    struct postern_policy_facts *facts; /* what prepare read from claims; NULL before */
+} postern_policy_subject;
+
+/*
+ * Read s->claims once, so that decisions need no memory and cannot fail.  Without it every test on
+ * a claim is "not known".  Groups come from the claim `groups` (an array of at most 256 strings;
+ * anything else is "not known") unless s->groups is set.  s->claims must stay alive until clear.
+ *   POSTERN_OK · POSTERN_ERR_MALFORMED (no JSON object) · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM ·
+ *   POSTERN_ERR_USAGE (prepared already)
+ */
+POSTERN_MUST_USE postern_err postern_policy_subject_prepare(postern_policy_subject *s,
+                                                            postern_error *err);
+/*
+ * The subject of a proved grant, prepared.  Views into g, which must outlive it.  There is a human
+ * when the token names an actor or its `sub` is another than the client: then g's local user.
+ *   ret   caller ends it with postern_policy_subject_clear(); zeroed unless POSTERN_OK
+ *   As postern_policy_subject_prepare().
+ */
+POSTERN_MUST_USE postern_err postern_policy_subject_of(const postern_grant *g,
+                                                       postern_policy_subject *ret,
+                                                       postern_error *err);
+/* Frees what prepare made and zeroes s; the texts are the caller's. */
+void postern_policy_subject_clear(postern_policy_subject *s);
+#define POSTERN_AUTO_POLICY_SUBJECT \
+    __attribute__((cleanup(postern_policy_subject_clear))) postern_policy_subject
+
+/* One action that somebody wants to take.  Everything is borrowed. */
 typedef struct postern_policy_question {
-    size_t               size;    /* sizeof: room to grow */
-    const postern_grant *grant;   /* who: agent, human, scopes, purpose, chain, issuer, claims */
-    const char          *source;  /* the client's literal address; NULL: not known */
-    const char          *protocol; /* "raw" */
-    const char          *action;   /* "connect" */
-    const char          *resource; /* the door's name for raw:connect */
-    int64_t              now_s;
+    size_t size; /* sizeof(postern_policy_question): room to grow */
+    const postern_policy_subject *subject;
+    const char *source;   /* the client's literal address; NULL: not known, or a unix socket */
+    const char *protocol; /* "raw" */
+    const char *action;   /* "connect" */
+    const char *resource; /* the door's name for raw:connect; NULL: not known */
+    int64_t now_s;        /* seconds since 1970; negative: not known */
 } postern_policy_question;
 
+#define POSTERN_POLICY_NO_RULE SIZE_MAX
 typedef struct postern_decision {
     postern_verdict verdict;
-    char    rule[POSTERN_POLICY_LABEL_MAX];       /* "cache:write", "cache:12" without label, "" none */
-    char    because[POSTERN_POLICY_BECAUSE_MAX];  /* the rule's own words; "" none */
-    char    missing_scope[POSTERN_SCOPE_MAX];     /* only this was wanting for an allow; "" */
-    int64_t lease_s;                              /* 0: the rule says none */
+    char rule[POSTERN_POLICY_LABEL_MAX]; /* "cache:write", "cache:12" without label; "": none */
+    /* `judge agent and user`: the rule of the user's list, when both lists had their say. */
+    char user_rule[POSTERN_POLICY_LABEL_MAX];
+    size_t rule_index, user_rule_index;     /* for postern_policy_look(); NO_RULE: none */
+    char because[POSTERN_POLICY_TEXT_MAX];  /* the words of the rule that denies; "": none */
+    char missing_scope[POSTERN_SCOPE_MAX];  /* only this was wanting for an allow; "" */
+    int64_t lease_s;                        /* longest session; 0: the rule says none */
 } postern_decision;
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
 POSTERN_MUST_USE postern_err postern_policy_new(postern_policy **ret, postern_error *err);
 /*
- * Read one file's text behind those before it.
- *   name   "cache", for labels; "policies/cache.rules" is what errors say
- *   POSTERN_OK · POSTERN_ERR_CONFIG_SYNTAX, CONFIG_KEY, CONFIG_VALUE, CONFIG_CONFLICT with
- *   file:line:column · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM
+ * Read one file's text behind those before it.  After a failure the policy only denies.
+ *   name   1..64 of a-z A-Z 0-9 . _ -: "cache" in the labels "cache:write"; once in a policy
+ *   path   what errors call the file: "policies/cache.rules"
+ *   text   copied
+ *   POSTERN_OK · POSTERN_ERR_RULES ("path:line:column: what") · POSTERN_ERR_USAGE (name, or after
+ *   finish) · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err postern_policy_add(postern_policy *p, const char *name,
-                                                postern_bytes text, postern_error *err);
-/* No more files.  Runs each `expect`: one that fails is CONFIG_CONFLICT and refuses the policy. */
+                                                const char *path, postern_bytes text,
+                                                postern_error *err);
+/*
+ * No more files; runs each `expect`.
+ *   POSTERN_OK · POSTERN_ERR_RULES_EXPECT (one fails: "path:line:1: what") · POSTERN_ERR_RULES (two
+ *   files judge differently) · POSTERN_ERR_USAGE (an add failed, or twice)
+ */
 POSTERN_MUST_USE postern_err postern_policy_finish(postern_policy *p, postern_error *err);
-void postern_policy_free(postern_policy *p);
+void postern_policy_free(postern_policy *p); /* NULL is fine */
 static inline void postern_auto_policy(postern_policy **p) { postern_policy_free(*p); }
 
-/* Never fails: whatever is wrong or missing is a deny. */
+/*
+ * Never fails and needs no memory: whatever is wrong or missing is a deny, and so is every question
+ * to a policy that is not finished.
+ */
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret);
+
+/* With `judge agent and user` there are two lists and a rule may stand in both. */
+enum { POSTERN_POLICY_LIST_AGENT = 1, POSTERN_POLICY_LIST_USER = 2 };
+/* The lists that must allow: one, or both. */
+unsigned postern_policy_lists(const postern_policy *p);
+
+/* One rule, looked at alone: what `postern policy explain` shows. */
+typedef struct postern_policy_view {
+    char rule[POSTERN_POLICY_LABEL_MAX];
+    const char *path; /* as postern_policy_add() was told; lives as long as the policy */
+    int line;
+    unsigned lists; /* POSTERN_POLICY_LIST_… in which it stands */
+    postern_verdict verdict;
+    bool is_match;
+    char why[POSTERN_POLICY_WHY_MAX]; /* why not; "" for a match */
+} postern_policy_view;
+/* Rule i in the order of the files; false past the last one. */
+bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
+                         postern_policy_view *ret);
+
+/* One line each, "path:line:1: warning: what", for rules that can never decide.  Check out->failed. */
+void postern_policy_warnings(const postern_policy *p, postern_buf *out);
+/*
+ * File number `file` as it was understood, in one spelling: reading it again gives the same rules.
+ * False past the last file.  Check out->failed.
+ */
+bool postern_policy_print(const postern_policy *p, size_t file, postern_buf *out);
+
+/* RFC 3339 to the second, or to the minute: 2026-12-01T10:00Z, 2026-12-01T10:00:30+01:00. */
+bool postern_policy_read_time(const char *text, int64_t *ret_s);
 
 #ifdef __cplusplus
 }

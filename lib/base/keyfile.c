@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/plain_text.h"
 
 struct postern_keyfile {
     postern_keyfile_entry *entries;
@@ -34,39 +35,17 @@ static postern_err fail_at(struct parse *p, postern_err code, int line, int colu
 
 /* ---- first pass: bytes ---- */
 
-static const char *judge_byte(uint8_t c)
-{
-    if (c == '\0')
-        return "a NUL byte: this is no text file";
-    if (c == '\r')
-        return "a carriage return: save the file with Unix line ends";
-    if ((c < 0x20 && c != '\t') || c == 0x7F)
-        return "a control character";
-    return NULL;
-}
-
-/* Columns count characters, as editors do. */
 static postern_err check_bytes(struct parse *p, postern_bytes text, size_t *ret_lines)
 {
-    int line = 1, column = 1;
+    struct postern_text_fault fault;
 
-    while (text.len != 0) {
-        size_t len = postern_utf8_len(text);
-        bool is_end = text.ptr[0] == '\n';
-        const char *what = len == 0 ? "not UTF-8" : is_end ? NULL : judge_byte(text.ptr[0]);
-
-        if (what != NULL)
-            return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, line, column, what);
-        column = is_end ? 1 : column + 1;
-        line += is_end ? 1 : 0;
-        text.ptr += len;
-        text.len -= len;
-    }
-    if (line >
-        POSTERN_KEYFILE_LINES + 1) /* the last line may lack its end, or be the nothing behind it */
+    if (!postern_plain_text_check(text, &fault))
+        return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, fault.line, fault.column, fault.what);
+    /* The last line may lack its end, or be the nothing behind it. */
+    if (fault.line > POSTERN_KEYFILE_LINES + 1)
         return fail_at(p, POSTERN_ERR_CONFIG_SYNTAX, POSTERN_KEYFILE_LINES + 1, 1,
                        "too many lines");
-    *ret_lines = (size_t)line;
+    *ret_lines = (size_t)fault.line;
     return POSTERN_OK;
 }
 

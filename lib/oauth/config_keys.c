@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The table of settings as data, the search for the name that a slip of the pen meant, and the
- * table's own manual-page text.  Knows no value and no file.
+ * The table of settings as data and its own manual-page text.  Knows no value and no file.
  */
+#include "base/nearest.h"
 #include "settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Bytes with NUL of a name that is compared: longer ones are no slips. */
-#define NEAREST_NAME_MAX 64
 
 static const char required_marker[] = "";
 #define REQUIRED required_marker
@@ -67,77 +64,16 @@ const char *postern_config_kind_pattern(postern_section_kind kind)
     return kinds[kind].pattern;
 }
 
-static size_t least_of_three(size_t a, size_t b, size_t c)
-{
-    size_t ab = a < b ? a : b;
-
-    return ab < c ? ab : c;
-}
-
-/* Levenshtein distance; both shorter than NEAREST_NAME_MAX. */
-static size_t measure_distance(const char *a, const char *b)
-{
-    size_t row[NEAREST_NAME_MAX], b_len = strlen(b);
-
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-
-            row[j] = least_of_three(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b_len];
-}
-
-/* A third of the letters may differ, at least one: "listn" is a slip, "apple" for "audience" is
- * not. */
-static bool is_slip(const char *written, const char *meant, size_t *best)
-{
-    size_t len = strlen(written), distance;
-
-    if (len >= NEAREST_NAME_MAX || strlen(meant) >= NEAREST_NAME_MAX)
-        return false;
-    distance = measure_distance(written, meant);
-    if (distance > len / 3 + 1 || distance >= *best)
-        return false;
-    *best = distance;
-    return true;
-}
-
 const char *postern_config_key_nearest(const char *name, postern_section_kind kind)
 {
     const char *nearest = NULL;
-    size_t best = NEAREST_NAME_MAX;
+    size_t best = POSTERN_NEAREST_MAX;
 
     for (int i = 0; i < CONFIG_KEY_COUNT; i++)
-        if (postern_config_key_is_for(i, kind) && is_slip(name, postern_config_keys[i].name, &best))
+        if (postern_config_key_is_for(i, kind) &&
+            postern_nearest_is_slip(name, postern_config_keys[i].name, &best))
             nearest = postern_config_keys[i].name;
     return nearest;
-}
-
-bool postern_config_word_nearest(const char *word, const char *choices, char *ret, size_t ret_size)
-{
-    char choice[NEAREST_NAME_MAX];
-    size_t best = NEAREST_NAME_MAX;
-
-    while (*choices != '\0') {
-        size_t len = strcspn(choices, " ");
-
-        if (len < sizeof choice && len < ret_size) {
-            memcpy(choice, choices, len);
-            choice[len] = '\0';
-            if (is_slip(word, choice, &best))
-                memcpy(ret, choice, len + 1);
-        }
-        choices += len + strspn(choices + len, " ");
-    }
-    return best != NEAREST_NAME_MAX;
 }
 
 /* What stands behind the key in the manual page: where it belongs, its type and its default. */

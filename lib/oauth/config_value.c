@@ -3,6 +3,7 @@
  * One value: text by the type of its key into what the program asks for.  Looks at no other key
  * (config_check.c does) and at no file.
  */
+#include "base/nearest.h"
 #include "settings.h"
 
 #include <inttypes.h>
@@ -84,7 +85,7 @@ static postern_err check_choice(const struct parse *p, const char *word, postern
 
     if (p->key->choices == NULL || is_choice(p->key->choices, word, strlen(word)))
         return POSTERN_OK;
-    if (postern_config_word_nearest(word, p->key->choices, nearest, sizeof nearest))
+    if (postern_nearest_word(word, p->key->choices, nearest, sizeof nearest))
         return record_fault(p, err, "\"%s\" is not one of the allowed words; did you mean \"%s\"?",
                             shown, nearest);
     return record_fault(p, err, "\"%s\" is not one of: %s", shown, p->key->choices);

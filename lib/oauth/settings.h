@@ -82,8 +82,6 @@ const char *postern_config_key_default(int key); /* as a file would say it; NULL
 const char *postern_config_kind_pattern(postern_section_kind kind); /* "services/NAME.conf" */
 /* The nearest key of this kind by edit distance; NULL when nothing is near enough to be a slip. */
 const char *postern_config_key_nearest(const char *name, postern_section_kind kind);
-/* The nearest of blank-separated words; writes it to `ret`, false when none is near. */
-bool postern_config_word_nearest(const char *word, const char *choices, char *ret, size_t ret_size);
 
 /* config_value.c: parse `text` by the key's type into s->values[key].  CONFIG_VALUE · NOMEM */
 POSTERN_MUST_USE postern_err postern_config_value_set(postern_config *c, postern_section *s,

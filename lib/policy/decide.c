@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Decisions: the first rule that matches, in one list or in two; the end of a list is a deny.  Pure,
+ * without memory, and an allow is written in one place.  Called by doors, by expect.c and by
+ * `postern policy explain`.
+ */
+#include "policy/match.h"
+
+#include <stdio.h>
+
+/* What one list says. */
+struct answer {
+    const struct rule *rule; /* that decides; NULL: the end of the list */
+    size_t index;
+    const struct rule *wanting; /* the first allow that wants nothing but scopes */
+};
+
+static struct answer ask_list(const postern_policy *p, unsigned list, const struct asking *a)
+{
+    struct answer ret = { .index = POSTERN_POLICY_NO_RULE };
+
+    for (size_t i = 0; i < p->rule_count; i++) {
+        const struct rule *r = p->by_index[i];
+        struct rule_match m;
+
+        if ((r->lists & list) == 0)
+            continue;
+        m = postern_rule_match(r, a);
+        if (m.is_match) {
+            ret.rule = r;
+            ret.index = i;
+            break;
+        }
+        if (m.wants_scope && ret.wanting == NULL)
+            ret.wanting = r;
+    }
+    return ret;
+}
+
+static bool is_allow(const struct answer *answer)
+{
+    return answer->rule != NULL && answer->rule->verdict == POSTERN_VERDICT_ALLOW;
+}
+
+static void tell_rule(const struct answer *answer, char *ret_label, size_t *ret_index)
+{
+    *ret_index = answer->index;
+    if (answer->rule != NULL)
+        postern_policy_label(answer->rule, ret_label);
+}
+
+static void tell_lease(const struct answer *answer, int64_t *lease_s)
+{
+    int64_t mine_s = answer->rule->lease_s;
+
+    if (mine_s != 0 && (*lease_s == 0 || mine_s < *lease_s))
+        *lease_s = mine_s;
+}
+
+static void tell_because(const struct answer *answer, char *because)
+{
+    if (because[0] == '\0' && answer->rule != NULL && answer->rule->because != NULL)
+        (void)snprintf(because, POSTERN_POLICY_TEXT_MAX, "%s", answer->rule->because); /* fits */
+}
+
+/* Scopes help only when every list that denies wants nothing else. */
+static void tell_missing_scopes(const struct answer *answers, size_t count, const struct asking *a,
+                                postern_decision *ret)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!is_allow(&answers[i]) && answers[i].wanting == NULL)
+            return;
+    for (size_t i = 0; i < count; i++)
+        if (!is_allow(&answers[i]))
+            postern_rule_missing_scopes(answers[i].wanting, a, ret->missing_scope,
+                                        sizeof ret->missing_scope);
+}
+
+static void settle(const struct answer *answers, size_t count, const struct asking *a,
+                   postern_decision *ret)
+{
+    bool are_all_allows = true;
+
+    tell_rule(&answers[0], ret->rule, &ret->rule_index);
+    if (count > 1)
+        tell_rule(&answers[1], ret->user_rule, &ret->user_rule_index);
+    for (size_t i = 0; i < count; i++)
+        if (!is_allow(&answers[i])) {
+            are_all_allows = false;
+            tell_because(&answers[i], ret->because);
+        }
+    if (!are_all_allows) {
+        tell_missing_scopes(answers, count, a, ret);
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        tell_lease(&answers[i], &ret->lease_s);
+    ret->verdict = POSTERN_VERDICT_ALLOW;
+}
+
+static bool is_askable(const postern_policy *p, const postern_policy_question *q)
+{
+    return p->is_finished && !p->is_broken && q->size == sizeof *q && q->subject != NULL;
+}
+
+void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
+                           postern_decision *ret)
+{
+    struct answer answers[2];
+    size_t count = 1;
+    struct asking a;
+
+    *ret = (postern_decision){ .verdict = POSTERN_VERDICT_DENY,
+                               .rule_index = POSTERN_POLICY_NO_RULE,
+                               .user_rule_index = POSTERN_POLICY_NO_RULE };
+    if (!is_askable(p, q) || !postern_asking_make(q, &a))
+        return;
+    if (p->judge == JUDGE_BOTH) {
+        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT, &a);
+        answers[1] = ask_list(p, POSTERN_POLICY_LIST_USER, &a);
+        count = 2;
+    } else {
+        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER, &a);
+    }
+    settle(answers, count, &a, ret);
+}
+
+/* ---- one rule alone ---- */
+
+static void print_name(postern_bytes name, postern_buf *out)
+{
+    char quoted[300];
+
+    postern_buf_addf(out, "\"%s\"", postern_error_quote(name.ptr, name.len, quoted, sizeof quoted));
+}
+
+static void explain_who(const struct rule *r, bool is_unknown, postern_buf *out)
+{
+    if (is_unknown)
+        postern_buf_add_str(out, "whether it is ");
+    else
+        postern_buf_add_str(out, "not ");
+    postern_policy_print_party(&r->who.party, out);
+}
+
+static void explain_human(const struct rule *r, bool is_unknown, postern_buf *out)
+{
+    postern_buf_add_str(out, is_unknown ? "whether it acts for " : "does not act for ");
+    postern_policy_print_party(&r->who.human, out);
+}
+
+static void explain_resource(const struct rule *r, const struct asking *a, bool is_unknown,
+                             postern_buf *out)
+{
+    if (a->resource.len == 0)
+        postern_buf_add_str(out, "the resource");
+    else
+        print_name(a->resource, out);
+    postern_buf_add_str(out, is_unknown ? " against " : " is not among ");
+    postern_policy_print_list(&r->target.resources, out);
+}
+
+static void explain(const struct rule *r, const struct asking *a, const struct rule_match *m,
+                    postern_buf *out)
+{
+    switch (m->part) {
+    case PART_ACTION:
+        postern_buf_add_str(out, "about other actions");
+        break;
+    case PART_WHO:
+        explain_who(r, m->is_unknown, out);
+        break;
+    case PART_HUMAN:
+        explain_human(r, m->is_unknown, out);
+        break;
+    case PART_RESOURCE:
+        explain_resource(r, a, m->is_unknown, out);
+        break;
+    case PART_TEST:
+        postern_buf_add_str(out, m->is_unknown ? "" : "not so: ");
+        postern_policy_print_test(m->test, out);
+        break;
+    case PART_NONE:
+        break;
+    }
+    if (m->is_unknown)
+        postern_buf_add_str(out, " is not known, and that counts against the agent");
+}
+
+/* A reason is for people: what does not fit, or has no memory, is cut off. */
+static void tell_why(const struct rule *r, const struct asking *a, const struct rule_match *m,
+                     char *ret)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1 << 17);
+    const char *text;
+
+    explain(r, a, m, &out);
+    text = postern_buf_cstr(&out);
+    (void)snprintf(ret, POSTERN_POLICY_WHY_MAX, "%s", text == NULL ? "does not match" : text);
+}
+
+bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
+                         postern_policy_view *ret)
+{
+    const struct rule *r;
+    struct rule_match m;
+    struct asking a;
+
+    if (!is_askable(p, q) || i >= p->rule_count)
+        return false;
+    r = p->by_index[i];
+    *ret = (postern_policy_view){ .path = r->file->path, .line = r->line, .verdict = r->verdict };
+    ret->lists = p->judge == JUDGE_BOTH ? r->lists : POSTERN_POLICY_LIST_AGENT;
+    postern_policy_label(r, ret->rule);
+    if (!postern_asking_make(q, &a)) {
+        (void)snprintf(ret->why, sizeof ret->why, "no rule is about an unknown action");
+        return true;
+    }
+    m = postern_rule_match(r, &a);
+    ret->is_match = m.is_match;
+    if (!m.is_match)
+        tell_why(r, &a, &m, ret->why);
+    return true;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Expects: a policy is its own test.  What an expect does not say is not there: no human, no group,
+ * no scope, no claim; source and time are not known, so that a policy loads at night as it does by
+ * day.  Called by postern_policy_finish().
+ */
+#include "policy/facts.h"
+
+/* What one expect says, as a question and a subject. */
+struct asked {
+    postern_policy_subject subject;
+    postern_policy_question question;
+    struct postern_policy_facts facts;
+    const char *groups[POLICY_GIVEN_MAX + 2];
+    char action[POSTERN_POLICY_NAME_MAX];
+};
+
+static void add_group(struct asked *a, const char *name)
+{
+    a->groups[a->subject.group_count++] = name; /* `for group` or `group`, and the pairs */
+}
+
+static const char *name_of(const struct party *party)
+{
+    return party->list.first == NULL ? NULL : party->list.first->pattern.ops;
+}
+
+static void set_party(struct asked *a, const struct party *party)
+{
+    const char *name = name_of(party);
+
+    switch (party->kind) {
+    case PARTY_AGENT: /* which logs in as itself, unless a pair names another client */
+    case PARTY_CLIENT:
+        a->subject.agent = name;
+        a->subject.client = name;
+        break;
+    case PARTY_ISSUER:
+        a->subject.issuer = name;
+        break;
+    case PARTY_USER:
+        a->subject.user = name;
+        break;
+    case PARTY_GROUP:
+        add_group(a, name);
+        a->subject.user = "";
+        break;
+    case PARTY_ANYONE:
+    case PARTY_NOBODY:
+    case PARTY_NONE:
+    case PARTY_KINDS:
+        break;
+    }
+}
+
+static void set_pair(struct asked *a, const struct pair *pair)
+{
+    switch (pair->kind) {
+    case PAIR_SCOPE:
+        a->subject.scope = pair->text;
+        break;
+    case PAIR_PURPOSE:
+        a->subject.purpose = pair->text;
+        break;
+    case PAIR_SOURCE:
+        a->question.source = pair->text;
+        break;
+    case PAIR_CHAIN:
+        a->subject.chain = (size_t)pair->number; /* 0 to 2^53-1 */
+        break;
+    case PAIR_CLIENT:
+        a->subject.client = pair->text;
+        break;
+    case PAIR_ISSUER:
+        a->subject.issuer = pair->text;
+        break;
+    case PAIR_GROUP:
+        add_group(a, pair->text);
+        break;
+    case PAIR_TIME:
+        a->question.now_s = pair->number;
+        break;
+    case PAIR_CLAIM: /* facts.given has them */
+    case PAIR_AUTH_AGE:
+    case PAIR_NONE:
+        break;
+    }
+}
+
+static void set_action(struct asked *a, const struct target *t)
+{
+    const struct protocol *protocol = &policy_protocols[t->protocol];
+    const char *rest = protocol->actions;
+    size_t len;
+
+    for (uint32_t bit = 1; bit != t->actions; bit <<= 1)
+        rest += strcspn(rest, " ") + 1; /* the reader found it in this list */
+    len = strcspn(rest, " ");
+    memcpy(a->action, rest, len);
+    a->action[len] = '\0';
+    a->question.protocol = protocol->name;
+    a->question.action = a->action;
+}
+
+static void make_question(const struct expect *e, struct asked *ret)
+{
+    *ret = (struct asked){ .facts = { .given = e->pairs } };
+    ret->subject.scope = "";
+    ret->subject.groups = ret->groups;
+    ret->subject.facts = &ret->facts;
+    ret->question =
+        (postern_policy_question){ .size = sizeof ret->question, .subject = &ret->subject };
+    ret->question.now_s = -1;
+    set_party(ret, &e->who.party);
+    set_party(ret, &e->who.human);
+    if (e->who.human.kind == PARTY_ANYONE)
+        ret->subject.user = "";
+    set_action(ret, &e->target);
+    if (e->target.has_resources)
+        ret->question.resource = e->target.resources.first->pattern.ops;
+    for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next)
+        set_pair(ret, pair);
+}
+
+static postern_err fail_expect(const postern_policy *p, const struct expect *e,
+                               const postern_decision *d, postern_error *err)
+{
+    size_t index = d->rule_index;
+    const char *label = d->rule;
+
+    /* The list that denies, where there are two and the agent's allows. */
+    if (d->verdict == POSTERN_VERDICT_DENY && p->judge == JUDGE_BOTH &&
+        index != POSTERN_POLICY_NO_RULE &&
+        p->by_index[index]->verdict == POSTERN_VERDICT_ALLOW) {
+        index = d->user_rule_index;
+        label = d->user_rule;
+    }
+    if (index == POSTERN_POLICY_NO_RULE)
+        return POSTERN_FAIL(err, RULES_EXPECT,
+                            "%s:%d:1: expected %s, and no rule matches, which is a %s",
+                            e->file->path, e->line, postern_verdict_name(e->verdict),
+                            postern_verdict_name(d->verdict));
+    return POSTERN_FAIL(err, RULES_EXPECT, "%s:%d:1: expected %s, and %s (%s:%d) says %s",
+                        e->file->path, e->line, postern_verdict_name(e->verdict), label,
+                        p->by_index[index]->file->path, p->by_index[index]->line,
+                        postern_verdict_name(d->verdict));
+}
+
+postern_err postern_policy_run_expects(const postern_policy *p, postern_error *err)
+{
+    for (const struct expect *e = p->expects; e != NULL; e = e->next) {
+        postern_decision d;
+        struct asked asked;
+
+        make_question(e, &asked);
+        postern_policy_decide(p, &asked.question, &d);
+        if (d.verdict != e->verdict)
+            return fail_expect(p, e, &d, err);
+    }
+    return POSTERN_OK;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One rule against one question. */
+#ifndef POSTERN_LIB_POLICY_MATCH_H
+#define POSTERN_LIB_POLICY_MATCH_H
+
+#include "policy/rules.h"
+
+/* A question made ready to be asked of many rules. */
+struct asking {
+    const postern_policy_question *q;
+    const postern_policy_subject *s;
+    struct pattern_names names;
+    size_t protocol; /* in policy_protocols */
+    uint32_t action; /* its bit */
+    postern_bytes agent, user, client, issuer, resource; /* empty: not known, or nobody */
+    bool has_source;
+    struct net source;
+};
+/* False when there is no such action: then everything is denied. */
+bool postern_asking_make(const postern_policy_question *q, struct asking *ret);
+
+enum part { PART_NONE = 0, PART_ACTION, PART_WHO, PART_HUMAN, PART_RESOURCE, PART_TEST };
+struct rule_match {
+    bool is_match;
+    /* The first part that does not match, and its test. */
+    enum part part;
+    const struct test *test;
+    bool is_unknown; /* it is not known, and that counts against the agent */
+    bool wants_scope; /* an allow to which scopes alone are wanting */
+};
+struct rule_match postern_rule_match(const struct rule *r, const struct asking *a);
+/* Tests of r that want a scope which is not there: their values, with blanks between. */
+void postern_rule_missing_scopes(const struct rule *r, const struct asking *a, char *ret,
+                                 size_t ret_size);
+
+#endif

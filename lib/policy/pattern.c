@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Patterns: compile, match, compare, print.  Matching needs no memory and ends after at most
+ * pattern × text steps; both are short.
+ */
+#include "policy/pattern.h"
+
+#include "base/ascii.h"
+
+/* ---- words ---- */
+
+bool postern_word_has_byte(uint8_t c)
+{
+    return c != '\0' && (postern_ascii_is_alnum(c) || strchr("_-.:/@*?+|%~", c) != NULL);
+}
+
+bool postern_word_is_reserved(postern_bytes word)
+{
+    static const char *const words[] = { "to",  "on",    "if", "with", "because", "and",
+                                         "for", "given", "in", "not" };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (postern_bytes_equal_str(word, words[i]))
+            return true;
+    return false;
+}
+
+/* ---- compiling ---- */
+
+struct compiler {
+    postern_reader in;
+    char *room;
+    struct pattern pattern;
+};
+
+static void put(struct compiler *c, uint8_t op, enum pattern_kind kind)
+{
+    c->room[c->pattern.len++] = (char)op;
+    if (kind > c->pattern.kind)
+        c->pattern.kind = kind;
+}
+
+static const char *take_escape(struct compiler *c)
+{
+    static const char escapable[] = "\"\\*?$";
+
+    for (const char *e = escapable; *e != '\0'; e++)
+        if (postern_reader_take_byte(&c->in, (uint8_t)*e)) {
+            put(c, (uint8_t)*e, PATTERN_LITERAL);
+            return NULL;
+        }
+    return "holds a backslash: it stands before \", \\, *, ? or $ only";
+}
+
+static const char *take_variable(struct compiler *c)
+{
+    if (postern_reader_take_lit(&c->in, "{agent}"))
+        put(c, PATTERN_AGENT, PATTERN_TEMPLATE);
+    else if (postern_reader_take_lit(&c->in, "{user}"))
+        put(c, PATTERN_USER, PATTERN_TEMPLATE);
+    else
+        return "holds a $: only ${agent} and ${user} are known, and \\$ is a dollar";
+    return NULL;
+}
+
+static const char *take_one(struct compiler *c)
+{
+    postern_bytes one;
+
+    if (postern_reader_take_byte(&c->in, '\\'))
+        return take_escape(c);
+    if (postern_reader_take_byte(&c->in, '$'))
+        return take_variable(c);
+    if (postern_reader_take_byte(&c->in, '*'))
+        put(c, PATTERN_STAR, PATTERN_GLOB);
+    else if (postern_reader_take_byte(&c->in, '?'))
+        put(c, PATTERN_ANY, PATTERN_GLOB);
+    else if (postern_reader_take_len(&c->in, 1, &one))
+        put(c, one.ptr[0], PATTERN_LITERAL);
+    return NULL;
+}
+
+const char *postern_pattern_read(postern_bytes raw, char *room, struct pattern *ret)
+{
+    struct compiler c = { .in = { raw }, .room = room, .pattern = { .ops = room } };
+
+    if (raw.len == 0)
+        return "is empty";
+    if (postern_bytes_has_control(raw))
+        return "holds a control character";
+    while (!postern_reader_is_done(&c.in)) {
+        const char *fault;
+
+        if (c.pattern.len == POSTERN_POLICY_TEXT_MAX - 1)
+            return "is longer than 255 bytes";
+        fault = take_one(&c);
+        if (fault != NULL)
+            return fault;
+    }
+    room[c.pattern.len] = '\0';
+    *ret = c.pattern;
+    return NULL;
+}
+
+const char *postern_text_read_string(postern_bytes raw, char *room, size_t *ret_len)
+{
+    postern_reader in = { raw };
+    postern_bytes one;
+    size_t len = 0;
+
+    if (raw.len == 0)
+        return "is empty";
+    if (postern_bytes_has_control(raw))
+        return "holds a control character";
+    while (!postern_reader_is_done(&in)) {
+        if (len == POSTERN_POLICY_TEXT_MAX - 1)
+            return "is longer than 255 bytes";
+        if (postern_reader_take_byte(&in, '\\') && in.rest.len != 0 && in.rest.ptr[0] != '"' &&
+            in.rest.ptr[0] != '\\')
+            return "holds a backslash: here it stands before \" or \\ only";
+        if (!postern_reader_take_len(&in, 1, &one))
+            return "ends in a backslash";
+        room[len++] = (char)one.ptr[0];
+    }
+    room[len] = '\0';
+    *ret_len = len;
+    return NULL;
+}
+
+/* ---- matching ---- */
+
+/* A place in a pattern; `in` while it is within the name that stands for a variable. */
+struct place {
+    const char *op;
+    const char *in;
+};
+#define LITERAL 256 /* added to the byte that must stand there */
+
+/* What the text must have here.  Without names a variable stands for itself. */
+static int wanted(struct place *at, const struct pattern_names *names)
+{
+    uint8_t op = (uint8_t)*at->op;
+
+    if (at->in == NULL && names != NULL && (op == PATTERN_AGENT || op == PATTERN_USER))
+        at->in = op == PATTERN_AGENT ? names->agent : names->user;
+    if (at->in != NULL)
+        return LITERAL + (uint8_t)*at->in;
+    return op <= PATTERN_USER ? op : LITERAL + op;
+}
+
+/* Names are never empty here, so a variable has one byte at least. */
+static void step(struct place *at)
+{
+    if (at->in != NULL && *++at->in != '\0')
+        return;
+    at->in = NULL;
+    at->op++;
+}
+
+/* Bytes of the character at `i`; the rest of it when `i` is within one. */
+static size_t char_len(postern_bytes text, size_t i)
+{
+    size_t len = 1;
+
+    while (i + len < text.len && (text.ptr[i + len] & 0xC0) == 0x80)
+        len++;
+    return len;
+}
+
+/* How much of the text at `i` the op takes; 0: it does not match. */
+static size_t take(int op, postern_bytes text, size_t i, bool is_pattern)
+{
+    uint8_t c = text.ptr[i];
+
+    if (op == PATTERN_ANY)
+        return !is_pattern || c == PATTERN_ANY || c > PATTERN_USER ? char_len(text, i) : 0;
+    if (op >= LITERAL)
+        return op - LITERAL == c;
+    return is_pattern && op == c ? 1 : 0; /* the same variable */
+}
+
+/* The last star is the only one to come back to: what an earlier one could give, it can too. */
+static bool run(const struct pattern *p, postern_bytes text, const struct pattern_names *names)
+{
+    struct place at = { p->ops, NULL }, behind_star = { NULL, NULL };
+    size_t i = 0, star_i = 0, taken;
+
+    for (;;) {
+        int op = wanted(&at, names);
+
+        if (op == PATTERN_STAR) {
+            at.op++;
+            behind_star = at;
+            star_i = i;
+            continue;
+        }
+        if (i == text.len)
+            return op == PATTERN_END;
+        taken = op == PATTERN_END ? 0 : take(op, text, i, names == NULL);
+        if (taken != 0) {
+            step(&at);
+            i += taken;
+            continue;
+        }
+        if (behind_star.op == NULL)
+            return false;
+        at = behind_star;
+        star_i += char_len(text, star_i);
+        i = star_i;
+    }
+}
+
+static bool is_unknown(const struct pattern *p, const struct pattern_names *names)
+{
+    return (strchr(p->ops, PATTERN_AGENT) != NULL && (names->agent == NULL || !*names->agent)) ||
+           (strchr(p->ops, PATTERN_USER) != NULL && (names->user == NULL || !*names->user));
+}
+
+enum pattern_match postern_pattern_match(const struct pattern *p, postern_bytes text,
+                                         const struct pattern_names *names)
+{
+    if (p->kind == PATTERN_LITERAL)
+        return p->len == text.len && memcmp(p->ops, text.ptr, text.len) == 0 ? PATTERN_YES
+                                                                             : PATTERN_NO;
+    if (is_unknown(p, names))
+        return PATTERN_NOT_KNOWN;
+    return run(p, text, names) ? PATTERN_YES : PATTERN_NO;
+}
+
+bool postern_pattern_covers(const struct pattern *wide, const struct pattern *narrow)
+{
+    return run(wide, (postern_bytes){ (const uint8_t *)narrow->ops, narrow->len }, NULL);
+}
+
+/* ---- printing ---- */
+
+static bool is_word(const struct pattern *p)
+{
+    for (size_t i = 0; i < p->len; i++) {
+        uint8_t c = (uint8_t)p->ops[i];
+
+        if (c == PATTERN_AGENT || c == PATTERN_USER || c == '*' || c == '?' ||
+            (c > PATTERN_USER && !postern_word_has_byte(c)))
+            return false;
+    }
+    return !postern_word_is_reserved((postern_bytes){ (const uint8_t *)p->ops, p->len });
+}
+
+static void print_op(uint8_t op, postern_buf *out)
+{
+    static const char *const operators[] = { "", "*", "?", "${agent}", "${user}" };
+
+    if (op <= PATTERN_USER) {
+        postern_buf_add_str(out, operators[op]);
+        return;
+    }
+    if (strchr("\"\\*?$", op) != NULL)
+        postern_buf_add_byte(out, '\\');
+    postern_buf_add_byte(out, op);
+}
+
+void postern_pattern_print(const struct pattern *p, postern_buf *out)
+{
+    const char *quote = is_word(p) ? "" : "\"";
+
+    postern_buf_add_str(out, quote);
+    for (size_t i = 0; i < p->len; i++)
+        print_op((uint8_t)p->ops[i], out);
+    postern_buf_add_str(out, quote);
+}
+
+void postern_text_print(const char *text, postern_buf *out)
+{
+    postern_buf_add_byte(out, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            postern_buf_add_byte(out, '\\');
+        postern_buf_add_byte(out, (uint8_t)*text);
+    }
+    postern_buf_add_byte(out, '"');
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Values of tests: numbers, durations, networks, days and hours.  Readers return NULL, or what is
+ * wrong in words that follow the value in a refusal.  Texts are NUL-terminated and short.
+ */
+#ifndef POSTERN_LIB_POLICY_VALUES_H
+#define POSTERN_LIB_POLICY_VALUES_H
+
+#include <postern/bytes.h>
+
+/* 2^53-1: what every JSON implementation agrees on (RFC 8259 §6). */
+#define POLICY_NUMBER_MAX INT64_C(9007199254740991)
+#define POLICY_DURATION_MAX_S (366 * 86400) /* a longer lease or age is none */
+/* RFC 7231 clocks differ, and clock_skew allows as much: what lies further ahead is no past. */
+#define POLICY_SKEW_MAX_S 300
+#define POLICY_ZONE_MAX_S (14 * 3600) /* Kiribati; the least is -12 */
+
+const char *postern_value_read_number(const char *text, int64_t *ret);
+const char *postern_value_read_duration(const char *text, int64_t *ret_s);
+void postern_value_print_duration(int64_t s, postern_buf *out);
+/* "UTC", "+02:00". */
+const char *postern_value_read_zone(const char *text, int32_t *ret_s);
+void postern_value_print_zone(int32_t s, postern_buf *out);
+
+/* An address, or all that share its first `bits`.  IPv4 in the first four bytes. */
+struct net {
+    uint8_t address[16];
+    uint8_t bits;
+    bool is_v4;
+};
+const char *postern_net_read(const char *text, struct net *ret);
+/* IPv4 in IPv6 (::ffff:192.0.2.1) is IPv4. */
+bool postern_net_read_address(const char *text, struct net *ret);
+bool postern_net_holds(const struct net *net, const struct net *address);
+
+enum span_kind { SPAN_HOURS = 0, SPAN_FROM, SPAN_UNTIL };
+#define SPAN_EVERY_DAY (-1)
+struct span {
+    enum span_kind kind;
+    int first_day, last_day; /* Monday is 0; first_day SPAN_EVERY_DAY: none named */
+    int start_min, end_min;  /* of the day, the end not within; end before start: over midnight */
+    int32_t date;            /* days since 1970 */
+};
+bool postern_span_is_day(const char *text); /* "mon", "mon-fri": a span's first word */
+const char *postern_span_read_days(const char *text, struct span *ret);
+const char *postern_span_read_hours(const char *text, struct span *ret);
+const char *postern_span_read_date(const char *text, int32_t *ret);
+bool postern_span_holds(const struct span *span, int64_t now_s, int32_t zone_s);
+void postern_span_print(const struct span *span, postern_buf *out);
+
+#endif
