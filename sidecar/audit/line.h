@@ -23,25 +23,33 @@ struct audit_line;
  * `err` filled. */
 typedef void (*audit_done)(void *arg, postern_err e, const postern_error *err);
 
+/* While there is no line, want_line is asked for again after this. */
+#define AUDIT_WANT_MS 1000
+
 struct audit_line_owner {
-    void (*want_line)(void *arg); /* the line is gone: ask the supervisor (not more than once a second) */
+    void (*want_line)(void *arg); /* the line is gone: ask the supervisor; again each second until there is one */
+    void (*idle)(void *arg);      /* nothing is in flight any more, not called from audit_line_send(); may be NULL */
     void *arg;
 };
 
+/* There is no line yet, and none is asked for: the supervisor hands out the first one by itself. */
 POSTERN_MUST_USE postern_err audit_line_new(struct event_base *base, struct audit_line_owner owner,
                                             struct audit_line **ret, postern_error *err);
-/* A line is there; what was on its way on the one before fails. */
+/* A line is there; what was on its way on the one before fails.  May call any `done`. */
 void audit_line_set(struct audit_line *l, int take_fd);
+bool audit_line_is_set(const struct audit_line *l);
 /*
- * Format and send one record.  `done` is not called before this returns.
- *   done   NULL: nobody waits (the end of a session); a failure is logged
+ * Format and send one record.  No `done` is called before this returns.
+ *   done   NULL: nobody waits (the end of a session); a failure is logged.  May send and cancel records; must not free the line
  *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
  */
 POSTERN_MUST_USE postern_err audit_line_send(struct audit_line *l, const struct audit_record *r,
                                              audit_done done, void *arg, postern_error *err);
-/* Whoever waits with `arg` waits no more. */
+/* Whoever waits with `arg` waits no more; the record is written all the same. */
 void audit_line_cancel(struct audit_line *l, const void *arg);
 bool audit_line_is_idle(const struct audit_line *l); /* nothing in flight */
+/* Fail what was sent before now_ms - AUDIT_CONFIRM_MS; called by a timer of its own, and by tests.  Monotonic clock. */
+void audit_line_expire(struct audit_line *l, int64_t now_ms);
 void audit_line_free(struct audit_line *l);          /* nobody is called; NULL is fine */
 
 #endif

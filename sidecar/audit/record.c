@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One JSON line per decision (sidecar/audit/record.h).  Formats and appends; judges nothing, opens
- * nothing. */
+/* One JSON object per decision (sidecar/audit/record.h).  Formats; judges nothing, writes nothing. */
 #include "config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <postern-private/json.h>
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the line fits; with the last it always does.  A UUID as
- * jti has 36 bytes. */
-static const size_t text_caps[] = { 256, 128, 64, 32 };
+/* Texts are cut at the first size with which the record fits; with the last it always does: 33 texts, each byte of which may need
+ * six.  A UUID as jti has 36 bytes. */
+static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
 struct line {
     postern_json_writer w;
@@ -90,17 +87,32 @@ static void put_who_asked(struct line *l, const struct audit_record *r)
 {
     put_text(l, "service", r->service);
     put_text(l, "peer", r->peer);
-    postern_json_put_integer(&l->w, "pid", r->pid);
-    postern_json_put_integer(&l->w, "uid", r->uid);
+    if (r->pid != 0) {
+        postern_json_put_integer(&l->w, "pid", r->pid);
+        postern_json_put_integer(&l->w, "uid", r->uid);
+    }
     put_text(l, "carrier", r->carrier);
     put_text(l, "tls", r->tls);
     put_text(l, "authzid", r->authzid);
 }
 
+/* Something that happened or was done, not a judgement. */
+static bool is_deed(const char *event)
+{
+    static const char *const deeds[] = { "end", "block", "unblock", "kill" };
+
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++)
+        if (event != NULL && strcmp(event, deeds[i]) == 0)
+            return true;
+    return false;
+}
+
 static void put_verdict(struct line *l, const struct audit_record *r)
 {
-    postern_json_put_str(&l->w, "outcome", postern_outcome_name(postern_err_outcome(r->code)));
-    postern_json_put_str(&l->w, "reason", postern_err_reason(r->code));
+    if (r->code != POSTERN_ERR_UNSET || !is_deed(r->event)) {
+        postern_json_put_str(&l->w, "outcome", postern_outcome_name(postern_err_outcome(r->code)));
+        postern_json_put_str(&l->w, "reason", postern_err_reason(r->code));
+    }
     put_text(l, "detail", r->detail);
     put_text(l, "setting", r->setting);
     put_text(l, "origin", r->origin);
@@ -112,7 +124,40 @@ static void put_verdict(struct line *l, const struct audit_record *r)
     put_text(l, "fingerprint", r->fingerprint);
 }
 
-static void format_line(struct line *l, const struct audit_record *r)
+/* JSON integers are exact up to 2^53-1; no session carries eight petabytes. */
+static int64_t clamp(uint64_t bytes)
+{
+    return bytes > AUDIT_SEQ_MAX ? AUDIT_SEQ_MAX : (int64_t)bytes;
+}
+
+/* Left out when not above zero. */
+static void put_positive(struct line *l, const char *name, int64_t value)
+{
+    if (value > 0)
+        postern_json_put_integer(&l->w, name, value);
+}
+
+static void put_session(struct line *l, const struct audit_record *r)
+{
+    put_text(l, "session", r->session);
+    put_text(l, "agent", r->agent);
+    put_text(l, "human", r->human);
+    put_text(l, "action", r->action);
+    put_text(l, "resource", r->resource);
+    put_text(l, "rule", r->rule);
+    put_text(l, "because", r->because);
+    put_text(l, "end", r->end);
+    put_positive(l, "lease_end", r->lease_end_s);
+    put_positive(l, "until", r->until_s);
+    put_positive(l, "count", r->count);
+    if (r->event == NULL || strcmp(r->event, "end") != 0)
+        return;
+    postern_json_put_integer(&l->w, "duration_ms", r->duration_ms);
+    postern_json_put_integer(&l->w, "up", clamp(r->up));
+    postern_json_put_integer(&l->w, "down", clamp(r->down));
+}
+
+static void format_object(struct line *l, const struct audit_record *r)
 {
     postern_json_open_object(&l->w, NULL);
     put_time(l, "time", r->time_ms);
@@ -120,13 +165,12 @@ static void format_line(struct line *l, const struct audit_record *r)
     put_text(l, "event", r->event);
     put_who_asked(l, r);
     put_verdict(l, r);
-    postern_json_put_integer(&l->w, "latency_us", r->latency_us);
-    if (r->missed > 0)
-        postern_json_put_integer(&l->w, "missed", r->missed);
+    put_session(l, r);
+    put_positive(l, "latency_us", r->latency_us);
+    put_positive(l, "missed", r->missed);
     if (l->is_cut)
         postern_json_put_flag(&l->w, "cut", true);
     postern_json_close_object(&l->w);
-    postern_buf_add_byte(l->w.out, '\n');
 }
 
 bool audit_format(const struct audit_record *r, postern_buf *out)
@@ -134,37 +178,21 @@ bool audit_format(const struct audit_record *r, postern_buf *out)
     for (size_t i = 0; i < sizeof text_caps / sizeof text_caps[0]; i++) {
         struct line l = { .w = { .out = out }, .text_max = text_caps[i] };
         postern_buf_reset(out);
-        format_line(&l, r);
+        format_object(&l, r);
         if (!out->failed)
             return true;
     }
     return false;
 }
 
-/* All of `bytes` by one write(2).  A part of a line is as good as none. */
-static bool append(struct audit *a, postern_bytes bytes)
+bool audit_format_chain(int64_t time_ms, const char *reason, postern_buf *out)
 {
-    ssize_t written;
+    struct line l = { .w = { .out = out }, .text_max = text_caps[0] };
 
-    do
-        written = write(a->fd, bytes.ptr, bytes.len);
-    while (written < 0 && errno == EINTR);
-    if (written > 0)
-        a->is_torn = (size_t)written != bytes.len;
-    return written > 0 && !a->is_torn;
-}
-
-postern_err audit_write(struct audit *a, const struct audit_record *r, postern_error *err)
-{
-    POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
-
-    if (!audit_format(r, &line))
-        return POSTERN_FAIL(err, AUDIT, "out of memory");
-    if (a->is_torn && !append(a, POSTERN_BYTES_LIT("\n")))
-        return POSTERN_FAIL(err, AUDIT, "%s", strerror(errno));
-    errno = 0;
-    if (!append(a, postern_buf_bytes(&line)))
-        return POSTERN_FAIL(err, AUDIT, "%s",
-                            errno != 0 ? strerror(errno) : "no room for all of it");
-    return POSTERN_OK;
+    postern_json_open_object(&l.w, NULL);
+    put_time(&l, "time", time_ms);
+    postern_json_put_str(&l.w, "event", "chain");
+    postern_json_put_str(&l.w, "reason", reason);
+    postern_json_close_object(&l.w);
+    return !out->failed;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit log: one JSON line per decision, allowed or refused, appended by one write(2).  Part of
- * the decision: a verdict whose record cannot be written is undecided (POSTERN_ERR_AUDIT).  Opens
- * no file and rotates none: the supervisor does.  The fields are documented in postern-helper(7)
- * and read by `postern why`.
+ * One audit record: a JSON object for one decision, allowed or refused.  Formats only; the audit child adds the chain members
+ * and writes the line (audit/line.h, audit/chain.h).  The fields are documented in postern-helper(7) and read by `postern why`
+ * and `postern audit`.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_RECORD_H
 #define POSTERN_SIDECAR_AUDIT_RECORD_H
@@ -13,14 +12,7 @@
 #include <postern/grant.h>
 #include <postern/request.h>
 
-/* Bytes of a line with its newline: PIPE_BUF, so that a line on a pipe or a shared file is whole or
- * not there. */
-#define AUDIT_LINE_MAX 4096
-
-struct audit {
-    int fd;       /* O_APPEND, borrowed */
-    bool is_torn; /* the last write was cut short: the next record begins on a line of its own */
-};
+#include "chain.h"
 
 /* Strings are borrowed, UTF-8, NULL or "" when unknown; long ones are cut in the log, and "cut"
  * says so. */
@@ -32,22 +24,24 @@ struct audit_record {
     const char *ref;
     const char *service; /* name of its file; as asked when there is none */
     const char *peer;    /* the client's address, as the host told */
-    pid_t pid;           /* of the host process that asked */
+    pid_t pid;           /* of the host process that asked, or of the administrator's; 0: left out with uid */
     uid_t uid;
     const char *carrier;        /* "sasl" "password" "raw" */
     const char *tls;            /* "on" "local" "none" "unknown" */
     const char *authzid;        /* wanted identity */
-    postern_err code;           /* POSTERN_OK: proved */
+    /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "block", "unblock" and "kill", which are no verdicts; anywhere
+     * else it is undecided */
+    postern_err code;
     const char *detail;         /* postern_error.detail */
     const char *setting;        /* which key decided: "helper_peers" */
     const char *origin;         /* where it stands: "services/imap.conf:4" or "default" */
     const char *issuer;         /* configured issuer that was chosen, when there is no grant */
     const char *fingerprint;    /* of the token, keyed per boot; when there is no grant */
     const postern_grant *grant; /* NULL: not proved */
-    int64_t latency_us;
+    int64_t latency_us; /* 0: left out */
     /* Doors and administration; empty ones are left out. */
     const char *session;  /* public id of a session, not its secret */
-    const char *agent;    /* who acts, from the grant; of a block: whom it is for */
+    const char *agent;    /* who acts, as the policy sees it; of a block: whom it is for */
     const char *human;    /* for whom; NULL: for itself */
     const char *action;   /* "raw:connect" */
     const char *resource; /* what it is done to */
@@ -63,12 +57,12 @@ struct audit_record {
 };
 
 /*
- * Append one record.
- *   POSTERN_OK · POSTERN_ERR_AUDIT (the record is not there: the decision must not be "proved")
+ * The record as one JSON object of at most AUDIT_RECORD_MAX bytes, without newline.  Long texts are cut so that it fits.
+ *   out   POSTERN_BUF_INIT(AUDIT_RECORD_MAX)
+ *   False: out of memory
  */
-POSTERN_MUST_USE postern_err audit_write(struct audit *a, const struct audit_record *r,
-                                         postern_error *err);
-/* The line alone, without writing: at most AUDIT_LINE_MAX bytes; for tests.  False: memory. */
 bool audit_format(const struct audit_record *r, postern_buf *out);
+/* {"time":…,"event":"chain","reason":REASON}: the audit child's own, about its file.  False: out of memory. */
+bool audit_format_chain(int64_t time_ms, const char *reason, postern_buf *out);
 
 #endif

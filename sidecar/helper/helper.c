@@ -18,8 +18,8 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
-    const char *expected;   /* the issuer whose revocations we wait for, or NULL */
-    struct event *patience; /* HELPER_REVOCATIONS_WAIT_MS */
+    const char *expected;   /* the issuer whose revocations we wait for; NULL: none, or told */
+    struct event *patience; /* HELPER_PATIENCE_MS */
     struct event *give_up;  /* drain_timeout */
     bool is_serving;
     int status; /* exit status */
@@ -66,12 +66,26 @@ static void begin_service(struct role *r)
     (void)event_base_loopbreak(r->helper.base);
 }
 
+/* We know what was revoked, and what we decide can be recorded. */
+static void begin_if_complete(struct role *r)
+{
+    if (r->expected == NULL && audit_line_is_set(r->helper.audit))
+        begin_service(r);
+}
+
 static void on_told(void *arg, const char *issuer)
 {
     struct role *r = arg;
 
-    if (r->expected != NULL && strcmp(r->expected, issuer) == 0)
-        begin_service(r);
+    if (r->expected == NULL || strcmp(r->expected, issuer) != 0)
+        return;
+    r->expected = NULL;
+    begin_if_complete(r);
+}
+
+static void on_recording(void *arg)
+{
+    begin_if_complete(arg);
 }
 
 static void on_impatient(evutil_socket_t fd, short what, void *arg)
@@ -80,8 +94,10 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!r->is_serving)
+    if (!r->is_serving && r->expected != NULL)
         log_problem("the issuer is silent about what was revoked: its tokens are undecided");
+    if (!r->is_serving && !audit_line_is_set(r->helper.audit))
+        log_problem("there is no line to the audit child: logins are undecided");
     begin_service(r);
 }
 
@@ -105,6 +121,16 @@ static postern_err expect_issuer(struct role *r, postern_error *err)
     return POSTERN_OK;
 }
 
+static void on_want_line(void *arg)
+{
+    links_want_lines(((struct role *)arg)->links);
+}
+
+static void on_idle_audit(void *arg)
+{
+    server_note_idle_audit(((struct role *)arg)->server);
+}
+
 static postern_err make_events(struct role *r, postern_error *err)
 {
     r->helper.base = event_base_new();
@@ -114,16 +140,16 @@ static postern_err make_events(struct role *r, postern_error *err)
     r->give_up = event_new(r->helper.base, -1, 0, on_give_up, r);
     if (r->patience == NULL || r->give_up == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    return POSTERN_OK;
+    return audit_line_new(r->helper.base, (struct audit_line_owner){ on_want_line, on_idle_audit, r },
+                          &r->helper.audit, err);
 }
 
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
-    struct timeval patience = { .tv_sec = HELPER_REVOCATIONS_WAIT_MS / 1000,
-                                .tv_usec = HELPER_REVOCATIONS_WAIT_MS % 1000 * 1000 };
+    struct timeval patience = { .tv_sec = HELPER_PATIENCE_MS / 1000,
+                                .tv_usec = HELPER_PATIENCE_MS % 1000 * 1000 };
     const postern_section *daemon_section;
 
-    r->helper.audit.fd = setup->audit_fd;
     POSTERN_TRY(fingerprint_start(&r->helper.fingerprint, err));
     POSTERN_TRY(
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
@@ -136,10 +162,8 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
                            &r->server, err));
     POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd,
-                          (struct links_owner){ stop, on_told, r }, &r->links, err));
-    if (r->expected == NULL)
-        begin_service(r);
-    else if (event_add(r->patience, &patience) != 0)
+                          (struct links_owner){ stop, on_told, on_recording, r }, &r->links, err));
+    if (event_add(r->patience, &patience) != 0) /* callers wait until then, in the backlog */
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -147,7 +171,8 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 static void take_apart(struct role *r)
 {
     links_free(r->links);
-    server_free(r->server);
+    server_free(r->server); /* its logins leave the audit line */
+    audit_line_free(r->helper.audit);
     if (r->patience != NULL)
         event_free(r->patience);
     if (r->give_up != NULL)

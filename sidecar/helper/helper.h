@@ -11,24 +11,24 @@
 
 #include <postern/context.h>
 
-#include "../audit/record.h"
+#include "../audit/line.h"
 #include "../names.h"
 #include "peers.h"
 #include "quota.h"
 
 /*
- * Callers wait that long for a helper that does not know yet what was revoked; the issuer tells
- * within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when the issuer
- * stays silent they are answered "undecided" and not left without a word.
+ * Callers wait that long for a helper that does not know yet what was revoked, or has no line to the audit child yet; both
+ * come within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when nothing comes they are answered
+ * "undecided" and not left without a word.
  */
-#define HELPER_REVOCATIONS_WAIT_MS 2000
+#define HELPER_PATIENCE_MS 2000
 
 struct helper {
     struct event_base *base;
     postern_context *context;
     const postern_config *config; /* the context's */
     struct peers *peers;
-    struct audit audit;
+    struct audit_line *audit; /* the line to the audit child, which may be down */
     struct fingerprint_key fingerprint;
     struct quota strangers; /* records of refusals that are no verdict */
 };

@@ -4,7 +4,7 @@
  * acknowledged when it is in force; the issuer sends all it knows after every (re)connection and
  * ends with revocations_ready.  When the issuer goes away, what was revoked stays revoked.  A
  * revocation that cannot be obeyed ends this helper: the supervisor starts another, which knows
- * nothing and is told everything.
+ * nothing and is told everything.  The line to the audit child is not read here.
  */
 #include "config.h"
 
@@ -179,6 +179,13 @@ static void take_issuer(struct links *l, int take_fd)
 
 /* ---- supervisor ---- */
 
+static void take_audit(struct links *l, int take_fd)
+{
+    audit_line_set(l->helper->audit, take_fd);
+    if (audit_line_is_set(l->helper->audit))
+        l->owner.recording(l->owner.arg);
+}
+
 static void take_supervisor_message(struct links *l)
 {
     int fd = -1;
@@ -187,6 +194,8 @@ static void take_supervisor_message(struct links *l)
         l->owner.stop(l->owner.arg);
     else if (channel_type_is(l->supervisor, "issuer") && (fd = channel_take_fd(l->supervisor)) >= 0)
         take_issuer(l, fd);
+    else if (channel_type_is(l->supervisor, "audit") && (fd = channel_take_fd(l->supervisor)) >= 0)
+        take_audit(l, fd);
     else
         log_problem("a message of the supervisor has an unknown type or lacks its descriptor");
 }
@@ -239,6 +248,15 @@ postern_err links_new(struct helper *h, int take_supervisor_fd, struct links_own
 postern_err links_say_ready(struct links *l, postern_error *err)
 {
     return channel_send_type(l->supervisor, "ready", -1, err);
+}
+
+void links_want_lines(struct links *l)
+{
+    postern_error err = { 0 };
+    postern_err e = channel_send_type(l->supervisor, "link", -1, &err);
+
+    if (e != POSTERN_OK && e != POSTERN_AGAIN) /* AGAIN: it hears of us a second later */
+        log_error("line to the supervisor", &err);
 }
 
 void links_free(struct links *l)

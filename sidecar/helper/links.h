@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's lines to the supervisor (drain, a line to the issuer) and to the issuer child
- * (revocations); sidecar/role.h. */
+/* The helper's lines to the supervisor (drain, lines to others) and to the issuer child (revocations);
+ * sidecar/role.h.  The one to the audit child is handed on (audit/line.h). */
 #ifndef POSTERN_SIDECAR_HELPER_LINKS_H
 #define POSTERN_SIDECAR_HELPER_LINKS_H
 
@@ -12,6 +12,7 @@ struct links_owner {
     void (*stop)(void *arg); /* at "drain" and when the supervisor is gone; again, harmlessly */
     /* Everything that `issuer` has revoked so far is in force; again after each new line. */
     void (*told)(void *arg, const char *issuer);
+    void (*recording)(void *arg); /* there is a line to the audit child; again after each new one */
     void *arg;
 };
 
@@ -24,6 +25,8 @@ POSTERN_MUST_USE postern_err links_new(struct helper *h, int take_supervisor_fd,
                                        postern_error *err);
 /* Tell the supervisor that logins are answered from now on.  POSTERN_OK · POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err links_say_ready(struct links *l, postern_error *err);
+/* Ask the supervisor to make our lines anew; not more than once a second.  A failure is logged. */
+void links_want_lines(struct links *l);
 void links_free(struct links *l);
 
 #endif

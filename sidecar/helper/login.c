@@ -2,7 +2,8 @@
 /*
  * One request, from frame to answer (sidecar/helper/login.h).  The order is the decision's: the
  * frame is well formed, the peer may ask as that service, the token is valid, the audit record is
- * written, the answer goes out.  A verdict without its record becomes undecided.
+ * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a verdict without its record
+ * becomes undecided.
  */
 #include "config.h"
 
@@ -28,6 +29,9 @@ struct login {
     const postern_section *service; /* NULL: no file names it */
     postern_op *op;
     struct event *ready; /* of op: its descriptor or its time */
+    postern_grant *grant;    /* proved; NULL: not, or not any more */
+    postern_failure failure; /* what the record and the answer say */
+    bool is_recording;       /* the record is on its way; then the answer */
     char ref[POSTERN_REF_MAX];
     int64_t started_us;
 };
@@ -53,8 +57,11 @@ void login_free(struct login *l)
 {
     if (l == NULL)
         return;
+    if (l->is_recording)
+        audit_line_cancel(l->helper->audit, l);
     if (l->ready != NULL)
         event_free(l->ready);
+    postern_grant_free(l->grant);
     postern_op_free(l->op);
     helper_request_free(&l->request);
     free(l);
@@ -76,19 +83,19 @@ static bool is_certainly_token(const postern_request *rq)
            postern_token_is_token68(r.rest);
 }
 
-static postern_err write_record(struct login *l, const postern_grant *g,
-                                const postern_failure *failure, int64_t missed, postern_error *err)
+/* `done` and codes as for audit_line_send(). */
+static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
     const postern_request *rq = &l->request.rq;
     char fingerprint[FINGERPRINT_LEN + 1] = "";
     struct deciding_setting setting =
-        find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, failure->issuer,
-                              failure->code);
+        find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer,
+                              l->failure.code);
 
-    if (g == NULL && is_certainly_token(rq))
+    if (l->grant == NULL && is_certainly_token(rq))
         fingerprint_token(&l->helper->fingerprint, rq->token, fingerprint);
-    return audit_write(
-        &l->helper->audit,
+    return audit_line_send(
+        l->helper->audit,
         &(struct audit_record){
             .time_ms = helper_wall_ms(),
             .event = l->request.is_describe ? "describe" : "verify",
@@ -100,17 +107,17 @@ static postern_err write_record(struct login *l, const postern_grant *g,
             .carrier = helper_carrier_word(rq->carrier),
             .tls = l->request.is_describe ? NULL : helper_tls_word(rq->tls),
             .authzid = rq->authzid,
-            .code = failure->code,
-            .detail = g == NULL ? l->error.detail : NULL,
+            .code = l->failure.code,
+            .detail = l->grant == NULL ? l->error.detail : NULL,
             .setting = setting.key,
             .origin = setting.origin,
-            .issuer = failure->issuer,
+            .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
-            .grant = g,
+            .grant = l->grant,
             .latency_us = helper_mono_us() - l->started_us,
             .missed = missed,
         },
-        err);
+        done, l, err);
 }
 
 /* Nobody whom a service file names, or nothing that can be read: no token was looked at. */
@@ -118,23 +125,6 @@ static bool is_strangers(postern_err code)
 {
     return code == POSTERN_ERR_PEER_NOT_ALLOWED || code == POSTERN_ERR_SERVICE_UNKNOWN ||
            code == POSTERN_ERR_HELPER_PROTOCOL;
-}
-
-/* The record of a refusal: it refuses either way, but the administrator must hear that the log is
- * not complete. */
-static void record_refusal(struct login *l, postern_failure *failure)
-{
-    postern_error err = { 0 };
-    int64_t missed = 0;
-
-    if (is_strangers(failure->code) &&
-        !quota_take(&l->helper->strangers, helper_mono_us(), &missed))
-        return;
-    if (write_record(l, NULL, failure, missed, &err) == POSTERN_OK)
-        return;
-    log_error(l->ref, &err);
-    if (postern_err_outcome(failure->code) == POSTERN_REJECTED)
-        failure->code = POSTERN_ERR_AUDIT; /* a rejection is a verdict too: not without record */
 }
 
 /* ---- the answer ---- */
@@ -145,48 +135,118 @@ static void give(struct login *l, const postern_buf *out, bool is_last)
                     is_last || out->failed);
 }
 
-static void answer_refusal(struct login *l, postern_failure *failure)
-{
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
-
-    memcpy(failure->ref, l->ref, sizeof failure->ref);
-    record_refusal(l, failure);
-    if (l->request.is_describe)
-        postern_reply_write_info(&(postern_service_info){ 0 }, failure,
-                                 postern_bytes_str(l->request.nonce), l->request.rq.service, &out);
-    else
-        postern_reply_write(NULL, failure, postern_bytes_str(l->request.nonce),
-                            l->request.rq.service, &out);
-    give(l, &out, false);
-}
-
 /* The frame could not be read: nothing of it is echoed, and the connection ends. */
-static void answer_unreadable(struct login *l, postern_failure *failure)
+static void give_unreadable(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
-    l->request.rq = (postern_request){ 0 };
-    record_refusal(l, failure);
     postern_reply_write_error(l->error.detail, &out);
     give(l, &out, true);
 }
 
-static void answer_proved(struct login *l, const postern_grant *g)
+/* As l->grant and l->failure say. */
+static void write_verdict(struct login *l, postern_buf *out)
+{
+    postern_bytes nonce = postern_bytes_str(l->request.nonce);
+
+    memcpy(l->failure.ref, l->ref, sizeof l->failure.ref);
+    if (l->request.is_describe)
+        postern_reply_write_info(&(postern_service_info){ 0 }, &l->failure, nonce,
+                                 l->request.rq.service, out);
+    else
+        postern_reply_write(l->grant, &l->failure, nonce, l->request.rq.service, out);
+}
+
+static void give_verdict(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
-    postern_failure failure = { .code = POSTERN_OK };
 
-    memcpy(failure.ref, l->ref, sizeof failure.ref);
-    postern_reply_write(g, &failure, postern_bytes_str(l->request.nonce), l->request.rq.service,
-                        &out);
-    if (out.failed)
-        failure.code = POSTERN_FAIL(&l->error, NOMEM, "the grant does not fit a reply frame");
-    else if (write_record(l, g, &failure, 0, &l->error) != POSTERN_OK)
-        failure.code = POSTERN_ERR_AUDIT;
-    if (failure.code == POSTERN_OK)
-        give(l, &out, false);
+    if (l->refusal != POSTERN_OK) {
+        give_unreadable(l);
+        return;
+    }
+    write_verdict(l, &out);
+    give(l, &out, false);
+}
+
+/* ---- record, then answer ---- */
+
+/*
+ * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is undecided already stays as it is.
+ * That a token was proved and did not get in is worth another try, for which the answer does not wait any longer.
+ */
+static void go_without_record(struct login *l, const postern_error *err)
+{
+    bool was_proved = l->grant != NULL;
+    postern_err again;
+
+    log_error(l->ref, err);
+    postern_grant_free(POSTERN_STEAL(l->grant));
+    if (was_proved || postern_err_outcome(l->failure.code) == POSTERN_REJECTED)
+        l->failure.code = POSTERN_ERR_AUDIT;
+    if (was_proved) {
+        l->error = *err;
+        again = send_record(l, 0, NULL, NULL);
+        (void)again; /* why it fails was logged just now */
+    }
+    give_verdict(l);
+}
+
+static void on_recorded(void *arg, postern_err e, const postern_error *err)
+{
+    struct login *l = arg;
+
+    l->is_recording = false;
+    if (e == POSTERN_OK)
+        give_verdict(l);
     else
-        answer_refusal(l, &failure);
+        go_without_record(l, err);
+}
+
+static void record_and_give(struct login *l, int64_t missed)
+{
+    postern_error err = { 0 };
+
+    if (send_record(l, missed, on_recorded, &err) == POSTERN_OK)
+        l->is_recording = true;
+    else
+        go_without_record(l, &err);
+}
+
+/* l->failure says why; l->refusal is set when the frame could not be read. */
+static void answer_refusal(struct login *l)
+{
+    int64_t missed = 0;
+
+    if (l->refusal != POSTERN_OK)
+        l->request.rq = (postern_request){ 0 }; /* nor is anything of it recorded */
+    if (is_strangers(l->failure.code) &&
+        !quota_take(&l->helper->strangers, helper_mono_us(), &missed))
+        give_verdict(l); /* counted in a later one's record */
+    else
+        record_and_give(l, missed);
+}
+
+/* A grant that no reply frame holds must not stand as "proved" in the log. */
+static bool fits_reply(struct login *l)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+
+    write_verdict(l, &out);
+    return !out.failed;
+}
+
+static void answer_proved(struct login *l, postern_grant *take_grant)
+{
+    l->grant = take_grant;
+    l->failure = (postern_failure){ .code = POSTERN_OK };
+    if (fits_reply(l)) {
+        record_and_give(l, 0);
+        return;
+    }
+    postern_grant_free(POSTERN_STEAL(l->grant));
+    l->failure.code = POSTERN_FAIL(&l->error, NOMEM, "the grant does not fit a reply frame");
+    answer_refusal(l);
 }
 
 /* What the service would tell a client that sent no token (RFC 7628 §4.3). */
@@ -225,13 +285,11 @@ static postern_err judge_peer(struct login *l)
 
 static void finish(struct login *l, postern_err code)
 {
-    postern_failure failure = { 0 };
-    POSTERN_AUTO(grant) g = NULL;
+    postern_grant *g = NULL;
 
-    if (l->op != NULL)
-        failure = *postern_op_failure(l->op);
+    l->failure = l->op != NULL ? *postern_op_failure(l->op) : (postern_failure){ 0 };
     if (l->request.is_describe) {
-        answer_described(l, &failure);
+        answer_described(l, &l->failure);
         return;
     }
     if (code == POSTERN_OK)
@@ -240,9 +298,9 @@ static void finish(struct login *l, postern_err code)
         answer_proved(l, g);
         return;
     }
-    failure.code =
+    l->failure.code =
         code == POSTERN_OK ? POSTERN_FAIL(&l->error, INTERNAL, "a verdict without a grant") : code;
-    answer_refusal(l, &failure);
+    answer_refusal(l);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg);
@@ -279,17 +337,16 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 
 void login_start(struct login *l)
 {
-    postern_failure failure = { .code = judge_peer(l) };
+    postern_err code;
 
-    if (failure.code == POSTERN_ERR_SERVICE_UNKNOWN && l->request.is_describe)
-        answer_described(l, &failure);
-    else if (l->refusal != POSTERN_OK)
-        answer_unreadable(l, &failure);
-    else if (failure.code != POSTERN_OK)
-        answer_refusal(l, &failure);
-    else if ((failure.code = postern_validate_start(l->helper->context, &l->request.rq, &l->op,
-                                                    &l->error)) != POSTERN_OK)
-        finish(l, failure.code);
+    l->failure.code = judge_peer(l);
+    if (l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN && l->request.is_describe)
+        answer_described(l, &l->failure);
+    else if (l->failure.code != POSTERN_OK)
+        answer_refusal(l);
+    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op, &l->error)) !=
+             POSTERN_OK)
+        finish(l, code);
     else
         advance(l);
 }

@@ -170,6 +170,18 @@ static void on_caller(evutil_socket_t listener, short what, void *arg)
 
 /* ---- one connection ---- */
 
+/* Records of callers that hung up are still on their way when the last connection is gone. */
+static void end_if_done(struct server *s)
+{
+    if (s->is_draining && s->connection_count == 0 && audit_line_is_idle(s->helper->audit))
+        (void)event_base_loopexit(s->helper->base, NULL);
+}
+
+void server_note_idle_audit(struct server *s)
+{
+    end_if_done(s);
+}
+
 static void close_connection(struct connection *c)
 {
     struct server *s = c->server;
@@ -182,8 +194,8 @@ static void close_connection(struct connection *c)
     LIST_REMOVE(c, entry);
     free(c);
     s->connection_count--;
-    if (s->is_draining && s->connection_count == 0)
-        (void)event_base_loopexit(s->helper->base, NULL);
+    if (s->is_draining)
+        end_if_done(s);
     else if (!event_pending(s->resume, EV_TIMEOUT, NULL))
         set_accepting(s, true);
 }
@@ -293,8 +305,7 @@ void server_drain(struct server *s)
     LIST_FOREACH (c, &s->connections, entry)
         if (c->login == NULL)
             (void)watch(c); /* the shorter time-out */
-    if (s->connection_count == 0)
-        (void)event_base_loopexit(s->helper->base, NULL);
+    end_if_done(s);
 }
 
 void server_free(struct server *s)

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were sent, which is the order of
+ * their ids and of their deadlines.  What the socket does not take waits in the same list.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../channel.h"
+#include "../log.h"
+#include "line.h"
+
+struct flight {
+    TAILQ_ENTRY(flight) entry;
+    int64_t id;
+    int64_t due_ms; /* monotonic */
+    audit_done done; /* NULL: nobody waits */
+    void *arg;
+    postern_buf message; /* empty once it was sent */
+};
+TAILQ_HEAD(flight_list, flight);
+
+struct audit_line {
+    struct event_base *base;
+    struct audit_line_owner owner;
+    struct channel *channel; /* NULL: no line */
+    struct event *from, *to; /* of the channel; `to` is pending while messages wait */
+    struct event *expiry;    /* deadline of the first in flight, or earlier */
+    struct event *want;      /* asks again for a line */
+    struct flight_list flights;
+    size_t count;
+    int64_t last_id;
+};
+
+static int64_t mono_ms(void)
+{
+    struct timespec now;
+
+    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ?
+               now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 :
+               0;
+}
+
+static bool start_timer(struct event *timer, int64_t ms)
+{
+    struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+    return event_add(timer, &wait) == 0;
+}
+
+/* ---- the end of a flight ---- */
+
+static void free_flight(struct audit_line *l, struct flight *f)
+{
+    TAILQ_REMOVE(&l->flights, f, entry);
+    l->count--;
+    postern_buf_free(&f->message);
+    free(f);
+}
+
+static void land(struct audit_line *l, struct flight *f, postern_err e, const postern_error *err)
+{
+    audit_done done = f->done;
+    void *arg = f->arg;
+
+    free_flight(l, f);
+    if (done != NULL)
+        done(arg, e, err);
+    else if (e != POSTERN_OK)
+        log_error("an audit record is missing", err);
+}
+
+/* After `done`s were called, for whoever waits for the last of them. */
+static void tell_idle(struct audit_line *l)
+{
+    if (l->count != 0)
+        return;
+    (void)event_del(l->expiry);
+    if (l->owner.idle != NULL)
+        l->owner.idle(l->owner.arg);
+}
+
+/* All up to this id; what a `done` sends meanwhile has a higher one. */
+static void fail_until(struct audit_line *l, int64_t last_id, const postern_error *err)
+{
+    struct flight *f;
+
+    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id)
+        land(l, f, POSTERN_ERR_AUDIT, err);
+}
+
+static void schedule_expiry(struct audit_line *l, int64_t now_ms)
+{
+    const struct flight *first = TAILQ_FIRST(&l->flights);
+    int64_t wait_ms;
+
+    if (first == NULL)
+        return;
+    wait_ms = first->due_ms > now_ms ? first->due_ms - now_ms : 0;
+    if (!start_timer(l->expiry, wait_ms))
+        log_problem("audit: no timer for records that are not confirmed");
+}
+
+void audit_line_expire(struct audit_line *l, int64_t now_ms)
+{
+    int64_t last_id = l->last_id;
+    postern_error err = { 0 };
+    struct flight *f;
+
+    (void)POSTERN_FAIL(&err, AUDIT, "not confirmed within %d ms", AUDIT_CONFIRM_MS);
+    if (l->count == 0)
+        return;
+    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
+        land(l, f, POSTERN_ERR_AUDIT, &err);
+    schedule_expiry(l, now_ms);
+    tell_idle(l);
+}
+
+static void on_expiry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    audit_line_expire(arg, mono_ms());
+}
+
+/* ---- the line ---- */
+
+static void close_line(struct audit_line *l)
+{
+    if (l->from != NULL)
+        event_free(l->from);
+    if (l->to != NULL)
+        event_free(l->to);
+    channel_free(l->channel);
+    l->from = l->to = NULL;
+    l->channel = NULL;
+}
+
+static void want_line(struct audit_line *l)
+{
+    if (l->channel != NULL)
+        return;
+    if (!start_timer(l->want, AUDIT_WANT_MS))
+        log_problem("audit: no timer to ask for a line again");
+    l->owner.want_line(l->owner.arg);
+}
+
+static void on_want(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    want_line(arg);
+}
+
+static void lose_line(struct audit_line *l, const postern_error *why)
+{
+    int64_t last_id = l->last_id;
+    bool was_idle = l->count == 0;
+
+    close_line(l);
+    fail_until(l, last_id, why);
+    if (!was_idle)
+        tell_idle(l);
+    want_line(l);
+}
+
+/* Send what waits, as far as the socket takes it.  False: the line is of no use. */
+static bool flush(struct audit_line *l, postern_error *err)
+{
+    struct flight *f;
+
+    TAILQ_FOREACH(f, &l->flights, entry)
+    {
+        postern_err e;
+
+        if (f->message.len == 0)
+            continue;
+        e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
+        if (e == POSTERN_AGAIN)
+            return true; /* `to` stays pending */
+        if (e != POSTERN_OK)
+            return false;
+        postern_buf_free(&f->message);
+    }
+    if (event_del(l->to) == 0)
+        return true;
+    (void)POSTERN_FAIL(err, SYSTEM, "line to the audit child: no event");
+    return false;
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+    postern_error err = { 0 };
+
+    (void)fd;
+    (void)what;
+    if (!flush(l, &err))
+        lose_line(l, &err);
+}
+
+static struct flight *find_flight(struct audit_line *l, int64_t id)
+{
+    struct flight *f;
+
+    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
+        if (f->id >= id)
+            break;
+    return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
+}
+
+static postern_err take_confirmation(struct audit_line *l, postern_error *err)
+{
+    bool is_done = channel_type_is(l->channel, "done");
+    char detail[256] = "no reason given";
+    postern_error why = { 0 };
+    struct flight *f;
+    int64_t id;
+
+    if ((!is_done && !channel_type_is(l->channel, "failed")) || !channel_integer(l->channel, "id", &id))
+        return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
+    (void)channel_text(l->channel, "detail", detail, sizeof detail); /* not there: as above */
+    if (!is_done)
+        (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
+    f = find_flight(l, id);
+    if (f == NULL)
+        return POSTERN_OK; /* timed out before */
+    land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
+    tell_idle(l);
+    return POSTERN_OK;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+    postern_error err = { 0 };
+
+    (void)fd;
+    (void)what;
+    switch (channel_receive(l->channel, &err)) {
+    case CHANNEL_NOTHING:
+        return;
+    case CHANNEL_MESSAGE:
+        if (take_confirmation(l, &err) == POSTERN_OK)
+            return;
+        break;
+    case CHANNEL_CLOSED:
+        (void)POSTERN_FAIL(&err, AUDIT, "the audit child is gone");
+        break;
+    case CHANNEL_BROKEN:
+        break;
+    }
+    log_error("line to the audit child", &err);
+    lose_line(l, &err);
+}
+
+static postern_err open_line(struct audit_line *l, int take_fd, postern_error *err)
+{
+    POSTERN_TRY(channel_new(take_fd, &l->channel, err));
+    l->from = event_new(l->base, channel_fd(l->channel), EV_READ | EV_PERSIST, on_readable, l);
+    l->to = event_new(l->base, channel_fd(l->channel), EV_WRITE | EV_PERSIST, on_writable, l);
+    if (l->from == NULL || l->to == NULL || event_add(l->from, NULL) != 0)
+        return POSTERN_FAIL(err, NOMEM, "line to the audit child");
+    return POSTERN_OK;
+}
+
+void audit_line_set(struct audit_line *l, int take_fd)
+{
+    int64_t last_id = l->last_id;
+    bool was_idle = l->count == 0;
+    postern_error err = { 0 }, replaced = { 0 };
+
+    (void)POSTERN_FAIL(&replaced, AUDIT, "the line to the audit child was made anew");
+    close_line(l);
+    (void)event_del(l->want);
+    if (open_line(l, take_fd, &err) != POSTERN_OK) {
+        log_error("audit", &err);
+        lose_line(l, &err);
+        return;
+    }
+    fail_until(l, last_id, &replaced);
+    if (!was_idle)
+        tell_idle(l);
+}
+
+bool audit_line_is_set(const struct audit_line *l)
+{
+    return l->channel != NULL;
+}
+
+/* ---- records out ---- */
+
+/* {"type":"record","id":n,"record":{…}}; leaves `out` failed when memory ran out. */
+static void write_message(int64_t id, const struct audit_record *r, postern_buf *out)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+    postern_json_writer w = { .out = out };
+
+    if (!audit_format(r, &text)) {
+        out->failed = true;
+        return;
+    }
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "record");
+    postern_json_put_integer(&w, "id", id);
+    postern_json_put_raw(&w, "record", postern_buf_bytes(&text));
+    postern_json_close_object(&w);
+}
+
+/* Behind those that wait; else to the socket, and when that is full it is the first to wait. */
+static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+{
+    postern_err e;
+
+    if (event_pending(l->to, EV_WRITE, NULL))
+        return POSTERN_OK;
+    e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
+    if (e == POSTERN_AGAIN && event_add(l->to, NULL) == 0)
+        return POSTERN_OK;
+    if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
+        return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
+    postern_buf_free(&f->message);
+    return POSTERN_OK;
+}
+
+static postern_err add_flight(struct audit_line *l, const struct audit_record *r, struct flight **ret,
+                              postern_error *err)
+{
+    struct flight *f = calloc(1, sizeof *f);
+
+    if (f == NULL)
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
+    f->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
+    f->id = l->last_id + 1;
+    write_message(f->id, r, &f->message);
+    if (f->message.failed) {
+        postern_buf_free(&f->message);
+        free(f);
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
+    }
+    l->last_id++;
+    TAILQ_INSERT_TAIL(&l->flights, f, entry);
+    l->count++;
+    *ret = f;
+    return POSTERN_OK;
+}
+
+postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
+                            void *arg, postern_error *err)
+{
+    int64_t now_ms = mono_ms();
+    struct flight *f = NULL;
+
+    if (l->channel == NULL)
+        return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
+    if (l->count >= AUDIT_IN_FLIGHT_MAX)
+        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
+                            AUDIT_IN_FLIGHT_MAX);
+    POSTERN_TRY(add_flight(l, r, &f, err));
+    f->due_ms = now_ms + AUDIT_CONFIRM_MS;
+    f->done = done;
+    f->arg = arg;
+    if (l->count == 1 && !start_timer(l->expiry, AUDIT_CONFIRM_MS)) {
+        free_flight(l, f);
+        return POSTERN_FAIL(err, AUDIT, "no timer");
+    }
+    if (launch(l, f, err) == POSTERN_OK)
+        return POSTERN_OK;
+    free_flight(l, f);
+    return POSTERN_ERR_AUDIT;
+}
+
+void audit_line_cancel(struct audit_line *l, const void *arg)
+{
+    struct flight *f;
+
+    TAILQ_FOREACH(f, &l->flights, entry)
+        if (f->done != NULL && f->arg == arg)
+            f->done = NULL;
+}
+
+bool audit_line_is_idle(const struct audit_line *l)
+{
+    return l->count == 0;
+}
+
+/* ---- the whole ---- */
+
+postern_err audit_line_new(struct event_base *base, struct audit_line_owner owner,
+                           struct audit_line **ret, postern_error *err)
+{
+    struct audit_line *l = calloc(1, sizeof *l);
+
+    if (l == NULL)
+        return POSTERN_FAIL(err, NOMEM, "line to the audit child");
+    l->base = base;
+    l->owner = owner;
+    TAILQ_INIT(&l->flights);
+    l->expiry = event_new(base, -1, 0, on_expiry, l);
+    l->want = event_new(base, -1, 0, on_want, l);
+    if (l->expiry == NULL || l->want == NULL) {
+        audit_line_free(l);
+        return POSTERN_FAIL(err, NOMEM, "line to the audit child");
+    }
+    *ret = l;
+    return POSTERN_OK;
+}
+
+void audit_line_free(struct audit_line *l)
+{
+    if (l == NULL)
+        return;
+    while (!TAILQ_EMPTY(&l->flights))
+        free_flight(l, TAILQ_FIRST(&l->flights));
+    close_line(l);
+    if (l->expiry != NULL)
+        event_free(l->expiry);
+    if (l->want != NULL)
+        event_free(l->want);
+    free(l);
+}
