@@ -10,6 +10,7 @@
 
 #include "../log.h"
 #include "../role.h"
+#include "blocks.h"
 #include "helper.h"
 #include "links.h"
 #include "server.h"
@@ -18,7 +19,9 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
-    const char *expected;   /* the issuer whose revocations we wait for, or NULL */
+    struct block_line *blocks;
+    const char *expected; /* the issuer whose revocations we wait for; NULL: none, or told */
+    bool knows_blocks;
     struct event *patience; /* HELPER_REVOCATIONS_WAIT_MS */
     struct event *give_up;  /* drain_timeout */
     bool is_serving;
@@ -66,12 +69,34 @@ static void begin_service(struct role *r)
     (void)event_base_loopbreak(r->helper.base);
 }
 
+static void begin_if_told(struct role *r)
+{
+    if (r->expected == NULL && r->knows_blocks)
+        begin_service(r);
+}
+
 static void on_told(void *arg, const char *issuer)
 {
     struct role *r = arg;
 
     if (r->expected != NULL && strcmp(r->expected, issuer) == 0)
-        begin_service(r);
+        r->expected = NULL;
+    begin_if_told(r);
+}
+
+static void on_blocks_told(void *arg)
+{
+    struct role *r = arg;
+
+    r->knows_blocks = true;
+    begin_if_told(r);
+}
+
+static void on_control(void *arg, int take_fd)
+{
+    struct role *r = arg;
+
+    block_line_set(r->blocks, take_fd);
 }
 
 static void on_impatient(evutil_socket_t fd, short what, void *arg)
@@ -80,8 +105,10 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!r->is_serving)
+    if (!r->is_serving && r->expected != NULL)
         log_problem("the issuer is silent about what was revoked: its tokens are undecided");
+    if (!r->is_serving && !r->knows_blocks)
+        log_problem("the control child is silent about who is blocked: all tokens are undecided");
     begin_service(r);
 }
 
@@ -129,17 +156,19 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
     POSTERN_TRY(expect_issuer(r, err));
+    postern_context_expect_blocks(r->helper.context);
+    POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
                            &r->server, err));
+    POSTERN_TRY(block_line_new(&r->helper, (struct block_line_owner){ stop, on_blocks_told, r },
+                               &r->blocks, err));
     POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd,
-                          (struct links_owner){ stop, on_told, r }, &r->links, err));
-    if (r->expected == NULL)
-        begin_service(r);
-    else if (event_add(r->patience, &patience) != 0)
+                          (struct links_owner){ stop, on_told, on_control, r }, &r->links, err));
+    if (event_add(r->patience, &patience) != 0)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -147,6 +176,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 static void take_apart(struct role *r)
 {
     links_free(r->links);
+    block_line_free(r->blocks);
     server_free(r->server);
     if (r->patience != NULL)
         event_free(r->patience);
@@ -155,6 +185,7 @@ static void take_apart(struct role *r)
     if (r->helper.base != NULL)
         event_base_free(r->helper.base);
     peers_free(r->helper.peers);
+    logins_free(r->helper.logins);
     postern_context_free(r->helper.context);
     postern_wipe(&r->helper.fingerprint, sizeof r->helper.fingerprint);
 }

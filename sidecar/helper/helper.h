@@ -12,14 +12,15 @@
 #include <postern/context.h>
 
 #include "../audit/record.h"
+#include "logins.h"
 #include "names.h"
 #include "peers.h"
 #include "quota.h"
 
 /*
- * Callers wait that long for a helper that does not know yet what was revoked; the issuer tells
- * within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when the issuer
- * stays silent they are answered "undecided" and not left without a word.
+ * Callers wait that long for a helper that does not know yet what was revoked or who is blocked;
+ * issuer and control child tell within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when they
+ * stay silent callers are answered "undecided" and not left without a word.
  */
 #define HELPER_REVOCATIONS_WAIT_MS 2000
 
@@ -31,6 +32,7 @@ struct helper {
     struct audit audit;
     struct fingerprint_key fingerprint;
     struct quota strangers; /* records of refusals that are no verdict */
+    struct logins *logins;  /* NULL: nobody counts (tests) */
 };
 
 int64_t helper_wall_ms(void); /* since 1970 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's lines to the supervisor (drain, a line to the issuer) and to the issuer child
+/* The helper's lines to the supervisor (drain, a line to the issuer or to control) and to the issuer child
  * (revocations); sidecar/role.h. */
 #ifndef POSTERN_SIDECAR_HELPER_LINKS_H
 #define POSTERN_SIDECAR_HELPER_LINKS_H
@@ -12,6 +12,7 @@ struct links_owner {
     void (*stop)(void *arg); /* at "drain" and when the supervisor is gone; again, harmlessly */
     /* Everything that `issuer` has revoked so far is in force; again after each new line. */
     void (*told)(void *arg, const char *issuer);
+    void (*control)(void *arg, int take_fd); /* a line to the control child */
     void *arg;
 };
 

@@ -150,6 +150,7 @@ static void answer_refusal(struct login *l, postern_failure *failure)
 
     memcpy(failure->ref, l->ref, sizeof failure->ref);
     record_refusal(l, failure);
+    logins_note(l->helper->logins, NULL, failure->code, 0);
     if (l->request.is_describe)
         postern_reply_write_info(&(postern_service_info){ 0 }, failure,
                                  postern_bytes_str(l->request.nonce), l->request.rq.service, &out);
@@ -182,6 +183,8 @@ static void answer_proved(struct login *l, const postern_grant *g)
         failure.code = POSTERN_FAIL(&l->error, NOMEM, "the grant does not fit a reply frame");
     else if (write_record(l, g, &failure, 0, &l->error) != POSTERN_OK)
         failure.code = POSTERN_ERR_AUDIT;
+    if (failure.code == POSTERN_OK)
+        logins_note(l->helper->logins, g, POSTERN_OK, helper_wall_ms() / 1000);
     if (failure.code == POSTERN_OK)
         give(l, &out, false);
     else
