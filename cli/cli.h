@@ -14,10 +14,15 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
 };
 
+int command_block(int argc, char **argv);
+int command_blocks(int argc, char **argv);
 int command_client(int argc, char **argv);
+int command_kill(int argc, char **argv);
 int command_parse(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_sessions(int argc, char **argv);
 int command_token(int argc, char **argv);
+int command_unblock(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_why(int argc, char **argv);
 

@@ -72,7 +72,7 @@ postern_err client_ask(const struct client_request *rq, const postern_buf *reque
     if (request->failed)
         return POSTERN_FAIL(err, USAGE, "the command line is too long");
     POSTERN_TRY(find_socket(rq, &config, &path, err));
-    return admin_call(path, postern_buf_bytes(request), reply, j, err);
+    return admin_call(&admin_issuer, path, postern_buf_bytes(request), reply, j, err);
 }
 
 int client_print_refusal(const postern_json *j)

@@ -8,10 +8,15 @@
 #include "config.h"
 
 static const struct command commands[] = {
+    { "block", "refuse an agent from now on, and end its sessions at doors", command_block },
+    { "blocks", "list the blocked agents", command_blocks },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
+    { "kill", "end sessions at doors", command_kill },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "policy", "check rules files, and say what they decide and why", command_policy },
+    { "sessions", "list the sessions at doors", command_sessions },
     { "token", "fetch an access token and print it", command_token },
+    { "unblock", "let a blocked agent in again", command_unblock },
     { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },
     { "why", "say why a login was accepted or refused", command_why },
     { NULL, NULL, NULL },

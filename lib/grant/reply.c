@@ -53,6 +53,8 @@ static const struct {
     FIELD(openid_configuration),
     FIELD(resource_metadata),
     FIELD(issuer),
+    FIELD(because),
+    FIELD(contact),
 #undef FIELD
 };
 enum { FAILURE_COUNT = sizeof failure_texts / sizeof failure_texts[0] };

@@ -45,6 +45,15 @@ static const char *find_status(postern_mech m, postern_err code)
     return NULL;
 }
 
+/* Whom an administrator blocked will not get in by trying again, nor with another token. */
+static void write_advice(const postern_failure *f, postern_json_writer *w)
+{
+    if (f->code != POSTERN_ERR_BLOCKED)
+        return;
+    postern_json_put_str(w, "retry", "never");
+    postern_json_put_str(w, "contact", f->contact);
+}
+
 /* `keep`: how many of the optional members to write, most useful first. */
 static void write_challenge(postern_mech m, const char *status, const postern_failure *f, int keep,
                             postern_buf *out)
@@ -58,10 +67,12 @@ static void write_challenge(postern_mech m, const char *status, const postern_fa
     if (keep > 0)
         postern_json_put_str(&w, "ref", f->ref);
     if (keep > 1)
-        postern_json_put_str(&w, "scope", f->scope);
+        write_advice(f, &w);
     if (keep > 2)
-        postern_json_put_str(&w, "openid-configuration", f->openid_configuration);
+        postern_json_put_str(&w, "scope", f->scope);
     if (keep > 3)
+        postern_json_put_str(&w, "openid-configuration", f->openid_configuration);
+    if (keep > 4)
         postern_json_put_str(&w, "resource_metadata", f->resource_metadata);
     postern_json_close_object(&w);
 }
@@ -73,7 +84,7 @@ postern_err postern_sasl_error_build(postern_mech m, const postern_failure *f, p
 
     if (status == NULL)
         return POSTERN_FAIL(err, USAGE, "no challenge exists for %s", postern_err_reason(f->code));
-    for (int keep = 4; keep >= 0;
+    for (int keep = 5; keep >= 0;
          keep--) { /* escapes can make it too long: then without the least useful member */
         POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(UNTRIMMED_MAX);
 

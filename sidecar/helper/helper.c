@@ -10,6 +10,7 @@
 
 #include "../log.h"
 #include "../role.h"
+#include "blocks.h"
 #include "helper.h"
 #include "links.h"
 #include "server.h"
@@ -18,7 +19,9 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
-    const char *expected;   /* the issuer whose revocations we wait for; NULL: none, or told */
+    struct block_line *blocks;
+    const char *expected; /* the issuer whose revocations we wait for; NULL: none, or told */
+    bool knows_blocks;
     struct event *patience; /* HELPER_PATIENCE_MS */
     struct event *give_up;  /* drain_timeout */
     bool is_serving;
@@ -66,10 +69,10 @@ static void begin_service(struct role *r)
     (void)event_base_loopbreak(r->helper.base);
 }
 
-/* We know what was revoked, and what we decide can be recorded. */
+/* We know what was revoked and who is blocked, and what we decide can be recorded. */
 static void begin_if_complete(struct role *r)
 {
-    if (r->expected == NULL && audit_line_is_set(r->helper.audit))
+    if (r->expected == NULL && r->knows_blocks && audit_line_is_set(r->helper.audit))
         begin_service(r);
 }
 
@@ -88,6 +91,21 @@ static void on_recording(void *arg)
     begin_if_complete(arg);
 }
 
+static void on_blocks_told(void *arg)
+{
+    struct role *r = arg;
+
+    r->knows_blocks = true;
+    begin_if_complete(r);
+}
+
+static void on_control(void *arg, int take_fd)
+{
+    struct role *r = arg;
+
+    block_line_set(r->blocks, take_fd);
+}
+
 static void on_impatient(evutil_socket_t fd, short what, void *arg)
 {
     struct role *r = arg;
@@ -98,6 +116,8 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
         log_problem("the issuer is silent about what was revoked: its tokens are undecided");
     if (!r->is_serving && !audit_line_is_set(r->helper.audit))
         log_problem("there is no line to the audit child: logins are undecided");
+    if (!r->is_serving && !r->knows_blocks)
+        log_problem("the control child is silent about who is blocked: all tokens are undecided");
     begin_service(r);
 }
 
@@ -155,14 +175,19 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
     POSTERN_TRY(expect_issuer(r, err));
+    postern_context_expect_blocks(r->helper.context);
+    POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
                            &r->server, err));
+    POSTERN_TRY(block_line_new(&r->helper, (struct block_line_owner){ stop, on_blocks_told, r },
+                               &r->blocks, err));
     POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd,
-                          (struct links_owner){ stop, on_told, on_recording, r }, &r->links, err));
+                          (struct links_owner){ stop, on_told, on_recording, on_control, r },
+                          &r->links, err));
     if (event_add(r->patience, &patience) != 0) /* callers wait until then, in the backlog */
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
@@ -171,6 +196,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 static void take_apart(struct role *r)
 {
     links_free(r->links);
+    block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */
     audit_line_free(r->helper.audit);
     if (r->patience != NULL)
@@ -180,6 +206,7 @@ static void take_apart(struct role *r)
     if (r->helper.base != NULL)
         event_base_free(r->helper.base);
     peers_free(r->helper.peers);
+    logins_free(r->helper.logins);
     postern_context_free(r->helper.context);
     postern_wipe(&r->helper.fingerprint, sizeof r->helper.fingerprint);
 }

@@ -13,13 +13,15 @@
 
 #include "../audit/line.h"
 #include "../names.h"
+#include "logins.h"
 #include "peers.h"
 #include "quota.h"
 
 /*
- * Callers wait that long for a helper that does not know yet what was revoked, or has no line to the audit child yet; both
- * come within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when nothing comes they are answered
- * "undecided" and not left without a word.
+ * Callers wait that long for a helper that does not know yet what was revoked or who is blocked, or
+ * has no line to the audit child yet; all come within milliseconds.  Shorter than a caller's
+ * deadline (POSTERN_OP_DEADLINE_MS): when nothing comes they are answered "undecided" and not left
+ * without a word.
  */
 #define HELPER_PATIENCE_MS 2000
 
@@ -31,6 +33,7 @@ struct helper {
     struct audit_line *audit; /* the line to the audit child, which may be down */
     struct fingerprint_key fingerprint;
     struct quota strangers; /* records of refusals that are no verdict */
+    struct logins *logins;  /* NULL: nobody counts (tests) */
 };
 
 int64_t helper_wall_ms(void); /* since 1970 */

@@ -196,6 +196,9 @@ static void take_supervisor_message(struct links *l)
         take_issuer(l, fd);
     else if (channel_type_is(l->supervisor, "audit") && (fd = channel_take_fd(l->supervisor)) >= 0)
         take_audit(l, fd);
+    else if (channel_type_is(l->supervisor, "control") &&
+             (fd = channel_take_fd(l->supervisor)) >= 0)
+        l->owner.control(l->owner.arg, fd);
     else
         log_problem("a message of the supervisor has an unknown type or lacks its descriptor");
 }

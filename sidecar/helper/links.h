@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The helper's lines to the supervisor (drain, lines to others) and to the issuer child (revocations);
- * sidecar/role.h.  The one to the audit child is handed on (audit/line.h). */
+/* The helper's lines to the supervisor (drain, lines to others) and to the issuer child
+ * (revocations); sidecar/role.h.  Those to audit (audit/line.h) and control are handed on. */
 #ifndef POSTERN_SIDECAR_HELPER_LINKS_H
 #define POSTERN_SIDECAR_HELPER_LINKS_H
 
@@ -13,6 +13,7 @@ struct links_owner {
     /* Everything that `issuer` has revoked so far is in force; again after each new line. */
     void (*told)(void *arg, const char *issuer);
     void (*recording)(void *arg); /* there is a line to the audit child; again after each new one */
+    void (*control)(void *arg, int take_fd); /* a line to the control child */
     void *arg;
 };
 

@@ -166,6 +166,8 @@ static void give_verdict(struct login *l)
         return;
     }
     write_verdict(l, &out);
+    if (!l->request.is_describe)
+        logins_note(l->helper->logins, l->grant, l->failure.code, helper_wall_ms() / 1000);
     give(l, &out, false);
 }
 

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Command lines of `postern sessions`, `kill`, `block`, `unblock` and `blocks`: one table of
+ * options, one of commands.  See postern(1).
+ */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "cli.h"
+#include "control.h"
+
+enum option_id {
+    OPTION_SESSION = 1,
+    OPTION_SUB,
+    OPTION_CLIENT,
+    OPTION_JTI,
+    OPTION_AGENT,
+    OPTION_DOOR,
+    OPTION_USER,
+    OPTION_REASON,
+    OPTION_FOR,
+    OPTION_JSON,
+    OPTION_CONFIG,
+    OPTION_SOCKET,
+    OPTION_HELP
+};
+#define BIT(o)          (1U << (o))
+#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
+#define BITS_WHOSE                                                                                 \
+    (BIT(OPTION_SESSION) | BIT(OPTION_SUB) | BIT(OPTION_CLIENT) | BIT(OPTION_JTI) |                \
+     BIT(OPTION_AGENT))
+
+#define HELP_EVERYWHERE                                                                            \
+    "  --config DIR    folder with postern.conf (default " POSTERN_SYSCONFDIR ")\n"                \
+    "  --socket PATH   the control socket, instead of what postern.conf says\n"                    \
+    "\n"                                                                                           \
+    "Exit status: 0 done, 1 refused or nothing matched, 2 usage, 3 not done or not known: see "    \
+    "the\n"                                                                                        \
+    "message.  Who may: control_admins: and, to look, control_watchers: in postern.conf.\n"
+
+static const struct command_line {
+    const char *name;
+    unsigned options;
+    bool takes_agent;
+    int (*run)(const struct control_call *call);
+    const char *help;
+} lines[] = {
+    { "sessions",
+      BIT(OPTION_DOOR) | BIT(OPTION_AGENT) | BIT(OPTION_USER) | BIT(OPTION_JSON) | BITS_EVERYWHERE,
+      false, control_sessions,
+      "usage: postern sessions [--door NAME] [--agent AGENT] [--user USER] [--json]\n"
+      "\n"
+      "  --door NAME     only sessions of this door\n"
+      "  --agent AGENT   only sessions of this agent\n"
+      "  --user USER     only sessions for this user\n"
+      "  --json          an array of objects instead of a table\n" HELP_EVERYWHERE },
+    { "kill", BITS_WHOSE | BIT(OPTION_REASON) | BITS_EVERYWHERE, false, control_kill,
+      "usage: postern kill --session ID | --sub SUB | --client CLIENT | --jti JTI | --agent AGENT\n"
+      "                    [--reason TEXT]\n"
+      "\n"
+      "  --session ID    the session with this id (`postern sessions`)\n"
+      "  --sub SUB       sessions for this subject\n"
+      "  --client CLIENT sessions of this OAuth client\n"
+      "  --jti JTI       sessions that began or were renewed with this token\n"
+      "  --agent AGENT   sessions of this agent\n"
+      "  --reason TEXT   for the audit record\n" HELP_EVERYWHERE },
+    { "block", BIT(OPTION_FOR) | BIT(OPTION_REASON) | BITS_EVERYWHERE, true, control_block,
+      "usage: postern block AGENT [--for DURATION] [--reason TEXT]\n"
+      "\n"
+      "  --for DURATION  how long: a number with s, m, h or d (default: until it is unblocked)\n"
+      "  --reason TEXT   told to the agent, and kept in file and audit record\n" HELP_EVERYWHERE },
+    { "unblock", BITS_EVERYWHERE, true, control_unblock,
+      "usage: postern unblock AGENT\n"
+      "\n" HELP_EVERYWHERE },
+    { "blocks", BIT(OPTION_JSON) | BITS_EVERYWHERE, false, control_blocks,
+      "usage: postern blocks [--json]\n"
+      "\n"
+      "  --json          an array of objects instead of lines\n" HELP_EVERYWHERE },
+};
+
+static const struct option options[] = {
+    { "session", required_argument, NULL, OPTION_SESSION },
+    { "sub", required_argument, NULL, OPTION_SUB },
+    { "client", required_argument, NULL, OPTION_CLIENT },
+    { "jti", required_argument, NULL, OPTION_JTI },
+    { "agent", required_argument, NULL, OPTION_AGENT },
+    { "door", required_argument, NULL, OPTION_DOOR },
+    { "user", required_argument, NULL, OPTION_USER },
+    { "reason", required_argument, NULL, OPTION_REASON },
+    { "for", required_argument, NULL, OPTION_FOR },
+    { "json", no_argument, NULL, OPTION_JSON },
+    { "config", required_argument, NULL, OPTION_CONFIG },
+    { "socket", required_argument, NULL, OPTION_SOCKET },
+    { "help", no_argument, NULL, OPTION_HELP },
+    { NULL, 0, NULL, 0 },
+};
+
+static const char *option_name(int id)
+{
+    for (const struct option *o = options; o->name != NULL; o++)
+        if (o->val == id)
+            return o->name;
+    return NULL;
+}
+
+/* "12h" as seconds; false for anything else.  posternd has the last word on how long is too long.
+ */
+static bool parse_duration(const char *text, int64_t *ret)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    int64_t n = 0;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9'; p++)
+        if ((n = n * 10 + (*p - '0')) > INT64_C(1000000000))
+            return false;
+    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++)
+        if (p[0] == units[i].letter && p[1] == '\0') {
+            *ret = n * units[i].seconds;
+            return n > 0;
+        }
+    return false;
+}
+
+/* kill: by which name; one is enough, and two would be a question of "and" or "or". */
+static bool set_whose(int option, const char *value, struct control_call *call)
+{
+    if (call->by != NULL)
+        return false;
+    call->by = option_name(option);
+    call->value = value;
+    return true;
+}
+
+static bool set_option(const struct command_line *line, int option, const char *value,
+                       struct control_call *call)
+{
+    if (value != NULL && value[0] == '\0')
+        return false;
+    if (line->run == control_kill && (BITS_WHOSE & BIT(option)) != 0)
+        return set_whose(option, value, call);
+    switch (option) {
+    case OPTION_AGENT:
+        call->agent = value;
+        return true;
+    case OPTION_DOOR:
+        call->door = value;
+        return true;
+    case OPTION_USER:
+        call->user = value;
+        return true;
+    case OPTION_REASON:
+        call->reason = value;
+        return true;
+    case OPTION_FOR:
+        return parse_duration(value, &call->for_s);
+    case OPTION_JSON:
+        call->is_json = true;
+        return true;
+    case OPTION_CONFIG:
+        call->config_dir = value;
+        return true;
+    case OPTION_SOCKET:
+        call->socket = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int fail_usage(const char *command, const char *what, const char *which)
+{
+    fprintf(stderr, "postern %s: %s%s; `postern %s --help` explains\n", command, what, which,
+            command);
+    return CLI_USAGE;
+}
+
+static int check_call(const struct command_line *line, int argc, char **argv,
+                      struct control_call *call)
+{
+    if (line->takes_agent && optind + 1 != argc)
+        return fail_usage(line->name, "name one agent", "");
+    if (!line->takes_agent && optind != argc)
+        return fail_usage(line->name, "unexpected: ", argv[optind]);
+    if (line->takes_agent)
+        call->agent = argv[optind];
+    if (call->agent != NULL && call->agent[0] == '\0')
+        return fail_usage(line->name, "an agent's name is not empty", "");
+    if (line->run == control_kill && call->by == NULL)
+        return fail_usage(line->name, "say whose: --session, --sub, --client, --jti or --agent",
+                          "");
+    return CLI_PROVED;
+}
+
+static int run_line(const struct command_line *line, int argc, char **argv)
+{
+    struct control_call call = { .command = line->name, .config_dir = POSTERN_SYSCONFDIR };
+    int option, status;
+
+    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == OPTION_HELP) {
+            fputs(line->help, stdout);
+            return CLI_PROVED;
+        }
+        if (option == '?' || (line->options & BIT(option)) == 0 ||
+            !set_option(line, option, optarg, &call))
+            return fail_usage(line->name, "bad option or value: ", argv[optind - 1]);
+    }
+    status = check_call(line, argc, argv, &call);
+    return status == CLI_PROVED ? line->run(&call) : status;
+}
+
+static int run_named(int (*run)(const struct control_call *call), int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (lines[i].run == run)
+            return run_line(&lines[i], argc, argv);
+    return CLI_USAGE;
+}
+
+int command_sessions(int argc, char **argv)
+{
+    return run_named(control_sessions, argc, argv);
+}
+
+int command_kill(int argc, char **argv)
+{
+    return run_named(control_kill, argc, argv);
+}
+
+int command_block(int argc, char **argv)
+{
+    return run_named(control_block, argc, argv);
+}
+
+int command_unblock(int argc, char **argv)
+{
+    return run_named(control_unblock, argc, argv);
+}
+
+int command_blocks(int argc, char **argv)
+{
+    return run_named(control_blocks, argc, argv);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sessions, blocks and status: what changes nothing; see act_inner.h.  What the door says of its
+ * sessions is copied member by member, never passed on as it is. */
+#include "act_inner.h"
+
+/* ---- sessions ---- */
+
+static const char *const session_texts[] = { "id",  "door", "agent",   "user", "client",
+                                             "sub", "jti",  "purpose", "peer", "state" };
+static const char *const session_numbers[] = { "since", "lease_end", "up", "down" };
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+static bool matches(const postern_json *j, uint32_t session, const char *name, const char *want)
+{
+    return want[0] == '\0' ||
+           postern_json_string_is(j, postern_json_member(j, session, name), want);
+}
+
+static void copy_text(const postern_json *j, uint32_t session, const char *name,
+                      postern_json_writer *w)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    postern_bytes text;
+
+    if (postern_json_string(j, postern_json_member(j, session, name), &scratch, &text))
+        postern_json_put_string(w, name, text);
+}
+
+static void copy_session(const postern_json *j, uint32_t session, postern_json_writer *w)
+{
+    int64_t n = 0;
+
+    postern_json_open_object(w, NULL);
+    for (size_t i = 0; i < COUNT(session_texts); i++)
+        copy_text(j, session, session_texts[i], w);
+    for (size_t i = 0; i < COUNT(session_numbers); i++)
+        if (postern_json_integer(j, postern_json_member(j, session, session_numbers[i]), &n))
+            postern_json_put_integer(w, session_numbers[i], n);
+    postern_json_close_object(w);
+}
+
+/* The page's last id, whether or not the filter lets it through: where the next page begins. */
+static void write_sessions(struct act *a, const postern_json *j)
+{
+    postern_json_writer w = { &a->reply, false };
+    uint32_t list = postern_json_member(j, 0, "sessions"), last = POSTERN_JSON_ABSENT;
+    bool has_more = postern_json_type_of(j, postern_json_member(j, 0, "more")) == POSTERN_JSON_TRUE;
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_open_array(&w, "sessions");
+    for (uint32_t n = postern_json_first(j, list); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n)) {
+        last = n;
+        if (matches(j, n, "agent", a->rq.agent) && matches(j, n, "door", a->rq.door) &&
+            matches(j, n, "user", a->rq.user))
+            copy_session(j, n, &w);
+    }
+    postern_json_close_array(&w);
+    if (has_more && last != POSTERN_JSON_ABSENT) {
+        POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+        postern_bytes id;
+
+        if (postern_json_string(j, postern_json_member(j, last, "id"), &scratch, &id))
+            postern_json_put_string(&w, "next", id);
+    }
+    postern_json_close_object(&w);
+}
+
+static void on_sessions(void *arg, link_news news, const struct channel *answer)
+{
+    struct act *a = arg;
+
+    if (news == LINK_AWAY && !a->control->has_doors) {
+        postern_buf_add_str(&a->reply, "{\"ok\":true,\"sessions\":[]}");
+        act_finish(a, CONTROL_DONE);
+    } else if (news == LINK_AWAY) {
+        act_refuse(a, CONTROL_FAILED, "door_away", "The door child is away at the moment.");
+    } else if (news == LINK_SILENT || !channel_type_is(answer, "sessions")) {
+        act_refuse(a, CONTROL_FAILED, "door_silent", "The door child does not answer.");
+    } else {
+        write_sessions(a, channel_message(answer));
+        act_finish(a, CONTROL_DONE);
+    }
+}
+
+void act_sessions(struct act *a)
+{
+    const struct link_member members[] = {
+        { "after", a->rq.after, 0 },
+        { "limit", NULL, CONTROL_SESSIONS_PAGE },
+    };
+
+    link_ask(a->control->door, "sessions", members, COUNT(members), on_sessions, a);
+}
+
+/* ---- blocks ---- */
+
+void act_blocks(struct act *a)
+{
+    const struct block_list *l = blocks_file_list(a->control->blocks);
+    size_t from = (size_t)a->rq.from, end = from + CONTROL_BLOCKS_PAGE;
+    postern_json_writer w = { &a->reply, false };
+    int64_t now_s = control_wall_s();
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_open_array(&w, "blocks");
+    for (size_t i = from; i < l->count && i < end; i++) {
+        const struct blocked *b = &l->entries[i];
+
+        if (b->until_s != 0 && b->until_s <= now_s)
+            continue; /* over; it goes at the next write */
+        postern_json_open_object(&w, NULL);
+        postern_json_put_str(&w, "agent", b->agent);
+        postern_json_put_integer(&w, "until", b->until_s);
+        postern_json_put_str(&w, "reason", b->reason);
+        postern_json_close_object(&w);
+    }
+    postern_json_close_array(&w);
+    if (end < l->count)
+        postern_json_put_integer(&w, "next", (int64_t)end);
+    postern_json_put_str(&w, "trouble", blocks_file_trouble(a->control->blocks));
+    postern_json_close_object(&w);
+    act_finish(a, CONTROL_DONE);
+}
+
+/* ---- status ---- */
+
+static const char *state_of(const struct link *l, bool is_expected)
+{
+    if (!link_is_there(l))
+        return is_expected ? "away" : "none";
+    return link_is_told(l) ? "told" : "connected";
+}
+
+void act_status(struct act *a)
+{
+    const struct control *c = a->control;
+    postern_json_writer w = { &a->reply, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "role", control_role_name(a->role));
+    postern_json_put_str(&w, "door", state_of(c->door, c->has_doors));
+    postern_json_put_str(&w, "helper", state_of(c->helper, true));
+    postern_json_put_str(&w, "audit", c->is_audited ? "connected" : "away");
+    postern_json_put_integer(&w, "blocks", (int64_t)blocks_file_list(c->blocks)->count);
+    postern_json_put_str(&w, "trouble", blocks_file_trouble(c->blocks));
+    postern_json_close_object(&w);
+    act_finish(a, CONTROL_DONE);
+}
