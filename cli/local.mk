@@ -7,7 +7,8 @@ postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c 
 postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h cli/client_list.c
 postern_SOURCES += cli/verify.c
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
-	cli/token_cache.c cli/token_cache.h cli/token_print.c cli/token_settings.c
+	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
+	cli/token_print.c cli/token_settings.c
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 postern_LDADD = $(core_libs)
