@@ -15,6 +15,7 @@ struct command {
 };
 
 int command_client(int argc, char **argv);
+int command_connect(int argc, char **argv);
 int command_parse(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_verify(int argc, char **argv);

@@ -39,8 +39,8 @@ struct connect_answer {
  *
  *   ret_line   without CR LF
  *   ret_used   bytes with CR LF: what stands behind them belongs to the backend's stream
- *   POSTERN_OK · POSTERN_AGAIN (not whole yet) · POSTERN_ERR_DOOR_ANSWER (too long, or cannot become
- *   an answer any more)
+ *   POSTERN_OK · POSTERN_AGAIN (not whole yet) · POSTERN_ERR_DOOR_ANSWER (too long, or cannot
+ * become an answer any more)
  */
 POSTERN_MUST_USE postern_err connect_answer_find(postern_bytes in, postern_bytes *ret_line,
                                                  size_t *ret_used, postern_error *err);

@@ -101,8 +101,9 @@ postern_err connect_target_parse(const char *url, struct connect_target *ret, po
     if (!read_service(scheme, &t))
         return POSTERN_FAIL(err, USAGE, "the service before :// is not one word");
     if (is_unix && !read_path(r.rest, &t))
-        return POSTERN_FAIL(err, USAGE, "SERVICE" UNIX_SUFFIX "://PATH wants the absolute path of a "
-                                        "socket, of at most %d bytes",
+        return POSTERN_FAIL(err, USAGE,
+                            "SERVICE" UNIX_SUFFIX "://PATH wants the absolute path of a "
+                            "socket, of at most %d bytes",
                             TARGET_PATH_ROOM - 1);
     if (!is_unix && !read_authority(r.rest, &t))
         return POSTERN_FAIL(err, USAGE, "behind :// there must be HOST:PORT and nothing else");

@@ -9,6 +9,7 @@
 
 static const struct command commands[] = {
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
+    { "connect", "log in to a door with a token and relay a local client", command_connect },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "token", "fetch an access token and print it", command_token },
     { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },

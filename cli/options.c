@@ -26,7 +26,8 @@ static postern_err take_word(const struct cli_options *o, const char *word, post
 {
     if (o->take(o->arg, 0, word))
         return POSTERN_OK;
-    return POSTERN_FAIL(err, USAGE, "there is a word that is no option; `postern %s --help` lists them",
+    return POSTERN_FAIL(err, USAGE,
+                        "there is a word that is no option; `postern %s --help` lists them",
                         o->command);
 }
 

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 
 struct cli_options {
-    const char *command;         /* "token": for messages */
-    const struct option *table;  /* long options; `val` is what take() gets */
+    const char *command;        /* "token": for messages */
+    const struct option *table; /* long options; `val` is what take() gets */
     /* false: not a good value.  option 0: a word that is no option; value NULL: a flag. */
     bool (*take)(void *arg, int option, const char *value);
     void *arg;

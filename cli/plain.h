@@ -9,8 +9,8 @@
 
 /* Printable ASCII as it is, every other byte as \xNN. */
 void plain_print_text(FILE *out, postern_bytes text);
-/* JSON that was scanned, so UTF-8 is well formed and what is not ASCII stands in strings: it becomes
- * \uNNNN, which means the same. */
+/* JSON that was scanned, so UTF-8 is well formed and what is not ASCII stands in strings: it
+ * becomes \uNNNN, which means the same. */
 void plain_print_json(FILE *out, postern_bytes json);
 
 #endif

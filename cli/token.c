@@ -98,8 +98,8 @@ int command_token(int argc, char **argv)
 
     if (token_is_privileged("token"))
         return CLI_USAGE;
-    if (cli_options_read(&(struct cli_options){ "token", long_options, take_option, &o }, argc, argv,
-                         &err) != POSTERN_OK)
+    if (cli_options_read(&(struct cli_options){ "token", long_options, take_option, &o }, argc,
+                         argv, &err) != POSTERN_OK)
         return cli_fail("token", &err);
     if (o.is_help) {
         print_help(stdout);

@@ -19,19 +19,17 @@ struct token_options {
 
 /* Rows of a getopt_long(3) table; token_options_take() knows their letters. */
 #define TOKEN_LONG_OPTIONS                                                                         \
-    { "client", required_argument, NULL, 'c' },                                                    \
-    { "issuer", required_argument, NULL, 'i' },                                                    \
-    { "client-id", required_argument, NULL, 'I' },                                                 \
-    { "secret-file", required_argument, NULL, 'f' },                                               \
-    { "resource", required_argument, NULL, 'r' },                                                  \
-    { "scope", required_argument, NULL, 's' },                                                     \
-    { "allow-loopback-http", no_argument, NULL, 'l' },                                             \
-    { "loopback-user", required_argument, NULL, 'u' },                                             \
-    { "tls-ca-file", required_argument, NULL, 'a' },                                               \
-    { "json", no_argument, NULL, 'j' },                                                            \
-    { "no-cache", no_argument, NULL, 'n' },                                                        \
-    { "quiet", no_argument, NULL, 'q' },                                                           \
-    { "help", no_argument, NULL, 'h' }
+    { "client", required_argument, NULL, 'c' }, { "issuer", required_argument, NULL, 'i' },        \
+        { "client-id", required_argument, NULL, 'I' },                                             \
+        { "secret-file", required_argument, NULL, 'f' },                                           \
+        { "resource", required_argument, NULL, 'r' }, { "scope", required_argument, NULL, 's' },   \
+        { "allow-loopback-http", no_argument, NULL, 'l' },                                         \
+        { "loopback-user", required_argument, NULL, 'u' },                                         \
+        { "tls-ca-file", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },       \
+        { "no-cache", no_argument, NULL, 'n' }, { "quiet", no_argument, NULL, 'q' },               \
+    {                                                                                              \
+        "help", no_argument, NULL, 'h'                                                             \
+    }
 /* False: none of those. */
 bool token_options_take(struct token_options *o, int option, const char *value);
 /* Setuid or setgid: whose client file and whose secret would it be?  Says so when it is true. */

@@ -83,8 +83,7 @@ const char *token_advice(postern_err code, const char *oauth_error)
 {
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if (advices[i].code == code &&
-            (advices[i].oauth_error == NULL ||
-             strcmp(advices[i].oauth_error, oauth_error) == 0))
+            (advices[i].oauth_error == NULL || strcmp(advices[i].oauth_error, oauth_error) == 0))
             return advices[i].advice;
     return NULL;
 }

@@ -238,8 +238,8 @@ static postern_err read_settings(const struct token_options *o, struct token_set
         POSTERN_TRY(find_client_file(o, &s->file_room, err));
         s->file = postern_buf_cstr(&s->file_room);
         POSTERN_TRY(postern_config_load_client(s->file, &s->config, err));
-        POSTERN_TRY(take_file(postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL), o, s,
-                              err));
+        POSTERN_TRY(
+            take_file(postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL), o, s, err));
     }
     return judge_target(o, s, err);
 }

@@ -15,8 +15,7 @@ postern_err postern_listener_address_from(const struct sockaddr *sa, socklen_t l
 
 /* The address itself, or the wildcard of its family; "::" takes IPv4 too unless IPV6_V6ONLY, which
  * /proc does not tell. */
-static bool serves(const struct postern_tcp_address *local,
-                   const struct postern_tcp_address *where)
+static bool serves(const struct postern_tcp_address *local, const struct postern_tcp_address *where)
 {
     static const uint8_t any_ipv6[16] = { 0 };
     static const uint8_t any_ipv4[16] = { [10] = 0xff, [11] = 0xff };
@@ -37,8 +36,8 @@ static bool holds_inode(const struct postern_listeners *set, uint64_t inode)
 }
 
 postern_err postern_listeners_add_line(struct postern_listeners *set,
-                                       const struct postern_tcp_address *where,
-                                       postern_bytes line, postern_error *err)
+                                       const struct postern_tcp_address *where, postern_bytes line,
+                                       postern_error *err)
 {
     struct postern_tcp_socket l;
 

@@ -38,9 +38,9 @@ POSTERN_MUST_USE postern_err postern_listener_address_from(const struct sockaddr
  * `where` (also on the wildcard), add it to `set`. POSTERN_OK · ISSUER_UNTRUSTED (not a line as the
  * kernel writes it, too many, no inode)
  */
-POSTERN_MUST_USE postern_err postern_listeners_add_line(
-    struct postern_listeners *set, const struct postern_tcp_address *where, postern_bytes line,
-    postern_error *err);
+POSTERN_MUST_USE postern_err postern_listeners_add_line(struct postern_listeners *set,
+                                                        const struct postern_tcp_address *where,
+                                                        postern_bytes line, postern_error *err);
 /*
  * All listeners for `where`: at least one, each of root or of `uid`.  Blocking reads of /proc,
  * which never wait. POSTERN_OK · ISSUER_UNREACHABLE (nobody listens) · ISSUER_UNTRUSTED (another
