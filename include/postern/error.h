@@ -74,7 +74,6 @@ typedef enum postern_class {
     X(DOOR_UNREACHABLE,     "door_unreachable",     REMOTE,    NULL,                 "postern(1)",               "door cannot be reached") \
     X(DOOR_UNTRUSTED,       "door_untrusted",       REMOTE,    NULL,                 "RFC 9525 §6",              "what answers there is not the door") \
     X(DOOR_ANSWER,          "door_answer",          REMOTE,    NULL,                 "postern(1)",               "door answered what cannot be used") \
-    X(DOOR_REFUSED,         "door_refused",         TOKEN,     NULL,                 "postern(1)",               "door refused the login") \
     X(TIMEOUT,              "timeout",              REMOTE,    NULL,                 "op_deadline",              "no verdict within the deadline") \
     X(NOMEM,                "nomem",                RESOURCE,  NULL,                 "malloc(3)",                "out of memory") \
     X(BUSY,                 "busy",                 RESOURCE,  NULL,                 "limits",                   "too many requests in flight") \
