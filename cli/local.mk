@@ -9,7 +9,13 @@ postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_expla
 postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_sessions.c
 postern_SOURCES += cli/verify.c
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
-	cli/token_cache.c cli/token_cache.h cli/token_print.c cli/token_settings.c
+	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
+	cli/token_print.c cli/token_settings.c
+postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_answer.h cli/connect_door.c cli/connect_door.h \
+	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
+	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
+	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c cli/plain.c cli/plain.h
+postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS)
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
-postern_LDADD = $(core_libs)
+postern_LDADD = $(core_libs) $(SSL_LIBS)

@@ -11,6 +11,7 @@ static const struct command commands[] = {
     { "block", "refuse an agent from now on, and end its sessions at doors", command_block },
     { "blocks", "list the blocked agents", command_blocks },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
+    { "connect", "log in to a door with a token and relay a local client", command_connect },
     { "kill", "end sessions at doors", command_kill },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "policy", "check rules files, and say what they decide and why", command_policy },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* `postern token`: what token.c, token_settings.c and token_print.c share. */
+/* What `postern token` and `postern connect` share: whose token, for what, and what is said when
+ * there is none. */
 #ifndef POSTERN_CLI_TOKEN_H
 #define POSTERN_CLI_TOKEN_H
 
@@ -15,6 +16,26 @@ struct token_options {
     const char *loopback_user, *tls_ca_file;
     bool allow_loopback_http, is_json, is_quiet, is_help, use_no_cache;
 };
+
+/* Rows of a getopt_long(3) table; token_options_take() knows their letters. */
+#define TOKEN_LONG_OPTIONS                                                                         \
+    { "client", required_argument, NULL, 'c' }, { "issuer", required_argument, NULL, 'i' },        \
+        { "client-id", required_argument, NULL, 'I' },                                             \
+        { "secret-file", required_argument, NULL, 'f' },                                           \
+        { "resource", required_argument, NULL, 'r' }, { "scope", required_argument, NULL, 's' },   \
+        { "allow-loopback-http", no_argument, NULL, 'l' },                                         \
+        { "loopback-user", required_argument, NULL, 'u' },                                         \
+        { "tls-ca-file", required_argument, NULL, 'a' }, { "json", no_argument, NULL, 'j' },       \
+        { "no-cache", no_argument, NULL, 'n' }, { "quiet", no_argument, NULL, 'q' },               \
+    {                                                                                              \
+        "help", no_argument, NULL, 'h'                                                             \
+    }
+/* False: none of those. */
+bool token_options_take(struct token_options *o, int option, const char *value);
+/* Setuid or setgid: whose client file and whose secret would it be?  Says so when it is true. */
+bool token_is_privileged(const char *command);
+/* No core file, and no ptrace by the user's other processes, while secrets are in memory. */
+void token_set_dumpable(bool is_dumpable);
 
 /* What is asked for in the end: options first, then the client file.  Texts live in config, options
  * or the bufs. */
@@ -33,14 +54,27 @@ struct token_settings {
  */
 POSTERN_MUST_USE postern_err token_settings_read(const struct token_options *o,
                                                  struct token_settings *ret, postern_error *err);
+/*
+ * The same judgement for a target that was found later: `host` must be in hosts:, and without a
+ * resource it is https://HOST/SERVICE.
+ *   POSTERN_OK · POLICY (the host is not in hosts:) · USAGE (not a name) · NOMEM
+ */
+POSTERN_MUST_USE postern_err token_settings_allow(struct token_settings *s, const char *host,
+                                                  const char *service, postern_error *err);
+/* Without a look at hosts:.  POSTERN_OK · USAGE */
+POSTERN_MUST_USE postern_err token_settings_choose_resource(struct token_settings *s,
+                                                            const char *host, const char *service,
+                                                            postern_error *err);
 void token_settings_free(struct token_settings *s);
 
 /* The token and a newline, or the members of RFC 6749 §5.1 as JSON, on standard output.  POSTERN_OK
  * · SYSTEM · NOMEM */
 POSTERN_MUST_USE postern_err token_print(postern_bytes token, const postern_token_info *info,
                                          bool is_json, postern_error *err);
-/* What failed, for whom, what to do, on standard error; returns the exit status.  oauth_error: the
- * server's word, or NULL. */
+/* The advice for a failure, one sentence or two; NULL: there is none.  oauth_error: the server's
+ * word, or "". */
+const char *token_advice(postern_err code, const char *oauth_error);
+/* What failed, for whom, what to do, on standard error; returns the exit status. */
 int token_explain(const struct token_options *o, const struct token_settings *s,
                   const char *oauth_error, const postern_error *err);
 

@@ -189,18 +189,18 @@ static bool read_entry(const struct token_cache *c, postern_buf *out)
 
 /* The token's remaining life; false when it is over, or longer than we ever wrote (the clock was
  * set). */
-static bool is_fresh(const postern_json *j, int64_t now_s, int64_t *ret_left_s)
+static bool is_fresh(const postern_json *j, int64_t now_s, int64_t min_left_s, int64_t *ret_left_s)
 {
     int64_t expires_s;
 
     if (!postern_json_integer(j, postern_json_member(j, 0, "expires"), &expires_s))
         return false;
     *ret_left_s = expires_s - now_s; /* both within ±2^53 */
-    return *ret_left_s > TOKEN_CACHE_MARGIN_S && *ret_left_s <= LIFETIME_MAX_S;
+    return *ret_left_s > min_left_s && *ret_left_s <= LIFETIME_MAX_S;
 }
 
-bool token_cache_find(const struct token_cache *c, int64_t now_s, postern_secret **ret_token,
-                      postern_token_info *ret_info)
+bool token_cache_find(const struct token_cache *c, int64_t now_s, int64_t min_left_s,
+                      postern_secret **ret_token, postern_token_info *ret_info)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(ENTRY_MAX);
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(ENTRY_MAX);
@@ -210,7 +210,7 @@ bool token_cache_find(const struct token_cache *c, int64_t now_s, postern_secret
 
     if (!read_entry(c, &text) ||
         postern_json_scan(&j, postern_buf_bytes(&text), NULL) != POSTERN_OK ||
-        !is_fresh(&j, now_s, &info.expires_in_s))
+        !is_fresh(&j, now_s, min_left_s, &info.expires_in_s))
         return false;
     if (!postern_json_string(&j, postern_json_member(&j, 0, "scope"), &scratch, &scope) ||
         scope.len >= sizeof info.scope)

@@ -17,9 +17,9 @@ struct token_cache; /* one entry, locked */
 /* NULL when there is no place for it.  Waits for another run that fetches the same, at most as long
  * as a fetch may take. */
 struct token_cache *token_cache_open(const struct token_settings *s);
-/* True when a token with more than the margin left is there. */
-bool token_cache_find(const struct token_cache *c, int64_t now_s, postern_secret **ret_token,
-                      postern_token_info *ret_info);
+/* True when a token with more than `min_left_s` left is there. */
+bool token_cache_find(const struct token_cache *c, int64_t now_s, int64_t min_left_s,
+                      postern_secret **ret_token, postern_token_info *ret_info);
 /* Keep a token of known life; anything that goes wrong leaves the cache without it. */
 void token_cache_store(const struct token_cache *c, int64_t now_s, postern_bytes token,
                        const postern_token_info *info);

@@ -79,12 +79,11 @@ static const struct {
     { POSTERN_ERR_TIMEOUT, NULL, "Try again later." },
 };
 
-static const char *find_advice(postern_err code, const char *oauth_error)
+const char *token_advice(postern_err code, const char *oauth_error)
 {
     for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
         if (advices[i].code == code &&
-            (advices[i].oauth_error == NULL ||
-             (oauth_error != NULL && strcmp(advices[i].oauth_error, oauth_error) == 0)))
+            (advices[i].oauth_error == NULL || strcmp(advices[i].oauth_error, oauth_error) == 0))
             return advices[i].advice;
     return NULL;
 }
@@ -92,7 +91,7 @@ static const char *find_advice(postern_err code, const char *oauth_error)
 int token_explain(const struct token_options *o, const struct token_settings *s,
                   const char *oauth_error, const postern_error *err)
 {
-    const char *advice = find_advice(err->code, oauth_error);
+    const char *advice = token_advice(err->code, oauth_error);
     int status = cli_fail("token", err);
 
     if (o->is_quiet)

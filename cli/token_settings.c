@@ -180,26 +180,37 @@ static postern_err check_hosts(const postern_section *c, const struct token_sett
     return POSTERN_FAIL(err, POLICY, "%s is not in hosts: of %s", host, s->file);
 }
 
-/* facts: a SASL host's audience is https://SERVERNAME/SASLSERVICE unless it is said otherwise. */
-static postern_err choose_resource(const struct token_options *o, struct token_settings *s,
-                                   postern_error *err)
+/* A host's audience is https://HOST/SERVICE unless it is said otherwise. */
+postern_err token_settings_choose_resource(struct token_settings *s, const char *host,
+                                           const char *service, postern_error *err)
 {
-    bool is_ipv6 = strchr(o->for_host, ':') != NULL;
+    bool is_ipv6 = strchr(host, ':') != NULL;
 
     if (s->resource != NULL)
         return POSTERN_OK;
     postern_buf_add_str(&s->resource_room, is_ipv6 ? "https://[" : "https://");
-    for (const char *c = o->for_host; *c != '\0'; c++)
+    for (const char *c = host; *c != '\0'; c++)
         postern_buf_add_byte(&s->resource_room,
                              (uint8_t)(*c >= 'A' && *c <= 'Z' ? *c + ('a' - 'A') : *c));
     postern_buf_add_str(&s->resource_room, is_ipv6 ? "]/" : "/");
-    postern_buf_add_str(&s->resource_room, o->for_service);
+    postern_buf_add_str(&s->resource_room, service);
     s->resource = postern_buf_cstr(&s->resource_room);
-    return s->resource != NULL ? POSTERN_OK : POSTERN_FAIL(err, USAGE, "--for-host is too long");
+    return s->resource != NULL ? POSTERN_OK
+                               : POSTERN_FAIL(err, USAGE, "the host's name is too long");
 }
 
-static postern_err judge_target(const postern_section *c, const struct token_options *o,
-                                struct token_settings *s, postern_error *err)
+postern_err token_settings_allow(struct token_settings *s, const char *host, const char *service,
+                                 postern_error *err)
+{
+    const postern_section *c =
+        s->config == NULL ? NULL : postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL);
+
+    POSTERN_TRY(check_hosts(c, s, host, err));
+    return token_settings_choose_resource(s, host, service, err);
+}
+
+static postern_err judge_target(const struct token_options *o, struct token_settings *s,
+                                postern_error *err)
 {
     if (o->for_host == NULL && o->for_service == NULL)
         return POSTERN_OK;
@@ -207,8 +218,7 @@ static postern_err judge_target(const postern_section *c, const struct token_opt
         return POSTERN_FAIL(err, USAGE, "--for-host and --for-service go together");
     if (!host_is_name(o->for_host) || !host_is_service(o->for_service))
         return POSTERN_FAIL(err, USAGE, "--for-host or --for-service is not a name");
-    POSTERN_TRY(check_hosts(c, s, o->for_host, err));
-    return choose_resource(o, s, err);
+    return token_settings_allow(s, o->for_host, o->for_service, err);
 }
 
 /* ---- both ---- */
@@ -222,18 +232,16 @@ static bool is_file_needed(const struct token_options *o)
 static postern_err read_settings(const struct token_options *o, struct token_settings *s,
                                  postern_error *err)
 {
-    const postern_section *c = NULL;
-
     if (!is_file_needed(o)) {
         POSTERN_TRY(take_options(o, s, err));
     } else {
         POSTERN_TRY(find_client_file(o, &s->file_room, err));
         s->file = postern_buf_cstr(&s->file_room);
         POSTERN_TRY(postern_config_load_client(s->file, &s->config, err));
-        c = postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL);
-        POSTERN_TRY(take_file(c, o, s, err));
+        POSTERN_TRY(
+            take_file(postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL), o, s, err));
     }
-    return judge_target(c, o, s, err);
+    return judge_target(o, s, err);
 }
 
 postern_err token_settings_read(const struct token_options *o, struct token_settings *ret,

@@ -16,6 +16,7 @@
 
 #include "audit_find.h"
 #include "cli.h"
+#include "plain.h"
 #include "why_advice.h"
 
 enum { WHY_FOUND = 0, WHY_NOT_FOUND = 1, WHY_USAGE = 2, WHY_UNREADABLE = 3 };
@@ -68,38 +69,7 @@ static bool parse_why_options(int argc, char **argv, struct why_options *o)
 /* The log holds what strangers sent: nothing of it may steer a terminal. */
 static void print_safely(postern_bytes text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f)
-            putchar(text.ptr[i]);
-        else
-            printf("\\x%02x", text.ptr[i]);
-    }
-}
-
-static void print_code_point(uint32_t c)
-{
-    if (c > 0xffff)
-        printf("\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
-    else
-        printf("\\u%04x", c);
-}
-
-/* JSON that was scanned, so UTF-8 is well formed and what is not ASCII stands in strings: \u there means the same. */
-static void print_json_safely(postern_bytes json)
-{
-    for (size_t i = 0; i < json.len;) {
-        uint8_t lead = json.ptr[i++];
-        uint32_t c = lead < 0x80 ? lead : lead < 0xe0 ? lead & 0x1f : lead < 0xf0 ? lead & 0x0f : lead & 0x07;
-
-        while (lead >= 0x80 && i < json.len && (json.ptr[i] & 0xc0) == 0x80)
-            c = c << 6 | (json.ptr[i++] & 0x3f);
-        if (c >= 0x20 && c < 0x7f)
-            putchar((int)c);
-        else if (c < 0x20) /* between values: raw controls in strings are no JSON */
-            putchar(' ');
-        else
-            print_code_point(c);
-    }
+    plain_print_text(stdout, text);
 }
 
 /* A member as text: strings unescaped, numbers as they stand; empty when it is not there. */
@@ -252,7 +222,7 @@ static int report(const struct why_options *o, const struct audit_found *found, 
         return WHY_NOT_FOUND;
     }
     if (o->as_json) {
-        print_json_safely(postern_json_raw(&found->json, 0));
+        plain_print_json(stdout, postern_json_raw(&found->json, 0));
         putchar('\n');
     } else {
         print_record(&found->json);

@@ -113,6 +113,14 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "write, and look who made the other one.",
     [POSTERN_ERR_HELPER_PROTOCOL] =
         "Plugin and posternd are of different versions: install the same one, then restart both.",
+    [POSTERN_ERR_DOOR_UNREACHABLE] =
+        "Look whether posternd runs on the door's machine and listens where the client asks, and "
+        "whether a firewall stands between.",
+    [POSTERN_ERR_DOOR_UNTRUSTED] =
+        "The client knows the door by another certificate or owner: compare `tls_cert_file:` of the "
+        "door with the client's `door_tls_ca_file:`, and the name in the URL.",
+    [POSTERN_ERR_DOOR_ANSWER] = "What the client reached is no door with `protocol: raw`, or one of "
+                                "another version of Postern.",
     [POSTERN_ERR_TIMEOUT] = "No verdict came in time: look at the load of this host and at "
                             "posternd's log, then try again.",
     [POSTERN_ERR_NOMEM] = "This host, or posternd's control group, is short of memory.",

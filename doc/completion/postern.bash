@@ -14,7 +14,7 @@ _postern() {
         esac
     done
     case $previous in
-    --secret-file | --tls-ca-file | --jwks | --audit-file | --client | --socket)
+    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --client | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -42,10 +42,14 @@ _postern() {
         --server-host | --server-port)
         return
         ;;
+    --listen)
+        mapfile -t COMPREPLY < <(compgen -W 'unix: 127.0.0.1: [::1]:' -- "$current")
+        return
+        ;;
     esac
     local words=
     case $command in
-    '') words='client parse token verify why --help --version' ;;
+    '') words='client connect parse token verify why --help --version' ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;
@@ -53,6 +57,10 @@ _postern() {
         remove) words='--config --socket' ;;
         *) words='add list remove --help' ;;
         esac
+        ;;
+    connect)
+        words='--stdio --listen --door-tls-ca-file --client --issuer --client-id --secret-file --resource --scope
+            --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
     parse) words='--mech --server-host --server-port --step --wire --help' ;;
     token)

@@ -30,7 +30,7 @@ postern_err postern_judge_url(const struct postern_http_request *rq, struct post
 postern_err postern_judge_address(struct postern_judge *j, const struct sockaddr *to,
                                   socklen_t to_len, postern_error *err)
 {
-    struct postern_listener_address where;
+    struct postern_tcp_address where;
     struct postern_listeners listeners;
 
     POSTERN_TRY(postern_url_guard_check(&j->url, j->is_host_configured, to, to_len, err));
@@ -47,7 +47,7 @@ postern_err postern_judge_address(struct postern_judge *j, const struct sockaddr
 }
 
 /* "127.0.0.1" and 8414, as libcurl reports them. */
-static postern_err read_address(const char *ip, int port, struct postern_listener_address *ret,
+static postern_err read_address(const char *ip, int port, struct postern_tcp_address *ret,
                                 postern_error *err)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
@@ -62,7 +62,7 @@ static postern_err read_address(const char *ip, int port, struct postern_listene
 
 /* What was seen before connect(2); NULL when the address was never judged. */
 static const struct postern_listeners *find_seen(const struct postern_judge *j,
-                                                 const struct postern_listener_address *where)
+                                                 const struct postern_tcp_address *where)
 {
     for (size_t i = 0; i < j->count; i++)
         if (j->seen[i].where.port == where->port &&
@@ -74,7 +74,7 @@ static const struct postern_listeners *find_seen(const struct postern_judge *j,
 postern_err postern_judge_connected(const struct postern_judge *j, const char *ip, int port,
                                     postern_error *err)
 {
-    struct postern_listener_address where;
+    struct postern_tcp_address where;
     struct postern_listeners now;
     const struct postern_listeners *before;
 

@@ -20,7 +20,7 @@ struct postern_judge {
     uid_t listener_uid;
     size_t count;
     struct {
-        struct postern_listener_address where;
+        struct postern_tcp_address where;
         struct postern_listeners listeners; /* before connect(2) */
     } seen[POSTERN_JUDGE_ADDRESSES_MAX];
 };

@@ -16,19 +16,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include <postern/bytes.h>
+#include <postern-private/proc_tcp.h>
 
 /* Sockets that listen for one address: SO_REUSEPORT per core; more is unclear. */
 #define POSTERN_LISTENERS_MAX 8
-/* Bytes of a line of /proc/net/tcp6; the kernel writes fewer than 256. */
-#define POSTERN_LISTENER_LINE 512
-/* Sockets of a network namespace that are read before we give up. */
-#define POSTERN_LISTENER_LINES 1000000
-
-struct postern_listener_address {
-    uint8_t ip[16]; /* network order; IPv4 as ::ffff:a.b.c.d */
-    uint16_t port;
-};
 
 struct postern_listeners {
     size_t count;
@@ -40,22 +31,22 @@ struct postern_listeners {
 
 /* POSTERN_OK · ISSUER_UNTRUSTED (no IP address) */
 POSTERN_MUST_USE postern_err postern_listener_address_from(const struct sockaddr *sa, socklen_t len,
-                                                           struct postern_listener_address *ret,
+                                                           struct postern_tcp_address *ret,
                                                            postern_error *err);
 /*
  * One line of /proc/net/tcp or tcp6, without its newline: when it is a socket that listens for
  * `where` (also on the wildcard), add it to `set`. POSTERN_OK · ISSUER_UNTRUSTED (not a line as the
  * kernel writes it, too many, no inode)
  */
-POSTERN_MUST_USE postern_err postern_listeners_add_line(
-    struct postern_listeners *set, const struct postern_listener_address *where, postern_bytes line,
-    postern_error *err);
+POSTERN_MUST_USE postern_err postern_listeners_add_line(struct postern_listeners *set,
+                                                        const struct postern_tcp_address *where,
+                                                        postern_bytes line, postern_error *err);
 /*
  * All listeners for `where`: at least one, each of root or of `uid`.  Blocking reads of /proc,
  * which never wait. POSTERN_OK · ISSUER_UNREACHABLE (nobody listens) · ISSUER_UNTRUSTED (another
  * user does, or unclear)
  */
-POSTERN_MUST_USE postern_err postern_listeners_find(const struct postern_listener_address *where,
+POSTERN_MUST_USE postern_err postern_listeners_find(const struct postern_tcp_address *where,
                                                     uid_t uid, struct postern_listeners *ret,
                                                     postern_error *err);
 /* The same sockets, in any order. */

@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct postern_listener_address where = {
+    static const struct postern_tcp_address where = {
         { [10] = 0xff, [11] = 0xff, 127, 0, 0, 1 }, 8414
     };
     struct postern_listeners set = { 0 };

@@ -1,2 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests +=
+if CLI
+unit_tests += tests/unit/test_connect_answer tests/unit/test_connect_lease tests/unit/test_connect_peer tests/unit/test_connect_target
+endif
+cli_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+tests_unit_test_connect_answer_SOURCES = tests/unit/test_connect_answer.c cli/connect_answer.c cli/connect_answer.h
+tests_unit_test_connect_answer_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_connect_answer_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_connect_lease_SOURCES = tests/unit/test_connect_lease.c cli/connect_lease.c cli/connect_lease.h
+tests_unit_test_connect_lease_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_connect_peer_SOURCES = tests/unit/test_connect_peer.c cli/connect_peer.c cli/connect_peer.h
+tests_unit_test_connect_peer_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_connect_target_SOURCES = tests/unit/test_connect_target.c cli/connect_target.c cli/connect_target.h cli/host_match.c \
+	cli/host_match.h
+tests_unit_test_connect_target_CPPFLAGS = $(cli_cppflags)

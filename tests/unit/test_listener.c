@@ -23,11 +23,11 @@
 #define NONE6   "00000000000000000000000000000000:0000"
 #define MAPPED6 "0000000000000000FFFF00000100007F:20DE"
 
-static struct postern_listener_address address(const char *ip, uint16_t port)
+static struct postern_tcp_address address(const char *ip, uint16_t port)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-    struct postern_listener_address a = { 0 };
+    struct postern_tcp_address a = { 0 };
     postern_err e;
 
     if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
@@ -42,7 +42,7 @@ static struct postern_listener_address address(const char *ip, uint16_t port)
 
 static postern_err add(struct postern_listeners *set, const char *ip, const char *line)
 {
-    struct postern_listener_address where = address(ip, 8414); /* 0x20DE */
+    struct postern_tcp_address where = address(ip, 8414); /* 0x20DE */
 
     return postern_listeners_add_line(set, &where, postern_bytes_str(line), NULL);
 }
