@@ -69,8 +69,8 @@ static postern_err check_backend_cert(const postern_section *s, bool has_tls, po
         return postern_config_value_fail(
             s, "backend_auth", err, "certificate needs backend_cert_file and backend_key_file");
     if (wants_cert && !has_tls)
-        return postern_config_value_fail(
-            s, "backend_auth", err, "certificate needs backend_tls: verify-full or verify-ca");
+        return postern_config_value_fail(s, "backend_auth", err,
+                                         "certificate needs backend_tls: verify-full or verify-ca");
     if (!wants_cert && has_cert)
         return postern_config_value_fail(s, "backend_cert_file", err,
                                          "means nothing without backend_auth: certificate");

@@ -11,10 +11,10 @@
 
 #include "base/keyfile.h"
 
-#define SECTION_BEGIN "# == "
-#define SECTION_END " =="
-#define FILE_NAME_MAX 160 /* bytes with NUL: "services/", a name of 63 bytes, ".conf" */
-#define LINE_DIGITS_MAX 9 /* of a line's number: fits an int */
+#define SECTION_BEGIN   "# == "
+#define SECTION_END     " =="
+#define FILE_NAME_MAX   160 /* bytes with NUL: "services/", a name of 63 bytes, ".conf" */
+#define LINE_DIGITS_MAX 9   /* of a line's number: fits an int */
 
 /* One section's lines, on the way in. */
 struct section_text {
@@ -101,8 +101,8 @@ static postern_err take_entry(postern_reader *body, const char *file, struct ent
     if (postern_reader_is_done(body))
         return POSTERN_OK;
     if (!postern_reader_take_until(body, '\n', &comment) ||
-        !postern_reader_take_until(body, '\n', &line) ||
-        !read_origin(comment, file, &ret->line) || !read_value(line, ret))
+        !postern_reader_take_until(body, '\n', &line) || !read_origin(comment, file, &ret->line) ||
+        !read_value(line, ret))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump of %s: not a value under its origin", file);
     return ret->value->failed ? POSTERN_FAIL(err, NOMEM, "configuration") : POSTERN_OK;
 }

@@ -76,8 +76,8 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
 
 /*
  * The last second in which a login would have found the token alive: it was proved at that time or
- * before, so that no "not before" lies behind it, wherever the clock stands now.  Ending its life is
- * the lease's business.  exp is a date of JSON, below 2^53.
+ * before, so that no "not before" lies behind it, wherever the clock stands now.  Ending its life
+ * is the lease's business.  exp is a date of JSON, below 2^53.
  */
 static int64_t get_last_second(const postern_grant *g, const struct claim_rules *r)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A dump: what is read dumps byte for byte the same, and is complete: a context can be made of it. */
+/* A dump: what is read dumps byte for byte the same, and is complete: a context can be made of it.
+ */
 #include <stdlib.h>
 
 #include <postern/context.h>

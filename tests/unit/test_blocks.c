@@ -120,10 +120,14 @@ static void a_block_ends_on_its_second(void **state)
         int64_t until_s;
         postern_err want;
     } cases[] = {
-        { NOW_S + 1, POSTERN_ERR_BLOCKED }, { NOW_S, POSTERN_OK },
-        { NOW_S - 1, POSTERN_OK },          { 1, POSTERN_OK },
-        { -1, POSTERN_OK },                 { INT64_MIN, POSTERN_OK },
-        { 0, POSTERN_ERR_BLOCKED },         { INT64_MAX, POSTERN_ERR_BLOCKED },
+        { NOW_S + 1, POSTERN_ERR_BLOCKED },
+        { NOW_S, POSTERN_OK },
+        { NOW_S - 1, POSTERN_OK },
+        { 1, POSTERN_OK },
+        { -1, POSTERN_OK },
+        { INT64_MIN, POSTERN_OK },
+        { 0, POSTERN_ERR_BLOCKED },
+        { INT64_MAX, POSTERN_ERR_BLOCKED },
     };
 
     (void)state;
@@ -367,7 +371,7 @@ static void the_name_that_agent_claim_prefers_does_not_hide_the_registered_one(v
     assert_int_equal(test_login_try(&t, "azp", "\"portal\""), POSTERN_OK);
 }
 
-static void a_blocked_login_says_why_and_where_else_it_would_say_more(void **state)
+static void only_a_blocked_login_is_told_why(void **state)
 {
     (void)state;
     block("agent-7", 0);
@@ -426,7 +430,7 @@ int main(void)
         TEST(threads_check_while_the_list_is_replaced),
         LOGIN(every_name_of_who_acts_is_looked_up),
         LOGIN(the_name_that_agent_claim_prefers_does_not_hide_the_registered_one),
-        LOGIN(a_blocked_login_says_why_and_where_else_it_would_say_more),
+        LOGIN(only_a_blocked_login_is_told_why),
         LOGIN(a_block_at_a_login_ends_by_the_context_s_clock),
         LOGIN(a_context_that_expects_blocks_decides_nothing_before_them),
     };

@@ -162,8 +162,14 @@ static void a_block_is_judged_by_the_clock_of_now(void **state)
 static void the_end_of_the_token_is_the_lease_s_business(void **state)
 {
     static const int64_t clocks[] = {
-        TEST_NOW_S + 299, TEST_NOW_S + 300,    TEST_NOW_S + 359, TEST_NOW_S + 360,
-        TEST_NOW_S - 61,  TEST_NOW_S - 100000, 0,                (int64_t)1 << 53,
+        TEST_NOW_S + 299,
+        TEST_NOW_S + 300,
+        TEST_NOW_S + 359,
+        TEST_NOW_S + 360,
+        TEST_NOW_S - 61,
+        TEST_NOW_S - 100000,
+        0,
+        (int64_t)1 << 53,
     };
 
     (void)state;
