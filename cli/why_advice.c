@@ -103,8 +103,6 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "for one.",
     [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
                                   "client's name, secret, scopes and resource there.",
-    [POSTERN_ERR_BACKEND] = "The token is good, the daemon behind the door did not answer: look "
-                            "whether it runs, and at `backend:` and `backend_tls:` of the door.",
     [POSTERN_ERR_HELPER_UNAVAILABLE] =
         "Start posternd, or look whether the host can reach the socket of `helper_socket:` (a "
         "chroot needs one of its own).",

@@ -74,7 +74,6 @@ typedef enum postern_class {
     X(HELPER_UNAVAILABLE,   "helper_unavailable",   REMOTE,    NULL,                 "postern-helper(7)",        "posternd's helper cannot be reached") \
     X(HELPER_UNTRUSTED,     "helper_untrusted",     REMOTE,    NULL,                 "postern-helper(7)",        "helper socket is not posternd's") \
     X(HELPER_PROTOCOL,      "helper_protocol",      REMOTE,    NULL,                 "postern-helper(7)",        "helper answered what cannot be used") \
-    X(BACKEND,              "backend",              REMOTE,    NULL,                 "backend",                  "the daemon behind the door cannot be reached") \
     X(DOOR_UNREACHABLE,     "door_unreachable",     REMOTE,    NULL,                 "postern(1)",               "door cannot be reached") \
     X(DOOR_UNTRUSTED,       "door_untrusted",       REMOTE,    NULL,                 "RFC 9525 §6",              "what answers there is not the door") \
     X(DOOR_ANSWER,          "door_answer",          REMOTE,    NULL,                 "postern(1)",               "door answered what cannot be used") \

@@ -12,7 +12,7 @@
 
 #include "../log.h"
 #include "../role.h"
-#include "link.h"
+#include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
 
@@ -26,7 +26,7 @@
 
 /* A message that is answered when every loop has done what it asks. */
 struct ack {
-    struct link *to; /* NULL: gone meanwhile */
+    struct role_line *to; /* NULL: gone meanwhile */
     int64_t      id;
 };
 
@@ -41,7 +41,7 @@ struct door_main {
     struct door_settings  *prepared, *current;
     struct own_certificate own;
     struct taken_back     *taken_back;
-    struct link           *issuer, *control;
+    struct role_line           *issuer, *control;
     struct ack            *acks;   /* for the judgement that comes next */
     size_t                 ack_count, ack_room;
     bool                   is_judging, wants_judging;
@@ -70,14 +70,14 @@ static void put(struct loop *l, struct mail *take_mail)
 
 /* ---- answers to lines ---- */
 
-static void send_built(struct door_main *m, struct link *to, const postern_buf *message)
+static void send_built(struct door_main *m, struct role_line *to, const postern_buf *message)
 {
     (void)m;
-    if (message->failed || !link_send(to, postern_buf_bytes(message)))
+    if (message->failed || !role_line_send(to, postern_buf_bytes(message)))
         log_problem("an answer to another process of posternd is lost");
 }
 
-static void send_done(struct door_main *m, struct link *to, int64_t id, int64_t ended)
+static void send_done(struct door_main *m, struct role_line *to, int64_t id, int64_t ended)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(128);
     postern_json_writer w = { .out = &out };
@@ -177,7 +177,7 @@ static void judge(struct door_main *m)
 }
 
 /* Answer `id` when all sessions were judged by what is known now. */
-static void judge_and_ack(struct door_main *m, struct link *to, int64_t id)
+static void judge_and_ack(struct door_main *m, struct role_line *to, int64_t id)
 {
     if (m->ack_count == m->ack_room) {
         size_t room = m->ack_room == 0 ? 16 : m->ack_room * 2;
@@ -192,7 +192,7 @@ static void judge_and_ack(struct door_main *m, struct link *to, int64_t id)
     judge(m);
 }
 
-static void forget_link(struct door_main *m, const struct link *l)
+static void forget_link(struct door_main *m, const struct role_line *l)
 {
     for (size_t i = 0; i < m->ack_count; i++)
         if (m->acks[i].to == l)
@@ -242,13 +242,13 @@ static postern_err tell_ready(postern_context *ctx, void *arg, postern_error *er
     return postern_context_revocations_ready(ctx, w->issuer, err);
 }
 
-static bool take_revocation(struct door_main *m, struct link *l, struct revocation_word *w)
+static bool take_revocation(struct door_main *m, struct role_line *l, struct revocation_word *w)
 {
     postern_error err = { 0 };
     bool is_new = false;
 
-    if (!channel_text(link_channel(l), "client", w->client, sizeof w->client) ||
-        !channel_integer(link_channel(l), "before", &w->before_s))
+    if (!channel_text(role_line_channel(l), "client", w->client, sizeof w->client) ||
+        !channel_integer(role_line_channel(l), "before", &w->before_s))
         return false;
     if (taken_back_revoke(m->taken_back, w->issuer, w->client, w->before_s, &is_new, &err) !=
             POSTERN_OK ||
@@ -261,10 +261,10 @@ static bool take_revocation(struct door_main *m, struct link *l, struct revocati
     return true;
 }
 
-static bool on_issuer_message(void *arg, struct link *l)
+static bool on_issuer_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
-    struct channel *c = link_channel(l);
+    struct channel *c = role_line_channel(l);
     struct revocation_word w = { 0 };
     postern_error err = { 0 };
 
@@ -304,12 +304,12 @@ static bool take_block(struct door_main *m, struct channel *c)
     return true;
 }
 
-static bool take_blocks_end(struct door_main *m, struct link *l)
+static bool take_blocks_end(struct door_main *m, struct role_line *l)
 {
     postern_error err = { 0 };
     int64_t id;
 
-    if (!channel_integer(link_channel(l), "id", &id))
+    if (!channel_integer(role_line_channel(l), "id", &id))
         return false;
     taken_back_end_blocks(m->taken_back);
     if (tell_both(m, tell_blocks, m->taken_back, &err) != POSTERN_OK)
@@ -319,9 +319,9 @@ static bool take_blocks_end(struct door_main *m, struct link *l)
 }
 
 /* Pages are smaller where names are long: an answer is one datagram. */
-static bool answer_sessions(struct door_main *m, struct link *l)
+static bool answer_sessions(struct door_main *m, struct role_line *l)
 {
-    struct channel *c = link_channel(l);
+    struct channel *c = role_line_channel(l);
     char after[SESSION_ID_MAX + 1] = "";
     int64_t id, limit = REGISTRY_PAGE_MAX;
 
@@ -359,9 +359,9 @@ static void deliver_killed(struct mail *reply, void *receiver)
     finish_batch(b, "killed");
 }
 
-static bool take_kill(struct door_main *m, struct link *l)
+static bool take_kill(struct door_main *m, struct role_line *l)
 {
-    struct channel *c = link_channel(l);
+    struct channel *c = role_line_channel(l);
     char by[16], value[NAME_MAX_BYTES], reason[POSTERN_BECAUSE_MAX] = "";
     struct session_place *places = NULL;
     struct main_batch *b;
@@ -443,14 +443,14 @@ static void write_metrics(struct door_main *m, postern_buf *out)
                      t.connecting, t.open, t.draining, limits_in_use(m->process.limits));
 }
 
-static bool answer_metrics(struct door_main *m, struct link *l)
+static bool answer_metrics(struct door_main *m, struct role_line *l)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX / 2);
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
     postern_json_writer w = { .out = &out };
     int64_t id;
 
-    if (!channel_integer(link_channel(l), "id", &id))
+    if (!channel_integer(role_line_channel(l), "id", &id))
         return false;
     write_metrics(m, &text);
     postern_json_open_object(&w, NULL);
@@ -462,10 +462,10 @@ static bool answer_metrics(struct door_main *m, struct link *l)
     return true;
 }
 
-static bool on_control_message(void *arg, struct link *l)
+static bool on_control_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
-    struct channel *c = link_channel(l);
+    struct channel *c = role_line_channel(l);
 
     if (channel_type_is(c, "sessions"))
         return answer_sessions(m, l);
@@ -483,7 +483,7 @@ static bool on_control_message(void *arg, struct link *l)
     return true;
 }
 
-static void on_link_gone(void *arg, struct link *l)
+static void on_link_gone(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
 
@@ -494,20 +494,20 @@ static void on_link_gone(void *arg, struct link *l)
         m->control = NULL;
 }
 
-static void take_link(struct door_main *m, struct link **at, const char *name,
-                      bool (*message)(void *, struct link *))
+static void take_link(struct door_main *m, struct role_line **at, const char *name,
+                      bool (*message)(void *, struct role_line *))
 {
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { 0 };
 
     if (*at != NULL) {
         forget_link(m, *at);
-        link_free(*at);
+        role_line_free(*at);
         *at = NULL;
     }
     if (fd < 0)
         log_problem("the supervisor names %s without a descriptor", name);
-    else if (link_new(m->base, fd, name, (struct link_owner){ message, on_link_gone, m }, at,
+    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m }, at,
                       &err) != POSTERN_OK)
         log_error(name, &err);
 }
@@ -858,8 +858,8 @@ static void take_apart(struct door_main *m)
 {
     for (size_t i = 0; i < m->process.loop_count; i++)
         loop_join(m->process.loops[i]);
-    link_free(m->issuer);
-    link_free(m->control);
+    role_line_free(m->issuer);
+    role_line_free(m->control);
     m->issuer = m->control = NULL;
     mailbox_free(m->process.box);
     settings_unref(m->current);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A channel on the event base, with a bounded queue of answers (link.h). */
+/* A channel on the event base, with a bounded queue of answers (role_line.h). */
 #include "config.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/queue.h>
 
 #include "../log.h"
-#include "link.h"
+#include "role_line.h"
 
 #define QUEUE_MAX 256 /* answers: each question has one, and questions wait while one is queued */
 #define MESSAGES_PER_WAKE 64
@@ -18,27 +18,27 @@ struct answer {
     uint8_t text[];
 };
 
-struct link {
+struct role_line {
     struct event_base *base;
     struct channel    *channel;
     const char        *name;
-    struct link_owner  owner;
+    struct role_line_owner  owner;
     struct event      *readable, *writable;
     STAILQ_HEAD(, answer) queue;
     size_t             queued;
 };
 
-static void close_link(struct link *l)
+static void close_link(struct role_line *l)
 {
-    struct link_owner owner = l->owner;
+    struct role_line_owner owner = l->owner;
 
     owner.gone(owner.arg, l);
-    link_free(l);
+    role_line_free(l);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
-    struct link *l = arg;
+    struct role_line *l = arg;
     postern_error err = { 0 };
 
     (void)fd;   /* the channel's */
@@ -63,7 +63,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-static void pop(struct link *l)
+static void pop(struct role_line *l)
 {
     struct answer *a = STAILQ_FIRST(&l->queue);
 
@@ -74,7 +74,7 @@ static void pop(struct link *l)
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
-    struct link *l = arg;
+    struct role_line *l = arg;
 
     (void)fd;
     (void)what;
@@ -92,7 +92,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         (void)event_add(l->readable, NULL);
 }
 
-static bool enqueue(struct link *l, postern_bytes message)
+static bool enqueue(struct role_line *l, postern_bytes message)
 {
     struct answer *a;
 
@@ -106,7 +106,7 @@ static bool enqueue(struct link *l, postern_bytes message)
     return event_add(l->writable, NULL) == 0;
 }
 
-bool link_send(struct link *l, postern_bytes message)
+bool role_line_send(struct role_line *l, postern_bytes message)
 {
     postern_err e;
 
@@ -116,16 +116,16 @@ bool link_send(struct link *l, postern_bytes message)
     return e == POSTERN_AGAIN ? enqueue(l, message) : e == POSTERN_OK;
 }
 
-struct channel *link_channel(struct link *l)
+struct channel *role_line_channel(struct role_line *l)
 {
     return l->channel;
 }
 
-postern_err link_new(struct event_base *base, int take_fd, const char *name,
-                     struct link_owner owner, struct link **ret, postern_error *err)
+postern_err role_line_new(struct event_base *base, int take_fd, const char *name,
+                     struct role_line_owner owner, struct role_line **ret, postern_error *err)
 {
     struct channel *channel = NULL;
-    struct link *l;
+    struct role_line *l;
 
     POSTERN_TRY(channel_new(take_fd, &channel, err));
     l = calloc(1, sizeof *l);
@@ -133,19 +133,19 @@ postern_err link_new(struct event_base *base, int take_fd, const char *name,
         channel_free(channel);
         return POSTERN_FAIL(err, NOMEM, "line to %s", name);
     }
-    *l = (struct link){ .base = base, .channel = channel, .name = name, .owner = owner };
+    *l = (struct role_line){ .base = base, .channel = channel, .name = name, .owner = owner };
     STAILQ_INIT(&l->queue);
     l->readable = event_new(base, channel_fd(channel), EV_READ | EV_PERSIST, on_readable, l);
     l->writable = event_new(base, channel_fd(channel), EV_WRITE, on_writable, l);
     if (l->readable == NULL || l->writable == NULL || event_add(l->readable, NULL) != 0) {
-        link_free(l);
+        role_line_free(l);
         return POSTERN_FAIL(err, NOMEM, "line to %s", name);
     }
     *ret = l;
     return POSTERN_OK;
 }
 
-void link_free(struct link *l)
+void role_line_free(struct role_line *l)
 {
     if (l == NULL)
         return;
