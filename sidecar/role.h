@@ -102,7 +102,7 @@ int control_main(struct role_setup *setup);
  *                         proved in this helper's life; sessions of SASL hosts that nobody can end
  *   control → door      {"type":"sessions","id":n,"after":SESSION-ID,"limit":k}
  *   door → control      {"type":"sessions","id":n,"sessions":[{…}],"more":bool}
- *                         a session: id, door, agent, user, client, sub, jti, purpose, peer, since,
+ *                         a session: id, door, agent, human (absent: for itself), user, client, sub, jti, purpose, peer, since,
  *                         lease_end, up, down (bytes), state ("open" "draining"); sorted by id
  *   control → door      {"type":"kill","id":n,"by":"session"|"sub"|"client"|"jti"|"agent","value":TEXT,
  *                        "reason":TEXT}

@@ -8,6 +8,7 @@
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
+#include "human.h"
 
 static const char *carrier_word(postern_carrier carrier)
 {
@@ -19,23 +20,13 @@ static const char *tls_word(postern_tls tls)
     return tls == POSTERN_TLS_ON ? "on" : "local";
 }
 
-/* As the policy sees it: somebody else than the client is behind the token. */
-static const char *human_of(const postern_grant *g)
-{
-    const char *sub = postern_grant_subject(g), *client = postern_grant_client_id(g);
-    bool is_own = postern_grant_act_depth(g) == 0 &&
-                  (sub == NULL || (client != NULL && strcmp(sub, client) == 0));
-
-    return is_own ? NULL : postern_grant_user(g);
-}
-
 static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
         return;
     a->agent = postern_grant_actor(g);
-    a->human = human_of(g);
+    a->human = grant_human(g);
 }
 
 static struct audit_record build(const struct login_record *r)

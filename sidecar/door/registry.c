@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "human.h"
 #include "registry.h"
 
 #define BUCKETS 8192 /* a power of two: with 65,536 sessions a walk is eight long */
@@ -328,6 +329,7 @@ static void put_session(const struct registry_entry *e, struct lease_clock now,
     postern_json_put_str(w, "id", e->id);
     postern_json_put_str(w, "door", e->door);
     postern_json_put_str(w, "agent", postern_grant_actor(g));
+    postern_json_put_str(w, "human", grant_human(g));
     postern_json_put_str(w, "user", postern_grant_user(g));
     postern_json_put_str(w, "client", postern_grant_client_id(g));
     postern_json_put_str(w, "sub", postern_grant_subject(g));
