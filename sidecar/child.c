@@ -17,6 +17,8 @@
 #include "child.h"
 #include "sandbox.h"
 
+#define READ_FILES_MAX 1026 /* a file for each issuer (POSTERN_CONFIG_FILES_MAX), ours, NULL */
+
 /* ---- in the child ---- */
 
 /* The service manager signals the supervisor; a terminal or a `killall` signals everybody, and
@@ -46,6 +48,35 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     return sandbox_close_others(keep, n, err);
 }
 
+/* Key sets of issuers, wherever they lie. */
+static void collect_read_files(const postern_config *c, const char **ret, size_t room)
+{
+    const postern_section *s;
+    size_t n = 0;
+
+    for (size_t i = 0;
+         n + 1 < room && (s = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
+        ret[n++] = postern_section_text(s, "jwks_file");
+    s = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
+    if (s != NULL && n + 1 < room)
+        ret[n++] = postern_section_text(s, "jwks_file");
+    ret[n] = NULL;
+}
+
+static postern_err confine(const struct child *c, const struct role_setup *s, postern_error *err)
+{
+    const char *files[READ_FILES_MAX];
+    const struct sandbox_rules rules = { c->role->needs, s->state_dir_fd, files };
+    bool is_complete = false;
+
+    collect_read_files(s->take_config, files, READ_FILES_MAX);
+    POSTERN_TRY(sandbox_restrict_files(&rules, &is_complete, err));
+    if (!is_complete)
+        log_note("this kernel has no landlock, or an early one: its user and the filter of system "
+                 "calls confine this child");
+    return sandbox_restrict_calls(&rules, err);
+}
+
 static postern_err go_down(const struct child *c, const struct role_setup *s, size_t descriptors,
                            pid_t parent, postern_error *err)
 {
@@ -60,7 +91,8 @@ static postern_err go_down(const struct child *c, const struct role_setup *s, si
     (void)umask(077);
     (void)prctl(PR_SET_NAME, c->role->title, 0, 0, 0);
     POSTERN_TRY(users_become(&c->account, err));
-    return sandbox_enter(parent, err);
+    POSTERN_TRY(sandbox_enter(parent, err));
+    return confine(c, s, err);
 }
 
 static _Noreturn void run_role(const struct child *c, struct role_setup *setup, log_target log,

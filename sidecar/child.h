@@ -30,6 +30,7 @@ struct role {
     const char *user_key;  /* setting that names its user */
     int (*main)(struct role_setup *setup);
     bool is_lasting;       /* one process over reloads (doc/decisions/0014) */
+    unsigned needs;        /* sandbox_need */
 };
 
 typedef enum child_state {

@@ -9,10 +9,15 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_open.c sidecar/generation_open.h \
 	sidecar/jwks_file.c sidecar/jwks_file.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
 	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
-	sidecar/sandbox.c sidecar/sandbox.h sidecar/setting.c sidecar/setting.h \
+	sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
 	sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
+if SECCOMP
+sidecar_libsidecar_la_SOURCES += sidecar/sandbox_calls.c
+else
+sidecar_libsidecar_la_SOURCES += sidecar/sandbox_nocalls.c
+endif
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(LIBSSL_CFLAGS)
-sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(LIBSSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS)
+sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(LIBSSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
 
 if POSTERND
 sbin_PROGRAMS += posternd

@@ -18,16 +18,22 @@
 #include "generation.h"
 #include "log.h"
 #include "options.h"
+#include "sandbox.h"
 #include "supervisor.h"
 
 enum { EXIT_USAGE = 2 };
 
 static const struct role roles[ROLE_COUNT] = {
-    [ROLE_AUDIT] = { "audit", "posternd-audit", "audit_user", audit_main, true },
-    [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main, false },
-    [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main, false },
-    [ROLE_DOOR] = { "door", "posternd-door", "door_user", door_main, true },
-    [ROLE_CONTROL] = { "control", "posternd-ctl", "control_user", control_main, false },
+    [ROLE_AUDIT] = { "audit", "posternd-audit", "audit_user", audit_main, true,
+                     SANDBOX_NOTHING },
+    [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main, false,
+                      SANDBOX_READ | SANDBOX_STATE },
+    [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main, false,
+                      SANDBOX_READ },
+    [ROLE_DOOR] = { "door", "posternd-door", "door_user", door_main, true,
+                    SANDBOX_READ_ANYWHERE | SANDBOX_CONNECT },
+    [ROLE_CONTROL] = { "control", "posternd-ctl", "control_user", control_main, false,
+                       SANDBOX_READ | SANDBOX_STATE },
 };
 
 /* Descriptors 0 to 2 exist, so that no socket of ours becomes somebody's standard error. */
