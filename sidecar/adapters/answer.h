@@ -11,8 +11,8 @@
 
 #include "adapter.h"
 
-#define ANSWER_JSON_MAX      POSTERN_ERROR_JSON_MAX /* one size for every way to say no */
-#define ANSWER_SENTENCE_MAX  160                    /* bytes with NUL of an error_description: one sentence */
+#define ANSWER_JSON_MAX     POSTERN_ERROR_JSON_MAX /* one size for every way to say no */
+#define ANSWER_SENTENCE_MAX 160 /* bytes with NUL of an error_description: one sentence */
 /* Seconds after which an undecided login is worth another try, where nobody knows better: longer
  * than one attempt may take, so that attempts do not pile up. */
 #define ANSWER_RETRY_AFTER_S 6
