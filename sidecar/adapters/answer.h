@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What every protocol tells a client about its login: one JSON object for a grant, one for a
- * refusal (postern-raw(7) has every member), and the words in them.  Adapters put it into their own frame.
+ * refusal (postern-raw(7) has every member), and the words in them.  Adapters put it into their own
+ * frame.
  * Never holds a token, a claim or a detail of an error.
  */
 #ifndef POSTERN_ADAPTERS_ANSWER_H
