@@ -7,3 +7,4 @@ dist_man_MANS += doc/man/postern.1
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = doc/completion/postern.bash
 dist_man_MANS += doc/man/postern-issuer.7
+dist_man_MANS += doc/man/postern-raw.7

@@ -65,7 +65,7 @@ struct adapter {
      * Read a login from its beginning.
      *
      *   in         everything received so far; the same bytes and more at the next call, perhaps at
-     *              another address.  ADAPTER_LOGIN_MAX bytes of it must fit: then there is a verdict
+     *              another address.  With ADAPTER_LOGIN_MAX bytes there is a verdict: room for them
      *   ret_used   LOGIN, RENEW: bytes that were the login; the rest belongs to the backend
      *   ret        LOGIN, RENEW, REJECT
      *   err        REJECT: filled; no byte of the client's is in it.  NULL is fine

@@ -15,12 +15,9 @@ static const struct {
     int status;
     const char *reason;
 } reasons[] = {
-    { 400, "Bad Request" },
-    { 401, "Unauthorized" },
-    { 403, "Forbidden" },
-    { 407, "Proxy Authentication Required" },
-    { 421, "Misdirected Request" },
-    { 431, "Request Header Fields Too Large" },
+    { 400, "Bad Request" },         { 401, "Unauthorized" },
+    { 403, "Forbidden" },           { 407, "Proxy Authentication Required" },
+    { 421, "Misdirected Request" }, { 431, "Request Header Fields Too Large" },
     { 503, "Service Unavailable" },
 };
 
@@ -120,8 +117,8 @@ static void add_challenges(int status, const postern_failure *f, const char *sen
     }
 }
 
-void connect_put_refusal(const struct connect_head *h, bool is_read,
-                         const struct adapter_denied *d, const char *sentence, postern_buf *out)
+void connect_put_refusal(const struct connect_head *h, bool is_read, const struct adapter_denied *d,
+                         const char *sentence, postern_buf *out)
 {
     POSTERN_AUTO_BUF body = POSTERN_BUF_INIT(ANSWER_JSON_MAX);
     int status = connect_status(d->failure->code, h->is_origin, is_read);

@@ -52,8 +52,8 @@ static bool is_host(postern_bytes text, char *host)
         return false;
     if (text.len - (text.ptr[text.len - 1] == '.') > DNS_NAME_MAX)
         return false;
-    if (line_is_made_of(last, LINE_DIGITS) || (last.len > 1 && last.ptr[0] == '0' &&
-                                               (last.ptr[1] | 0x20) == 'x'))
+    if (line_is_made_of(last, LINE_DIGITS) ||
+        (last.len > 1 && last.ptr[0] == '0' && (last.ptr[1] | 0x20) == 'x'))
         return is_address(AF_INET, text, host);
     memcpy(host, text.ptr, text.len);
     host[text.len] = '\0';

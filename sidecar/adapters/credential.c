@@ -31,7 +31,8 @@ postern_err credential_decode(postern_bytes base64, struct credential **ret, pos
     c->room = room;
     if (postern_base64_decode(base64, c->bytes, &c->len, NULL) != POSTERN_OK) {
         credential_free(c);
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED, "the login is not base64 in its canonical form");
+        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
+                            "the login is not base64 in its canonical form");
     }
     *ret = c;
     return POSTERN_OK;
@@ -58,20 +59,28 @@ _Static_assert(sizeof((struct adapter_login *)0)->host == POSTERN_HOST_MAX &&
                        sizeof((postern_sasl_message *)0)->port,
                "host and port of a message fit");
 
-/* Three parts of base64url between two dots (RFC 7515 §7.1): what a person's password never is. */
+/* Base64url of what begins with '{'. */
+static bool is_object(postern_bytes part)
+{
+    return part.len >= 2 && part.ptr[0] == 'e' &&
+           line_is_made_of((postern_bytes){ part.ptr + 1, 1 }, "wxyz0123456789-_");
+}
+
+/* Three parts of base64url between dots, the first two of them JSON objects (RFC 7515 §7.1, RFC
+ * 7519 §7.2): a person's password has two dots easily, but not that. */
 static bool has_form_of_jws(postern_bytes text)
 {
     for (int part = 1; part <= JWS_PARTS; part++) {
-        size_t dot = postern_bytes_find(text, '.');
+        postern_bytes this = { text.ptr, postern_bytes_find(text, '.') };
 
-        if (!line_is_made_of((postern_bytes){ text.ptr, dot }, LINE_BASE64URL))
+        if (!line_is_made_of(this, LINE_BASE64URL))
             return false;
         if (part == JWS_PARTS)
-            return dot == text.len;
-        if (dot == text.len)
+            return this.len == text.len;
+        if (this.len == text.len || !is_object(this))
             return false;
-        text.ptr += dot + 1;
-        text.len -= dot + 1;
+        text.ptr += this.len + 1;
+        text.len -= this.len + 1;
     }
     return false;
 }

@@ -30,8 +30,8 @@ POSTERN_MUST_USE postern_err credential_decode(postern_bytes base64, struct cred
 POSTERN_MUST_USE postern_err credential_read_sasl(struct credential *c, struct adapter_login *ret,
                                                   postern_error *err);
 /*
- * user-id ":" token (RFC 7617 §2) into authzid and token.  A password that does not have the form of
- * a compact JWS is refused without a further look: it is somebody's.
+ * user-id ":" token (RFC 7617 §2) into authzid and token.  A password without the form of a
+ * compact JWS is refused without a further look: it is somebody's.
  *   POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_MESSAGE_MALFORMED · POSTERN_ERR_MALFORMED
  */
 POSTERN_MUST_USE postern_err credential_read_basic(struct credential *c, struct adapter_login *ret,
@@ -39,7 +39,7 @@ POSTERN_MUST_USE postern_err credential_read_basic(struct credential *c, struct 
 /* Wipe and free; NULL is fine. */
 void credential_free(struct credential *c);
 
-/* A token as RFC 6750 §2.1 spells it, of 1..POSTERN_TOKEN_MAX bytes, or LIMIT, MESSAGE_MALFORMED. */
+/* A token as RFC 6750 §2.1 spells it, of 1..POSTERN_TOKEN_MAX bytes; LIMIT, MESSAGE_MALFORMED. */
 POSTERN_MUST_USE postern_err credential_check_token(postern_bytes token, postern_error *err);
 
 #endif

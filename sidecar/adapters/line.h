@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lines of a text protocol, found one after the other in bytes that arrive piece by piece: each byte
- * is looked at once, however it arrives.  A line ends with LF or CRLF; a CR elsewhere, NUL, DEL and
- * every other control but HTAB are refused where they stand, before the line is complete.
+ * Lines of a text protocol, found one after the other in bytes that arrive piece by piece: each
+ * byte is looked at once, however it arrives.  A line ends with LF or CRLF; a CR elsewhere, NUL, DEL
+ * and every other control but HTAB are refused where they stand, before the line is complete.
  */
 #ifndef POSTERN_ADAPTERS_LINE_H
 #define POSTERN_ADAPTERS_LINE_H

@@ -11,12 +11,17 @@
 
 #define SESSION_SECRET_MAX 64 /* bytes: twice what 192 random bits need in base64url */
 
-typedef enum raw_form { RAW_FORM_NONE = 0, RAW_FORM_AUTH, RAW_FORM_RENEW, RAW_FORM_CONNECT } raw_form;
+typedef enum raw_form {
+    RAW_FORM_NONE = 0,
+    RAW_FORM_AUTH,
+    RAW_FORM_RENEW,
+    RAW_FORM_CONNECT
+} raw_form;
 
 struct raw_state {
     raw_form form;
-    bool is_read;        /* LOGIN or RENEW was said */
-    postern_err refusal; /* what REJECT said; UNSET before */
+    bool is_read;                       /* LOGIN or RENEW was said */
+    postern_err refusal;                /* what REJECT said; UNSET before */
     char sentence[ANSWER_SENTENCE_MAX]; /* of that refusal, for the client; "": the code's own */
     struct line_scan scan;
     struct connect_head head;
@@ -82,8 +87,7 @@ static postern_err read_renew(postern_bytes line, struct adapter_login *ret, pos
         !postern_reader_take_until(&r, ' ', &ret->session))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED,
                             "the line is not RENEW, a session secret and a token");
-    if (ret->session.len > SESSION_SECRET_MAX ||
-        !line_is_made_of(ret->session, LINE_BASE64URL))
+    if (ret->session.len > SESSION_SECRET_MAX || !line_is_made_of(ret->session, LINE_BASE64URL))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED,
                             "the session secret is not 1 to 64 characters of base64url");
     POSTERN_TRY(credential_check_token(r.rest, err));

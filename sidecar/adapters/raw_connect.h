@@ -43,8 +43,8 @@ struct connect_head {
  *
  *   c   what Basic credentials were decoded to; the caller frees it
  *   POSTERN_OK (s->start is where the backend's bytes begin) · POSTERN_AGAIN · POSTERN_ERR_LIMIT ·
- *   POSTERN_ERR_MESSAGE_MALFORMED · POSTERN_ERR_NO_TOKEN · POSTERN_ERR_MALFORMED (a password that is
- *   no token) · POSTERN_ERR_NOMEM
+ *   POSTERN_ERR_MESSAGE_MALFORMED · POSTERN_ERR_NO_TOKEN · POSTERN_ERR_MALFORMED (a password that
+ *   is no token) · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err connect_read(struct connect_head *h, struct line_scan *s,
                                           postern_bytes in, struct credential **c,

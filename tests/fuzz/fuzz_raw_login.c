@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The raw login.  The first byte says how the rest is cut into pieces.  However it is cut, the verdict
- * is the same; what is accepted is what raw_judge.c finds in the bytes; every answer is well formed;
- * no detail and no refusal repeats what was sent.
+ * The raw login.  The first byte says how the rest is cut into pieces.  However it is cut, the
+ * verdict is the same; what is accepted is what raw_judge.c finds in the bytes; every answer is
+ * well formed.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <postern/oauthbearer.h>
 
@@ -32,7 +32,7 @@ static void require(bool claim)
 static void require_null(const char *complaint)
 {
     if (complaint != NULL) {
-        (void)write(2, complaint, strlen(complaint));
+        (void)fprintf(stderr, "%s\n", complaint);
         abort();
     }
 }
@@ -61,8 +61,8 @@ static void give(struct run *r, const uint8_t *data, size_t len)
     require(r->piece != NULL);
     memcpy(r->piece, data, len);
     r->seen = len;
-    r->verdict = r->adapter->feed(r->state, (postern_bytes){ r->piece, len }, &r->used, &r->login,
-                                  &r->err);
+    r->verdict =
+        r->adapter->feed(r->state, (postern_bytes){ r->piece, len }, &r->used, &r->login, &r->err);
 }
 
 /* step 0: all at once; else pieces that grow, so that long inputs stay quick. */
@@ -108,7 +108,8 @@ static void check_denied(struct run *r, bool is_http, const struct adapter_denie
     require_null(raw_judge_answer(postern_buf_bytes(&out), is_http, false));
 }
 
-/* Any code, and texts made of the input: what a policy file or a configuration holds is not ours. */
+/* Any code, and texts made of the input: what a policy file or a configuration holds is not ours.
+ */
 static void check_answers(struct run *r, const uint8_t *data, size_t size)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
@@ -145,8 +146,8 @@ static void check_verdict(struct run *r)
         break;
     case ADAPTER_LOGIN:
     case ADAPTER_RENEW:
-        require_null(raw_judge_login((postern_bytes){ r->piece, r->seen }, r->verdict, &r->login,
-                                     r->used));
+        require_null(
+            raw_judge_login((postern_bytes){ r->piece, r->seen }, r->verdict, &r->login, r->used));
         break;
     }
 }

@@ -17,7 +17,7 @@
             return "not true: " #claim;                                                            \
     } while (0)
 
-static char copy[ADAPTER_LOGIN_MAX + 1]; /* the login as text */
+static char copy[ADAPTER_LOGIN_MAX + 1];  /* the login as text */
 static char plain[ADAPTER_LOGIN_MAX + 1]; /* its base64, decoded */
 
 /* ---- pieces ---- */
@@ -30,8 +30,8 @@ static int value_of(char c)
     return at == NULL ? -1 : (int)(at - set);
 }
 
-/* Bit by bit, up to the first foreign character.  Length, or -1 when NUL bytes or a strange end came
- * of it. */
+/* Bit by bit, up to the first foreign character.  Length, or -1 when NUL bytes or a strange end
+ * came of it. */
 static long decode(const char *text, char *out)
 {
     unsigned bits = 0, held = 0;
@@ -118,8 +118,10 @@ static const char *judge_auth(const struct adapter_login *l)
     CHECK(decode(copy + 17, plain) > 0);
     CHECK(plain[0] == 'n' || plain[0] == 'y');
     CHECK((strncmp(plain + 1, ",,\x01", 3) == 0) == (l->authzid[0] == '\0'));
-    at = strstr(plain, "\x01" "auth=");
-    CHECK(at != NULL && strstr(at + 1, "\x01" "auth=") == NULL);
+    at = strstr(plain, "\x01"
+                       "auth=");
+    CHECK(at != NULL && strstr(at + 1, "\x01"
+                                       "auth=") == NULL);
     CHECK(strncasecmp(at + 6, "Bearer ", 7) == 0);
     at += 6 + 7;
     CHECK(is_here(at + strspn(at, " "), l->token, "\x01"));
@@ -168,7 +170,8 @@ static const char *judge_connect(postern_bytes in, const struct adapter_login *l
     char want[ADAPTER_HOST_MAX + 64];
     const char *empty = strstr(copy, "\n\r\n"), *bare = strstr(copy, "\n\n");
 
-    (void)snprintf(want, sizeof want, strchr(l->host, ':') ? "CONNECT [%s]:%s HTTP/1." : "CONNECT %s:%s HTTP/1.",
+    (void)snprintf(want, sizeof want,
+                   strchr(l->host, ':') ? "CONNECT [%s]:%s HTTP/1." : "CONNECT %s:%s HTTP/1.",
                    l->host, l->port); /* fits: both are bounded */
     CHECK(strncmp(copy, want, strlen(want)) == 0);
     CHECK(strspn(l->port, "0123456789") == strlen(l->port) && l->port[0] != '0');

@@ -116,15 +116,15 @@ void assert_refused(const char *why, postern_bytes in, postern_err want, size_t 
     raw_close(&slow);
 }
 
-static void check_login(const char *why, struct raw_login *l, const char *token, const char *authzid,
-                        const char *host, const char *port)
+static void check_login(const char *why, struct raw_login *l, const char *token,
+                        const char *authzid, const char *host, const char *port)
 {
     const char *complaint;
 
     if (l->verdict != ADAPTER_LOGIN)
         fail_msg("%s: verdict %d, %s", why, (int)l->verdict, l->err.detail);
-    complaint = raw_judge_login((postern_bytes){ l->seen, l->seen_len }, l->verdict, &l->login,
-                                l->used);
+    complaint =
+        raw_judge_login((postern_bytes){ l->seen, l->seen_len }, l->verdict, &l->login, l->used);
     if (complaint != NULL)
         fail_msg("%s: %s", why, complaint);
     if (!postern_bytes_equal_str(l->login.token, token) || strcmp(l->login.authzid, authzid) != 0 ||
@@ -161,8 +161,8 @@ static size_t try_mutation(postern_bytes in)
     (void)raw_give(&l, in);
     is_accepted = l.verdict == ADAPTER_LOGIN || l.verdict == ADAPTER_RENEW;
     if (is_accepted)
-        complaint = raw_judge_login((postern_bytes){ l.seen, l.seen_len }, l.verdict, &l.login,
-                                    l.used);
+        complaint =
+            raw_judge_login((postern_bytes){ l.seen, l.seen_len }, l.verdict, &l.login, l.used);
     if (complaint != NULL)
         fail_msg("%s: %.*s", complaint, (int)in.len, (const char *)in.ptr);
     raw_close(&l);

@@ -6,7 +6,7 @@
 #include "adapters/adapter.h"
 
 #define RAW(s) POSTERN_BYTES_LIT(s)
-#define TOKEN "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
+#define TOKEN  "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
 
 struct raw_login {
     const struct adapter *adapter;
@@ -31,14 +31,14 @@ adapter_feed raw_give_slowly(struct raw_login *l, postern_bytes in);
 const char *raw_denied(struct raw_login *l, postern_err code);
 const char *raw_granted(struct raw_login *l);
 
-/* Open, give all, close; asserts a refusal with that code, whole and byte by byte, whose answer holds
- * nothing of the login.  `refused_at`: how many bytes it took; 0: any number. */
+/* Open, give all, close; asserts a refusal with that code, whole and byte by byte, whose answer
+ * holds nothing of the login.  `refused_at`: how many bytes it took; 0: any number. */
 void assert_refused(const char *why, postern_bytes in, postern_err want, size_t refused_at);
 /* The same for an accepted login: token, authzid, host, port; every byte of it was needed. */
 void assert_login(const char *why, postern_bytes in, const char *token, const char *authzid,
                   const char *host, const char *port);
-/* Every byte replaced by every other, left out, and doubled: what is still accepted is accepted for a
- * token and target that stand in the bytes.  Returns how many were accepted. */
+/* Every byte replaced by every other, left out, and doubled: what is still accepted is accepted for
+ * a token and target that stand in the bytes.  Returns how many were accepted. */
 size_t assert_mutations_are_honest(postern_bytes login);
 
 /* "AUTH OAUTHBEARER " base64 `end` into b. */
