@@ -76,7 +76,10 @@ int control_main(struct role_setup *setup);
  *   supervisor → door   {"type":"policy","name":NAME} + memfd of policies/NAME.rules
  *   supervisor → door   {"type":"prepare","loops":n} + memfd of the configuration's dump
  *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}
- *   supervisor → door   {"type":"commit"} | {"type":"abandon"}
+ *                         one answer for each "prepare", in their order
+ *   supervisor → door   {"type":"commit"}       work by the set that was prepared
+ *   supervisor → door   {"type":"abandon"}      forget everything since the last "commit"; said before
+ *                                               each set too
  *   door → supervisor   {"type":"certificate","pem":TEXT}
  *                         before "ready" when it made one for loopback: write it to door_cert_file
  *

@@ -724,6 +724,9 @@ static void take_commit(struct door_main *m)
 
 static void take_abandon(struct door_main *m)
 {
+    settings_parts_free(m->parts);
+    m->parts = NULL;
+    m->is_spoiled = false;
     settings_unref(m->prepared);
     m->prepared = NULL;
 }
