@@ -73,7 +73,7 @@ static const struct {
     { "time", PAIR_TIME, false, read_time },
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
-#define KIND_WORDS "scope purpose acr source chain auth_age client issuer group time claim"
+#define KIND_WORDS "scope purpose acr source chain auth_age client issuer group time claim.NAME"
 
 static postern_err check_new_pair(struct parser *p, const struct token *t, const struct pair *pairs,
                                   size_t kind)

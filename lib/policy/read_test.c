@@ -10,7 +10,7 @@ const char *const policy_attr_names[ATTR_COUNT] = {
     [ATTR_ACR] = "acr",   [ATTR_SOURCE] = "source",     [ATTR_CHAIN] = "chain",
     [ATTR_TIME] = "time", [ATTR_AUTH_AGE] = "auth_age", [ATTR_CLAIM] = "claim",
 };
-#define ATTR_WORDS "scope purpose acr source chain auth_age claim time"
+#define ATTR_WORDS "scope purpose acr source chain auth_age time claim.NAME"
 
 const char *const policy_op_names[OP_COUNT] = {
     [OP_NONE] = "", [OP_EQ] = "=",  [OP_NE] = "!=", [OP_LT] = "<",    [OP_LE] = "<=",
@@ -110,6 +110,8 @@ postern_err postern_parse_claim_name(struct parser *p, struct claim_name *ret)
 static postern_err parse_attr(struct parser *p, struct test *ret)
 {
     POSTERN_TRY(postern_parse_refuse_arguments(p));
+    if (postern_parse_is_word(p, "claim"))
+        return postern_parse_fail(p, p->at, "a claim is claim.NAME, or claim.NAME.NAME");
     if (starts_with(p->at, "claim.")) {
         ret->attr = ATTR_CLAIM;
         return postern_parse_claim_name(p, &ret->claim);
@@ -210,10 +212,11 @@ static postern_err add_net(struct parser *p, const struct token *at, const struc
                            struct test *t)
 {
     char quoted[300];
-    const char *fault = text->kind == PATTERN_LITERAL
-                            ? postern_net_read(text->ops, &t->nets[t->net_count++])
-                            : "is no address";
+    const char *fault;
 
+    if (text->kind != PATTERN_LITERAL)
+        return postern_parse_fail(p, at, "a network is written 10.0.0.0/8, without * or $");
+    fault = postern_net_read(text->ops, &t->nets[t->net_count++]);
     if (fault == NULL)
         return POSTERN_OK;
     return postern_parse_fail(p, at, "\"%s\" %s",

@@ -21,6 +21,7 @@ include tests/fuzz/helper.mk
 include tests/fuzz/jose.mk
 include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk
+include tests/fuzz/policy.mk
 include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
 
