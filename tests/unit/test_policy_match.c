@@ -217,8 +217,14 @@ static void a_template_without_its_name_counts_against_the_agent(void **state)
 {
     (void)state;
     assert_false(allows("allow anyone to * on \"*${user}*\""));
+    q.question.resource = "home-bob";
     assert_false(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
+    q.question.resource = "cache"; /* which no user's name can make of it */
+    assert_true(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
     q.subject.user = "alice";
+    q.question.resource = "home-alice";
+    assert_false(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
+    q.question.resource = "cache";
     assert_true(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
     assert_true(allows("allow anyone to * on x,\"home-${user}\",cache"));
 }
