@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy check`: mistakes, expects that fail and rules that can never decide, as lines that
- * editors jump to or as JSON.
+ * `postern policy check`: mistakes, expects that fail and rules that can never decide, as lines
+ * that editors jump to or as JSON.
  */
 #include "policy.h"
 

@@ -15,9 +15,9 @@
 
 #include "cli.h"
 
-#define GROUPS_MAX 256         /* --group, each */
-#define CLAIMS_MAX (1 << 16)   /* bytes of all --claim: four times the largest token */
-#define CHAIN_MAX 1000000      /* more actors than any issuer writes */
+#define GROUPS_MAX 256       /* --group, each */
+#define CLAIMS_MAX (1 << 16) /* bytes of all --claim: four times the largest token */
+#define CHAIN_MAX  1000000   /* more actors than any issuer writes */
 #define OUTPUT_MAX (16 * 1024 * 1024)
 
 struct explain_request {
@@ -35,28 +35,29 @@ struct explain_request {
 
 static void print_explain_help(FILE *out)
 {
-    fputs("usage: postern policy explain [OPTION ...] FILE...\n"
-          "\n"
-          "Says what the policy of these files decides, by which rule, and why not by those before\n"
-          "it.  What is not said is not there; see postern-policy(5).\n"
-          "\n"
-          "  --agent NAME         who acts\n"
-          "  --user NAME          for which human; without it for nobody\n"
-          "  --client NAME        client of the token [the agent]\n"
-          "  --issuer URL         issuer of the token\n"
-          "  --group NAME         a group of the token's subject; may be repeated\n"
-          "  --scope SCOPES       scopes of the token, with blanks between\n"
-          "  --purpose TEXT       purpose of the token\n"
-          "  --claim NAME=JSON    another claim of the token; may be repeated\n"
-          "  --chain N            number of actors in the token [0]\n"
-          "  --source ADDRESS     where the connection comes from\n"
-          "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
-          "  --action ACTION      what is done [raw:connect]\n"
-          "  --on RESOURCE        to what: the door's name\n"
-          "  --json               one JSON object instead of lines\n"
-          "\n"
-          "Exit status: 0 allow, 1 deny, 2 usage, 3 nothing was decided.\n",
-          out);
+    fputs(
+        "usage: postern policy explain [OPTION ...] FILE...\n"
+        "\n"
+        "Says what the policy of these files decides, by which rule, and why not by those before\n"
+        "it.  What is not said is not there; see postern-policy(5).\n"
+        "\n"
+        "  --agent NAME         who acts\n"
+        "  --user NAME          for which human; without it for nobody\n"
+        "  --client NAME        client of the token [the agent]\n"
+        "  --issuer URL         issuer of the token\n"
+        "  --group NAME         a group of the token's subject; may be repeated\n"
+        "  --scope SCOPES       scopes of the token, with blanks between\n"
+        "  --purpose TEXT       purpose of the token\n"
+        "  --claim NAME=JSON    another claim of the token; may be repeated\n"
+        "  --chain N            number of actors in the token [0]\n"
+        "  --source ADDRESS     where the connection comes from\n"
+        "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
+        "  --action ACTION      what is done [raw:connect]\n"
+        "  --on RESOURCE        to what: the door's name\n"
+        "  --json               one JSON object instead of lines\n"
+        "\n"
+        "Exit status: 0 allow, 1 deny, 2 usage, 3 nothing was decided.\n",
+        out);
 }
 
 /* ---- options ---- */

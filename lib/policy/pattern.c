@@ -16,8 +16,8 @@ bool postern_word_has_byte(uint8_t c)
 
 bool postern_word_is_reserved(postern_bytes word)
 {
-    static const char *const words[] = { "to",  "on",    "if", "with", "because", "and",
-                                         "for", "given", "in", "not" };
+    static const char *const words[] = { "to",  "on",  "if",    "with", "because",
+                                         "and", "for", "given", "in",   "not" };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (postern_bytes_equal_str(word, words[i]))

@@ -171,8 +171,9 @@ static postern_err check_question(struct parser *p, const struct expect *e)
     if ((has_names(&e->who.party) && !is_one_name(&e->who.party.list)) ||
         (has_names(&e->who.human) && !is_one_name(&e->who.human.list)) ||
         (e->target.has_resources && !is_one_name(&e->target.resources)))
-        return postern_parse_fail(p, t, "an expect asks one question: name one of each, without "
-                                        "patterns and sets");
+        return postern_parse_fail(p, t,
+                                  "an expect asks one question: name one of each, without "
+                                  "patterns and sets");
     if (e->target.protocol == PROTOCOL_ANY || !is_one_action(e->target.actions))
         return postern_parse_fail(p, t, "an expect asks about one action, like raw:connect");
     return POSTERN_OK;

@@ -17,9 +17,9 @@ const char *const policy_op_names[OP_COUNT] = {
     [OP_GT] = ">",  [OP_GE] = ">=", [OP_IN] = "in", [OP_HAS] = "has", [OP_LIKE] = "like",
 };
 
-#define BIT(op)  (1u << (op))
-#define EQUAL    (BIT(OP_EQ) | BIT(OP_NE))
-#define BY_SIZE  (BIT(OP_LT) | BIT(OP_LE) | BIT(OP_GT) | BIT(OP_GE))
+#define BIT(op) (1u << (op))
+#define EQUAL   (BIT(OP_EQ) | BIT(OP_NE))
+#define BY_SIZE (BIT(OP_LT) | BIT(OP_LE) | BIT(OP_GT) | BIT(OP_GE))
 
 static const unsigned attr_ops[ATTR_COUNT] = {
     [ATTR_SCOPE] = EQUAL | BIT(OP_HAS),
@@ -121,9 +121,8 @@ static postern_err parse_attr(struct parser *p, struct test *ret)
             ret->attr = (enum attr)attr;
             return POSTERN_OK;
         }
-    return p->at->kind == TOKEN_WORD
-               ? postern_parse_unknown(p, p->at, "attribute", ATTR_WORDS)
-               : postern_parse_expected(p, "an attribute");
+    return p->at->kind == TOKEN_WORD ? postern_parse_unknown(p, p->at, "attribute", ATTR_WORDS)
+                                     : postern_parse_expected(p, "an attribute");
 }
 
 /* ---- operators ---- */
@@ -147,8 +146,9 @@ static postern_err fail_operator(struct parser *p, enum attr attr)
 static postern_err parse_op(struct parser *p, struct test *t)
 {
     if (postern_parse_is_word(p, "under"))
-        return postern_parse_fail(p, p->at, "`under` compares paths in arguments, and a raw door "
-                                            "sees none");
+        return postern_parse_fail(p, p->at,
+                                  "`under` compares paths in arguments, and a raw door "
+                                  "sees none");
     for (int op = OP_EQ; op < OP_COUNT; op++) {
         if ((attr_ops[t->attr] & BIT(op)) == 0 ||
             !postern_bytes_equal_str(p->at->text, policy_op_names[op]) ||
@@ -179,8 +179,9 @@ static postern_err parse_text(struct parser *p, struct test *t)
         return parse_list_in_parentheses(p, &t->list);
     POSTERN_TRY(postern_parse_pattern(p, &t->value));
     if (t->op != OP_LIKE && t->value.kind == PATTERN_GLOB)
-        return postern_parse_fail(p, value, "`%s` compares whole values: write `like` for a "
-                                            "pattern, or \\* for a star",
+        return postern_parse_fail(p, value,
+                                  "`%s` compares whole values: write `like` for a "
+                                  "pattern, or \\* for a star",
                                   policy_op_names[t->op]);
     return POSTERN_OK;
 }
@@ -331,8 +332,7 @@ postern_err postern_parse_tests(struct parser *p, struct test **ret)
         return POSTERN_OK;
     do {
         if (count++ == POLICY_TESTS_MAX)
-            return postern_parse_fail(p, p->at, "more than %d tests in one rule",
-                                      POLICY_TESTS_MAX);
+            return postern_parse_fail(p, p->at, "more than %d tests in one rule", POLICY_TESTS_MAX);
         POSTERN_TRY(postern_parse_alloc(p, sizeof **end, &memory));
         *end = memory;
         POSTERN_TRY(parse_test(p, *end));

@@ -43,7 +43,9 @@ static postern_policy *make_policy(size_t rules)
         { "allow agent worker-* to raw:connect on cache if scope has cache.read-", "\n" },
         { "deny anyone to * if claim.tenant = tenant-", "\n" },
         { "deny user u", " to *\n" },
-        { "deny agent worker-* to * if source in (10.0.0.0/8) and time sat-sun 00:00-24:00 and chain > ", "\n" },
+        { "deny agent worker-* to * if source in (10.0.0.0/8) and time sat-sun 00:00-24:00 and "
+          "chain > ",
+          "\n" },
     };
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
     POSTERN_AUTO(policy) p = NULL;

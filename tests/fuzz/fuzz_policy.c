@@ -87,14 +87,22 @@ static void check_question(const postern_policy *p, const postern_policy_questio
 static void ask(const postern_policy *p)
 {
     static const char *const groups[] = { "g", "ops" };
-    static const char claims[] = "{\"acr\":\"a\",\"auth_time\":1796119000,\"a\":{\"b\":[\"x\",\"\\u0079\"]},"
-                                 "\"n\":5,\"s\":\"\\u0061\",\"t\":true,\"groups\":[\"h\"]}";
+    static const char claims[] =
+        "{\"acr\":\"a\",\"auth_time\":1796119000,\"a\":{\"b\":[\"x\",\"\\u0079\"]},"
+        "\"n\":5,\"s\":\"\\u0061\",\"t\":true,\"groups\":[\"h\"]}";
     postern_policy_subject subjects[] = {
         { 0 },
         { .agent = "a", .client = "a", .scope = "" },
         { .agent = "bot", .user = "", .client = "c", .issuer = "i", .scope = "x a", .chain = 1 },
-        { .agent = "*", .user = "alice", .client = "bot", .issuer = "i", .groups = groups,
-          .group_count = 2, .scope = "x", .purpose = "p", .chain = 3,
+        { .agent = "*",
+          .user = "alice",
+          .client = "bot",
+          .issuer = "i",
+          .groups = groups,
+          .group_count = 2,
+          .scope = "x",
+          .purpose = "p",
+          .chain = 3,
           .claims = { (const uint8_t *)claims, sizeof claims - 1 } },
     };
     postern_policy_question q = { .size = sizeof q, .protocol = "raw", .action = "connect" };
@@ -118,8 +126,12 @@ static bool holds(postern_bytes text, const char *word)
 static void check_no_allow(const postern_policy *p)
 {
     postern_policy_subject s = { .agent = "a", .client = "a", .scope = "x" };
-    postern_policy_question q = { .size = sizeof q, .subject = &s, .source = "10.1.2.3",
-                                  .protocol = "raw", .action = "connect", .resource = "c" };
+    postern_policy_question q = { .size = sizeof q,
+                                  .subject = &s,
+                                  .source = "10.1.2.3",
+                                  .protocol = "raw",
+                                  .action = "connect",
+                                  .resource = "c" };
     postern_decision d;
 
     postern_policy_decide(p, &q, &d);

@@ -33,10 +33,7 @@ postern_policy *test_policy_make(const char *text)
 void test_question_make(test_question *q)
 {
     *q = (test_question){
-        .subject = { .agent = "bot",
-                     .client = "bot",
-                     .issuer = "https://as.example",
-                     .scope = "" },
+        .subject = { .agent = "bot", .client = "bot", .issuer = "https://as.example", .scope = "" },
         .question = { .size = sizeof q->question,
                       .source = "192.0.2.7",
                       .protocol = "raw",

@@ -63,7 +63,8 @@ static void the_first_match_decides(void **state)
 
 static void a_decision_names_its_rule(void **state)
 {
-    postern_decision d = ask("# c\nx: deny agent a to *\nmine: allow agent bot to * with lease 15m\n");
+    postern_decision d =
+        ask("# c\nx: deny agent a to *\nmine: allow agent bot to * with lease 15m\n");
 
     (void)state;
     assert_int_equal(d.verdict, POSTERN_VERDICT_ALLOW);
@@ -122,8 +123,9 @@ static void a_policy_that_is_not_finished_or_broken_denies(void **state)
 
 static void an_action_that_nobody_knows_is_denied(void **state)
 {
-    static const char *const actions[][2] = { { "raw", "conn" }, { "raw", "" },       { "raw", NULL },
-                                              { "", "connect" }, { NULL, "connect" }, { "*", "connect" },
+    static const char *const actions[][2] = { { "raw", "conn" },   { "raw", "" },
+                                              { "raw", NULL },     { "", "connect" },
+                                              { NULL, "connect" }, { "*", "connect" },
                                               { "RAW", "connect" } };
 
     (void)state;
@@ -292,10 +294,11 @@ static void a_look_says_why_a_rule_does_not_match(void **state)
 static void a_look_says_in_which_lists_a_rule_stands(void **state)
 {
     static const unsigned want[] = { 1, 1, 2, 2, 3, 3 };
-    POSTERN_AUTO(policy) p = test_policy_make("judge agent and user\nallow agent a to *\n"
-                                              "allow client a to *\nallow user a to *\n"
-                                              "allow group a to *\nallow anyone to *\n"
-                                              "allow issuer a to *\n");
+    POSTERN_AUTO(policy)
+    p = test_policy_make("judge agent and user\nallow agent a to *\n"
+                         "allow client a to *\nallow user a to *\n"
+                         "allow group a to *\nallow anyone to *\n"
+                         "allow issuer a to *\n");
     POSTERN_AUTO(policy) one = test_policy_make("allow user a to *");
     postern_policy_view v;
 

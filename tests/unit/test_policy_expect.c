@@ -55,7 +55,8 @@ static void an_expect_asks_exactly_what_it_says(void **state)
         "expect allow agent b for group h to raw:connect\n"
         "expect allow group h to raw:connect\n"
         "expect deny agent b for anyone to raw:connect\n"
-        "expect allow issuer i to raw:connect\nexpect allow agent b to raw:connect given issuer = i\n",
+        "expect allow issuer i to raw:connect\nexpect allow agent b to raw:connect given issuer = "
+        "i\n",
         "deny group contractors to *\nallow agent a to *\n"
         "expect allow agent a for user u to raw:connect\n"
         "expect deny agent a for user u to raw:connect given group = contractors\n",

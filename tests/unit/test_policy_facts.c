@@ -199,8 +199,8 @@ static void a_grant_says_who_acts_for_whom(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        POSTERN_AUTO(grant) g = make_grant(cases[i].sub, cases[i].client, cases[i].act,
-                                           cases[i].user, "{}");
+        POSTERN_AUTO(grant)
+        g = make_grant(cases[i].sub, cases[i].client, cases[i].act, cases[i].user, "{}");
         POSTERN_AUTO_POLICY_SUBJECT s;
 
         assert_int_equal(postern_policy_subject_of(g, &s, NULL), POSTERN_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/policy/match.c and pattern.c: when a rule matches, and that what is not known counts against the
- * agent.  Attacks are named. */
+/* lib/policy/match.c and pattern.c: when a rule matches, and that what is not known counts against
+ * the agent.  Attacks are named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -235,10 +235,23 @@ static void stars_find_their_way_back(void **state)
         const char *pattern, *text;
         bool matches;
     } cases[] = {
-        { "a*b*c", "aXbXbXc", true },   { "a*b*c", "aXbXbX", false }, { "*", "x", true },
-        { "**?", "x", true },           { "?*?", "x", false },        { "*ab", "aab", true },
-        { "*aab", "aaab", true },       { "a?c", "a\xc3\xa5" "c", true }, { "a??c", "a\xc3\xa5" "c", false },
-        { "a*", "b", false },         { "*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false },
+        { "a*b*c", "aXbXbXc", true },
+        { "a*b*c", "aXbXbX", false },
+        { "*", "x", true },
+        { "**?", "x", true },
+        { "?*?", "x", false },
+        { "*ab", "aab", true },
+        { "*aab", "aaab", true },
+        { "a?c",
+          "a\xc3\xa5"
+          "c",
+          true },
+        { "a??c",
+          "a\xc3\xa5"
+          "c",
+          false },
+        { "a*", "b", false },
+        { "*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaa", false },
     };
     char text[256];
 

@@ -10,8 +10,10 @@
 
 static const char rules[] =
     "timezone +01:00\njudge agent and user\nset $a = x,\"y z\"\n"
-    "l: allow agent $a,bot for anyone to raw:connect on \"${user}\",c* if scope has x and source in "
-    "(10.0.0.0/8) and claim.a.\"b c\" like \"*\" and time mon-fri 07:00-19:00 with lease 5m because \"w\"\n"
+    "l: allow agent $a,bot for anyone to raw:connect on \"${user}\",c* if scope has x and source "
+    "in "
+    "(10.0.0.0/8) and claim.a.\"b c\" like \"*\" and time mon-fri 07:00-19:00 with lease 5m "
+    "because \"w\"\n"
     "allow user alice to *\n"
     "expect deny agent bot to raw:connect on c given scope = x, claim.a = b, group = g\n";
 

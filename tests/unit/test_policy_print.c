@@ -29,11 +29,14 @@ static void there_is_one_spelling(void **state)
         { "timezone +00:00\n", "timezone UTC\n" },
         { "allow anyone to *\nset $b = \"x\", y*\njudge agent and user\ntimezone -03:30",
           "timezone -03:30\njudge agent and user\nset $b = x,y*\nallow anyone to *\n" },
-        { "set $a = x\nallow agent $a, \"c d\", \"to\" for group g to raw:* on \"x:${agent}\", \"\\*\"",
-          "set $a = x\nallow agent $a,\"c d\",\"to\" for group g to raw:* on \"x:${agent}\",\"\\*\"\n" },
+        { "set $a = x\nallow agent $a, \"c d\", \"to\" for group g to raw:* on \"x:${agent}\", "
+          "\"\\*\"",
+          "set $a = x\nallow agent $a,\"c d\",\"to\" for group g to raw:* on "
+          "\"x:${agent}\",\"\\*\"\n" },
         { "allow anyone to raw:connect,connect on \"a\\\\b\\\"c\\$d\\?e\"",
           "allow anyone to raw:connect on \"a\\\\b\\\"c\\$d\\?e\"\n" },
-        { "allow anyone to * if not scope has \"a\" and claim.\"a b\".c in (\"x\", y) and chain <= 02 "
+        { "allow anyone to * if not scope has \"a\" and claim.\"a b\".c in (\"x\", y) and chain <= "
+          "02 "
           "and auth_age < 60s and time until 2027-01-31 and source in ( 10.0.0.0/8 )",
           "allow anyone to * if not scope has a and claim.\"a b\".c in (x,y) and chain <= 2 and "
           "auth_age < 1m and time until 2027-01-31 and source in (10.0.0.0/8)\n" },
@@ -41,8 +44,10 @@ static void there_is_one_spelling(void **state)
           "allow anyone to * if time sat 10:00-12:00 and time mon-fri 22:00-06:00\n" },
         { "allow anyone to * with log each and lease 900s because \"a \\\"b\\\"\"",
           "allow anyone to * with lease 15m and log each because \"a \\\"b\\\"\"\n" },
-        { "expect deny agent \"a b\" for anyone to raw:connect on c given scope=\"a b\",acr=x,time=2026-12-01T10:00Z",
-          "expect deny agent \"a b\" for anyone to raw:connect on c given scope = \"a b\", claim.acr = "
+        { "expect deny agent \"a b\" for anyone to raw:connect on c given scope=\"a "
+          "b\",acr=x,time=2026-12-01T10:00Z",
+          "expect deny agent \"a b\" for anyone to raw:connect on c given scope = \"a b\", "
+          "claim.acr = "
           "\"x\", time = \"2026-12-01T10:00Z\"\n" },
     };
     char once[4096], twice[4096];
@@ -63,8 +68,10 @@ static void each_file_is_printed_by_itself(void **state)
 
     (void)state;
     assert_int_equal(postern_policy_new(&p, NULL), POSTERN_OK);
-    assert_int_equal(postern_policy_add(p, "a", "a", postern_bytes_str("deny agent a to *\n"
-                                                                      "expect deny agent a to raw:connect"), NULL),
+    assert_int_equal(postern_policy_add(p, "a", "a",
+                                        postern_bytes_str("deny agent a to *\n"
+                                                          "expect deny agent a to raw:connect"),
+                                        NULL),
                      POSTERN_OK);
     assert_int_equal(postern_policy_add(p, "e", "e", POSTERN_BYTES_NONE, NULL), POSTERN_OK);
     assert_int_equal(postern_policy_add(p, "b", "b", postern_bytes_str("deny agent b to *"), NULL),
@@ -116,9 +123,10 @@ static void a_rule_that_can_never_decide_is_named(void **state)
             fail_msg("no warning: %s", texts[i]);
     }
     warn("x: deny agent a to *\ny: allow agent a to *", text, sizeof text);
-    assert_string_equal(text, "policies/t.rules:2:1: warning: t:y is never reached: t:x "
-                              "(policies/t.rules:1) always matches before it and says the contrary, "
-                              "deny\n");
+    assert_string_equal(text,
+                        "policies/t.rules:2:1: warning: t:y is never reached: t:x "
+                        "(policies/t.rules:1) always matches before it and says the contrary, "
+                        "deny\n");
     warn("deny anyone to *\n\ndeny anyone to *", text, sizeof text);
     assert_string_equal(text, "policies/t.rules:3:1: warning: t:3 is never reached: t:1 "
                               "(policies/t.rules:1) always matches before it\n");

@@ -46,25 +46,31 @@ static void every_form_of_the_language_is_read(void **state)
         "set $a = x\nset $b-2 = $a, y\nallow agent $b-2,z to * on $a\n",
         "timezone UTC\njudge agent\n",
         "timezone -03:30\njudge agent and user\n",
-        "allow anyone to * if scope has a.b and not scope has c:d and scope = \"a b\" and scope != x\n",
+        "allow anyone to * if scope has a.b and not scope has c:d and scope = \"a b\" and scope != "
+        "x\n",
         "allow anyone to * if purpose like \"invoice-*\" and purpose != x and purpose in (a, b)\n",
         "allow anyone to * if acr = \"urn:x\" and acr in (1, 2)\n",
-        "allow anyone to * if source in (10.0.0.0/8, fd00::/8, ::1, 192.0.2.1) and source = 10.1.2.3\n",
-        "set $lan = 10.0.0.0/8\nset $nets = $lan, 192.0.2.0/24\nallow anyone to * if source in ($nets)\n",
+        "allow anyone to * if source in (10.0.0.0/8, fd00::/8, ::1, 192.0.2.1) and source = "
+        "10.1.2.3\n",
+        "set $lan = 10.0.0.0/8\nset $nets = $lan, 192.0.2.0/24\nallow anyone to * if source in "
+        "($nets)\n",
         "allow anyone to * if chain <= 2 and chain >= 0 and chain < 3 and chain > 0 and chain = 1 "
         "and chain != 9\n",
         "allow anyone to * if auth_age <= 15m\n",
         "allow anyone to * if claim.a.b = x and claim.\"https://x.example/r\".s has y\n"
         "  and claim.n <= -5 and claim.t like \"a*\" and claim.b = true\n",
-        "allow anyone to * if time mon-fri 07:00-19:00 and time sat 10:00-12:00 and time 22:00-06:00 "
+        "allow anyone to * if time mon-fri 07:00-19:00 and time sat 10:00-12:00 and time "
+        "22:00-06:00 "
         "and time 00:00-24:00 and time until 2027-01-31 and time from 2024-02-29\n",
         "allow anyone to * with lease 15m and log each\n",
         "deny anyone to * because \"a \\\"word\\\" with \\\\ and \xc3\xa5\"\n",
         "allow\n anyone\n\n# a comment between\n\tto raw:connect\n  on \"x\"\n",
         "expect deny anyone to raw:connect\n",
         "allow agent \"to\" to *\n",
-        "expect deny agent a for user u to raw:connect on x given scope = \"a b\", purpose = p, acr = 1,\n"
-        "  source = 192.0.2.1, chain = 2, auth_age = 5m, client = c, issuer = i, group = g, group = h,\n"
+        "expect deny agent a for user u to raw:connect on x given scope = \"a b\", purpose = p, "
+        "acr = 1,\n"
+        "  source = 192.0.2.1, chain = 2, auth_age = 5m, client = c, issuer = i, group = g, group "
+        "= h,\n"
         "  time = 2026-12-01T10:00:30+01:00, claim.x.y = z, claim.x.y = w\n",
     };
 
@@ -83,8 +89,10 @@ static void a_refusal_names_the_place_and_the_nearest_word(void **state)
         { "permit anyone to *",
           "1:1: \"permit\" is no statement: allow deny hold set expect judge timezone" },
         { "deny anyone", "1:12: expected `to`, found the end of the statement" },
-        { "deny anyone to", "1:15: expected an action like raw:connect, found the end of the statement" },
-        { "deny anyone to raw:conect", "1:16: \"conect\" is no action of it; did you mean \"connect\"?" },
+        { "deny anyone to",
+          "1:15: expected an action like raw:connect, found the end of the statement" },
+        { "deny anyone to raw:conect",
+          "1:16: \"conect\" is no action of it; did you mean \"connect\"?" },
         { "deny anyone to rwa:connect",
           "1:16: \"rwa\" is no protocol of this version; did you mean \"raw\"?" },
         { "deny anyone to redis:@read", "1:16: \"redis\" is no protocol of this version: raw" },
@@ -92,21 +100,25 @@ static void a_refusal_names_the_place_and_the_nearest_word(void **state)
         { "deny anyone to connect", "1:16: expected an action like raw:connect, or *" },
         { "deny anyone to \"raw:connect\"",
           "1:16: expected an action like raw:connect, found \"raw:connect\"" },
-        { "deny agent to raw:connect",
-          "1:12: expected a name, found the word `to`; a name that is a word of the language stands "
-          "in quotes" },
-        { "deny agent a, to *",
-          "1:15: expected a name, found the word `to`; a name that is a word of the language stands "
-          "in quotes" },
+        { "deny agent to raw:connect", "1:12: expected a name, found the word `to`; a name that is "
+                                       "a word of the language stands "
+                                       "in quotes" },
+        { "deny agent a, to *", "1:15: expected a name, found the word `to`; a name that is a word "
+                                "of the language stands "
+                                "in quotes" },
         { "deny agent a b to *", "1:14: expected `to`, found \"b\"" },
         { "deny nobody to *",
           "1:6: \"nobody\" is no party here: anyone agent user group client issuer" },
-        { "deny agent a for agent b to *", "1:18: \"agent\" is no party here: anyone nobody user group" },
-        { "deny user u for anyone to *", "1:13: `for` stands behind agent, client or issuer: it says "
-                                         "for which human they act" },
-        { "deny anyone for user u to *", "1:13: `for` stands behind agent, client or issuer: it says "
-                                         "for which human they act" },
-        { "set $bots = a\ndeny agent $bot to *", "2:12: no set $bot stands above; did you mean $bots?" },
+        { "deny agent a for agent b to *",
+          "1:18: \"agent\" is no party here: anyone nobody user group" },
+        { "deny user u for anyone to *",
+          "1:13: `for` stands behind agent, client or issuer: it says "
+          "for which human they act" },
+        { "deny anyone for user u to *",
+          "1:13: `for` stands behind agent, client or issuer: it says "
+          "for which human they act" },
+        { "set $bots = a\ndeny agent $bot to *",
+          "2:12: no set $bot stands above; did you mean $bots?" },
         { "deny agent $bots to *\nset $bots = a", "1:12: no set $bots stands above in this file" },
         { "set $a = $a", "1:10: no set $a stands above in this file" },
         { "set $a = x\nset $a = y", "2:5: the set $a stands twice" },
@@ -125,23 +137,26 @@ static void a_refusal_names_the_place_and_the_nearest_word(void **state)
           "1:12: this character stands in strings only: put the name in quotes" },
         { "deny agent a to * # why",
           "1:19: a comment is a line of its own, with the # in column 1" },
-        { "deny anyone to *\n # why", "2:2: a comment is a line of its own, with the # in column 1" },
+        { "deny anyone to *\n # why",
+          "2:2: a comment is a line of its own, with the # in column 1" },
         { " deny anyone to *", "1:2: a line that begins with a blank continues nothing" },
         { "deny anyone to * !", "1:18: a ! alone means nothing: write `not`, or !=" },
         { "deny anyone to *\r\n", "1:17: a carriage return: save the file with Unix line ends" },
         { "deny anyone to \xff", "1:16: not UTF-8" },
         { "deny anyone to * because \"\xc2\x85\"", "1:26: the string holds a control character" },
         { "deny anyone to * because why", "1:26: expected a reason in quotes, found \"why\"" },
-        { "deny anyone to * because \"x\" y", "1:30: expected the end of the statement, found \"y\"" },
+        { "deny anyone to * because \"x\" y",
+          "1:30: expected the end of the statement, found \"y\"" },
         { "1: deny anyone to *", "1:1: a label is a letter and up to 63 of a-z A-Z 0-9 . _ -" },
         { "a/b: deny anyone to *", "1:1: a label is a letter and up to 63 of a-z A-Z 0-9 . _ -" },
         { "a: deny anyone to *\na: deny anyone to *",
           "2:1: the label a stands twice, first in line 1" },
         { "a: timezone UTC", "1:4: \"timezone\" is no verdict: allow deny hold" },
-        { "timezone Europe/Stockholm",
-          "1:10: \"Europe/Stockholm\" is no zone that a policy can have: write UTC or a fixed offset "
-          "like +02:00 (the names of zones and their summer time stand in files, and a policy reads "
-          "none)" },
+        { "timezone Europe/Stockholm", "1:10: \"Europe/Stockholm\" is no zone that a policy can "
+                                       "have: write UTC or a fixed offset "
+                                       "like +02:00 (the names of zones and their summer time "
+                                       "stand in files, and a policy reads "
+                                       "none)" },
         { "timezone +25:00", "1:10: \"+25:00\" is no offset from UTC: write +02:00" },
         { "timezone UTC\ntimezone UTC", "2:10: a file has one timezone" },
         { "judge user", "1:7: expected `agent`, or `agent and user`, found \"user\"" },
@@ -159,17 +174,20 @@ static void what_a_raw_door_cannot_do_is_refused_at_load(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        { "hold agent a to *", "1:1: `hold` is not possible yet: a raw door cannot keep a connection "
-                               "waiting for an approval" },
-        { "x: hold agent a to *", "1:4: `hold` is not possible yet: a raw door cannot keep a "
-                                  "connection waiting for an approval" },
+        { "hold agent a to *",
+          "1:1: `hold` is not possible yet: a raw door cannot keep a connection "
+          "waiting for an approval" },
+        { "x: hold agent a to * with approver group g and wait 10m",
+          "1:4: `hold` is not possible yet: a raw door cannot keep a "
+          "connection waiting for an approval" },
         { "allow anyone to * if arg.path = x", "1:22: a raw door sees no arguments" },
         { "allow anyone to * if args only (a)", "1:22: a raw door sees no arguments" },
         { "allow anyone to * if not arg.0 = x", "1:26: a raw door sees no arguments" },
         { "allow anyone to * if detail.x.y = z", "1:22: authorization_details are not read yet" },
         { "allow anyone to * if claim.x under \"/a\"",
           "1:30: `under` compares paths in arguments, and a raw door sees none" },
-        { "allow anyone to * with rate 100/1s", "1:24: `rate` comes with doors that inspect actions" },
+        { "allow anyone to * with rate 100/1s",
+          "1:24: `rate` comes with doors that inspect actions" },
         { "allow anyone to * with lease 5m and rows 5",
           "1:37: `rows` comes with doors that inspect actions" },
         { "allow anyone to * with bytes 5", "1:24: `bytes` comes with doors that inspect actions" },
@@ -178,12 +196,15 @@ static void what_a_raw_door_cannot_do_is_refused_at_load(void **state)
         { "allow anyone to * with wait 5m", "1:24: `wait` comes with doors that inspect actions" },
         { "allow anyone to * with log summary", "1:28: `log summary` comes with doors that inspect "
                                                 "actions; a raw door logs each connection" },
-        { "allow anyone to * with lesae 5m", "1:24: \"lesae\" is no duty; did you mean \"lease\"?" },
+        { "allow anyone to * with lesae 5m",
+          "1:24: \"lesae\" is no duty; did you mean \"lease\"?" },
         { "allow anyone to * with lease 5m and lease 6m", "1:43: a rule has one lease" },
         { "deny anyone to * with lease 5m",
           "1:18: a deny has no duties: nothing happens that could be bounded" },
-        { "expect hold anyone to raw:connect", "1:1: `hold` is not possible yet: expect allow or deny" },
-        { "expect deny anyone to raw:connect given arg.0 = x", "1:41: a raw door sees no arguments" },
+        { "expect hold anyone to raw:connect",
+          "1:1: `hold` is not possible yet: expect allow or deny" },
+        { "expect deny anyone to raw:connect given arg.0 = x",
+          "1:41: a raw door sees no arguments" },
     };
 
     (void)state;
@@ -255,23 +276,28 @@ static void a_bad_expect_is_refused(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        { "expect deny agent a* to raw:connect", "1:1: an expect asks one question: name one of each, "
-                                                 "without patterns and sets" },
-        { "expect deny agent a,b to raw:connect", "1:1: an expect asks one question: name one of each, "
-                                                  "without patterns and sets" },
+        { "expect deny agent a* to raw:connect",
+          "1:1: an expect asks one question: name one of each, "
+          "without patterns and sets" },
+        { "expect deny agent a,b to raw:connect",
+          "1:1: an expect asks one question: name one of each, "
+          "without patterns and sets" },
         { "set $s = a\nexpect deny agent $s to raw:connect",
           "2:1: an expect asks one question: name one of each, without patterns and sets" },
         { "expect deny agent a to raw:connect on \"${agent}\"",
           "1:1: an expect asks one question: name one of each, without patterns and sets" },
         { "expect deny agent a to *", "1:1: an expect asks about one action, like raw:connect" },
-        { "expect deny agent a to raw:*", "1:1: an expect asks about one action, like raw:connect" },
+        { "expect deny agent a to raw:*",
+          "1:1: an expect asks about one action, like raw:connect" },
         { "expect maybe agent a to *", "1:8: \"maybe\" is no verdict: allow deny hold" },
         { "expect deny agent a to raw:connect given",
           "1:41: expected an attribute, found the end of the statement" },
         { "expect deny agent a to raw:connect given scop = x",
           "1:42: \"scop\" is no attribute; did you mean \"scope\"?" },
-        { "expect deny agent a to raw:connect given scope has x", "1:48: expected =, found \"has\"" },
-        { "expect deny agent a to raw:connect given scope = x, scope = y", "1:53: `scope` stands twice" },
+        { "expect deny agent a to raw:connect given scope has x",
+          "1:48: expected =, found \"has\"" },
+        { "expect deny agent a to raw:connect given scope = x, scope = y",
+          "1:53: `scope` stands twice" },
         { "expect deny agent a to raw:connect given source = 10.0.0.0/8",
           "1:51: \"10.0.0.0/8\" is no address" },
         { "expect deny agent a to raw:connect given chain = -1", "1:50: \"-1\" is less than none" },
@@ -313,11 +339,13 @@ static void limits_are_what_they_say(void **state)
         size_t most;
         const char *want;
     } cases[] = {
-        { "", "deny anyone to *\n", POSTERN_POLICY_RULES_MAX, "4097:1: more than 4096 rules in one policy" },
+        { "", "deny anyone to *\n", POSTERN_POLICY_RULES_MAX,
+          "4097:1: more than 4096 rules in one policy" },
         { "", "expect deny anyone to raw:connect\n", POSTERN_POLICY_EXPECTS_MAX,
           "1025:1: more than 1024 expects in one policy" },
         { "deny anyone to * on a", ",b", 255, "1:533: more than 256 names in one list" },
-        { "deny anyone to * if chain = 1", " and chain = 1", 15, "1:245: more than 16 tests in one rule" },
+        { "deny anyone to * if chain = 1", " and chain = 1", 15,
+          "1:245: more than 16 tests in one rule" },
         { "expect deny anyone to raw:connect given group = a", ", group = a", 31,
           "1:393: more than 32 pairs" },
     };
@@ -449,13 +477,15 @@ static void two_files_cannot_judge_differently(void **state)
     (void)state;
     assert_int_equal(postern_policy_new(&p, &err), POSTERN_OK);
     assert_int_equal(
-        postern_policy_add(p, "a", "a.rules", postern_bytes_str("\njudge agent"), &err), POSTERN_OK);
+        postern_policy_add(p, "a", "a.rules", postern_bytes_str("\njudge agent"), &err),
+        POSTERN_OK);
     assert_int_equal(
         postern_policy_add(p, "b", "b.rules", postern_bytes_str("judge agent and user"), &err),
         POSTERN_OK);
     assert_int_equal(postern_policy_finish(p, &err), POSTERN_ERR_RULES);
     assert_string_equal(
-        err.detail, "b.rules:1:1: a.rules:2 says otherwise, and one `judge` binds the whole policy");
+        err.detail,
+        "b.rules:1:1: a.rules:2 says otherwise, and one `judge` binds the whole policy");
     assert_int_equal(postern_policy_finish(p, &err), POSTERN_ERR_USAGE);
     postern_policy_free(p);
 }
