@@ -14,6 +14,7 @@ include tests/unit/jose.mk
 include tests/unit/mint.mk
 include tests/unit/http.mk
 include tests/unit/oauth.mk
+include tests/unit/policy.mk
 include tests/unit/sidecar.mk
 include tests/unit/issuer.mk
 include tests/unit/adapters.mk

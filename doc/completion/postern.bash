@@ -30,6 +30,14 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
         return
         ;;
+    --user)
+        mapfile -t COMPREPLY < <(compgen -u -- "$current")
+        return
+        ;;
+    --action)
+        mapfile -t COMPREPLY < <(compgen -W 'raw:connect' -- "$current")
+        return
+        ;;
     --mech)
         mapfile -t COMPREPLY < <(compgen -W 'OAUTHBEARER XOAUTH2' -- "$current")
         return
@@ -39,6 +47,7 @@ _postern() {
         return
         ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
+        --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
         --server-host | --server-port)
         return
         ;;
@@ -49,7 +58,7 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='client connect parse token verify why --help --version' ;;
+    '') words='client connect parse policy token verify why --help --version' ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;
@@ -63,6 +72,20 @@ _postern() {
             --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
     parse) words='--mech --server-host --server-port --step --wire --help' ;;
+    policy)
+        case $sub in
+        check) words='--json --print --help' ;;
+        explain)
+            words='--agent --user --client --issuer --group --scope --purpose --claim --chain --source --at --action --on
+                --json --help'
+            ;;
+        *) words='check explain --help' ;;
+        esac
+        if [ -n "$sub" ] && [[ $current != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+        fi
+        ;;
     token)
         words='--client --issuer --client-id --secret-file --resource --scope --for-host --for-service --allow-loopback-http
             --loopback-user --tls-ca-file --json --no-cache --quiet --help'

@@ -22,6 +22,7 @@ include tests/fuzz/jose.mk
 include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk
 include tests/fuzz/cli.mk
+include tests/fuzz/policy.mk
 include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
 include tests/fuzz/adapters.mk
