@@ -16,6 +16,7 @@ include tests/unit/http.mk
 include tests/unit/oauth.mk
 include tests/unit/sidecar.mk
 include tests/unit/issuer.mk
+include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
