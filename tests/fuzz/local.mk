@@ -23,6 +23,7 @@ include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk
 include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
+include tests/fuzz/control.mk
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
 check_PROGRAMS += $(fuzz_targets)

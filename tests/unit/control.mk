@@ -7,7 +7,7 @@ control_fixture = tests/unit/control_fixture.c tests/unit/control_fixture.h
 if POSTERND
 unit_tests += tests/unit/test_control_blocks_text tests/unit/test_control_blocks_file tests/unit/test_control_request \
 	tests/unit/test_control_status_request tests/unit/test_control_link tests/unit/test_control_act \
-	tests/unit/test_control_status
+	tests/unit/test_control_status tests/unit/test_control_main tests/unit/test_helper_blocks tests/unit/test_helper_logins
 endif
 tests_unit_test_control_blocks_text_CPPFLAGS = $(control_cppflags)
 tests_unit_test_control_blocks_text_LDADD = $(control_ldadd)
