@@ -7,7 +7,7 @@
 #include <postern-private/json.h>
 
 #include "act.h"
-#include "helper/names.h"
+#include "../helper/names.h"
 
 struct act {
     struct control *control;

@@ -19,8 +19,9 @@
 
 /*
  * Callers wait that long for a helper that does not know yet what was revoked or who is blocked;
- * issuer and control child tell within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when they
- * stay silent callers are answered "undecided" and not left without a word.
+ * issuer and control child tell within milliseconds.  Shorter than a caller's deadline
+ * (POSTERN_OP_DEADLINE_MS): when they stay silent callers are answered "undecided" and not left
+ * without a word.
  */
 #define HELPER_REVOCATIONS_WAIT_MS 2000
 
