@@ -25,6 +25,7 @@ tests_unit_test_control_link_LDADD = $(control_ldadd)
 tests_unit_test_control_act_SOURCES = tests/unit/test_control_act.c $(control_fixture) $(fake_audit)
 tests_unit_test_control_act_CPPFLAGS = $(control_cppflags) -I$(top_srcdir)/tests/support
 tests_unit_test_control_act_LDADD = $(control_ldadd)
+tests_unit_test_control_act_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_control_status_SOURCES = tests/unit/test_control_status.c $(control_fixture) $(fake_audit)
 tests_unit_test_control_status_CPPFLAGS = $(control_cppflags) -I$(top_srcdir)/tests/support
 tests_unit_test_control_status_LDADD = $(control_ldadd)

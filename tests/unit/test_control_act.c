@@ -22,8 +22,10 @@
 
 #include "control/control_socket.h"
 #include "control_fixture.h"
+#include "tests/support/alloc_fail.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
+#define NOW_S    1780000000
 
 /* ---- one act ---- */
 
@@ -638,6 +640,48 @@ static void it_can_be_taken_apart_in_the_middle_of_everything(void **state)
     close(child);
 }
 
+/* Whatever allocation fails: there is one answer, and one that says "ok" is true of file, door and helper. */
+static void without_memory_an_answer_claims_nothing_that_is_not_so(void **state)
+{
+    struct fixture *f = *state;
+    struct asked q;
+    bool was_refused = true;
+    char line[128], agent[16];
+    unsigned nth;
+
+    for (nth = 1; was_refused; nth++) {
+        const struct peer peer = { .pid = 7, .uid = FIXTURE_ADMIN };
+
+        f->control.has_doors = true;
+        fixture_connect_both(f);
+        (void)snprintf(line, sizeof line, "{\"verb\":\"block\",\"agent\":\"a%u\",\"reason\":\"\\u0061\"}", nth);
+        q.reply[0] = '\0';
+        alloc_fail_arm(nth);
+        q.act = act_new(&f->control, &peer, CONTROL_ADMIN, postern_bytes_str(line), keep_reply, &q);
+        if (q.act != NULL)
+            act_start(q.act);
+        for (int i = 0; i < 8; i++)
+            (void)event_base_loop(f->control.base, EVLOOP_NONBLOCK);
+        was_refused = alloc_fail_disarm();
+        for (int i = 0; i < 2; i++) { /* door and helper confirm whatever they were told, and nothing else */
+            struct channel *other = i == 0 ? f->door : f->helper;
+            int64_t id = 0;
+
+            while (channel_receive(other, NULL) == CHANNEL_MESSAGE)
+                if (channel_type_is(other, "blocks_end") && channel_integer(other, "id", &id))
+                    fixture_say(f, other, "{\"type\":\"done\",\"id\":%jd,\"ended\":0}", (intmax_t)id);
+                else if (channel_type_is(other, "logins") && channel_integer(other, "id", &id))
+                    fixture_say(f, other, "{\"type\":\"logins\",\"id\":%jd,\"logins\":[]}", (intmax_t)id);
+        }
+        while (q.act != NULL) /* some answers never come: LINK_WAIT_MS */
+            assert_int_equal(event_base_loop(f->control.base, EVLOOP_ONCE), 0);
+        (void)snprintf(agent, sizeof agent, "a%u", nth);
+        assert_true(!says(&q, "\"ok\":true") || block_list_has(blocks_file_list(f->control.blocks), agent, NOW_S));
+        assert_true(!says(&q, "\"audit\"") || !block_list_has(blocks_file_list(f->control.blocks), agent, NOW_S));
+    }
+    assert_true(nth > 5);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -664,6 +708,7 @@ int main(void)
         T(strangers_keep_no_administrator_out),
         T(a_change_is_finished_when_the_administrator_is_gone),
         T(it_can_be_taken_apart_in_the_middle_of_everything),
+        T(without_memory_an_answer_claims_nothing_that_is_not_so),
     };
 
     (void)signal(SIGPIPE, SIG_IGN); /* as in every child of posternd */
