@@ -5,6 +5,7 @@ dist_man_MANS += doc/man/postern-helper.7
 dist_man_MANS += doc/man/postern.conf.5
 dist_man_MANS += doc/man/postern.1
 dist_man_MANS += doc/man/postern-policy.5
+dist_man_MANS += doc/man/postern-control.7
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = doc/completion/postern.bash
 dist_man_MANS += doc/man/postern-issuer.7

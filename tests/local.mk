@@ -19,6 +19,7 @@ include tests/unit/sidecar.mk
 include tests/unit/issuer.mk
 include tests/unit/adapters.mk
 include tests/unit/door.mk
+include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk

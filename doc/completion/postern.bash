@@ -14,7 +14,12 @@ _postern() {
         esac
     done
     case $previous in
-    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --client | --socket)
+    --client)
+        if [ "$command" = kill ]; then return; fi # an OAuth client, not a file
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
+    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -22,7 +27,7 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
-    --loopback-user)
+    --loopback-user | --user)
         mapfile -t COMPREPLY < <(compgen -u -- "$current")
         return
         ;;
@@ -48,7 +53,7 @@ _postern() {
         ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
-        --server-host | --server-port)
+        --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for)
         return
         ;;
     --listen)
@@ -58,7 +63,12 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='client connect parse policy token verify why --help --version' ;;
+    '') words='block blocks client connect kill parse policy sessions token unblock verify why --help --version' ;;
+    block) words='--for --reason --config --socket --help' ;;
+    blocks) words='--json --config --socket --help' ;;
+    kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
+    sessions) words='--door --agent --user --json --config --socket --help' ;;
+    unblock) words='--config --socket --help' ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;

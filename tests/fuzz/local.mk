@@ -27,6 +27,7 @@ include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
 include tests/fuzz/adapters.mk
 include tests/fuzz/door.mk
+include tests/fuzz/control.mk
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
 check_PROGRAMS += $(fuzz_targets)
