@@ -9,6 +9,7 @@ include tests/support/local.mk
 include tests/unit/base.mk
 include tests/unit/grant.mk
 include tests/unit/sasl.mk
+include tests/unit/audit.mk
 include tests/unit/helper.mk
 include tests/unit/jose.mk
 include tests/unit/mint.mk
