@@ -194,14 +194,18 @@ static int add_client(const struct client_request *rq)
 
 /* ---- remove ---- */
 
+static bool is_silent(const postern_json *j, const char *who)
+{
+    return postern_json_string_is(j, postern_json_member(j, 0, who), "silent");
+}
+
 static int print_removal(const postern_json *j)
 {
     char message[CLIENT_TEXT_MAX];
 
     puts(admin_call_text(j, 0, "message", message, sizeof message));
     /* Told and not confirmed: whether its tokens are refused already is not known. */
-    return postern_json_string_is(j, postern_json_member(j, 0, "helper"), "silent") ? CLI_UNDECIDED
-                                                                                    : CLI_PROVED;
+    return is_silent(j, "helper") || is_silent(j, "door") ? CLI_UNDECIDED : CLI_PROVED;
 }
 
 static int remove_client(const struct client_request *rq)

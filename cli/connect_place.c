@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,24 @@
 
 #include "connect_place.h"
 
-#define BACKLOG 128 /* connections that wait while we fork */
+#define BACKLOG      128  /* connections that wait while we fork */
+#define LOCK_MS      2000 /* another start holds a folder for some milliseconds */
+#define LOCK_STEP_MS 20
 
 /* ---- unix sockets ---- */
+
+/* Who may read the folder may hold its lock: that may cost a moment, and no more. */
+static bool lock_folder(int fd)
+{
+    for (int waited_ms = 0; waited_ms < LOCK_MS; waited_ms += LOCK_STEP_MS) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK)
+            return false;
+        (void)poll(NULL, 0, LOCK_STEP_MS);
+    }
+    return false;
+}
 
 /* The folder of `path`, locked: of two starts at one time one looks and binds after the other.  -1
  * with err. */
@@ -30,7 +46,7 @@ static int open_folder(const char *path, postern_error *err)
     memcpy(folder, path, len);
     folder[len] = '\0';
     fd = open(len == 0 ? "/" : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0 || flock(fd, LOCK_EX) != 0)
+    if (fd < 0 || fstat(fd, &st) != 0 || !lock_folder(fd))
         (void)POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", folder);
     else if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         (void)POSTERN_FAIL(err, CONFIG_FILE,

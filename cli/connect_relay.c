@@ -32,6 +32,7 @@ struct relay {
     struct connect_door *door;
     bool out_is_socket;
     bool is_deaf;                  /* the client takes nothing any more, and may still have sent */
+    bool is_cut;                   /* the door is gone; what it sent before is still delivered */
     bool is_moving;                /* something moved in this turn: perhaps there is more */
     short read_wants, write_wants; /* of the door */
     struct flow up, down;
@@ -65,6 +66,14 @@ static void drop(struct flow *f, size_t n)
 
 /* ---- from the client to the door ---- */
 
+/* What the client still says has nowhere to go; the door's last words are worth hearing. */
+static void cut_up(struct relay *r)
+{
+    r->is_cut = true;
+    r->up.len = 0;
+    r->up.has_ended = r->up.is_done = true;
+}
+
 static turn read_local(struct relay *r)
 {
     size_t room_len;
@@ -81,27 +90,26 @@ static turn read_local(struct relay *r)
     return TURN_GOES_ON;
 }
 
-static turn write_door(struct relay *r)
+static void write_door(struct relay *r)
 {
     size_t n = 0;
     door_io done = connect_door_write(
         r->door, (postern_bytes){ r->up.bytes + r->up.start, r->up.len }, &n, &r->write_wants);
 
     if (done == DOOR_IO_FAILED)
-        return TURN_CUT;
-    if (done == DOOR_IO_DONE) {
-        r->is_moving = true;
+        cut_up(r);
+    r->is_moving = r->is_moving || done != DOOR_IO_WAIT;
+    if (done == DOOR_IO_DONE)
         drop(&r->up, n);
-    }
-    return TURN_GOES_ON;
 }
 
-static turn end_door(struct relay *r)
+static void end_door(struct relay *r)
 {
     door_io done = connect_door_end(r->door, &r->write_wants);
 
-    r->up.is_done = done == DOOR_IO_DONE;
-    return done == DOOR_IO_FAILED ? TURN_CUT : TURN_GOES_ON;
+    if (done == DOOR_IO_FAILED)
+        cut_up(r);
+    r->up.is_done = done != DOOR_IO_WAIT;
 }
 
 static turn move_up(struct relay *r, short in_events)
@@ -113,24 +121,25 @@ static turn move_up(struct relay *r, short in_events)
             return t;
     }
     if (r->up.len != 0)
-        return write_door(r);
-    return r->up.has_ended && !r->up.is_done ? end_door(r) : TURN_GOES_ON;
+        write_door(r);
+    else if (r->up.has_ended && !r->up.is_done)
+        end_door(r);
+    return TURN_GOES_ON;
 }
 
 /* ---- from the door to the client ---- */
 
-static turn read_door(struct relay *r)
+static void read_door(struct relay *r)
 {
     size_t room_len, n = 0;
     uint8_t *room = room_of(&r->down, &room_len);
     door_io done = connect_door_read(r->door, room, room_len, &n, &r->read_wants);
 
     if (done == DOOR_IO_FAILED)
-        return TURN_CUT;
+        cut_up(r);
     r->is_moving = r->is_moving || done != DOOR_IO_WAIT;
-    r->down.has_ended = done == DOOR_IO_END;
+    r->down.has_ended = done == DOOR_IO_END || done == DOOR_IO_FAILED;
     r->down.len += n;
-    return TURN_GOES_ON;
 }
 
 static turn write_local(struct relay *r)
@@ -174,12 +183,8 @@ static void end_local(struct relay *r)
 
 static turn move_down(struct relay *r, short out_events)
 {
-    if (has_room(&r->down)) {
-        turn t = read_door(r);
-
-        if (t != TURN_GOES_ON)
-            return t;
-    }
+    if (has_room(&r->down))
+        read_door(r);
     if (r->is_deaf)
         r->down.len = 0;
     if (r->down.len != 0 && (r->out_is_socket || (out_events & POLLOUT) != 0)) {
@@ -188,8 +193,11 @@ static turn move_down(struct relay *r, short out_events)
         if (t != TURN_GOES_ON)
             return t;
     }
-    if (r->down.has_ended && r->down.len == 0 && !r->down.is_done)
-        end_local(r);
+    if (!r->down.has_ended || r->down.len != 0 || r->down.is_done)
+        return TURN_GOES_ON;
+    if (r->is_cut) /* the client is not told that this was all */
+        return TURN_CUT;
+    end_local(r);
     return TURN_GOES_ON;
 }
 
@@ -268,7 +276,7 @@ static postern_err run(struct relay *r, const struct relay_watch *watch, relay_e
         if ((t = take_turn(r, p)) != TURN_GOES_ON)
             break;
     }
-    if (t == TURN_CUT)
+    if (t == TURN_CUT || r->is_cut)
         *ret_end = RELAY_DOOR_CUT;
     else
         *ret_end = t == TURN_LOCAL_GONE ? RELAY_LOCAL_GONE : RELAY_FINISHED;

@@ -7,39 +7,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "cli.h"
 
 #define SUFFIX ".rules"
 
-void policy_print_help(FILE *out)
+static void print_help(FILE *out)
 {
-    fputs("usage: postern policy check [--json] [--print] FILE...\n"
+    fputs("usage: postern policy check [OPTION ...] FILE...\n"
           "       postern policy explain [OPTION ...] FILE...\n"
           "\n"
-          "check reads rules files as one policy, in this order, runs their `expect` lines and\n"
-          "warns of rules that can never decide.\n"
-          "  --print              the rules as they were understood\n"
+          "  check      find mistakes, expects that fail and rules that can never decide\n"
+          "  explain    say what the policy decides, by which rule, and why not by others\n"
           "\n"
-          "explain says what the policy decides, by which rule, and why not by those before it.\n"
-          "  --agent NAME         who acts\n"
-          "  --user NAME          for which human; without it for nobody\n"
-          "  --client NAME        client of the token [the agent]\n"
-          "  --issuer URL         issuer of the token\n"
-          "  --group NAME         a group of the token's subject; may be repeated\n"
-          "  --scope SCOPES       scopes of the token, with blanks between\n"
-          "  --purpose TEXT       purpose of the token\n"
-          "  --claim NAME=JSON    another claim of the token; may be repeated\n"
-          "  --chain N            number of actors in the token [0]\n"
-          "  --source ADDRESS     where the connection comes from\n"
-          "  --at TIME            RFC 3339 [now]\n"
-          "  --action ACTION      what is done [raw:connect]\n"
-          "  --on RESOURCE        to what: the door's name\n"
-          "\n"
-          "  --json               one JSON object instead of lines\n"
-          "\n"
-          "Exit status: check 0 fine, 1 faulty; explain 0 allow, 1 deny; both 2 usage, 3 not done.\n",
+          "The files are one policy, in this order.  `postern policy explain --help` has its "
+          "options.\n",
           out);
 }
 
@@ -143,13 +127,13 @@ postern_err policy_load(char **paths, size_t count, policy_fault *fault, void *a
 int command_policy(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        policy_print_help(stdout);
+        print_help(stdout);
         return CLI_PROVED;
     }
     if (argc > 1 && strcmp(argv[1], "check") == 0)
         return policy_check(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "explain") == 0)
         return policy_explain(argc - 1, argv + 1);
-    policy_print_help(stderr);
+    print_help(stderr);
     return CLI_USAGE;
 }

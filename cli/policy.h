@@ -3,8 +3,6 @@
 #ifndef POSTERN_CLI_POLICY_H
 #define POSTERN_CLI_POLICY_H
 
-#include <stdio.h>
-
 #include <postern/policy.h>
 
 /* Says what is wrong: `path` as the command line names it. */
@@ -22,7 +20,6 @@ int policy_exit_code(postern_err e);
 
 int policy_check(int argc, char **argv);   /* argv[0] is "check" */
 int policy_explain(int argc, char **argv); /* argv[0] is "explain" */
-void policy_print_help(FILE *out);
 /* "postern policy: what, which; `postern policy --help` explains"; returns CLI_USAGE. */
 int policy_fail_usage(const char *what, const char *which);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy check`: mistakes, expects that fail and rules that can never decide, as lines that
- * editors jump to or as JSON.
+ * `postern policy check`: mistakes, expects that fail and rules that can never decide, as lines
+ * that editors jump to or as JSON.
  */
 #include "policy.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <postern-private/json.h>
@@ -20,6 +21,20 @@ struct check_request {
     size_t count;
     bool is_json, wants_print, wants_help;
 };
+
+static void print_check_help(FILE *out)
+{
+    fputs("usage: postern policy check [--json | --print] FILE...\n"
+          "\n"
+          "Reads rules files as one policy, in this order, runs their `expect` lines and warns of\n"
+          "rules that can never decide.\n"
+          "\n"
+          "  --print    print the rules as they were understood\n"
+          "  --json     one JSON object: ok, errors and warnings\n"
+          "\n"
+          "Exit status: 0 fine, 1 faulty, 2 usage, 3 a file cannot be read.\n",
+          out);
+}
 
 static bool read_check_options(int argc, char **argv, struct check_request *rq)
 {
@@ -183,7 +198,7 @@ int policy_check(int argc, char **argv)
     if (!read_check_options(argc, argv, &rq))
         return policy_fail_usage("check takes rules files, --json and --print", "");
     if (rq.wants_help) {
-        policy_print_help(stdout);
+        print_check_help(stdout);
         return CLI_PROVED;
     }
     if (rq.is_json && rq.wants_print)

@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -14,9 +15,9 @@
 
 #include "cli.h"
 
-#define GROUPS_MAX 256         /* --group, each */
-#define CLAIMS_MAX (1 << 16)   /* bytes of all --claim: four times the largest token */
-#define CHAIN_MAX 1000000      /* more actors than any issuer writes */
+#define GROUPS_MAX 256       /* --group, each */
+#define CLAIMS_MAX (1 << 16) /* bytes of all --claim: four times the largest token */
+#define CHAIN_MAX  1000000   /* more actors than any issuer writes */
 #define OUTPUT_MAX (16 * 1024 * 1024)
 
 struct explain_request {
@@ -31,6 +32,33 @@ struct explain_request {
     size_t count;
     bool is_json, wants_help;
 };
+
+static void print_explain_help(FILE *out)
+{
+    fputs(
+        "usage: postern policy explain [OPTION ...] FILE...\n"
+        "\n"
+        "Says what the policy of these files decides, by which rule, and why not by those before\n"
+        "it.  What is not said is not there; see postern-policy(5).\n"
+        "\n"
+        "  --agent NAME         who acts\n"
+        "  --user NAME          for which human; without it for nobody\n"
+        "  --client NAME        client of the token [the agent]\n"
+        "  --issuer URL         issuer of the token\n"
+        "  --group NAME         a group of the token's subject; may be repeated\n"
+        "  --scope SCOPES       scopes of the token, with blanks between\n"
+        "  --purpose TEXT       purpose of the token\n"
+        "  --claim NAME=JSON    another claim of the token; may be repeated\n"
+        "  --chain N            number of actors in the token [0]\n"
+        "  --source ADDRESS     where the connection comes from\n"
+        "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
+        "  --action ACTION      what is done [raw:connect]\n"
+        "  --on RESOURCE        to what: the door's name\n"
+        "  --json               one JSON object instead of lines\n"
+        "\n"
+        "Exit status: 0 allow, 1 deny, 2 usage, 3 nothing was decided.\n",
+        out);
+}
 
 /* ---- options ---- */
 
@@ -339,8 +367,10 @@ static int run_explain(struct explain_request *rq)
     POSTERN_AUTO(policy) p = NULL;
     postern_error err = { 0 };
 
-    if (finish_request(rq, &err) != POSTERN_OK)
-        return cli_fail("policy", &err);
+    if (finish_request(rq, &err) != POSTERN_OK) {
+        fprintf(stderr, "postern policy: --claim: %s\n", err.detail);
+        return err.code == POSTERN_ERR_NOMEM ? CLI_UNDECIDED : CLI_USAGE;
+    }
     /* A file with a mistake is no deny: nothing was decided. */
     if (policy_load(rq->paths, rq->count, print_fault, NULL, &p) != POSTERN_OK)
         return CLI_UNDECIDED;
@@ -356,7 +386,7 @@ int policy_explain(int argc, char **argv)
     if (!read_explain_options(argc, argv, &rq)) {
         status = policy_fail_usage(rq.fault, argv[optind - 1]);
     } else if (rq.wants_help) {
-        policy_print_help(stdout);
+        print_explain_help(stdout);
         status = CLI_PROVED;
     } else if (rq.count == 0) {
         status = policy_fail_usage("explain takes rules files", "");

@@ -137,10 +137,12 @@ postern_err child_start(struct child *c, const struct role_setup *setup, log_tar
     c->pid = pid;
     c->channel = channel;
     c->state = CHILD_STARTING;
-    c->due_ms = now_ms + CHILD_READY_MAX_MS;
+    c->due_ms = now_ms + c->role->ready_max_ms;
     c->ready_ms = 0;
     c->link_due_ms = INT64_MAX;
     c->has_jwks_written = false;
+    c->questions = 0;
+    c->is_committed = false;
     return POSTERN_OK;
 }
 
@@ -195,6 +197,7 @@ void child_note_end(struct child *c, int status)
     child_close_channel(c);
     c->pid = 0;
     c->state = CHILD_NONE;
+    c->link_due_ms = INT64_MAX;
 }
 
 static unsigned longer_backoff_ms(const struct child *c, int64_t now_ms)

@@ -31,6 +31,7 @@ struct role {
     int (*main)(struct role_setup *setup);
     bool is_lasting;       /* one process over reloads (doc/decisions/0014) */
     unsigned needs;        /* sandbox_need */
+    int ready_max_ms;      /* from its start, or a question, to its word */
 };
 
 typedef enum child_state {
@@ -53,10 +54,11 @@ struct child {
     int64_t            linked_ms;  /* its lines were made last */
     int64_t            link_due_ms; /* and will be again; INT64_MAX: no reason */
     bool               has_jwks_written;
+    /* Door: */
+    unsigned           questions;    /* configurations that it has not answered yet */
+    bool               is_committed; /* it was told to work by one */
 };
 
-/* A first key and an empty store take well under a second, on a busy disk too. */
-#define CHILD_READY_MAX_MS 30000
 #define CHILD_BACKOFF_MIN_MS 100
 #define CHILD_BACKOFF_MAX_MS 10000
 /* Lived this long: the next death is a new trouble, backoff begins anew. */

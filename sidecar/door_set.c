@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,8 +18,9 @@
 
 #define DUMP_MAX (16u << 20) /* as posternd --dump-config */
 #define SEND_PATIENCE_MS 1000
+#define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* ---- memfds: sealed text for a process that may open nothing ---- */
+/* ---- memfds: text for a process that may open nothing, sealed: the next door reads it too ---- */
 
 static bool write_all(int fd, postern_bytes text)
 {
@@ -36,11 +38,11 @@ static bool write_all(int fd, postern_bytes text)
 
 static postern_err make_memfd(const char *name, postern_bytes text, int *ret_fd, postern_error *err)
 {
-    int fd = memfd_create(name, MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "memfd_create: %m");
-    if (write_all(fd, text)) {
+    if (write_all(fd, text) && fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0) {
         *ret_fd = fd;
         return POSTERN_OK;
     }
@@ -220,6 +222,7 @@ postern_err door_set_send(const struct door_set *s, const struct listeners *ls, 
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(256);
     postern_json_writer w = { .out = &b };
 
+    POSTERN_TRY(send_patiently(to, POSTERN_BYTES_LIT("{\"type\":\"abandon\"}"), -1, err));
     for (size_t i = 0; i < ls->count; i++)
         if (ls->list[i].kind == LISTENER_DOOR)
             POSTERN_TRY(send_listener(&ls->list[i], to, err));

@@ -42,6 +42,37 @@ static size_t count_loops(const postern_config *c)
     return wanted > LOOPS_MAX ? LOOPS_MAX : (size_t)wanted;
 }
 
+/*
+ * A lasting child of the generation before, which will be ours.  A door that is not ready has no
+ * sessions, and perhaps never gets ready by the configuration before: a new one starts beside it.
+ */
+static bool is_inherited(const struct generation *g, role_id id)
+{
+    const struct child *c = g->keeper == NULL ? NULL : &g->keeper->children[id];
+
+    if (c == NULL || !c->role->is_lasting)
+        return false;
+    if (id == ROLE_DOOR)
+        return c->state == CHILD_READY && c->channel != NULL;
+    return c->state != CHILD_NONE && c->state != CHILD_DRAINING;
+}
+
+/* Who goes on under the user that it has must not share it with somebody new. */
+static postern_err check_running(const struct generation *g, const struct account *accounts,
+                                 role_id id, postern_error *err)
+{
+    if (geteuid() != 0 || !is_inherited(g, id))
+        return POSTERN_OK;
+    for (role_id other = 0; other < ROLE_COUNT; other++)
+        if (other != id && runs_role(g->config, other) &&
+            accounts[other].uid == g->keeper->children[id].account.uid)
+            return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                                "%s is the user of the %s child, which goes on over a reload; "
+                                "restart posternd",
+                                g->children[other].role->user_key, g->children[id].role->name);
+    return POSTERN_OK;
+}
+
 static postern_err open_all(struct generation *g, const struct generation *old,
                             const struct role *roles, postern_error *err)
 {
@@ -55,12 +86,18 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         g->children[id].account = accounts[id];
         g->children[id].link_due_ms = INT64_MAX;
     }
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        POSTERN_TRY(check_running(g, accounts, id, err));
+    if (is_inherited(g, ROLE_DOOR))
+        g->loops = g->keeper->loops; /* a door that goes on keeps its threads */
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
                                 &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
-    if (server != NULL)
+    if (server != NULL) {
+        POSTERN_TRY(make_folder_of(postern_section_text(server, "jwks_file"), err));
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
+    }
     POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
                           err);
@@ -72,14 +109,6 @@ static void start_at(struct generation *g, role_id id, int64_t due_ms)
     g->children[id].due_ms = due_ms;
 }
 
-/* A lasting child of the generation before, which will be ours. */
-static bool is_inherited(const struct generation *g, role_id id)
-{
-    return g->keeper != NULL && g->children[id].role->is_lasting &&
-           g->keeper->children[id].state != CHILD_NONE &&
-           g->keeper->children[id].state != CHILD_DRAINING;
-}
-
 /* The running door is asked whether it can work by the new configuration. */
 static void ask_door(struct generation *g, int64_t now_ms)
 {
@@ -87,11 +116,12 @@ static void ask_door(struct generation *g, int64_t now_ms)
     postern_error err;
 
     g->door_is_awaited = true;
-    g->door_due_ms = now_ms + CHILD_READY_MAX_MS;
-    if (door->channel == NULL)
-        (void)POSTERN_FAIL(&err, SYSTEM, "it is not running at the moment; reload again");
-    else if (door_set_send(&g->door_set, &g->listeners, g->loops, door->channel, &err) == POSTERN_OK)
+    g->asked_pid = door->pid;
+    g->door_due_ms = now_ms + door->role->ready_max_ms;
+    if (door_set_send(&g->door_set, &g->listeners, g->loops, door->channel, &err) == POSTERN_OK) {
+        door->questions++;
         return;
+    }
     log_error("door", &err);
     g->has_failed = true;
 }
@@ -127,9 +157,7 @@ postern_err generation_new(postern_config *take_config, const struct generation 
     g->config = take_config;
     g->keeper = (struct generation *)(uintptr_t)old;
     g->audit_fd = g->state_dir_fd = g->blocks_dir_fd = g->door_set.dump_fd = -1;
-    /* A door that goes on keeps its threads. */
-    g->loops = old != NULL && old->children[ROLE_DOOR].pid != 0 ? old->loops
-                                                                : count_loops(take_config);
+    g->loops = count_loops(take_config);
     g->drain_ms = postern_section_number(daemon, "drain_timeout") * 1000;
     g->log = strcmp(postern_section_text(daemon, "log"), "syslog") == 0 ? LOG_TO_SYSLOG :
                                                                           LOG_TO_STDERR;
@@ -282,28 +310,42 @@ static void send_or_condemn(struct child *c, const char *type, int fd)
         condemn(c, "does not read its messages");
 }
 
+static void commit_door(struct child *door)
+{
+    door->is_committed = true;
+    send_or_condemn(door, "commit", -1);
+}
+
+/*
+ * The audit child takes a line from everybody, of whichever generation.  The door has one issuer and
+ * one control: those of the generation that holds it.
+ */
 static struct child *find_linked(void *arg, role_id id)
 {
     struct generation *g = arg;
 
-    if (g->children[id].pid == 0 && g->children[id].role->is_lasting && g->keeper != NULL)
+    if (id == ROLE_AUDIT && g->children[id].state == CHILD_NONE && g->keeper != NULL)
         g = g->keeper;
     return g->children[id].channel == NULL ? NULL : &g->children[id];
 }
 
-void generation_link(struct generation *g, role_id id, int64_t now_ms)
+static void link_with(struct generation *g, role_id id, role_id with, int64_t now_ms)
 {
-    struct child *c = find_linked(g, id);
+    struct child *c = &g->children[id];
     postern_error err;
 
-    if (c == NULL)
-        return;
-    c->linked_ms = now_ms;
-    c->link_due_ms = INT64_MAX;
-    if (lines_make(id, g->loops, find_linked, condemn, g, &err) == POSTERN_OK)
+    if (c->channel == NULL ||
+        lines_make(id, with, g->loops, find_linked, condemn, g, &err) == POSTERN_OK)
         return;
     log_error("connecting children", &err);
     c->link_due_ms = now_ms + LINK_INTERVAL_MS; /* who was told before goes on with what it knows */
+}
+
+void generation_link(struct generation *g, role_id id, int64_t now_ms)
+{
+    g->children[id].linked_ms = now_ms;
+    g->children[id].link_due_ms = INT64_MAX;
+    link_with(g, id, ROLE_COUNT, now_ms);
 }
 
 static size_t count_descriptors(const struct generation *g, role_id id)
@@ -330,8 +372,10 @@ static postern_err send_start(struct generation *g, role_id id, postern_error *e
 
     if (id == ROLE_AUDIT)
         return channel_send_type(c->channel, "file", g->audit_fd, err);
-    if (id == ROLE_DOOR)
+    if (id == ROLE_DOOR) {
+        c->questions++;
         return door_set_send(&g->door_set, &g->listeners, g->loops, c->channel, err);
+    }
     return POSTERN_OK;
 }
 
@@ -376,20 +420,35 @@ static bool has_due(const struct child *c)
     return c->state == CHILD_WAITING || c->state == CHILD_STARTING || c->state == CHILD_DRAINING;
 }
 
-/* The door that was asked has ended, or says nothing. */
+static bool asks_door(const struct generation *g)
+{
+    return g->state == GENERATION_STARTING && g->door_is_awaited && !g->has_failed;
+}
+
+/* The door that was asked has ended (even if it has answered: another may be there by now, that knows
+ * nothing), or says nothing. */
 static void check_asked_door(struct generation *g, int64_t now_ms)
 {
-    if (!g->door_is_awaited || g->door_is_prepared || g->has_failed || g->keeper == NULL)
+    const struct child *door;
+
+    if (!asks_door(g))
         return;
-    if (g->keeper->children[ROLE_DOOR].channel != NULL && now_ms < g->door_due_ms)
-        return;
-    log_problem("door: no word on the new configuration");
+    door = &g->keeper->children[ROLE_DOOR];
+    if (door->pid == g->asked_pid && door->channel != NULL) {
+        if (g->door_is_prepared || now_ms < g->door_due_ms)
+            return;
+        log_problem("door: no word on the new configuration");
+    } else {
+        log_problem("door: ended while it was asked about the new configuration");
+    }
     g->has_failed = true;
 }
 
 void generation_run_due(struct generation *g, int64_t now_ms)
 {
     check_asked_door(g, now_ms);
+    if (g->state == GENERATION_STARTING && g->has_failed)
+        return; /* it is given up next */
     for (role_id id = 0; id < ROLE_COUNT; id++)
         if (has_due(&g->children[id]) && g->children[id].due_ms <= now_ms)
             run_due_child(g, id, now_ms);
@@ -400,7 +459,7 @@ void generation_run_due(struct generation *g, int64_t now_ms)
 
 int64_t generation_next_due_ms(const struct generation *g)
 {
-    int64_t due_ms = g->door_is_awaited && !g->door_is_prepared ? g->door_due_ms : INT64_MAX;
+    int64_t due_ms = asks_door(g) && !g->door_is_prepared ? g->door_due_ms : INT64_MAX;
 
     for (role_id id = 0; id < ROLE_COUNT; id++) {
         const struct child *c = &g->children[id];
@@ -465,12 +524,8 @@ static void handle_certificate(struct generation *g, struct child *door)
         condemn(door, "sent what is no certificate");
 }
 
-static void commit_door(struct child *door)
-{
-    send_or_condemn(door, "commit", -1);
-}
-
-static void handle_ready(struct generation *g, struct child *c, int64_t now_ms)
+static void handle_ready(struct generation *g, struct child *c, const struct generation *asking,
+                         int64_t now_ms)
 {
     struct child *helper = &g->children[ROLE_HELPER];
 
@@ -482,30 +537,43 @@ static void handle_ready(struct generation *g, struct child *c, int64_t now_ms)
     if (c == &g->children[ROLE_ISSUER] && helper->state == CHILD_WAITING &&
         g->state == GENERATION_STARTING)
         helper->due_ms = now_ms;
-    if (c == &g->children[ROLE_DOOR] && g->state == GENERATION_SERVING)
+    /* A reload that brings a door of its own will tell this one to go, or give up. */
+    if (c == &g->children[ROLE_DOOR] && g->state == GENERATION_SERVING && asking == NULL)
         commit_door(c);
+}
+
+static bool take_word(struct child *door)
+{
+    char detail[LOG_LINE_MAX / 2] = "";
+
+    if (channel_type_is(door->channel, "ready"))
+        return true;
+    (void)channel_text(door->channel, "detail", detail, sizeof detail);
+    log_problem("door: %s", detail);
+    return false;
 }
 
 /* The door's word on a configuration: on its first, or on that of a generation that starts. */
 static void handle_door(struct generation *g, struct child *door, struct generation *asking,
                         int64_t now_ms)
 {
-    bool is_good = channel_type_is(door->channel, "ready");
-    char detail[LOG_LINE_MAX / 2] = "";
+    bool is_good;
 
-    if (!is_good) {
-        (void)channel_text(door->channel, "detail", detail, sizeof detail);
-        log_problem("door: %s", detail);
+    if (door->questions == 0) {
+        condemn(door, "answers what it was not asked");
+        return;
     }
-    if (door->state != CHILD_STARTING && asking != NULL) {
+    if (--door->questions != 0)
+        return; /* on the configuration of a reload that failed meanwhile; the word on the next follows */
+    is_good = take_word(door);
+    if (door->state == CHILD_STARTING) {
+        if (is_good)
+            handle_ready(g, door, asking, now_ms);
+        else
+            condemn(door, "cannot use its configuration");
+    } else if (asking != NULL && asking->door_is_awaited) {
         asking->door_is_prepared = is_good;
-        if (!is_good)
-            asking->has_failed = true;
-    } else if (is_good) {
-        handle_ready(g, door, now_ms);
-    } else {
-        g->has_failed = g->state == GENERATION_STARTING;
-        condemn(door, "cannot use its configuration");
+        asking->has_failed = asking->has_failed || !is_good;
     }
 }
 
@@ -527,7 +595,7 @@ static void handle_message(struct generation *g, role_id id, struct generation *
     else if (id == ROLE_ISSUER && channel_type_is(c->channel, "jwks"))
         handle_jwks(g, c);
     else if (id == ROLE_DOOR && channel_type_is(c->channel, "certificate"))
-        handle_certificate(g, c);
+        handle_certificate(asking != NULL && asking->door_is_awaited ? asking : g, c);
     else if (id == ROLE_DOOR &&
              (channel_type_is(c->channel, "ready") || channel_type_is(c->channel, "unready")))
         handle_door(g, c, asking, now_ms);
@@ -536,7 +604,7 @@ static void handle_message(struct generation *g, role_id id, struct generation *
     else if (id == ROLE_ISSUER && !c->has_jwks_written)
         condemn(c, "says ready before its key set is written");
     else
-        handle_ready(g, c, now_ms);
+        handle_ready(g, c, asking, now_ms);
 }
 
 /* One message; false: nothing more now. */
@@ -592,7 +660,9 @@ bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t no
         child_note_end(c, status);
         if (g->state == GENERATION_STARTING && !was_asked)
             g->has_failed = true;
-        if (g->state == GENERATION_SERVING && !was_asked)
+        /* Who drains has last words to write down. */
+        if (!was_asked && (g->state == GENERATION_SERVING ||
+                           (g->state == GENERATION_RETIRING && id == ROLE_AUDIT && !g->is_killed)))
             child_restart_later(c, now_ms);
         return true;
     }
@@ -635,6 +705,7 @@ void generation_drain(struct generation *g, int64_t now_ms)
 
 void generation_kill(struct generation *g)
 {
+    g->is_killed = true;
     for (role_id id = 0; id < ROLE_COUNT; id++)
         child_kill(&g->children[id]);
 }
@@ -656,23 +727,33 @@ static void inherit(struct generation *g, role_id id)
     *from = none;
 }
 
-void generation_take_over(struct generation *g)
+void generation_take_over(struct generation *g, int64_t now_ms)
 {
-    if (g->keeper != NULL)
+    if (g->keeper != NULL) {
         for (role_id id = 0; id < ROLE_COUNT; id++)
             if (g->children[id].role->is_lasting)
                 inherit(g, id);
-    if (g->keeper != NULL)
         send_or_condemn(&g->children[ROLE_AUDIT], "file", g->audit_fd);
+    }
     g->keeper = NULL;
     g->state = GENERATION_SERVING;
     if (g->children[ROLE_DOOR].state == CHILD_READY)
         commit_door(&g->children[ROLE_DOOR]);
+    if (g->door_is_awaited) {
+        link_with(g, ROLE_ISSUER, ROLE_DOOR, now_ms);
+        link_with(g, ROLE_CONTROL, ROLE_DOOR, now_ms);
+    }
 }
 
 void generation_give_up(struct generation *g)
 {
-    if (g->keeper != NULL && g->door_is_awaited)
-        send_or_condemn(&g->keeper->children[ROLE_DOOR], "abandon", -1);
-    g->door_is_awaited = false;
+    struct child *door = g->keeper == NULL ? NULL : &g->keeper->children[ROLE_DOOR];
+
+    if (door == NULL || door->state != CHILD_READY || door->channel == NULL)
+        return;
+    if (!door->is_committed)
+        commit_door(door);
+    else if (g->door_is_awaited &&
+             channel_send_type(door->channel, "abandon", -1, NULL) != POSTERN_OK)
+        log_problem("door: reads nothing at the moment; it will forget that configuration later");
 }

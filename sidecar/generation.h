@@ -24,9 +24,10 @@ struct generation {
     generation_state   state;
     bool               has_failed; /* a child ended or broke the rules while STARTING */
     bool               door_is_awaited;  /* the keeper's door was sent this configuration */
+    pid_t              asked_pid;        /* that one; another, started meanwhile, knows nothing */
     bool               door_is_prepared; /* and can use it */
     int64_t            door_due_ms;      /* has said so by then */
-    bool               is_draining;
+    bool               is_draining, is_killed;
     postern_config    *config;
     struct listeners   listeners;
     struct door_set    door_set;
@@ -70,12 +71,13 @@ int64_t generation_next_due_ms(const struct generation *g);
 /* Read and answer everything that child `id` has sent.  newest: of all generations, perhaps `g`. */
 void generation_receive(struct generation *g, role_id id, struct generation *newest,
                         int64_t now_ms);
-/* Make the lines of one role anew: the issuer, for example, then tells every revocation again. */
+/* Make the lines of one role anew: the issuer, for example, then tells every revocation again.
+ * Nothing where it has no process. */
 void generation_link(struct generation *g, role_id id, int64_t now_ms);
 /* `g` serves from now on: the lasting children of its keeper become its own and work by its
  * configuration. */
-void generation_take_over(struct generation *g);
-/* `g` will never serve: the keeper's door forgets what it prepared. */
+void generation_take_over(struct generation *g, int64_t now_ms);
+/* `g` will never serve: the keeper's door forgets what it prepared and works by what was before. */
 void generation_give_up(struct generation *g);
 /* The process `pid` has ended; false: it is not of this generation. */
 bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t now_ms);

@@ -142,7 +142,36 @@ postern_err open_state_dir(const char *path, const struct account *owner, int *r
     return POSTERN_OK;
 }
 
+postern_err make_folder_of(const char *file, postern_error *err)
+{
+    const char *name;
+    int fd;
+
+    POSTERN_TRY(folder_open_parent(file, FOLDER_TRUST_CHAIN, 0755, &fd, &name, err));
+    (void)close(fd);
+    return POSTERN_OK;
+}
+
 /* ---- the file of blocks ---- */
+
+/* Whoever can write there decides who is blocked, and who no longer is. */
+static postern_err check_blocks_dir(int fd, const char *path, const struct account *owner,
+                                    postern_error *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "blocks_file: %s: %m", path);
+    if (st.st_uid != owner->uid && st.st_uid != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE,
+                            "blocks_file: %s belongs to uid %lu: chown -R %s %s, if its content is "
+                            "the control child's",
+                            path, (unsigned long)st.st_uid, owner->name, path);
+    if ((st.st_mode & 022) != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE,
+                            "blocks_file: %s can be written by others: chmod go-w %s", path, path);
+    return POSTERN_OK;
+}
 
 postern_err open_blocks_dir(const char *file, const struct account *owner, int *ret_fd,
                             postern_error *err)
@@ -150,17 +179,23 @@ postern_err open_blocks_dir(const char *file, const struct account *owner, int *
     const char *slash = strrchr(file, '/');
     char *path = strndup(file, slash == file ? 1 : (size_t)(slash - file));
     const char *name;
+    int parent, fd = -1;
     postern_err e;
-    int parent;
 
     if (path == NULL)
         return POSTERN_FAIL(err, NOMEM, "blocks_file");
     e = folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &parent, &name, err);
     if (e == POSTERN_OK) {
-        e = open_or_make(parent, name, path, owner, "blocks_file", ret_fd, err);
+        e = open_or_make(parent, name, path, owner, "blocks_file", &fd, err);
         (void)close(parent);
     }
+    if (e == POSTERN_OK)
+        e = check_blocks_dir(fd, path, owner, err);
     free(path);
+    if (e == POSTERN_OK)
+        *ret_fd = fd;
+    else if (fd >= 0)
+        (void)close(fd);
     return e;
 }
 

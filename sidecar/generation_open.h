@@ -20,9 +20,12 @@ POSTERN_MUST_USE postern_err open_audit_file(const char *path, int *ret_fd, post
 /* The issuer's folder, made when missing: its own and nobody else's.  POSTERN_OK · CONFIG_FILE */
 POSTERN_MUST_USE postern_err open_state_dir(const char *path, const struct account *owner,
                                             int *ret_fd, postern_error *err);
+/* The folder of jwks_file:, before anybody starts who is allowed to read there only if it is there.
+ * POSTERN_OK · CONFIG_FILE */
+POSTERN_MUST_USE postern_err make_folder_of(const char *file, postern_error *err);
 /*
  * The folder of blocks_file:, made for `owner` when missing.  One that belongs to root (a fleet's
- * read-only mount) is taken as it is.
+ * read-only mount) is taken as it is; nobody else may own or write one.
  *   POSTERN_OK · CONFIG_FILE
  */
 POSTERN_MUST_USE postern_err open_blocks_dir(const char *file, const struct account *owner,

@@ -58,7 +58,14 @@ static postern_err make_one(const struct end *a, const struct end *b,
     return POSTERN_OK;
 }
 
-postern_err lines_make(role_id id, size_t loops, lines_find find,
+static bool is_between(role_id first, role_id second, role_id id, role_id with)
+{
+    if (first != id && second != id)
+        return false;
+    return with == ROLE_COUNT || with == (first == id ? second : first);
+}
+
+postern_err lines_make(role_id id, role_id with, size_t loops, lines_find find,
                        void (*condemn)(struct child *c, const char *why), void *arg,
                        postern_error *err)
 {
@@ -67,7 +74,7 @@ postern_err lines_make(role_id id, size_t loops, lines_find find,
         bool is_audit = lines[i].first == ROLE_AUDIT;
         size_t count = is_audit && lines[i].second == ROLE_DOOR ? loops : 1;
 
-        if ((lines[i].first != id && lines[i].second != id) ||
+        if (!is_between(lines[i].first, lines[i].second, id, with) ||
             (first = find(arg, lines[i].first)) == NULL ||
             (second = find(arg, lines[i].second)) == NULL)
             continue;

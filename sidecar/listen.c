@@ -120,6 +120,20 @@ static postern_err parse_tcp(const struct listener *l, struct sockaddr_storage *
     return listen_parse(l->address, ret, ret_len, err);
 }
 
+/* Are these one host and one port? */
+static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a, *b6 = (const struct sockaddr_in6 *)b;
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)a, *b4 = (const struct sockaddr_in *)b;
+
+    if (a->ss_family != b->ss_family)
+        return false;
+    if (a->ss_family == AF_INET)
+        return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    return a->ss_family == AF_INET6 && a6->sin6_port == b6->sin6_port &&
+           IN6_ARE_ADDR_EQUAL(&a6->sin6_addr, &b6->sin6_addr);
+}
+
 /* Loops share an address: each has a socket of its own, and the kernel spreads connections over
  * them. */
 static bool set_reuse(int fd, const struct listener *l)
@@ -131,9 +145,9 @@ static bool set_reuse(int fd, const struct listener *l)
             setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
 }
 
-static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error *err)
+static postern_err bind_tcp(const struct listener *l, bool is_probe, int *ret_fd, postern_error *err)
 {
-    const char *address = l->address;
+    const int yes = 1;
     struct sockaddr_storage a;
     socklen_t len;
     postern_err e;
@@ -142,14 +156,29 @@ static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error
     POSTERN_TRY(parse_tcp(l, &a, &len, err));
     fd = socket(a.ss_family, socket_type(l->kind), 0);
     if (fd < 0)
-        return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", address);
-    if (set_reuse(fd, l) && bind(fd, (const struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0) {
+        return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", l->address);
+    if ((is_probe ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 : set_reuse(fd, l)) &&
+        bind(fd, (const struct sockaddr *)&a, len) == 0 &&
+        (is_probe || listen(fd, BACKLOG) == 0)) {
         *ret_fd = fd;
         return POSTERN_OK;
     }
-    e = fail_bind(address, err);
+    e = fail_bind(l->address, err);
     (void)close(fd);
     return e;
+}
+
+/* SO_REUSEPORT would let a second posternd, or whatever else runs as our user, have every other
+ * connection of a door: first see that nobody is there. */
+static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error *err)
+{
+    int probe;
+
+    if (l->kind == LISTENER_DOOR && l->loop == 0) {
+        POSTERN_TRY(bind_tcp(l, true, &probe, err));
+        (void)close(probe);
+    }
+    return bind_tcp(l, false, ret_fd, err);
 }
 
 /* ---- unix ---- */
@@ -262,6 +291,15 @@ static int count_activated(void)
     return count;
 }
 
+/* A service manager's sockets block by default, and whoever loses the race for a connection would
+ * wait for the next. */
+static bool set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
 static bool is_listening(int fd)
 {
     int is_it = 0;
@@ -276,28 +314,18 @@ static bool is_bound_to_tcp(int fd, const struct listener *l)
     socklen_t want_len, have_len = sizeof have;
 
     return parse_tcp(l, &want, &want_len, NULL) == POSTERN_OK &&
-           getsockname(fd, (struct sockaddr *)&have, &have_len) == 0 && have_len == want_len &&
-           have.ss_family == want.ss_family &&
-           (want.ss_family == AF_INET
-                ? memcmp(&((struct sockaddr_in *)&have)->sin_addr,
-                         &((struct sockaddr_in *)&want)->sin_addr, sizeof(struct in_addr)) == 0 &&
-                      ((struct sockaddr_in *)&have)->sin_port ==
-                          ((struct sockaddr_in *)&want)->sin_port
-                : memcmp(&((struct sockaddr_in6 *)&have)->sin6_addr,
-                         &((struct sockaddr_in6 *)&want)->sin6_addr,
-                         sizeof(struct in6_addr)) == 0 &&
-                      ((struct sockaddr_in6 *)&have)->sin6_port ==
-                          ((struct sockaddr_in6 *)&want)->sin6_port);
+           getsockname(fd, (struct sockaddr *)&have, &have_len) == 0 &&
+           is_same_address(&have, &want);
 }
 
-/* A socket of the service manager's for a TCP address that we want; -1: none.  Each serves one
- * loop: a second loop of a door shares it. */
+/* A socket of the service manager's for a TCP address that we want; -1: none.  All loops of a door
+ * share it. */
 static int find_activated(const struct listener *l)
 {
     int count = count_activated();
 
     for (int fd = ACTIVATED_FIRST; fd < ACTIVATED_FIRST + count; fd++)
-        if (is_listening(fd) && is_bound_to_tcp(fd, l))
+        if (is_listening(fd) && is_bound_to_tcp(fd, l) && set_nonblocking(fd))
             return fd;
     return -1;
 }
@@ -398,6 +426,17 @@ static postern_err note_all(const postern_config *c, size_t loops, struct listen
                 err);
 }
 
+static bool is_same_place(const struct listener *l, const struct listener *other)
+{
+    struct sockaddr_storage a, b;
+    socklen_t len;
+
+    if (is_unix(l) || is_unix(other))
+        return is_unix(l) && is_unix(other) && strcmp(unix_path(l), unix_path(other)) == 0;
+    return parse_tcp(l, &a, &len, NULL) == POSTERN_OK && parse_tcp(other, &b, &len, NULL) == POSTERN_OK &&
+           is_same_address(&a, &b);
+}
+
 /* Two that want one address are two mistakes in one: which would a caller reach? */
 static postern_err check_twice(const struct listeners *ls, size_t i, postern_error *err)
 {
@@ -406,7 +445,7 @@ static postern_err check_twice(const struct listeners *ls, size_t i, postern_err
     for (size_t k = 0; k < i; k++) {
         const struct listener *other = &ls->list[k];
 
-        if (strcmp(unix_path(other), unix_path(l)) == 0 &&
+        if (is_same_place(other, l) &&
             !(other->door != NULL && l->door != NULL && strcmp(other->door, l->door) == 0 &&
               other->loop != l->loop))
             return POSTERN_FAIL(err, CONFIG_CONFLICT, "two listeners want %s", l->address);
@@ -481,6 +520,14 @@ static postern_err open_one(const struct listeners *ls, struct listener *l,
     return activated >= 0 ? keep(activated, l, err) : open_tcp(l, &l->fd, err);
 }
 
+/* A reload that fails leaves no socket file behind. */
+static void unlink_made(const struct listeners *ls, const struct listeners *old)
+{
+    for (size_t i = 0; i < ls->count; i++)
+        if (ls->list[i].fd >= 0 && is_unix(&ls->list[i]) && find_same(old, &ls->list[i]) == NULL)
+            (void)unlink(unix_path(&ls->list[i]));
+}
+
 postern_err listeners_open(const postern_config *c, size_t loops, const struct listeners *old,
                            struct listeners *ret, postern_error *err)
 {
@@ -492,6 +539,8 @@ postern_err listeners_open(const postern_config *c, size_t loops, const struct l
     for (size_t i = 0; e == POSTERN_OK && i < ls.count; i++)
         e = open_one(&ls, &ls.list[i], old, err);
     if (e != POSTERN_OK) {
+        if (old != NULL) /* at a start, what was there before stays: hosts ask by it whether to offer us */
+            unlink_made(&ls, old);
         listeners_close(&ls);
         return e;
     }

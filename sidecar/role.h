@@ -76,7 +76,10 @@ int control_main(struct role_setup *setup);
  *   supervisor → door   {"type":"policy","name":NAME} + memfd of policies/NAME.rules
  *   supervisor → door   {"type":"prepare","loops":n} + memfd of the configuration's dump
  *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}
- *   supervisor → door   {"type":"commit"} | {"type":"abandon"}
+ *                         one answer for each "prepare", in their order
+ *   supervisor → door   {"type":"commit"}       work by the set that was prepared
+ *   supervisor → door   {"type":"abandon"}      forget everything since the last "commit"; said before
+ *                                               each set too
  *   door → supervisor   {"type":"certificate","pem":TEXT}
  *                         before "ready" when it made one for loopback: write it to door_cert_file
  *
@@ -102,8 +105,9 @@ int control_main(struct role_setup *setup);
  *                         proved in this helper's life; sessions of SASL hosts that nobody can end
  *   control → door      {"type":"sessions","id":n,"after":SESSION-ID,"limit":k}
  *   door → control      {"type":"sessions","id":n,"sessions":[{…}],"more":bool}
- *                         a session: id, door, agent, human (absent: for itself), user, client, sub, jti, purpose, peer, since,
- *                         lease_end, up, down (bytes), state ("open" "draining"); sorted by id
+ *                         a session: id, door, agent, human (absent: for itself), user, client,
+ *                         sub, jti, purpose, peer, since, lease_end, lease_left, up, down (bytes),
+ *                         state ("connecting" "open" "draining"); sorted by id
  *   control → door      {"type":"kill","id":n,"by":"session"|"sub"|"client"|"jti"|"agent","value":TEXT,
  *                        "reason":TEXT}
  *   door → control      {"type":"done","id":n,"ended":k}

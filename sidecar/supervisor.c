@@ -120,11 +120,11 @@ static void stop(struct supervisor *s, int64_t now_ms)
 
 /* ---- which generation serves ---- */
 
-static void enter_service(struct supervisor *s)
+static void enter_service(struct supervisor *s, int64_t now_ms)
 {
     struct generation *old = find_serving(s);
 
-    generation_take_over(s->newest);
+    generation_take_over(s->newest, now_ms);
     for (struct generation *g = s->newest->next; g != NULL; g = g->next)
         g->keeper = s->newest;
     if (old != NULL) {
@@ -218,7 +218,7 @@ static void settle(struct supervisor *s, int64_t now_ms)
     if (s->newest->state == GENERATION_STARTING && s->newest->has_failed)
         give_up(s, now_ms);
     else if (s->newest->state == GENERATION_STARTING && generation_is_ready(s->newest))
-        enter_service(s);
+        enter_service(s, now_ms);
     for (struct generation *g = s->newest; g != NULL; g = g->next)
         if (g->state == GENERATION_RETIRING)
             retire(s, g, now_ms);

@@ -14,7 +14,12 @@ _postern() {
         esac
     done
     case $previous in
-    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --client | --socket)
+    --client)
+        if [ "$command" = kill ]; then return; fi # an OAuth client, not a file
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+        ;;
+    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -22,12 +27,20 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
-    --loopback-user)
+    --loopback-user | --user)
         mapfile -t COMPREPLY < <(compgen -u -- "$current")
         return
         ;;
     --for-host)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
+        return
+        ;;
+    --user)
+        mapfile -t COMPREPLY < <(compgen -u -- "$current")
+        return
+        ;;
+    --action)
+        mapfile -t COMPREPLY < <(compgen -W 'raw:connect' -- "$current")
         return
         ;;
     --mech)
@@ -39,7 +52,8 @@ _postern() {
         return
         ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
-        --server-host | --server-port)
+        --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
+        --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for)
         return
         ;;
     --listen)
@@ -49,7 +63,12 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='client connect parse token verify why --help --version' ;;
+    '') words='block blocks client connect kill parse policy sessions token unblock verify why --help --version' ;;
+    block) words='--for --reason --config --socket --help' ;;
+    blocks) words='--json --config --socket --help' ;;
+    kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
+    sessions) words='--door --agent --user --json --config --socket --help' ;;
+    unblock) words='--config --socket --help' ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;
@@ -63,6 +82,20 @@ _postern() {
             --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
     parse) words='--mech --server-host --server-port --step --wire --help' ;;
+    policy)
+        case $sub in
+        check) words='--json --print --help' ;;
+        explain)
+            words='--agent --user --client --issuer --group --scope --purpose --claim --chain --source --at --action --on
+                --json --help'
+            ;;
+        *) words='check explain --help' ;;
+        esac
+        if [ -n "$sub" ] && [[ $current != -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            return
+        fi
+        ;;
     token)
         words='--client --issuer --client-id --secret-file --resource --scope --for-host --for-service --allow-loopback-http
             --loopback-user --tls-ca-file --json --no-cache --quiet --help'

@@ -5,22 +5,24 @@
 #
 # Needs: T (work folder), R (folder of the unpacked packages), PLUGIN (liboauthbearer.so), HELPER (helper socket).
 # POSTERN_HOST_PRELOAD names a library for every program that runs the plugin (tests: a sanitizer's runtime).
-# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, server_stop, in_root (prefix for unpacked programs).
+# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, redis_start, server_stop, in_root (prefix for unpacked programs).
 
 # Packages that exist on Debian 12 and what the portable list of `apt-get -s` is checked against.
 SERVERS_FIXED="slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients libltdl7 libwrap0 libpcre3 libicu72
-    libxapian30 libxml2 libical3 libsqlite3-0 libpq5"
+    libxapian30 libxml2 libical3 libsqlite3-0 libpq5 redis-server redis-tools libatomic1 libjemalloc2 liblzf1
+    libhiredis0.14 liblua5.1-0 lua-cjson lua-bitop"
 
 # Which packages the servers need here: asked of apt in a simulation, so that nothing is configured or removed.
 servers_list() {
     local list
     list=$(apt-get -s -o Dir::Log="$T" -o Debug::NoLocking=1 --reinstall --no-install-recommends install \
-        slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients 2>/dev/null |
-        awk '$1 == "Inst" { print $2 }' | grep -E '^(slapd|ldap-utils|cyrus-|lib)') || list=
+        slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients redis-server redis-tools 2>/dev/null |
+        awk '$1 == "Inst" { print $2 }' | grep -E '^(slapd|ldap-utils|cyrus-|redis-|lib|lua)') || list=
     case "$list" in
     *slapd*cyrus-imapd* | *cyrus-imapd*slapd*) ;;
     *) list=$SERVERS_FIXED ;;
     esac
+    case "$list" in *redis-server*) ;; *) list=$SERVERS_FIXED ;; esac
     echo "$list"
 }
 
@@ -96,6 +98,16 @@ port_wait() {
     return 1
 }
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# redis_start PORT: an empty Redis on loopback.  Sets REDIS_PID.
+redis_start() {
+    mkdir -p "$T/redis"
+    (cd "$T/redis" && exec "${in_root[@]}" "$R/usr/bin/redis-server" --port "$1" --bind 127.0.0.1 --save '' --appendonly no \
+        --daemonize no >"$T/redis.log" 2>&1) &
+    REDIS_PID=$!
+    port_wait "$1" "$REDIS_PID" || { cat "$T/redis.log" >&2; return 1; }
+}
+redis_cli() { "${in_root[@]}" "$R/usr/bin/redis-cli" "$@"; }
 
 # slapd_start PORT [URLS]: dc=example,dc=org with the token's user mapped to uid=USER,dc=example,dc=org.  Sets SLAPD_PID.
 slapd_start() {

@@ -13,14 +13,14 @@
 extern "C" {
 #endif
 
-#define POSTERN_POLICY_FILE_MAX 262144 /* bytes of one file: some 2,000 rules that people read */
-#define POSTERN_POLICY_FILES_MAX 64    /* of one policy: guardrails, and one a team */
-#define POSTERN_POLICY_RULES_MAX 4096  /* of all files of a policy: a decision stays below 1 ms */
+#define POSTERN_POLICY_FILE_MAX    262144 /* bytes of one file: some 2,000 rules that people read */
+#define POSTERN_POLICY_FILES_MAX   64     /* of one policy: guardrails, and one a team */
+#define POSTERN_POLICY_RULES_MAX   4096 /* of all files of a policy: a decision stays below 1 ms */
 #define POSTERN_POLICY_EXPECTS_MAX 1024 /* of all files: each is one decision at load */
-#define POSTERN_POLICY_NAME_MAX 65     /* bytes with NUL of a file's name, a label, a set's name */
-#define POSTERN_POLICY_LABEL_MAX 130   /* bytes with NUL of "file:label" */
-#define POSTERN_POLICY_TEXT_MAX 256    /* bytes with NUL of a name, a pattern, a rule's own words */
-#define POSTERN_POLICY_WHY_MAX 384     /* bytes with NUL of why a rule does not match */
+#define POSTERN_POLICY_NAME_MAX    65   /* bytes with NUL of a file's name, a label, a set's name */
+#define POSTERN_POLICY_LABEL_MAX   130  /* bytes with NUL of "file:label" */
+#define POSTERN_POLICY_TEXT_MAX    256 /* bytes with NUL of a name, a pattern, a rule's own words */
+#define POSTERN_POLICY_WHY_MAX     384 /* bytes with NUL of why a rule does not match */
 
 typedef struct postern_policy postern_policy; /* immutable after finish; any thread may decide */
 
@@ -32,8 +32,8 @@ typedef enum postern_verdict {
 const char *postern_verdict_name(postern_verdict v); /* "deny" "allow" "hold" */
 
 /*
- * Who asks.  A zeroed one is a stranger of whom nothing is known.  Texts are borrowed; NULL is
- * "not known", and what is not known counts against the agent.
+ * Who asks.  A zeroed one is a stranger who acts for nobody.  Texts are borrowed; NULL is "not
+ * known" (but for user), and what is not known counts against the agent.
  */
 typedef struct postern_policy_subject {
     const char *agent; /* who acts: the outermost actor, else the client */
@@ -71,7 +71,7 @@ POSTERN_MUST_USE postern_err postern_policy_subject_of(const postern_grant *g,
                                                        postern_error *err);
 /* Frees what prepare made and zeroes s; the texts are the caller's. */
 void postern_policy_subject_clear(postern_policy_subject *s);
-#define POSTERN_AUTO_POLICY_SUBJECT \
+#define POSTERN_AUTO_POLICY_SUBJECT                                                                \
     __attribute__((cleanup(postern_policy_subject_clear))) postern_policy_subject
 
 /* One action that somebody wants to take.  Everything is borrowed. */
@@ -91,10 +91,10 @@ typedef struct postern_decision {
     char rule[POSTERN_POLICY_LABEL_MAX]; /* "cache:write", "cache:12" without label; "": none */
     /* `judge agent and user`: the rule of the user's list, when both lists had their say. */
     char user_rule[POSTERN_POLICY_LABEL_MAX];
-    size_t rule_index, user_rule_index;     /* for postern_policy_look(); NO_RULE: none */
-    char because[POSTERN_POLICY_TEXT_MAX];  /* the words of the rule that denies; "": none */
-    char missing_scope[POSTERN_SCOPE_MAX];  /* only this was wanting for an allow; "" */
-    int64_t lease_s;                        /* longest session; 0: the rule says none */
+    size_t rule_index, user_rule_index;    /* for postern_policy_look(); NO_RULE: none */
+    char because[POSTERN_POLICY_TEXT_MAX]; /* the words of the rule that denies; "": none */
+    char missing_scope[POSTERN_SCOPE_MAX]; /* only this was wanting for an allow; "" */
+    int64_t lease_s;                       /* longest session; 0: the rule says none */
 } postern_decision;
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
@@ -117,7 +117,10 @@ POSTERN_MUST_USE postern_err postern_policy_add(postern_policy *p, const char *n
  */
 POSTERN_MUST_USE postern_err postern_policy_finish(postern_policy *p, postern_error *err);
 void postern_policy_free(postern_policy *p); /* NULL is fine */
-static inline void postern_auto_policy(postern_policy **p) { postern_policy_free(*p); }
+static inline void postern_auto_policy(postern_policy **p)
+{
+    postern_policy_free(*p);
+}
 
 /*
  * Never fails and needs no memory: whatever is wrong or missing is a deny, and so is every question
@@ -145,7 +148,8 @@ typedef struct postern_policy_view {
 bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
                          postern_policy_view *ret);
 
-/* One line each, "path:line:1: warning: what", for rules that can never decide.  Check out->failed. */
+/* One line each, "path:line:1: warning: what", for rules that can never decide.  Check out->failed.
+ */
 void postern_policy_warnings(const postern_policy *p, postern_buf *out);
 /*
  * File number `file` as it was understood, in one spelling: reading it again gives the same rules.

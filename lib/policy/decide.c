@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Decisions: the first rule that matches, in one list or in two; the end of a list is a deny.  Pure,
+ * Decisions: the first rule that matches, in one list or in two; the end of a list is a deny. Pure,
  * without memory, and an allow is written in one place.  Called by doors, by expect.c and by
  * `postern policy explain`.
  */

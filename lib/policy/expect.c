@@ -130,8 +130,7 @@ static postern_err fail_expect(const postern_policy *p, const struct expect *e,
 
     /* The list that denies, where there are two and the agent's allows. */
     if (d->verdict == POSTERN_VERDICT_DENY && p->judge == JUDGE_BOTH &&
-        index != POSTERN_POLICY_NO_RULE &&
-        p->by_index[index]->verdict == POSTERN_VERDICT_ALLOW) {
+        index != POSTERN_POLICY_NO_RULE && p->by_index[index]->verdict == POSTERN_VERDICT_ALLOW) {
         index = d->user_rule_index;
         label = d->user_rule;
     }

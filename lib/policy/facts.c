@@ -264,7 +264,8 @@ postern_err postern_policy_subject_prepare(postern_policy_subject *s, postern_er
     f = calloc(1, sizeof *f);
     if (f == NULL)
         return POSTERN_FAIL(err, NOMEM, "claims");
-    /* Each string is copied twice at most, with a NUL and alignment; the scan bounds their number. */
+    /* Each string is copied twice at most, with a NUL and alignment; the scan bounds their number.
+     */
     f->arena = POSTERN_ARENA_INIT(2 * POSTERN_JSON_TEXT_MAX + 64 * POSTERN_JSON_NODES_MAX);
     e = read_claims(s, f, err);
     if (e != POSTERN_OK) {

@@ -10,7 +10,7 @@
 #include "policy/rules.h"
 
 #define FACTS_GROUPS_MAX 256 /* Entra ID sends 200 at most; more are "not known" */
-#define FACTS_DIGITS 24      /* room for an integer as text */
+#define FACTS_DIGITS     24  /* room for an integer as text */
 
 struct postern_policy_facts {
     postern_json claims;

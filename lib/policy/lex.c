@@ -52,7 +52,8 @@ static void skip_line(struct lexer *lex)
         step(lex);
 }
 
-/* Comments and empty lines, from column 1; stops at a line with something in it, behind its blanks. */
+/* Comments and empty lines, from column 1; stops at a line with something in it, behind its blanks.
+ */
 static void skip_to_text(struct lexer *lex)
 {
     while (lex->rest.len != 0) {
@@ -116,8 +117,7 @@ static postern_err lex_set(struct lexer *lex, struct token *t, postern_error *er
     t->kind = TOKEN_SET;
     step(lex);
     t->text.ptr = lex->rest.ptr;
-    for (; postern_ascii_is_alnum(peek(lex)) || peek(lex) == '_' || peek(lex) == '-';
-         t->text.len++)
+    for (; postern_ascii_is_alnum(peek(lex)) || peek(lex) == '_' || peek(lex) == '-'; t->text.len++)
         step(lex);
     if (peek(lex) == '{')
         return fail_here(&start, err, "${agent} and ${user} stand in strings: \"${agent}\"");

@@ -5,8 +5,9 @@
 
 #include <postern/bytes.h>
 
-#define POLICY_WORD_MAX 255    /* bytes: what a pattern may hold */
-#define POLICY_STRING_MAX 1024 /* bytes between the quotes: 255, each perhaps escaped, or ${agent} */
+#define POLICY_WORD_MAX 255 /* bytes: what a pattern may hold */
+#define POLICY_STRING_MAX                                                                          \
+    1024 /* bytes between the quotes: 255, each perhaps escaped, or ${agent} */
 
 enum token_kind {
     TOKEN_END = 0, /* of the statement */

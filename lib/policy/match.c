@@ -290,8 +290,8 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
     for (size_t i = PROTOCOL_ANY + 1; policy_protocols[i].name != NULL; i++)
         if (postern_bytes_equal_str(protocol, policy_protocols[i].name)) {
             ret->protocol = i;
-            ret->action = postern_policy_action_bit(&policy_protocols[i],
-                                                    postern_bytes_str(q->action));
+            ret->action =
+                postern_policy_action_bit(&policy_protocols[i], postern_bytes_str(q->action));
         }
     return ret->action != 0;
 }

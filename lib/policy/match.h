@@ -10,8 +10,8 @@ struct asking {
     const postern_policy_question *q;
     const postern_policy_subject *s;
     struct pattern_names names;
-    size_t protocol; /* in policy_protocols */
-    uint32_t action; /* its bit */
+    size_t protocol;                                     /* in policy_protocols */
+    uint32_t action;                                     /* its bit */
     postern_bytes agent, user, client, issuer, resource; /* empty: not known, or nobody */
     bool has_source;
     struct net source;
@@ -25,7 +25,7 @@ struct rule_match {
     /* The first part that does not match, and its test. */
     enum part part;
     const struct test *test;
-    bool is_unknown; /* it is not known, and that counts against the agent */
+    bool is_unknown;  /* it is not known, and that counts against the agent */
     bool wants_scope; /* an allow to which scopes alone are wanting */
 };
 struct rule_match postern_rule_match(const struct rule *r, const struct asking *a);

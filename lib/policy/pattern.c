@@ -16,8 +16,8 @@ bool postern_word_has_byte(uint8_t c)
 
 bool postern_word_is_reserved(postern_bytes word)
 {
-    static const char *const words[] = { "to",  "on",    "if", "with", "because", "and",
-                                         "for", "given", "in", "not" };
+    static const char *const words[] = { "to",  "on",  "if",    "with", "because",
+                                         "and", "for", "given", "in",   "not" };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (postern_bytes_equal_str(word, words[i]))
@@ -35,9 +35,15 @@ struct compiler {
 
 static void put(struct compiler *c, uint8_t op, enum pattern_kind kind)
 {
-    c->room[c->pattern.len++] = (char)op;
-    if (kind > c->pattern.kind)
-        c->pattern.kind = kind;
+    struct pattern *p = &c->pattern;
+
+    c->room[p->len++] = (char)op;
+    if (kind > p->kind)
+        p->kind = kind;
+    if (p->kind == PATTERN_LITERAL)
+        p->prefix_len = p->len;
+    p->has_agent = p->has_agent || op == PATTERN_AGENT;
+    p->has_user = p->has_user || op == PATTERN_USER;
 }
 
 static const char *take_escape(struct compiler *c)
@@ -179,17 +185,22 @@ static size_t take(int op, postern_bytes text, size_t i, bool is_pattern)
     return is_pattern && op == c ? 1 : 0; /* the same variable */
 }
 
-/* The last star is the only one to come back to: what an earlier one could give, it can too. */
+/*
+ * Everything behind the prefix, which was compared.  The last star is the only one to come back to:
+ * what an earlier one could give, it can too.
+ */
 static bool run(const struct pattern *p, postern_bytes text, const struct pattern_names *names)
 {
-    struct place at = { p->ops, NULL }, behind_star = { NULL, NULL };
-    size_t i = 0, star_i = 0, taken;
+    struct place at = { p->ops + p->prefix_len, NULL }, behind_star = { NULL, NULL };
+    size_t i = p->prefix_len, star_i = 0, taken;
 
     for (;;) {
         int op = wanted(&at, names);
 
         if (op == PATTERN_STAR) {
             at.op++;
+            if (*at.op == PATTERN_END)
+                return true;
             behind_star = at;
             star_i = i;
             continue;
@@ -210,18 +221,26 @@ static bool run(const struct pattern *p, postern_bytes text, const struct patter
     }
 }
 
+static bool has_prefix(const struct pattern *p, postern_bytes text)
+{
+    if (p->prefix_len == 0) /* then the text may be NULL */
+        return true;
+    return text.len >= p->prefix_len && memcmp(p->ops, text.ptr, p->prefix_len) == 0;
+}
+
 static bool is_unknown(const struct pattern *p, const struct pattern_names *names)
 {
-    return (strchr(p->ops, PATTERN_AGENT) != NULL && (names->agent == NULL || !*names->agent)) ||
-           (strchr(p->ops, PATTERN_USER) != NULL && (names->user == NULL || !*names->user));
+    return (p->has_agent && (names->agent == NULL || names->agent[0] == '\0')) ||
+           (p->has_user && (names->user == NULL || names->user[0] == '\0'));
 }
 
 enum pattern_match postern_pattern_match(const struct pattern *p, postern_bytes text,
                                          const struct pattern_names *names)
 {
+    if (!has_prefix(p, text))
+        return PATTERN_NO;
     if (p->kind == PATTERN_LITERAL)
-        return p->len == text.len && memcmp(p->ops, text.ptr, text.len) == 0 ? PATTERN_YES
-                                                                             : PATTERN_NO;
+        return p->len == text.len ? PATTERN_YES : PATTERN_NO;
     if (is_unknown(p, names))
         return PATTERN_NOT_KNOWN;
     return run(p, text, names) ? PATTERN_YES : PATTERN_NO;
@@ -229,7 +248,9 @@ enum pattern_match postern_pattern_match(const struct pattern *p, postern_bytes 
 
 bool postern_pattern_covers(const struct pattern *wide, const struct pattern *narrow)
 {
-    return run(wide, (postern_bytes){ (const uint8_t *)narrow->ops, narrow->len }, NULL);
+    postern_bytes text = { (const uint8_t *)narrow->ops, narrow->len };
+
+    return has_prefix(wide, text) && run(wide, text, NULL);
 }
 
 /* ---- printing ---- */

@@ -19,7 +19,9 @@ enum pattern_kind {
 struct pattern {
     const char *ops; /* NUL-terminated; operators and bytes */
     size_t len;
+    size_t prefix_len; /* bytes before the first operator: most texts differ in them */
     enum pattern_kind kind;
+    bool has_agent, has_user; /* ${agent}, ${user} */
 };
 
 /* What ${agent} and ${user} stand for; NULL or "": not known. */
@@ -27,6 +29,7 @@ struct pattern_names {
     const char *agent, *user;
 };
 
+/* NOT_KNOWN: it depends on a name that is not known. */
 enum pattern_match { PATTERN_NO = 0, PATTERN_YES, PATTERN_NOT_KNOWN };
 
 /*

@@ -132,8 +132,9 @@ static postern_err settle_judge(postern_policy *p, postern_error *err)
         if (f->judge == JUDGE_UNSAID)
             continue;
         if (first != NULL && first->judge != f->judge)
-            return POSTERN_FAIL(err, RULES, "%s:%d:1: %s:%d says otherwise, and one `judge` binds "
-                                            "the whole policy",
+            return POSTERN_FAIL(err, RULES,
+                                "%s:%d:1: %s:%d says otherwise, and one `judge` binds "
+                                "the whole policy",
                                 f->path, f->judge_line, first->path, first->judge_line);
         first = first == NULL ? f : first;
     }
@@ -158,8 +159,9 @@ postern_err postern_policy_finish(postern_policy *p, postern_error *err)
     postern_err e;
 
     if (p->is_broken || p->is_finished)
-        return POSTERN_FAIL(err, USAGE, p->is_broken ? "a file of the policy could not be read"
-                                                     : "the policy is finished already");
+        return POSTERN_FAIL(err, USAGE,
+                            p->is_broken ? "a file of the policy could not be read"
+                                         : "the policy is finished already");
     e = settle_judge(p, err);
     if (e == POSTERN_OK)
         e = index_rules(p, err);

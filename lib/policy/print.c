@@ -165,10 +165,17 @@ void postern_policy_print_rule(const struct rule *r, postern_buf *out)
 static void print_pair(const struct pair *pair, postern_buf *out)
 {
     static const char *const words[] = {
-        [PAIR_NONE] = "",          [PAIR_CLAIM] = "",           [PAIR_SCOPE] = "scope",
-        [PAIR_PURPOSE] = "purpose", [PAIR_SOURCE] = "source",   [PAIR_CHAIN] = "chain",
-        [PAIR_AUTH_AGE] = "auth_age", [PAIR_CLIENT] = "client", [PAIR_ISSUER] = "issuer",
-        [PAIR_GROUP] = "group",    [PAIR_TIME] = "time",
+        [PAIR_NONE] = "",
+        [PAIR_CLAIM] = "",
+        [PAIR_SCOPE] = "scope",
+        [PAIR_PURPOSE] = "purpose",
+        [PAIR_SOURCE] = "source",
+        [PAIR_CHAIN] = "chain",
+        [PAIR_AUTH_AGE] = "auth_age",
+        [PAIR_CLIENT] = "client",
+        [PAIR_ISSUER] = "issuer",
+        [PAIR_GROUP] = "group",
+        [PAIR_TIME] = "time",
     };
 
     if (pair->kind == PAIR_CLAIM)
@@ -199,8 +206,8 @@ static void print_settings(const struct file *f, postern_buf *out)
         postern_buf_add_byte(out, '\n');
     }
     if (f->judge != JUDGE_UNSAID)
-        postern_buf_add_str(out, f->judge == JUDGE_BOTH ? "judge agent and user\n"
-                                                        : "judge agent\n");
+        postern_buf_add_str(out,
+                            f->judge == JUDGE_BOTH ? "judge agent and user\n" : "judge agent\n");
     for (const struct set *s = f->sets; s != NULL; s = s->next) {
         postern_buf_addf(out, "set $%s = ", s->name);
         postern_policy_print_list(&s->list, out);

@@ -237,8 +237,9 @@ static postern_err parse_duties(struct parser *p, struct rule *r)
     if (!postern_parse_is_word(p, "with"))
         return POSTERN_OK;
     if (r->verdict == POSTERN_VERDICT_DENY)
-        return postern_parse_fail(p, p->at, "a deny has no duties: nothing happens that could be "
-                                            "bounded");
+        return postern_parse_fail(p, p->at,
+                                  "a deny has no duties: nothing happens that could be "
+                                  "bounded");
     do {
         p->at++;
         POSTERN_TRY(parse_duty(p, r));
@@ -342,11 +343,12 @@ static postern_err parse_rule(struct parser *p)
     POSTERN_TRY(postern_parse_who(p, &r->who));
     POSTERN_TRY(postern_parse_target(p, &r->target));
     POSTERN_TRY(postern_parse_tests(p, &r->tests));
+    if (r->verdict == POSTERN_VERDICT_HOLD)
+        return postern_parse_fail(p, verdict,
+                                  "`hold` is not possible yet: a raw door cannot keep "
+                                  "a connection waiting for an approval");
     POSTERN_TRY(parse_duties(p, r));
     POSTERN_TRY(parse_because(p, r));
-    if (r->verdict == POSTERN_VERDICT_HOLD)
-        return postern_parse_fail(p, verdict, "`hold` is not possible yet: a raw door cannot keep "
-                                              "a connection waiting for an approval");
     r->lists = lists_of(&r->who);
     add_rule(p, r);
     return POSTERN_OK;
@@ -388,8 +390,7 @@ static postern_err parse_statements(struct parser *p)
     size_t count;
 
     for (;;) {
-        POSTERN_TRY(
-            postern_lex_statement(&p->lex, p->tokens, POLICY_TOKENS_MAX, &count, p->err));
+        POSTERN_TRY(postern_lex_statement(&p->lex, p->tokens, POLICY_TOKENS_MAX, &count, p->err));
         if (count == 0)
             return POSTERN_OK;
         p->at = p->tokens;

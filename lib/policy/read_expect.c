@@ -73,7 +73,7 @@ static const struct {
     { "time", PAIR_TIME, false, read_time },
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
-#define KIND_WORDS "scope purpose acr source chain auth_age client issuer group time claim"
+#define KIND_WORDS "scope purpose acr source chain auth_age client issuer group time claim.NAME"
 
 static postern_err check_new_pair(struct parser *p, const struct token *t, const struct pair *pairs,
                                   size_t kind)
@@ -171,8 +171,9 @@ static postern_err check_question(struct parser *p, const struct expect *e)
     if ((has_names(&e->who.party) && !is_one_name(&e->who.party.list)) ||
         (has_names(&e->who.human) && !is_one_name(&e->who.human.list)) ||
         (e->target.has_resources && !is_one_name(&e->target.resources)))
-        return postern_parse_fail(p, t, "an expect asks one question: name one of each, without "
-                                        "patterns and sets");
+        return postern_parse_fail(p, t,
+                                  "an expect asks one question: name one of each, without "
+                                  "patterns and sets");
     if (e->target.protocol == PROTOCOL_ANY || !is_one_action(e->target.actions))
         return postern_parse_fail(p, t, "an expect asks about one action, like raw:connect");
     return POSTERN_OK;

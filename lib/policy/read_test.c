@@ -10,16 +10,16 @@ const char *const policy_attr_names[ATTR_COUNT] = {
     [ATTR_ACR] = "acr",   [ATTR_SOURCE] = "source",     [ATTR_CHAIN] = "chain",
     [ATTR_TIME] = "time", [ATTR_AUTH_AGE] = "auth_age", [ATTR_CLAIM] = "claim",
 };
-#define ATTR_WORDS "scope purpose acr source chain auth_age claim time"
+#define ATTR_WORDS "scope purpose acr source chain auth_age time claim.NAME"
 
 const char *const policy_op_names[OP_COUNT] = {
     [OP_NONE] = "", [OP_EQ] = "=",  [OP_NE] = "!=", [OP_LT] = "<",    [OP_LE] = "<=",
     [OP_GT] = ">",  [OP_GE] = ">=", [OP_IN] = "in", [OP_HAS] = "has", [OP_LIKE] = "like",
 };
 
-#define BIT(op)  (1u << (op))
-#define EQUAL    (BIT(OP_EQ) | BIT(OP_NE))
-#define BY_SIZE  (BIT(OP_LT) | BIT(OP_LE) | BIT(OP_GT) | BIT(OP_GE))
+#define BIT(op) (1u << (op))
+#define EQUAL   (BIT(OP_EQ) | BIT(OP_NE))
+#define BY_SIZE (BIT(OP_LT) | BIT(OP_LE) | BIT(OP_GT) | BIT(OP_GE))
 
 static const unsigned attr_ops[ATTR_COUNT] = {
     [ATTR_SCOPE] = EQUAL | BIT(OP_HAS),
@@ -110,6 +110,8 @@ postern_err postern_parse_claim_name(struct parser *p, struct claim_name *ret)
 static postern_err parse_attr(struct parser *p, struct test *ret)
 {
     POSTERN_TRY(postern_parse_refuse_arguments(p));
+    if (postern_parse_is_word(p, "claim"))
+        return postern_parse_fail(p, p->at, "a claim is claim.NAME, or claim.NAME.NAME");
     if (starts_with(p->at, "claim.")) {
         ret->attr = ATTR_CLAIM;
         return postern_parse_claim_name(p, &ret->claim);
@@ -119,9 +121,8 @@ static postern_err parse_attr(struct parser *p, struct test *ret)
             ret->attr = (enum attr)attr;
             return POSTERN_OK;
         }
-    return p->at->kind == TOKEN_WORD
-               ? postern_parse_unknown(p, p->at, "attribute", ATTR_WORDS)
-               : postern_parse_expected(p, "an attribute");
+    return p->at->kind == TOKEN_WORD ? postern_parse_unknown(p, p->at, "attribute", ATTR_WORDS)
+                                     : postern_parse_expected(p, "an attribute");
 }
 
 /* ---- operators ---- */
@@ -145,8 +146,9 @@ static postern_err fail_operator(struct parser *p, enum attr attr)
 static postern_err parse_op(struct parser *p, struct test *t)
 {
     if (postern_parse_is_word(p, "under"))
-        return postern_parse_fail(p, p->at, "`under` compares paths in arguments, and a raw door "
-                                            "sees none");
+        return postern_parse_fail(p, p->at,
+                                  "`under` compares paths in arguments, and a raw door "
+                                  "sees none");
     for (int op = OP_EQ; op < OP_COUNT; op++) {
         if ((attr_ops[t->attr] & BIT(op)) == 0 ||
             !postern_bytes_equal_str(p->at->text, policy_op_names[op]) ||
@@ -177,8 +179,9 @@ static postern_err parse_text(struct parser *p, struct test *t)
         return parse_list_in_parentheses(p, &t->list);
     POSTERN_TRY(postern_parse_pattern(p, &t->value));
     if (t->op != OP_LIKE && t->value.kind == PATTERN_GLOB)
-        return postern_parse_fail(p, value, "`%s` compares whole values: write `like` for a "
-                                            "pattern, or \\* for a star",
+        return postern_parse_fail(p, value,
+                                  "`%s` compares whole values: write `like` for a "
+                                  "pattern, or \\* for a star",
                                   policy_op_names[t->op]);
     return POSTERN_OK;
 }
@@ -210,10 +213,11 @@ static postern_err add_net(struct parser *p, const struct token *at, const struc
                            struct test *t)
 {
     char quoted[300];
-    const char *fault = text->kind == PATTERN_LITERAL
-                            ? postern_net_read(text->ops, &t->nets[t->net_count++])
-                            : "is no address";
+    const char *fault;
 
+    if (text->kind != PATTERN_LITERAL)
+        return postern_parse_fail(p, at, "a network is written 10.0.0.0/8, without * or $");
+    fault = postern_net_read(text->ops, &t->nets[t->net_count++]);
     if (fault == NULL)
         return POSTERN_OK;
     return postern_parse_fail(p, at, "\"%s\" %s",
@@ -328,8 +332,7 @@ postern_err postern_parse_tests(struct parser *p, struct test **ret)
         return POSTERN_OK;
     do {
         if (count++ == POLICY_TESTS_MAX)
-            return postern_parse_fail(p, p->at, "more than %d tests in one rule",
-                                      POLICY_TESTS_MAX);
+            return postern_parse_fail(p, p->at, "more than %d tests in one rule", POLICY_TESTS_MAX);
         POSTERN_TRY(postern_parse_alloc(p, sizeof **end, &memory));
         *end = memory;
         POSTERN_TRY(parse_test(p, *end));

@@ -37,9 +37,8 @@ postern_err postern_parse_verdict(struct parser *p, postern_verdict *ret)
             *ret = (postern_verdict)v;
             return POSTERN_OK;
         }
-    return p->at->kind == TOKEN_WORD
-               ? postern_parse_unknown(p, p->at, "verdict", "allow deny hold")
-               : postern_parse_expected(p, "allow, deny or hold");
+    return p->at->kind == TOKEN_WORD ? postern_parse_unknown(p, p->at, "verdict", "allow deny hold")
+                                     : postern_parse_expected(p, "allow, deny or hold");
 }
 
 /* ---- lists ---- */
@@ -162,8 +161,9 @@ postern_err postern_parse_who(struct parser *p, struct who *ret)
     if (!postern_parse_take_word(p, "for"))
         return POSTERN_OK;
     if (!may_act_for(ret->party.kind))
-        return postern_parse_fail(p, t, "`for` stands behind agent, client or issuer: it says for "
-                                        "which human they act");
+        return postern_parse_fail(p, t,
+                                  "`for` stands behind agent, client or issuer: it says for "
+                                  "which human they act");
     return parse_party(p, "anyone nobody user group", &ret->human);
 }
 

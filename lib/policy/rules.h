@@ -12,11 +12,11 @@
 #include "policy/pattern.h"
 #include "policy/values.h"
 
-#define POLICY_ITEMS_MAX 256  /* names of one list, sets counted out: longer lists are groups */
-#define POLICY_SETS_MAX 64    /* of one file: each is scanned for by name */
-#define POLICY_TESTS_MAX 16   /* of one rule: it must be readable aloud */
-#define POLICY_PATH_MAX 8     /* names in claim.A.B: half of what JSON may nest */
-#define POLICY_GIVEN_MAX 32   /* pairs of one expect: a test is short */
+#define POLICY_ITEMS_MAX  256  /* names of one list, sets counted out: longer lists are groups */
+#define POLICY_SETS_MAX   64   /* of one file: each is scanned for by name */
+#define POLICY_TESTS_MAX  16   /* of one rule: it must be readable aloud */
+#define POLICY_PATH_MAX   8    /* names in claim.A.B: half of what JSON may nest */
+#define POLICY_GIVEN_MAX  32   /* pairs of one expect: a test is short */
 #define POLICY_TOKENS_MAX 2048 /* of one statement: three full lists */
 
 /* Zero is what counts against the agent. */
@@ -71,8 +71,8 @@ extern const struct protocol policy_protocols[]; /* [0] is PROTOCOL_ANY; ends wi
 uint32_t postern_policy_action_bit(const struct protocol *protocol, postern_bytes name);
 
 struct target {
-    size_t protocol;      /* in policy_protocols */
-    uint32_t actions;     /* bits of its actions; UINT32_MAX: all */
+    size_t protocol;  /* in policy_protocols */
+    uint32_t actions; /* bits of its actions; UINT32_MAX: all */
     bool has_resources;
     struct list resources;
 };
@@ -174,7 +174,7 @@ struct file {
     int32_t zone_s; /* east of UTC */
     struct set *sets, **sets_end;
     size_t set_count;
-    struct rule *rules;     /* of the policy's chain; NULL: none */
+    struct rule *rules; /* of the policy's chain; NULL: none */
     size_t rule_count;
 };
 

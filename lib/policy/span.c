@@ -11,10 +11,10 @@
 
 #include "base/ascii.h"
 
-#define DAY_S 86400
-#define DAY_MIN 1440
+#define DAY_S      86400
+#define DAY_MIN    1440
 #define YEAR_LEAST 1970
-#define YEAR_MOST 9999
+#define YEAR_MOST  9999
 
 static const char day_names[7][4] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
@@ -23,7 +23,7 @@ static bool take_number(const char **text, int count, int *ret)
 {
     *ret = 0;
     for (int i = 0; i < count; i++, (*text)++) {
-        if (!postern_ascii_is_digit((uint8_t)**text))
+        if (!postern_ascii_is_digit((uint8_t) * *text))
             return false;
         *ret = *ret * 10 + (**text - '0');
     }
@@ -62,8 +62,8 @@ static int32_t leap_days_before(int year)
 /* Days since 1970-01-01. */
 static int32_t count_days(int year, int month, int day)
 {
-    int32_t days = (year - YEAR_LEAST) * 365 + leap_days_before(year) -
-                   leap_days_before(YEAR_LEAST);
+    int32_t days =
+        (year - YEAR_LEAST) * 365 + leap_days_before(year) - leap_days_before(YEAR_LEAST);
 
     for (int m = 1; m < month; m++)
         days += days_of_month(year, m);

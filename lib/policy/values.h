@@ -9,7 +9,7 @@
 #include <postern/bytes.h>
 
 /* 2^53-1: what every JSON implementation agrees on (RFC 8259 §6). */
-#define POLICY_NUMBER_MAX INT64_C(9007199254740991)
+#define POLICY_NUMBER_MAX     INT64_C(9007199254740991)
 #define POLICY_DURATION_MAX_S (366 * 86400) /* a longer lease or age is none */
 /* RFC 7231 clocks differ, and clock_skew allows as much: what lies further ahead is no past. */
 #define POLICY_SKEW_MAX_S 300

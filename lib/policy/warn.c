@@ -7,7 +7,7 @@
 #include "policy/rules.h"
 
 /* Comparisons of two names: a second's worth.  Real policies take thousands. */
-#define WORK_MAX (1 << 25)
+#define WORK_MAX  (1 << 25)
 #define TEST_WORK 64 /* of one test, printed twice */
 
 static bool item_is_covered(const struct list *wide, const struct pattern *narrow, size_t *work)
@@ -114,7 +114,8 @@ static void warn(const struct rule *r, const struct rule *above, postern_buf *ou
 
     postern_policy_label(r, label);
     postern_policy_label(above, other);
-    postern_buf_addf(out, "%s:%d:1: warning: %s is never reached: %s (%s:%d) always matches before it",
+    postern_buf_addf(out,
+                     "%s:%d:1: warning: %s is never reached: %s (%s:%d) always matches before it",
                      r->file->path, r->line, label, other, above->file->path, above->line);
     postern_buf_addf(out, r->verdict == above->verdict ? "\n" : " and says the contrary, %s\n",
                      postern_verdict_name(above->verdict));
@@ -123,9 +124,8 @@ static void warn(const struct rule *r, const struct rule *above, postern_buf *ou
 void postern_policy_warnings(const postern_policy *p, postern_buf *out)
 {
     /* With one list both bits stand for it: a rule of either side hides one of the other. */
-    unsigned lists = p->judge == JUDGE_BOTH
-                         ? POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER
-                         : 0;
+    unsigned lists =
+        p->judge == JUDGE_BOTH ? POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER : 0;
     size_t work = WORK_MAX;
 
     for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next)

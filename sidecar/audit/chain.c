@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include <openssl/evp.h>
 
@@ -74,13 +75,15 @@ static postern_err check_record(const postern_json *j, uint32_t object, postern_
     return POSTERN_OK;
 }
 
-/* How the chain members look at the end of a line; the one form that is taken on reading, too. */
-static void put_members(int64_t seq, const uint8_t prev[AUDIT_HASH_LEN], postern_buf *out)
+/* How the chain members look at the end of a line; the one form that is taken on reading, too.  Returns the length. */
+static size_t write_members(int64_t seq, const uint8_t prev[AUDIT_HASH_LEN], char room[AUDIT_CHAIN_ROOM + 1])
 {
     char digits[AUDIT_HASH_DIGITS + 1];
+    int len;
 
     audit_hash_text(prev, digits);
-    postern_buf_addf(out, ",\"seq\":%" PRId64 ",\"prev\":\"%s\"}", seq, digits);
+    len = snprintf(room, AUDIT_CHAIN_ROOM + 1, ",\"seq\":%" PRId64 ",\"prev\":\"%s\"}", seq, digits);
+    return len > 0 && len <= AUDIT_CHAIN_ROOM ? (size_t)len : 0; /* 0 cannot be: seq has 16 digits at most */
 }
 
 postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint32_t object,
@@ -88,13 +91,14 @@ postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint
 {
     postern_bytes text = postern_json_raw(j, object);
     struct audit_head next = { .seq = head->seq + 1 };
+    char members[AUDIT_CHAIN_ROOM + 1];
     size_t start = out->len;
 
     POSTERN_TRY(check_record(j, object, err));
     if (head->seq >= AUDIT_SEQ_MAX)
         return POSTERN_FAIL(err, LIMIT, "the chain has no number left");
     postern_buf_add(out, (postern_bytes){ text.ptr, text.len - 1 });
-    put_members(next.seq, head->hash, out);
+    postern_buf_add(out, (postern_bytes){ (const uint8_t *)members, write_members(next.seq, head->hash, members) });
     if (out->failed ||
         !hash_line((postern_bytes){ out->ptr + start, out->len - start }, next.hash))
         return POSTERN_FAIL(err, NOMEM, "line of the audit chain");
@@ -110,11 +114,10 @@ postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint
 /* The line ends with exactly the members that a writer would have put there. */
 static bool ends_as_written(postern_bytes line, int64_t seq, const uint8_t prev[AUDIT_HASH_LEN])
 {
-    POSTERN_AUTO_BUF want = POSTERN_BUF_INIT(AUDIT_CHAIN_ROOM + 1);
+    char want[AUDIT_CHAIN_ROOM + 1];
+    size_t len = write_members(seq, prev, want);
 
-    put_members(seq, prev, &want);
-    return !want.failed && line.len > want.len &&
-           memcmp(line.ptr + line.len - want.len, want.ptr, want.len) == 0;
+    return line.len > len && memcmp(line.ptr + line.len - len, want, len) == 0;
 }
 
 static audit_line_kind read_members(postern_bytes line, const postern_json *j,

@@ -124,6 +124,16 @@ struct outset {
     bool              is_torn;
 };
 
+/* What stands behind the last line end. */
+static postern_bytes piece_of(const struct tail *t)
+{
+    const uint8_t *end = memrchr(t->room, '\n', t->len), *start = end == NULL ? t->room : end + 1;
+
+    if (end == NULL && !t->is_whole_file)
+        return POSTERN_BYTES_NONE;
+    return (postern_bytes){ start, (size_t)(t->room + t->len - start) };
+}
+
 static void go_on_behind(const struct audit_head *last, bool is_torn, struct outset *o)
 {
     bool is_ours = o->head.seq == last->seq && memcmp(o->head.hash, last->hash, sizeof last->hash) == 0;
@@ -148,8 +158,10 @@ static postern_err find_outset(int fd, off_t size, struct outset *o, postern_err
         o->is_torn = true; /* a line end too many is harmless, one too few is not */
         return POSTERN_OK;
     }
-    POSTERN_TRY(audit_chain_read(last_line(&tail), &j, &link, err));
     o->is_torn = tail.room[tail.len - 1] != '\n';
+    POSTERN_TRY(audit_chain_read(piece_of(&tail), &j, &link, err));
+    if (link.kind != AUDIT_LINE_CHAINED) /* a line that lacks nothing but its end is one */
+        POSTERN_TRY(audit_chain_read(last_line(&tail), &j, &link, err));
     if (link.kind == AUDIT_LINE_CHAINED) {
         go_on_behind(&link.head, o->is_torn, o);
     } else if (link.kind == AUDIT_LINE_UNCHAINED) {
@@ -382,6 +394,8 @@ static void settle(struct audit_file *f, off_t size_before, size_t written, size
         f->mark = NULL; /* it stands before every record of a batch */
     }
     if (piece != 0 && !cut_piece(f, size_before, written, piece)) {
+        if (written + 1 == f->lines[whole_count].end) /* it lacks nothing but its line end: it is there */
+            f->head = f->lines[whole_count].head;
         f->is_torn = true;
         if (f->head.seq != 0)
             f->mark = "torn";

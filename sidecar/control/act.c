@@ -154,8 +154,8 @@ static void deny(struct act *a)
     postern_error err = { 0 };
     int64_t missed = 0;
 
-    (void)POSTERN_FAIL(&a->error, PEER_NOT_ALLOWED, "uid %ju may not %s: it is %s here",
-                       (uintmax_t)a->uid, control_verb_name(a->rq.verb),
+    (void)POSTERN_FAIL(&a->error, PEER_NOT_ALLOWED, "%s is not for uid %ju (%s here)",
+                       control_verb_name(a->rq.verb), (uintmax_t)a->uid,
                        control_role_name(a->role)); /* for the record */
     if (!quota_take(&c->denials, control_mono_us(), &missed)) {
         answer_denied(a);

@@ -11,10 +11,10 @@
 
 #include <postern/config.h>
 
-#include "audit/line.h"
+#include "../audit/line.h"
 #include "blocks_file.h"
 #include "control_request.h"
-#include "helper/quota.h"
+#include "../helper/quota.h"
 #include "link.h"
 
 /* How a request ended, for the metrics. */

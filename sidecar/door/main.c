@@ -22,6 +22,8 @@
  * recorded. */
 #define DRAIN_HEADROOM_MS 500
 #define LINK_PATIENCE_S 1
+/* The first "ready" waits that long for what was taken back; who comes before is undecided. */
+#define TOLD_PATIENCE_MS 2000
 #define ACKS_MAX 65536 /* revocations on their way: POSTERN_REVOCATIONS_MAX */
 
 /* A message that is answered when every loop has done what it asks. */
@@ -44,6 +46,8 @@ struct door_main {
     struct role_line           *issuer, *control;
     struct ack            *acks;   /* for the judgement that comes next */
     size_t                 ack_count, ack_room;
+    bool                   owes_ready; /* the first settings are prepared, "ready" is not said */
+    struct event          *told_patience;
     bool                   is_judging, wants_judging;
     struct main_batch     *running, *kills; /* batches whose acks name links */
     bool                   is_spoiled;      /* a part of the coming settings is missing */
@@ -242,6 +246,8 @@ static postern_err tell_ready(postern_context *ctx, void *arg, postern_error *er
     return postern_context_revocations_ready(ctx, w->issuer, err);
 }
 
+static void note_told(struct door_main *m);
+
 static bool take_revocation(struct door_main *m, struct role_line *l, struct revocation_word *w)
 {
     postern_error err = { 0 };
@@ -279,6 +285,7 @@ static bool on_issuer_message(void *arg, struct role_line *l)
     if (tell_both(m, tell_ready, &w, &err) != POSTERN_OK)
         give_up("revocations cannot be obeyed");
     judge_and_ack(m, l, w.id);
+    note_told(m);
     return true;
 }
 
@@ -315,6 +322,7 @@ static bool take_blocks_end(struct door_main *m, struct role_line *l)
     if (tell_both(m, tell_blocks, m->taken_back, &err) != POSTERN_OK)
         give_up("a list of blocks cannot be obeyed");
     judge_and_ack(m, l, id);
+    note_told(m);
     return true;
 }
 
@@ -614,10 +622,65 @@ static postern_err prepare(struct door_main *m, int dump_fd, int64_t loops, post
     return send_certificate(m, err);
 }
 
-static void take_prepare(struct door_main *m)
+static void say_unready(struct door_main *m, const postern_error *why)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2048);
     postern_json_writer w = { .out = &out };
+    postern_error err = { 0 };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "unready");
+    postern_json_put_str(&w, "detail", why->detail);
+    postern_json_close_object(&w);
+    if (out.failed || channel_send(m->supervisor, postern_buf_bytes(&out), -1, &err) != POSTERN_OK)
+        give_up("the supervisor does not read");
+}
+
+static void say_ready(struct door_main *m)
+{
+    postern_error err = { 0 };
+
+    m->owes_ready = false;
+    (void)event_del(m->told_patience); /* not pending is fine */
+    if (channel_send_type(m->supervisor, "ready", -1, &err) != POSTERN_OK)
+        give_up("the supervisor does not read");
+}
+
+/* The first settings: said when it is known what was taken back, or after a while all the same. */
+static void say_ready_when_told(struct door_main *m)
+{
+    static const struct timeval patience = { TOLD_PATIENCE_MS / 1000,
+                                             TOLD_PATIENCE_MS % 1000 * 1000 };
+
+    if (m->current != NULL ||
+        taken_back_is_told(m->taken_back, settings_context(m->prepared)) ||
+        event_add(m->told_patience, &patience) != 0)
+        say_ready(m);
+    else
+        m->owes_ready = true;
+}
+
+static void note_told(struct door_main *m)
+{
+    if (m->owes_ready && m->prepared != NULL &&
+        taken_back_is_told(m->taken_back, settings_context(m->prepared)))
+        say_ready(m);
+}
+
+static void on_impatient(evutil_socket_t fd, short what, void *arg)
+{
+    struct door_main *m = arg;
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if (!m->owes_ready)
+        return;
+    log_problem("issuer or control is silent about what was taken back: logins are undecided");
+    say_ready(m);
+}
+
+static void take_prepare(struct door_main *m)
+{
     postern_error err = { 0 };
     int64_t loops = 0;
     int fd = channel_take_fd(m->supervisor);
@@ -627,17 +690,13 @@ static void take_prepare(struct door_main *m)
     e = prepare(m, fd, loops, &err);
     if (fd >= 0)
         (void)close(fd);
-    if (e != POSTERN_OK) {
-        settings_unref(m->prepared);
-        m->prepared = NULL;
+    if (e == POSTERN_OK) {
+        say_ready_when_told(m);
+        return;
     }
-    postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "type", e == POSTERN_OK ? "ready" : "unready");
-    if (e != POSTERN_OK)
-        postern_json_put_str(&w, "detail", err.detail);
-    postern_json_close_object(&w);
-    if (out.failed || channel_send(m->supervisor, postern_buf_bytes(&out), -1, &err) != POSTERN_OK)
-        give_up("the supervisor does not read");
+    settings_unref(m->prepared);
+    m->prepared = NULL;
+    say_unready(m, &err);
 }
 
 static void deliver_committed(struct mail *reply, void *receiver)
@@ -665,6 +724,9 @@ static void take_commit(struct door_main *m)
 
 static void take_abandon(struct door_main *m)
 {
+    settings_parts_free(m->parts);
+    m->parts = NULL;
+    m->is_spoiled = false;
     settings_unref(m->prepared);
     m->prepared = NULL;
 }
@@ -840,9 +902,10 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
+    m->told_patience = event_new(m->base, -1, 0, on_impatient, m);
     m->from_supervisor = event_new(m->base, channel_fd(m->supervisor), EV_READ | EV_PERSIST,
                                    on_supervisor, m);
-    if (m->want_lines == NULL || m->from_supervisor == NULL ||
+    if (m->want_lines == NULL || m->told_patience == NULL || m->from_supervisor == NULL ||
         event_add(m->from_supervisor, NULL) != 0)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
@@ -874,6 +937,7 @@ static void take_apart(struct door_main *m)
     free(m->acks);
     free_event(m->from_supervisor);
     free_event(m->want_lines);
+    free_event(m->told_patience);
     channel_free(m->supervisor);
     if (m->base != NULL)
         event_base_free(m->base);

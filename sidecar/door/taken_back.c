@@ -146,6 +146,15 @@ static postern_err unless_untrusted(postern_err e)
     return e == POSTERN_ERR_USAGE ? POSTERN_OK : e;
 }
 
+bool taken_back_is_told(const struct taken_back *t, const postern_context *ctx)
+{
+    const postern_section *server =
+        postern_config_section(postern_context_config(ctx), POSTERN_SECTION_SERVER, NULL);
+
+    return t->has_blocks &&
+           (server == NULL || strcmp(postern_section_text(server, "issuer"), t->ready_issuer) == 0);
+}
+
 postern_err taken_back_tell_blocks(const struct taken_back *t, postern_context *ctx,
                                    postern_error *err)
 {

@@ -132,32 +132,56 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
     ret->is_removal = true;
 }
 
-static const struct {
-    helper_news news;
-    const char *word, *message;
-} news_texts[] = {
-    { HELPER_AWAY, "away",
-      "Removed. The helper is not connected at the moment: it learns of it as soon as it is." },
-    { HELPER_SILENT, "silent",
-      "Removed. The helper was told and has not confirmed yet: see posternd's log." },
-    { HELPER_KNOWS, "knows", "Removed. The helper refuses its tokens from now on." },
+static const char *const news_words[] = {
+    [HELPER_AWAY] = "away",
+    [HELPER_SILENT] = "silent",
+    [HELPER_KNOWS] = "knows",
 };
 
-void admin_finish_removal(struct admin_reply *r, helper_news news)
+static const struct {
+    helper_news news;
+    const char *message, *message_with_doors;
+} news_texts[] = {
+    { HELPER_AWAY,
+      "Removed. The helper is not connected at the moment: it learns of it as soon as it is.",
+      "Removed. Helper or door is not connected at the moment: it learns of it as soon as it is." },
+    { HELPER_SILENT, "Removed. The helper was told and has not confirmed yet: see posternd's log.",
+      "Removed. Helper or door was told and has not confirmed yet: see posternd's log." },
+    { HELPER_KNOWS, "Removed. The helper refuses its tokens from now on.",
+      "Removed. Helper and doors refuse its tokens from now on, and its sessions at doors have "
+      "ended." },
+};
+
+/* The worse of two: who was told and is silent may decide either way. */
+static helper_news join_news(helper_news a, helper_news b)
 {
+    if (a == HELPER_SILENT || b == HELPER_SILENT)
+        return HELPER_SILENT;
+    return a == HELPER_AWAY || b == HELPER_AWAY ? HELPER_AWAY : HELPER_KNOWS;
+}
+
+static const char *find_message(helper_news news, bool has_doors)
+{
+    for (size_t i = 0; i < sizeof news_texts / sizeof *news_texts; i++)
+        if (news_texts[i].news == news)
+            return has_doors ? news_texts[i].message_with_doors : news_texts[i].message;
+    return "Removed.";
+}
+
+void admin_finish_removal(struct admin_reply *r, helper_news helper, helper_news door)
+{
+    helper_news both = r->has_doors ? join_news(helper, door) : helper;
     postern_json_writer w = { &r->text, false };
 
-    for (size_t i = 0; i < sizeof news_texts / sizeof *news_texts; i++) {
-        if (news_texts[i].news != news)
-            continue;
-        postern_json_open_object(&w, NULL);
-        postern_json_put_flag(&w, "ok", true);
-        postern_json_put_str(&w, "name", r->client);
-        postern_json_put_integer(&w, "removed_at", r->removed_s);
-        postern_json_put_str(&w, "helper", news_texts[i].word);
-        postern_json_put_str(&w, "message", news_texts[i].message);
-        postern_json_close_object(&w);
-    }
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "name", r->client);
+    postern_json_put_integer(&w, "removed_at", r->removed_s);
+    postern_json_put_str(&w, "helper", news_words[helper]);
+    if (r->has_doors)
+        postern_json_put_str(&w, "door", news_words[door]);
+    postern_json_put_str(&w, "message", find_message(both, r->has_doors));
+    postern_json_close_object(&w);
     r->is_removal = false;
 }
 

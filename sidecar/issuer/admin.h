@@ -19,14 +19,16 @@ struct admin_reply {
     bool        is_removal;
     char        client[CLIENT_NAME_MAX]; /* of a removal, and for the log */
     int64_t     removed_s;
+    bool        has_doors; /* of a removal: the door child is told too */
 };
 #define ADMIN_REPLY_INIT ((struct admin_reply){ .text = POSTERN_BUF_INIT(ADMIN_REPLY_MAX) })
 static inline void admin_reply_free(struct admin_reply *r) { postern_buf_free(&r->text); }
 
 /* Do what the line asks.  Always leaves a complete reply, or a removal to be pushed. */
 void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret);
-/* Write the reply of a removal, now that the helper's word is known. */
-void admin_finish_removal(struct admin_reply *r, helper_news news);
+/* Write the reply of a removal, now that the words of helper and door are known; the door's counts
+ * where has_doors. */
+void admin_finish_removal(struct admin_reply *r, helper_news helper, helper_news door);
 /* Replace the reply by a refusal. */
 void admin_refuse(struct admin_reply *r, const char *error, const char *message);
 

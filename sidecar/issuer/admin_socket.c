@@ -7,6 +7,7 @@
 #include "admin_socket.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -27,12 +28,14 @@ struct admin_connection {
     struct admin_socket *owner; /* NULL: free */
     struct bufferevent *bev;
     struct admin_reply reply;
+    int words_wanted; /* of a removal: from helper and door */
+    helper_news helper_word, door_word;
     bool is_answered;
 };
 
 struct admin_socket {
     struct issuer *is;
-    struct revocations *revocations;
+    struct revocations *helper, *doors; /* doors NULL: there are none */
     struct peers *peers;
     const postern_section *server; /* issuer.conf: whose admin_peers: they are */
     struct evconnlistener *listener;
@@ -52,7 +55,9 @@ static void close_connection(struct admin_connection *c)
 {
     struct admin_socket *s = c->owner;
 
-    revocations_cancel(s->revocations, c);
+    revocations_cancel(s->helper, c);
+    if (s->doors != NULL)
+        revocations_cancel(s->doors, c);
     bufferevent_free(c->bev);
     admin_reply_free(&c->reply);
     *c = (struct admin_connection){ 0 };
@@ -72,14 +77,45 @@ static void send_reply(struct admin_connection *c)
     }
 }
 
+static void take_word(struct admin_connection *c)
+{
+    if (--c->words_wanted != 0)
+        return;
+    if (c->helper_word != HELPER_KNOWS || (c->owner->doors != NULL && c->door_word != HELPER_KNOWS))
+        log_problem("client %s was removed, but not everybody has confirmed", c->reply.client);
+    admin_finish_removal(&c->reply, c->helper_word, c->door_word);
+    send_reply(c);
+}
+
 static void on_helper_news(void *arg, helper_news news)
 {
     struct admin_connection *c = arg;
 
-    if (news != HELPER_KNOWS)
-        log_problem("client %s was removed, but the helper has not confirmed", c->reply.client);
-    admin_finish_removal(&c->reply, news);
-    send_reply(c);
+    c->helper_word = news;
+    take_word(c);
+}
+
+static void on_door_news(void *arg, helper_news news)
+{
+    struct admin_connection *c = arg;
+
+    c->door_word = news;
+    take_word(c);
+}
+
+/* Both are told before either is waited for; a word may come before push returns. */
+static void push_removal(struct admin_connection *c)
+{
+    struct admin_socket *s = c->owner;
+    char client[CLIENT_NAME_MAX];
+    int64_t removed_s = c->reply.removed_s;
+
+    memcpy(client, c->reply.client, sizeof client);
+    c->reply.has_doors = s->doors != NULL;
+    c->words_wanted = s->doors != NULL ? 2 : 1;
+    if (s->doors != NULL)
+        revocations_push(s->doors, client, removed_s, on_door_news, c);
+    revocations_push(s->helper, client, removed_s, on_helper_news, c); /* may end the connection */
 }
 
 /* ---- requests ---- */
@@ -88,8 +124,7 @@ static void answer_line(struct admin_connection *c, char *line, size_t len)
 {
     admin_answer(c->owner->is, (postern_bytes){ (const uint8_t *)line, len }, &c->reply);
     if (c->reply.is_removal)
-        revocations_push(c->owner->revocations, c->reply.client, c->reply.removed_s, on_helper_news,
-                         c);
+        push_removal(c);
     else
         send_reply(c);
 }
@@ -200,7 +235,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 }
 
 postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is,
-                             struct revocations *revocations, const postern_section *server,
+                             struct revocations *helper, struct revocations *doors,
+                             const postern_section *server,
                              struct admin_socket **ret, postern_error *err)
 {
     struct admin_socket *s = calloc(1, sizeof *s);
@@ -214,7 +250,8 @@ postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer
         return POSTERN_FAIL(err, SYSTEM, "administration socket: %m");
     }
     s->is = is;
-    s->revocations = revocations;
+    s->helper = helper;
+    s->doors = doors;
     s->server = server;
     if (peers_new_for(server, "admin_peers", &s->peers, err) != POSTERN_OK) {
         admin_socket_free(s);

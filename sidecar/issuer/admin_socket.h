@@ -16,11 +16,13 @@ struct admin_socket;
 
 /*
  *   take_fd   unix stream socket, listening; closed by us, also on failure
+ *   doors     the line to the door child; NULL: this configuration has no doors
  *   server    issuer.conf: admin_peers:
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
 POSTERN_MUST_USE postern_err admin_socket_new(struct event_base *base, int take_fd,
-                                              struct issuer *is, struct revocations *revocations,
+                                              struct issuer *is, struct revocations *helper,
+                                              struct revocations *doors,
                                               const postern_section *server,
                                               struct admin_socket **ret, postern_error *err);
 /* Accept nobody any more. */

@@ -36,7 +36,8 @@ struct issuer_process {
     struct channel *supervisor;
     struct http_server *http;
     struct admin_socket *admin;
-    struct revocations *revocations;
+    struct revocations *revocations; /* to the helper */
+    struct revocations *doors;       /* the same to the door child; NULL: no doors */
     struct event *on_supervisor, *purge, *drain_poll;
     int64_t drain_end_ms; /* 0: not draining */
     int status;           /* exit status */
@@ -153,12 +154,25 @@ static void handle_helper(struct issuer_process *p)
         revocations_set_helper(p->revocations, fd);
 }
 
+static void handle_door(struct issuer_process *p)
+{
+    int fd = channel_take_fd(p->supervisor);
+
+    if (fd < 0)
+        log_problem("the supervisor named a door without a descriptor");
+    else if (p->doors == NULL)
+        (void)close(fd); /* an old door, which drains */
+    else
+        revocations_set_helper(p->doors, fd);
+}
+
 static const struct {
     const char *type;
     void (*handle)(struct issuer_process *p);
 } messages[] = {
     { "jwks_written", handle_jwks_written },
     { "helper", handle_helper },
+    { "door", handle_door },
     { "drain", drain },
 };
 
@@ -286,8 +300,10 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
     POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
     POSTERN_TRY(make_events(p, err));
     POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->revocations, err));
-    POSTERN_TRY(
-        admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, server, &p->admin, err));
+    if (postern_config_section_at(p->config, POSTERN_SECTION_DOOR, 0) != NULL)
+        POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->doors, err));
+    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, p->doors, server,
+                                 &p->admin, err));
     POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
 }
@@ -303,6 +319,7 @@ static void stop(struct issuer_process *p)
     http_server_free(p->http);
     admin_socket_free(p->admin);
     revocations_free(p->revocations);
+    revocations_free(p->doors);
     free_event(p->on_supervisor);
     free_event(p->purge);
     free_event(p->drain_poll);

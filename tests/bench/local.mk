@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs that measure: `make bench` builds and runs them, `make check` does not.  Each prints one JSON object a line: name, value,
 # unit, and ratio with against where there is one.
-bench_programs = tests/bench/verify
+bench_programs = tests/bench/policy tests/bench/verify
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
+tests_bench_policy_SOURCES = tests/bench/policy.c
+tests_bench_policy_LDADD = $(unit_ldadd)
 tests_bench_verify_SOURCES = tests/bench/verify.c
 tests_bench_verify_LDADD = $(unit_ldadd)
 

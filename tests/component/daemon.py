@@ -12,7 +12,11 @@ import tempfile
 import time
 
 DEADLINE_S = 20
-HELPER_UID, ISSUER_UID, OTHER_UID = 64801, 64802, 64803
+HELPER_UID, ISSUER_UID, OTHER_UID, AUDIT_UID, DOOR_UID, CONTROL_UID = 64801, 64802, 64803, 64804, 64805, 64806
+UIDS = {"audit": AUDIT_UID, "issuer": ISSUER_UID, "helper": HELPER_UID, "door": DOOR_UID, "control": CONTROL_UID}
+
+# The kernel cuts the name of a process after 15 bytes.
+ROLE_NAMES = dict({"posternd-" + role: role for role in UIDS}, **{"posternd-ctl": "control"})
 
 passed = failed = 0
 
@@ -48,19 +52,26 @@ def free_port():
 
 
 class Folder:
-    """A configuration with an embedded issuer and one service, in a folder of root's."""
+    """A configuration with an embedded issuer and one service, in a folder of root's; doors as a test adds them."""
 
     def __init__(self, **more):
         self.path = tempfile.mkdtemp(prefix="postern-test.", dir="/tmp")
         os.chmod(self.path, 0o755)
         self.port = free_port()
-        for name in ("etc/issuers", "etc/services", "orders"):
+        for name in ("etc/issuers", "etc/services", "etc/doors", "etc/policies", "orders"):
             os.makedirs(self.path + "/" + name)
         self.issuer = "http://127.0.0.1:%d" % self.port
         self.daemon_keys = {
             "helper_socket": self.path + "/run/helper.sock",
             "helper_user": str(HELPER_UID),
             "issuer_user": str(ISSUER_UID),
+            "audit_user": str(AUDIT_UID),
+            "door_user": str(DOOR_UID),
+            "control_user": str(CONTROL_UID),
+            "control_socket": self.path + "/run/control.sock",
+            "blocks_file": self.path + "/state/control/blocks",
+            "door_cert_file": self.path + "/run/door-cert.pem",
+            "door_loops": "2",
             "audit_file": self.path + "/log/audit.jsonl",
             "drain_timeout": "5s",
         }
@@ -87,6 +98,18 @@ class Folder:
             (self.server_keys if key in self.server_keys else self.daemon_keys)[key] = value
         self.write("postern.conf", self.daemon_keys)
         self.write("issuer.conf", self.server_keys)
+
+    def add_door(self, name="cache", **keys):
+        """doors/NAME.conf, and a policy that lets everybody in; returns the address that agents connect to."""
+        listen = keys.get("listen", "127.0.0.1:%d" % free_port())
+        with open(self.path + "/etc/policies/all.rules", "w") as f:
+            f.write("allow connect\n")
+        self.write("doors/%s.conf" % name, dict({"listen": listen, "protocol": "raw", "backend": "127.0.0.1:9",
+                                                 "audience": "https://localhost/" + name, "policy": "all"}, **keys))
+        return listen
+
+    def remove_door(self, name="cache"):
+        os.unlink(self.path + "/etc/doors/%s.conf" % name)
 
     def order(self, role, word):
         with open(self.path + "/orders/" + role, "w") as f:
@@ -150,7 +173,7 @@ class Daemon:
             for pid in f.read().split():
                 try:
                     with open("/proc/%s/comm" % pid) as comm:
-                        found[comm.read().strip().replace("posternd-", "")] = int(pid)
+                        found[ROLE_NAMES.get(comm.read().strip(), "?")] = int(pid)
                 except (FileNotFoundError, ProcessLookupError):
                     pass
         return found

@@ -46,6 +46,7 @@ static char socket_path[96], audit_path[96];
 static test_key *key;
 static pid_t helper_pid;
 static struct channel *helper_line; /* the supervisor's end */
+static struct channel *control_line; /* the control child's end; NULL: it is silent */
 static int early_silent = -1;
 static int64_t early_silent_ms;
 
@@ -138,7 +139,37 @@ static void await_type(struct channel *c, const char *type)
     assert_true(channel_type_is(c, type));
 }
 
-static void launch_helper(void)
+/* The other end of a new line of this type to the helper. */
+static struct channel *link_helper(const char *type)
+{
+    struct channel *c;
+    int line[2];
+
+    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
+    assert_int_equal(channel_send_type(helper_line, type, line[1], NULL), POSTERN_OK);
+    (void)close(line[1]);
+    assert_int_equal(channel_new(line[0], &c, NULL), POSTERN_OK);
+    return c;
+}
+
+static void say(struct channel *c, const char *message)
+{
+    assert_int_equal(channel_send(c, postern_bytes_str(message), -1, NULL), POSTERN_OK);
+}
+
+/* "" or one block as it travels. */
+static void tell_blocks(const char *block)
+{
+    if (control_line == NULL)
+        control_line = link_helper("control");
+    say(control_line, "{\"type\":\"blocks_begin\"}");
+    if (block[0] != '\0')
+        say(control_line, block);
+    say(control_line, "{\"type\":\"blocks_end\",\"id\":1}");
+    await_type(control_line, "done");
+}
+
+static void launch_untold_helper(void)
 {
     struct role_setup setup = {
         .audit_fd = -1, .admin_fd = -1, .state_dir_fd = -1, .listen_count = 1
@@ -164,6 +195,12 @@ static void launch_helper(void)
     assert_int_equal(channel_new(line[0], &helper_line, &err), POSTERN_OK);
 }
 
+static void launch_helper(void)
+{
+    launch_untold_helper();
+    tell_blocks("");
+}
+
 static void start_helper(void)
 {
     launch_helper();
@@ -173,14 +210,7 @@ static void start_helper(void)
 /* The issuer's end of a new line to the helper. */
 static struct channel *link_issuer(void)
 {
-    struct channel *issuer;
-    int line[2];
-
-    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
-    assert_int_equal(channel_send_type(helper_line, "issuer", line[1], NULL), POSTERN_OK);
-    (void)close(line[1]);
-    assert_int_equal(channel_new(line[0], &issuer, NULL), POSTERN_OK);
-    return issuer;
+    return link_helper("issuer");
 }
 
 static void stop_helper(void)
@@ -191,7 +221,8 @@ static void stop_helper(void)
     assert_int_equal(waitpid(helper_pid, &status, 0), helper_pid);
     assert_int_equal(status, 0);
     channel_free(helper_line);
-    helper_line = NULL;
+    channel_free(control_line);
+    helper_line = control_line = NULL;
 }
 
 static int set_up_all(void **state)
@@ -721,6 +752,49 @@ static void tokens_are_undecided_when_the_issuer_stays_silent(void **state)
     free(token);
 }
 
+static void tokens_are_undecided_when_the_control_child_stays_silent(void **state)
+{
+    char *token = make_token("imap", "bob");
+    struct channel *issuer;
+
+    (void)state;
+    stop_helper();
+    embed_issuer();
+    launch_untold_helper();
+    issuer = link_issuer();
+    tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":1,\"issuer\":\"" ISSUER "\"}");
+    assert_true(is_silent(channel_fd(helper_line))); /* that alone is not enough */
+    await_type(helper_line, "ready");                /* HELPER_REVOCATIONS_WAIT_MS */
+    assert_int_equal(login("imap", token, "bob"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
+    tell_blocks("");
+    assert_int_equal(login("imap", token, "bob"), POSTERN_OK);
+    channel_free(issuer);
+    free(token);
+}
+
+static void a_blocked_agent_is_told_whom_to_ask(void **state)
+{
+    char *token = make_token("imap", "bob");
+    postern_op *op;
+
+    (void)state;
+    tell_blocks("{\"type\":\"block\",\"agent\":\"bob\",\"until\":0,\"reason\":\"stolen\","
+                "\"contact\":\"ops@example.org\"}");
+    op = start_login(socket_path, "imap", token);
+    assert_int_equal(postern_op_run(op, NULL), POSTERN_ERR_BLOCKED);
+    assert_string_equal(postern_op_failure(op)->because, "stolen");
+    assert_string_equal(postern_op_failure(op)->contact, "ops@example.org");
+    postern_op_free(op);
+    say(control_line, "{\"type\":\"logins\",\"id\":2,\"agent\":\"bob\"}");
+    await_type(control_line, "logins");
+    assert_non_null(memmem(channel_message(control_line)->text.ptr,
+                           channel_message(control_line)->text.len,
+                           "{\"service\":\"imap\",\"count\":1,", 28));
+    tell_blocks("");
+    assert_int_equal(login("imap", token, "bob"), POSTERN_OK);
+    free(token);
+}
+
 static void a_revocation_that_cannot_be_obeyed_ends_the_helper(void **state)
 {
     struct channel *issuer = link_issuer();
@@ -755,6 +829,8 @@ int main(void)
         cmocka_unit_test(callers_wait_until_the_helper_knows_what_was_revoked),
         cmocka_unit_test(a_helper_that_waits_for_revocations_drains_at_once),
         cmocka_unit_test(tokens_are_undecided_when_the_issuer_stays_silent),
+        cmocka_unit_test(tokens_are_undecided_when_the_control_child_stays_silent),
+        cmocka_unit_test(a_blocked_agent_is_told_whom_to_ask),
         cmocka_unit_test(a_revocation_that_cannot_be_obeyed_ends_the_helper),
     };
 

@@ -22,10 +22,12 @@ include tests/fuzz/jose.mk
 include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk
 include tests/fuzz/cli.mk
+include tests/fuzz/policy.mk
 include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
 include tests/fuzz/adapters.mk
 include tests/fuzz/door.mk
+include tests/fuzz/control.mk
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
 check_PROGRAMS += $(fuzz_targets)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * posternd with roles that misbehave on command, for tests/component/test_supervisor.py.  The role NAME reads its orders from
- * the file $FAKE_ORDERS/NAME at each start: one of the words of `orders` below.  Everything but the roles is the real daemon:
- * sidecar/main.c is linked in.
+ * posternd with roles that misbehave on command, for tests/component/test_supervisor.py.  The role
+ * NAME reads its orders from the file $FAKE_ORDERS/NAME at each start, the door again at each
+ * "prepare": one of the words of `orders` below.  Each message is logged ("fake: MESSAGE …"), and
+ * over each line the two ends greet each other ("fake: heard ROLE").  Everything but the roles is the
+ * real daemon: sidecar/main.c is linked in.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -16,11 +18,20 @@
 #include "channel.h"
 #include "log.h"
 #include "role.h"
+#include "sandbox.h"
 
 #define PUBLIC_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"kid\":\"fake\"}]}"
 #define PRIVATE_SET "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\",\"d\":\"AA\"}]}"
+#define CERTIFICATE "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"
+#define PRIVATE_KEY "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n"
+#define LINES_MAX 256 /* the audit child keeps one for everybody who ever started */
+#define SLOW_MS 700
 
-enum order { ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL, ORDER_CLOSE, ORDER_LINK };
+enum order {
+    ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL,
+    ORDER_CLOSE, ORDER_LINK, ORDER_SLOW, ORDER_UNREADY, ORDER_SILENT, ORDER_DIE, ORDER_CERTIFICATE,
+    ORDER_KEY, ORDER_TWICE
+};
 static const char *const orders[] = {
     [ORDER_OK] = "ok",           /* as a role should */
     [ORDER_EXIT] = "exit",       /* ends with status 3 before it is ready */
@@ -28,9 +39,32 @@ static const char *const orders[] = {
     [ORDER_GARBAGE] = "garbage", /* ready, then sends what is no message */
     [ORDER_EARLY] = "early",     /* ready before its key set is written */
     [ORDER_PRIVATE] = "private", /* sends a private key */
-    [ORDER_STEAL] = "steal",     /* ready, then sends a key set although it is the helper */
-    [ORDER_LINK] = "link",       /* ready, then asks five times for a line to the other role */
+    [ORDER_STEAL] = "steal",     /* ready, then sends a key set although it is not the issuer */
+    [ORDER_LINK] = "link",       /* ready, then asks five times for its lines */
     [ORDER_CLOSE] = "close",     /* ready, then closes its channel and stays */
+    [ORDER_SLOW] = "slow",       /* needs SLOW_MS to drain */
+    /* Door, at "prepare": */
+    [ORDER_UNREADY] = "unready", /* cannot use it */
+    [ORDER_SILENT] = "silent",   /* says nothing, until it has other orders: then "unready", late */
+    [ORDER_DIE] = "die",         /* ends with status 5 */
+    [ORDER_CERTIFICATE] = "certificate", /* sends one and is ready */
+    [ORDER_KEY] = "key",         /* sends a private key as one */
+    [ORDER_TWICE] = "twice",     /* is ready, and again */
+};
+
+struct line {
+    char            type[16]; /* "writer", "helper" … */
+    struct channel *channel;
+};
+
+struct fake {
+    const char        *role;
+    struct role_setup *setup;
+    struct channel    *supervisor;
+    enum order         order;
+    struct line        lines[LINES_MAX];
+    size_t             line_count;
+    unsigned           unanswered; /* "prepare" */
 };
 
 static enum order read_order(const char *role)
@@ -59,102 +93,269 @@ static void say(struct channel *c, const char *text)
         log_problem("fake: cannot send");
 }
 
-static void say_jwks(struct channel *c, const char *set)
+static void say_with(struct channel *c, const char *format, const char *value)
 {
     char text[512];
 
-    (void)snprintf(text, sizeof text, "{\"type\":\"jwks\",\"jwks\":%s}", set);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(text, sizeof text, format, value);
+#pragma GCC diagnostic pop
     say(c, text);
 }
 
-/* What the role does once it is ready. */
-static void misbehave(struct channel **c, enum order order)
+static void say_jwks(struct channel *c, const char *set)
 {
-    if (order == ORDER_GARBAGE)
-        say(*c, "[1,2");
-    if (order == ORDER_STEAL)
-        say_jwks(*c, PUBLIC_SET);
-    for (int i = 0; order == ORDER_LINK && i < 5; i++)
-        say(*c, "{\"type\":\"link\"}");
-    if (order == ORDER_CLOSE) {
-        channel_free(*c);
-        *c = NULL;
+    say_with(c, "{\"type\":\"jwks\",\"jwks\":%s}", set);
+}
+
+static void say_certificate(struct channel *c, const char *pem)
+{
+    say_with(c, "{\"type\":\"certificate\",\"pem\":\"%s\"}", pem);
+}
+
+/* What the role does once it is ready. */
+static void misbehave(struct fake *f)
+{
+    if (f->order == ORDER_GARBAGE)
+        say(f->supervisor, "[1,2");
+    if (f->order == ORDER_STEAL)
+        say_jwks(f->supervisor, PUBLIC_SET);
+    for (int i = 0; f->order == ORDER_LINK && i < 5; i++)
+        say(f->supervisor, "{\"type\":\"link\"}");
+    if (f->order == ORDER_CLOSE) {
+        channel_free(f->supervisor);
+        f->supervisor = NULL;
     }
 }
 
-static void wait_for(struct channel *c)
+static void become_ready(struct fake *f)
 {
-    struct pollfd p = { .fd = c == NULL ? -1 : channel_fd(c), .events = POLLIN };
-
-    (void)poll(&p, 1, -1);
+    say(f->supervisor, "{\"type\":\"ready\"}");
+    misbehave(f);
 }
 
-/* What a role waits for before it is ready; NULL: nothing. */
-static const char *first_message(const char *role)
-{
-    if (strcmp(role, "audit") == 0)
-        return "file";
-    return strcmp(role, "door") == 0 ? "prepare" : NULL;
-}
+/* ---- lines ---- */
 
-static bool is_line(const struct channel *c)
+static bool is_line(const char *type)
 {
     static const char *const types[] = { "issuer", "helper", "door", "control", "audit", "writer" };
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (channel_type_is(c, types[i]))
+        if (strcmp(type, types[i]) == 0)
             return true;
     return false;
 }
 
-static int run_fake(struct role_setup *setup, const char *role, bool is_issuer)
+static void drop_line(struct fake *f, size_t at)
 {
-    enum order order = read_order(role);
-    struct channel *c;
-    bool is_done = false;
-
-    if (order == ORDER_EXIT)
-        return 3;
-    if (channel_new(setup->supervisor_fd, &c, NULL) != POSTERN_OK)
-        return 4;
-    if (is_issuer && order != ORDER_EARLY)
-        say_jwks(c, order == ORDER_PRIVATE ? PRIVATE_SET : PUBLIC_SET);
-    else
-        say(c, "{\"type\":\"ready\"}");
-    for (;;) {
-        if (!is_issuer && !is_done)
-            misbehave(&c, order);
-        is_done = true;
-        wait_for(c);
-        switch (channel_receive(c, NULL)) {
-        case CHANNEL_MESSAGE:
-            break;
-        case CHANNEL_NOTHING:
-            continue;
-        case CHANNEL_CLOSED:
-        case CHANNEL_BROKEN:
-            channel_free(c);
-            postern_config_free(setup->take_config);
-            return 0;
-        }
-        if (channel_type_is(c, "jwks_written"))
-            say(c, "{\"type\":\"ready\"}");
-        else if (channel_type_is(c, "issuer") || channel_type_is(c, "helper"))
-            log_note("fake: linked, descriptor %s", channel_take_fd(c) >= 0 ? "came" : "missing");
-        else if (channel_type_is(c, "drain") && order != ORDER_DEAF)
-            break;
-    }
-    channel_free(c);
-    postern_config_free(setup->take_config);
-    return 0;
+    channel_free(f->lines[at].channel);
+    f->lines[at] = f->lines[--f->line_count];
 }
 
-int helper_main(struct role_setup *setup)
+/* A new line replaces the one before; the audit child keeps each until its end, the door's to audit
+ * are as many as it has loops. */
+static void take_line(struct fake *f, const char *type, int fd)
 {
-    return run_fake(setup, "helper", false);
+    bool is_one = strcmp(type, "writer") != 0 && strcmp(type, "audit") != 0;
+
+    for (size_t i = 0; is_one && i < f->line_count; i++)
+        if (strcmp(f->lines[i].type, type) == 0)
+            drop_line(f, i);
+    if (f->line_count == LINES_MAX ||
+        channel_new(fd, &f->lines[f->line_count].channel, NULL) != POSTERN_OK) {
+        log_problem("fake: a line too many");
+        return;
+    }
+    (void)snprintf(f->lines[f->line_count].type, sizeof f->lines[0].type, "%s", type);
+    say_with(f->lines[f->line_count++].channel, "{\"type\":\"hello\",\"from\":\"%s\"}", f->role);
+}
+
+/* false: the line is gone. */
+static bool listen_to_line(struct fake *f, struct line *l)
+{
+    char from[16] = "";
+
+    (void)f;
+    for (;;)
+        switch (channel_receive(l->channel, NULL)) {
+        case CHANNEL_MESSAGE:
+            (void)channel_text(l->channel, "from", from, sizeof from);
+            log_note("fake: heard %s", from);
+            break;
+        case CHANNEL_NOTHING:
+            return true;
+        case CHANNEL_CLOSED:
+        case CHANNEL_BROKEN:
+            log_note("fake: line gone: %s", l->type);
+            return false;
+        }
+}
+
+static void listen_to_lines(struct fake *f)
+{
+    for (size_t i = f->line_count; i-- > 0;)
+        if (!listen_to_line(f, &f->lines[i]))
+            drop_line(f, i);
+}
+
+/* ---- the supervisor ---- */
+
+static void log_message(const struct channel *c, const char *type, int fd)
+{
+    static const char *const texts[] = { "door", "key", "name", "address", "role" };
+    static const char *const numbers[] = { "loop", "loops" };
+    char line[400] = "", text[200];
+    int64_t number;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (channel_text(c, texts[i], text, sizeof text))
+            (void)snprintf(line + strlen(line), sizeof line - strlen(line), " %s=%s", texts[i], text);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (channel_integer(c, numbers[i], &number))
+            (void)snprintf(line + strlen(line), sizeof line - strlen(line), " %s=%d", numbers[i],
+                           (int)number);
+    log_note("fake: MESSAGE %s%s descriptor=%s", type, line, fd >= 0 ? "yes" : "no");
+}
+
+static void answer_prepare(struct fake *f)
+{
+    f->order = read_order(f->role);
+    if (f->order == ORDER_DIE)
+        _exit(5);
+    if (f->order == ORDER_SILENT) {
+        f->unanswered++;
+        return;
+    }
+    for (; f->unanswered > 0; f->unanswered--)
+        say(f->supervisor, "{\"type\":\"unready\",\"detail\":\"late\"}");
+    if (f->order == ORDER_UNREADY) {
+        say(f->supervisor, "{\"type\":\"unready\",\"detail\":\"fake: no good\"}");
+        return;
+    }
+    if (f->order == ORDER_CERTIFICATE || f->order == ORDER_KEY)
+        say_certificate(f->supervisor, f->order == ORDER_KEY ? PRIVATE_KEY : CERTIFICATE);
+    if (f->order == ORDER_TWICE)
+        say(f->supervisor, "{\"type\":\"ready\"}");
+    become_ready(f);
+}
+
+static void drain(struct fake *f)
+{
+    if (f->order == ORDER_SLOW)
+        (void)poll(NULL, 0, SLOW_MS);
+    else if (f->order == ORDER_DEAF)
+        return;
+    postern_config_free(f->setup->take_config);
+    log_note("fake: goes");
+    exit(0);
+}
+
+static void take_message(struct fake *f)
+{
+    struct channel *c = f->supervisor;
+    char type[32] = "";
+    int fd = channel_take_fd(c);
+    bool is_audit = strcmp(f->role, "audit") == 0;
+
+    (void)channel_text(c, "type", type, sizeof type);
+    log_message(c, type, fd);
+    if (is_line(type) && fd >= 0) {
+        take_line(f, type, fd);
+        return;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    if (strcmp(type, "jwks_written") == 0)
+        become_ready(f);
+    else if (strcmp(type, "prepare") == 0)
+        answer_prepare(f);
+    else if (strcmp(type, "file") == 0 && is_audit)
+        become_ready(f); /* said again at a reload: nobody minds */
+    else if (strcmp(type, "drain") == 0)
+        drain(f);
+}
+
+static void listen_to_supervisor(struct fake *f)
+{
+    while (f->supervisor != NULL)
+        switch (channel_receive(f->supervisor, NULL)) {
+        case CHANNEL_MESSAGE:
+            take_message(f);
+            break;
+        case CHANNEL_NOTHING:
+            return;
+        case CHANNEL_CLOSED:
+        case CHANNEL_BROKEN:
+            postern_config_free(f->setup->take_config);
+            exit(0);
+        }
+}
+
+static void wait_for_all(const struct fake *f)
+{
+    struct pollfd polls[1 + LINES_MAX];
+
+    polls[0].fd = f->supervisor == NULL ? -1 : channel_fd(f->supervisor);
+    for (size_t i = 0; i < f->line_count; i++)
+        polls[1 + i].fd = channel_fd(f->lines[i].channel);
+    for (size_t i = 0; i <= f->line_count; i++)
+        polls[i].events = POLLIN;
+    (void)poll(polls, 1 + f->line_count, -1);
+}
+
+/* Instead of the real one: roles of ours read their orders, wherever the test has put them. */
+postern_err sandbox_restrict_files(const struct sandbox_rules *rules, bool *ret_is_complete,
+                                   postern_error *err)
+{
+    (void)rules;
+    (void)err;
+    *ret_is_complete = true;
+    return POSTERN_OK;
+}
+
+static int run_fake(struct role_setup *setup, const char *role)
+{
+    static struct fake f; /* one process, one role */
+    bool is_issuer = strcmp(role, "issuer") == 0;
+
+    f = (struct fake){ .role = role, .setup = setup, .order = read_order(role) };
+    if (f.order == ORDER_EXIT)
+        return 3;
+    if (channel_new(setup->supervisor_fd, &f.supervisor, NULL) != POSTERN_OK)
+        return 4;
+    if (is_issuer && f.order != ORDER_EARLY)
+        say_jwks(f.supervisor, f.order == ORDER_PRIVATE ? PRIVATE_SET : PUBLIC_SET);
+    else if (is_issuer || strcmp(role, "helper") == 0 || strcmp(role, "control") == 0)
+        become_ready(&f); /* the others wait for "file" and "prepare" */
+    for (;;) {
+        wait_for_all(&f);
+        listen_to_supervisor(&f);
+        listen_to_lines(&f);
+    }
+}
+
+int audit_main(struct role_setup *setup)
+{
+    return run_fake(setup, "audit");
 }
 
 int issuer_main(struct role_setup *setup)
 {
-    return run_fake(setup, "issuer", true);
+    return run_fake(setup, "issuer");
+}
+
+int helper_main(struct role_setup *setup)
+{
+    return run_fake(setup, "helper");
+}
+
+int door_main(struct role_setup *setup)
+{
+    return run_fake(setup, "door");
+}
+
+int control_main(struct role_setup *setup)
+{
+    return run_fake(setup, "control");
 }

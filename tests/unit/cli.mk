@@ -10,6 +10,7 @@ tests_unit_test_connect_lease_SOURCES = tests/unit/test_connect_lease.c cli/conn
 tests_unit_test_connect_lease_CPPFLAGS = $(cli_cppflags)
 tests_unit_test_connect_peer_SOURCES = tests/unit/test_connect_peer.c cli/connect_peer.c cli/connect_peer.h
 tests_unit_test_connect_peer_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_connect_peer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=postern_proc_tcp_walk
 tests_unit_test_connect_target_SOURCES = tests/unit/test_connect_target.c cli/connect_target.c cli/connect_target.h cli/host_match.c \
 	cli/host_match.h
 tests_unit_test_connect_target_CPPFLAGS = $(cli_cppflags)

@@ -31,5 +31,5 @@ if POSTERND
 check_PROGRAMS += tests/support/posternd_fake
 endif
 tests_support_posternd_fake_SOURCES = tests/support/posternd_fake.c sidecar/main.c
-tests_support_posternd_fake_CPPFLAGS = $(sidecar_cppflags)
+tests_support_posternd_fake_CPPFLAGS = $(sidecar_cppflags) -DROLE_READY_MAX_MS=5000
 tests_support_posternd_fake_LDADD = $(sidecar_libs)

@@ -102,7 +102,7 @@ static void a_line_that_the_kernel_does_not_write_is_an_error(void **state)
 }
 
 /* A real pair on loopback. */
-static void make_pair(int *ret_client, int *ret_accepted)
+static void make_pair(int *ret_client, int *ret_accepted, int *ret_listener)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof at;
@@ -116,16 +116,16 @@ static void make_pair(int *ret_client, int *ret_accepted)
     assert_int_equal(connect(*ret_client, (struct sockaddr *)&at, len), 0);
     *ret_accepted = accept(listener, NULL, NULL);
     assert_true(*ret_accepted >= 0);
-    assert_int_equal(close(listener), 0);
+    *ret_listener = listener;
 }
 
 static void our_own_connection_is_ours_until_it_is_closed(void **state)
 {
-    int client, accepted;
+    int client, accepted, listener;
     postern_error err;
 
     (void)state;
-    make_pair(&client, &accepted);
+    make_pair(&client, &accepted, &listener);
     if (geteuid() != PEER_OVERFLOW_UID)
         assert_int_equal(connect_peer_check(accepted, geteuid(), &err), POSTERN_OK);
     assert_int_equal(connect_peer_check(accepted, geteuid() + 1, &err),
@@ -138,20 +138,75 @@ static void our_own_connection_is_ours_until_it_is_closed(void **state)
     assert_int_equal(close(client), 0);
     assert_int_equal(connect_peer_check(accepted, geteuid(), &err), POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_int_equal(close(accepted), 0);
+    assert_int_equal(close(listener), 0);
 }
 
 static void a_connection_that_was_reset_has_no_owner(void **state)
 {
     const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-    int client, accepted;
+    int client, accepted, listener;
 
     (void)state;
-    make_pair(&client, &accepted);
+    make_pair(&client, &accepted, &listener);
     assert_int_equal(write(client, "FLUSHALL", 8), 8);
     assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
     assert_int_equal(close(client), 0);
     assert_int_equal(connect_peer_check(accepted, geteuid(), NULL), POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_int_equal(close(accepted), 0);
+    assert_int_equal(close(listener), 0);
+}
+
+/* ---- somebody else takes the place while we look ---- */
+
+static int stranger = -1, successor = -1;
+
+postern_err __real_postern_proc_tcp_walk(postern_err (*visit)(void *, postern_bytes,
+                                                              postern_error *),
+                                         void *arg, postern_error *err);
+postern_err __wrap_postern_proc_tcp_walk(postern_err (*visit)(void *, postern_bytes,
+                                                              postern_error *),
+                                         void *arg, postern_error *err);
+
+/* Reset the stranger's connection, and connect anew from the same port to the same one. */
+static void take_its_place(void)
+{
+    const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+    const int on = 1;
+    struct sockaddr_in self, peer;
+    socklen_t len = sizeof self;
+
+    assert_int_equal(getsockname(stranger, (struct sockaddr *)&self, &len), 0);
+    assert_int_equal(getpeername(stranger, (struct sockaddr *)&peer, &len), 0);
+    assert_int_equal(setsockopt(stranger, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+    assert_int_equal(close(stranger), 0);
+    stranger = -1;
+    successor = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(successor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+    assert_int_equal(bind(successor, (struct sockaddr *)&self, sizeof self), 0);
+    assert_int_equal(connect(successor, (struct sockaddr *)&peer, sizeof peer), 0);
+}
+
+postern_err __wrap_postern_proc_tcp_walk(postern_err (*visit)(void *, postern_bytes,
+                                                              postern_error *),
+                                         void *arg, postern_error *err)
+{
+    if (stranger >= 0)
+        take_its_place();
+    return __real_postern_proc_tcp_walk(visit, arg, err);
+}
+
+static void a_successor_does_not_vouch_for_who_was_there_before(void **state)
+{
+    int accepted, listener;
+
+    (void)state;
+    make_pair(&stranger, &accepted, &listener);
+    assert_int_equal(write(stranger, "FLUSHALL", 8), 8);
+    assert_int_equal(connect_peer_check(accepted, geteuid(), NULL), POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_true(successor >= 0); /* the list did hold a socket with the right addresses and owner */
+    assert_int_equal(close(successor), 0);
+    assert_int_equal(close(accepted), 0);
+    assert_int_equal(close(listener), 0);
 }
 
 int main(void)
@@ -162,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_line_that_the_kernel_does_not_write_is_an_error),
         cmocka_unit_test(our_own_connection_is_ours_until_it_is_closed),
         cmocka_unit_test(a_connection_that_was_reset_has_no_owner),
+        cmocka_unit_test(a_successor_does_not_vouch_for_who_was_there_before),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,43 @@ static void what_a_server_writes_is_what_a_client_reads(void **state)
     assert_null(strstr(postern_buf_cstr(&out), "\"issuer\""));
 }
 
+static void a_blocked_agent_is_told_not_to_come_again_and_whom_to_ask(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_ERROR_JSON_MAX);
+    postern_failure f = { .code = POSTERN_ERR_BLOCKED, .ref = "7Q4K", .contact = "ops@example.org", .because = "secret" };
+
+    (void)state;
+    assert_int_equal(postern_sasl_error_build(OB, &f, &out, NULL), POSTERN_OK);
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"status\":\"invalid_token\",\"ref\":\"7Q4K\",\"retry\":\"never\",\"contact\":\"ops@example.org\"}");
+    f.contact[0] = '\0';
+    postern_buf_reset(&out);
+    assert_int_equal(postern_sasl_error_build(XO, &f, &out, NULL), POSTERN_OK);
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"status\":\"401\",\"schemes\":\"bearer\",\"ref\":\"7Q4K\",\"retry\":\"never\"}");
+    f = expired; /* anybody else may well come again */
+    memcpy(f.contact, "ops", 4);
+    postern_buf_reset(&out);
+    assert_int_equal(postern_sasl_error_build(OB, &f, &out, NULL), POSTERN_OK);
+    assert_null(strstr(postern_buf_cstr(&out), "retry"));
+    assert_null(strstr(postern_buf_cstr(&out), "contact"));
+}
+
+static void the_longest_block_fits_with_its_advice(void **state)
+{
+    postern_failure f = { .code = POSTERN_ERR_BLOCKED };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_ERROR_JSON_MAX);
+
+    (void)state;
+    memset(f.contact, '\x01', sizeof f.contact - 1); /* six bytes each */
+    memset(f.scope, '"', sizeof f.scope - 1);
+    memset(f.openid_configuration, '"', sizeof f.openid_configuration - 1);
+    memset(f.resource_metadata, '\\', sizeof f.resource_metadata - 1);
+    assert_int_equal(postern_sasl_error_build(OB, &f, &out, NULL), POSTERN_OK);
+    assert_in_range(out.len, 1, POSTERN_ERROR_JSON_MAX);
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"retry\":\"never\""));
+}
+
 /* Quotes and controls double or sextuple: the longest failure must still give a challenge that SMTP can carry. */
 static void the_longest_failure_fits_by_leaving_members_out(void **state)
 {
@@ -174,6 +211,8 @@ int main(void)
         cmocka_unit_test(each_kind_of_rejection_has_its_status),
         cmocka_unit_test(every_rejection_has_a_challenge_and_nothing_else_has),
         cmocka_unit_test(what_a_server_writes_is_what_a_client_reads),
+        cmocka_unit_test(a_blocked_agent_is_told_not_to_come_again_and_whom_to_ask),
+        cmocka_unit_test(the_longest_block_fits_with_its_advice),
         cmocka_unit_test(the_longest_failure_fits_by_leaving_members_out),
         cmocka_unit_test(challenges_of_other_servers_are_read),
         cmocka_unit_test(what_is_no_challenge_is_refused),

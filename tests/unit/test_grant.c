@@ -215,6 +215,31 @@ static void a_written_refusal_reads_back_with_code_and_discovery(void **state)
     assert_string_equal(read.resource_metadata, "");
 }
 
+static void a_block_reads_back_with_its_reason_and_contact(void **state)
+{
+    postern_failure failure = { .code = POSTERN_ERR_BLOCKED,
+                                .ref = "R-0123456789",
+                                .because = "stolen \"laptop\"",
+                                .contact = "security@example.org" };
+    postern_failure read;
+    postern_grant *g = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+
+    (void)state;
+    postern_reply_write(NULL, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &g, &read, NULL),
+                     POSTERN_ERR_BLOCKED);
+    assert_string_equal(read.because, failure.because);
+    assert_string_equal(read.contact, failure.contact);
+    /* Nothing of it stands in other refusals: a plugin of before reads those. */
+    failure = (postern_failure){ .code = POSTERN_ERR_EXPIRED, .ref = "R-0123456789" };
+    postern_buf_reset(&out);
+    postern_reply_write(NULL, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
+    assert_null(strstr(postern_buf_cstr(&out), "contact"));
+    assert_null(strstr(postern_buf_cstr(&out), "because"));
+}
+
 static void a_refusal_without_a_reason_is_written_as_an_internal_error(void **state)
 {
     postern_failure failure = { .ref = "R-0123456789" }, read;
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_scope_counts_as_a_whole_word_only),
         cmocka_unit_test(a_written_grant_reads_back_as_the_same_grant),
         cmocka_unit_test(a_written_refusal_reads_back_with_code_and_discovery),
+        cmocka_unit_test(a_block_reads_back_with_its_reason_and_contact),
         cmocka_unit_test(a_refusal_without_a_reason_is_written_as_an_internal_error),
         cmocka_unit_test(a_reply_that_contradicts_itself_is_no_verdict),
         cmocka_unit_test(the_same_reply_without_the_fault_is_a_grant),

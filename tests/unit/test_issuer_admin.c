@@ -19,7 +19,7 @@ static bool ask(struct fixture *f, const char *line)
     admin_answer(&f->is, postern_bytes_str(line), &r);
     was_removal = r.is_removal;
     if (was_removal)
-        admin_finish_removal(&r, HELPER_KNOWS);
+        admin_finish_removal(&r, HELPER_KNOWS, HELPER_AWAY);
     answer_free(&f->answer);
     f->answer = ANSWER_INIT;
     postern_buf_add(&f->answer.body, postern_buf_bytes(&r.text));
@@ -235,7 +235,7 @@ static void what_the_helper_said_is_what_the_administrator_hears(void **state)
         struct admin_reply r = ADMIN_REPLY_INIT;
 
         memcpy(r.client, "agent-7", 8);
-        admin_finish_removal(&r, cases[i].news);
+        admin_finish_removal(&r, cases[i].news, HELPER_AWAY);
         assert_non_null(strstr(postern_buf_cstr(&r.text), cases[i].word));
         assert_non_null(strstr(postern_buf_cstr(&r.text), "\"ok\":true"));
         admin_reply_free(&r);

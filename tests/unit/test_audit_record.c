@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/audit/record.c: one line, whole or not there; what does not fit is cut and said to be cut; no
- * record, no verdict. */
+/* sidecar/audit/record.c: one object on one line; what does not fit is cut and said to be cut. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -42,7 +35,7 @@ static const struct audit_record refusal = {
 
 static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **state)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
 
     (void)state;
     assert_true(audit_format(&refusal, &out));
@@ -54,7 +47,7 @@ static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **sta
                         "\"outcome\":\"rejected\",\"reason\":\"aud\",\"detail\":\"token is for "
                         "\\\"ldap\\\"\",\"setting\":\"audience\","
                         "\"origin\":\"services/imap.conf:4\",\"iss\":\"https://"
-                        "as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}\n");
+                        "as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}");
 }
 
 static postern_grant *make_grant(const char *filler)
@@ -83,7 +76,7 @@ static void a_proved_token_is_named_by_its_jti(void **state)
 {
     postern_grant *g = make_grant("j-1");
     struct audit_record r = refusal;
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
     POSTERN_AUTO_JSON j = { 0 };
 
     (void)state;
@@ -102,13 +95,13 @@ static void a_proved_token_is_named_by_its_jti(void **state)
 
 static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
 {
-    static const char *const fillers[] = { "\"", "\\", "a", "\xe2\x82\xac" };
+    static const char *const fillers[] = { "\"", "\\", "a", "\xe2\x82\xac", "\xe2\x80\xae", "\x01" };
     char filler[1024];
 
     (void)state;
     for (size_t i = 0; i < sizeof fillers / sizeof fillers[0]; i++) {
         struct audit_record r = refusal;
-        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
         POSTERN_AUTO_JSON j = { 0 };
         postern_grant *g;
         size_t len = strlen(fillers[i]);
@@ -116,13 +109,16 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         for (size_t at = 0; at < 1020; at += len)
             memcpy(filler + at, fillers[i], len);
         filler[1020] = '\0';
-        g = make_grant(filler);
+        g = make_grant(fillers[i][0] == '\x01' ? "a" : filler); /* a claim holds no control */
         r.code = POSTERN_OK;
         r.grant = g;
-        r.peer = r.authzid = r.service = r.detail = filler;
+        r.peer = r.authzid = r.service = r.detail = r.carrier = r.tls = r.setting = r.origin = filler;
+        r.session = r.agent = r.human = r.action = r.resource = r.rule = r.because = r.end = filler;
+        r.lease_end_s = r.until_s = r.count = r.missed = r.duration_ms = r.latency_us = AUDIT_SEQ_MAX;
+        r.up = r.down = UINT64_MAX;
+        r.event = "end";
         assert_true(audit_format(&r, &out));
-        assert_in_range(out.len, 1, AUDIT_LINE_MAX);
-        assert_int_equal(out.ptr[out.len - 1], '\n');
+        assert_in_range(out.len, 1, AUDIT_RECORD_MAX);
         assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
         assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "cut")),
                          POSTERN_JSON_TRUE);
@@ -134,12 +130,12 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
 static void a_newline_in_a_value_stays_inside_the_line(void **state)
 {
     struct audit_record r = refusal;
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
 
     (void)state;
     r.authzid = "bob\n{\"ref\":\"R-forged\"}";
     assert_true(audit_format(&r, &out));
-    assert_int_equal(postern_bytes_find(postern_buf_bytes(&out), '\n'), out.len - 1);
+    assert_int_equal(postern_bytes_find(postern_buf_bytes(&out), '\n'), out.len);
 }
 
 /* Programs that read lines split at more than '\n', and a terminal follows marks of direction: a
@@ -161,18 +157,18 @@ static void nothing_in_a_value_passes_for_a_line_end_or_turns_the_text_around(vo
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct audit_record r = refusal;
-        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
         POSTERN_AUTO_JSON j = { 0 };
 
         r.authzid = texts[i];
         assert_true(audit_format(&r, &out));
-        assert_true(postern_bytes_is_printable((postern_bytes){ out.ptr, out.len - 1 }));
+        assert_true(postern_bytes_is_printable(postern_buf_bytes(&out)));
         assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "authzid"), texts[i]));
     }
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         struct audit_record r = refusal;
-        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
 
         r.authzid = plain[i];
         assert_true(audit_format(&r, &out));
@@ -195,7 +191,7 @@ static void a_long_record_keeps_as_much_of_its_names_as_fits(void **state)
         .act_depth = POSTERN_ACT_DEPTH_MAX,
     };
     struct audit_record r = refusal;
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
     POSTERN_AUTO_JSON j = { 0 };
     postern_grant *g = NULL;
 
@@ -214,45 +210,97 @@ static void a_long_record_keeps_as_much_of_its_names_as_fits(void **state)
     postern_grant_free(g);
 }
 
-static void a_full_disk_is_an_audit_error(void **state)
+/* ---- doors and administration ---- */
+
+static void a_login_at_a_door_says_who_for_whom_what_and_by_which_rule(void **state)
 {
-    struct audit a = { .fd = open("/dev/full", O_WRONLY) };
-    postern_error err = { 0 };
+    const struct audit_record r = {
+        .time_ms = 1764000000123,
+        .event = "login",
+        .ref = "R-0123456789",
+        .service = "cache",
+        .peer = "192.0.2.1",
+        .carrier = "raw",
+        .tls = "on",
+        .code = POSTERN_OK,
+        .session = "S-1",
+        .agent = "agent-7",
+        .human = "alice",
+        .action = "raw:connect",
+        .resource = "cache",
+        .rule = "cache:write",
+        .because = "the cache team's",
+        .lease_end_s = 1764000300,
+        .latency_us = 5,
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
 
     (void)state;
-    assert_true(a.fd >= 0);
-    assert_int_equal(audit_write(&a, &refusal, &err), POSTERN_ERR_AUDIT);
-    assert_non_null(strstr(err.detail, "No space"));
-    (void)close(a.fd);
-    a.fd = -1;
-    assert_int_equal(audit_write(&a, &refusal, &err), POSTERN_ERR_AUDIT);
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-0123456789\",\"event\":\"login\","
+                        "\"service\":\"cache\",\"peer\":\"192.0.2.1\",\"carrier\":\"raw\",\"tls\":\"on\","
+                        "\"outcome\":\"proved\",\"reason\":\"ok\",\"session\":\"S-1\",\"agent\":\"agent-7\","
+                        "\"human\":\"alice\",\"action\":\"raw:connect\",\"resource\":\"cache\","
+                        "\"rule\":\"cache:write\",\"because\":\"the cache team's\",\"lease_end\":1764000300,"
+                        "\"latency_us\":5}");
 }
 
-static void a_line_cut_short_is_an_error_and_the_next_begins_on_its_own(void **state)
+static void the_end_of_a_session_is_no_verdict_and_counts_its_bytes(void **state)
 {
-    char path[] = "/tmp/postern-audit.XXXXXX", text[2 * AUDIT_LINE_MAX] = "";
-    struct audit a = { .fd = mkostemp(path, O_APPEND) };
-    struct rlimit was, tight = { .rlim_cur = 500 };
-    const char *second;
+    const struct audit_record r = {
+        .time_ms = 1764000000123, .event = "end", .service = "cache", .session = "S-1",
+        .end = "expired",         .duration_ms = 300000, .up = 12, .down = UINT64_MAX,
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
 
     (void)state;
-    assert_true(a.fd >= 0);
-    assert_int_equal(unlink(path), 0);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
-    tight.rlim_max = was.rlim_max;
-    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_OK);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_ERR_AUDIT);
-    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_ERR_AUDIT);
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
-    assert_int_equal(audit_write(&a, &refusal, NULL), POSTERN_OK);
-    assert_true(pread(a.fd, text, sizeof text - 1, 0) > 500);
-    second = strchr(text, '\n') + 1;
-    assert_int_equal(*strchr(second, '\n'), '\n');
-    assert_int_equal(strncmp(strchr(second, '\n') + 1, text, strlen("{\"time\"")), 0);
-    assert_int_equal(strlen(strchr(second, '\n') + 1), (size_t)(second - text));
-    (void)close(a.fd);
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"event\":\"end\",\"service\":\"cache\","
+                        "\"session\":\"S-1\",\"end\":\"expired\",\"duration_ms\":300000,\"up\":12,"
+                        "\"down\":9007199254740991}");
+}
+
+static void a_block_names_its_agent_its_end_and_who_set_it(void **state)
+{
+    const struct audit_record r = {
+        .time_ms = 1764000000123, .event = "block",    .pid = 7, .uid = 0, .agent = "agent-7",
+        .because = "runs wild",   .until_s = 1764043200, .count = 2,
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+
+    (void)state;
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"event\":\"block\",\"pid\":7,\"uid\":0,"
+                        "\"agent\":\"agent-7\",\"because\":\"runs wild\",\"until\":1764043200,\"count\":2}");
+}
+
+/* A verdict that nobody has set must not pass for one that there is none of. */
+static void a_login_without_a_verdict_is_undecided(void **state)
+{
+    static const char *const verdicts[] = { "verify", "describe", "login", "renew", "refused" };
+    static const char *const deeds[] = { "end", "block", "unblock", "kill" };
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+        struct audit_record r = { .event = verdicts[i] };
+
+        assert_true(audit_format(&r, &out));
+        assert_non_null(strstr(postern_buf_cstr(&out), "\"outcome\":\"undecided\""));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+        struct audit_record r = { .event = deeds[i] };
+
+        assert_true(audit_format(&r, &out));
+        assert_null(strstr(postern_buf_cstr(&out), "outcome"));
+        r.code = POSTERN_ERR_PEER_NOT_ALLOWED; /* an administrator who may not */
+        assert_true(audit_format(&r, &out));
+        assert_non_null(strstr(postern_buf_cstr(&out), "\"reason\":\"peer_not_allowed\""));
+    }
 }
 
 int main(void)
@@ -264,8 +312,10 @@ int main(void)
         cmocka_unit_test(a_newline_in_a_value_stays_inside_the_line),
         cmocka_unit_test(nothing_in_a_value_passes_for_a_line_end_or_turns_the_text_around),
         cmocka_unit_test(a_long_record_keeps_as_much_of_its_names_as_fits),
-        cmocka_unit_test(a_full_disk_is_an_audit_error),
-        cmocka_unit_test(a_line_cut_short_is_an_error_and_the_next_begins_on_its_own),
+        cmocka_unit_test(a_login_at_a_door_says_who_for_whom_what_and_by_which_rule),
+        cmocka_unit_test(the_end_of_a_session_is_no_verdict_and_counts_its_bytes),
+        cmocka_unit_test(a_block_names_its_agent_its_end_and_who_set_it),
+        cmocka_unit_test(a_login_without_a_verdict_is_undecided),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

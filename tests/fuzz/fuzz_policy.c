@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A policy and questions to it.  What is refused names its place; what is accepted has one spelling
+ * that reads as the same; nothing is allowed by a policy without an allow, and a decision is what
+ * the rules looked at one by one say.
+ */
+#include <stdlib.h>
+
+#include <postern/policy.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool claim)
+{
+    if (!claim)
+        abort();
+}
+
+static postern_policy *read_policy(postern_bytes text, postern_err *ret_e, postern_error *err)
+{
+    POSTERN_AUTO(policy) p = NULL;
+
+    must(postern_policy_new(&p, err) == POSTERN_OK);
+    *ret_e = postern_policy_add(p, "f", "f", text, err);
+    if (*ret_e == POSTERN_OK)
+        *ret_e = postern_policy_finish(p, err);
+    return *ret_e == POSTERN_OK ? POSTERN_STEAL(p) : NULL;
+}
+
+static void print_into(const postern_policy *p, postern_buf *out)
+{
+    must(postern_policy_print(p, 0, out) && !postern_policy_print(p, 1, out));
+    must(!out->failed);
+}
+
+static void check_round_trip(const postern_policy *p)
+{
+    POSTERN_AUTO_BUF once = POSTERN_BUF_INIT(8 * POSTERN_POLICY_FILE_MAX);
+    POSTERN_AUTO_BUF twice = POSTERN_BUF_INIT(8 * POSTERN_POLICY_FILE_MAX);
+    POSTERN_AUTO(policy) again = NULL;
+    postern_error err;
+    postern_err e;
+
+    print_into(p, &once);
+    if (once.len > POSTERN_POLICY_FILE_MAX)
+        return; /* blanks and quotes that the original did not have */
+    again = read_policy(postern_buf_bytes(&once), &e, &err);
+    must(again != NULL);
+    print_into(again, &twice);
+    must(postern_bytes_equal(postern_buf_bytes(&once), postern_buf_bytes(&twice)));
+}
+
+/* What the rules of `list` say, one by one; NO_RULE when none matches. */
+static postern_verdict walk(const postern_policy *p, const postern_policy_question *q,
+                            unsigned list, bool is_one_list, size_t *ret_index)
+{
+    postern_policy_view v;
+
+    for (*ret_index = 0; postern_policy_look(p, q, *ret_index, &v); ++*ret_index) {
+        must(v.is_match == (v.why[0] == '\0') && v.rule[0] != '\0' && v.line > 0 && v.lists != 0);
+        if (v.is_match && (is_one_list || (v.lists & list) != 0))
+            return v.verdict;
+    }
+    *ret_index = POSTERN_POLICY_NO_RULE;
+    return POSTERN_VERDICT_DENY;
+}
+
+static void check_question(const postern_policy *p, const postern_policy_question *q)
+{
+    bool is_one_list = postern_policy_lists(p) == POSTERN_POLICY_LIST_AGENT;
+    postern_verdict agent, user = POSTERN_VERDICT_ALLOW;
+    size_t agent_index, user_index = POSTERN_POLICY_NO_RULE;
+    postern_decision d;
+
+    postern_policy_decide(p, q, &d);
+    agent = walk(p, q, POSTERN_POLICY_LIST_AGENT, is_one_list, &agent_index);
+    if (!is_one_list)
+        user = walk(p, q, POSTERN_POLICY_LIST_USER, false, &user_index);
+    must(d.rule_index == agent_index && d.user_rule_index == user_index);
+    must((d.verdict == POSTERN_VERDICT_ALLOW) ==
+         (agent == POSTERN_VERDICT_ALLOW && user == POSTERN_VERDICT_ALLOW));
+    must(d.verdict != POSTERN_VERDICT_HOLD);
+    must(d.verdict == POSTERN_VERDICT_ALLOW ? d.because[0] == '\0' && d.missing_scope[0] == '\0'
+                                            : d.lease_s == 0);
+}
+
+static void ask(const postern_policy *p)
+{
+    static const char *const groups[] = { "g", "ops" };
+    static const char claims[] =
+        "{\"acr\":\"a\",\"auth_time\":1796119000,\"a\":{\"b\":[\"x\",\"\\u0079\"]},"
+        "\"n\":5,\"s\":\"\\u0061\",\"t\":true,\"groups\":[\"h\"]}";
+    postern_policy_subject subjects[] = {
+        { 0 },
+        { .agent = "a", .client = "a", .scope = "" },
+        { .agent = "bot", .user = "", .client = "c", .issuer = "i", .scope = "x a", .chain = 1 },
+        { .agent = "*",
+          .user = "alice",
+          .client = "bot",
+          .issuer = "i",
+          .groups = groups,
+          .group_count = 2,
+          .scope = "x",
+          .purpose = "p",
+          .chain = 3,
+          .claims = { (const uint8_t *)claims, sizeof claims - 1 } },
+    };
+    postern_policy_question q = { .size = sizeof q, .protocol = "raw", .action = "connect" };
+
+    must(postern_policy_subject_prepare(&subjects[3], NULL) == POSTERN_OK);
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        q.subject = &subjects[i];
+        q.resource = i == 0 ? NULL : i == 1 ? "c" : "cache";
+        q.source = i == 0 ? NULL : i == 1 ? "10.1.2.3" : "2001:db8::1";
+        q.now_s = i == 0 ? -1 : 1796119200;
+        check_question(p, &q);
+    }
+    postern_policy_subject_clear(&subjects[3]);
+}
+
+static bool holds(postern_bytes text, const char *word)
+{
+    return memmem(text.ptr, text.len, word, strlen(word)) != NULL;
+}
+
+static void check_no_allow(const postern_policy *p)
+{
+    postern_policy_subject s = { .agent = "a", .client = "a", .scope = "x" };
+    postern_policy_question q = { .size = sizeof q,
+                                  .subject = &s,
+                                  .source = "10.1.2.3",
+                                  .protocol = "raw",
+                                  .action = "connect",
+                                  .resource = "c" };
+    postern_decision d;
+
+    postern_policy_decide(p, &q, &d);
+    must(d.verdict == POSTERN_VERDICT_DENY);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(1 << 24);
+    POSTERN_AUTO(policy) p = NULL;
+    postern_bytes text = { data, size };
+    postern_error err;
+    postern_err e;
+
+    p = read_policy(text, &e, &err);
+    if (p == NULL) {
+        must((e == POSTERN_ERR_RULES || e == POSTERN_ERR_RULES_EXPECT) && err.code == e);
+        must(strncmp(err.detail, "f:", 2) == 0 && err.detail[2] >= '1' && err.detail[2] <= '9');
+        return 0;
+    }
+    check_round_trip(p);
+    ask(p);
+    if (size == 0 || !holds(text, "allow"))
+        check_no_allow(p);
+    postern_policy_warnings(p, &warnings);
+    must(!warnings.failed);
+    return 0;
+}

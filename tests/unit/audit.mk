@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-2-Clause
+audit_child_sources = tests/support/audit_child.c tests/support/audit_child.h
+if POSTERND
+unit_tests += tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
+	tests/unit/test_audit_record tests/unit/test_audit_server
+endif
+tests_unit_test_audit_chain_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_chain_LDADD = $(helper_ldadd)
+tests_unit_test_audit_denials_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_denials_LDADD = $(helper_ldadd)
+tests_unit_test_audit_file_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_file_LDADD = $(helper_ldadd)
+tests_unit_test_audit_line_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_line_LDADD = $(helper_ldadd)
+tests_unit_test_audit_record_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_record_LDADD = $(helper_ldadd)
+tests_unit_test_audit_server_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_server_LDADD = $(helper_ldadd)
+tests_unit_test_audit_chain_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_audit_file_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_audit_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c $(audit_child_sources)
+tests_unit_test_audit_server_SOURCES = tests/unit/test_audit_server.c $(audit_child_sources)

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sidecar/audit/line.c against the real audit child and against one that the test plays: each record that was taken ends in one
+ * call, in whatever order records, lines, cancellations and time-outs come.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "audit/line.h"
+
+#include "../support/alloc_fail.h"
+#include "../support/audit_child.h"
+
+struct world {
+    struct event_base *base;
+    struct audit_child child;
+    struct audit_line *line;
+    int wish_count, idle_count;
+};
+
+struct waiter {
+    struct world *world;
+    int call_count;
+    postern_err e;
+    char detail[128];
+    bool sends_again; /* one more record, from within the call */
+    const void *cancels;
+};
+
+static void count_wish(void *arg)
+{
+    ((struct world *)arg)->wish_count++;
+}
+
+static void count_idle(void *arg)
+{
+    ((struct world *)arg)->idle_count++;
+}
+
+static int set_up(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    assert_non_null(w);
+    w->base = event_base_new();
+    assert_non_null(w->base);
+    audit_child_start(&w->child, w->base);
+    assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL),
+                     POSTERN_OK);
+    *state = w;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *w = *state;
+
+    audit_line_free(w->line);
+    audit_child_stop(&w->child);
+    event_base_free(w->base);
+    free(w);
+    return 0;
+}
+
+static void spin(struct world *w)
+{
+    audit_child_spin(w->base);
+}
+
+static void on_done(void *arg, postern_err e, const postern_error *err);
+
+static postern_err send_record(struct world *w, struct waiter *who)
+{
+    const struct audit_record r = { .time_ms = 1, .event = "login", .agent = "agent-7", .code = POSTERN_OK };
+
+    return audit_line_send(w->line, &r, who == NULL ? NULL : on_done, who, NULL);
+}
+
+static void on_done(void *arg, postern_err e, const postern_error *err)
+{
+    struct waiter *who = arg;
+
+    who->call_count++;
+    who->e = e;
+    if (e != POSTERN_OK)
+        (void)snprintf(who->detail, sizeof who->detail, "%.100s", err->detail);
+    if (who->cancels != NULL)
+        audit_line_cancel(who->world->line, who->cancels);
+    if (who->sends_again) {
+        who->sends_again = false;
+        who->e = send_record(who->world, who);
+    }
+}
+
+/* The test is the audit child. */
+static int hold_line(struct world *w)
+{
+    int fds[2];
+
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    audit_line_set(w->line, fds[0]);
+    return fds[1];
+}
+
+static void say(int fd, const char *message)
+{
+    assert_int_equal(send(fd, message, strlen(message), MSG_NOSIGNAL), (ssize_t)strlen(message));
+}
+
+static int count_messages(int fd)
+{
+    char room[AUDIT_LINE_MAX + 256];
+    int count = 0;
+
+    while (recv(fd, room, sizeof room, MSG_DONTWAIT) > 0)
+        count++;
+    return count;
+}
+
+static void confirm_up_to(int fd, int first, int last)
+{
+    char message[64];
+
+    for (int i = first; i <= last; i++) {
+        assert_in_range(snprintf(message, sizeof message, "{\"type\":\"done\",\"id\":%d}", i), 1, sizeof message - 1);
+        say(fd, message);
+    }
+}
+
+static int64_t mono_ms(void)
+{
+    struct timespec now;
+
+    assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* ---- records ---- */
+
+static void a_record_is_confirmed_by_the_child(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    char text[AUDIT_LINE_MAX];
+
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(a.call_count, 0);
+    assert_false(audit_line_is_idle(w->line));
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(a.e, POSTERN_OK);
+    assert_true(audit_line_is_idle(w->line));
+    assert_int_equal(w->idle_count, 1);
+    assert_true(audit_child_line(&w->child, text));
+    assert_non_null(strstr(text, "\"agent\":\"agent-7\""));
+}
+
+static void without_a_line_no_record_is_taken_and_none_is_asked_for_yet(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+
+    assert_false(audit_line_is_set(w->line));
+    assert_int_equal(send_record(w, &a), POSTERN_ERR_AUDIT);
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    assert_int_equal(w->wish_count, 0);
+    assert_true(audit_line_is_idle(w->line));
+}
+
+static void a_failure_is_told_with_its_words(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    say(fd, "{\"type\":\"failed\",\"id\":1,\"detail\":\"No space left\"}");
+    say(fd, "{\"type\":\"failed\",\"id\":2}");
+    spin(w);
+    assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+    assert_string_equal(a.detail, "No space left");
+    assert_int_equal(b.e, POSTERN_ERR_AUDIT);
+    assert_int_equal(a.call_count + b.call_count, 2);
+    (void)close(fd);
+}
+
+static void more_than_the_socket_takes_waits_in_order(void **state)
+{
+    struct world *w = *state;
+    struct waiter *all = calloc(AUDIT_IN_FLIGHT_MAX, sizeof *all), late = { .world = w };
+    int fd = hold_line(w), seen;
+
+    assert_non_null(all);
+    for (int i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+    assert_int_equal(send_record(w, &late), POSTERN_ERR_AUDIT);
+    seen = count_messages(fd);
+    assert_in_range(seen, 10, AUDIT_IN_FLIGHT_MAX / 2); /* the others wait here */
+    for (int round = 0; round < 1000 && seen < AUDIT_IN_FLIGHT_MAX; round++) {
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+        seen += count_messages(fd);
+    }
+    assert_int_equal(seen, AUDIT_IN_FLIGHT_MAX);
+    for (int i = 1; i <= AUDIT_IN_FLIGHT_MAX; i += 64) {
+        confirm_up_to(fd, i, i + 63);
+        for (int k = 0; k < 64; k++)
+            (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    }
+    for (int i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
+        assert_true(all[i].call_count == 1 && all[i].e == POSTERN_OK);
+    assert_int_equal(late.call_count, 0);
+    assert_int_equal(send_record(w, &late), POSTERN_OK);
+    free(all);
+    audit_line_cancel(w->line, &late);
+    (void)close(fd);
+}
+
+static void thousands_of_records_arrive_once_each(void **state)
+{
+    struct world *w = *state;
+    struct waiter *all = calloc(3000, sizeof *all);
+    char text[AUDIT_LINE_MAX];
+    int lines = 0;
+
+    assert_non_null(all);
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+    for (int i = 0; i < 2000 && !audit_line_is_idle(w->line); i++)
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    for (int i = 0; i < 3000; i++)
+        assert_true(all[i].call_count == 1 && all[i].e == POSTERN_OK);
+    while (audit_child_line(&w->child, text))
+        lines++;
+    assert_int_equal(lines, 3000);
+    free(all);
+}
+
+/* ---- time ---- */
+
+static void a_record_that_nobody_confirms_fails_after_its_time_and_not_before(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+    int64_t before = mono_ms();
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    audit_line_expire(w->line, before + AUDIT_CONFIRM_MS - 1);
+    assert_int_equal(a.call_count, 0);
+    audit_line_expire(w->line, mono_ms() + AUDIT_CONFIRM_MS);
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+    assert_int_equal(w->idle_count, 1);
+    confirm_up_to(fd, 1, 1); /* too late */
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    assert_true(audit_line_is_set(w->line));
+    (void)close(fd);
+}
+
+static void a_confirmation_nobody_waits_for_is_ignored(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    say(fd, "{\"type\":\"done\",\"id\":0}");
+    say(fd, "{\"type\":\"done\",\"id\":-1}");
+    say(fd, "{\"type\":\"done\",\"id\":2}");
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    confirm_up_to(fd, 1, 1);
+    confirm_up_to(fd, 1, 1); /* twice */
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+}
+
+/* What waits here cannot have been written. */
+static void a_confirmation_of_what_was_not_sent_is_no_confirmation(void **state)
+{
+    struct world *w = *state;
+    struct waiter *all = calloc(2000, sizeof *all);
+    int fd = hold_line(w);
+
+    assert_non_null(all);
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+    confirm_up_to(fd, 2000, 2000);
+    spin(w);
+    assert_int_equal(all[1999].call_count, 0);
+    (void)close(fd);
+    spin(w);
+    assert_int_equal(all[1999].e, POSTERN_ERR_AUDIT);
+    free(all);
+}
+
+/* ---- lines ---- */
+
+static void a_line_that_ends_fails_what_is_on_its_way_and_is_asked_for(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    (void)close(fd);
+    spin(w);
+    assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+    assert_int_equal(b.e, POSTERN_ERR_AUDIT);
+    assert_int_equal(w->wish_count, 1);
+    assert_false(audit_line_is_set(w->line));
+    assert_int_equal(send_record(w, &a), POSTERN_ERR_AUDIT);
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 2);
+    assert_int_equal(a.e, POSTERN_OK);
+    assert_int_equal(b.call_count, 1);
+}
+
+static void a_line_with_nonsense_on_it_is_left(void **state)
+{
+    static const char *const bad[] = { "x", "{\"type\":\"done\"}", "{\"type\":\"ready\"}", "{\"type\":\"failed\",\"id\":1.5}" };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct waiter a = { .world = w };
+        int fd = hold_line(w);
+
+        assert_int_equal(send_record(w, &a), POSTERN_OK);
+        say(fd, bad[i]);
+        spin(w);
+        assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+        assert_false(audit_line_is_set(w->line));
+        assert_int_equal(w->wish_count, (int)i + 1);
+        (void)close(fd);
+    }
+}
+
+static void a_new_line_fails_what_was_on_the_one_before(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w, .sends_again = true };
+    int old = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    audit_line_set(w->line, audit_child_writer(&w->child)); /* in the call, another goes on the new one */
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(a.e, POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 2);
+    assert_int_equal(a.e, POSTERN_OK);
+    assert_int_equal(w->wish_count, 0);
+    assert_int_equal(count_messages(old), 1);
+    (void)close(old);
+}
+
+static void a_line_that_is_gone_already_takes_no_record(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+
+    (void)close(fd);
+    assert_int_equal(send_record(w, &a), POSTERN_ERR_AUDIT); /* before the loop has seen its end */
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    assert_int_equal(w->wish_count, 1);
+}
+
+/* ---- who waits ---- */
+
+static void who_cancels_is_not_called_and_the_record_is_written(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    char text[AUDIT_LINE_MAX];
+
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    audit_line_cancel(w->line, &a);
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    assert_int_equal(b.call_count, 1);
+    assert_true(audit_child_line(&w->child, text));
+    assert_true(audit_child_line(&w->child, text));
+}
+
+static void one_that_is_called_may_cancel_the_next(void **state)
+{
+    struct world *w = *state;
+    struct waiter b = { .world = w }, a = { .world = w, .cancels = &b };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    (void)close(fd);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(b.call_count, 0);
+}
+
+static void nobody_need_wait(void **state)
+{
+    struct world *w = *state;
+    int fd;
+
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    fd = hold_line(w);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK); /* and when it fails that is logged */
+    (void)close(fd);
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+}
+
+static void freeing_calls_nobody(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    audit_line_free(w->line);
+    w->line = NULL;
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    (void)close(fd);
+}
+
+/* ---- memory ---- */
+
+static void without_memory_a_record_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w), refused = 0, sent = 0;
+
+    for (unsigned n = 1;; n++) {
+        postern_err e;
+
+        alloc_fail_arm(n);
+        e = send_record(w, &a);
+        sent += e == POSTERN_OK; /* also when the text was made at the second attempt */
+        if (!alloc_fail_disarm())
+            break;
+        refused += e == POSTERN_ERR_AUDIT;
+        assert_true(e == POSTERN_OK || e == POSTERN_ERR_AUDIT);
+    }
+    assert_in_range(refused, 2, 100);
+    assert_int_equal(count_messages(fd), sent);
+    assert_int_equal(a.call_count, 0);
+    confirm_up_to(fd, 1, sent);
+    spin(w);
+    assert_int_equal(a.call_count, sent);
+    assert_true(audit_line_is_idle(w->line));
+    (void)close(fd);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_record_is_confirmed_by_the_child),
+        TEST(without_a_line_no_record_is_taken_and_none_is_asked_for_yet),
+        TEST(a_failure_is_told_with_its_words),
+        TEST(more_than_the_socket_takes_waits_in_order),
+        TEST(thousands_of_records_arrive_once_each),
+        TEST(a_record_that_nobody_confirms_fails_after_its_time_and_not_before),
+        TEST(a_confirmation_nobody_waits_for_is_ignored),
+        TEST(a_confirmation_of_what_was_not_sent_is_no_confirmation),
+        TEST(a_line_that_ends_fails_what_is_on_its_way_and_is_asked_for),
+        TEST(a_line_with_nonsense_on_it_is_left),
+        TEST(a_new_line_fails_what_was_on_the_one_before),
+        TEST(a_line_that_is_gone_already_takes_no_record),
+        TEST(who_cancels_is_not_called_and_the_record_is_written),
+        TEST(one_that_is_called_may_cancel_the_next),
+        TEST(nobody_need_wait),
+        TEST(freeing_calls_nobody),
+        TEST(without_memory_a_record_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/policy/print.c and warn.c: one spelling, and rules that can never decide. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "../support/test_policy.h"
+
+static void print(const char *text, char *ret, size_t ret_size)
+{
+    POSTERN_AUTO(policy) p = test_policy_make(text);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(65536);
+
+    assert_true(postern_policy_print(p, 0, &out));
+    assert_false(postern_policy_print(p, 1, &out));
+    assert_non_null(postern_buf_cstr(&out));
+    (void)snprintf(ret, ret_size, "%s", postern_buf_cstr(&out));
+}
+
+static void there_is_one_spelling(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        { "", "" },
+        { "# c\nx:\tdeny\n   anyone to *\n", "x: deny anyone to *\n" },
+        { "timezone +00:00\n", "timezone UTC\n" },
+        { "allow anyone to *\nset $b = \"x\", y*\njudge agent and user\ntimezone -03:30",
+          "timezone -03:30\njudge agent and user\nset $b = x,y*\nallow anyone to *\n" },
+        { "set $a = x\nallow agent $a, \"c d\", \"to\" for group g to raw:* on \"x:${agent}\", "
+          "\"\\*\"",
+          "set $a = x\nallow agent $a,\"c d\",\"to\" for group g to raw:* on "
+          "\"x:${agent}\",\"\\*\"\n" },
+        { "allow anyone to raw:connect,connect on \"a\\\\b\\\"c\\$d\\?e\"",
+          "allow anyone to raw:connect on \"a\\\\b\\\"c\\$d\\?e\"\n" },
+        { "allow anyone to * if not scope has \"a\" and claim.\"a b\".c in (\"x\", y) and chain <= "
+          "02 "
+          "and auth_age < 60s and time until 2027-01-31 and source in ( 10.0.0.0/8 )",
+          "allow anyone to * if not scope has a and claim.\"a b\".c in (x,y) and chain <= 2 and "
+          "auth_age < 1m and time until 2027-01-31 and source in (10.0.0.0/8)\n" },
+        { "allow anyone to * if time sat-sat 10:00-12:00 and time mon-fri 22:00-06:00",
+          "allow anyone to * if time sat 10:00-12:00 and time mon-fri 22:00-06:00\n" },
+        { "allow anyone to * with log each and lease 900s because \"a \\\"b\\\"\"",
+          "allow anyone to * with lease 15m and log each because \"a \\\"b\\\"\"\n" },
+        { "expect deny agent \"a b\" for anyone to raw:connect on c given scope=\"a "
+          "b\",acr=x,time=2026-12-01T10:00Z",
+          "expect deny agent \"a b\" for anyone to raw:connect on c given scope = \"a b\", "
+          "claim.acr = "
+          "\"x\", time = \"2026-12-01T10:00Z\"\n" },
+    };
+    char once[4096], twice[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        print(cases[i].text, once, sizeof once);
+        assert_string_equal(once, cases[i].want);
+        print(once, twice, sizeof twice);
+        assert_string_equal(twice, once);
+    }
+}
+
+static void each_file_is_printed_by_itself(void **state)
+{
+    POSTERN_AUTO(policy) p = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(65536);
+
+    (void)state;
+    assert_int_equal(postern_policy_new(&p, NULL), POSTERN_OK);
+    assert_int_equal(postern_policy_add(p, "a", "a",
+                                        postern_bytes_str("deny agent a to *\n"
+                                                          "expect deny agent a to raw:connect"),
+                                        NULL),
+                     POSTERN_OK);
+    assert_int_equal(postern_policy_add(p, "e", "e", POSTERN_BYTES_NONE, NULL), POSTERN_OK);
+    assert_int_equal(postern_policy_add(p, "b", "b", postern_bytes_str("deny agent b to *"), NULL),
+                     POSTERN_OK);
+    assert_true(postern_policy_print(p, 1, &out));
+    assert_int_equal(out.len, 0);
+    assert_true(postern_policy_print(p, 2, &out));
+    assert_string_equal(postern_buf_cstr(&out), "deny agent b to *\n");
+    postern_buf_reset(&out);
+    assert_true(postern_policy_print(p, 0, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "deny agent a to *\nexpect deny agent a to raw:connect\n");
+    assert_false(postern_policy_print(p, 3, &out));
+}
+
+/* ---- warnings ---- */
+
+static void warn(const char *text, char *ret, size_t ret_size)
+{
+    POSTERN_AUTO(policy) p = test_policy_make(text);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(65536);
+
+    postern_policy_warnings(p, &out);
+    assert_non_null(postern_buf_cstr(&out));
+    (void)snprintf(ret, ret_size, "%s", postern_buf_cstr(&out));
+}
+
+static void a_rule_that_can_never_decide_is_named(void **state)
+{
+    static const char *const texts[] = {
+        "deny anyone to *\ndeny agent a to *",
+        "allow anyone to *\nallow agent a to raw:connect on x if scope has y",
+        "allow agent a* to *\nallow agent ab,a?c to *",
+        "set $s = a,b\nallow agent $s to *\nallow agent b to *",
+        "allow agent a to * on x,y\nallow agent a to * on y",
+        "allow agent a to * on \"*\"\nallow agent a to * on \"${agent}-x\"",
+        "allow agent a to *\nallow agent a for user u to *",
+        "allow agent a for anyone to *\nallow agent a for user u to *",
+        "allow agent a to * if scope has x\nallow agent a to * if chain = 1 and scope has x",
+        "deny agent a to *\nallow agent a to *",
+        "judge agent and user\nallow anyone to *\nallow user u to *",
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        warn(texts[i], text, sizeof text);
+        if (strstr(text, "is never reached") == NULL)
+            fail_msg("no warning: %s", texts[i]);
+    }
+    warn("x: deny agent a to *\ny: allow agent a to *", text, sizeof text);
+    assert_string_equal(text,
+                        "policies/t.rules:2:1: warning: t:y is never reached: t:x "
+                        "(policies/t.rules:1) always matches before it and says the contrary, "
+                        "deny\n");
+    warn("deny anyone to *\n\ndeny anyone to *", text, sizeof text);
+    assert_string_equal(text, "policies/t.rules:3:1: warning: t:3 is never reached: t:1 "
+                              "(policies/t.rules:1) always matches before it\n");
+}
+
+static void a_rule_that_may_decide_is_not_named(void **state)
+{
+    static const char *const texts[] = {
+        "deny agent a to *\nallow anyone to *",
+        "deny agent a to * if scope has x\nallow agent a to *",
+        "allow agent a to raw:connect on x\nallow agent a to raw:connect",
+        "allow agent a for user u to *\nallow agent a to *",
+        "allow agent a for nobody to *\nallow agent a for anyone to *",
+        "allow agent a for anyone to *\nallow agent a for group g to *",
+        "allow agent a to *\nallow client a to *",
+        "allow agent a? to *\nallow agent a* to *",
+        "allow agent \"${user}\" to *\nallow agent \"${agent}\" to *",
+        "allow agent a to * if scope has x\nallow agent a to * if scope has y",
+        /* a deny sees an agent whose name is not known, an allow does not */
+        "allow agent * to *\ndeny agent a to *",
+        "allow anyone to * on \"*\"\ndeny anyone to * on x",
+        "allow anyone to * if chain >= 0\ndeny anyone to * if chain >= 0",
+        /* each side has a list of its own */
+        "judge agent and user\nallow agent a to *\nallow anyone to *",
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        warn(texts[i], text, sizeof text);
+        if (text[0] != '\0')
+            fail_msg("%s: %s", texts[i], text);
+    }
+}
+
+/* Half a thousand times half a thousand rules with 256 names each, none of which is another's. */
+static void rules_that_name_too_much_end_the_comparison(void **state)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
+    POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(1 << 20);
+    POSTERN_AUTO(policy) p = NULL;
+
+    (void)state;
+    for (int set = 0; set < 2; set++) {
+        postern_buf_addf(&text, "set $s%d = x%d", set, set);
+        for (int i = 0; i < 255; i++)
+            postern_buf_addf(&text, ",s%d-%d", set, i);
+        for (int i = 0; i < 500; i++)
+            postern_buf_addf(&text, "\nallow agent $s%d to * on r%d", set, set == 0 ? i : 0);
+        postern_buf_add_byte(&text, '\n');
+    }
+    p = test_policy_make(postern_buf_cstr(&text));
+    postern_policy_warnings(p, &warnings);
+    assert_non_null(strstr(postern_buf_cstr(&warnings), "too much to compare them all\n"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_is_one_spelling),
+        cmocka_unit_test(each_file_is_printed_by_itself),
+        cmocka_unit_test(a_rule_that_can_never_decide_is_named),
+        cmocka_unit_test(a_rule_that_may_decide_is_not_named),
+        cmocka_unit_test(rules_that_name_too_much_end_the_comparison),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

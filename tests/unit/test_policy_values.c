@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lib/policy/values.c and span.c: numbers, durations, networks, days and hours, by value. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "policy/values.h"
+#include <postern/policy.h>
+
+static void a_number_is_whole_and_fits_json(void **state)
+{
+    static const char *const bad[] = { "",
+                                       "-",
+                                       "+1",
+                                       "1.0",
+                                       "1e3",
+                                       " 1",
+                                       "1 ",
+                                       "0x1",
+                                       "one",
+                                       "9007199254740992",
+                                       "-9007199254740992",
+                                       "99999999999999999999" };
+    int64_t n = 0;
+
+    (void)state;
+    assert_null(postern_value_read_number("9007199254740991", &n));
+    assert_true(n == POLICY_NUMBER_MAX);
+    assert_null(postern_value_read_number("-9007199254740991", &n));
+    assert_true(n == -POLICY_NUMBER_MAX);
+    assert_null(postern_value_read_number("007", &n));
+    assert_true(n == 7);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(postern_value_read_number(bad[i], &n));
+}
+
+static void a_duration_has_a_unit_and_an_end(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t want_s;
+        const char *printed;
+    } good[] = {
+        { "1s", 1, "1s" },
+        { "90s", 90, "90s" },
+        { "60s", 60, "1m" },
+        { "15m", 900, "15m" },
+        { "24h", 86400, "1d" },
+        { "25h", 90000, "25h" },
+        { "366d", 31622400, "366d" },
+        { "31622400s", 31622400, "366d" },
+    };
+    static const char *const bad[] = { "",
+                                       "15",
+                                       "0s",
+                                       "m",
+                                       "-5m",
+                                       "5M",
+                                       "5 m",
+                                       "5mm",
+                                       "1h30m",
+                                       "367d",
+                                       "31622401s",
+                                       "8785h",
+                                       "9999999999999999d" };
+    int64_t s = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(64);
+
+        assert_null(postern_value_read_duration(good[i].text, &s));
+        assert_true(s == good[i].want_s);
+        postern_value_print_duration(s, &out);
+        assert_string_equal(postern_buf_cstr(&out), good[i].printed);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(postern_value_read_duration(bad[i], &s));
+}
+
+static void a_zone_is_utc_or_an_offset(void **state)
+{
+    static const struct {
+        const char *text;
+        int32_t want_s;
+        const char *printed;
+    } good[] = {
+        { "UTC", 0, "UTC" },          { "+00:00", 0, "UTC" },         { "-00:00", 0, "UTC" },
+        { "+02:00", 7200, "+02:00" }, { "-03:30", -12600, "-03:30" }, { "+14:00", 50400, "+14:00" },
+    };
+    static const char *const bad[] = { "",      "utc",    "GMT",    "CET",    "Europe/Stockholm",
+                                       "+2:00", "+0200",  "+14:01", "-14:01", "+02:60",
+                                       "02:00", "+02:00 " };
+    int32_t s = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(64);
+
+        assert_null(postern_value_read_zone(good[i].text, &s));
+        assert_int_equal(s, good[i].want_s);
+        postern_value_print_zone(s, &out);
+        assert_string_equal(postern_buf_cstr(&out), good[i].printed);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(postern_value_read_zone(bad[i], &s));
+}
+
+static bool holds(const char *net_text, const char *address_text)
+{
+    struct net net, address;
+
+    assert_null(postern_net_read(net_text, &net));
+    assert_true(postern_net_read_address(address_text, &address));
+    return postern_net_holds(&net, &address);
+}
+
+static void a_network_holds_what_shares_its_prefix(void **state)
+{
+    (void)state;
+    assert_true(holds("10.0.0.0/8", "10.255.255.255"));
+    assert_false(holds("10.0.0.0/8", "11.0.0.0"));
+    assert_true(holds("192.0.2.128/25", "192.0.2.128"));
+    assert_false(holds("192.0.2.128/25", "192.0.2.127"));
+    assert_true(holds("0.0.0.0/0", "255.255.255.255"));
+    assert_true(holds("192.0.2.1", "192.0.2.1"));
+    assert_false(holds("192.0.2.1", "192.0.2.0"));
+    assert_true(holds("192.0.2.1/32", "::ffff:192.0.2.1"));
+    assert_true(holds("::ffff:192.0.2.1", "192.0.2.1"));
+    assert_true(holds("2001:db8::/32", "2001:db8:ffff::1"));
+    assert_false(holds("2001:db8::/32", "2001:db9::1"));
+    assert_false(holds("::/0", "192.0.2.1"));
+    assert_false(holds("0.0.0.0/0", "::1"));
+    assert_true(holds("::1/128", "::1"));
+}
+
+static void a_bad_network_is_refused(void **state)
+{
+    static const char *const bad[] = { "",
+                                       "10",
+                                       "10.0.0",
+                                       "10.0.0.0/",
+                                       "/8",
+                                       "10.0.0.0/33",
+                                       "10.0.0.0/-1",
+                                       "10.0.0.0/8x",
+                                       "10.0.0.1/8",
+                                       "010.0.0.0/8",
+                                       "10.0.0.0/8/8",
+                                       "::1/129",
+                                       "2001:db8::1/32",
+                                       "fe80::1%eth0",
+                                       "::ffff:0:0/96",
+                                       "localhost",
+                                       "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb" };
+    struct net net;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(postern_net_read(bad[i], &net));
+}
+
+static void a_time_is_rfc_3339(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t want_s;
+    } good[] = {
+        { "1970-01-01T00:00Z", 0 },
+        { "2026-12-01T10:00Z", 1796119200 },
+        { "2026-12-01T10:00:59Z", 1796119259 },
+        { "2026-12-01T11:00+01:00", 1796119200 },
+        { "2026-11-30T23:30-10:30", 1796119200 },
+        { "2024-02-29T23:59:59Z", 1709251199 },
+        { "9999-12-31T23:59:59Z", INT64_C(253402300799) },
+    };
+    static const char *const bad[] = { "",
+                                       "2026-12-01",
+                                       "2026-12-01T10:00",
+                                       "2026-12-01 10:00Z",
+                                       "2026-12-01T24:00Z",
+                                       "2026-12-01T10:60Z",
+                                       "2026-12-01T10:00:60Z",
+                                       "2026-12-01T10:00:00.5Z",
+                                       "2026-13-01T10:00Z",
+                                       "2026-00-01T10:00Z",
+                                       "2026-12-32T10:00Z",
+                                       "2026-02-29T10:00Z",
+                                       "1969-12-31T23:59Z",
+                                       "2026-12-01T10:00ZZ",
+                                       "1970-01-01T00:00+00:01",
+                                       "2026-12-01T10:00+15:00",
+                                       "now" };
+    int64_t s = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(postern_policy_read_time(good[i].text, &s));
+        assert_true(s == good[i].want_s);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(postern_policy_read_time(bad[i], &s));
+}
+
+/* Days around leap years, there and back. */
+static void dates_count_as_the_calendar_does(void **state)
+{
+    static const char *const days[] = { "1970-01-01", "1999-12-31", "2000-02-29", "2000-03-01",
+                                        "2100-02-28", "2100-03-01", "2399-12-31", "9999-12-31" };
+    int32_t before = -1, day = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(64);
+        struct span span = { .kind = SPAN_UNTIL };
+
+        assert_null(postern_span_read_date(days[i], &span.date));
+        postern_span_print(&span, &out);
+        assert_string_equal(postern_buf_cstr(&out) + strlen("until "), days[i]);
+        assert_true(span.date > before);
+        before = span.date;
+    }
+    assert_null(postern_span_read_date("2027-01-31", &day));
+    assert_int_equal(day, 20849);
+    assert_non_null(postern_span_read_date("2100-02-29", &day)); /* no leap year */
+    assert_non_null(postern_span_read_date("10000-01-01", &day));
+    assert_non_null(postern_span_read_date("1969-12-31", &day));
+}
+
+static struct span span_of(const char *days, const char *hours)
+{
+    struct span s = { .first_day = SPAN_EVERY_DAY, .last_day = SPAN_EVERY_DAY };
+
+    if (days != NULL)
+        assert_null(postern_span_read_days(days, &s));
+    assert_null(postern_span_read_hours(hours, &s));
+    return s;
+}
+
+#define MONDAY_S INT64_C(1796601600) /* 2026-12-07T00:00Z */
+
+static void a_span_begins_on_its_minute_and_ends_before_its_last(void **state)
+{
+    struct span s = span_of("mon", "07:00-19:00");
+
+    (void)state;
+    assert_false(postern_span_holds(&s, MONDAY_S + 7 * 3600 - 1, 0));
+    assert_true(postern_span_holds(&s, MONDAY_S + 7 * 3600, 0));
+    assert_true(postern_span_holds(&s, MONDAY_S + 19 * 3600 - 1, 0));
+    assert_false(postern_span_holds(&s, MONDAY_S + 19 * 3600, 0));
+    assert_false(postern_span_holds(&s, MONDAY_S + 86400 + 8 * 3600, 0));
+    assert_false(postern_span_holds(&s, MONDAY_S - 86400 + 8 * 3600, 0));
+}
+
+static void a_span_over_a_weekend_or_midnight_wraps(void **state)
+{
+    struct span weekend = span_of("sat-mon", "00:00-24:00"), night = span_of("sun", "23:00-01:00");
+
+    (void)state;
+    assert_true(postern_span_holds(&weekend, MONDAY_S, 0));
+    assert_false(postern_span_holds(&weekend, MONDAY_S + 86400, 0));
+    assert_true(postern_span_holds(&weekend, MONDAY_S - 2 * 86400, 0));
+    assert_false(postern_span_holds(&weekend, MONDAY_S - 2 * 86400 - 1, 0));
+    assert_true(postern_span_holds(&night, MONDAY_S - 3600, 0));
+    assert_true(postern_span_holds(&night, MONDAY_S + 3600 - 1, 0));
+    assert_false(postern_span_holds(&night, MONDAY_S + 3600, 0));
+    assert_false(postern_span_holds(&night, MONDAY_S - 3601, 0));
+    assert_false(postern_span_holds(&night, MONDAY_S + 23 * 3600, 0));
+}
+
+static void a_date_ends_at_its_own_midnight_in_its_zone(void **state)
+{
+    struct span until = { .kind = SPAN_UNTIL }, from = { .kind = SPAN_FROM };
+
+    (void)state;
+    assert_null(postern_span_read_date("2026-12-06", &until.date));
+    assert_null(postern_span_read_date("2026-12-07", &from.date));
+    assert_true(postern_span_holds(&until, MONDAY_S - 1, 0));
+    assert_false(postern_span_holds(&until, MONDAY_S, 0));
+    assert_false(postern_span_holds(&until, MONDAY_S - 1, 60));
+    assert_true(postern_span_holds(&until, MONDAY_S + 3599, -3600));
+    assert_false(postern_span_holds(&from, MONDAY_S - 1, 0));
+    assert_true(postern_span_holds(&from, MONDAY_S, 0));
+    assert_true(postern_span_holds(&from, MONDAY_S - 3600, 3600));
+    assert_false(postern_span_holds(&from, 0, -POLICY_ZONE_MAX_S)); /* a day before 1970 */
+}
+
+static void a_bad_span_is_refused(void **state)
+{
+    static const char *const hours[] = { "",
+                                         "07:00",
+                                         "07:00-",
+                                         "07:00-07:00",
+                                         "24:00-01:00",
+                                         "07:00-24:01",
+                                         "07:60-08:00",
+                                         "7:00-8:00",
+                                         "07:00-19:00x" };
+    static const char *const days[] = {
+        "", "mo", "Mon", "mon-", "mon-fr", "monday", "mon-fri-sat"
+    };
+    struct span s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hours / sizeof *hours; i++)
+        assert_non_null(postern_span_read_hours(hours[i], &s));
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+        assert_non_null(postern_span_read_days(days[i], &s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_number_is_whole_and_fits_json),
+        cmocka_unit_test(a_duration_has_a_unit_and_an_end),
+        cmocka_unit_test(a_zone_is_utc_or_an_offset),
+        cmocka_unit_test(a_network_holds_what_shares_its_prefix),
+        cmocka_unit_test(a_bad_network_is_refused),
+        cmocka_unit_test(a_time_is_rfc_3339),
+        cmocka_unit_test(dates_count_as_the_calendar_does),
+        cmocka_unit_test(a_span_begins_on_its_minute_and_ends_before_its_last),
+        cmocka_unit_test(a_span_over_a_weekend_or_midnight_wraps),
+        cmocka_unit_test(a_date_ends_at_its_own_midnight_in_its_zone),
+        cmocka_unit_test(a_bad_span_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
