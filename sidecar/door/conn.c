@@ -339,17 +339,21 @@ static void open_session(struct conn *c)
 static void on_backend(void *arg, struct leg leg, const postern_error *err)
 {
     struct conn *c = arg;
+    postern_error why = { 0 };
+    bool is_connected = err == NULL;
 
+    if (!is_connected)
+        why = *err; /* the attempt's, which goes now */
     upstream_free(c->upstream);
     c->upstream = NULL;
-    if (err == NULL) {
+    if (is_connected) {
         c->backend = leg;
         open_session(c);
         return;
     }
     session_forget_waiter(c->session);
-    drop_session(c, SESSION_END_BACKEND, err->code);
-    refuse_with(c, err->code, err);
+    drop_session(c, SESSION_END_BACKEND, why.code);
+    refuse_with(c, why.code, &why);
 }
 
 /* Ended while it waits for its backend: blocked, killed, reloaded. */

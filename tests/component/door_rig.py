@@ -368,7 +368,8 @@ class Rig:
         assert_equal(len(re.findall(r"^posternd: ready$", self.daemon.log(), re.M)), ready, "lines that say ready")
 
     def child(self, role):
-        return self.daemon.child(role)
+        # While another child ends, the kernel's list may lack one.
+        return wait_until(lambda: self.daemon.children().get(role), "the child " + role)
 
     def kill_child(self, role):
         """kill -9, then until its successor is ready."""
@@ -406,7 +407,8 @@ class Rig:
     def issue(self, door, agent="agent-7"):
         """A token of the embedded issuer."""
         r = subprocess.run([POSTERN, "token", "--issuer", self.issuer, "--allow-loopback-http", "--client-id", agent, "--secret-file", "%s/%s.secret" % (self.path, agent),
-                            "--resource", self.audience(door), "--no-cache"], check=True, stdout=subprocess.PIPE, timeout=60)
+                            "--resource", self.audience(door), "--no-cache"], check=True, stdout=subprocess.PIPE, timeout=60,
+                           env=self.agent_environment(), preexec_fn=self.as_agent, cwd="/")
         token = r.stdout.decode().strip()
         self.secrets.append(token.split(".")[2])
         return token
