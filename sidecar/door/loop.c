@@ -22,6 +22,7 @@
 /* When so many sessions have gone since the peak, their memory goes back to the system: below that
  * it is not worth a walk through the heap. */
 #define TRIM_SESSIONS_MIN 256
+#define RESOLV_CONF "/etc/resolv.conf"
 
 static int64_t read_ms(clockid_t which)
 {
@@ -196,6 +197,25 @@ static size_t judge_all(struct loop *l)
     return ended;
 }
 
+/* A login has UPSTREAM_CONNECT_MS for name, connection and TLS: a name server that is silent leaves
+ * time for the next one.  An answer that comes later than that still counts. */
+static bool hurry_resolver(struct loop *l)
+{
+    return evdns_base_set_option(l->dns, "timeout", "1") == 0 &&
+           evdns_base_set_option(l->dns, "attempts", "4") == 0;
+}
+
+/* A machine that moved has other name servers; what is being asked goes on with them. */
+static void reread_name_servers(struct loop *l)
+{
+    if (l->dns == NULL)
+        return;
+    if (evdns_base_clear_nameservers_and_suspend(l->dns) != 0 ||
+        evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, RESOLV_CONF) != 0 ||
+        evdns_base_resume(l->dns) != 0 || !hurry_resolver(l))
+        log_problem("door: " RESOLV_CONF " cannot be used: names of backends may not resolve");
+}
+
 static void deliver_settings(struct mail *take_mail, void *receiver)
 {
     struct loop_mail *m = (struct loop_mail *)take_mail;
@@ -204,6 +224,8 @@ static void deliver_settings(struct mail *take_mail, void *receiver)
 
     stop_listening(l);
     l->settings = m->settings;
+    if (old != NULL)
+        reread_name_servers(l);
     if (!start_listening(l)) {
         log_problem("door: out of memory for its listeners");
         abort(); /* the supervisor starts another; half a door must not stand */
@@ -382,6 +404,14 @@ static void *run(void *arg)
     return NULL;
 }
 
+static bool make_resolver(struct loop *l)
+{
+    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    /* NULL, there is no /etc/resolv.conf: names do not resolve, addresses need none. */
+    return l->dns == NULL || hurry_resolver(l);
+}
+
 static postern_err fill(struct loop *l, postern_error *err)
 {
     static const struct timeval tick = { LOOP_TICK_MS / 1000, LOOP_TICK_MS % 1000 * 1000 };
@@ -389,8 +419,8 @@ static postern_err fill(struct loop *l, postern_error *err)
     l->base = event_base_new();
     if (l->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (!make_resolver(l))
+        return POSTERN_FAIL(err, NOMEM, "resolver");
     POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
     POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
     POSTERN_TRY(audit_line_new(
