@@ -3,7 +3,7 @@ door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(LIBSSL_
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_relay tests/unit/test_tls tests/unit/test_upstream
+unit_tests += tests/unit/test_event_slots tests/unit/test_relay tests/unit/test_tls tests/unit/test_upstream
 endif
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
 tests_unit_test_relay_CPPFLAGS = $(door_cppflags)
@@ -17,3 +17,6 @@ tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c $(door_certs)
 tests_unit_test_upstream_CPPFLAGS = $(door_cppflags)
 tests_unit_test_upstream_LDADD = $(door_ldadd)
 tests_unit_test_upstream_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_event_slots_SOURCES = tests/unit/test_event_slots.c
+tests_unit_test_event_slots_CPPFLAGS = $(door_cppflags)
+tests_unit_test_event_slots_LDADD = $(door_ldadd)
