@@ -21,7 +21,7 @@
 
 /* When so many sessions have gone since the peak, their memory goes back to the system: below that
  * it is not worth a walk through the heap. */
-#define TRIM_SESSIONS_MIN 256
+#define TRIM_SESSIONS_MIN 64
 #define RESOLV_CONF "/etc/resolv.conf"
 
 static int64_t read_ms(clockid_t which)
@@ -333,13 +333,17 @@ struct mail *loop_mail_stop(void)
 
 /* ---- time ---- */
 
-/* glibc keeps what was freed for the next session; after a rush it goes back. */
+/* glibc keeps what was freed for the next session; after a rush it goes back.  Not in the middle of
+ * it: the records of what has ended are still on their way to the audit child. */
 static void trim(struct loop *l)
 {
-    if (l->session_peak < TRIM_SESSIONS_MIN || l->session_count * 2 > l->session_peak)
+    bool is_calm = l->session_count == l->sessions_before && audit_line_is_idle(l->audit);
+
+    l->sessions_before = l->session_count;
+    if (!is_calm || l->session_peak - l->session_count < TRIM_SESSIONS_MIN)
         return;
     l->session_peak = l->session_count;
-    (void)malloc_trim(0);
+    (void)malloc_trim(0); /* nothing to give back is fine */
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
