@@ -179,3 +179,42 @@ class NameServer:
 
     def close(self):
         self.socket.close()
+
+
+class ManyEchoes:
+    """An echo server of one thread, for more connections than threads are good for."""
+
+    def __init__(self, namespace=None):
+        with namespace or contextlib.nullcontext():
+            self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.socket.listen(4096)
+        self.poll, self.live, self.is_open = select.epoll(), {}, True
+        self.poll.register(self.socket, select.EPOLLIN)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while self.is_open:
+            for fd, _ in self.poll.poll(0.2):
+                if fd == self.socket.fileno():
+                    sock, _ = self.socket.accept()
+                    self.live[sock.fileno()] = sock
+                    self.poll.register(sock, select.EPOLLIN)
+                    continue
+                try:
+                    piece = self.live[fd].recv(4096)
+                    self.live[fd].sendall(piece)
+                except OSError:
+                    piece = b""
+                if not piece:
+                    self.poll.unregister(fd)
+                    self.live.pop(fd).close()
+
+    def close(self):
+        self.is_open = False
+        self.thread.join()
+        for s in self.live.values():
+            s.close()
+        self.socket.close()
