@@ -174,8 +174,9 @@ static void give_verdict(struct login *l)
 /* ---- record, then answer ---- */
 
 /*
- * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is undecided already stays as it is.
- * That a token was proved and did not get in is worth another try, for which the answer does not wait any longer.
+ * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is
+ * undecided already stays as it is.  That a token was proved and did not get in is worth another
+ * try, for which the answer does not wait any longer.
  */
 static void go_without_record(struct login *l, const postern_error *err)
 {
