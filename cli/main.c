@@ -8,6 +8,7 @@
 #include "config.h"
 
 static const struct command commands[] = {
+    { "audit", "show, follow or verify the audit file", command_audit },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "token", "fetch an access token and print it", command_token },

@@ -17,9 +17,10 @@
 #include "quota.h"
 
 /*
- * Callers wait that long for a helper that does not know yet what was revoked, or has no line to the audit child yet; both
- * come within milliseconds.  Shorter than a caller's deadline (POSTERN_OP_DEADLINE_MS): when nothing comes they are answered
- * "undecided" and not left without a word.
+ * Callers wait that long for a helper that does not know yet what was revoked, or has no line to
+ * the audit child yet; both come within milliseconds.  Shorter than a caller's deadline
+ * (POSTERN_OP_DEADLINE_MS): when nothing comes they are answered "undecided" and not left without
+ * a word.
  */
 #define HELPER_PATIENCE_MS 2000
 
