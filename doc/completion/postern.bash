@@ -14,7 +14,7 @@ _postern() {
         esac
     done
     case $previous in
-    --secret-file | --tls-ca-file | --jwks | --audit-file | --client | --socket)
+    --secret-file | --tls-ca-file | --jwks | --audit-file | --client | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -38,14 +38,33 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -W '1 2' -- "$current")
         return
         ;;
+    --event)
+        mapfile -t COMPREPLY < <(compgen -W 'verify describe login renew end refused block unblock kill chain' -- "$current")
+        return
+        ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
-        --server-host | --server-port)
+        --server-host | --server-port | --agent | --human | --session | --since | --head | --seq)
         return
         ;;
     esac
     local words=
     case $command in
-    '') words='client parse token verify why --help --version' ;;
+    '') words='audit client parse token verify why --help --version' ;;
+    audit)
+        case $sub in
+        show | follow)
+            words='--file --config --agent --human --service --session --event --since --denied --json --help'
+            ;;
+        verify)
+            words='--head --seq --config --help'
+            if [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+            fi
+            ;;
+        *) words='show follow verify --help' ;;
+        esac
+        ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;
