@@ -185,8 +185,8 @@ static void *run_sink(void *arg)
     uint8_t *room = malloc(4 * CHUNK);
 
     while (room != NULL && got < total_bytes) {
-        ssize_t n = leg->ssl != NULL ? SSL_read(leg->ssl, room, CHUNK)
-                                     : recv(leg->fd, room, 4 * CHUNK, 0);
+        ssize_t n =
+            leg->ssl != NULL ? SSL_read(leg->ssl, room, CHUNK) : recv(leg->fd, room, 4 * CHUNK, 0);
 
         if (n <= 0 && (leg->ssl == NULL || SSL_get_error(leg->ssl, (int)n) != SSL_ERROR_WANT_READ))
             die("sink");
@@ -284,8 +284,9 @@ static ssize_t gather(const struct leg *from, uint8_t *room)
         if (from->ssl != NULL) {
             n = SSL_read(from->ssl, room + len, (int)(CHUNK - len));
             if (n <= 0)
-                return len > 0 ? (ssize_t)len
-                       : SSL_get_error(from->ssl, (int)n) == SSL_ERROR_WANT_READ ? -1 : 0;
+                return len > 0                                                   ? (ssize_t)len
+                       : SSL_get_error(from->ssl, (int)n) == SSL_ERROR_WANT_READ ? -1
+                                                                                 : 0;
         } else {
             n = recv(from->fd, room + len, CHUNK - len, MSG_DONTWAIT);
             if (n <= 0)
@@ -442,7 +443,7 @@ static void *run_pings(void *arg)
         if ((leg->ssl != NULL ? SSL_write(leg->ssl, room, sizeof room)
                               : send(leg->fd, room, sizeof room, MSG_NOSIGNAL)) != sizeof room)
             die("ping");
-        for (size_t got = 0; got < sizeof room; got += n > 0 ? (size_t)n : 0) {
+        for (size_t got = 0; got<sizeof room; got += n> 0 ? (size_t)n : 0) {
             n = leg->ssl != NULL ? SSL_read(leg->ssl, room, sizeof room)
                                  : recv(leg->fd, room, sizeof room, 0);
             if (n <= 0 &&
@@ -557,8 +558,7 @@ static void admit(struct ours *o, struct crowd *c, size_t i, int listener, int b
     struct leg client = { .fd = accept_from(listener) }, backend = { .fd = accept_from(backends) };
 
     client.ssl = SSL_new(server_ctx);
-    if (client.ssl == NULL || SSL_set_fd(client.ssl, client.fd) != 1 ||
-        SSL_accept(client.ssl) != 1)
+    if (client.ssl == NULL || SSL_set_fd(client.ssl, client.fd) != 1 || SSL_accept(client.ssl) != 1)
         die("SSL_accept");
     set_blocking(client.fd, false);
     set_blocking(backend.fd, false);

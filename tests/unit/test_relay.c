@@ -68,8 +68,8 @@ struct rig {
     struct event *tick; /* so that the loop looks at what threads have done */
     struct relay_pool *pool;
     struct relay *relay;
-    struct leg client, backend;             /* the relay's */
-    struct leg far_client, far_backend;     /* the peers' */
+    struct leg client, backend;         /* the relay's */
+    struct leg far_client, far_backend; /* the peers' */
     bool has_ended;
     relay_end why;
     uint64_t up, down;
@@ -358,7 +358,7 @@ static size_t stuff(struct rig *r, const struct leg *leg)
 struct peer {
     struct leg leg;
     uint64_t seed;
-    size_t left;             /* to send */
+    size_t left; /* to send */
     size_t chunk_max, read_max;
     EVP_MD_CTX *sent, *received;
     size_t received_len;
@@ -505,8 +505,7 @@ static void slow_readers_and_tiny_writes_lose_nothing(void **state)
         struct rig r;
 
         start_rig(&r, kinds[i].kind);
-        exchange(&r,
-                 (struct peer){ .seed = 3, .left = 300000, .chunk_max = 9, .read_max = 70 },
+        exchange(&r, (struct peer){ .seed = 3, .left = 300000, .chunk_max = 9, .read_max = 70 },
                  (struct peer){ .seed = 4, .left = 4000000, .chunk_max = 150000, .read_max = 11 });
         stop_rig(&r);
     }
@@ -592,7 +591,8 @@ static void after_a_big_transfer_small_messages_still_go(void **state)
         size_t sent = 0, got = 0;
 
         while (got < sizeof big) {
-            ssize_t n = sent == sizeof big ? AGAIN : put(&r.far_client, big + sent, sizeof big - sent);
+            ssize_t n =
+                sent == sizeof big ? AGAIN : put(&r.far_client, big + sent, sizeof big - sent);
 
             sent += n > 0 ? (size_t)n : 0;
             turn(&r);
@@ -652,8 +652,8 @@ static void a_reset_is_told_as_who_is_gone_and_is_handed_on_as_a_reset(void **st
         reset(is_client ? &r.far_client : &r.far_backend);
         assert_ended(&r, is_client ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE,
                      is_client ? "client: Connection reset" : "backend: Connection reset");
-        assert_int_equal(
-            await(&r, is_client ? &r.far_backend : &r.far_client, room, sizeof room), RESET);
+        assert_int_equal(await(&r, is_client ? &r.far_backend : &r.far_client, room, sizeof room),
+                         RESET);
         assert_int_equal(r.up, 4);
         stop_rig(&r);
     }
@@ -737,7 +737,8 @@ static void bytes_that_are_no_tls_end_a_tls_leg(void **state)
         char room[8];
 
         start_rig(&r, i == 0 ? CLIENT_TLS : BACKEND_TLS);
-        assert_true(write(i == 0 ? r.far_client.fd : r.far_backend.fd, garbage, sizeof garbage) > 0);
+        assert_true(write(i == 0 ? r.far_client.fd : r.far_backend.fd, garbage, sizeof garbage) >
+                    0);
         assert_ended(&r, RELAY_FAILED, i == 0 ? "client: " : "backend: ");
         assert_int_equal(await(&r, i == 0 ? &r.far_backend : &r.far_client, room, sizeof room),
                          RESET);
