@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libevent keeps a few bytes for each descriptor number that it has ever watched.  Taken one by one
- * among the memory of sessions, each of these pieces holds a whole page when the sessions have gone:
- * 16 MiB after 3,000 of them.  Taken at the start they lie together: 0.5 MiB.
+ * libevent keeps a few bytes for each descriptor number that it ever watched.  Taken one by one
+ * among the memory of sessions, each of these pieces holds a whole page when those have gone:
+ * 16 MiB after 3,000 sessions.  Taken at the start they lie together: 1 MiB.
  */
 #ifndef POSTERN_SIDECAR_DOOR_RESERVE_H
 #define POSTERN_SIDECAR_DOOR_RESERVE_H
