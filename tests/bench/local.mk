@@ -2,7 +2,6 @@
 # Programs that measure: `make bench` builds and runs them, `make check` does not.  Each prints one JSON object a line: name, value,
 # unit, and ratio with against where there is one.
 bench_programs = tests/bench/policy tests/bench/verify
-bench_programs = tests/bench/verify
 if POSTERND
 bench_programs += tests/bench/door_relay
 endif
