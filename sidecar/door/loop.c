@@ -84,11 +84,15 @@ static void pause_accepting(struct loop *l, const char *why)
         set_accepting(l, false);
 }
 
+/* Another loop's descriptors are that loop's to change: they are not even looked at. */
 static const struct door_listener *find_listener(const struct loop *l, int fd)
 {
-    for (size_t i = 0; i < settings_listener_count(l->settings); i++)
-        if (settings_listener(l->settings, i)->fd == fd)
-            return settings_listener(l->settings, i);
+    for (size_t i = 0; i < settings_listener_count(l->settings); i++) {
+        const struct door_listener *from = settings_listener(l->settings, i);
+
+        if (from->loop == l->index && from->fd == fd)
+            return from;
+    }
     return NULL;
 }
 
@@ -376,8 +380,10 @@ static void *run(void *arg)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     (void)prctl(PR_SET_NAME, "door-loop", 0, 0, 0);
-    if (event_base_dispatch(l->base) < 0)
+    if (event_base_dispatch(l->base) < 0) {
         log_problem("door: an event loop failed");
+        abort(); /* the supervisor starts another; this one would obey no revocation any more */
+    }
     run_last(l);
     return NULL;
 }
@@ -410,8 +416,10 @@ static void free_event(struct event *e)
         event_free(e);
 }
 
-static void loop_free(struct loop *l)
+void loop_free(struct loop *l)
 {
+    if (l == NULL)
+        return;
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
@@ -458,9 +466,7 @@ postern_err loop_start(struct loop *l, postern_error *err)
 
 void loop_join(struct loop *l)
 {
-    if (l == NULL)
-        return;
     if (l->is_running)
         (void)pthread_join(l->thread, NULL); /* fails for no thread of ours */
-    loop_free(l);
+    l->is_running = false;
 }
