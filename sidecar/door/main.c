@@ -590,7 +590,7 @@ static void take_listener(struct door_main *m)
 
 static void take_file(struct door_main *m)
 {
-    char door[64] = "", key[64];
+    char door[64] = "", key[POSTERN_POLICY_NAME_MAX];
     bool is_policy = channel_type_is(m->supervisor, "policy");
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { .code = POSTERN_ERR_MALFORMED, .detail = "file" };
