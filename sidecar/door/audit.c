@@ -75,7 +75,7 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
 /* Somebody with a proved token is no stranger: what he is refused has a record each time. */
 static bool is_strangers(const struct login_record *r)
 {
-    return r->result->grant == NULL && r->grant == NULL;
+    return !r->is_known && r->result->grant == NULL && r->grant == NULL;
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
