@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +17,6 @@
 #include "main.h"
 #include "audit.h"
 #include "session.h"
-
-/* When so many sessions have gone since the peak, their memory goes back to the system: below that
- * it is not worth a walk through the heap. */
-#define TRIM_SESSIONS_MIN 256
 
 static int64_t read_ms(clockid_t which)
 {
@@ -311,15 +306,6 @@ struct mail *loop_mail_stop(void)
 
 /* ---- time ---- */
 
-/* glibc keeps what was freed for the next session; after a rush it goes back. */
-static void trim(struct loop *l)
-{
-    if (l->session_peak < TRIM_SESSIONS_MIN || l->session_count * 2 > l->session_peak)
-        return;
-    l->session_peak = l->session_count;
-    (void)malloc_trim(0);
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *l = arg;
@@ -342,7 +328,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         c = next;
     }
     record_denials(l, now);
-    trim(l);
     loop_note_end(l);
 }
 

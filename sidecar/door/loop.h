@@ -70,7 +70,7 @@ struct loop {
     bool                 has_drained;  /* and said so */
     struct conn_list     conns;
     struct session_list  sessions;
-    size_t               conn_count, session_count, session_peak;
+    size_t               conn_count, session_count;
     uint64_t             last_conn_number;
     struct loop_counters counters; /* any thread reads */
     uint8_t              room[16384]; /* what is being read; wiped after each */

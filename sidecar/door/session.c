@@ -200,8 +200,7 @@ postern_err session_register(struct session *s, postern_failure *ret_failure, po
     POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
     LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
     s->is_registered = true;
-    if (++s->loop->session_count > s->loop->session_peak)
-        s->loop->session_peak = s->loop->session_count;
+    s->loop->session_count++;
     e = judge_by(s, s->loop->settings, ret_failure, err);
     if (e == POSTERN_OK)
         adopt_settings(s, s->loop->settings);

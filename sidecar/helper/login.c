@@ -2,8 +2,8 @@
 /*
  * One request, from frame to answer (sidecar/helper/login.h).  The order is the decision's: the
  * frame is well formed, the peer may ask as that service, the token is valid, the audit record is
- * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a verdict without its record
- * becomes undecided.
+ * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a
+ * verdict without its record becomes undecided.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ struct login {
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
     postern_op *op;
-    struct event *ready; /* of op: its descriptor or its time */
+    struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
     postern_failure failure; /* what the record and the answer say */
     bool is_recording;       /* the record is on its way; then the answer */
@@ -347,8 +347,8 @@ void login_start(struct login *l)
         answer_described(l, &l->failure);
     else if (l->failure.code != POSTERN_OK)
         answer_refusal(l);
-    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op, &l->error)) !=
-             POSTERN_OK)
+    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op,
+                                            &l->error)) != POSTERN_OK)
         finish(l, code);
     else
         advance(l);

@@ -32,8 +32,10 @@ POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t
                                         size_t connections_max, struct server **ret,
                                         postern_error *err);
 void server_begin(struct server *s); /* nothing happens once it drains */
-/* Accept nothing more, answer what is in flight; when the last connection is gone and the last audit
- * record is written the loop ends. */
+/*
+ * Accept nothing more, answer what is in flight; when the last connection is gone and the last
+ * audit record is written the loop ends.
+ */
 void server_drain(struct server *s);
 /* The last audit record is written: the loop ends now if nothing else is waited for. */
 void server_note_idle_audit(struct server *s);
