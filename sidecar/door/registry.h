@@ -63,8 +63,9 @@ void registry_unlock(struct registry *r);
 
 /* Where a session lives. */
 struct session_place {
-    char   id[SESSION_ID_MAX];
-    size_t loop;
+    char         id[SESSION_ID_MAX];
+    size_t       loop;
+    struct lease lease; /* as it is now; registry_find_renewal() alone fills it */
 };
 /*
  * The session that a renewal means.  Constant time in the secret once the locator fits.
