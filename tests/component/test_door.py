@@ -227,6 +227,49 @@ def http_clients_get_the_status_and_challenge_that_http_knows(rig):
     check(b"hunter2" not in open(rig.audit_path, "rb").read(), "a password in the audit log")
 
 
+def rules_judge_who_for_whom_from_where_and_with_what_scope(rig):
+    backend = rig.echo_door(rules="""near: allow agent agent-7 for user alice to raw:connect on cache if source in (127.0.0.0/24)
+scoped: allow agent agent-7 for nobody to raw:connect on cache if scope has cache.write
+old: allow agent agent-7 for user bob to raw:connect on cache if time until 2020-01-01
+meant: allow agent agent-7 for user carol to raw:connect on cache if purpose like "invoice-*"
+expect allow agent agent-7 for user alice to raw:connect on cache given source = 127.0.0.1
+expect deny agent agent-8 for user alice to raw:connect on cache given source = 127.0.0.1""")
+    rig.start()
+    acting = {"client_id": "agent-7", "act": {"sub": "agent-7"}}
+    cases = [("near", "127.0.0.9", dict(acting, sub="alice")), (None, "127.0.20.9", dict(acting, sub="alice")),
+             (None, "unix", dict(acting, sub="alice")), (None, "127.0.0.9", dict(acting, sub="mallory")),
+             # Only the outermost actor counts; those within are history.
+             (None, "127.0.0.9", {"client_id": "x", "sub": "alice", "act": {"sub": "agent-8", "act": {"sub": "agent-7"}}}),
+             ("near", "127.0.0.9", {"client_id": "x", "sub": "alice", "act": {"sub": "agent-7", "act": {"sub": "agent-8"}}}),
+             ("scoped", "127.0.20.9", {"scope": "door.use cache.write"}), (None, "127.0.20.9", {"scope": "door.use cache.writer"}),
+             (None, "127.0.0.9", dict(acting, sub="bob")),
+             ("meant", "unix", dict(acting, sub="carol", purpose="invoice-17")), (None, "unix", dict(acting, sub="carol", purpose="x")),
+             (None, "unix", dict(acting, sub="carol"))]
+    for n, (rule, source, claims) in enumerate(cases):
+        how = {"how": "unix"} if source == "unix" else {"source": source}
+        answer = rig.send("cache", auth_line(rig.token("cache", **claims)), **how)
+        assert_equal(answer.is_granted, rule is not None, "case %d: %s" % (n, answer))
+        record = rig.wait_record(ref=answer["ref"])
+        assert_equal(record.get("rule") or None, rule and "cache:" + rule, "rule of case %d: %r" % (n, record))
+        assert_equal(record["agent"], claims.get("act", {"sub": "agent-7"})["sub"], "agent of case %d" % n)
+        if rule:
+            answer.talk()
+        answer.close()
+    assert_equal(len(backend.calls), sum(rule is not None for rule, _, _ in cases), "connections at the backend")
+
+
+def a_door_that_is_full_says_later_and_bothers_no_backend(rig):
+    backend = rig.echo_door(max_connections="2")
+    rig.start()
+    first, second = rig.login(), rig.login(how="tls")
+    answer = rig.refused("cache", auth_line(rig.token("cache")))
+    assert_equal([answer[k] for k in ("error", "reason", "retry")], ["temporarily_unavailable", "busy", "later"], answer)
+    assert_equal(len(backend.calls), 2, "connections at the backend")
+    first.talk(), second.talk()
+    first.close()
+    wait_until(lambda: rig.send("cache", auth_line(rig.token("cache"))).is_granted, "a place that was given back")
+
+
 @with_options(has_issuer=True)
 def a_removed_client_is_refused_and_told_so(rig):
     backend = rig.echo_door(issuers="local")
