@@ -118,17 +118,18 @@ static postern_err check_same(const postern_grant *g, const struct postern_grant
     return POSTERN_OK;
 }
 
-static postern_err judge_grant(struct judge *j, const postern_grant *g, postern_error *err)
+static postern_err judge_grant(const struct judge *j, const postern_grant *g, postern_error *err)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     POSTERN_AUTO_JSON claims = { 0 };
     struct postern_grant_facts facts;
+    struct judge own = *j;
 
-    j->life_s = get_last_second(g, &j->rules->claims);
-    j->authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
-    j->scratch = &scratch;
+    own.life_s = get_last_second(g, &j->rules->claims);
+    own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
+    own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
-    POSTERN_TRY(postern_judge_claims(j, &claims, &facts, err));
+    POSTERN_TRY(postern_judge_claims(&own, &claims, &facts, err));
     return check_same(g, &facts, err);
 }
 

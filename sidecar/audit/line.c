@@ -173,10 +173,7 @@ static void lose_line(struct audit_line *l, const postern_error *why)
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
         postern_err e;
 
         if (f->message.len == 0)
@@ -207,11 +204,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-    if (f->id >= id)
-        break;
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out */
+        f = TAILQ_NEXT(f, entry);
     return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
 }
 

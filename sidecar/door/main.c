@@ -60,7 +60,7 @@ struct door_main {
 
 /* What cannot be obeyed must not be forgotten: the supervisor starts another door, which is told
  * everything.  Other threads run still: nothing is cleaned up below them. */
-static _Noreturn void give_up(const char *why)
+static __attribute__((noreturn)) void give_up(const char *why)
 {
     log_problem("%s; ending all sessions for a new start", why);
     _exit(EXIT_FAILURE);
