@@ -26,13 +26,13 @@ struct session {
 
 /* ---- making ---- */
 
-static struct lease_terms terms_of(const struct session *s, const postern_grant *g,
-                                   const postern_decision *d)
+struct lease_terms session_terms(const struct door *door, const postern_grant *g,
+                                 const postern_decision *d)
 {
     return (struct lease_terms){ .exp_s = postern_grant_exp_s(g),
-                                 .skew_s = s->door->skew_s,
+                                 .skew_s = door->skew_s,
                                  .policy_s = d->lease_s,
-                                 .session_max_s = s->door->session_max_s };
+                                 .session_max_s = door->session_max_s };
 }
 
 static void copy_text(char *ret, size_t room, const char *text)
@@ -69,7 +69,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
     s->entry.since_s = now.now_s;
     s->entry.grant = take_grant;
-    terms = terms_of(s, take_grant, decision);
+    terms = session_terms(s->door, take_grant, decision);
     s->entry.lease = lease_begin(&terms, now);
     return s;
 }
@@ -300,7 +300,7 @@ postern_err session_renew(struct session *s, postern_grant *take_grant,
                           postern_error *err)
 {
     POSTERN_AUTO(grant) grant = take_grant;
-    struct lease_terms terms = terms_of(s, grant, decision);
+    struct lease_terms terms = session_terms(s->door, grant, decision);
     struct lease_clock now = loop_now();
     struct lease lease = lease_renew(&s->entry.lease, &terms, now);
     postern_grant *old = s->entry.grant;
