@@ -165,7 +165,7 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
         return;
     s->settings = settings_ref(settings);
     s->door = settings_door(settings, s->entry.door);
-    terms = terms_of(s, s->entry.grant, decision);
+    terms = session_terms(s->door, s->entry.grant, decision);
     registry_lock(s->loop->process->registry);
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
     registry_unlock(s->loop->process->registry);
@@ -184,14 +184,14 @@ bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
     postern_failure failure = { 0 };
-    postern_decision decision;
+    postern_decision decision = { 0 };
     postern_error err = { 0 };
     postern_err e = judge_by(s, settings, &decision, &failure, &err);
 
-    if (!ends_session(e)) {
-        adopt_settings(s, settings, &decision); /* the door is there, or it would have ended */
-        return false;
-    }
+    if (e == POSTERN_OK)
+        adopt_settings(s, settings, &decision);
+    if (!ends_session(e))
+        return false; /* undecided: it goes on as it was, and is looked at again with the next word */
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else
