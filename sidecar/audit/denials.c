@@ -66,6 +66,23 @@ struct denial_source denial_source_of(const struct sockaddr *address, socklen_t 
     return s;
 }
 
+struct denial_source denial_source_of_user(uid_t uid)
+{
+    struct denial_source s = { .family = 2 };
+
+    memcpy(s.prefix, &uid, sizeof uid);
+    return s;
+}
+_Static_assert(sizeof(uid_t) <= sizeof((struct denial_source *)0)->prefix, "a user fits");
+
+static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
+{
+    uid_t uid;
+
+    memcpy(&uid, s->prefix, sizeof uid);
+    (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
+}
+
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
 {
     uint8_t whole[16] = { 0 };
@@ -75,7 +92,9 @@ void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_T
     if (s->family == 4 || s->family == 6)
         (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text,
                         sizeof text); /* else "" */
-    if (s->family == 6)
+    if (s->family == 2)
+        write_user(s, ret);
+    else if (s->family == 6)
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s/64", text);
     else
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s",

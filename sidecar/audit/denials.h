@@ -17,6 +17,7 @@
 #define POSTERN_SIDECAR_AUDIT_DENIALS_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <postern/bytes.h>
 
@@ -38,14 +39,15 @@
 #define DENIALS_OTHERS "others"
 
 /*
- * Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), or all
- * local processes.
+ * Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), a user of
+ * this machine, or all local processes where theirs is not known.
  */
 struct denial_source {
-    uint8_t family;    /* 4, 6; 1: unix; 0: anything else */
-    uint8_t prefix[8]; /* network order; IPv4: the first four */
+    uint8_t family;    /* 4, 6; 1: unix; 2: unix, and whose it is; 0: anything else */
+    uint8_t prefix[8]; /* network order; IPv4: the first four; a user: its uid_t */
 };
 struct denial_source denial_source_of(const struct sockaddr *address, socklen_t len);
+struct denial_source denial_source_of_user(uid_t uid); /* of a unix socket */
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT]);
 
 struct denial_summary {

@@ -88,14 +88,23 @@ static bool is_strangers(const struct login_record *r)
            r->result->failure.agent[0] == '\0';
 }
 
+static bool may_have_record(struct door_process *p, const struct login_record *r)
+{
+    bool may;
+
+    pthread_mutex_lock(&p->denials_lock);
+    may = denials_note(p->denials, r->source, r->result->code, loop_now().boot_ms);
+    pthread_mutex_unlock(&p->denials_lock);
+    return may;
+}
+
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
                            postern_error *err)
 {
     struct audit_record a = build(r);
     postern_err e;
 
-    if (is_strangers(r) &&
-        !denials_note(l->denials, r->source, r->result->code, loop_now().boot_ms))
+    if (is_strangers(r) && !may_have_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -149,16 +158,30 @@ static void write_summary(struct loop *l, const struct denial_summary *s)
 
 void record_denials(struct loop *l, struct lease_clock now)
 {
+    struct door_process *p = l->process;
     struct denial_summary s;
+    bool is_due = true;
 
-    while (denials_take_due(l->denials, now.boot_ms, &s))
-        write_summary(l, &s);
+    while (is_due) {
+        pthread_mutex_lock(&p->denials_lock);
+        is_due = denials_take_due(p->denials, now.boot_ms, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (is_due)
+            write_summary(l, &s);
+    }
 }
 
 void record_denials_rest(struct loop *l)
 {
+    struct door_process *p = l->process;
     struct denial_summary s;
+    bool has_some = true;
 
-    while (denials_take_rest(l->denials, &s))
-        write_summary(l, &s);
+    while (has_some) {
+        pthread_mutex_lock(&p->denials_lock);
+        has_some = denials_take_rest(p->denials, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (has_some)
+            write_summary(l, &s);
+    }
 }

@@ -414,7 +414,6 @@ static postern_err fill(struct loop *l, postern_error *err)
     POSTERN_TRY(audit_line_new(
         l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
         &l->audit, err));
-    POSTERN_TRY(denials_new(&l->denials, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
@@ -435,7 +434,6 @@ void loop_free(struct loop *l)
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
-    denials_free(l->denials);
     relay_pool_free(l->pool);
     if (l->dns != NULL) {
         evdns_base_free(l->dns, 1);
