@@ -90,6 +90,8 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(check_running(g, accounts, id, err));
     if (is_inherited(g, ROLE_DOOR))
         g->loops = g->keeper->loops; /* a door that goes on keeps its threads */
+    POSTERN_TRY(listeners_check(g->config, err)); /* and what doors need, before anything is made */
+    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
                                 &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
@@ -98,7 +100,6 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
     }
-    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
                           err);
 }

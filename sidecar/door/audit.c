@@ -24,7 +24,7 @@ static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
-        return;
+        return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
     a->human = grant_human(g);
 }
@@ -60,6 +60,7 @@ static struct audit_record build(const struct login_record *r)
         .fingerprint = r->fingerprint,
         .latency_us = loop_mono_us() - r->started_us,
         .session = r->session,
+        .agent = result->failure.agent,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
@@ -83,7 +84,8 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
 /* Somebody with a proved token is no stranger: what he is refused has a record each time. */
 static bool is_strangers(const struct login_record *r)
 {
-    return r->result->grant == NULL && r->grant == NULL;
+    return !r->is_known && r->result->grant == NULL && r->grant == NULL &&
+           r->result->failure.agent[0] == '\0';
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,

@@ -20,6 +20,7 @@ struct login_record {
     const char            *fingerprint; /* of the token, where no grant names it */
     const struct gate_result *result;
     const postern_grant   *grant; /* where the result's was taken already */
+    bool                   is_known; /* his token was proved, though no grant is here any more */
     int64_t                lease_end_s; /* 0: none */
     int64_t                started_us;
 };

@@ -42,7 +42,8 @@ struct conn {
     struct event         *ready;
     conn_phase            phase;
     int64_t               deadline_ms; /* CLOCK_BOOTTIME */
-    bool                  is_local, is_counted, is_renewal;
+    bool                  is_local, is_renewal;
+    bool                  is_known; /* its token was proved, whatever came then */
     char                  quota[LIMITS_SOURCE_MAX];
     struct denial_source  stranger;
     char                  peer[64], source[64]; /* source "": unix socket */
@@ -57,6 +58,7 @@ struct conn {
     struct gate_result    result;
     struct session       *session; /* not open yet */
     struct upstream      *upstream;
+    struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct leg            backend;
     struct session_place  renewal_of;
     size_t                discarded;
@@ -74,13 +76,6 @@ static bool wait_for(struct conn *c, short what)
            event_add(c->ready, NULL) == 0;
 }
 
-static void give_place_back(struct conn *c)
-{
-    if (c->is_counted)
-        limits_release(c->loop->process->limits, c->quota);
-    c->is_counted = false;
-}
-
 static void drop_session(struct conn *c, const char *end, postern_err code)
 {
     struct session *s = c->session;
@@ -88,6 +83,14 @@ static void drop_session(struct conn *c, const char *end, postern_err code)
     c->session = NULL;
     if (s != NULL)
         session_end(s, end, NULL, code);
+}
+
+static void drop_upstream(struct conn *c)
+{
+    upstream_free(c->upstream);
+    settings_unref(c->upstream_settings);
+    c->upstream = NULL;
+    c->upstream_settings = NULL;
 }
 
 static void close_leg(struct leg *leg)
@@ -111,10 +114,10 @@ void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
 
-    give_place_back(c);
+    limits_release(l->process->limits, c->quota);
     audit_line_cancel(l->audit, c);
     gate_free(c->gate);
-    upstream_free(c->upstream);
+    drop_upstream(c);
     session_forget_waiter(c->session);
     drop_session(c, SESSION_END_CLIENT, POSTERN_OK);
     gate_result_clear(&c->result);
@@ -183,9 +186,9 @@ static bool send_answer(struct conn *c, const postern_buf *answer)
 
 /* ---- refusing ---- */
 
+/* It keeps its place, or callers who do not hang up would have as many descriptors as they like. */
 static void linger(struct conn *c)
 {
-    give_place_back(c);
     if (c->ssl != NULL)
         (void)SSL_shutdown(c->ssl); /* close_notify; its answer is thrown away below */
     ERR_clear_error();
@@ -234,6 +237,7 @@ static struct login_record record_of(const struct conn *c)
         .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
         .fingerprint = c->fingerprint,
         .result = &c->result,
+        .is_known = c->is_known,
         .started_us = c->started_us,
     };
 }
@@ -283,13 +287,28 @@ static void refuse(struct conn *c)
     on_refusal_recorded(c, e, &err);
 }
 
-static void refuse_with(struct conn *c, postern_err code, const postern_error *err)
+/* `more`: texts of a policy or block to be told; NULL: none.  Who had his token proved before stays
+ * named in the record. */
+static void refuse_because(struct conn *c, postern_err code, const postern_failure *more,
+                           const postern_error *err)
 {
+    postern_grant *grant = POSTERN_STEAL(c->result.grant);
+
     gate_result_clear(&c->result);
     postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    if (more != NULL) {
+        memcpy(c->result.failure.because, more->because, sizeof more->because);
+        memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
+    }
+    c->result.grant = grant;
     c->result.code = code;
     c->result.error = *err;
     refuse(c);
+}
+
+static void refuse_with(struct conn *c, postern_err code, const postern_error *err)
+{
+    refuse_because(c, code, NULL, err);
 }
 
 /* ---- granted: session, backend, answer ---- */
@@ -344,8 +363,7 @@ static void on_backend(void *arg, struct leg leg, const postern_error *err)
 
     if (!is_connected)
         why = *err; /* the attempt's, which goes now */
-    upstream_free(c->upstream);
-    c->upstream = NULL;
+    drop_upstream(c);
     if (is_connected) {
         c->backend = leg;
         open_session(c);
@@ -361,21 +379,25 @@ static void on_session_refused(void *arg, postern_err code, const postern_failur
                                const postern_error *err)
 {
     struct conn *c = arg;
-    char because[POSTERN_BECAUSE_MAX];
 
     c->session = NULL; /* gone already */
-    memcpy(because, failure->because, sizeof because);
-    upstream_free(c->upstream);
-    c->upstream = NULL;
-    audit_line_cancel(c->loop->audit, c);
-    close_leg(&c->backend);
-    gate_result_clear(&c->result);
-    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
-    memcpy(c->result.failure.because, because, sizeof because);
-    memcpy(c->result.failure.contact, failure->contact, sizeof failure->contact);
-    c->result.code = code;
-    c->result.error = *err;
-    refuse(c);
+    drop_upstream(c);
+    refuse_because(c, code, failure, err);
+}
+
+static postern_err connect_backend(struct conn *c, postern_error *err)
+{
+    c->upstream_settings = settings_ref(session_settings(c->session));
+    return upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
+                            (struct upstream_owner){ on_backend, c }, &c->upstream, err);
+}
+
+/* Of a session that was taken back, or not admitted, before it was one. */
+static const char *end_word(postern_err code)
+{
+    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED)
+        return SESSION_END_TAKEN_BACK;
+    return postern_err_outcome(code) == POSTERN_REJECTED ? SESSION_END_POLICY : SESSION_END_FAILED;
 }
 
 static void on_login_recorded(void *arg, postern_err e, const postern_error *err)
@@ -393,19 +415,12 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
     }
     e = session_register(c->session, &failure, &why);
     if (e == POSTERN_OK)
-        e = upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
-                             (struct upstream_owner){ on_backend, c }, &c->upstream, &why);
+        e = connect_backend(c, &why);
     if (e == POSTERN_OK)
         return; /* on_backend() follows */
     session_forget_waiter(c->session);
-    drop_session(c, SESSION_END_POLICY, e);
-    gate_result_clear(&c->result);
-    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
-    memcpy(c->result.failure.because, failure.because, sizeof failure.because);
-    memcpy(c->result.failure.contact, failure.contact, sizeof failure.contact);
-    c->result.code = e;
-    c->result.error = why;
-    refuse(c);
+    drop_session(c, end_word(e), e);
+    refuse_because(c, e, &failure, &why);
 }
 
 static void begin_session(struct conn *c)
@@ -490,8 +505,8 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
     else
         m->code = session_renew(s, POSTERN_STEAL(m->grant), &m->decision, &m->lease, &m->error);
-    if (s != NULL && m->code == POSTERN_OK)
-        (void)session_judge(s); /* a revocation may have come between verdict and renewal */
+    if (m->code == POSTERN_OK && session_judge(s)) /* a revocation came after the verdict */
+        m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -550,6 +565,7 @@ static void on_verdict(void *arg, struct gate_result *take_result)
     gate_free(c->gate);
     c->gate = NULL;
     c->result = *take_result;
+    c->is_known = c->result.grant != NULL;
     if (c->result.code != POSTERN_OK) {
         refuse(c);
         return;
@@ -768,18 +784,21 @@ static void name_peer(struct conn *c, const struct sockaddr *address, socklen_t 
     memcpy(c->source, host, sizeof host);
 }
 
-/* The oldest that has not sent its login: it had its time. */
-static void make_room(struct loop *l)
+/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is none,
+ * each waits for a verdict. */
+static bool make_room(struct loop *l)
 {
     struct conn *c, *oldest = NULL;
 
     LIST_FOREACH (c, &l->conns, entry)
-        if (c->phase < PHASE_GATE)
+        if (c->phase != PHASE_GATE)
             oldest = c; /* newest first */
     if (oldest == NULL)
-        return;
-    atomic_fetch_add(&l->counters.refused_early, 1);
+        return false;
+    if (oldest->phase < PHASE_GATE)
+        atomic_fetch_add(&l->counters.refused_early, 1);
     conn_free(oldest);
+    return true;
 }
 
 static struct conn *allocate(struct loop *l, const struct door_listener *from)
@@ -816,7 +835,6 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->fd = take_fd;
     c->backend.fd = -1;
     c->is_local = from->is_local;
-    c->is_counted = true;
     memcpy(c->quota, quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
     c->started_us = loop_mono_us();
@@ -828,6 +846,17 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     look_at_first_byte(c);
 }
 
+static bool take_place(struct loop *l, const char *quota)
+{
+    limits_verdict v = limits_take(l->process->limits, quota);
+
+    if (v == LIMITS_ADMIT || (v == LIMITS_MAKE_ROOM && make_room(l)))
+        return true;
+    if (v == LIMITS_MAKE_ROOM)
+        limits_release(l->process->limits, quota);
+    return false;
+}
+
 void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
               const struct sockaddr *address, socklen_t address_len)
 {
@@ -835,16 +864,10 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
     char quota[LIMITS_SOURCE_MAX];
 
     limits_source_of(address, quota);
-    switch (limits_take(l->process->limits, quota)) {
-    case LIMITS_REFUSE:
+    if (!take_place(l, quota)) {
         atomic_fetch_add(&l->counters.refused_early, 1);
         (void)close(take_fd);
         return;
-    case LIMITS_MAKE_ROOM:
-        make_room(l);
-        break;
-    case LIMITS_ADMIT:
-        break;
     }
     atomic_fetch_add(&l->counters.accepted, 1);
     if (address->sa_family != AF_UNIX)
@@ -856,7 +879,9 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
 
 void conn_tick(struct conn *c, struct lease_clock now)
 {
-    if (now.boot_ms < c->deadline_ms)
+    int64_t drain_end_ms = c->loop->drain_end_ms;
+
+    if (now.boot_ms < c->deadline_ms && (drain_end_ms == 0 || now.boot_ms < drain_end_ms))
         return;
     if (c->phase < PHASE_GATE)
         atomic_fetch_add(&c->loop->counters.refused_early, 1);

@@ -122,12 +122,24 @@ static struct source *find_or_add(struct limits *l, const char *name)
     return s;
 }
 
+static void forget_idle(struct source *s)
+{
+    if (s->count != 0)
+        return;
+    LIST_REMOVE(s, entry);
+    free(s);
+}
+
 static limits_verdict take(struct limits *l, const char *name)
 {
     struct source *s = find_or_add(l, name);
 
-    if (s == NULL || s->count >= l->per_source_max)
+    if (s == NULL)
         return LIMITS_REFUSE;
+    if (s->count >= l->per_source_max) {
+        forget_idle(s);
+        return LIMITS_REFUSE;
+    }
     s->count++;
     l->total++;
     return l->total > l->total_max ? LIMITS_MAKE_ROOM : LIMITS_ADMIT;
@@ -151,10 +163,8 @@ void limits_release(struct limits *l, const char *source)
     s = find(l, source);
     if (s != NULL && s->count > 0) {
         l->total--;
-        if (--s->count == 0) {
-            LIST_REMOVE(s, entry);
-            free(s);
-        }
+        s->count--;
+        forget_idle(s);
     }
     pthread_mutex_unlock(&l->lock);
 }

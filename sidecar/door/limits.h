@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * How many connections may be busy logging in, all together and from one source.  Shared by the
- * loops of a door; counted at accept, given back when the login is over either way.
+ * loops of a door; counted at accept, given back when the connection is a session or closed.
  */
 #ifndef POSTERN_SIDECAR_DOOR_LIMITS_H
 #define POSTERN_SIDECAR_DOOR_LIMITS_H
@@ -14,7 +14,7 @@
 
 typedef enum limits_verdict {
     LIMITS_REFUSE = 0,  /* this source has its share */
-    LIMITS_MAKE_ROOM,   /* all places are taken: the oldest of this loop should go */
+    LIMITS_MAKE_ROOM,   /* all places are taken: the oldest of this loop goes, or this one */
     LIMITS_ADMIT
 } limits_verdict;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +17,11 @@
 #include "loop.h"
 #include "main.h"
 #include "audit.h"
+#include "reserve.h"
 #include "session.h"
+
+/* 64 bytes each: 4 MiB, for as many sessions as one machine serves. */
+#define RESERVED_DESCRIPTORS_MAX 65536
 
 static int64_t read_ms(clockid_t which)
 {
@@ -79,11 +84,15 @@ static void pause_accepting(struct loop *l, const char *why)
         set_accepting(l, false);
 }
 
+/* Another loop's descriptors are that loop's to change: they are not even looked at. */
 static const struct door_listener *find_listener(const struct loop *l, int fd)
 {
-    for (size_t i = 0; i < settings_listener_count(l->settings); i++)
-        if (settings_listener(l->settings, i)->fd == fd)
-            return settings_listener(l->settings, i);
+    for (size_t i = 0; i < settings_listener_count(l->settings); i++) {
+        const struct door_listener *from = settings_listener(l->settings, i);
+
+        if (from->loop == l->index && from->fd == fd)
+            return from;
+    }
     return NULL;
 }
 
@@ -191,6 +200,16 @@ static size_t judge_all(struct loop *l)
     return ended;
 }
 
+/* A reload takes up another resolv.conf(5) too; look-ups that are on their way begin anew. */
+static void read_resolvers(struct loop *l)
+{
+    if (l->settings == NULL || l->dns == NULL)
+        return; /* read when the loop was made */
+    (void)evdns_base_clear_nameservers_and_suspend(l->dns);
+    (void)evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
+    (void)evdns_base_resume(l->dns);
+}
+
 static void deliver_settings(struct mail *take_mail, void *receiver)
 {
     struct loop_mail *m = (struct loop_mail *)take_mail;
@@ -198,6 +217,7 @@ static void deliver_settings(struct mail *take_mail, void *receiver)
     struct door_settings *old = l->settings;
 
     stop_listening(l);
+    read_resolvers(l);
     l->settings = m->settings;
     if (!start_listening(l)) {
         log_problem("door: out of memory for its listeners");
@@ -361,10 +381,22 @@ static void *run(void *arg)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     (void)prctl(PR_SET_NAME, "door-loop", 0, 0, 0);
-    if (event_base_dispatch(l->base) < 0)
+    if (event_base_dispatch(l->base) < 0) {
         log_problem("door: an event loop failed");
+        abort(); /* the supervisor starts another; this one would obey no revocation any more */
+    }
     run_last(l);
     return NULL;
+}
+
+/* As many as this process may have: numbers are given out from the lowest. */
+static size_t count_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > RESERVED_DESCRIPTORS_MAX)
+        return RESERVED_DESCRIPTORS_MAX;
+    return (size_t)limit.rlim_cur;
 }
 
 static postern_err fill(struct loop *l, postern_error *err)
@@ -376,6 +408,7 @@ static postern_err fill(struct loop *l, postern_error *err)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
                                          EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    POSTERN_TRY(reserve_descriptors(l->base, count_descriptors(), err));
     POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
     POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
     POSTERN_TRY(audit_line_new(
@@ -395,15 +428,19 @@ static void free_event(struct event *e)
         event_free(e);
 }
 
-static void loop_free(struct loop *l)
+void loop_free(struct loop *l)
 {
+    if (l == NULL)
+        return;
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
     denials_free(l->denials);
     relay_pool_free(l->pool);
-    if (l->dns != NULL)
-        evdns_base_free(l->dns, 0);
+    if (l->dns != NULL) {
+        evdns_base_free(l->dns, 1);
+        (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* look-ups that were cancelled end here */
+    }
     free_event(l->tick);
     free_event(l->resume);
     if (l->base != NULL)
@@ -443,9 +480,7 @@ postern_err loop_start(struct loop *l, postern_error *err)
 
 void loop_join(struct loop *l)
 {
-    if (l == NULL)
-        return;
     if (l->is_running)
         (void)pthread_join(l->thread, NULL); /* fails for no thread of ours */
-    loop_free(l);
+    l->is_running = false;
 }

@@ -81,8 +81,11 @@ POSTERN_MUST_USE postern_err loop_new(struct door_process *process, size_t index
                                       struct loop **ret, postern_error *err);
 /* When all of the process are made.  POSTERN_OK · POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err loop_start(struct loop *l, postern_error *err);
-/* After a mail of loop_mail_stop(), or before its start: join and free.  NULL is fine. */
+/* After a mail of loop_mail_stop(), or when it was never started: wait for its end. */
 void loop_join(struct loop *l);
+/* When all have ended and no box of theirs holds a mail, for mails of one go to another.  NULL is
+ * fine. */
+void loop_free(struct loop *l);
 
 static inline struct loop *loop_at(const struct door_process *p, size_t index)
 {

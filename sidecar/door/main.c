@@ -18,6 +18,7 @@
 
 #define LOOPS_MAX 64
 #define NAME_MAX_BYTES 1025 /* with NUL: POSTERN_IDENTITY_MAX */
+#define KILL_VALUE_MAX 2049 /* with NUL: the longest jti that a token may have */
 /* Sessions are cut a moment before the supervisor's patience ends, so that their ends are
  * recorded. */
 #define DRAIN_HEADROOM_MS 500
@@ -58,11 +59,11 @@ struct door_main {
 };
 
 /* What cannot be obeyed must not be forgotten: the supervisor starts another door, which is told
- * everything. */
+ * everything.  Other threads run still: nothing is cleaned up below them. */
 static _Noreturn void give_up(const char *why)
 {
     log_problem("%s; ending all sessions for a new start", why);
-    exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
 }
 
 static void put(struct loop *l, struct mail *take_mail)
@@ -74,11 +75,11 @@ static void put(struct loop *l, struct mail *take_mail)
 
 /* ---- answers to lines ---- */
 
-static void send_built(struct door_main *m, struct role_line *to, const postern_buf *message)
+static void send_built(struct role_line *to, const postern_buf *message)
 {
-    (void)m;
-    if (message->failed || !role_line_send(to, postern_buf_bytes(message)))
-        log_problem("an answer to another process of posternd is lost");
+    if (message->failed)
+        give_up("out of memory for an answer to another process of posternd");
+    (void)role_line_send(to, postern_buf_bytes(message)); /* else the line closes itself */
 }
 
 static void send_done(struct door_main *m, struct role_line *to, int64_t id, int64_t ended)
@@ -94,7 +95,7 @@ static void send_done(struct door_main *m, struct role_line *to, int64_t id, int
     if (to == m->control)
         postern_json_put_integer(&w, "ended", ended);
     postern_json_close_object(&w);
-    send_built(m, to, &out);
+    send_built(to, &out);
 }
 
 /* ---- batches: one thing for all loops ---- */
@@ -130,13 +131,17 @@ static struct main_batch *batch_of(struct mail *reply)
 
 static void finish_batch(struct main_batch *b, const char *what)
 {
-    size_t ended = atomic_load(&b->batch.ended);
+    size_t ended = atomic_load(&b->batch.ended), to_tell = ended;
 
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
                  loop_mono_us() - b->started_us);
-    for (size_t i = 0; i < b->ack_count; i++)
-        send_done(b->main, b->acks[i].to, b->acks[i].id, i == 0 ? (int64_t)ended : 0);
+    for (size_t i = 0; i < b->ack_count; i++) {
+        bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
+
+        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)to_tell : 0);
+        to_tell = is_asked ? 0 : to_tell; /* each session ended once */
+    }
     free(b->acks);
     free(b);
 }
@@ -349,7 +354,7 @@ static bool answer_sessions(struct door_main *m, struct role_line *l)
         registry_list(m->process.registry, after, (size_t)limit, loop_now(), &w);
         postern_json_close_object(&w);
         if (!out.failed) {
-            send_built(m, l, &out);
+            send_built(l, &out);
             return true;
         }
     }
@@ -370,7 +375,7 @@ static void deliver_killed(struct mail *reply, void *receiver)
 static bool take_kill(struct door_main *m, struct role_line *l)
 {
     struct channel *c = role_line_channel(l);
-    char by[16], value[NAME_MAX_BYTES], reason[POSTERN_BECAUSE_MAX] = "";
+    char by[16], value[KILL_VALUE_MAX], reason[POSTERN_BECAUSE_MAX] = "";
     struct session_place *places = NULL;
     struct main_batch *b;
     postern_error err = { 0 };
@@ -466,7 +471,7 @@ static bool answer_metrics(struct door_main *m, struct role_line *l)
     postern_json_put_integer(&w, "id", id);
     postern_json_put_string(&w, "text", postern_buf_bytes(&text));
     postern_json_close_object(&w);
-    send_built(m, l, &out);
+    send_built(l, &out);
     return true;
 }
 
@@ -502,22 +507,51 @@ static void on_link_gone(void *arg, struct role_line *l)
         m->control = NULL;
 }
 
+static void drop_line(struct door_main *m, struct role_line **at)
+{
+    forget_link(m, *at);
+    role_line_free(*at);
+    *at = NULL;
+}
+
 static void take_link(struct door_main *m, struct role_line **at, const char *name,
                       bool (*message)(void *, struct role_line *))
 {
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { 0 };
 
-    if (*at != NULL) {
-        forget_link(m, *at);
-        role_line_free(*at);
-        *at = NULL;
-    }
+    drop_line(m, at);
     if (fd < 0)
         log_problem("the supervisor names %s without a descriptor", name);
     else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m }, at,
                       &err) != POSTERN_OK)
         log_error(name, &err);
+}
+
+/* ---- loops ---- */
+
+static void stop_loops(struct door_main *m)
+{
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i), loop_mail_stop());
+}
+
+/* When they were told to stop, or never started.  Mails that are on their way between them, and to
+ * us, arrive while all their boxes stand. */
+static void free_loops(struct door_main *m)
+{
+    bool is_any;
+
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        loop_join(m->process.loops[i]);
+    do {
+        is_any = false;
+        for (size_t i = 0; i < m->process.loop_count; i++)
+            is_any |= mailbox_deliver(m->process.loops[i]->box);
+    } while (is_any);
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        loop_free(m->process.loops[i]);
+    m->process.loop_count = 0;
 }
 
 /* ---- settings ---- */
@@ -556,7 +590,7 @@ static void take_listener(struct door_main *m)
 
 static void take_file(struct door_main *m)
 {
-    char door[64] = "", key[64];
+    char door[64] = "", key[POSTERN_POLICY_NAME_MAX];
     bool is_policy = channel_type_is(m->supervisor, "policy");
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { .code = POSTERN_ERR_MALFORMED, .detail = "file" };
@@ -575,16 +609,40 @@ static void take_file(struct door_main *m)
     spoil(m, &err);
 }
 
-static postern_err make_loops(struct door_main *m, size_t count, postern_error *err)
+static postern_err start_loops(struct door_main *m, size_t count, postern_error *err)
 {
-    if (m->process.loop_count != 0)
-        return POSTERN_OK;
     for (size_t i = 0; i < count; i++) {
         POSTERN_TRY(loop_new(&m->process, i, &m->process.loops[i], err));
         m->process.loop_count++;
     }
     for (size_t i = 0; i < count; i++)
         POSTERN_TRY(loop_start(m->process.loops[i], err));
+    return POSTERN_OK;
+}
+
+/* All of them or none: what is sent to a loop that does not run would never be done. */
+static postern_err make_loops(struct door_main *m, size_t count, postern_error *err)
+{
+    postern_err e;
+
+    if (m->process.loop_count == count)
+        return POSTERN_OK;
+    if (m->process.loop_count != 0)
+        return POSTERN_FAIL(err, INTERNAL, "a door of %zu loops cannot become one of %zu",
+                            m->process.loop_count, count);
+    e = start_loops(m, count, err);
+    if (e != POSTERN_OK) {
+        stop_loops(m);
+        free_loops(m);
+    }
+    return e;
+}
+
+static postern_err check_listeners(const struct door_settings *s, size_t loops, postern_error *err)
+{
+    for (size_t i = 0; i < settings_listener_count(s); i++)
+        if (settings_listener(s, i)->loop >= loops)
+            return POSTERN_FAIL(err, INTERNAL, "a listener of a loop that is not there");
     return POSTERN_OK;
 }
 
@@ -617,6 +675,7 @@ static postern_err prepare(struct door_main *m, int dump_fd, int64_t loops, post
         return POSTERN_FAIL(err, INTERNAL, "the configuration did not come whole");
     }
     POSTERN_TRY(settings_new(parts, dump_fd, &m->own, &m->prepared, err));
+    POSTERN_TRY(check_listeners(m->prepared, (size_t)loops, err));
     POSTERN_TRY(taken_back_tell(m->taken_back, settings_context(m->prepared), err));
     POSTERN_TRY(make_loops(m, (size_t)loops, err));
     return send_certificate(m, err);
@@ -747,8 +806,7 @@ static void take_audit(struct door_main *m)
 
 static void end_loops(struct door_main *m)
 {
-    for (size_t i = 0; i < m->process.loop_count; i++)
-        put(loop_at(&m->process, i), loop_mail_stop());
+    stop_loops(m);
     (void)event_base_loopbreak(m->base); /* fails without a base only */
 }
 
@@ -919,11 +977,10 @@ static void free_event(struct event *e)
 
 static void take_apart(struct door_main *m)
 {
-    for (size_t i = 0; i < m->process.loop_count; i++)
-        loop_join(m->process.loops[i]);
-    role_line_free(m->issuer);
-    role_line_free(m->control);
-    m->issuer = m->control = NULL;
+    free_loops(m);
+    drop_line(m, &m->issuer);
+    drop_line(m, &m->control);
+    m->wants_judging = false; /* there is nobody to judge */
     mailbox_free(m->process.box);
     settings_unref(m->current);
     settings_unref(m->prepared);

@@ -185,6 +185,28 @@ static const struct registry_entry *find_by_secret(const struct registry *r, pos
     return NULL;
 }
 
+static struct registry_entry *find_by_id(struct registry *r, const char *id)
+{
+    struct registry_entry *e;
+
+    LIST_FOREACH (e, &r->by_id[bucket_of_id(id)], in_ids)
+        if (strcmp(e->id, id) == 0)
+            return e;
+    return NULL;
+}
+
+struct registry_entry *registry_find(struct registry *r, const char *id, size_t loop)
+{
+    struct registry_entry *e;
+
+    registry_lock(r);
+    e = find_by_id(r, id);
+    if (e != NULL && e->loop != loop)
+        e = NULL; /* another thread's, which may free it at any time */
+    registry_unlock(r);
+    return e;
+}
+
 static bool is_same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

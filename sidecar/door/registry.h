@@ -61,6 +61,12 @@ void registry_remove(struct registry *r, struct registry_entry *e);
 void registry_lock(struct registry *r);
 void registry_unlock(struct registry *r);
 
+/*
+ * The session of that id, if it lives on loop `loop`; NULL: it does not.  For that loop's thread
+ * alone: the entry stays as long as that thread does not remove it.
+ */
+struct registry_entry *registry_find(struct registry *r, const char *id, size_t loop);
+
 /* Where a session lives. */
 struct session_place {
     char         id[SESSION_ID_MAX];

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "../log.h"
 #include "role_line.h"
 
-#define QUEUE_MAX 256 /* answers: each question has one, and questions wait while one is queued */
+/* Answers that wait, in bytes.  Questions wait while one does, but revocations that came before are
+ * all acknowledged at one time: 65,536 of 40 bytes, and some large answers. */
+#define QUEUE_BYTES_MAX (8u << 20)
 #define MESSAGES_PER_WAKE 64
 
 struct answer {
@@ -24,8 +27,9 @@ struct role_line {
     const char        *name;
     struct role_line_owner  owner;
     struct event      *readable, *writable;
+    bool               is_broken;
     STAILQ_HEAD(, answer) queue;
-    size_t             queued;
+    size_t             queued, queued_bytes;
 };
 
 static void close_link(struct role_line *l)
@@ -43,6 +47,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* the channel's */
     (void)what; /* only EV_READ is asked for */
+    if (l->is_broken) {
+        log_problem("line to %s: an answer is lost, it is closed", l->name);
+        close_link(l);
+        return;
+    }
     for (int i = 0; i < MESSAGES_PER_WAKE && l->queued == 0; i++)
         switch (channel_receive(l->channel, &err)) {
         case CHANNEL_NOTHING:
@@ -68,8 +77,20 @@ static void pop(struct role_line *l)
     struct answer *a = STAILQ_FIRST(&l->queue);
 
     STAILQ_REMOVE_HEAD(&l->queue, entry);
-    free(a);
     l->queued--;
+    l->queued_bytes -= a->len;
+    free(a);
+}
+
+/* An answer is lost, so the other end must not go on as if it had all of them: it sees the end of the
+ * line and gets another. */
+static void break_line(struct role_line *l)
+{
+    (void)shutdown(channel_fd(l->channel), SHUT_RDWR); /* on_readable() finds it closed */
+    while (l->queued != 0)
+        pop(l);
+    l->is_broken = true;
+    event_active(l->readable, EV_READ, 0);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -84,29 +105,33 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
         if (e == POSTERN_AGAIN)
             break;
-        pop(l); /* sent, or the other end is gone: its end of file follows */
+        if (e != POSTERN_OK) {
+            break_line(l);
+            return;
+        }
+        pop(l);
     }
-    if (l->queued != 0)
-        (void)event_add(l->writable, NULL);
-    else
-        (void)event_add(l->readable, NULL);
+    if (event_add(l->queued != 0 ? l->writable : l->readable, NULL) != 0)
+        break_line(l); /* a line that is not read is a revocation that is not heard */
 }
 
 static bool enqueue(struct role_line *l, postern_bytes message)
 {
     struct answer *a;
 
-    if (l->queued == QUEUE_MAX || (a = malloc(sizeof *a + message.len)) == NULL)
+    if (message.len > QUEUE_BYTES_MAX - l->queued_bytes ||
+        (a = malloc(sizeof *a + message.len)) == NULL)
         return false;
     a->len = message.len;
     memcpy(a->text, message.ptr, message.len);
     STAILQ_INSERT_TAIL(&l->queue, a, entry);
     l->queued++;
+    l->queued_bytes += message.len;
     (void)event_del(l->readable);
     return event_add(l->writable, NULL) == 0;
 }
 
-bool role_line_send(struct role_line *l, postern_bytes message)
+static bool send_or_queue(struct role_line *l, postern_bytes message)
 {
     postern_err e;
 
@@ -114,6 +139,16 @@ bool role_line_send(struct role_line *l, postern_bytes message)
         return enqueue(l, message);
     e = channel_send(l->channel, message, -1, NULL);
     return e == POSTERN_AGAIN ? enqueue(l, message) : e == POSTERN_OK;
+}
+
+bool role_line_send(struct role_line *l, postern_bytes message)
+{
+    if (l->is_broken)
+        return false;
+    if (send_or_queue(l, message))
+        return true;
+    break_line(l);
+    return false;
 }
 
 struct channel *role_line_channel(struct role_line *l)

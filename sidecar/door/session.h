@@ -63,7 +63,9 @@ void session_free(struct session *s);
 const char *session_id(const struct session *s);
 const char *session_secret(const struct session *s);
 const struct lease *session_lease(const struct session *s);
+/* By the settings that it lives under now: a reload changes both. */
 const struct door *session_door(const struct session *s);
+struct door_settings *session_settings(const struct session *s);
 
 struct session *session_next(const struct session *s); /* of its loop; NULL after the last */
 /* On its own loop; NULL: gone. */
@@ -72,7 +74,7 @@ struct session *session_find(struct loop *l, const char *id);
 /*
  * Replace grant and lease by those of a newer token.
  *   take_grant   owned in every case
- *   POSTERN_OK · RENEWAL (another identity, not open, session_max is over)
+ *   POSTERN_OK · RENEWAL (another identity, not open, over its grace or session_max)
  */
 POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant *take_grant,
                                            const postern_decision *decision,

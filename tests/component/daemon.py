@@ -103,7 +103,7 @@ class Folder:
         """doors/NAME.conf, and a policy that lets everybody in; returns the address that agents connect to."""
         listen = keys.get("listen", "127.0.0.1:%d" % free_port())
         with open(self.path + "/etc/policies/all.rules", "w") as f:
-            f.write("allow connect\n")
+            f.write("allow anyone to raw:connect\n")
         self.write("doors/%s.conf" % name, dict({"listen": listen, "protocol": "raw", "backend": "127.0.0.1:9",
                                                  "audience": "https://localhost/" + name, "policy": "all"}, **keys))
         return listen
