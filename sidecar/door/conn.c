@@ -701,6 +701,7 @@ static void begin_tls(struct conn *c)
         conn_free(c);
         return;
     }
+    SSL_set_read_ahead(c->ssl, 1); /* one recv(2) a flight, not two a record */
     c->phase = PHASE_TLS;
     shake_hands(c);
 }
