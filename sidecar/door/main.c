@@ -12,7 +12,6 @@
 
 #include "../log.h"
 #include "../role.h"
-#include "event_slots.h"
 #include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
@@ -1012,8 +1011,6 @@ int door_main(struct role_setup *setup)
 
     postern_config_free(setup->take_config); /* it comes by message, at each reload anew */
     setup->take_config = NULL;
-    if (!event_slots_start())
-        log_note("no pages of their own for small blocks: memory of ended sessions goes back later");
     if (start(&m, setup, &err) != POSTERN_OK) {
         log_error("door cannot start", &err);
         m.status = EXIT_FAILURE;
