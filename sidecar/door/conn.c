@@ -223,12 +223,20 @@ static const char *policy_source(const struct conn *c)
     return c->source[0] == '\0' ? NULL : c->source;
 }
 
+/* NULL: none yet, or a renewal of none that is here. */
+static const char *session_id_of(const struct conn *c)
+{
+    if (c->session != NULL)
+        return session_id(c->session);
+    return c->renewal_of.id[0] != '\0' ? c->renewal_of.id : NULL;
+}
+
 static struct login_record record_of(const struct conn *c)
 {
     return (struct login_record){
         .event = c->is_renewal ? "renew" : "login",
         .ref = c->ref,
-        .session = c->session != NULL ? session_id(c->session) : NULL,
+        .session = session_id_of(c),
         .door = c->door,
         .settings = c->settings,
         .peer = c->peer,
@@ -482,6 +490,7 @@ static void deliver_renewed(struct mail *take_mail, void *receiver)
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
 
     if (c != NULL && m->code != POSTERN_OK) {
+        c->result.grant = POSTERN_STEAL(m->grant); /* the record says whose it was */
         refuse_with(c, m->code, &m->error);
     } else if (c != NULL) {
         atomic_fetch_add(&c->loop->counters.renewed, 1);
@@ -503,9 +512,11 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
     if (s == NULL)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
     else
-        m->code = session_renew(s, POSTERN_STEAL(m->grant), &m->decision, &m->lease, &m->error);
+        m->code = session_renew(s, &m->grant, &m->decision, &m->error);
     if (m->code == POSTERN_OK && session_judge(s)) /* a revocation came after the verdict */
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
+    else if (m->code == POSTERN_OK)
+        m->lease = *session_lease(s);
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -546,7 +557,6 @@ static void begin_renewal(struct conn *c)
         return;
     }
     r = record_of(c);
-    r.session = c->renewal_of.id;
     r.grant = c->result.grant;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
         on_renewal_recorded(c, POSTERN_ERR_AUDIT, &err);
