@@ -80,10 +80,36 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
     return audit_line_send(l->audit, &a, done, arg, err);
 }
 
-/* Somebody with a proved token is no stranger: what he is refused has a record each time. */
-static bool is_strangers(const struct login_record *r)
+static uint64_t add_to_hash(uint64_t h, const char *text) /* FNV-1a */
 {
-    return !r->is_known && r->result->grant == NULL && r->grant == NULL;
+    for (; text != NULL && *text != '\0'; text++)
+        h = (h ^ (uint8_t)*text) * 1099511628211u;
+    return h * 1099511628211u; /* the end of each text counts too */
+}
+
+static struct denial_source source_of_grant(const postern_grant *g)
+{
+    const char *agent = postern_grant_actor(g), *subject = postern_grant_subject(g);
+    uint64_t h = add_to_hash(14695981039346656037u, postern_grant_issuer(g));
+
+    h = add_to_hash(h, postern_grant_client_id(g));
+    h = add_to_hash(h, agent);
+    h = add_to_hash(h, subject);
+    return denial_source_of_agent(h, agent != NULL ? agent : subject != NULL ? subject : "");
+}
+
+/* Somebody with a proved token is no stranger: his refusals have a quota of his own, and strangers at
+ * the same address do not use it up. */
+static bool has_record(struct loop *l, const struct login_record *r)
+{
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+    int64_t now_ms = loop_now().boot_ms;
+    struct denial_source agent;
+
+    if (g == NULL)
+        return r->is_known || denials_note(l->denials, r->source, r->result->code, now_ms);
+    agent = source_of_grant(g);
+    return denials_note(l->agent_denials, &agent, r->result->code, now_ms);
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
@@ -92,8 +118,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (is_strangers(r) &&
-        !denials_note(l->denials, r->source, r->result->code, loop_now().boot_ms))
+    if (!has_record(l, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -124,13 +149,14 @@ void record_end(struct loop *l, const struct session_record *r)
         log_error("the end of a session is not in the audit log", &err);
 }
 
-static void write_summary(struct loop *l, const struct denial_summary *s)
+static void write_summary(struct loop *l, const struct denial_summary *s, bool is_agents)
 {
     char detail[160];
     struct audit_record a = {
         .time_ms = loop_wall_ms(),
         .event = "refused",
-        .peer = s->source,
+        .peer = is_agents ? NULL : s->source,
+        .agent = is_agents ? s->source : NULL,
         .code = s->last,
         .detail = detail,
         .count = s->count,
@@ -150,7 +176,9 @@ void record_denials(struct loop *l, struct lease_clock now)
     struct denial_summary s;
 
     while (denials_take_due(l->denials, now.boot_ms, &s))
-        write_summary(l, &s);
+        write_summary(l, &s, false);
+    while (denials_take_due(l->agent_denials, now.boot_ms, &s))
+        write_summary(l, &s, true);
 }
 
 void record_denials_rest(struct loop *l)
@@ -158,5 +186,7 @@ void record_denials_rest(struct loop *l)
     struct denial_summary s;
 
     while (denials_take_rest(l->denials, &s))
-        write_summary(l, &s);
+        write_summary(l, &s, false);
+    while (denials_take_rest(l->agent_denials, &s))
+        write_summary(l, &s, true);
 }

@@ -414,7 +414,8 @@ static postern_err fill(struct loop *l, postern_error *err)
     POSTERN_TRY(audit_line_new(
         l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
         &l->audit, err));
-    POSTERN_TRY(denials_new(&l->denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &l->denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &l->agent_denials, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
@@ -436,6 +437,7 @@ void loop_free(struct loop *l)
     stop_listening(l);
     audit_line_free(l->audit);
     denials_free(l->denials);
+    denials_free(l->agent_denials);
     relay_pool_free(l->pool);
     if (l->dns != NULL) {
         evdns_base_free(l->dns, 1);

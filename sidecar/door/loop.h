@@ -60,7 +60,7 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
-    struct denials      *denials;
+    struct denials      *denials, *agent_denials;
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */
     struct event       **accepts;

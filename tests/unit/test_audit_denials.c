@@ -17,7 +17,7 @@
 
 static int set_up(void **state)
 {
-    return denials_new((struct denials **)state, NULL) == POSTERN_OK ? 0 : -1;
+    return denials_new(DENIALS_OF_STRANGERS, (struct denials **)state, NULL) == POSTERN_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
