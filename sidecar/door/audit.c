@@ -156,13 +156,15 @@ static void write_summary(struct loop *l, const struct denial_summary *s, bool i
         .time_ms = loop_wall_ms(),
         .event = "refused",
         .peer = is_agents ? NULL : s->source,
-        .agent = is_agents ? s->source : NULL,
+        .agent = is_agents && strcmp(s->source, DENIALS_OTHERS) != 0 ? s->source : NULL,
         .code = s->last,
         .detail = detail,
         .count = s->count,
     };
     postern_error err = { 0 };
-    int n = snprintf(detail, sizeof detail, "refusals without a record of their own; the first: %s",
+    int n = snprintf(detail, sizeof detail,
+                     "refusals%s without a record of their own; the first: %s",
+                     is_agents ? " of agents with a good token" : "",
                      postern_err_reason(s->first));
 
     if (n < 0)
