@@ -57,6 +57,7 @@ struct conn {
     struct gate          *gate;
     struct gate_result    result;
     struct session       *session; /* not open yet */
+    char                  session_id[SESSION_ID_MAX]; /* its, also when it is gone; of a renewal */
     struct upstream      *upstream;
     struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct leg            backend;
@@ -223,20 +224,12 @@ static const char *policy_source(const struct conn *c)
     return c->source[0] == '\0' ? NULL : c->source;
 }
 
-/* NULL: none yet, or a renewal of none that is here. */
-static const char *session_id_of(const struct conn *c)
-{
-    if (c->session != NULL)
-        return session_id(c->session);
-    return c->renewal_of.id[0] != '\0' ? c->renewal_of.id : NULL;
-}
-
 static struct login_record record_of(const struct conn *c)
 {
     return (struct login_record){
         .event = c->is_renewal ? "renew" : "login",
         .ref = c->ref,
-        .session = session_id_of(c),
+        .session = c->session_id,
         .door = c->door,
         .settings = c->settings,
         .peer = c->peer,
@@ -445,6 +438,7 @@ static void begin_session(struct conn *c)
         refuse_with(c, POSTERN_ERR_NOMEM, &err);
         return;
     }
+    memcpy(c->session_id, session_id(c->session), sizeof c->session_id);
     r = record_of(c);
     r.grant = grant; /* the session's now */
     r.lease_end_s = session_lease(c->session)->end_s;
@@ -556,6 +550,7 @@ static void begin_renewal(struct conn *c)
         refuse_with(c, e, &err);
         return;
     }
+    memcpy(c->session_id, c->renewal_of.id, sizeof c->session_id);
     r = record_of(c);
     r.grant = c->result.grant;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)

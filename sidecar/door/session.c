@@ -281,10 +281,10 @@ static void write_end(struct session *s, const char *end, const char *because, p
 void session_end(struct session *s, const char *end, const char *because, postern_err code)
 {
     struct session_waiter waiter = s->waiter;
-    postern_failure failure = { .code = code };
+    postern_failure failure = { 0 };
     postern_error err = { 0 };
 
-    (void)POSTERN_FAIL(&err, POLICY, "session %s was ended while it was connected: %s", s->entry.id,
+    (void)POSTERN_FAIL(&err, BUSY, "session %s was ended while it was connected: %s", s->entry.id,
                        end); /* whoever waits is told below */
     if (s->relay != NULL)
         copy_counters(s);
@@ -296,8 +296,10 @@ void session_end(struct session *s, const char *end, const char *because, poster
     copy_text(failure.because, sizeof failure.because, because);
     s->waiter = (struct session_waiter){ 0 };
     session_free(s);
+    if (code == POSTERN_OK) /* killed: no verdict on the agent, it may come back */
+        code = POSTERN_ERR_BUSY;
     if (waiter.refused != NULL)
-        waiter.refused(waiter.arg, code == POSTERN_OK ? POSTERN_ERR_POLICY : code, &failure, &err);
+        waiter.refused(waiter.arg, code, &failure, &err);
 }
 
 /* ---- renewing ---- */
