@@ -17,7 +17,7 @@ else
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_nocalls.c
 endif
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(SSL_CFLAGS)
-sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(SSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
+sidecar_libs = sidecar/libsidecar.la lib/libmint.la lib/libaudit.la $(SSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
 
 if POSTERND
 sbin_PROGRAMS += posternd

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file per room, so that a room's tests are found and changed beside each other.
-unit_ldadd = tests/support/libsupport.la lib/libmint.la $(core_libs) $(CMOCKA_LIBS)
+unit_ldadd = tests/support/libsupport.la lib/libmint.la lib/libaudit.la $(core_libs) $(CMOCKA_LIBS)
 LDADD = $(unit_ldadd)
 
 unit_tests =
