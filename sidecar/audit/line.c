@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../channel.h"
+#include "../clock.h"
 #include "../log.h"
 #include "line.h"
 
@@ -37,15 +37,6 @@ struct audit_line {
     size_t count;
     int64_t last_id;
 };
-
-static int64_t mono_ms(void)
-{
-    struct timespec now;
-
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0
-               ? now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000
-               : 0;
-}
 
 static bool start_timer(struct event *timer, int64_t ms)
 {
@@ -126,7 +117,7 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    audit_line_expire(arg, mono_ms());
+    audit_line_expire(arg, clock_mono_ms());
 }
 
 /* ---- the line ---- */
@@ -355,7 +346,7 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
 postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
                             void *arg, postern_error *err)
 {
-    int64_t now_ms = mono_ms();
+    int64_t now_ms = clock_mono_ms();
     struct flight *f = NULL;
 
     if (l->channel == NULL)

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../channel.h"
+#include "../clock.h"
 #include "../log.h"
 #include "server.h"
 
@@ -64,16 +64,9 @@ struct audit_server {
     int64_t trouble_ms; /* monotonic, of the last line of log about it; 0: none */
 };
 
-static int64_t now_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    return clock_gettime(clock, &now) == 0 ? now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 : 0;
-}
-
 static void log_trouble(struct audit_server *s, const char *what, const postern_error *err)
 {
-    int64_t now = now_ms(CLOCK_MONOTONIC);
+    int64_t now = clock_mono_ms();
 
     if (s->trouble_ms != 0 && now - s->trouble_ms < TROUBLE_LOG_MS)
         return;
@@ -170,7 +163,7 @@ static postern_err take_record(struct writer *w, postern_error *err)
     if (!channel_type_is(w->channel, "record") || !channel_integer(w->channel, "id", &t->id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
     s->taken_count++;
-    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), now_ms(CLOCK_REALTIME),
+    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), clock_wall_ms(),
                        &why) != POSTERN_OK)
         refuse(w, t, &why);
     return POSTERN_OK;
@@ -422,7 +415,7 @@ static postern_err take_file(struct audit_server *s, postern_error *err)
     if (fd < 0)
         return POSTERN_FAIL(err, MALFORMED, "file without its descriptor");
     sync_now(s);
-    POSTERN_TRY(audit_file_take(s->file, fd, now_ms(CLOCK_REALTIME), err));
+    POSTERN_TRY(audit_file_take(s->file, fd, clock_wall_ms(), err));
     sync_soon(s);
     forget_room(s); /* of the one before */
     if (s->is_ready)

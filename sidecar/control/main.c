@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "channel.h"
+#include "clock.h"
 #include "control_socket.h"
 #include "log.h"
 #include "role.h"
@@ -57,7 +58,7 @@ static void on_drain_poll(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (is_idle(p) || control_mono_us() >= p->drain_end_us)
+    if (is_idle(p) || clock_mono_us() >= p->drain_end_us)
         (void)event_base_loopbreak(p->control.base); /* fails without a base only */
     else
         schedule(p->drain_poll, DRAIN_POLL_MS);
@@ -67,7 +68,7 @@ static void drain(struct control_process *p)
 {
     if (p->drain_end_us != 0)
         return;
-    p->drain_end_us = control_mono_us() + DRAIN_MAX_MS * 1000;
+    p->drain_end_us = clock_mono_us() + DRAIN_MAX_MS * 1000;
     control_socket_drain(p->socket);
     if (p->status_listener != NULL)
         status_drain(p->status_listener);

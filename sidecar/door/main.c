@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
 #include "role_line.h"
@@ -120,7 +121,7 @@ static struct main_batch *new_batch(struct door_main *m, size_t parts,
     b->batch.reply_to = m->process.box;
     b->batch.reply.deliver = deliver;
     b->main = m;
-    b->started_us = loop_mono_us();
+    b->started_us = clock_mono_us();
     return b;
 }
 
@@ -135,7 +136,7 @@ static void finish_batch(struct main_batch *b, const char *what)
 
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
-                 loop_mono_us() - b->started_us);
+                 clock_mono_us() - b->started_us);
     for (size_t i = 0; i < b->ack_count; i++) {
         bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
 

@@ -7,7 +7,6 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -15,6 +14,7 @@
 #include "admin_socket.h"
 #include "channel.h"
 #include "clients.h"
+#include "clock.h"
 #include "http.h"
 #include "keys.h"
 #include "log.h"
@@ -45,24 +45,16 @@ struct issuer_process {
 
 /* ---- clock: the default one of this process ---- */
 
-static int64_t read_clock(clockid_t which, int64_t per_s)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(which, &t); /* cannot fail for these two */
-    return (int64_t)t.tv_sec * per_s + t.tv_nsec / (1000000000 / per_s);
-}
-
 static int64_t system_now_s(void *arg)
 {
     (void)arg;
-    return read_clock(CLOCK_REALTIME, 1);
+    return clock_wall_s();
 }
 
 static int64_t system_mono_ms(void *arg)
 {
     (void)arg;
-    return read_clock(CLOCK_MONOTONIC, 1000);
+    return clock_mono_ms();
 }
 
 /* ---- draining ---- */
