@@ -99,7 +99,7 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     POSTERN_TRY(listen_parse(text, &a, ret_len, err));
     if (!is_loopback(&a))
         return POSTERN_FAIL(err, CONFIG_VALUE, "listen: %.60s is not loopback; without TLS the embedded "
-                            "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
+                            "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 section 1.5)", text);
     *ret = a;
     return POSTERN_OK;
 }

@@ -94,7 +94,7 @@ struct audit_record act_record(const struct act *a, postern_err code)
     const struct control_request *rq = &a->rq;
 
     return (struct audit_record){
-        .time_ms = clock_wall_s() * 1000,
+        .time_ms = clock_wall_ms(),
         .event = is_change(rq->verb) ? control_verb_name(rq->verb) : "control",
         .ref = a->ref,
         .pid = a->pid,

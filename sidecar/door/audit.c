@@ -25,9 +25,17 @@ static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
-        return;
+        return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
     a->human = grant_human(g);
+}
+
+/* The scope that a rule wants is the policy's word, not required_scopes'. */
+static postern_err decided_by(const struct gate_result *r)
+{
+    return r->code == POSTERN_ERR_INSUFFICIENT_SCOPE && r->decision.missing_scope[0] != '\0'
+               ? POSTERN_ERR_POLICY
+               : r->code;
 }
 
 static struct audit_record build(const struct login_record *r)
@@ -36,7 +44,7 @@ static struct audit_record build(const struct login_record *r)
     const postern_grant *grant = r->grant != NULL ? r->grant : result->grant;
     struct deciding_setting setting =
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
-                              result->failure.issuer, result->code);
+                              result->failure.issuer, decided_by(result));
     struct audit_record a = {
         .time_ms = clock_wall_ms(),
         .event = r->event,
@@ -53,6 +61,7 @@ static struct audit_record build(const struct login_record *r)
         .fingerprint = r->fingerprint,
         .latency_us = clock_mono_us() - r->started_us,
         .session = r->session,
+        .agent = result->failure.agent,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
@@ -76,7 +85,8 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
 /* Somebody with a proved token is no stranger: what he is refused has a record each time. */
 static bool is_strangers(const struct login_record *r)
 {
-    return !r->is_known && r->result->grant == NULL && r->grant == NULL;
+    return !r->is_known && r->result->grant == NULL && r->grant == NULL &&
+           r->result->failure.agent[0] == '\0';
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,

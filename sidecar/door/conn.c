@@ -360,11 +360,12 @@ static void on_backend(void *arg, struct leg leg, const postern_error *err)
 {
     struct conn *c = arg;
     postern_error why = { 0 };
+    bool is_connected = err == NULL;
 
-    if (err != NULL)
-        why = *err; /* the attempt's */
+    if (!is_connected)
+        why = *err; /* the attempt's, which goes now */
     drop_upstream(c);
-    if (err == NULL) {
+    if (is_connected) {
         c->backend = leg;
         open_session(c);
         return;
@@ -540,15 +541,18 @@ static void begin_renewal(struct conn *c)
     postern_err e = registry_find_renewal(c->loop->process->registry,
                                           postern_bytes_str(c->session_secret), c->door->name,
                                           c->result.grant, &c->renewal_of, &err);
+    struct lease_terms terms;
     struct login_record r;
 
     if (e != POSTERN_OK) {
         refuse_with(c, e, &err);
         return;
     }
+    terms = session_terms(c->door, c->result.grant, &c->result.decision);
     r = record_of(c);
     r.session = c->renewal_of.id;
     r.grant = c->result.grant;
+    r.lease_end_s = lease_renew(&c->renewal_of.lease, &terms, loop_now()).end_s;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
         on_renewal_recorded(c, POSTERN_ERR_AUDIT, &err);
 }

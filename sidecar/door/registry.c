@@ -235,6 +235,7 @@ static postern_err find_renewal(const struct registry *r, postern_bytes secret, 
         return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
     memcpy(ret->id, e->id, sizeof ret->id);
     ret->loop = e->loop;
+    ret->lease = e->lease;
     return POSTERN_OK;
 }
 

@@ -338,7 +338,7 @@ def a_child_that_cannot_start_stops_the_start(folder, daemons):
 
 
 def the_capabilities_of_the_unit_file_are_enough(folder, daemons):
-    d = start(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
+    d = start_with_door(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
                                       "-all,+setuid,+setgid,+chown,+dac_override,+kill,+net_bind_service"])
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
