@@ -13,6 +13,7 @@
 
 #include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "conn.h"
 #include "loop.h"
 #include "main.h"
@@ -400,12 +401,6 @@ static postern_err fill(struct loop *l, postern_error *err)
     return POSTERN_OK;
 }
 
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
-}
-
 void loop_free(struct loop *l)
 {
     if (l == NULL)
@@ -419,8 +414,8 @@ void loop_free(struct loop *l)
         evdns_base_free(l->dns, 1);
         (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* look-ups that were cancelled end here */
     }
-    free_event(l->tick);
-    free_event(l->resume);
+    timer_free(l->tick);
+    timer_free(l->resume);
     if (l->base != NULL)
         event_base_free(l->base);
     settings_unref(l->settings);
