@@ -4,7 +4,7 @@
 
 #include "safe_text.h"
 
-#define MEMBER_MAX 65536 /* bytes of one text: a line of the audit file has 4096 */
+#define MEMBER_MAX 65536      /* bytes of one text: a line of the audit file has 4096 */
 #define PRINT_MAX  (6u << 18) /* bytes: the longest line that audit_find() takes, each as \u00NN */
 
 void safe_text_add(postern_bytes text, postern_buf *out)

@@ -8,8 +8,8 @@ postern_err channel_watch_open(struct channel_watch *w, struct event_base *base,
                                struct channel_watch_calls calls, postern_error *err)
 {
     POSTERN_TRY(channel_new(take_fd, &w->channel, err));
-    w->readable = event_new(base, channel_fd(w->channel), EV_READ | EV_PERSIST, calls.readable,
-                            calls.arg);
+    w->readable =
+        event_new(base, channel_fd(w->channel), EV_READ | EV_PERSIST, calls.readable, calls.arg);
     if (calls.writable != NULL)
         w->writable = event_new(base, channel_fd(w->channel), EV_WRITE, calls.writable, calls.arg);
     if (w->readable != NULL && (w->writable != NULL || calls.writable == NULL) &&

@@ -23,7 +23,8 @@ static postern_err check_key(const postern_json *m, uint32_t key, postern_error 
     if (postern_json_type_of(m, key) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "key set holds something that is no key");
     if (!is_public_type(m, postern_json_member(m, key, "kty")))
-        return POSTERN_FAIL(err, MALFORMED, "key set holds a key of another type than EC, RSA, OKP");
+        return POSTERN_FAIL(err, MALFORMED,
+                            "key set holds a key of another type than EC, RSA, OKP");
     for (size_t i = 0; i < COUNT_OF(secret_members); i++)
         if (postern_json_member(m, key, secret_members[i]) != POSTERN_JSON_ABSENT)
             return POSTERN_FAIL(err, MALFORMED, "key set holds the private member \"%s\"",

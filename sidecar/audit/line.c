@@ -156,8 +156,7 @@ static bool flush(struct audit_line *l, postern_error *err)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
+    TAILQ_FOREACH (f, &l->flights, entry) {
         postern_err e;
 
         if (f->message.len == 0)
@@ -187,9 +186,9 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-    if (f->id >= id)
-        break;
+    TAILQ_FOREACH (f, &l->flights, entry) /* it is the first, but for records that timed out */
+        if (f->id >= id)
+            break;
     return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
 }
 
@@ -350,9 +349,9 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry)
-    if (f->done != NULL && f->arg == arg)
-        f->done = NULL;
+    TAILQ_FOREACH (f, &l->flights, entry)
+        if (f->done != NULL && f->arg == arg)
+            f->done = NULL;
 }
 
 bool audit_line_is_idle(const struct audit_line *l)

@@ -114,8 +114,7 @@ static bool say(struct writer *w)
         postern_err e = send_confirmation(w, w->unsaid[w->said_count], &err);
 
         if (e == POSTERN_AGAIN)
-            return event_del(w->watch.readable) == 0 &&
-                   event_add(w->watch.writable, NULL) == 0;
+            return event_del(w->watch.readable) == 0 && event_add(w->watch.writable, NULL) == 0;
         if (e != POSTERN_OK)
             return false;
         w->said_count++;
@@ -131,8 +130,7 @@ static void on_writer_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!say(w) ||
-        (w->unsaid_count == 0 && !is_stalled && event_add(w->watch.readable, NULL) != 0))
+    if (!say(w) || (w->unsaid_count == 0 && !is_stalled && event_add(w->watch.readable, NULL) != 0))
         drop_writer(w);
 }
 
@@ -155,11 +153,12 @@ static postern_err take_record(struct writer *w, postern_error *err)
     postern_error why = { 0 };
 
     *t = (struct taken){ .writer = w };
-    if (!channel_type_is(w->watch.channel, "record") || !channel_integer(w->watch.channel, "id", &t->id))
+    if (!channel_type_is(w->watch.channel, "record") ||
+        !channel_integer(w->watch.channel, "id", &t->id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
     s->taken_count++;
-    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), clock_wall_ms(),
-                       &why) != POSTERN_OK)
+    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), clock_wall_ms(), &why) !=
+        POSTERN_OK)
         refuse(w, t, &why);
     return POSTERN_OK;
 }
@@ -292,9 +291,10 @@ static void set_reading(struct audit_server *s, bool is_reading)
 {
     struct writer *w;
 
-    TAILQ_FOREACH(w, &s->writers, entry)
-    if (w->unsaid_count == 0 && (is_reading ? event_add(w->watch.readable, NULL) : event_del(w->watch.readable)) != 0)
-        log_problem("a line of %s: no event", w->role);
+    TAILQ_FOREACH (w, &s->writers, entry)
+        if (w->unsaid_count == 0 &&
+            (is_reading ? event_add(w->watch.readable, NULL) : event_del(w->watch.readable)) != 0)
+            log_problem("a line of %s: no event", w->role);
 }
 
 static void forget_room(struct audit_server *s)

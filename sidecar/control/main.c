@@ -193,9 +193,8 @@ static postern_err make_lines(struct control_process *p, postern_error *err)
         link_new(c->base, "door", contact, (struct link_owner){ on_lost, p }, &c->door, err));
     POSTERN_TRY(
         link_new(c->base, "helper", contact, (struct link_owner){ on_lost, p }, &c->helper, err));
-    return audit_line_new(c->base,
-                          (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p },
-                          &c->audit, err);
+    return audit_line_new(
+        c->base, (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p }, &c->audit, err);
 }
 
 static postern_err read_blocks(struct control_process *p, int folder_fd, postern_error *err)

@@ -14,22 +14,22 @@
 
 /* Answers that wait, in bytes.  Questions wait while one does, but revocations that came before are
  * all acknowledged at one time: 65,536 of 40 bytes, and some large answers. */
-#define QUEUE_BYTES_MAX (8u << 20)
+#define QUEUE_BYTES_MAX   (8u << 20)
 #define MESSAGES_PER_WAKE 64
 
 struct answer {
     STAILQ_ENTRY(answer) entry;
-    size_t  len;
+    size_t len;
     uint8_t text[];
 };
 
 struct role_line {
     struct channel_watch watch; /* `writable` is pending while answers wait */
-    const char        *name;
-    struct role_line_owner  owner;
-    bool               is_broken;
+    const char *name;
+    struct role_line_owner owner;
+    bool is_broken;
     STAILQ_HEAD(, answer) queue;
-    size_t             queued, queued_bytes;
+    size_t queued, queued_bytes;
 };
 
 static void close_line(struct role_line *l)
@@ -82,8 +82,8 @@ static void pop(struct role_line *l)
     free(a);
 }
 
-/* An answer is lost, so the other end must not go on as if it had all of them: it sees the end of the
- * line and gets another. */
+/* An answer is lost, so the other end must not go on as if it had all of them: it sees the end of
+ * the line and gets another. */
 static void break_line(struct role_line *l)
 {
     (void)shutdown(channel_fd(l->watch.channel), SHUT_RDWR); /* on_readable() finds it closed */
@@ -101,7 +101,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     while (l->queued != 0) {
         struct answer *a = STAILQ_FIRST(&l->queue);
-        postern_err e = channel_send(l->watch.channel, (postern_bytes){ a->text, a->len }, -1, NULL);
+        postern_err e =
+            channel_send(l->watch.channel, (postern_bytes){ a->text, a->len }, -1, NULL);
 
         if (e == POSTERN_AGAIN)
             break;
