@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "conn.h"
 #include "audit.h"
@@ -876,7 +877,7 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->is_local = from->is_local;
     memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
-    c->started_us = loop_mono_us();
+    c->started_us = clock_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
     c->stranger = caller->stranger;
     name_peer(c, address, address_len);

@@ -94,8 +94,6 @@ static inline struct loop *loop_at(const struct door_process *p, size_t index)
     return p->loops[index];
 }
 struct lease_clock loop_now(void);
-int64_t loop_wall_ms(void); /* since 1970 */
-int64_t loop_mono_us(void);
 
 /* ---- mails for a loop; any thread makes them ---- */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../text_hash.h"
 #include "human.h"
 #include "registry.h"
 
@@ -102,11 +103,7 @@ static size_t bucket_of_locator(uint64_t locator)
 
 static size_t bucket_of_id(const char *id)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-    for (; *id != '\0'; id++)
-        h = (h ^ (uint8_t)*id) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(id) & (BUCKETS - 1);
 }
 
 /* ---- adding and removing ---- */

@@ -20,8 +20,8 @@ struct role_line_owner {
 };
 
 POSTERN_MUST_USE postern_err role_line_new(struct event_base *base, int take_fd, const char *name,
-                                      struct role_line_owner owner, struct role_line **ret,
-                                      postern_error *err);
+                                           struct role_line_owner owner, struct role_line **ret,
+                                           postern_error *err);
 struct channel *role_line_channel(struct role_line *l);
 /* Send or queue.  False: lost, for want of memory or because nobody reads: the line closes itself
  * from the loop, and gone() is called. */

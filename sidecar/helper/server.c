@@ -15,6 +15,7 @@
 
 #include <postern/client.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
 #include "login.h"
@@ -87,7 +88,7 @@ static size_t count_of_user(const struct server *s, uid_t uid)
  * on its way already). */
 static void log_full(struct server *s, uid_t uid, const char *whose)
 {
-    int64_t now_ms = helper_mono_us() / 1000;
+    int64_t now_ms = clock_mono_ms();
 
     if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
         return; /* one line a second */
