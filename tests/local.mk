@@ -44,14 +44,18 @@ EXTRA_DIST += \
 	tests/component/daemon.py \
 	tests/component/door_rig.py \
 	tests/component/lib.sh \
+	tests/component/network.py \
+	tests/component/test_attacks.py \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \
 	tests/component/test_cyrus.sh \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
+	tests/component/test_door_faults.py \
 	tests/component/test_door_strangers.py \
 	tests/component/test_helper.sh \
+	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \

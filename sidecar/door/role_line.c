@@ -28,7 +28,7 @@ struct role_line {
     const char *name;
     struct role_line_owner owner;
     bool is_broken;
-    STAILQ_HEAD(, answer) queue;
+    STAILQ_HEAD(answer_list, answer) queue;
     size_t queued, queued_bytes;
 };
 
