@@ -78,9 +78,9 @@ static struct flight *find_decision(const struct audit_line *l)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry)
-    if (!f->is_fact)
-        break;
+    TAILQ_FOREACH (f, &l->flights, entry)
+        if (!f->is_fact)
+            break;
     return f;
 }
 

@@ -296,7 +296,8 @@ postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *n
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: certificate and key come together", name);
     POSTERN_TRY(new_context(TLS_client_method(), name, &ctx, err));
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err) : trust(ctx, ca_fd, name, trust_server, err));
+    POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err)
+                          : trust(ctx, ca_fd, name, trust_server, err));
     if (cert_fd >= 0) {
         POSTERN_TRY(use_chain(ctx, cert_fd, name, err));
         POSTERN_TRY(use_key(ctx, key_fd, name, err));
