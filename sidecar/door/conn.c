@@ -780,8 +780,8 @@ static void name_peer(struct conn *c, const struct sockaddr *address, socklen_t 
     memcpy(c->source, host, sizeof host);
 }
 
-/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is none,
- * each waits for a verdict. */
+/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is
+ * none, each waits for a verdict. */
 static bool make_room(struct loop *l)
 {
     struct conn *c, *oldest = NULL;

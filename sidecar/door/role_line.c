@@ -82,8 +82,8 @@ static void pop(struct role_line *l)
     free(a);
 }
 
-/* An answer is lost, so the other end must not go on as if it had all of them: it sees the end of the
- * line and gets another. */
+/* An answer is lost, so the other end must not go on as if it had all of them: it sees the end of
+ * the line and gets another. */
 static void break_line(struct role_line *l)
 {
     (void)shutdown(channel_fd(l->channel), SHUT_RDWR); /* on_readable() finds it closed */
