@@ -41,7 +41,7 @@ static void print_session(const postern_json *j, uint32_t session, int64_t now_s
 
     print_text(j, session, "id", 12);
     print_text(j, session, "agent", 16);
-    print_text(j, session, "user", 16);
+    print_text(j, session, "human", 16);
     print_text(j, session, "door", 12);
     printf("%-20s", control_time(control_number(j, session, "since", 0), since));
     print_left(control_number(j, session, "lease_end", 0) - now_s);

@@ -90,6 +90,8 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(check_running(g, accounts, id, err));
     if (is_inherited(g, ROLE_DOOR))
         g->loops = g->keeper->loops; /* a door that goes on keeps its threads */
+    POSTERN_TRY(listeners_check(g->config, err)); /* and what doors need, before anything is made */
+    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
                                 &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
@@ -98,7 +100,6 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
     }
-    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
                           err);
 }
@@ -317,8 +318,8 @@ static void commit_door(struct child *door)
 }
 
 /*
- * The audit child takes a line from everybody, of whichever generation.  The door has one issuer and
- * one control: those of the generation that holds it.
+ * The audit child takes a line from everybody, of whichever generation.  The door has one issuer
+ * and one control: those of the generation that holds it.
  */
 static struct child *find_linked(void *arg, role_id id)
 {
@@ -425,8 +426,8 @@ static bool asks_door(const struct generation *g)
     return g->state == GENERATION_STARTING && g->door_is_awaited && !g->has_failed;
 }
 
-/* The door that was asked has ended (even if it has answered: another may be there by now, that knows
- * nothing), or says nothing. */
+/* The door that was asked has ended (even if it has answered: another may be there by now, that
+ * knows nothing), or says nothing. */
 static void check_asked_door(struct generation *g, int64_t now_ms)
 {
     const struct child *door;
@@ -564,7 +565,7 @@ static void handle_door(struct generation *g, struct child *door, struct generat
         return;
     }
     if (--door->questions != 0)
-        return; /* on the configuration of a reload that failed meanwhile; the word on the next follows */
+        return; /* on a configuration that was given up; the word on the next one follows */
     is_good = take_word(door);
     if (door->state == CHILD_STARTING) {
         if (is_good)

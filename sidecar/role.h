@@ -105,8 +105,9 @@ int control_main(struct role_setup *setup);
  *                         proved in this helper's life; sessions of SASL hosts that nobody can end
  *   control → door      {"type":"sessions","id":n,"after":SESSION-ID,"limit":k}
  *   door → control      {"type":"sessions","id":n,"sessions":[{…}],"more":bool}
- *                         a session: id, door, agent, human (absent: for itself), user, client, sub, jti, purpose, peer, since,
- *                         lease_end, up, down (bytes), state ("open" "draining"); sorted by id
+ *                         a session: id, door, agent, human (absent: for itself), user, client,
+ *                         sub, jti, purpose, peer, since, lease_end, lease_left, up, down (bytes),
+ *                         state ("connecting" "open" "draining"); sorted by id
  *   control → door      {"type":"kill","id":n,"by":"session"|"sub"|"client"|"jti"|"agent","value":TEXT,
  *                        "reason":TEXT}
  *   door → control      {"type":"done","id":n,"ended":k}

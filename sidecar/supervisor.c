@@ -114,6 +114,8 @@ static void stop(struct supervisor *s, int64_t now_ms)
     s->is_stopping = true;
     for (struct generation *g = s->newest; g != NULL; g = g->next) {
         g->state = GENERATION_RETIRING;
+        /* The children close theirs; with ours open, newcomers would be let in to wait for nothing. */
+        listeners_close(&g->listeners);
         generation_drain(g, now_ms);
     }
 }

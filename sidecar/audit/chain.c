@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of the audit chain (sidecar/audit/chain.h).  Reads and writes no file; SHA-256 is OpenSSL's. */
+/* Lines of the audit chain (sidecar/audit/chain.h).  Reads and writes no file; SHA-256 is
+ * OpenSSL's. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -75,15 +76,19 @@ static postern_err check_record(const postern_json *j, uint32_t object, postern_
     return POSTERN_OK;
 }
 
-/* How the chain members look at the end of a line; the one form that is taken on reading, too.  Returns the length. */
-static size_t write_members(int64_t seq, const uint8_t prev[AUDIT_HASH_LEN], char room[AUDIT_CHAIN_ROOM + 1])
+/* How the chain members look at the end of a line; the one form that is taken on reading, too.
+ * Returns the length. */
+static size_t write_members(int64_t seq, const uint8_t prev[AUDIT_HASH_LEN],
+                            char room[AUDIT_CHAIN_ROOM + 1])
 {
     char digits[AUDIT_HASH_DIGITS + 1];
     int len;
 
     audit_hash_text(prev, digits);
-    len = snprintf(room, AUDIT_CHAIN_ROOM + 1, ",\"seq\":%" PRId64 ",\"prev\":\"%s\"}", seq, digits);
-    return len > 0 && len <= AUDIT_CHAIN_ROOM ? (size_t)len : 0; /* 0 cannot be: seq has 16 digits at most */
+    len =
+        snprintf(room, AUDIT_CHAIN_ROOM + 1, ",\"seq\":%" PRId64 ",\"prev\":\"%s\"}", seq, digits);
+    return len > 0 && len <= AUDIT_CHAIN_ROOM ? (size_t)len
+                                              : 0; /* 0 cannot be: seq has 16 digits at most */
 }
 
 postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint32_t object,
@@ -98,9 +103,9 @@ postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint
     if (head->seq >= AUDIT_SEQ_MAX)
         return POSTERN_FAIL(err, LIMIT, "the chain has no number left");
     postern_buf_add(out, (postern_bytes){ text.ptr, text.len - 1 });
-    postern_buf_add(out, (postern_bytes){ (const uint8_t *)members, write_members(next.seq, head->hash, members) });
-    if (out->failed ||
-        !hash_line((postern_bytes){ out->ptr + start, out->len - start }, next.hash))
+    postern_buf_add(out, (postern_bytes){ (const uint8_t *)members,
+                                          write_members(next.seq, head->hash, members) });
+    if (out->failed || !hash_line((postern_bytes){ out->ptr + start, out->len - start }, next.hash))
         return POSTERN_FAIL(err, NOMEM, "line of the audit chain");
     postern_buf_add_byte(out, '\n');
     if (out->failed)

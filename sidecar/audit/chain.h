@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The hash chain of the audit file: each line ends with its number and the SHA-256 of the line before it, so that a line that was
- * changed, removed or put in between is found (`postern audit verify`).  Pure: bytes in, bytes out.  The audit child writes with
- * it, the command line reads with it.
+ * The hash chain of the audit file: each line ends with its number and the SHA-256 of the line
+ * before it, so that a line that was changed, removed or put in between is found (`postern audit
+ * verify`).  Pure: bytes in, bytes out.  The audit child writes with it, the command line reads
+ * with it.
  *
  *   {"time":…,…,"seq":17,"prev":"<64 hexadecimal digits, lower case>"}
  *
- * A chain begins with "seq":1 and 64 zeros, in a record {"time":…,"event":"chain","reason":…}.  What the chain cannot tell: that
- * lines at its end are missing or that its last line was changed; for that the head is kept elsewhere (postern(1)).
+ * A chain begins with "seq":1 and 64 zeros, in a record {"time":…,"event":"chain","reason":…}.
+ * What the chain cannot tell: that lines at its end are missing or that its last line was changed;
+ * for that the head is kept elsewhere (postern(1)).
  */
 #ifndef POSTERN_SIDECAR_AUDIT_CHAIN_H
 #define POSTERN_SIDECAR_AUDIT_CHAIN_H
@@ -38,15 +40,17 @@ struct audit_head {
  *   record   one JSON object that was scanned strictly, as it stands in the message
  *   j        of a scan that `object` is a node of; the record's text
  *   out      room for AUDIT_LINE_MAX more; not touched unless POSTERN_OK or POSTERN_ERR_NOMEM
- *   POSTERN_OK · POSTERN_ERR_MALFORMED (no object, empty, with "seq" or "prev" of its own, with raw line ends) ·
+ *   POSTERN_OK · POSTERN_ERR_MALFORMED (no object, empty, with "seq" or "prev" of its own, with raw
+ *   line ends) ·
  *   POSTERN_ERR_LIMIT (above AUDIT_RECORD_MAX; no number left) · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err audit_chain_add(struct audit_head *head, const postern_json *j,
                                              uint32_t object, postern_buf *out, postern_error *err);
 
 typedef enum audit_line_kind {
-    AUDIT_LINE_DAMAGED = 0, /* not one JSON object, too long, or with chain members that are not as they are written */
-    AUDIT_LINE_UNCHAINED,   /* a JSON object without "seq" and "prev": of a posternd before the chain */
+    /* Not one JSON object, too long, or with chain members that are not as we write them. */
+    AUDIT_LINE_DAMAGED = 0,
+    AUDIT_LINE_UNCHAINED,   /* a JSON object without "seq" and "prev": of an older posternd */
     AUDIT_LINE_CHAINED
 } audit_line_kind;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Token buckets per source and for all (sidecar/audit/denials.h).  The table is searched from end to end: 1024 keys of nine
- * bytes are a fraction of what a refused connection costs.  When it is full, the source that was silent longest makes room, and
- * what was counted of it goes to DENIALS_OTHERS: no refusal is forgotten.
+ * Token buckets per source and for all (sidecar/audit/denials.h).  The table is searched from end
+ * to end: 1024 keys of nine bytes are a fraction of what a refused connection costs.  When it is
+ * full, the source that was silent longest makes room, and what was counted of it goes to
+ * DENIALS_OTHERS: no refusal is forgotten.
  */
 #include "config.h"
 
@@ -21,24 +22,24 @@ struct bucket {
 };
 
 struct tally {
-    int64_t     count; /* 0: nothing is counted */
-    int64_t     since_ms, due_ms;
+    int64_t count; /* 0: nothing is counted */
+    int64_t since_ms, due_ms;
     postern_err first, last;
 };
 
 struct slot {
     struct denial_source source;
-    bool                 is_used;
-    int64_t              seen_ms;
-    struct bucket        records;
-    struct tally         tally;
+    bool is_used;
+    int64_t seen_ms;
+    struct bucket records;
+    struct tally tally;
 };
 
 struct denials {
     struct bucket records, summaries; /* of all sources */
-    struct slot   others;             /* its source and records are not used */
-    size_t        used_count;
-    struct slot   slots[DENIALS_SOURCES_MAX];
+    struct slot others;               /* its source and records are not used */
+    size_t used_count;
+    struct slot slots[DENIALS_SOURCES_MAX];
 };
 
 /* ---- sources ---- */
@@ -57,11 +58,29 @@ struct denial_source denial_source_of(const struct sockaddr *address, socklen_t 
     } else if (len >= sizeof in6 && address->sa_family == AF_INET6) {
         memcpy(&in6, address, sizeof in6);
         s.family = memcmp(&in6.sin6_addr, mapped, sizeof mapped) == 0 ? 4 : 6;
-        memcpy(s.prefix, (const uint8_t *)&in6.sin6_addr + (s.family == 4 ? 12 : 0), s.family == 4 ? 4 : 8);
+        memcpy(s.prefix, (const uint8_t *)&in6.sin6_addr + (s.family == 4 ? 12 : 0),
+               s.family == 4 ? 4 : 8);
     } else if (len >= sizeof address->sa_family && address->sa_family == AF_UNIX) {
         s.family = 1;
     }
     return s;
+}
+
+struct denial_source denial_source_of_user(uid_t uid)
+{
+    struct denial_source s = { .family = 2 };
+
+    memcpy(s.prefix, &uid, sizeof uid);
+    return s;
+}
+_Static_assert(sizeof(uid_t) <= sizeof((struct denial_source *)0)->prefix, "a user fits");
+
+static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
+{
+    uid_t uid;
+
+    memcpy(&uid, s->prefix, sizeof uid);
+    (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
 }
 
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
@@ -71,14 +90,17 @@ void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_T
 
     memcpy(whole, s->prefix, sizeof s->prefix);
     if (s->family == 4 || s->family == 6)
-        (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text, sizeof text); /* else "" */
-    if (s->family == 6)
+        (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text,
+                        sizeof text); /* else "" */
+    if (s->family == 2)
+        write_user(s, ret);
+    else if (s->family == 6)
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s/64", text);
     else
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s",
-                       s->family == 4 ? text :
-                       s->family == 1 ? "unix" :
-                                        "unknown");
+                       s->family == 4   ? text
+                       : s->family == 1 ? "unix"
+                                        : "unknown");
 }
 
 /* ---- buckets ---- */
@@ -102,7 +124,8 @@ static bool is_same(const struct denial_source *a, const struct denial_source *b
     return a->family == b->family && memcmp(a->prefix, b->prefix, sizeof a->prefix) == 0;
 }
 
-static void count(struct slot *s, int64_t how_many, postern_err first, postern_err last, int64_t now_ms)
+static void count(struct slot *s, int64_t how_many, postern_err first, postern_err last,
+                  int64_t now_ms)
 {
     struct tally *t = &s->tally;
 
@@ -149,7 +172,8 @@ static struct slot *find_slot(struct denials *d, const struct denial_source *sou
     return oldest;
 }
 
-bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason, int64_t now_ms)
+bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason,
+                  int64_t now_ms)
 {
     struct slot *s = find_slot(d, source, now_ms);
 

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which refusals of strangers get a record of their own at a door, and which are summed up.  Anybody who reaches a door's port
- * can be refused as often as he likes; without a bound on those records he fills the disk, after which no login has its record
- * and all are undecided.  Only for refusals of somebody who proved no token: verdicts on tokens are always recorded.
+ * Which refusals of strangers get a record of their own at a door, and which are summed up.
+ * Anybody who reaches a door's port can be refused as often as he likes; without a bound on those
+ * records he fills the disk, after which no login has its record and all are undecided.  Only for
+ * refusals of somebody who proved no token: verdicts on tokens are always recorded.
  *
- * The worst case, whatever comes from wherever: one record and one summary in DENIALS_REFILL_MS each, that is 43,200 of both
- * a day.  A refusal's record has 600 bytes and holds no text of the stranger's, a summary 400: 43 MB a day; were every line
- * AUDIT_LINE_MAX, 354 MB.  One source alone: one record and one summary a minute, 1.5 MB a day.
+ * The worst case, whatever comes from wherever: one record and one summary in DENIALS_REFILL_MS
+ * each, that is 43,200 of both a day.  A refusal's record has 600 bytes and holds no text of the
+ * stranger's, a summary 400: 43 MB a day; were every line AUDIT_LINE_MAX, 354 MB.  One source
+ * alone: one record and one summary a minute, 1.5 MB a day.
  *
- * Pure: the clock is a parameter (monotonic, milliseconds).  For one thread; loops that share it hold a lock.
+ * Pure: the clock is a parameter (monotonic, milliseconds).  For one thread; loops that share it
+ * hold a lock.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_DENIALS_H
 #define POSTERN_SIDECAR_AUDIT_DENIALS_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <postern/bytes.h>
 
@@ -25,18 +29,25 @@
 /* All sources together: a farm of clients after a wrong deployment; then one in two seconds. */
 #define DENIALS_BURST 60
 #define DENIALS_REFILL_MS 2000
-/* A source's summaries are that far apart; the first comes that long after the first refusal without record. */
+/*
+ * A source's summaries are that far apart; the first comes that long after the first refusal
+ * without record.
+ */
 #define DENIALS_SUMMARY_MS 60000
 
 #define DENIALS_SOURCE_TEXT 48 /* bytes with NUL: "2001:db8:1:2::/64" */
 #define DENIALS_OTHERS "others"
 
-/* Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), or all local processes. */
+/*
+ * Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), a user of
+ * this machine, or all local processes where theirs is not known.
+ */
 struct denial_source {
-    uint8_t family;    /* 4, 6; 1: unix; 0: anything else */
-    uint8_t prefix[8]; /* network order; IPv4: the first four */
+    uint8_t family;    /* 4, 6; 1: unix; 2: unix, and whose it is; 0: anything else */
+    uint8_t prefix[8]; /* network order; IPv4: the first four; a user: its uid_t */
 };
 struct denial_source denial_source_of(const struct sockaddr *address, socklen_t len);
+struct denial_source denial_source_of_user(uid_t uid); /* of a unix socket */
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT]);
 
 struct denial_summary {
@@ -51,13 +62,23 @@ struct denials;
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
 POSTERN_MUST_USE postern_err denials_new(struct denials **ret, postern_error *err);
 void denials_free(struct denials *d); /* NULL is fine */
-/* Somebody was refused: true: write a record of it now; false: it is counted, and a summary will tell. */
-bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason, int64_t now_ms);
-/* The summary that is due, if any; call again until false (it gives one in DENIALS_REFILL_MS, the longest waiting first). */
+/*
+ * Somebody was refused: true: write a record of it now; false: it is counted, and a summary will
+ * tell.
+ */
+bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason,
+                  int64_t now_ms);
+/*
+ * The summary that is due, if any; call again until false (it gives one in DENIALS_REFILL_MS,
+ * the longest waiting first).
+ */
 bool denials_take_due(struct denials *d, int64_t now_ms, struct denial_summary *ret);
 /* Milliseconds until denials_take_due() may have something; -1: nothing is counted. */
 int64_t denials_wait_ms(const struct denials *d, int64_t now_ms);
-/* At the end: what is counted still, in one summary, DENIALS_OTHERS unless it is one source's.  False: nothing. */
+/*
+ * At the end: what is counted still, in one summary, DENIALS_OTHERS unless it is one source's.
+ * False: nothing.
+ */
 bool denials_take_rest(struct denials *d, struct denial_summary *ret);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were sent, which is the order of
- * their ids and of their deadlines.  What the socket does not take waits in the same list.
+ * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were
+ * sent, which is the order of their ids and of their deadlines.  What the socket does not take
+ * waits in the same list.
  */
 #include "config.h"
 
@@ -18,7 +19,7 @@
 struct flight {
     TAILQ_ENTRY(flight) entry;
     int64_t id;
-    int64_t due_ms; /* monotonic */
+    int64_t due_ms;  /* monotonic */
     audit_done done; /* NULL: nobody waits */
     void *arg;
     postern_buf message; /* empty once it was sent */
@@ -41,9 +42,9 @@ static int64_t mono_ms(void)
 {
     struct timespec now;
 
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ?
-               now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 :
-               0;
+    return clock_gettime(CLOCK_MONOTONIC, &now) == 0
+               ? now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000
+               : 0;
 }
 
 static bool start_timer(struct event *timer, int64_t ms)
@@ -172,10 +173,7 @@ static void lose_line(struct audit_line *l, const postern_error *why)
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
         postern_err e;
 
         if (f->message.len == 0)
@@ -206,11 +204,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-        if (f->id >= id)
-            break;
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out */
+        f = TAILQ_NEXT(f, entry);
     return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
 }
 
@@ -222,7 +219,8 @@ static postern_err take_confirmation(struct audit_line *l, postern_error *err)
     struct flight *f;
     int64_t id;
 
-    if ((!is_done && !channel_type_is(l->channel, "failed")) || !channel_integer(l->channel, "id", &id))
+    if ((!is_done && !channel_type_is(l->channel, "failed")) ||
+        !channel_integer(l->channel, "id", &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
     (void)channel_text(l->channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
@@ -328,8 +326,8 @@ static postern_err launch(struct audit_line *l, struct flight *f, postern_error 
     return POSTERN_OK;
 }
 
-static postern_err add_flight(struct audit_line *l, const struct audit_record *r, struct flight **ret,
-                              postern_error *err)
+static postern_err add_flight(struct audit_line *l, const struct audit_record *r,
+                              struct flight **ret, postern_error *err)
 {
     struct flight *f = calloc(1, sizeof *f);
 
@@ -380,8 +378,8 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
     struct flight *f;
 
     TAILQ_FOREACH(f, &l->flights, entry)
-        if (f->done != NULL && f->arg == arg)
-            f->done = NULL;
+    if (f->done != NULL && f->arg == arg)
+        f->done = NULL;
 }
 
 bool audit_line_is_idle(const struct audit_line *l)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writers, batches and confirmations of the audit child (sidecar/audit/server.h).  A record is confirmed when its line stands in
- * the file, and the others of its batch do not change that.  A writer that does not read its confirmations is not read either,
- * so that what is kept for it has a bound.
+ * Writers, batches and confirmations of the audit child (sidecar/audit/server.h).  A record is
+ * confirmed when its line stands in the file, and the others of its batch do not change that.  A
+ * writer that does not read its confirmations is not read either, so that what is kept for it has a
+ * bound.
  */
 #include "config.h"
 
@@ -16,14 +17,14 @@
 #include "../log.h"
 #include "server.h"
 
-#define WRITER_ROLE_MAX 32   /* bytes with NUL: "helper", "door" */
+#define WRITER_ROLE_MAX   32  /* bytes with NUL: "helper", "door" */
 #define WRITER_DETAIL_MAX 128 /* bytes with NUL of why a record failed */
 /* Between two lines of log about records that cannot be written. */
 #define TROUBLE_LOG_MS 1000
 
 struct confirmation {
     int64_t id;
-    bool    is_failed;
+    bool is_failed;
 };
 
 struct writer {
@@ -33,8 +34,8 @@ struct writer {
     struct event *from, *to; /* `to` is pending while confirmations wait */
     bool is_readable;
     struct confirmation unsaid[AUDIT_BATCH_MAX];
-    size_t unsaid_count, said_count;  /* of unsaid[] */
-    char detail[WRITER_DETAIL_MAX];   /* of the latest failure */
+    size_t unsaid_count, said_count; /* of unsaid[] */
+    char detail[WRITER_DETAIL_MAX];  /* of the latest failure */
     char role[WRITER_ROLE_MAX];
 };
 TAILQ_HEAD(writer_list, writer);
@@ -115,7 +116,8 @@ static postern_err send_confirmation(struct writer *w, struct confirmation c, po
     return channel_send(w->channel, postern_buf_bytes(&out), -1, err);
 }
 
-/* Say what is unsaid, as far as the writer reads.  False: it is gone or cannot be told, its line is of no use. */
+/* Say what is unsaid, as far as the writer reads.  False: it is gone or cannot be told, its line is
+ * of no use. */
 static bool say(struct writer *w)
 {
     while (w->said_count < w->unsaid_count) {
@@ -168,8 +170,8 @@ static postern_err take_record(struct writer *w, postern_error *err)
     if (!channel_type_is(w->channel, "record") || !channel_integer(w->channel, "id", &t->id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
     s->taken_count++;
-    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), now_ms(CLOCK_REALTIME), &why) !=
-        POSTERN_OK)
+    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), now_ms(CLOCK_REALTIME),
+                       &why) != POSTERN_OK)
         refuse(w, t, &why);
     return POSTERN_OK;
 }
@@ -203,8 +205,8 @@ static bool is_full(const struct audit_server *s)
     return s->taken_count == AUDIT_BATCH_MAX || audit_file_is_full(s->file);
 }
 
-/* A few messages of each writer that has some; again, until all are dry or the batch is full.  Who was served goes to the
- * end of the list. */
+/* A few messages of each writer that has some; again, until all are dry or the batch is full.  Who
+ * was served goes to the end of the list. */
 static void gather(struct audit_server *s)
 {
     size_t before;
@@ -244,11 +246,12 @@ static void confirm(struct audit_server *s, size_t whole_count, const postern_er
             refuse(t->writer, t, err);
         t->writer->unsaid[t->writer->unsaid_count++] = (struct confirmation){ t->id, is_failed };
     }
-    for (size_t i = 0; i < s->taken_count; i++) { /* a writer's are said at its first; drop_writer() clears the others */
+    for (size_t i = 0; i < s->taken_count;
+         i++) { /* a writer's are said at its first; drop_writer() clears the others */
         struct writer *w = s->taken[i].writer;
 
-        if (w != NULL && w->said_count == 0 && w->unsaid_count != 0 && !event_pending(w->to, EV_WRITE, NULL) &&
-            !say(w))
+        if (w != NULL && w->said_count == 0 && w->unsaid_count != 0 &&
+            !event_pending(w->to, EV_WRITE, NULL) && !say(w))
             drop_writer(w);
     }
     s->taken_count = 0;
@@ -304,8 +307,8 @@ static void set_reading(struct audit_server *s, bool is_reading)
     struct writer *w;
 
     TAILQ_FOREACH(w, &s->writers, entry)
-        if (w->unsaid_count == 0 && (is_reading ? event_add(w->from, NULL) : event_del(w->from)) != 0)
-            log_problem("a line of %s: no event", w->role);
+    if (w->unsaid_count == 0 && (is_reading ? event_add(w->from, NULL) : event_del(w->from)) != 0)
+        log_problem("a line of %s: no event", w->role);
 }
 
 static void forget_room(struct audit_server *s)
@@ -325,7 +328,8 @@ static void on_room(evutil_socket_t fd, short what, void *arg)
     forget_room(arg);
 }
 
-/* Read nobody until the pipe takes something.  False: that cannot be waited for, so write and wait there. */
+/* Read nobody until the pipe takes something.  False: that cannot be waited for, so write and wait
+ * there. */
 static bool wait_for_room(struct audit_server *s)
 {
     s->room = event_new(s->base, audit_file_fd(s->file), EV_WRITE, on_room, s);

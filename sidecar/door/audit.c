@@ -24,9 +24,17 @@ static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
-        return;
+        return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
     a->human = grant_human(g);
+}
+
+/* The scope that a rule wants is the policy's word, not required_scopes'. */
+static postern_err decided_by(const struct gate_result *r)
+{
+    return r->code == POSTERN_ERR_INSUFFICIENT_SCOPE && r->decision.missing_scope[0] != '\0'
+               ? POSTERN_ERR_POLICY
+               : r->code;
 }
 
 static struct audit_record build(const struct login_record *r)
@@ -35,7 +43,7 @@ static struct audit_record build(const struct login_record *r)
     const postern_grant *grant = r->grant != NULL ? r->grant : result->grant;
     struct deciding_setting setting =
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
-                              result->failure.issuer, result->code);
+                              result->failure.issuer, decided_by(result));
     struct audit_record a = {
         .time_ms = loop_wall_ms(),
         .event = r->event,
@@ -52,6 +60,7 @@ static struct audit_record build(const struct login_record *r)
         .fingerprint = r->fingerprint,
         .latency_us = loop_mono_us() - r->started_us,
         .session = r->session,
+        .agent = result->failure.agent,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
@@ -75,7 +84,18 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
 /* Somebody with a proved token is no stranger: what he is refused has a record each time. */
 static bool is_strangers(const struct login_record *r)
 {
-    return !r->is_known && r->result->grant == NULL && r->grant == NULL;
+    return !r->is_known && r->result->grant == NULL && r->grant == NULL &&
+           r->result->failure.agent[0] == '\0';
+}
+
+static bool may_have_record(struct door_process *p, const struct login_record *r)
+{
+    bool may;
+
+    pthread_mutex_lock(&p->denials_lock);
+    may = denials_note(p->denials, r->source, r->result->code, loop_now().boot_ms);
+    pthread_mutex_unlock(&p->denials_lock);
+    return may;
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
@@ -84,8 +104,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (is_strangers(r) &&
-        !denials_note(l->denials, r->source, r->result->code, loop_now().boot_ms))
+    if (is_strangers(r) && !may_have_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -139,16 +158,30 @@ static void write_summary(struct loop *l, const struct denial_summary *s)
 
 void record_denials(struct loop *l, struct lease_clock now)
 {
+    struct door_process *p = l->process;
     struct denial_summary s;
+    bool is_due = true;
 
-    while (denials_take_due(l->denials, now.boot_ms, &s))
-        write_summary(l, &s);
+    while (is_due) {
+        pthread_mutex_lock(&p->denials_lock);
+        is_due = denials_take_due(p->denials, now.boot_ms, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (is_due)
+            write_summary(l, &s);
+    }
 }
 
 void record_denials_rest(struct loop *l)
 {
+    struct door_process *p = l->process;
     struct denial_summary s;
+    bool has_some = true;
 
-    while (denials_take_rest(l->denials, &s))
-        write_summary(l, &s);
+    while (has_some) {
+        pthread_mutex_lock(&p->denials_lock);
+        has_some = denials_take_rest(p->denials, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (has_some)
+            write_summary(l, &s);
+    }
 }

@@ -3,11 +3,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,11 +17,12 @@
 #include "loop.h"
 #include "main.h"
 #include "audit.h"
+#include "reserve.h"
 #include "session.h"
 
-/* When so many sessions have gone since the peak, their memory goes back to the system: below that
- * it is not worth a walk through the heap. */
-#define TRIM_SESSIONS_MIN 256
+/* 64 bytes each: 4 MiB, for as many sessions as one machine serves. */
+#define RESERVED_DESCRIPTORS_MAX 65536
+#define RESOLV_CONF "/etc/resolv.conf"
 
 static int64_t read_ms(clockid_t which)
 {
@@ -200,6 +201,25 @@ static size_t judge_all(struct loop *l)
     return ended;
 }
 
+/* A login has UPSTREAM_CONNECT_MS for name, connection and TLS: a name server that is silent leaves
+ * time for the next one.  An answer that comes later than that still counts. */
+static bool hurry_resolver(struct loop *l)
+{
+    return evdns_base_set_option(l->dns, "timeout", "1") == 0 &&
+           evdns_base_set_option(l->dns, "attempts", "4") == 0;
+}
+
+/* A machine that moved has other name servers; what is being asked goes on with them. */
+static void reread_name_servers(struct loop *l)
+{
+    if (l->dns == NULL)
+        return;
+    if (evdns_base_clear_nameservers_and_suspend(l->dns) != 0 ||
+        evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, RESOLV_CONF) != 0 ||
+        evdns_base_resume(l->dns) != 0 || !hurry_resolver(l))
+        log_problem("door: " RESOLV_CONF " cannot be used: names of backends may not resolve");
+}
+
 static void deliver_settings(struct mail *take_mail, void *receiver)
 {
     struct loop_mail *m = (struct loop_mail *)take_mail;
@@ -208,6 +228,8 @@ static void deliver_settings(struct mail *take_mail, void *receiver)
 
     stop_listening(l);
     l->settings = m->settings;
+    if (old != NULL)
+        reread_name_servers(l);
     if (!start_listening(l)) {
         log_problem("door: out of memory for its listeners");
         abort(); /* the supervisor starts another; half a door must not stand */
@@ -315,15 +337,6 @@ struct mail *loop_mail_stop(void)
 
 /* ---- time ---- */
 
-/* glibc keeps what was freed for the next session; after a rush it goes back. */
-static void trim(struct loop *l)
-{
-    if (l->session_peak < TRIM_SESSIONS_MIN || l->session_count * 2 > l->session_peak)
-        return;
-    l->session_peak = l->session_count;
-    (void)malloc_trim(0);
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *l = arg;
@@ -346,7 +359,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         c = next;
     }
     record_denials(l, now);
-    trim(l);
     loop_note_end(l);
 }
 
@@ -388,6 +400,24 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* As many as this process may have: numbers are given out from the lowest. */
+static size_t count_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > RESERVED_DESCRIPTORS_MAX)
+        return RESERVED_DESCRIPTORS_MAX;
+    return (size_t)limit.rlim_cur;
+}
+
+static bool make_resolver(struct loop *l)
+{
+    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    /* NULL, there is no /etc/resolv.conf: names do not resolve, addresses need none. */
+    return l->dns == NULL || hurry_resolver(l);
+}
+
 static postern_err fill(struct loop *l, postern_error *err)
 {
     static const struct timeval tick = { LOOP_TICK_MS / 1000, LOOP_TICK_MS % 1000 * 1000 };
@@ -395,14 +425,14 @@ static postern_err fill(struct loop *l, postern_error *err)
     l->base = event_base_new();
     if (l->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (!make_resolver(l))
+        return POSTERN_FAIL(err, NOMEM, "resolver");
+    POSTERN_TRY(reserve_descriptors(l->base, count_descriptors(), err));
     POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
     POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
     POSTERN_TRY(audit_line_new(
         l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
         &l->audit, err));
-    POSTERN_TRY(denials_new(&l->denials, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
@@ -423,10 +453,11 @@ void loop_free(struct loop *l)
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
-    denials_free(l->denials);
     relay_pool_free(l->pool);
-    if (l->dns != NULL)
-        evdns_base_free(l->dns, 0);
+    if (l->dns != NULL) {
+        evdns_base_free(l->dns, 1);
+        (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* look-ups that were cancelled end here */
+    }
     free_event(l->tick);
     free_event(l->resume);
     if (l->base != NULL)

@@ -48,6 +48,8 @@ struct door_process {
     struct loop    **loops; /* all of them, from before the first accept on */
     size_t           loop_count;
     struct fingerprint_key fingerprint;
+    struct denials  *denials; /* one quota, however many loops; denials_lock held */
+    pthread_mutex_t  denials_lock;
 };
 
 struct loop {
@@ -60,7 +62,6 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
-    struct denials      *denials;
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */
     struct event       **accepts;
@@ -70,7 +71,7 @@ struct loop {
     bool                 has_drained;  /* and said so */
     struct conn_list     conns;
     struct session_list  sessions;
-    size_t               conn_count, session_count, session_peak;
+    size_t               conn_count, session_count;
     uint64_t             last_conn_number;
     struct loop_counters counters; /* any thread reads */
     uint8_t              room[16384]; /* what is being read; wiped after each */

@@ -220,8 +220,8 @@ static step deliver(struct side *to, postern_bytes plain)
 static step flush_pipe(struct side *to)
 {
     while (to->piped > 0) {
-        ssize_t n = splice(to->pipe[0], NULL, to->fd, NULL, to->piped,
-                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        ssize_t n =
+            splice(to->pipe[0], NULL, to->fd, NULL, to->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -261,21 +261,21 @@ static step flush(struct side *to)
     return to->piped > 0 ? flush_pipe(to) : flush_unsent(to);
 }
 
+static step send_end(struct side *to)
+{
+    if (to->ssl == NULL)
+        return shutdown(to->fd, SHUT_WR) == 0 ? STEP_MORE : fail_of_errno(to, errno);
+    if (!records_encrypt_end(to->relay->pool->records, to->ssl))
+        return fail_of_tls(to);
+    return transmit_records(to);
+}
+
 /* That nothing more comes: FIN, or close_notify with TCP left open for what `to` still says. */
 static step tell_end(struct side *to)
 {
-    if (!to->is_told) {
-        to->is_told = true;
-        if (to->ssl == NULL) {
-            if (shutdown(to->fd, SHUT_WR) != 0)
-                return fail_of_errno(to, errno);
-        } else {
-            if (!records_encrypt_end(to->relay->pool->records, to->ssl))
-                return fail_of_tls(to);
-            if (transmit_records(to) == STEP_END)
-                return STEP_END;
-        }
-    }
+    if (!to->is_told && send_end(to) == STEP_END)
+        return STEP_END;
+    to->is_told = true;
     return is_owed(to) ? STEP_BLOCKED : STEP_DRY;
 }
 
@@ -567,8 +567,10 @@ static void prepare_side(struct relay *r, struct side *s, struct leg leg)
 
 static bool prepare_events(struct relay *r, struct side *s)
 {
-    if (event_assign(&s->readable, r->pool->base, s->fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
-        event_assign(&s->writable, r->pool->base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
+    struct event_base *base = r->pool->base;
+
+    if (event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
+        event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
         return false;
     if (!watch_in(s, true) || !watch_out(s, is_owed(s)))
         return false;

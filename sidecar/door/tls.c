@@ -23,10 +23,26 @@
 #define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK:!SRP"
 #define SERVER_GROUPS  "X25519:P-256" /* the two that OpenSSL 3.0 has fast code for */
 
-static void auto_ctx(SSL_CTX **c) { SSL_CTX_free(*c); }
-static void auto_bio(BIO **b) { BIO_free(*b); }
-static void auto_x509(X509 **x) { X509_free(*x); }
-static void auto_pkey(EVP_PKEY **k) { EVP_PKEY_free(*k); }
+static void auto_ctx(SSL_CTX **c)
+{
+    SSL_CTX_free(*c);
+}
+
+static void auto_bio(BIO **b)
+{
+    BIO_free(*b);
+}
+
+static void auto_x509(X509 **x)
+{
+    X509_free(*x);
+}
+
+static void auto_pkey(EVP_PKEY **k)
+{
+    EVP_PKEY_free(*k);
+}
+
 #define AUTO(kind) __attribute__((cleanup(auto_##kind)))
 
 const char *tls_error_text(char *room, size_t room_size)
@@ -120,6 +136,11 @@ static postern_err next_certificate(BIO *pem, const char *name, X509 **ret, post
     return fail_of_openssl(name, "certificate", err);
 }
 
+static bool add_to_chain(SSL_CTX *ctx, X509 *x, bool is_leaf)
+{
+    return is_leaf ? SSL_CTX_use_certificate(ctx, x) == 1 : SSL_CTX_add1_chain_cert(ctx, x) == 1;
+}
+
 /* The certificate itself, then the chain above it. */
 static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
 {
@@ -135,7 +156,7 @@ static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_err
             return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate in the file", name);
         if (x == NULL)
             return POSTERN_OK;
-        if ((is_first ? SSL_CTX_use_certificate(ctx, x) : (int)SSL_CTX_add1_chain_cert(ctx, x)) != 1)
+        if (!add_to_chain(ctx, x, is_first))
             return fail_of_openssl(name, "certificate", err);
     }
 }
@@ -155,8 +176,7 @@ static postern_err use_key(SSL_CTX *ctx, int fd, const char *name, postern_error
     return POSTERN_OK;
 }
 
-static postern_err trust(SSL_CTX *ctx, int fd, const char *name, bool is_server,
-                         postern_error *err)
+static postern_err trust(SSL_CTX *ctx, int fd, const char *name, bool is_server, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
     AUTO(bio) BIO *pem = NULL;
@@ -208,7 +228,7 @@ static postern_err new_context(const SSL_METHOD *method, const char *name, SSL_C
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* the caller's loop decides */
+    (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);            /* the caller's loop decides */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold the state */
     *ret = POSTERN_STEAL(ctx);
     return POSTERN_OK;
@@ -225,7 +245,7 @@ postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
     (void)SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (SSL_CTX_set_cipher_list(ctx, SERVER_CIPHERS) != 1 ||
         SSL_CTX_set1_groups_list(ctx, SERVER_GROUPS) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 1) != 1 || /* each costs a client 14 us and us as much */
+        SSL_CTX_set_num_tickets(ctx, 1) != 1 || /* a second one is 6 % of a handshake */
         SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1)
         return fail_of_openssl(name, "TLS settings", err);
     *ret = POSTERN_STEAL(ctx);
@@ -261,14 +281,13 @@ static postern_err trust_system(SSL_CTX *ctx, const char *name, postern_error *e
     return e;
 }
 
-postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *name,
-                               SSL_CTX **ret, postern_error *err)
+postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *name, SSL_CTX **ret,
+                               postern_error *err)
 {
     AUTO(ctx) SSL_CTX *ctx = NULL;
 
     if ((cert_fd < 0) != (key_fd < 0))
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: a certificate needs its key, a key its "
-                                              "certificate", name);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: certificate and key come together", name);
     POSTERN_TRY(new_context(TLS_client_method(), name, &ctx, err));
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err) : trust(ctx, ca_fd, name, false, err));

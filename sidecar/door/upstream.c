@@ -118,8 +118,8 @@ static const char *address_text(const struct upstream *u, char *room, size_t roo
     if (u->target->path[0] != '\0')
         n = snprintf(room, room_size, "unix:%s", u->target->path);
     else if (u->next != 0 &&
-             getnameinfo((const struct sockaddr *)&u->addresses[at], u->lens[at], host,
-                         sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+             getnameinfo((const struct sockaddr *)&u->addresses[at], u->lens[at], host, sizeof host,
+                         port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
         n = snprintf(room, room_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
     else
         n = snprintf(room, room_size, "%s", u->target->host);
@@ -174,9 +174,9 @@ static void start_tls(struct upstream *u)
     const struct upstream_target *t = u->target;
 
     if (t->tls_ctx == NULL || (t->tls == UPSTREAM_VERIFY_FULL && t->host[0] == '\0')) {
-        (void)POSTERN_FAIL(&u->why, BACKEND, t->tls_ctx == NULL
-                                                 ? "no TLS settings for this backend"
-                                                 : "a unix socket has no name for verify-full");
+        (void)POSTERN_FAIL(&u->why, BACKEND,
+                           t->tls_ctx == NULL ? "no TLS settings for this backend"
+                                              : "a unix socket has no name for verify-full");
         give_up(u);
         return;
     }
@@ -188,6 +188,7 @@ static void start_tls(struct upstream *u)
         return;
     }
     SSL_set_verify(u->leg.ssl, SSL_VERIFY_PEER, NULL); /* whatever the context says */
+    SSL_set_read_ahead(u->leg.ssl, 1); /* one recv(2) a flight, not two a record */
     SSL_set_connect_state(u->leg.ssl);
     shake_hands(u);
 }

@@ -160,7 +160,8 @@ static postern_err make_events(struct role *r, postern_error *err)
     r->give_up = event_new(r->helper.base, -1, 0, on_give_up, r);
     if (r->patience == NULL || r->give_up == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    return audit_line_new(r->helper.base, (struct audit_line_owner){ on_want_line, on_idle_audit, r },
+    return audit_line_new(r->helper.base,
+                          (struct audit_line_owner){ on_want_line, on_idle_audit, r },
                           &r->helper.audit, err);
 }
 

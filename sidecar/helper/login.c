@@ -2,8 +2,8 @@
 /*
  * One request, from frame to answer (sidecar/helper/login.h).  The order is the decision's: the
  * frame is well formed, the peer may ask as that service, the token is valid, the audit record is
- * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a verdict without its record
- * becomes undecided.
+ * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a
+ * verdict without its record becomes undecided.
  */
 #include "config.h"
 
@@ -28,7 +28,7 @@ struct login {
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
     postern_op *op;
-    struct event *ready; /* of op: its descriptor or its time */
+    struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
     postern_failure failure; /* what the record and the answer say */
     bool is_recording;       /* the record is on its way; then the answer */
@@ -114,6 +114,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
             .grant = l->grant,
+            .agent = l->grant != NULL ? postern_grant_actor(l->grant) : l->failure.agent,
             .latency_us = helper_mono_us() - l->started_us,
             .missed = missed,
         },
@@ -174,8 +175,9 @@ static void give_verdict(struct login *l)
 /* ---- record, then answer ---- */
 
 /*
- * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is undecided already stays as it is.
- * That a token was proved and did not get in is worth another try, for which the answer does not wait any longer.
+ * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is
+ * undecided already stays as it is.  That a token was proved and did not get in is worth another
+ * try, for which the answer does not wait any longer.
  */
 static void go_without_record(struct login *l, const postern_error *err)
 {
@@ -346,8 +348,8 @@ void login_start(struct login *l)
         answer_described(l, &l->failure);
     else if (l->failure.code != POSTERN_OK)
         answer_refusal(l);
-    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op, &l->error)) !=
-             POSTERN_OK)
+    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op,
+                                            &l->error)) != POSTERN_OK)
         finish(l, code);
     else
         advance(l);

@@ -133,7 +133,7 @@ void logins_write(const struct logins *l, const char *agent, const char *name,
     size_t written = 0;
 
     postern_json_open_array(w, name);
-    LIST_FOREACH (e, &l->buckets[bucket_of(agent)], in_bucket) {
+    for (e = LIST_FIRST(&l->buckets[bucket_of(agent)]); e != NULL; e = LIST_NEXT(e, in_bucket)) {
         if (strcmp(e->agent, agent) != 0 || written == LOGINS_ANSWER_MAX)
             continue;
         postern_json_open_object(w, NULL);
