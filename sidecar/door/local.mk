@@ -7,7 +7,6 @@ sidecar_libsidecar_la_SOURCES += sidecar/door/conn.c sidecar/door/conn.h sidecar
 	sidecar/door/registry.h sidecar/door/session.c sidecar/door/session.h sidecar/door/settings.c \
 	sidecar/door/settings.h sidecar/door/taken_back.c sidecar/door/taken_back.h
 sidecar_libsidecar_la_SOURCES += \
-	  \
 	sidecar/door/pipes.c sidecar/door/pipes.h \
 	sidecar/door/records.c sidecar/door/records.h \
 	sidecar/door/relay.c sidecar/door/relay.h \

@@ -450,6 +450,8 @@ void loop_free(struct loop *l)
 {
     if (l == NULL)
         return;
+    free_event(l->tick); /* first: the look-ups below need a turn of the loop, and it would be due */
+    free_event(l->resume);
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
@@ -458,8 +460,6 @@ void loop_free(struct loop *l)
         evdns_base_free(l->dns, 1);
         (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* look-ups that were cancelled end here */
     }
-    free_event(l->tick);
-    free_event(l->resume);
     if (l->base != NULL)
         event_base_free(l->base);
     settings_unref(l->settings);

@@ -12,7 +12,6 @@
 
 #include "../log.h"
 #include "../role.h"
-#include "event_slots.h"
 #include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
@@ -958,7 +957,8 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
-    POSTERN_TRY(denials_new(&m->process.denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
@@ -993,6 +993,7 @@ static void take_apart(struct door_main *m)
     registry_free(m->process.registry);
     limits_free(m->process.limits);
     denials_free(m->process.denials);
+    denials_free(m->process.agent_denials);
     free(m->process.loops);
     free(m->acks);
     free_event(m->from_supervisor);
@@ -1012,8 +1013,6 @@ int door_main(struct role_setup *setup)
 
     postern_config_free(setup->take_config); /* it comes by message, at each reload anew */
     setup->take_config = NULL;
-    if (!event_slots_start())
-        log_note("no pages of their own for small blocks: memory of ended sessions goes back later");
     if (start(&m, setup, &err) != POSTERN_OK) {
         log_error("door cannot start", &err);
         m.status = EXIT_FAILURE;

@@ -273,6 +273,16 @@ static bool is_text(const char *text, const char *value)
     return text != NULL && strcmp(text, value) == 0;
 }
 
+/* Who has no client is its own agent (lib/oauth/judge.c blocks by the same names). */
+static bool is_agent(const postern_grant *g, const char *value)
+{
+    const char *actor = postern_grant_actor(g), *client = postern_grant_client_id(g);
+
+    if (actor == NULL && client == NULL)
+        return is_text(postern_grant_subject(g), value);
+    return is_text(actor, value) || is_text(client, value);
+}
+
 static bool matches(const struct registry_entry *e, registry_key key, const char *value)
 {
     switch (key) {
@@ -285,8 +295,7 @@ static bool matches(const struct registry_entry *e, registry_key key, const char
     case REGISTRY_BY_JTI:
         return is_text(postern_grant_jti(e->grant), value);
     case REGISTRY_BY_AGENT:
-        return is_text(postern_grant_actor(e->grant), value) ||
-               is_text(postern_grant_client_id(e->grant), value);
+        return is_agent(e->grant, value);
     case REGISTRY_BY_NONE:
         break;
     }
