@@ -189,6 +189,22 @@ def a_refusal_on_a_unix_socket_is_put_down_to_its_user(rig):
     assert_equal([r["peer"] for r in rig.records(event="refused")], ["unix uid %d" % STRANGER_UID], "whom the summary names")
 
 
+def without_descriptors_the_log_is_not_filled_and_it_goes_on_afterwards(rig):
+    """A machine that allows too few, and a stranger who takes them."""
+    rig.echo_door(login_timeout="120s")
+    rig.set(login_max_per_source="500", door_loops="2")
+    rig.start(prefix=("sh", "-c", 'ulimit -n 64; exec "$0" "$@"'))
+    rig.login().talk().close()
+    held = [rig.dial("cache", source="127.0.23.%d" % (n % 5 + 1)) for n in range(200)]
+    rig.daemon.wait_log("door: no more connections for a moment", 1)
+    time.sleep(2)  # what is counted is lines in a time
+    count = len(re.findall("no more connections for a moment", rig.daemon.log()))
+    check(count <= 2, "%d lines of log" % count)
+    for s in held:
+        s.close()
+    wait_until(lambda: rig.send("cache", auth_line(rig.token("cache"))).is_granted, "a login when there is room again")
+
+
 def half_closed_and_odd_connections_do_not_keep_a_processor_busy(rig):
     rig.echo_door(login_timeout="120s")
     rig.set(status_listen="127.0.0.1:%d" % free_port())
