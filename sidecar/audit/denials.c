@@ -35,7 +35,13 @@ struct slot {
     struct tally tally;
 };
 
+struct limits {
+    int64_t source_burst, source_refill_ms; /* of one source */
+    int64_t burst, refill_ms;               /* of all */
+};
+
 struct denials {
+    const struct limits *limits;
     struct bucket records, summaries; /* of all sources */
     struct slot others;               /* its source and records are not used */
     size_t used_count;
@@ -83,11 +89,28 @@ static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TE
     (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
 }
 
+struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
+{
+    struct denial_source s = { .family = 3 };
+    size_t len = strnlen(name, sizeof s.agent);
+
+    if (len == sizeof s.agent) /* not within a character of UTF-8 */
+        for (len--; len > 0 && ((uint8_t)name[len] & 0xC0) == 0x80; len--)
+            ;
+    memcpy(s.prefix, &identity, sizeof s.prefix);
+    memcpy(s.agent, name, len);
+    return s;
+}
+
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
 {
     uint8_t whole[16] = { 0 };
     char text[INET6_ADDRSTRLEN] = "";
 
+    if (s->family == 2) {
+        memcpy(ret, s->agent, sizeof s->agent);
+        return;
+    }
     memcpy(whole, s->prefix, sizeof s->prefix);
     if (s->family == 4 || s->family == 6)
         (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text,
@@ -178,9 +201,9 @@ bool denials_note(struct denials *d, const struct denial_source *source, postern
     struct slot *s = find_slot(d, source, now_ms);
 
     s->seen_ms = now_ms;
-    refill(&s->records, now_ms, DENIALS_SOURCE_REFILL_MS);
-    refill(&d->records, now_ms, DENIALS_REFILL_MS);
-    if (s->records.spent >= DENIALS_SOURCE_BURST || d->records.spent >= DENIALS_BURST) {
+    refill(&s->records, now_ms, d->limits->source_refill_ms);
+    refill(&d->records, now_ms, d->limits->refill_ms);
+    if (s->records.spent >= d->limits->source_burst || d->records.spent >= d->limits->burst) {
         count(s, 1, reason, reason, now_ms);
         return false;
     }
@@ -270,12 +293,19 @@ bool denials_take_rest(struct denials *d, struct denial_summary *ret)
 
 /* ---- the whole ---- */
 
-postern_err denials_new(struct denials **ret, postern_error *err)
+postern_err denials_new(denials_of whom, struct denials **ret, postern_error *err)
 {
+    static const struct limits limits[] = {
+        [DENIALS_OF_STRANGERS] = { DENIALS_SOURCE_BURST, DENIALS_SOURCE_REFILL_MS, DENIALS_BURST,
+                                   DENIALS_REFILL_MS },
+        [DENIALS_OF_AGENTS] = { DENIALS_AGENT_BURST, DENIALS_AGENT_REFILL_MS, DENIALS_AGENTS_BURST,
+                                DENIALS_AGENTS_REFILL_MS },
+    };
     struct denials *d = calloc(1, sizeof *d);
 
     if (d == NULL)
         return POSTERN_FAIL(err, NOMEM, "table of refused sources");
+    d->limits = &limits[whom];
     *ret = d;
     return POSTERN_OK;
 }

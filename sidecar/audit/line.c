@@ -2,7 +2,8 @@
 /*
  * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were
  * sent, which is the order of their ids and of their deadlines.  What the socket does not take
- * waits in the same list.
+ * waits in the same list.  A record that somebody waits for fails with its line; a fact, for which
+ * nobody waits because it has happened already, stays until the audit child has it.
  */
 #include "config.h"
 
@@ -20,9 +21,10 @@ struct flight {
     TAILQ_ENTRY(flight) entry;
     int64_t id;
     int64_t due_ms;  /* monotonic */
-    audit_done done; /* NULL: nobody waits */
+    audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
-    postern_buf message; /* empty once it was sent */
+    bool is_fact, is_sent;
+    postern_buf message; /* of a fact until it is confirmed, of others until they were sent */
 };
 TAILQ_HEAD(flight_list, flight);
 
@@ -34,7 +36,7 @@ struct audit_line {
     struct event *expiry;    /* deadline of the first in flight, or earlier */
     struct event *want;      /* asks again for a line */
     struct flight_list flights;
-    size_t count;
+    size_t count, fact_count; /* all; those of them that are facts */
     int64_t last_id;
 };
 
@@ -60,6 +62,7 @@ static void free_flight(struct audit_line *l, struct flight *f)
 {
     TAILQ_REMOVE(&l->flights, f, entry);
     l->count--;
+    l->fact_count -= f->is_fact;
     postern_buf_free(&f->message);
     free(f);
 }
@@ -79,25 +82,36 @@ static void land(struct audit_line *l, struct flight *f, postern_err e, const po
 /* After `done`s were called, for whoever waits for the last of them. */
 static void tell_idle(struct audit_line *l)
 {
-    if (l->count != 0)
+    if (!audit_line_is_idle(l))
         return;
     (void)event_del(l->expiry);
     if (l->owner.idle != NULL)
         l->owner.idle(l->owner.arg);
 }
 
-/* All up to this id; what a `done` sends meanwhile has a higher one. */
+/* The first that fails with its line, or by its time-out. */
+static struct flight *find_decision(const struct audit_line *l)
+{
+    struct flight *f;
+
+    TAILQ_FOREACH(f, &l->flights, entry)
+    if (!f->is_fact)
+        break;
+    return f;
+}
+
+/* All up to this id but facts; what a `done` sends meanwhile has a higher one. */
 static void fail_until(struct audit_line *l, int64_t last_id, const postern_error *err)
 {
     struct flight *f;
 
-    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id)
+    while ((f = find_decision(l)) != NULL && f->id <= last_id)
         land(l, f, POSTERN_ERR_AUDIT, err);
 }
 
 static void schedule_expiry(struct audit_line *l, int64_t now_ms)
 {
-    const struct flight *first = TAILQ_FIRST(&l->flights);
+    const struct flight *first = find_decision(l);
     int64_t wait_ms;
 
     if (first == NULL)
@@ -116,7 +130,7 @@ void audit_line_expire(struct audit_line *l, int64_t now_ms)
     (void)POSTERN_FAIL(&err, AUDIT, "not confirmed within %d ms", AUDIT_CONFIRM_MS);
     if (l->count == 0)
         return;
-    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
+    while ((f = find_decision(l)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
         land(l, f, POSTERN_ERR_AUDIT, &err);
     schedule_expiry(l, now_ms);
     tell_idle(l);
@@ -170,23 +184,27 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     want_line(l);
 }
 
+static void note_sent(struct flight *f)
+{
+    f->is_sent = true;
+    if (!f->is_fact)
+        postern_buf_free(&f->message);
+}
+
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
         postern_err e;
 
-        if (f->message.len == 0)
+        if (f->is_sent)
             continue;
         e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
         if (e == POSTERN_AGAIN)
             return true; /* `to` stays pending */
         if (e != POSTERN_OK)
             return false;
-        postern_buf_free(&f->message);
+        note_sent(f);
     }
     if (event_del(l->to) == 0)
         return true;
@@ -207,12 +225,11 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-    if (f->id >= id)
-        break;
-    return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out */
+        f = TAILQ_NEXT(f, entry);
+    return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }
 
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
@@ -271,6 +288,21 @@ static postern_err open_line(struct audit_line *l, int take_fd, postern_error *e
     return POSTERN_OK;
 }
 
+/* On a new line: what the one before did not confirm.  It may have written some of it: an end that
+ * stands twice is better than none. */
+static bool send_facts_again(struct audit_line *l, postern_error *err)
+{
+    struct flight *f;
+
+    TAILQ_FOREACH(f, &l->flights, entry)
+    if (f->is_fact)
+        f->is_sent = false;
+    if (l->fact_count == 0 || event_add(l->to, NULL) == 0)
+        return true;
+    (void)POSTERN_FAIL(err, NOMEM, "line to the audit child"); /* false says it */
+    return false;
+}
+
 void audit_line_set(struct audit_line *l, int take_fd)
 {
     int64_t last_id = l->last_id;
@@ -288,6 +320,8 @@ void audit_line_set(struct audit_line *l, int take_fd)
     fail_until(l, last_id, &replaced);
     if (!was_idle)
         tell_idle(l);
+    if (!send_facts_again(l, &err))
+        lose_line(l, &err);
 }
 
 bool audit_line_is_set(const struct audit_line *l)
@@ -319,14 +353,16 @@ static postern_err launch(struct audit_line *l, struct flight *f, postern_error 
 {
     postern_err e;
 
-    if (event_pending(l->to, EV_WRITE, NULL))
+    if (l->channel == NULL || event_pending(l->to, EV_WRITE, NULL))
         return POSTERN_OK;
     e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
     if (e == POSTERN_AGAIN && event_add(l->to, NULL) == 0)
         return POSTERN_OK;
+    if (e != POSTERN_OK && f->is_fact) /* for the next line, which comes */
+        return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
-    postern_buf_free(&f->message);
+    note_sent(f);
     return POSTERN_OK;
 }
 
@@ -352,22 +388,36 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
     return POSTERN_OK;
 }
 
+/* What has happened already needs neither a line at this moment nor a place among the others'. */
+static postern_err check_room(const struct audit_line *l, bool is_fact, postern_error *err)
+{
+    if (is_fact && l->fact_count >= AUDIT_FACTS_MAX)
+        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
+                            AUDIT_FACTS_MAX);
+    if (is_fact)
+        return POSTERN_OK;
+    if (l->channel == NULL)
+        return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
+    if (l->count - l->fact_count >= AUDIT_IN_FLIGHT_MAX)
+        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
+                            AUDIT_IN_FLIGHT_MAX);
+    return POSTERN_OK;
+}
+
 postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
                             void *arg, postern_error *err)
 {
     int64_t now_ms = mono_ms();
     struct flight *f = NULL;
 
-    if (l->channel == NULL)
-        return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
-    if (l->count >= AUDIT_IN_FLIGHT_MAX)
-        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
-                            AUDIT_IN_FLIGHT_MAX);
+    POSTERN_TRY(check_room(l, done == NULL, err));
     POSTERN_TRY(add_flight(l, r, &f, err));
     f->due_ms = now_ms + AUDIT_CONFIRM_MS;
     f->done = done;
     f->arg = arg;
-    if (l->count == 1 && !start_timer(l->expiry, AUDIT_CONFIRM_MS)) {
+    f->is_fact = done == NULL;
+    l->fact_count += f->is_fact;
+    if (!f->is_fact && l->count - l->fact_count == 1 && !start_timer(l->expiry, AUDIT_CONFIRM_MS)) {
         free_flight(l, f);
         return POSTERN_FAIL(err, AUDIT, "no timer");
     }
@@ -388,7 +438,7 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
 
 bool audit_line_is_idle(const struct audit_line *l)
 {
-    return l->count == 0;
+    return l->count == (l->channel == NULL ? l->fact_count : 0);
 }
 
 /* ---- the whole ---- */
@@ -417,6 +467,9 @@ void audit_line_free(struct audit_line *l)
 {
     if (l == NULL)
         return;
+    if (l->fact_count != 0)
+        log_problem("%zu audit records of what happened are missing: the audit child was away",
+                    l->fact_count);
     while (!TAILQ_EMPTY(&l->flights))
         free_flight(l, TAILQ_FIRST(&l->flights));
     close_line(l);

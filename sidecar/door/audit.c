@@ -81,19 +81,53 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
     return audit_line_send(l->audit, &a, done, arg, err);
 }
 
-/* Somebody with a proved token is no stranger: what he is refused has a record each time. */
-static bool is_strangers(const struct login_record *r)
+static uint64_t add_to_hash(uint64_t h, const char *text) /* FNV-1a */
 {
-    return !r->is_known && r->result->grant == NULL && r->grant == NULL &&
-           r->result->failure.agent[0] == '\0';
+    for (; text != NULL && *text != '\0'; text++)
+        h = (h ^ (uint8_t)*text) * 1099511628211u;
+    return h * 1099511628211u; /* the end of each text counts too */
 }
 
-static bool may_have_record(struct door_process *p, const struct login_record *r)
+#define HASH_BEGIN 14695981039346656037u
+
+static struct denial_source source_of_grant(const postern_grant *g)
+{
+    const char *agent = postern_grant_actor(g), *subject = postern_grant_subject(g);
+    uint64_t h = add_to_hash(HASH_BEGIN, postern_grant_issuer(g));
+
+    h = add_to_hash(h, postern_grant_client_id(g));
+    h = add_to_hash(h, agent);
+    h = add_to_hash(h, subject);
+    return denial_source_of_agent(h, agent != NULL ? agent : subject != NULL ? subject : "");
+}
+
+/* Proved, and refused for something else than the token: the failure names him. */
+static struct denial_source source_of_failure(const postern_failure *f)
+{
+    return denial_source_of_agent(add_to_hash(add_to_hash(HASH_BEGIN, f->issuer), f->agent),
+                                  f->agent);
+}
+
+/* Somebody with a proved token is no stranger: his refusals have a quota of his own, and strangers at
+ * the same address do not use it up. */
+static bool note(struct door_process *p, const struct login_record *r)
+{
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+    int64_t now_ms = loop_now().boot_ms;
+    struct denial_source agent;
+
+    if (g == NULL && r->result->failure.agent[0] == '\0')
+        return r->is_known || denials_note(p->denials, r->source, r->result->code, now_ms);
+    agent = g != NULL ? source_of_grant(g) : source_of_failure(&r->result->failure);
+    return denials_note(p->agent_denials, &agent, r->result->code, now_ms);
+}
+
+static bool has_record(struct door_process *p, const struct login_record *r)
 {
     bool may;
 
     pthread_mutex_lock(&p->denials_lock);
-    may = denials_note(p->denials, r->source, r->result->code, loop_now().boot_ms);
+    may = note(p, r);
     pthread_mutex_unlock(&p->denials_lock);
     return may;
 }
@@ -104,7 +138,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (is_strangers(r) && !may_have_record(l->process, r))
+    if (!has_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -135,19 +169,22 @@ void record_end(struct loop *l, const struct session_record *r)
         log_error("the end of a session is not in the audit log", &err);
 }
 
-static void write_summary(struct loop *l, const struct denial_summary *s)
+static void write_summary(struct loop *l, const struct denial_summary *s, bool is_agents)
 {
     char detail[160];
     struct audit_record a = {
         .time_ms = loop_wall_ms(),
         .event = "refused",
-        .peer = s->source,
+        .peer = is_agents ? NULL : s->source,
+        .agent = is_agents && strcmp(s->source, DENIALS_OTHERS) != 0 ? s->source : NULL,
         .code = s->last,
         .detail = detail,
         .count = s->count,
     };
     postern_error err = { 0 };
-    int n = snprintf(detail, sizeof detail, "refusals without a record of their own; the first: %s",
+    int n = snprintf(detail, sizeof detail,
+                     "refusals%s without a record of their own; the first: %s",
+                     is_agents ? " of agents with a good token" : "",
                      postern_err_reason(s->first));
 
     if (n < 0)
@@ -163,11 +200,15 @@ void record_denials(struct loop *l, struct lease_clock now)
     bool is_due = true;
 
     while (is_due) {
+        bool is_agents = false;
+
         pthread_mutex_lock(&p->denials_lock);
         is_due = denials_take_due(p->denials, now.boot_ms, &s);
+        if (!is_due)
+            is_due = is_agents = denials_take_due(p->agent_denials, now.boot_ms, &s);
         pthread_mutex_unlock(&p->denials_lock);
         if (is_due)
-            write_summary(l, &s);
+            write_summary(l, &s, is_agents);
     }
 }
 
@@ -178,10 +219,14 @@ void record_denials_rest(struct loop *l)
     bool has_some = true;
 
     while (has_some) {
+        bool is_agents = false;
+
         pthread_mutex_lock(&p->denials_lock);
         has_some = denials_take_rest(p->denials, &s);
+        if (!has_some)
+            has_some = is_agents = denials_take_rest(p->agent_denials, &s);
         pthread_mutex_unlock(&p->denials_lock);
         if (has_some)
-            write_summary(l, &s);
+            write_summary(l, &s, is_agents);
     }
 }

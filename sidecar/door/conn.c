@@ -57,6 +57,7 @@ struct conn {
     struct gate          *gate;
     struct gate_result    result;
     struct session       *session; /* not open yet */
+    char                  session_id[SESSION_ID_MAX]; /* its, also when it is gone; of a renewal */
     struct upstream      *upstream;
     struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct leg            backend;
@@ -228,7 +229,7 @@ static struct login_record record_of(const struct conn *c)
     return (struct login_record){
         .event = c->is_renewal ? "renew" : "login",
         .ref = c->ref,
-        .session = c->session != NULL ? session_id(c->session) : NULL,
+        .session = c->session_id,
         .door = c->door,
         .settings = c->settings,
         .peer = c->peer,
@@ -438,6 +439,7 @@ static void begin_session(struct conn *c)
         refuse_with(c, POSTERN_ERR_NOMEM, &err);
         return;
     }
+    memcpy(c->session_id, session_id(c->session), sizeof c->session_id);
     r = record_of(c);
     r.grant = grant; /* the session's now */
     r.lease_end_s = session_lease(c->session)->end_s;
@@ -483,6 +485,7 @@ static void deliver_renewed(struct mail *take_mail, void *receiver)
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
 
     if (c != NULL && m->code != POSTERN_OK) {
+        c->result.grant = POSTERN_STEAL(m->grant); /* the record says whose it was */
         refuse_with(c, m->code, &m->error);
     } else if (c != NULL) {
         atomic_fetch_add(&c->loop->counters.renewed, 1);
@@ -504,9 +507,11 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
     if (s == NULL)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
     else
-        m->code = session_renew(s, POSTERN_STEAL(m->grant), &m->decision, &m->lease, &m->error);
+        m->code = session_renew(s, &m->grant, &m->decision, &m->error);
     if (m->code == POSTERN_OK && session_judge(s)) /* a revocation came after the verdict */
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
+    else if (m->code == POSTERN_OK)
+        m->lease = *session_lease(s);
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -548,8 +553,8 @@ static void begin_renewal(struct conn *c)
         return;
     }
     terms = session_terms(c->door, c->result.grant, &c->result.decision);
+    memcpy(c->session_id, c->renewal_of.id, sizeof c->session_id);
     r = record_of(c);
-    r.session = c->renewal_of.id;
     r.grant = c->result.grant;
     r.lease_end_s = lease_renew(&c->renewal_of.lease, &terms, loop_now()).end_s;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
@@ -701,6 +706,7 @@ static void begin_tls(struct conn *c)
         conn_free(c);
         return;
     }
+    SSL_set_read_ahead(c->ssl, 1); /* one recv(2) a flight, not two a record */
     c->phase = PHASE_TLS;
     shake_hands(c);
 }

@@ -26,7 +26,7 @@ struct registry {
     pthread_mutex_t   lock;
     struct entry_list by_secret[BUCKETS];
     struct entry_list by_id[BUCKETS];
-    LIST_HEAD(, door_count) doors;
+    LIST_HEAD(door_list, door_count) doors;
 };
 
 postern_err registry_new(struct registry **ret, postern_error *err)
@@ -272,6 +272,16 @@ static bool is_text(const char *text, const char *value)
     return text != NULL && strcmp(text, value) == 0;
 }
 
+/* Who has no client is its own agent (lib/oauth/judge.c blocks by the same names). */
+static bool is_agent(const postern_grant *g, const char *value)
+{
+    const char *actor = postern_grant_actor(g), *client = postern_grant_client_id(g);
+
+    if (actor == NULL && client == NULL)
+        return is_text(postern_grant_subject(g), value);
+    return is_text(actor, value) || is_text(client, value);
+}
+
 static bool matches(const struct registry_entry *e, registry_key key, const char *value)
 {
     switch (key) {
@@ -284,8 +294,7 @@ static bool matches(const struct registry_entry *e, registry_key key, const char
     case REGISTRY_BY_JTI:
         return is_text(postern_grant_jti(e->grant), value);
     case REGISTRY_BY_AGENT:
-        return is_text(postern_grant_actor(e->grant), value) ||
-               is_text(postern_grant_client_id(e->grant), value);
+        return is_agent(e->grant, value);
     case REGISTRY_BY_NONE:
         break;
     }
@@ -417,19 +426,22 @@ void registry_list(struct registry *r, const char *after, size_t limit, struct l
     postern_json_put_flag(w, "more", has_more);
 }
 
+static void add_bucket(const struct entry_list *bucket, struct registry_totals *ret)
+{
+    for (const struct registry_entry *e = LIST_FIRST(bucket); e != NULL; e = LIST_NEXT(e, in_ids)) {
+        ret->open += e->state == SESSION_OPEN;
+        ret->draining += e->state == SESSION_DRAINING;
+        ret->connecting += e->state == SESSION_CONNECTING;
+        ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
+        ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
+    }
+}
+
 void registry_totals(struct registry *r, struct registry_totals *ret)
 {
-    const struct registry_entry *e;
-
     *ret = (struct registry_totals){ 0 };
     registry_lock(r);
     for (size_t i = 0; i < BUCKETS; i++)
-        LIST_FOREACH (e, &r->by_id[i], in_ids) {
-            ret->open += e->state == SESSION_OPEN;
-            ret->draining += e->state == SESSION_DRAINING;
-            ret->connecting += e->state == SESSION_CONNECTING;
-            ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
-            ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
-        }
+        add_bucket(&r->by_id[i], ret);
     registry_unlock(r);
 }

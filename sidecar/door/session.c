@@ -139,30 +139,45 @@ static const char *policy_source(const struct session *s)
     return s->source[0] == '\0' ? NULL : s->source;
 }
 
-/* By the loop's settings of now, under which the session then lives on. */
+/* An undecided look (no memory, the issuer's word is not there yet) ends nobody: the session was
+ * proved once. */
+static bool ends_session(postern_err e)
+{
+    return e != POSTERN_OK &&
+           (postern_err_outcome(e) == POSTERN_REJECTED || e == POSTERN_ERR_SERVICE_UNKNOWN);
+}
+
+/* By the loop's settings of now, under which the session then lives on.  Policy is asked even when
+ * the look is undecided: what it denies ends. */
 static postern_err judge_by(struct session *s, struct door_settings *settings,
                             postern_decision *ret_decision, postern_failure *ret_failure,
                             postern_error *err)
 {
     const struct door *door = settings_door(settings, s->entry.door);
+    postern_error why = { 0 };
+    postern_err look, rule;
 
     *ret_decision = (postern_decision){ 0 };
     if (door == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
-    POSTERN_TRY(postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure,
-                                            err));
-    return gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, ret_decision,
-                           err);
+    look = postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure, err);
+    if (ends_session(look))
+        return look;
+    rule = gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, ret_decision,
+                           &why);
+    if (rule == POSTERN_OK || (look != POSTERN_OK && !ends_session(rule)))
+        return look;
+    *err = why;
+    return rule;
 }
 
+/* The lease too each time: a renewal was decided by another look, perhaps from another address. */
 static void adopt_settings(struct session *s, struct door_settings *settings,
                            const postern_decision *decision)
 {
     struct door_settings *old = s->settings;
     struct lease_terms terms;
 
-    if (old == settings)
-        return;
     s->settings = settings_ref(settings);
     s->door = settings_door(settings, s->entry.door);
     terms = session_terms(s->door, s->entry.grant, decision);
@@ -170,14 +185,6 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
     registry_unlock(s->loop->process->registry);
     settings_unref(old);
-}
-
-/* An undecided look (no memory, the issuer's word is not there yet) ends nobody: the session was
- * proved once. */
-static bool ends_session(postern_err e)
-{
-    return e != POSTERN_OK &&
-           (postern_err_outcome(e) == POSTERN_REJECTED || e == POSTERN_ERR_SERVICE_UNKNOWN);
 }
 
 bool session_judge(struct session *s)
@@ -274,10 +281,10 @@ static void write_end(struct session *s, const char *end, const char *because, p
 void session_end(struct session *s, const char *end, const char *because, postern_err code)
 {
     struct session_waiter waiter = s->waiter;
-    postern_failure failure = { .code = code };
+    postern_failure failure = { 0 };
     postern_error err = { 0 };
 
-    (void)POSTERN_FAIL(&err, POLICY, "session %s was ended while it was connected: %s", s->entry.id,
+    (void)POSTERN_FAIL(&err, BUSY, "session %s was ended while it was connected: %s", s->entry.id,
                        end); /* whoever waits is told below */
     if (s->relay != NULL)
         copy_counters(s);
@@ -289,18 +296,18 @@ void session_end(struct session *s, const char *end, const char *because, poster
     copy_text(failure.because, sizeof failure.because, because);
     s->waiter = (struct session_waiter){ 0 };
     session_free(s);
+    if (code == POSTERN_OK) /* killed: no verdict on the agent, it may come back */
+        code = POSTERN_ERR_BUSY;
     if (waiter.refused != NULL)
-        waiter.refused(waiter.arg, code == POSTERN_OK ? POSTERN_ERR_POLICY : code, &failure, &err);
+        waiter.refused(waiter.arg, code, &failure, &err);
 }
 
 /* ---- renewing ---- */
 
-postern_err session_renew(struct session *s, postern_grant *take_grant,
-                          const postern_decision *decision, struct lease *ret_lease,
-                          postern_error *err)
+postern_err session_renew(struct session *s, postern_grant **grant,
+                          const postern_decision *decision, postern_error *err)
 {
-    POSTERN_AUTO(grant) grant = take_grant;
-    struct lease_terms terms = session_terms(s->door, grant, decision);
+    struct lease_terms terms = session_terms(s->door, *grant, decision);
     struct lease_clock now = loop_now();
     struct lease lease = lease_renew(&s->entry.lease, &terms, now);
     postern_grant *old = s->entry.grant;
@@ -309,19 +316,18 @@ postern_err session_renew(struct session *s, postern_grant *take_grant,
         return POSTERN_FAIL(err, RENEWAL, "the session is not open yet");
     if (lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now) == LEASE_OVER)
         return POSTERN_FAIL(err, RENEWAL, "the session's lease and its grace are over");
-    if (!registry_is_same_identity(old, grant))
+    if (!registry_is_same_identity(old, *grant))
         return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
     if (lease_state_at(&lease, 0, now) != LEASE_OPEN)
         return POSTERN_FAIL(err, RENEWAL, "the session has had its longest life: session_max");
     registry_lock(s->loop->process->registry);
-    s->entry.grant = POSTERN_STEAL(grant);
+    s->entry.grant = POSTERN_STEAL(*grant);
     s->entry.lease = lease;
     if (s->loop->drain_end_ms == 0)
         s->entry.state = SESSION_OPEN;
     registry_unlock(s->loop->process->registry);
     copy_text(s->rule, sizeof s->rule, decision->rule);
     postern_grant_free(old);
-    *ret_lease = lease;
     return POSTERN_OK;
 }
 

@@ -72,13 +72,13 @@ struct session *session_next(const struct session *s); /* of its loop; NULL afte
 struct session *session_find(struct loop *l, const char *id);
 
 /*
- * Replace grant and lease by those of a newer token.
- *   take_grant   owned in every case
+ * Replace grant and lease by those of a newer token.  Judge the session afterwards: the lease may be
+ * shorter then.
+ *   grant   of the token; taken, and NULL, when it is POSTERN_OK
  *   POSTERN_OK · RENEWAL (another identity, not open, over its grace or session_max)
  */
-POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant *take_grant,
-                                           const postern_decision *decision,
-                                           struct lease *ret_lease, postern_error *err);
+POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant **grant,
+                                           const postern_decision *decision, postern_error *err);
 
 /* Every LOOP_TICK_MS: lease, idle time, drain. */
 void session_tick(struct session *s, struct lease_clock now);

@@ -142,8 +142,11 @@ static postern_err read_whole(int fd, postern_buf *out, postern_error *err)
             return POSTERN_FAIL(err, SYSTEM, "reading a part of the configuration: %m");
         postern_buf_add(out, (postern_bytes){ chunk, (size_t)n });
         at += n;
+        if (out->failed && (size_t)at > out->max)
+            return POSTERN_FAIL(err, CONFIG_FILE, "a part of the configuration has over %zu bytes",
+                                out->max);
         if (out->failed)
-            return POSTERN_FAIL(err, LIMIT, "a part of the configuration has over %zu bytes", out->max);
+            return POSTERN_FAIL(err, NOMEM, "a part of the configuration");
     }
     return POSTERN_OK;
 }
@@ -234,6 +237,21 @@ static int64_t read_skew(const postern_config *c, const postern_section *door)
                                   "clock_skew");
 }
 
+/* What the door's file names has come: a CA that is missing would mean the system's, a certificate
+ * that is missing one of our own. */
+static postern_err check_files(const struct door *d, const struct settings_parts *p,
+                               postern_error *err)
+{
+    static const char *const keys[] = { "tls_cert_file", "tls_key_file", "backend_tls_ca_file",
+                                        "backend_cert_file", "backend_key_file" };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (postern_section_text(d->section, keys[i]) != NULL &&
+            find_fd(&p->files, d->name, keys[i]) < 0)
+            return POSTERN_FAIL(err, INTERNAL, "door %s: %s did not come", d->name, keys[i]);
+    return POSTERN_OK;
+}
+
 static postern_err read_door(struct door_settings *s, struct door *d, const struct settings_parts *p,
                              struct own_certificate *own, postern_error *err)
 {
@@ -247,6 +265,7 @@ static postern_err read_door(struct door_settings *s, struct door *d, const stru
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
     d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
     d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
+    POSTERN_TRY(check_files(d, p, err));
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));
     return read_backend_side(d, p, err);

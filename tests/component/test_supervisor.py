@@ -440,6 +440,7 @@ def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
     folder.order("helper", "ok")
     reload(d, 2)
     assert count_log(d, "helper: fake: MESSAGE issuer") <= 5, "linked at each message"
+    d.wait_log("door: fake: MESSAGE control", 2)
     assert_equal(count_log(d, "door: fake: MESSAGE control"), 2, "lines of others")  # at the start and at the reload
 
 
