@@ -3,7 +3,7 @@ door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFL
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_lease tests/unit/test_limits tests/unit/test_mailbox tests/unit/test_registry \
+unit_tests += tests/unit/test_lease tests/unit/test_limits tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_registry \
 	tests/unit/test_relay tests/unit/test_reserve tests/unit/test_role_line tests/unit/test_taken_back \
 	tests/unit/test_tls tests/unit/test_upstream
 endif
@@ -46,3 +46,5 @@ tests_unit_test_role_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_taken_back_CPPFLAGS = $(door_cppflags)
 tests_unit_test_taken_back_LDADD = $(door_ldadd)
 tests_unit_test_taken_back_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_loop_CPPFLAGS = $(door_cppflags)
+tests_unit_test_loop_LDADD = $(door_ldadd)
