@@ -318,8 +318,8 @@ static void commit_door(struct child *door)
 }
 
 /*
- * The audit child takes a line from everybody, of whichever generation.  The door has one issuer and
- * one control: those of the generation that holds it.
+ * The audit child takes a line from everybody, of whichever generation.  The door has one issuer
+ * and one control: those of the generation that holds it.
  */
 static struct child *find_linked(void *arg, role_id id)
 {
@@ -426,8 +426,8 @@ static bool asks_door(const struct generation *g)
     return g->state == GENERATION_STARTING && g->door_is_awaited && !g->has_failed;
 }
 
-/* The door that was asked has ended (even if it has answered: another may be there by now, that knows
- * nothing), or says nothing. */
+/* The door that was asked has ended (even if it has answered: another may be there by now, that
+ * knows nothing), or says nothing. */
 static void check_asked_door(struct generation *g, int64_t now_ms)
 {
     const struct child *door;
@@ -565,7 +565,7 @@ static void handle_door(struct generation *g, struct child *door, struct generat
         return;
     }
     if (--door->questions != 0)
-        return; /* on the configuration of a reload that failed meanwhile; the word on the next follows */
+        return; /* on a configuration that was given up; the word on the next one follows */
     is_good = take_word(door);
     if (door->state == CHILD_STARTING) {
         if (is_good)

@@ -26,8 +26,8 @@ struct end {
     int64_t       loop; /* -1: not said */
 };
 
-/* An end whose child closes at this moment needs none: its end of file is coming, and its next start
- * makes its lines. */
+/* An end whose child closes at this moment needs none: its end of file is coming, and its next
+ * start makes its lines. */
 static bool send_end(const struct end *e, int fd)
 {
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(256);

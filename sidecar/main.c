@@ -23,8 +23,8 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* A first key and an empty store take well under a second, on a busy disk too; a hundred policies and
- * certificates no longer.  Tests of children that say nothing wait less. */
+/* A first key and an empty store take well under a second, on a busy disk too; a hundred policies
+ * and certificates no longer.  Tests of children that say nothing wait less. */
 #ifndef ROLE_READY_MAX_MS
 #define ROLE_READY_MAX_MS 30000
 #endif

@@ -65,6 +65,7 @@ static inline void postern_auto_grant(postern_grant **g) { postern_grant_free(*g
 /* Bytes with NUL of what an administrator wrote for the refused: a sentence, and an address. */
 #define POSTERN_BECAUSE_MAX 256
 #define POSTERN_CONTACT_MAX 160
+#define POSTERN_FAILURE_AGENT_MAX 256 /* bytes with NUL: as much of a name as a log line shows */
 typedef struct postern_failure {
     postern_err code;
     char        ref[POSTERN_REF_MAX];                  /* "" when nobody recorded it */
@@ -76,6 +77,9 @@ typedef struct postern_failure {
     char        issuer[POSTERN_URL_MAX];
     char        because[POSTERN_BECAUSE_MAX];          /* of a block; "" none */
     char        contact[POSTERN_CONTACT_MAX];          /* likewise */
+    /* Who acts, where the token was proved and something else is wrong (blocked, revoked, mapping);
+     * cut at its end, "" otherwise.  For records, not for clients. */
+    char        agent[POSTERN_FAILURE_AGENT_MAX];
 } postern_failure;
 
 #ifdef __cplusplus

@@ -256,7 +256,7 @@ static postern_err check_request(const postern_acquire *rq, postern_error *err)
     if (rq->scope != NULL && (strlen(rq->scope) >= sizeof((postern_token_info *)NULL)->scope ||
                               !is_scope(postern_bytes_str(rq->scope))))
         return POSTERN_FAIL(
-            err, USAGE, "scope is not a list of scopes with one blank between two (RFC 6749 §3.3)");
+            err, USAGE, "scope is not a list of scopes with one blank between two (RFC 6749 section 3.3)");
     return POSTERN_OK;
 }
 

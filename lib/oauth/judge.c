@@ -91,6 +91,21 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
     return POSTERN_OK;
 }
 
+/* From here on a refusal is of somebody whose token was proved: the record says whose. */
+static void name_agent(const struct judge *j, const struct postern_grant_facts *facts)
+{
+    postern_bytes agent = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
+    size_t len = agent.len < POSTERN_FAILURE_AGENT_MAX ? agent.len : POSTERN_FAILURE_AGENT_MAX - 1;
+
+    if (j->failure == NULL)
+        return;
+    while (len > 0 && len < agent.len && (agent.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside of a character */
+    if (len != 0)
+        memcpy(j->failure->agent, agent.ptr, len);
+    j->failure->agent[len] = '\0';
+}
+
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
@@ -98,6 +113,7 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
     POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
                                      j->scratch, ret, err));
+    name_agent(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
     ret->service = postern_bytes_str(j->rules->service);
@@ -134,17 +150,18 @@ static postern_err check_same(const postern_grant *g, const struct postern_grant
     return POSTERN_OK;
 }
 
-static postern_err judge_grant(struct judge *j, const postern_grant *g, postern_error *err)
+static postern_err judge_grant(const struct judge *j, const postern_grant *g, postern_error *err)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     POSTERN_AUTO_JSON claims = { 0 };
     struct postern_grant_facts facts;
+    struct judge own = *j;
 
-    j->life_s = get_last_second(g, &j->rules->claims);
-    j->authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
-    j->scratch = &scratch;
+    own.life_s = get_last_second(g, &j->rules->claims);
+    own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
+    own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
-    POSTERN_TRY(postern_judge_claims(j, &claims, &facts, err));
+    POSTERN_TRY(postern_judge_claims(&own, &claims, &facts, err));
     return check_same(g, &facts, err);
 }
 

@@ -74,7 +74,7 @@ struct denial_source denial_source_of(const struct sockaddr *address, socklen_t 
 
 struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
 {
-    struct denial_source s = { .family = 2 };
+    struct denial_source s = { .family = 3 };
     size_t len = strnlen(name, sizeof s.agent);
 
     if (len == sizeof s.agent) /* not within a character of UTF-8 */
@@ -85,12 +85,29 @@ struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
     return s;
 }
 
+struct denial_source denial_source_of_user(uid_t uid)
+{
+    struct denial_source s = { .family = 2 };
+
+    memcpy(s.prefix, &uid, sizeof uid);
+    return s;
+}
+_Static_assert(sizeof(uid_t) <= sizeof((struct denial_source *)0)->prefix, "a user fits");
+
+static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
+{
+    uid_t uid;
+
+    memcpy(&uid, s->prefix, sizeof uid);
+    (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
+}
+
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
 {
     uint8_t whole[16] = { 0 };
     char text[INET6_ADDRSTRLEN] = "";
 
-    if (s->family == 2) {
+    if (s->family == 3) {
         memcpy(ret, s->agent, sizeof s->agent);
         return;
     }
@@ -98,7 +115,9 @@ void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_T
     if (s->family == 4 || s->family == 6)
         (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text,
                         sizeof text); /* else "" */
-    if (s->family == 6)
+    if (s->family == 2)
+        write_user(s, ret);
+    else if (s->family == 6)
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s/64", text);
     else
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s",

@@ -19,6 +19,7 @@
 #define POSTERN_SIDECAR_AUDIT_DENIALS_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <postern/bytes.h>
 
@@ -45,15 +46,17 @@
 #define DENIALS_OTHERS "others"
 
 /*
- * Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), all local
- * processes, or an agent.
+ * Whom a refusal is put down to: an IPv4 address, an IPv6 /64 (what one subscriber has), a user of
+ * this machine, all local processes where theirs is not known, or an agent.
  */
 struct denial_source {
-    uint8_t family;    /* 4, 6; 1: unix; 2: an agent; 0: anything else */
-    uint8_t prefix[8]; /* network order; IPv4: the first four; an agent: what tells it from others */
+    uint8_t family; /* 4, 6; 1: unix; 2: unix, and whose it is; 3: an agent; 0: anything else */
+    /* Network order; IPv4: the first four; a user: its uid_t; an agent: what tells it from others. */
+    uint8_t prefix[8];
     char    agent[DENIALS_SOURCE_TEXT]; /* its name, for summaries; may be cut */
 };
 struct denial_source denial_source_of(const struct sockaddr *address, socklen_t len);
+struct denial_source denial_source_of_user(uid_t uid); /* of a unix socket */
 /* `identity`: a hash of all names that make it this agent. */
 struct denial_source denial_source_of_agent(uint64_t identity, const char *name);
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT]);

@@ -92,11 +92,10 @@ static void tell_idle(struct audit_line *l)
 /* The first that fails with its line, or by its time-out. */
 static struct flight *find_decision(const struct audit_line *l)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry)
-    if (!f->is_fact)
-        break;
+    while (f != NULL && f->is_fact)
+        f = TAILQ_NEXT(f, entry);
     return f;
 }
 
@@ -194,10 +193,7 @@ static void note_sent(struct flight *f)
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
         postern_err e;
 
         if (f->is_sent)
@@ -228,11 +224,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-    if (f->id >= id)
-        break;
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out, and facts */
+        f = TAILQ_NEXT(f, entry);
     return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }
 
@@ -296,11 +291,8 @@ static postern_err open_line(struct audit_line *l, int take_fd, postern_error *e
  * stands twice is better than none. */
 static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    if (f->is_fact)
-        f->is_sent = false;
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
+        f->is_sent = f->is_sent && !f->is_fact;
     if (l->fact_count == 0 || event_add(l->to, NULL) == 0)
         return true;
     (void)POSTERN_FAIL(err, NOMEM, "line to the audit child"); /* false says it */

@@ -11,12 +11,17 @@
 
 #include "log.h"
 
+int64_t control_wall_ms(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail: clock and t are there */
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int64_t control_wall_s(void)
 {
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this one */
-    return (int64_t)t.tv_sec;
+    return control_wall_ms() / 1000;
 }
 
 int64_t control_mono_us(void)
@@ -110,7 +115,7 @@ struct audit_record act_record(const struct act *a, postern_err code)
     const struct control_request *rq = &a->rq;
 
     return (struct audit_record){
-        .time_ms = control_wall_s() * 1000,
+        .time_ms = control_wall_ms(),
         .event = is_change(rq->verb) ? control_verb_name(rq->verb) : "control",
         .ref = a->ref,
         .pid = a->pid,

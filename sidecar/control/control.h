@@ -38,7 +38,8 @@ struct control {
     uint64_t requests[CONTROL_VERBS][CONTROL_ENDS];
 };
 
-int64_t control_wall_s(void); /* since 1970 */
+int64_t control_wall_ms(void); /* since 1970 */
+int64_t control_wall_s(void);
 int64_t control_mono_us(void);
 
 /* "away" "silent" "knows" */

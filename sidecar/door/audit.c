@@ -24,7 +24,7 @@ static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
-        return;
+        return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
     a->human = grant_human(g);
 }
@@ -60,6 +60,7 @@ static struct audit_record build(const struct login_record *r)
         .fingerprint = r->fingerprint,
         .latency_us = loop_mono_us() - r->started_us,
         .session = r->session,
+        .agent = result->failure.agent,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
@@ -87,29 +88,40 @@ static uint64_t add_to_hash(uint64_t h, const char *text) /* FNV-1a */
     return h * 1099511628211u; /* the end of each text counts too */
 }
 
-static struct denial_source source_of_grant(const postern_grant *g)
-{
-    const char *agent = postern_grant_actor(g), *subject = postern_grant_subject(g);
-    uint64_t h = add_to_hash(14695981039346656037u, postern_grant_issuer(g));
-
-    h = add_to_hash(h, postern_grant_client_id(g));
-    h = add_to_hash(h, agent);
-    h = add_to_hash(h, subject);
-    return denial_source_of_agent(h, agent != NULL ? agent : subject != NULL ? subject : "");
-}
-
-/* Somebody with a proved token is no stranger: his refusals have a quota of his own, and strangers at
- * the same address do not use it up. */
-static bool has_record(struct loop *l, const struct login_record *r)
+/* Whose token was proved; NULL: nobody's, or it is not known any more. */
+static const char *agent_of(const struct login_record *r)
 {
     const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
-    int64_t now_ms = loop_now().boot_ms;
-    struct denial_source agent;
 
     if (g == NULL)
-        return r->is_known || denials_note(l->denials, r->source, r->result->code, now_ms);
-    agent = source_of_grant(g);
-    return denials_note(l->agent_denials, &agent, r->result->code, now_ms);
+        return r->result->failure.agent[0] != '\0' ? r->result->failure.agent : NULL;
+    return postern_grant_actor(g) != NULL ? postern_grant_actor(g) : postern_grant_subject(g);
+}
+
+static const char *issuer_of(const struct login_record *r)
+{
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+
+    return g != NULL ? postern_grant_issuer(g) : r->result->failure.issuer;
+}
+
+/* Somebody with a proved token is no stranger: an agent's refusals have a quota of their own, which
+ * strangers at its address do not use up. */
+static bool may_have_record(struct door_process *p, const struct login_record *r)
+{
+    const char *agent = agent_of(r);
+    uint64_t hash = add_to_hash(14695981039346656037u, issuer_of(r));
+    struct denial_source source =
+        agent == NULL ? *r->source : denial_source_of_agent(add_to_hash(hash, agent), agent);
+    bool may;
+
+    if (agent == NULL && r->is_known)
+        return true; /* behind a login that has its record */
+    pthread_mutex_lock(&p->denials_lock);
+    may = denials_note(agent == NULL ? p->denials : p->agent_denials, &source, r->result->code,
+                       loop_now().boot_ms);
+    pthread_mutex_unlock(&p->denials_lock);
+    return may;
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
@@ -118,7 +130,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (!has_record(l, r))
+    if (!may_have_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -173,22 +185,37 @@ static void write_summary(struct loop *l, const struct denial_summary *s, bool i
         log_error("a summary of refusals is not in the audit log", &err);
 }
 
-void record_denials(struct loop *l, struct lease_clock now)
-{
-    struct denial_summary s;
+typedef bool (*take_summary)(struct denials *d, int64_t now_ms, struct denial_summary *ret);
 
-    while (denials_take_due(l->denials, now.boot_ms, &s))
-        write_summary(l, &s, false);
-    while (denials_take_due(l->agent_denials, now.boot_ms, &s))
-        write_summary(l, &s, true);
+static bool take_rest(struct denials *d, int64_t now_ms, struct denial_summary *ret)
+{
+    (void)now_ms; /* all of it */
+    return denials_take_rest(d, ret);
+}
+
+static void write_summaries(struct loop *l, bool is_agents, take_summary take)
+{
+    struct door_process *p = l->process;
+    struct denial_summary s;
+    bool has_one = true;
+
+    while (has_one) {
+        pthread_mutex_lock(&p->denials_lock);
+        has_one = take(is_agents ? p->agent_denials : p->denials, loop_now().boot_ms, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (has_one)
+            write_summary(l, &s, is_agents);
+    }
+}
+
+void record_denials(struct loop *l)
+{
+    write_summaries(l, false, denials_take_due);
+    write_summaries(l, true, denials_take_due);
 }
 
 void record_denials_rest(struct loop *l)
 {
-    struct denial_summary s;
-
-    while (denials_take_rest(l->denials, &s))
-        write_summary(l, &s, false);
-    while (denials_take_rest(l->agent_denials, &s))
-        write_summary(l, &s, true);
+    write_summaries(l, false, take_rest);
+    write_summaries(l, true, take_rest);
 }

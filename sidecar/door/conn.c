@@ -360,11 +360,12 @@ static void on_backend(void *arg, struct leg leg, const postern_error *err)
 {
     struct conn *c = arg;
     postern_error why = { 0 };
+    bool is_connected = err == NULL;
 
-    if (err != NULL)
-        why = *err; /* the attempt's */
+    if (!is_connected)
+        why = *err; /* the attempt's, which goes now */
     drop_upstream(c);
-    if (err == NULL) {
+    if (is_connected) {
         c->backend = leg;
         open_session(c);
         return;
@@ -544,6 +545,7 @@ static void begin_renewal(struct conn *c)
     postern_err e = registry_find_renewal(c->loop->process->registry,
                                           postern_bytes_str(c->session_secret), c->door->name,
                                           c->result.grant, &c->renewal_of, &err);
+    struct lease_terms terms;
     struct login_record r;
 
     if (e != POSTERN_OK) {
@@ -551,8 +553,10 @@ static void begin_renewal(struct conn *c)
         return;
     }
     memcpy(c->session_id, c->renewal_of.id, sizeof c->session_id);
+    terms = session_terms(c->door, c->result.grant, &c->result.decision);
     r = record_of(c);
     r.grant = c->result.grant;
+    r.lease_end_s = lease_renew(&c->renewal_of.lease, &terms, loop_now()).end_s;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
         on_renewal_recorded(c, POSTERN_ERR_AUDIT, &err);
 }
@@ -670,6 +674,12 @@ static void read_login(struct conn *c)
         conn_free(c);
 }
 
+/* OpenSSL keeps 128 KiB of a ClientHello that does not end, of each of thousands of strangers. */
+static bool has_said_too_much(const struct conn *c)
+{
+    return BIO_number_read(SSL_get_rbio(c->ssl)) > CONN_HANDSHAKE_MAX;
+}
+
 static void shake_hands(struct conn *c)
 {
     short wants;
@@ -682,7 +692,7 @@ static void shake_hands(struct conn *c)
         read_login(c);
         return;
     }
-    if (judge_tls(c, result, &wants) < 0 || !wait_for(c, wants)) {
+    if (judge_tls(c, result, &wants) < 0 || has_said_too_much(c) || !wait_for(c, wants)) {
         atomic_fetch_add(&c->loop->counters.refused_early, 1);
         conn_free(c);
     }
@@ -696,6 +706,7 @@ static void begin_tls(struct conn *c)
         conn_free(c);
         return;
     }
+    SSL_set_read_ahead(c->ssl, 1); /* one recv(2) a flight, not two a record */
     c->phase = PHASE_TLS;
     shake_hands(c);
 }
@@ -785,6 +796,13 @@ static void name_peer(struct conn *c, const struct sockaddr *address, socklen_t 
     memcpy(c->source, host, sizeof host);
 }
 
+static void end_for_room(struct conn *c)
+{
+    if (c->phase < PHASE_GATE)
+        atomic_fetch_add(&c->loop->counters.refused_early, 1);
+    conn_free(c);
+}
+
 /* The oldest that has not sent its login, or has its answer: it had its time.  False: there is none,
  * each waits for a verdict. */
 static bool make_room(struct loop *l)
@@ -796,10 +814,29 @@ static bool make_room(struct loop *l)
             oldest = c; /* newest first */
     if (oldest == NULL)
         return false;
-    if (oldest->phase < PHASE_GATE)
-        atomic_fetch_add(&l->counters.refused_early, 1);
-    conn_free(oldest);
+    end_for_room(oldest);
     return true;
+}
+
+/* To whom a connection and its refusals are put down. */
+struct caller {
+    char                 quota[LIMITS_SOURCE_MAX];
+    struct denial_source stranger;
+};
+
+static struct caller caller_of(int fd, const struct sockaddr *address, socklen_t address_len)
+{
+    struct caller c = { .stranger = denial_source_of(address, address_len) };
+    struct ucred user;
+    socklen_t size = sizeof user;
+
+    limits_source_of(address, c.quota);
+    if (address->sa_family == AF_UNIX &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) == 0 && size == sizeof user) {
+        limits_source_of_user(user.uid, c.quota);
+        c.stranger = denial_source_of_user(user.uid);
+    }
+    return c;
 }
 
 static struct conn *allocate(struct loop *l, const struct door_listener *from)
@@ -819,13 +856,14 @@ static struct conn *allocate(struct loop *l, const struct door_listener *from)
     return NULL;
 }
 
-static void begin(struct loop *l, const struct door_listener *from, int take_fd, const char *quota,
-                  const struct sockaddr *address, socklen_t address_len)
+static void begin(struct loop *l, const struct door_listener *from, int take_fd,
+                  const struct caller *caller, const struct sockaddr *address,
+                  socklen_t address_len)
 {
     struct conn *c = allocate(l, from);
 
     if (c == NULL) {
-        limits_release(l->process->limits, quota);
+        limits_release(l->process->limits, caller->quota);
         (void)close(take_fd);
         return;
     }
@@ -836,21 +874,39 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->fd = take_fd;
     c->backend.fd = -1;
     c->is_local = from->is_local;
-    memcpy(c->quota, quota, sizeof c->quota);
+    memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
     c->started_us = loop_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
-    c->stranger = denial_source_of(address, address_len);
+    c->stranger = caller->stranger;
     name_peer(c, address, address_len);
     LIST_INSERT_HEAD(&l->conns, c, entry);
     l->conn_count++;
     look_at_first_byte(c);
 }
 
-static bool take_place(struct loop *l, const char *quota)
+/* Of one source, as above. */
+static bool make_room_of(struct loop *l, const char *quota)
+{
+    struct conn *c, *oldest = NULL;
+
+    LIST_FOREACH (c, &l->conns, entry)
+        if (c->phase != PHASE_GATE && strcmp(c->quota, quota) == 0)
+            oldest = c;
+    if (oldest == NULL)
+        return false;
+    end_for_room(oldest);
+    return true;
+}
+
+static bool take_place(struct loop *l, const char *quota, bool is_shared)
 {
     limits_verdict v = limits_take(l->process->limits, quota);
 
+    /* One user of this machine who opens connections and says nothing must not keep the others
+     * out: whoever sends his login at once is never the oldest. */
+    if (v == LIMITS_REFUSE && is_shared && make_room_of(l, quota))
+        v = limits_take(l->process->limits, quota);
     if (v == LIMITS_ADMIT || (v == LIMITS_MAKE_ROOM && make_room(l)))
         return true;
     if (v == LIMITS_MAKE_ROOM)
@@ -862,10 +918,9 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
               const struct sockaddr *address, socklen_t address_len)
 {
     const int yes = 1;
-    char quota[LIMITS_SOURCE_MAX];
+    struct caller caller = caller_of(take_fd, address, address_len);
 
-    limits_source_of(address, quota);
-    if (!take_place(l, quota)) {
+    if (!take_place(l, caller.quota, limits_source_is_shared(address))) {
         atomic_fetch_add(&l->counters.refused_early, 1);
         (void)close(take_fd);
         return;
@@ -873,7 +928,7 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
     atomic_fetch_add(&l->counters.accepted, 1);
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
-    begin(l, from, take_fd, quota, address, address_len);
+    begin(l, from, take_fd, &caller, address, address_len);
 }
 
 /* ---- time ---- */

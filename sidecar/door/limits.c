@@ -92,6 +92,28 @@ void limits_source_of(const struct sockaddr *address, char ret[LIMITS_SOURCE_MAX
         memcpy(ret, "unix", 5);
 }
 
+void limits_source_of_user(uid_t uid, char ret[LIMITS_SOURCE_MAX])
+{
+    memset(ret, 0, LIMITS_SOURCE_MAX);
+    (void)snprintf(ret, LIMITS_SOURCE_MAX, "uid %ju", (uintmax_t)uid); /* has room */
+}
+
+/* 127.0.0.1 and ::1 alone: who takes another address of 127.0.0.0/8 does so on purpose. */
+bool limits_source_is_shared(const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    uint32_t mapped;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) == INADDR_LOOPBACK;
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&mapped, v6->sin6_addr.s6_addr + 12, sizeof mapped);
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && ntohl(mapped) == INADDR_LOOPBACK);
+}
+
 static size_t bucket_of(const char *name)
 {
     uint64_t h = 14695981039346656037u; /* FNV-1a */

@@ -22,6 +22,7 @@
 
 /* 64 bytes each: 4 MiB, for as many sessions as one machine serves. */
 #define RESERVED_DESCRIPTORS_MAX 65536
+#define RESOLV_CONF "/etc/resolv.conf"
 
 static int64_t read_ms(clockid_t which)
 {
@@ -200,14 +201,23 @@ static size_t judge_all(struct loop *l)
     return ended;
 }
 
-/* A reload takes up another resolv.conf(5) too; look-ups that are on their way begin anew. */
-static void read_resolvers(struct loop *l)
+/* A login has UPSTREAM_CONNECT_MS for name, connection and TLS: a name server that is silent leaves
+ * time for the next one.  An answer that comes later than that still counts. */
+static bool hurry_resolver(struct loop *l)
 {
-    if (l->settings == NULL || l->dns == NULL)
-        return; /* read when the loop was made */
-    (void)evdns_base_clear_nameservers_and_suspend(l->dns);
-    (void)evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, "/etc/resolv.conf");
-    (void)evdns_base_resume(l->dns);
+    return evdns_base_set_option(l->dns, "timeout", "1") == 0 &&
+           evdns_base_set_option(l->dns, "attempts", "4") == 0;
+}
+
+/* A machine that moved has other name servers; what is being asked goes on with them. */
+static void reread_name_servers(struct loop *l)
+{
+    if (l->dns == NULL)
+        return;
+    if (evdns_base_clear_nameservers_and_suspend(l->dns) != 0 ||
+        evdns_base_resolv_conf_parse(l->dns, DNS_OPTIONS_ALL, RESOLV_CONF) != 0 ||
+        evdns_base_resume(l->dns) != 0 || !hurry_resolver(l))
+        log_problem("door: " RESOLV_CONF " cannot be used: names of backends may not resolve");
 }
 
 static void deliver_settings(struct mail *take_mail, void *receiver)
@@ -217,8 +227,9 @@ static void deliver_settings(struct mail *take_mail, void *receiver)
     struct door_settings *old = l->settings;
 
     stop_listening(l);
-    read_resolvers(l);
     l->settings = m->settings;
+    if (old != NULL)
+        reread_name_servers(l);
     if (!start_listening(l)) {
         log_problem("door: out of memory for its listeners");
         abort(); /* the supervisor starts another; half a door must not stand */
@@ -347,7 +358,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         conn_tick(c, now);
         c = next;
     }
-    record_denials(l, now);
+    record_denials(l);
     loop_note_end(l);
 }
 
@@ -399,6 +410,14 @@ static size_t count_descriptors(void)
     return (size_t)limit.rlim_cur;
 }
 
+static bool make_resolver(struct loop *l)
+{
+    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    /* NULL, there is no /etc/resolv.conf: names do not resolve, addresses need none. */
+    return l->dns == NULL || hurry_resolver(l);
+}
+
 static postern_err fill(struct loop *l, postern_error *err)
 {
     static const struct timeval tick = { LOOP_TICK_MS / 1000, LOOP_TICK_MS % 1000 * 1000 };
@@ -406,16 +425,14 @@ static postern_err fill(struct loop *l, postern_error *err)
     l->base = event_base_new();
     if (l->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    l->dns = evdns_base_new(l->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                         EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    if (!make_resolver(l))
+        return POSTERN_FAIL(err, NOMEM, "resolver");
     POSTERN_TRY(reserve_descriptors(l->base, count_descriptors(), err));
     POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
     POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
     POSTERN_TRY(audit_line_new(
         l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
         &l->audit, err));
-    POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &l->denials, err));
-    POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &l->agent_denials, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
@@ -438,8 +455,6 @@ void loop_free(struct loop *l)
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
-    denials_free(l->denials);
-    denials_free(l->agent_denials);
     relay_pool_free(l->pool);
     if (l->dns != NULL) {
         evdns_base_free(l->dns, 1);

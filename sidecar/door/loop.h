@@ -48,6 +48,9 @@ struct door_process {
     struct loop    **loops; /* all of them, from before the first accept on */
     size_t           loop_count;
     struct fingerprint_key fingerprint;
+    /* One quota each, however many loops; denials_lock held. */
+    struct denials  *denials, *agent_denials;
+    pthread_mutex_t  denials_lock;
 };
 
 struct loop {
@@ -60,7 +63,6 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
-    struct denials      *denials, *agent_denials;
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */
     struct event       **accepts;

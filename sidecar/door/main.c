@@ -60,7 +60,7 @@ struct door_main {
 
 /* What cannot be obeyed must not be forgotten: the supervisor starts another door, which is told
  * everything.  Other threads run still: nothing is cleaned up below them. */
-static _Noreturn void give_up(const char *why)
+static __attribute__((noreturn)) void give_up(const char *why)
 {
     log_problem("%s; ending all sessions for a new start", why);
     _exit(EXIT_FAILURE);
@@ -957,6 +957,8 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
@@ -990,6 +992,8 @@ static void take_apart(struct door_main *m)
     taken_back_free(m->taken_back);
     registry_free(m->process.registry);
     limits_free(m->process.limits);
+    denials_free(m->process.denials);
+    denials_free(m->process.agent_denials);
     free(m->process.loops);
     free(m->acks);
     free_event(m->from_supervisor);
@@ -1003,7 +1007,8 @@ static void take_apart(struct door_main *m)
 
 int door_main(struct role_setup *setup)
 {
-    struct door_main m = { .status = EXIT_SUCCESS };
+    struct door_main m = { .status = EXIT_SUCCESS,
+                           .process.denials_lock = PTHREAD_MUTEX_INITIALIZER };
     postern_error err = { 0 };
 
     postern_config_free(setup->take_config); /* it comes by message, at each reload anew */

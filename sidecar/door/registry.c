@@ -26,7 +26,7 @@ struct registry {
     pthread_mutex_t   lock;
     struct entry_list by_secret[BUCKETS];
     struct entry_list by_id[BUCKETS];
-    LIST_HEAD(, door_count) doors;
+    LIST_HEAD(door_list, door_count) doors;
 };
 
 postern_err registry_new(struct registry **ret, postern_error *err)
@@ -235,6 +235,7 @@ static postern_err find_renewal(const struct registry *r, postern_bytes secret, 
         return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
     memcpy(ret->id, e->id, sizeof ret->id);
     ret->loop = e->loop;
+    ret->lease = e->lease;
     return POSTERN_OK;
 }
 
@@ -425,19 +426,22 @@ void registry_list(struct registry *r, const char *after, size_t limit, struct l
     postern_json_put_flag(w, "more", has_more);
 }
 
+static void add_bucket(const struct entry_list *bucket, struct registry_totals *ret)
+{
+    for (const struct registry_entry *e = LIST_FIRST(bucket); e != NULL; e = LIST_NEXT(e, in_ids)) {
+        ret->open += e->state == SESSION_OPEN;
+        ret->draining += e->state == SESSION_DRAINING;
+        ret->connecting += e->state == SESSION_CONNECTING;
+        ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
+        ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
+    }
+}
+
 void registry_totals(struct registry *r, struct registry_totals *ret)
 {
-    const struct registry_entry *e;
-
     *ret = (struct registry_totals){ 0 };
     registry_lock(r);
     for (size_t i = 0; i < BUCKETS; i++)
-        LIST_FOREACH (e, &r->by_id[i], in_ids) {
-            ret->open += e->state == SESSION_OPEN;
-            ret->draining += e->state == SESSION_DRAINING;
-            ret->connecting += e->state == SESSION_CONNECTING;
-            ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
-            ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
-        }
+        add_bucket(&r->by_id[i], ret);
     registry_unlock(r);
 }

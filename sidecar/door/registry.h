@@ -69,8 +69,9 @@ struct registry_entry *registry_find(struct registry *r, const char *id, size_t 
 
 /* Where a session lives. */
 struct session_place {
-    char   id[SESSION_ID_MAX];
-    size_t loop;
+    char         id[SESSION_ID_MAX];
+    size_t       loop;
+    struct lease lease; /* as it is now; registry_find_renewal() alone fills it */
 };
 /*
  * The session that a renewal means.  Constant time in the secret once the locator fits.

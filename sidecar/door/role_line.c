@@ -28,7 +28,7 @@ struct role_line {
     struct role_line_owner  owner;
     struct event      *readable, *writable;
     bool               is_broken;
-    STAILQ_HEAD(, answer) queue;
+    STAILQ_HEAD(answer_list, answer) queue;
     size_t             queued, queued_bytes;
 };
 

@@ -26,13 +26,13 @@ struct session {
 
 /* ---- making ---- */
 
-static struct lease_terms terms_of(const struct session *s, const postern_grant *g,
-                                   const postern_decision *d)
+struct lease_terms session_terms(const struct door *door, const postern_grant *g,
+                                 const postern_decision *d)
 {
     return (struct lease_terms){ .exp_s = postern_grant_exp_s(g),
-                                 .skew_s = s->door->skew_s,
+                                 .skew_s = door->skew_s,
                                  .policy_s = d->lease_s,
-                                 .session_max_s = s->door->session_max_s };
+                                 .session_max_s = door->session_max_s };
 }
 
 static void copy_text(char *ret, size_t room, const char *text)
@@ -69,7 +69,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
     s->entry.since_s = now.now_s;
     s->entry.grant = take_grant;
-    terms = terms_of(s, take_grant, decision);
+    terms = session_terms(s->door, take_grant, decision);
     s->entry.lease = lease_begin(&terms, now);
     return s;
 }
@@ -180,7 +180,7 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
 
     s->settings = settings_ref(settings);
     s->door = settings_door(settings, s->entry.door);
-    terms = terms_of(s, s->entry.grant, decision);
+    terms = session_terms(s->door, s->entry.grant, decision);
     registry_lock(s->loop->process->registry);
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
     registry_unlock(s->loop->process->registry);
@@ -191,14 +191,14 @@ bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
     postern_failure failure = { 0 };
-    postern_decision decision;
+    postern_decision decision = { 0 };
     postern_error err = { 0 };
     postern_err e = judge_by(s, settings, &decision, &failure, &err);
 
-    if (!ends_session(e)) {
-        adopt_settings(s, settings, &decision); /* the door is there, or it would have ended */
-        return false;
-    }
+    if (e == POSTERN_OK)
+        adopt_settings(s, settings, &decision);
+    if (!ends_session(e))
+        return false; /* undecided: it goes on as it was, and is looked at again with the next word */
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else
@@ -307,7 +307,7 @@ void session_end(struct session *s, const char *end, const char *because, poster
 postern_err session_renew(struct session *s, postern_grant **grant,
                           const postern_decision *decision, postern_error *err)
 {
-    struct lease_terms terms = terms_of(s, *grant, decision);
+    struct lease_terms terms = session_terms(s->door, *grant, decision);
     struct lease_clock now = loop_now();
     struct lease lease = lease_renew(&s->entry.lease, &terms, now);
     postern_grant *old = s->entry.grant;

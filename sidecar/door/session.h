@@ -30,6 +30,9 @@ struct session_waiter {
     void *arg;
 };
 
+/* What a lease at this door is made of. */
+struct lease_terms session_terms(const struct door *door, const postern_grant *g,
+                                 const postern_decision *d);
 /*
  * Make a session of a verdict; it is named, and in no list yet.
  *

@@ -188,6 +188,7 @@ static void start_tls(struct upstream *u)
         return;
     }
     SSL_set_verify(u->leg.ssl, SSL_VERIFY_PEER, NULL); /* whatever the context says */
+    SSL_set_read_ahead(u->leg.ssl, 1); /* one recv(2) a flight, not two a record */
     SSL_set_connect_state(u->leg.ssl);
     shake_hands(u);
 }

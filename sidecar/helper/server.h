@@ -14,6 +14,9 @@
 /* One user's processes may hold at most this part of helper_max_connections, so that one broken
  * host cannot lock out the others. */
 #define SERVER_USER_SHARE_DIVISOR 2
+/* And all whom no helper_peers: names, whoever they are, this part: anybody may connect, and a user
+ * with a range of subordinate uids is as many users as he likes. */
+#define SERVER_STRANGERS_SHARE_DIVISOR 8
 /* Connections accepted per wake-up: the loop serves those it has before it takes more. */
 #define SERVER_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */

@@ -5,8 +5,10 @@ bench_programs = tests/bench/policy tests/bench/verify
 if POSTERND
 bench_programs += tests/bench/door_relay
 endif
-EXTRA_PROGRAMS += $(bench_programs)
-CLEANFILES += $(bench_programs)
+bench_helpers = tests/bench/splice tests/bench/traffic
+EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
+CLEANFILES += $(bench_programs) $(bench_helpers)
+EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/revoke tests/bench/peers
 tests_bench_policy_SOURCES = tests/bench/policy.c
 tests_bench_policy_LDADD = $(unit_ldadd)
 tests_bench_verify_SOURCES = tests/bench/verify.c
@@ -14,6 +16,11 @@ tests_bench_verify_LDADD = $(unit_ldadd)
 tests_bench_door_relay_SOURCES = tests/bench/door_relay.c
 tests_bench_door_relay_CPPFLAGS = $(door_cppflags)
 tests_bench_door_relay_LDADD = $(sidecar_libs) -lpthread
+tests_bench_splice_SOURCES = tests/bench/splice.c
+tests_bench_splice_LDADD =
+tests_bench_traffic_SOURCES = tests/bench/traffic.c
+tests_bench_traffic_LDADD = $(SSL_LIBS) $(OPENSSL_LIBS)
 
-bench: $(bench_programs)
+bench: $(bench_programs) $(bench_helpers) posternd postern tests/support/token_tool
 	@for program in $(bench_programs); do ./$$program || exit 1; done
+	@for script in revoke door; do POSTERN_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/bench/$$script || exit 1; done

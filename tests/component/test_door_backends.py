@@ -15,7 +15,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import free_port  # noqa: E402
-from door_rig import (AGENT_UID, BUILD, DEADLINE_S, IS_SANITIZED, POSTERN, Backend, assert_equal, check, message,  # noqa: E402
+from door_rig import (AGENT_UID, DEADLINE_S, IS_SANITIZED, POSTERN, Backend, assert_equal, check, message,  # noqa: E402
                       receive, run_door_tests, wait_until, with_options)
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -126,7 +126,8 @@ def postgresql_is_reached_over_the_connectors_socket(rig):
         rows = _run(*psql, "-c", "SELECT repeat('x', 1000) FROM generate_series(1, 20000)", **_as_agent(rig)).stdout
         assert_equal(len(rows), 20000 * 1001, "bytes of a large result")
     # COPY goes up: both ways are used.
-    script = b"CREATE TABLE t(n int);\nCOPY t FROM STDIN;\n" + b"".join(b"%d\n" % n for n in range(100000)) + b"\\.\nSELECT sum(n) FROM t;\n"
+    numbers = b"".join(b"%d\n" % n for n in range(100000))
+    script = b"CREATE TABLE t(n int);\nCOPY t FROM STDIN;\n" + numbers + b"\\.\nSELECT sum(n) FROM t;\n"
     assert_equal(_run(*psql, **dict(_as_agent(rig), input=script)).stdout.split()[-1], b"4999950000", "sum of what was copied")
     # A query that runs for ever ends at the server when the session is taken back.
     query = rig.spawn(*psql, "-c", "SELECT pg_sleep(600)", **_as_agent(rig))
@@ -211,8 +212,8 @@ def s_client_logs_in_by_hand_in_tls(rig):
     rig.echo_door()
     rig.start()
     text = b"AUTH OAUTHBEARER %s\r\nhello by hand\n" % message(rig.token("cache")).encode()
-    s_client = ["openssl", "s_client", "-quiet", "-no_ign_eof", "-verify_return_error", "-CAfile", rig.path + "/run/door.pem", "-verify_hostname",
-                "localhost", "-connect", "127.0.0.1:%d" % rig.ports["cache"]]
+    s_client = ["openssl", "s_client", "-quiet", "-no_ign_eof", "-verify_return_error", "-CAfile", rig.path + "/run/door.pem",
+                "-verify_hostname", "localhost", "-connect", "127.0.0.1:%d" % rig.ports["cache"]]
     p = subprocess.Popen(s_client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         p.stdin.write(text)

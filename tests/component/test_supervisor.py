@@ -338,7 +338,7 @@ def a_child_that_cannot_start_stops_the_start(folder, daemons):
 
 
 def the_capabilities_of_the_unit_file_are_enough(folder, daemons):
-    d = start(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
+    d = start_with_door(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
                                       "-all,+setuid,+setgid,+chown,+dac_override,+kill,+net_bind_service"])
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
@@ -440,6 +440,7 @@ def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
     folder.order("helper", "ok")
     reload(d, 2)
     assert count_log(d, "helper: fake: MESSAGE issuer") <= 5, "linked at each message"
+    d.wait_log("door: fake: MESSAGE control", 2)
     assert_equal(count_log(d, "door: fake: MESSAGE control"), 2, "lines of others")  # at the start and at the reload
 
 

@@ -68,6 +68,8 @@ static void a_source_is_an_address_a_subscriber_or_this_host(void **state)
     assert_text(ip6("::ffff:192.0.2.1"), "192.0.2.1");
     assert_text(ip6("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
     assert_text(denial_source_of((struct sockaddr *)&local, sizeof local.sun_family), "unix");
+    assert_text(denial_source_of_user(0), "unix uid 0");
+    assert_text(denial_source_of_user((uid_t)-2), "unix uid 4294967294");
     assert_text(denial_source_of(&other, sizeof other), "unknown");
     assert_text(denial_source_of((struct sockaddr *)&local, 0), "unknown");
 }

@@ -66,6 +66,47 @@ static void unix_sockets_count_together(void **state)
     assert_string_equal(source, "unix");
 }
 
+static void a_user_of_the_machine_counts_for_himself(void **state)
+{
+    char source[LIMITS_SOURCE_MAX];
+
+    (void)state;
+    limits_source_of_user(0, source);
+    assert_string_equal(source, "uid 0");
+    limits_source_of_user(1000, source);
+    assert_string_equal(source, "uid 1000");
+    limits_source_of_user((uid_t)-2, source);
+    assert_string_equal(source, "uid 4294967294");
+}
+
+static bool is_shared(const char *text)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+        return limits_source_is_shared((struct sockaddr *)&v4);
+    assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    return limits_source_is_shared((struct sockaddr *)&v6);
+}
+
+static void all_users_of_the_machine_share_its_loopback_address(void **state)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+    (void)state;
+    assert_true(is_shared("127.0.0.1"));
+    assert_true(is_shared("::1"));
+    assert_true(is_shared("::ffff:127.0.0.1"));
+    assert_false(is_shared("127.0.0.2"));
+    assert_false(is_shared("192.0.2.1"));
+    assert_false(is_shared("::ffff:192.0.2.1"));
+    assert_false(is_shared("::127.0.0.1"));
+    assert_false(is_shared("2001:db8::1"));
+    assert_false(is_shared("::"));
+    assert_false(limits_source_is_shared((struct sockaddr *)&a)); /* a user has his own */
+}
+
 static struct limits *make(size_t total, size_t per_source)
 {
     struct limits *l = NULL;
@@ -242,6 +283,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_counts_for_its_source),
         cmocka_unit_test(unix_sockets_count_together),
+        cmocka_unit_test(a_user_of_the_machine_counts_for_himself),
+        cmocka_unit_test(all_users_of_the_machine_share_its_loopback_address),
         cmocka_unit_test(a_source_has_its_share_and_no_more),
         cmocka_unit_test(beyond_the_total_somebody_must_go),
         cmocka_unit_test(a_reload_counts_for_the_next),
