@@ -72,6 +72,19 @@ struct denial_source denial_source_of(const struct sockaddr *address, socklen_t 
     return s;
 }
 
+struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
+{
+    struct denial_source s = { .family = 3 };
+    size_t len = strnlen(name, sizeof s.agent);
+
+    if (len == sizeof s.agent) /* not within a character of UTF-8 */
+        for (len--; len > 0 && ((uint8_t)name[len] & 0xC0) == 0x80; len--)
+            ;
+    memcpy(s.prefix, &identity, sizeof s.prefix);
+    memcpy(s.agent, name, len);
+    return s;
+}
+
 struct denial_source denial_source_of_user(uid_t uid)
 {
     struct denial_source s = { .family = 2 };
@@ -89,25 +102,12 @@ static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TE
     (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
 }
 
-struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
-{
-    struct denial_source s = { .family = 3 };
-    size_t len = strnlen(name, sizeof s.agent);
-
-    if (len == sizeof s.agent) /* not within a character of UTF-8 */
-        for (len--; len > 0 && ((uint8_t)name[len] & 0xC0) == 0x80; len--)
-            ;
-    memcpy(s.prefix, &identity, sizeof s.prefix);
-    memcpy(s.agent, name, len);
-    return s;
-}
-
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
 {
     uint8_t whole[16] = { 0 };
     char text[INET6_ADDRSTRLEN] = "";
 
-    if (s->family == 2) {
+    if (s->family == 3) {
         memcpy(ret, s->agent, sizeof s->agent);
         return;
     }

@@ -50,9 +50,9 @@
  * this machine, all local processes where theirs is not known, or an agent.
  */
 struct denial_source {
-    uint8_t family;    /* 4, 6; 1: unix; 2: unix, and whose it is; 3: an agent; 0: anything else */
-    uint8_t prefix[8]; /* network order; IPv4: the first four; a user: its uid_t; an agent: what
-                        * tells it from others */
+    uint8_t family; /* 4, 6; 1: unix; 2: unix, and whose it is; 3: an agent; 0: anything else */
+    /* Network order; IPv4: the first four; a user: its uid_t; an agent: what tells it from others. */
+    uint8_t prefix[8];
     char    agent[DENIALS_SOURCE_TEXT]; /* its name, for summaries; may be cut */
 };
 struct denial_source denial_source_of(const struct sockaddr *address, socklen_t len);

@@ -76,11 +76,10 @@ static void tell_idle(struct audit_line *l)
 /* The first that fails with its line, or by its time-out. */
 static struct flight *find_decision(const struct audit_line *l)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH (f, &l->flights, entry)
-        if (!f->is_fact)
-            break;
+    while (f != NULL && f->is_fact)
+        f = TAILQ_NEXT(f, entry);
     return f;
 }
 
@@ -205,7 +204,7 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
     struct flight *f = TAILQ_FIRST(&l->flights);
 
-    while (f != NULL && f->id < id) /* it is the first, but for records that timed out */
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out, and facts */
         f = TAILQ_NEXT(f, entry);
     return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }

@@ -89,46 +89,38 @@ static uint64_t add_to_hash(uint64_t h, const char *text) /* FNV-1a */
     return h * 1099511628211u; /* the end of each text counts too */
 }
 
-#define HASH_BEGIN 14695981039346656037u
-
-static struct denial_source source_of_grant(const postern_grant *g)
-{
-    const char *agent = postern_grant_actor(g), *subject = postern_grant_subject(g);
-    uint64_t h = add_to_hash(HASH_BEGIN, postern_grant_issuer(g));
-
-    h = add_to_hash(h, postern_grant_client_id(g));
-    h = add_to_hash(h, agent);
-    h = add_to_hash(h, subject);
-    return denial_source_of_agent(h, agent != NULL ? agent : subject != NULL ? subject : "");
-}
-
-/* Proved, and refused for something else than the token: the failure names him. */
-static struct denial_source source_of_failure(const postern_failure *f)
-{
-    return denial_source_of_agent(add_to_hash(add_to_hash(HASH_BEGIN, f->issuer), f->agent),
-                                  f->agent);
-}
-
-/* Somebody with a proved token is no stranger: his refusals have a quota of his own, and strangers at
- * the same address do not use it up. */
-static bool note(struct door_process *p, const struct login_record *r)
+/* Whose token was proved; NULL: nobody's, or it is not known any more. */
+static const char *agent_of(const struct login_record *r)
 {
     const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
-    int64_t now_ms = loop_now().boot_ms;
-    struct denial_source agent;
 
-    if (g == NULL && r->result->failure.agent[0] == '\0')
-        return r->is_known || denials_note(p->denials, r->source, r->result->code, now_ms);
-    agent = g != NULL ? source_of_grant(g) : source_of_failure(&r->result->failure);
-    return denials_note(p->agent_denials, &agent, r->result->code, now_ms);
+    if (g == NULL)
+        return r->result->failure.agent[0] != '\0' ? r->result->failure.agent : NULL;
+    return postern_grant_actor(g) != NULL ? postern_grant_actor(g) : postern_grant_subject(g);
 }
 
-static bool has_record(struct door_process *p, const struct login_record *r)
+static const char *issuer_of(const struct login_record *r)
 {
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+
+    return g != NULL ? postern_grant_issuer(g) : r->result->failure.issuer;
+}
+
+/* Somebody with a proved token is no stranger: an agent's refusals have a quota of their own, which
+ * strangers at its address do not use up. */
+static bool may_have_record(struct door_process *p, const struct login_record *r)
+{
+    const char *agent = agent_of(r);
+    uint64_t hash = add_to_hash(14695981039346656037u, issuer_of(r));
+    struct denial_source source =
+        agent == NULL ? *r->source : denial_source_of_agent(add_to_hash(hash, agent), agent);
     bool may;
 
+    if (agent == NULL && r->is_known)
+        return true; /* behind a login that has its record */
     pthread_mutex_lock(&p->denials_lock);
-    may = note(p, r);
+    may = denials_note(agent == NULL ? p->denials : p->agent_denials, &source, r->result->code,
+                       loop_now().boot_ms);
     pthread_mutex_unlock(&p->denials_lock);
     return may;
 }
@@ -139,7 +131,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (!has_record(l->process, r))
+    if (!may_have_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -194,40 +186,37 @@ static void write_summary(struct loop *l, const struct denial_summary *s, bool i
         log_error("a summary of refusals is not in the audit log", &err);
 }
 
-void record_denials(struct loop *l, struct lease_clock now)
+typedef bool (*take_summary)(struct denials *d, int64_t now_ms, struct denial_summary *ret);
+
+static bool take_rest(struct denials *d, int64_t now_ms, struct denial_summary *ret)
+{
+    (void)now_ms; /* all of it */
+    return denials_take_rest(d, ret);
+}
+
+static void write_summaries(struct loop *l, bool is_agents, take_summary take)
 {
     struct door_process *p = l->process;
     struct denial_summary s;
-    bool is_due = true;
+    bool has_one = true;
 
-    while (is_due) {
-        bool is_agents = false;
-
+    while (has_one) {
         pthread_mutex_lock(&p->denials_lock);
-        is_due = denials_take_due(p->denials, now.boot_ms, &s);
-        if (!is_due)
-            is_due = is_agents = denials_take_due(p->agent_denials, now.boot_ms, &s);
+        has_one = take(is_agents ? p->agent_denials : p->denials, loop_now().boot_ms, &s);
         pthread_mutex_unlock(&p->denials_lock);
-        if (is_due)
+        if (has_one)
             write_summary(l, &s, is_agents);
     }
 }
 
+void record_denials(struct loop *l)
+{
+    write_summaries(l, false, denials_take_due);
+    write_summaries(l, true, denials_take_due);
+}
+
 void record_denials_rest(struct loop *l)
 {
-    struct door_process *p = l->process;
-    struct denial_summary s;
-    bool has_some = true;
-
-    while (has_some) {
-        bool is_agents = false;
-
-        pthread_mutex_lock(&p->denials_lock);
-        has_some = denials_take_rest(p->denials, &s);
-        if (!has_some)
-            has_some = is_agents = denials_take_rest(p->agent_denials, &s);
-        pthread_mutex_unlock(&p->denials_lock);
-        if (has_some)
-            write_summary(l, &s, is_agents);
-    }
+    write_summaries(l, false, take_rest);
+    write_summaries(l, true, take_rest);
 }

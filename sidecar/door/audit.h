@@ -49,7 +49,7 @@ struct session_record {
 /* Nobody waits for it; a loss is logged. */
 void record_end(struct loop *l, const struct session_record *r);
 /* Summaries of what strangers sent, when they are due. */
-void record_denials(struct loop *l, struct lease_clock now);
+void record_denials(struct loop *l);
 void record_denials_rest(struct loop *l); /* before the loop ends */
 
 #endif

@@ -553,8 +553,8 @@ static void begin_renewal(struct conn *c)
         refuse_with(c, e, &err);
         return;
     }
-    terms = session_terms(c->door, c->result.grant, &c->result.decision);
     memcpy(c->session_id, c->renewal_of.id, sizeof c->session_id);
+    terms = session_terms(c->door, c->result.grant, &c->result.decision);
     r = record_of(c);
     r.grant = c->result.grant;
     r.lease_end_s = lease_renew(&c->renewal_of.lease, &terms, loop_now()).end_s;

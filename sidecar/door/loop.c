@@ -57,7 +57,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 static void log_pause(struct door_process *p, const char *why)
 {
-    int64_t now_ms = read_ms(CLOCK_BOOTTIME), before_ms = atomic_load(&p->pause_logged_ms);
+    int64_t now_ms = clock_boot_ms(), before_ms = atomic_load(&p->pause_logged_ms);
 
     /* Another loop was faster: it has said so. */
     if ((before_ms == 0 || now_ms - before_ms >= LOOP_ACCEPT_LOG_MS) &&
@@ -347,7 +347,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         conn_tick(c, now);
         c = next;
     }
-    record_denials(l, now);
+    record_denials(l);
     loop_note_end(l);
 }
 

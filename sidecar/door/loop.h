@@ -50,7 +50,7 @@ struct door_process {
     struct loop    **loops; /* all of them, from before the first accept on */
     size_t           loop_count;
     struct fingerprint_key fingerprint;
-    /* Of strangers, of agents: one quota each, however many loops; denials_lock held. */
+    /* One quota each, however many loops; denials_lock held. */
     struct denials  *denials, *agent_denials;
     pthread_mutex_t  denials_lock;
     _Atomic int64_t  pause_logged_ms; /* 0: never */

@@ -68,7 +68,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void pause_accepting(struct server *s, const char *why)
 {
     struct timeval pause = { .tv_usec = SERVER_ACCEPT_PAUSE_MS * 1000 };
-    int64_t now_ms = helper_mono_us() / 1000;
+    int64_t now_ms = clock_mono_us() / 1000;
 
     if (s->last_pause_log_ms == 0 || now_ms - s->last_pause_log_ms >= SERVER_ACCEPT_LOG_MS) {
         s->last_pause_log_ms = now_ms;

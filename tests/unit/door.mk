@@ -4,7 +4,7 @@ door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthrea
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
 unit_tests += tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
-	tests/unit/test_mailbox tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
+	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
 	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
@@ -46,3 +46,5 @@ tests_unit_test_role_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_taken_back_CPPFLAGS = $(door_cppflags)
 tests_unit_test_taken_back_LDADD = $(door_ldadd)
 tests_unit_test_taken_back_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_loop_CPPFLAGS = $(door_cppflags)
+tests_unit_test_loop_LDADD = $(door_ldadd)
