@@ -546,7 +546,8 @@ postern_err listeners_open(const postern_config *c, size_t loops, const struct l
     for (size_t i = 0; e == POSTERN_OK && i < ls.count; i++)
         e = open_one(&ls, &ls.list[i], old, err);
     if (e != POSTERN_OK) {
-        if (old != NULL) /* at a start the files stay: a host without one would not offer us */
+        /* At a start, what was there before stays: hosts ask by it whether to offer us. */
+        if (old != NULL)
             unlink_made(&ls, old);
         listeners_close(&ls);
         return e;

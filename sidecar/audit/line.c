@@ -157,19 +157,19 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     want_line(l);
 }
 
+static void note_sent(struct flight *f)
+{
+    f->is_sent = true;
+    if (!f->is_fact)
+        postern_buf_free(&f->message);
+}
+
 static bool wait_for_room(struct audit_line *l, postern_error *err)
 {
     if (event_add(l->watch.writable, NULL) == 0)
         return true;
     (void)POSTERN_FAIL(err, SYSTEM, "line to the audit child: no event");
     return false;
-}
-
-static void note_sent(struct flight *f)
-{
-    f->is_sent = true;
-    if (!f->is_fact)
-        postern_buf_free(&f->message);
 }
 
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
@@ -260,15 +260,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
  * stands twice is better than none. */
 static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH (f, &l->flights, entry)
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
         if (f->is_fact)
             f->is_sent = false;
-    if (l->fact_count == 0 || event_add(l->watch.writable, NULL) == 0)
-        return true;
-    (void)POSTERN_FAIL(err, NOMEM, "line to the audit child"); /* false says it */
-    return false;
+    return l->fact_count == 0 || wait_for_room(l, err);
 }
 
 void audit_line_set(struct audit_line *l, int take_fd)

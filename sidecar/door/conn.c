@@ -804,8 +804,8 @@ static void end_for_room(struct conn *c)
     conn_free(c);
 }
 
-/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is none,
- * each waits for a verdict. */
+/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is
+ * none, each waits for a verdict. */
 static bool make_room(struct loop *l)
 {
     struct conn *c, *oldest = NULL;

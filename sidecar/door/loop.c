@@ -55,11 +55,21 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_accepting(arg, true);
 }
 
+static void log_pause(struct door_process *p, const char *why)
+{
+    int64_t now_ms = read_ms(CLOCK_BOOTTIME), before_ms = atomic_load(&p->pause_logged_ms);
+
+    /* Another loop was faster: it has said so. */
+    if ((before_ms == 0 || now_ms - before_ms >= LOOP_ACCEPT_LOG_MS) &&
+        atomic_compare_exchange_strong(&p->pause_logged_ms, &before_ms, now_ms))
+        log_problem("door: no more connections for a moment: %s", why);
+}
+
 static void pause_accepting(struct loop *l, const char *why)
 {
     struct timeval pause = { .tv_usec = LOOP_ACCEPT_PAUSE_MS * 1000 };
 
-    log_problem("door: no more connections for a moment: %s", why);
+    log_pause(l->process, why);
     if (event_add(l->resume, &pause) == 0)
         set_accepting(l, false);
 }

@@ -527,9 +527,8 @@ static void take_link(struct door_main *m, struct role_line **at, const char *na
     drop_line(m, at);
     if (fd < 0)
         log_problem("the supervisor names %s without a descriptor", name);
-    else if (role_line_new(m->base, fd, name,
-                           (struct role_line_owner){ message, on_link_gone, m }, at,
-                           &err) != POSTERN_OK)
+    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m },
+                           at, &err) != POSTERN_OK)
         log_error(name, &err);
 }
 

@@ -252,8 +252,9 @@ static const struct {
     const char  *word;
     registry_key key;
 } key_words[] = {
-    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB }, { "client", REGISTRY_BY_CLIENT },
-    { "jti", REGISTRY_BY_JTI },         { "agent", REGISTRY_BY_AGENT },
+    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB },
+    { "client", REGISTRY_BY_CLIENT },   { "jti", REGISTRY_BY_JTI },
+    { "agent", REGISTRY_BY_AGENT },
 };
 
 registry_key registry_key_of(const char *word)

@@ -15,7 +15,8 @@ struct role_line;
 struct role_line_owner {
     /* One message; false: it breaks the rules, and the line is closed.  Must not free the line. */
     bool (*message)(void *arg, struct role_line *l);
-    void (*gone)(void *arg, struct role_line *l); /* closed by either side; the link is freed after */
+    /* Closed by either side; the line is freed after. */
+    void (*gone)(void *arg, struct role_line *l);
     void *arg;
 };
 
