@@ -573,7 +573,7 @@ static const struct way {
     int64_t (*take_back)(const struct rig_session *s);
     const char *end, *reason, *retry;
 } ways[] = {
-    { "kill", take_back_by_kill, "killed", "policy", "never" },
+    { "kill", take_back_by_kill, "killed", "busy", "later" },
     { "revocation", take_back_by_revocation, "revoked", "revoked", "new_token" },
     { "block", take_back_by_block, "revoked", "blocked", "never" },
 };
