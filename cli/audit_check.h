@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Is the audit chain whole?  Fed with the lines of all files, oldest first; says where the first
- * break is.  Pure; the chain is sidecar/audit/chain.h's.
+ * break is.  Pure; the chain is postern-private/audit_chain.h's.
  *
  * Whole means: from the first line with chain members on, each line is the one that the next was
  * written behind.  Before the chain there may be records of an older posternd.  A damaged line is
@@ -11,7 +11,7 @@
 #ifndef POSTERN_CLI_AUDIT_CHECK_H
 #define POSTERN_CLI_AUDIT_CHECK_H
 
-#include "../sidecar/audit/chain.h"
+#include <postern-private/audit_chain.h>
 
 /* Bytes with NUL of a file's name in a message; longer ones lose their beginning. */
 #define AUDIT_CHECK_FILE_MAX 256

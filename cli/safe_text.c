@@ -4,7 +4,8 @@
 
 #include "safe_text.h"
 
-#define MEMBER_MAX 65536 /* bytes of one text: a line of the audit file has 4096 */
+#define MEMBER_MAX 65536      /* bytes of one text: a line of the audit file has 4096 */
+#define PRINT_MAX  (6u << 18) /* bytes: the longest line that audit_find() takes, each as \u00NN */
 
 void safe_text_add(postern_bytes text, postern_buf *out)
 {
@@ -25,15 +26,22 @@ static void add_code_point(uint32_t c, postern_buf *out)
         postern_buf_addf(out, "\\u%04x", c);
 }
 
+/* The bits of a UTF-8 lead byte that count. */
+static uint32_t lead_bits(uint8_t lead)
+{
+    if (lead < 0x80)
+        return lead;
+    if (lead < 0xe0)
+        return lead & 0x1f;
+    return lead < 0xf0 ? lead & 0x0f : lead & 0x07;
+}
+
 /* UTF-8 is well formed in JSON that was scanned, and what is not ASCII stands in strings. */
 void safe_json_add(postern_bytes json, postern_buf *out)
 {
     for (size_t i = 0; i < json.len;) {
         uint8_t lead = json.ptr[i++];
-        uint32_t c = lead < 0x80   ? lead
-                     : lead < 0xe0 ? lead & 0x1f
-                     : lead < 0xf0 ? lead & 0x0f
-                                   : lead & 0x07;
+        uint32_t c = lead_bits(lead);
 
         while (lead >= 0x80 && i < json.len && (json.ptr[i] & 0xc0) == 0x80)
             c = c << 6 | (json.ptr[i++] & 0x3f);
@@ -59,4 +67,27 @@ bool safe_member_add(const postern_json *j, const char *name, postern_buf *out)
     else
         safe_text_add(postern_json_raw(j, node), out);
     return true;
+}
+
+static void print_buf(FILE *out, postern_buf *text)
+{
+    const char *printable = postern_buf_cstr(text);
+
+    fputs(printable != NULL ? printable : "(out of memory)", out);
+}
+
+void safe_text_print(FILE *out, postern_bytes text)
+{
+    POSTERN_AUTO_BUF safe = POSTERN_BUF_INIT(PRINT_MAX);
+
+    safe_text_add(text, &safe);
+    print_buf(out, &safe);
+}
+
+void safe_json_print(FILE *out, postern_bytes json)
+{
+    POSTERN_AUTO_BUF safe = POSTERN_BUF_INIT(PRINT_MAX);
+
+    safe_json_add(json, &safe);
+    print_buf(out, &safe);
 }

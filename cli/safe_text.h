@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text of strangers (audit records hold it) in a form that cannot steer a terminal. */
+/* Text of strangers (a door's words, audit records) in a form that cannot steer a terminal. */
 #ifndef POSTERN_CLI_SAFE_TEXT_H
 #define POSTERN_CLI_SAFE_TEXT_H
+
+#include <stdio.h>
 
 #include <postern-private/json.h>
 
@@ -14,5 +16,9 @@ void safe_json_add(postern_bytes json, postern_buf *out);
  * there.
  */
 bool safe_member_add(const postern_json *j, const char *name, postern_buf *out);
+
+/* The same to a stream; "(out of memory)" instead when there is none. */
+void safe_text_print(FILE *out, postern_bytes text);
+void safe_json_print(FILE *out, postern_bytes json);
 
 #endif

@@ -189,10 +189,7 @@ static void print_record(const postern_json *j)
 
 static void print_json(const postern_json *j)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(PRINTED_MAX);
-
-    safe_json_add(postern_json_raw(j, 0), &text);
-    print_buf(&text);
+    safe_json_print(stdout, postern_json_raw(j, 0));
     putchar('\n');
 }
 

@@ -9,8 +9,9 @@
 
 #include "generation.h"
 #include "generation_open.h"
-#include "jwks_file.h"
+#include "key_set.h"
 #include "lines.h"
+#include "published_file.h"
 
 /* The helper waits that long for the key set; a broken issuer must not keep it away. */
 #define ISSUER_HEAD_START_MS 5000
@@ -481,8 +482,8 @@ static postern_err write_jwks(struct generation *g, const struct channel *channe
     const postern_json *m = channel_message(channel);
     uint32_t set = postern_json_member(m, 0, "jwks");
 
-    POSTERN_TRY(jwks_file_check(m, set, err));
-    return jwks_file_write(path, postern_json_raw(m, set), err);
+    POSTERN_TRY(key_set_check(m, set, err));
+    return published_file_write(path, postern_json_raw(m, set), err);
 }
 
 static void handle_jwks(struct generation *g, struct child *issuer)
@@ -510,7 +511,7 @@ static postern_err write_certificate(struct generation *g, struct child *door, p
     if (!channel_text(door->channel, "pem", pem, sizeof pem) ||
         strncmp(pem, begin, sizeof begin - 1) != 0 || strstr(pem + 1, "-----BEGIN") != NULL)
         return POSTERN_FAIL(err, MALFORMED, "the door sent no certificate");
-    return jwks_file_write(path, postern_bytes_str(pem), err);
+    return published_file_write(path, postern_bytes_str(pem), err);
 }
 
 static void handle_certificate(struct generation *g, struct child *door)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Make the listening sockets: unix(7) ones in folders that only root can change, TCP ones on loopback alone. */
+/* Make the listening sockets: unix(7) ones in folders that only root can change, TCP ones on
+ * loopback alone. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,8 @@
 #include "listen.h"
 #include "role.h"
 
-#define BACKLOG 1024 /* a burst of logins while a child is restarted waits here; the kernel caps it at somaxconn */
+/* A burst of logins while a child is restarted waits here; the kernel caps it at somaxconn. */
+#define BACKLOG 1024
 
 static int socket_type(listener_kind kind)
 {
@@ -104,7 +106,8 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     return POSTERN_OK;
 }
 
-/* Any local user can sit on the port while we are down.  That is no wrong setting: a service manager must try again. */
+/* Any local user can sit on the port while we are down.  That is no wrong setting: a service
+ * manager must try again. */
 static postern_err fail_bind(const char *address, postern_error *err)
 {
     if (errno == EADDRINUSE)
@@ -218,7 +221,8 @@ static postern_err check_stale(const char *path, const struct sockaddr_un *a, li
                         path);
 }
 
-/* Bind beside `path` and move it there, so that at no moment there is no socket file (SASL hosts would say NOMECH). */
+/* Bind beside `path` and move it there, so that at no moment there is no socket file (SASL hosts
+ * would say NOMECH). */
 static postern_err bind_and_move(int fd, const char *path, postern_error *err)
 {
     struct sockaddr_un a;
@@ -542,7 +546,8 @@ postern_err listeners_open(const postern_config *c, size_t loops, const struct l
     for (size_t i = 0; e == POSTERN_OK && i < ls.count; i++)
         e = open_one(&ls, &ls.list[i], old, err);
     if (e != POSTERN_OK) {
-        if (old != NULL) /* at a start the files stay: a host without one would not offer us */
+        /* At a start, what was there before stays: hosts ask by it whether to offer us. */
+        if (old != NULL)
             unlink_made(&ls, old);
         listeners_close(&ls);
         return e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * posternd: reads the command line and the configuration, then runs the supervisor with the roles that are built in.
- * See posternd(8).
+ * posternd: reads the command line and the configuration, then runs the supervisor with the roles
+ * that are built in.  See posternd(8).
  */
 #include "config.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* helper_peers: and admin_peers: (peers.h).  Reads passwd and group once at start, never while the loop runs. */
+/* helper_peers: and admin_peers: (peers.h).  Reads passwd and group once at start, never while the
+ * loop runs. */
 #include "config.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ static postern_err read_groups(int fd, struct peer *p, postern_error *err)
 {
     socklen_t size = 0;
 
-    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is nothing. */
+    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is
+     * nothing. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 && size == 0)
         return POSTERN_OK;
     if (errno != ERANGE || size == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which local processes may ask: `helper_peers:` of each service file, `admin_peers:` of
- * issuer.conf, against SO_PEERCRED and SO_PEERGROUPS.  Names are resolved once, at start; root
- * may always ask, because root can become anyone.
+ * issuer.conf, `control_admins:` and `control_watchers:`, against SO_PEERCRED and SO_PEERGROUPS.
+ * Names are resolved once, at start; root may always ask, because root can become anyone.
  */
 #ifndef POSTERN_SIDECAR_PEERS_H
 #define POSTERN_SIDECAR_PEERS_H

@@ -34,6 +34,9 @@ const char *postern_grant_subject(const postern_grant *g);   /* `sub` */
 const char *postern_grant_client_id(const postern_grant *g);
 /* Who acts: outermost act.sub, else the client; RFC 8693 §4.1. */
 const char *postern_grant_actor(const postern_grant *g);
+/* Does the agent act for a human?  With an actor, or with a subject that is not the client (RFC 9068
+ * §2.2: a token that a client got for itself has the client as its subject). */
+bool        postern_grant_has_human(const postern_grant *g);
 /* Mapped local user; NULL: token-only check. */
 const char *postern_grant_user(const postern_grant *g);
 /* The configured audience that matched `aud`. */

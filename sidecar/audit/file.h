@@ -12,7 +12,7 @@
 #ifndef POSTERN_SIDECAR_AUDIT_FILE_H
 #define POSTERN_SIDECAR_AUDIT_FILE_H
 
-#include "chain.h"
+#include <postern-private/audit_chain.h>
 
 /*
  * Records of one write.  At 700 bytes 180 kB: large enough that the call's cost is shared, small

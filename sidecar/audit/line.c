@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../channel.h"
+#include "../channel_watch.h"
+#include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "line.h"
 
 struct flight {
@@ -31,30 +32,13 @@ TAILQ_HEAD(flight_list, flight);
 struct audit_line {
     struct event_base *base;
     struct audit_line_owner owner;
-    struct channel *channel; /* NULL: no line */
-    struct event *from, *to; /* of the channel; `to` is pending while messages wait */
-    struct event *expiry;    /* deadline of the first in flight, or earlier */
-    struct event *want;      /* asks again for a line */
+    struct channel_watch watch; /* closed: no line; `writable` is pending while messages wait */
+    struct event *expiry;       /* deadline of the first in flight, or earlier */
+    struct event *want;         /* asks again for a line */
     struct flight_list flights;
     size_t count, fact_count; /* all; those of them that are facts */
     int64_t last_id;
 };
-
-static int64_t mono_ms(void)
-{
-    struct timespec now;
-
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0
-               ? now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000
-               : 0;
-}
-
-static bool start_timer(struct event *timer, int64_t ms)
-{
-    struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-    return event_add(timer, &wait) == 0;
-}
 
 /* ---- the end of a flight ---- */
 
@@ -116,7 +100,7 @@ static void schedule_expiry(struct audit_line *l, int64_t now_ms)
     if (first == NULL)
         return;
     wait_ms = first->due_ms > now_ms ? first->due_ms - now_ms : 0;
-    if (!start_timer(l->expiry, wait_ms))
+    if (!timer_start(l->expiry, wait_ms))
         log_problem("audit: no timer for records that are not confirmed");
 }
 
@@ -139,27 +123,16 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    audit_line_expire(arg, mono_ms());
+    audit_line_expire(arg, clock_mono_ms());
 }
 
 /* ---- the line ---- */
 
-static void close_line(struct audit_line *l)
-{
-    if (l->from != NULL)
-        event_free(l->from);
-    if (l->to != NULL)
-        event_free(l->to);
-    channel_free(l->channel);
-    l->from = l->to = NULL;
-    l->channel = NULL;
-}
-
 static void want_line(struct audit_line *l)
 {
-    if (l->channel != NULL)
+    if (l->watch.channel != NULL)
         return;
-    if (!start_timer(l->want, AUDIT_WANT_MS))
+    if (!timer_start(l->want, AUDIT_WANT_MS))
         log_problem("audit: no timer to ask for a line again");
     l->owner.want_line(l->owner.arg);
 }
@@ -176,7 +149,7 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     int64_t last_id = l->last_id;
     bool was_idle = l->count == 0;
 
-    close_line(l);
+    channel_watch_close(&l->watch);
     fail_until(l, last_id, why);
     if (!was_idle)
         tell_idle(l);
@@ -190,6 +163,14 @@ static void note_sent(struct flight *f)
         postern_buf_free(&f->message);
 }
 
+static bool wait_for_room(struct audit_line *l, postern_error *err)
+{
+    if (event_add(l->watch.writable, NULL) == 0)
+        return true;
+    (void)POSTERN_FAIL(err, SYSTEM, "line to the audit child: no event");
+    return false;
+}
+
 /* Send what waits, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, postern_error *err)
 {
@@ -198,17 +179,14 @@ static bool flush(struct audit_line *l, postern_error *err)
 
         if (f->is_sent)
             continue;
-        e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
+        e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
         if (e == POSTERN_AGAIN)
-            return true; /* `to` stays pending */
+            return wait_for_room(l, err);
         if (e != POSTERN_OK)
             return false;
         note_sent(f);
     }
-    if (event_del(l->to) == 0)
-        return true;
-    (void)POSTERN_FAIL(err, SYSTEM, "line to the audit child: no event");
-    return false;
+    return true;
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -233,16 +211,16 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
 
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
 {
-    bool is_done = channel_type_is(l->channel, "done");
+    bool is_done = channel_type_is(l->watch.channel, "done");
     char detail[256] = "no reason given";
     postern_error why = { 0 };
     struct flight *f;
     int64_t id;
 
-    if ((!is_done && !channel_type_is(l->channel, "failed")) ||
-        !channel_integer(l->channel, "id", &id))
+    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) ||
+        !channel_integer(l->watch.channel, "id", &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
-    (void)channel_text(l->channel, "detail", detail, sizeof detail); /* not there: as above */
+    (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
     f = find_flight(l, id);
@@ -260,7 +238,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    switch (channel_receive(l->channel, &err)) {
+    switch (channel_receive(l->watch.channel, &err)) {
     case CHANNEL_NOTHING:
         return;
     case CHANNEL_MESSAGE:
@@ -277,38 +255,27 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     lose_line(l, &err);
 }
 
-static postern_err open_line(struct audit_line *l, int take_fd, postern_error *err)
-{
-    POSTERN_TRY(channel_new(take_fd, &l->channel, err));
-    l->from = event_new(l->base, channel_fd(l->channel), EV_READ | EV_PERSIST, on_readable, l);
-    l->to = event_new(l->base, channel_fd(l->channel), EV_WRITE | EV_PERSIST, on_writable, l);
-    if (l->from == NULL || l->to == NULL || event_add(l->from, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "line to the audit child");
-    return POSTERN_OK;
-}
-
 /* On a new line: what the one before did not confirm.  It may have written some of it: an end that
  * stands twice is better than none. */
 static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
     for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
-        f->is_sent = f->is_sent && !f->is_fact;
-    if (l->fact_count == 0 || event_add(l->to, NULL) == 0)
-        return true;
-    (void)POSTERN_FAIL(err, NOMEM, "line to the audit child"); /* false says it */
-    return false;
+        if (f->is_fact)
+            f->is_sent = false;
+    return l->fact_count == 0 || wait_for_room(l, err);
 }
 
 void audit_line_set(struct audit_line *l, int take_fd)
 {
+    struct channel_watch_calls calls = { on_readable, on_writable, l };
     int64_t last_id = l->last_id;
     bool was_idle = l->count == 0;
     postern_error err = { 0 }, replaced = { 0 };
 
     (void)POSTERN_FAIL(&replaced, AUDIT, "the line to the audit child was made anew");
-    close_line(l);
+    channel_watch_close(&l->watch);
     (void)event_del(l->want);
-    if (open_line(l, take_fd, &err) != POSTERN_OK) {
+    if (channel_watch_open(&l->watch, l->base, take_fd, calls, &err) != POSTERN_OK) {
         log_error("audit", &err);
         lose_line(l, &err);
         return;
@@ -322,7 +289,7 @@ void audit_line_set(struct audit_line *l, int take_fd)
 
 bool audit_line_is_set(const struct audit_line *l)
 {
-    return l->channel != NULL;
+    return l->watch.channel != NULL;
 }
 
 /* ---- records out ---- */
@@ -349,10 +316,10 @@ static postern_err launch(struct audit_line *l, struct flight *f, postern_error 
 {
     postern_err e;
 
-    if (l->channel == NULL || event_pending(l->to, EV_WRITE, NULL))
+    if (l->watch.channel == NULL || event_pending(l->watch.writable, EV_WRITE, NULL))
         return POSTERN_OK;
-    e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
-    if (e == POSTERN_AGAIN && event_add(l->to, NULL) == 0)
+    e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
+    if (e == POSTERN_AGAIN && event_add(l->watch.writable, NULL) == 0)
         return POSTERN_OK;
     if (e != POSTERN_OK && f->is_fact) /* for the next line, which comes */
         return POSTERN_OK;
@@ -392,7 +359,7 @@ static postern_err check_room(const struct audit_line *l, bool is_fact, postern_
                             AUDIT_FACTS_MAX);
     if (is_fact)
         return POSTERN_OK;
-    if (l->channel == NULL)
+    if (l->watch.channel == NULL)
         return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
     if (l->count - l->fact_count >= AUDIT_IN_FLIGHT_MAX)
         return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
@@ -403,7 +370,7 @@ static postern_err check_room(const struct audit_line *l, bool is_fact, postern_
 postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
                             void *arg, postern_error *err)
 {
-    int64_t now_ms = mono_ms();
+    int64_t now_ms = clock_mono_ms();
     struct flight *f = NULL;
 
     POSTERN_TRY(check_room(l, done == NULL, err));
@@ -413,7 +380,7 @@ postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, 
     f->arg = arg;
     f->is_fact = done == NULL;
     l->fact_count += f->is_fact;
-    if (!f->is_fact && l->count - l->fact_count == 1 && !start_timer(l->expiry, AUDIT_CONFIRM_MS)) {
+    if (!f->is_fact && l->count - l->fact_count == 1 && !timer_start(l->expiry, AUDIT_CONFIRM_MS)) {
         free_flight(l, f);
         return POSTERN_FAIL(err, AUDIT, "no timer");
     }
@@ -427,14 +394,14 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry)
-    if (f->done != NULL && f->arg == arg)
-        f->done = NULL;
+    TAILQ_FOREACH (f, &l->flights, entry)
+        if (f->done != NULL && f->arg == arg)
+            f->done = NULL;
 }
 
 bool audit_line_is_idle(const struct audit_line *l)
 {
-    return l->count == (l->channel == NULL ? l->fact_count : 0);
+    return l->count == (l->watch.channel == NULL ? l->fact_count : 0);
 }
 
 /* ---- the whole ---- */
@@ -468,10 +435,8 @@ void audit_line_free(struct audit_line *l)
                     l->fact_count);
     while (!TAILQ_EMPTY(&l->flights))
         free_flight(l, TAILQ_FIRST(&l->flights));
-    close_line(l);
-    if (l->expiry != NULL)
-        event_free(l->expiry);
-    if (l->want != NULL)
-        event_free(l->want);
+    channel_watch_close(&l->watch);
+    timer_free(l->expiry);
+    timer_free(l->want);
     free(l);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One audit record: a JSON object for one decision, allowed or refused.  Formats only; the audit
- * child adds the chain members and writes the line (audit/line.h, audit/chain.h).  The fields are
+ * child adds the chain members and writes the line (audit/line.h, lib/audit).  The fields are
  * documented in postern-helper(7) and read by `postern why` and `postern audit`.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_RECORD_H
@@ -12,7 +12,7 @@
 #include <postern/grant.h>
 #include <postern/request.h>
 
-#include "chain.h"
+#include <postern-private/audit_chain.h>
 
 /* Strings are borrowed, UTF-8, NULL or "" when unknown; long ones are cut in the log, and "cut"
  * says so. */

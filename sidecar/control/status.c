@@ -15,6 +15,7 @@
 
 #include <postern-private/json.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define METRICS_MAX (2 * CHANNEL_MESSAGE_MAX + 16384) /* door's, helper's, ours */
@@ -222,7 +223,7 @@ static void on_helper(void *arg, link_news news, const struct channel *answer)
 static void begin_metrics(struct probe *p)
 {
     struct status *s = p->owner;
-    int64_t now_us = control_mono_us();
+    int64_t now_us = clock_mono_us();
 
     p->is_waiting = true;
     if (s->open != 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
@@ -45,7 +46,7 @@ static struct audit_record build(const struct login_record *r)
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
                               result->failure.issuer, decided_by(result));
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = r->event,
         .ref = r->ref,
         .service = r->door->name,
@@ -58,7 +59,7 @@ static struct audit_record build(const struct login_record *r)
         .origin = setting.origin,
         .issuer = result->failure.issuer,
         .fingerprint = r->fingerprint,
-        .latency_us = loop_mono_us() - r->started_us,
+        .latency_us = clock_mono_us() - r->started_us,
         .session = r->session,
         .agent = result->failure.agent,
         .action = "raw:connect",
@@ -139,7 +140,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
 void record_end(struct loop *l, const struct session_record *r)
 {
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = "end",
         .service = r->door,
         .peer = r->peer,
@@ -165,7 +166,7 @@ static void write_summary(struct loop *l, const struct denial_summary *s, bool i
 {
     char detail[160];
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = "refused",
         .peer = is_agents ? NULL : s->source,
         .agent = is_agents && strcmp(s->source, DENIALS_OTHERS) != 0 ? s->source : NULL,

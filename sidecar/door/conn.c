@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "conn.h"
 #include "audit.h"
@@ -803,8 +804,8 @@ static void end_for_room(struct conn *c)
     conn_free(c);
 }
 
-/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is none,
- * each waits for a verdict. */
+/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is
+ * none, each waits for a verdict. */
 static bool make_room(struct loop *l)
 {
     struct conn *c, *oldest = NULL;
@@ -876,7 +877,7 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->is_local = from->is_local;
     memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
-    c->started_us = loop_mono_us();
+    c->started_us = clock_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
     c->stranger = caller->stranger;
     name_peer(c, address, address_len);

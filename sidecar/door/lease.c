@@ -16,11 +16,17 @@ static int64_t span_ms(const struct lease_terms *t, int64_t max_boot_ms, struct 
     return t->policy_s > 0 ? least(ms, t->policy_s * 1000) : ms;
 }
 
+/* Up, because now_s was rounded down: session_max: 3s is not one second. */
+static int64_t whole_seconds(int64_t ms)
+{
+    return ms > 0 ? (ms + 999) / 1000 : ms / 1000;
+}
+
 static struct lease make(const struct lease_terms *t, int64_t max_boot_ms, struct lease_clock now)
 {
     int64_t ms = span_ms(t, max_boot_ms, now);
 
-    return (struct lease){ .end_s = now.now_s + ms / 1000,
+    return (struct lease){ .end_s = now.now_s + whole_seconds(ms),
                            .end_boot_ms = now.boot_ms + ms,
                            .max_boot_ms = max_boot_ms };
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "../text_hash.h"
 #include "limits.h"
 
 #define BUCKETS 1024 /* a power of two */
@@ -116,11 +117,7 @@ bool limits_source_is_shared(const struct sockaddr *address)
 
 static size_t bucket_of(const char *name)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-    for (; *name != '\0'; name++)
-        h = (h ^ (uint8_t)*name) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(name) & (BUCKETS - 1);
 }
 
 static struct source *find(struct limits *l, const char *name)

@@ -9,10 +9,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "conn.h"
 #include "loop.h"
 #include "main.h"
@@ -24,31 +25,9 @@
 #define RESERVED_DESCRIPTORS_MAX 65536
 #define RESOLV_CONF "/etc/resolv.conf"
 
-static int64_t read_ms(clockid_t which)
-{
-    struct timespec t;
-
-    (void)clock_gettime(which, &t); /* cannot fail: these clocks are there, and so is t */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct lease_clock loop_now(void)
 {
-    return (struct lease_clock){ .now_s = read_ms(CLOCK_REALTIME) / 1000,
-                                 .boot_ms = read_ms(CLOCK_BOOTTIME) };
-}
-
-int64_t loop_wall_ms(void)
-{
-    return read_ms(CLOCK_REALTIME);
-}
-
-int64_t loop_mono_us(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail: clock and t are there */
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return (struct lease_clock){ .now_s = clock_wall_s(), .boot_ms = clock_boot_ms() };
 }
 
 void loop_want_audit_line(void *arg)
@@ -76,11 +55,21 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_accepting(arg, true);
 }
 
+static void log_pause(struct door_process *p, const char *why)
+{
+    int64_t now_ms = clock_boot_ms(), before_ms = atomic_load(&p->pause_logged_ms);
+
+    /* Another loop was faster: it has said so. */
+    if ((before_ms == 0 || now_ms - before_ms >= LOOP_ACCEPT_LOG_MS) &&
+        atomic_compare_exchange_strong(&p->pause_logged_ms, &before_ms, now_ms))
+        log_problem("door: no more connections for a moment: %s", why);
+}
+
 static void pause_accepting(struct loop *l, const char *why)
 {
     struct timeval pause = { .tv_usec = LOOP_ACCEPT_PAUSE_MS * 1000 };
 
-    log_problem("door: no more connections for a moment: %s", why);
+    log_pause(l->process, why);
     if (event_add(l->resume, &pause) == 0)
         set_accepting(l, false);
 }
@@ -305,7 +294,7 @@ static void deliver_drain(struct mail *take_mail, void *receiver)
     struct conn *c = LIST_FIRST(&l->conns);
 
     if (l->drain_end_ms == 0)
-        l->drain_end_ms = read_ms(CLOCK_BOOTTIME) + m->number;
+        l->drain_end_ms = clock_boot_ms() + m->number;
     stop_listening(l);
     while (c != NULL) {
         struct conn *next = conn_next(c);
@@ -440,18 +429,12 @@ static postern_err fill(struct loop *l, postern_error *err)
     return POSTERN_OK;
 }
 
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
-}
-
 void loop_free(struct loop *l)
 {
     if (l == NULL)
         return;
-    free_event(l->tick); /* first: the look-ups below need a turn of the loop, and it would be due */
-    free_event(l->resume);
+    timer_free(l->tick); /* first: the look-ups below need a turn of the loop, and it would be due */
+    timer_free(l->resume);
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);

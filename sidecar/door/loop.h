@@ -29,6 +29,8 @@
 #define LOOP_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */
 #define LOOP_ACCEPT_PAUSE_MS 100
+/* Strangers can keep it so: the log of all loops says so at most this often. */
+#define LOOP_ACCEPT_LOG_MS 10000
 
 struct conn;
 struct session;
@@ -51,6 +53,7 @@ struct door_process {
     /* One quota each, however many loops; denials_lock held. */
     struct denials  *denials, *agent_denials;
     pthread_mutex_t  denials_lock;
+    _Atomic int64_t  pause_logged_ms; /* 0: never */
 };
 
 struct loop {
@@ -94,8 +97,6 @@ static inline struct loop *loop_at(const struct door_process *p, size_t index)
     return p->loops[index];
 }
 struct lease_clock loop_now(void);
-int64_t loop_wall_ms(void); /* since 1970 */
-int64_t loop_mono_us(void);
 
 /* ---- mails for a loop; any thread makes them ---- */
 

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
+#include "../supervisor_line.h"
+#include "../timer.h"
 #include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
@@ -37,8 +40,9 @@ struct main_batch;
 
 struct door_main {
     struct event_base     *base;
-    struct channel        *supervisor;
-    struct event          *from_supervisor, *want_lines;
+    struct supervisor_line *supervisor_line;
+    struct channel        *supervisor; /* the line's */
+    struct event          *want_lines;
     struct door_process    process;
     struct settings_parts *parts;
     struct door_settings  *prepared, *current;
@@ -120,7 +124,7 @@ static struct main_batch *new_batch(struct door_main *m, size_t parts,
     b->batch.reply_to = m->process.box;
     b->batch.reply.deliver = deliver;
     b->main = m;
-    b->started_us = loop_mono_us();
+    b->started_us = clock_mono_us();
     return b;
 }
 
@@ -135,7 +139,7 @@ static void finish_batch(struct main_batch *b, const char *what)
 
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
-                 loop_mono_us() - b->started_us);
+                 clock_mono_us() - b->started_us);
     for (size_t i = 0; i < b->ack_count; i++) {
         bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
 
@@ -523,8 +527,8 @@ static void take_link(struct door_main *m, struct role_line **at, const char *na
     drop_line(m, at);
     if (fd < 0)
         log_problem("the supervisor names %s without a descriptor", name);
-    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m }, at,
-                      &err) != POSTERN_OK)
+    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m },
+                           at, &err) != POSTERN_OK)
         log_error(name, &err);
 }
 
@@ -570,8 +574,9 @@ static void spoil(struct door_main *m, const postern_error *err)
     m->is_spoiled = true;
 }
 
-static void take_listener(struct door_main *m)
+static void take_listener(void *arg)
 {
+    struct door_main *m = arg;
     char door[64], address[320];
     int64_t loop;
     int fd = channel_take_fd(m->supervisor);
@@ -588,8 +593,9 @@ static void take_listener(struct door_main *m)
     spoil(m, &err);
 }
 
-static void take_file(struct door_main *m)
+static void take_file(void *arg)
 {
+    struct door_main *m = arg;
     char door[64] = "", key[POSTERN_POLICY_NAME_MAX];
     bool is_policy = channel_type_is(m->supervisor, "policy");
     int fd = channel_take_fd(m->supervisor);
@@ -738,8 +744,9 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
     say_ready(m);
 }
 
-static void take_prepare(struct door_main *m)
+static void take_prepare(void *arg)
 {
+    struct door_main *m = arg;
     postern_error err = { 0 };
     int64_t loops = 0;
     int fd = channel_take_fd(m->supervisor);
@@ -764,8 +771,9 @@ static void deliver_committed(struct mail *reply, void *receiver)
     finish_batch(batch_of(reply), "reload");
 }
 
-static void take_commit(struct door_main *m)
+static void take_commit(void *arg)
 {
+    struct door_main *m = arg;
     struct main_batch *b;
 
     if (m->prepared == NULL)
@@ -781,8 +789,10 @@ static void take_commit(struct door_main *m)
             loop_mail_settings(settings_ref(m->current), &b->batch));
 }
 
-static void take_abandon(struct door_main *m)
+static void take_abandon(void *arg)
 {
+    struct door_main *m = arg;
+
     settings_parts_free(m->parts);
     m->parts = NULL;
     m->is_spoiled = false;
@@ -790,8 +800,9 @@ static void take_abandon(struct door_main *m)
     m->prepared = NULL;
 }
 
-static void take_audit(struct door_main *m)
+static void take_audit(void *arg)
 {
+    struct door_main *m = arg;
     int fd = channel_take_fd(m->supervisor);
     int64_t loop = -1;
 
@@ -810,8 +821,9 @@ static void end_loops(struct door_main *m)
     (void)event_base_loopbreak(m->base); /* fails without a base only */
 }
 
-static void drain(struct door_main *m)
+static void drain(void *arg)
 {
+    struct door_main *m = arg;
     int64_t drain_ms;
 
     if (m->is_draining)
@@ -860,12 +872,10 @@ void main_note_drained(struct door_process *process, size_t loop)
 static void on_want_lines(evutil_socket_t fd, short what, void *arg)
 {
     struct door_main *m = arg;
-    postern_error err = { 0 };
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (channel_send_type(m->supervisor, "link", -1, &err) != POSTERN_OK)
-        log_error("asking for lines", &err);
+    supervisor_line_want_lines(m->supervisor_line);
 }
 
 static void deliver_want(struct mail *take_mail, void *receiver)
@@ -888,60 +898,28 @@ void main_want_lines(struct door_process *process)
     mailbox_put(process->box, mail);
 }
 
-static void take_issuer(struct door_main *m)
+static void take_issuer(void *arg)
 {
+    struct door_main *m = arg;
+
     take_link(m, &m->issuer, "issuer", on_issuer_message);
 }
 
-static void take_control(struct door_main *m)
+static void take_control(void *arg)
 {
+    struct door_main *m = arg;
+
     take_link(m, &m->control, "control", on_control_message);
 }
 
-static const struct {
-    const char *type;
-    void (*take)(struct door_main *m);
-} messages[] = {
-    { "listener", take_listener }, { "file", take_file },       { "policy", take_file },
-    { "prepare", take_prepare },   { "commit", take_commit },   { "abandon", take_abandon },
-    { "audit", take_audit },       { "issuer", take_issuer },   { "control", take_control },
-    { "drain", drain },
+/* They take their descriptor themselves: a part without it spoils the set. */
+static const struct supervisor_message messages[] = {
+    { "listener", .obey = take_listener }, { "file", .obey = take_file },
+    { "policy", .obey = take_file },       { "prepare", .obey = take_prepare },
+    { "commit", .obey = take_commit },     { "abandon", .obey = take_abandon },
+    { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
+    { "control", .obey = take_control },
 };
-
-static void take_message(struct door_main *m)
-{
-    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
-        if (channel_type_is(m->supervisor, messages[i].type)) {
-            messages[i].take(m);
-            return;
-        }
-    log_problem("the supervisor sent a message of an unknown type");
-}
-
-static void on_supervisor(evutil_socket_t fd, short what, void *arg)
-{
-    struct door_main *m = arg;
-    postern_error err = { 0 };
-
-    (void)fd;   /* the channel's */
-    (void)what; /* only EV_READ is asked for */
-    for (;;)
-        switch (channel_receive(m->supervisor, &err)) {
-        case CHANNEL_MESSAGE:
-            take_message(m);
-            continue;
-        case CHANNEL_NOTHING:
-            return;
-        case CHANNEL_BROKEN:
-            log_error("line to the supervisor", &err);
-            m->status = EXIT_FAILURE;
-            /* fallthrough */
-        case CHANNEL_CLOSED:
-            (void)event_del(m->from_supervisor); /* end of file stays readable for ever */
-            drain(m);
-            return;
-        }
-}
 
 /* ---- beginning ---- */
 
@@ -953,7 +931,11 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     m->process.loops = calloc(LOOPS_MAX, sizeof *m->process.loops);
     if (m->process.loops == NULL)
         return POSTERN_FAIL(err, NOMEM, "loops");
-    POSTERN_TRY(channel_new(setup->supervisor_fd, &m->supervisor, err));
+    POSTERN_TRY(supervisor_line_new(
+        m->base, setup->supervisor_fd,
+        (struct supervisor_line_owner){ messages, sizeof messages / sizeof *messages, drain, m },
+        &m->supervisor_line, err));
+    m->supervisor = supervisor_line_channel(m->supervisor_line);
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
@@ -963,18 +945,9 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
     m->told_patience = event_new(m->base, -1, 0, on_impatient, m);
-    m->from_supervisor = event_new(m->base, channel_fd(m->supervisor), EV_READ | EV_PERSIST,
-                                   on_supervisor, m);
-    if (m->want_lines == NULL || m->told_patience == NULL || m->from_supervisor == NULL ||
-        event_add(m->from_supervisor, NULL) != 0)
+    if (m->want_lines == NULL || m->told_patience == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
-}
-
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
 }
 
 static void take_apart(struct door_main *m)
@@ -996,10 +969,9 @@ static void take_apart(struct door_main *m)
     denials_free(m->process.agent_denials);
     free(m->process.loops);
     free(m->acks);
-    free_event(m->from_supervisor);
-    free_event(m->want_lines);
-    free_event(m->told_patience);
-    channel_free(m->supervisor);
+    timer_free(m->want_lines);
+    timer_free(m->told_patience);
+    supervisor_line_free(m->supervisor_line);
     if (m->base != NULL)
         event_base_free(m->base);
     postern_wipe(&m->process.fingerprint, sizeof m->process.fingerprint);
@@ -1016,7 +988,7 @@ int door_main(struct role_setup *setup)
     if (start(&m, setup, &err) != POSTERN_OK) {
         log_error("door cannot start", &err);
         m.status = EXIT_FAILURE;
-    } else if (event_base_dispatch(m.base) < 0) {
+    } else if (event_base_dispatch(m.base) < 0 || supervisor_line_is_broken(m.supervisor_line)) {
         m.status = EXIT_FAILURE;
     }
     take_apart(&m);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../text_hash.h"
 #include "human.h"
 #include "registry.h"
 
@@ -102,11 +103,7 @@ static size_t bucket_of_locator(uint64_t locator)
 
 static size_t bucket_of_id(const char *id)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-    for (; *id != '\0'; id++)
-        h = (h ^ (uint8_t)*id) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(id) & (BUCKETS - 1);
 }
 
 /* ---- adding and removing ---- */
@@ -255,8 +252,9 @@ static const struct {
     const char  *word;
     registry_key key;
 } key_words[] = {
-    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB }, { "client", REGISTRY_BY_CLIENT },
-    { "jti", REGISTRY_BY_JTI },         { "agent", REGISTRY_BY_AGENT },
+    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB },
+    { "client", REGISTRY_BY_CLIENT },   { "jti", REGISTRY_BY_JTI },
+    { "agent", REGISTRY_BY_AGENT },
 };
 
 registry_key registry_key_of(const char *word)

@@ -101,7 +101,8 @@ registry_key registry_key_of(const char *word);
 POSTERN_MUST_USE postern_err registry_match(struct registry *r, registry_key key, const char *value,
                                             struct session_place **ret, size_t *ret_count,
                                             postern_error *err);
-/* Append "sessions" (those with ids behind `after`, at most `limit`) and "more" to an open object. */
+/* Append "sessions" (those with ids behind `after`, at most `limit`) and "more" to an open
+ * object. */
 void registry_list(struct registry *r, const char *after, size_t limit, struct lease_clock now,
                    postern_json_writer *w);
 

@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event_struct.h>
 
+#include "../clock.h"
 #include "pipes.h"
 #include "records.h"
 #include "relay.h"
@@ -80,15 +80,6 @@ typedef enum step {
 
 /* ---- small things ---- */
 
-static int64_t boot_ms(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_BOOTTIME, &t) != 0)
-        return 0; /* cannot fail */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static struct side *other(const struct side *s)
 {
     return s == &s->relay->client ? &s->relay->backend : &s->relay->client;
@@ -108,7 +99,7 @@ static bool is_owed(const struct side *s)
 static void touch(struct relay *r)
 {
     r->has_moved = false;
-    atomic_store_explicit(&r->last_byte_ms, boot_ms(), memory_order_relaxed);
+    atomic_store_explicit(&r->last_byte_ms, clock_boot_ms(), memory_order_relaxed);
 }
 
 static void count(struct side *from, size_t len)

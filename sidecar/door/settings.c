@@ -217,7 +217,8 @@ static upstream_tls backend_tls_of(const struct door *d)
 static postern_err read_backend_side(struct door *d, const struct settings_parts *p,
                                      postern_error *err)
 {
-    POSTERN_TRY(upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
+    POSTERN_TRY(
+        upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
     d->backend.tls = backend_tls_of(d);
     if (d->backend.tls == UPSTREAM_PLAIN)
         return POSTERN_OK;
@@ -252,8 +253,9 @@ static postern_err check_files(const struct door *d, const struct settings_parts
     return POSTERN_OK;
 }
 
-static postern_err read_door(struct door_settings *s, struct door *d, const struct settings_parts *p,
-                             struct own_certificate *own, postern_error *err)
+static postern_err read_door(struct door_settings *s, struct door *d,
+                             const struct settings_parts *p, struct own_certificate *own,
+                             postern_error *err)
 {
     d->name = postern_section_name(d->section);
     d->adapter = adapter_find(postern_section_text(d->section, "protocol"));
@@ -335,8 +337,9 @@ static postern_err fill(struct door_settings *s, struct settings_parts *p, int d
     return take_listeners(s, p, err);
 }
 
-postern_err settings_new(struct settings_parts *take_parts, int dump_fd, struct own_certificate *own,
-                         struct door_settings **ret, postern_error *err)
+postern_err settings_new(struct settings_parts *take_parts, int dump_fd,
+                         struct own_certificate *own, struct door_settings **ret,
+                         postern_error *err)
 {
     struct door_settings *s = calloc(1, sizeof *s);
     postern_err e = POSTERN_ERR_NOMEM;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "../text_hash.h"
 #include "taken_back.h"
 
 #define BUCKETS 4096 /* a power of two: with POSTERN_REVOCATIONS_MAX a walk is sixteen long */
@@ -57,11 +58,7 @@ void taken_back_free(struct taken_back *t)
 
 static size_t bucket_of(const char *client)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a; who makes up names here can remove clients */
-
-    for (; *client != '\0'; client++)
-        h = (h ^ (uint8_t)*client) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(client) & (BUCKETS - 1); /* who makes up names here can remove clients */
 }
 
 static struct revocation *find(const struct taken_back *t, const char *issuer, const char *client)

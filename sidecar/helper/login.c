@@ -14,6 +14,7 @@
 #include <postern/oauthbearer.h>
 #include <postern/validate.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "login.h"
 #include "request.h"
@@ -44,7 +45,7 @@ struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes
     if (l == NULL)
         return NULL;
     *l =
-        (struct login){ .helper = h, .peer = peer, .owner = owner, .started_us = helper_mono_us() };
+        (struct login){ .helper = h, .peer = peer, .owner = owner, .started_us = clock_mono_us() };
     if (!make_ref(l->ref)) {
         free(l);
         return NULL;
@@ -97,7 +98,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
     return audit_line_send(
         l->helper->audit,
         &(struct audit_record){
-            .time_ms = helper_wall_ms(),
+            .time_ms = clock_wall_ms(),
             .event = l->request.is_describe ? "describe" : "verify",
             .ref = l->ref,
             .service = l->service != NULL ? postern_section_name(l->service) : rq->service,
@@ -115,7 +116,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .fingerprint = fingerprint,
             .grant = l->grant,
             .agent = l->grant != NULL ? postern_grant_actor(l->grant) : l->failure.agent,
-            .latency_us = helper_mono_us() - l->started_us,
+            .latency_us = clock_mono_us() - l->started_us,
             .missed = missed,
         },
         done, l, err);
@@ -168,7 +169,7 @@ static void give_verdict(struct login *l)
     }
     write_verdict(l, &out);
     if (!l->request.is_describe)
-        logins_note(l->helper->logins, l->grant, l->failure.code, helper_wall_ms() / 1000);
+        logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
     give(l, &out, false);
 }
 
@@ -225,7 +226,7 @@ static void answer_refusal(struct login *l)
     if (l->refusal != POSTERN_OK)
         l->request.rq = (postern_request){ 0 }; /* nor is anything of it recorded */
     if (is_strangers(l->failure.code) &&
-        !quota_take(&l->helper->strangers, helper_mono_us(), &missed))
+        !quota_take(&l->helper->strangers, clock_mono_us(), &missed))
         give_verdict(l); /* counted in a later one's record */
     else
         record_and_give(l, missed);

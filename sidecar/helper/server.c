@@ -15,6 +15,7 @@
 
 #include <postern/client.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
 #include "login.h"
@@ -38,7 +39,7 @@ struct server {
     size_t listener_count;
     bool is_accepting, is_draining;
     struct event *resume; /* ends a pause of accept(2) */
-    int64_t last_full_log_ms;
+    int64_t last_full_log_ms, last_pause_log_ms;
     uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
 };
 
@@ -67,8 +68,12 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void pause_accepting(struct server *s, const char *why)
 {
     struct timeval pause = { .tv_usec = SERVER_ACCEPT_PAUSE_MS * 1000 };
+    int64_t now_ms = clock_mono_us() / 1000;
 
-    log_problem("no more connections for a moment: %s", why);
+    if (s->last_pause_log_ms == 0 || now_ms - s->last_pause_log_ms >= SERVER_ACCEPT_LOG_MS) {
+        s->last_pause_log_ms = now_ms;
+        log_problem("no more connections for a moment: %s", why);
+    }
     if (event_add(s->resume, &pause) == 0)
         set_accepting(s, false);
 }
@@ -87,7 +92,7 @@ static size_t count_of_user(const struct server *s, uid_t uid)
  * on its way already). */
 static void log_full(struct server *s, uid_t uid, const char *whose)
 {
-    int64_t now_ms = helper_mono_us() / 1000;
+    int64_t now_ms = clock_mono_ms();
 
     if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
         return; /* one line a second */

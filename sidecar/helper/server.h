@@ -21,6 +21,8 @@
 #define SERVER_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */
 #define SERVER_ACCEPT_PAUSE_MS 100
+/* Anybody can keep it so: the log says so at most this often. */
+#define SERVER_ACCEPT_LOG_MS 10000
 
 struct server;
 

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 #include <postern-private/json.h>
-#include <unistd.h>
 
-#include "channel.h"
+#include "channel_watch.h"
 #include "clients.h"
 #include "log.h"
+#include "timer.h"
 
 #define MESSAGE_MAX 1024 /* issuer URL and a client name */
 /* A line that the helper closed was mostly replaced by one that is on its way to us already. */
@@ -35,8 +35,7 @@ struct waiting {
 struct revocations {
     struct event_base *base;
     struct issuer *is;
-    struct channel *helper; /* NULL: away */
-    struct event *readable, *writable;
+    struct channel_watch helper; /* closed: away */
     struct event *missing; /* a timer, pending while the line is wanted */
     struct message *outbox;
     size_t outbox_count, outbox_cap, outbox_sent;
@@ -75,15 +74,12 @@ static void finish_all(struct revocations *r, helper_news news)
 
 static bool wait_for(struct revocations *r, int64_t id, revocation_callback done, void *arg)
 {
-    static const struct timeval wait = { REVOCATION_WAIT_MS / 1000,
-                                         (REVOCATION_WAIT_MS % 1000) * 1000 };
-
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
         struct waiting *w = &r->waiting[i];
 
         if (w->id != 0)
             continue;
-        if (event_add(w->timeout, &wait) != 0)
+        if (!timer_start(w->timeout, REVOCATION_WAIT_MS))
             return false;
         w->id = id;
         w->done = done;
@@ -106,22 +102,14 @@ void revocations_cancel(struct revocations *r, const void *arg)
 
 static void drop_helper(struct revocations *r)
 {
-    if (r->readable != NULL)
-        event_free(r->readable);
-    if (r->writable != NULL)
-        event_free(r->writable);
-    channel_free(r->helper);
-    r->readable = r->writable = NULL;
-    r->helper = NULL;
+    channel_watch_close(&r->helper);
     r->outbox_count = r->outbox_sent = 0;
     finish_all(r, HELPER_AWAY);
 }
 
 static void miss_line(struct revocations *r, int ms)
 {
-    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
-
-    if (event_add(r->missing, &wait) != 0)
+    if (!timer_start(r->missing, ms))
         log_problem("no timer: the line to the helper is not asked for");
 }
 
@@ -162,7 +150,7 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
     postern_json_close_object(&w);
     if (text.failed)
         return POSTERN_FAIL(err, NOMEM, "message to the helper");
-    return channel_send(r->helper, postern_buf_bytes(&text), -1, err);
+    return channel_send(r->helper.channel, postern_buf_bytes(&text), -1, err);
 }
 
 /* Send until the helper is slow; the rest follows when it reads. */
@@ -176,7 +164,7 @@ static void flush(struct revocations *r)
         r->outbox_sent++;
     if (e == POSTERN_OK)
         r->outbox_count = r->outbox_sent = 0;
-    else if (e != POSTERN_AGAIN || event_add(r->writable, NULL) != 0)
+    else if (e != POSTERN_AGAIN || event_add(r->helper.writable, NULL) != 0)
         break_line(r, &err);
 }
 
@@ -207,7 +195,7 @@ static void handle_done(struct revocations *r)
 {
     int64_t id = 0;
 
-    if (!channel_type_is(r->helper, "done") || !channel_integer(r->helper, "id", &id) || id <= 0)
+    if (!channel_type_is(r->helper.channel, "done") || !channel_integer(r->helper.channel, "id", &id) || id <= 0)
         return; /* a newer helper's message: not for us */
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
         if (r->waiting[i].id == id)
@@ -221,8 +209,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* the channel's */
     (void)what; /* only EV_READ is asked for */
-    while (r->helper != NULL) {
-        switch (channel_receive(r->helper, &err)) {
+    while (r->helper.channel != NULL) {
+        switch (channel_receive(r->helper.channel, &err)) {
         case CHANNEL_MESSAGE:
             handle_done(r);
             continue;
@@ -259,15 +247,13 @@ static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 
 static postern_err listen_to(struct revocations *r, int take_fd, postern_error *err)
 {
-    POSTERN_TRY(channel_new(take_fd, &r->helper, err));
-    r->readable = event_new(r->base, channel_fd(r->helper), EV_READ | EV_PERSIST, on_readable, r);
-    r->writable = event_new(r->base, channel_fd(r->helper), EV_WRITE, on_writable, r);
-    if (r->readable == NULL || r->writable == NULL || event_add(r->readable, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "events");
+    struct channel_watch_calls calls = { on_readable, on_writable, r };
+
+    POSTERN_TRY(channel_watch_open(&r->helper, r->base, take_fd, calls, err));
     return enqueue_everything(r, err);
 }
 
-void revocations_set_helper(struct revocations *r, int take_fd)
+void revocations_set_line(struct revocations *r, int take_fd)
 {
     postern_error err = { 0 };
 
@@ -287,7 +273,7 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
     postern_error err = { 0 };
     int64_t id = 0;
 
-    if (r->helper == NULL || name.len >= sizeof removal.client) {
+    if (r->helper.channel == NULL || name.len >= sizeof removal.client) {
         done(arg, HELPER_AWAY);
         return;
     }
@@ -340,10 +326,8 @@ void revocations_free(struct revocations *r)
         r->waiting[i].id = 0;
     drop_helper(r);
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
-        if (r->waiting[i].timeout != NULL)
-            event_free(r->waiting[i].timeout);
-    if (r->missing != NULL)
-        event_free(r->missing);
+        timer_free(r->waiting[i].timeout);
+    timer_free(r->missing);
     free(r->outbox);
     free(r);
 }

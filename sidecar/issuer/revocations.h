@@ -30,7 +30,7 @@ POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct iss
                                              struct revocations **ret, postern_error *err);
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
 /* A helper is there (a new one replaces the old): tell it everything. */
-void revocations_set_helper(struct revocations *r, int take_fd);
+void revocations_set_line(struct revocations *r, int take_fd);
 /* Tell the helper of one removal; `done` is called exactly once, perhaps before this returns. */
 void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
                       revocation_callback done, void *arg);

@@ -153,7 +153,7 @@ def a_client_hello_without_end_is_not_kept(rig):
             pass
     wait_until(lambda: _metric(rig, "postern_door_logins") == 0, "all are closed")
     grown = _rss_kib(rig, "door") - before
-    check(grown < (15 << 10) * (4 if IS_SANITIZED else 1), "the door grew by %d KiB" % grown)
+    check(IS_SANITIZED or grown < 15 << 10, "the door grew by %d KiB" % grown)  # a sanitizer keeps what is freed
     # Half of what is allowed may wait for the rest.
     s = rig.dial("cache", source="127.0.20.2")
     s.sendall(records[:8000])
@@ -187,6 +187,22 @@ def a_refusal_on_a_unix_socket_is_put_down_to_its_user(rig):
     rig.wait_record(ref=answer["ref"])
     assert_equal(rig.daemon.stop(), 0, "exit status")
     assert_equal([r["peer"] for r in rig.records(event="refused")], ["unix uid %d" % STRANGER_UID], "whom the summary names")
+
+
+def without_descriptors_the_log_is_not_filled_and_it_goes_on_afterwards(rig):
+    """A machine that allows too few, and a stranger who takes them."""
+    rig.echo_door(login_timeout="120s")
+    rig.set(login_max_per_source="500", door_loops="2")
+    rig.start(prefix=("sh", "-c", 'ulimit -n 64; exec "$0" "$@"'))
+    rig.login().talk().close()
+    held = [rig.dial("cache", source="127.0.23.%d" % (n % 5 + 1)) for n in range(200)]
+    rig.daemon.wait_log("door: no more connections for a moment", 1)
+    time.sleep(2)  # what is counted is lines in a time
+    count = len(re.findall("no more connections for a moment", rig.daemon.log()))
+    check(count <= 2, "%d lines of log" % count)
+    for s in held:
+        s.close()
+    wait_until(lambda: rig.send("cache", auth_line(rig.token("cache"))).is_granted, "a login when there is room again")
 
 
 def half_closed_and_odd_connections_do_not_keep_a_processor_busy(rig):

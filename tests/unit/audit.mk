@@ -33,7 +33,7 @@ if POSTERND
 unit_tests += tests/unit/test_audit_verify
 endif
 endif
-tests_unit_test_audit_print_SOURCES = tests/unit/test_audit_print.c $(audit_cli_sources) sidecar/audit/chain.c sidecar/audit/chain.h
+tests_unit_test_audit_print_SOURCES = tests/unit/test_audit_print.c $(audit_cli_sources)
 tests_unit_test_audit_print_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_unit_test_audit_verify_SOURCES = tests/unit/test_audit_verify.c $(audit_cli_sources)
 tests_unit_test_audit_verify_CPPFLAGS = $(helper_cppflags) -I$(top_srcdir)/cli

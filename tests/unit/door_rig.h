@@ -38,6 +38,7 @@ struct rig {
     test_folder folder;
     test_key *key;
     size_t fds; /* before anything was there */
+    bool keeps_fds; /* a test has some of its own at the end */
     char door_lines[1024], daemon_lines[512], rules[1024]; /* of the configuration, beside the rest */
     bool is_network; /* its listeners are told to be no loopback */
     /* supervisor */
@@ -81,6 +82,8 @@ void rig_start_bare(struct rig *r);
 /* ---- around it ---- */
 
 void rig_give_audit(struct rig *r); /* new lines */
+/* New lines to an audit child, whose supervisor's line that is. */
+void rig_give_writers(struct rig *r, struct channel *audit);
 void rig_take_audit(struct rig *r); /* the audit child is gone */
 /* Records are taken and not confirmed, until they are. */
 void rig_hold_audit(struct rig *r, bool is_held);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The door role as a whole (sidecar/door): door_main() on a thread, two loops, real sockets and real
- * tokens.  Each test ends the door, which must leave no descriptor; under ASan no memory, under TSan
+ * The door role as a whole (sidecar/door): door_main() on a thread, two loops, real sockets and
+ * real tokens.  Each test ends the door, which must leave no descriptor; under ASan no memory, under TSan
  * no race.
  */
 #include "config.h"
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 
 #include "door_certs.h"
 #include "door_rig.h"
+#include "role.h"
 
 static struct rig rig, *const r = &rig;
 
@@ -31,6 +33,15 @@ static int set_up(void **state)
     (void)state;
     rig_make(r);
     return 0;
+}
+
+static size_t count_texts(const char *in, const char *text)
+{
+    size_t count = 0;
+
+    for (; (in = strstr(in, text)) != NULL; in++)
+        count++;
+    return count;
 }
 
 static void set_text(char *ret, size_t room, const char *text)
@@ -986,6 +997,81 @@ static void a_login_whose_record_is_lost_is_undecided(void **state)
     rig_end(r);
 }
 
+/* The audit role itself, on a thread: the supervisor's line, its file. */
+struct audit_child {
+    pthread_t thread;
+    struct role_setup setup;
+    struct channel *line;
+    int file;
+    int status;
+};
+
+static void *run_audit(void *arg)
+{
+    struct audit_child *a = arg;
+
+    a->status = audit_main(&a->setup);
+    return NULL;
+}
+
+static void start_audit(struct audit_child *a)
+{
+    int fds[2];
+
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    assert_int_equal(channel_new(fds[0], &a->line, NULL), POSTERN_OK);
+    a->setup.supervisor_fd = fds[1];
+    a->file = memfd_create("audit", MFD_CLOEXEC);
+    assert_int_equal(pthread_create(&a->thread, NULL, run_audit, a), 0);
+    assert_int_equal(channel_send_type(a->line, "file", a->file, NULL), POSTERN_OK);
+}
+
+static void end_audit(struct audit_child *a)
+{
+    channel_free(a->line);
+    assert_int_equal(pthread_join(a->thread, NULL), 0);
+    assert_int_equal(a->status, 0);
+}
+
+static void the_real_audit_child_has_all_of_it_on_disk(void **state)
+{
+    struct audit_child audit = { 0 };
+    static char text[65536];
+    char *token;
+    ssize_t n;
+
+    (void)state;
+    start();
+    start_audit(&audit);
+    rig_take_audit(r);
+    rig_give_writers(r, audit.line);
+    rig_block(r, NULL); /* the loops have their lines */
+    token = rig_token(r, "agent-7", 300);
+    for (size_t i = 0; i < 10; i++) {
+        int client = rig_dial(r, i % RIG_LOOPS), backend;
+        ssize_t at_answer;
+
+        rig_login(client, token, "");
+        assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+        at_answer = pread(audit.file, text, sizeof text - 1, 0);
+        assert_true(at_answer > 0);
+        text[at_answer] = '\0';
+        backend = rig_accept(r);
+        assert_int_equal(count_texts(text, "\"event\":\"login\""), i + 1); /* before the answer */
+        assert_int_equal(close(client) + close(backend), 0);
+    }
+    assert_idle();
+    free(token);
+    r->keeps_fds = true; /* the audit child's */
+    rig_end(r);
+    end_audit(&audit);
+    n = pread(audit.file, text, sizeof text - 1, 0);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_int_equal(count_texts(text, "\"event\":\"end\""), 10);
+    assert_int_equal(close(audit.file), 0);
+}
+
 /* ---- backends ---- */
 
 static void a_backend_that_refuses_is_told_as_later(void **state)
@@ -1019,11 +1105,13 @@ static void a_backend_that_closes_at_once_ends_the_session(void **state)
 
         rig_login(client, token, "early");
         backend = rig_accept(r);
-        if (i < 2)
-            rig_reset(backend);
-        else
+        if (i < 2) {
+            rig_reset(backend); /* the client is reset too, perhaps before it has read its answer */
+        } else {
+            rig_assert_hears(backend, "early");
             assert_int_equal(close(backend), 0);
-        assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0); /* it was there */
+            assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0); /* it was there */
+        }
         rig_assert_ended(client);
         free(token);
     }
@@ -1063,14 +1151,19 @@ static void one_source_has_its_share_of_logins(void **state)
         clients[i] = rig_dial(r, 0);
     rig_await_metric(r, "postern_door_logins", 3);
     late = rig_dial(r, 1);
-    rig_assert_ended(late);
-    /* One that has its answer and does not hang up keeps its place. */
+    rig_assert_ended(late); /* nobody of that source is on its loop, to go instead of it */
+    /* One that has its answer and does not hang up keeps its place, until somebody needs it. */
     rig_say(clients[0], "nonsense\r\n");
     assert_int_equal(strncmp(rig_hear(clients[0]), "ERR {", 5), 0);
-    late = rig_dial(r, 0);
+    late = rig_dial(r, 1);
     rig_assert_ended(late);
-    for (size_t i = 0; i < 3; i++)
+    late = rig_dial(r, 0);
+    rig_say(late, "nonsense\r\n");
+    assert_int_equal(strncmp(rig_hear(late), "ERR {", 5), 0); /* loopback is many people's */
+    rig_assert_ended(clients[0]);
+    for (size_t i = 1; i < 3; i++)
         assert_int_equal(close(clients[i]), 0);
+    assert_int_equal(close(late), 0);
     assert_idle();
     {
         struct rig_session s = open_session(0); /* sessions have no share of it */
@@ -1340,6 +1433,7 @@ int main(void)
         TEST(reloads_while_sessions_come_and_go),
         TEST(without_the_audit_child_nothing_is_decided),
         TEST(a_login_whose_record_is_lost_is_undecided),
+        TEST(the_real_audit_child_has_all_of_it_on_disk),
         TEST(a_backend_that_refuses_is_told_as_later),
         TEST(a_backend_that_closes_at_once_ends_the_session),
         TEST(who_does_not_log_in_in_time_is_closed),

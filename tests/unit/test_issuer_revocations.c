@@ -72,7 +72,7 @@ static void connect_helper(struct line *l)
     l->helper = NULL;
     assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
     assert_int_equal(channel_new(fds[0], &l->helper, NULL), POSTERN_OK);
-    revocations_set_helper(l->revocations, fds[1]);
+    revocations_set_line(l->revocations, fds[1]);
     turn(l);
 }
 

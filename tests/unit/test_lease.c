@@ -143,6 +143,24 @@ static void a_renewal_replaces_the_end_and_stays_within_session_max(void **state
     }
 }
 
+/* Both clocks are read a moment after they struck: what is left of session_max is no whole second. */
+static void a_renewal_between_two_seconds_loses_none(void **state)
+{
+    struct lease_terms t = { NOW_S + 9000, 0, 0, 3 };
+    struct lease begun = lease_begin(&t, now), l;
+
+    (void)state;
+    l = lease_renew(&begun, &t, after(0, 10));
+    assert_int_equal(l.end_s, NOW_S + 3);
+    assert_int_equal(l.end_boot_ms, BOOT_MS + 3000);
+    assert_int_equal(lease_state_at(&l, 0, after(2, 2999)), LEASE_OPEN);
+    assert_int_equal(lease_state_at(&l, 0, after(3, 2999)), LEASE_OVER);
+    assert_int_equal(lease_state_at(&l, 0, after(2, 3000)), LEASE_OVER);
+    t.exp_s = NOW_S + 2; /* a token's end is not rounded */
+    l = lease_renew(&begun, &t, after(1, 1700));
+    assert_int_equal(l.end_s, NOW_S + 2);
+}
+
 static void a_thousand_renewals_do_not_reach_beyond_session_max(void **state)
 {
     struct lease_terms t = { NOW_S + 300, 0, 0, 1000 };
@@ -233,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_token_that_is_over_opens_nothing),
         cmocka_unit_test(a_lease_is_open_then_in_its_grace_then_over),
         cmocka_unit_test(a_renewal_replaces_the_end_and_stays_within_session_max),
+        cmocka_unit_test(a_renewal_between_two_seconds_loses_none),
         cmocka_unit_test(a_thousand_renewals_do_not_reach_beyond_session_max),
         cmocka_unit_test(a_clock_that_is_set_back_does_not_lengthen_by_renewal),
         cmocka_unit_test(a_reload_shortens_at_once_and_lengthens_nothing),

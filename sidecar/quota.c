@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A token bucket (sidecar/helper/quota.h). */
+/* A token bucket (sidecar/quota.h). */
 #include "config.h"
 
 #include "quota.h"

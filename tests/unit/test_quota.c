@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/helper/quota.c: the first refusals of strangers are all recorded, then one a second, and none is lost to the count. */
+/* sidecar/quota.c: the first refusals of strangers are all recorded, then one a second, and none is lost to the count. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "helper/quota.h"
+#include "quota.h"
 
 #define START_US 5000000123
 

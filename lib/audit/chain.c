@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of the audit chain (sidecar/audit/chain.h).  Reads and writes no file; SHA-256 is
+/* Lines of the audit chain (postern-private/audit_chain.h).  Reads and writes no file; SHA-256 is
  * OpenSSL's. */
-#include "config.h"
+#include <postern-private/audit_chain.h>
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/evp.h>
-
-#include "chain.h"
 
 static bool hash_line(postern_bytes line, uint8_t ret[AUDIT_HASH_LEN])
 {

@@ -3,7 +3,7 @@
  * The hash chain of the audit file: each line ends with its number and the SHA-256 of the line
  * before it, so that a line that was changed, removed or put in between is found (`postern audit
  * verify`).  Pure: bytes in, bytes out.  The audit child writes with it, the command line reads
- * with it.
+ * with it; not installed.
  *
  *   {"time":…,…,"seq":17,"prev":"<64 hexadecimal digits, lower case>"}
  *
@@ -11,8 +11,8 @@
  * What the chain cannot tell: that lines at its end are missing or that its last line was changed;
  * for that the head is kept elsewhere (postern(1)).
  */
-#ifndef POSTERN_SIDECAR_AUDIT_CHAIN_H
-#define POSTERN_SIDECAR_AUDIT_CHAIN_H
+#ifndef POSTERN_PRIVATE_AUDIT_CHAIN_H
+#define POSTERN_PRIVATE_AUDIT_CHAIN_H
 
 #include <postern-private/json.h>
 

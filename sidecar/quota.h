@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How many refusals of strangers the audit log holds.  Everybody may connect to the helper's
- * socket; whoever may not ask gets no verdict, only a refusal, and without a bound on the records
- * of those any local process could fill the disk, after which no login has its record and all are
- * undecided. Verdicts on tokens are never counted here.  Pure: the clock is a parameter.
+ * How many refusals of strangers the audit log holds.  Everybody may connect to the helper's socket
+ * and to the control socket; whoever may not ask gets no verdict, only a refusal, and without a
+ * bound on the records of those any local process could fill the disk, after which no login has its
+ * record and all are undecided.  Verdicts on tokens are never counted here.  Strangers at a door
+ * are summed up instead (audit/denials.h).  Pure: the clock is a parameter.
  */
-#ifndef POSTERN_SIDECAR_HELPER_QUOTA_H
-#define POSTERN_SIDECAR_HELPER_QUOTA_H
+#ifndef POSTERN_SIDECAR_QUOTA_H
+#define POSTERN_SIDECAR_QUOTA_H
 
 #include <stdbool.h>
 #include <stdint.h>
