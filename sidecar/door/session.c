@@ -160,7 +160,8 @@ static postern_err judge_by(struct session *s, struct door_settings *settings,
     *ret_decision = (postern_decision){ 0 };
     if (door == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
-    look = postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure, err);
+    look =
+        postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure, err);
     if (ends_session(look))
         return look;
     rule = gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, ret_decision,
