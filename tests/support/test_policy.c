@@ -77,8 +77,7 @@ bool test_policy_allows(const char *text, const test_question *q)
     return d.verdict == POSTERN_VERDICT_ALLOW;
 }
 
-/* `allow anyone to * if TEST`, and the same for `deny`, over an allow for all. */
-static bool allow_if(const test_question *q, const char *test)
+bool test_policy_allow_if(const test_question *q, const char *test)
 {
     char text[640];
 
@@ -86,7 +85,7 @@ static bool allow_if(const test_question *q, const char *test)
     return test_policy_allows(text, q);
 }
 
-static bool deny_if(const test_question *q, const char *test)
+bool test_policy_deny_if(const test_question *q, const char *test)
 {
     char text[640];
 
@@ -104,8 +103,8 @@ static struct judged judge(const test_question *q, const char *test)
     char not_test[512];
 
     (void)snprintf(not_test, sizeof not_test, "not %s", test);
-    return (struct judged){ allow_if(q, test), deny_if(q, test), allow_if(q, not_test),
-                            deny_if(q, not_test) };
+    return (struct judged){ test_policy_allow_if(q, test), test_policy_deny_if(q, test),
+                            test_policy_allow_if(q, not_test), test_policy_deny_if(q, not_test) };
 }
 
 void test_policy_is_true(const test_question *q, const char *test)

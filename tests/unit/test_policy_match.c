@@ -359,10 +359,10 @@ static void all_tests_must_hold(void **state)
     q.subject.scope = "a";
     q.subject.chain = 1;
     is_true("scope has a and chain = 1");
-    assert_false(allow_if("scope has a and chain = 2"));
-    assert_false(allow_if("scope has b and chain = 1"));
-    assert_false(deny_if("purpose = x and chain = 2")); /* not known, and not so */
-    assert_true(deny_if("purpose = x and chain = 1"));
+    assert_false(test_policy_allow_if(&q, "scope has a and chain = 2"));
+    assert_false(test_policy_allow_if(&q, "scope has b and chain = 1"));
+    assert_false(test_policy_deny_if(&q, "purpose = x and chain = 2")); /* not known, and not so */
+    assert_true(test_policy_deny_if(&q, "purpose = x and chain = 1"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
