@@ -90,7 +90,8 @@ static postern_err try_window(int fd, uint8_t *room, off_t *end, const char *ref
         skip = newline == NULL ? text.len : (size_t)(newline - text.ptr) + 1;
     }
     POSTERN_TRY(try_lines((postern_bytes){ text.ptr + skip, text.len - skip }, ref, f, err));
-    *end = skip == text.len ? start : start + (off_t)skip; /* nothing but part of one line: it is too long */
+    /* Nothing but part of one line: it is too long. */
+    *end = skip == text.len ? start : start + (off_t)skip;
     return POSTERN_OK;
 }
 
@@ -102,7 +103,8 @@ postern_err audit_find(int fd, const char *ref, struct audit_found *ret, postern
 
     *ret = (struct audit_found){ .line = POSTERN_BUF_INIT(WINDOW) };
     if (!is_ref(ref))
-        return POSTERN_FAIL(err, USAGE, "a reference is up to %d letters, digits and '-'", AUDIT_REF_MAX);
+        return POSTERN_FAIL(err, USAGE, "a reference is up to %d letters, digits and '-'",
+                            AUDIT_REF_MAX);
     if (end < 0)
         return POSTERN_FAIL(err, SYSTEM, "the audit file is no regular file: %m");
     room = malloc(WINDOW);

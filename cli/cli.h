@@ -14,6 +14,7 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand's name */
 };
 
+int command_audit(int argc, char **argv);
 int command_block(int argc, char **argv);
 int command_blocks(int argc, char **argv);
 int command_client(int argc, char **argv);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What `postern connect` says when it fails: what, for whom, what to do.  A door's words are a
- * stranger's: they are printed as plain_print_text() does, and never followed.
+ * stranger's: they are printed as safe_text_print() does, and never followed.
  */
 #include "cli.h"
 #include "connect.h"
-#include "plain.h"
+#include "safe_text.h"
 
-#define OBJECT_MAX                                                                                 \
-    4096 /* bytes: an error's detail with every byte escaped sixfold, and the names */
+/* Bytes: an error's detail with every byte escaped sixfold, and the names. */
+#define OBJECT_MAX 4096
 
 static const struct {
     postern_err code;
@@ -42,7 +42,7 @@ static const char *client_of(const struct connect_plan *plan)
 /* Settings are the user's own, and still may hold what a terminal obeys. */
 static void print(FILE *out, const char *text)
 {
-    plain_print_text(out, postern_bytes_str(text));
+    safe_text_print(out, postern_bytes_str(text));
 }
 
 void connect_print_failure(FILE *out, const struct connect_plan *plan, const char *oauth_error,
@@ -77,7 +77,7 @@ static void print_failure_object(const postern_error *err)
     postern_json_put_str(&w, "retry", is_final ? "never" : "later");
     postern_json_close_object(&w);
     if (!out.failed)
-        plain_print_json(stderr, postern_buf_bytes(&out));
+        safe_json_print(stderr, postern_buf_bytes(&out));
     fputc('\n', stderr);
 }
 
@@ -161,7 +161,7 @@ void connect_print_refusal(FILE *out, const struct connect_plan *plan,
 int connect_explain_refusal(const struct connect_plan *plan, const struct connect_answer *answer)
 {
     if (plan->options->token.is_json) {
-        plain_print_json(stderr, answer->json);
+        safe_json_print(stderr, answer->json);
         fputc('\n', stderr);
     } else {
         connect_print_refusal(stderr, plan, answer);

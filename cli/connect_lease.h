@@ -25,8 +25,9 @@ struct connect_lease {
     bool is_given_up;
 };
 
-/* A lease of `lease_s` begins now: renewed after 57 to 67 percent of it, so that sessions which
- * began together do not renew together. */
+/* A lease of `lease_s` begins now: renewed after two thirds of it, or LEASE_RESERVE_MS before its
+ * end, and up to a tenth of it sooner by chance, so that sessions which began together do not renew
+ * together. */
 void lease_begin(struct connect_lease *l, int64_t now_ms, int64_t lease_s, uint32_t random);
 /* No verdict: again later, unless the lease is over by then.  after_s: what the door asked for, or
  * 0. */

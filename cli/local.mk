@@ -3,6 +3,8 @@ if CLI
 bin_PROGRAMS += postern
 endif
 postern_SOURCES = cli/main.c cli/cli.h cli/parse.c
+postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h cli/audit_print.c cli/audit_print.h cli/audit_show.c \
+	cli/audit_verify.c cli/line_reader.c cli/line_reader.h cli/safe_text.c cli/safe_text.h
 postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c cli/why_advice.h
 postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h cli/client_list.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_explain.c
@@ -14,8 +16,8 @@ postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secre
 postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_answer.h cli/connect_door.c cli/connect_door.h \
 	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
-	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c cli/plain.c cli/plain.h
+	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c
 postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS)
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
-postern_LDADD = $(core_libs) $(SSL_LIBS)
+postern_LDADD = lib/libaudit.la $(core_libs) $(SSL_LIBS)

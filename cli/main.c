@@ -8,6 +8,7 @@
 #include "config.h"
 
 static const struct command commands[] = {
+    { "audit", "show, follow or verify the audit file", command_audit },
     { "block", "refuse an agent from now on, and end its sessions at doors", command_block },
     { "blocks", "list the blocked agents", command_blocks },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },

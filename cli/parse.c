@@ -135,7 +135,7 @@ static postern_err decode_wire(const struct parse_request *rq, postern_bytes lin
         return postern_secret_new(POSTERN_BYTES_NONE, ret, err);
     e = decode_base64(line, ret, err);
     if (e == POSTERN_ERR_MALFORMED)
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED, "line is not base64 (RFC 4648 §4)");
+        return POSTERN_FAIL(err, MESSAGE_MALFORMED, "line is not base64 (RFC 4648 section 4)");
     return e;
 }
 

@@ -61,10 +61,6 @@ POSTERN_MUST_USE postern_err token_settings_read(const struct token_options *o,
  */
 POSTERN_MUST_USE postern_err token_settings_allow(struct token_settings *s, const char *host,
                                                   const char *service, postern_error *err);
-/* Without a look at hosts:.  POSTERN_OK · USAGE */
-POSTERN_MUST_USE postern_err token_settings_choose_resource(struct token_settings *s,
-                                                            const char *host, const char *service,
-                                                            postern_error *err);
 void token_settings_free(struct token_settings *s);
 
 /* The token and a newline, or the members of RFC 6749 §5.1 as JSON, on standard output.  POSTERN_OK

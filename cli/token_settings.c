@@ -181,8 +181,8 @@ static postern_err check_hosts(const postern_section *c, const struct token_sett
 }
 
 /* A host's audience is https://HOST/SERVICE unless it is said otherwise. */
-postern_err token_settings_choose_resource(struct token_settings *s, const char *host,
-                                           const char *service, postern_error *err)
+static postern_err choose_resource(struct token_settings *s, const char *host, const char *service,
+                                   postern_error *err)
 {
     bool is_ipv6 = strchr(host, ':') != NULL;
 
@@ -206,7 +206,7 @@ postern_err token_settings_allow(struct token_settings *s, const char *host, con
         s->config == NULL ? NULL : postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL);
 
     POSTERN_TRY(check_hosts(c, s, host, err));
-    return token_settings_choose_resource(s, host, service, err);
+    return choose_resource(s, host, service, err);
 }
 
 static postern_err judge_target(const struct token_options *o, struct token_settings *s,

@@ -15,9 +15,12 @@
 #include <postern/config.h>
 
 #include "audit_find.h"
+#include "audit.h"
 #include "cli.h"
-#include "plain.h"
+#include "safe_text.h"
 #include "why_advice.h"
+
+#define PRINTED_MAX (6u << 18) /* bytes of one text: a line that audit_find() takes, each byte as \\u0000 */
 
 enum { WHY_FOUND = 0, WHY_NOT_FOUND = 1, WHY_USAGE = 2, WHY_UNREADABLE = 3 };
 
@@ -66,25 +69,20 @@ static bool parse_why_options(int argc, char **argv, struct why_options *o)
 
 /* ---- printing ---- */
 
-/* The log holds what strangers sent: nothing of it may steer a terminal. */
-static void print_safely(postern_bytes text)
+static void print_buf(postern_buf *text)
 {
-    plain_print_text(stdout, text);
+    const char *printable = postern_buf_cstr(text);
+
+    fputs(printable != NULL ? printable : "(out of memory)", stdout);
 }
 
-/* A member as text: strings unescaped, numbers as they stand; empty when it is not there. */
+/* A member as text; nothing when it is not there. */
 static void print_member(const postern_json *j, const char *name)
 {
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(65536);
-    uint32_t node = postern_json_member(j, 0, name);
-    postern_bytes text;
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(PRINTED_MAX);
 
-    if (postern_json_type_of(j, node) == POSTERN_JSON_NONE)
-        return;
-    if (postern_json_string(j, node, &scratch, &text))
-        print_safely(text);
-    else
-        print_safely(postern_json_raw(j, node));
+    if (safe_member_add(j, name, &text))
+        print_buf(&text);
 }
 
 static bool has_member(const postern_json *j, const char *name)
@@ -189,24 +187,10 @@ static void print_record(const postern_json *j)
 
 /* ---- the command ---- */
 
-/* Opens what --audit-file or the configuration names.  `take_config` keeps the path alive. */
-static postern_err open_audit_file(const struct why_options *o, postern_config **ret_config, int *ret_fd,
-                                   const char **ret_path, postern_error *err)
+static void print_json(const postern_json *j)
 {
-    const char *path = o->audit_file;
-
-    if (path == NULL) {
-        POSTERN_TRY(postern_config_load(o->config_dir, ret_config, err));
-        path = postern_section_text(postern_config_section(*ret_config, POSTERN_SECTION_DAEMON, NULL), "audit_file");
-    }
-    if (o->audit_file == NULL && strcmp(path, "-") == 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "audit records go to posternd's standard output; save them "
-                                              "to a file and name it with --audit-file");
-    *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*ret_fd < 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", path);
-    *ret_path = path;
-    return POSTERN_OK;
+    safe_json_print(stdout, postern_json_raw(j, 0));
+    putchar('\n');
 }
 
 static int report(const struct why_options *o, const struct audit_found *found, const char *path)
@@ -222,8 +206,7 @@ static int report(const struct why_options *o, const struct audit_found *found, 
         return WHY_NOT_FOUND;
     }
     if (o->as_json) {
-        plain_print_json(stdout, postern_json_raw(&found->json, 0));
-        putchar('\n');
+        print_json(&found->json);
     } else {
         print_record(&found->json);
     }
@@ -253,7 +236,8 @@ int command_why(int argc, char **argv)
         print_why_usage(stdout);
         return WHY_FOUND;
     }
-    if (open_audit_file(&o, &config, &fd, &path, &err) != POSTERN_OK)
+    if (audit_file_path(o.audit_file, o.config_dir, "--audit-file", &config, &path, &err) != POSTERN_OK ||
+        audit_file_open(path, &fd, &err) != POSTERN_OK)
         return fail_why(&err);
     status = audit_find(fd, o.ref, &found, &err) == POSTERN_OK ? report(&o, &found, path) : fail_why(&err);
     audit_found_free(&found);

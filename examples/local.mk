@@ -1,3 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-EXTRA_DIST += examples/policies/guardrails.rules examples/policies/team-data.rules
-EXTRA_DIST += examples/systemd/postern.service examples/systemd/postern.sysusers.conf examples/systemd/postern.tmpfiles.conf
+# One file a line, in order.
+EXTRA_DIST += \
+	examples/policies/guardrails.rules \
+	examples/policies/team-data.rules \
+	examples/quickstart/packages \
+	examples/quickstart/run \
+	examples/quickstart/servers.sh \
+	examples/systemd/postern-door@.socket \
+	examples/systemd/postern.service \
+	examples/systemd/postern.sysusers.conf \
+	examples/systemd/postern.tmpfiles.conf

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # libpostern-client = base + grant + sasl + helper (libc only).  libpostern = the rest, links it.  Programs and modules of ours link
 # the convenience archives, so that private symbols never leave a shared object (doc/decisions/0002-linking.md).
-noinst_LTLIBRARIES += lib/libclientcore.la lib/libcore.la lib/libmint.la
+noinst_LTLIBRARIES += lib/libclientcore.la lib/libcore.la lib/libmint.la lib/libaudit.la
 lib_libclientcore_la_SOURCES =
 lib_libcore_la_SOURCES =
 lib_libmint_la_SOURCES =
+lib_libaudit_la_SOURCES =
 lib_libcore_la_LIBADD = $(OPENSSL_LIBS) $(CURL_LIBS)
 lib_libmint_la_LIBADD = $(OPENSSL_LIBS)
+lib_libaudit_la_LIBADD = $(OPENSSL_LIBS)
 core_libs = lib/libcore.la lib/libclientcore.la
 
 lib_LTLIBRARIES += libpostern-client.la libpostern.la
@@ -28,5 +30,5 @@ posterninclude_HEADERS = \
 	include/postern/acquire.h include/postern/bytes.h include/postern/client.h include/postern/config.h \
 	include/postern/context.h include/postern/error.h include/postern/event.h include/postern/grant.h \
 	include/postern/oauthbearer.h include/postern/op.h include/postern/policy.h include/postern/request.h include/postern/validate.h
-noinst_HEADERS = include/postern-private/form.h include/postern-private/frame.h include/postern-private/json.h include/postern-private/mint.h include/postern-private/proc_tcp.h \
-	include/postern-private/reply.h
+noinst_HEADERS = include/postern-private/audit_chain.h include/postern-private/form.h include/postern-private/frame.h \
+	include/postern-private/json.h include/postern-private/mint.h include/postern-private/proc_tcp.h include/postern-private/reply.h

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One JSON object a datagram between processes of posternd, perhaps with a descriptor (unix(7), SCM_RIGHTS).
- * Every process of posternd uses it for the supervisor; the issuer and the helper for each other.
+ * One JSON object a datagram between processes of posternd, perhaps with a descriptor (unix(7),
+ * SCM_RIGHTS).  All children use it, to the supervisor and to each other.
  */
 #include "config.h"
 

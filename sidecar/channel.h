@@ -10,8 +10,8 @@
 
 #include <postern-private/json.h>
 
-/* A key set of the embedded issuer (a handful of ES256 keys of 250 bytes) is the largest message
- * by far. */
+/* The largest messages: sessions of a door page by page, a key set of the embedded issuer (a handful
+ * of ES256 keys of 250 bytes). */
 #define CHANNEL_MESSAGE_MAX 65536
 
 struct channel;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Life of one child process: fork, the way down to its user and role, drain, end.  Called by generation.c. */
+/* Life of one child process: fork, the way down to its user and role, drain, end.  Called by
+ * generation.c. */
 #include "config.h"
 
 #include <errno.h>
@@ -149,7 +150,8 @@ postern_err child_start(struct child *c, const struct role_setup *setup, log_tar
 void child_kill(struct child *c)
 {
     if (c->pid > 0)
-        (void)kill(c->pid, SIGKILL); /* ours until waitpid() took its status: the number cannot be another's */
+        /* Ours until waitpid() took its status: the number cannot be another's. */
+        (void)kill(c->pid, SIGKILL);
 }
 
 void child_drain(struct child *c, int64_t now_ms, int64_t drain_ms)

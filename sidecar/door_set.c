@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -115,26 +116,35 @@ static bool has_policy(const struct door_set *s, const char *name)
 }
 
 static postern_err add_policy(struct door_set *s, const postern_config *c, const char *name,
-                              postern_error *err)
+                              postern_policy *judged, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
     struct door_file f = { NULL, name, -1 };
+    char path[sizeof "policies/.rules" + POSTERN_POLICY_NAME_MAX];
+    int n = snprintf(path, sizeof path, "policies/%s.rules", name);
 
+    if (n < 0 || (size_t)n >= sizeof path)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "policy: name of %zu bytes", strlen(name));
+    POSTERN_TRY(postern_config_read_policy(c, name, &text, err));
+    POSTERN_TRY(postern_policy_add(judged, name, path, postern_buf_bytes(&text), err));
     if (has_policy(s, name))
         return POSTERN_OK;
-    POSTERN_TRY(postern_config_read_policy(c, name, &text, err));
     POSTERN_TRY(make_memfd(name, postern_buf_bytes(&text), &f.fd, err));
     return add_file(s, f, err);
 }
 
+/* Read as the door will, so that --check and a start name what is wrong: nobody is asked to start a
+ * door that cannot. */
 static postern_err add_policies_of(struct door_set *s, const postern_config *c,
                                    const postern_section *door, postern_error *err)
 {
+    POSTERN_AUTO(policy) judged = NULL;
     const char *name;
 
+    POSTERN_TRY(postern_policy_new(&judged, err));
     for (size_t i = 0; (name = postern_section_item(door, "policy", i)) != NULL; i++)
-        POSTERN_TRY(add_policy(s, c, name, err));
-    return POSTERN_OK;
+        POSTERN_TRY(add_policy(s, c, name, judged, err));
+    return postern_policy_finish(judged, err);
 }
 
 static postern_err open_all(struct door_set *s, const postern_config *c, postern_error *err)

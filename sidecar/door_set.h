@@ -27,12 +27,14 @@ struct door_set {
  * Open everything that the doors of a configuration need.
  *   c     must live as long as *ret
  *   ret   closed by door_set_close() in every case
- *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE, CONFIG_* (policies are parsed too) · SYSTEM · NOMEM
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE, CONFIG_* · RULES, RULES_EXPECT (policies are judged too) ·
+ *   SYSTEM · NOMEM
  */
 POSTERN_MUST_USE postern_err door_set_open(const postern_config *c, struct door_set *ret,
                                            postern_error *err);
 /*
- * Send it all, from "abandon" (a set before may have stopped halfway) to "prepare".  Waits a second at most for a slow reader.
+ * Send it all, from "abandon" (a set before may have stopped halfway) to "prepare".  Waits a second
+ * at most for a slow reader.
  *   POSTERN_OK · POSTERN_ERR_SYSTEM (the child does not read)
  */
 POSTERN_MUST_USE postern_err door_set_send(const struct door_set *s, const struct listeners *ls,

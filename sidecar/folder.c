@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Make and judge folders from the root downwards, so that what was judged cannot be moved away afterwards. */
+/* Make and judge folders from the root downwards, so that what was judged cannot be moved away
+ * afterwards. */
 #include "config.h"
 
 #include <errno.h>
@@ -41,7 +42,8 @@ static postern_err judge_part(const char *path, int fd, judgement how, bool is_l
     return judge(path, &st, !is_last || how == JUDGE_ALL_AS_ABOVE, err);
 }
 
-/* Open the folder at `path` (canonical: no links, no dots).  `path` is cut at each '/' on the way, whole at the end. */
+/* Open the folder at `path` (canonical: no links, no dots).  `path` is cut at each '/' on the way,
+ * whole at the end. */
 static postern_err walk(char *path, judgement how, int *ret_fd, postern_error *err)
 {
     int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -88,7 +90,8 @@ static postern_err open_existing(const char *path, judgement how, int *ret_fd, p
     return e;
 }
 
-/* Make `path`, whose parent is there, inside its judged parent.  Somebody else making it meanwhile is fine. */
+/* Make `path`, whose parent is there, inside its judged parent.  Somebody else making it meanwhile
+ * is fine. */
 static postern_err make_one(char *path, char *slash, folder_trust trust, mode_t mode,
                             postern_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Folders in which posternd puts what others trust by its place: sockets, the key set, the
- * store, the audit file.  Called by listen.c, jwks_file.c and generation.c, always before
+ * store, the audit file.  Called by listen.c, published_file.c and generation.c, always before
  * anything is created.
  */
 #ifndef POSTERN_SIDECAR_FOLDER_H

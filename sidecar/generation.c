@@ -9,8 +9,9 @@
 
 #include "generation.h"
 #include "generation_open.h"
-#include "jwks_file.h"
+#include "key_set.h"
 #include "lines.h"
+#include "published_file.h"
 
 /* The helper waits that long for the key set; a broken issuer must not keep it away. */
 #define ISSUER_HEAD_START_MS 5000
@@ -90,6 +91,8 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(check_running(g, accounts, id, err));
     if (is_inherited(g, ROLE_DOOR))
         g->loops = g->keeper->loops; /* a door that goes on keeps its threads */
+    POSTERN_TRY(listeners_check(g->config, err)); /* and what doors need, before anything is made */
+    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
                                 &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
@@ -98,7 +101,6 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
     }
-    POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
                           err);
 }
@@ -317,8 +319,8 @@ static void commit_door(struct child *door)
 }
 
 /*
- * The audit child takes a line from everybody, of whichever generation.  The door has one issuer and
- * one control: those of the generation that holds it.
+ * The audit child takes a line from everybody, of whichever generation.  The door has one issuer
+ * and one control: those of the generation that holds it.
  */
 static struct child *find_linked(void *arg, role_id id)
 {
@@ -425,8 +427,8 @@ static bool asks_door(const struct generation *g)
     return g->state == GENERATION_STARTING && g->door_is_awaited && !g->has_failed;
 }
 
-/* The door that was asked has ended (even if it has answered: another may be there by now, that knows
- * nothing), or says nothing. */
+/* The door that was asked has ended (even if it has answered: another may be there by now, that
+ * knows nothing), or says nothing. */
 static void check_asked_door(struct generation *g, int64_t now_ms)
 {
     const struct child *door;
@@ -480,8 +482,8 @@ static postern_err write_jwks(struct generation *g, const struct channel *channe
     const postern_json *m = channel_message(channel);
     uint32_t set = postern_json_member(m, 0, "jwks");
 
-    POSTERN_TRY(jwks_file_check(m, set, err));
-    return jwks_file_write(path, postern_json_raw(m, set), err);
+    POSTERN_TRY(key_set_check(m, set, err));
+    return published_file_write(path, postern_json_raw(m, set), err);
 }
 
 static void handle_jwks(struct generation *g, struct child *issuer)
@@ -509,7 +511,7 @@ static postern_err write_certificate(struct generation *g, struct child *door, p
     if (!channel_text(door->channel, "pem", pem, sizeof pem) ||
         strncmp(pem, begin, sizeof begin - 1) != 0 || strstr(pem + 1, "-----BEGIN") != NULL)
         return POSTERN_FAIL(err, MALFORMED, "the door sent no certificate");
-    return jwks_file_write(path, postern_bytes_str(pem), err);
+    return published_file_write(path, postern_bytes_str(pem), err);
 }
 
 static void handle_certificate(struct generation *g, struct child *door)
@@ -564,7 +566,7 @@ static void handle_door(struct generation *g, struct child *door, struct generat
         return;
     }
     if (--door->questions != 0)
-        return; /* on the configuration of a reload that failed meanwhile; the word on the next follows */
+        return; /* on a configuration that was given up; the word on the next one follows */
     is_good = take_word(door);
     if (door->state == CHILD_STARTING) {
         if (is_good)

@@ -26,13 +26,15 @@ struct end {
     int64_t       loop; /* -1: not said */
 };
 
+/* An end whose child closes at this moment needs none: its end of file is coming, and its next
+ * start makes its lines. */
 static bool send_end(const struct end *e, int fd)
 {
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(256);
     postern_json_writer w = { .out = &b };
 
     if (e->to->channel == NULL)
-        return true; /* it ended meanwhile, and its next start makes its lines */
+        return true;
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", e->type);
     postern_json_put_str(&w, "role", e->role);
@@ -40,7 +42,7 @@ static bool send_end(const struct end *e, int fd)
         postern_json_put_integer(&w, "loop", e->loop);
     postern_json_close_object(&w);
     return !b.failed &&
-           channel_send(e->to->channel, postern_buf_bytes(&b), fd, NULL) == POSTERN_OK;
+           channel_send(e->to->channel, postern_buf_bytes(&b), fd, NULL) != POSTERN_AGAIN;
 }
 
 static postern_err make_one(const struct end *a, const struct end *b,

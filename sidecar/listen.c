@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Make the listening sockets: unix(7) ones in folders that only root can change, TCP ones on loopback alone. */
+/* Make the listening sockets: unix(7) ones in folders that only root can change, TCP ones on
+ * loopback alone. */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -17,7 +18,8 @@
 #include "listen.h"
 #include "role.h"
 
-#define BACKLOG 1024 /* a burst of logins while a child is restarted waits here; the kernel caps it at somaxconn */
+/* A burst of logins while a child is restarted waits here; the kernel caps it at somaxconn. */
+#define BACKLOG 1024
 
 static int socket_type(listener_kind kind)
 {
@@ -99,12 +101,13 @@ postern_err listen_parse_loopback(const char *text, struct sockaddr_storage *ret
     POSTERN_TRY(listen_parse(text, &a, ret_len, err));
     if (!is_loopback(&a))
         return POSTERN_FAIL(err, CONFIG_VALUE, "listen: %.60s is not loopback; without TLS the embedded "
-                            "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 §1.5)", text);
+                            "authorization server stays on 127.0.0.1 or [::1] (OAuth 2.1 section 1.5)", text);
     *ret = a;
     return POSTERN_OK;
 }
 
-/* Any local user can sit on the port while we are down.  That is no wrong setting: a service manager must try again. */
+/* Any local user can sit on the port while we are down.  That is no wrong setting: a service
+ * manager must try again. */
 static postern_err fail_bind(const char *address, postern_error *err)
 {
     if (errno == EADDRINUSE)
@@ -123,8 +126,10 @@ static postern_err parse_tcp(const struct listener *l, struct sockaddr_storage *
 /* Are these one host and one port? */
 static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a, *b6 = (const struct sockaddr_in6 *)b;
-    const struct sockaddr_in *a4 = (const struct sockaddr_in *)a, *b4 = (const struct sockaddr_in *)b;
+    const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a;
+    const struct sockaddr_in6 *b6 = (const struct sockaddr_in6 *)b;
+    const struct sockaddr_in *a4 = (const struct sockaddr_in *)a;
+    const struct sockaddr_in *b4 = (const struct sockaddr_in *)b;
 
     if (a->ss_family != b->ss_family)
         return false;
@@ -136,18 +141,20 @@ static bool is_same_address(const struct sockaddr_storage *a, const struct socka
 
 /* Loops share an address: each has a socket of its own, and the kernel spreads connections over
  * them. */
-static bool set_reuse(int fd, const struct listener *l)
+typedef enum tcp_use { TCP_LISTEN, TCP_PROBE } tcp_use;
+
+static bool set_reuse(int fd, const struct listener *l, tcp_use use)
 {
     const int yes = 1;
 
     return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-           (l->kind != LISTENER_DOOR ||
+           (l->kind != LISTENER_DOOR || use == TCP_PROBE ||
             setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
 }
 
-static postern_err bind_tcp(const struct listener *l, bool is_probe, int *ret_fd, postern_error *err)
+static postern_err bind_tcp(const struct listener *l, tcp_use use, int *ret_fd,
+                            postern_error *err)
 {
-    const int yes = 1;
     struct sockaddr_storage a;
     socklen_t len;
     postern_err e;
@@ -157,9 +164,8 @@ static postern_err bind_tcp(const struct listener *l, bool is_probe, int *ret_fd
     fd = socket(a.ss_family, socket_type(l->kind), 0);
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", l->address);
-    if ((is_probe ? setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 : set_reuse(fd, l)) &&
-        bind(fd, (const struct sockaddr *)&a, len) == 0 &&
-        (is_probe || listen(fd, BACKLOG) == 0)) {
+    if (set_reuse(fd, l, use) && bind(fd, (const struct sockaddr *)&a, len) == 0 &&
+        (use == TCP_PROBE || listen(fd, BACKLOG) == 0)) {
         *ret_fd = fd;
         return POSTERN_OK;
     }
@@ -175,10 +181,10 @@ static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error
     int probe;
 
     if (l->kind == LISTENER_DOOR && l->loop == 0) {
-        POSTERN_TRY(bind_tcp(l, true, &probe, err));
+        POSTERN_TRY(bind_tcp(l, TCP_PROBE, &probe, err));
         (void)close(probe);
     }
-    return bind_tcp(l, false, ret_fd, err);
+    return bind_tcp(l, TCP_LISTEN, ret_fd, err);
 }
 
 /* ---- unix ---- */
@@ -215,7 +221,8 @@ static postern_err check_stale(const char *path, const struct sockaddr_un *a, li
                         path);
 }
 
-/* Bind beside `path` and move it there, so that at no moment there is no socket file (SASL hosts would say NOMECH). */
+/* Bind beside `path` and move it there, so that at no moment there is no socket file (SASL hosts
+ * would say NOMECH). */
 static postern_err bind_and_move(int fd, const char *path, postern_error *err)
 {
     struct sockaddr_un a;
@@ -433,8 +440,8 @@ static bool is_same_place(const struct listener *l, const struct listener *other
 
     if (is_unix(l) || is_unix(other))
         return is_unix(l) && is_unix(other) && strcmp(unix_path(l), unix_path(other)) == 0;
-    return parse_tcp(l, &a, &len, NULL) == POSTERN_OK && parse_tcp(other, &b, &len, NULL) == POSTERN_OK &&
-           is_same_address(&a, &b);
+    return parse_tcp(l, &a, &len, NULL) == POSTERN_OK &&
+           parse_tcp(other, &b, &len, NULL) == POSTERN_OK && is_same_address(&a, &b);
 }
 
 /* Two that want one address are two mistakes in one: which would a caller reach? */
@@ -539,7 +546,8 @@ postern_err listeners_open(const postern_config *c, size_t loops, const struct l
     for (size_t i = 0; e == POSTERN_OK && i < ls.count; i++)
         e = open_one(&ls, &ls.list[i], old, err);
     if (e != POSTERN_OK) {
-        if (old != NULL) /* at a start, what was there before stays: hosts ask by it whether to offer us */
+        /* At a start, what was there before stays: hosts ask by it whether to offer us. */
+        if (old != NULL)
             unlink_made(&ls, old);
         listeners_close(&ls);
         return e;

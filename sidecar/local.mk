@@ -1,23 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Everything of posternd but main.c is a convenience library, so that unit tests link it; the roles append their files in
-# sidecar/helper/local.mk, sidecar/issuer/local.mk and sidecar/door/local.mk.
+# their own local.mk.
 if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/child.c sidecar/child.h sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
+	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
+	sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_open.c sidecar/generation_open.h \
-	sidecar/jwks_file.c sidecar/jwks_file.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
-	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h sidecar/options.c sidecar/options.h sidecar/role.h \
-	sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
-	sidecar/supervisor.c sidecar/supervisor.h sidecar/users.c sidecar/users.h
+	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
+	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h \
+	sidecar/options.c sidecar/options.h sidecar/peers.c sidecar/peers.h sidecar/published_file.c sidecar/published_file.h \
+	sidecar/quota.c sidecar/quota.h \
+	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
+	sidecar/supervisor.c sidecar/supervisor.h \
+	sidecar/supervisor_line.c sidecar/supervisor_line.h sidecar/text_hash.h sidecar/timer.c sidecar/timer.h sidecar/users.c sidecar/users.h
 if SECCOMP
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_calls.c
 else
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_nocalls.c
 endif
-sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(LIBSSL_CFLAGS)
-sidecar_libs = sidecar/libsidecar.la lib/libmint.la $(LIBSSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
+sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(SSL_CFLAGS)
+sidecar_libs = sidecar/libsidecar.la lib/libmint.la lib/libaudit.la $(SSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
 
 if POSTERND
 sbin_PROGRAMS += posternd

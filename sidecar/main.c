@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * posternd: reads the command line and the configuration, then runs the supervisor with the roles that are built in.
- * See posternd(8).
+ * posternd: reads the command line and the configuration, then runs the supervisor with the roles
+ * that are built in.  See posternd(8).
  */
 #include "config.h"
 
@@ -23,8 +23,8 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* A first key and an empty store take well under a second, on a busy disk too; a hundred policies and
- * certificates no longer.  Tests of children that say nothing wait less. */
+/* A first key and an empty store take well under a second, on a busy disk too; a hundred policies
+ * and certificates no longer.  Tests of children that say nothing wait less. */
 #ifndef ROLE_READY_MAX_MS
 #define ROLE_READY_MAX_MS 30000
 #endif

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "notify.h"
 
 void notify_send(const char *state)
@@ -38,13 +38,8 @@ void notify_send(const char *state)
 void notify_reloading(void)
 {
     char text[80];
-    struct timespec now;
-    int n;
+    int n = snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_us());
 
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        return;
-    n = snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-                 (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
     if (n > 0 && (size_t)n < sizeof text)
         notify_send(text);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* getopt_long(3) for posternd.  Settings belong into files; the command line only says which files and what to do. */
+/* getopt_long(3) for posternd.  Settings belong into files; the command line only says which files
+ * and what to do. */
 #include "config.h"
 
 #include <getopt.h>

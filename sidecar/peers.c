@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* helper_peers: and admin_peers: (peers.h).  Reads passwd and group once at start, never while the loop runs. */
+/* helper_peers: and admin_peers: (peers.h).  Reads passwd and group once at start, never while the
+ * loop runs. */
 #include "config.h"
 
 #include <errno.h>
@@ -33,7 +34,8 @@ static postern_err read_groups(int fd, struct peer *p, postern_error *err)
 {
     socklen_t size = 0;
 
-    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is nothing. */
+    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is
+     * nothing. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 && size == 0)
         return POSTERN_OK;
     if (errno != ERANGE || size == 0)
@@ -192,14 +194,26 @@ static bool is_member(const struct peer *peer, gid_t gid)
     return false;
 }
 
+static bool names(const struct rule *r, const struct peer *peer)
+{
+    return r->is_group ? is_member(peer, r->id) : peer->uid == r->id;
+}
+
+bool peers_know(const struct peers *p, const struct peer *peer)
+{
+    bool is_known = peer->uid == 0;
+
+    for (size_t i = 0; i < p->count && !is_known; i++)
+        is_known = names(&p->rules[i], peer);
+    return is_known;
+}
+
 bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer)
 {
     if (peer->uid == 0)
         return true;
-    for (size_t i = 0; i < p->count; i++) {
-        const struct rule *r = &p->rules[i];
-        if (r->section == section && (r->is_group ? is_member(peer, r->id) : peer->uid == r->id))
+    for (size_t i = 0; i < p->count; i++)
+        if (p->rules[i].section == section && names(&p->rules[i], peer))
             return true;
-    }
     return false;
 }

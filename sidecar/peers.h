@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which local processes may ask: `helper_peers:` of each service file, `admin_peers:` of
- * issuer.conf, against SO_PEERCRED and SO_PEERGROUPS.  Names are resolved once, at start; root
- * may always ask, because root can become anyone.
+ * issuer.conf, `control_admins:` and `control_watchers:`, against SO_PEERCRED and SO_PEERGROUPS.
+ * Names are resolved once, at start; root may always ask, because root can become anyone.
  */
 #ifndef POSTERN_SIDECAR_PEERS_H
 #define POSTERN_SIDECAR_PEERS_H
@@ -40,6 +40,8 @@ POSTERN_MUST_USE postern_err peers_new(const postern_config *config, struct peer
 POSTERN_MUST_USE postern_err peers_new_for(const postern_section *section, const char *key,
                                            struct peers **ret, postern_error *err);
 void peers_free(struct peers *p);
+/* Does any of the rules name `peer`?  Who is named nowhere is a stranger. */
+bool peers_know(const struct peers *p, const struct peer *peer);
 /* May `peer` ask as `section` (a service, or issuer.conf)? */
 bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer);
 

@@ -40,7 +40,7 @@ int control_main(struct role_setup *setup);
 
 /*
  * Messages on supervisor_fd and between roles: one JSON object a datagram, "type" first
- * (sidecar/channel.h reads and writes them).
+ * (sidecar/channel.h reads and writes them, sidecar/supervisor_line.h hands a role its own).
  *
  * Lines.  The supervisor makes a SEQPACKET pair between two roles and gives each its end; a new one
  * replaces the one before, at any time:

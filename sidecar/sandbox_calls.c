@@ -8,10 +8,13 @@
 #include "config.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "sandbox.h"
 
@@ -20,7 +23,7 @@ static const int allowed[] = {
     SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
     SCMP_SYS(pwrite64), SCMP_SYS(preadv), SCMP_SYS(pwritev), SCMP_SYS(close), SCMP_SYS(close_range),
     SCMP_SYS(lseek), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(pipe),
-    SCMP_SYS(pipe2), SCMP_SYS(ioctl), SCMP_SYS(splice), SCMP_SYS(memfd_create),
+    SCMP_SYS(pipe2), SCMP_SYS(splice), SCMP_SYS(memfd_create),
     /* the loop */
     SCMP_SYS(epoll_create), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait),
     SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
@@ -37,7 +40,7 @@ static const int allowed[] = {
     SCMP_SYS(brk), SCMP_SYS(mlock), SCMP_SYS(munlock), SCMP_SYS(futex), SCMP_SYS(set_robust_list),
     SCMP_SYS(get_robust_list), SCMP_SYS(rseq), SCMP_SYS(membarrier), SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sigaltstack), SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(sigaltstack),
     SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(set_tid_address),
     SCMP_SYS(prctl), SCMP_SYS(arch_prctl),
     /* time, random numbers, who am I */
@@ -102,6 +105,29 @@ static postern_err add_threads(scmp_filter_ctx filter, postern_error *err)
     return code == 0 ? POSTERN_OK : fail(code, err);
 }
 
+/* What libevent, libc and resolvers ask of a descriptor.  TIOCSTI is not among them: it types into
+ * the terminal of whoever runs posternd in the foreground, and he is root. */
+static postern_err add_ioctls(scmp_filter_ctx filter, postern_error *err)
+{
+    static const unsigned long requests[] = { FIONREAD,   FIONBIO,     FIOCLEX,     TCGETS,
+                                              TIOCGWINSZ, SIOCGIFNAME, SIOCGIFINDEX };
+    int code = 0;
+
+    for (size_t i = 0; code == 0 && i < sizeof requests / sizeof requests[0]; i++)
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)requests[i]));
+    return code == 0 ? POSTERN_OK : fail(code, err);
+}
+
+/* abort(3) and threads of our own; started without root, all roles are one user. */
+static postern_err add_own_signals(scmp_filter_ctx filter, postern_error *err)
+{
+    int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                                SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+
+    return code == 0 ? POSTERN_OK : fail(code, err);
+}
+
 /* unix(7) for syslog(3), the internet for resolvers and backends; nothing raw, no netlink but for
  * getaddrinfo(3). */
 static postern_err add_sockets(scmp_filter_ctx filter, const struct sandbox_rules *rules,
@@ -132,6 +158,8 @@ static postern_err fill(scmp_filter_ctx filter, const struct sandbox_rules *rule
                              err));
     POSTERN_TRY(add_list(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly), err));
     POSTERN_TRY(add_threads(filter, err));
+    POSTERN_TRY(add_ioctls(filter, err));
+    POSTERN_TRY(add_own_signals(filter, err));
     return add_sockets(filter, rules, err);
 }
 

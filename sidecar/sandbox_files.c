@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * landlock(7) for a child (sandbox.h).  Debian's headers of 2023 know the first version only, so the
- * numbers of later ones stand here; the kernel says which of them it has.
+ * landlock(7) for a child (sandbox.h).  Debian's headers of 2023 know the first version only, so
+ * the numbers of later ones stand here; the kernel says which of them it has.
  */
 #include "config.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* No filter of system calls: built without libseccomp, or with sanitizers, whose run-time makes calls
- * of its own (sandbox.h). */
+/* No filter of system calls: built without libseccomp, or with sanitizers, whose run-time makes
+ * calls of its own (sandbox.h). */
 #include "sandbox.h"
 
 postern_err sandbox_restrict_calls(const struct sandbox_rules *rules, postern_error *err)

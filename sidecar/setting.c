@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reason code to setting (sidecar/setting.h), as one table; a door's rows come
- * first, and the keys of the rest of the service rows stand in doors too.  A reason without a row is
- * decided by the token alone. */
+ * first, and the keys of the rest of the service rows stand in doors too.  A reason without a row
+ * is decided by the token alone. */
 #include "config.h"
 
 #include <string.h>

@@ -14,9 +14,9 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "generation.h"
 #include "notify.h"
 #include "supervisor.h"
@@ -38,15 +38,6 @@ struct watch {
     struct generation *g; /* NULL: signals */
     role_id            id;
 };
-
-static int64_t read_clock_ms(void)
-{
-    struct timespec now;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0)
-        abort(); /* cannot happen on Linux */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static struct generation *find_serving(const struct supervisor *s)
 {
@@ -292,11 +283,11 @@ static void turn(struct supervisor *s)
     struct pollfd polls[1 + GENERATIONS_MAX * ROLE_COUNT];
     struct watch watches[1 + GENERATIONS_MAX * ROLE_COUNT];
     size_t n = collect_watches(s, polls, watches);
-    int64_t now_ms = read_clock_ms();
+    int64_t now_ms = clock_mono_ms();
 
     if (poll(polls, n, poll_timeout_ms(s, now_ms)) < 0)
         return; /* EINTR; anything else would come again as a due time */
-    now_ms = read_clock_ms();
+    now_ms = clock_mono_ms();
     for (size_t i = 1; i < n; i++) /* messages before ends: what a child said last still counts */
         if (polls[i].revents != 0)
             generation_receive(watches[i].g, watches[i].id, s->newest, now_ms);
@@ -335,7 +326,7 @@ int supervisor_run(const char *config_dir, postern_config *take_config, const st
         log_error("start failed", &err);
         return EXIT_FAILURE;
     }
-    if (begin(&s, take_config, read_clock_ms(), &err) != POSTERN_OK) {
+    if (begin(&s, take_config, clock_mono_ms(), &err) != POSTERN_OK) {
         log_error("start failed", &err);
         (void)close(s.signal_fd);
         return postern_err_class(err.code) == POSTERN_CLASS_CONFIG ? EX_CONFIG : EXIT_FAILURE;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file per room, so that a room's tests are found and changed beside each other.
-unit_ldadd = tests/support/libsupport.la lib/libmint.la $(core_libs) $(CMOCKA_LIBS)
+unit_ldadd = tests/support/libsupport.la lib/libmint.la lib/libaudit.la $(core_libs) $(CMOCKA_LIBS)
 LDADD = $(unit_ldadd)
 
 unit_tests =
@@ -38,3 +38,32 @@ AM_TESTS_ENVIRONMENT = \
 	srcdir='$(srcdir)'; export srcdir; top_srcdir='$(top_srcdir)'; export top_srcdir; \
 	top_builddir='$(top_builddir)'; export top_builddir; \
 	POSTERN_WYCHEPROOF=$${POSTERN_WYCHEPROOF:-$(abs_top_srcdir)/../shared/vectors/wycheproof-jws.jsonl}; export POSTERN_WYCHEPROOF;
+
+# What tests/run and .ci/run start; one file a line, in order.
+EXTRA_DIST += \
+	tests/component/daemon.py \
+	tests/component/door_rig.py \
+	tests/component/lib.sh \
+	tests/component/network.py \
+	tests/component/test_attacks.py \
+	tests/component/test_connect.py \
+	tests/component/test_control.py \
+	tests/component/test_control_cli.py \
+	tests/component/test_cyrus.sh \
+	tests/component/test_door.py \
+	tests/component/test_door_backends.py \
+	tests/component/test_door_faults.py \
+	tests/component/test_door_strangers.py \
+	tests/component/test_helper.sh \
+	tests/component/test_insider.py \
+	tests/component/test_issuer.py \
+	tests/component/test_posternd.py \
+	tests/component/test_quickstart.sh \
+	tests/component/test_sasl.sh \
+	tests/component/test_slapd.sh \
+	tests/component/test_supervisor.py \
+	tests/component/test_token.py \
+	tests/e2e/bare \
+	tests/e2e/installed \
+	tests/packages \
+	tests/run

@@ -19,7 +19,7 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket)
+    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -51,9 +51,14 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -W '1 2' -- "$current")
         return
         ;;
+    --event)
+        mapfile -t COMPREPLY < <(compgen -W 'verify describe login renew end refused block unblock kill chain' -- "$current")
+        return
+        ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
-        --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for)
+        --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
+        --human | --since | --head | --seq)
         return
         ;;
     --listen)
@@ -63,12 +68,27 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='block blocks client connect kill parse policy sessions token unblock verify why --help --version' ;;
+    '') words='audit block blocks client connect kill parse policy sessions token unblock verify why --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
     kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
     sessions) words='--door --agent --user --json --config --socket --help' ;;
     unblock) words='--config --socket --help' ;;
+    audit)
+        case $sub in
+        show | follow)
+            words='--file --config --agent --human --service --session --event --since --denied --json --help'
+            ;;
+        verify)
+            words='--head --seq --config --help'
+            if [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+            fi
+            ;;
+        *) words='show follow verify --help' ;;
+        esac
+        ;;
     client)
         case $sub in
         add) words='--resource --scope --secret-file --config --socket' ;;

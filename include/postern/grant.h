@@ -34,6 +34,9 @@ const char *postern_grant_subject(const postern_grant *g);   /* `sub` */
 const char *postern_grant_client_id(const postern_grant *g);
 /* Who acts: outermost act.sub, else the client; RFC 8693 §4.1. */
 const char *postern_grant_actor(const postern_grant *g);
+/* Does the agent act for a human?  With an actor, or with a subject that is not the client (RFC 9068
+ * §2.2: a token that a client got for itself has the client as its subject). */
+bool        postern_grant_has_human(const postern_grant *g);
 /* Mapped local user; NULL: token-only check. */
 const char *postern_grant_user(const postern_grant *g);
 /* The configured audience that matched `aud`. */
@@ -65,6 +68,7 @@ static inline void postern_auto_grant(postern_grant **g) { postern_grant_free(*g
 /* Bytes with NUL of what an administrator wrote for the refused: a sentence, and an address. */
 #define POSTERN_BECAUSE_MAX 256
 #define POSTERN_CONTACT_MAX 160
+#define POSTERN_FAILURE_AGENT_MAX 256 /* bytes with NUL: as much of a name as a log line shows */
 typedef struct postern_failure {
     postern_err code;
     char        ref[POSTERN_REF_MAX];                  /* "" when nobody recorded it */
@@ -76,6 +80,9 @@ typedef struct postern_failure {
     char        issuer[POSTERN_URL_MAX];
     char        because[POSTERN_BECAUSE_MAX];          /* of a block; "" none */
     char        contact[POSTERN_CONTACT_MAX];          /* likewise */
+    /* Who acts, where the token was proved and something else is wrong (blocked, revoked, mapping);
+     * cut at its end, "" otherwise.  For records, not for clients. */
+    char        agent[POSTERN_FAILURE_AGENT_MAX];
 } postern_failure;
 
 #ifdef __cplusplus

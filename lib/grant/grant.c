@@ -252,6 +252,15 @@ const char *postern_grant_actor(const postern_grant *g)
     return g->act_depth > 0 ? g->act[0] : g->text[TEXT_CLIENT_ID];
 }
 
+bool postern_grant_has_human(const postern_grant *g)
+{
+    const char *subject = g->text[TEXT_SUBJECT], *client = g->text[TEXT_CLIENT_ID];
+
+    if (g->act_depth != 0)
+        return true;
+    return subject != NULL && (client == NULL || strcmp(subject, client) != 0);
+}
+
 bool postern_grant_has_scope(const postern_grant *g, const char *scope)
 {
     postern_bytes want = postern_bytes_str(scope);

@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 
+#include "scope.h"
+
 /* One judgement on its way. */
 struct check {
     const struct claim_rules *rules;
@@ -221,19 +223,13 @@ static postern_err check_actors(struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
-/* scope-token of RFC 6749 §3.3. */
-static bool is_scope_byte(uint8_t c)
-{
-    return c >= 0x21 && c <= 0x7E && c != '"' && c != '\\';
-}
-
 /* Tokens with one space between; empty is no scope at all. */
 static bool is_scope(postern_bytes scope)
 {
     bool is_in_word = false;
 
     for (size_t i = 0; i < scope.len; i++) {
-        if (scope.ptr[i] == ' ' ? !is_in_word : !is_scope_byte(scope.ptr[i]))
+        if (scope.ptr[i] == ' ' ? !is_in_word : !postern_is_scope_byte(scope.ptr[i]))
             return false;
         is_in_word = scope.ptr[i] != ' ';
     }

@@ -17,6 +17,7 @@
 #include "grant/op.h"
 #include "oauth/client_credentials.h"
 #include "oauth/metadata.h"
+#include "oauth/scope.h"
 #include "oauth/token_answer.h"
 
 #define STRINGS_MAX 16384 /* bytes of the copied request: each part is bounded below */
@@ -221,14 +222,14 @@ static const struct postern_op_class acquire_class = {
     .destroy = destroy_acquire,
 };
 
-/* RFC 6749 §3.3: words of %x21 / %x23-5B / %x5D-7E, one blank between two. */
+/* RFC 6749 §3.3: words with one blank between two. */
 static bool is_scope(postern_bytes s)
 {
     for (size_t i = 0; i < s.len; i++) {
         uint8_t c = s.ptr[i];
         bool is_edge = i == 0 || i + 1 == s.len || s.ptr[i - 1] == ' ';
 
-        if (c == ' ' ? is_edge : (c < 0x21 || c > 0x7e || c == '"' || c == '\\'))
+        if (c == ' ' ? is_edge : !postern_is_scope_byte(c))
             return false;
     }
     return s.len != 0;
@@ -256,7 +257,7 @@ static postern_err check_request(const postern_acquire *rq, postern_error *err)
     if (rq->scope != NULL && (strlen(rq->scope) >= sizeof((postern_token_info *)NULL)->scope ||
                               !is_scope(postern_bytes_str(rq->scope))))
         return POSTERN_FAIL(
-            err, USAGE, "scope is not a list of scopes with one blank between two (RFC 6749 §3.3)");
+            err, USAGE, "scope is not a list of scopes with one blank between two (RFC 6749 section 3.3)");
     return POSTERN_OK;
 }
 

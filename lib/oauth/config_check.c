@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "identity.h"
+#include "scope.h"
 #include "url.h"
 
 #define CLAIM_PATH_MAX 256 /* bytes: longest seen is a namespace URL with a name behind it */
@@ -50,11 +51,11 @@ static const char *find_claim_path_fault(const char *word)
     return NULL;
 }
 
-/* scope-token of RFC 6749 §3.3; the list has split at blanks. */
+/* The list has split at blanks. */
 static const char *find_scope_fault(const char *word)
 {
     for (size_t i = 0; word[i] != '\0'; i++)
-        if (word[i] < 0x21 || word[i] > 0x7E || word[i] == '"' || word[i] == '\\')
+        if (!postern_is_scope_byte((uint8_t)word[i]))
             return "is no scope: printable ASCII without quotation mark and backslash";
     return NULL;
 }

@@ -24,24 +24,56 @@ static postern_err check_is_no_id_token(const postern_json *claims, postern_erro
     return POSTERN_OK;
 }
 
-/* Removed by its issuer, or blocked here. */
+/* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
+ * of the other yet. */
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
                               postern_error *err)
 {
-    POSTERN_TRY(postern_revocations_check(j->rules->issuer->revocations, agent, iat_s, err));
-    return postern_blocks_check(postern_context_blocks(j->ctx), agent, j->now_s, j->failure, err);
+    postern_error blocked = { 0 };
+    postern_err removal = postern_revocations_check(j->rules->issuer->revocations, agent, iat_s, err);
+    postern_err block;
+
+    if (removal != POSTERN_OK && postern_err_outcome(removal) == POSTERN_REJECTED)
+        return removal;
+    block = postern_blocks_check(postern_context_blocks(j->ctx), agent, j->now_s, j->failure,
+                                 &blocked);
+    if (block == POSTERN_OK ||
+        (removal != POSTERN_OK && postern_err_outcome(block) != POSTERN_REJECTED))
+        return removal;
+    if (err != NULL)
+        *err = blocked;
+    return block;
 }
 
 /* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
- * whoever acts for it: any of them removed or blocked ends the token. */
+ * whoever acts for it: any of them removed or blocked ends the token.  A token that names nobody but
+ * its subject is that one's own: there is no other name to block it by. */
 static postern_err check_taken_back(const struct judge *j, const struct postern_grant_facts *facts,
                                     postern_error *err)
 {
-    POSTERN_TRY(check_name(j, facts->registered_client, facts->iat_s, err));
-    POSTERN_TRY(check_name(j, facts->client_id, facts->iat_s, err));
-    if (facts->act_depth == 0)
-        return POSTERN_OK;
-    return check_name(j, facts->act[0], facts->iat_s, err);
+    bool has_agent = facts->registered_client.len != 0 || facts->client_id.len != 0 ||
+                     facts->act_depth != 0;
+    const postern_bytes names[] = {
+        facts->registered_client,
+        facts->client_id,
+        facts->act_depth != 0 ? facts->act[0] : POSTERN_BYTES_NONE,
+        has_agent ? POSTERN_BYTES_NONE : facts->subject,
+    };
+    postern_err undecided = POSTERN_OK;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        postern_error why = { 0 };
+        postern_err e = check_name(j, names[i], facts->iat_s, &why);
+
+        if (e == POSTERN_OK || (undecided != POSTERN_OK && postern_err_outcome(e) != POSTERN_REJECTED))
+            continue;
+        if (err != NULL)
+            *err = why;
+        if (postern_err_outcome(e) == POSTERN_REJECTED)
+            return e;
+        undecided = e;
+    }
+    return undecided;
 }
 
 static postern_err map_user(const struct judge *j, const postern_json *claims,
@@ -59,6 +91,21 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
     return POSTERN_OK;
 }
 
+/* From here on a refusal is of somebody whose token was proved: the record says whose. */
+static void name_agent(const struct judge *j, const struct postern_grant_facts *facts)
+{
+    postern_bytes agent = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
+    size_t len = agent.len < POSTERN_FAILURE_AGENT_MAX ? agent.len : POSTERN_FAILURE_AGENT_MAX - 1;
+
+    if (j->failure == NULL)
+        return;
+    while (len > 0 && len < agent.len && (agent.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside of a character */
+    if (len != 0)
+        memcpy(j->failure->agent, agent.ptr, len);
+    j->failure->agent[len] = '\0';
+}
+
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
@@ -66,6 +113,7 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
     POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
                                      j->scratch, ret, err));
+    name_agent(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
     ret->service = postern_bytes_str(j->rules->service);
@@ -102,17 +150,18 @@ static postern_err check_same(const postern_grant *g, const struct postern_grant
     return POSTERN_OK;
 }
 
-static postern_err judge_grant(struct judge *j, const postern_grant *g, postern_error *err)
+static postern_err judge_grant(const struct judge *j, const postern_grant *g, postern_error *err)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     POSTERN_AUTO_JSON claims = { 0 };
     struct postern_grant_facts facts;
+    struct judge own = *j;
 
-    j->life_s = get_last_second(g, &j->rules->claims);
-    j->authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
-    j->scratch = &scratch;
+    own.life_s = get_last_second(g, &j->rules->claims);
+    own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
+    own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
-    POSTERN_TRY(postern_judge_claims(j, &claims, &facts, err));
+    POSTERN_TRY(postern_judge_claims(&own, &claims, &facts, err));
     return check_same(g, &facts, err);
 }
 

@@ -10,7 +10,7 @@ postern_err postern_issuer_read(const char *text, struct postern_issuer *ret, po
     if (postern_url_split(postern_bytes_str(text), &issuer.url, &why) != POSTERN_OK)
         return POSTERN_FAIL(err, USAGE, "issuer: %s", why.detail);
     if (issuer.url.has_query)
-        return POSTERN_FAIL(err, USAGE, "issuer: RFC 8414 §2 allows no query");
+        return POSTERN_FAIL(err, USAGE, "issuer: RFC 8414 section 2 allows no query");
     *ret = issuer;
     return POSTERN_OK;
 }

@@ -144,7 +144,7 @@ static postern_err read_token(const postern_json *j, postern_secret **ret, poste
                             POSTERN_TOKEN_MAX);
     if (!postern_token_is_token68(text))
         return POSTERN_FAIL(err, ISSUER_ANSWER,
-                            "access_token holds what no bearer header may carry (RFC 6750 §2.1)");
+                            "access_token holds what no bearer header may carry (RFC 6750 section 2.1)");
     return postern_secret_new(text, ret, err);
 }
 

@@ -25,7 +25,7 @@ struct validate_op {
     postern_tls tls;
     postern_jwt *jwt;     /* workspace, borrowed from the context */
     postern_buf scratch;  /* unescaped claims */
-    postern_failure told; /* because and contact alone */
+    postern_failure told; /* because, contact and agent alone */
 };
 
 /* ---- steps ---- */
@@ -185,6 +185,7 @@ static void tell_failure(struct validate_op *v, postern_err verdict)
     }
     memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
     memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
+    memcpy(v->op.failure.agent, v->told.agent, sizeof v->told.agent);
     v->op.failure.code = verdict;
 }
 

@@ -284,16 +284,6 @@ void postern_policy_subject_clear(postern_policy_subject *s)
 
 /* ---- the subject of a grant ---- */
 
-/* RFC 9068 §2.2: a token that a client got for itself has the client as its subject. */
-static bool has_human(const postern_grant *g)
-{
-    const char *subject = postern_grant_subject(g), *client = postern_grant_client_id(g);
-
-    if (postern_grant_act_depth(g) != 0)
-        return true;
-    return subject != NULL && (client == NULL || strcmp(subject, client) != 0);
-}
-
 postern_err postern_policy_subject_of(const postern_grant *g, postern_policy_subject *ret,
                                       postern_error *err)
 {
@@ -307,7 +297,7 @@ postern_err postern_policy_subject_of(const postern_grant *g, postern_policy_sub
         .claims = postern_grant_claims(g),
     };
 
-    if (has_human(g)) /* without a mapping, as in a token-only check, nobody knows who */
+    if (postern_grant_has_human(g)) /* without a mapping, as in a token-only check, nobody knows who */
         s.user = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
     *ret = (postern_policy_subject){ 0 };
     POSTERN_TRY(postern_policy_subject_prepare(&s, err));

@@ -150,7 +150,7 @@ static postern_err check_build(postern_mech m, const char *authzid, const char *
         return POSTERN_FAIL(err, USAGE, "port is not a number of 1..65535");
     if (token.len > POSTERN_TOKEN_MAX || !postern_token_is_token68(token))
         return POSTERN_FAIL(err, USAGE,
-                            "token is empty, too long or holds a byte outside RFC 6750 §2.1");
+                            "token is empty, too long or holds a byte outside RFC 6750 section 2.1");
     return POSTERN_OK;
 }
 

@@ -152,7 +152,7 @@ static postern_err apply_auth(postern_bytes auth, postern_sasl_message *ret, pos
         ;
     if (!postern_token_is_token68(r.rest))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                            "token is empty or holds a byte outside RFC 6750 §2.1");
+                            "token is empty or holds a byte outside RFC 6750 section 2.1");
     if (r.rest.len > POSTERN_TOKEN_MAX)
         return POSTERN_FAIL(err, LIMIT, "token is longer than %d bytes", POSTERN_TOKEN_MAX);
     ret->token = r.rest;

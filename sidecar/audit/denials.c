@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Token buckets per source and for all (sidecar/audit/denials.h).  The table is searched from end to end: 1024 keys of nine
- * bytes are a fraction of what a refused connection costs.  When it is full, the source that was silent longest makes room, and
- * what was counted of it goes to DENIALS_OTHERS: no refusal is forgotten.
+ * Token buckets per source and for all (sidecar/audit/denials.h).  The table is searched from end
+ * to end: 1024 keys of nine bytes are a fraction of what a refused connection costs.  When it is
+ * full, the source that was silent longest makes room, and what was counted of it goes to
+ * DENIALS_OTHERS: no refusal is forgotten.
  */
 #include "config.h"
 
@@ -21,24 +22,30 @@ struct bucket {
 };
 
 struct tally {
-    int64_t     count; /* 0: nothing is counted */
-    int64_t     since_ms, due_ms;
+    int64_t count; /* 0: nothing is counted */
+    int64_t since_ms, due_ms;
     postern_err first, last;
 };
 
 struct slot {
     struct denial_source source;
-    bool                 is_used;
-    int64_t              seen_ms;
-    struct bucket        records;
-    struct tally         tally;
+    bool is_used;
+    int64_t seen_ms;
+    struct bucket records;
+    struct tally tally;
+};
+
+struct limits {
+    int64_t source_burst, source_refill_ms; /* of one source */
+    int64_t burst, refill_ms;               /* of all */
 };
 
 struct denials {
+    const struct limits *limits;
     struct bucket records, summaries; /* of all sources */
-    struct slot   others;             /* its source and records are not used */
-    size_t        used_count;
-    struct slot   slots[DENIALS_SOURCES_MAX];
+    struct slot others;               /* its source and records are not used */
+    size_t used_count;
+    struct slot slots[DENIALS_SOURCES_MAX];
 };
 
 /* ---- sources ---- */
@@ -57,11 +64,42 @@ struct denial_source denial_source_of(const struct sockaddr *address, socklen_t 
     } else if (len >= sizeof in6 && address->sa_family == AF_INET6) {
         memcpy(&in6, address, sizeof in6);
         s.family = memcmp(&in6.sin6_addr, mapped, sizeof mapped) == 0 ? 4 : 6;
-        memcpy(s.prefix, (const uint8_t *)&in6.sin6_addr + (s.family == 4 ? 12 : 0), s.family == 4 ? 4 : 8);
+        memcpy(s.prefix, (const uint8_t *)&in6.sin6_addr + (s.family == 4 ? 12 : 0),
+               s.family == 4 ? 4 : 8);
     } else if (len >= sizeof address->sa_family && address->sa_family == AF_UNIX) {
         s.family = 1;
     }
     return s;
+}
+
+struct denial_source denial_source_of_agent(uint64_t identity, const char *name)
+{
+    struct denial_source s = { .family = 3 };
+    size_t len = strnlen(name, sizeof s.agent);
+
+    if (len == sizeof s.agent) /* not within a character of UTF-8 */
+        for (len--; len > 0 && ((uint8_t)name[len] & 0xC0) == 0x80; len--)
+            ;
+    memcpy(s.prefix, &identity, sizeof s.prefix);
+    memcpy(s.agent, name, len);
+    return s;
+}
+
+struct denial_source denial_source_of_user(uid_t uid)
+{
+    struct denial_source s = { .family = 2 };
+
+    memcpy(s.prefix, &uid, sizeof uid);
+    return s;
+}
+_Static_assert(sizeof(uid_t) <= sizeof((struct denial_source *)0)->prefix, "a user fits");
+
+static void write_user(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
+{
+    uid_t uid;
+
+    memcpy(&uid, s->prefix, sizeof uid);
+    (void)snprintf(ret, DENIALS_SOURCE_TEXT, "unix uid %ju", (uintmax_t)uid); /* has room */
 }
 
 void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_TEXT])
@@ -69,16 +107,23 @@ void denial_source_text(const struct denial_source *s, char ret[DENIALS_SOURCE_T
     uint8_t whole[16] = { 0 };
     char text[INET6_ADDRSTRLEN] = "";
 
+    if (s->family == 3) {
+        memcpy(ret, s->agent, sizeof s->agent);
+        return;
+    }
     memcpy(whole, s->prefix, sizeof s->prefix);
     if (s->family == 4 || s->family == 6)
-        (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text, sizeof text); /* else "" */
-    if (s->family == 6)
+        (void)inet_ntop(s->family == 4 ? AF_INET : AF_INET6, whole, text,
+                        sizeof text); /* else "" */
+    if (s->family == 2)
+        write_user(s, ret);
+    else if (s->family == 6)
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s/64", text);
     else
         (void)snprintf(ret, DENIALS_SOURCE_TEXT, "%.40s",
-                       s->family == 4 ? text :
-                       s->family == 1 ? "unix" :
-                                        "unknown");
+                       s->family == 4   ? text
+                       : s->family == 1 ? "unix"
+                                        : "unknown");
 }
 
 /* ---- buckets ---- */
@@ -102,7 +147,8 @@ static bool is_same(const struct denial_source *a, const struct denial_source *b
     return a->family == b->family && memcmp(a->prefix, b->prefix, sizeof a->prefix) == 0;
 }
 
-static void count(struct slot *s, int64_t how_many, postern_err first, postern_err last, int64_t now_ms)
+static void count(struct slot *s, int64_t how_many, postern_err first, postern_err last,
+                  int64_t now_ms)
 {
     struct tally *t = &s->tally;
 
@@ -149,14 +195,15 @@ static struct slot *find_slot(struct denials *d, const struct denial_source *sou
     return oldest;
 }
 
-bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason, int64_t now_ms)
+bool denials_note(struct denials *d, const struct denial_source *source, postern_err reason,
+                  int64_t now_ms)
 {
     struct slot *s = find_slot(d, source, now_ms);
 
     s->seen_ms = now_ms;
-    refill(&s->records, now_ms, DENIALS_SOURCE_REFILL_MS);
-    refill(&d->records, now_ms, DENIALS_REFILL_MS);
-    if (s->records.spent >= DENIALS_SOURCE_BURST || d->records.spent >= DENIALS_BURST) {
+    refill(&s->records, now_ms, d->limits->source_refill_ms);
+    refill(&d->records, now_ms, d->limits->refill_ms);
+    if (s->records.spent >= d->limits->source_burst || d->records.spent >= d->limits->burst) {
         count(s, 1, reason, reason, now_ms);
         return false;
     }
@@ -246,12 +293,19 @@ bool denials_take_rest(struct denials *d, struct denial_summary *ret)
 
 /* ---- the whole ---- */
 
-postern_err denials_new(struct denials **ret, postern_error *err)
+postern_err denials_new(denials_of whom, struct denials **ret, postern_error *err)
 {
+    static const struct limits limits[] = {
+        [DENIALS_OF_STRANGERS] = { DENIALS_SOURCE_BURST, DENIALS_SOURCE_REFILL_MS, DENIALS_BURST,
+                                   DENIALS_REFILL_MS },
+        [DENIALS_OF_AGENTS] = { DENIALS_AGENT_BURST, DENIALS_AGENT_REFILL_MS, DENIALS_AGENTS_BURST,
+                                DENIALS_AGENTS_REFILL_MS },
+    };
     struct denials *d = calloc(1, sizeof *d);
 
     if (d == NULL)
         return POSTERN_FAIL(err, NOMEM, "table of refused sources");
+    d->limits = &limits[whom];
     *ret = d;
     return POSTERN_OK;
 }

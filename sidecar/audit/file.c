@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One open audit file: its tail, a batch of lines, one write (sidecar/audit/file.h).  The head of the chain moves by what stands
- * in the file, line by line, so that a batch that was cut short leaves chain and file in agreement.
+ * One open audit file: its tail, a batch of lines, one write (sidecar/audit/file.h).  The head of
+ * the chain moves by what stands in the file, line by line, so that a batch that was cut short
+ * leaves chain and file in agreement.
  */
 #include "config.h"
 
@@ -22,21 +23,22 @@
 #define BATCH_BYTES_MAX ((AUDIT_BATCH_MAX + 1) * AUDIT_LINE_MAX + 1)
 
 struct batch_line {
-    size_t            end; /* bytes of the batch up to here */
+    size_t end; /* bytes of the batch up to here */
     struct audit_head head;
 };
 
 struct audit_file {
-    int               fd; /* -1: none yet */
-    bool              is_regular;
-    bool              is_dirty;
-    bool              is_torn; /* the file ends with a piece of a line */
-    const char       *mark;    /* static: reason of a "chain" record that is still to be written; NULL: none */
-    struct audit_head head;    /* of what is written; seq 0: no chain yet */
-    struct audit_head next;    /* of what is in the batch */
-    postern_buf       batch;
-    bool              has_mark; /* the batch begins with the "chain" record */
-    size_t            line_count;
+    int fd; /* -1: none yet */
+    bool is_regular;
+    bool is_dirty;
+    bool is_torn; /* the file ends with a piece of a line */
+    const char
+        *mark; /* static: reason of a "chain" record that is still to be written; NULL: none */
+    struct audit_head head; /* of what is written; seq 0: no chain yet */
+    struct audit_head next; /* of what is in the batch */
+    postern_buf batch;
+    bool has_mark; /* the batch begins with the "chain" record */
+    size_t line_count;
     struct batch_line lines[AUDIT_BATCH_MAX + 1];
 };
 
@@ -81,8 +83,8 @@ bool audit_file_is_dirty(const struct audit_file *f)
 
 struct tail {
     uint8_t room[TAIL_MAX];
-    size_t  len;
-    bool    is_whole_file;
+    size_t len;
+    bool is_whole_file;
 };
 
 static bool read_tail(int fd, off_t size, struct tail *t)
@@ -120,8 +122,8 @@ static postern_bytes last_line(const struct tail *t)
 /* How a chain is to go on in a file. */
 struct outset {
     struct audit_head head;
-    const char       *mark;    /* reason of the "chain" record to begin with; NULL: none */
-    bool              is_torn;
+    const char *mark; /* reason of the "chain" record to begin with; NULL: none */
+    bool is_torn;
 };
 
 /* What stands behind the last line end. */
@@ -136,7 +138,8 @@ static postern_bytes piece_of(const struct tail *t)
 
 static void go_on_behind(const struct audit_head *last, bool is_torn, struct outset *o)
 {
-    bool is_ours = o->head.seq == last->seq && memcmp(o->head.hash, last->hash, sizeof last->hash) == 0;
+    bool is_ours =
+        o->head.seq == last->seq && memcmp(o->head.hash, last->hash, sizeof last->hash) == 0;
 
     o->is_torn = is_torn;
     o->mark = is_torn ? "torn" : NULL;
@@ -198,7 +201,8 @@ static const char *mark_of_empty(const struct audit_file *f, bool is_regular)
     return is_regular ? "rotated" : NULL;
 }
 
-/* Write the "chain" record now; a failure is no reason to refuse the file, it goes out with the next record. */
+/* Write the "chain" record now; a failure is no reason to refuse the file, it goes out with the
+ * next record. */
 static void begin_file(struct audit_file *f, int64_t now_ms);
 
 static void leave_file(struct audit_file *f)
@@ -241,7 +245,8 @@ postern_err audit_file_take(struct audit_file *f, int take_fd, int64_t now_ms, p
 
 static void clear_batch(struct audit_file *f)
 {
-    f->batch.len = 0; /* kept, not wiped: records are no secrets, and the storage serves the next batch */
+    f->batch.len =
+        0; /* kept, not wiped: records are no secrets, and the storage serves the next batch */
     f->batch.failed = false;
     f->line_count = 0;
     f->has_mark = false;
@@ -394,7 +399,8 @@ static void settle(struct audit_file *f, off_t size_before, size_t written, size
         f->mark = NULL; /* it stands before every record of a batch */
     }
     if (piece != 0 && !cut_piece(f, size_before, written, piece)) {
-        if (written + 1 == f->lines[whole_count].end) /* it lacks nothing but its line end: it is there */
+        if (written + 1 ==
+            f->lines[whole_count].end) /* it lacks nothing but its line end: it is there */
             f->head = f->lines[whole_count].head;
         f->is_torn = true;
         if (f->head.seq != 0)

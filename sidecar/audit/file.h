@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit file as its only writer sees it: records are gathered, chained and appended by one write(2); how many of them stand
- * there whole is known afterwards.  Knows nothing of messages and events (audit/server.c).
+ * The audit file as its only writer sees it: records are gathered, chained and appended by one
+ * write(2); how many of them stand there whole is known afterwards.  Knows nothing of messages and
+ * events (audit/server.c).
  *
- * What is never done: no byte that somebody else wrote is changed or cut.  What a write of ours leaves of a line (disk full) is
- * cut off again at once; where that is not allowed (append-only file, pipe) or not possible any more (we were killed), the piece
- * gets a line end and the chain goes on behind it with a record "chain", reason "torn".
+ * What is never done: no byte that somebody else wrote is changed or cut.  What a write of ours
+ * leaves of a line (disk full) is cut off again at once; where that is not allowed (append-only
+ * file, pipe) or not possible any more (we were killed), the piece gets a line end and the chain
+ * goes on behind it with a record "chain", reason "torn".
  */
 #ifndef POSTERN_SIDECAR_AUDIT_FILE_H
 #define POSTERN_SIDECAR_AUDIT_FILE_H
 
-#include "chain.h"
+#include <postern-private/audit_chain.h>
 
-/* Records of one write.  At 700 bytes 180 kB: large enough that the call's cost is shared, small enough that whoever
- * asks alone waits for less than a millisecond. */
+/*
+ * Records of one write.  At 700 bytes 180 kB: large enough that the call's cost is shared, small
+ * enough that whoever asks alone waits for less than a millisecond.
+ */
 #define AUDIT_BATCH_MAX 256
 /* Records of one write to a pipe or socket: PIPE_BUF bytes are written whole or not at all. */
 #define AUDIT_BATCH_STREAM_MAX 1
@@ -27,18 +31,19 @@ void audit_file_free(struct audit_file *f);
 /*
  * Go on in this file.  What stands in it, when it is a regular file, says how:
  *
- *   nothing                           the chain that we have goes on with a record "chain", reason "rotated", so that the file
- *                                     says where the chain stands; when we have none, one begins, reason "new"
- *   its last line is of a chain       that chain goes on
- *   … and a piece of a line behind    it goes on behind the piece, reason "torn"
- *   … but we have written others      the chain that we have goes on, reason "replaced": lines were taken away, or it is
- *     since                           another file; `postern audit verify` stops there
- *   its last line lacks seq and prev  a chain begins, reason "unchained": an older posternd wrote there
- *   its last line is no record        the chain that we have goes on, or one begins; reason "damaged"
- *   it cannot be read                 likewise; reason "unreadable"
+ *   nothing                      the chain that we have goes on with a record "chain", reason
+ *                                "rotated", so that the file says where the chain stands; when we
+ *                                have none, one begins, reason "new"
+ *   a last line of a chain       that chain goes on
+ *   …, a piece of a line behind  it goes on behind the piece, reason "torn"
+ *   …, but we have written more  the chain that we have goes on, reason "replaced": lines were taken
+ *                                away, or it is another file; `postern audit verify` stops there
+ *   … without seq and prev       a chain begins, reason "unchained": an older posternd wrote there
+ *   … that is no record          the chain that we have goes on, or one begins; reason "damaged"
+ *   what cannot be read          likewise; reason "unreadable"
  *
- * Pipes and other descriptors: the chain that we have goes on, or one begins.  A "chain" record is written at once; when that
- * fails it goes out before the next record.
+ * Pipes and other descriptors: the chain that we have goes on, or one begins.  A "chain" record is
+ * written at once; when that fails it goes out before the next record.
  *
  *   take_fd   O_APPEND is set on a regular file that lacks it; the one before is synced and closed
  *   now_ms    since 1970, for that record
@@ -59,7 +64,8 @@ bool audit_file_is_full(const struct audit_file *f);
  * Add a record to the batch.
  *
  *   j, object   as for audit_chain_add()
- *   POSTERN_OK · the codes of audit_chain_add() · POSTERN_ERR_AUDIT (no file yet) · POSTERN_ERR_LIMIT (batch is full)
+ *   POSTERN_OK · the codes of audit_chain_add() · POSTERN_ERR_AUDIT (no file yet) ·
+ *   POSTERN_ERR_LIMIT (batch is full)
  */
 POSTERN_MUST_USE postern_err audit_file_add(struct audit_file *f, const postern_json *j,
                                             uint32_t object, int64_t now_ms, postern_error *err);

@@ -1,57 +1,44 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were sent, which is the order of
- * their ids and of their deadlines.  What the socket does not take waits in the same list.
+ * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were
+ * sent, which is the order of their ids and of their deadlines.  What the socket does not take
+ * waits in the same list.  A record that somebody waits for fails with its line; a fact, for which
+ * nobody waits because it has happened already, stays until the audit child has it.
  */
 #include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "../channel.h"
+#include "../channel_watch.h"
+#include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "line.h"
 
 struct flight {
     TAILQ_ENTRY(flight) entry;
     int64_t id;
-    int64_t due_ms; /* monotonic */
-    audit_done done; /* NULL: nobody waits */
+    int64_t due_ms;  /* monotonic */
+    audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
-    postern_buf message; /* empty once it was sent */
+    bool is_fact, is_sent;
+    postern_buf message; /* of a fact until it is confirmed, of others until they were sent */
 };
 TAILQ_HEAD(flight_list, flight);
 
 struct audit_line {
     struct event_base *base;
     struct audit_line_owner owner;
-    struct channel *channel; /* NULL: no line */
-    struct event *from, *to; /* of the channel; `to` is pending while messages wait */
-    struct event *expiry;    /* deadline of the first in flight, or earlier */
-    struct event *want;      /* asks again for a line */
+    struct channel_watch watch; /* closed: no line; `writable` is pending while messages wait */
+    struct event *expiry;       /* deadline of the first in flight, or earlier */
+    struct event *want;         /* asks again for a line */
     struct flight_list flights;
-    size_t count;
+    size_t count, fact_count; /* all; those of them that are facts */
     int64_t last_id;
 };
-
-static int64_t mono_ms(void)
-{
-    struct timespec now;
-
-    return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ?
-               now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 :
-               0;
-}
-
-static bool start_timer(struct event *timer, int64_t ms)
-{
-    struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-    return event_add(timer, &wait) == 0;
-}
 
 /* ---- the end of a flight ---- */
 
@@ -59,6 +46,7 @@ static void free_flight(struct audit_line *l, struct flight *f)
 {
     TAILQ_REMOVE(&l->flights, f, entry);
     l->count--;
+    l->fact_count -= f->is_fact;
     postern_buf_free(&f->message);
     free(f);
 }
@@ -78,31 +66,41 @@ static void land(struct audit_line *l, struct flight *f, postern_err e, const po
 /* After `done`s were called, for whoever waits for the last of them. */
 static void tell_idle(struct audit_line *l)
 {
-    if (l->count != 0)
+    if (!audit_line_is_idle(l))
         return;
     (void)event_del(l->expiry);
     if (l->owner.idle != NULL)
         l->owner.idle(l->owner.arg);
 }
 
-/* All up to this id; what a `done` sends meanwhile has a higher one. */
+/* The first that fails with its line, or by its time-out. */
+static struct flight *find_decision(const struct audit_line *l)
+{
+    struct flight *f = TAILQ_FIRST(&l->flights);
+
+    while (f != NULL && f->is_fact)
+        f = TAILQ_NEXT(f, entry);
+    return f;
+}
+
+/* All up to this id but facts; what a `done` sends meanwhile has a higher one. */
 static void fail_until(struct audit_line *l, int64_t last_id, const postern_error *err)
 {
     struct flight *f;
 
-    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id)
+    while ((f = find_decision(l)) != NULL && f->id <= last_id)
         land(l, f, POSTERN_ERR_AUDIT, err);
 }
 
 static void schedule_expiry(struct audit_line *l, int64_t now_ms)
 {
-    const struct flight *first = TAILQ_FIRST(&l->flights);
+    const struct flight *first = find_decision(l);
     int64_t wait_ms;
 
     if (first == NULL)
         return;
     wait_ms = first->due_ms > now_ms ? first->due_ms - now_ms : 0;
-    if (!start_timer(l->expiry, wait_ms))
+    if (!timer_start(l->expiry, wait_ms))
         log_problem("audit: no timer for records that are not confirmed");
 }
 
@@ -115,7 +113,7 @@ void audit_line_expire(struct audit_line *l, int64_t now_ms)
     (void)POSTERN_FAIL(&err, AUDIT, "not confirmed within %d ms", AUDIT_CONFIRM_MS);
     if (l->count == 0)
         return;
-    while ((f = TAILQ_FIRST(&l->flights)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
+    while ((f = find_decision(l)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
         land(l, f, POSTERN_ERR_AUDIT, &err);
     schedule_expiry(l, now_ms);
     tell_idle(l);
@@ -125,27 +123,16 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    audit_line_expire(arg, mono_ms());
+    audit_line_expire(arg, clock_mono_ms());
 }
 
 /* ---- the line ---- */
 
-static void close_line(struct audit_line *l)
-{
-    if (l->from != NULL)
-        event_free(l->from);
-    if (l->to != NULL)
-        event_free(l->to);
-    channel_free(l->channel);
-    l->from = l->to = NULL;
-    l->channel = NULL;
-}
-
 static void want_line(struct audit_line *l)
 {
-    if (l->channel != NULL)
+    if (l->watch.channel != NULL)
         return;
-    if (!start_timer(l->want, AUDIT_WANT_MS))
+    if (!timer_start(l->want, AUDIT_WANT_MS))
         log_problem("audit: no timer to ask for a line again");
     l->owner.want_line(l->owner.arg);
 }
@@ -162,35 +149,44 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     int64_t last_id = l->last_id;
     bool was_idle = l->count == 0;
 
-    close_line(l);
+    channel_watch_close(&l->watch);
     fail_until(l, last_id, why);
     if (!was_idle)
         tell_idle(l);
     want_line(l);
 }
 
-/* Send what waits, as far as the socket takes it.  False: the line is of no use. */
-static bool flush(struct audit_line *l, postern_error *err)
+static void note_sent(struct flight *f)
 {
-    struct flight *f;
-
-    TAILQ_FOREACH(f, &l->flights, entry)
-    {
-        postern_err e;
-
-        if (f->message.len == 0)
-            continue;
-        e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
-        if (e == POSTERN_AGAIN)
-            return true; /* `to` stays pending */
-        if (e != POSTERN_OK)
-            return false;
+    f->is_sent = true;
+    if (!f->is_fact)
         postern_buf_free(&f->message);
-    }
-    if (event_del(l->to) == 0)
+}
+
+static bool wait_for_room(struct audit_line *l, postern_error *err)
+{
+    if (event_add(l->watch.writable, NULL) == 0)
         return true;
     (void)POSTERN_FAIL(err, SYSTEM, "line to the audit child: no event");
     return false;
+}
+
+/* Send what waits, as far as the socket takes it.  False: the line is of no use. */
+static bool flush(struct audit_line *l, postern_error *err)
+{
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
+        postern_err e;
+
+        if (f->is_sent)
+            continue;
+        e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
+        if (e == POSTERN_AGAIN)
+            return wait_for_room(l, err);
+        if (e != POSTERN_OK)
+            return false;
+        note_sent(f);
+    }
+    return true;
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -206,25 +202,25 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
 {
-    struct flight *f;
+    struct flight *f = TAILQ_FIRST(&l->flights);
 
-    TAILQ_FOREACH(f, &l->flights, entry) /* it is the first, but for records that timed out */
-        if (f->id >= id)
-            break;
-    return f != NULL && f->id == id && f->message.len == 0 ? f : NULL;
+    while (f != NULL && f->id < id) /* it is the first, but for records that timed out, and facts */
+        f = TAILQ_NEXT(f, entry);
+    return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }
 
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
 {
-    bool is_done = channel_type_is(l->channel, "done");
+    bool is_done = channel_type_is(l->watch.channel, "done");
     char detail[256] = "no reason given";
     postern_error why = { 0 };
     struct flight *f;
     int64_t id;
 
-    if ((!is_done && !channel_type_is(l->channel, "failed")) || !channel_integer(l->channel, "id", &id))
+    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) ||
+        !channel_integer(l->watch.channel, "id", &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
-    (void)channel_text(l->channel, "detail", detail, sizeof detail); /* not there: as above */
+    (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
     f = find_flight(l, id);
@@ -242,7 +238,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    switch (channel_receive(l->channel, &err)) {
+    switch (channel_receive(l->watch.channel, &err)) {
     case CHANNEL_NOTHING:
         return;
     case CHANNEL_MESSAGE:
@@ -259,26 +255,27 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     lose_line(l, &err);
 }
 
-static postern_err open_line(struct audit_line *l, int take_fd, postern_error *err)
+/* On a new line: what the one before did not confirm.  It may have written some of it: an end that
+ * stands twice is better than none. */
+static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
-    POSTERN_TRY(channel_new(take_fd, &l->channel, err));
-    l->from = event_new(l->base, channel_fd(l->channel), EV_READ | EV_PERSIST, on_readable, l);
-    l->to = event_new(l->base, channel_fd(l->channel), EV_WRITE | EV_PERSIST, on_writable, l);
-    if (l->from == NULL || l->to == NULL || event_add(l->from, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "line to the audit child");
-    return POSTERN_OK;
+    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
+        if (f->is_fact)
+            f->is_sent = false;
+    return l->fact_count == 0 || wait_for_room(l, err);
 }
 
 void audit_line_set(struct audit_line *l, int take_fd)
 {
+    struct channel_watch_calls calls = { on_readable, on_writable, l };
     int64_t last_id = l->last_id;
     bool was_idle = l->count == 0;
     postern_error err = { 0 }, replaced = { 0 };
 
     (void)POSTERN_FAIL(&replaced, AUDIT, "the line to the audit child was made anew");
-    close_line(l);
+    channel_watch_close(&l->watch);
     (void)event_del(l->want);
-    if (open_line(l, take_fd, &err) != POSTERN_OK) {
+    if (channel_watch_open(&l->watch, l->base, take_fd, calls, &err) != POSTERN_OK) {
         log_error("audit", &err);
         lose_line(l, &err);
         return;
@@ -286,11 +283,13 @@ void audit_line_set(struct audit_line *l, int take_fd)
     fail_until(l, last_id, &replaced);
     if (!was_idle)
         tell_idle(l);
+    if (!send_facts_again(l, &err))
+        lose_line(l, &err);
 }
 
 bool audit_line_is_set(const struct audit_line *l)
 {
-    return l->channel != NULL;
+    return l->watch.channel != NULL;
 }
 
 /* ---- records out ---- */
@@ -317,19 +316,21 @@ static postern_err launch(struct audit_line *l, struct flight *f, postern_error 
 {
     postern_err e;
 
-    if (event_pending(l->to, EV_WRITE, NULL))
+    if (l->watch.channel == NULL || event_pending(l->watch.writable, EV_WRITE, NULL))
         return POSTERN_OK;
-    e = channel_send(l->channel, postern_buf_bytes(&f->message), -1, err);
-    if (e == POSTERN_AGAIN && event_add(l->to, NULL) == 0)
+    e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
+    if (e == POSTERN_AGAIN && event_add(l->watch.writable, NULL) == 0)
+        return POSTERN_OK;
+    if (e != POSTERN_OK && f->is_fact) /* for the next line, which comes */
         return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
-    postern_buf_free(&f->message);
+    note_sent(f);
     return POSTERN_OK;
 }
 
-static postern_err add_flight(struct audit_line *l, const struct audit_record *r, struct flight **ret,
-                              postern_error *err)
+static postern_err add_flight(struct audit_line *l, const struct audit_record *r,
+                              struct flight **ret, postern_error *err)
 {
     struct flight *f = calloc(1, sizeof *f);
 
@@ -350,22 +351,36 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
     return POSTERN_OK;
 }
 
+/* What has happened already needs neither a line at this moment nor a place among the others'. */
+static postern_err check_room(const struct audit_line *l, bool is_fact, postern_error *err)
+{
+    if (is_fact && l->fact_count >= AUDIT_FACTS_MAX)
+        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
+                            AUDIT_FACTS_MAX);
+    if (is_fact)
+        return POSTERN_OK;
+    if (l->watch.channel == NULL)
+        return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
+    if (l->count - l->fact_count >= AUDIT_IN_FLIGHT_MAX)
+        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
+                            AUDIT_IN_FLIGHT_MAX);
+    return POSTERN_OK;
+}
+
 postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
                             void *arg, postern_error *err)
 {
-    int64_t now_ms = mono_ms();
+    int64_t now_ms = clock_mono_ms();
     struct flight *f = NULL;
 
-    if (l->channel == NULL)
-        return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
-    if (l->count >= AUDIT_IN_FLIGHT_MAX)
-        return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
-                            AUDIT_IN_FLIGHT_MAX);
+    POSTERN_TRY(check_room(l, done == NULL, err));
     POSTERN_TRY(add_flight(l, r, &f, err));
     f->due_ms = now_ms + AUDIT_CONFIRM_MS;
     f->done = done;
     f->arg = arg;
-    if (l->count == 1 && !start_timer(l->expiry, AUDIT_CONFIRM_MS)) {
+    f->is_fact = done == NULL;
+    l->fact_count += f->is_fact;
+    if (!f->is_fact && l->count - l->fact_count == 1 && !timer_start(l->expiry, AUDIT_CONFIRM_MS)) {
         free_flight(l, f);
         return POSTERN_FAIL(err, AUDIT, "no timer");
     }
@@ -379,14 +394,14 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
 {
     struct flight *f;
 
-    TAILQ_FOREACH(f, &l->flights, entry)
+    TAILQ_FOREACH (f, &l->flights, entry)
         if (f->done != NULL && f->arg == arg)
             f->done = NULL;
 }
 
 bool audit_line_is_idle(const struct audit_line *l)
 {
-    return l->count == 0;
+    return l->count == (l->watch.channel == NULL ? l->fact_count : 0);
 }
 
 /* ---- the whole ---- */
@@ -415,12 +430,13 @@ void audit_line_free(struct audit_line *l)
 {
     if (l == NULL)
         return;
+    if (l->fact_count != 0)
+        log_problem("%zu audit records of what happened are missing: the audit child was away",
+                    l->fact_count);
     while (!TAILQ_EMPTY(&l->flights))
         free_flight(l, TAILQ_FIRST(&l->flights));
-    close_line(l);
-    if (l->expiry != NULL)
-        event_free(l->expiry);
-    if (l->want != NULL)
-        event_free(l->want);
+    channel_watch_close(&l->watch);
+    timer_free(l->expiry);
+    timer_free(l->want);
     free(l);
 }

@@ -13,6 +13,9 @@
 /* Records on their way; more are refused (POSTERN_ERR_AUDIT), so that a stuck disk costs logins and
  * not memory. */
 #define AUDIT_IN_FLIGHT_MAX 4096
+/* Records of what happened, for which nobody waits: as many as sessions of one process may end at one
+ * time, of 700 bytes each. */
+#define AUDIT_FACTS_MAX 65536
 /* The audit child writes in microseconds; a record that is not confirmed by then failed.  Below
  * POSTERN_OP_DEADLINE_MS, so that callers are told "undecided". */
 #define AUDIT_CONFIRM_MS 3000
@@ -27,8 +30,10 @@ typedef void (*audit_done)(void *arg, postern_err e, const postern_error *err);
 #define AUDIT_WANT_MS 1000
 
 struct audit_line_owner {
-    void (*want_line)(void *arg); /* the line is gone: ask the supervisor; again each second until there is one */
-    void (*idle)(void *arg);      /* nothing is in flight any more, not called from audit_line_send(); may be NULL */
+    /* The line is gone: ask the supervisor; again each second until there is one. */
+    void (*want_line)(void *arg);
+    /* Nothing is in flight any more; not called from audit_line_send().  May be NULL. */
+    void (*idle)(void *arg);
     void *arg;
 };
 
@@ -40,15 +45,22 @@ void audit_line_set(struct audit_line *l, int take_fd);
 bool audit_line_is_set(const struct audit_line *l);
 /*
  * Format and send one record.  No `done` is called before this returns.
- *   done   NULL: nobody waits (the end of a session); a failure is logged.  May send and cancel records; must not free the line
+ *   done   NULL: nobody waits, it has happened (the end of a session).  Such a record is kept while
+ *          there is no line, and sent again on the next one until it is confirmed; only a failure
+ *          that the audit child reports is logged.  May send and cancel records; must not free the
+ *          line
  *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
  */
 POSTERN_MUST_USE postern_err audit_line_send(struct audit_line *l, const struct audit_record *r,
                                              audit_done done, void *arg, postern_error *err);
 /* Whoever waits with `arg` waits no more; the record is written all the same. */
 void audit_line_cancel(struct audit_line *l, const void *arg);
-bool audit_line_is_idle(const struct audit_line *l); /* nothing in flight */
-/* Fail what was sent before now_ms - AUDIT_CONFIRM_MS; called by a timer of its own, and by tests.  Monotonic clock. */
+/* Nothing is in flight; without a line, nothing that anybody waits for. */
+bool audit_line_is_idle(const struct audit_line *l);
+/*
+ * Fail what was sent before now_ms - AUDIT_CONFIRM_MS; called by a timer of its own, and by
+ * tests.  Monotonic clock.
+ */
 void audit_line_expire(struct audit_line *l, int64_t now_ms);
 void audit_line_free(struct audit_line *l);          /* nobody is called; NULL is fine */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit role (sidecar/role.h): the only writer of the audit file.  It gets the file and its writers' lines from the
- * supervisor and reads no configuration.  Ends with status 0 when it was drained.
+ * The audit role (sidecar/role.h): the only writer of the audit file.  It gets the file and its
+ * writers' lines from the supervisor and reads no configuration.  Ends with status 0 when it was
+ * drained.
  */
 #include "config.h"
 
@@ -27,8 +28,8 @@ static postern_err run(int take_supervisor_fd, postern_error *err)
         (void)close(take_supervisor_fd);
         return POSTERN_FAIL(err, NOMEM, "event loop");
     }
-    e = audit_server_new(base, take_supervisor_fd, (struct audit_server_owner){ on_ended, base }, &server,
-                         err);
+    e = audit_server_new(base, take_supervisor_fd, (struct audit_server_owner){ on_ended, base },
+                         &server, err);
     if (e == POSTERN_OK && event_base_dispatch(base) != 0)
         e = POSTERN_FAIL(err, SYSTEM, "event loop");
     audit_server_free(server);
@@ -41,7 +42,8 @@ int audit_main(struct role_setup *setup)
     postern_error err = { 0 };
 
     postern_config_free(POSTERN_STEAL(setup->take_config));
-    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR) { /* a file size limit is a full disk: an error of write(2) */
+    if (signal(SIGXFSZ, SIG_IGN) ==
+        SIG_ERR) { /* a file size limit is a full disk: an error of write(2) */
         log_problem("audit child cannot start: %m");
         return 1;
     }

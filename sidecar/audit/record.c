@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One JSON object per decision (sidecar/audit/record.h).  Formats; judges nothing, writes nothing. */
+/* One JSON object per decision (sidecar/audit/record.h).  Formats; judges nothing, writes nothing.
+ */
 #include "config.h"
 
 #include <stdio.h>
@@ -10,8 +11,8 @@
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the record fits; with the last it always does: 33 texts, each byte of which may need
- * six.  A UUID as jti has 36 bytes. */
+/* Texts are cut at the first size with which the record fits; with the last it always does: 33
+ * texts, each byte of which may need six.  A UUID as jti has 36 bytes. */
 static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
 struct line {

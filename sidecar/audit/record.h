@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One audit record: a JSON object for one decision, allowed or refused.  Formats only; the audit child adds the chain members
- * and writes the line (audit/line.h, audit/chain.h).  The fields are documented in postern-helper(7) and read by `postern why`
- * and `postern audit`.
+ * One audit record: a JSON object for one decision, allowed or refused.  Formats only; the audit
+ * child adds the chain members and writes the line (audit/line.h, lib/audit).  The fields are
+ * documented in postern-helper(7) and read by `postern why` and `postern audit`.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_RECORD_H
 #define POSTERN_SIDECAR_AUDIT_RECORD_H
@@ -12,7 +12,7 @@
 #include <postern/grant.h>
 #include <postern/request.h>
 
-#include "chain.h"
+#include <postern-private/audit_chain.h>
 
 /* Strings are borrowed, UTF-8, NULL or "" when unknown; long ones are cut in the log, and "cut"
  * says so. */
@@ -24,13 +24,13 @@ struct audit_record {
     const char *ref;
     const char *service; /* name of its file; as asked when there is none */
     const char *peer;    /* the client's address, as the host told */
-    pid_t pid;           /* of the host process that asked, or of the administrator's; 0: left out with uid */
+    pid_t pid;           /* of the process that asked; 0: left out, and uid with it */
     uid_t uid;
     const char *carrier;        /* "sasl" "password" "raw" */
     const char *tls;            /* "on" "local" "none" "unknown" */
     const char *authzid;        /* wanted identity */
-    /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "block", "unblock" and "kill", which are no verdicts; anywhere
-     * else it is undecided */
+    /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "block", "unblock" and "kill",
+     * which are no verdicts; anywhere else it is undecided. */
     postern_err code;
     const char *detail;         /* postern_error.detail */
     const char *setting;        /* which key decided: "helper_peers" */
@@ -57,12 +57,16 @@ struct audit_record {
 };
 
 /*
- * The record as one JSON object of at most AUDIT_RECORD_MAX bytes, without newline.  Long texts are cut so that it fits.
+ * The record as one JSON object of at most AUDIT_RECORD_MAX bytes, without newline.  Long texts
+ * are cut so that it fits.
  *   out   POSTERN_BUF_INIT(AUDIT_RECORD_MAX)
  *   False: out of memory
  */
 bool audit_format(const struct audit_record *r, postern_buf *out);
-/* {"time":…,"event":"chain","reason":REASON}: the audit child's own, about its file.  False: out of memory. */
+/*
+ * {"time":…,"event":"chain","reason":REASON}: the audit child's own, about its file.  False: out
+ * of memory.
+ */
 bool audit_format_chain(int64_t time_ms, const char *reason, postern_buf *out);
 
 #endif

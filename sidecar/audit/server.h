@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The audit child's loop (sidecar/role.h): takes records from all writers in turn, appends them as one batch (audit/file.h),
- * confirms each.  Nothing happens while nothing comes.
+ * The audit child's loop (sidecar/role.h): takes records from all writers in turn, appends them as
+ * one batch (audit/file.h), confirms each.  Nothing happens while nothing comes.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_SERVER_H
 #define POSTERN_SIDECAR_AUDIT_SERVER_H
@@ -10,15 +10,21 @@
 
 #include "file.h"
 
-/* Helpers and controls of two generations, and a line for each loop of two doors' generations: 256 cores and some. */
+/*
+ * Helpers and controls of two generations, and a line for each loop of two doors' generations:
+ * 256 cores and some.
+ */
 #define AUDIT_WRITERS_MAX 520
-/* Messages that a writer may bring in before the next one's turn: it can fill a batch when it is alone, and not when others
- * wait. */
+/*
+ * Messages that a writer may bring in before the next one's turn: it can fill a batch when it is
+ * alone, and not when others wait.
+ */
 #define AUDIT_TURN_MAX 8
 /*
- * After the first byte that is not synced yet.  fdatasync(2) runs on the loop, so decisions wait for the disk twice a second:
- * measured 0.1 ms on NVMe, 1 to 10 ms on a cloud's or a spinning disk, which is 0.02 to 2 % of the time.  In a thread of its own
- * they would not wait, but a disk that takes no more would then go unnoticed, and decisions would rest on records that are in
+ * After the first byte that is not synced yet.  fdatasync(2) runs on the loop, so decisions wait
+ * for the disk twice a second: measured 0.1 ms on NVMe, 1 to 10 ms on a cloud's or a spinning
+ * disk, which is 0.02 to 2 % of the time.  In a thread of its own they would not wait, but a disk
+ * that takes no more would then go unnoticed, and decisions would rest on records that are in
  * memory only.  Half a second, so that the sync is over within the second that is promised.
  */
 #define AUDIT_SYNC_MS 500

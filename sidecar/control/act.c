@@ -7,25 +7,9 @@
 #include "act_inner.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
-
-int64_t control_wall_s(void)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this one */
-    return (int64_t)t.tv_sec;
-}
-
-int64_t control_mono_us(void)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* likewise */
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 const char *control_news_word(link_news news)
 {
@@ -110,14 +94,14 @@ struct audit_record act_record(const struct act *a, postern_err code)
     const struct control_request *rq = &a->rq;
 
     return (struct audit_record){
-        .time_ms = control_wall_s() * 1000,
+        .time_ms = clock_wall_ms(),
         .event = is_change(rq->verb) ? control_verb_name(rq->verb) : "control",
         .ref = a->ref,
         .pid = a->pid,
         .uid = a->uid,
         .code = code,
         .detail = code == POSTERN_OK ? NULL : a->error.detail,
-        .latency_us = control_mono_us() - a->started_us,
+        .latency_us = clock_mono_us() - a->started_us,
         .session = is_by(rq, "session") ? rq->value : NULL,
         .agent = is_by(rq, "agent") ? rq->value : rq->agent,
         .action = action_of(rq),
@@ -157,7 +141,7 @@ static void deny(struct act *a)
     (void)POSTERN_FAIL(&a->error, PEER_NOT_ALLOWED, "%s is not for uid %ju (%s here)",
                        control_verb_name(a->rq.verb), (uintmax_t)a->uid,
                        control_role_name(a->role)); /* for the record */
-    if (!quota_take(&c->denials, control_mono_us(), &missed)) {
+    if (!quota_take(&c->denials, clock_mono_us(), &missed)) {
         answer_denied(a);
         return;
     }
@@ -203,7 +187,7 @@ static void change(struct act *a)
         return;
     }
     if (a->rq.for_s != 0)
-        a->until_s = control_wall_s() + a->rq.for_s;
+        a->until_s = clock_wall_s() + a->rq.for_s;
     r = act_record(a, POSTERN_OK);
     if (audit_line_send(a->control->audit, &r, on_recorded, a, &err) != POSTERN_OK)
         fail_audit(a, &err);
@@ -229,7 +213,7 @@ struct act *act_new(struct control *c, const struct peer *peer, control_role rol
     a->uid = peer->uid;
     a->done = done;
     a->arg = arg;
-    a->started_us = control_mono_us();
+    a->started_us = clock_mono_us();
     a->reply = POSTERN_BUF_INIT(CONTROL_REPLY_MAX);
     a->logins_text = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
     if (!make_ref(a->ref)) {

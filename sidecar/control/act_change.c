@@ -5,6 +5,7 @@
  */
 #include "act_inner.h"
 
+#include "clock.h"
 #include "log.h"
 
 const char *act_cannot(const struct act *a, const char **ret_message)
@@ -18,7 +19,7 @@ const char *act_cannot(const struct act *a, const char **ret_message)
         return c->has_doors ? "door_away" : "no_doors";
     }
     if (a->rq.verb == CONTROL_UNBLOCK &&
-        !block_list_has(blocks_file_list(c->blocks), a->rq.agent, control_wall_s())) {
+        !block_list_has(blocks_file_list(c->blocks), a->rq.agent, clock_wall_s())) {
         *ret_message = "This agent is not blocked.";
         return "not_blocked";
     }
@@ -188,7 +189,7 @@ void act_block(struct act *a)
         .is_added = a->rq.verb == CONTROL_BLOCK,
         .until_s = a->until_s,
         .reason = a->rq.reason,
-        .now_s = control_wall_s(),
+        .now_s = clock_wall_s(),
     };
     postern_err e = blocks_file_change(a->control->blocks, &change, &a->error);
 

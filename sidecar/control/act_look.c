@@ -3,6 +3,8 @@
  * sessions is copied member by member, never passed on as it is. */
 #include "act_inner.h"
 
+#include "clock.h"
+
 /* ---- sessions ---- */
 
 static const char *const session_texts[] = { "id",  "door", "agent",   "user", "client",
@@ -101,7 +103,7 @@ void act_blocks(struct act *a)
     const struct block_list *l = blocks_file_list(a->control->blocks);
     size_t from = (size_t)a->rq.from, end = from + CONTROL_BLOCKS_PAGE;
     postern_json_writer w = { &a->reply, false };
-    int64_t now_s = control_wall_s();
+    int64_t now_s = clock_wall_s();
 
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);

@@ -14,7 +14,7 @@
 #include "../audit/line.h"
 #include "blocks_file.h"
 #include "control_request.h"
-#include "../helper/quota.h"
+#include "../quota.h"
 #include "link.h"
 
 /* How a request ended, for the metrics. */
@@ -37,9 +37,6 @@ struct control {
     struct quota denials; /* records of who may not; see quota.h */
     uint64_t requests[CONTROL_VERBS][CONTROL_ENDS];
 };
-
-int64_t control_wall_s(void); /* since 1970 */
-int64_t control_mono_us(void);
 
 /* "away" "silent" "knows" */
 const char *control_news_word(link_news news);

@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "channel_watch.h"
 #include "log.h"
+#include "timer.h"
 
 /* A block with every byte of its texts escaped sixfold, and the names. */
 #define MESSAGE_MAX 8192
@@ -39,8 +41,7 @@ struct link {
     struct event_base *base;
     const char *name, *contact;
     struct link_owner owner;
-    struct channel *channel; /* NULL: away */
-    struct event *readable, *writable;
+    struct channel_watch watch; /* closed: away */
     struct messages outbox;
     struct waitings waiting;
     size_t waiting_count;
@@ -55,8 +56,7 @@ static void drop_waiting(struct waiting *w)
 {
     LIST_REMOVE(w, entry);
     w->owner->waiting_count--;
-    if (w->timeout != NULL)
-        event_free(w->timeout);
+    timer_free(w->timeout);
     free(w);
 }
 
@@ -75,7 +75,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    finish(w, w->owner->channel == NULL ? LINK_AWAY : LINK_SILENT, NULL);
+    finish(w, w->owner->watch.channel == NULL ? LINK_AWAY : LINK_SILENT, NULL);
 }
 
 /* The first that waits for this; the callback may add and cancel others, so it is looked for anew
@@ -106,7 +106,6 @@ static void finish_questions(struct link *l)
 
 static bool wait_for(struct link *l, bool is_list, int64_t id, link_done done, void *arg)
 {
-    static const struct timeval limit = { LINK_WAIT_MS / 1000, (LINK_WAIT_MS % 1000) * 1000 };
     struct waiting *w = l->waiting_count == LINK_WAITING_MAX ? NULL : calloc(1, sizeof *w);
 
     if (w == NULL)
@@ -115,7 +114,7 @@ static bool wait_for(struct link *l, bool is_list, int64_t id, link_done done, v
     LIST_INSERT_HEAD(&l->waiting, w, entry);
     l->waiting_count++;
     w->timeout = evtimer_new(l->base, on_timeout, w);
-    if (w->timeout != NULL && event_add(w->timeout, &limit) == 0)
+    if (w->timeout != NULL && timer_start(w->timeout, LINK_WAIT_MS))
         return true;
     drop_waiting(w);
     return false;
@@ -148,13 +147,7 @@ static void drop_line(struct link *l)
 {
     while (!TAILQ_EMPTY(&l->outbox))
         drop_message(l, TAILQ_FIRST(&l->outbox));
-    if (l->readable != NULL)
-        event_free(l->readable);
-    if (l->writable != NULL)
-        event_free(l->writable);
-    channel_free(l->channel);
-    l->readable = l->writable = NULL;
-    l->channel = NULL;
+    channel_watch_close(&l->watch);
     l->told_list = 0;
 }
 
@@ -203,7 +196,7 @@ static postern_err send_list(struct link *l, struct message *m, postern_error *e
         write_next(l, m, &out);
         if (out.failed)
             return POSTERN_FAIL(err, NOMEM, "a message");
-        POSTERN_TRY(channel_send(l->channel, postern_buf_bytes(&out), -1, err));
+        POSTERN_TRY(channel_send(l->watch.channel, postern_buf_bytes(&out), -1, err));
     }
     return POSTERN_OK;
 }
@@ -214,10 +207,10 @@ static void flush(struct link *l)
     struct message *m;
     postern_err e;
 
-    while (l->channel != NULL && (m = TAILQ_FIRST(&l->outbox)) != NULL) {
+    while (l->watch.channel != NULL && (m = TAILQ_FIRST(&l->outbox)) != NULL) {
         e = m->list != NULL ? send_list(l, m, &err)
-                            : channel_send(l->channel, postern_buf_bytes(&m->text), -1, &err);
-        if (e == POSTERN_AGAIN && event_add(l->writable, NULL) == 0)
+                            : channel_send(l->watch.channel, postern_buf_bytes(&m->text), -1, &err);
+        if (e == POSTERN_AGAIN && event_add(l->watch.writable, NULL) == 0)
             return;
         if (e == POSTERN_OK)
             drop_message(l, m);
@@ -252,7 +245,7 @@ static void push_list(struct link *l)
     struct message *m;
 
     l->last_list += 2;
-    if (l->channel == NULL || l->blocks == NULL)
+    if (l->watch.channel == NULL || l->blocks == NULL)
         return;
     drop_unbegun_lists(l);
     m = calloc(1, sizeof *m);
@@ -276,7 +269,7 @@ void link_set_blocks(struct link *l, struct block_list *list)
 
 void link_await_blocks(struct link *l, link_done done, void *arg)
 {
-    if (l->channel == NULL)
+    if (l->watch.channel == NULL)
         done(arg, LINK_AWAY, NULL);
     else if (!wait_for(l, true, l->last_list, done, arg))
         done(arg, LINK_SILENT, NULL);
@@ -314,7 +307,7 @@ void link_ask(struct link *l, const char *type, const struct link_member *member
 {
     struct message *m;
 
-    if (l->channel == NULL) {
+    if (l->watch.channel == NULL) {
         done(arg, LINK_AWAY, NULL);
         return;
     }
@@ -348,11 +341,11 @@ static void take_confirmation(struct link *l, int64_t id)
 {
     struct waiting *w;
 
-    if (id > l->last_list || !channel_type_is(l->channel, "done"))
+    if (id > l->last_list || !channel_type_is(l->watch.channel, "done"))
         return; /* nobody of ours sent such a list */
     l->told_list = id > l->told_list ? id : l->told_list;
-    while (l->channel != NULL && (w = find_waiting(l, true, id)) != NULL)
-        finish(w, LINK_KNOWS, l->channel);
+    while (l->watch.channel != NULL && (w = find_waiting(l, true, id)) != NULL)
+        finish(w, LINK_KNOWS, l->watch.channel);
 }
 
 static void take_message(struct link *l)
@@ -360,12 +353,12 @@ static void take_message(struct link *l)
     struct waiting *w;
     int64_t id = 0;
 
-    if (!is_answer(l->channel) || !channel_integer(l->channel, "id", &id) || id <= 0)
+    if (!is_answer(l->watch.channel) || !channel_integer(l->watch.channel, "id", &id) || id <= 0)
         log_problem("line to the %s: a message of an unknown type, or without an id", l->name);
     else if (id % 2 == 1)
         take_confirmation(l, id);
     else if ((w = find_waiting(l, false, id)) != NULL)
-        finish(w, LINK_KNOWS, l->channel); /* else it came too late */
+        finish(w, LINK_KNOWS, l->watch.channel); /* else it came too late */
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -375,8 +368,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* the channel's */
     (void)what; /* only EV_READ is asked for */
-    while (l->channel != NULL) {
-        switch (channel_receive(l->channel, &err)) {
+    while (l->watch.channel != NULL) {
+        switch (channel_receive(l->watch.channel, &err)) {
         case CHANNEL_MESSAGE:
             take_message(l);
             continue;
@@ -392,23 +385,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-static postern_err listen_to(struct link *l, int take_fd, postern_error *err)
-{
-    POSTERN_TRY(channel_new(take_fd, &l->channel, err));
-    l->readable = event_new(l->base, channel_fd(l->channel), EV_READ | EV_PERSIST, on_readable, l);
-    l->writable = event_new(l->base, channel_fd(l->channel), EV_WRITE, on_writable, l);
-    if (l->readable == NULL || l->writable == NULL || event_add(l->readable, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "no event");
-    return POSTERN_OK;
-}
-
 void link_set(struct link *l, int take_fd)
 {
+    struct channel_watch_calls calls = { on_readable, on_writable, l };
     postern_error err = { 0 };
 
     drop_line(l);
     finish_questions(l);
-    if (listen_to(l, take_fd, &err) == POSTERN_OK)
+    if (channel_watch_open(&l->watch, l->base, take_fd, calls, &err) == POSTERN_OK)
         push_list(l);
     else
         lose_line(l, &err);
@@ -418,12 +402,12 @@ void link_set(struct link *l, int take_fd)
 
 bool link_is_there(const struct link *l)
 {
-    return l->channel != NULL;
+    return l->watch.channel != NULL;
 }
 
 bool link_is_told(const struct link *l)
 {
-    return l->channel != NULL && l->told_list != 0;
+    return l->watch.channel != NULL && l->told_list != 0;
 }
 
 postern_err link_new(struct event_base *base, const char *name, const char *contact,

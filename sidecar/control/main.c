@@ -8,11 +8,13 @@
 
 #include <stdlib.h>
 
-#include "channel.h"
+#include "clock.h"
 #include "control_socket.h"
 #include "log.h"
 #include "role.h"
 #include "status.h"
+#include "supervisor_line.h"
+#include "timer.h"
 
 #define DRAIN_POLL_MS 20 /* while the last answers go out */
 /* A change may wait for the audit child and then for the others. */
@@ -25,22 +27,14 @@
 struct control_process {
     struct control control;
     postern_config *config;
-    struct channel *supervisor;
+    struct supervisor_line *supervisor;
     struct control_socket *socket;
     struct status *status_listener; /* NULL: none is wanted */
-    struct event *on_supervisor, *drain_poll, *ask;
+    struct event *drain_poll, *ask;
     int ask_ms;           /* until the next asking */
     int64_t drain_end_us; /* 0: not draining */
     int status;           /* exit status */
 };
-
-static void schedule(struct event *timer, int ms)
-{
-    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
-
-    if (event_add(timer, &wait) != 0)
-        log_problem("a timer could not be set");
-}
 
 /* ---- draining ---- */
 
@@ -57,21 +51,23 @@ static void on_drain_poll(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (is_idle(p) || control_mono_us() >= p->drain_end_us)
+    if (is_idle(p) || clock_mono_us() >= p->drain_end_us)
         (void)event_base_loopbreak(p->control.base); /* fails without a base only */
     else
-        schedule(p->drain_poll, DRAIN_POLL_MS);
+        timer_schedule(p->drain_poll, DRAIN_POLL_MS);
 }
 
-static void drain(struct control_process *p)
+static void drain(void *arg)
 {
+    struct control_process *p = arg;
+
     if (p->drain_end_us != 0)
         return;
-    p->drain_end_us = control_mono_us() + DRAIN_MAX_MS * 1000;
+    p->drain_end_us = clock_mono_us() + DRAIN_MAX_MS * 1000;
     control_socket_drain(p->socket);
     if (p->status_listener != NULL)
         status_drain(p->status_listener);
-    schedule(p->drain_poll, 0);
+    timer_schedule(p->drain_poll, 0);
 }
 
 /* ---- lines ---- */
@@ -84,16 +80,14 @@ static bool is_line_missing(const struct control *c)
 static void on_ask(evutil_socket_t fd, short what, void *arg)
 {
     struct control_process *p = arg;
-    postern_error err = { 0 };
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
     if (p->drain_end_us != 0 || !is_line_missing(&p->control))
         return;
-    if (channel_send_type(p->supervisor, "link", -1, &err) != POSTERN_OK)
-        log_error("asking for lines", &err);
+    supervisor_line_want_lines(p->supervisor);
     p->ask_ms = p->ask_ms * 2 > LINK_ASK_LAST_MS ? LINK_ASK_LAST_MS : p->ask_ms * 2;
-    schedule(p->ask, p->ask_ms);
+    timer_schedule(p->ask, p->ask_ms);
 }
 
 static void on_lost(void *arg)
@@ -101,7 +95,7 @@ static void on_lost(void *arg)
     struct control_process *p = arg;
 
     if (!event_pending(p->ask, EV_TIMEOUT, NULL))
-        schedule(p->ask, p->ask_ms);
+        timer_schedule(p->ask, p->ask_ms);
 }
 
 static void on_audit_lost(void *arg)
@@ -120,76 +114,43 @@ static void on_blocks(void *arg)
     link_set_blocks(c->helper, blocks_file_list(c->blocks));
 }
 
-static void take_door(struct control_process *p, int fd)
+/* A line that came: once none is missing, the next loss is asked for soon again. */
+static void note_line(struct control_process *p)
 {
-    link_set(p->control.door, fd);
+    if (!is_line_missing(&p->control))
+        p->ask_ms = LINK_ASK_FIRST_MS;
 }
 
-static void take_helper(struct control_process *p, int fd)
-{
-    link_set(p->control.helper, fd);
-}
-
-static void take_audit(struct control_process *p, int fd)
-{
-    p->control.is_audited = true; /* before: a line that is dead already says so at once */
-    audit_line_set(p->control.audit, fd);
-}
-
-static const struct {
-    const char *type;
-    void (*take)(struct control_process *p, int fd);
-} lines[] = {
-    { "door", take_door },
-    { "helper", take_helper },
-    { "audit", take_audit },
-};
-
-static void take_line(struct control_process *p)
-{
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        int fd =
-            channel_type_is(p->supervisor, lines[i].type) ? channel_take_fd(p->supervisor) : -1;
-        if (fd < 0)
-            continue;
-        lines[i].take(p, fd);
-        if (!is_line_missing(&p->control))
-            p->ask_ms = LINK_ASK_FIRST_MS;
-        return;
-    }
-    log_problem("a message of the supervisor has an unknown type or lacks its descriptor");
-}
-
-/* ---- what the supervisor says ---- */
-
-static void on_supervisor(evutil_socket_t fd, short what, void *arg)
+static void take_door(void *arg, int take_fd)
 {
     struct control_process *p = arg;
-    postern_error err = { 0 };
 
-    (void)fd;   /* the channel's */
-    (void)what; /* only EV_READ is asked for */
-    for (;;) {
-        switch (channel_receive(p->supervisor, &err)) {
-        case CHANNEL_MESSAGE:
-            if (channel_type_is(p->supervisor, "drain"))
-                drain(p);
-            else
-                take_line(p);
-            continue;
-        case CHANNEL_NOTHING:
-            return;
-        case CHANNEL_BROKEN:
-            log_error("line to the supervisor", &err);
-            break;
-        case CHANNEL_CLOSED:
-            break;
-        }
-        (void)event_del(p->on_supervisor); /* end of file stays readable */
-        drain(p);
-        return;
-    }
+    link_set(p->control.door, take_fd);
+    note_line(p);
 }
+
+static void take_helper(void *arg, int take_fd)
+{
+    struct control_process *p = arg;
+
+    link_set(p->control.helper, take_fd);
+    note_line(p);
+}
+
+static void take_audit(void *arg, int take_fd)
+{
+    struct control_process *p = arg;
+
+    p->control.is_audited = true; /* before: a line that is dead already says so at once */
+    audit_line_set(p->control.audit, take_fd);
+    note_line(p);
+}
+
+static const struct supervisor_message messages[] = {
+    { "door", .take = take_door },
+    { "helper", .take = take_helper },
+    { "audit", .take = take_audit },
+};
 
 /* ---- start and end ---- */
 
@@ -213,15 +174,12 @@ static postern_err find_contact(const postern_section *settings, const char **re
     return POSTERN_OK;
 }
 
-static postern_err make_events(struct control_process *p, postern_error *err)
+static postern_err make_timers(struct control_process *p, postern_error *err)
 {
-    p->on_supervisor = event_new(p->control.base, channel_fd(p->supervisor), EV_READ | EV_PERSIST,
-                                 on_supervisor, p);
     p->drain_poll = evtimer_new(p->control.base, on_drain_poll, p);
     p->ask = evtimer_new(p->control.base, on_ask, p);
-    if (p->on_supervisor == NULL || p->drain_poll == NULL || p->ask == NULL ||
-        event_add(p->on_supervisor, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "events");
+    if (p->drain_poll == NULL || p->ask == NULL)
+        return POSTERN_FAIL(err, NOMEM, "timers");
     return POSTERN_OK;
 }
 
@@ -235,7 +193,8 @@ static postern_err make_lines(struct control_process *p, postern_error *err)
         link_new(c->base, "door", contact, (struct link_owner){ on_lost, p }, &c->door, err));
     POSTERN_TRY(
         link_new(c->base, "helper", contact, (struct link_owner){ on_lost, p }, &c->helper, err));
-    return audit_line_new(c->base, (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p }, &c->audit, err);
+    return audit_line_new(
+        c->base, (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p }, &c->audit, err);
 }
 
 static postern_err read_blocks(struct control_process *p, int folder_fd, postern_error *err)
@@ -267,8 +226,11 @@ static postern_err start(struct control_process *p, struct role_setup *setup, po
     c->base = event_base_new();
     if (c->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
-    POSTERN_TRY(make_events(p, err));
+    POSTERN_TRY(supervisor_line_new(
+        c->base, setup->supervisor_fd,
+        (struct supervisor_line_owner){ messages, sizeof messages / sizeof *messages, drain, p },
+        &p->supervisor, err));
+    POSTERN_TRY(make_timers(p, err));
     POSTERN_TRY(make_lines(p, err));
     POSTERN_TRY(read_blocks(p, setup->state_dir_fd, err));
     if (setup->listen_count != 1)
@@ -277,13 +239,7 @@ static postern_err start(struct control_process *p, struct role_setup *setup, po
     if (setup->status_fd >= 0)
         POSTERN_TRY(status_new(c, setup->status_fd, &p->status_listener, err));
     on_lost(p); /* the lines come with the start; if not, they are asked for */
-    return channel_send_type(p->supervisor, "ready", -1, err);
-}
-
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
+    return supervisor_line_say_ready(p->supervisor, err);
 }
 
 static void stop(struct control_process *p)
@@ -296,10 +252,9 @@ static void stop(struct control_process *p)
     link_free(c->door);
     link_free(c->helper);
     blocks_file_free(c->blocks);
-    free_event(p->on_supervisor);
-    free_event(p->drain_poll);
-    free_event(p->ask);
-    channel_free(p->supervisor);
+    timer_free(p->drain_poll);
+    timer_free(p->ask);
+    supervisor_line_free(p->supervisor);
     postern_config_free(p->config);
     if (c->base != NULL)
         event_base_free(c->base);

@@ -15,6 +15,7 @@
 
 #include <postern-private/json.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define METRICS_MAX (2 * CHANNEL_MESSAGE_MAX + 16384) /* door's, helper's, ours */
@@ -23,6 +24,7 @@ struct probe {
     struct status *owner; /* NULL: free */
     struct bufferevent *bev;
     struct event *deadline;
+    uint64_t number;  /* in the order of their coming */
     bool is_waiting;  /* for metrics */
     bool is_answered; /* what still comes is thrown away until the peer closes */
 };
@@ -34,6 +36,7 @@ struct status {
     postern_buf door, helper; /* their parts of the metrics */
     unsigned open;            /* children that were asked and have not answered */
     int64_t asked_us;         /* 0: never */
+    uint64_t last_number;
 };
 
 static size_t count_probes(const struct status *s)
@@ -47,14 +50,10 @@ static size_t count_probes(const struct status *s)
 
 static void close_probe(struct probe *p)
 {
-    struct status *s = p->owner;
-
     bufferevent_free(p->bev);
     if (p->deadline != NULL)
         event_free(p->deadline);
     *p = (struct probe){ 0 };
-    if (s->listener != NULL)
-        (void)evconnlistener_enable(s->listener); /* fails only for a listener without callback */
 }
 
 /* ---- answers ---- */
@@ -224,7 +223,7 @@ static void on_helper(void *arg, link_news news, const struct channel *answer)
 static void begin_metrics(struct probe *p)
 {
     struct status *s = p->owner;
-    int64_t now_us = control_mono_us();
+    int64_t now_us = clock_mono_us();
 
     p->is_waiting = true;
     if (s->open != 0)
@@ -318,29 +317,43 @@ static void begin(struct probe *p)
         close_probe(p);
         return;
     }
-    if (count_probes(p->owner) == STATUS_CONNECTIONS_MAX)
-        (void)evconnlistener_disable(p->owner->listener); /* failing closes one more unanswered */
+}
+
+/* Anybody on this machine can take all places and say nothing.  A probe says at once what it wants,
+ * so the oldest goes; who waits for metrics has said it. */
+static struct probe *make_room(struct status *s)
+{
+    struct probe *oldest = NULL;
+
+    for (size_t i = 0; i < STATUS_CONNECTIONS_MAX; i++) {
+        struct probe *p = &s->probes[i];
+
+        if (p->owner == NULL)
+            return p;
+        if (oldest == NULL || p->is_waiting < oldest->is_waiting ||
+            (p->is_waiting == oldest->is_waiting && p->number < oldest->number))
+            oldest = p;
+    }
+    close_probe(oldest);
+    return oldest;
 }
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg)
 {
     struct status *s = arg;
-    struct probe *p = NULL;
-    struct bufferevent *bev = NULL;
+    struct probe *p = make_room(s);
+    struct bufferevent *bev =
+        bufferevent_socket_new(evconnlistener_get_base(listener), fd,
+                               BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 
     (void)address;     /* everybody is told the same */
     (void)address_len; /* likewise */
-    for (size_t i = 0; i < STATUS_CONNECTIONS_MAX && p == NULL; i++)
-        p = s->probes[i].owner == NULL ? &s->probes[i] : NULL;
-    if (p != NULL)
-        bev = bufferevent_socket_new(evconnlistener_get_base(listener), fd,
-                                     BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
     if (bev == NULL) {
         (void)close(fd); /* nothing was sent */
         return;
     }
-    *p = (struct probe){ .owner = s, .bev = bev };
+    *p = (struct probe){ .owner = s, .bev = bev, .number = ++s->last_number };
     begin(p);
 }
 

@@ -9,7 +9,7 @@
 #include "control.h"
 #include "status_request.h"
 
-/* At one time; more wait in the listen queue. */
+/* At one time; for one more the oldest goes, or whoever says nothing would hold up the probes. */
 #define STATUS_CONNECTIONS_MAX 16
 /* From accept to the end: metrics wait LINK_WAIT_MS for the children. */
 #define STATUS_REQUEST_MAX_S 5

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
@@ -24,7 +25,7 @@ static void put_who(struct audit_record *a, const postern_grant *g)
 {
     a->grant = g;
     if (g == NULL)
-        return;
+        return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
     a->human = grant_human(g);
 }
@@ -45,7 +46,7 @@ static struct audit_record build(const struct login_record *r)
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
                               result->failure.issuer, decided_by(result));
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = r->event,
         .ref = r->ref,
         .service = r->door->name,
@@ -58,8 +59,9 @@ static struct audit_record build(const struct login_record *r)
         .origin = setting.origin,
         .issuer = result->failure.issuer,
         .fingerprint = r->fingerprint,
-        .latency_us = loop_mono_us() - r->started_us,
+        .latency_us = clock_mono_us() - r->started_us,
         .session = r->session,
+        .agent = result->failure.agent,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
@@ -80,10 +82,47 @@ postern_err record_login(struct loop *l, const struct login_record *r, audit_don
     return audit_line_send(l->audit, &a, done, arg, err);
 }
 
-/* Somebody with a proved token is no stranger: what he is refused has a record each time. */
-static bool is_strangers(const struct login_record *r)
+static uint64_t add_to_hash(uint64_t h, const char *text) /* FNV-1a */
 {
-    return r->result->grant == NULL && r->grant == NULL;
+    for (; text != NULL && *text != '\0'; text++)
+        h = (h ^ (uint8_t)*text) * 1099511628211u;
+    return h * 1099511628211u; /* the end of each text counts too */
+}
+
+/* Whose token was proved; NULL: nobody's, or it is not known any more. */
+static const char *agent_of(const struct login_record *r)
+{
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+
+    if (g == NULL)
+        return r->result->failure.agent[0] != '\0' ? r->result->failure.agent : NULL;
+    return postern_grant_actor(g) != NULL ? postern_grant_actor(g) : postern_grant_subject(g);
+}
+
+static const char *issuer_of(const struct login_record *r)
+{
+    const postern_grant *g = r->grant != NULL ? r->grant : r->result->grant;
+
+    return g != NULL ? postern_grant_issuer(g) : r->result->failure.issuer;
+}
+
+/* Somebody with a proved token is no stranger: an agent's refusals have a quota of their own, which
+ * strangers at its address do not use up. */
+static bool may_have_record(struct door_process *p, const struct login_record *r)
+{
+    const char *agent = agent_of(r);
+    uint64_t hash = add_to_hash(14695981039346656037u, issuer_of(r));
+    struct denial_source source =
+        agent == NULL ? *r->source : denial_source_of_agent(add_to_hash(hash, agent), agent);
+    bool may;
+
+    if (agent == NULL && r->is_known)
+        return true; /* behind a login that has its record */
+    pthread_mutex_lock(&p->denials_lock);
+    may = denials_note(agent == NULL ? p->denials : p->agent_denials, &source, r->result->code,
+                       loop_now().boot_ms);
+    pthread_mutex_unlock(&p->denials_lock);
+    return may;
 }
 
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
@@ -92,8 +131,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
     struct audit_record a = build(r);
     postern_err e;
 
-    if (is_strangers(r) &&
-        !denials_note(l->denials, r->source, r->result->code, loop_now().boot_ms))
+    if (!may_have_record(l->process, r))
         return POSTERN_OK;
     e = audit_line_send(l->audit, &a, done, arg, err);
     return e == POSTERN_OK ? POSTERN_AGAIN : e;
@@ -102,7 +140,7 @@ postern_err record_refusal(struct loop *l, const struct login_record *r, audit_d
 void record_end(struct loop *l, const struct session_record *r)
 {
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = "end",
         .service = r->door,
         .peer = r->peer,
@@ -124,19 +162,22 @@ void record_end(struct loop *l, const struct session_record *r)
         log_error("the end of a session is not in the audit log", &err);
 }
 
-static void write_summary(struct loop *l, const struct denial_summary *s)
+static void write_summary(struct loop *l, const struct denial_summary *s, bool is_agents)
 {
     char detail[160];
     struct audit_record a = {
-        .time_ms = loop_wall_ms(),
+        .time_ms = clock_wall_ms(),
         .event = "refused",
-        .peer = s->source,
+        .peer = is_agents ? NULL : s->source,
+        .agent = is_agents && strcmp(s->source, DENIALS_OTHERS) != 0 ? s->source : NULL,
         .code = s->last,
         .detail = detail,
         .count = s->count,
     };
     postern_error err = { 0 };
-    int n = snprintf(detail, sizeof detail, "refusals without a record of their own; the first: %s",
+    int n = snprintf(detail, sizeof detail,
+                     "refusals%s without a record of their own; the first: %s",
+                     is_agents ? " of agents with a good token" : "",
                      postern_err_reason(s->first));
 
     if (n < 0)
@@ -145,18 +186,37 @@ static void write_summary(struct loop *l, const struct denial_summary *s)
         log_error("a summary of refusals is not in the audit log", &err);
 }
 
-void record_denials(struct loop *l, struct lease_clock now)
-{
-    struct denial_summary s;
+typedef bool (*take_summary)(struct denials *d, int64_t now_ms, struct denial_summary *ret);
 
-    while (denials_take_due(l->denials, now.boot_ms, &s))
-        write_summary(l, &s);
+static bool take_rest(struct denials *d, int64_t now_ms, struct denial_summary *ret)
+{
+    (void)now_ms; /* all of it */
+    return denials_take_rest(d, ret);
+}
+
+static void write_summaries(struct loop *l, bool is_agents, take_summary take)
+{
+    struct door_process *p = l->process;
+    struct denial_summary s;
+    bool has_one = true;
+
+    while (has_one) {
+        pthread_mutex_lock(&p->denials_lock);
+        has_one = take(is_agents ? p->agent_denials : p->denials, loop_now().boot_ms, &s);
+        pthread_mutex_unlock(&p->denials_lock);
+        if (has_one)
+            write_summary(l, &s, is_agents);
+    }
+}
+
+void record_denials(struct loop *l)
+{
+    write_summaries(l, false, denials_take_due);
+    write_summaries(l, true, denials_take_due);
 }
 
 void record_denials_rest(struct loop *l)
 {
-    struct denial_summary s;
-
-    while (denials_take_rest(l->denials, &s))
-        write_summary(l, &s);
+    write_summaries(l, false, take_rest);
+    write_summaries(l, true, take_rest);
 }

@@ -20,6 +20,7 @@ struct login_record {
     const char            *fingerprint; /* of the token, where no grant names it */
     const struct gate_result *result;
     const postern_grant   *grant; /* where the result's was taken already */
+    bool                   is_known; /* his token was proved, though no grant is here any more */
     int64_t                lease_end_s; /* 0: none */
     int64_t                started_us;
 };
@@ -48,7 +49,7 @@ struct session_record {
 /* Nobody waits for it; a loss is logged. */
 void record_end(struct loop *l, const struct session_record *r);
 /* Summaries of what strangers sent, when they are due. */
-void record_denials(struct loop *l, struct lease_clock now);
+void record_denials(struct loop *l);
 void record_denials_rest(struct loop *l); /* before the loop ends */
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "conn.h"
 #include "audit.h"
@@ -42,7 +43,8 @@ struct conn {
     struct event         *ready;
     conn_phase            phase;
     int64_t               deadline_ms; /* CLOCK_BOOTTIME */
-    bool                  is_local, is_counted, is_renewal;
+    bool                  is_local, is_renewal;
+    bool                  is_known; /* its token was proved, whatever came then */
     char                  quota[LIMITS_SOURCE_MAX];
     struct denial_source  stranger;
     char                  peer[64], source[64]; /* source "": unix socket */
@@ -56,7 +58,9 @@ struct conn {
     struct gate          *gate;
     struct gate_result    result;
     struct session       *session; /* not open yet */
+    char                  session_id[SESSION_ID_MAX]; /* its, also when it is gone; of a renewal */
     struct upstream      *upstream;
+    struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct leg            backend;
     struct session_place  renewal_of;
     size_t                discarded;
@@ -74,13 +78,6 @@ static bool wait_for(struct conn *c, short what)
            event_add(c->ready, NULL) == 0;
 }
 
-static void give_place_back(struct conn *c)
-{
-    if (c->is_counted)
-        limits_release(c->loop->process->limits, c->quota);
-    c->is_counted = false;
-}
-
 static void drop_session(struct conn *c, const char *end, postern_err code)
 {
     struct session *s = c->session;
@@ -88,6 +85,14 @@ static void drop_session(struct conn *c, const char *end, postern_err code)
     c->session = NULL;
     if (s != NULL)
         session_end(s, end, NULL, code);
+}
+
+static void drop_upstream(struct conn *c)
+{
+    upstream_free(c->upstream);
+    settings_unref(c->upstream_settings);
+    c->upstream = NULL;
+    c->upstream_settings = NULL;
 }
 
 static void close_leg(struct leg *leg)
@@ -111,10 +116,10 @@ void conn_free(struct conn *c)
 {
     struct loop *l = c->loop;
 
-    give_place_back(c);
+    limits_release(l->process->limits, c->quota);
     audit_line_cancel(l->audit, c);
     gate_free(c->gate);
-    upstream_free(c->upstream);
+    drop_upstream(c);
     session_forget_waiter(c->session);
     drop_session(c, SESSION_END_CLIENT, POSTERN_OK);
     gate_result_clear(&c->result);
@@ -183,9 +188,9 @@ static bool send_answer(struct conn *c, const postern_buf *answer)
 
 /* ---- refusing ---- */
 
+/* It keeps its place, or callers who do not hang up would have as many descriptors as they like. */
 static void linger(struct conn *c)
 {
-    give_place_back(c);
     if (c->ssl != NULL)
         (void)SSL_shutdown(c->ssl); /* close_notify; its answer is thrown away below */
     ERR_clear_error();
@@ -225,7 +230,7 @@ static struct login_record record_of(const struct conn *c)
     return (struct login_record){
         .event = c->is_renewal ? "renew" : "login",
         .ref = c->ref,
-        .session = c->session != NULL ? session_id(c->session) : NULL,
+        .session = c->session_id,
         .door = c->door,
         .settings = c->settings,
         .peer = c->peer,
@@ -234,6 +239,7 @@ static struct login_record record_of(const struct conn *c)
         .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
         .fingerprint = c->fingerprint,
         .result = &c->result,
+        .is_known = c->is_known,
         .started_us = c->started_us,
     };
 }
@@ -283,13 +289,28 @@ static void refuse(struct conn *c)
     on_refusal_recorded(c, e, &err);
 }
 
-static void refuse_with(struct conn *c, postern_err code, const postern_error *err)
+/* `more`: texts of a policy or block to be told; NULL: none.  Who had his token proved before stays
+ * named in the record. */
+static void refuse_because(struct conn *c, postern_err code, const postern_failure *more,
+                           const postern_error *err)
 {
+    postern_grant *grant = POSTERN_STEAL(c->result.grant);
+
     gate_result_clear(&c->result);
     postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    if (more != NULL) {
+        memcpy(c->result.failure.because, more->because, sizeof more->because);
+        memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
+    }
+    c->result.grant = grant;
     c->result.code = code;
     c->result.error = *err;
     refuse(c);
+}
+
+static void refuse_with(struct conn *c, postern_err code, const postern_error *err)
+{
+    refuse_because(c, code, NULL, err);
 }
 
 /* ---- granted: session, backend, answer ---- */
@@ -344,8 +365,7 @@ static void on_backend(void *arg, struct leg leg, const postern_error *err)
 
     if (!is_connected)
         why = *err; /* the attempt's, which goes now */
-    upstream_free(c->upstream);
-    c->upstream = NULL;
+    drop_upstream(c);
     if (is_connected) {
         c->backend = leg;
         open_session(c);
@@ -361,21 +381,25 @@ static void on_session_refused(void *arg, postern_err code, const postern_failur
                                const postern_error *err)
 {
     struct conn *c = arg;
-    char because[POSTERN_BECAUSE_MAX];
 
     c->session = NULL; /* gone already */
-    memcpy(because, failure->because, sizeof because);
-    upstream_free(c->upstream);
-    c->upstream = NULL;
-    audit_line_cancel(c->loop->audit, c);
-    close_leg(&c->backend);
-    gate_result_clear(&c->result);
-    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
-    memcpy(c->result.failure.because, because, sizeof because);
-    memcpy(c->result.failure.contact, failure->contact, sizeof failure->contact);
-    c->result.code = code;
-    c->result.error = *err;
-    refuse(c);
+    drop_upstream(c);
+    refuse_because(c, code, failure, err);
+}
+
+static postern_err connect_backend(struct conn *c, postern_error *err)
+{
+    c->upstream_settings = settings_ref(session_settings(c->session));
+    return upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
+                            (struct upstream_owner){ on_backend, c }, &c->upstream, err);
+}
+
+/* Of a session that was taken back, or not admitted, before it was one. */
+static const char *end_word(postern_err code)
+{
+    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED)
+        return SESSION_END_TAKEN_BACK;
+    return postern_err_outcome(code) == POSTERN_REJECTED ? SESSION_END_POLICY : SESSION_END_FAILED;
 }
 
 static void on_login_recorded(void *arg, postern_err e, const postern_error *err)
@@ -393,19 +417,12 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
     }
     e = session_register(c->session, &failure, &why);
     if (e == POSTERN_OK)
-        e = upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
-                             (struct upstream_owner){ on_backend, c }, &c->upstream, &why);
+        e = connect_backend(c, &why);
     if (e == POSTERN_OK)
         return; /* on_backend() follows */
     session_forget_waiter(c->session);
-    drop_session(c, SESSION_END_POLICY, e);
-    gate_result_clear(&c->result);
-    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
-    memcpy(c->result.failure.because, failure.because, sizeof failure.because);
-    memcpy(c->result.failure.contact, failure.contact, sizeof failure.contact);
-    c->result.code = e;
-    c->result.error = why;
-    refuse(c);
+    drop_session(c, end_word(e), e);
+    refuse_because(c, e, &failure, &why);
 }
 
 static void begin_session(struct conn *c)
@@ -423,6 +440,7 @@ static void begin_session(struct conn *c)
         refuse_with(c, POSTERN_ERR_NOMEM, &err);
         return;
     }
+    memcpy(c->session_id, session_id(c->session), sizeof c->session_id);
     r = record_of(c);
     r.grant = grant; /* the session's now */
     r.lease_end_s = session_lease(c->session)->end_s;
@@ -468,6 +486,7 @@ static void deliver_renewed(struct mail *take_mail, void *receiver)
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
 
     if (c != NULL && m->code != POSTERN_OK) {
+        c->result.grant = POSTERN_STEAL(m->grant); /* the record says whose it was */
         refuse_with(c, m->code, &m->error);
     } else if (c != NULL) {
         atomic_fetch_add(&c->loop->counters.renewed, 1);
@@ -489,9 +508,11 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
     if (s == NULL)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
     else
-        m->code = session_renew(s, POSTERN_STEAL(m->grant), &m->decision, &m->lease, &m->error);
-    if (s != NULL && m->code == POSTERN_OK)
-        (void)session_judge(s); /* a revocation may have come between verdict and renewal */
+        m->code = session_renew(s, &m->grant, &m->decision, &m->error);
+    if (m->code == POSTERN_OK && session_judge(s)) /* a revocation came after the verdict */
+        m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
+    else if (m->code == POSTERN_OK)
+        m->lease = *session_lease(s);
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -525,15 +546,18 @@ static void begin_renewal(struct conn *c)
     postern_err e = registry_find_renewal(c->loop->process->registry,
                                           postern_bytes_str(c->session_secret), c->door->name,
                                           c->result.grant, &c->renewal_of, &err);
+    struct lease_terms terms;
     struct login_record r;
 
     if (e != POSTERN_OK) {
         refuse_with(c, e, &err);
         return;
     }
+    memcpy(c->session_id, c->renewal_of.id, sizeof c->session_id);
+    terms = session_terms(c->door, c->result.grant, &c->result.decision);
     r = record_of(c);
-    r.session = c->renewal_of.id;
     r.grant = c->result.grant;
+    r.lease_end_s = lease_renew(&c->renewal_of.lease, &terms, loop_now()).end_s;
     if (record_login(c->loop, &r, on_renewal_recorded, c, &err) != POSTERN_OK)
         on_renewal_recorded(c, POSTERN_ERR_AUDIT, &err);
 }
@@ -547,6 +571,7 @@ static void on_verdict(void *arg, struct gate_result *take_result)
     gate_free(c->gate);
     c->gate = NULL;
     c->result = *take_result;
+    c->is_known = c->result.grant != NULL;
     if (c->result.code != POSTERN_OK) {
         refuse(c);
         return;
@@ -650,6 +675,12 @@ static void read_login(struct conn *c)
         conn_free(c);
 }
 
+/* OpenSSL keeps 128 KiB of a ClientHello that does not end, of each of thousands of strangers. */
+static bool has_said_too_much(const struct conn *c)
+{
+    return BIO_number_read(SSL_get_rbio(c->ssl)) > CONN_HANDSHAKE_MAX;
+}
+
 static void shake_hands(struct conn *c)
 {
     short wants;
@@ -662,7 +693,7 @@ static void shake_hands(struct conn *c)
         read_login(c);
         return;
     }
-    if (judge_tls(c, result, &wants) < 0 || !wait_for(c, wants)) {
+    if (judge_tls(c, result, &wants) < 0 || has_said_too_much(c) || !wait_for(c, wants)) {
         atomic_fetch_add(&c->loop->counters.refused_early, 1);
         conn_free(c);
     }
@@ -766,18 +797,47 @@ static void name_peer(struct conn *c, const struct sockaddr *address, socklen_t 
     memcpy(c->source, host, sizeof host);
 }
 
-/* The oldest that has not sent its login: it had its time. */
-static void make_room(struct loop *l)
+static void end_for_room(struct conn *c)
+{
+    if (c->phase < PHASE_GATE)
+        atomic_fetch_add(&c->loop->counters.refused_early, 1);
+    conn_free(c);
+}
+
+/* The oldest that has not sent its login, or has its answer: it had its time.  False: there is
+ * none, each waits for a verdict. */
+static bool make_room(struct loop *l)
 {
     struct conn *c, *oldest = NULL;
 
     LIST_FOREACH (c, &l->conns, entry)
-        if (c->phase < PHASE_GATE)
+        if (c->phase != PHASE_GATE)
             oldest = c; /* newest first */
     if (oldest == NULL)
-        return;
-    atomic_fetch_add(&l->counters.refused_early, 1);
-    conn_free(oldest);
+        return false;
+    end_for_room(oldest);
+    return true;
+}
+
+/* To whom a connection and its refusals are put down. */
+struct caller {
+    char                 quota[LIMITS_SOURCE_MAX];
+    struct denial_source stranger;
+};
+
+static struct caller caller_of(int fd, const struct sockaddr *address, socklen_t address_len)
+{
+    struct caller c = { .stranger = denial_source_of(address, address_len) };
+    struct ucred user;
+    socklen_t size = sizeof user;
+
+    limits_source_of(address, c.quota);
+    if (address->sa_family == AF_UNIX &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &user, &size) == 0 && size == sizeof user) {
+        limits_source_of_user(user.uid, c.quota);
+        c.stranger = denial_source_of_user(user.uid);
+    }
+    return c;
 }
 
 static struct conn *allocate(struct loop *l, const struct door_listener *from)
@@ -797,13 +857,14 @@ static struct conn *allocate(struct loop *l, const struct door_listener *from)
     return NULL;
 }
 
-static void begin(struct loop *l, const struct door_listener *from, int take_fd, const char *quota,
-                  const struct sockaddr *address, socklen_t address_len)
+static void begin(struct loop *l, const struct door_listener *from, int take_fd,
+                  const struct caller *caller, const struct sockaddr *address,
+                  socklen_t address_len)
 {
     struct conn *c = allocate(l, from);
 
     if (c == NULL) {
-        limits_release(l->process->limits, quota);
+        limits_release(l->process->limits, caller->quota);
         (void)close(take_fd);
         return;
     }
@@ -814,47 +875,70 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->fd = take_fd;
     c->backend.fd = -1;
     c->is_local = from->is_local;
-    c->is_counted = true;
-    memcpy(c->quota, quota, sizeof c->quota);
+    memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
-    c->started_us = loop_mono_us();
+    c->started_us = clock_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
-    c->stranger = denial_source_of(address, address_len);
+    c->stranger = caller->stranger;
     name_peer(c, address, address_len);
     LIST_INSERT_HEAD(&l->conns, c, entry);
     l->conn_count++;
     look_at_first_byte(c);
 }
 
+/* Of one source, as above. */
+static bool make_room_of(struct loop *l, const char *quota)
+{
+    struct conn *c, *oldest = NULL;
+
+    LIST_FOREACH (c, &l->conns, entry)
+        if (c->phase != PHASE_GATE && strcmp(c->quota, quota) == 0)
+            oldest = c;
+    if (oldest == NULL)
+        return false;
+    end_for_room(oldest);
+    return true;
+}
+
+static bool take_place(struct loop *l, const char *quota, bool is_shared)
+{
+    limits_verdict v = limits_take(l->process->limits, quota);
+
+    /* One user of this machine who opens connections and says nothing must not keep the others
+     * out: whoever sends his login at once is never the oldest. */
+    if (v == LIMITS_REFUSE && is_shared && make_room_of(l, quota))
+        v = limits_take(l->process->limits, quota);
+    if (v == LIMITS_ADMIT || (v == LIMITS_MAKE_ROOM && make_room(l)))
+        return true;
+    if (v == LIMITS_MAKE_ROOM)
+        limits_release(l->process->limits, quota);
+    return false;
+}
+
 void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
               const struct sockaddr *address, socklen_t address_len)
 {
     const int yes = 1;
-    char quota[LIMITS_SOURCE_MAX];
+    struct caller caller = caller_of(take_fd, address, address_len);
 
-    limits_source_of(address, quota);
-    switch (limits_take(l->process->limits, quota)) {
-    case LIMITS_REFUSE:
+    if (!take_place(l, caller.quota, limits_source_is_shared(address))) {
         atomic_fetch_add(&l->counters.refused_early, 1);
         (void)close(take_fd);
         return;
-    case LIMITS_MAKE_ROOM:
-        make_room(l);
-        break;
-    case LIMITS_ADMIT:
-        break;
     }
     atomic_fetch_add(&l->counters.accepted, 1);
     if (address->sa_family != AF_UNIX)
         (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
-    begin(l, from, take_fd, quota, address, address_len);
+    begin(l, from, take_fd, &caller, address, address_len);
 }
 
 /* ---- time ---- */
 
 void conn_tick(struct conn *c, struct lease_clock now)
 {
-    if (now.boot_ms < c->deadline_ms)
+    int64_t drain_end_ms = c->loop->drain_end_ms;
+
+    if (now.boot_ms < c->deadline_ms && (drain_end_ms == 0 || now.boot_ms < drain_end_ms))
         return;
     if (c->phase < PHASE_GATE)
         atomic_fetch_add(&c->loop->counters.refused_early, 1);

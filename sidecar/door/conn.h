@@ -12,6 +12,9 @@
  * arrives (a reset would overtake it). */
 #define CONN_LINGER_MS 2000
 #define CONN_LINGER_BYTES 262144
+/* Bytes of a client until TLS stands: a ClientHello has 2 KiB with the keys of after quantum
+ * computers, and so has a chain of certificates. */
+#define CONN_HANDSHAKE_MAX 16384
 /* Verdict, record and backend each have a time-out of their own; this is for none of them. */
 #define CONN_GATE_MS 20000
 

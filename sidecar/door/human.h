@@ -3,18 +3,12 @@
 #ifndef POSTERN_SIDECAR_DOOR_HUMAN_H
 #define POSTERN_SIDECAR_DOOR_HUMAN_H
 
-#include <string.h>
-
 #include <postern/grant.h>
 
-/* NULL: for itself, because nobody but the client is named in its token. */
+/* NULL: for itself. */
 static inline const char *grant_human(const postern_grant *g)
 {
-    const char *sub = postern_grant_subject(g), *client = postern_grant_client_id(g);
-    bool is_own = postern_grant_act_depth(g) == 0 &&
-                  (sub == NULL || (client != NULL && strcmp(sub, client) == 0));
-
-    return is_own ? NULL : postern_grant_user(g);
+    return postern_grant_has_human(g) ? postern_grant_user(g) : NULL;
 }
 
 #endif

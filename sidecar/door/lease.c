@@ -16,11 +16,17 @@ static int64_t span_ms(const struct lease_terms *t, int64_t max_boot_ms, struct 
     return t->policy_s > 0 ? least(ms, t->policy_s * 1000) : ms;
 }
 
+/* Up, because now_s was rounded down: session_max: 3s is not one second. */
+static int64_t whole_seconds(int64_t ms)
+{
+    return ms > 0 ? (ms + 999) / 1000 : ms / 1000;
+}
+
 static struct lease make(const struct lease_terms *t, int64_t max_boot_ms, struct lease_clock now)
 {
     int64_t ms = span_ms(t, max_boot_ms, now);
 
-    return (struct lease){ .end_s = now.now_s + ms / 1000,
+    return (struct lease){ .end_s = now.now_s + whole_seconds(ms),
                            .end_boot_ms = now.boot_ms + ms,
                            .max_boot_ms = max_boot_ms };
 }
@@ -36,16 +42,14 @@ struct lease lease_renew(const struct lease *old, const struct lease_terms *t,
     return make(t, old->max_boot_ms, now);
 }
 
-void lease_limit(struct lease *l, int64_t since_boot_ms, int64_t session_max_s,
+void lease_limit(struct lease *l, int64_t since_boot_ms, const struct lease_terms *t,
                  struct lease_clock now)
 {
-    int64_t max_boot_ms = since_boot_ms + session_max_s * 1000;
+    struct lease anew = make(t, since_boot_ms + t->session_max_s * 1000, now);
 
-    l->max_boot_ms = max_boot_ms;
-    if (l->end_boot_ms <= max_boot_ms)
-        return;
-    l->end_boot_ms = max_boot_ms;
-    l->end_s = least(l->end_s, now.now_s + (max_boot_ms - now.boot_ms) / 1000);
+    l->max_boot_ms = anew.max_boot_ms;
+    l->end_boot_ms = least(l->end_boot_ms, anew.end_boot_ms);
+    l->end_s = least(l->end_s, anew.end_s);
 }
 
 /* Milliseconds past the end, by the clock that is further; negative before it. */

@@ -39,8 +39,9 @@ struct lease lease_begin(const struct lease_terms *t, struct lease_clock now);
 /* The same session with another token; max_boot_ms stays. */
 struct lease lease_renew(const struct lease *old, const struct lease_terms *t,
                          struct lease_clock now);
-/* A shorter session_max: after a reload. */
-void lease_limit(struct lease *l, int64_t since_boot_ms, int64_t session_max_s,
+/* The same session under other settings, after a reload: what became shorter counts at once, what
+ * became longer counts for the next renewal. */
+void lease_limit(struct lease *l, int64_t since_boot_ms, const struct lease_terms *t,
                  struct lease_clock now);
 lease_state lease_state_at(const struct lease *l, int64_t grace_s, struct lease_clock now);
 /* Whole seconds that are left, never negative. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "../text_hash.h"
 #include "limits.h"
 
 #define BUCKETS 1024 /* a power of two */
@@ -92,13 +93,31 @@ void limits_source_of(const struct sockaddr *address, char ret[LIMITS_SOURCE_MAX
         memcpy(ret, "unix", 5);
 }
 
+void limits_source_of_user(uid_t uid, char ret[LIMITS_SOURCE_MAX])
+{
+    memset(ret, 0, LIMITS_SOURCE_MAX);
+    (void)snprintf(ret, LIMITS_SOURCE_MAX, "uid %ju", (uintmax_t)uid); /* has room */
+}
+
+/* 127.0.0.1 and ::1 alone: who takes another address of 127.0.0.0/8 does so on purpose. */
+bool limits_source_is_shared(const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+    uint32_t mapped;
+
+    if (address->sa_family == AF_INET)
+        return ntohl(v4->sin_addr.s_addr) == INADDR_LOOPBACK;
+    if (address->sa_family != AF_INET6)
+        return false;
+    memcpy(&mapped, v6->sin6_addr.s6_addr + 12, sizeof mapped);
+    return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+           (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && ntohl(mapped) == INADDR_LOOPBACK);
+}
+
 static size_t bucket_of(const char *name)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-    for (; *name != '\0'; name++)
-        h = (h ^ (uint8_t)*name) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(name) & (BUCKETS - 1);
 }
 
 static struct source *find(struct limits *l, const char *name)
@@ -122,12 +141,24 @@ static struct source *find_or_add(struct limits *l, const char *name)
     return s;
 }
 
+static void forget_idle(struct source *s)
+{
+    if (s->count != 0)
+        return;
+    LIST_REMOVE(s, entry);
+    free(s);
+}
+
 static limits_verdict take(struct limits *l, const char *name)
 {
     struct source *s = find_or_add(l, name);
 
-    if (s == NULL || s->count >= l->per_source_max)
+    if (s == NULL)
         return LIMITS_REFUSE;
+    if (s->count >= l->per_source_max) {
+        forget_idle(s);
+        return LIMITS_REFUSE;
+    }
     s->count++;
     l->total++;
     return l->total > l->total_max ? LIMITS_MAKE_ROOM : LIMITS_ADMIT;
@@ -151,10 +182,8 @@ void limits_release(struct limits *l, const char *source)
     s = find(l, source);
     if (s != NULL && s->count > 0) {
         l->total--;
-        if (--s->count == 0) {
-            LIST_REMOVE(s, entry);
-            free(s);
-        }
+        s->count--;
+        forget_idle(s);
     }
     pthread_mutex_unlock(&l->lock);
 }

@@ -7,10 +7,10 @@ sidecar_libsidecar_la_SOURCES += sidecar/door/conn.c sidecar/door/conn.h sidecar
 	sidecar/door/registry.h sidecar/door/session.c sidecar/door/session.h sidecar/door/settings.c \
 	sidecar/door/settings.h sidecar/door/taken_back.c sidecar/door/taken_back.h
 sidecar_libsidecar_la_SOURCES += \
-	sidecar/door/event_slots.c sidecar/door/event_slots.h \
 	sidecar/door/pipes.c sidecar/door/pipes.h \
 	sidecar/door/records.c sidecar/door/records.h \
 	sidecar/door/relay.c sidecar/door/relay.h \
+	sidecar/door/reserve.c sidecar/door/reserve.h \
 	sidecar/door/tls.c sidecar/door/tls.h sidecar/door/tls_own.c sidecar/door/tls_own.h \
 	sidecar/door/upstream.c sidecar/door/upstream.h \
 	sidecar/door/upstream_target.c

@@ -3,52 +3,31 @@
 #include "config.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "conn.h"
 #include "loop.h"
 #include "main.h"
 #include "audit.h"
+#include "reserve.h"
 #include "session.h"
 
-/* When so many sessions have gone since the peak, their memory goes back to the system: below that
- * it is not worth a walk through the heap. */
-#define TRIM_SESSIONS_MIN 64
+/* 64 bytes each: 4 MiB, for as many sessions as one machine serves. */
+#define RESERVED_DESCRIPTORS_MAX 65536
 #define RESOLV_CONF "/etc/resolv.conf"
-
-static int64_t read_ms(clockid_t which)
-{
-    struct timespec t;
-
-    (void)clock_gettime(which, &t); /* cannot fail: these clocks are there, and so is t */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 struct lease_clock loop_now(void)
 {
-    return (struct lease_clock){ .now_s = read_ms(CLOCK_REALTIME) / 1000,
-                                 .boot_ms = read_ms(CLOCK_BOOTTIME) };
-}
-
-int64_t loop_wall_ms(void)
-{
-    return read_ms(CLOCK_REALTIME);
-}
-
-int64_t loop_mono_us(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail: clock and t are there */
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return (struct lease_clock){ .now_s = clock_wall_s(), .boot_ms = clock_boot_ms() };
 }
 
 void loop_want_audit_line(void *arg)
@@ -76,20 +55,34 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_accepting(arg, true);
 }
 
+static void log_pause(struct door_process *p, const char *why)
+{
+    int64_t now_ms = clock_boot_ms(), before_ms = atomic_load(&p->pause_logged_ms);
+
+    /* Another loop was faster: it has said so. */
+    if ((before_ms == 0 || now_ms - before_ms >= LOOP_ACCEPT_LOG_MS) &&
+        atomic_compare_exchange_strong(&p->pause_logged_ms, &before_ms, now_ms))
+        log_problem("door: no more connections for a moment: %s", why);
+}
+
 static void pause_accepting(struct loop *l, const char *why)
 {
     struct timeval pause = { .tv_usec = LOOP_ACCEPT_PAUSE_MS * 1000 };
 
-    log_problem("door: no more connections for a moment: %s", why);
+    log_pause(l->process, why);
     if (event_add(l->resume, &pause) == 0)
         set_accepting(l, false);
 }
 
+/* Another loop's descriptors are that loop's to change: they are not even looked at. */
 static const struct door_listener *find_listener(const struct loop *l, int fd)
 {
-    for (size_t i = 0; i < settings_listener_count(l->settings); i++)
-        if (settings_listener(l->settings, i)->fd == fd)
-            return settings_listener(l->settings, i);
+    for (size_t i = 0; i < settings_listener_count(l->settings); i++) {
+        const struct door_listener *from = settings_listener(l->settings, i);
+
+        if (from->loop == l->index && from->fd == fd)
+            return from;
+    }
     return NULL;
 }
 
@@ -301,7 +294,7 @@ static void deliver_drain(struct mail *take_mail, void *receiver)
     struct conn *c = LIST_FIRST(&l->conns);
 
     if (l->drain_end_ms == 0)
-        l->drain_end_ms = read_ms(CLOCK_BOOTTIME) + m->number;
+        l->drain_end_ms = clock_boot_ms() + m->number;
     stop_listening(l);
     while (c != NULL) {
         struct conn *next = conn_next(c);
@@ -333,19 +326,6 @@ struct mail *loop_mail_stop(void)
 
 /* ---- time ---- */
 
-/* glibc keeps what was freed for the next session; after a rush it goes back.  Not in the middle of
- * it: the records of what has ended are still on their way to the audit child. */
-static void trim(struct loop *l)
-{
-    bool is_calm = l->session_count == l->sessions_before && audit_line_is_idle(l->audit);
-
-    l->sessions_before = l->session_count;
-    if (!is_calm || l->session_peak - l->session_count < TRIM_SESSIONS_MIN)
-        return;
-    l->session_peak = l->session_count;
-    (void)malloc_trim(0); /* nothing to give back is fine */
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *l = arg;
@@ -367,8 +347,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         conn_tick(c, now);
         c = next;
     }
-    record_denials(l, now);
-    trim(l);
+    record_denials(l);
     loop_note_end(l);
 }
 
@@ -402,10 +381,22 @@ static void *run(void *arg)
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     (void)prctl(PR_SET_NAME, "door-loop", 0, 0, 0);
-    if (event_base_dispatch(l->base) < 0)
+    if (event_base_dispatch(l->base) < 0) {
         log_problem("door: an event loop failed");
+        abort(); /* the supervisor starts another; this one would obey no revocation any more */
+    }
     run_last(l);
     return NULL;
+}
+
+/* As many as this process may have: numbers are given out from the lowest. */
+static size_t count_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > RESERVED_DESCRIPTORS_MAX)
+        return RESERVED_DESCRIPTORS_MAX;
+    return (size_t)limit.rlim_cur;
 }
 
 static bool make_resolver(struct loop *l)
@@ -425,12 +416,12 @@ static postern_err fill(struct loop *l, postern_error *err)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     if (!make_resolver(l))
         return POSTERN_FAIL(err, NOMEM, "resolver");
+    POSTERN_TRY(reserve_descriptors(l->base, count_descriptors(), err));
     POSTERN_TRY(relay_pool_new(l->base, &l->pool, err));
     POSTERN_TRY(mailbox_new(l->base, l, &l->box, err));
     POSTERN_TRY(audit_line_new(
         l->base, (struct audit_line_owner){ .want_line = loop_want_audit_line, .arg = l },
         &l->audit, err));
-    POSTERN_TRY(denials_new(&l->denials, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
@@ -438,23 +429,20 @@ static postern_err fill(struct loop *l, postern_error *err)
     return POSTERN_OK;
 }
 
-static void free_event(struct event *e)
+void loop_free(struct loop *l)
 {
-    if (e != NULL)
-        event_free(e);
-}
-
-static void loop_free(struct loop *l)
-{
+    if (l == NULL)
+        return;
+    timer_free(l->tick); /* first: the look-ups below need a turn of the loop, and it would be due */
+    timer_free(l->resume);
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
-    denials_free(l->denials);
     relay_pool_free(l->pool);
-    if (l->dns != NULL)
-        evdns_base_free(l->dns, 0);
-    free_event(l->tick);
-    free_event(l->resume);
+    if (l->dns != NULL) {
+        evdns_base_free(l->dns, 1);
+        (void)event_base_loop(l->base, EVLOOP_NONBLOCK); /* look-ups that were cancelled end here */
+    }
     if (l->base != NULL)
         event_base_free(l->base);
     settings_unref(l->settings);
@@ -492,9 +480,7 @@ postern_err loop_start(struct loop *l, postern_error *err)
 
 void loop_join(struct loop *l)
 {
-    if (l == NULL)
-        return;
     if (l->is_running)
         (void)pthread_join(l->thread, NULL); /* fails for no thread of ours */
-    loop_free(l);
+    l->is_running = false;
 }

@@ -29,6 +29,8 @@
 #define LOOP_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */
 #define LOOP_ACCEPT_PAUSE_MS 100
+/* Strangers can keep it so: the log of all loops says so at most this often. */
+#define LOOP_ACCEPT_LOG_MS 10000
 
 struct conn;
 struct session;
@@ -48,6 +50,10 @@ struct door_process {
     struct loop    **loops; /* all of them, from before the first accept on */
     size_t           loop_count;
     struct fingerprint_key fingerprint;
+    /* One quota each, however many loops; denials_lock held. */
+    struct denials  *denials, *agent_denials;
+    pthread_mutex_t  denials_lock;
+    _Atomic int64_t  pause_logged_ms; /* 0: never */
 };
 
 struct loop {
@@ -60,7 +66,6 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
-    struct denials      *denials;
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */
     struct event       **accepts;
@@ -70,8 +75,7 @@ struct loop {
     bool                 has_drained;  /* and said so */
     struct conn_list     conns;
     struct session_list  sessions;
-    size_t               conn_count, session_count, session_peak;
-    size_t               sessions_before; /* session_count at the last tick */
+    size_t               conn_count, session_count;
     uint64_t             last_conn_number;
     struct loop_counters counters; /* any thread reads */
     uint8_t              room[16384]; /* what is being read; wiped after each */
@@ -82,16 +86,17 @@ POSTERN_MUST_USE postern_err loop_new(struct door_process *process, size_t index
                                       struct loop **ret, postern_error *err);
 /* When all of the process are made.  POSTERN_OK · POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err loop_start(struct loop *l, postern_error *err);
-/* After a mail of loop_mail_stop(), or before its start: join and free.  NULL is fine. */
+/* After a mail of loop_mail_stop(), or when it was never started: wait for its end. */
 void loop_join(struct loop *l);
+/* When all have ended and no box of theirs holds a mail, for mails of one go to another.  NULL is
+ * fine. */
+void loop_free(struct loop *l);
 
 static inline struct loop *loop_at(const struct door_process *p, size_t index)
 {
     return p->loops[index];
 }
 struct lease_clock loop_now(void);
-int64_t loop_wall_ms(void); /* since 1970 */
-int64_t loop_mono_us(void);
 
 /* ---- mails for a loop; any thread makes them ---- */
 

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -20,19 +19,22 @@ struct mailbox {
     struct mail_list list;
 };
 
-static void deliver_all(struct mailbox *b)
+bool mailbox_deliver(struct mailbox *b)
 {
     struct mail_list taken = STAILQ_HEAD_INITIALIZER(taken);
+    bool is_any;
 
     pthread_mutex_lock(&b->lock);
     STAILQ_CONCAT(&taken, &b->list);
     pthread_mutex_unlock(&b->lock);
+    is_any = !STAILQ_EMPTY(&taken);
     while (!STAILQ_EMPTY(&taken)) {
         struct mail *m = STAILQ_FIRST(&taken);
 
         STAILQ_REMOVE_HEAD(&taken, entry);
         m->deliver(m, b->receiver);
     }
+    return is_any;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -41,7 +43,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
     (void)what; /* only EV_READ is asked for */
     if (read(fd, &count, sizeof count) == (ssize_t)sizeof count)
-        deliver_all(arg);
+        (void)mailbox_deliver(arg); /* nothing: the round before took it along */
 }
 
 postern_err mailbox_new(struct event_base *base, void *receiver, struct mailbox **ret,
@@ -84,7 +86,8 @@ void mailbox_free(struct mailbox *b)
 {
     if (b == NULL)
         return;
-    deliver_all(b);
+    while (mailbox_deliver(b)) /* a mail may bring another */
+        ;
     if (b->readable != NULL)
         event_free(b->readable);
     if (b->wake_fd >= 0)

@@ -10,15 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
-#include "event_slots.h"
+#include "../supervisor_line.h"
+#include "../timer.h"
 #include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
 
 #define LOOPS_MAX 64
 #define NAME_MAX_BYTES 1025 /* with NUL: POSTERN_IDENTITY_MAX */
+#define KILL_VALUE_MAX 2049 /* with NUL: the longest jti that a token may have */
 /* Sessions are cut a moment before the supervisor's patience ends, so that their ends are
  * recorded. */
 #define DRAIN_HEADROOM_MS 500
@@ -37,8 +40,9 @@ struct main_batch;
 
 struct door_main {
     struct event_base     *base;
-    struct channel        *supervisor;
-    struct event          *from_supervisor, *want_lines;
+    struct supervisor_line *supervisor_line;
+    struct channel        *supervisor; /* the line's */
+    struct event          *want_lines;
     struct door_process    process;
     struct settings_parts *parts;
     struct door_settings  *prepared, *current;
@@ -59,11 +63,11 @@ struct door_main {
 };
 
 /* What cannot be obeyed must not be forgotten: the supervisor starts another door, which is told
- * everything. */
-static _Noreturn void give_up(const char *why)
+ * everything.  Other threads run still: nothing is cleaned up below them. */
+static __attribute__((noreturn)) void give_up(const char *why)
 {
     log_problem("%s; ending all sessions for a new start", why);
-    exit(EXIT_FAILURE);
+    _exit(EXIT_FAILURE);
 }
 
 static void put(struct loop *l, struct mail *take_mail)
@@ -75,11 +79,11 @@ static void put(struct loop *l, struct mail *take_mail)
 
 /* ---- answers to lines ---- */
 
-static void send_built(struct door_main *m, struct role_line *to, const postern_buf *message)
+static void send_built(struct role_line *to, const postern_buf *message)
 {
-    (void)m;
-    if (message->failed || !role_line_send(to, postern_buf_bytes(message)))
-        log_problem("an answer to another process of posternd is lost");
+    if (message->failed)
+        give_up("out of memory for an answer to another process of posternd");
+    (void)role_line_send(to, postern_buf_bytes(message)); /* else the line closes itself */
 }
 
 static void send_done(struct door_main *m, struct role_line *to, int64_t id, int64_t ended)
@@ -95,7 +99,7 @@ static void send_done(struct door_main *m, struct role_line *to, int64_t id, int
     if (to == m->control)
         postern_json_put_integer(&w, "ended", ended);
     postern_json_close_object(&w);
-    send_built(m, to, &out);
+    send_built(to, &out);
 }
 
 /* ---- batches: one thing for all loops ---- */
@@ -120,7 +124,7 @@ static struct main_batch *new_batch(struct door_main *m, size_t parts,
     b->batch.reply_to = m->process.box;
     b->batch.reply.deliver = deliver;
     b->main = m;
-    b->started_us = loop_mono_us();
+    b->started_us = clock_mono_us();
     return b;
 }
 
@@ -131,13 +135,17 @@ static struct main_batch *batch_of(struct mail *reply)
 
 static void finish_batch(struct main_batch *b, const char *what)
 {
-    size_t ended = atomic_load(&b->batch.ended);
+    size_t ended = atomic_load(&b->batch.ended), to_tell = ended;
 
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
-                 loop_mono_us() - b->started_us);
-    for (size_t i = 0; i < b->ack_count; i++)
-        send_done(b->main, b->acks[i].to, b->acks[i].id, i == 0 ? (int64_t)ended : 0);
+                 clock_mono_us() - b->started_us);
+    for (size_t i = 0; i < b->ack_count; i++) {
+        bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
+
+        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)to_tell : 0);
+        to_tell = is_asked ? 0 : to_tell; /* each session ended once */
+    }
     free(b->acks);
     free(b);
 }
@@ -350,7 +358,7 @@ static bool answer_sessions(struct door_main *m, struct role_line *l)
         registry_list(m->process.registry, after, (size_t)limit, loop_now(), &w);
         postern_json_close_object(&w);
         if (!out.failed) {
-            send_built(m, l, &out);
+            send_built(l, &out);
             return true;
         }
     }
@@ -371,7 +379,7 @@ static void deliver_killed(struct mail *reply, void *receiver)
 static bool take_kill(struct door_main *m, struct role_line *l)
 {
     struct channel *c = role_line_channel(l);
-    char by[16], value[NAME_MAX_BYTES], reason[POSTERN_BECAUSE_MAX] = "";
+    char by[16], value[KILL_VALUE_MAX], reason[POSTERN_BECAUSE_MAX] = "";
     struct session_place *places = NULL;
     struct main_batch *b;
     postern_error err = { 0 };
@@ -467,7 +475,7 @@ static bool answer_metrics(struct door_main *m, struct role_line *l)
     postern_json_put_integer(&w, "id", id);
     postern_json_put_string(&w, "text", postern_buf_bytes(&text));
     postern_json_close_object(&w);
-    send_built(m, l, &out);
+    send_built(l, &out);
     return true;
 }
 
@@ -503,22 +511,51 @@ static void on_link_gone(void *arg, struct role_line *l)
         m->control = NULL;
 }
 
+static void drop_line(struct door_main *m, struct role_line **at)
+{
+    forget_link(m, *at);
+    role_line_free(*at);
+    *at = NULL;
+}
+
 static void take_link(struct door_main *m, struct role_line **at, const char *name,
                       bool (*message)(void *, struct role_line *))
 {
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { 0 };
 
-    if (*at != NULL) {
-        forget_link(m, *at);
-        role_line_free(*at);
-        *at = NULL;
-    }
+    drop_line(m, at);
     if (fd < 0)
         log_problem("the supervisor names %s without a descriptor", name);
-    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m }, at,
-                      &err) != POSTERN_OK)
+    else if (role_line_new(m->base, fd, name, (struct role_line_owner){ message, on_link_gone, m },
+                           at, &err) != POSTERN_OK)
         log_error(name, &err);
+}
+
+/* ---- loops ---- */
+
+static void stop_loops(struct door_main *m)
+{
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        put(loop_at(&m->process, i), loop_mail_stop());
+}
+
+/* When they were told to stop, or never started.  Mails that are on their way between them, and to
+ * us, arrive while all their boxes stand. */
+static void free_loops(struct door_main *m)
+{
+    bool is_any;
+
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        loop_join(m->process.loops[i]);
+    do {
+        is_any = false;
+        for (size_t i = 0; i < m->process.loop_count; i++)
+            is_any |= mailbox_deliver(m->process.loops[i]->box);
+    } while (is_any);
+    for (size_t i = 0; i < m->process.loop_count; i++)
+        loop_free(m->process.loops[i]);
+    m->process.loop_count = 0;
 }
 
 /* ---- settings ---- */
@@ -537,8 +574,9 @@ static void spoil(struct door_main *m, const postern_error *err)
     m->is_spoiled = true;
 }
 
-static void take_listener(struct door_main *m)
+static void take_listener(void *arg)
 {
+    struct door_main *m = arg;
     char door[64], address[320];
     int64_t loop;
     int fd = channel_take_fd(m->supervisor);
@@ -555,9 +593,10 @@ static void take_listener(struct door_main *m)
     spoil(m, &err);
 }
 
-static void take_file(struct door_main *m)
+static void take_file(void *arg)
 {
-    char door[64] = "", key[64];
+    struct door_main *m = arg;
+    char door[64] = "", key[POSTERN_POLICY_NAME_MAX];
     bool is_policy = channel_type_is(m->supervisor, "policy");
     int fd = channel_take_fd(m->supervisor);
     postern_error err = { .code = POSTERN_ERR_MALFORMED, .detail = "file" };
@@ -576,16 +615,40 @@ static void take_file(struct door_main *m)
     spoil(m, &err);
 }
 
-static postern_err make_loops(struct door_main *m, size_t count, postern_error *err)
+static postern_err start_loops(struct door_main *m, size_t count, postern_error *err)
 {
-    if (m->process.loop_count != 0)
-        return POSTERN_OK;
     for (size_t i = 0; i < count; i++) {
         POSTERN_TRY(loop_new(&m->process, i, &m->process.loops[i], err));
         m->process.loop_count++;
     }
     for (size_t i = 0; i < count; i++)
         POSTERN_TRY(loop_start(m->process.loops[i], err));
+    return POSTERN_OK;
+}
+
+/* All of them or none: what is sent to a loop that does not run would never be done. */
+static postern_err make_loops(struct door_main *m, size_t count, postern_error *err)
+{
+    postern_err e;
+
+    if (m->process.loop_count == count)
+        return POSTERN_OK;
+    if (m->process.loop_count != 0)
+        return POSTERN_FAIL(err, INTERNAL, "a door of %zu loops cannot become one of %zu",
+                            m->process.loop_count, count);
+    e = start_loops(m, count, err);
+    if (e != POSTERN_OK) {
+        stop_loops(m);
+        free_loops(m);
+    }
+    return e;
+}
+
+static postern_err check_listeners(const struct door_settings *s, size_t loops, postern_error *err)
+{
+    for (size_t i = 0; i < settings_listener_count(s); i++)
+        if (settings_listener(s, i)->loop >= loops)
+            return POSTERN_FAIL(err, INTERNAL, "a listener of a loop that is not there");
     return POSTERN_OK;
 }
 
@@ -618,6 +681,7 @@ static postern_err prepare(struct door_main *m, int dump_fd, int64_t loops, post
         return POSTERN_FAIL(err, INTERNAL, "the configuration did not come whole");
     }
     POSTERN_TRY(settings_new(parts, dump_fd, &m->own, &m->prepared, err));
+    POSTERN_TRY(check_listeners(m->prepared, (size_t)loops, err));
     POSTERN_TRY(taken_back_tell(m->taken_back, settings_context(m->prepared), err));
     POSTERN_TRY(make_loops(m, (size_t)loops, err));
     return send_certificate(m, err);
@@ -680,8 +744,9 @@ static void on_impatient(evutil_socket_t fd, short what, void *arg)
     say_ready(m);
 }
 
-static void take_prepare(struct door_main *m)
+static void take_prepare(void *arg)
 {
+    struct door_main *m = arg;
     postern_error err = { 0 };
     int64_t loops = 0;
     int fd = channel_take_fd(m->supervisor);
@@ -706,8 +771,9 @@ static void deliver_committed(struct mail *reply, void *receiver)
     finish_batch(batch_of(reply), "reload");
 }
 
-static void take_commit(struct door_main *m)
+static void take_commit(void *arg)
 {
+    struct door_main *m = arg;
     struct main_batch *b;
 
     if (m->prepared == NULL)
@@ -723,8 +789,10 @@ static void take_commit(struct door_main *m)
             loop_mail_settings(settings_ref(m->current), &b->batch));
 }
 
-static void take_abandon(struct door_main *m)
+static void take_abandon(void *arg)
 {
+    struct door_main *m = arg;
+
     settings_parts_free(m->parts);
     m->parts = NULL;
     m->is_spoiled = false;
@@ -732,8 +800,9 @@ static void take_abandon(struct door_main *m)
     m->prepared = NULL;
 }
 
-static void take_audit(struct door_main *m)
+static void take_audit(void *arg)
 {
+    struct door_main *m = arg;
     int fd = channel_take_fd(m->supervisor);
     int64_t loop = -1;
 
@@ -748,13 +817,13 @@ static void take_audit(struct door_main *m)
 
 static void end_loops(struct door_main *m)
 {
-    for (size_t i = 0; i < m->process.loop_count; i++)
-        put(loop_at(&m->process, i), loop_mail_stop());
+    stop_loops(m);
     (void)event_base_loopbreak(m->base); /* fails without a base only */
 }
 
-static void drain(struct door_main *m)
+static void drain(void *arg)
 {
+    struct door_main *m = arg;
     int64_t drain_ms;
 
     if (m->is_draining)
@@ -803,12 +872,10 @@ void main_note_drained(struct door_process *process, size_t loop)
 static void on_want_lines(evutil_socket_t fd, short what, void *arg)
 {
     struct door_main *m = arg;
-    postern_error err = { 0 };
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (channel_send_type(m->supervisor, "link", -1, &err) != POSTERN_OK)
-        log_error("asking for lines", &err);
+    supervisor_line_want_lines(m->supervisor_line);
 }
 
 static void deliver_want(struct mail *take_mail, void *receiver)
@@ -831,60 +898,28 @@ void main_want_lines(struct door_process *process)
     mailbox_put(process->box, mail);
 }
 
-static void take_issuer(struct door_main *m)
+static void take_issuer(void *arg)
 {
+    struct door_main *m = arg;
+
     take_link(m, &m->issuer, "issuer", on_issuer_message);
 }
 
-static void take_control(struct door_main *m)
+static void take_control(void *arg)
 {
+    struct door_main *m = arg;
+
     take_link(m, &m->control, "control", on_control_message);
 }
 
-static const struct {
-    const char *type;
-    void (*take)(struct door_main *m);
-} messages[] = {
-    { "listener", take_listener }, { "file", take_file },       { "policy", take_file },
-    { "prepare", take_prepare },   { "commit", take_commit },   { "abandon", take_abandon },
-    { "audit", take_audit },       { "issuer", take_issuer },   { "control", take_control },
-    { "drain", drain },
+/* They take their descriptor themselves: a part without it spoils the set. */
+static const struct supervisor_message messages[] = {
+    { "listener", .obey = take_listener }, { "file", .obey = take_file },
+    { "policy", .obey = take_file },       { "prepare", .obey = take_prepare },
+    { "commit", .obey = take_commit },     { "abandon", .obey = take_abandon },
+    { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
+    { "control", .obey = take_control },
 };
-
-static void take_message(struct door_main *m)
-{
-    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
-        if (channel_type_is(m->supervisor, messages[i].type)) {
-            messages[i].take(m);
-            return;
-        }
-    log_problem("the supervisor sent a message of an unknown type");
-}
-
-static void on_supervisor(evutil_socket_t fd, short what, void *arg)
-{
-    struct door_main *m = arg;
-    postern_error err = { 0 };
-
-    (void)fd;   /* the channel's */
-    (void)what; /* only EV_READ is asked for */
-    for (;;)
-        switch (channel_receive(m->supervisor, &err)) {
-        case CHANNEL_MESSAGE:
-            take_message(m);
-            continue;
-        case CHANNEL_NOTHING:
-            return;
-        case CHANNEL_BROKEN:
-            log_error("line to the supervisor", &err);
-            m->status = EXIT_FAILURE;
-            /* fallthrough */
-        case CHANNEL_CLOSED:
-            (void)event_del(m->from_supervisor); /* end of file stays readable for ever */
-            drain(m);
-            return;
-        }
-}
 
 /* ---- beginning ---- */
 
@@ -896,35 +931,31 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     m->process.loops = calloc(LOOPS_MAX, sizeof *m->process.loops);
     if (m->process.loops == NULL)
         return POSTERN_FAIL(err, NOMEM, "loops");
-    POSTERN_TRY(channel_new(setup->supervisor_fd, &m->supervisor, err));
+    POSTERN_TRY(supervisor_line_new(
+        m->base, setup->supervisor_fd,
+        (struct supervisor_line_owner){ messages, sizeof messages / sizeof *messages, drain, m },
+        &m->supervisor_line, err));
+    m->supervisor = supervisor_line_channel(m->supervisor_line);
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
+    POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
     m->told_patience = event_new(m->base, -1, 0, on_impatient, m);
-    m->from_supervisor = event_new(m->base, channel_fd(m->supervisor), EV_READ | EV_PERSIST,
-                                   on_supervisor, m);
-    if (m->want_lines == NULL || m->told_patience == NULL || m->from_supervisor == NULL ||
-        event_add(m->from_supervisor, NULL) != 0)
+    if (m->want_lines == NULL || m->told_patience == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
 
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
-}
-
 static void take_apart(struct door_main *m)
 {
-    for (size_t i = 0; i < m->process.loop_count; i++)
-        loop_join(m->process.loops[i]);
-    role_line_free(m->issuer);
-    role_line_free(m->control);
-    m->issuer = m->control = NULL;
+    free_loops(m);
+    drop_line(m, &m->issuer);
+    drop_line(m, &m->control);
+    m->wants_judging = false; /* there is nobody to judge */
     mailbox_free(m->process.box);
     settings_unref(m->current);
     settings_unref(m->prepared);
@@ -934,12 +965,13 @@ static void take_apart(struct door_main *m)
     taken_back_free(m->taken_back);
     registry_free(m->process.registry);
     limits_free(m->process.limits);
+    denials_free(m->process.denials);
+    denials_free(m->process.agent_denials);
     free(m->process.loops);
     free(m->acks);
-    free_event(m->from_supervisor);
-    free_event(m->want_lines);
-    free_event(m->told_patience);
-    channel_free(m->supervisor);
+    timer_free(m->want_lines);
+    timer_free(m->told_patience);
+    supervisor_line_free(m->supervisor_line);
     if (m->base != NULL)
         event_base_free(m->base);
     postern_wipe(&m->process.fingerprint, sizeof m->process.fingerprint);
@@ -947,17 +979,16 @@ static void take_apart(struct door_main *m)
 
 int door_main(struct role_setup *setup)
 {
-    struct door_main m = { .status = EXIT_SUCCESS };
+    struct door_main m = { .status = EXIT_SUCCESS,
+                           .process.denials_lock = PTHREAD_MUTEX_INITIALIZER };
     postern_error err = { 0 };
 
     postern_config_free(setup->take_config); /* it comes by message, at each reload anew */
     setup->take_config = NULL;
-    if (!event_slots_start())
-        log_note("no pages of their own for small blocks: memory of ended sessions goes back later");
     if (start(&m, setup, &err) != POSTERN_OK) {
         log_error("door cannot start", &err);
         m.status = EXIT_FAILURE;
-    } else if (event_base_dispatch(m.base) < 0) {
+    } else if (event_base_dispatch(m.base) < 0 || supervisor_line_is_broken(m.supervisor_line)) {
         m.status = EXIT_FAILURE;
     }
     take_apart(&m);

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #define PIPES_KEPT 64 /* idle ones of one thread: two descriptors each */
-/* Of one thread, idle or with bytes in them.  Sessions whose receiver has stopped hold one each way;
- * a crowd of them must not take the descriptors that accept(2) needs. */
+/* Of one thread, idle or with bytes in them.  Sessions whose receiver has stopped hold one each
+ * way; a crowd of them must not take the descriptors that accept(2) needs. */
 #define PIPES_MAX  256
 /* What one may hold.  More saves wake-ups, and all pipes of a user share 64 MiB
  * (/proc/sys/fs/pipe-user-pages-soft). */

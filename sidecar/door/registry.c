@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../text_hash.h"
 #include "human.h"
 #include "registry.h"
 
@@ -26,7 +27,7 @@ struct registry {
     pthread_mutex_t   lock;
     struct entry_list by_secret[BUCKETS];
     struct entry_list by_id[BUCKETS];
-    LIST_HEAD(, door_count) doors;
+    LIST_HEAD(door_list, door_count) doors;
 };
 
 postern_err registry_new(struct registry **ret, postern_error *err)
@@ -102,11 +103,7 @@ static size_t bucket_of_locator(uint64_t locator)
 
 static size_t bucket_of_id(const char *id)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
-
-    for (; *id != '\0'; id++)
-        h = (h ^ (uint8_t)*id) * 1099511628211u;
-    return (size_t)((h ^ (h >> 32)) & (BUCKETS - 1));
+    return text_hash(id) & (BUCKETS - 1);
 }
 
 /* ---- adding and removing ---- */
@@ -185,6 +182,28 @@ static const struct registry_entry *find_by_secret(const struct registry *r, pos
     return NULL;
 }
 
+static struct registry_entry *find_by_id(struct registry *r, const char *id)
+{
+    struct registry_entry *e;
+
+    LIST_FOREACH (e, &r->by_id[bucket_of_id(id)], in_ids)
+        if (strcmp(e->id, id) == 0)
+            return e;
+    return NULL;
+}
+
+struct registry_entry *registry_find(struct registry *r, const char *id, size_t loop)
+{
+    struct registry_entry *e;
+
+    registry_lock(r);
+    e = find_by_id(r, id);
+    if (e != NULL && e->loop != loop)
+        e = NULL; /* another thread's, which may free it at any time */
+    registry_unlock(r);
+    return e;
+}
+
 static bool is_same_text(const char *a, const char *b)
 {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
@@ -213,6 +232,7 @@ static postern_err find_renewal(const struct registry *r, postern_bytes secret, 
         return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
     memcpy(ret->id, e->id, sizeof ret->id);
     ret->loop = e->loop;
+    ret->lease = e->lease;
     return POSTERN_OK;
 }
 
@@ -232,8 +252,9 @@ static const struct {
     const char  *word;
     registry_key key;
 } key_words[] = {
-    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB }, { "client", REGISTRY_BY_CLIENT },
-    { "jti", REGISTRY_BY_JTI },         { "agent", REGISTRY_BY_AGENT },
+    { "session", REGISTRY_BY_SESSION }, { "sub", REGISTRY_BY_SUB },
+    { "client", REGISTRY_BY_CLIENT },   { "jti", REGISTRY_BY_JTI },
+    { "agent", REGISTRY_BY_AGENT },
 };
 
 registry_key registry_key_of(const char *word)
@@ -249,6 +270,16 @@ static bool is_text(const char *text, const char *value)
     return text != NULL && strcmp(text, value) == 0;
 }
 
+/* Who has no client is its own agent (lib/oauth/judge.c blocks by the same names). */
+static bool is_agent(const postern_grant *g, const char *value)
+{
+    const char *actor = postern_grant_actor(g), *client = postern_grant_client_id(g);
+
+    if (actor == NULL && client == NULL)
+        return is_text(postern_grant_subject(g), value);
+    return is_text(actor, value) || is_text(client, value);
+}
+
 static bool matches(const struct registry_entry *e, registry_key key, const char *value)
 {
     switch (key) {
@@ -261,8 +292,7 @@ static bool matches(const struct registry_entry *e, registry_key key, const char
     case REGISTRY_BY_JTI:
         return is_text(postern_grant_jti(e->grant), value);
     case REGISTRY_BY_AGENT:
-        return is_text(postern_grant_actor(e->grant), value) ||
-               is_text(postern_grant_client_id(e->grant), value);
+        return is_agent(e->grant, value);
     case REGISTRY_BY_NONE:
         break;
     }
@@ -394,19 +424,22 @@ void registry_list(struct registry *r, const char *after, size_t limit, struct l
     postern_json_put_flag(w, "more", has_more);
 }
 
+static void add_bucket(const struct entry_list *bucket, struct registry_totals *ret)
+{
+    for (const struct registry_entry *e = LIST_FIRST(bucket); e != NULL; e = LIST_NEXT(e, in_ids)) {
+        ret->open += e->state == SESSION_OPEN;
+        ret->draining += e->state == SESSION_DRAINING;
+        ret->connecting += e->state == SESSION_CONNECTING;
+        ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
+        ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
+    }
+}
+
 void registry_totals(struct registry *r, struct registry_totals *ret)
 {
-    const struct registry_entry *e;
-
     *ret = (struct registry_totals){ 0 };
     registry_lock(r);
     for (size_t i = 0; i < BUCKETS; i++)
-        LIST_FOREACH (e, &r->by_id[i], in_ids) {
-            ret->open += e->state == SESSION_OPEN;
-            ret->draining += e->state == SESSION_DRAINING;
-            ret->connecting += e->state == SESSION_CONNECTING;
-            ret->up += atomic_load_explicit(&e->up, memory_order_relaxed);
-            ret->down += atomic_load_explicit(&e->down, memory_order_relaxed);
-        }
+        add_bucket(&r->by_id[i], ret);
     registry_unlock(r);
 }

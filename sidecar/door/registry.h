@@ -61,10 +61,17 @@ void registry_remove(struct registry *r, struct registry_entry *e);
 void registry_lock(struct registry *r);
 void registry_unlock(struct registry *r);
 
+/*
+ * The session of that id, if it lives on loop `loop`; NULL: it does not.  For that loop's thread
+ * alone: the entry stays as long as that thread does not remove it.
+ */
+struct registry_entry *registry_find(struct registry *r, const char *id, size_t loop);
+
 /* Where a session lives. */
 struct session_place {
-    char   id[SESSION_ID_MAX];
-    size_t loop;
+    char         id[SESSION_ID_MAX];
+    size_t       loop;
+    struct lease lease; /* as it is now; registry_find_renewal() alone fills it */
 };
 /*
  * The session that a renewal means.  Constant time in the secret once the locator fits.
@@ -94,7 +101,8 @@ registry_key registry_key_of(const char *word);
 POSTERN_MUST_USE postern_err registry_match(struct registry *r, registry_key key, const char *value,
                                             struct session_place **ret, size_t *ret_count,
                                             postern_error *err);
-/* Append "sessions" (those with ids behind `after`, at most `limit`) and "more" to an open object. */
+/* Append "sessions" (those with ids behind `after`, at most `limit`) and "more" to an open
+ * object. */
 void registry_list(struct registry *r, const char *after, size_t limit, struct lease_clock now,
                    postern_json_writer *w);
 

@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event_struct.h>
 
+#include "../clock.h"
 #include "pipes.h"
 #include "records.h"
 #include "relay.h"
@@ -80,15 +80,6 @@ typedef enum step {
 
 /* ---- small things ---- */
 
-static int64_t boot_ms(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_BOOTTIME, &t) != 0)
-        return 0; /* cannot fail */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static struct side *other(const struct side *s)
 {
     return s == &s->relay->client ? &s->relay->backend : &s->relay->client;
@@ -108,7 +99,7 @@ static bool is_owed(const struct side *s)
 static void touch(struct relay *r)
 {
     r->has_moved = false;
-    atomic_store_explicit(&r->last_byte_ms, boot_ms(), memory_order_relaxed);
+    atomic_store_explicit(&r->last_byte_ms, clock_boot_ms(), memory_order_relaxed);
 }
 
 static void count(struct side *from, size_t len)
@@ -220,8 +211,8 @@ static step deliver(struct side *to, postern_bytes plain)
 static step flush_pipe(struct side *to)
 {
     while (to->piped > 0) {
-        ssize_t n = splice(to->pipe[0], NULL, to->fd, NULL, to->piped,
-                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        ssize_t n =
+            splice(to->pipe[0], NULL, to->fd, NULL, to->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -261,21 +252,21 @@ static step flush(struct side *to)
     return to->piped > 0 ? flush_pipe(to) : flush_unsent(to);
 }
 
+static step send_end(struct side *to)
+{
+    if (to->ssl == NULL)
+        return shutdown(to->fd, SHUT_WR) == 0 ? STEP_MORE : fail_of_errno(to, errno);
+    if (!records_encrypt_end(to->relay->pool->records, to->ssl))
+        return fail_of_tls(to);
+    return transmit_records(to);
+}
+
 /* That nothing more comes: FIN, or close_notify with TCP left open for what `to` still says. */
 static step tell_end(struct side *to)
 {
-    if (!to->is_told) {
-        to->is_told = true;
-        if (to->ssl == NULL) {
-            if (shutdown(to->fd, SHUT_WR) != 0)
-                return fail_of_errno(to, errno);
-        } else {
-            if (!records_encrypt_end(to->relay->pool->records, to->ssl))
-                return fail_of_tls(to);
-            if (transmit_records(to) == STEP_END)
-                return STEP_END;
-        }
-    }
+    if (!to->is_told && send_end(to) == STEP_END)
+        return STEP_END;
+    to->is_told = true;
     return is_owed(to) ? STEP_BLOCKED : STEP_DRY;
 }
 
@@ -567,8 +558,10 @@ static void prepare_side(struct relay *r, struct side *s, struct leg leg)
 
 static bool prepare_events(struct relay *r, struct side *s)
 {
-    if (event_assign(&s->readable, r->pool->base, s->fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
-        event_assign(&s->writable, r->pool->base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
+    struct event_base *base = r->pool->base;
+
+    if (event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
+        event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
         return false;
     if (!watch_in(s, true) || !watch_out(s, is_owed(s)))
         return false;

@@ -82,8 +82,8 @@ uint64_t relay_bytes_down(const struct relay *r);
 int64_t relay_last_byte_ms(const struct relay *r);
 /* Nothing that was read waits to be written: with a while of silence, a safe moment to end. */
 bool relay_is_quiet(const struct relay *r);
-/* Before relay_free(), for an orderly end: tell both that no more comes (close_notify, FIN).  Who has
- * not taken yet what was sent before is not told, but reset.  Never blocks, calls nobody. */
+/* Before relay_free(), for an orderly end: tell both that no more comes (close_notify, FIN).  Who
+ * has not taken yet what was sent before is not told, but reset.  Never blocks, calls nobody. */
 void relay_say_goodbye(struct relay *r);
 
 #endif

@@ -13,17 +13,19 @@
 struct role_line;
 
 struct role_line_owner {
-    /* One message; false: it breaks the rules, and the line is closed. */
+    /* One message; false: it breaks the rules, and the line is closed.  Must not free the line. */
     bool (*message)(void *arg, struct role_line *l);
-    void (*gone)(void *arg, struct role_line *l); /* closed by either side; the link is freed after */
+    /* Closed by either side; the line is freed after. */
+    void (*gone)(void *arg, struct role_line *l);
     void *arg;
 };
 
 POSTERN_MUST_USE postern_err role_line_new(struct event_base *base, int take_fd, const char *name,
-                                      struct role_line_owner owner, struct role_line **ret,
-                                      postern_error *err);
+                                           struct role_line_owner owner, struct role_line **ret,
+                                           postern_error *err);
 struct channel *role_line_channel(struct role_line *l);
-/* Send or queue.  False: no memory, or nobody reads: close it. */
+/* Send or queue.  False: lost, for want of memory or because nobody reads: the line closes itself
+ * from the loop, and gone() is called. */
 bool role_line_send(struct role_line *l, postern_bytes message);
 void role_line_free(struct role_line *l); /* NULL is fine */
 

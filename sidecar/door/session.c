@@ -26,13 +26,13 @@ struct session {
 
 /* ---- making ---- */
 
-static struct lease_terms terms_of(const struct session *s, const postern_grant *g,
-                                   const postern_decision *d)
+struct lease_terms session_terms(const struct door *door, const postern_grant *g,
+                                 const postern_decision *d)
 {
     return (struct lease_terms){ .exp_s = postern_grant_exp_s(g),
-                                 .skew_s = s->door->skew_s,
+                                 .skew_s = door->skew_s,
                                  .policy_s = d->lease_s,
-                                 .session_max_s = s->door->session_max_s };
+                                 .session_max_s = door->session_max_s };
 }
 
 static void copy_text(char *ret, size_t room, const char *text)
@@ -69,7 +69,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
     s->entry.since_s = now.now_s;
     s->entry.grant = take_grant;
-    terms = terms_of(s, take_grant, decision);
+    terms = session_terms(s->door, take_grant, decision);
     s->entry.lease = lease_begin(&terms, now);
     return s;
 }
@@ -117,6 +117,11 @@ const struct door *session_door(const struct session *s)
     return s->door;
 }
 
+struct door_settings *session_settings(const struct session *s)
+{
+    return s->settings;
+}
+
 struct session *session_next(const struct session *s)
 {
     return LIST_NEXT(s, in_loop);
@@ -124,12 +129,7 @@ struct session *session_next(const struct session *s)
 
 struct session *session_find(struct loop *l, const char *id)
 {
-    struct session *s;
-
-    LIST_FOREACH (s, &l->sessions, in_loop)
-        if (strcmp(s->entry.id, id) == 0)
-            return s;
-    return NULL;
+    return (struct session *)(void *)registry_find(l->process->registry, id, l->index);
 }
 
 /* ---- judging again ---- */
@@ -139,53 +139,67 @@ static const char *policy_source(const struct session *s)
     return s->source[0] == '\0' ? NULL : s->source;
 }
 
-/* By the loop's settings of now, under which the session then lives on. */
-static postern_err judge_by(struct session *s, struct door_settings *settings,
-                            postern_failure *ret_failure, postern_error *err)
-{
-    const struct door *door = settings_door(settings, s->entry.door);
-    postern_decision decision = { 0 };
-
-    if (door == NULL)
-        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
-    POSTERN_TRY(postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure,
-                                            err));
-    return gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, &decision, err);
-}
-
-static void adopt_settings(struct session *s, struct door_settings *settings)
-{
-    struct door_settings *old = s->settings;
-
-    if (old == settings)
-        return;
-    s->settings = settings_ref(settings);
-    s->door = settings_door(settings, s->entry.door);
-    registry_lock(s->loop->process->registry);
-    lease_limit(&s->entry.lease, s->since_boot_ms, s->door->session_max_s, loop_now());
-    registry_unlock(s->loop->process->registry);
-    settings_unref(old);
-}
-
 /* An undecided look (no memory, the issuer's word is not there yet) ends nobody: the session was
  * proved once. */
 static bool ends_session(postern_err e)
 {
-    return e != POSTERN_OK && (postern_err_outcome(e) == POSTERN_REJECTED || e == POSTERN_ERR_SERVICE_UNKNOWN);
+    return e != POSTERN_OK &&
+           (postern_err_outcome(e) == POSTERN_REJECTED || e == POSTERN_ERR_SERVICE_UNKNOWN);
+}
+
+/* By the loop's settings of now, under which the session then lives on.  Policy is asked even when
+ * the look is undecided: what it denies ends. */
+static postern_err judge_by(struct session *s, struct door_settings *settings,
+                            postern_decision *ret_decision, postern_failure *ret_failure,
+                            postern_error *err)
+{
+    const struct door *door = settings_door(settings, s->entry.door);
+    postern_error why = { 0 };
+    postern_err look, rule;
+
+    *ret_decision = (postern_decision){ 0 };
+    if (door == NULL)
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
+    look =
+        postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure, err);
+    if (ends_session(look))
+        return look;
+    rule = gate_ask_policy(door, s->entry.grant, policy_source(s), loop_now().now_s, ret_decision,
+                           &why);
+    if (rule == POSTERN_OK || (look != POSTERN_OK && !ends_session(rule)))
+        return look;
+    *err = why;
+    return rule;
+}
+
+/* The lease too each time: a renewal was decided by another look, perhaps from another address. */
+static void adopt_settings(struct session *s, struct door_settings *settings,
+                           const postern_decision *decision)
+{
+    struct door_settings *old = s->settings;
+    struct lease_terms terms;
+
+    s->settings = settings_ref(settings);
+    s->door = settings_door(settings, s->entry.door);
+    terms = session_terms(s->door, s->entry.grant, decision);
+    registry_lock(s->loop->process->registry);
+    lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
+    registry_unlock(s->loop->process->registry);
+    settings_unref(old);
 }
 
 bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
     postern_failure failure = { 0 };
+    postern_decision decision = { 0 };
     postern_error err = { 0 };
-    postern_err e = judge_by(s, settings, &failure, &err);
+    postern_err e = judge_by(s, settings, &decision, &failure, &err);
 
-    if (!ends_session(e)) {
-        if (settings_door(settings, s->entry.door) != NULL)
-            adopt_settings(s, settings);
-        return false;
-    }
+    if (e == POSTERN_OK)
+        adopt_settings(s, settings, &decision);
+    if (!ends_session(e))
+        return false; /* undecided: it goes on as it was, and is looked at again with the next word */
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else
@@ -195,16 +209,16 @@ bool session_judge(struct session *s)
 
 postern_err session_register(struct session *s, postern_failure *ret_failure, postern_error *err)
 {
+    postern_decision decision;
     postern_err e;
 
     POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
     LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
     s->is_registered = true;
-    if (++s->loop->session_count > s->loop->session_peak)
-        s->loop->session_peak = s->loop->session_count;
-    e = judge_by(s, s->loop->settings, ret_failure, err);
+    s->loop->session_count++;
+    e = judge_by(s, s->loop->settings, &decision, ret_failure, err);
     if (e == POSTERN_OK)
-        adopt_settings(s, s->loop->settings);
+        adopt_settings(s, s->loop->settings, &decision);
     return e; /* undecided too: it is not open yet */
 }
 
@@ -268,49 +282,53 @@ static void write_end(struct session *s, const char *end, const char *because, p
 void session_end(struct session *s, const char *end, const char *because, postern_err code)
 {
     struct session_waiter waiter = s->waiter;
-    postern_failure failure = { .code = code };
-    postern_error err = { .code = code };
+    postern_failure failure = { 0 };
+    postern_error err = { 0 };
 
+    (void)POSTERN_FAIL(&err, BUSY, "session %s was ended while it was connected: %s", s->entry.id,
+                       end); /* whoever waits is told below */
     if (s->relay != NULL)
         copy_counters(s);
     write_end(s, end, because, code);
     atomic_fetch_add(&s->loop->counters.ended, 1);
-    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED || strcmp(end, SESSION_END_KILLED) == 0)
+    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED ||
+        strcmp(end, SESSION_END_KILLED) == 0)
         atomic_fetch_add(&s->loop->counters.revoked, 1);
     copy_text(failure.because, sizeof failure.because, because);
     s->waiter = (struct session_waiter){ 0 };
     session_free(s);
+    if (code == POSTERN_OK) /* killed: no verdict on the agent, it may come back */
+        code = POSTERN_ERR_BUSY;
     if (waiter.refused != NULL)
-        waiter.refused(waiter.arg, code == POSTERN_OK ? POSTERN_ERR_POLICY : code, &failure, &err);
+        waiter.refused(waiter.arg, code, &failure, &err);
 }
 
 /* ---- renewing ---- */
 
-postern_err session_renew(struct session *s, postern_grant *take_grant,
-                          const postern_decision *decision, struct lease *ret_lease,
-                          postern_error *err)
+postern_err session_renew(struct session *s, postern_grant **grant,
+                          const postern_decision *decision, postern_error *err)
 {
-    POSTERN_AUTO(grant) grant = take_grant;
-    struct lease_terms terms = terms_of(s, grant, decision);
+    struct lease_terms terms = session_terms(s->door, *grant, decision);
     struct lease_clock now = loop_now();
     struct lease lease = lease_renew(&s->entry.lease, &terms, now);
     postern_grant *old = s->entry.grant;
 
     if (s->relay == NULL)
         return POSTERN_FAIL(err, RENEWAL, "the session is not open yet");
-    if (!registry_is_same_identity(old, grant))
+    if (lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now) == LEASE_OVER)
+        return POSTERN_FAIL(err, RENEWAL, "the session's lease and its grace are over");
+    if (!registry_is_same_identity(old, *grant))
         return POSTERN_FAIL(err, RENEWAL, "the token is for another identity than the session's");
     if (lease_state_at(&lease, 0, now) != LEASE_OPEN)
         return POSTERN_FAIL(err, RENEWAL, "the session has had its longest life: session_max");
     registry_lock(s->loop->process->registry);
-    s->entry.grant = POSTERN_STEAL(grant);
+    s->entry.grant = POSTERN_STEAL(*grant);
     s->entry.lease = lease;
     if (s->loop->drain_end_ms == 0)
         s->entry.state = SESSION_OPEN;
     registry_unlock(s->loop->process->registry);
     copy_text(s->rule, sizeof s->rule, decision->rule);
     postern_grant_free(old);
-    *ret_lease = lease;
     return POSTERN_OK;
 }
 

@@ -30,6 +30,9 @@ struct session_waiter {
     void *arg;
 };
 
+/* What a lease at this door is made of. */
+struct lease_terms session_terms(const struct door *door, const postern_grant *g,
+                                 const postern_decision *d);
 /*
  * Make a session of a verdict; it is named, and in no list yet.
  *
@@ -60,20 +63,22 @@ void session_free(struct session *s);
 const char *session_id(const struct session *s);
 const char *session_secret(const struct session *s);
 const struct lease *session_lease(const struct session *s);
+/* By the settings that it lives under now: a reload changes both. */
 const struct door *session_door(const struct session *s);
+struct door_settings *session_settings(const struct session *s);
 
 struct session *session_next(const struct session *s); /* of its loop; NULL after the last */
 /* On its own loop; NULL: gone. */
 struct session *session_find(struct loop *l, const char *id);
 
 /*
- * Replace grant and lease by those of a newer token.
- *   take_grant   owned in every case
- *   POSTERN_OK · RENEWAL (another identity, not open, session_max is over)
+ * Replace grant and lease by those of a newer token.  Judge the session afterwards: the lease may be
+ * shorter then.
+ *   grant   of the token; taken, and NULL, when it is POSTERN_OK
+ *   POSTERN_OK · RENEWAL (another identity, not open, over its grace or session_max)
  */
-POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant *take_grant,
-                                           const postern_decision *decision,
-                                           struct lease *ret_lease, postern_error *err);
+POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant **grant,
+                                           const postern_decision *decision, postern_error *err);
 
 /* Every LOOP_TICK_MS: lease, idle time, drain. */
 void session_tick(struct session *s, struct lease_clock now);

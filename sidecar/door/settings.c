@@ -142,8 +142,11 @@ static postern_err read_whole(int fd, postern_buf *out, postern_error *err)
             return POSTERN_FAIL(err, SYSTEM, "reading a part of the configuration: %m");
         postern_buf_add(out, (postern_bytes){ chunk, (size_t)n });
         at += n;
+        if (out->failed && (size_t)at > out->max)
+            return POSTERN_FAIL(err, CONFIG_FILE, "a part of the configuration has over %zu bytes",
+                                out->max);
         if (out->failed)
-            return POSTERN_FAIL(err, LIMIT, "a part of the configuration has over %zu bytes", out->max);
+            return POSTERN_FAIL(err, NOMEM, "a part of the configuration");
     }
     return POSTERN_OK;
 }
@@ -214,7 +217,8 @@ static upstream_tls backend_tls_of(const struct door *d)
 static postern_err read_backend_side(struct door *d, const struct settings_parts *p,
                                      postern_error *err)
 {
-    POSTERN_TRY(upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
+    POSTERN_TRY(
+        upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
     d->backend.tls = backend_tls_of(d);
     if (d->backend.tls == UPSTREAM_PLAIN)
         return POSTERN_OK;
@@ -234,8 +238,24 @@ static int64_t read_skew(const postern_config *c, const postern_section *door)
                                   "clock_skew");
 }
 
-static postern_err read_door(struct door_settings *s, struct door *d, const struct settings_parts *p,
-                             struct own_certificate *own, postern_error *err)
+/* What the door's file names has come: a CA that is missing would mean the system's, a certificate
+ * that is missing one of our own. */
+static postern_err check_files(const struct door *d, const struct settings_parts *p,
+                               postern_error *err)
+{
+    static const char *const keys[] = { "tls_cert_file", "tls_key_file", "backend_tls_ca_file",
+                                        "backend_cert_file", "backend_key_file" };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (postern_section_text(d->section, keys[i]) != NULL &&
+            find_fd(&p->files, d->name, keys[i]) < 0)
+            return POSTERN_FAIL(err, INTERNAL, "door %s: %s did not come", d->name, keys[i]);
+    return POSTERN_OK;
+}
+
+static postern_err read_door(struct door_settings *s, struct door *d,
+                             const struct settings_parts *p, struct own_certificate *own,
+                             postern_error *err)
 {
     d->name = postern_section_name(d->section);
     d->adapter = adapter_find(postern_section_text(d->section, "protocol"));
@@ -247,6 +267,7 @@ static postern_err read_door(struct door_settings *s, struct door *d, const stru
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
     d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
     d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
+    POSTERN_TRY(check_files(d, p, err));
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));
     return read_backend_side(d, p, err);
@@ -316,8 +337,9 @@ static postern_err fill(struct door_settings *s, struct settings_parts *p, int d
     return take_listeners(s, p, err);
 }
 
-postern_err settings_new(struct settings_parts *take_parts, int dump_fd, struct own_certificate *own,
-                         struct door_settings **ret, postern_error *err)
+postern_err settings_new(struct settings_parts *take_parts, int dump_fd,
+                         struct own_certificate *own, struct door_settings **ret,
+                         postern_error *err)
 {
     struct door_settings *s = calloc(1, sizeof *s);
     postern_err e = POSTERN_ERR_NOMEM;

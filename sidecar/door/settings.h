@@ -13,7 +13,8 @@
 #include "../adapters/adapter.h"
 #include "upstream.h"
 
-#define SETTINGS_FDS_MAX 8192 /* listeners and files of one configuration: LISTENERS_MAX, DOOR_FILES_MAX */
+/* Listeners and files of one configuration: LISTENERS_MAX, DOOR_FILES_MAX. */
+#define SETTINGS_FDS_MAX 8192
 #define SETTINGS_DUMP_MAX (16u << 20)
 
 /* One door. */

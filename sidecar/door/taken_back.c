@@ -4,17 +4,24 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
+#include "../text_hash.h"
 #include "taken_back.h"
 
+#define BUCKETS 4096 /* a power of two: with POSTERN_REVOCATIONS_MAX a walk is sixteen long */
+
 struct revocation {
-    char   *issuer, *client;
-    int64_t before_s;
+    LIST_ENTRY(revocation) entry;
+    int64_t     before_s;
+    const char *client; /* behind the issuer */
+    char        issuer[];
 };
+LIST_HEAD(revocation_list, revocation);
 
 struct taken_back {
-    struct revocation *revocations;
-    size_t             count, room;
+    struct revocation_list revocations[BUCKETS];
+    size_t             count;
     char               ready_issuer[POSTERN_URL_MAX]; /* the embedded one; "": not yet */
     postern_block     *blocks, *coming;
     size_t             block_count, coming_count, coming_room;
@@ -35,11 +42,13 @@ void taken_back_free(struct taken_back *t)
 {
     if (t == NULL)
         return;
-    for (size_t i = 0; i < t->count; i++) {
-        free(t->revocations[i].issuer);
-        free(t->revocations[i].client);
-    }
-    free(t->revocations);
+    for (size_t i = 0; i < BUCKETS; i++)
+        while (!LIST_EMPTY(&t->revocations[i])) {
+            struct revocation *r = LIST_FIRST(&t->revocations[i]);
+
+            LIST_REMOVE(r, entry);
+            free(r);
+        }
     free(t->blocks);
     free(t->coming);
     free(t);
@@ -47,50 +56,51 @@ void taken_back_free(struct taken_back *t)
 
 /* ---- revocations ---- */
 
+static size_t bucket_of(const char *client)
+{
+    return text_hash(client) & (BUCKETS - 1); /* who makes up names here can remove clients */
+}
+
 static struct revocation *find(const struct taken_back *t, const char *issuer, const char *client)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->revocations[i].client, client) == 0 &&
-            strcmp(t->revocations[i].issuer, issuer) == 0)
-            return &t->revocations[i];
+    struct revocation *r;
+
+    LIST_FOREACH (r, &t->revocations[bucket_of(client)], entry)
+        if (strcmp(r->client, client) == 0 && strcmp(r->issuer, issuer) == 0)
+            return r;
     return NULL;
 }
 
-static bool grow(struct taken_back *t)
+static postern_err add(struct taken_back *t, const char *issuer, const char *client,
+                       int64_t before_s, postern_error *err)
 {
-    size_t room = t->room == 0 ? 32 : t->room * 2;
-    struct revocation *grown;
+    size_t issuer_size = strlen(issuer) + 1, client_size = strlen(client) + 1;
+    struct revocation *r;
 
-    if (t->count < t->room)
-        return true;
     if (t->count >= POSTERN_REVOCATIONS_MAX)
-        return false;
-    grown = reallocarray(t->revocations, room, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    t->revocations = grown;
-    t->room = room;
-    return true;
+        return POSTERN_FAIL(err, LIMIT, "more than %d revocations", POSTERN_REVOCATIONS_MAX);
+    r = malloc(sizeof *r + issuer_size + client_size);
+    if (r == NULL)
+        return POSTERN_FAIL(err, NOMEM, "revocation %zu", t->count + 1);
+    memcpy(r->issuer, issuer, issuer_size);
+    memcpy(r->issuer + issuer_size, client, client_size);
+    r->client = r->issuer + issuer_size;
+    r->before_s = before_s;
+    LIST_INSERT_HEAD(&t->revocations[bucket_of(client)], r, entry);
+    t->count++;
+    return POSTERN_OK;
 }
 
 postern_err taken_back_revoke(struct taken_back *t, const char *issuer, const char *client,
                               int64_t before_s, bool *ret_is_new, postern_error *err)
 {
-    struct revocation *r = find(t, issuer, client), fresh = { .before_s = before_s };
+    struct revocation *r = find(t, issuer, client);
 
     *ret_is_new = r == NULL || r->before_s < before_s;
-    if (r != NULL) {
-        r->before_s = *ret_is_new ? before_s : r->before_s;
-        return POSTERN_OK;
-    }
-    fresh.issuer = strdup(issuer);
-    fresh.client = strdup(client);
-    if (fresh.issuer == NULL || fresh.client == NULL || !grow(t)) {
-        free(fresh.issuer);
-        free(fresh.client);
-        return POSTERN_FAIL(err, NOMEM, "revocation %zu", t->count + 1);
-    }
-    t->revocations[t->count++] = fresh;
+    if (r == NULL)
+        return add(t, issuer, client, before_s, err);
+    if (*ret_is_new)
+        r->before_s = before_s;
     return POSTERN_OK;
 }
 
@@ -163,6 +173,18 @@ postern_err taken_back_tell_blocks(const struct taken_back *t, postern_context *
     return postern_context_set_blocks(ctx, t->blocks, t->block_count, err);
 }
 
+static postern_err tell_revocations(const struct taken_back *t, postern_context *ctx,
+                                    postern_error *err)
+{
+    const struct revocation *r;
+
+    for (size_t i = 0; i < BUCKETS; i++)
+        LIST_FOREACH (r, &t->revocations[i], entry)
+            POSTERN_TRY(unless_untrusted(
+                postern_context_revoke_client(ctx, r->issuer, r->client, r->before_s, err)));
+    return POSTERN_OK;
+}
+
 postern_err taken_back_tell(const struct taken_back *t, postern_context *ctx, postern_error *err)
 {
     const postern_section *server =
@@ -172,10 +194,7 @@ postern_err taken_back_tell(const struct taken_back *t, postern_context *ctx, po
     if (server != NULL)
         POSTERN_TRY(unless_untrusted(postern_context_expect_revocations(
             ctx, postern_section_text(server, "issuer"), err)));
-    for (size_t i = 0; i < t->count; i++)
-        POSTERN_TRY(unless_untrusted(
-            postern_context_revoke_client(ctx, t->revocations[i].issuer, t->revocations[i].client,
-                                          t->revocations[i].before_s, err)));
+    POSTERN_TRY(tell_revocations(t, ctx, err));
     if (t->ready_issuer[0] != '\0')
         POSTERN_TRY(
             unless_untrusted(postern_context_revocations_ready(ctx, t->ready_issuer, err)));

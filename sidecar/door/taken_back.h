@@ -32,7 +32,8 @@ void taken_back_end_blocks(struct taken_back *t);
 /* Is everything known that this context must know before it decides? */
 bool taken_back_is_told(const struct taken_back *t, const postern_context *ctx);
 
-/* Tell a context all of it: what it expects, and what is known.  POSTERN_OK · POSTERN_ERR_NOMEM …  */
+/* Tell a context all of it: what it expects, and what is known.
+ *   POSTERN_OK · POSTERN_ERR_NOMEM … */
 POSTERN_MUST_USE postern_err taken_back_tell(const struct taken_back *t, postern_context *ctx,
                                              postern_error *err);
 /* The same of what changed last, for a context that knows the rest. */

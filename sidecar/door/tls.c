@@ -23,10 +23,26 @@
 #define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK:!SRP"
 #define SERVER_GROUPS  "X25519:P-256" /* the two that OpenSSL 3.0 has fast code for */
 
-static void auto_ctx(SSL_CTX **c) { SSL_CTX_free(*c); }
-static void auto_bio(BIO **b) { BIO_free(*b); }
-static void auto_x509(X509 **x) { X509_free(*x); }
-static void auto_pkey(EVP_PKEY **k) { EVP_PKEY_free(*k); }
+static void auto_ctx(SSL_CTX **c)
+{
+    SSL_CTX_free(*c);
+}
+
+static void auto_bio(BIO **b)
+{
+    BIO_free(*b);
+}
+
+static void auto_x509(X509 **x)
+{
+    X509_free(*x);
+}
+
+static void auto_pkey(EVP_PKEY **k)
+{
+    EVP_PKEY_free(*k);
+}
+
 #define AUTO(kind) __attribute__((cleanup(auto_##kind)))
 
 const char *tls_error_text(char *room, size_t room_size)
@@ -120,8 +136,11 @@ static postern_err next_certificate(BIO *pem, const char *name, X509 **ret, post
     return fail_of_openssl(name, "certificate", err);
 }
 
-/* The certificate itself, then the chain above it. */
-static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
+typedef bool (*take_certificate)(SSL_CTX *ctx, X509 *x, bool is_first);
+
+/* All certificates of a file, one at least. */
+static postern_err take_certificates(SSL_CTX *ctx, int fd, const char *name, const char *kind,
+                                     take_certificate take, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
     AUTO(bio) BIO *pem = NULL;
@@ -132,12 +151,40 @@ static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_err
 
         POSTERN_TRY(next_certificate(pem, name, &x, err));
         if (x == NULL && is_first)
-            return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate in the file", name);
+            return POSTERN_FAIL(err, CONFIG_FILE, "%s: no %s in the file", name, kind);
         if (x == NULL)
             return POSTERN_OK;
-        if ((is_first ? SSL_CTX_use_certificate(ctx, x) : (int)SSL_CTX_add1_chain_cert(ctx, x)) != 1)
-            return fail_of_openssl(name, "certificate", err);
+        if (!take(ctx, x, is_first))
+            return fail_of_openssl(name, kind, err);
     }
+}
+
+/* The certificate itself, then the chain above it. */
+static bool add_to_chain(SSL_CTX *ctx, X509 *x, bool is_first)
+{
+    return is_first ? SSL_CTX_use_certificate(ctx, x) == 1 : SSL_CTX_add1_chain_cert(ctx, x) == 1;
+}
+
+static bool trust_server(SSL_CTX *ctx, X509 *x, bool is_first)
+{
+    (void)is_first; /* all are alike */
+    return X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) == 1;
+}
+
+static bool trust_client(SSL_CTX *ctx, X509 *x, bool is_first)
+{
+    return trust_server(ctx, x, is_first) && SSL_CTX_add_client_CA(ctx, x) == 1;
+}
+
+static postern_err use_chain(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
+{
+    return take_certificates(ctx, fd, name, "certificate", add_to_chain, err);
+}
+
+static postern_err trust(SSL_CTX *ctx, int fd, const char *name, take_certificate take,
+                         postern_error *err)
+{
+    return take_certificates(ctx, fd, name, "CA certificate", take, err);
 }
 
 static postern_err use_key(SSL_CTX *ctx, int fd, const char *name, postern_error *err)
@@ -153,27 +200,6 @@ static postern_err use_key(SSL_CTX *ctx, int fd, const char *name, postern_error
     if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
         return fail_of_openssl(name, "key and certificate", err);
     return POSTERN_OK;
-}
-
-static postern_err trust(SSL_CTX *ctx, int fd, const char *name, bool is_server,
-                         postern_error *err)
-{
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(TLS_FILE_MAX + 4096);
-    AUTO(bio) BIO *pem = NULL;
-
-    POSTERN_TRY(open_pem(fd, name, &text, &pem, err));
-    for (bool is_first = true;; is_first = false) {
-        AUTO(x509) X509 *x = NULL;
-
-        POSTERN_TRY(next_certificate(pem, name, &x, err));
-        if (x == NULL && is_first)
-            return POSTERN_FAIL(err, CONFIG_FILE, "%s: no CA certificate in the file", name);
-        if (x == NULL)
-            return POSTERN_OK;
-        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) != 1 ||
-            (is_server && SSL_CTX_add_client_CA(ctx, x) != 1))
-            return fail_of_openssl(name, "CA certificate", err);
-    }
 }
 
 int tls_system_ca_open(void)
@@ -208,7 +234,7 @@ static postern_err new_context(const SSL_METHOD *method, const char *name, SSL_C
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY); /* the caller's loop decides */
+    (void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);            /* the caller's loop decides */
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* tickets hold the state */
     *ret = POSTERN_STEAL(ctx);
     return POSTERN_OK;
@@ -225,7 +251,7 @@ postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
     (void)SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (SSL_CTX_set_cipher_list(ctx, SERVER_CIPHERS) != 1 ||
         SSL_CTX_set1_groups_list(ctx, SERVER_GROUPS) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 1) != 1 || /* each costs a client 14 us and us as much */
+        SSL_CTX_set_num_tickets(ctx, 1) != 1 || /* a second one is 6 % of a handshake */
         SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1)
         return fail_of_openssl(name, "TLS settings", err);
     *ret = POSTERN_STEAL(ctx);
@@ -241,7 +267,7 @@ postern_err tls_server_context(int cert_fd, int key_fd, int client_ca_fd, const 
     POSTERN_TRY(use_chain(ctx, cert_fd, name, err));
     POSTERN_TRY(use_key(ctx, key_fd, name, err));
     if (client_ca_fd >= 0) {
-        POSTERN_TRY(trust(ctx, client_ca_fd, name, true, err));
+        POSTERN_TRY(trust(ctx, client_ca_fd, name, trust_client, err));
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     }
     *ret = POSTERN_STEAL(ctx);
@@ -256,22 +282,22 @@ static postern_err trust_system(SSL_CTX *ctx, const char *name, postern_error *e
     if (fd < 0)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: this system has no bundle of CA certificates",
                             name);
-    e = trust(ctx, fd, name, false, err);
+    e = trust(ctx, fd, name, trust_server, err);
     (void)close(fd);
     return e;
 }
 
-postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *name,
-                               SSL_CTX **ret, postern_error *err)
+postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd, const char *name, SSL_CTX **ret,
+                               postern_error *err)
 {
     AUTO(ctx) SSL_CTX *ctx = NULL;
 
     if ((cert_fd < 0) != (key_fd < 0))
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: a certificate needs its key, a key its "
-                                              "certificate", name);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: certificate and key come together", name);
     POSTERN_TRY(new_context(TLS_client_method(), name, &ctx, err));
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err) : trust(ctx, ca_fd, name, false, err));
+    POSTERN_TRY(ca_fd < 0 ? trust_system(ctx, name, err)
+                          : trust(ctx, ca_fd, name, trust_server, err));
     if (cert_fd >= 0) {
         POSTERN_TRY(use_chain(ctx, cert_fd, name, err));
         POSTERN_TRY(use_key(ctx, key_fd, name, err));

@@ -12,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event_struct.h>
@@ -20,6 +19,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "../clock.h"
 #include "tls.h"
 #include "upstream.h"
 
@@ -52,15 +52,6 @@ static void try_next(struct upstream *u);
 static void shake_hands(struct upstream *u);
 
 /* ---- outcomes ---- */
-
-static int64_t mono_ms(void)
-{
-    struct timespec t;
-
-    if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
-        return 0; /* cannot fail */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void stop_watching(struct upstream *u)
 {
@@ -118,8 +109,8 @@ static const char *address_text(const struct upstream *u, char *room, size_t roo
     if (u->target->path[0] != '\0')
         n = snprintf(room, room_size, "unix:%s", u->target->path);
     else if (u->next != 0 &&
-             getnameinfo((const struct sockaddr *)&u->addresses[at], u->lens[at], host,
-                         sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+             getnameinfo((const struct sockaddr *)&u->addresses[at], u->lens[at], host, sizeof host,
+                         port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
         n = snprintf(room, room_size, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
     else
         n = snprintf(room, room_size, "%s", u->target->host);
@@ -146,7 +137,7 @@ static bool arm_timer(struct upstream *u, int64_t ms)
 
 static int64_t left_ms(const struct upstream *u)
 {
-    int64_t left = u->deadline_ms - mono_ms();
+    int64_t left = u->deadline_ms - clock_mono_ms();
 
     return left < 0 ? 0 : left;
 }
@@ -174,9 +165,9 @@ static void start_tls(struct upstream *u)
     const struct upstream_target *t = u->target;
 
     if (t->tls_ctx == NULL || (t->tls == UPSTREAM_VERIFY_FULL && t->host[0] == '\0')) {
-        (void)POSTERN_FAIL(&u->why, BACKEND, t->tls_ctx == NULL
-                                                 ? "no TLS settings for this backend"
-                                                 : "a unix socket has no name for verify-full");
+        (void)POSTERN_FAIL(&u->why, BACKEND,
+                           t->tls_ctx == NULL ? "no TLS settings for this backend"
+                                              : "a unix socket has no name for verify-full");
         give_up(u);
         return;
     }
@@ -466,7 +457,7 @@ postern_err upstream_connect(struct event_base *base, struct evdns_base *dns,
     u->target = target;
     u->owner = owner;
     u->leg.fd = -1;
-    u->deadline_ms = mono_ms() + UPSTREAM_CONNECT_MS;
+    u->deadline_ms = clock_mono_ms() + UPSTREAM_CONNECT_MS;
     if (event_assign(&u->timer, base, -1, 0, on_time, u) != 0) {
         free(u);
         return POSTERN_FAIL(err, NOMEM, "connection to the backend");

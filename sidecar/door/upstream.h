@@ -17,7 +17,11 @@
 #define UPSTREAM_BUSY_MS    20
 #define UPSTREAM_TRIES_MAX  8 /* addresses of one name: each has its share of the time */
 
-typedef enum upstream_tls { UPSTREAM_VERIFY_FULL = 0, UPSTREAM_VERIFY_CA, UPSTREAM_PLAIN } upstream_tls;
+typedef enum upstream_tls {
+    UPSTREAM_VERIFY_FULL = 0,
+    UPSTREAM_VERIFY_CA,
+    UPSTREAM_PLAIN
+} upstream_tls;
 
 /* Where a door's backend is; made once per configuration, immutable, shared by all loops. */
 struct upstream_target {
@@ -43,8 +47,8 @@ bool upstream_target_address(const struct upstream_target *t, struct sockaddr_st
 
 struct upstream; /* one attempt */
 struct upstream_owner {
-    /* Once, as its last act: free it here.  err NULL: `leg` is connected and the owner's; else it is
-     * the attempt's, until it is freed. */
+    /* Once, as its last act: free it here.  err NULL: `leg` is connected and the owner's; else err
+     * is the attempt's, until it is freed. */
     void (*done)(void *arg, struct leg leg, const postern_error *err);
     void *arg;
 };

@@ -37,8 +37,8 @@ static bool take_port(postern_bytes text, struct upstream_target *t)
 /* RFC 952 and 1123, and the underscore that compose files and service records put into names. */
 static bool is_label_byte(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
 }
 
 /* A name whose last label is a number is an address in disguise (127.1, 0177.0.0.1) to some. */
@@ -88,8 +88,7 @@ static bool take_network(const char *text, struct upstream_target *t)
     return postern_reader_take_until(&r, ':', &host) && take_port(r.rest, t) && take_host(host, t);
 }
 
-postern_err upstream_target_parse(const char *text, struct upstream_target *ret,
-                                  postern_error *err)
+postern_err upstream_target_parse(const char *text, struct upstream_target *ret, postern_error *err)
 {
     static const char unix_prefix[] = "unix:";
     struct upstream_target t = { .tls = UPSTREAM_VERIFY_FULL };
@@ -100,10 +99,9 @@ postern_err upstream_target_parse(const char *text, struct upstream_target *ret,
         postern_bytes path = postern_bytes_str(text + sizeof unix_prefix - 1);
 
         if (path.len == 0 || path.ptr[0] != '/' || !copy(path, t.path, sizeof t.path))
-            return POSTERN_FAIL(err, CONFIG_VALUE,
-                                "%s is not unix: and an absolute path of at most %zu bytes",
-                                postern_error_quote(text, strlen(text), quoted, sizeof quoted),
-                                sizeof t.path - 1);
+            return POSTERN_FAIL(
+                err, CONFIG_VALUE, "%s is not unix: and an absolute path of at most %zu bytes",
+                postern_error_quote(text, strlen(text), quoted, sizeof quoted), sizeof t.path - 1);
     } else if (!take_network(text, &t)) {
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s is not HOST:PORT, [IPV6]:PORT or unix:/PATH",
                             postern_error_quote(text, strlen(text), quoted, sizeof quoted));

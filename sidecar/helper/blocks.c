@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "../channel.h"
+#include "../channel_watch.h"
 #include "../log.h"
 #include "blocks.h"
 #include "logins.h"
@@ -19,8 +19,7 @@
 struct block_line {
     struct helper *helper;
     struct block_line_owner owner;
-    struct channel *channel; /* NULL: away */
-    struct event *readable, *writable;
+    struct channel_watch watch; /* closed: away */
     postern_block *list; /* the one that is coming */
     size_t count, cap;
     bool is_coming;
@@ -29,13 +28,7 @@ struct block_line {
 
 static void drop_line(struct block_line *l)
 {
-    if (l->readable != NULL)
-        event_free(l->readable);
-    if (l->writable != NULL)
-        event_free(l->writable);
-    channel_free(l->channel);
-    l->readable = l->writable = NULL;
-    l->channel = NULL;
+    channel_watch_close(&l->watch);
     l->is_coming = false;
     l->count = 0;
 }
@@ -70,10 +63,10 @@ static postern_err take_block(struct block_line *l, postern_error *err)
 {
     postern_block b = { .until_s = -1 };
 
-    if (!l->is_coming || !channel_text(l->channel, "agent", b.agent, sizeof b.agent) ||
-        b.agent[0] == '\0' || !channel_text(l->channel, "reason", b.reason, sizeof b.reason) ||
-        !channel_text(l->channel, "contact", b.contact, sizeof b.contact) ||
-        !channel_integer(l->channel, "until", &b.until_s) || b.until_s < 0)
+    if (!l->is_coming || !channel_text(l->watch.channel, "agent", b.agent, sizeof b.agent) ||
+        b.agent[0] == '\0' || !channel_text(l->watch.channel, "reason", b.reason, sizeof b.reason) ||
+        !channel_text(l->watch.channel, "contact", b.contact, sizeof b.contact) ||
+        !channel_integer(l->watch.channel, "until", &b.until_s) || b.until_s < 0)
         return POSTERN_FAIL(err, MALFORMED,
                             "block needs a list that began, agent, until, reason and contact");
     POSTERN_TRY(grow(l, err));
@@ -110,7 +103,7 @@ static postern_err answer_logins(struct block_line *l, int64_t id, postern_error
     postern_json_writer w = { &l->answer, false };
     char agent[AGENT_MAX];
 
-    if (!channel_text(l->channel, "agent", agent, sizeof agent))
+    if (!channel_text(l->watch.channel, "agent", agent, sizeof agent))
         return POSTERN_FAIL(err, MALFORMED, "logins needs agent");
     write_head(l, &w, "logins", id);
     logins_write(l->helper->logins, agent, "logins", &w);
@@ -149,8 +142,8 @@ static postern_err send_answer(struct block_line *l, postern_error *err)
 {
     if (l->answer.failed)
         return POSTERN_FAIL(err, NOMEM, "an answer");
-    if (channel_send(l->channel, postern_buf_bytes(&l->answer), -1, err) == POSTERN_AGAIN) {
-        if (event_del(l->readable) == 0 && event_add(l->writable, NULL) == 0)
+    if (channel_send(l->watch.channel, postern_buf_bytes(&l->answer), -1, err) == POSTERN_AGAIN) {
+        if (event_del(l->watch.readable) == 0 && event_add(l->watch.writable, NULL) == 0)
             return POSTERN_OK;
         return POSTERN_FAIL(err, NOMEM, "waiting for the control child");
     }
@@ -163,9 +156,9 @@ static postern_err take_question(struct block_line *l, postern_error *err)
     int64_t id = 0;
 
     for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
-        if (!channel_type_is(l->channel, questions[i].type))
+        if (!channel_type_is(l->watch.channel, questions[i].type))
             continue;
-        if (!channel_integer(l->channel, "id", &id))
+        if (!channel_integer(l->watch.channel, "id", &id))
             return POSTERN_FAIL(err, MALFORMED, "%s without id", questions[i].type);
         POSTERN_TRY(questions[i].answer(l, id, err));
         return send_answer(l, err);
@@ -175,9 +168,9 @@ static postern_err take_question(struct block_line *l, postern_error *err)
 
 static postern_err take_message(struct block_line *l, postern_error *err)
 {
-    if (channel_type_is(l->channel, "block"))
+    if (channel_type_is(l->watch.channel, "block"))
         return take_block(l, err);
-    if (!channel_type_is(l->channel, "blocks_begin"))
+    if (!channel_type_is(l->watch.channel, "blocks_begin"))
         return take_question(l, err);
     l->is_coming = true;
     l->count = 0;
@@ -191,7 +184,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    switch (channel_receive(l->channel, &err)) {
+    switch (channel_receive(l->watch.channel, &err)) {
     case CHANNEL_NOTHING:
         return;
     case CHANNEL_MESSAGE:
@@ -214,7 +207,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (event_add(l->readable, NULL) != 0)
+    if (event_add(l->watch.readable, NULL) != 0)
         (void)POSTERN_FAIL(&err, NOMEM, "reading the control child");
     else if (send_answer(l, &err) == POSTERN_OK)
         return;
@@ -223,18 +216,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 void block_line_set(struct block_line *l, int take_fd)
 {
+    struct channel_watch_calls calls = { on_readable, on_writable, l };
     postern_error err = { 0 };
 
     drop_line(l);
-    if (channel_new(take_fd, &l->channel, &err) != POSTERN_OK) {
-        log_error("line to the control child", &err);
-        return;
-    }
-    l->readable =
-        event_new(l->helper->base, channel_fd(l->channel), EV_READ | EV_PERSIST, on_readable, l);
-    l->writable = event_new(l->helper->base, channel_fd(l->channel), EV_WRITE, on_writable, l);
-    if (l->readable == NULL || l->writable == NULL || event_add(l->readable, NULL) != 0)
-        leave(l, &(postern_error){ .code = POSTERN_ERR_NOMEM, .detail = "no event" });
+    if (channel_watch_open(&l->watch, l->helper->base, take_fd, calls, &err) != POSTERN_OK)
+        leave(l, &err);
 }
 
 postern_err block_line_new(struct helper *h, struct block_line_owner owner, struct block_line **ret,

@@ -10,6 +10,7 @@
 
 #include "../log.h"
 #include "../role.h"
+#include "../timer.h"
 #include "blocks.h"
 #include "helper.h"
 #include "links.h"
@@ -160,14 +161,13 @@ static postern_err make_events(struct role *r, postern_error *err)
     r->give_up = event_new(r->helper.base, -1, 0, on_give_up, r);
     if (r->patience == NULL || r->give_up == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    return audit_line_new(r->helper.base, (struct audit_line_owner){ on_want_line, on_idle_audit, r },
+    return audit_line_new(r->helper.base,
+                          (struct audit_line_owner){ on_want_line, on_idle_audit, r },
                           &r->helper.audit, err);
 }
 
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
-    struct timeval patience = { .tv_sec = HELPER_PATIENCE_MS / 1000,
-                                .tv_usec = HELPER_PATIENCE_MS % 1000 * 1000 };
     const postern_section *daemon_section;
 
     POSTERN_TRY(fingerprint_start(&r->helper.fingerprint, err));
@@ -188,7 +188,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(links_new(&r->helper, setup->supervisor_fd,
                           (struct links_owner){ stop, on_told, on_recording, on_control, r },
                           &r->links, err));
-    if (event_add(r->patience, &patience) != 0) /* callers wait until then, in the backlog */
+    if (!timer_start(r->patience, HELPER_PATIENCE_MS)) /* callers wait until then, in the backlog */
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -199,10 +199,8 @@ static void take_apart(struct role *r)
     block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */
     audit_line_free(r->helper.audit);
-    if (r->patience != NULL)
-        event_free(r->patience);
-    if (r->give_up != NULL)
-        event_free(r->give_up);
+    timer_free(r->patience);
+    timer_free(r->give_up);
     if (r->helper.base != NULL)
         event_base_free(r->helper.base);
     peers_free(r->helper.peers);

@@ -13,9 +13,9 @@
 
 #include "../audit/line.h"
 #include "../names.h"
+#include "../peers.h"
+#include "../quota.h"
 #include "logins.h"
-#include "peers.h"
-#include "quota.h"
 
 /*
  * Callers wait that long for a helper that does not know yet what was revoked or who is blocked, or
@@ -35,8 +35,5 @@ struct helper {
     struct quota strangers; /* records of refusals that are no verdict */
     struct logins *logins;  /* NULL: nobody counts (tests) */
 };
-
-int64_t helper_wall_ms(void); /* since 1970 */
-int64_t helper_mono_us(void);
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-sidecar_libsidecar_la_SOURCES += sidecar/helper/blocks.c sidecar/helper/blocks.h sidecar/helper/clock.c sidecar/helper/helper.c sidecar/helper/helper.h sidecar/helper/links.c sidecar/helper/links.h \
-	sidecar/helper/login.c sidecar/helper/login.h sidecar/helper/logins.c sidecar/helper/logins.h sidecar/helper/quota.c sidecar/helper/quota.h \
-	sidecar/peers.c sidecar/peers.h sidecar/helper/request.c sidecar/helper/request.h \
+sidecar_libsidecar_la_SOURCES += sidecar/helper/blocks.c sidecar/helper/blocks.h sidecar/helper/helper.c sidecar/helper/helper.h sidecar/helper/links.c sidecar/helper/links.h \
+	sidecar/helper/login.c sidecar/helper/login.h sidecar/helper/logins.c sidecar/helper/logins.h \
+	sidecar/helper/request.c sidecar/helper/request.h \
 	sidecar/helper/server.c sidecar/helper/server.h

@@ -2,8 +2,8 @@
 /*
  * One request, from frame to answer (sidecar/helper/login.h).  The order is the decision's: the
  * frame is well formed, the peer may ask as that service, the token is valid, the audit record is
- * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a verdict without its record
- * becomes undecided.
+ * written, the answer goes out.  The record is the audit child's to write, so the answer waits; a
+ * verdict without its record becomes undecided.
  */
 #include "config.h"
 
@@ -14,6 +14,7 @@
 #include <postern/oauthbearer.h>
 #include <postern/validate.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "login.h"
 #include "request.h"
@@ -28,7 +29,7 @@ struct login {
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
     postern_op *op;
-    struct event *ready; /* of op: its descriptor or its time */
+    struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
     postern_failure failure; /* what the record and the answer say */
     bool is_recording;       /* the record is on its way; then the answer */
@@ -44,7 +45,7 @@ struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes
     if (l == NULL)
         return NULL;
     *l =
-        (struct login){ .helper = h, .peer = peer, .owner = owner, .started_us = helper_mono_us() };
+        (struct login){ .helper = h, .peer = peer, .owner = owner, .started_us = clock_mono_us() };
     if (!make_ref(l->ref)) {
         free(l);
         return NULL;
@@ -97,7 +98,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
     return audit_line_send(
         l->helper->audit,
         &(struct audit_record){
-            .time_ms = helper_wall_ms(),
+            .time_ms = clock_wall_ms(),
             .event = l->request.is_describe ? "describe" : "verify",
             .ref = l->ref,
             .service = l->service != NULL ? postern_section_name(l->service) : rq->service,
@@ -114,7 +115,8 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
             .grant = l->grant,
-            .latency_us = helper_mono_us() - l->started_us,
+            .agent = l->grant != NULL ? postern_grant_actor(l->grant) : l->failure.agent,
+            .latency_us = clock_mono_us() - l->started_us,
             .missed = missed,
         },
         done, l, err);
@@ -167,7 +169,7 @@ static void give_verdict(struct login *l)
     }
     write_verdict(l, &out);
     if (!l->request.is_describe)
-        logins_note(l->helper->logins, l->grant, l->failure.code, helper_wall_ms() / 1000);
+        logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
     give(l, &out, false);
 }
 
@@ -224,7 +226,7 @@ static void answer_refusal(struct login *l)
     if (l->refusal != POSTERN_OK)
         l->request.rq = (postern_request){ 0 }; /* nor is anything of it recorded */
     if (is_strangers(l->failure.code) &&
-        !quota_take(&l->helper->strangers, helper_mono_us(), &missed))
+        !quota_take(&l->helper->strangers, clock_mono_us(), &missed))
         give_verdict(l); /* counted in a later one's record */
     else
         record_and_give(l, missed);
@@ -347,8 +349,8 @@ void login_start(struct login *l)
         answer_described(l, &l->failure);
     else if (l->failure.code != POSTERN_OK)
         answer_refusal(l);
-    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op, &l->error)) !=
-             POSTERN_OK)
+    else if ((code = postern_validate_start(l->helper->context, &l->request.rq, &l->op,
+                                            &l->error)) != POSTERN_OK)
         finish(l, code);
     else
         advance(l);

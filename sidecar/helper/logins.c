@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "../text_hash.h"
 #include "logins.h"
 
 #define BUCKETS 1024 /* a power of two */
@@ -26,14 +27,9 @@ struct logins {
     uint64_t verdicts[POSTERN_PROVED + 1];
 };
 
-/* FNV-1a, 64 bit. */
 static size_t bucket_of(const char *agent)
 {
-    uint64_t h = 14695981039346656037u;
-
-    for (const unsigned char *p = (const unsigned char *)agent; *p != '\0'; p++)
-        h = (h ^ *p) * 1099511628211u;
-    return (size_t)(h ^ (h >> 32)) & (BUCKETS - 1);
+    return text_hash(agent) & (BUCKETS - 1);
 }
 
 postern_err logins_new(struct logins **ret, postern_error *err)

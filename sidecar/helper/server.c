@@ -15,6 +15,7 @@
 
 #include <postern/client.h>
 
+#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
 #include "login.h"
@@ -25,19 +26,20 @@ struct connection {
     struct server *server;
     int fd;
     struct peer peer;
+    bool is_stranger; /* no helper_peers: names him */
     struct event *readable; /* persistent; timed while no request is in flight */
     struct login *login;    /* the one request in flight, or NULL */
 };
 
 struct server {
     struct helper *helper;
-    size_t connections_max, connection_count;
+    size_t connections_max, connection_count, stranger_count;
     LIST_HEAD(connection_list, connection) connections;
     struct event *listeners[ROLE_LISTEN_MAX];
     size_t listener_count;
     bool is_accepting, is_draining;
     struct event *resume; /* ends a pause of accept(2) */
-    int64_t last_full_log_ms;
+    int64_t last_full_log_ms, last_pause_log_ms;
     uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
 };
 
@@ -66,8 +68,12 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void pause_accepting(struct server *s, const char *why)
 {
     struct timeval pause = { .tv_usec = SERVER_ACCEPT_PAUSE_MS * 1000 };
+    int64_t now_ms = clock_mono_us() / 1000;
 
-    log_problem("no more connections for a moment: %s", why);
+    if (s->last_pause_log_ms == 0 || now_ms - s->last_pause_log_ms >= SERVER_ACCEPT_LOG_MS) {
+        s->last_pause_log_ms = now_ms;
+        log_problem("no more connections for a moment: %s", why);
+    }
     if (event_add(s->resume, &pause) == 0)
         set_accepting(s, false);
 }
@@ -84,16 +90,27 @@ static size_t count_of_user(const struct server *s, uid_t uid)
 
 /* Refused without a word: what could be said would arrive where nobody reads any more (a frame is
  * on its way already). */
-static void log_full(struct server *s, uid_t uid)
+static void log_full(struct server *s, uid_t uid, const char *whose)
 {
-    int64_t now_ms = helper_mono_us() / 1000;
+    int64_t now_ms = clock_mono_ms();
 
     if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
         return; /* one line a second */
     s->last_full_log_ms = now_ms;
-    log_problem(
-        "uid %ju holds its share of helper_max_connections (%zu of %zu): closing further ones",
-        (uintmax_t)uid, s->connections_max / SERVER_USER_SHARE_DIVISOR, s->connections_max);
+    log_problem("%s the share of helper_max_connections (of %zu): closing further ones, now of uid "
+                "%ju",
+                whose, s->connections_max, (uintmax_t)uid);
+}
+
+/* Which share is used up; NULL: there is room. */
+static const char *find_full_share(const struct server *s, const struct peer *peer)
+{
+    if (count_of_user(s, peer->uid) >= s->connections_max / SERVER_USER_SHARE_DIVISOR)
+        return "one user holds";
+    if (!peers_know(s->helper->peers, peer) &&
+        s->stranger_count >= s->connections_max / SERVER_STRANGERS_SHARE_DIVISOR)
+        return "users whom no helper_peers names hold";
+    return NULL;
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
@@ -121,6 +138,8 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     c->server = s;
     c->fd = take_fd;
     c->peer = *take_peer;
+    c->is_stranger = !peers_know(s->helper->peers, take_peer);
+    s->stranger_count += c->is_stranger;
     LIST_INSERT_HEAD(&s->connections, c, entry);
     s->connection_count++;
     c->readable = event_new(s->helper->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
@@ -134,14 +153,15 @@ static void admit(struct server *s, int take_fd)
 {
     postern_error err = { 0 };
     struct peer peer;
+    const char *full;
 
     if (peer_of_socket(take_fd, &peer, &err) != POSTERN_OK) {
         log_error("a caller of the helper socket", &err);
         (void)close(take_fd);
         return;
     }
-    if (count_of_user(s, peer.uid) >= s->connections_max / SERVER_USER_SHARE_DIVISOR) {
-        log_full(s, peer.uid);
+    if ((full = find_full_share(s, &peer)) != NULL) {
+        log_full(s, peer.uid, full);
         peer_free(&peer);
         (void)close(take_fd);
         return;
@@ -192,6 +212,7 @@ static void close_connection(struct connection *c)
     (void)close(c->fd);
     peer_free(&c->peer);
     LIST_REMOVE(c, entry);
+    s->stranger_count -= c->is_stranger;
     free(c);
     s->connection_count--;
     if (s->is_draining)

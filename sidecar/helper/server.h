@@ -14,10 +14,15 @@
 /* One user's processes may hold at most this part of helper_max_connections, so that one broken
  * host cannot lock out the others. */
 #define SERVER_USER_SHARE_DIVISOR 2
+/* And all whom no helper_peers: names, whoever they are, this part: anybody may connect, and a user
+ * with a range of subordinate uids is as many users as he likes. */
+#define SERVER_STRANGERS_SHARE_DIVISOR 8
 /* Connections accepted per wake-up: the loop serves those it has before it takes more. */
 #define SERVER_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */
 #define SERVER_ACCEPT_PAUSE_MS 100
+/* Anybody can keep it so: the log says so at most this often. */
+#define SERVER_ACCEPT_LOG_MS 10000
 
 struct server;
 
@@ -32,8 +37,10 @@ POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t
                                         size_t connections_max, struct server **ret,
                                         postern_error *err);
 void server_begin(struct server *s); /* nothing happens once it drains */
-/* Accept nothing more, answer what is in flight; when the last connection is gone and the last audit
- * record is written the loop ends. */
+/*
+ * Accept nothing more, answer what is in flight; when the last connection is gone and the last
+ * audit record is written the loop ends.
+ */
 void server_drain(struct server *s);
 /* The last audit record is written: the loop ends now if nothing else is waited for. */
 void server_note_idle_audit(struct server *s);

@@ -133,34 +133,34 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
 }
 
 static const char *const news_words[] = {
-    [HELPER_AWAY] = "away",
-    [HELPER_SILENT] = "silent",
-    [HELPER_KNOWS] = "knows",
+    [VERIFIER_AWAY] = "away",
+    [VERIFIER_SILENT] = "silent",
+    [VERIFIER_KNOWS] = "knows",
 };
 
 static const struct {
-    helper_news news;
+    verifier_news news;
     const char *message, *message_with_doors;
 } news_texts[] = {
-    { HELPER_AWAY,
+    { VERIFIER_AWAY,
       "Removed. The helper is not connected at the moment: it learns of it as soon as it is.",
       "Removed. Helper or door is not connected at the moment: it learns of it as soon as it is." },
-    { HELPER_SILENT, "Removed. The helper was told and has not confirmed yet: see posternd's log.",
+    { VERIFIER_SILENT, "Removed. The helper was told and has not confirmed yet: see posternd's log.",
       "Removed. Helper or door was told and has not confirmed yet: see posternd's log." },
-    { HELPER_KNOWS, "Removed. The helper refuses its tokens from now on.",
+    { VERIFIER_KNOWS, "Removed. The helper refuses its tokens from now on.",
       "Removed. Helper and doors refuse its tokens from now on, and its sessions at doors have "
       "ended." },
 };
 
 /* The worse of two: who was told and is silent may decide either way. */
-static helper_news join_news(helper_news a, helper_news b)
+static verifier_news join_news(verifier_news a, verifier_news b)
 {
-    if (a == HELPER_SILENT || b == HELPER_SILENT)
-        return HELPER_SILENT;
-    return a == HELPER_AWAY || b == HELPER_AWAY ? HELPER_AWAY : HELPER_KNOWS;
+    if (a == VERIFIER_SILENT || b == VERIFIER_SILENT)
+        return VERIFIER_SILENT;
+    return a == VERIFIER_AWAY || b == VERIFIER_AWAY ? VERIFIER_AWAY : VERIFIER_KNOWS;
 }
 
-static const char *find_message(helper_news news, bool has_doors)
+static const char *find_message(verifier_news news, bool has_doors)
 {
     for (size_t i = 0; i < sizeof news_texts / sizeof *news_texts; i++)
         if (news_texts[i].news == news)
@@ -168,9 +168,9 @@ static const char *find_message(helper_news news, bool has_doors)
     return "Removed.";
 }
 
-void admin_finish_removal(struct admin_reply *r, helper_news helper, helper_news door)
+void admin_finish_removal(struct admin_reply *r, verifier_news helper, verifier_news door)
 {
-    helper_news both = r->has_doors ? join_news(helper, door) : helper;
+    verifier_news both = r->has_doors ? join_news(helper, door) : helper;
     postern_json_writer w = { &r->text, false };
 
     postern_json_open_object(&w, NULL);

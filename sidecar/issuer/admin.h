@@ -28,7 +28,7 @@ static inline void admin_reply_free(struct admin_reply *r) { postern_buf_free(&r
 void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret);
 /* Write the reply of a removal, now that the words of helper and door are known; the door's counts
  * where has_doors. */
-void admin_finish_removal(struct admin_reply *r, helper_news helper, helper_news door);
+void admin_finish_removal(struct admin_reply *r, verifier_news helper, verifier_news door);
 /* Replace the reply by a refusal. */
 void admin_refuse(struct admin_reply *r, const char *error, const char *message);
 

@@ -29,7 +29,7 @@ struct admin_connection {
     struct bufferevent *bev;
     struct admin_reply reply;
     int words_wanted; /* of a removal: from helper and door */
-    helper_news helper_word, door_word;
+    verifier_news helper_word, door_word;
     bool is_answered;
 };
 
@@ -81,13 +81,14 @@ static void take_word(struct admin_connection *c)
 {
     if (--c->words_wanted != 0)
         return;
-    if (c->helper_word != HELPER_KNOWS || (c->owner->doors != NULL && c->door_word != HELPER_KNOWS))
+    if (c->helper_word != VERIFIER_KNOWS ||
+        (c->owner->doors != NULL && c->door_word != VERIFIER_KNOWS))
         log_problem("client %s was removed, but not everybody has confirmed", c->reply.client);
     admin_finish_removal(&c->reply, c->helper_word, c->door_word);
     send_reply(c);
 }
 
-static void on_helper_news(void *arg, helper_news news)
+static void on_helper_news(void *arg, verifier_news news)
 {
     struct admin_connection *c = arg;
 
@@ -95,7 +96,7 @@ static void on_helper_news(void *arg, helper_news news)
     take_word(c);
 }
 
-static void on_door_news(void *arg, helper_news news)
+static void on_door_news(void *arg, verifier_news news)
 {
     struct admin_connection *c = arg;
 
@@ -236,8 +237,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 
 postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is,
                              struct revocations *helper, struct revocations *doors,
-                             const postern_section *server,
-                             struct admin_socket **ret, postern_error *err)
+                             const postern_section *server, struct admin_socket **ret,
+                             postern_error *err)
 {
     struct admin_socket *s = calloc(1, sizeof *s);
 

@@ -7,14 +7,13 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "admin_socket.h"
-#include "channel.h"
 #include "clients.h"
+#include "clock.h"
 #include "http.h"
 #include "keys.h"
 #include "log.h"
@@ -22,6 +21,8 @@
 #include "revocations.h"
 #include "role.h"
 #include "routes.h"
+#include "supervisor_line.h"
+#include "timer.h"
 
 #define PURGE_S       3600 /* removals are purged at each new helper too; this bounds a quiet month */
 #define DRAIN_POLL_MS 20   /* while the last answers go out */
@@ -33,47 +34,31 @@ struct issuer_process {
     postern_config *config;
     postern_signing_key *key;
     struct event_base *base;
-    struct channel *supervisor;
+    struct supervisor_line *supervisor;
     struct http_server *http;
     struct admin_socket *admin;
     struct revocations *revocations; /* to the helper */
     struct revocations *doors;       /* the same to the door child; NULL: no doors */
-    struct event *on_supervisor, *purge, *drain_poll;
+    struct event *purge, *drain_poll;
     int64_t drain_end_ms; /* 0: not draining */
     int status;           /* exit status */
 };
 
 /* ---- clock: the default one of this process ---- */
 
-static int64_t read_clock(clockid_t which, int64_t per_s)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(which, &t); /* cannot fail for these two */
-    return (int64_t)t.tv_sec * per_s + t.tv_nsec / (1000000000 / per_s);
-}
-
 static int64_t system_now_s(void *arg)
 {
     (void)arg;
-    return read_clock(CLOCK_REALTIME, 1);
+    return clock_wall_s();
 }
 
 static int64_t system_mono_ms(void *arg)
 {
     (void)arg;
-    return read_clock(CLOCK_MONOTONIC, 1000);
+    return clock_mono_ms();
 }
 
 /* ---- draining ---- */
-
-static void schedule(struct event *timer, int ms)
-{
-    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
-
-    if (event_add(timer, &wait) != 0)
-        log_problem("a timer could not be set");
-}
 
 static void on_drain_poll(evutil_socket_t fd, short what, void *arg)
 {
@@ -85,17 +70,19 @@ static void on_drain_poll(evutil_socket_t fd, short what, void *arg)
         issuer_mono_ms(&p->is) >= p->drain_end_ms)
         (void)event_base_loopbreak(p->base); /* fails without a base only */
     else
-        schedule(p->drain_poll, DRAIN_POLL_MS);
+        timer_schedule(p->drain_poll, DRAIN_POLL_MS);
 }
 
-static void drain(struct issuer_process *p)
+static void drain(void *arg)
 {
+    struct issuer_process *p = arg;
+
     if (p->drain_end_ms != 0)
         return;
     p->drain_end_ms = issuer_mono_ms(&p->is) + DRAIN_MAX_MS;
     http_server_drain(p->http);
     admin_socket_drain(p->admin);
-    schedule(p->drain_poll, 0);
+    timer_schedule(p->drain_poll, 0);
 }
 
 static void give_up(struct issuer_process *p, const char *what, const postern_error *err)
@@ -125,92 +112,46 @@ static postern_err make_whoami_context(struct issuer_process *p, postern_error *
     return POSTERN_OK;
 }
 
-static void handle_jwks_written(struct issuer_process *p)
+static void obey_jwks_written(void *arg)
 {
+    struct issuer_process *p = arg;
     postern_error err = { 0 };
 
     if (make_whoami_context(p, &err) != POSTERN_OK ||
-        channel_send_type(p->supervisor, "ready", -1, &err) != POSTERN_OK)
+        supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
 }
 
-static void ask_link(void *arg)
+/* Until there is one, the helper (or the door) keeps refusing our tokens. */
+static void want_line(void *arg)
 {
     struct issuer_process *p = arg;
-    postern_error err = { 0 };
 
-    if (channel_send_type(p->supervisor, "link", -1, &err) != POSTERN_OK)
-        log_error("asking for a line to the helper",
-                  &err); /* the helper keeps refusing our tokens */
+    supervisor_line_want_lines(p->supervisor);
 }
 
-static void handle_helper(struct issuer_process *p)
+static void take_helper(void *arg, int take_fd)
 {
-    int fd = channel_take_fd(p->supervisor);
+    struct issuer_process *p = arg;
 
-    if (fd < 0)
-        log_problem("the supervisor named a helper without a descriptor");
-    else
-        revocations_set_helper(p->revocations, fd);
+    revocations_set_line(p->revocations, take_fd);
 }
 
-static void handle_door(struct issuer_process *p)
+static void take_door(void *arg, int take_fd)
 {
-    int fd = channel_take_fd(p->supervisor);
+    struct issuer_process *p = arg;
 
-    if (fd < 0)
-        log_problem("the supervisor named a door without a descriptor");
-    else if (p->doors == NULL)
-        (void)close(fd); /* an old door, which drains */
+    if (p->doors == NULL)
+        (void)close(take_fd); /* an old door, which drains */
     else
-        revocations_set_helper(p->doors, fd);
+        revocations_set_line(p->doors, take_fd);
 }
 
-static const struct {
-    const char *type;
-    void (*handle)(struct issuer_process *p);
-} messages[] = {
-    { "jwks_written", handle_jwks_written },
-    { "helper", handle_helper },
-    { "door", handle_door },
-    { "drain", drain },
+static const struct supervisor_message messages[] = {
+    { "jwks_written", .obey = obey_jwks_written },
+    { "helper", .take = take_helper },
+    { "door", .take = take_door },
 };
-
-static void handle_message(struct issuer_process *p)
-{
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
-        if (channel_type_is(p->supervisor, messages[i].type)) {
-            messages[i].handle(p);
-            return;
-        }
-    log_problem("the supervisor sent a message of an unknown type");
-}
-
-static void on_supervisor(evutil_socket_t fd, short what, void *arg)
-{
-    struct issuer_process *p = arg;
-    postern_error err = { 0 };
-
-    (void)fd;   /* the channel's */
-    (void)what; /* only EV_READ is asked for */
-    for (;;) {
-        switch (channel_receive(p->supervisor, &err)) {
-        case CHANNEL_MESSAGE:
-            handle_message(p);
-            continue;
-        case CHANNEL_NOTHING:
-            return;
-        case CHANNEL_BROKEN:
-            log_error("line to the supervisor", &err);
-            break;
-        case CHANNEL_CLOSED:
-            break;
-        }
-        (void)event_del(p->on_supervisor); /* end of file stays readable */
-        drain(p);
-        return;
-    }
-}
 
 static postern_err send_keys(struct issuer_process *p, postern_error *err)
 {
@@ -225,7 +166,8 @@ static postern_err send_keys(struct issuer_process *p, postern_error *err)
     postern_json_close_object(&w);
     if (message.failed)
         return POSTERN_FAIL(err, NOMEM, "key set message");
-    return channel_send(p->supervisor, postern_buf_bytes(&message), -1, err);
+    return channel_send(supervisor_line_channel(p->supervisor), postern_buf_bytes(&message), -1,
+                        err);
 }
 
 /* ---- start and end ---- */
@@ -270,17 +212,14 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
     return clients_forget_old_removals(&p->is, err);
 }
 
-static postern_err make_events(struct issuer_process *p, postern_error *err)
+static postern_err make_timers(struct issuer_process *p, postern_error *err)
 {
     static const struct timeval purge_interval = { PURGE_S, 0 };
 
-    p->on_supervisor =
-        event_new(p->base, channel_fd(p->supervisor), EV_READ | EV_PERSIST, on_supervisor, p);
     p->purge = event_new(p->base, -1, EV_PERSIST, on_purge, p);
     p->drain_poll = evtimer_new(p->base, on_drain_poll, p);
-    if (p->on_supervisor == NULL || p->purge == NULL || p->drain_poll == NULL ||
-        event_add(p->on_supervisor, NULL) != 0 || event_add(p->purge, &purge_interval) != 0)
-        return POSTERN_FAIL(err, NOMEM, "events");
+    if (p->purge == NULL || p->drain_poll == NULL || event_add(p->purge, &purge_interval) != 0)
+        return POSTERN_FAIL(err, NOMEM, "timers");
     return POSTERN_OK;
 }
 
@@ -297,21 +236,18 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
         return POSTERN_FAIL(err, NOMEM, "event loop");
     http.base = p->base;
     POSTERN_TRY(start_state(p, setup, err));
-    POSTERN_TRY(channel_new(setup->supervisor_fd, &p->supervisor, err));
-    POSTERN_TRY(make_events(p, err));
-    POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->revocations, err));
+    POSTERN_TRY(supervisor_line_new(
+        p->base, setup->supervisor_fd,
+        (struct supervisor_line_owner){ messages, sizeof messages / sizeof *messages, drain, p },
+        &p->supervisor, err));
+    POSTERN_TRY(make_timers(p, err));
+    POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->revocations, err));
     if (postern_config_section_at(p->config, POSTERN_SECTION_DOOR, 0) != NULL)
-        POSTERN_TRY(revocations_new(p->base, &p->is, ask_link, p, &p->doors, err));
+        POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->doors, err));
     POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, p->doors, server,
                                  &p->admin, err));
     POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
-}
-
-static void free_event(struct event *e)
-{
-    if (e != NULL)
-        event_free(e);
 }
 
 static void stop(struct issuer_process *p)
@@ -320,10 +256,9 @@ static void stop(struct issuer_process *p)
     admin_socket_free(p->admin);
     revocations_free(p->revocations);
     revocations_free(p->doors);
-    free_event(p->on_supervisor);
-    free_event(p->purge);
-    free_event(p->drain_poll);
-    channel_free(p->supervisor);
+    timer_free(p->purge);
+    timer_free(p->drain_poll);
+    supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
     client_store_close(p->is.store);
     rate_table_free(p->is.rates);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Removals on their way to the helper; see revocations.h.  Everything unsent lies in one outbox in
- * order, so that a slow helper costs memory for removals only, and "revocations_ready" never
+ * Removals on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
+ * in order, so that a slow verifier costs memory for removals only, and "revocations_ready" never
  * overtakes one.
  */
 #include "revocations.h"
@@ -9,14 +9,14 @@
 #include <stdlib.h>
 
 #include <postern-private/json.h>
-#include <unistd.h>
 
-#include "channel.h"
+#include "channel_watch.h"
 #include "clients.h"
 #include "log.h"
+#include "timer.h"
 
 #define MESSAGE_MAX 1024 /* issuer URL and a client name */
-/* A line that the helper closed was mostly replaced by one that is on its way to us already. */
+/* A line that the verifier closed was mostly replaced by one that is on its way to us already. */
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
@@ -35,9 +35,8 @@ struct waiting {
 struct revocations {
     struct event_base *base;
     struct issuer *is;
-    struct channel *helper; /* NULL: away */
-    struct event *readable, *writable;
-    struct event *missing; /* a timer, pending while the line is wanted */
+    struct channel_watch line; /* closed: away */
+    struct event *missing;     /* a timer, pending while the line is wanted */
     struct message *outbox;
     size_t outbox_count, outbox_cap, outbox_sent;
     int64_t last_id;
@@ -46,9 +45,9 @@ struct revocations {
     struct waiting waiting[REVOCATION_WAITING_MAX];
 };
 
-/* ---- who waits for the helper's word ---- */
+/* ---- who waits for the verifier's word ---- */
 
-static void finish(struct waiting *w, helper_news news)
+static void finish(struct waiting *w, verifier_news news)
 {
     revocation_callback done = w->done;
     void *arg = w->arg;
@@ -63,10 +62,10 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    finish(arg, HELPER_SILENT);
+    finish(arg, VERIFIER_SILENT);
 }
 
-static void finish_all(struct revocations *r, helper_news news)
+static void finish_all(struct revocations *r, verifier_news news)
 {
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
         if (r->waiting[i].id != 0)
@@ -75,15 +74,12 @@ static void finish_all(struct revocations *r, helper_news news)
 
 static bool wait_for(struct revocations *r, int64_t id, revocation_callback done, void *arg)
 {
-    static const struct timeval wait = { REVOCATION_WAIT_MS / 1000,
-                                         (REVOCATION_WAIT_MS % 1000) * 1000 };
-
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++) {
         struct waiting *w = &r->waiting[i];
 
         if (w->id != 0)
             continue;
-        if (event_add(w->timeout, &wait) != 0)
+        if (!timer_start(w->timeout, REVOCATION_WAIT_MS))
             return false;
         w->id = id;
         w->done = done;
@@ -104,28 +100,20 @@ void revocations_cancel(struct revocations *r, const void *arg)
 
 /* ---- the line ---- */
 
-static void drop_helper(struct revocations *r)
+static void drop_line(struct revocations *r)
 {
-    if (r->readable != NULL)
-        event_free(r->readable);
-    if (r->writable != NULL)
-        event_free(r->writable);
-    channel_free(r->helper);
-    r->readable = r->writable = NULL;
-    r->helper = NULL;
+    channel_watch_close(&r->line);
     r->outbox_count = r->outbox_sent = 0;
-    finish_all(r, HELPER_AWAY);
+    finish_all(r, VERIFIER_AWAY);
 }
 
 static void miss_line(struct revocations *r, int ms)
 {
-    struct timeval wait = { ms / 1000, (ms % 1000) * 1000 };
-
-    if (event_add(r->missing, &wait) != 0)
-        log_problem("no timer: the line to the helper is not asked for");
+    if (!timer_start(r->missing, ms))
+        log_problem("no timer: a line to helper or door is not asked for");
 }
 
-/* Asked for until it is there: a helper without it goes on without news of what is removed. */
+/* Asked for until it is there: one without it goes on without news of what is removed. */
 static void on_missing(evutil_socket_t fd, short what, void *arg)
 {
     struct revocations *r = arg;
@@ -136,12 +124,12 @@ static void on_missing(evutil_socket_t fd, short what, void *arg)
     miss_line(r, LINK_REPEAT_MS);
 }
 
-/* Trouble of ours: the helper has not heard everything, so it gets a new line and hears everything
- * again. */
+/* Trouble of ours: the verifier has not heard everything, so it gets a new line and hears
+ * everything again. */
 static void break_line(struct revocations *r, const postern_error *err)
 {
-    log_error("line to the helper", err);
-    drop_helper(r);
+    log_error("line to helper or door", err);
+    drop_line(r);
     r->ask_link(r->ask_arg);
     miss_line(r, LINK_REPEAT_MS);
 }
@@ -161,11 +149,11 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
         postern_json_put_integer(&w, "before", m->removal.removed_s);
     postern_json_close_object(&w);
     if (text.failed)
-        return POSTERN_FAIL(err, NOMEM, "message to the helper");
-    return channel_send(r->helper, postern_buf_bytes(&text), -1, err);
+        return POSTERN_FAIL(err, NOMEM, "message to the verifier");
+    return channel_send(r->line.channel, postern_buf_bytes(&text), -1, err);
 }
 
-/* Send until the helper is slow; the rest follows when it reads. */
+/* Send until the verifier is slow; the rest follows when it reads. */
 static void flush(struct revocations *r)
 {
     postern_error err = { 0 };
@@ -176,7 +164,7 @@ static void flush(struct revocations *r)
         r->outbox_sent++;
     if (e == POSTERN_OK)
         r->outbox_count = r->outbox_sent = 0;
-    else if (e != POSTERN_AGAIN || event_add(r->writable, NULL) != 0)
+    else if (e != POSTERN_AGAIN || event_add(r->line.writable, NULL) != 0)
         break_line(r, &err);
 }
 
@@ -207,11 +195,12 @@ static void handle_done(struct revocations *r)
 {
     int64_t id = 0;
 
-    if (!channel_type_is(r->helper, "done") || !channel_integer(r->helper, "id", &id) || id <= 0)
-        return; /* a newer helper's message: not for us */
+    if (!channel_type_is(r->line.channel, "done") || !channel_integer(r->line.channel, "id", &id) ||
+        id <= 0)
+        return; /* a newer verifier's message: not for us */
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
         if (r->waiting[i].id == id)
-            finish(&r->waiting[i], HELPER_KNOWS);
+            finish(&r->waiting[i], VERIFIER_KNOWS);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -221,8 +210,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* the channel's */
     (void)what; /* only EV_READ is asked for */
-    while (r->helper != NULL) {
-        switch (channel_receive(r->helper, &err)) {
+    while (r->line.channel != NULL) {
+        switch (channel_receive(r->line.channel, &err)) {
         case CHANNEL_MESSAGE:
             handle_done(r);
             continue;
@@ -232,7 +221,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
             break_line(r, &err);
             return;
         case CHANNEL_CLOSED:
-            drop_helper(r);
+            drop_line(r);
             miss_line(r, LINK_PATIENCE_MS);
             return;
         }
@@ -259,19 +248,17 @@ static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 
 static postern_err listen_to(struct revocations *r, int take_fd, postern_error *err)
 {
-    POSTERN_TRY(channel_new(take_fd, &r->helper, err));
-    r->readable = event_new(r->base, channel_fd(r->helper), EV_READ | EV_PERSIST, on_readable, r);
-    r->writable = event_new(r->base, channel_fd(r->helper), EV_WRITE, on_writable, r);
-    if (r->readable == NULL || r->writable == NULL || event_add(r->readable, NULL) != 0)
-        return POSTERN_FAIL(err, NOMEM, "events");
+    struct channel_watch_calls calls = { on_readable, on_writable, r };
+
+    POSTERN_TRY(channel_watch_open(&r->line, r->base, take_fd, calls, err));
     return enqueue_everything(r, err);
 }
 
-void revocations_set_helper(struct revocations *r, int take_fd)
+void revocations_set_line(struct revocations *r, int take_fd)
 {
     postern_error err = { 0 };
 
-    drop_helper(r);
+    drop_line(r);
     (void)event_del(r->missing); /* not pending is fine */
     if (listen_to(r, take_fd, &err) == POSTERN_OK)
         flush(r);
@@ -287,19 +274,19 @@ void revocations_push(struct revocations *r, const char *client, int64_t removed
     postern_error err = { 0 };
     int64_t id = 0;
 
-    if (r->helper == NULL || name.len >= sizeof removal.client) {
-        done(arg, HELPER_AWAY);
+    if (r->line.channel == NULL || name.len >= sizeof removal.client) {
+        done(arg, VERIFIER_AWAY);
         return;
     }
     memcpy(removal.client, name.ptr, name.len);
     if (!enqueue(r, &removal, &id)) {
         (void)POSTERN_FAIL(&err, NOMEM, "a removal"); /* reported by break_line() */
         break_line(r, &err);
-        done(arg, HELPER_AWAY);
+        done(arg, VERIFIER_AWAY);
         return;
     }
     if (!wait_for(r, id, done, arg))
-        done(arg, HELPER_SILENT);
+        done(arg, VERIFIER_SILENT);
     flush(r);
 }
 
@@ -338,12 +325,10 @@ void revocations_free(struct revocations *r)
         return;
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
         r->waiting[i].id = 0;
-    drop_helper(r);
+    drop_line(r);
     for (size_t i = 0; i < REVOCATION_WAITING_MAX; i++)
-        if (r->waiting[i].timeout != NULL)
-            event_free(r->waiting[i].timeout);
-    if (r->missing != NULL)
-        event_free(r->missing);
+        timer_free(r->waiting[i].timeout);
+    timer_free(r->missing);
     free(r->outbox);
     free(r);
 }

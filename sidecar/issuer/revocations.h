@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer's line to the helper: every remembered removal when the line is new, then each
- * removal as it happens.  Messages: sidecar/role.h.  The helper refuses our tokens until it has
- * heard "revocations_ready".
+ * The issuer's line to a verifier of its tokens (the helper, the door): every remembered removal
+ * when the line is new, then each removal as it happens.  Messages: sidecar/role.h.  A verifier
+ * refuses our tokens until it has heard "revocations_ready".
  */
 #ifndef POSTERN_ISSUER_REVOCATIONS_H
 #define POSTERN_ISSUER_REVOCATIONS_H
@@ -11,17 +11,17 @@
 
 #include "issuer.h"
 
-#define REVOCATION_WAIT_MS 2000  /* an administrator waits that long for the helper's word */
+#define REVOCATION_WAIT_MS 2000  /* an administrator waits that long for a verifier's word */
 #define REVOCATION_WAITING_MAX 8 /* ADMIN_CONNECTIONS_MAX: who else would wait */
 
-typedef enum helper_news {
-    HELPER_AWAY = 0, /* no helper is connected: it learns of the removal when it is back */
-    HELPER_SILENT,   /* it was told and did not confirm in time */
-    HELPER_KNOWS     /* it refuses the client's tokens now */
-} helper_news;
+typedef enum verifier_news {
+    VERIFIER_AWAY = 0, /* none is connected: it learns of the removal when it is back */
+    VERIFIER_SILENT,   /* it was told and did not confirm in time */
+    VERIFIER_KNOWS     /* it refuses the client's tokens now */
+} verifier_news;
 
 struct revocations;
-typedef void (*revocation_callback)(void *arg, helper_news news);
+typedef void (*revocation_callback)(void *arg, verifier_news news);
 typedef void (*revocation_link)(void *arg); /* the line is gone: ask the supervisor for a new one */
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
@@ -29,9 +29,9 @@ POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct iss
                                              revocation_link ask_link, void *ask_arg,
                                              struct revocations **ret, postern_error *err);
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
-/* A helper is there (a new one replaces the old): tell it everything. */
-void revocations_set_helper(struct revocations *r, int take_fd);
-/* Tell the helper of one removal; `done` is called exactly once, perhaps before this returns. */
+/* A verifier is there (a new one replaces the old): tell it everything. */
+void revocations_set_line(struct revocations *r, int take_fd);
+/* Tell it of one removal; `done` is called exactly once, perhaps before this returns. */
 void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
                       revocation_callback done, void *arg);
 /* Whoever waits with `arg` waits no more. */

@@ -2,6 +2,9 @@
 # Programs that measure: `make bench` builds and runs them, `make check` does not.  Each prints one JSON object a line: name, value,
 # unit, and ratio with against where there is one.
 bench_programs = tests/bench/policy tests/bench/verify
+if POSTERND
+bench_programs += tests/bench/door_relay
+endif
 bench_helpers = tests/bench/splice tests/bench/traffic
 EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
 CLEANFILES += $(bench_programs) $(bench_helpers)
@@ -10,6 +13,9 @@ tests_bench_policy_SOURCES = tests/bench/policy.c
 tests_bench_policy_LDADD = $(unit_ldadd)
 tests_bench_verify_SOURCES = tests/bench/verify.c
 tests_bench_verify_LDADD = $(unit_ldadd)
+tests_bench_door_relay_SOURCES = tests/bench/door_relay.c
+tests_bench_door_relay_CPPFLAGS = $(door_cppflags)
+tests_bench_door_relay_LDADD = $(sidecar_libs) -lpthread
 tests_bench_splice_SOURCES = tests/bench/splice.c
 tests_bench_splice_LDADD =
 tests_bench_traffic_SOURCES = tests/bench/traffic.c

@@ -103,7 +103,7 @@ class Folder:
         """doors/NAME.conf, and a policy that lets everybody in; returns the address that agents connect to."""
         listen = keys.get("listen", "127.0.0.1:%d" % free_port())
         with open(self.path + "/etc/policies/all.rules", "w") as f:
-            f.write("allow connect\n")
+            f.write("allow anyone to raw:connect\n")
         self.write("doors/%s.conf" % name, dict({"listen": listen, "protocol": "raw", "backend": "127.0.0.1:9",
                                                  "audience": "https://localhost/" + name, "policy": "all"}, **keys))
         return listen
@@ -120,7 +120,7 @@ class Folder:
 
 
 class Daemon:
-    def __init__(self, program, folder, prefix=(), env=None, arguments=()):
+    def __init__(self, program, folder, prefix=(), env=None, arguments=(), pass_fds=()):
         self.folder = folder
         fd, self.log_path = tempfile.mkstemp(prefix="log.", dir=folder.path)
         os.close(fd)
@@ -131,7 +131,8 @@ class Daemon:
         environment.update(env or {})
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(list(prefix) + [program, "--config", folder.path + "/etc"] + list(arguments),
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                                            pass_fds=pass_fds)
 
     def log(self):
         with open(self.log_path) as f:

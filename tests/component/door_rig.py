@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -128,7 +129,7 @@ def pour(call):
 
 def stall(call):
     """Reads one byte when it is told to go on, that is never; sees a reset all the same."""
-    poller = __import__("select").poll()
+    poller = select.poll()
     poller.register(call.sock, 0)  # POLLHUP and POLLERR are always told
     poller.poll()
 
@@ -406,7 +407,8 @@ class Rig:
 
     def issue(self, door, agent="agent-7"):
         """A token of the embedded issuer."""
-        r = subprocess.run([POSTERN, "token", "--issuer", self.issuer, "--allow-loopback-http", "--client-id", agent, "--secret-file", "%s/%s.secret" % (self.path, agent),
+        r = subprocess.run([POSTERN, "token", "--issuer", self.issuer, "--allow-loopback-http", "--client-id", agent,
+                            "--secret-file", "%s/%s.secret" % (self.path, agent),
                             "--resource", self.audience(door), "--no-cache"], check=True, stdout=subprocess.PIPE, timeout=60,
                            env=self.agent_environment(), preexec_fn=self.as_agent, cwd="/")
         token = r.stdout.decode().strip()
@@ -609,12 +611,6 @@ class Rig:
 def has_command(name):
     text = subprocess.run([POSTERN, "--help"], stdout=subprocess.PIPE, universal_newlines=True, timeout=60).stdout
     return re.search(r"^  %s\b" % name, text, re.M) is not None
-
-
-def stopwatch(action):
-    begin = time.monotonic()
-    action()
-    return time.monotonic() - begin
 
 
 def run_door_tests(module, wanted):

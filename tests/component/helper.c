@@ -44,8 +44,8 @@
 static char folder[] = "/tmp/postern-helper.XXXXXX";
 static char socket_path[96], audit_path[96];
 static test_key *key;
-static pid_t helper_pid;
-static struct channel *helper_line; /* the supervisor's end */
+static pid_t helper_pid, audit_pid;
+static struct channel *helper_line, *audit_line; /* the supervisor's ends */
 static struct channel *control_line; /* the control child's end; NULL: it is silent */
 static int early_silent = -1;
 static int64_t early_silent_ms;
@@ -169,10 +169,59 @@ static void tell_blocks(const char *block)
     await_type(control_line, "done");
 }
 
+/* The real audit child, for as long as the test runs. */
+static void start_audit(void)
+{
+    struct role_setup setup = { .admin_fd = -1, .status_fd = -1, .state_dir_fd = -1 };
+    int file = open(audit_path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600), line[2];
+
+    assert_true(file >= 0);
+    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
+    setup.supervisor_fd = line[1];
+    audit_pid = fork();
+    assert_true(audit_pid >= 0);
+    if (audit_pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(audit_main(&setup));
+    }
+    (void)close(line[1]);
+    assert_int_equal(channel_new(line[0], &audit_line, NULL), POSTERN_OK);
+    assert_int_equal(channel_send_type(audit_line, "file", file, NULL), POSTERN_OK);
+    (void)close(file);
+    await_type(audit_line, "ready");
+}
+
+static void stop_audit(void)
+{
+    int status = 0;
+
+    assert_int_equal(channel_send_type(audit_line, "drain", -1, NULL), POSTERN_OK);
+    assert_int_equal(waitpid(audit_pid, &status, 0), audit_pid);
+    assert_int_equal(status, 0);
+    channel_free(audit_line);
+}
+
+/* The supervisor's part: a line between helper and audit child. */
+static void link_audit(void)
+{
+    int line[2];
+
+    assert_int_equal(channel_pair(line, NULL), POSTERN_OK);
+    assert_int_equal(channel_send(audit_line,
+                                  POSTERN_BYTES_LIT("{\"type\":\"writer\",\"role\":\"helper\"}"),
+                                  line[0], NULL),
+                     POSTERN_OK);
+    assert_int_equal(channel_send(helper_line, POSTERN_BYTES_LIT("{\"type\":\"audit\",\"loop\":0}"),
+                                  line[1], NULL),
+                     POSTERN_OK);
+    (void)close(line[0]);
+    (void)close(line[1]);
+}
+
 static void launch_untold_helper(void)
 {
     struct role_setup setup = {
-        .audit_fd = -1, .admin_fd = -1, .state_dir_fd = -1, .listen_count = 1
+        .admin_fd = -1, .status_fd = -1, .state_dir_fd = -1, .listen_count = 1
     };
     postern_error err = { 0 };
     int line[2];
@@ -180,8 +229,6 @@ static void launch_untold_helper(void)
     if (postern_config_load(folder, &setup.take_config, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
     setup.listen_fds[0] = listen_at(socket_path);
-    setup.audit_fd = open(audit_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    assert_true(setup.audit_fd >= 0);
     assert_int_equal(channel_pair(line, &err), POSTERN_OK);
     setup.supervisor_fd = line[1];
     helper_pid = fork();
@@ -190,9 +237,9 @@ static void launch_untold_helper(void)
         run_helper(&setup);
     postern_config_free(setup.take_config);
     (void)close(setup.listen_fds[0]);
-    (void)close(setup.audit_fd);
     (void)close(line[1]);
     assert_int_equal(channel_new(line[0], &helper_line, &err), POSTERN_OK);
+    link_audit();
 }
 
 static void launch_helper(void)
@@ -239,6 +286,7 @@ static int set_up_all(void **state)
     path_of(audit_path, sizeof audit_path, "audit.jsonl");
     key = test_key_new("P-256");
     put_config();
+    start_audit();
     start_helper();
     return 0;
 }
@@ -262,6 +310,7 @@ static int tear_down_all(void **state)
     (void)state;
     if (helper_line != NULL)
         stop_helper();
+    stop_audit();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         path_of(path, sizeof path, names[i]);
         (void)remove(path);
@@ -719,7 +768,7 @@ static void tokens_are_undecided_when_the_issuer_stays_silent(void **state)
     launch_helper();
     issuer = link_issuer(); /* silent: await_type() gives it ten seconds */
     await_type(helper_line, "ready");
-    assert_true(mono_us() - begun_us >= HELPER_REVOCATIONS_WAIT_MS * 1000 - 100000);
+    assert_true(mono_us() - begun_us >= HELPER_PATIENCE_MS * 1000 - 100000);
     assert_int_equal(login("imap", token, "alice"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
     tell_helper(issuer, "{\"type\":\"revoke\",\"id\":1,\"issuer\":\"" ISSUER
                         "\",\"client\":\"someone-else\",\"before\":4102444800}");
@@ -764,7 +813,7 @@ static void tokens_are_undecided_when_the_control_child_stays_silent(void **stat
     issuer = link_issuer();
     tell_helper(issuer, "{\"type\":\"revocations_ready\",\"id\":1,\"issuer\":\"" ISSUER "\"}");
     assert_true(is_silent(channel_fd(helper_line))); /* that alone is not enough */
-    await_type(helper_line, "ready");                /* HELPER_REVOCATIONS_WAIT_MS */
+    await_type(helper_line, "ready");                /* HELPER_PATIENCE_MS */
     assert_int_equal(login("imap", token, "bob"), POSTERN_ERR_REVOCATIONS_UNKNOWN);
     tell_blocks("");
     assert_int_equal(login("imap", token, "bob"), POSTERN_OK);

@@ -15,7 +15,8 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import (Daemon, HELPER_UID, ISSUER_UID, OTHER_UID, is_alive, run_tests, status_of, wait_until)  # noqa: E402
+from daemon import (Daemon, HELPER_UID, ISSUER_UID, OTHER_UID, UIDS, descriptors_of, is_alive, run_tests, status_of,  # noqa: E402
+                    wait_until)
 
 BUILD = os.environ["POSTERN_BUILD"]
 RESOURCE = "https://localhost/ldap"
@@ -130,8 +131,9 @@ def what_why_prints_steers_no_terminal(folder, daemons):
 
 
 def each_role_has_given_up_its_privileges(folder, daemons):
+    folder.add_door()
     d = start(folder, daemons)
-    for role, uid in (("helper", HELPER_UID), ("issuer", ISSUER_UID)):
+    for role, uid in UIDS.items():
         pid = d.child(role)
         st = status_of(pid)
         assert_equal(st["Uid"].split(), [str(uid)] * 4, "uids of " + role)
@@ -159,7 +161,7 @@ def logins_work_again_after_a_child_was_killed(folder, daemons):
     d = start(folder, daemons)
     secret = add_agent(folder)
     token = fetch_token(folder, secret)
-    for n, role in ((2, "helper"), (2, "issuer"), (3, "helper")):
+    for n, role in ((2, "helper"), (2, "issuer"), (2, "audit"), (2, "control"), (3, "helper"), (3, "audit")):
         os.kill(d.child(role), signal.SIGKILL)
         d.wait_log(r"posternd: %s \d+ is ready" % role, n)
         wait_until(lambda: ask(folder, token)[0] == "proved", "a login after the death of the " + role)
@@ -190,7 +192,9 @@ def no_login_is_lost_during_reloads(folder, daemons):
             d.signal(signal.SIGHUP)
             d.wait_ready(n)
             fetch_token(folder, secret)
+            audit = before.pop("audit")
             wait_until(lambda: not any(is_alive(p) for p in before.values()), "the old children's end")
+            assert_equal(d.child("audit"), audit, "the audit child")
     finally:
         over.set()
         for t in threads:
@@ -220,6 +224,60 @@ def a_removed_agent_stays_out_through_kills_reload_and_restart(folder, daemons):
     start(folder, daemons)
     wait_until(lambda: ask(folder, other)[0] == "proved", "a login of another agent")
     assert_equal(ask(folder, token)[:2], ("rejected", "revoked"), "after a restart")
+
+
+def a_door_answers_through_reloads_and_the_deaths_of_the_others(folder, daemons):
+    host, port = folder.add_door().split(":")
+    d = start(folder, daemons)
+    with open(folder.path + "/run/door-cert.pem") as f:
+        assert "BEGIN CERTIFICATE" in f.read()
+
+    def is_refused():
+        """The door reads a login and says no: it is at work."""
+        with socket.create_connection((host, int(port)), 5) as s:
+            s.settimeout(10)
+            s.sendall(b"AUTH OAUTHBEARER bm90aGluZw==\r\n")
+            with s.makefile("rb") as f:
+                return f.readline().startswith(b"ERR ")
+
+    door = d.child("door")
+    wait_until(is_refused, "a word of the door")
+    for n in (2, 3):
+        d.signal(signal.SIGHUP)
+        d.wait_ready(n)
+        assert is_refused(), "after a reload"
+    for role in ("helper", "issuer", "control", "audit"):
+        seen = len(re.findall(r"posternd: %s \d+ is ready" % role, d.log()))
+        os.kill(d.child(role), signal.SIGKILL)
+        d.wait_log(r"posternd: %s \d+ is ready" % role, seen + 1)
+        wait_until(is_refused, "a word of the door after the death of " + role)
+    assert_equal(d.child("door"), door, "the door")
+    os.kill(door, signal.SIGKILL)
+    d.wait_log(r"posternd: door \d+ is ready", 2)
+    wait_until(is_refused, "a word of the next door")
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def reloads_cost_no_descriptor(folder, daemons):
+    folder.add_door()
+    d = start(folder, daemons)
+    n, counts = 1, []
+    for round_ in range(3):
+        for _ in range(1 if round_ == 0 else 5):
+            n += 1
+            before = d.children()
+            d.signal(signal.SIGHUP)
+            d.wait_ready(n)
+            wait_until(lambda: not any(is_alive(p) for r, p in before.items() if r not in ("audit", "door")), "the old children's end")
+
+        def is_settled():
+            now = {role: len(descriptors_of(pid)) for role, pid in dict(d.children(), supervisor=d.process.pid).items()}
+            return now if len(now) == 6 and (not counts or now == counts[0]) else None
+        if counts:
+            wait_until(is_settled, "as few descriptors as before: %r" % counts[0])
+        else:
+            counts.append(is_settled())
+    assert_equal(d.stop(), 0, "exit status")
 
 
 def a_process_of_another_user_may_not_ask(folder, daemons):
@@ -263,7 +321,7 @@ def a_stop_lets_requests_finish_and_the_files_stay(folder, daemons):
     token = fetch_token(folder, add_agent(folder))
     wait_until(lambda: ask(folder, token)[0] == "proved", "a login")
     assert_equal(d.stop(), 0, "exit status")
-    assert len(re.findall("drained, exited with status 0", d.log())) == 2, d.log()
+    assert_equal(re.findall(r"(\w+) \d+ drained, exited with status 0", d.log())[3:], ["audit"], "the fourth and last to go")
     assert stat.S_ISSOCK(os.stat(folder.path + "/run/helper.sock").st_mode)
     start(folder, daemons)
     wait_until(lambda: ask(folder, token)[0] == "proved", "a login with the token of before: the key was kept")

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """posternd's supervisor with roles that misbehave on command (tests/support/posternd_fake.c): privileges, restarts, reload, stop."""
+import fcntl
+import itertools
 import os
 import re
 import signal
@@ -10,8 +12,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import (Daemon, HELPER_UID, ISSUER_UID, OTHER_UID, descriptors_of, is_alive, run_tests, status_of,  # noqa: E402
-                    wait_until)
+from daemon import (CONTROL_UID, Daemon, HELPER_UID, ISSUER_UID, OTHER_UID, UIDS, descriptors_of, free_port, is_alive,  # noqa: E402
+                    run_tests, status_of, wait_until)
 
 FAKE = os.environ["POSTERN_BUILD"] + "/tests/support/posternd_fake"
 
@@ -35,6 +37,59 @@ def assert_refused(folder, daemons, pattern, status=78, **options):
     return d
 
 
+ROLES = ["audit", "control", "door", "helper", "issuer"]  # all that there are, sorted
+LASTING = ("audit", "door")
+# Each line: who hears whom over it once both have their ends (the door runs two loops, so two lines to audit).
+LINES = {("audit", "helper"): 1, ("audit", "door"): 2, ("audit", "control"): 1, ("issuer", "helper"): 1, ("issuer", "door"): 1,
+         ("control", "helper"): 1, ("control", "door"): 1}
+
+
+def start_with_door(folder, daemons, **options):
+    folder.add_door()
+    d = start(folder, daemons, **options)
+    wait_linked(d)
+    return d
+
+
+def count_log(d, pattern):
+    return len(re.findall(pattern, d.log(), re.M))
+
+
+def heard(d):
+    """{(who, whom): how often}: greetings that came over lines."""
+    found = {}
+    for pair in re.findall(r"^posternd (\w+): fake: heard (\w+)$", d.log(), re.M):
+        found[pair] = found.get(pair, 0) + 1
+    return found
+
+
+def wait_linked(d, since=None, lines=None):
+    """Until a greeting has come both ways over each of these lines, after the state `since`."""
+    since = since or {}
+    wanted = {}
+    for (a, b), count in (LINES if lines is None else lines).items():
+        wanted[a, b] = since.get((a, b), 0) + count
+        wanted[b, a] = since.get((b, a), 0) + count
+
+    def is_so():
+        now = heard(d)
+        return all(now.get(pair, 0) >= count for pair, count in wanted.items())
+    wait_until(is_so, "greetings over the lines: %r" % wanted)
+
+
+def wait_gone(pids):
+    wait_until(lambda: not any(is_alive(p) for p in pids), "the end of old children")
+
+
+def reload(d, count):
+    d.signal(signal.SIGHUP)
+    d.wait_ready(count)
+
+
+def wait_reload_failed(d, count=1):
+    d.wait_log("reload failed: a new child did not start", count)
+
+
 def connect(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     s.connect(path)
@@ -49,6 +104,88 @@ def the_issuer_starts_before_the_helper_and_both_before_ready(folder, daemons):
     assert_equal(steps, [("issuer", "started"), ("issuer", "is ready"), ("helper", "started"), ("helper", "is ready")], "steps")
 
 
+def audit_starts_first_and_is_told_its_file(folder, daemons):
+    folder.add_door()
+    d = start(folder, daemons)
+    log = d.log()
+    assert_equal(re.findall(r"^posternd: (\w+) \d+ started$", log, re.M), ["audit", "issuer", "door", "control", "helper"], "starts")
+    assert "posternd audit: fake: MESSAGE file descriptor=yes\n" in log
+    assert log.index("audit: fake: MESSAGE file ") < log.index("audit: fake: MESSAGE writer"), "a line before the file"
+    assert_equal(sorted(re.findall(r"^posternd: (\w+) \d+ is ready$", log[:log.index("posternd: ready\n")], re.M)), ROLES, "ready")
+
+
+def a_door_gets_listeners_files_and_policies_and_then_is_asked(folder, daemons):
+    cert, key = put_key_files(folder)
+    address = folder.add_door(tls_cert_file=cert, tls_key_file=key)
+    d = start(folder, daemons)
+    d.wait_log("door: fake: MESSAGE commit")
+    steps = [m for m in re.findall(r"^posternd door: fake: MESSAGE (.*)$", d.log(), re.M) if not re.match("audit|issuer|control", m)]
+    assert_equal(steps, ["abandon descriptor=no",
+                         "listener door=cache address=%s loop=0 descriptor=yes" % address,
+                         "listener door=cache address=%s loop=1 descriptor=yes" % address,
+                         "file door=cache key=tls_cert_file descriptor=yes", "file door=cache key=tls_key_file descriptor=yes",
+                         "policy name=all descriptor=yes", "prepare loops=2 descriptor=yes", "commit descriptor=no"], "messages")
+
+
+def put_key_files(folder):
+    paths = []
+    for name, mode in (("cert.pem", 0o644), ("key.pem", 0o600)):
+        path = folder.path + "/" + name
+        with open(path, "w") as f:
+            f.write("PEM")
+        os.chmod(path, mode)
+        paths.append(path)
+    return paths
+
+
+def a_door_s_files_that_others_could_change_or_read_are_refused(folder, daemons):
+    cert, key = put_key_files(folder)
+    folder.add_door(tls_cert_file=cert, tls_key_file=key)
+    line = {"tls_cert_file": 6, "tls_key_file": 7}
+    for path, name, spoil, mend, want in (
+            (key, "tls_key_file", lambda: os.chmod(key, 0o604), lambda: os.chmod(key, 0o640), "can be read by everybody"),
+            (key, "tls_key_file", lambda: os.chmod(key, 0o620), lambda: os.chmod(key, 0o600), "can be written by others"),
+            (key, "tls_key_file", lambda: os.chown(key, OTHER_UID, 0), lambda: os.chown(key, 0, 0), "belongs neither to root"),
+            (cert, "tls_cert_file", lambda: os.chmod(cert, 0o666), lambda: os.chmod(cert, 0o644), "can be written by others"),
+            (cert, "tls_cert_file", lambda: os.chown(cert, OTHER_UID, 0), lambda: os.chown(cert, 0, 0), "belongs neither to root"),
+            (key, "tls_key_file", lambda: os.rename(key, key + ".away"), lambda: os.rename(key + ".away", key), "No such file"),
+            (cert, "tls_cert_file", lambda: (os.rename(cert, cert + ".away"), os.mkdir(cert)),
+             lambda: (os.rmdir(cert), os.rename(cert + ".away", cert)), "is no regular file")):
+        spoil()
+        pattern = r"doors/cache\.conf:%d: %s.* %s" % (line[name], re.escape(path), want)
+        r = run_fake("--check", "--config", folder.path + "/etc")
+        assert_equal(r.returncode, 78, want)
+        assert re.search(pattern, r.stderr), "%s\nin: %s" % (pattern, r.stderr)
+        assert_refused(folder, daemons, pattern)
+        mend()
+    r = run_fake("--check", "--config", folder.path + "/etc")
+    assert_equal(r.returncode, 0, r.stderr)
+    assert_equal(start(folder, daemons).stop(), 0, "exit status")
+
+
+def lines_of_each_pair_arrive_at_both_ends(folder, daemons):
+    d = start_with_door(folder, daemons)
+    got = heard(d)
+    for (a, b), count in LINES.items():
+        assert_equal((got.get((a, b)), got.get((b, a))), (count, count), "%s - %s" % (a, b))
+    assert_equal(len(got), 2 * len(LINES), "pairs that talk")
+    log = d.log()
+    assert_equal(sorted(re.findall("audit: fake: MESSAGE writer role=(\\w+) descriptor=yes", log)), ["control", "door", "door", "helper"], "writers")
+    assert_equal(sorted(re.findall(r"door: fake: MESSAGE audit loop=(\d) descriptor=yes", log)), ["0", "1"], "loops")
+
+
+def the_five_users_are_distinct(folder, daemons):
+    folder.add_door()
+    for one, other in itertools.combinations(ROLES, 2):
+        folder.set(**{one + "_user": str(UIDS[other])})
+        assert_refused(folder, daemons, "(%s_user and %s_user|%s_user and %s_user) are one user; give each role its own"
+                       % (one, other, other, one))
+        folder.set(**{one + "_user": str(UIDS[one])})
+    folder.remove_door()
+    folder.set(door_user=str(HELPER_UID))  # a role that does not run needs no user
+    assert_equal(start(folder, daemons).stop(), 0, "exit status")
+
+
 def the_start_log_names_users_sockets_and_files(folder, daemons):
     log = start(folder, daemons).log()
     for line in ("helper runs as 64801 (uid 64801, gid 64801)", "issuer runs as 64802 (uid 64802, gid 64802)",
@@ -59,8 +196,8 @@ def the_start_log_names_users_sockets_and_files(folder, daemons):
 
 
 def each_child_has_its_own_user_and_nothing_else(folder, daemons):
-    d = start(folder, daemons)
-    for role, uid in (("helper", HELPER_UID), ("issuer", ISSUER_UID)):
+    d = start_with_door(folder, daemons)
+    for role, uid in UIDS.items():
         pid = d.child(role)
         st = status_of(pid)
         assert_equal(st["Uid"].split(), [str(uid)] * 4, "uids of " + role)
@@ -78,24 +215,30 @@ def each_child_has_its_own_user_and_nothing_else(folder, daemons):
 
 
 def each_child_has_its_own_descriptors_only(folder, daemons):
-    d = start(folder, daemons)
-    d.wait_log("fake: linked", 2)
+    d = start_with_door(folder, daemons)
     kinds = {}
-    for role in ("helper", "issuer"):
+    for role in ROLES:
         links = descriptors_of(d.child(role))
         assert_equal(links[0], "/dev/null", "standard input of " + role)
         kinds[role] = sorted(re.sub(r":\[\d+\]", "", link) for fd, link in links.items() if fd > 2)
-    audit, state = folder.path + "/log/audit.jsonl", folder.path + "/state/issuer"
-    # the helper: audit file, listener, supervisor, issuer; the issuer: store, HTTP, administration, supervisor, helper
-    assert_equal(kinds["helper"], sorted([audit] + ["socket"] * 3), "helper")
-    assert_equal(kinds["issuer"], sorted([state] + ["socket"] * 4), "issuer")
+    # each: supervisor and its lines; helper: listener; issuer: store, HTTP, administration; control: socket, folder of blocks.
+    # The fake closes what comes by message; that is asserted by the messages.
+    assert_equal(kinds, {"audit": ["socket"] * 5, "door": ["socket"] * 5, "helper": ["socket"] * 5,
+                         "issuer": sorted([folder.path + "/state/issuer"] + ["socket"] * 5),
+                         "control": sorted([folder.path + "/state/control"] + ["socket"] * 5)}, "descriptors")
+    folder.set(status_listen="127.0.0.1:%d" % free_port())
+    reload(d, 2)
+    links = [link for fd, link in descriptors_of(d.child("control")).items() if fd > 2 and link.startswith("socket:")]
+    wait_until(lambda: len([link for fd, link in descriptors_of(d.child("control")).items() if fd > 2
+                            and link.startswith("socket:")]) == 6, "the status listener in control, beside %r" % links)
 
 
 def files_have_their_owners_and_modes(folder, daemons):
     start(folder, daemons)
     for name, uid, mode in (("run", 0, 0o755), ("run/helper.sock", 0, 0o666), ("run/issuer-admin.sock", 0, 0o666),
                             ("run/jwks.json", 0, 0o644), ("log", 0, 0o750), ("log/audit.jsonl", 0, 0o640),
-                            ("state", 0, 0o755), ("state/issuer", ISSUER_UID, 0o700)):
+                            ("run/control.sock", 0, 0o666), ("state", 0, 0o755), ("state/issuer", ISSUER_UID, 0o700),
+                            ("state/control", CONTROL_UID, 0o700)):
         st = os.stat(folder.path + "/" + name)
         assert_equal((st.st_uid, oct(stat.S_IMODE(st.st_mode))), (uid, oct(mode)), name)
 
@@ -148,6 +291,34 @@ def a_state_folder_of_another_user_is_a_start_error(folder, daemons):
     assert_refused(folder, daemons, "state_dir: .* is open to others")
 
 
+def a_folder_of_blocks_that_root_owns_is_taken_as_it_is(folder, daemons):
+    os.makedirs(folder.path + "/state/control", 0o755)
+    os.chmod(folder.path + "/state/control", 0o555)
+    d = start(folder, daemons)
+    st = os.stat(folder.path + "/state/control")
+    assert_equal((st.st_uid, stat.S_IMODE(st.st_mode)), (0, 0o555), "owner and mode")
+    assert folder.path + "/state/control" in descriptors_of(d.child("control")).values()
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def a_folder_of_blocks_that_others_own_or_write_is_a_start_error(folder, daemons):
+    path = folder.path + "/state/control"
+    os.makedirs(path, 0o700)
+    os.chown(path, OTHER_UID, OTHER_UID)
+    assert_refused(folder, daemons, "blocks_file: .* belongs to uid %d: chown" % OTHER_UID)
+    os.chown(path, CONTROL_UID, CONTROL_UID)
+    for mode in (0o770, 0o702):
+        os.chmod(path, mode)
+        assert_refused(folder, daemons, "blocks_file: .* can be written by others: chmod go-w")
+    os.rmdir(path)
+    os.symlink("/tmp", path)
+    assert_refused(folder, daemons, "blocks_file: ")
+    os.unlink(path)
+    os.mkdir(path, 0o700)
+    os.chown(path, CONTROL_UID, CONTROL_UID)
+    assert_equal(start(folder, daemons).stop(), 0, "exit status")
+
+
 def a_file_in_the_socket_s_place_is_not_removed(folder, daemons):
     os.mkdir(folder.path + "/run")
     with open(folder.path + "/run/helper.sock", "w") as f:
@@ -167,7 +338,7 @@ def a_child_that_cannot_start_stops_the_start(folder, daemons):
 
 
 def the_capabilities_of_the_unit_file_are_enough(folder, daemons):
-    d = start(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
+    d = start_with_door(folder, daemons, prefix=["setpriv", "--no-new-privs", "--bounding-set",
                                       "-all,+setuid,+setgid,+chown,+dac_override,+kill,+net_bind_service"])
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
@@ -178,9 +349,11 @@ def the_capabilities_of_the_unit_file_are_enough(folder, daemons):
 
 def without_root_all_roles_share_a_user_and_the_log_says_so(folder, daemons):
     os.chown(folder.path, OTHER_UID, OTHER_UID)
+    folder.add_door()
     d = start(folder, daemons, prefix=["setpriv", "--reuid", str(OTHER_UID), "--regid", str(OTHER_UID), "--clear-groups"])
     assert "all roles share uid 64803" in d.log()
-    for role in ("helper", "issuer"):
+    assert_equal(sorted(d.children()), ROLES, "children")
+    for role in ROLES:
         st = status_of(d.child(role))
         assert_equal(st["Uid"].split(), [str(OTHER_UID)] * 4, "uids of " + role)
         assert_equal(st["NoNewPrivs"], "1", "no_new_privs of " + role)
@@ -191,26 +364,47 @@ def without_root_all_roles_share_a_user_and_the_log_says_so(folder, daemons):
 # ---- life ----
 
 def a_killed_child_is_started_again_and_linked_again(folder, daemons):
-    d = start(folder, daemons)
-    for n, role in ((2, "helper"), (2, "issuer")):
-        before = d.children()
+    d = start_with_door(folder, daemons)
+    for role in ROLES:
+        before, greetings = d.children(), heard(d)
         os.kill(before[role], signal.SIGKILL)
-        d.wait_log(r"posternd: %s \d+ is ready" % role, n)
+        d.wait_log(r"posternd: %s \d+ is ready" % role, 2)
+        wait_linked(d, greetings, {pair: count for pair, count in LINES.items() if role in pair})
         after = d.children()
-        assert after[role] != before[role]
-        other = "issuer" if role == "helper" else "helper"
-        assert_equal(after[other], before[other], "the other child")
-    assert "died of signal 9 (Killed)" in d.log()
-    assert "starts again in 100 ms" in d.log()
-    d.wait_log(r"helper: fake: linked, descriptor came", 3)
-    d.wait_log(r"issuer: fake: linked, descriptor came", 3)
+        assert after[role] != before[role], role
+        assert_equal({r: p for r, p in after.items() if r != role}, {r: p for r, p in before.items() if r != role},
+                     "the others after the death of " + role)
+        assert re.search(r"%s %d died of signal 9 \(Killed\)" % (role, before[role]), d.log())
+        assert "%s starts again in 100 ms" % role in d.log()
+    assert_equal(count_log(d, "audit: fake: MESSAGE file"), 2, "files to audit")
+    assert_equal(count_log(d, "door: fake: MESSAGE commit"), 2, "commits")
+    assert "starts again in 200 ms" not in d.log()
+
+
+def a_child_that_keeps_dying_is_started_less_and_less_often(folder, daemons):
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    folder.order("control", "exit")
+    os.kill(d.child("control"), signal.SIGKILL)
+    d.wait_log("control starts again in 800 ms")
+    assert_equal(re.findall(r"control starts again in (\d+) ms", d.log()), ["100", "200", "400", "800"], "backoff")
+    folder.order("control", "ok")
+    d.wait_log(r"control \d+ is ready", 2)
+    after = d.children()
+    assert_equal(sorted(after), ROLES, "children")
+    assert_equal([r for r in ROLES if after[r] != before[r]], ["control"], "replaced")
 
 
 def a_child_that_breaks_the_rules_is_killed(folder, daemons):
+    folder.add_door()
     for role, word, why in (("helper", "garbage", "sent what is no message"), ("helper", "steal", "not its to send"),
+                            ("control", "steal", "not its to send"), ("audit", "steal", "not its to send"),
+                            ("door", "steal", "not its to send"), ("door", "key", "sent what is no certificate"),
+                            ("door", "unready", "cannot use its configuration"), ("door", "twice", "answers what it was not asked"),
+                            ("audit", "garbage", "sent what is no message"),
                             ("issuer", "early", "ready before its key set"), ("issuer", "private", "cannot be used")):
-        folder.order("helper", "ok")
-        folder.order("issuer", "ok")
+        for r in ROLES:
+            folder.order(r, "ok")
         d = start(folder, daemons)
         with open(folder.path + "/run/jwks.json") as f:
             keys = f.read()
@@ -221,6 +415,7 @@ def a_child_that_breaks_the_rules_is_killed(folder, daemons):
         folder.order(role, "ok")
         d.wait_log(r"%s \d+ is ready" % role, 2)
         assert_equal(open(folder.path + "/run/jwks.json").read(), keys, "the key set after " + word)
+        assert not os.path.exists(folder.path + "/run/door-cert.pem"), "a certificate after " + word
         d.stop()
 
 
@@ -236,18 +431,44 @@ def a_child_that_closes_its_channel_is_replaced(folder, daemons):
 
 def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
     folder.order("helper", "link")
+    folder.add_door()
     d = start(folder, daemons)
-    d.wait_log("issuer: fake: linked, descriptor came", 2)
-    d.wait_log("helper: fake: linked, descriptor came", 2)
-    d.signal(signal.SIGHUP)  # a reload takes longer than the messages that were sent at once
-    d.wait_ready(2)
-    assert len(re.findall("helper: fake: linked", d.log())) <= 5, "linked at each message"
+    # helper and issuer are linked at the start, and once more for the five messages; never more often in its first two seconds
+    d.wait_log("helper: fake: heard issuer", 2)
+    d.wait_log("helper: fake: heard control", 2)
+    d.wait_log("helper: fake: heard audit", 2)
+    folder.order("helper", "ok")
+    reload(d, 2)
+    assert count_log(d, "helper: fake: MESSAGE issuer") <= 5, "linked at each message"
+    d.wait_log("door: fake: MESSAGE control", 2)
+    assert_equal(count_log(d, "door: fake: MESSAGE control"), 2, "lines of others")  # at the start and at the reload
+
+
+def a_dead_end_that_asked_for_lines_costs_no_work(folder, daemons):
+    """It asked for lines that are granted once a second, and ended before: nothing is due for a process that is none."""
+    folder.order("helper", "link")
+    d = start(folder, daemons)
+    folder.order("helper", "exit")
+    d.wait_log("helper: fake: heard issuer")
+    os.kill(d.child("helper"), signal.SIGKILL)
+    d.wait_log("helper starts again in 1600 ms")
+    before = sum(map(int, status_times(d.process.pid)))
+    folder.order("helper", "ok")
+    d.wait_log(r"helper \d+ is ready", 2)
+    spent_ms = (sum(map(int, status_times(d.process.pid))) - before) * 1000 // os.sysconf("SC_CLK_TCK")
+    assert spent_ms < 500, "the supervisor worked for %d ms of 1600" % spent_ms
+
+
+def status_times(pid):
+    """User and system time of a process, in ticks."""
+    with open("/proc/%d/stat" % pid) as f:
+        return f.read().rsplit(")", 1)[1].split()[11:13]
 
 
 def children_die_with_the_supervisor(folder, daemons):
-    d = start(folder, daemons)
+    d = start_with_door(folder, daemons)
     pids = d.children()
-    assert_equal(sorted(pids), ["helper", "issuer"], "children")
+    assert_equal(sorted(pids), ROLES, "children")
     d.process.kill()
     d.process.wait()
     wait_until(lambda: not any(is_alive(p) for p in pids.values()), "the children's end")
@@ -271,24 +492,244 @@ def the_service_manager_is_told(folder, daemons):
 # ---- reload ----
 
 def a_reload_replaces_the_children_and_keeps_the_sockets(folder, daemons):
-    d = start(folder, daemons)
-    before = d.children()
+    d = start_with_door(folder, daemons)
+    before, greetings = d.children(), heard(d)
     inode = os.stat(folder.path + "/run/helper.sock").st_ino
     os.rename(folder.path + "/log/audit.jsonl", folder.path + "/log/audit.jsonl.1")
-    d.signal(signal.SIGHUP)
-    d.wait_ready(2)
-    wait_until(lambda: not any(is_alive(p) for p in before.values()), "the old children's end")
+    reload(d, 2)
+    wait_gone(pid for role, pid in before.items() if role not in LASTING)
     assert_equal(os.stat(folder.path + "/run/helper.sock").st_ino, inode, "socket file")
     assert os.path.exists(folder.path + "/log/audit.jsonl"), "the audit file was not opened anew"
-    assert_equal(sorted(d.children()), ["helper", "issuer"], "children")
-    assert len(set(before.values()) | set(d.children().values())) == 4
-    # the store is read again by the new issuer, so the new helper is linked to it once more after the old issuer's end
-    d.wait_log("issuer: fake: linked", 3)
+    assert_equal(count_log(d, "audit: fake: MESSAGE file descriptor=yes"), 2, "files to audit")
+    after = d.children()
+    assert_equal(sorted(after), ROLES, "children")
+    assert_equal(sorted(role for role in ROLES if before[role] == after[role]), sorted(LASTING), "those that stay")
+    # the store is read again by the new issuer, so its lines are made once more after the old issuer's end
+    wait_linked(d, greetings, {pair: 1 for pair in LINES if pair != ("audit", "door")})
+    d.wait_log("helper: fake: MESSAGE issuer descriptor=yes", 3)
+    d.wait_log("door: fake: MESSAGE issuer descriptor=yes", 3)
+    d.wait_log("door: fake: MESSAGE control descriptor=yes", 2)
+    assert_equal(heard(d)["door", "audit"], greetings["door", "audit"], "the door's lines to audit stay as they are")
     assert_equal(d.stop(), 0, "exit status")
 
 
-def reloads_in_a_row_leave_one_set_of_children(folder, daemons):
+def a_door_that_lasts_prepares_and_then_commits(folder, daemons):
+    d = start_with_door(folder, daemons)
+    d.wait_log("door: fake: MESSAGE commit")
+    address = folder.add_door("more")
+    seen = len(d.log())
+    reload(d, 2)
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    steps = [m for m in re.findall(r"^posternd door: fake: MESSAGE (.*)$", d.log()[seen:], re.M)]
+    at = steps.index("prepare loops=2 descriptor=yes")
+    assert "listener door=more address=%s loop=1 descriptor=yes" % address in steps[:at], steps
+    assert "commit descriptor=no" in steps[at:], steps
+    # issuer and control of before keep their lines to the door until the new ones serve
+    assert not [m for m in steps[:at] if re.match("issuer|control", m)], steps
+    assert d.log().index("reloaded, the children before") < d.log().index("door: fake: MESSAGE control", seen), "lines too early"
+    with socket.create_connection(address.split(":"), 5):
+        pass
+
+
+def a_door_that_cannot_use_the_configuration_fails_the_reload(folder, daemons):
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    for n, word in enumerate(("unready", "silent", "unready"), 1):
+        folder.order("door", word)
+        abandons = count_log(d, "door: fake: MESSAGE abandon")
+        d.signal(signal.SIGHUP)
+        wait_reload_failed(d, n)
+        d.wait_log("door: fake: MESSAGE abandon", abandons + 2)  # before the set, and of it
+        wait_until(lambda: d.children() == before, "the old children alone")
+    assert_equal(count_log(d, r"^posternd: door: fake: no good$"), 2, "the door's words")
+    assert_equal(count_log(d, "door: no word on the new configuration"), 1, "silences")
+    assert_equal(count_log(d, "door: fake: MESSAGE commit"), 1, "commits")
+    folder.order("door", "ok")
+    reload(d, 2)
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    after = d.children()
+    assert_equal(sorted(role for role in ROLES if before[role] == after[role]), sorted(LASTING), "those that stay")
+
+
+def a_late_word_counts_for_the_question_that_it_answers(folder, daemons):
+    """The door answers "unready" for a reload that was given up, after it was asked about the next one."""
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    folder.order("door", "silent")
+    d.signal(signal.SIGHUP)
+    wait_reload_failed(d)
+    folder.order("door", "ok")
+    reload(d, 2)
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    assert_equal(d.children()["door"], before["door"], "the door")
+    assert_equal(count_log(d, "reload failed"), 1, "failures")
+
+
+def a_word_that_comes_after_the_reload_failed_kills_no_door(folder, daemons):
+    """The helper cannot start while the door still thinks: its "unready" comes when nobody waits for it any more."""
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    folder.order("door", "slow_unready")
+    folder.order("helper", "exit")
+    d.signal(signal.SIGHUP)
+    wait_reload_failed(d)
+    d.wait_log("door: fake: says unready")
+    folder.order("door", "ok")
+    folder.order("helper", "ok")
+    reload(d, 2)
+    assert_equal(d.children()["door"], before["door"], "the door")
+
+
+def a_door_that_dies_while_it_is_asked_fails_the_reload(folder, daemons):
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    folder.order("door", "die")
+    d.signal(signal.SIGHUP)
+    wait_reload_failed(d)
+    assert "door: ended while it was asked" in d.log()
+    folder.order("door", "ok")
+    d.wait_log(r"door \d+ is ready", 2)
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    wait_until(lambda: sorted(d.children()) == ROLES, "a new door")
+    assert_equal([r for r in ROLES if d.children()[r] != before[r]], ["door"], "replaced")
+    reload(d, 2)
+    d.wait_log("door: fake: MESSAGE commit", 3)
+
+
+def a_door_that_dies_after_its_word_does_not_serve_by_the_old_configuration(folder, daemons):
+    """Its successor was started by the configuration before; a commit would mean nothing to it."""
+    d = start_with_door(folder, daemons)
+    folder.order("issuer", "stall")  # the reload waits for the new issuer
+    prepares = count_log(d, "door: fake: MESSAGE prepare")
+    d.signal(signal.SIGHUP)
+    d.wait_log("door: fake: MESSAGE prepare", prepares + 1)
+    os.kill(d.child("door"), signal.SIGKILL)
+    wait_reload_failed(d)
+    folder.order("issuer", "ok")
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    reload(d, 2)
+    d.wait_log("door: fake: MESSAGE commit", 3)
+
+
+def a_reload_mends_a_door_that_cannot_start(folder, daemons):
+    d = start_with_door(folder, daemons)
+    folder.order("door", "unready")
+    os.kill(d.child("door"), signal.SIGKILL)
+    d.wait_log("door starts again in 400 ms")
+    folder.order("door", "ok")
+    reload(d, 2)
+    wait_until(lambda: sorted(d.children()) == ROLES, "one of each role")
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def a_reload_that_removes_all_doors_drains_the_door(folder, daemons):
+    address = folder.add_door()
     d = start(folder, daemons)
+    wait_linked(d)
+    door = d.child("door")
+    folder.remove_door()
+    reload(d, 2)
+    wait_gone([door])
+    assert re.search(r"door %d drained, exited with status 0" % door, d.log())
+    wait_until(lambda: sorted(d.children()) == ["audit", "control", "helper", "issuer"], "the others")
+    with socket.socket() as s:
+        assert s.connect_ex(("127.0.0.1", int(address.split(":")[1]))) != 0, "somebody listens where the door was"
+
+
+def a_reload_that_adds_the_first_door_starts_one(folder, daemons):
+    d = start(folder, daemons)
+    before = d.children()
+    assert_equal(sorted(before), ["audit", "control", "helper", "issuer"], "children")
+    address = folder.add_door()
+    reload(d, 2)
+    wait_until(lambda: sorted(d.children()) == ROLES, "a door")
+    d.wait_log("door: fake: MESSAGE commit")
+    wait_linked(d, lines={pair: count for pair, count in LINES.items() if "door" in pair})
+    assert_equal(d.child("audit"), before["audit"], "audit")
+    with socket.create_connection(address.split(":"), 5):
+        pass
+
+
+def at_no_time_there_are_two_audit_children(folder, daemons):
+    d = start_with_door(folder, daemons)
+    folder.order("issuer", "stall")
+    d.signal(signal.SIGHUP)
+    d.wait_log("issuer: fake: stalls")
+    os.kill(d.child("audit"), signal.SIGKILL)  # in the middle of the reload
+    d.wait_log(r"audit \d+ is ready", 2)
+    folder.order("issuer", "go")
+    d.wait_ready(2)
+    os.kill(d.child("audit"), signal.SIGKILL)
+    d.signal(signal.SIGHUP)  # while it waits for its next start
+    d.wait_ready(3)
+    d.wait_log(r"audit \d+ is ready", 3)
+    wait_until(lambda: sorted(d.children()) == ROLES, "one of each role")
+    alive = 0
+    for event in re.findall(r"^posternd: audit \d+ (started|died|drained|exited)", d.log(), re.M):
+        alive += 1 if event == "started" else -1
+        assert alive <= 1, "two audit children"
+    assert_equal(alive, 1, "audit children")
+    assert_equal(count_log(d, r"audit \d+ started"), 3, "starts of audit")
+
+
+def a_certificate_of_the_door_is_written_for_clients(folder, daemons):
+    folder.order("door", "certificate")
+    start_with_door(folder, daemons)
+    path = folder.path + "/run/door-cert.pem"
+    st = os.stat(path)
+    assert_equal((st.st_uid, stat.S_IMODE(st.st_mode)), (0, 0o644), "owner and mode")
+    assert open(path).read().startswith("-----BEGIN CERTIFICATE-----\n")
+    d = daemons[0]
+    folder.set(door_cert_file=folder.path + "/run/another.pem")  # the word of the new configuration counts
+    reload(d, 2)
+    assert os.path.exists(folder.path + "/run/another.pem")
+
+
+def fifty_reloads_cost_no_descriptor(folder, daemons):
+    folder.add_door()
+    d = start(folder, daemons)
+    wait_linked(d)
+    n, counts, memory = 1, [], []
+    for round_ in range(3):
+        for _ in range(2 if round_ == 0 else 24):
+            n += 1
+            reload(d, n)
+        wait_until(lambda: sorted(d.children()) == ROLES and
+                   count_log(d, r"\d+ started$") - count_log(d, "drained, exited with status 0") == 5, "the old children's ends")
+        wait_until(lambda: count_log(d, "line gone: writer") == 2 * n - 2, "the ends of old lines")
+        counts.append({role: len(descriptors_of(pid)) for role, pid in dict(d.children(), supervisor=d.process.pid).items()})
+        memory.append(int(status_of(d.process.pid)["VmRSS"].split()[0]))
+    assert_equal(counts[1], counts[0], "descriptors after 26 reloads")
+    assert_equal(counts[2], counts[0], "descriptors after 50 reloads")
+    if "address" not in os.environ.get("POSTERN_SANITIZED", ""):
+        assert memory[2] - memory[1] < 512, "memory grows: %r KiB" % memory
+    failed = 0
+    for word in ("unready",) * 10:  # failed ones cost nothing either
+        folder.order("door", word)
+        failed += 1
+        d.signal(signal.SIGHUP)
+        wait_reload_failed(d, failed)
+        wait_until(lambda: len(d.children()) == 5, "the old children alone")
+    wait_until(lambda: len(descriptors_of(d.process.pid)) == counts[0]["supervisor"], "the same descriptors")
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def a_child_s_user_cannot_become_another_s_by_a_reload(folder, daemons):
+    d = start_with_door(folder, daemons)
+    before = d.children()
+    folder.set(helper_user=str(UIDS["audit"]), audit_user=str(HELPER_UID))
+    d.signal(signal.SIGHUP)
+    d.wait_log("reload failed, .*helper_user is the user of the audit child.*restart posternd")
+    assert_equal(d.children(), before, "children")
+    folder.set(helper_user=str(HELPER_UID), audit_user=str(OTHER_UID))
+    reload(d, 2)
+    assert "audit_user: takes effect when posternd is restarted" in d.log()
+    assert_equal(status_of(d.child("audit"))["Uid"].split()[0], str(UIDS["audit"]), "audit's user")
+
+
+def reloads_in_a_row_leave_one_set_of_children(folder, daemons):
+    d = start_with_door(folder, daemons)
     for n in range(2, 7):
         d.signal(signal.SIGHUP)
         d.wait_ready(n)
@@ -296,8 +737,8 @@ def reloads_in_a_row_leave_one_set_of_children(folder, daemons):
         d.signal(signal.SIGHUP)
     wait_until(lambda: len(re.findall(r"\d+ started$", d.log(), re.M)) == len(re.findall(r"\d+ is ready$", d.log(), re.M))
                and len(re.findall("drained, exited with status 0", d.log())) ==
-               len(re.findall(r"\d+ started$", d.log(), re.M)) - 2, "the old children's ends")
-    assert_equal(sorted(d.children()), ["helper", "issuer"], "children")
+               len(re.findall(r"\d+ started$", d.log(), re.M)) - 5, "the old children's ends")
+    assert_equal(sorted(d.children()), ROLES, "children")
 
 
 def a_reload_of_a_wrong_configuration_changes_nothing(folder, daemons):
@@ -327,7 +768,7 @@ def a_reload_whose_children_cannot_start_keeps_the_old_ones(folder, daemons):
     folder.set(helper_socket=folder.path + "/run/helper.sock " + folder.path + "/run/more.sock")
     d.signal(signal.SIGHUP)
     d.wait_log("reload failed: a new child did not start")
-    wait_until(lambda: len(d.children()) == 2 and d.children() == before, "the old children alone")
+    wait_until(lambda: d.children() == before, "the old children alone")
     assert not os.path.exists(folder.path + "/run/more.sock"), "a socket file stayed behind"
     connect(folder.path + "/run/helper.sock").close()
 
@@ -342,12 +783,63 @@ def a_reload_makes_new_sockets_and_takes_old_ones_away(folder, daemons):
     wait_until(lambda: not os.path.exists(old), "the end of the old socket file")
 
 
+def a_unix_door_s_socket_file_goes_with_its_door(folder, daemons):
+    path = folder.path + "/run/cache.sock"
+    folder.add_door(listen="unix:" + path)
+    folder.add_door("other", listen="unix:%s/run/other.sock" % folder.path)
+    d = start(folder, daemons)
+    assert_equal(stat.S_IMODE(os.stat(path).st_mode), 0o666, "mode")
+    inode = os.stat(folder.path + "/run/other.sock").st_ino
+    folder.remove_door()
+    reload(d, 2)
+    wait_until(lambda: not os.path.exists(path), "the end of the socket file")
+    assert_equal(os.stat(folder.path + "/run/other.sock").st_ino, inode, "the other's socket file")
+    assert_equal(d.stop(), 0, "exit status")
+    assert os.path.exists(folder.path + "/run/other.sock"), "a stop leaves it"
+
+
+def a_reload_that_fails_while_it_listens_leaves_no_socket_file(folder, daemons):
+    d = start_with_door(folder, daemons)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen()
+        folder.add_door("aaa", listen="unix:%s/run/new.sock" % folder.path)
+        folder.add_door("zzz", listen="127.0.0.1:%d" % s.getsockname()[1])
+        d.signal(signal.SIGHUP)
+        d.wait_log("reload failed, .*Address already in use")
+    assert not os.path.exists(folder.path + "/run/new.sock"), "a socket file stayed behind"
+    assert stat.S_ISSOCK(os.stat(folder.path + "/run/helper.sock").st_mode)
+    reload(d, 2)
+
+
+def two_listeners_for_one_address_are_refused(folder, daemons):
+    port = free_port()
+    for one, other in (("127.0.0.1:%d" % port, "127.0.0.1:%d" % port),
+                       ("unix:%s/run/x.sock" % folder.path, "unix:%s/run/x.sock" % folder.path),
+                       ("[::1]:%d" % port, "[0:0:0:0:0:0:0:1]:%d" % port)):
+        folder.add_door("one", listen=one)
+        folder.add_door("two", listen=other)
+        assert_refused(folder, daemons, r"doors/\w+\.conf:1")
+    folder.remove_door("two")
+    folder.add_door("one", listen="127.0.0.1:%d" % port)
+    for keys in ({"status_listen": "127.0.0.1:%d" % port}, {"listen": "127.0.0.1:%d" % port}):
+        folder.set(**keys)
+        assert_refused(folder, daemons, "two listeners want 127.0.0.1:%d" % port)
+        folder.set(status_listen="off", listen="127.0.0.1:%d" % folder.port)
+    folder.add_door("one", listen="unix:%s/run/control.sock" % folder.path)
+    assert_refused(folder, daemons, "two listeners want .*control.sock")
+    folder.add_door("one", listen="[::1]:%d" % port)
+    folder.set(status_listen="[0::1]:%d" % port)  # another spelling
+    assert_refused(folder, daemons, "two listeners want ")
+    assert not os.path.exists(folder.path + "/run"), "something was made before the refusal"
+
+
 def a_reload_without_issuer_conf_ends_the_issuer(folder, daemons):
     d = start(folder, daemons)
     os.unlink(folder.path + "/etc/issuer.conf")
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
-    wait_until(lambda: list(d.children()) == ["helper"], "the helper alone")
+    wait_until(lambda: sorted(d.children()) == ["audit", "control", "helper"], "the issuer's end")
     with socket.socket() as s:
         assert s.connect_ex(("127.0.0.1", folder.port)) != 0, "somebody listens on the issuer's port"
 
@@ -359,7 +851,7 @@ def a_stop_leaves_the_socket_files_and_the_next_start_takes_them(folder, daemons
     assert_equal(d.stop(), 0, "exit status")
     assert "drained, exited with status 0" in d.log() and "posternd: stopped\n" in d.log()
     assert stat.S_ISSOCK(os.stat(folder.path + "/run/helper.sock").st_mode)
-    assert_equal(sorted(os.listdir(folder.path + "/run")), ["helper.sock", "issuer-admin.sock", "jwks.json"], "files")
+    assert_equal(sorted(os.listdir(folder.path + "/run")), ["control.sock", "helper.sock", "issuer-admin.sock", "jwks.json"], "files")
     second = start(folder, daemons)
     connect(folder.path + "/run/helper.sock").close()
     assert_equal(second.stop(), 0, "exit status")
@@ -369,7 +861,7 @@ def a_second_posternd_on_the_same_sockets_is_refused(folder, daemons):
     d = start(folder, daemons)
     assert_refused(folder, daemons, "another posternd running|somebody answers")
     connect(folder.path + "/run/helper.sock").close()
-    assert_equal(sorted(d.children()), ["helper", "issuer"], "children of the first")
+    assert_equal(sorted(d.children()), ["audit", "control", "helper", "issuer"], "children of the first")
 
 
 def a_port_that_somebody_else_holds_is_worth_another_attempt(folder, daemons):
@@ -378,6 +870,133 @@ def a_port_that_somebody_else_holds_is_worth_another_attempt(folder, daemons):
         s.listen()
         assert_refused(folder, daemons, "listen: .*: Address already in use", status=1)  # 78 would end systemd's attempts
     start(folder, daemons)
+
+
+def a_door_s_port_that_somebody_else_holds_is_worth_another_attempt(folder, daemons):
+    address = folder.add_door().split(":")
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # as a door of another posternd
+        s.bind((address[0], int(address[1])))
+        s.listen()
+        assert_refused(folder, daemons, "listen: .*: Address already in use", status=1)
+    d = start(folder, daemons)
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reload(d, 2)  # it takes its own over
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def end_order(d):
+    return re.findall(r"^posternd (\w+): fake: goes$", d.log(), re.M)
+
+
+def audit_is_the_last_to_go(folder, daemons):
+    for slow in (None, "door", "helper", "control"):
+        if slow:
+            folder.order(slow, "slow")
+        d = start_with_door(folder, daemons)
+        assert_equal(d.stop(), 0, "exit status")
+        order = end_order(d)
+        assert_equal((sorted(order), order[-1]), (ROLES, "audit"), "who goes, with a slow %s" % slow)
+        log = d.log()
+        ends = re.findall(r"^posternd: (\w+) \d+ drained, exited with status 0$", log, re.M)
+        assert_equal(ends[-1], "audit", "the last end")
+        last_other = max(log.index("posternd: %s %s" % (r, m)) for r, m in re.findall(r"posternd: (\w+) (\d+ drained)", log) if r != "audit")
+        assert log.index("posternd audit: fake: MESSAGE drain") > last_other, "audit was told to go before others had gone"
+        if slow:
+            folder.order(slow, "ok")
+
+
+def an_audit_child_that_dies_while_others_drain_is_started_again(folder, daemons):
+    folder.set(drain_timeout="10s")
+    d = start_with_door(folder, daemons)
+    folder.order("door", "deaf")
+    reload(d, 2)  # it reads its orders when it is asked
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    d.signal(signal.SIGTERM)
+    d.wait_log("door: fake: MESSAGE drain")
+    os.kill(d.child("audit"), signal.SIGKILL)
+    d.wait_log(r"audit \d+ is ready", 2)
+    d.signal(signal.SIGTERM)
+    assert_equal(d.wait_exit(), 0, "exit status")
+
+
+def a_stop_in_the_middle_of_a_reload_ends_everybody(folder, daemons):
+    d = start_with_door(folder, daemons)
+    folder.order("door", "silent")
+    folder.order("issuer", "stall")
+    d.signal(signal.SIGHUP)
+    d.wait_log("door: fake: MESSAGE prepare", 2)
+    d.wait_log("issuer: fake: stalls")
+    pids = list(d.children().values())
+    assert_equal(d.stop(), 0, "exit status")
+    assert not any(is_alive(p) for p in pids)
+    assert "no word on the new" not in d.log()
+    assert_equal(end_order(d)[-1], "audit", "the last to go")
+
+
+# ---- sockets that a service manager made ----
+
+def activation(addresses, pid=None):
+    """Arguments for Daemon(): sockets from 3 on, as systemd passes them.  They block, as systemd's do."""
+    sockets = []
+    for host, port in addresses:
+        s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, port))
+        s.listen(5)
+        sockets.append(s)
+    # A program that puts them from 3 on and becomes posternd under the same number.
+    code = ("import fcntl, os, sys\n"
+            "fds = [int(x) for x in sys.argv[1].split(',')]\n"
+            "high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]\n"
+            "for i, fd in enumerate(high): os.dup2(fd, 3 + i, True)\n"
+            "os.closerange(3 + len(fds), 4096)\n"
+            "os.environ['LISTEN_PID'] = sys.argv[2] or str(os.getpid())\n"
+            "os.environ['LISTEN_FDS'] = str(len(fds))\n"
+            "os.execv(sys.argv[3], sys.argv[3:])\n")
+    numbers = ",".join(str(s.fileno()) for s in sockets)
+    return sockets, dict(prefix=[sys.executable, "-c", code, numbers, pid or ""], pass_fds=[s.fileno() for s in sockets])
+
+
+def inode_of(s):
+    return "socket:[%d]" % os.fstat(s.fileno()).st_ino
+
+
+def sockets_of_the_service_manager_are_used(folder, daemons):
+    port, status, other = free_port(), free_port(), free_port()
+    folder.add_door(listen="127.0.0.1:%d [::1]:%d" % (port, other))
+    folder.set(status_listen="127.0.0.1:%d" % status)
+    # without SO_REUSEPORT on them: posternd could not have bound these addresses itself
+    sockets, options = activation([("127.0.0.1", status), ("127.0.0.1", port), ("::1", other)])
+    d = start(folder, daemons, **options)
+    inodes = [inode_of(s) for s in sockets]
+    for s in sockets:
+        flags = fcntl.fcntl(s.fileno(), fcntl.F_GETFL)
+        assert flags & os.O_NONBLOCK, "a socket that blocks: whoever loses the race for a connection waits for the next"
+        s.close()
+    held = list(descriptors_of(d.process.pid).values())
+    assert all(inode in held for inode in inodes)
+    assert inodes[0] in descriptors_of(d.child("control")).values(), "the status listener in control"
+    assert_equal(count_log(d, r"door: fake: MESSAGE listener .* descriptor=yes"), 4, "two addresses on two loops")
+    for n in (2, 3):
+        reload(d, n)
+        assert inodes[0] in descriptors_of(d.child("control")).values(), "after a reload"
+    for host, p in (("127.0.0.1", port), ("127.0.0.1", status), ("::1", other)):
+        socket.create_connection((host, p), 5).close()
+    for role, pid in d.children().items():
+        if role not in ("control",):
+            assert not set(inodes) & set(descriptors_of(pid).values()), "left over in " + role
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def sockets_for_another_process_are_left_alone(folder, daemons):
+    port = free_port()
+    folder.add_door(listen="127.0.0.1:%d" % port)
+    sockets, options = activation([("127.0.0.1", port)], pid="1")
+    assert_refused(folder, daemons, "Address already in use", status=1, **options)
+    for s in sockets:
+        s.close()
 
 
 def a_deaf_child_is_killed_after_drain_timeout(folder, daemons):
@@ -450,7 +1069,7 @@ def a_wrong_command_line_is_a_usage_error(folder, daemons):
 
 TESTS = [f for name, f in list(globals().items())
          if callable(f) and getattr(f, "__module__", "") == "__main__" and f.__code__.co_varnames[:2] == ("folder", "daemons")
-         and f.__code__.co_argcount == 2 and name != "start"]
+         and f.__code__.co_argcount == 2 and name not in ("start", "start_with_door")]
 
 if __name__ == "__main__":
     wanted = sys.argv[1:]

@@ -2,5 +2,5 @@
 if POSTERND
 fuzz_targets += tests/fuzz/fuzz_upstream_target
 endif
-tests_fuzz_fuzz_upstream_target_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(LIBSSL_CFLAGS)
+tests_fuzz_fuzz_upstream_target_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFLAGS)
 tests_fuzz_fuzz_upstream_target_LDADD = $(sidecar_libs) $(fuzz_ldadd)

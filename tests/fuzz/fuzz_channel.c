@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "channel.h"
-#include "jwks_file.h"
+#include "key_set.h"
 #include "listen.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,7 +28,7 @@ static void read_message(const struct channel *c)
         demand(strlen(text) < sizeof text);
     if (channel_integer(c, "id", &n))
         demand(n >= -(1LL << 53) && n <= 1LL << 53);
-    if (jwks_file_check(m, set, NULL) == POSTERN_OK) /* what is written must be an object as it stands */
+    if (key_set_check(m, set, NULL) == POSTERN_OK) /* what is written must be an object as it stands */
         demand(postern_json_raw(m, set).ptr[0] == '{');
 }
 

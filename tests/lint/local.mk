@@ -1,4 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-lints = tests/lint/includes tests/lint/manpages tests/lint/banned tests/lint/leaks tests/lint/spdx tests/lint/symbols tests/lint/modules tests/lint/reasons tests/lint/scripts
+lints = \
+	tests/lint/banned \
+	tests/lint/includes \
+	tests/lint/leaks \
+	tests/lint/manpages \
+	tests/lint/modules \
+	tests/lint/reasons \
+	tests/lint/scripts \
+	tests/lint/spdx \
+	tests/lint/symbols
 TESTS += $(lints)
 EXTRA_DIST += $(lints)

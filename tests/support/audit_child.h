@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The real audit child (sidecar/audit/server.c) on a test's own event loop, writing to memory.  The test is its supervisor:
- * what it sends is served when the loop turns.  Not in the archive: a test names tests/support/audit_child.c among its sources.
+ * The real audit child (sidecar/audit/server.c) on a test's own event loop, writing to memory.
+ * The test is its supervisor: what it sends is served when the loop turns.  Not in the archive: a
+ * test names tests/support/audit_child.c among its sources.
  */
 #ifndef TESTS_SUPPORT_AUDIT_CHILD_H
 #define TESTS_SUPPORT_AUDIT_CHILD_H

@@ -26,11 +26,12 @@
 #define PRIVATE_KEY "-----BEGIN PRIVATE KEY-----\\nAAAA\\n-----END PRIVATE KEY-----\\n"
 #define LINES_MAX 256 /* the audit child keeps one for everybody who ever started */
 #define SLOW_MS 700
+#define STALL_LOOK_MS 20
 
 enum order {
     ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL,
     ORDER_CLOSE, ORDER_LINK, ORDER_SLOW, ORDER_UNREADY, ORDER_SILENT, ORDER_DIE, ORDER_CERTIFICATE,
-    ORDER_KEY, ORDER_TWICE
+    ORDER_KEY, ORDER_TWICE, ORDER_SLOW_UNREADY, ORDER_STALL
 };
 static const char *const orders[] = {
     [ORDER_OK] = "ok",           /* as a role should */
@@ -50,6 +51,9 @@ static const char *const orders[] = {
     [ORDER_CERTIFICATE] = "certificate", /* sends one and is ready */
     [ORDER_KEY] = "key",         /* sends a private key as one */
     [ORDER_TWICE] = "twice",     /* is ready, and again */
+    [ORDER_SLOW_UNREADY] = "slow_unready", /* needs SLOW_MS to find that it cannot use it */
+    /* Issuer: */
+    [ORDER_STALL] = "stall",     /* is not ready before it has other orders */
 };
 
 struct line {
@@ -229,7 +233,11 @@ static void answer_prepare(struct fake *f)
     }
     for (; f->unanswered > 0; f->unanswered--)
         say(f->supervisor, "{\"type\":\"unready\",\"detail\":\"late\"}");
-    if (f->order == ORDER_UNREADY) {
+    if (f->order == ORDER_SLOW_UNREADY) {
+        (void)poll(NULL, 0, SLOW_MS);
+        log_note("fake: says unready");
+    }
+    if (f->order == ORDER_UNREADY || f->order == ORDER_SLOW_UNREADY) {
         say(f->supervisor, "{\"type\":\"unready\",\"detail\":\"fake: no good\"}");
         return;
     }
@@ -266,7 +274,9 @@ static void take_message(struct fake *f)
     }
     if (fd >= 0)
         (void)close(fd);
-    if (strcmp(type, "jwks_written") == 0)
+    if (strcmp(type, "jwks_written") == 0 && f->order == ORDER_STALL)
+        log_note("fake: stalls");
+    else if (strcmp(type, "jwks_written") == 0)
         become_ready(f);
     else if (strcmp(type, "prepare") == 0)
         answer_prepare(f);
@@ -292,8 +302,9 @@ static void listen_to_supervisor(struct fake *f)
         }
 }
 
-static void wait_for_all(const struct fake *f)
+static void wait_for_all(struct fake *f)
 {
+    int wait_ms = f->order == ORDER_STALL ? STALL_LOOK_MS : -1;
     struct pollfd polls[1 + LINES_MAX];
 
     polls[0].fd = f->supervisor == NULL ? -1 : channel_fd(f->supervisor);
@@ -301,7 +312,11 @@ static void wait_for_all(const struct fake *f)
         polls[1 + i].fd = channel_fd(f->lines[i].channel);
     for (size_t i = 0; i <= f->line_count; i++)
         polls[i].events = POLLIN;
-    (void)poll(polls, 1 + f->line_count, -1);
+    (void)poll(polls, 1 + f->line_count, wait_ms);
+    if (f->order == ORDER_STALL && read_order(f->role) != ORDER_STALL) {
+        f->order = ORDER_OK;
+        become_ready(f);
+    }
 }
 
 /* Instead of the real one: roles of ours read their orders, wherever the test has put them. */

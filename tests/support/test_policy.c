@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 postern_policy *test_policy_try(const char *text, postern_error *err)
@@ -74,4 +75,58 @@ bool test_policy_allows(const char *text, const test_question *q)
 
     postern_policy_free(p);
     return d.verdict == POSTERN_VERDICT_ALLOW;
+}
+
+bool test_policy_allow_if(const test_question *q, const char *test)
+{
+    char text[640];
+
+    (void)snprintf(text, sizeof text, "allow anyone to * if %s", test);
+    return test_policy_allows(text, q);
+}
+
+bool test_policy_deny_if(const test_question *q, const char *test)
+{
+    char text[640];
+
+    (void)snprintf(text, sizeof text, "deny anyone to * if %s\nallow anyone to *", test);
+    return !test_policy_allows(text, q);
+}
+
+/* What an allow, a deny and both under `not` make of a test. */
+struct judged {
+    bool allow, deny, allow_not, deny_not;
+};
+
+static struct judged judge(const test_question *q, const char *test)
+{
+    char not_test[512];
+
+    (void)snprintf(not_test, sizeof not_test, "not %s", test);
+    return (struct judged){ test_policy_allow_if(q, test), test_policy_deny_if(q, test),
+                            test_policy_allow_if(q, not_test), test_policy_deny_if(q, not_test) };
+}
+
+void test_policy_is_true(const test_question *q, const char *test)
+{
+    struct judged j = judge(q, test);
+
+    if (!j.allow || !j.deny || j.allow_not || j.deny_not)
+        fail_msg("%s is not true", test);
+}
+
+void test_policy_is_false(const test_question *q, const char *test)
+{
+    struct judged j = judge(q, test);
+
+    if (j.allow || j.deny || !j.allow_not || !j.deny_not)
+        fail_msg("%s is not false", test);
+}
+
+void test_policy_is_unknown(const test_question *q, const char *test)
+{
+    struct judged j = judge(q, test);
+
+    if (j.allow || !j.deny || j.allow_not || !j.deny_not)
+        fail_msg("%s does not count against the agent", test);
 }

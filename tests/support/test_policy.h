@@ -24,5 +24,13 @@ void test_question_end(test_question *q);
 postern_decision test_question_ask(const test_question *q, const postern_policy *p);
 /* One policy, one question: is it allowed? */
 bool test_policy_allows(const char *text, const test_question *q);
+/* `allow anyone to * if TEST` allows; `deny anyone to * if TEST`, over an allow for all, denies. */
+bool test_policy_allow_if(const test_question *q, const char *test);
+bool test_policy_deny_if(const test_question *q, const char *test);
+/* What a test (behind `if`) is: true for both verdicts, false for both, or unknown: false for an
+ * allow and true for a deny, with and without `not`.  Fails the test when it is not. */
+void test_policy_is_true(const test_question *q, const char *test);
+void test_policy_is_false(const test_question *q, const char *test);
+void test_policy_is_unknown(const test_question *q, const char *test);
 
 #endif

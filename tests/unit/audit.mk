@@ -21,3 +21,20 @@ tests_unit_test_audit_file_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_audit_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c $(audit_child_sources)
 tests_unit_test_audit_server_SOURCES = tests/unit/test_audit_server.c $(audit_child_sources)
+
+# postern audit, without the rest of the command line
+audit_cli_sources = cli/audit_check.c cli/audit_check.h cli/audit_print.c cli/audit_print.h cli/line_reader.c cli/line_reader.h \
+	cli/safe_text.c cli/safe_text.h
+TESTS += tests/unit/test_audit.sh
+EXTRA_DIST += tests/unit/test_audit.sh
+if CLI
+unit_tests += tests/unit/test_audit_print
+if POSTERND
+unit_tests += tests/unit/test_audit_verify
+endif
+endif
+tests_unit_test_audit_print_SOURCES = tests/unit/test_audit_print.c $(audit_cli_sources)
+tests_unit_test_audit_print_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+tests_unit_test_audit_verify_SOURCES = tests/unit/test_audit_verify.c $(audit_cli_sources)
+tests_unit_test_audit_verify_CPPFLAGS = $(helper_cppflags) -I$(top_srcdir)/cli
+tests_unit_test_audit_verify_LDADD = $(helper_ldadd)

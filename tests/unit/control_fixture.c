@@ -58,7 +58,7 @@ int fixture_set_up(void **state)
     c->is_audited = true;
     assert_int_equal(link_new(c->base, "door", "ops", (struct link_owner){ on_lost, NULL }, &c->door, NULL), POSTERN_OK);
     assert_int_equal(link_new(c->base, "helper", "ops", (struct link_owner){ on_lost, NULL }, &c->helper, NULL), POSTERN_OK);
-    assert_int_equal(audit_line_new(c->base, (struct audit_line_owner){ on_audit_lost, NULL }, &c->audit, NULL), POSTERN_OK);
+    assert_int_equal(audit_line_new(c->base, (struct audit_line_owner){ .want_line = on_audit_lost }, &c->audit, NULL), POSTERN_OK);
     assert_int_equal(blocks_file_new(c->base, f->folder_fd, "blocks", (struct blocks_file_owner){ on_blocks, c }, &c->blocks, NULL),
                      POSTERN_OK);
     on_blocks(c);

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(LIBSSL_CFLAGS)
+door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFLAGS)
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_event_slots tests/unit/test_relay tests/unit/test_tls tests/unit/test_upstream
+unit_tests += tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
+	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
+	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
 tests_unit_test_relay_CPPFLAGS = $(door_cppflags)
 tests_unit_test_relay_LDADD = $(door_ldadd)
 tests_unit_test_relay_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c $(door_certs)
+tests_unit_test_reserve_CPPFLAGS = $(door_cppflags)
+tests_unit_test_reserve_LDADD = $(door_ldadd)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c $(door_certs)
 tests_unit_test_tls_CPPFLAGS = $(door_cppflags)
 tests_unit_test_tls_LDADD = $(door_ldadd)
@@ -17,6 +22,29 @@ tests_unit_test_upstream_SOURCES = tests/unit/test_upstream.c $(door_certs)
 tests_unit_test_upstream_CPPFLAGS = $(door_cppflags)
 tests_unit_test_upstream_LDADD = $(door_ldadd)
 tests_unit_test_upstream_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
-tests_unit_test_event_slots_SOURCES = tests/unit/test_event_slots.c
-tests_unit_test_event_slots_CPPFLAGS = $(door_cppflags)
-tests_unit_test_event_slots_LDADD = $(door_ldadd)
+tests_unit_test_door_SOURCES = tests/unit/test_door.c tests/unit/door_rig.c tests/unit/door_rig.h $(door_certs)
+tests_unit_test_door_CPPFLAGS = $(door_cppflags)
+tests_unit_test_door_LDADD = $(door_ldadd)
+tests_unit_test_door_settings_SOURCES = tests/unit/test_door_settings.c $(door_certs)
+tests_unit_test_door_settings_CPPFLAGS = $(door_cppflags)
+tests_unit_test_door_settings_LDADD = $(door_ldadd)
+tests_unit_test_door_settings_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_lease_CPPFLAGS = $(door_cppflags)
+tests_unit_test_lease_LDADD = $(door_ldadd)
+tests_unit_test_limits_CPPFLAGS = $(door_cppflags)
+tests_unit_test_limits_LDADD = $(door_ldadd)
+tests_unit_test_limits_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_mailbox_CPPFLAGS = $(door_cppflags)
+tests_unit_test_mailbox_LDADD = $(door_ldadd)
+tests_unit_test_mailbox_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_registry_CPPFLAGS = $(door_cppflags)
+tests_unit_test_registry_LDADD = $(door_ldadd)
+tests_unit_test_registry_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_role_line_CPPFLAGS = $(door_cppflags)
+tests_unit_test_role_line_LDADD = $(door_ldadd)
+tests_unit_test_role_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_taken_back_CPPFLAGS = $(door_cppflags)
+tests_unit_test_taken_back_LDADD = $(door_ldadd)
+tests_unit_test_taken_back_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_loop_CPPFLAGS = $(door_cppflags)
+tests_unit_test_loop_LDADD = $(door_ldadd)

@@ -49,10 +49,10 @@ struct test_cert test_cert_new(const struct test_cert *issuer, const char *san, 
     assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(c.x), ++serial), 1);
     assert_non_null(X509_gmtime_adj(X509_getm_notBefore(c.x), from_s));
     assert_non_null(X509_gmtime_adj(X509_getm_notAfter(c.x), until_s));
-    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                                                (const unsigned char *)(san == NULL ? "CA" : "leaf"),
-                                                -1, -1, 0),
-                     1);
+    assert_int_equal(
+        X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                   (const unsigned char *)(san == NULL ? "CA" : "leaf"), -1, -1, 0),
+        1);
     assert_int_equal(
         X509_set_issuer_name(c.x, issuer == NULL ? name : X509_get_subject_name(issuer->x)), 1);
     assert_int_equal(X509_set_pubkey(c.x, c.key), 1);
@@ -157,8 +157,7 @@ void test_set_blocking(int fd, int is_blocking)
     int flags = fcntl(fd, F_GETFL);
 
     assert_true(flags >= 0);
-    assert_int_equal(
-        fcntl(fd, F_SETFL, is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, is_blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK), 0);
 }
 
 size_t test_count_fds(void)

@@ -5,15 +5,15 @@ tests_unit_test_client_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 helper_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS)
 helper_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 if POSTERND
-unit_tests += tests/unit/test_helper_peers tests/unit/test_helper_quota tests/unit/test_helper_request tests/unit/test_helper_server
+unit_tests += tests/unit/test_helper_peers tests/unit/test_quota tests/unit/test_helper_request tests/unit/test_helper_server
 check_PROGRAMS += tests/component/helper
 endif
 tests_component_helper_CPPFLAGS = $(helper_cppflags)
 tests_component_helper_LDADD = $(helper_ldadd)
 tests_unit_test_helper_peers_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_helper_peers_LDADD = $(helper_ldadd)
-tests_unit_test_helper_quota_CPPFLAGS = $(helper_cppflags)
-tests_unit_test_helper_quota_LDADD = $(helper_ldadd)
+tests_unit_test_quota_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_quota_LDADD = $(helper_ldadd)
 tests_unit_test_helper_request_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_helper_request_LDADD = $(helper_ldadd)
 tests_unit_test_helper_request_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -228,3 +228,16 @@ void raw_fill(postern_buf *b, const char *prefix, char c, size_t count, const ch
     postern_buf_add_str(b, suffix);
     assert_false(b->failed);
 }
+
+postern_err raw_read_once(void *arg, postern_error *err)
+{
+    const struct adapter *raw = adapter_find("raw");
+    void *room = test_calloc(1, raw->state_size); /* not refused: it is the caller's */
+    struct adapter_login login = { 0 };
+    size_t used = 0;
+    adapter_feed verdict = raw->feed(room, *(const postern_bytes *)arg, &used, &login, err);
+
+    raw->wipe(room);
+    test_free(room);
+    return verdict == ADAPTER_LOGIN ? POSTERN_OK : login.code;
+}

@@ -41,6 +41,9 @@ void assert_login(const char *why, postern_bytes in, const char *token, const ch
  * a token and target that stand in the bytes.  Returns how many were accepted. */
 size_t assert_mutations_are_honest(postern_bytes login);
 
+/* For alloc_fail_sweep(): a whole login (a postern_bytes) at a new connection. */
+postern_err raw_read_once(void *arg, postern_error *err);
+
 /* "AUTH OAUTHBEARER " base64 `end` into b. */
 void raw_put_auth(postern_buf *b, postern_bytes message, const char *end);
 /* A CONNECT whose Proxy-Authorization is Basic. */

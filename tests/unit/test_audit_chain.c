@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/audit/chain.c: a line carries the hash of the one before; what was not written so is not read so. */
+/* lib/audit/chain.c: a line carries the hash of the one before; what was not written so is not read so. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "audit/chain.h"
+#include <postern-private/audit_chain.h>
 
 #include "../support/alloc_fail.h"
 

@@ -17,7 +17,7 @@
 
 static int set_up(void **state)
 {
-    return denials_new((struct denials **)state, NULL) == POSTERN_OK ? 0 : -1;
+    return denials_new(DENIALS_OF_STRANGERS, (struct denials **)state, NULL) == POSTERN_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -68,6 +68,8 @@ static void a_source_is_an_address_a_subscriber_or_this_host(void **state)
     assert_text(ip6("::ffff:192.0.2.1"), "192.0.2.1");
     assert_text(ip6("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
     assert_text(denial_source_of((struct sockaddr *)&local, sizeof local.sun_family), "unix");
+    assert_text(denial_source_of_user(0), "unix uid 0");
+    assert_text(denial_source_of_user((uid_t)-2), "unix uid 4294967294");
     assert_text(denial_source_of(&other, sizeof other), "unknown");
     assert_text(denial_source_of((struct sockaddr *)&local, 0), "unknown");
 }
@@ -220,6 +222,48 @@ static void the_rest_of_one_source_bears_its_name(void **state)
     assert_false(denials_take_rest(*state, &sum));
 }
 
+static int set_up_agents(void **state)
+{
+    return denials_new(DENIALS_OF_AGENTS, (struct denials **)state, NULL) == POSTERN_OK ? 0 : -1;
+}
+
+static void an_agent_has_a_quota_of_its_own_and_its_name_in_the_summary(void **state)
+{
+    struct denial_source a = denial_source_of_agent(7, "agent-7"), b = denial_source_of_agent(8, "agent-7");
+    struct denial_summary sum;
+
+    assert_int_equal(note_many(*state, &a, 1000, 1), DENIALS_AGENT_BURST);
+    assert_int_equal(note_many(*state, &b, 1, 1), 1); /* of another issuer, by the same name */
+    assert_int_equal(note_many(*state, &a, 10, DENIALS_AGENT_REFILL_MS + 1), 1);
+    assert_true(denials_take_due(*state, DENIALS_SUMMARY_MS + 1, &sum));
+    assert_string_equal(sum.source, "agent-7");
+    assert_int_equal(sum.count, 1009 - DENIALS_AGENT_BURST);
+    assert_false(denials_take_rest(*state, &sum));
+}
+
+static void all_agents_together_have_a_bound(void **state)
+{
+    int records = 0;
+
+    for (uint64_t i = 0; i < 5000; i++) {
+        struct denial_source s = denial_source_of_agent(i, "x");
+
+        records += denials_note(*state, &s, POSTERN_ERR_POLICY, 1);
+    }
+    assert_int_equal(records, DENIALS_AGENTS_BURST);
+}
+
+static void a_long_name_is_cut_between_characters(void **state)
+{
+    char name[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4z";
+
+    (void)state;
+    assert_int_equal(strlen(name), DENIALS_SOURCE_TEXT + 1);
+    assert_text(denial_source_of_agent(1, name), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    assert_text(denial_source_of_agent(1, name + 1), "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xc3\xa4");
+    assert_text(denial_source_of_agent(1, ""), "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -234,6 +278,9 @@ int main(void)
         TEST(when_the_table_is_full_the_silent_make_room_and_their_counts_stay),
         TEST(who_comes_often_keeps_his_place_in_a_full_table),
         TEST(the_rest_of_one_source_bears_its_name),
+        cmocka_unit_test_setup_teardown(an_agent_has_a_quota_of_its_own_and_its_name_in_the_summary, set_up_agents, tear_down),
+        cmocka_unit_test_setup_teardown(all_agents_together_have_a_bound, set_up_agents, tear_down),
+        TEST(a_long_name_is_cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -434,6 +434,54 @@ static void nobody_need_wait(void **state)
     assert_true(audit_line_is_idle(w->line));
 }
 
+/* The end of a session is no decision that could be refused. */
+static void what_has_happened_is_kept_without_a_line_and_sent_on_the_next(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    char text[AUDIT_LINE_MAX];
+    int fd, lines = 0;
+
+    assert_int_equal(send_record(w, NULL), POSTERN_OK); /* no line yet */
+    fd = hold_line(w);
+    spin(w);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(count_messages(fd), 3);
+    audit_line_expire(w->line, mono_ms() + AUDIT_CONFIRM_MS); /* not confirmed: the decision fails */
+    assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+    confirm_up_to(fd, 1, 1);
+    spin(w);
+    (void)close(fd);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK); /* before the loop has seen the end */
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_false(audit_line_is_idle(w->line));
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    while (audit_child_line(&w->child, text))
+        lines++;
+    assert_int_equal(lines, 2); /* the second and the last; the decision that failed is not sent again */
+    assert_int_equal(a.call_count, 1);
+}
+
+static void what_has_happened_takes_no_decision_s_place_and_has_a_bound(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+
+    for (int i = 0; i < AUDIT_FACTS_MAX; i++)
+        assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_int_equal(send_record(w, NULL), POSTERN_ERR_AUDIT);
+    for (int i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
+        assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &a), POSTERN_ERR_AUDIT);
+    audit_line_cancel(w->line, &a);
+    (void)close(fd);
+}
+
 static void freeing_calls_nobody(void **state)
 {
     struct world *w = *state;
@@ -496,6 +544,8 @@ int main(void)
         TEST(who_cancels_is_not_called_and_the_record_is_written),
         TEST(one_that_is_called_may_cancel_the_next),
         TEST(nobody_need_wait),
+        TEST(what_has_happened_is_kept_without_a_line_and_sent_on_the_next),
+        TEST(what_has_happened_takes_no_decision_s_place_and_has_a_bound),
         TEST(freeing_calls_nobody),
         TEST(without_memory_a_record_is_refused),
     };

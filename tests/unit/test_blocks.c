@@ -380,10 +380,12 @@ static void only_a_blocked_login_is_told_why(void **state)
     assert_string_equal(t.failure.because, "it deleted the mail");
     assert_string_equal(t.failure.contact, "ops@example.org");
     assert_string_equal(t.failure.issuer, TEST_ISSUER);
+    assert_string_equal(t.failure.agent, "agent-7"); /* its token was proved */
     assert_int_equal(postern_err_class(POSTERN_ERR_BLOCKED), POSTERN_CLASS_POLICY);
     assert_int_equal(test_login_try(&t, "sub", "\"root\""), POSTERN_ERR_BLOCKED);
     assert_int_equal(test_login_try(&t, "aud", "\"x\""), POSTERN_ERR_AUD); /* not ours to tell */
     assert_string_equal(t.failure.because, "");
+    assert_string_equal(t.failure.agent, ""); /* nor is he named whose claims were not looked at */
     assert_string_equal(t.failure.contact, "");
 }
 

@@ -27,12 +27,14 @@ same() { # NAME WANT GOT
 same "a beginning is completed" "token" "$(offer to)"
 same "client has three verbs" "$(printf '%s\n' add list remove)" "$(offer client '' | grep -v '^--')"
 same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
+same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
 same "mechanisms" "XOAUTH2" "$(offer parse --mech X)"
 same "a free value has no offer" "" "$(offer token --issuer '')"
 same "an option of another command is not offered" "" "$(offer why --mech | grep -x -e --mech)"
 folder=$(mktemp -d)
 : >"$folder/agent.secret"
 same "files where a file is wanted" "$folder/agent.secret" "$(offer token --secret-file "$folder/ag")"
+same "files to verify" "$folder/agent.secret" "$(offer audit verify "$folder/ag")"
 same "folders where a folder is wanted" "$folder" "$(offer verify --config "$folder")"
 same "files where policies are checked" "$folder/agent.secret" "$(offer policy check "$folder/ag")"
 rm -r "$folder"
@@ -41,12 +43,16 @@ if [ ! -x "$postern" ]; then exit $failed; fi # the command line is not built he
 commands=$("$postern" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort)
 same "every command, and no other" "$commands" "$(offer '' | grep -v '^--')"
 for command in $commands; do
-    case $command in client | policy) continue ;; esac
+    case $command in client | policy | audit) continue ;; esac
     same "every option of $command" "$("$postern" "$command" --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer "$command" -- | grep -vx -e --help)"
 done
 for verb in check explain; do
     same "every option of policy $verb" "$("$postern" policy $verb --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer policy $verb -- | grep -vx -e --help)"
+done
+for verb in show follow verify; do
+    same "every option of audit $verb" "$("$postern" audit $verb --help | grep -oE -e '--[a-z-]+' | sort -u | grep -vx -e --help)" \
+        "$(offer audit $verb -- | grep -vx -e --help)"
 done
 exit $failed

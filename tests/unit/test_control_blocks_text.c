@@ -130,11 +130,11 @@ static postern_err parse_long(const char *format, size_t count)
 static void names_and_reasons_have_the_length_that_a_validation_compares(void **state)
 {
     (void)state;
-    assert_int_equal(parse_long("%s -", 255), POSTERN_OK);
-    assert_int_equal(parse_long("%s -", 256), POSTERN_ERR_CONFIG_FILE);
-    assert_int_equal(parse_long("\"%s\" -", 255), POSTERN_OK);
-    assert_int_equal(parse_long("\"%s\" -", 256), POSTERN_ERR_CONFIG_FILE);
-    assert_int_equal(parse_long("\"%s\" -", 300), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(parse_long("%s -", POSTERN_AGENT_MAX - 1), POSTERN_OK);
+    assert_int_equal(parse_long("%s -", POSTERN_AGENT_MAX), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(parse_long("\"%s\" -", POSTERN_AGENT_MAX - 1), POSTERN_OK);
+    assert_int_equal(parse_long("\"%s\" -", POSTERN_AGENT_MAX), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(parse_long("\"%s\" -", 1300), POSTERN_ERR_CONFIG_FILE);
     assert_int_equal(parse_long("a - %s", 255), POSTERN_OK);
     assert_int_equal(parse_long("a - %s", 256), POSTERN_ERR_CONFIG_FILE);
     assert_int_equal(parse_long("#%s", 1023), POSTERN_OK);

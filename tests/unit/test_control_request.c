@@ -99,8 +99,8 @@ static postern_err parse_long(const char *format, size_t count)
 static void texts_have_a_longest_length(void **state)
 {
     static const struct { const char *format; size_t max; } cases[] = {
-        { "{\"verb\":\"block\",\"agent\":\"%s\"}", 255 },
-        { "{\"verb\":\"unblock\",\"agent\":\"%s\"}", 255 },
+        { "{\"verb\":\"block\",\"agent\":\"%s\"}", POSTERN_AGENT_MAX - 1 },
+        { "{\"verb\":\"unblock\",\"agent\":\"%s\"}", POSTERN_AGENT_MAX - 1 },
         { "{\"verb\":\"block\",\"agent\":\"a\",\"reason\":\"%s\"}", 255 },
         { "{\"verb\":\"kill\",\"by\":\"agent\",\"value\":\"%s\"}", 1024 },
         { "{\"verb\":\"sessions\",\"agent\":\"%s\"}", 1024 },

@@ -258,8 +258,8 @@ static void a_peer_that_only_stops_sending_is_answered(void **state)
     assert_string_equal(read_all(w, fd), "");
 }
 
-/* More connections than places wait, and those that say nothing are closed in their time. */
-static void silent_probes_hold_the_listener_for_seconds_only(void **state)
+/* Anybody on the machine can take all places; who asks is answered all the same, and at once. */
+static void silent_connections_do_not_keep_a_probe_waiting(void **state)
 {
     struct world *w = *state;
     int fds[STATUS_CONNECTIONS_MAX];
@@ -272,10 +272,39 @@ static void silent_probes_hold_the_listener_for_seconds_only(void **state)
     late = connect_to(w);
     send_text(late, "GET /healthz HTTP/1.1\r\n\r\n");
     fixture_turn(w->f);
-    assert_int_equal(recv(late, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(recv(fds[0], &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* the oldest went */
+    for (size_t i = 1; i < STATUS_CONNECTIONS_MAX; i++)
+        assert_int_equal(recv(fds[i], &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+    assert_answer(read_all(w, late), "200 ", NULL);
     for (size_t i = 0; i < STATUS_CONNECTIONS_MAX; i++)
         assert_string_equal(read_all(w, fds[i]), ""); /* STATUS_REQUEST_MAX_S */
-    assert_answer(read_all(w, late), "200 ", NULL);
+}
+
+/* Who has said what he wants stays, however many come after him and say nothing. */
+static void who_waits_for_metrics_does_not_make_room_for_who_says_nothing(void **state)
+{
+    struct world *w = *state;
+    int fds[2 * STATUS_CONNECTIONS_MAX];
+    int64_t door, helper;
+    int fd = connect_to(w);
+
+    fixture_connect_both(w->f);
+    send_text(fd, "GET /metrics HTTP/1.1\r\n\r\n");
+    fixture_turn(w->f);
+    door = fixture_expect(w->f->door, "metrics");
+    helper = fixture_expect(w->f->helper, "metrics");
+    for (size_t i = 0; i < 2 * STATUS_CONNECTIONS_MAX; i++) {
+        fds[i] = connect_to(w);
+        fixture_turn(w->f);
+    }
+    fixture_say(w->f, w->f->door, "{\"type\":\"metrics\",\"id\":%jd,\"text\":\"x 1\\n\"}",
+                (intmax_t)door);
+    fixture_say(w->f, w->f->helper, "{\"type\":\"metrics\",\"id\":%jd,\"text\":\"y 1\\n\"}",
+                (intmax_t)helper);
+    assert_answer(read_all(w, fd), "200 ", NULL);
+    for (size_t i = 0; i < 2 * STATUS_CONNECTIONS_MAX; i++)
+        close(fds[i]);
+    fixture_turn(w->f);
 }
 
 static void it_can_be_taken_apart_while_metrics_are_awaited(void **state)
@@ -307,7 +336,8 @@ int main(void)
         T(metrics_do_without_who_is_away_or_talks_nonsense),
         T(our_own_metrics_can_be_parsed),
         T(a_peer_that_only_stops_sending_is_answered),
-        T(silent_probes_hold_the_listener_for_seconds_only),
+        T(silent_connections_do_not_keep_a_probe_waiting),
+        T(who_waits_for_metrics_does_not_make_room_for_who_says_nothing),
         T(it_can_be_taken_apart_while_metrics_are_awaited),
     };
 

@@ -138,6 +138,34 @@ static void a_proof_beyond_a_bound_gives_no_grant(void **state)
     postern_grant_free(g);
 }
 
+static bool has_human(const char *subject, const char *client, const char *actor)
+{
+    struct postern_grant_facts facts = { .subject = postern_bytes_str(subject),
+                                         .client_id = postern_bytes_str(client),
+                                         .act = { postern_bytes_str(actor) },
+                                         .act_depth = actor[0] != '\0',
+                                         .exp_s = 1,
+                                         .iat_s = -1 };
+    postern_grant *g = NULL;
+    bool ret;
+
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    ret = postern_grant_has_human(g);
+    postern_grant_free(g);
+    return ret;
+}
+
+static void a_human_is_an_actors_or_a_subject_that_is_not_the_client(void **state)
+{
+    (void)state;
+    assert_true(has_human("alice", "agent-7", ""));
+    assert_true(has_human("alice", "", ""));
+    assert_true(has_human("agent-7", "agent-7", "agent-7"));
+    assert_false(has_human("agent-7", "agent-7", ""));
+    assert_true(has_human("Agent-7", "agent-7", ""));
+    assert_false(has_human("", "agent-7", ""));
+}
+
 static void a_scope_counts_as_a_whole_word_only(void **state)
 {
     postern_grant *g = NULL;
@@ -399,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_proof_gives_every_field_as_text),
         cmocka_unit_test(an_absent_text_is_null_and_an_absent_scope_is_empty),
         cmocka_unit_test(a_proof_without_bearer_or_end_is_an_internal_error),
+        cmocka_unit_test(a_human_is_an_actors_or_a_subject_that_is_not_the_client),
         cmocka_unit_test(a_proof_with_unsafe_text_gives_no_grant),
         cmocka_unit_test(a_proof_beyond_a_bound_gives_no_grant),
         cmocka_unit_test(a_scope_counts_as_a_whole_word_only),

@@ -183,10 +183,10 @@ static void what_cannot_be_obeyed_ends_the_helper(void **state)
 static void an_agent_longer_than_a_block_holds_ends_the_helper(void **state)
 {
     struct world *w = *state;
-    char name[257], text[512];
+    char name[POSTERN_AGENT_MAX + 1], text[POSTERN_AGENT_MAX + 256];
 
-    memset(name, 'a', 256);
-    name[256] = '\0';
+    memset(name, 'a', POSTERN_AGENT_MAX);
+    name[POSTERN_AGENT_MAX] = '\0';
     say(w, BEGIN);
     (void)snprintf(text, sizeof text, "{\"type\":\"block\",\"agent\":\"%s\",\"until\":0,\"reason\":\"\",\"contact\":\"\"}", name + 1);
     say(w, text);

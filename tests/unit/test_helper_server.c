@@ -647,6 +647,9 @@ static void without_a_line_to_the_audit_child_logins_are_undecided(void **state)
     ask(fd, "imap", "good");
     spin(w);
     assert_int_equal(hear_verdict(fd), POSTERN_OK);
+    read_record(w, line); /* that a proved login got nothing is told when it can be */
+    assert_member(line, "outcome", "undecided");
+    assert_member(line, "reason", "audit");
     read_record(w, line);
     assert_member(line, "outcome", "proved");
     assert_no_record(w);

@@ -19,7 +19,7 @@ static bool ask(struct fixture *f, const char *line)
     admin_answer(&f->is, postern_bytes_str(line), &r);
     was_removal = r.is_removal;
     if (was_removal)
-        admin_finish_removal(&r, HELPER_KNOWS, HELPER_AWAY);
+        admin_finish_removal(&r, VERIFIER_KNOWS, VERIFIER_AWAY);
     answer_free(&f->answer);
     f->answer = ANSWER_INIT;
     postern_buf_add(&f->answer.body, postern_buf_bytes(&r.text));
@@ -226,8 +226,8 @@ static void a_removal_is_pushed_and_then_reported(void **state)
 
 static void what_the_helper_said_is_what_the_administrator_hears(void **state)
 {
-    static const struct { helper_news news; const char *word; } cases[] = {
-        { HELPER_AWAY, "\"helper\":\"away\"" }, { HELPER_SILENT, "\"helper\":\"silent\"" }, { HELPER_KNOWS, "\"helper\":\"knows\"" },
+    static const struct { verifier_news news; const char *word; } cases[] = {
+        { VERIFIER_AWAY, "\"helper\":\"away\"" }, { VERIFIER_SILENT, "\"helper\":\"silent\"" }, { VERIFIER_KNOWS, "\"helper\":\"knows\"" },
     };
 
     (void)state;
@@ -235,7 +235,7 @@ static void what_the_helper_said_is_what_the_administrator_hears(void **state)
         struct admin_reply r = ADMIN_REPLY_INIT;
 
         memcpy(r.client, "agent-7", 8);
-        admin_finish_removal(&r, cases[i].news, HELPER_AWAY);
+        admin_finish_removal(&r, cases[i].news, VERIFIER_AWAY);
         assert_non_null(strstr(postern_buf_cstr(&r.text), cases[i].word));
         assert_non_null(strstr(postern_buf_cstr(&r.text), "\"ok\":true"));
         admin_reply_free(&r);

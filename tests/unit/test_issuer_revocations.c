@@ -23,7 +23,7 @@ struct line {
     int news, links_wanted;
 };
 
-static void note_news(void *arg, helper_news news)
+static void note_news(void *arg, verifier_news news)
 {
     *(int *)arg = (int)news;
 }
@@ -72,7 +72,7 @@ static void connect_helper(struct line *l)
     l->helper = NULL;
     assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
     assert_int_equal(channel_new(fds[0], &l->helper, NULL), POSTERN_OK);
-    revocations_set_helper(l->revocations, fds[1]);
+    revocations_set_line(l->revocations, fds[1]);
     turn(l);
 }
 
@@ -174,7 +174,7 @@ static void a_push_is_confirmed_by_its_own_id_only(void **state)
     answer_done(l, id + 1);
     assert_int_equal(l->news, NOT_TOLD);
     answer_done(l, id);
-    assert_int_equal(l->news, HELPER_KNOWS);
+    assert_int_equal(l->news, VERIFIER_KNOWS);
 }
 
 static void without_a_helper_the_administrator_hears_so_at_once(void **state)
@@ -182,7 +182,7 @@ static void without_a_helper_the_administrator_hears_so_at_once(void **state)
     struct line *l = *state;
 
     revocations_push(l->revocations, "a", 5, note_news, &l->news);
-    assert_int_equal(l->news, HELPER_AWAY);
+    assert_int_equal(l->news, VERIFIER_AWAY);
 }
 
 static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
@@ -194,7 +194,7 @@ static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
     channel_free(l->helper);
     l->helper = NULL;
     turn(l);
-    assert_int_equal(l->news, HELPER_AWAY);
+    assert_int_equal(l->news, VERIFIER_AWAY);
 }
 
 /* The loop waits for its next event: the timer, and nothing else is there. */

@@ -143,6 +143,29 @@ static void a_blocked_agent_loses_its_grant_and_is_told_why(void **state)
     assert_again("who acts", POSTERN_ERR_BLOCKED);
 }
 
+/* Else a block would wait for the issuer, and a removal for control. */
+static void what_one_list_is_certain_of_does_not_wait_for_the_other(void **state)
+{
+    (void)state;
+    assert_int_equal(postern_context_expect_revocations(t.context, TEST_ISSUER, &t.err),
+                     POSTERN_OK);
+    block("agent-8", 0);
+    assert_again("another is blocked", POSTERN_ERR_REVOCATIONS_UNKNOWN);
+    block("agent-7", 0);
+    assert_again("blocked, removals not known", POSTERN_ERR_BLOCKED);
+    assert_string_equal(failure.contact, "ops");
+    postern_grant_free(g);
+    block("agent-8", 0);
+    assert_int_equal(postern_context_revocations_ready(t.context, TEST_ISSUER, &t.err), POSTERN_OK);
+    g = log_in("act", "{\"sub\":\"agent-9\"}");
+    test_login_reload(&t);
+    postern_context_expect_blocks(t.context);
+    assert_int_equal(
+        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-9", TEST_NOW_S, &t.err),
+        POSTERN_OK);
+    assert_again("the second name removed, blocks not known", POSTERN_ERR_REVOKED);
+}
+
 /* A token's life and a block's have nothing to do with each other. */
 static void a_block_is_judged_by_the_clock_of_now(void **state)
 {
@@ -380,6 +403,7 @@ int main(void)
         TEST(a_removed_client_loses_its_grant),
         TEST(what_is_not_known_yet_is_neither_yes_nor_no),
         TEST(a_blocked_agent_loses_its_grant_and_is_told_why),
+        TEST(what_one_list_is_certain_of_does_not_wait_for_the_other),
         TEST(a_block_is_judged_by_the_clock_of_now),
         TEST(the_end_of_the_token_is_the_lease_s_business),
         TEST(a_clock_set_back_makes_no_proved_token_too_young),

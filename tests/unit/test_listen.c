@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/listen.c, sidecar/options.c: which addresses the embedded issuer may listen on, and the command line. */
+/* sidecar/listen.c, sidecar/options.c: which addresses issuer and doors may listen on, and the command line. */
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +46,45 @@ static void everything_else_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         if (listen_parse_loopback(bad[i], &a, &len, &err) == POSTERN_OK)
+            fail_msg("%s was taken", bad[i]);
+        assert_int_equal(err.code, POSTERN_ERR_CONFIG_VALUE);
+    }
+}
+
+static void addresses_anywhere_are_taken_for_doors(void **state)
+{
+    static const struct { const char *text; int family; unsigned port; socklen_t len; } cases[] = {
+        { "0.0.0.0:993", AF_INET, 993, sizeof(struct sockaddr_in) },
+        { "[::]:6380", AF_INET6, 6380, sizeof(struct sockaddr_in6) },
+        { "192.0.2.1:65535", AF_INET, 65535, sizeof(struct sockaddr_in) },
+        { "[2001:db8::1]:1", AF_INET6, 1, sizeof(struct sockaddr_in6) },
+        { "127.0.0.1:6380", AF_INET, 6380, sizeof(struct sockaddr_in) },
+    };
+    struct sockaddr_storage a;
+    socklen_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(listen_parse(cases[i].text, &a, &len, NULL), POSTERN_OK);
+        assert_int_equal(a.ss_family, cases[i].family);
+        assert_int_equal(ntohs(((struct sockaddr_in *)&a)->sin_port), cases[i].port);
+        assert_int_equal(len, cases[i].len);
+    }
+}
+
+static void what_is_no_literal_address_is_refused_for_doors_too(void **state)
+{
+    static const char *const bad[] = {
+        "example.org:993", "localhost:993", "*:993", ":993", "993", "0.0.0.0", "0.0.0.0:0", "0.0.0.0:65536",
+        "::1:993", "[::]", "[::]:", "[0.0.0.0]:993", "0.0.0.0:0993", "0:993", "unix:/run/x", "", "[fe80::1%lo]:993",
+    };
+    struct sockaddr_storage a;
+    postern_error err;
+    socklen_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (listen_parse(bad[i], &a, &len, &err) == POSTERN_OK)
             fail_msg("%s was taken", bad[i]);
         assert_int_equal(err.code, POSTERN_ERR_CONFIG_VALUE);
     }
@@ -104,6 +143,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_of_loopback_are_taken),
         cmocka_unit_test(everything_else_is_refused),
+        cmocka_unit_test(addresses_anywhere_are_taken_for_doors),
+        cmocka_unit_test(what_is_no_literal_address_is_refused_for_doors_too),
         cmocka_unit_test(the_command_line_says_what_to_do),
         cmocka_unit_test(a_wrong_command_line_does_nothing),
     };

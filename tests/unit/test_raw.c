@@ -520,26 +520,13 @@ static void wiping_an_untouched_state_is_fine(void **state)
 
 /* ---- memory ---- */
 
-static postern_err read_once(void *arg, postern_error *err)
-{
-    const struct adapter *raw = adapter_find("raw");
-    void *room = test_calloc(1, raw->state_size); /* not refused: it is the caller's */
-    struct adapter_login login = { 0 };
-    size_t used = 0;
-    adapter_feed verdict = raw->feed(room, *(const postern_bytes *)arg, &used, &login, err);
-
-    raw->wipe(room);
-    test_free(room);
-    return verdict == ADAPTER_LOGIN ? POSTERN_OK : login.code;
-}
-
 static void a_login_without_memory_is_undecided(void **state)
 {
     postern_bytes in = RAW("AUTH OAUTHBEARER " GOOD64 "\r\n");
     struct raw_login l;
 
     (void)state;
-    assert_int_equal(alloc_fail_sweep(read_once, &in, POSTERN_OK), 1);
+    assert_int_equal(alloc_fail_sweep(raw_read_once, &in, POSTERN_OK), 1);
     raw_open(&l);
     alloc_fail_arm(2); /* the first is the fixture's copy */
     assert_int_equal(raw_give(&l, in), ADAPTER_REJECT);

@@ -603,26 +603,13 @@ static void every_answer_fits(void **state)
 
 /* ---- memory ---- */
 
-static postern_err read_once(void *arg, postern_error *err)
-{
-    const struct adapter *raw = adapter_find("raw");
-    void *room = test_calloc(1, raw->state_size); /* not refused: it is the caller's */
-    struct adapter_login login = { 0 };
-    size_t used = 0;
-    adapter_feed verdict = raw->feed(room, *(const postern_bytes *)arg, &used, &login, err);
-
-    raw->wipe(room);
-    test_free(room);
-    return verdict == ADAPTER_LOGIN ? POSTERN_OK : login.code;
-}
-
 static void a_password_without_memory_is_undecided(void **state)
 {
     postern_bytes basic = RAW(LINE10 "Proxy-Authorization: Basic OmV5Si5leUouYw==\r\n" END), bearer = RAW(LINE10 BEARER END);
 
     (void)state;
-    assert_int_equal(alloc_fail_sweep(read_once, &basic, POSTERN_OK), 1);
-    assert_int_equal(alloc_fail_sweep(read_once, &bearer, POSTERN_OK), 0);
+    assert_int_equal(alloc_fail_sweep(raw_read_once, &basic, POSTERN_OK), 1);
+    assert_int_equal(alloc_fail_sweep(raw_read_once, &bearer, POSTERN_OK), 0);
 }
 
 static void without_memory_there_is_no_half_answer(void **state)

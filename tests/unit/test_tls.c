@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sidecar/door/tls.c: contexts from descriptors, against OpenSSL's own client over a socket pair. */
+/* sidecar/door/tls.c: contexts from descriptors, against OpenSSL's own client over a socket pair.
+ */
 #include "config.h"
 
 #include <setjmp.h>
@@ -34,8 +35,7 @@ struct ends {
 
 static void open_ends(struct ends *e, SSL_CTX *server, SSL_CTX *client)
 {
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, e->fds), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, e->fds), 0);
     e->server = SSL_new(server);
     e->client = SSL_new(client);
     assert_int_equal(SSL_set_fd(e->server, e->fds[0]) + SSL_set_fd(e->client, e->fds[1]), 2);
@@ -148,7 +148,8 @@ static void an_intermediate_behind_the_certificate_is_sent(void **state)
 
     (void)state;
     assert_int_equal(X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_ASC,
-                                                (const unsigned char *)"between", -1, -1, 0), 1);
+                                                (const unsigned char *)"between", -1, -1, 0),
+                     1);
     assert_int_equal(X509_set_subject_name(between.x, name), 1);
     assert_true(X509_sign(between.x, ca.key, EVP_sha256()) > 0);
     end = test_cert_new(&between, "DNS:localhost", -60, 3600);
@@ -190,8 +191,8 @@ static int encrypted_key_fd(void)
     long len;
     int fd;
 
-    assert_int_equal(PEM_write_bio_PKCS8PrivateKey(b, leaf.key, EVP_aes_128_cbc(), "secret", 6,
-                                                   NULL, NULL), 1);
+    assert_int_equal(
+        PEM_write_bio_PKCS8PrivateKey(b, leaf.key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL), 1);
     len = BIO_get_mem_data(b, &text);
     fd = test_text_fd(text, (size_t)len);
     BIO_free(b);
@@ -227,7 +228,8 @@ static void files_that_are_not_what_they_should_be_are_refused(void **state)
     expect_refused(cert, key, cut, "certificate: ");
     assert_int_equal(close(cert) + close(key) + close(other_key) + close(locked) + close(empty) +
                          close(noise) + close(big) + close(cut) + close(folder[0]) +
-                         close(folder[1]), 0);
+                         close(folder[1]),
+                     0);
 }
 
 static void a_backends_context_wants_whole_pairs(void **state)
@@ -253,8 +255,7 @@ static void the_systems_anchors_are_read_at_once(void **state)
 
     (void)state;
     if (fd < 0) { /* a machine without: said, not passed over */
-        assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err),
-                         POSTERN_ERR_CONFIG_FILE);
+        assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
         return;
     }
     assert_int_equal(close(fd), 0);
@@ -408,8 +409,8 @@ static void one_ticket_is_given_and_is_good_here_only(void **state)
     SSL_SESSION *first;
 
     (void)state;
-    (void)SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT |
-                                                     SSL_SESS_CACHE_NO_INTERNAL);
+    (void)SSL_CTX_set_session_cache_mode(client,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(client, take_ticket);
     ticket_count = 0;
     assert_true(can_talk(server, client));
@@ -510,8 +511,8 @@ static void its_own_certificate_is_new_each_time_and_signs_for_nobody(void **sta
         SSL_CTX_free(server);
     }
     assert_int_not_equal(X509_cmp(own[0], own[1]), 0);
-    assert_int_not_equal(ASN1_INTEGER_cmp(X509_get0_serialNumber(own[0]),
-                                          X509_get0_serialNumber(own[1])), 0);
+    assert_int_not_equal(
+        ASN1_INTEGER_cmp(X509_get0_serialNumber(own[0]), X509_get0_serialNumber(own[1])), 0);
     X509_free(own[0]);
     X509_free(own[1]);
 }

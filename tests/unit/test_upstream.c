@@ -38,7 +38,7 @@
 #include "door/upstream.h"
 #include "door_certs.h"
 
-#define LIVE_S 3600L
+#define LIVE_S     3600L
 #define PATIENCE_S 60
 
 static struct test_cert ca, other_ca, good, by_ip, other_name, expired, not_yet, self_signed;
@@ -90,13 +90,53 @@ static void other_texts_are_no_places(void **state)
     static const char label_of_64[] =
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example:80";
     static const char *const cases[] = {
-        "", ":", "host", "host:", ":80", "host:0", "host:080", "host:65536", "host:99999999999",
-        "host:-1", "host: 80", "host:80 ", "host:8x", "ho st:80", "host\t:80", "h\xC3\xB6st:80",
-        "http://host:80", "host/path:80", "user@host:80", "a..b:80", ".a:80", "a.:80", "-a:80",
-        "a-:80", "127.1:80", "1:80", "0x7f000001:80", "0177.0.0.1:80", "1.2.3.4.5:80", "256.1.1.1:80",
-        "::1:80", "[::1]", "[::1]80", "[::1]:", "[::1:80", "[]:80", "[127.0.0.1]:80", "[host]:80",
-        "[::1]:80x", "[::g]:80", "[fe80::1%nosuchif0]:22", "unix:", "unix:run/x", "unix:@abstract",
-        "tcp:host:80", "exec:/bin/sh", label_of_64,
+        "",
+        ":",
+        "host",
+        "host:",
+        ":80",
+        "host:0",
+        "host:080",
+        "host:65536",
+        "host:99999999999",
+        "host:-1",
+        "host: 80",
+        "host:80 ",
+        "host:8x",
+        "ho st:80",
+        "host\t:80",
+        "h\xC3\xB6st:80",
+        "http://host:80",
+        "host/path:80",
+        "user@host:80",
+        "a..b:80",
+        ".a:80",
+        "a.:80",
+        "-a:80",
+        "a-:80",
+        "127.1:80",
+        "1:80",
+        "0x7f000001:80",
+        "0177.0.0.1:80",
+        "1.2.3.4.5:80",
+        "256.1.1.1:80",
+        "::1:80",
+        "[::1]",
+        "[::1]80",
+        "[::1]:",
+        "[::1:80",
+        "[]:80",
+        "[127.0.0.1]:80",
+        "[host]:80",
+        "[::1]:80x",
+        "[::g]:80",
+        "[fe80::1%nosuchif0]:22",
+        "unix:",
+        "unix:run/x",
+        "unix:@abstract",
+        "tcp:host:80",
+        "exec:/bin/sh",
+        label_of_64,
     };
     struct upstream_target t = { .port = "7" };
     char long_path[200], long_host[400];
@@ -157,8 +197,9 @@ static void start(struct attempt *a, struct evdns_base *dns, const char *where, 
     assert_int_equal(upstream_target_parse(where, &a->target, NULL), POSTERN_OK);
     a->target.tls = tls;
     a->target.tls_ctx = tls == UPSTREAM_PLAIN ? NULL : client_ctx;
-    assert_int_equal(upstream_connect(base, dns, &a->target, (struct upstream_owner){ on_done, a },
-                                      &a->u, NULL), POSTERN_OK);
+    assert_int_equal(
+        upstream_connect(base, dns, &a->target, (struct upstream_owner){ on_done, a }, &a->u, NULL),
+        POSTERN_OK);
     assert_false(a->is_done); /* never before it returned */
 }
 
@@ -195,8 +236,8 @@ static int listen_on(const char *ip, int backlog, char *ret_where, size_t room)
     int fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
-    assert_int_equal(is_v6 ? inet_pton(AF_INET6, ip, &v6.sin6_addr)
-                           : inet_pton(AF_INET, ip, &v4.sin_addr), 1);
+    assert_int_equal(
+        is_v6 ? inet_pton(AF_INET6, ip, &v6.sin6_addr) : inet_pton(AF_INET, ip, &v4.sin_addr), 1);
     assert_int_equal(bind(fd, a, len), 0);
     assert_int_equal(listen(fd, backlog), 0);
     assert_int_equal(getsockname(fd, a, &len), 0);
@@ -515,8 +556,9 @@ static void a_unix_socket_has_no_name_to_verify(void **state)
     assert_int_equal(upstream_target_parse(where, &a.target, NULL), POSTERN_OK);
     a = (struct attempt){ .target = a.target };
     a.target.tls = UPSTREAM_VERIFY_CA; /* and no context: nothing is trusted by accident */
-    assert_int_equal(upstream_connect(base, NULL, &a.target, (struct upstream_owner){ on_done, &a },
-                                      &a.u, NULL), POSTERN_OK);
+    assert_int_equal(
+        upstream_connect(base, NULL, &a.target, (struct upstream_owner){ on_done, &a }, &a.u, NULL),
+        POSTERN_OK);
     expect_backend_error(&a, "no TLS settings");
     assert_int_equal(close(listener), 0);
     remove_unix(path);
@@ -575,7 +617,7 @@ static void start_names(struct names *n)
 static void stop_names(struct names *n)
 {
     evdns_base_free(n->dns, 1);
-    evdns_close_server_port(n->port); /* closes the socket */
+    evdns_close_server_port(n->port);                         /* closes the socket */
     assert_true(event_base_loop(base, EVLOOP_NONBLOCK) >= 0); /* what was cancelled comes back */
 }
 
@@ -882,7 +924,7 @@ static int make_world(void **state)
 
 static int free_world(void **state)
 {
-    struct test_cert *all[] = { &ca,      &other_ca, &good,    &by_ip,
+    struct test_cert *all[] = { &ca,         &other_ca, &good,    &by_ip,
                                 &other_name, &expired,  &not_yet, &self_signed };
 
     (void)state;

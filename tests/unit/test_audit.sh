@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# `postern audit show|follow|verify`: what is printed, exit status, several files, rotation under `follow`.
+set -u
+postern=${top_builddir:-.}/postern
+if [ ! -x "$postern" ]; then echo "ok - postern is not built here"; exit 0; fi
+failed=0
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+report() { # STATUS NAME
+    if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; failed=1; fi
+}
+# check NAME STATUS PART ARGUMENT...: exit status, and PART in what is printed
+check() {
+    local name=$1 want=$2 part=$3 out status
+    shift 3
+    out=$("$postern" audit "$@" 2>&1)
+    status=$?
+    [ $status = "$want" ] && [[ $out == *"$part"* ]]
+    report $? "$name"
+    if [ $status != "$want" ] || [[ $out != *"$part"* ]]; then echo "# status $status, want $want: $out"; fi
+}
+
+# chain RECORD...: lines of a chain that goes on from $seq and $prev
+seq=0 prev=$(printf %064d 0)
+chain() {
+    local record line
+    for record; do
+        seq=$((seq + 1))
+        line="${record%\}},\"seq\":$seq,\"prev\":\"$prev\"}"
+        prev=$(printf %s "$line" | sha256sum | cut -d' ' -f1)
+        printf '%s\n' "$line"
+    done
+}
+begin='{"time":"2025-11-24T16:00:00.000Z","event":"chain","reason":"new"}'
+login='{"time":"2025-11-24T16:00:01.000Z","ref":"R-1","event":"login","service":"cache","outcome":"proved","session":"S-1","agent":"agent-7","human":"alice"}'
+refused='{"time":"2025-11-24T16:00:02.000Z","ref":"R-2","event":"login","service":"cache","outcome":"rejected","reason":"blocked","agent":"agent-8"}'
+chain "$begin" "$login" >"$folder/audit.1"
+old_head=$prev old_seq=$seq
+chain "$refused" "$login" >"$folder/audit"
+printf 'audit_file: %s/audit\n' "$folder" >"$folder/postern.conf"
+
+# ---- verify ----
+check "a chain is whole" 0 "2 records, chain whole since 1 (2025-11-24T16:00:00.000Z), head $old_head, number 2" verify "$folder/audit.1"
+check "over two files" 0 "4 records, chain whole since 1 " verify "$folder/audit.1" "$folder/audit"
+check "the younger alone is whole since its beginning" 0 "chain whole since 3 (2025" verify "$folder/audit"
+check "the configured file" 0 "chain whole since 3 " verify --config "$folder"
+check "files in the wrong order" 1 "audit.1:1: a new chain begins" verify "$folder/audit" "$folder/audit.1"
+check "an exported head" 0 "whole" verify --head "$old_head" "$folder/audit.1" "$folder/audit"
+check "with its number" 0 "whole" verify --head "$old_head" --seq "$old_seq" "$folder/audit"
+check "with another number" 1 "not in it" verify --head "$old_head" --seq 4 "$folder/audit.1" "$folder/audit"
+check "a head of something else" 1 "not in it" verify --head "$(printf %064d 5)" "$folder/audit"
+check "a head that is no hash" 2 usage verify --head 1234 "$folder/audit"
+check "a number that is none" 2 usage verify --head "$old_head" --seq 1x "$folder/audit"
+check "a number without a head" 2 usage verify --seq 1 "$folder/audit"
+check "no such file" 3 "No such file" verify "$folder/missing"
+check "a folder is no file" 3 "directory" verify "$folder"
+sed 's/"agent-7"/"agent-9"/' "$folder/audit.1" >"$folder/changed"
+check "a changed record" 1 "changed:2: this record was changed" verify "$folder/changed" "$folder/audit"
+tail -n +2 "$folder/audit" | cat "$folder/audit.1" - >"$folder/missing-one"
+check "a removed record" 1 "missing-one:3: record 4 follows record 2: 1 are missing" verify "$folder/missing-one"
+printf 'x' | cat "$folder/audit" - >"$folder/piece"
+check "a piece at the end" 1 "piece:3: this is not a whole record" verify "$folder/piece"
+printf '{"old":1}\n' >"$folder/older"
+check "no chain at all" 1 "no chain: 1 records" verify "$folder/older"
+"$postern" audit verify - <"$folder/audit" | grep -q 'whole since 3 '
+report $? "standard input"
+
+# ---- show ----
+check "a line each" 0 "2025-11-24T16:00:02.000Z login    rejected  cache        agent-8, blocked, R-2" show --file "$folder/audit"
+check "by the configuration" 0 "R-2" show --config "$folder"
+[ "$("$postern" audit show --json --file "$folder/audit.1" --file "$folder/audit")" = "$(cat "$folder/audit.1" "$folder/audit")" ]
+report $? "--json gives the lines as they stand, in the order of the files"
+count() { "$postern" audit show --file "$folder/audit.1" --file "$folder/audit" "$@" | wc -l; }
+[ "$(count --denied)" = 1 ] && [ "$(count --agent agent-7)" = 2 ] && [ "$(count --human alice --session S-1)" = 2 ] &&
+    [ "$(count --event chain)" = 1 ] && [ "$(count --service cache --since 2025-11-24T16:00:02)" = 1 ] && [ "$(count --since 1h)" = 0 ]
+report $? "filters"
+check "damaged lines are told" 0 "1 lines are no records" show --file "$folder/piece"
+check "a bad time" 2 usage show --since tomorrow
+check "an argument too many" 2 usage show "$folder/audit"
+check "no such file" 3 "No such file" show --file "$folder/missing"
+check "no verb" 2 usage
+check "another verb" 2 usage erase
+
+# ---- follow ----
+cp "$folder/audit" "$folder/live"
+mkfifo "$folder/out"
+"$postern" audit follow --json --file "$folder/live" >"$folder/out" &
+follower=$!
+exec 3<"$folder/out"
+next() { # NAME WANT: the next line has WANT
+    local line=
+    IFS= read -r -t 20 line <&3
+    [[ $line == *"$2"* ]]
+    report $? "$1"
+    [[ $line == *"$2"* ]] || echo "# $line"
+}
+next "follow begins with what stands there" '"seq":3'
+next "and its second line" '"seq":4'
+chain "$login" >>"$folder/live"
+next "then what comes" '"seq":5'
+printf '%s' '{"half":' >>"$folder/live"
+printf '1}\n' >>"$folder/live"
+next "a line that comes in pieces is one" '{"half":1}'
+mv "$folder/live" "$folder/live.1"
+: >"$folder/live"
+chain "$login" >>"$folder/live.1" # the writer has not changed yet
+next "behind a rename the old file is read on" '"seq":6'
+chain "$login" "$login" >>"$folder/live"
+next "and then the new one" '"seq":7'
+next "and its second line" '"seq":8'
+: >"$folder/live"
+chain "$login" >>"$folder/live" # shorter than what was read
+next "a file that was emptied is read from its beginning" '"seq":9'
+kill $follower
+exec 3<&-
+wait $follower 2>/dev/null
+"$postern" audit follow --file "$folder/audit" | head -1 >"$folder/first" &
+wait $!
+report $? "follow ends when nobody reads it"
+grep -q R-2 "$folder/first"
+report $? "and what was read is there"
+exit $failed
