@@ -101,10 +101,14 @@ static void a_line_that_the_kernel_does_not_write_is_an_error(void **state)
     }
 }
 
-/* A real pair on loopback. */
+/* A real pair, at a loopback address of this process alone: nobody else is given a port left there. */
 static void make_pair(int *ret_client, int *ret_accepted, int *ret_listener)
 {
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    const struct sockaddr_in any_port = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(0x7f010000u + ((uint32_t)getpid() & 0x3fffffu) + 1),
+    };
+    struct sockaddr_in at = any_port;
     socklen_t len = sizeof at;
     int listener = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -113,6 +117,7 @@ static void make_pair(int *ret_client, int *ret_accepted, int *ret_listener)
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
     *ret_client = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(*ret_client, (const struct sockaddr *)&any_port, len), 0);
     assert_int_equal(connect(*ret_client, (struct sockaddr *)&at, len), 0);
     *ret_accepted = accept(listener, NULL, NULL);
     assert_true(*ret_accepted >= 0);
