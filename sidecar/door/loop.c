@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@
 
 /* 64 bytes each: 4 MiB, for as many sessions as one machine serves. */
 #define RESERVED_DESCRIPTORS_MAX 65536
+/* When so many sessions have gone since the peak, their memory goes back to the system: below that
+ * it is not worth a walk through the heap. */
+#define TRIM_SESSIONS_MIN 64
 #define RESOLV_CONF "/etc/resolv.conf"
 
 struct lease_clock loop_now(void)
@@ -326,6 +330,22 @@ struct mail *loop_mail_stop(void)
 
 /* ---- time ---- */
 
+/* glibc keeps what was freed for the next session; after a rush it goes back.  The relays see to it in
+ * the rush, but what the records of ended sessions took on their way to the audit child is free only
+ * when that has confirmed them: 3,000 sessions with TLS left 16 MiB, with this 1. */
+static void trim(struct loop *l)
+{
+    bool is_calm = l->session_count == l->sessions_before && audit_line_is_idle(l->audit);
+
+    l->sessions_before = l->session_count;
+    if (l->session_count > l->session_peak)
+        l->session_peak = l->session_count;
+    if (!is_calm || l->session_peak - l->session_count < TRIM_SESSIONS_MIN)
+        return;
+    l->session_peak = l->session_count;
+    (void)malloc_trim(0); /* nothing to give back is fine */
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *l = arg;
@@ -348,6 +368,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         c = next;
     }
     record_denials(l);
+    trim(l);
     loop_note_end(l);
 }
 

@@ -76,6 +76,7 @@ struct loop {
     struct conn_list     conns;
     struct session_list  sessions;
     size_t               conn_count, session_count;
+    size_t               sessions_before, session_peak; /* as of the last tick; since the last trim */
     uint64_t             last_conn_number;
     struct loop_counters counters; /* any thread reads */
     uint8_t              room[16384]; /* what is being read; wiped after each */
