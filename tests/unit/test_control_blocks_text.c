@@ -115,7 +115,7 @@ static void what_is_no_block_is_refused_with_its_line(void **state)
 /* `count` letters where %s stands. */
 static postern_err parse_long(const char *format, size_t count)
 {
-    char letters[2048], text[4096];
+    char letters[BLOCKS_LINE_MAX + 1], text[2 * BLOCKS_LINE_MAX];
     struct block_list *l = NULL;
     postern_err e;
 
@@ -137,8 +137,8 @@ static void names_and_reasons_have_the_length_that_a_validation_compares(void **
     assert_int_equal(parse_long("\"%s\" -", 1300), POSTERN_ERR_CONFIG_FILE);
     assert_int_equal(parse_long("a - %s", 255), POSTERN_OK);
     assert_int_equal(parse_long("a - %s", 256), POSTERN_ERR_CONFIG_FILE);
-    assert_int_equal(parse_long("#%s", 1023), POSTERN_OK);
-    assert_int_equal(parse_long("#%s", 1024), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(parse_long("#%s", BLOCKS_LINE_MAX - 1), POSTERN_OK);
+    assert_int_equal(parse_long("#%s", BLOCKS_LINE_MAX), POSTERN_ERR_CONFIG_FILE);
 }
 
 static void more_blocks_than_a_context_takes_are_refused(void **state)
