@@ -11,9 +11,10 @@
 
 /* Bytes with NUL, as a validation compares them. */
 #define BLOCK_AGENT_MAX sizeof(((postern_block *)NULL)->agent)
-/* Bytes of one line: a quoted agent with every byte escaped, a time, a reason, and room. */
-#define BLOCKS_LINE_MAX 4096
-/* Bytes of the file: POSTERN_BLOCKS_MAX long lines, and comments. */
+/* Bytes of one line: a quoted agent with every byte escaped (2050), a time, a reason (255), and
+ * room. */
+#define BLOCKS_LINE_MAX 2560
+/* Bytes of the file: POSTERN_BLOCKS_MAX lines of a kilobyte, comments among them. */
 #define BLOCKS_TEXT_MAX 16777216
 #define BLOCK_TIME_MAX  24 /* "2026-12-01T00:00:00Z" with NUL, and room for a clock gone mad */
 

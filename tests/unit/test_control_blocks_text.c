@@ -115,7 +115,7 @@ static void what_is_no_block_is_refused_with_its_line(void **state)
 /* `count` letters where %s stands. */
 static postern_err parse_long(const char *format, size_t count)
 {
-    char letters[2 * BLOCKS_LINE_MAX], text[sizeof letters + 16];
+    char letters[BLOCKS_LINE_MAX + 1], text[2 * BLOCKS_LINE_MAX];
     struct block_list *l = NULL;
     postern_err e;
 
