@@ -55,7 +55,7 @@ def assert_equal(got, want, what):
     assert got == want, "%s: got %r, want %r" % (what, got, want)
 
 
-SESSION = {"id": "S-1", "door": "cache", "agent": "agent-7", "user": "alice", "client": "app", "sub": "a", "jti": "j", "peer": "::1",
+SESSION = {"id": "S-1", "door": "cache", "agent": "agent-7", "human": "alice", "user": "alice", "client": "app", "sub": "a", "jti": "j", "peer": "::1",
            "state": "open", "since": 1780000000, "lease_end": 1780000001, "up": 5, "down": 6000000000}
 
 
