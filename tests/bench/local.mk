@@ -4,6 +4,8 @@
 bench_programs = tests/bench/policy tests/bench/verify
 if POSTERND
 bench_programs += tests/bench/door_relay
+bench_scripts = revoke door
+bench_needs = $(bench_helpers) posternd postern tests/support/token_tool
 endif
 bench_helpers = tests/bench/splice tests/bench/traffic
 EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
@@ -21,6 +23,6 @@ tests_bench_splice_LDADD =
 tests_bench_traffic_SOURCES = tests/bench/traffic.c
 tests_bench_traffic_LDADD = $(SSL_LIBS) $(OPENSSL_LIBS)
 
-bench: $(bench_programs) $(bench_helpers) posternd postern tests/support/token_tool
+bench: $(bench_programs) $(bench_needs)
 	@for program in $(bench_programs); do ./$$program || exit 1; done
-	@for script in revoke door; do POSTERN_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/bench/$$script || exit 1; done
+	@for script in $(bench_scripts); do POSTERN_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/bench/$$script || exit 1; done
