@@ -521,6 +521,7 @@ def a_clock_that_jumps_ends_leases_early_and_lengthens_none(rig):
     jump(0, 601)
     _ends_in(slept, 0, 2, "a machine that slept")
     other.talk()
+    wait_until(lambda: len(rig.records(event="end")) == 3, "records of three ends")
     assert_equal([r["end"] for r in rig.records(event="end")], ["expired"] * 3, "ends")
 
 
@@ -775,6 +776,7 @@ def a_session_that_the_new_configuration_would_refuse_ends_and_others_stay(rig):
     for answer, what in ((mine, "policy"), (gone, "door removed"), (scoped, "scope"), (renamed, "audience")):
         _ends_in(answer, 0, 2, what)
     theirs.talk(), wide.talk()
+    wait_until(lambda: len(rig.records(event="end")) == 4, "records of four ends")
     assert_equal(sorted((r["service"], r["end"]) for r in rig.records(event="end")),
                  [(n, "policy") for n in ("cache", "gone", "renamed", "scoped")], "records")
     assert_equal(rig.refused("cache", auth_line(rig.token("cache")))["reason"], "policy", "a new login")
