@@ -526,7 +526,10 @@ def a_door_that_lasts_prepares_and_then_commits(folder, daemons):
     assert "commit descriptor=no" in steps[at:], steps
     # issuer and control of before keep their lines to the door until the new ones serve
     assert not [m for m in steps[:at] if re.match("issuer|control", m)], steps
-    assert d.log().index("reloaded, the children before") < d.log().index("door: fake: MESSAGE control", seen), "lines too early"
+    wait_until(lambda: "door: fake: MESSAGE control" in d.log()[seen:], "the new control child's line")
+    steps = [m for m in re.findall(r"^posternd door: fake: MESSAGE (.*)$", d.log()[seen:], re.M)]
+    commit = steps.index("commit descriptor=no", at)
+    assert not [m for m in steps[at:commit] if re.match("issuer|control", m)], "lines too early: %r" % steps
     with socket.create_connection(address.split(":"), 5):
         pass
 
