@@ -3,7 +3,10 @@ sidecar_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 sidecar_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 if POSTERND
 unit_tests += tests/unit/test_channel tests/unit/test_folder tests/unit/test_key_set tests/unit/test_listen \
-	tests/unit/test_log tests/unit/test_published_file tests/unit/test_sandbox_calls tests/unit/test_supervisor_line tests/unit/test_users
+	tests/unit/test_log tests/unit/test_published_file tests/unit/test_supervisor_line tests/unit/test_users
+if SECCOMP
+unit_tests += tests/unit/test_sandbox_calls
+endif
 endif
 tests_unit_test_channel_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_channel_LDADD = $(sidecar_ldadd)

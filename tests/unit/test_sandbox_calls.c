@@ -186,7 +186,5 @@ int main(void)
         cmocka_unit_test(an_intruder_gets_no_other_sockets_and_no_program),
     };
 
-    if (!sandbox_has_call_filter())
-        return 77; /* automake: skipped */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
