@@ -28,11 +28,7 @@ static void print_help(FILE *out)
         "a session\n"
         "  --door-tls-ca-file FILE  certificate authorities for the door alone\n"
         "\n"
-        "  --client FILE|NAME       client file, or NAME of clients/NAME.conf (default: "
-        "POSTERN_CLIENT, then client.conf)\n"
-        "  --issuer URL             authorization server\n"
-        "  --client-id ID           name under which the agent is registered\n"
-        "  --secret-file FILE       file with the client secret, mode 0600\n"
+        TOKEN_HELP_AGENT
         "  --resource URI           what the token is for (default: https://HOST/SERVICE)\n"
         "  --scope SCOPES           scopes to ask for, blank-separated\n"
         "  --allow-loopback-http    http to an issuer on 127.0.0.1 or ::1\n"

@@ -16,11 +16,7 @@ static void print_help(FILE *out)
 {
     fputs("usage: postern token [OPTION ...]\n"
           "\n"
-          "  --client FILE|NAME       client file, or NAME of clients/NAME.conf (default: "
-          "POSTERN_CLIENT, then client.conf)\n"
-          "  --issuer URL             authorization server\n"
-          "  --client-id ID           name under which the agent is registered\n"
-          "  --secret-file FILE       file with the client secret, mode 0600\n"
+          TOKEN_HELP_AGENT
           "  --resource URI           what the token is for (RFC 8707)\n"
           "  --scope SCOPES           scopes to ask for, blank-separated\n"
           "  --for-host HOST          the server that the token will be sent to; must be in hosts: "

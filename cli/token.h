@@ -17,6 +17,13 @@ struct token_options {
     bool allow_loopback_http, is_json, is_quiet, is_help, use_no_cache;
 };
 
+/* The first rows of both helps: who asks for the token, and of whom. */
+#define TOKEN_HELP_AGENT                                                                           \
+    "  --client FILE|NAME       client file, or NAME of clients/NAME.conf (default: "              \
+    "POSTERN_CLIENT, then client.conf)\n"                                                          \
+    "  --issuer URL             authorization server\n"                                            \
+    "  --client-id ID           name under which the agent is registered\n"                        \
+    "  --secret-file FILE       file with the client secret, mode 0600\n"
 /* Rows of a getopt_long(3) table; token_options_take() knows their letters. */
 #define TOKEN_LONG_OPTIONS                                                                         \
     { "client", required_argument, NULL, 'c' }, { "issuer", required_argument, NULL, 'i' },        \
