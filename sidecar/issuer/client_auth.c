@@ -45,9 +45,11 @@ static client_auth_result find_post(const char *client_id, const char *secret,
 {
     if (client_id == NULL && secret == NULL)
         return CLIENT_AUTH_NONE;
-    if (client_id == NULL || secret == NULL)
+    if (client_id == NULL)
         return CLIENT_AUTH_METHOD;
     postern_buf_add_str(&ret->name, client_id);
+    if (secret == NULL)
+        return ret->name.failed ? CLIENT_AUTH_MALFORMED : CLIENT_AUTH_NAMED;
     postern_buf_add_str(&ret->secret, secret);
     return ret->name.failed || ret->secret.failed ? CLIENT_AUTH_MALFORMED : CLIENT_AUTH_FOUND;
 }
