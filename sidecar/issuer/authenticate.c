@@ -21,7 +21,6 @@ static const struct {
     int status;
     const char *error, *description, *message;
 } auth_failures[] = {
-    [CLIENT_AUTH_UNSET] = { 500, "server_error", "internal error", "Try again later." },
     [CLIENT_AUTH_FOUND] = { 401, "invalid_client", "client name or secret is wrong",
                             "Check client_id and the secret file; an administrator can register "
                             "the client again with `postern client add`." },
@@ -72,17 +71,32 @@ static bool refuse(struct issuer *is, const char *name, const char *source, clie
     return false;
 }
 
+/* The rest fails without a look into the store; out of memory is no failure of the client's. */
+static bool can_be_judged(client_auth_result found)
+{
+    return found == CLIENT_AUTH_FOUND || found == CLIENT_AUTH_NAMED || found == CLIENT_AUTH_UNSET;
+}
+
+/* A public client is proved to be one, and nothing else. */
+static postern_err judge_name(struct issuer *is, const char *name, bool *ret_proved,
+                              struct client_record *ret, postern_error *err)
+{
+    POSTERN_TRY(store_client_find(is->store, name, ret_proved, ret, err));
+    *ret_proved = *ret_proved && ret->auth == CLIENT_AUTH_BY_NOTHING;
+    return POSTERN_OK;
+}
+
 /* Unknown names take the same path as known ones; a secret counts only for a client that has one.
  */
-static postern_err judge(struct issuer *is, client_auth_result found,
-                         const struct client_auth *auth, const char *name, bool *ret_proved,
-                         struct client_record *ret, postern_error *err)
+static postern_err judge(struct issuer *is, client_auth_result found, struct client_auth *auth,
+                         bool *ret_proved, struct client_record *ret, postern_error *err)
 {
-    if (found == CLIENT_AUTH_NAMED) {
-        POSTERN_TRY(store_client_find(is->store, name, ret_proved, ret, err));
-        *ret_proved = *ret_proved && ret->auth == CLIENT_AUTH_BY_NOTHING;
-        return POSTERN_OK;
-    }
+    const char *name = found == CLIENT_AUTH_UNSET ? NULL : postern_buf_cstr(&auth->name);
+
+    if (name == NULL)
+        return POSTERN_FAIL(err, NOMEM, "client credentials");
+    if (found == CLIENT_AUTH_NAMED)
+        return judge_name(is, name, ret_proved, ret, err);
     POSTERN_TRY(clients_authenticate(is, name, postern_buf_bytes(&auth->secret), ret_proved, ret,
                                      err));
     *ret_proved = *ret_proved && ret->auth == CLIENT_AUTH_BY_SECRET;
@@ -96,17 +110,15 @@ bool authenticate_client(struct issuer *is, const struct http_request *rq,
     client_auth_result found = client_auth_find(rq->authorization, form, &auth);
     postern_error err = { 0 };
     bool is_proved = false;
-    const char *name;
 
-    if (found != CLIENT_AUTH_FOUND && found != CLIENT_AUTH_NAMED)
+    if (!can_be_judged(found))
         return refuse(is, "", rq->source, found, a);
-    name = postern_buf_cstr(&auth.name);
-    if (name == NULL || judge(is, found, &auth, name, &is_proved, ret, &err) != POSTERN_OK) {
+    if (judge(is, found, &auth, &is_proved, ret, &err) != POSTERN_OK) {
         log_error("client authentication", &err);
         answer_internal(a);
         return false;
     }
-    return is_proved || refuse(is, name, rq->source, found, a);
+    return is_proved || refuse(is, postern_buf_cstr(&auth.name), rq->source, found, a);
 }
 
 bool authenticate_is_confidential(const struct client_record *client, struct answer *a)

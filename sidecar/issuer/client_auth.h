@@ -14,7 +14,7 @@
 #define CLIENT_CREDENTIAL_MAX 512
 
 typedef enum client_auth_result {
-    CLIENT_AUTH_UNSET = 0,
+    CLIENT_AUTH_UNSET = 0, /* out of memory */
     CLIENT_AUTH_FOUND,
     CLIENT_AUTH_NAMED,     /* a client_id alone: enough for a public client (OAuth 2.1 §3.2.2) */
     CLIENT_AUTH_NONE,      /* no credentials at all */

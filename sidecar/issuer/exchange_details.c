@@ -4,81 +4,107 @@
 #include "exchange_details.h"
 
 #define ELEMENTS_MAX 64 /* of a token's details: 4096 bytes hold no more that say anything */
-#define SCRATCH_MAX 8192 /* unescaped strings of one comparison */
+#define SCRATCH_MAX 16384 /* bytes: one string; a whole token has no more */
 
-static bool are_equal(const postern_json *a, uint32_t x, const postern_json *b, uint32_t y);
+struct comparison {
+    postern_json have, wanted;
+    bool is_chosen[ELEMENTS_MAX]; /* elements of `have` */
+    bool failed;                  /* no memory: nothing is proved */
+};
 
-static bool are_strings_equal(const postern_json *a, uint32_t x, const postern_json *b, uint32_t y)
+static bool are_equal(struct comparison *c, uint32_t have, uint32_t wanted);
+
+/* A string that was not read although it is short enough: there was no memory to unescape it. */
+static bool note_read(struct comparison *c, bool is_read, postern_bytes raw)
+{
+    c->failed = c->failed || (!is_read && raw.len <= SCRATCH_MAX);
+    return is_read;
+}
+
+static bool are_strings_equal(struct comparison *c, uint32_t have, uint32_t wanted)
 {
     POSTERN_AUTO_BUF left = POSTERN_BUF_INIT(SCRATCH_MAX);
     POSTERN_AUTO_BUF right = POSTERN_BUF_INIT(SCRATCH_MAX);
     postern_bytes l, r;
 
-    return postern_json_string(a, x, &left, &l) && postern_json_string(b, y, &right, &r) &&
+    return note_read(c, postern_json_string(&c->have, have, &left, &l),
+                     postern_json_raw(&c->have, have)) &&
+           note_read(c, postern_json_string(&c->wanted, wanted, &right, &r),
+                     postern_json_raw(&c->wanted, wanted)) &&
            postern_bytes_equal(l, r);
 }
 
-static bool are_arrays_equal(const postern_json *a, uint32_t x, const postern_json *b, uint32_t y)
+static bool are_arrays_equal(struct comparison *c, uint32_t have, uint32_t wanted)
 {
-    uint32_t i = postern_json_first(a, x), k = postern_json_first(b, y);
+    uint32_t h = postern_json_first(&c->have, have), w = postern_json_first(&c->wanted, wanted);
 
-    for (; i != POSTERN_JSON_ABSENT && k != POSTERN_JSON_ABSENT;
-         i = postern_json_next(a, i), k = postern_json_next(b, k))
-        if (!are_equal(a, i, b, k))
+    for (; h != POSTERN_JSON_ABSENT && w != POSTERN_JSON_ABSENT;
+         h = postern_json_next(&c->have, h), w = postern_json_next(&c->wanted, w))
+        if (!are_equal(c, h, w))
             return false;
-    return i == k; /* both ABSENT: as many */
+    return h == w; /* both ABSENT: as many */
 }
 
-static uint32_t find_member(const postern_json *a, uint32_t member, const postern_json *b,
-                            uint32_t object)
+/* A name of the token's has no more bytes than its details, so that the scratch is memory or none. */
+static bool are_names_equal(struct comparison *c, uint32_t have, postern_bytes wanted)
 {
-    POSTERN_AUTO_BUF left = POSTERN_BUF_INIT(SCRATCH_MAX);
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(SCRATCH_MAX);
     postern_bytes name;
 
-    if (!postern_json_name(a, member, &left, &name))
-        return POSTERN_JSON_ABSENT;
-    for (uint32_t m = postern_json_first(b, object); m != POSTERN_JSON_ABSENT;
-         m = postern_json_next(b, m)) {
-        POSTERN_AUTO_BUF right = POSTERN_BUF_INIT(SCRATCH_MAX);
-        postern_bytes other;
+    if (postern_json_name(&c->have, have, &scratch, &name))
+        return postern_bytes_equal(name, wanted);
+    c->failed = true;
+    return false;
+}
 
-        if (postern_json_name(b, m, &right, &other) && postern_bytes_equal(name, other))
+/* The value of that name in `object` of the token's; ABSENT. */
+static uint32_t find_member(struct comparison *c, uint32_t object, uint32_t wanted)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(SCRATCH_MAX);
+    const postern_json_node *node = &c->wanted.nodes[wanted];
+    postern_bytes raw = { c->wanted.text.ptr + node->key, node->key_end - node->key }, name;
+
+    if (!note_read(c, postern_json_name(&c->wanted, wanted, &scratch, &name), raw))
+        return POSTERN_JSON_ABSENT;
+    for (uint32_t m = postern_json_first(&c->have, object); m != POSTERN_JSON_ABSENT;
+         m = postern_json_next(&c->have, m))
+        if (are_names_equal(c, m, name))
             return m;
-    }
     return POSTERN_JSON_ABSENT;
 }
 
 /* Names are unique in a document that was scanned. */
-static bool are_objects_equal(const postern_json *a, uint32_t x, const postern_json *b, uint32_t y)
+static bool are_objects_equal(struct comparison *c, uint32_t have, uint32_t wanted)
 {
-    if (a->nodes[x].child_count != b->nodes[y].child_count)
+    if (c->have.nodes[have].child_count != c->wanted.nodes[wanted].child_count)
         return false;
-    for (uint32_t m = postern_json_first(a, x); m != POSTERN_JSON_ABSENT;
-         m = postern_json_next(a, m)) {
-        uint32_t other = find_member(a, m, b, y);
+    for (uint32_t w = postern_json_first(&c->wanted, wanted); w != POSTERN_JSON_ABSENT;
+         w = postern_json_next(&c->wanted, w)) {
+        uint32_t h = find_member(c, have, w);
 
-        if (other == POSTERN_JSON_ABSENT || !are_equal(a, m, b, other))
+        if (h == POSTERN_JSON_ABSENT || !are_equal(c, h, w))
             return false;
     }
     return true;
 }
 
 /* As deep as the scan allows. */
-static bool are_equal(const postern_json *a, uint32_t x, const postern_json *b, uint32_t y)
+static bool are_equal(struct comparison *c, uint32_t have, uint32_t wanted)
 {
-    postern_json_type type = postern_json_type_of(a, x);
+    postern_json_type type = postern_json_type_of(&c->have, have);
 
-    if (type != postern_json_type_of(b, y))
+    if (type != postern_json_type_of(&c->wanted, wanted))
         return false;
     switch (type) {
     case POSTERN_JSON_STRING:
-        return are_strings_equal(a, x, b, y);
+        return are_strings_equal(c, have, wanted);
     case POSTERN_JSON_ARRAY:
-        return are_arrays_equal(a, x, b, y);
+        return are_arrays_equal(c, have, wanted);
     case POSTERN_JSON_OBJECT:
-        return are_objects_equal(a, x, b, y);
+        return are_objects_equal(c, have, wanted);
     case POSTERN_JSON_NUMBER:
-        return postern_bytes_equal(postern_json_raw(a, x), postern_json_raw(b, y));
+        return postern_bytes_equal(postern_json_raw(&c->have, have),
+                                   postern_json_raw(&c->wanted, wanted));
     case POSTERN_JSON_NULL:
     case POSTERN_JSON_FALSE:
     case POSTERN_JSON_TRUE:
@@ -89,36 +115,39 @@ static bool are_equal(const postern_json *a, uint32_t x, const postern_json *b, 
     return false;
 }
 
-/* Which elements of the token's the client wants; false: one that is not there. */
-static bool choose(const postern_json *have, const postern_json *wanted, bool *is_chosen)
+/* Which elements of the token's are `wanted`; false: none. */
+static bool choose_one(struct comparison *c, uint32_t wanted)
 {
-    for (uint32_t w = postern_json_first(wanted, 0); w != POSTERN_JSON_ABSENT;
-         w = postern_json_next(wanted, w)) {
-        bool is_found = false;
-        size_t i = 0;
+    uint32_t h = postern_json_first(&c->have, 0);
 
-        for (uint32_t h = postern_json_first(have, 0);
-             !is_found && h != POSTERN_JSON_ABSENT && i < ELEMENTS_MAX;
-             h = postern_json_next(have, h), i++) {
-            is_found = are_equal(have, h, wanted, w);
-            is_chosen[i] = is_chosen[i] || is_found;
+    for (size_t i = 0; h != POSTERN_JSON_ABSENT && i < ELEMENTS_MAX;
+         h = postern_json_next(&c->have, h), i++)
+        if (are_equal(c, h, wanted)) {
+            c->is_chosen[i] = true;
+            return true;
         }
-        if (!is_found)
+    return false;
+}
+
+static bool choose(struct comparison *c)
+{
+    for (uint32_t w = postern_json_first(&c->wanted, 0); w != POSTERN_JSON_ABSENT;
+         w = postern_json_next(&c->wanted, w))
+        if (!choose_one(c, w))
             return false;
-    }
     return true;
 }
 
-static void write_chosen(const postern_json *have, const bool *is_chosen, postern_buf *ret)
+static void write_chosen(const struct comparison *c, postern_buf *ret)
 {
     postern_json_writer w = { ret, false };
-    size_t i = 0;
+    uint32_t h = postern_json_first(&c->have, 0);
 
     postern_json_open_array(&w, NULL);
-    for (uint32_t h = postern_json_first(have, 0); h != POSTERN_JSON_ABSENT && i < ELEMENTS_MAX;
-         h = postern_json_next(have, h), i++)
-        if (is_chosen[i])
-            postern_json_put_raw(&w, NULL, postern_json_raw(have, h));
+    for (size_t i = 0; h != POSTERN_JSON_ABSENT && i < ELEMENTS_MAX;
+         h = postern_json_next(&c->have, h), i++)
+        if (c->is_chosen[i])
+            postern_json_put_raw(&w, NULL, postern_json_raw(&c->have, h));
     postern_json_close_array(&w);
 }
 
@@ -134,23 +163,35 @@ static exchange_details scan(postern_json *j, postern_bytes text, postern_error 
                : EXCHANGE_DETAILS_REFUSED;
 }
 
+static exchange_details narrow(struct comparison *c, postern_bytes have, postern_bytes wanted,
+                               postern_buf *ret, postern_error *err)
+{
+    exchange_details e = scan(&c->have, have, err);
+    bool is_all_there;
+
+    if (e == EXCHANGE_DETAILS_NARROWED)
+        e = scan(&c->wanted, wanted, err);
+    if (e != EXCHANGE_DETAILS_NARROWED)
+        return e;
+    is_all_there = choose(c);
+    if (is_all_there)
+        write_chosen(c, ret);
+    if (!c->failed && !ret->failed)
+        return is_all_there ? EXCHANGE_DETAILS_NARROWED : EXCHANGE_DETAILS_REFUSED;
+    (void)POSTERN_FAIL(err, NOMEM, "authorization_details"); /* the outcome says it failed */
+    return EXCHANGE_DETAILS_FAILED;
+}
+
 exchange_details exchange_details_narrow(postern_bytes have, postern_bytes wanted, postern_buf *ret,
                                          postern_error *err)
 {
-    POSTERN_AUTO_JSON from = { 0 };
-    POSTERN_AUTO_JSON to = { 0 };
-    bool is_chosen[ELEMENTS_MAX] = { false };
-    exchange_details e = have.len == 0 ? EXCHANGE_DETAILS_REFUSED : scan(&from, have, err);
+    struct comparison c = { .failed = false };
+    exchange_details e;
 
-    if (e == EXCHANGE_DETAILS_NARROWED)
-        e = scan(&to, wanted, err);
-    if (e != EXCHANGE_DETAILS_NARROWED)
-        return e;
-    if (!choose(&from, &to, is_chosen))
+    if (have.len == 0)
         return EXCHANGE_DETAILS_REFUSED;
-    write_chosen(&from, is_chosen, ret);
-    if (!ret->failed)
-        return EXCHANGE_DETAILS_NARROWED;
-    (void)POSTERN_FAIL(err, NOMEM, "authorization_details"); /* the outcome says it failed */
-    return EXCHANGE_DETAILS_FAILED;
+    e = narrow(&c, have, wanted, ret, err);
+    postern_json_free(&c.have);
+    postern_json_free(&c.wanted);
+    return e;
 }
