@@ -9,7 +9,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem \
 	tests/unit/test_issuer_grant_code tests/unit/test_issuer_grant_refresh tests/unit/test_issuer_grant_exchange \
 	tests/unit/test_issuer_introspect tests/unit/test_issuer_revoke tests/unit/test_issuer_exchange_details \
-	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
+	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -61,3 +61,6 @@ tests_unit_test_issuer_grants_nomem_SOURCES = tests/unit/test_issuer_grants_nome
 tests_unit_test_issuer_grants_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_grants_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_grants_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_crash_SOURCES = tests/unit/test_issuer_crash.c $(grants_fixture)
+tests_unit_test_issuer_crash_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_crash_LDADD = $(issuer_ldadd)
