@@ -188,6 +188,13 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
     settings_unref(old);
 }
 
+static void count_end(struct session_ends *n, postern_err e)
+{
+    n->blocked += e == POSTERN_ERR_BLOCKED;
+    n->revoked += e == POSTERN_ERR_REVOKED;
+    n->unfit += e != POSTERN_ERR_BLOCKED && e != POSTERN_ERR_REVOKED;
+}
+
 bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
@@ -200,6 +207,7 @@ bool session_judge(struct session *s)
         adopt_settings(s, settings, &decision);
     if (!ends_session(e))
         return false; /* undecided: it goes on as it was, and is looked at again with the next word */
+    count_end(&s->loop->untold, e);
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else

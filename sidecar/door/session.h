@@ -82,7 +82,7 @@ POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant **gr
 
 /* Every LOOP_TICK_MS: lease, idle time, drain. */
 void session_tick(struct session *s, struct lease_clock now);
-/* Judge again by the loop's settings; true: it ended. */
+/* Judge again by the loop's settings; true: it ended, and is counted in loop.untold. */
 bool session_judge(struct session *s);
 
 #endif

@@ -6,7 +6,9 @@
  */
 #include "config.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +26,7 @@
 
 #include "door_certs.h"
 #include "door_rig.h"
+#include "door/session.h"
 #include "role.h"
 
 static struct rig rig, *const r = &rig;
@@ -575,8 +578,7 @@ static int64_t take_back_by_revocation(const struct rig_session *s)
 static int64_t take_back_by_block(const struct rig_session *s)
 {
     (void)s;
-    rig_block(r, "agent-7");
-    return 1;
+    return rig_block(r, "agent-7");
 }
 
 static const struct way {
@@ -761,6 +763,146 @@ static void what_is_blocked_stays_out_until_it_is_not(void **state)
     s = rig_open(r, 0, token);
     rig_close(&s);
     free(token);
+    rig_end(r);
+}
+
+/* ---- counting what was taken back ---- */
+
+/* A loop can be stopped when it is about to replace a session's grant by that of a renewal: whatever
+ * comes meanwhile is obeyed everywhere else. */
+static struct {
+    atomic_bool is_wanted;
+    sem_t       is_there, may_go;
+} stop;
+
+postern_err __real_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err);
+postern_err __wrap_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err);
+
+postern_err __wrap_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err)
+{
+    if (atomic_exchange(&stop.is_wanted, false)) {
+        (void)sem_post(&stop.is_there);
+        while (sem_wait(&stop.may_go) != 0)
+            ;
+    }
+    return __real_session_renew(s, grant, decision, err);
+}
+
+/* Its session is on loop 0, which stands when this returns. */
+static int renew_and_stop(const struct rig_session *s, const char *client)
+{
+    char *token = rig_token(r, client, 600);
+    struct timespec until;
+    int fd;
+
+    assert_int_equal(sem_init(&stop.is_there, 0, 0) + sem_init(&stop.may_go, 0, 0), 0);
+    atomic_store(&stop.is_wanted, true);
+    fd = renew(1, s->secret, token);
+    free(token);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+    until.tv_sec += RIG_PATIENCE_S;
+    assert_int_equal(sem_timedwait(&stop.is_there, &until), 0);
+    return fd;
+}
+
+static void go_on(void)
+{
+    assert_int_equal(sem_post(&stop.may_go), 0);
+}
+
+/* The first thread has heard what was sent to it before on control's line. */
+static void await_first_thread(void)
+{
+    (void)rig_metric(r, "postern_door_renewed_total");
+}
+
+static void a_block_counts_the_session_that_its_own_renewal_ends(void **state)
+{
+    struct rig_session s[4];
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < 4; i++)
+        s[i] = open_session(i % RIG_LOOPS);
+    client = renew_and_stop(&s[0], "agent-7");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 4);
+    rig_assert_refused(client, "renewal", "never");
+    for (size_t i = 0; i < 4; i++)
+        assert_session_ended(&s[i], "revoked");
+    assert_int_equal(rig_block(r, "agent-7"), 0); /* told once */
+    assert_int_equal(rig_metric(r, "postern_door_revoked_total"), 4);
+    rig_end(r);
+}
+
+/* The round for the first word ends what the second is about, before its own round begins. */
+static void a_block_counts_what_ends_in_the_round_of_another_word(void **state)
+{
+    struct rig_session mine, revoked, standing;
+    char *token;
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    token = rig_token(r, "agent-8", 300);
+    revoked = rig_open(r, 0, token);
+    free(token);
+    token = rig_token(r, "agent-9", 300);
+    standing = rig_open(r, 0, token);
+    free(token);
+    client = renew_and_stop(&standing, "agent-9");
+    rig_send_revoke(r, "agent-8");
+    rig_await_heard_revoke(r, "agent-8");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 1); /* what the issuer took back is not the block's */
+    assert_session_ended(&mine, "revoked");
+    assert_session_ended(&revoked, "revoked");
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_assert_lives(&standing);
+    rig_close(&standing);
+    rig_end(r);
+}
+
+/* A reload judges all sessions, too, and is not asked how many were taken back. */
+static void a_block_counts_what_ends_in_the_round_of_a_reload(void **state)
+{
+    struct rig_session mine, standing;
+    char *token;
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    token = rig_token(r, "agent-9", 300);
+    standing = rig_open(r, 0, token);
+    free(token);
+    client = renew_and_stop(&standing, "agent-9");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_true(rig_prepare(r)); /* the commit was heard before it */
+    rig_tell(r, "abandon");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 1);
+    assert_session_ended(&mine, "revoked");
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_assert_lives(&standing);
+    rig_close(&standing);
     rig_end(r);
 }
 
@@ -1430,6 +1572,9 @@ int main(void)
         TEST(what_comes_between_verdict_and_registration_counts),
         TEST(a_session_that_is_connecting_can_be_taken_back),
         TEST(what_is_blocked_stays_out_until_it_is_not),
+        TEST(a_block_counts_the_session_that_its_own_renewal_ends),
+        TEST(a_block_counts_what_ends_in_the_round_of_another_word),
+        TEST(a_block_counts_what_ends_in_the_round_of_a_reload),
         TEST(many_sessions_end_by_one_word),
         TEST(thousands_of_revocations_are_acknowledged),
         TEST(the_end_may_come_while_sessions_are_judged),
