@@ -289,8 +289,8 @@ static void refuse(struct conn *c)
     on_refusal_recorded(c, e, &err);
 }
 
-/* `more`: texts of a policy or block to be told; NULL: none.  Who had his token proved before stays
- * named in the record. */
+/* `more`: texts of a policy or block to be told, and who it was; NULL: none.  Who had his token proved
+ * before stays named in the record. */
 static void refuse_because(struct conn *c, postern_err code, const postern_failure *more,
                            const postern_error *err)
 {
@@ -301,6 +301,7 @@ static void refuse_because(struct conn *c, postern_err code, const postern_failu
     if (more != NULL) {
         memcpy(c->result.failure.because, more->because, sizeof more->because);
         memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
+        memcpy(c->result.failure.agent, more->agent, sizeof more->agent);
     }
     c->result.grant = grant;
     c->result.code = code;

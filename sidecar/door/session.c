@@ -215,12 +215,25 @@ bool session_judge(struct session *s)
     return true;
 }
 
+/* For the record of its refusal: the grant goes with the session. */
+static void name_agent(const struct session *s, postern_failure *ret)
+{
+    const char *agent = postern_grant_actor(s->entry.grant);
+
+    if (agent != NULL && strlen(agent) < sizeof ret->agent)
+        copy_text(ret->agent, sizeof ret->agent, agent);
+}
+
 postern_err session_register(struct session *s, postern_failure *ret_failure, postern_error *err)
 {
+    struct registry_room room = { s->door->sessions_max, s->door->agent_sessions_max };
     postern_decision decision;
-    postern_err e;
+    postern_err e = registry_add(s->loop->process->registry, &s->entry, room, err);
 
-    POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
+    if (e != POSTERN_OK) {
+        name_agent(s, ret_failure);
+        return e;
+    }
     LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
     s->is_registered = true;
     s->loop->session_count++;

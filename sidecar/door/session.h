@@ -45,7 +45,8 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
 /*
  * Register, and look again whether it may still be: settings or revocations may have changed since
  * the verdict.
- *   POSTERN_OK · what a login is refused with (ret_failure filled) · POSTERN_ERR_BUSY
+ *   POSTERN_OK · what a login is refused with (ret_failure filled) · POSTERN_ERR_BUSY ·
+ *   POSTERN_ERR_AGENT_BUSY · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err session_register(struct session *s, postern_failure *ret_failure,
                                               postern_error *err);

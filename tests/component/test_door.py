@@ -272,6 +272,24 @@ def a_door_that_is_full_says_later_and_bothers_no_backend(rig):
     wait_until(lambda: rig.send("cache", auth_line(rig.token("cache"))).is_granted, "a place that was given back")
 
 
+def one_agent_cannot_have_a_door_to_itself(rig):
+    backend = rig.echo_door(max_connections="4", max_connections_per_agent="2")
+    rig.start()
+    mine = [rig.login(), rig.login(how="tls")]
+    answer = rig.refused("cache", auth_line(rig.token("cache", sub="alice", act={"sub": "agent-7"})))
+    assert_equal([answer[k] for k in ("error", "reason", "retry")], ["temporarily_unavailable", "agent_busy", "later"], answer)
+    check(answer["retry_after"] > 0, answer)
+    record = rig.wait_record(ref=answer["ref"], reason="agent_busy")
+    assert_equal((record["outcome"], record["agent"], record["setting"], record["origin"]),
+                 ("undecided", "agent-7", "max_connections_per_agent", "doors/cache.conf:8"), record)
+    check("max_connections_per_agent" in rig.why(answer["ref"]), "why")
+    assert_equal(len(backend.calls), 2, "connections at the backend")
+    rig.login(agent="agent-8").talk()
+    mine[0].close()
+    wait_until(lambda: rig.send("cache", auth_line(rig.token("cache"))).is_granted, "a place that was given back")
+    mine[1].talk()
+
+
 @with_options(has_issuer=True)
 def a_removed_client_is_refused_and_told_so(rig):
     backend = rig.echo_door(issuers="local")

@@ -1407,6 +1407,42 @@ static void a_door_has_its_number_of_sessions(void **state)
     rig_end(r);
 }
 
+static void an_agent_has_its_share_of_a_door(void **state)
+{
+    struct rig_session mine[2], theirs;
+    char *token, *other;
+    int client;
+
+    (void)state;
+    set_text(r->door_lines, sizeof r->door_lines, "max_connections_per_agent: 2\n");
+    start();
+    for (size_t i = 0; i < 2; i++)
+        mine[i] = open_session(i);
+    token = rig_token(r, "agent-7", 300);
+    other = rig_token(r, "agent-8", 300);
+    for (size_t loop = 0; loop < RIG_LOOPS; loop++) {
+        client = rig_dial(r, loop);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "agent_busy", "later");
+    }
+    assert_true(rig_is_untouched(r));
+    (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"reason\":\"agent_busy\"",
+                           "\"setting\":\"max_connections_per_agent\"");
+    theirs = rig_open(r, 0, other);
+    client = renew(1, mine[0].secret, token); /* is no session more */
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_close(&mine[1]);
+    rig_await_metric(r, "postern_door_sessions{state=\"open\"}", 2);
+    mine[1] = open_session(0);
+    for (size_t i = 0; i < 2; i++)
+        rig_close(&mine[i]);
+    rig_close(&theirs);
+    free(token);
+    free(other);
+    rig_end(r);
+}
+
 /* ---- clients that vanish ---- */
 
 /* What a client says before it resets, in order; at each place of the conversation. */
@@ -1593,6 +1629,7 @@ int main(void)
         TEST(when_all_places_are_taken_the_oldest_goes),
         TEST(when_all_places_wait_for_a_verdict_nobody_is_taken),
         TEST(a_door_has_its_number_of_sessions),
+        TEST(an_agent_has_its_share_of_a_door),
         TEST(a_client_may_reset_at_any_phase),
         TEST(the_end_waits_for_a_quiet_moment_of_each_session),
         TEST(the_end_comes_though_a_session_is_busy_or_a_login_hangs),
