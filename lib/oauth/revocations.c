@@ -150,21 +150,31 @@ postern_err postern_revocations_add(struct revocations *r, postern_bytes client_
     return e;
 }
 
-static postern_err check(struct revocations *r, postern_bytes client_id, int64_t iat_s,
-                         postern_error *err)
+/* NULL: not that we know. */
+static const struct slot *find_removal(const struct revocations *r, postern_bytes client_id,
+                                       int64_t iat_s)
 {
     const struct slot *slot;
 
+    if (r->used == 0 || client_id.len == 0)
+        return NULL;
+    slot = find_slot(r->slots, r->slot_count, client_id);
+    return slot->client_id == NULL || iat_s > slot->before_s ? NULL : slot;
+}
+
+/* What was told already counts, though more may come. */
+static postern_err check(const struct revocations *r, postern_bytes client_id, int64_t iat_s,
+                         postern_error *err)
+{
+    const struct slot *slot = find_removal(r, client_id, iat_s);
+
+    if (slot != NULL)
+        return POSTERN_FAIL(err, REVOKED, "client \"%s\" was removed after this token was issued",
+                            slot->client_id);
     if (r->is_expected && !r->is_ready)
         return POSTERN_FAIL(err, REVOCATIONS_UNKNOWN,
                             "the issuer has not sent its revocations yet");
-    if (r->used == 0 || client_id.len == 0)
-        return POSTERN_OK;
-    slot = find_slot(r->slots, r->slot_count, client_id);
-    if (slot->client_id == NULL || iat_s > slot->before_s)
-        return POSTERN_OK;
-    return POSTERN_FAIL(err, REVOKED, "client \"%s\" was removed after this token was issued",
-                        slot->client_id);
+    return POSTERN_OK;
 }
 
 postern_err postern_revocations_check(struct revocations *r, postern_bytes client_id, int64_t iat_s,

@@ -476,6 +476,17 @@ void rig_issuer_revoke(struct rig *r, const char *client)
     (void)await_done(r->issuer, r->last_id); /* it is told no number */
 }
 
+void rig_issuer_ready(struct rig *r)
+{
+    char *text = test_printf("{\"type\":\"revocations_ready\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
+                             "\"}",
+                             (long long)++r->last_id);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
 int64_t rig_send_block(struct rig *r, const char *agent)
 {
     send_text(r->control, "{\"type\":\"blocks_begin\"}", -1);

@@ -95,6 +95,7 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b);
 /* Ask control's or the issuer's line and await the answer; returns its "ended". */
 int64_t rig_control(struct rig *r, const char *type, const char *more);
 void rig_issuer_revoke(struct rig *r, const char *client);
+void rig_issuer_ready(struct rig *r); /* it has told everything */
 void rig_send_revoke(struct rig *r, const char *client); /* not awaited */
 /* The first thread knows of it, whatever the loops are doing. */
 void rig_await_heard_revoke(struct rig *r, const char *client);

@@ -993,6 +993,103 @@ static void a_reload_ends_what_no_longer_passes_and_keeps_the_rest(void **state)
     rig_end(r);
 }
 
+/* From the next reload on RIG_ISSUER is the embedded issuer, and its list of what was revoked is
+ * awaited: until then a look at a session is undecided. */
+static void await_revocations(void)
+{
+    char *text = test_printf("issuer: " RIG_ISSUER "\nstate_dir: %s\njwks_file: %s\n",
+                             r->folder.path, test_folder_at(&r->folder, "keys.json"));
+
+    test_folder_put(&r->folder, "issuer.conf", text);
+    free(text);
+}
+
+/* The session was proved once: it lives on as it was, and ends with the first word against it. */
+static void an_undecided_look_ends_no_session_and_the_next_word_counts(void **state)
+{
+    struct rig_session mine, theirs;
+    char *other;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    other = rig_token(r, "agent-8", 300);
+    theirs = rig_open(r, 1, other);
+    await_revocations();
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_int_equal(rig_block(r, NULL), 0); /* each was looked at, twice */
+    rig_assert_lives(&mine);
+    rig_assert_lives(&theirs);
+    assert_int_equal(rig_metric(r, "postern_door_ended_total"), 0);
+    assert_int_equal(rig_block(r, "agent-8"), 1); /* one of the two that is certain counts */
+    assert_session_ended(&theirs, "revoked");
+    rig_issuer_revoke(r, "agent-7");
+    assert_session_ended(&mine, "revoked");
+    free(other);
+    rig_end(r);
+}
+
+/* What the policy denies ends, though it is not known what the issuer took back. */
+static void an_undecided_look_asks_the_policy_too(void **state)
+{
+    struct rig_session mine, theirs;
+    char *other;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    other = rig_token(r, "agent-8", 300);
+    theirs = rig_open(r, 0, other);
+    await_revocations();
+    set_text(r->rules, sizeof r->rules, "gone: deny agent agent-8 to *\nallow anyone to *\n");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_session_ended(&theirs, "policy");
+    rig_assert_lives(&mine);
+    rig_close(&mine);
+    free(other);
+    rig_end(r);
+}
+
+/* Its verdict was there, its record was being written; now nobody knows whether it was revoked.  It is
+ * not open yet, so it does not open. */
+static void an_undecided_look_opens_no_session(void **state)
+{
+    char *token;
+    struct rig_session s;
+    int client;
+
+    (void)state;
+    for (size_t loop = 0; loop < RIG_LOOPS; loop++) {
+        start();
+        token = rig_token(r, "agent-7", 300);
+        rig_hold_audit(r, true);
+        client = rig_dial(r, loop);
+        rig_login(client, token, "early");
+        (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"outcome\":\"proved\"", NULL);
+        await_revocations();
+        assert_true(rig_prepare(r));
+        rig_commit(r);
+        rig_block(r, NULL); /* the loops have heard it */
+        rig_hold_audit(r, false);
+        rig_assert_refused(client, "revocations_unknown", "later");
+        assert_true(rig_is_untouched(r));
+        (void)rig_await_record(r, 0, "\"event\":\"end\"", "\"end\":\"failed\"", NULL);
+        (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"outcome\":\"undecided\"",
+                               "\"reason\":\"revocations_unknown\"");
+        assert_idle();
+        rig_issuer_ready(r);
+        s = rig_open(r, loop, token);
+        rig_close(&s);
+        free(token);
+        rig_end(r);
+        rig_make(r);
+    }
+    start();
+    rig_end(r);
+}
+
 static void a_reload_that_is_abandoned_changes_nothing(void **state)
 {
     struct rig_session s;
@@ -1615,6 +1712,9 @@ int main(void)
         TEST(thousands_of_revocations_are_acknowledged),
         TEST(the_end_may_come_while_sessions_are_judged),
         TEST(a_reload_ends_what_no_longer_passes_and_keeps_the_rest),
+        TEST(an_undecided_look_ends_no_session_and_the_next_word_counts),
+        TEST(an_undecided_look_asks_the_policy_too),
+        TEST(an_undecided_look_opens_no_session),
         TEST(a_reload_that_is_abandoned_changes_nothing),
         TEST(a_shorter_session_max_counts_at_once),
         TEST(two_reloads_may_come_while_a_session_begins),
