@@ -109,14 +109,14 @@ static void push_removal(struct admin_connection *c)
 {
     struct admin_socket *s = c->owner;
     char client[CLIENT_NAME_MAX];
-    int64_t removed_s = c->reply.removed_s;
+    struct revocation_news news = { POSTERN_REVOCATION_CLIENT, client, c->reply.removed_s };
 
     memcpy(client, c->reply.client, sizeof client);
     c->reply.has_doors = s->doors != NULL;
     c->words_wanted = s->doors != NULL ? 2 : 1;
     if (s->doors != NULL)
-        revocations_push(s->doors, client, removed_s, on_door_news, c);
-    revocations_push(s->helper, client, removed_s, on_helper_news, c); /* may end the connection */
+        revocations_push(s->doors, &news, on_door_news, c);
+    revocations_push(s->helper, &news, on_helper_news, c); /* may end the connection */
 }
 
 /* ---- requests ---- */

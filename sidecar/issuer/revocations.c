@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Removals on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
- * in order, so that a slow verifier costs memory for removals only, and "revocations_ready" never
+ * Revocations on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
+ * in order, so that a slow verifier costs memory for them only, and "revocations_ready" never
  * overtakes one.
  */
 #include "revocations.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <postern-private/json.h>
 
 #include "channel_watch.h"
 #include "clients.h"
 #include "log.h"
+#include "revoke_message.h"
 #include "timer.h"
 
-#define MESSAGE_MAX 1024 /* issuer URL and a client name */
+#define MESSAGE_MAX 1024 /* issuer URL and a name */
 /* A line that the verifier closed was mostly replaced by one that is on its way to us already. */
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
 struct message {
-    struct client_removal removal; /* client "": revocations_ready */
-    int64_t id;
+    postern_revocation_kind kind; /* NONE: revocations_ready */
+    char name[REVOCATION_NAME_MAX];
+    int64_t before_s, id;
 };
 
 struct waiting {
@@ -138,15 +141,16 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
     postern_json_writer w = { &text, false };
-    bool is_ready = m->removal.client[0] == '\0';
+    bool is_ready = m->kind == POSTERN_REVOCATION_NONE;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", is_ready ? "revocations_ready" : "revoke");
     postern_json_put_integer(&w, "id", m->id);
     postern_json_put_str(&w, "issuer", r->is->settings->issuer);
-    postern_json_put_str(&w, "client", m->removal.client); /* "": left out */
-    if (!is_ready)
-        postern_json_put_integer(&w, "before", m->removal.removed_s);
+    if (!is_ready) {
+        postern_json_put_str(&w, postern_revocation_kind_name(m->kind), m->name);
+        postern_json_put_integer(&w, "before", m->before_s);
+    }
     postern_json_close_object(&w);
     if (text.failed)
         return POSTERN_FAIL(err, NOMEM, "message to the verifier");
@@ -168,8 +172,16 @@ static void flush(struct revocations *r)
         break_line(r, &err);
 }
 
-static bool enqueue(struct revocations *r, const struct client_removal *removal, int64_t *ret_id)
+/* False: no memory, or a name that is not one of ours. */
+static bool enqueue(struct revocations *r, const struct revocation_news *news, int64_t *ret_id)
 {
+    struct message m = { .kind = news->kind, .before_s = news->before_s, .id = r->last_id + 1 };
+    postern_bytes name = postern_bytes_str(news->name);
+
+    if (name.len >= sizeof m.name)
+        return false;
+    if (name.len != 0)
+        memcpy(m.name, name.ptr, name.len);
     if (r->outbox_count == r->outbox_cap) {
         size_t cap = r->outbox_cap == 0 ? 64 : r->outbox_cap * 2;
         struct message *grown = reallocarray(r->outbox, cap, sizeof *grown);
@@ -180,7 +192,7 @@ static bool enqueue(struct revocations *r, const struct client_removal *removal,
         r->outbox_cap = cap;
     }
     *ret_id = ++r->last_id;
-    r->outbox[r->outbox_count++] = (struct message){ *removal, *ret_id };
+    r->outbox[r->outbox_count++] = m;
     return true;
 }
 
@@ -230,7 +242,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 {
-    static const struct client_removal ready = { .client = "" };
+    static const struct revocation_news ready = { .kind = POSTERN_REVOCATION_NONE };
     struct client_removal *removals = NULL;
     size_t count = 0;
     int64_t id;
@@ -239,7 +251,11 @@ static postern_err enqueue_everything(struct revocations *r, postern_error *err)
     POSTERN_TRY(clients_forget_old_removals(r->is, err));
     POSTERN_TRY(client_store_removals(r->is->store, &removals, &count, err));
     for (size_t i = 0; i < count && is_complete; i++)
-        is_complete = enqueue(r, &removals[i], &id);
+        is_complete = enqueue(r,
+                              &(struct revocation_news){ POSTERN_REVOCATION_CLIENT,
+                                                         removals[i].client,
+                                                         removals[i].removed_s },
+                              &id);
     free(removals);
     if (!is_complete || !enqueue(r, &ready, &id))
         return POSTERN_FAIL(err, NOMEM, "%zu removals", count);
@@ -266,26 +282,29 @@ void revocations_set_line(struct revocations *r, int take_fd)
         break_line(r, &err);
 }
 
-void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
+static void tell_done(revocation_callback done, void *arg, verifier_news news)
+{
+    if (done != NULL)
+        done(arg, news);
+}
+
+void revocations_push(struct revocations *r, const struct revocation_news *news,
                       revocation_callback done, void *arg)
 {
-    struct client_removal removal = { .removed_s = removed_s };
-    postern_bytes name = postern_bytes_str(client);
     postern_error err = { 0 };
     int64_t id = 0;
 
-    if (r->line.channel == NULL || name.len >= sizeof removal.client) {
-        done(arg, VERIFIER_AWAY);
+    if (r->line.channel == NULL || strlen(news->name) >= REVOCATION_NAME_MAX) {
+        tell_done(done, arg, VERIFIER_AWAY);
         return;
     }
-    memcpy(removal.client, name.ptr, name.len);
-    if (!enqueue(r, &removal, &id)) {
-        (void)POSTERN_FAIL(&err, NOMEM, "a removal"); /* reported by break_line() */
+    if (!enqueue(r, news, &id)) {
+        (void)POSTERN_FAIL(&err, NOMEM, "a revocation"); /* reported by break_line() */
         break_line(r, &err);
-        done(arg, VERIFIER_AWAY);
+        tell_done(done, arg, VERIFIER_AWAY);
         return;
     }
-    if (!wait_for(r, id, done, arg))
+    if (done != NULL && !wait_for(r, id, done, arg))
         done(arg, VERIFIER_SILENT);
     flush(r);
 }
