@@ -413,11 +413,16 @@ int64_t rig_control(struct rig *r, const char *type, const char *more)
     return await_done(r, r->control);
 }
 
-static char *revocation(struct rig *r, const char *client)
+static char *revocation_of(struct rig *r, const char *kind, const char *name)
 {
     return test_printf("{\"type\":\"revoke\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
-                       "\",\"client\":\"%s\",\"before\":%lld}",
-                       (long long)++r->last_id, client, (long long)time(NULL));
+                       "\",\"%s\":\"%s\",\"before\":%lld}",
+                       (long long)++r->last_id, kind, name, (long long)time(NULL));
+}
+
+static char *revocation(struct rig *r, const char *client)
+{
+    return revocation_of(r, "client", client);
 }
 
 void rig_send_revoke(struct rig *r, const char *client)
@@ -457,6 +462,15 @@ void rig_issuer_revoke(struct rig *r, const char *client)
 {
     rig_send_revoke(r, client);
     (void)await_done(r, r->issuer); /* it is told no number */
+}
+
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name)
+{
+    char *text = revocation_of(r, kind, name);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r, r->issuer);
 }
 
 void rig_block(struct rig *r, const char *agent)

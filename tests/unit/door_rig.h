@@ -95,6 +95,8 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b);
 /* Ask control's or the issuer's line and await the answer; returns its "ended". */
 int64_t rig_control(struct rig *r, const char *type, const char *more);
 void rig_issuer_revoke(struct rig *r, const char *client);
+/* "jti", "grant" or "client". */
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name);
 void rig_send_revoke(struct rig *r, const char *client); /* not awaited */
 /* So many clients whom nobody knows, in one go; asserts that each is acknowledged once, in order. */
 void rig_revoke_many(struct rig *r, size_t count);
