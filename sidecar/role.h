@@ -90,7 +90,9 @@ int control_main(struct role_setup *setup);
  *                         helper starts when the issuer is ready (or after 5 s)
  *   supervisor → issuer {"type":"jwks_written"}
  *   issuer → helper, door
- *                       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
+ *                       {"type":"revoke","id":n,"issuer":URL,"client"|"jti"|"grant":NAME,"before":EPOCH}
+ *                         a client's tokens up to that time (also where it stands in act); one token
+ *                         and what was derived from it; all tokens of a person's authorization
  *                       {"type":"revocations_ready","id":n,"issuer":URL}
  *   back                {"type":"done","id":n}
  *

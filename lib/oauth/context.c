@@ -298,14 +298,14 @@ postern_err postern_context_revocations_ready(postern_context *ctx, const char *
     return note_word(ctx, POSTERN_OK);
 }
 
-postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
-                                          const char *client_id, int64_t before_s,
-                                          postern_error *err)
+postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
+                                   postern_revocation_kind kind, const char *name,
+                                   int64_t before_s, postern_error *err)
 {
     struct revocations *r = find_revocations(ctx, issuer, err);
 
     if (r == NULL)
         return POSTERN_ERR_USAGE;
-    return note_word(ctx, postern_revocations_add(r, postern_bytes_str(client_id), before_s,
+    return note_word(ctx, postern_revocations_add(r, kind, postern_bytes_str(name), before_s,
                                                   ctx->clock.now_s(ctx->clock.arg), err));
 }

@@ -10,7 +10,7 @@
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the record fits; with the last it always does: 33
+/* Texts are cut at the first size with which the record fits; with the last it always does: 36
  * texts, each byte of which may need six.  A UUID as jti has 36 bytes. */
 static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
@@ -83,6 +83,7 @@ static void put_grant(struct line *l, const postern_grant *g)
     put_text(l, "aud", postern_grant_audience(g));
     put_text(l, "scope", postern_grant_scope(g));
     put_text(l, "purpose", postern_grant_purpose(g));
+    put_text(l, "grant_id", postern_grant_grant_id(g));
     postern_json_put_integer(&l->w, "exp", postern_grant_exp_s(g));
     if (postern_grant_act_depth(g) == 0)
         return;
@@ -151,9 +152,11 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_text(l, "session", r->session);
     put_text(l, "agent", r->agent);
     put_text(l, "human", r->human);
+    put_text(l, "authcid", r->authcid);
     put_text(l, "action", r->action);
     put_text(l, "resource", r->resource);
     put_text(l, "rule", r->rule);
+    put_text(l, "user_rule", r->user_rule);
     put_text(l, "because", r->because);
     put_text(l, "end", r->end);
     put_positive(l, "lease_end", r->lease_end_s);

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "../clock.h"
+#include "../human.h"
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
-#include "human.h"
 
 static const char *carrier_word(postern_carrier carrier)
 {
@@ -65,6 +65,7 @@ static struct audit_record build(const struct login_record *r)
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
+        .user_rule = result->decision.user_rule,
         .because = result->failure.because[0] != '\0' ? result->failure.because
                                                       : result->decision.because,
         .lease_end_s = r->lease_end_s,
@@ -149,6 +150,7 @@ void record_end(struct loop *l, const struct session_record *r)
         .session = r->session,
         .resource = r->door,
         .rule = r->rule,
+        .user_rule = r->user_rule,
         .because = r->because,
         .end = r->end,
         .lease_end_s = r->lease_end_s,

@@ -28,7 +28,8 @@
 #define LINK_PATIENCE_S 1
 /* The first "ready" waits that long for what was taken back; who comes before is undecided. */
 #define TOLD_PATIENCE_MS 2000
-#define ACKS_MAX 65536 /* revocations on their way: POSTERN_REVOCATIONS_MAX */
+/* Revocations on their way: a share of each kind. */
+#define ACKS_MAX (POSTERN_REVOCATION_KINDS * POSTERN_REVOCATIONS_MAX)
 
 /* A message that is answered when every loop has done what it asks. */
 struct ack {
@@ -246,43 +247,35 @@ static postern_err tell_both(struct door_main *m,
     return POSTERN_OK;
 }
 
-struct revocation_word {
-    char    issuer[POSTERN_URL_MAX], client[NAME_MAX_BYTES];
-    int64_t before_s, id;
-};
-
 static postern_err tell_revoke(postern_context *ctx, void *arg, postern_error *err)
 {
-    const struct revocation_word *w = arg;
+    const struct revoke_message *r = arg;
 
-    return postern_context_revoke_client(ctx, w->issuer, w->client, w->before_s, err);
+    return postern_context_revoke(ctx, r->issuer, r->kind, r->name, r->before_s, err);
 }
 
 static postern_err tell_ready(postern_context *ctx, void *arg, postern_error *err)
 {
-    const struct revocation_word *w = arg;
-
-    return postern_context_revocations_ready(ctx, w->issuer, err);
+    return postern_context_revocations_ready(ctx, arg, err);
 }
 
 static void note_told(struct door_main *m);
 
-static bool take_revocation(struct door_main *m, struct role_line *l, struct revocation_word *w)
+static bool take_revocation(struct door_main *m, struct role_line *l)
 {
+    struct revoke_message r;
     postern_error err = { 0 };
     bool is_new = false;
 
-    if (!channel_text(role_line_channel(l), "client", w->client, sizeof w->client) ||
-        !channel_integer(role_line_channel(l), "before", &w->before_s))
+    if (!revoke_message_read(role_line_channel(l), &r))
         return false;
-    if (taken_back_revoke(m->taken_back, w->issuer, w->client, w->before_s, &is_new, &err) !=
-            POSTERN_OK ||
-        tell_both(m, tell_revoke, w, &err) != POSTERN_OK)
+    if (taken_back_revoke(m->taken_back, &r, clock_wall_s(), &is_new, &err) != POSTERN_OK ||
+        tell_both(m, tell_revoke, &r, &err) != POSTERN_OK)
         give_up("a revocation cannot be obeyed");
     if (is_new)
-        judge_and_ack(m, l, w->id);
+        judge_and_ack(m, l, r.id);
     else
-        send_done(m, l, w->id, 0);
+        send_done(m, l, r.id, 0);
     return true;
 }
 
@@ -290,20 +283,19 @@ static bool on_issuer_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
     struct channel *c = role_line_channel(l);
-    struct revocation_word w = { 0 };
+    char issuer[POSTERN_URL_MAX];
     postern_error err = { 0 };
+    int64_t id;
 
-    if (!channel_integer(c, "id", &w.id) ||
-        !channel_text(c, "issuer", w.issuer, sizeof w.issuer))
-        return false;
     if (channel_type_is(c, "revoke"))
-        return take_revocation(m, l, &w);
-    if (!channel_type_is(c, "revocations_ready"))
+        return take_revocation(m, l);
+    if (!channel_type_is(c, "revocations_ready") || !channel_integer(c, "id", &id) ||
+        !channel_text(c, "issuer", issuer, sizeof issuer))
         return false;
-    taken_back_set_ready(m->taken_back, w.issuer);
-    if (tell_both(m, tell_ready, &w, &err) != POSTERN_OK)
+    taken_back_set_ready(m->taken_back, issuer);
+    if (tell_both(m, tell_ready, issuer, &err) != POSTERN_OK)
         give_up("revocations cannot be obeyed");
-    judge_and_ack(m, l, w.id);
+    judge_and_ack(m, l, id);
     note_told(m);
     return true;
 }

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../human.h"
 #include "../text_hash.h"
-#include "human.h"
 #include "registry.h"
 
 #define BUCKETS 8192 /* a power of two: with 65,536 sessions a walk is eight long */

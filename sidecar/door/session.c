@@ -21,7 +21,7 @@ struct session {
     bool                  is_registered;
     int64_t               since_boot_ms;
     char                  source[64]; /* literal address; "": unix socket */
-    char                  rule[POSTERN_POLICY_LABEL_MAX];
+    char                  rule[POSTERN_POLICY_LABEL_MAX], user_rule[POSTERN_POLICY_LABEL_MAX];
 };
 
 /* ---- making ---- */
@@ -44,6 +44,12 @@ static void copy_text(char *ret, size_t room, const char *text)
     ret[len] = '\0';
 }
 
+static void copy_rules(struct session *s, const postern_decision *decision)
+{
+    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_text(s->user_rule, sizeof s->user_rule, decision->user_rule);
+}
+
 struct session *session_new(struct loop *loop, const struct gate_visit *visit,
                             postern_grant *take_grant, const postern_decision *decision,
                             struct session_waiter waiter)
@@ -63,7 +69,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     s->waiter = waiter;
     s->since_boot_ms = now.boot_ms;
     copy_text(s->source, sizeof s->source, visit->source);
-    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_rules(s, decision);
     s->entry.loop = loop->index;
     copy_text(s->entry.door, sizeof s->entry.door, visit->door->name);
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
@@ -294,6 +300,7 @@ static void write_end(struct session *s, const char *end, const char *because, p
                                       .peer = s->entry.peer,
                                       .grant = s->entry.grant,
                                       .rule = s->rule,
+                                      .user_rule = s->user_rule,
                                       .end = end,
                                       .because = because,
                                       .code = code,
@@ -353,7 +360,7 @@ postern_err session_renew(struct session *s, postern_grant **grant,
     if (s->loop->drain_end_ms == 0)
         s->entry.state = SESSION_OPEN;
     registry_unlock(s->loop->process->registry);
-    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_rules(s, decision);
     postern_grant_free(old);
     return POSTERN_OK;
 }

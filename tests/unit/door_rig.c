@@ -420,11 +420,16 @@ int64_t rig_control(struct rig *r, const char *type, const char *more)
     return await_done(r->control, id);
 }
 
-static char *revocation(struct rig *r, const char *client, int64_t before_s)
+static char *revocation_of(struct rig *r, const char *kind, const char *name, int64_t before_s)
 {
     return test_printf("{\"type\":\"revoke\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
-                       "\",\"client\":\"%s\",\"before\":%lld}",
-                       (long long)++r->last_id, client, (long long)before_s);
+                       "\",\"%s\":\"%s\",\"before\":%lld}",
+                       (long long)++r->last_id, kind, name, (long long)before_s);
+}
+
+static char *revocation(struct rig *r, const char *client, int64_t before_s)
+{
+    return revocation_of(r, "client", client, before_s);
 }
 
 void rig_send_revoke(struct rig *r, const char *client)
@@ -481,6 +486,15 @@ void rig_issuer_ready(struct rig *r)
     char *text = test_printf("{\"type\":\"revocations_ready\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
                              "\"}",
                              (long long)++r->last_id);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name)
+{
+    char *text = revocation_of(r, kind, name, time(NULL));
 
     send_text(r->issuer, text, -1);
     free(text);

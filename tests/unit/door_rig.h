@@ -96,6 +96,8 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b);
 int64_t rig_control(struct rig *r, const char *type, const char *more);
 void rig_issuer_revoke(struct rig *r, const char *client);
 void rig_issuer_ready(struct rig *r); /* it has told everything */
+/* "jti", "grant" or "client". */
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name);
 void rig_send_revoke(struct rig *r, const char *client); /* not awaited */
 /* The first thread knows of it, whatever the loops are doing. */
 void rig_await_heard_revoke(struct rig *r, const char *client);

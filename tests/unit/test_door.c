@@ -1090,6 +1090,80 @@ static void an_undecided_look_opens_no_session(void **state)
     rig_end(r);
 }
 
+/* The person ends what she granted: all sessions of it end, wherever in the chain they are, and
+ * nobody else's. */
+static void an_ended_authorization_ends_its_sessions_and_theirs_alone(void **state)
+{
+    static const struct {
+        const char *claims; /* of the session that goes */
+        const char *kind, *name;
+    } cases[] = {
+        { ",\"grant_id\":\"g-1\"", "grant", "g-1" },
+        { ",\"grant_id\":\"g-2\",\"act\":{\"sub\":\"agent-9\"}", "grant", "g-2" },
+        { ",\"derived_from\":[\"parent\"]", "jti", "parent" },
+        { ",\"derived_from\":[\"x\",\"grandparent\"]", "jti", "grandparent" },
+        { ",\"act\":{\"sub\":\"agent-9\",\"act\":{\"sub\":\"planner\"}}", "client", "planner" },
+    };
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *token = rig_token_with(r, "agent-7", 300, RIG_AUDIENCE, cases[i].claims);
+        struct rig_session gone = rig_open(r, i % RIG_LOOPS, token), kept = open_session(0);
+        int client;
+
+        rig_issuer_revoke_kind(r, cases[i].kind, cases[i].name);
+        assert_session_ended(&gone, "revoked");
+        rig_assert_lives(&kept);
+        client = rig_dial(r, 0);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "revoked", "new_token");
+        rig_close(&kept);
+        free(token);
+    }
+    rig_end(r);
+}
+
+/* judge agent and user: the record says which half refused, and both rules of a login. */
+static void where_agent_and_user_are_judged_apart_the_record_says_which_refused(void **state)
+{
+    static const struct {
+        const char *agent, *more, *detail;
+    } cases[] = {
+        { "agent-8", "", "\"detail\":\"the agent's rules: no rule allows it\"" },
+        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine\"" },
+        { "agent-7", ",\"act\":{\"sub\":\"agent-6\"}",
+          "\"detail\":\"the agent's rules: cache:direct; the user's rules: cache:direct\"" },
+    };
+    char *token;
+    struct rig_session s;
+
+    (void)state;
+    set_text(r->rules, sizeof r->rules,
+             "judge agent and user\n"
+             "direct: deny anyone to * if chain > 0\n"
+             "ours: allow agent agent-7,agent-9 to *\n"
+             "not-nine: deny user alice to * if claim.client_id = \"agent-9\"\n"
+             "hers: allow user alice to *\n");
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int client = rig_dial(r, 0);
+
+        token = rig_token_with(r, cases[i].agent, 300, RIG_AUDIENCE, cases[i].more);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "policy", "never");
+        (void)rig_await_record(r, 0, cases[i].detail, "\"human\":\"alice\"", NULL);
+        free(token);
+    }
+    s = open_session(0);
+    (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"rule\":\"cache:ours\"",
+                           "\"user_rule\":\"cache:hers\"");
+    rig_close(&s);
+    (void)rig_await_record(r, 0, "\"event\":\"end\"", "\"rule\":\"cache:ours\"",
+                           "\"user_rule\":\"cache:hers\"");
+    rig_end(r);
+}
+
 static void a_reload_that_is_abandoned_changes_nothing(void **state)
 {
     struct rig_session s;
@@ -1715,6 +1789,8 @@ int main(void)
         TEST(an_undecided_look_ends_no_session_and_the_next_word_counts),
         TEST(an_undecided_look_asks_the_policy_too),
         TEST(an_undecided_look_opens_no_session),
+        TEST(an_ended_authorization_ends_its_sessions_and_theirs_alone),
+        TEST(where_agent_and_user_are_judged_apart_the_record_says_which_refused),
         TEST(a_reload_that_is_abandoned_changes_nothing),
         TEST(a_shorter_session_max_counts_at_once),
         TEST(two_reloads_may_come_while_a_session_begins),

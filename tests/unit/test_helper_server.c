@@ -54,6 +54,7 @@ static postern_err step_held(postern_op *op, postern_error *err)
         .service = { (const uint8_t *)"imap", 4 },
         .issuer = { (const uint8_t *)"https://as.example", 18 },
         .subject = { (const uint8_t *)"alice", 5 },
+        .client_id = { (const uint8_t *)"agent-7", 7 },
         .user = { (const uint8_t *)"alice", 5 },
         .audience = { (const uint8_t *)"https://mail.example/imap", 25 },
         .jti = { (const uint8_t *)"j-1", 3 },
@@ -399,6 +400,9 @@ static void a_login_is_answered_and_recorded(void **state)
     assert_member(line, "ref", failure.ref);
     assert_member(line, "jti", "j-1");
     assert_member(line, "user", "alice");
+    assert_member(line, "agent", "agent-7");
+    assert_member(line, "human", "alice");
+    assert_null(strstr(line, "authcid")); /* login_as: user */
     assert_null(strstr(line, "fingerprint"));
     ask(fd, "imap", "good"); /* the connection stays usable */
     spin(w);
