@@ -18,6 +18,7 @@
 #include "keys.h"
 #include "log.h"
 #include "metadata.h"
+#include "own_token.h"
 #include "revocations.h"
 #include "role.h"
 #include "routes.h"
@@ -94,22 +95,13 @@ static void give_up(struct issuer_process *p, const char *what, const postern_er
 
 /* ---- what the supervisor says ---- */
 
-/* whoami validates like every other service: from the file that the supervisor wrote, not from our
- * own memory. */
-static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
+/* Our own tokens are validated like at every other service: from the file that the supervisor wrote,
+ * not from our own memory. */
+static postern_err load_own_keys(struct issuer_process *p, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    static const char *const no_scopes[] = { NULL };
-    postern_config *config = NULL;
-    postern_context *ctx = NULL;
 
-    POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
-                                               postern_section_text(server, "jwks_file"), no_scopes,
-                                               &config, err));
-    POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
-    postern_context_free(p->is.whoami_tokens);
-    p->is.whoami_tokens = ctx;
-    return POSTERN_OK;
+    return own_token_load_keys(&p->is, postern_section_text(server, "jwks_file"), err);
 }
 
 static void obey_jwks_written(void *arg)
@@ -117,7 +109,7 @@ static void obey_jwks_written(void *arg)
     struct issuer_process *p = arg;
     postern_error err = { 0 };
 
-    if (make_whoami_context(p, &err) != POSTERN_OK ||
+    if (load_own_keys(p, &err) != POSTERN_OK ||
         supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
 }
@@ -272,6 +264,7 @@ static void stop(struct issuer_process *p)
     timer_free(p->drain_poll);
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
+    postern_context_free(p->is.own_tokens);
     store_close(p->is.store);
     rate_table_free(p->is.rates);
     postern_signing_key_free(p->key);
