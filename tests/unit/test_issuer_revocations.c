@@ -25,7 +25,6 @@ struct line {
     int news, links_wanted;
 };
 
-
 static void note_news(void *arg, verifier_news news)
 {
     *(int *)arg = (int)news;
@@ -228,22 +227,6 @@ static void nobody_need_wait_for_the_word(void **state)
     assert_int_equal(l->news, NOT_TOLD);
 }
 
-static void a_name_that_is_not_one_of_ours_is_not_sent(void **state)
-{
-    struct line *l = *state;
-    char name[REVOCATION_NAME_MAX + 1] = "";
-
-    memset(name, 'a', REVOCATION_NAME_MAX);
-    connect_helper(l);
-    expect_ready(l);
-    push(l, POSTERN_REVOCATION_JTI, name, 7);
-    assert_int_equal(l->news, VERIFIER_AWAY);
-    assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_NOTHING);
-    name[REVOCATION_NAME_MAX - 1] = '\0';
-    push(l, POSTERN_REVOCATION_JTI, name, 7);
-    expect_kind(l, "jti", name, 7);
-}
-
 /* What helper and door take for a revocation, and what they close the line for. */
 static void a_revocation_names_one_thing(void **state)
 {
@@ -390,7 +373,6 @@ int main(void)
         TEST(a_push_is_confirmed_by_its_own_id_only),
         TEST(a_token_and_an_authorization_are_named_by_their_kind),
         TEST(nobody_need_wait_for_the_word),
-        TEST(a_name_that_is_not_one_of_ours_is_not_sent),
         TEST(a_revocation_names_one_thing),
         TEST(without_a_helper_the_administrator_hears_so_at_once),
         TEST(a_helper_that_goes_away_leaves_nobody_waiting),
