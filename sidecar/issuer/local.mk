@@ -6,6 +6,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/issuer.h sidecar/issuer/random.c \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
 	sidecar/issuer/rate.c sidecar/issuer/rate.h \
+	sidecar/issuer/redirect_uri.c sidecar/issuer/redirect_uri.h \
 	sidecar/issuer/routes.c sidecar/issuer/routes.h \
 	sidecar/issuer/settings.c sidecar/issuer/settings.h sidecar/issuer/settings_load.c \
 	sidecar/issuer/store.c sidecar/issuer/store.h sidecar/issuer/store_inner.h sidecar/issuer/store_queries.def \

@@ -6,6 +6,7 @@ if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
 	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
 	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem
+unit_tests += tests/unit/test_issuer_redirect_uri
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -34,3 +35,5 @@ tests_unit_test_issuer_nomem_SOURCES = tests/unit/test_issuer_nomem.c $(issuer_f
 tests_unit_test_issuer_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
