@@ -20,14 +20,14 @@ static postern_err start_op(const struct token_settings *s, postern_bytes secret
 {
     postern_acquire rq = {
         .size = sizeof rq,
-        .issuer = s->issuer,
-        .client_id = s->client_id,
-        .client_secret = secret,
+        .agent = { .issuer = s->issuer,
+                   .client_id = s->client_id,
+                   .credential = secret,
+                   .tls_ca_file = s->tls_ca_file,
+                   .allow_loopback_http = s->allow_loopback_http,
+                   .loopback_uid = s->loopback_uid },
         .resource = s->resource,
         .scope = s->scope,
-        .tls_ca_file = s->tls_ca_file,
-        .allow_loopback_http = s->allow_loopback_http,
-        .loopback_uid = s->loopback_uid,
     };
 
     return postern_acquire_start(NULL, &rq, ret, err);
