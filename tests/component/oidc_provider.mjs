@@ -23,7 +23,6 @@ const provider = new Provider(issuer, {
   clients: [
     client({ client_id: 'agent-secret', client_secret: 's3cr3t-of-agent', token_endpoint_auth_method: 'client_secret_basic',
       grant_types: [...grants, 'client_credentials'] }),
-    client({ client_id: 'agent-post', client_secret: 's3cr3t-of-agent', token_endpoint_auth_method: 'client_secret_post' }),
     client({ client_id: 'agent-es256', token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256',
       jwks: { keys: [keys[0]] }, grant_types: [...grants, 'client_credentials'] }),
     client({ client_id: 'agent-rs256', token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'RS256',
