@@ -21,7 +21,7 @@
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
 struct message {
-    struct client_removal removal; /* client "": revocations_ready */
+    struct revocation what; /* REVOKE_NOTHING: revocations_ready */
     int64_t id;
 };
 
@@ -134,19 +134,26 @@ static void break_line(struct revocations *r, const postern_error *err)
     miss_line(r, LINK_REPEAT_MS);
 }
 
+static const char *const kind_names[] = {
+    [REVOKE_CLIENT] = "client",
+    [REVOKE_TOKEN] = "jti",
+    [REVOKE_GRANT] = "grant",
+};
+
 static postern_err send_message(struct revocations *r, const struct message *m, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
     postern_json_writer w = { &text, false };
-    bool is_ready = m->removal.client[0] == '\0';
+    bool is_ready = m->what.kind == REVOKE_NOTHING;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", is_ready ? "revocations_ready" : "revoke");
     postern_json_put_integer(&w, "id", m->id);
     postern_json_put_str(&w, "issuer", r->is->settings->issuer);
-    postern_json_put_str(&w, "client", m->removal.client); /* "": left out */
-    if (!is_ready)
-        postern_json_put_integer(&w, "before", m->removal.removed_s);
+    if (!is_ready) {
+        postern_json_put_str(&w, kind_names[m->what.kind], m->what.name);
+        postern_json_put_integer(&w, "before", m->what.before_s);
+    }
     postern_json_close_object(&w);
     if (text.failed)
         return POSTERN_FAIL(err, NOMEM, "message to the verifier");
@@ -168,7 +175,7 @@ static void flush(struct revocations *r)
         break_line(r, &err);
 }
 
-static bool enqueue(struct revocations *r, const struct client_removal *removal, int64_t *ret_id)
+static bool enqueue(struct revocations *r, const struct revocation *what, int64_t *ret_id)
 {
     if (r->outbox_count == r->outbox_cap) {
         size_t cap = r->outbox_cap == 0 ? 64 : r->outbox_cap * 2;
@@ -180,7 +187,7 @@ static bool enqueue(struct revocations *r, const struct client_removal *removal,
         r->outbox_cap = cap;
     }
     *ret_id = ++r->last_id;
-    r->outbox[r->outbox_count++] = (struct message){ *removal, *ret_id };
+    r->outbox[r->outbox_count++] = (struct message){ *what, *ret_id };
     return true;
 }
 
@@ -230,19 +237,19 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 {
-    static const struct client_removal ready = { .client = "" };
-    struct client_removal *removals = NULL;
+    static const struct revocation ready = { .kind = REVOKE_NOTHING };
+    struct revocation *all = NULL;
     size_t count = 0;
     int64_t id;
     bool is_complete = true;
 
-    POSTERN_TRY(clients_forget_old_removals(r->is, err));
-    POSTERN_TRY(client_store_removals(r->is->store, &removals, &count, err));
+    POSTERN_TRY(issuer_forget_what_is_over(r->is, err));
+    POSTERN_TRY(store_revocations_list(r->is->store, &all, &count, err));
     for (size_t i = 0; i < count && is_complete; i++)
-        is_complete = enqueue(r, &removals[i], &id);
-    free(removals);
+        is_complete = enqueue(r, &all[i], &id);
+    free(all);
     if (!is_complete || !enqueue(r, &ready, &id))
-        return POSTERN_FAIL(err, NOMEM, "%zu removals", count);
+        return POSTERN_FAIL(err, NOMEM, "%zu revocations", count);
     return POSTERN_OK;
 }
 
@@ -266,26 +273,25 @@ void revocations_set_line(struct revocations *r, int take_fd)
         break_line(r, &err);
 }
 
-void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
+void revocations_push(struct revocations *r, const struct revocation *what,
                       revocation_callback done, void *arg)
 {
-    struct client_removal removal = { .removed_s = removed_s };
-    postern_bytes name = postern_bytes_str(client);
     postern_error err = { 0 };
     int64_t id = 0;
 
-    if (r->line.channel == NULL || name.len >= sizeof removal.client) {
-        done(arg, VERIFIER_AWAY);
+    if (r->line.channel == NULL) { /* it hears everything when it is back */
+        if (done != NULL)
+            done(arg, VERIFIER_AWAY);
         return;
     }
-    memcpy(removal.client, name.ptr, name.len);
-    if (!enqueue(r, &removal, &id)) {
-        (void)POSTERN_FAIL(&err, NOMEM, "a removal"); /* reported by break_line() */
+    if (!enqueue(r, what, &id)) {
+        (void)POSTERN_FAIL(&err, NOMEM, "a revocation"); /* reported by break_line() */
         break_line(r, &err);
-        done(arg, VERIFIER_AWAY);
+        if (done != NULL)
+            done(arg, VERIFIER_AWAY);
         return;
     }
-    if (!wait_for(r, id, done, arg))
+    if (done != NULL && !wait_for(r, id, done, arg))
         done(arg, VERIFIER_SILENT);
     flush(r);
 }

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "issuer.h"
+#include "store_revocations.h"
 
 #define REVOCATION_WAIT_MS 2000  /* an administrator waits that long for a verifier's word */
 #define REVOCATION_WAITING_MAX 8 /* ADMIN_CONNECTIONS_MAX: who else would wait */
@@ -31,8 +32,9 @@ POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct iss
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
 /* A verifier is there (a new one replaces the old): tell it everything. */
 void revocations_set_line(struct revocations *r, int take_fd);
-/* Tell it of one removal; `done` is called exactly once, perhaps before this returns. */
-void revocations_push(struct revocations *r, const char *client, int64_t removed_s,
+/* Tell it of one more; `done` is called exactly once, perhaps before this returns;
+ * NULL: nobody waits. */
+void revocations_push(struct revocations *r, const struct revocation *what,
                       revocation_callback done, void *arg);
 /* Whoever waits with `arg` waits no more. */
 void revocations_cancel(struct revocations *r, const void *arg);

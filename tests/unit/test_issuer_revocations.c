@@ -23,6 +23,8 @@ struct line {
     int news, links_wanted;
 };
 
+static const struct revocation a_removal = { REVOKE_CLIENT, "a", 5, 4000 };
+
 static void note_news(void *arg, verifier_news news)
 {
     *(int *)arg = (int)news;
@@ -167,7 +169,7 @@ static void a_push_is_confirmed_by_its_own_id_only(void **state)
 
     connect_helper(l);
     expect_ready(l);
-    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    revocations_push(l->revocations, &a_removal, note_news, &l->news);
     id = expect_revoke(l, "a", 5);
     assert_int_equal(l->news, NOT_TOLD);
     answer_done(l, id - 1);
@@ -181,7 +183,7 @@ static void without_a_helper_the_administrator_hears_so_at_once(void **state)
 {
     struct line *l = *state;
 
-    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    revocations_push(l->revocations, &a_removal, note_news, &l->news);
     assert_int_equal(l->news, VERIFIER_AWAY);
 }
 
@@ -190,7 +192,7 @@ static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
     struct line *l = *state;
 
     connect_helper(l);
-    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    revocations_push(l->revocations, &a_removal, note_news, &l->news);
     channel_free(l->helper);
     l->helper = NULL;
     turn(l);
@@ -246,7 +248,7 @@ static void whoever_left_is_not_called_back(void **state)
     struct line *l = *state;
 
     connect_helper(l);
-    revocations_push(l->revocations, "a", 5, note_news, &l->news);
+    revocations_push(l->revocations, &a_removal, note_news, &l->news);
     revocations_cancel(l->revocations, &l->news);
     channel_free(l->helper);
     l->helper = NULL;
@@ -257,13 +259,15 @@ static void whoever_left_is_not_called_back(void **state)
 static void a_slow_helper_gets_everything_in_order(void **state)
 {
     struct line *l = *state;
+    struct revocation what = { .kind = REVOKE_CLIENT };
     char name[32];
 
     connect_helper(l);
     expect_ready(l);
     for (int i = 0; i < 5000; i++) { /* more than a socket's buffer holds */
-        assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
-        revocations_push(l->revocations, name, i, note_news, &l->news);
+        assert_true(snprintf(what.name, sizeof what.name, "agent-%d", i) > 0);
+        what.before_s = i;
+        revocations_push(l->revocations, &what, note_news, &l->news);
     }
     for (int i = 0; i < 5000; i++) {
         assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
