@@ -167,6 +167,7 @@ static postern_err exchange(const struct exchange_options *o, struct token_setti
         .scope = o->token.scope,
         .purpose = o->purpose,
         .authorization_details = o->authorization_details,
+        .deadline_ms = TOKEN_PATIENT_MS,
     };
 
     POSTERN_TRY(token_read_credential(s, &credential, err));

@@ -141,6 +141,7 @@ static postern_err prepare(struct login_run *r, postern_error *err)
     POSTERN_TRY(token_read_credential(s, &r->credential, err));
     POSTERN_TRY(login_listen(r->options->port, &r->listener, err));
     rq.agent = token_agent(s, postern_secret_bytes(r->credential));
+    rq.agent.deadline_ms = TOKEN_PATIENT_MS;
     POSTERN_TRY(postern_login_start(NULL, &rq, &r->login, err));
     return postern_op_run(r->login, err);
 }

@@ -13,8 +13,7 @@
 #define LOGIN_NAME_ROOM     65   /* bytes: 64 hex digits and NUL */
 #define LOGIN_TEXT_ROOM     2049 /* bytes of a resource, the longest of the texts */
 #define LOGIN_PERSON_MAX    256  /* bytes */
-/* Another run's metadata and refresh, twice: a first that fails leaves time for a second. */
-#define LOGIN_LOCK_WAIT_MS  12000
+#define LOGIN_LOCK_WAIT_MS  25000 /* another run's refresh (20 s), and its disk */
 
 struct login_entry {
     char issuer[POSTERN_URL_MAX], client_id[513];

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See login_token.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <postern/login.h>
 
 #include "login_token.h"
 #include "token_cache.h"
+
+/* A refresh that is given up after it was sent costs the login: it gets more time than what can be
+ * asked again. */
+#define REFRESH_DEADLINE_MS 20000
 
 /* ---- refreshing, under the entry's lock ---- */
 
@@ -95,6 +106,7 @@ static postern_err start_refresh(const struct token_settings *s, postern_bytes s
         .resource = e->resource[0] == '\0' ? NULL : e->resource,
     };
 
+    rq.agent.deadline_ms = REFRESH_DEADLINE_MS;
     return postern_refresh_start(NULL, &rq, ret, err);
 }
 
@@ -169,6 +181,101 @@ static struct token_want with_margin(const struct token_want *want)
     return w;
 }
 
+/* ---- in a process of its own ---- */
+
+/* What the child tells; written at once (PIPE_BUF), so it comes whole or not at all. */
+struct refresh_word {
+    postern_err verdict;
+    char detail[384], oauth_error[TOKEN_OAUTH_ERROR_ROOM];
+};
+
+struct refresh_job {
+    const struct token_settings *settings;
+    postern_bytes secret;
+    const struct login_store *store;
+    const char *name;
+    const struct token_want *want;
+    const postern_secret *seen;
+};
+
+/* Nothing of ours but the store, the lock and the pipe: whoever reads our output need not wait. */
+static bool leave_terminal(void)
+{
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    return null_fd >= 0 && setsid() >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 &&
+           dup2(null_fd, STDOUT_FILENO) >= 0 && dup2(null_fd, STDERR_FILENO) >= 0;
+}
+
+static void work_apart(const struct refresh_job *j, int pipe_fd)
+{
+    struct refresh_word word = { .verdict = POSTERN_ERR_SYSTEM, .detail = "a refresh did not begin" };
+    struct token_got got = { 0 };
+    postern_error err = { 0 };
+
+    if (leave_terminal())
+        word.verdict = obtain_locked(j->settings, j->secret, j->store, j->name, j->want, j->seen,
+                                     &got, &err);
+    if (err.code != POSTERN_ERR_UNSET)
+        memcpy(word.detail, err.detail, sizeof word.detail);
+    memcpy(word.oauth_error, got.oauth_error, sizeof word.oauth_error);
+    token_got_free(&got);
+    (void)signal(SIGPIPE, SIG_IGN); /* nobody may be there any more: the work is done all the same */
+    (void)!write(pipe_fd, &word, sizeof word);
+}
+
+static postern_err hear_word(int pipe_fd, struct token_got *ret, postern_error *err)
+{
+    struct refresh_word word;
+    ssize_t n;
+
+    while ((n = read(pipe_fd, &word, sizeof word)) < 0 && errno == EINTR)
+        continue;
+    if (n != (ssize_t)sizeof word)
+        return POSTERN_FAIL(err, SYSTEM, "a refresh ended without a word");
+    memcpy(ret->oauth_error, word.oauth_error, sizeof ret->oauth_error);
+    return word.verdict == POSTERN_OK ? POSTERN_OK
+                                      : postern_error_set(err, word.verdict, __FILE__, __LINE__,
+                                                          "%s", word.detail);
+}
+
+/* The token is read back from the disk: what could not be stored is not used. */
+static postern_err read_back(const struct refresh_job *j, struct token_got *ret, postern_error *err)
+{
+    __attribute__((cleanup(login_entry_auto))) struct login_entry e = { 0 };
+
+    POSTERN_TRY(login_store_read(j->store, j->name, &e, err));
+    if (e.access_token == NULL)
+        return POSTERN_FAIL(err, LOGIN_NEEDED, "the login was ended meanwhile");
+    return give(&e, ret);
+}
+
+/*
+ * Whoever waits for a token may be killed (a SASL host's patience ends, a person presses Ctrl-C);
+ * a refresh that has begun must not be, or its answer is lost and the login with it.  The child has
+ * the lock too, and keeps it until it is done.
+ */
+static postern_err refresh_apart(const struct refresh_job *j, struct token_got *ret,
+                                 postern_error *err)
+{
+    int ends[2];
+    pid_t pid;
+    postern_err e;
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "pipe: %m");
+    if ((pid = fork()) == 0) {
+        work_apart(j, ends[1]);
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    e = pid < 0 ? POSTERN_FAIL(err, SYSTEM, "fork: %m") : hear_word(ends[0], ret, err);
+    (void)close(ends[0]);
+    if (pid > 0)
+        (void)waitpid(pid, NULL, 0);
+    return e == POSTERN_OK ? read_back(j, ret, err) : e;
+}
+
 postern_err login_token_obtain(const struct token_settings *s, const struct login_key *key,
                                postern_bytes secret, const struct token_want *want,
                                struct token_got *ret, postern_error *err)
@@ -188,7 +295,8 @@ postern_err login_token_obtain(const struct token_settings *s, const struct logi
         return give(&seen, ret);
     }
     POSTERN_TRY(login_store_lock(store, name, &lock, err));
-    return obtain_locked(s, secret, store, name, &w, seen.access_token, ret, err);
+    return refresh_apart(
+        &(struct refresh_job){ s, secret, store, name, &w, seen.access_token }, ret, err);
 }
 
 /* ---- exchanging ---- */
@@ -228,6 +336,7 @@ postern_err login_token_exchange(const struct token_settings *s, postern_bytes s
     postern_err e = POSTERN_OK;
 
     *ret = (struct token_got){ 0 };
+    rq.agent.deadline_ms = x->deadline_ms;
     if (rq.actor_token.len == 0 && s->is_actor_self) {
         e = token_obtain_own(s, secret, &own, err);
         memcpy(ret->oauth_error, own.oauth_error, sizeof ret->oauth_error);

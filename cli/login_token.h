@@ -13,6 +13,7 @@
 struct login_exchange {
     const char *resource, *scope, *purpose, *authorization_details;
     postern_bytes actor_token; /* empty: the agent's own where the settings say so, else none */
+    int deadline_ms;           /* 0: the usual one */
 };
 
 /*

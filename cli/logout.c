@@ -104,6 +104,7 @@ static postern_err revoke(struct logout_run *r, const struct login_entry *e, pos
     if (token == NULL)
         return POSTERN_OK; /* the server ended it before */
     rq.token = postern_secret_bytes(token);
+    rq.agent.deadline_ms = TOKEN_PATIENT_MS;
     POSTERN_TRY(postern_revoke_start(NULL, &rq, &op, err));
     why = postern_op_run(op, err);
     token_keep_oauth_error(op, &r->got);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // An authorization server that nobody here wrote (npm oidc-provider), for test_foreign_issuer.py: code with PKCE, refresh with
 // rotation, token exchange by its registerGrantType, revocation, clients with secret, private_key_jwt and none.
-// node oidc_provider.mjs PORT CLIENT-JWK-FILE; its log is one JSON line for each request and each event.
+// node oidc_provider.mjs PORT CLIENT-JWK-FILE with POSTERN_PEERS; its log is one JSON line for each request and each event.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
-const require = createRequire(process.env.POSTERN_NODE_MODULES + '/');
+const require = createRequire(process.env.POSTERN_PEERS + '/');
 const { Provider, errors } = await import(require.resolve('oidc-provider'));
 
 const port = Number(process.argv[2]);
