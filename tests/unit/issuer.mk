@@ -9,7 +9,10 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem \
 	tests/unit/test_issuer_grant_code tests/unit/test_issuer_grant_refresh tests/unit/test_issuer_grant_exchange \
 	tests/unit/test_issuer_introspect tests/unit/test_issuer_revoke tests/unit/test_issuer_exchange_details \
-	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem tests/unit/test_issuer_crash
+	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
+unit_tests += tests/unit/test_issuer_redirect_uri
+unit_tests += tests/unit/test_issuer_pages
+unit_tests += tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -64,3 +67,9 @@ tests_unit_test_issuer_grants_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags
 tests_unit_test_issuer_crash_SOURCES = tests/unit/test_issuer_crash.c $(grants_fixture)
 tests_unit_test_issuer_crash_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_crash_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_fixture) \
+	tests/unit/pages_browser.c tests/unit/pages_browser.h
+tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
