@@ -176,6 +176,21 @@ void child_close_channel(struct child *c)
     c->channel = NULL;
 }
 
+void child_condemn(struct child *c, const char *why)
+{
+    log_problem("%s %ld %s; it is killed", c->role->name, (long)c->pid, why);
+    child_close_channel(c);
+    child_kill(c);
+}
+
+void child_tell(struct child *c, const char *type, int fd)
+{
+    postern_error err;
+
+    if (c->channel != NULL && channel_send_type(c->channel, type, fd, &err) != POSTERN_OK)
+        child_condemn(c, "does not read its messages");
+}
+
 const char *child_describe_end(int status, char *room, size_t room_size)
 {
     int n = WIFSIGNALED(status) ?
