@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Life of one child process: fork, the way down to its user and role, drain, end.  Called by
- * generation.c. */
+ * generation_children.c and generation_messages.c. */
 #include "config.h"
 
 #include <errno.h>
