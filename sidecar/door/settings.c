@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "tls.h"
 
+#define FILE_NAME_MAX 256 /* bytes with NUL: with it, a detail has room for what is wrong */
 #define PART_TEXT_MAX 320 /* bytes with NUL of an address or a name */
 
 struct part {
@@ -185,14 +186,26 @@ static postern_err read_policy(struct door *d, const struct settings_parts *p, p
 
 /* ---- TLS ---- */
 
+/* "cache: tls_cert_file /etc/ssl/cache.pem": who reads the error looks for that file. */
+static struct tls_file find_file(const struct door *d, const struct settings_parts *p,
+                                 const char *key, char room[FILE_NAME_MAX])
+{
+    const char *path = postern_section_text(d->section, key);
+
+    if (snprintf(room, FILE_NAME_MAX, "%s: %s %s", d->name, key, path == NULL ? "" : path) < 0)
+        room[0] = '\0';
+    return (struct tls_file){ find_fd(&p->files, d->name, key), room };
+}
+
 static postern_err read_client_side(struct door *d, const struct settings_parts *p,
                                     struct own_certificate *own, postern_error *err)
 {
-    int cert_fd = find_fd(&p->files, d->name, "tls_cert_file");
-    int key_fd = find_fd(&p->files, d->name, "tls_key_file");
+    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
+    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
+    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
 
-    if (cert_fd >= 0 || key_fd >= 0)
-        return tls_server_context(cert_fd, key_fd, -1, d->name, &d->tls, err);
+    if (cert.fd >= 0 || key.fd >= 0)
+        return tls_server_context(cert, key, (struct tls_file){ -1, "" }, d->name, &d->tls, err);
     if (own->tls == NULL) {
         own->pem = POSTERN_BUF_INIT(8192);
         POSTERN_TRY(tls_server_context_for_loopback(&own->tls, &own->pem, err));
@@ -217,14 +230,16 @@ static upstream_tls backend_tls_of(const struct door *d)
 static postern_err read_backend_side(struct door *d, const struct settings_parts *p,
                                      postern_error *err)
 {
+    char ca_name[FILE_NAME_MAX], cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
+
     POSTERN_TRY(
         upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
     d->backend.tls = backend_tls_of(d);
     if (d->backend.tls == UPSTREAM_PLAIN)
         return POSTERN_OK;
-    return tls_client_context(find_fd(&p->files, d->name, "backend_tls_ca_file"),
-                              find_fd(&p->files, d->name, "backend_cert_file"),
-                              find_fd(&p->files, d->name, "backend_key_file"), d->name,
+    return tls_client_context(find_file(d, p, "backend_tls_ca_file", ca_name),
+                              find_file(d, p, "backend_cert_file", cert_name),
+                              find_file(d, p, "backend_key_file", key_name), d->name,
                               &d->backend.tls_ctx, err);
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@
 
 #include "door_certs.h"
 #include "role.h"
+
+#define DESCRIPTORS 1024 /* a hundred sessions, both ends of each */
 
 /* ---- sockets ---- */
 
@@ -97,11 +100,23 @@ static void write_folder(struct rig *r)
     test_folder_put(&r->folder, "policies/cache.rules", r->rules);
 }
 
+/* A door has libevent make room for all the descriptors that it may have: where that is a million, it
+ * takes longer than most of the tests. */
+static void limit_descriptors(void)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 void rig_make(struct rig *r)
 {
     char *jwks;
 
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    limit_descriptors();
     assert_false(r->is_there); /* a test before has failed; its door may still use it */
     memset(r, 0, sizeof *r);
     r->is_there = true;
