@@ -412,6 +412,39 @@ static bool is_resumed(SSL_CTX *server, SSL_CTX *client)
     return is_reused;
 }
 
+static int count_tickets(SSL_CTX *server, const struct test_cert *own)
+{
+    SSL_CTX *client = test_client_ctx(&ca, own);
+
+    (void)SSL_CTX_set_session_cache_mode(client,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client, take_ticket);
+    ticket_count = 0;
+    assert_true(can_talk(server, client));
+    SSL_SESSION_free(ticket);
+    ticket = NULL;
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    return ticket_count;
+}
+
+/* What a ticket costs comes back only where the proof that it spares is dear. */
+static void a_ticket_is_given_where_it_is_worth_its_cost(void **state)
+{
+    struct test_cert rsa = test_cert_new(&ca, "DNS:localhost", -60, 3600);
+
+    (void)state;
+    EVP_PKEY_free(rsa.key);
+    rsa.key = EVP_RSA_gen(2048);
+    assert_int_equal(X509_set_pubkey(rsa.x, rsa.key), 1);
+    assert_true(X509_sign(rsa.x, ca.key, EVP_sha256()) > 0);
+    assert_int_equal(count_tickets(test_server_ctx(&leaf, NULL), NULL), 0);
+    assert_int_equal(count_tickets(test_server_ctx(&leaf, &other_ca), &client_leaf), 1);
+    assert_int_equal(count_tickets(test_server_ctx(&rsa, NULL), NULL), 1);
+    assert_int_equal(count_tickets(test_server_ctx(&rsa, &other_ca), &client_leaf), 1);
+    test_cert_free(&rsa);
+}
+
 static void one_ticket_is_given_and_is_good_here_only(void **state)
 {
     SSL_CTX *server = test_server_ctx(&leaf, &other_ca), *again = test_server_ctx(&leaf, &other_ca);
@@ -633,6 +666,7 @@ int main(void)
         cmocka_unit_test(ciphers_without_forward_secrecy_are_refused),
         cmocka_unit_test(the_group_is_one_of_the_fast_two),
         cmocka_unit_test(renegotiation_is_refused),
+        cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),
         cmocka_unit_test(one_ticket_is_given_and_is_good_here_only),
         cmocka_unit_test(contexts_have_the_modes_that_the_relay_needs),
         cmocka_unit_test(its_own_certificate_is_good_for_loopback_and_nothing_else),
