@@ -109,7 +109,7 @@ static void client_list(struct issuer *is, const struct admin_request *rq, struc
     if (page == NULL)
         (void)POSTERN_FAIL(&err, NOMEM, "page of clients"); /* reported below */
     if (page == NULL ||
-        client_store_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
+        store_client_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
         fail(ret, &err);
     else
         write_page(page, count, ret);

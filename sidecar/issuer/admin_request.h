@@ -4,7 +4,7 @@
 #ifndef POSTERN_ISSUER_ADMIN_REQUEST_H
 #define POSTERN_ISSUER_ADMIN_REQUEST_H
 
-#include "store.h"
+#include "store_clients.h"
 
 /* Bytes: a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room. */
 #define ADMIN_REQUEST_MAX 16384

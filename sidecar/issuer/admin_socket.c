@@ -108,15 +108,14 @@ static void on_door_news(void *arg, verifier_news news)
 static void push_removal(struct admin_connection *c)
 {
     struct admin_socket *s = c->owner;
-    char client[CLIENT_NAME_MAX];
-    struct revocation_news news = { POSTERN_REVOCATION_CLIENT, client, c->reply.removed_s };
+    struct revocation what = { .kind = REVOKE_CLIENT, .before_s = c->reply.removed_s };
 
-    memcpy(client, c->reply.client, sizeof client);
+    memcpy(what.name, c->reply.client, sizeof what.name);
     c->reply.has_doors = s->doors != NULL;
     c->words_wanted = s->doors != NULL ? 2 : 1;
     if (s->doors != NULL)
-        revocations_push(s->doors, &news, on_door_news, c);
-    revocations_push(s->helper, &news, on_helper_news, c); /* may end the connection */
+        revocations_push(s->doors, &what, on_door_news, c);
+    revocations_push(s->helper, &what, on_helper_news, c); /* may end the connection */
 }
 
 /* ---- requests ---- */

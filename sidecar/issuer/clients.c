@@ -11,6 +11,8 @@
 
 #include <openssl/evp.h>
 
+#include "store_grants.h"
+#include "store_revocations.h"
 #include "words.h"
 
 /* Names that own a machine or are ours: a token must never say one of them, whatever a host's
@@ -173,7 +175,7 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
     if (o != CLIENTS_DONE)
         return o;
     if (make_secret(&client, &secret, err) != POSTERN_OK ||
-        client_store_add(is->store, &client, &added, err) != POSTERN_OK)
+        store_client_add(is->store, &client, &added, err) != POSTERN_OK)
         return CLIENTS_FAILED;
     switch (added) {
     case STORE_ADDED:
@@ -201,8 +203,8 @@ clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret
 
     if (now_s < is->newest_iat_s) /* the clock was set back since: its tokens would look newer than their end */
         now_s = is->newest_iat_s;
-    if (client_store_remove(is->store, name, now_s, &is_found, ret_removed_s, err) !=
-        POSTERN_OK)
+    if (store_client_remove(is->store, name, now_s, now_s + ISSUER_REMOVAL_KEEP_S, &is_found,
+                            ret_removed_s, err) != POSTERN_OK)
         return CLIENTS_FAILED;
     if (!is_found)
         return refuse(refusal, "no_such_client",
@@ -218,7 +220,7 @@ postern_err clients_authenticate(struct issuer *is, const char *name, postern_by
 
     if (!hash_secret(secret, hash))
         return POSTERN_FAIL(err, NOMEM, "hashing a client secret");
-    POSTERN_TRY(client_store_find(is->store, name, &is_found, ret, err));
+    POSTERN_TRY(store_client_find(is->store, name, &is_found, ret, err));
     is_equal = postern_bytes_equal_ct(
         (postern_bytes){ hash, sizeof hash },
         (postern_bytes){ is_found ? ret->secret_sha256 : is->no_client_sha256, sizeof hash });
@@ -234,13 +236,14 @@ postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_
     bool is_found = false;
     int64_t removed_s = STORE_NEVER;
 
-    POSTERN_TRY(client_store_find(is->store, name, &is_found, &client, err));
-    POSTERN_TRY(client_store_removed_at(is->store, name, &removed_s, err));
+    POSTERN_TRY(store_client_find(is->store, name, &is_found, &client, err));
+    POSTERN_TRY(store_client_removed_at(is->store, name, &removed_s, err));
     *ret_is_live = is_found && iat_s > removed_s;
     return POSTERN_OK;
 }
 
-postern_err clients_forget_old_removals(struct issuer *is, postern_error *err)
+postern_err issuer_forget_what_is_over(struct issuer *is, postern_error *err)
 {
-    return client_store_forget_removals(is->store, issuer_now_s(is) - ISSUER_REMOVAL_KEEP_S, err);
+    POSTERN_TRY(store_revocations_forget(is->store, issuer_now_s(is), err));
+    return store_grants_forget(is->store, issuer_now_s(is), err);
 }

@@ -8,7 +8,9 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/rate.c sidecar/issuer/rate.h \
 	sidecar/issuer/routes.c sidecar/issuer/routes.h \
 	sidecar/issuer/settings.c sidecar/issuer/settings.h sidecar/issuer/settings_load.c \
-	sidecar/issuer/store.h sidecar/issuer/store_sqlite.c \
+	sidecar/issuer/store.c sidecar/issuer/store.h sidecar/issuer/store_inner.h sidecar/issuer/store_queries.def \
+	sidecar/issuer/store_clients.c sidecar/issuer/store_clients.h sidecar/issuer/store_grants.c sidecar/issuer/store_grants.h \
+	sidecar/issuer/store_revocations.c sidecar/issuer/store_revocations.h sidecar/issuer/store_users.h \
 	sidecar/issuer/token_endpoint.c sidecar/issuer/token_endpoint.h \
 	sidecar/issuer/whoami.c sidecar/issuer/whoami.h \
 	sidecar/issuer/words.c sidecar/issuer/words.h

@@ -170,6 +170,16 @@ static postern_err send_keys(struct issuer_process *p, postern_error *err)
                         err);
 }
 
+static void tell_revoked(void *arg, const struct revocation *what)
+{
+    struct issuer_process *p = arg;
+
+    if (p->doors != NULL)
+        revocations_push(p->doors, what, NULL, NULL);
+    if (p->revocations != NULL)
+        revocations_push(p->revocations, what, NULL, NULL);
+}
+
 /* ---- start and end ---- */
 
 static void on_purge(evutil_socket_t fd, short what, void *arg)
@@ -179,7 +189,7 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (clients_forget_old_removals(&p->is, &err) != POSTERN_OK)
+    if (issuer_forget_what_is_over(&p->is, &err) != POSTERN_OK)
         log_error("purging removals", &err);
 }
 
@@ -201,6 +211,8 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
 
     p->is.clock = (postern_clock){ system_now_s, system_mono_ms, NULL };
     p->is.settings = &p->settings;
+    p->is.tell_revoked = tell_revoked;
+    p->is.tell_arg = p;
     POSTERN_TRY(issuer_settings_load(&p->settings, p->config, err));
     if (!issuer_random(&seed, sizeof seed) ||
         !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
@@ -208,8 +220,8 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
     POSTERN_TRY(rate_table_new(seed, &p->is.rates, err));
     POSTERN_TRY(signing_key_load(setup->state_dir_fd, &p->key, err));
     p->is.key = p->key;
-    POSTERN_TRY(client_store_open(setup->state_dir, &p->is.store, err));
-    return clients_forget_old_removals(&p->is, err);
+    POSTERN_TRY(store_open(setup->state_dir, &p->is.store, err));
+    return issuer_forget_what_is_over(&p->is, err);
 }
 
 static postern_err make_timers(struct issuer_process *p, postern_error *err)
@@ -260,7 +272,7 @@ static void stop(struct issuer_process *p)
     timer_free(p->drain_poll);
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
-    client_store_close(p->is.store);
+    store_close(p->is.store);
     rate_table_free(p->is.rates);
     postern_signing_key_free(p->key);
     issuer_settings_free(&p->settings);

@@ -289,7 +289,7 @@ static bool check_removal(struct issuer *is, const struct token_request *t, int6
     int64_t removed_s = STORE_NEVER;
     postern_error err = { 0 };
 
-    if (client_store_removed_at(is->store, t->client.name, &removed_s, &err) != POSTERN_OK) {
+    if (store_client_removed_at(is->store, t->client.name, &removed_s, &err) != POSTERN_OK) {
         log_error("token endpoint", &err);
         answer_internal(a);
         return false;

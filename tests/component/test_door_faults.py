@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+# alone: it floods, or measures time
 """What a network does to the sessions of a door: client, posternd and backend stand in three network namespaces, and the lines between
 them (network.py) grow slow, lose packets and fall silent.  After each test the door has no socket left that it did not begin with."""
 import functools
