@@ -24,31 +24,56 @@ static postern_err check_is_no_id_token(const postern_json *claims, postern_erro
     return POSTERN_OK;
 }
 
-/* Who handed the token on: each was removed or was not.  (A block names who acts: check_names().) */
-static postern_err check_former_actors(const struct judge *j,
-                                       const struct postern_grant_facts *facts, postern_error *err)
+/* ---- what a token comes from ---- */
+
+struct lineage {
+    struct {
+        postern_revocation_kind kind;
+        postern_bytes name;
+    } names[POSTERN_ACT_DEPTH_MAX + POSTERN_DERIVED_MAX + 2];
+    size_t count;
+};
+
+static void add_lineage(struct lineage *l, postern_revocation_kind kind, postern_bytes name)
 {
-    for (size_t i = 1; i < facts->act_depth; i++)
-        POSTERN_TRY(postern_revocations_check(j->rules->issuer->revocations,
-                                              POSTERN_REVOCATION_CLIENT, facts->act[i],
-                                              facts->iat_s, err));
-    return POSTERN_OK;
+    l->names[l->count].kind = kind;
+    l->names[l->count++].name = name;
 }
 
-/* The token itself, those it was exchanged from and the person's authorization. */
+/* The token itself, those it was exchanged from, the person's authorization, and whoever handed it on.
+ * (Who acts is check_names()'s: blocks name him too.) */
+static struct lineage find_lineage(const struct postern_grant_facts *facts)
+{
+    struct lineage l = { .count = 0 };
+
+    add_lineage(&l, POSTERN_REVOCATION_JTI, facts->jti);
+    for (size_t i = 0; i < facts->derived_count; i++)
+        add_lineage(&l, POSTERN_REVOCATION_JTI, facts->derived_from[i]);
+    add_lineage(&l, POSTERN_REVOCATION_GRANT, facts->grant_id);
+    for (size_t i = 1; i < facts->act_depth; i++)
+        add_lineage(&l, POSTERN_REVOCATION_CLIENT, facts->act[i]);
+    return l;
+}
+
 static postern_err check_lineage(const struct judge *j, const struct postern_grant_facts *facts,
                                  postern_error *err)
 {
-    struct revocations *r = j->rules->issuer->revocations;
-    int64_t iat_s = facts->iat_s;
+    struct lineage l = find_lineage(facts);
+    postern_err undecided = POSTERN_OK;
 
-    POSTERN_TRY(check_former_actors(j, facts, err));
-    POSTERN_TRY(postern_revocations_check(r, POSTERN_REVOCATION_JTI, facts->jti, iat_s, err));
-    for (size_t i = 0; i < facts->derived_count; i++)
-        POSTERN_TRY(postern_revocations_check(r, POSTERN_REVOCATION_JTI, facts->derived_from[i],
-                                              iat_s, err));
-    return postern_revocations_check(r, POSTERN_REVOCATION_GRANT, facts->grant_id, iat_s, err);
+    for (size_t i = 0; i < l.count; i++) {
+        postern_err e =
+            postern_revocations_check(j->rules->issuer->revocations, l.names[i].kind,
+                                      l.names[i].name, facts->iat_s, err);
+
+        if (e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED)
+            return e;
+        undecided = e == POSTERN_OK ? undecided : e;
+    }
+    return undecided;
 }
+
+/* ---- who ---- */
 
 /* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
  * of the other yet. */

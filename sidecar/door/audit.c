@@ -112,12 +112,13 @@ static const char *issuer_of(const struct login_record *r)
 static bool may_have_record(struct door_process *p, const struct login_record *r)
 {
     const char *agent = agent_of(r);
+    bool has_grant = r->grant != NULL || r->result->grant != NULL;
     uint64_t hash = add_to_hash(14695981039346656037u, issuer_of(r));
     struct denial_source source =
         agent == NULL ? *r->source : denial_source_of_agent(add_to_hash(hash, agent), agent);
     bool may;
 
-    if (agent == NULL && r->is_known)
+    if (r->is_known && !has_grant)
         return true; /* behind a login that has its record */
     pthread_mutex_lock(&p->denials_lock);
     may = denials_note(agent == NULL ? p->denials : p->agent_denials, &source, r->result->code,

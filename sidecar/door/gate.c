@@ -16,6 +16,7 @@ struct gate {
     struct door_settings *settings;
     const struct door    *door;
     char                  source[64]; /* "": unix socket */
+    uint64_t              words;
     postern_op           *op;
     struct event         *ready;
     postern_err           refusal; /* before any validation; POSTERN_OK: none */
@@ -135,7 +136,7 @@ static void judge_by_policy(struct gate *g, struct gate_result *r)
 /* Its last act. */
 static void finish(struct gate *g, postern_err code, const postern_error *err)
 {
-    struct gate_result r = { .code = code };
+    struct gate_result r = { .code = code, .words = g->words };
 
     if (err != NULL && code != POSTERN_OK)
         r.error = *err;
@@ -205,6 +206,7 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
     g->owner = owner;
     g->settings = settings_ref(visit->settings);
     g->door = visit->door;
+    g->words = postern_context_words(settings_context(g->settings));
     if (visit->source != NULL)
         memcpy(g->source, visit->source, strnlen(visit->source, sizeof g->source - 1));
     g->refusal = check_target(g->door, login, &g->error);

@@ -194,6 +194,13 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
     settings_unref(old);
 }
 
+static void count_end(struct session_ends *n, postern_err e)
+{
+    n->blocked += e == POSTERN_ERR_BLOCKED;
+    n->revoked += e == POSTERN_ERR_REVOKED;
+    n->unfit += e != POSTERN_ERR_BLOCKED && e != POSTERN_ERR_REVOKED;
+}
+
 bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
@@ -206,6 +213,7 @@ bool session_judge(struct session *s)
         adopt_settings(s, settings, &decision);
     if (!ends_session(e))
         return false; /* undecided: it goes on as it was, and is looked at again with the next word */
+    count_end(&s->loop->untold, e);
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else
@@ -213,15 +221,33 @@ bool session_judge(struct session *s)
     return true;
 }
 
-postern_err session_register(struct session *s, postern_failure *ret_failure, postern_error *err)
+/* For the record of its refusal: the grant goes with the session. */
+static void name_agent(const struct session *s, postern_failure *ret)
 {
-    postern_decision decision;
-    postern_err e;
+    const char *agent = postern_grant_actor(s->entry.grant);
 
-    POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
+    if (agent != NULL && strlen(agent) < sizeof ret->agent)
+        copy_text(ret->agent, sizeof ret->agent, agent);
+}
+
+postern_err session_register(struct session *s, uint64_t words, postern_failure *ret_failure,
+                             postern_error *err)
+{
+    struct registry_room room = { s->door->sessions_max, s->door->agent_sessions_max };
+    postern_decision decision;
+    postern_err e = registry_add(s->loop->process->registry, &s->entry, room, err);
+
+    if (e != POSTERN_OK) {
+        name_agent(s, ret_failure);
+        return e;
+    }
     LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
     s->is_registered = true;
     s->loop->session_count++;
+    /* Whatever comes from here on finds it in the list. */
+    if (s->settings == s->loop->settings &&
+        postern_context_words(settings_context(s->settings)) == words)
+        return POSTERN_OK;
     e = judge_by(s, s->loop->settings, &decision, ret_failure, err);
     if (e == POSTERN_OK)
         adopt_settings(s, s->loop->settings, &decision);
