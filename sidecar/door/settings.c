@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +244,71 @@ static postern_err read_backend_side(struct door *d, const struct settings_parts
                               &d->backend.tls_ctx, err);
 }
 
+/* ---- the door's own login at the backend ---- */
+
+#define CREDENTIAL_MAX 16384 /* bytes: a secret, or an RSA key in PEM with room */
+
+/* A number, or a user of this machine. */
+static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
+{
+    char room[1024], *end;
+    unsigned long number = strtoul(name, &end, 10);
+    struct passwd user, *found = NULL;
+
+    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX)
+        *ret = (uid_t)number;
+    else if (getpwnam_r(name, &user, room, sizeof room, &found) == 0 && found != NULL)
+        *ret = found->pw_uid;
+    else
+        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
+    return POSTERN_OK;
+}
+
+/* Without the newline that editors put behind a secret. */
+static postern_err read_credential(const struct door *d, const struct settings_parts *p,
+                                   postern_client_auth auth, postern_secret **ret,
+                                   postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CREDENTIAL_MAX);
+    postern_bytes secret;
+    int fd = find_fd(&p->files, d->name, "client_credential_file");
+
+    if (fd < 0)
+        return POSTERN_FAIL(err, INTERNAL, "door %s: client_credential_file did not come", d->name);
+    POSTERN_TRY(read_whole(fd, &text, err));
+    secret = postern_buf_bytes(&text);
+    while (auth == POSTERN_CLIENT_AUTH_SECRET && secret.len != 0 &&
+           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
+        secret.len--;
+    return postern_secret_new(secret, ret, err);
+}
+
+static postern_err read_exchange(const postern_config *config, struct door *d,
+                                 const struct settings_parts *p, postern_error *err)
+{
+    postern_agent *a = &d->exchange.agent;
+    const postern_section *client;
+
+    if (strcmp(postern_section_text(d->section, "backend_auth"), "exchange") != 0)
+        return POSTERN_OK;
+    client = postern_config_section(config, POSTERN_SECTION_CLIENT,
+                                    postern_section_text(d->section, "client"));
+    if (client == NULL)
+        return POSTERN_FAIL(err, INTERNAL, "door %s: its client file did not come", d->name);
+    a->issuer = postern_section_text(client, "issuer");
+    a->client_id = postern_section_text(client, "client_id");
+    a->auth = strcmp(postern_section_text(client, "client_auth"), "secret") == 0
+                  ? POSTERN_CLIENT_AUTH_SECRET
+                  : POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT;
+    a->tls_ca_file = postern_section_text(client, "tls_ca_file");
+    a->allow_loopback_http = postern_section_flag(client, "allow_loopback_http");
+    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a->loopback_uid, err));
+    POSTERN_TRY(read_credential(d, p, a->auth, &d->exchange.credential, err));
+    a->credential = postern_secret_bytes(d->exchange.credential);
+    d->exchange.resource = postern_section_text(d->section, "backend_resource");
+    return POSTERN_OK;
+}
+
 /* ---- doors ---- */
 
 static int64_t read_skew(const postern_config *c, const postern_section *door)
@@ -287,6 +353,7 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     POSTERN_TRY(check_files(d, p, err));
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));
+    POSTERN_TRY(read_exchange(s->config, d, p, err));
     return read_backend_side(d, p, err);
 }
 
@@ -387,6 +454,7 @@ static void free_door(struct door *d)
     postern_policy_free(d->policy);
     SSL_CTX_free(d->tls);
     SSL_CTX_free(d->backend.tls_ctx);
+    postern_secret_free(d->exchange.credential);
 }
 
 void settings_unref(struct door_settings *s)
