@@ -114,6 +114,7 @@ static const struct {
     const char *reason;
 } reasons[] = {
     { 200, "OK" },
+    { 201, "Created" },
     { 400, "Bad Request" },
     { 401, "Unauthorized" },
     { 404, "Not Found" },

@@ -5,7 +5,14 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/clients.c sidecar/issuer/clients.h \
 	sidecar/issuer/issuer.h sidecar/issuer/random.c \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
+	sidecar/issuer/key_ring.c sidecar/issuer/key_ring.h sidecar/issuer/keys.c sidecar/issuer/keys.h \
 	sidecar/issuer/rate.c sidecar/issuer/rate.h \
+	sidecar/issuer/register.c sidecar/issuer/register.h \
+	sidecar/issuer/register_request.c sidecar/issuer/register_request.h \
+	sidecar/issuer/registrations.c sidecar/issuer/registrations.h \
+	sidecar/issuer/store_keys.c sidecar/issuer/store_keys.h \
+	sidecar/issuer/store_registrations.c sidecar/issuer/store_registrations.h \
+	sidecar/issuer/client_assertion.c sidecar/issuer/client_assertion.h \
 	sidecar/issuer/redirect_uri.c sidecar/issuer/redirect_uri.h \
 	sidecar/issuer/routes.c sidecar/issuer/routes.h \
 	sidecar/issuer/settings.c sidecar/issuer/settings.h sidecar/issuer/settings_load.c \
@@ -19,6 +26,6 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/admin.c sidecar/issuer/admin.h sidecar/issuer/admin_request.c sidecar/issuer/admin_request.h \
 	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
 	sidecar/issuer/http.c sidecar/issuer/http.h sidecar/issuer/http_connections.c sidecar/issuer/http_connections.h \
-	sidecar/issuer/keys.c sidecar/issuer/keys.h sidecar/issuer/main.c \
+	sidecar/issuer/main.c \
 	sidecar/issuer/output.c sidecar/issuer/output.h \
 	sidecar/issuer/revocations.c sidecar/issuer/revocations.h

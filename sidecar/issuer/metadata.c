@@ -2,6 +2,7 @@
 /* Metadata documents, written from the settings on every request; see metadata.h.  RFC 8414, RFC 9728. */
 #include "metadata.h"
 
+#include "client_assertion.h"
 #include "words.h"
 #include "log.h"
 
@@ -66,11 +67,15 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     postern_json_put_str(&w, "issuer", s->issuer);
     put_url(&w, "token_endpoint", s->base, "/oauth/token");
     put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
+    if (s->registration != REGISTRATION_OFF)
+        put_url(&w, "registration_endpoint", s->base, "/oauth/register");
     put_all_scopes(&w, s);
     words_write(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
     words_write(&w, "grant_types_supported", "client_credentials");
     words_write(&w, "token_endpoint_auth_methods_supported",
-              "client_secret_basic client_secret_post");
+              "client_secret_basic client_secret_post private_key_jwt");
+    words_write(&w, "token_endpoint_auth_signing_alg_values_supported",
+                CLIENT_ASSERTION_ALGORITHMS);
     /* MCP clients refuse a server without it. */
     words_write(&w, "code_challenge_methods_supported", "S256");
     postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);
@@ -113,24 +118,36 @@ void metadata_whoami(const struct issuer_settings *s, struct answer *a)
     write_resource(s, postern_bytes_str(s->whoami), "", "header", "whoami", a);
 }
 
-postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out,
-                                postern_error *err)
+postern_err metadata_write_keys(const struct issuer *is, postern_buf *out, postern_error *err)
 {
-    postern_buf_add_str(out, "{\"keys\":[");
-    POSTERN_TRY(postern_signing_key_public_jwk(key, out, err));
-    postern_buf_add_str(out, "]}");
+    if (is->keys != NULL) {
+        postern_buf_add(out, key_ring_public(is->keys));
+    } else {
+        postern_buf_add_str(out, "{\"keys\":[");
+        POSTERN_TRY(postern_signing_key_public_jwk(is->key, out, err));
+        postern_buf_add_str(out, "]}");
+    }
     return out->failed ? POSTERN_FAIL(err, NOMEM, "key set") : POSTERN_OK;
 }
 
-void metadata_keys(const postern_signing_key *key, struct answer *a)
+/* A reader's copy must be gone before a key signs that is not in it. */
+static const char *find_keys_cache(const struct issuer_settings *s)
+{
+    if (s->key_announcement_s >= ISSUER_KEYS_CACHE_S)
+        return PUBLIC_CACHE;
+    return s->key_announcement_s >= 60 ? "public, max-age=60" : "public, max-age=1";
+}
+
+void metadata_keys(const struct issuer *is, struct answer *a)
 {
     postern_error err = { 0 };
 
-    if (metadata_write_keys(key, &a->body, &err) != POSTERN_OK) {
+    if (metadata_write_keys(is, &a->body, &err) != POSTERN_OK) {
         log_error("key set", &err);
         answer_internal(a);
         return;
     }
     finish(a);
+    a->cache_control = find_keys_cache(is->settings);
     a->content_type = "application/jwk-set+json"; /* RFC 7517 §8.5.2 */
 }

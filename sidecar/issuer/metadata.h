@@ -17,8 +17,8 @@ void metadata_service(const struct issuer_settings *s, const struct issuer_servi
 void metadata_whoami(const struct issuer_settings *s, struct answer *a);
 /* The key set {"keys":[…]}, public members only.  POSTERN_OK · POSTERN_ERR_NOMEM ·
  * POSTERN_ERR_INTERNAL */
-POSTERN_MUST_USE postern_err metadata_write_keys(const postern_signing_key *key, postern_buf *out,
+POSTERN_MUST_USE postern_err metadata_write_keys(const struct issuer *is, postern_buf *out,
                                                  postern_error *err);
-void metadata_keys(const postern_signing_key *key, struct answer *a);
+void metadata_keys(const struct issuer *is, struct answer *a);
 
 #endif

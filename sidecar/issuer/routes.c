@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "metadata.h"
+#include "register.h"
 #include "token_endpoint.h"
 #include "whoami.h"
 
@@ -31,7 +32,7 @@ struct route {
 static void answer_keys(struct issuer *is, const struct http_request *rq, struct answer *a)
 {
     (void)rq; /* the same for everybody */
-    metadata_keys(is->key, a);
+    metadata_keys(is, a);
 }
 
 static void answer_server(struct issuer *is, const struct http_request *rq, struct answer *a)
@@ -49,6 +50,7 @@ static void answer_whoami_resource(struct issuer *is, const struct http_request 
 
 static const struct route routes[] = {
     { "/oauth/token", "POST", "POST", false, true, token_endpoint },
+    { "/oauth/register", "POST", "POST", false, false, register_endpoint },
     { "/oauth/jwks", "GET", "GET, HEAD", false, true, answer_keys },
     { "/oauth/whoami", "GET", "GET, HEAD", false, false, whoami },
     { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, true, answer_server },
@@ -193,7 +195,7 @@ static void answer_not_found(const struct issuer *is, struct answer *a)
  * for its address. */
 static bool is_counted(const struct route *route, const struct answer *a)
 {
-    return route == NULL || (!route->is_rated_by_itself && a->status != 200);
+    return route == NULL || (!route->is_rated_by_itself && a->status != 200 && a->status != 201);
 }
 
 static void answer_route(struct issuer *is, const struct route *route,

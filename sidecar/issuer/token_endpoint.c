@@ -13,6 +13,7 @@
 
 #include <postern-private/form.h>
 
+#include "client_assertion.h"
 #include "client_auth.h"
 #include "clients.h"
 #include "words.h"
@@ -120,9 +121,13 @@ static const struct {
                                 "the client's credentials are not well formed",
                                 "Send Authorization: Basic with base64 of NAME:SECRET, both "
                                 "form-encoded first (RFC 6749 section 2.3.1)." },
+    [CLIENT_AUTH_ASSERTION] = { 401, "invalid_client", "the client's assertion does not count",
+                                "Sign a JWT with a key registered for this client: iss and sub its "
+                                "client_id, aud the issuer's URL alone, exp at most 5 minutes ahead, "
+                                "a jti that was never used." },
     [CLIENT_AUTH_METHOD] = { 401, "invalid_client",
                              "this way of client authentication is not supported",
-                             "Use client_secret_basic or client_secret_post." },
+                             "Use client_secret_basic, client_secret_post or private_key_jwt." },
     [CLIENT_AUTH_TWO] = { 400, "invalid_request", "two ways of client authentication at once",
                           "Send the client's credentials in the Authorization header or in the "
                           "form, "
@@ -153,6 +158,26 @@ static void refuse_client(struct issuer *is, const struct token_request *t, cons
         answer_too_many(a, wait_s, "too many failed authentications");
 }
 
+static bool authenticate_by_key(struct issuer *is, struct token_request *t,
+                                struct client_auth *auth, struct answer *a)
+{
+    const char *client_id = auth->name.len == 0 ? NULL : postern_buf_cstr(&auth->name);
+    char name[CLIENT_NAME_MAX];
+    postern_error err = { 0 };
+    bool is_proved = false;
+
+    if ((auth->name.len != 0 && client_id == NULL) ||
+        client_assertion_check(is, client_id, auth->assertion, name, &is_proved, &t->client,
+                               &err) != POSTERN_OK) {
+        log_error("token endpoint", &err);
+        answer_internal(a);
+        return false;
+    }
+    if (!is_proved)
+        refuse_client(is, t, name, CLIENT_AUTH_ASSERTION, a);
+    return is_proved;
+}
+
 static bool authenticate(struct issuer *is, const struct http_request *rq, struct token_request *t,
                          struct answer *a)
 {
@@ -162,6 +187,8 @@ static bool authenticate(struct issuer *is, const struct http_request *rq, struc
     bool is_known = false;
     const char *name;
 
+    if (found == CLIENT_AUTH_ASSERTION)
+        return authenticate_by_key(is, t, &auth, a);
     if (found != CLIENT_AUTH_FOUND) {
         refuse_client(is, t, "", found, a);
         return false;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 if POSTERND
 fuzz_targets += tests/fuzz/fuzz_client_auth tests/fuzz/fuzz_admin_request
-fuzz_targets += tests/fuzz/fuzz_redirect_uri
+fuzz_targets += tests/fuzz/fuzz_redirect_uri tests/fuzz/fuzz_client_assertion tests/fuzz/fuzz_register_request
 endif
 tests_fuzz_fuzz_client_auth_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_client_auth_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
@@ -9,3 +9,7 @@ tests_fuzz_fuzz_admin_request_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_admin_request_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
 tests_fuzz_fuzz_redirect_uri_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_redirect_uri_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
+tests_fuzz_fuzz_client_assertion_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_fuzz_fuzz_client_assertion_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
+tests_fuzz_fuzz_register_request_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_fuzz_fuzz_register_request_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)

@@ -6,7 +6,8 @@ if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
 	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
 	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem
-unit_tests += tests/unit/test_issuer_redirect_uri
+unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
+	tests/unit/test_issuer_key_ring
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -37,3 +38,12 @@ tests_unit_test_issuer_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_assertion_SOURCES = tests/unit/test_issuer_assertion.c $(issuer_fixture)
+tests_unit_test_issuer_assertion_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_assertion_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_register_SOURCES = tests/unit/test_issuer_register.c $(issuer_fixture)
+tests_unit_test_issuer_register_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_register_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_key_ring_SOURCES = tests/unit/test_issuer_key_ring.c $(issuer_fixture)
+tests_unit_test_issuer_key_ring_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_key_ring_LDADD = $(issuer_ldadd)

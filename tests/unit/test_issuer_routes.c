@@ -73,7 +73,7 @@ static void both_discovery_documents_have_every_required_member(void **state)
         assert_server_document(f, paths[i], FIXTURE_ISSUER, FIXTURE_ISSUER);
         assert_list(f, "grant_types_supported", "client_credentials");
         assert_list(f, "response_types_supported", "");
-        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
+        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt");
         assert_list(f, "code_challenge_methods_supported", "S256");
         assert_list(f, "scopes_supported", "mail.read ldap.read");
         assert_list(f, "subject_types_supported", "public");
