@@ -10,6 +10,6 @@ tests_fuzz_fuzz_admin_request_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
 tests_fuzz_fuzz_redirect_uri_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_redirect_uri_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
 tests_fuzz_fuzz_client_assertion_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
-tests_fuzz_fuzz_client_assertion_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
+tests_fuzz_fuzz_client_assertion_LDADD = $(sidecar_libs) $(fuzz_ldadd)
 tests_fuzz_fuzz_register_request_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_register_request_LDADD = sidecar/libsidecar.la $(fuzz_ldadd)
