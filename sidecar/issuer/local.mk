@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 sidecar_libsidecar_la_SOURCES += \
+	sidecar/issuer/access_token.c sidecar/issuer/access_token.h \
 	sidecar/issuer/answer.c sidecar/issuer/answer.h \
+	sidecar/issuer/authenticate.c sidecar/issuer/authenticate.h \
 	sidecar/issuer/client_auth.c sidecar/issuer/client_auth.h \
 	sidecar/issuer/clients.c sidecar/issuer/clients.h \
+	sidecar/issuer/exchange_details.c sidecar/issuer/exchange_details.h \
+	sidecar/issuer/grant_client_credentials.c sidecar/issuer/grant_code.c \
+	sidecar/issuer/grant_exchange.c sidecar/issuer/grant_refresh.c \
+	sidecar/issuer/grants.c sidecar/issuer/grants.h \
+	sidecar/issuer/introspect.c sidecar/issuer/introspect.h \
 	sidecar/issuer/issuer.h sidecar/issuer/random.c \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
 	sidecar/issuer/key_ring.c sidecar/issuer/key_ring.h sidecar/issuer/keys.c sidecar/issuer/keys.h \
@@ -14,12 +21,17 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/store_registrations.c sidecar/issuer/store_registrations.h \
 	sidecar/issuer/client_assertion.c sidecar/issuer/client_assertion.h \
 	sidecar/issuer/redirect_uri.c sidecar/issuer/redirect_uri.h \
+	sidecar/issuer/opaque.c sidecar/issuer/opaque.h \
+	sidecar/issuer/own_token.c sidecar/issuer/own_token.h \
+	sidecar/issuer/request_form.c sidecar/issuer/request_form.h \
+	sidecar/issuer/revoke.c sidecar/issuer/revoke.h \
 	sidecar/issuer/routes.c sidecar/issuer/routes.h \
 	sidecar/issuer/settings.c sidecar/issuer/settings.h sidecar/issuer/settings_load.c \
 	sidecar/issuer/store.c sidecar/issuer/store.h sidecar/issuer/store_inner.h sidecar/issuer/store_queries.def \
 	sidecar/issuer/store_clients.c sidecar/issuer/store_clients.h sidecar/issuer/store_grants.c sidecar/issuer/store_grants.h \
 	sidecar/issuer/store_revocations.c sidecar/issuer/store_revocations.h sidecar/issuer/store_users.h \
 	sidecar/issuer/token_endpoint.c sidecar/issuer/token_endpoint.h \
+	sidecar/issuer/token_request.c sidecar/issuer/token_request.h \
 	sidecar/issuer/whoami.c sidecar/issuer/whoami.h \
 	sidecar/issuer/words.c sidecar/issuer/words.h
 sidecar_libsidecar_la_SOURCES += \

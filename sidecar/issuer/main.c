@@ -18,6 +18,7 @@
 #include "key_ring.h"
 #include "log.h"
 #include "metadata.h"
+#include "own_token.h"
 #include "revocations.h"
 #include "role.h"
 #include "routes.h"
@@ -96,22 +97,13 @@ static void give_up(struct issuer_process *p, const char *what, const postern_er
 
 /* ---- what the supervisor says ---- */
 
-/* whoami validates like every other service: from the file that the supervisor wrote, not from our
- * own memory. */
-static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
+/* Our own tokens are validated like at every other service: from the file that the supervisor wrote,
+ * not from our own memory. */
+static postern_err load_own_keys(struct issuer_process *p, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    static const char *const no_scopes[] = { NULL };
-    postern_config *config = NULL;
-    postern_context *ctx = NULL;
 
-    POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
-                                               postern_section_text(server, "jwks_file"), no_scopes,
-                                               &config, err));
-    POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
-    postern_context_free(p->is.whoami_tokens);
-    p->is.whoami_tokens = ctx;
-    return POSTERN_OK;
+    return own_token_load_keys(&p->is, postern_section_text(server, "jwks_file"), err);
 }
 
 /* Only what the last set held can be read by now. */
@@ -134,7 +126,7 @@ static void obey_jwks_written(void *arg)
     note_written(p);
     if (p->is_ready)
         return;
-    if (make_whoami_context(p, &err) != POSTERN_OK ||
+    if (load_own_keys(p, &err) != POSTERN_OK ||
         supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
     p->is_ready = true;
@@ -339,6 +331,7 @@ static void stop(struct issuer_process *p)
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
     key_ring_free(p->is.keys);
+    postern_context_free(p->is.own_tokens);
     store_close(p->is.store);
     rate_table_free(p->is.rates);
     issuer_settings_free(&p->settings);

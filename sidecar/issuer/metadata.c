@@ -2,11 +2,16 @@
 /* Metadata documents, written from the settings on every request; see metadata.h.  RFC 8414, RFC 9728. */
 #include "metadata.h"
 
+#include <stdio.h>
+
 #include "client_assertion.h"
-#include "words.h"
 #include "log.h"
+#include "token_endpoint.h"
+#include "words.h"
 
 #define SCOPES_MAX   65536                 /* all services' required scopes together */
+/* Of those who can keep a secret or a key. */
+#define CLIENT_METHODS "client_secret_basic client_secret_post private_key_jwt"
 #define PUBLIC_CACHE "public, max-age=300" /* as long as a token lives by default */
 
 static void put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
@@ -59,6 +64,17 @@ static void put_all_resources(postern_json_writer *w, const struct issuer_settin
     postern_json_close_array(w);
 }
 
+/* The ways to prove oneself at an endpoint, and what a key may sign with there. */
+static void put_methods(postern_json_writer *w, const char *endpoint, const char *methods)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof name, "%s_auth_methods_supported", endpoint); /* ours: fits */
+    words_write(w, name, methods);
+    (void)snprintf(name, sizeof name, "%s_auth_signing_alg_values_supported", endpoint);
+    words_write(w, name, CLIENT_ASSERTION_ALGORITHMS);
+}
+
 void metadata_server(const struct issuer_settings *s, struct answer *a)
 {
     postern_json_writer w = { &a->body, false };
@@ -71,11 +87,12 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
         put_url(&w, "registration_endpoint", s->base, "/oauth/register");
     put_all_scopes(&w, s);
     words_write(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
-    words_write(&w, "grant_types_supported", "client_credentials");
-    words_write(&w, "token_endpoint_auth_methods_supported",
-              "client_secret_basic client_secret_post private_key_jwt");
-    words_write(&w, "token_endpoint_auth_signing_alg_values_supported",
-                CLIENT_ASSERTION_ALGORITHMS);
+    words_write(&w, "grant_types_supported", TOKEN_GRANTS);
+    put_methods(&w, "token_endpoint", CLIENT_METHODS " none");
+    put_url(&w, "introspection_endpoint", s->base, "/oauth/introspect");
+    put_methods(&w, "introspection_endpoint", CLIENT_METHODS);
+    put_url(&w, "revocation_endpoint", s->base, "/oauth/revoke");
+    put_methods(&w, "revocation_endpoint", CLIENT_METHODS " none");
     /* MCP clients refuse a server without it. */
     words_write(&w, "code_challenge_methods_supported", "S256");
     postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);

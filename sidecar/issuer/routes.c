@@ -8,8 +8,10 @@
 
 #include <strings.h>
 
+#include "introspect.h"
 #include "metadata.h"
 #include "register.h"
+#include "revoke.h"
 #include "token_endpoint.h"
 #include "whoami.h"
 
@@ -51,6 +53,8 @@ static void answer_whoami_resource(struct issuer *is, const struct http_request 
 static const struct route routes[] = {
     { "/oauth/token", "POST", "POST", false, true, token_endpoint },
     { "/oauth/register", "POST", "POST", false, false, register_endpoint },
+    { "/oauth/introspect", "POST", "POST", false, true, introspect },
+    { "/oauth/revoke", "POST", "POST", false, true, revoke },
     { "/oauth/jwks", "GET", "GET, HEAD", false, true, answer_keys },
     { "/oauth/whoami", "GET", "GET, HEAD", false, false, whoami },
     { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, true, answer_server },

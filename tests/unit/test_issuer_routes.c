@@ -71,9 +71,14 @@ static void both_discovery_documents_have_every_required_member(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         assert_server_document(f, paths[i], FIXTURE_ISSUER, FIXTURE_ISSUER);
-        assert_list(f, "grant_types_supported", "client_credentials");
+        assert_list(f, "grant_types_supported", "authorization_code refresh_token client_credentials "
+                                                "urn:ietf:params:oauth:grant-type:token-exchange");
         assert_list(f, "response_types_supported", "");
-        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt");
+        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
+        assert_list(f, "introspection_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt");
+        assert_list(f, "revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
+        assert_text(f, "introspection_endpoint", FIXTURE_ISSUER "/oauth/introspect");
+        assert_text(f, "revocation_endpoint", FIXTURE_ISSUER "/oauth/revoke");
         assert_list(f, "code_challenge_methods_supported", "S256");
         assert_list(f, "scopes_supported", "mail.read ldap.read");
         assert_list(f, "subject_types_supported", "public");
