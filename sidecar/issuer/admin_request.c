@@ -23,6 +23,7 @@ enum member {
     MEMBER_MAY_INTROSPECT,
     MEMBER_USES,
     MEMBER_FOR,
+    MEMBER_PASSWORD,
     MEMBERS
 };
 static const char *const member_names[MEMBERS] = {
@@ -39,6 +40,7 @@ static const char *const member_names[MEMBERS] = {
     [MEMBER_MAY_INTROSPECT] = "may_introspect",
     [MEMBER_USES] = "uses",
     [MEMBER_FOR] = "for",
+    [MEMBER_PASSWORD] = "password",
 };
 
 #define BIT(m) (1U << (m))
@@ -57,6 +59,9 @@ static const struct {
     { "client_invite", ADMIN_CLIENT_INVITE, 0, BIT(MEMBER_USES) | BIT(MEMBER_FOR) },
     { "keys_list", ADMIN_KEYS_LIST, 0, 0 },
     { "keys_rotate", ADMIN_KEYS_ROTATE, 0, 0 },
+    { "user_add", ADMIN_USER_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_PASSWORD), 0 },
+    { "user_list", ADMIN_USER_LIST, 0, BIT(MEMBER_AFTER) },
+    { "user_remove", ADMIN_USER_REMOVE, BIT(MEMBER_NAME), 0 },
 };
 
 static postern_err read_string(const postern_json *j, uint32_t node, postern_buf *scratch,
@@ -151,6 +156,8 @@ static postern_err copy_member(const postern_json *j, uint32_t node, enum member
         return copy_text(j, node, rq->name, sizeof rq->name, err);
     case MEMBER_AFTER:
         return copy_text(j, node, rq->after, sizeof rq->after, err);
+    case MEMBER_PASSWORD:
+        return copy_text(j, node, rq->password, sizeof rq->password, err);
     case MEMBER_SCOPES:
         return copy_words(j, node, rq->scopes, sizeof rq->scopes, err);
     case MEMBER_RESOURCES:
@@ -222,11 +229,16 @@ postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, p
     struct admin_request rq = { .verb = ADMIN_VERB_NONE };
     unsigned seen = 0;
 
+    postern_err e;
+
     POSTERN_TRY(postern_json_scan(&j, line, err));
     if (postern_json_type_of(&j, 0) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "A request is one JSON object.");
-    POSTERN_TRY(read_members(&j, &rq, &seen, err));
-    POSTERN_TRY(find_verb(&j, seen, &rq.verb, err));
-    *ret = rq;
-    return POSTERN_OK;
+    e = read_members(&j, &rq, &seen, err);
+    if (e == POSTERN_OK)
+        e = find_verb(&j, seen, &rq.verb, err);
+    if (e == POSTERN_OK)
+        *ret = rq;
+    postern_wipe(rq.password, sizeof rq.password);
+    return e;
 }

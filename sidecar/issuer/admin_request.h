@@ -4,6 +4,7 @@
 #ifndef POSTERN_ISSUER_ADMIN_REQUEST_H
 #define POSTERN_ISSUER_ADMIN_REQUEST_H
 
+#include "passwords.h"
 #include "store_clients.h"
 
 /* Bytes: a name, the lists and the key set of a client at their limits as JSON, and room. */
@@ -18,7 +19,10 @@ typedef enum admin_verb {
     ADMIN_CLIENT_ROTATE_SECRET,
     ADMIN_CLIENT_INVITE,
     ADMIN_KEYS_LIST,
-    ADMIN_KEYS_ROTATE
+    ADMIN_KEYS_ROTATE,
+    ADMIN_USER_ADD,
+    ADMIN_USER_LIST,
+    ADMIN_USER_REMOVE
 } admin_verb;
 
 struct admin_request {
@@ -33,6 +37,7 @@ struct admin_request {
     char jwks[CLIENT_JWKS_MAX]; /* JSON; "": none */
     bool is_public, may_impersonate, may_introspect;
     int64_t uses, for_s; /* of an invitation; 0: not said */
+    char password[PASSWORD_MAX + 2]; /* secret: the caller wipes it */
 };
 
 /*

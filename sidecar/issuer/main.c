@@ -38,6 +38,7 @@ struct issuer_process {
     bool keys_are_stale;             /* the last one could not be sent */
     struct event_base *base;
     struct supervisor_line *supervisor;
+    struct work *work; /* passwords */
     struct http_server *http;
     struct admin_socket *admin;
     struct revocations *revocations; /* to the helper */
@@ -297,13 +298,14 @@ static postern_err make_timers(struct issuer_process *p, postern_error *err)
 static postern_err start(struct issuer_process *p, struct role_setup *setup, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    struct http_setup http = { NULL, &p->is.clock, answer_request, &p->is };
+    struct http_setup http = { .clock = &p->is.clock, .handler = answer_request, .arg = &p->is };
+    struct admin_setup admin = { .is = &p->is, .server = server };
 
     event_set_log_callback(log_libevent);
     p->base = event_base_new();
     if (p->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    http.base = p->base;
+    http.base = admin.base = p->base;
     POSTERN_TRY(start_state(p, setup, err));
     POSTERN_TRY(supervisor_line_new(
         p->base, setup->supervisor_fd,
@@ -313,8 +315,11 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
     POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->revocations, err));
     if (postern_config_section_at(p->config, POSTERN_SECTION_DOOR, 0) != NULL)
         POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->doors, err));
-    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, p->doors, server,
-                                 &p->admin, err));
+    POSTERN_TRY(work_new(p->base, &p->work, err));
+    http.work = admin.work = p->work;
+    admin.helper = p->revocations;
+    admin.doors = p->doors;
+    POSTERN_TRY(admin_socket_new(&admin, setup->admin_fd, &p->admin, err));
     POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
 }
@@ -323,6 +328,7 @@ static void stop(struct issuer_process *p)
 {
     http_server_free(p->http);
     admin_socket_free(p->admin);
+    work_free(p->work);
     revocations_free(p->revocations);
     revocations_free(p->doors);
     timer_free(p->purge);

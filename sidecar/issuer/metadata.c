@@ -81,12 +81,14 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "issuer", s->issuer);
+    put_url(&w, "authorization_endpoint", s->base, "/oauth/authorize");
     put_url(&w, "token_endpoint", s->base, "/oauth/token");
     put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
     if (s->registration != REGISTRATION_OFF)
         put_url(&w, "registration_endpoint", s->base, "/oauth/register");
     put_all_scopes(&w, s);
-    words_write(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
+    words_write(&w, "response_types_supported", "code");
+    words_write(&w, "response_modes_supported", "query");
     words_write(&w, "grant_types_supported", TOKEN_GRANTS);
     put_methods(&w, "token_endpoint", CLIENT_METHODS " none");
     put_url(&w, "introspection_endpoint", s->base, "/oauth/introspect");

@@ -73,7 +73,7 @@ static void both_discovery_documents_have_every_required_member(void **state)
         assert_server_document(f, paths[i], FIXTURE_ISSUER, FIXTURE_ISSUER);
         assert_list(f, "grant_types_supported", "authorization_code refresh_token client_credentials "
                                                 "urn:ietf:params:oauth:grant-type:token-exchange");
-        assert_list(f, "response_types_supported", "");
+        assert_list(f, "response_types_supported", "code");
         assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
         assert_list(f, "introspection_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt");
         assert_list(f, "revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
@@ -85,7 +85,7 @@ static void both_discovery_documents_have_every_required_member(void **state)
         assert_list(f, "id_token_signing_alg_values_supported", "RS256");
         assert_list(f, "protected_resources", FIXTURE_IMAP " " FIXTURE_LDAP " " FIXTURE_ISSUER "/oauth/whoami");
         assert_absent(f, "registration_endpoint");
-        assert_absent(f, "authorization_endpoint");
+        assert_text(f, "authorization_endpoint", FIXTURE_ISSUER "/oauth/authorize");
         assert_string_equal(f->answer.content_type, "application/json");
     }
 }
@@ -212,6 +212,11 @@ static void another_method_is_405_with_allow(void **state)
         assert_string_equal(f->answer.allow, "GET, HEAD");
     }
     fixture_get(f, "/oauth/token");
+    assert_error(f, 405, "method_not_allowed");
+    fixture_ask(f, (struct http_request){ .method = "PUT", .path = "/oauth/login" });
+    assert_error(f, 405, "method_not_allowed");
+    assert_string_equal(f->answer.allow, "GET, HEAD, POST");
+    fixture_get(f, "/oauth/logout");
     assert_error(f, 405, "method_not_allowed");
     fixture_ask(f, (struct http_request){ .method = "HEAD", .path = "/oauth/jwks" });
     assert_status(f, 200);
