@@ -13,6 +13,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/issuer.h sidecar/issuer/job.h sidecar/issuer/random.c \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
 	sidecar/issuer/key_ring.c sidecar/issuer/key_ring.h sidecar/issuer/keys.c sidecar/issuer/keys.h \
+	sidecar/issuer/openapi.c sidecar/issuer/openapi.h \
 	sidecar/issuer/name_rules.c sidecar/issuer/name_rules.h \
 	sidecar/issuer/passwords.c sidecar/issuer/passwords.h sidecar/issuer/people.c sidecar/issuer/people.h \
 	sidecar/issuer/rate.c sidecar/issuer/rate.h \

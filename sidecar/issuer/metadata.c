@@ -9,12 +9,11 @@
 #include "token_endpoint.h"
 #include "words.h"
 
-#define SCOPES_MAX   65536                 /* all services' required scopes together */
 /* Of those who can keep a secret or a key. */
 #define CLIENT_METHODS "client_secret_basic client_secret_post private_key_jwt"
 #define PUBLIC_CACHE "public, max-age=300" /* as long as a token lives by default */
 
-static void put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
+void metadata_put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
 {
     POSTERN_AUTO_BUF url = POSTERN_BUF_INIT(2 * POSTERN_URL_MAX);
 
@@ -25,7 +24,7 @@ static void put_url(postern_json_writer *w, const char *name, const char *base, 
     postern_json_put_string(w, name, postern_buf_bytes(&url));
 }
 
-static void finish(struct answer *a)
+void metadata_finish(struct answer *a)
 {
     if (a->body.failed) {
         answer_internal(a);
@@ -35,19 +34,24 @@ static void finish(struct answer *a)
     a->cache_control = PUBLIC_CACHE;
 }
 
-/* Every scope that some service requires, once. */
-static void put_all_scopes(postern_json_writer *w, const struct issuer_settings *s)
+void metadata_list_scopes(const struct issuer_settings *s, char ret[METADATA_SCOPES_MAX])
 {
-    char all[SCOPES_MAX] = "";
-
+    ret[0] = '\0';
     for (size_t i = 0; i < s->service_count; i++) {
         const char *cursor = s->services[i].scopes;
         postern_bytes word;
 
         while (words_next(&cursor, &word))
-            if (!words_has(all, word))
-                (void)words_append(all, sizeof all, word); /* a hint: need not be complete */
+            if (!words_has(ret, word))
+                (void)words_append(ret, METADATA_SCOPES_MAX, word); /* a hint: need not be complete */
     }
+}
+
+static void put_all_scopes(postern_json_writer *w, const struct issuer_settings *s)
+{
+    char all[METADATA_SCOPES_MAX];
+
+    metadata_list_scopes(s, all);
     words_write(w, "scopes_supported", all);
 }
 
@@ -81,19 +85,19 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "issuer", s->issuer);
-    put_url(&w, "authorization_endpoint", s->base, "/oauth/authorize");
-    put_url(&w, "token_endpoint", s->base, "/oauth/token");
-    put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
+    metadata_put_url(&w, "authorization_endpoint", s->base, "/oauth/authorize");
+    metadata_put_url(&w, "token_endpoint", s->base, "/oauth/token");
+    metadata_put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
     if (s->registration != REGISTRATION_OFF)
-        put_url(&w, "registration_endpoint", s->base, "/oauth/register");
+        metadata_put_url(&w, "registration_endpoint", s->base, "/oauth/register");
     put_all_scopes(&w, s);
     words_write(&w, "response_types_supported", "code");
     words_write(&w, "response_modes_supported", "query");
     words_write(&w, "grant_types_supported", TOKEN_GRANTS);
     put_methods(&w, "token_endpoint", CLIENT_METHODS " none");
-    put_url(&w, "introspection_endpoint", s->base, "/oauth/introspect");
+    metadata_put_url(&w, "introspection_endpoint", s->base, "/oauth/introspect");
     put_methods(&w, "introspection_endpoint", CLIENT_METHODS);
-    put_url(&w, "revocation_endpoint", s->base, "/oauth/revoke");
+    metadata_put_url(&w, "revocation_endpoint", s->base, "/oauth/revoke");
     put_methods(&w, "revocation_endpoint", CLIENT_METHODS " none");
     /* MCP clients refuse a server without it. */
     words_write(&w, "code_challenge_methods_supported", "S256");
@@ -103,7 +107,7 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     words_write(&w, "id_token_signing_alg_values_supported", "RS256");
     put_all_resources(&w, s);
     postern_json_close_object(&w);
-    finish(a);
+    metadata_finish(a);
 }
 
 static void write_resource(const struct issuer_settings *s, postern_bytes resource,
@@ -121,7 +125,7 @@ static void write_resource(const struct issuer_settings *s, postern_bytes resour
     postern_json_put_flag(&w, "tls_client_certificate_bound_access_tokens", false);
     postern_json_put_flag(&w, "dpop_bound_access_tokens_required", false);
     postern_json_close_object(&w);
-    finish(a);
+    metadata_finish(a);
 }
 
 void metadata_service(const struct issuer_settings *s, const struct issuer_service *service,
@@ -166,7 +170,7 @@ void metadata_keys(const struct issuer *is, struct answer *a)
         answer_internal(a);
         return;
     }
-    finish(a);
+    metadata_finish(a);
     a->cache_control = find_keys_cache(is->settings);
     a->content_type = "application/jwk-set+json"; /* RFC 7517 §8.5.2 */
 }
