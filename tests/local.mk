@@ -57,6 +57,8 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_promises.py \
+	tests/component/test_registration.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \
