@@ -57,6 +57,7 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_pages.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \
@@ -65,6 +66,8 @@ EXTRA_DIST += \
 	tests/component/test_token.py \
 	tests/e2e/bare \
 	tests/e2e/installed \
+	tests/e2e/pages/package.json \
+	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
 	tests/run

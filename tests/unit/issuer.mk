@@ -7,7 +7,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
 	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem
 unit_tests += tests/unit/test_issuer_redirect_uri
-unit_tests += tests/unit/test_issuer_pages
+unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -42,3 +42,13 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_html_SOURCES = tests/unit/test_issuer_html.c $(issuer_fixture)
+tests_unit_test_issuer_html_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_html_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_work_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_work_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_SOURCES = tests/unit/test_issuer_pages_nomem.c $(issuer_fixture) \
+	tests/unit/pages_browser.c tests/unit/pages_browser.h
+tests_unit_test_issuer_pages_nomem_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_pages_nomem_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
