@@ -19,6 +19,7 @@ int command_block(int argc, char **argv);
 int command_blocks(int argc, char **argv);
 int command_client(int argc, char **argv);
 int command_connect(int argc, char **argv);
+int command_keys(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_parse(int argc, char **argv);
 int command_policy(int argc, char **argv);

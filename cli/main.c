@@ -13,6 +13,7 @@ static const struct command commands[] = {
     { "blocks", "list the blocked agents", command_blocks },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
     { "connect", "log in to a door with a token and relay a local client", command_connect },
+    { "keys", "show and rotate the keys that the embedded issuer signs with", command_keys },
     { "kill", "end sessions at doors", command_kill },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "policy", "check rules files, and say what they decide and why", command_policy },

@@ -83,6 +83,7 @@ int fixture_tear_down(void **state)
     store_close(f->is.store);
     rate_table_free(f->is.rates);
     postern_context_free(f->is.whoami_tokens);
+    postern_context_free(f->is.own_tokens);
     postern_signing_key_free(f->key);
     issuer_settings_free(&f->settings);
     postern_config_free(f->config);
@@ -103,7 +104,8 @@ postern_secret *fixture_add_client(struct fixture *f, const char *name, const ch
     postern_secret *secret = NULL;
     postern_error err = { 0 };
 
-    if (clients_add(&f->is, name, scopes, resources, &secret, &refusal, &err) != CLIENTS_DONE)
+    if (clients_add(&f->is, &(struct client_wish){ .name = name, .scopes = scopes, .resources = resources }, &secret,
+                    &refusal, &err) != CLIENTS_DONE)
         fail_msg("%s: %s%s", name, refusal.message, err.detail);
     return secret;
 }
