@@ -11,7 +11,8 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_introspect tests/unit/test_issuer_revoke tests/unit/test_issuer_exchange_details \
 	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
 unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
-	tests/unit/test_issuer_key_ring tests/unit/test_issuer_pages
+	tests/unit/test_issuer_key_ring
+unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
 unit_tests += tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
@@ -82,3 +83,13 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_html_SOURCES = tests/unit/test_issuer_html.c $(issuer_fixture)
+tests_unit_test_issuer_html_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_html_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_work_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_work_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_SOURCES = tests/unit/test_issuer_pages_nomem.c $(issuer_fixture) \
+	tests/unit/pages_browser.c tests/unit/pages_browser.h
+tests_unit_test_issuer_pages_nomem_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_pages_nomem_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
