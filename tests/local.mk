@@ -61,6 +61,9 @@ EXTRA_DIST += \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_login.py \
+	tests/component/test_promises.py \
+	tests/component/test_registration.py \
+	tests/component/test_pages.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \
@@ -69,6 +72,8 @@ EXTRA_DIST += \
 	tests/component/test_token.py \
 	tests/e2e/bare \
 	tests/e2e/installed \
+	tests/e2e/pages/package.json \
+	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
 	tests/run

@@ -668,12 +668,13 @@ static void what_an_agent_wrote_is_text_on_every_page(void **state)
     postern_form_add(&query, "purpose", postern_bytes_str(evil));
     postern_form_add(&query, "authorization_details",
                      postern_bytes_str("[{\"type\":\"</pre><script>alert(2)</script>\"}]"));
-    browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* login */
-    assert_page(f, 200, "&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\xEF\xBF\xBD");
+    browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* login: its name alone */
+    assert_page(f, 200, "The agent <b>evil</b>");
     assert_null(strstr(body_text(f), "<img"));
     browser_be_alice(&b);
     browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* consent */
     assert_page(f, 200, "&lt;/pre&gt;&lt;script&gt;");
+    assert_page(f, 200, "itself “<bdi>&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\xEF\xBF\xBD</bdi>”");
     assert_null(strstr(body_text(f), "<img"));
     assert_null(strstr(body_text(f), "\xE2\x80\xAE"));
     post_form(&b, "/oauth/authorize", APPROVE);
@@ -702,6 +703,7 @@ static void an_agent_that_registered_itself_is_marked_with_where_the_answer_goes
     browser_get(&b, "/oauth/authorize", "client_id=self&redirect_uri=https%3A%2F%2Fevil.example%2Fcb" TYPE PKCE AT);
     assert_page(f, 200, "Not verified.");
     assert_page(f, 200, "<bdi>evil.example</bdi>");
+    assert_page(f, 200, "<h1>Let an unverified agent act for you?</h1>");
     assert_page(f, 200, "<b>self</b>");
     browser_get(&b, "/oauth/authorize", REQUEST);
     assert_null(strstr(body_text(f), "Not verified."));
@@ -1065,7 +1067,7 @@ static void a_password_is_changed_with_the_old_one(void **state)
     browser_be_alice(&other);
     browser_get(&b, "/oauth/password", NULL);
     post_form(&b, "/oauth/password", "old=wrong&new=another+fine+password&again=another+fine+password");
-    assert_page(f, 400, "The password of now is wrong");
+    assert_page(f, 400, "The current password is wrong");
     post_form(&b, "/oauth/password", "old=correct+horse+battery+staple&new=short&again=short");
     assert_page(f, 400, "at least 15 bytes");
     post_form(&b, "/oauth/password", "old=correct+horse+battery+staple&new=another+fine+password&again=another");
