@@ -57,6 +57,7 @@ EXTRA_DIST += \
 	tests/component/test_door_faults.py \
 	tests/component/test_door_strangers.py \
 	tests/component/test_foreign_issuer.py \
+	tests/component/test_grants.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
