@@ -72,6 +72,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_NO_MAPPING] =
         "The token's user has no local name here. Look at `username_claim:` of the issuer's and "
         "`username_strip_domain:`, `username_chars:` of the service's file.",
+    [POSTERN_ERR_EMAIL_UNVERIFIED] =
+        "Let the issuer verify addresses and say so (email_verified: true), or name users by another "
+        "claim in `username_claim:` of the issuer's file.",
     [POSTERN_ERR_USER_DENIED] =
         "That local user may not log in with a token. See `deny_users:` and `allow_system_users:` "
         "of the service's file; better, use another user.",

@@ -59,6 +59,7 @@ typedef enum postern_class {
     X(INSUFFICIENT_SCOPE,   "insufficient_scope",   SCOPE,     "insufficient_scope", "RFC 6750 §3.1",            "required scope is missing") \
     X(AUTHZID,              "authzid",              IDENTITY,  "invalid_token",      "RFC 4422 §3.4.1",          "wanted identity is not the token's") \
     X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \
+    X(EMAIL_UNVERIFIED,     "email_unverified",     IDENTITY,  "invalid_token",      "OpenID Connect Core §5.7", "issuer has not verified the address that would name the user") \
     X(USER_DENIED,          "user_denied",          IDENTITY,  "invalid_token",      "deny_users",               "local user may not log in with a token") \
     X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
     X(BLOCKED,              "blocked",              POLICY,    "invalid_token",      "postern block",            "agent was blocked by an administrator") \

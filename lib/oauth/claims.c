@@ -313,29 +313,3 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
     *ret = c.out;
     return POSTERN_OK;
 }
-
-/* An address that nobody verified is whatever its owner typed (OpenID Connect Core §5.7). */
-static postern_err check_email(const struct claim_path *path, const postern_json *j,
-                               postern_error *err)
-{
-    uint32_t verified = postern_json_member(j, 0, "email_verified");
-
-    if (strcmp(path->whole, "email") == 0 && postern_json_type_of(j, verified) != POSTERN_JSON_TRUE)
-        return POSTERN_FAIL(err, NO_MAPPING,
-                            "email is not verified by the issuer (email_verified)");
-    return POSTERN_OK;
-}
-
-postern_err postern_claims_username(const struct claim_path *path, const postern_json *j,
-                                    postern_buf *scratch, postern_bytes *ret, postern_error *err)
-{
-    struct claim_reader reader;
-    uint32_t node;
-
-    postern_claim_reader_init(&reader, j, scratch);
-    node = postern_claim_find(&reader, path);
-    if (node == POSTERN_JSON_ABSENT)
-        return POSTERN_FAIL(err, NO_MAPPING, "token has no %s (username_claim)", path->whole);
-    POSTERN_TRY(check_email(path, j, err));
-    return postern_claim_identity(&reader, node, path->whole, POSTERN_IDENTITY_MAX, ret, err);
-}

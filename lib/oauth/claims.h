@@ -75,21 +75,19 @@ POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rule
                                                   postern_bytes extra_scopes, postern_buf *scratch,
                                                   struct postern_grant_facts *ret,
                                                   postern_error *err);
-/*
- * The name that identity.c maps, out of claims that were checked, with the
- * same scratch. POSTERN_OK · NO_MAPPING (not there, or an address that was not verified) ·
- * MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM
- */
-POSTERN_MUST_USE postern_err postern_claims_username(const struct claim_path *path,
-                                                     const postern_json *j, postern_buf *scratch,
-                                                     postern_bytes *ret, postern_error *err);
-
 /* claim_read.c: claims by name or path, and strings that are safe to show and to log in with. */
 struct claim_reader {
     const postern_json *j;
     postern_buf *scratch;
     uint32_t known[CLAIM_NAMES]; /* POSTERN_JSON_ABSENT when not there */
 };
+/*
+ * Room for every unescaped string of `j` and for the names that are made of them, so that scratch
+ * never moves under a view.  For who writes names into it; claims are read with it all the same.
+ *   POSTERN_OK · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_claims_reserve(const postern_json *j, postern_buf *scratch,
+                                                    postern_error *err);
 void postern_claim_reader_init(struct claim_reader *r, const postern_json *j, postern_buf *scratch);
 uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path);
 /* A string of any content.  POSTERN_OK · MALFORMED_CLAIM (another type) · NOMEM */

@@ -21,6 +21,7 @@ void postern_config_dump(const postern_config *c, postern_buf *out)
     for (int kind = 0; kind < CONFIG_KINDS; kind++)
         for (const postern_section *s = c->first[kind]; s != NULL; s = s->next)
             dump_section(s, out);
+    postern_config_dump_maps(c, out);
 }
 
 static bool is_on(const struct config_value *v)

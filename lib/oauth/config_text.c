@@ -13,7 +13,8 @@
 
 #define SECTION_BEGIN   "# == "
 #define SECTION_END     " =="
-#define FILE_NAME_MAX   160 /* bytes with NUL: "services/", a name of 63 bytes, ".conf" */
+/* Bytes with NUL of a section's name: a map has its whole path. */
+#define FILE_NAME_MAX   PATH_MAX
 #define LINE_DIGITS_MAX 9   /* of a line's number: fits an int */
 
 /* One section's lines, on the way in. */
@@ -168,7 +169,9 @@ static postern_err read_section(postern_config *c, const struct section_text *t,
     postern_section_kind kind;
     postern_section *s;
 
-    if (!postern_config_kind_of_file(t->file, &kind, name))
+    if (t->file[0] == '/')
+        return postern_config_read_dumped_map(c, t->file, t->body, err);
+    if (postern_config_has_maps(c) || !postern_config_kind_of_file(t->file, &kind, name))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump with a section that no file has");
     if (!is_next(c, kind, t->file))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump with %s twice or out of order", t->file);
@@ -231,6 +234,7 @@ postern_err postern_config_load_dump(postern_bytes dump, postern_config **ret, p
     if (c->first[POSTERN_SECTION_DAEMON] == NULL)
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump without postern.conf");
     POSTERN_TRY(postern_config_check_all(c, err));
+    POSTERN_TRY(postern_config_check_dumped_maps(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }

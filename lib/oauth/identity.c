@@ -6,6 +6,8 @@
 #include "identity.h"
 
 #include "accounts.h"
+#include "grant/grant.h"
+#include "username_map.h"
 
 static bool is_name_byte(uint8_t c)
 {
@@ -119,12 +121,30 @@ static postern_err check_accounts(const struct identity_rules *rules, struct acc
     return POSTERN_OK;
 }
 
-postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
-                                 int64_t mono_ms, postern_bytes name, postern_bytes *ret_user,
-                                 postern_error *err)
+static postern_err look_up(const struct identity_rules *rules, postern_bytes name,
+                           postern_buf *scratch, postern_bytes *ret, postern_error *err)
 {
-    postern_bytes user = strip_domain(rules, name);
+    size_t begin = scratch->len;
+    int line;
 
+    *ret = name;
+    if (rules->map == NULL)
+        return POSTERN_OK;
+    if (scratch->cap - begin < POSTERN_IDENTITY_MAX)
+        return POSTERN_FAIL(err, INTERNAL, "no room was made for a name");
+    POSTERN_TRY(postern_username_map_find(rules->map, name, scratch, &line, err));
+    *ret = (postern_bytes){ scratch->ptr + begin, scratch->len - begin };
+    return POSTERN_OK;
+}
+
+postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
+                                 int64_t mono_ms, postern_bytes name, postern_buf *scratch,
+                                 postern_bytes *ret_user, postern_error *err)
+{
+    postern_bytes user;
+
+    POSTERN_TRY(look_up(rules, name, scratch, &user, err));
+    user = strip_domain(rules, user);
     POSTERN_TRY(check_chars(rules, user, err));
     POSTERN_TRY(check_accounts(rules, accounts, mono_ms, user, err));
     *ret_user = user;

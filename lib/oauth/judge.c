@@ -130,7 +130,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 
     POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
     return postern_identity_map(&j->rules->identity, postern_context_accounts(j->ctx), j->mono_ms,
-                                name, ret, err);
+                                name, j->scratch, ret, err);
 }
 
 /*
@@ -146,8 +146,8 @@ static postern_err map_agent(const struct judge *j, const struct postern_grant_f
     if (name.len == 0)
         return POSTERN_FAIL(err, NO_MAPPING, "token names no agent (login_as)");
     rules.strip_count = 0;
-    return postern_identity_map(&rules, postern_context_accounts(j->ctx), j->mono_ms, name, ret,
-                                err);
+    return postern_identity_map(&rules, postern_context_accounts(j->ctx), j->mono_ms, name,
+                                j->scratch, ret, err);
 }
 
 /* Two names that are one would keep the host's proxy policy from being asked. */
@@ -171,6 +171,8 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
 {
     if (!j->rules->maps_user)
         return POSTERN_OK;
+    if (j->rules->makes_names)
+        POSTERN_TRY(postern_claims_reserve(claims, j->scratch, err));
     if (j->rules->login_as == LOGIN_AS_BOTH)
         POSTERN_TRY(map_both(j, claims, facts, err));
     else if (j->rules->login_as == LOGIN_AS_AGENT)

@@ -88,6 +88,18 @@ static enum login_as read_login_as(const postern_section *service)
     return LOGIN_AS_USER;
 }
 
+static postern_err find_map(const struct build *b, const struct username_map **ret,
+                            postern_error *err)
+{
+    const char *path = postern_section_text(b->service, "username_map_file");
+
+    *ret = path == NULL ? NULL : postern_config_map(b->config, path);
+    if (path != NULL && *ret == NULL)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: username_map_file was not read",
+                            b->service->file);
+    return POSTERN_OK;
+}
+
 static postern_err build_identity(struct build *b, postern_error *err)
 {
     struct identity_rules *r = &b->rules->identity;
@@ -100,8 +112,11 @@ static postern_err build_identity(struct build *b, postern_error *err)
     if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
                                      &r->chars) != NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
-    return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
-                                    &b->rules->username, err);
+    POSTERN_TRY(find_map(b, &r->map, err));
+    POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
+                                       &b->rules->username, err));
+    b->rules->makes_names = r->map != NULL || !postern_username_is_plain(&b->rules->username);
+    return POSTERN_OK;
 }
 
 static postern_err build_server_names(struct build *b, postern_error *err)
