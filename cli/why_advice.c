@@ -52,6 +52,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_UNSAFE_IDENTITY] =
         "The name in the token has characters that no log or user database should see. Rename the "
         "client or user, or set another `username_claim:`.",
+    [POSTERN_ERR_ACTOR_UNCLEAR] =
+        "Let the authorization server add the claim that the detail names, so that an agent's own "
+        "tokens are known; or correct `provider:` of the issuer's file.",
     [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
                         "check. Ask for a plain bearer token for this service.",
     [POSTERN_ERR_REVOKED] =

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "provider.h"
 #include "scope.h"
 
 /* One judgement on its way. */
@@ -223,6 +224,11 @@ static postern_err check_actors(struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
+static postern_err check_party(struct check *c, postern_error *err)
+{
+    return postern_provider_judge(c->rules->provider, c->reader.j, &c->out, err);
+}
+
 static postern_err check_lineage(struct check *c, postern_error *err)
 {
     return postern_claims_lineage(&c->reader, &c->out, err);
@@ -285,10 +291,7 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
 /* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
 static postern_err check_scope(struct check *c, postern_error *err)
 {
-    uint32_t node = c->reader.known[CLAIM_SCOPE];
-
-    if (node != POSTERN_JSON_ABSENT)
-        POSTERN_TRY(postern_claim_string(&c->reader, node, "scope", &c->out.scope, err));
+    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out.scope, err));
     if (c->out.scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
     if (!is_scope(c->out.scope))
@@ -302,7 +305,7 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
         check_issuer,  check_audience, check_times, check_identities,
-        check_binding, check_actors,   check_lineage, check_scope,
+        check_binding, check_actors,   check_party, check_lineage, check_scope,
     };
     struct check c = { .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes };
 

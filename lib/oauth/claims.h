@@ -58,6 +58,10 @@ struct claim_rules {
     const struct claim_path *agents; /* who acts if nobody was delegated to: first present */
     size_t agent_count;
     struct claim_path purpose;
+    const struct claim_path *scope_claims; /* where scopes stand: first present; none: `scope` */
+    size_t scope_claim_count;
+    bool takes_scope_array;
+    const struct provider *provider; /* NULL: rfc9068 */
     const char *const *scopes; /* all of them */
     size_t scope_count;
 };
@@ -104,6 +108,10 @@ POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint
 POSTERN_MUST_USE postern_err postern_claims_lineage(struct claim_reader *r,
                                                     struct postern_grant_facts *ret,
                                                     postern_error *err);
+/* claim_scope.c: empty when there is none.  POSTERN_OK · MALFORMED_CLAIM · NOMEM */
+POSTERN_MUST_USE postern_err postern_claims_scope(struct claim_reader *r,
+                                                  const struct claim_rules *rules,
+                                                  postern_bytes *ret, postern_error *err);
 /* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
 bool postern_scope_has(postern_bytes scope, postern_bytes wanted);
 

@@ -117,6 +117,7 @@ static const struct {
     { "service_names", find_service_name_fault, POSTERN_SECTION_NONE },
     { "username_claim", postern_username_fault, POSTERN_SECTION_NONE },
     { "agent_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "scope_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },

@@ -140,6 +140,7 @@ postern_err postern_config_read_text(postern_config *c, postern_section *s, post
 
     POSTERN_TRY(postern_keyfile_parse(s->file, text, &f, err));
     POSTERN_TRY(read_entries(c, s, f, err));
+    POSTERN_TRY(postern_config_apply_provider(c, s, err));
     return postern_config_check_section(s, err);
 }
 

@@ -118,7 +118,7 @@ void postern_config_dump_maps(const postern_config *c, postern_buf *out)
 postern_err postern_config_read_dumped_map(postern_config *c, const char *path, postern_bytes body,
                                            postern_error *err)
 {
-    POSTERN_AUTO_BUF again = POSTERN_BUF_INIT(4 * POSTERN_MAP_FILE_MAX + PATH_MAX);
+    POSTERN_AUTO_BUF again = POSTERN_BUF_INIT(POSTERN_MAP_DUMP_MAX);
     struct config_map *m;
 
     if (postern_config_map(c, path) != NULL)

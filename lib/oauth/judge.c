@@ -238,6 +238,8 @@ static postern_err check_same(const postern_grant *g, const struct postern_grant
 {
     if (!is_same(facts->client_id, postern_grant_client_id(g)))
         return POSTERN_FAIL(err, AUTHZID, "agent_claim finds another agent in the token now");
+    if (facts->is_clients_own != postern_grant_is_clients_own(g))
+        return POSTERN_FAIL(err, AUTHZID, "provider finds another party in the token now");
     if (!is_same(facts->purpose, postern_grant_purpose(g)))
         return POSTERN_FAIL(err, AUTHZID, "purpose_claim finds another purpose in the token now");
     return POSTERN_OK;

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "provider.h"
 #include "url.h"
 
 /* One compilation. */
@@ -54,6 +55,9 @@ static postern_err build_claims(struct build *b, postern_error *err)
     r->audiences = get_list(b->service, "audience", &r->audience_count);
     r->scopes = get_list(b->service, "required_scopes", &r->scope_count);
     POSTERN_TRY(parse_paths(b, "required_claims", NULL, &r->required, &r->required_count, err));
+    POSTERN_TRY(parse_paths(b, "scope_claim", NULL, &r->scope_claims, &r->scope_claim_count, err));
+    r->takes_scope_array = strcmp(postern_section_text(b->issuer, "scope_form"), "any") == 0;
+    r->provider = postern_provider(postern_section_text(b->issuer, "provider"));
     POSTERN_TRY(parse_paths(b, "agent_claim", "act.sub", &r->agents, &r->agent_count, err));
     return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "purpose_claim"),
                                     &r->purpose, err);
@@ -68,6 +72,9 @@ static void build_token_form(struct build *b)
                                 << postern_alg_from_name(postern_bytes_str(algorithms->items[i]));
     b->rules->algorithms &= POSTERN_ALG_SET_ALL;
     b->rules->token_types = get_list(b->issuer, "token_types", &b->rules->token_type_count);
+    for (size_t i = 0; i < b->rules->token_type_count; i++)
+        if (strcmp(b->rules->token_types[i], "untyped") == 0)
+            b->rules->takes_untyped = true;
 }
 
 static enum login_as read_login_as(const postern_section *service)

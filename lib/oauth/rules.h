@@ -32,6 +32,7 @@ struct service_rules {
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;
+    bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
     bool needs_tls;
     const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */

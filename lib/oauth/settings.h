@@ -50,7 +50,8 @@ struct config_value {
     int64_t number; /* COUNT, DURATION (seconds), FLAG (0 or 1) */
     int line;       /* of the file; 0: the built-in default */
     int column;
-    const char *origin; /* "services/imap.conf:3" or "default" */
+    const char *origin; /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
+    bool is_preset;     /* from `provider:`, of which line and column are */
 };
 
 struct postern_section {
@@ -107,6 +108,10 @@ POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c,
                                                         postern_section_kind kind, const char *name,
                                                         const char *file, postern_section **ret,
                                                         postern_error *err);
+
+/* config_provider.c: `provider:` into the keys that its file does not set.  NOMEM */
+POSTERN_MUST_USE postern_err postern_config_apply_provider(postern_config *c, postern_section *s,
+                                                           postern_error *err);
 
 /* A file's text into its section, judged.  CONFIG_* · LIMIT · NOMEM */
 POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern_section *s,

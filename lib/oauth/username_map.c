@@ -251,14 +251,13 @@ static postern_err read_words(struct parse *p, struct map_line *l)
     return find_slot(p, &user, groups != 0, &l->slot);
 }
 
-/* "# SHOWN:12" of a dump: the next line's own number. */
+/* "# line 12" of a dump: the next line's own number. */
 static void read_origin(struct parse *p)
 {
     postern_reader r = p->rest;
     int n = 0;
 
-    if (!postern_reader_take_lit(&r, "# ") || !postern_reader_take_lit(&r, p->map->shown) ||
-        !postern_reader_take_byte(&r, ':'))
+    if (!postern_reader_take_lit(&r, "# line "))
         return;
     for (; r.rest.len != 0 && r.rest.ptr[0] >= '0' && r.rest.ptr[0] <= '9' && n < 100000000;
          r.rest.ptr++, r.rest.len--)
@@ -297,10 +296,10 @@ static size_t count_lines(postern_bytes text)
 static postern_err check_bytes(const struct parse *p)
 {
     struct postern_text_fault fault;
+    size_t max = p->is_dump ? POSTERN_MAP_DUMP_MAX : POSTERN_MAP_FILE_MAX;
 
-    if (p->text.len > POSTERN_MAP_FILE_MAX)
-        return POSTERN_FAIL(p->err, CONFIG_SYNTAX, "%s: more than %zu bytes", p->map->shown,
-                            POSTERN_MAP_FILE_MAX);
+    if (p->text.len > max)
+        return POSTERN_FAIL(p->err, CONFIG_SYNTAX, "%s: more than %zu bytes", p->map->shown, max);
     if (postern_plain_text_check(p->text, &fault))
         return POSTERN_OK;
     return POSTERN_FAIL(p->err, CONFIG_SYNTAX, "%s:%d:%d: %s", p->map->shown, fault.line,
@@ -327,7 +326,7 @@ static postern_err read_text(struct parse *p)
 /* Words are copied out of lines, each with room for the rest of its line; twice the text and the
  * lines. */
 #define MAP_MEMORY_MAX                                                                             \
-    (3 * POSTERN_MAP_FILE_MAX + (POSTERN_MAP_LINES_MAX + 1) * (sizeof(struct map_line) + 64))
+    (3 * POSTERN_MAP_DUMP_MAX + (POSTERN_MAP_LINES_MAX + 1) * (sizeof(struct map_line) + 64))
 
 static postern_err parse(const char *shown, postern_bytes text, bool is_dump,
                          struct username_map **ret, postern_error *err)
@@ -379,7 +378,7 @@ static void dump_word(const char *word, postern_buf *out)
 void postern_username_map_dump(const struct username_map *m, postern_buf *out)
 {
     for (size_t i = 0; i < m->count; i++) {
-        postern_buf_addf(out, "# %s:%d\n", m->shown, m->lines[i].line);
+        postern_buf_addf(out, "# line %d\n", m->lines[i].line);
         dump_word(m->lines[i].name, out);
         postern_buf_add_byte(out, ' ');
         dump_word(m->lines[i].user, out);

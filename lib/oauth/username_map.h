@@ -11,6 +11,8 @@
 #include <postern/bytes.h>
 
 #define POSTERN_MAP_FILE_MAX ((size_t)1 << 20) /* bytes: all lines below */
+/* Of one in a dump: each quotation mark twice, and two more and a number for each line. */
+#define POSTERN_MAP_DUMP_MAX (3 * POSTERN_MAP_FILE_MAX)
 /* Each is compared with each name: 10,000 take 100 us.  More people belong in a claim. */
 #define POSTERN_MAP_LINES_MAX 10000
 /* Each may take 50 us for a name of 1 KiB. */
@@ -30,7 +32,7 @@ POSTERN_MUST_USE postern_err postern_username_map_parse(const char *shown, poste
 POSTERN_MUST_USE postern_err postern_username_map_parse_dump(const char *shown, postern_bytes text,
                                                              struct username_map **ret,
                                                              postern_error *err);
-/* As a valid file, each line under "# SHOWN:LINE". */
+/* As a valid file, each line under "# line N". */
 void postern_username_map_dump(const struct username_map *m, postern_buf *out);
 void postern_username_map_free(struct username_map *m); /* NULL is fine */
 

@@ -96,8 +96,11 @@ static postern_err check_type(const struct validate_op *v, postern_error *err)
     postern_bytes typ = postern_jwt_typ(v->jwt);
     char quoted[300];
 
+    if (typ.len == 0 && v->rules->takes_untyped)
+        return POSTERN_OK;
     for (size_t i = 0; i < v->rules->token_type_count; i++)
-        if (postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
+        if (strcmp(v->rules->token_types[i], "untyped") != 0 &&
+            postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
             return POSTERN_OK;
     return POSTERN_FAIL(err, TYP, "typ is \"%s\"",
                         postern_error_quote(typ.ptr, typ.len, quoted, sizeof quoted));

@@ -22,7 +22,7 @@ static const struct { postern_err code; const char *retry, *error; } expected[] 
     ISSUER(LIMIT) TOKEN(MALFORMED) ISSUER(ALG_NOT_ALLOWED) ISSUER(CRIT) TOKEN(TYP) ISSUER(ALG_KEY_MISMATCH)
     ISSUER(KEY_NOT_FOR_SIG) TOKEN(UNKNOWN_KID) ISSUER(WEAK_KEY) TOKEN(BAD_SIGNATURE) TOKEN(ISS) TOKEN(AUD)
     TOKEN(EXPIRED) ROW(NOT_YET_VALID, "later", "invalid_token") ISSUER(CLAIM_MISSING) ISSUER(MALFORMED_CLAIM)
-    ISSUER(UNSAFE_IDENTITY) TOKEN(CNF) TOKEN(REVOKED) ROW(NO_TOKEN, "new_token", "invalid_request")
+    ISSUER(UNSAFE_IDENTITY) TOKEN(CNF) ISSUER(ACTOR_UNCLEAR) TOKEN(REVOKED) ROW(NO_TOKEN, "new_token", "invalid_request")
     ROW(MESSAGE_MALFORMED, "never", "invalid_request") ROW(MESSAGE_SERVER, "never", "invalid_request")
     ROW(INSUFFICIENT_SCOPE, "more_scope", "insufficient_scope") ROW(AUTHZID, "never", "access_denied")
     ROW(NO_MAPPING, "never", "access_denied") ROW(EMAIL_UNVERIFIED, "never", "access_denied")
