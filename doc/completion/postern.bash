@@ -120,7 +120,7 @@ _postern() {
         words='--client --issuer --client-id --secret-file --resource --scope --for-host --for-service --allow-loopback-http
             --loopback-user --tls-ca-file --json --no-cache --quiet --help'
         ;;
-    verify) words='--service --config --issuer --audience --jwks --required-scope --now --help' ;;
+    verify) words='--service --config --issuer --audience --jwks --required-scope --explain --json --now --help' ;;
     why) words='--audit-file --config --json --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

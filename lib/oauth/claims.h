@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "grant/grant.h"
+#include "trail.h"
 
 #define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
 /* Entries of authorization_details: what a person can have read on a consent page. */
@@ -70,6 +71,7 @@ struct claim_rules {
  *   j              the scanned payload; its root is an object
  *   extra_scopes   more scopes that must be there, blank-separated
  *   scratch        for strings with escapes; keep it as long as the result
+ *   trail          may be NULL
  *   ret            views into the JSON text, the scratch or the rules; service and user are left
  * empty POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM ·
  * UNSAFE_IDENTITY · LIMIT · CNF · INSUFFICIENT_SCOPE · NOMEM
@@ -77,6 +79,7 @@ struct claim_rules {
 POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules,
                                                   const postern_json *j, int64_t now_s,
                                                   postern_bytes extra_scopes, postern_buf *scratch,
+                                                  postern_trail *trail,
                                                   struct postern_grant_facts *ret,
                                                   postern_error *err);
 /* claim_read.c: claims by name or path, and strings that are safe to show and to log in with. */

@@ -8,6 +8,8 @@
 
 #include <postern/bytes.h>
 
+#include "trail.h"
+
 #define POSTERN_SYSTEM_UID_END 1000 /* Debian policy §9.2.2: uids below belong to the system */
 
 /* Which bytes a user name may have. */
@@ -30,6 +32,12 @@ struct identity_rules {
     bool allow_system_users;
 };
 
+struct identity_means {
+    struct accounts *accounts;
+    int64_t mono_ms;
+    postern_buf *scratch;
+    postern_trail *trail; /* may be NULL */
+};
 /*
  * From the whole name: map, strip, judge.
  *   name      free of control characters
@@ -39,8 +47,8 @@ struct identity_rules {
  *   SYSTEM, NOMEM (accounts)
  */
 POSTERN_MUST_USE postern_err postern_identity_map(const struct identity_rules *rules,
-                                                  struct accounts *accounts, int64_t mono_ms,
-                                                  postern_bytes name, postern_buf *scratch,
-                                                  postern_bytes *ret_user, postern_error *err);
+                                                  const struct identity_means *by,
+                                                  postern_bytes name, postern_bytes *ret_user,
+                                                  postern_error *err);
 
 #endif

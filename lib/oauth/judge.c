@@ -123,14 +123,23 @@ static postern_err check_taken_back(const struct judge *j, const struct postern_
 
 /* ---- local names ---- */
 
+static postern_err map_name(const struct judge *j, const struct identity_rules *rules,
+                            postern_bytes name, postern_bytes *ret, postern_error *err)
+{
+    const struct identity_means by = { postern_context_accounts(j->ctx), j->mono_ms, j->scratch,
+                                       j->trail };
+
+    return postern_identity_map(rules, &by, name, ret, err);
+}
+
 static postern_err map_human(const struct judge *j, const postern_json *claims, postern_bytes *ret,
                              postern_error *err)
 {
     postern_bytes name;
 
+    postern_trail_note(j->trail, "username_claim %s", j->rules->username.text);
     POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
-    return postern_identity_map(&j->rules->identity, postern_context_accounts(j->ctx), j->mono_ms,
-                                name, j->scratch, ret, err);
+    return map_name(j, &j->rules->identity, name, ret, err);
 }
 
 /*
@@ -146,8 +155,7 @@ static postern_err map_agent(const struct judge *j, const struct postern_grant_f
     if (name.len == 0)
         return POSTERN_FAIL(err, NO_MAPPING, "token names no agent (login_as)");
     rules.strip_count = 0;
-    return postern_identity_map(&rules, postern_context_accounts(j->ctx), j->mono_ms, name,
-                                j->scratch, ret, err);
+    return map_name(j, &rules, name, ret, err);
 }
 
 /* Two names that are one would keep the host's proxy policy from being asked. */
@@ -169,6 +177,7 @@ static postern_err map_both(const struct judge *j, const postern_json *claims,
 static postern_err map_user(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
 {
+    postern_trail_enter(j->trail, TRAIL_USER);
     if (!j->rules->maps_user)
         return POSTERN_OK;
     if (j->rules->makes_names)
@@ -179,6 +188,8 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
         POSTERN_TRY(map_agent(j, facts, &facts->user, err));
     else
         POSTERN_TRY(map_human(j, claims, &facts->user, err));
+    if (j->authzid[0] != '\0')
+        postern_trail_enter(j->trail, TRAIL_AUTHZID);
     if (j->authzid[0] != '\0' && !postern_bytes_equal_str(facts->user, j->authzid))
         return POSTERN_FAIL(err, AUTHZID, "the wanted identity is another than the token's user");
     return POSTERN_OK;
@@ -202,10 +213,13 @@ static void name_agent(const struct judge *j, const struct postern_grant_facts *
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
+    postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
+    postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
-                                     j->scratch, ret, err));
+                                     j->scratch, j->trail, ret, err));
+    postern_trail_enter(j->trail, TRAIL_REVOCATION);
     name_agent(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));

@@ -163,6 +163,11 @@ const struct provider *postern_provider(const char *name)
     return NULL;
 }
 
+const char *postern_provider_name(const struct provider *p)
+{
+    return p == NULL ? providers[0].name : p->name;
+}
+
 postern_err postern_provider_judge(const struct provider *p, const postern_json *j,
                                    struct postern_grant_facts *facts, postern_error *err)
 {

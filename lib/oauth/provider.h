@@ -30,6 +30,8 @@ struct provider {
 
 /* NULL: nobody knows that name. */
 const struct provider *postern_provider(const char *name);
+/* NULL: rfc9068. */
+const char *postern_provider_name(const struct provider *p);
 /* The party of checked facts into facts->is_clients_own.  `p` NULL: rfc9068. */
 POSTERN_MUST_USE postern_err postern_provider_judge(const struct provider *p, const postern_json *j,
                                                     struct postern_grant_facts *facts,

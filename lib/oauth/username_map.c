@@ -388,12 +388,13 @@ void postern_username_map_dump(const struct username_map *m, postern_buf *out)
 
 /* ---- asking ---- */
 
-/* REG_STARTEND: the name needs no NUL.  REG_ESPACE is no "does not match". */
+/* Of a name with a NUL behind it (REG_STARTEND would do without, but is GNU's).  REG_ESPACE is no
+ * "does not match". */
 static postern_err match_pattern(const struct map_line *l, postern_bytes name, bool *ret,
                                  postern_bytes *ret_group, postern_error *err)
 {
-    regmatch_t found[2] = { { .rm_so = 0, .rm_eo = (regoff_t)name.len }, { -1, -1 } };
-    int e = regexec(l->pattern, (const char *)name.ptr, 2, found, REG_STARTEND);
+    regmatch_t found[2] = { { -1, -1 }, { -1, -1 } };
+    int e = regexec(l->pattern, (const char *)name.ptr, 2, found, 0);
 
     *ret = false;
     if (e == REG_NOMATCH)
@@ -440,11 +441,17 @@ static postern_err put_user(const struct username_map *m, const struct map_line 
 postern_err postern_username_map_find(const struct username_map *m, postern_bytes name,
                                       postern_buf *out, int *ret_line, postern_error *err)
 {
-    postern_bytes group = POSTERN_BYTES_NONE;
+    postern_bytes group = POSTERN_BYTES_NONE, text = { NULL, name.len };
+    char room[POSTERN_IDENTITY_MAX + 1];
     bool is_match = false;
 
+    if (name.len == 0 || name.len >= sizeof room)
+        return POSTERN_FAIL(err, NO_MAPPING, "a name of %zu bytes is in no map", name.len);
+    memcpy(room, name.ptr, name.len);
+    room[name.len] = '\0';
+    text.ptr = (const uint8_t *)room;
     for (size_t i = 0; i < m->count; i++) {
-        POSTERN_TRY(match(&m->lines[i], name, &is_match, &group, err));
+        POSTERN_TRY(match(&m->lines[i], text, &is_match, &group, err));
         if (!is_match)
             continue;
         *ret_line = m->lines[i].line;

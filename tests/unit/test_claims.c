@@ -141,7 +141,7 @@ static postern_err check_text(const struct claim_rules *rules, char *take_text,
     if (postern_json_scan(&run.json, postern_bytes_str(run.text), &run.err) != POSTERN_OK)
         fail_msg("%s: %s", run.text, run.err.detail);
     return postern_claims_check(rules, &run.json, NOW_S, postern_bytes_str(extra_scopes),
-                                &run.scratch, &run.facts, &run.err);
+                                &run.scratch, NULL, &run.facts, &run.err);
 }
 
 static void judge(const struct claim_rules *rules, const struct claim_case *cases, size_t count)

@@ -64,6 +64,14 @@ static struct identity_rules make_rules(void)
     return rules;
 }
 
+static postern_err map_name(const struct identity_rules *rules, const char *name,
+                            postern_buf *scratch, postern_bytes *ret, postern_error *err)
+{
+    const struct identity_means by = { accounts, 0, scratch, NULL };
+
+    return postern_identity_map(rules, &by, postern_bytes_str(name), ret, err);
+}
+
 static const struct {
     const char *name;
     postern_err want;
@@ -122,8 +130,7 @@ static void a_name_maps_to_one_safe_user_or_to_none(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         postern_error err = { 0 };
         postern_bytes user = POSTERN_BYTES_NONE;
-        postern_err e = postern_identity_map(&rules, accounts, 0, postern_bytes_str(names[i].name),
-                                             &no_scratch, &user, &err);
+        postern_err e = map_name(&rules, names[i].name, &no_scratch, &user, &err);
 
         if (e != names[i].want ||
             (e == POSTERN_OK && !postern_bytes_equal_str(user, names[i].user)))
@@ -169,8 +176,7 @@ static void a_map_comes_first_and_its_users_are_judged_like_others(void **state)
 
         assert_int_equal(postern_json_scan(&j, postern_bytes_str("{}"), &err), POSTERN_OK);
         assert_int_equal(postern_claims_reserve(&j, &scratch, &err), POSTERN_OK);
-        e = postern_identity_map(&rules, accounts, 0, postern_bytes_str(cases[i].name), &scratch,
-                                 &user, &err);
+        e = map_name(&rules, cases[i].name, &scratch, &user, &err);
         if (e != cases[i].want ||
             (e == POSTERN_OK && !postern_bytes_equal_str(user, cases[i].user)))
             fail_msg("%s: %s \"%.*s\"", cases[i].name, postern_err_reason(e), (int)user.len,
@@ -188,16 +194,13 @@ static void system_accounts_can_be_allowed_but_denied_ones_stay_denied(void **st
     (void)state;
     rules.allow_system_users = true;
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("daemon"), &no_scratch, &user,
-                             &err),
+        map_name(&rules, "daemon", &no_scratch, &user, &err),
         POSTERN_OK);
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("root"), &no_scratch, &user,
-                             &err),
+        map_name(&rules, "root", &no_scratch, &user, &err),
         POSTERN_ERR_USER_DENIED);
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("cyrus@x"), &no_scratch,
-                             &user, &err),
+        map_name(&rules, "cyrus@x", &no_scratch, &user, &err),
         POSTERN_ERR_USER_DENIED);
 }
 
