@@ -23,9 +23,11 @@ static void put_verdict(postern_err e, const postern_error *err, postern_buf *ou
 static void put_names(const postern_grant *g, postern_buf *out)
 {
     const char *actor = postern_grant_actor(g), *user = postern_grant_user(g);
+    char quoted[300];
 
     if (actor != NULL)
-        postern_buf_addf(out, "  acts         %s, %s\n", actor,
+        postern_buf_addf(out, "  acts         %s, %s\n",
+                         postern_error_quote(actor, strlen(actor), quoted, sizeof quoted),
                          postern_grant_has_human(g) ? "for a human" : "for itself");
     if (user != NULL)
         postern_buf_addf(out, "  local user   %s\n", user);

@@ -64,10 +64,17 @@ static postern_err judge_audiences(struct check *c, uint32_t array, postern_erro
     return POSTERN_OK;
 }
 
-/* For people; empty when it is not there. */
-static postern_bytes get_raw(const struct check *c, uint32_t node)
+/* As it stands in the claims, cut. */
+static void note_raw(const struct check *c, const char *name, uint32_t node)
 {
-    return node == POSTERN_JSON_ABSENT ? POSTERN_BYTES_NONE : postern_json_raw(c->reader.j, node);
+    char quoted[300];
+    postern_bytes raw;
+
+    if (c->trail == NULL || node == POSTERN_JSON_ABSENT)
+        return;
+    raw = postern_json_raw(c->reader.j, node);
+    postern_trail_note(c->trail, "%s %s", name,
+                       postern_error_quote(raw.ptr, raw.len, quoted, sizeof quoted));
 }
 
 /* A string or an array of strings (RFC 7519 §4.1.3); none at all is never "any". */
@@ -75,7 +82,7 @@ static postern_err check_audience(struct check *c, postern_error *err)
 {
     uint32_t aud = c->reader.known[CLAIM_AUD];
 
-    postern_trail_note_value(c->trail, "aud", get_raw(c, aud));
+    note_raw(c, "aud", aud);
     for (size_t i = 0; i < c->rules->audience_count; i++)
         postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or",
                            c->rules->audiences[i]);

@@ -220,6 +220,7 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
     POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
                                      j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
+    postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_agent(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));

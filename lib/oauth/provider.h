@@ -3,7 +3,7 @@
  * What is known of authorization servers that people run: how their access tokens differ from RFC
  * 9068, as settings that `provider:` fills in (config_provider.c), and by what they tell a token
  * that an agent got for itself from one for a human (claims.c).
- * doc/decisions/0030-providers.md says where each row comes from.
+ * doc/decisions/0040-providers-and-maps.md says where each row comes from.
  */
 #ifndef POSTERN_LIB_PROVIDER_H
 #define POSTERN_LIB_PROVIDER_H

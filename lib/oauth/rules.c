@@ -247,6 +247,8 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->issuer = issuer;
+    b.rules->issuer_file = b.issuer->file;
+    b.rules->keys_file = postern_section_text(b.issuer, "jwks_file");
     b.rules->needs_tls = needs_tls(service);
     POSTERN_TRY(build_claims(&b, err));
     build_token_form(&b);

@@ -29,6 +29,7 @@ struct service_rules {
     const postern_section *section;
     const char *service; /* for the grant; NULL: token-only check */
     struct issuer_rules *issuer;
+    const char *issuer_file, *keys_file; /* for people */
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;

@@ -158,6 +158,7 @@ static postern_err prove(struct validate_op *v, const postern_json **ret_claims,
     note_type(v);
     POSTERN_TRY(check_type(v, err));
     postern_trail_enter(v->trail, TRAIL_KEYS);
+    postern_trail_note(v->trail, "%s", v->rules->keys_file);
     return verify_signature(v, ret_claims, err);
 }
 
@@ -219,7 +220,8 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
 static void note_service(const struct validate_op *v)
 {
     postern_trail_note(v->trail, "%s", v->rules->section->file);
-    postern_trail_note(v->trail, "trusts %s", v->rules->claims.issuer);
+    postern_trail_note(v->trail, "trusts %s by %s", v->rules->claims.issuer,
+                       v->rules->issuer_file);
 }
 
 static const char *get_tls_word(postern_tls tls)
