@@ -323,8 +323,10 @@ const char *postern_grant_actor(const postern_grant *g)
 
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts)
 {
-    return facts->act_depth != 0 ||
-           (!facts->is_clients_own && facts->subject.len != 0 && !postern_bytes_equal(facts->subject, facts->client_id));
+    if (facts->act_depth != 0)
+        return true;
+    return !facts->is_clients_own && facts->subject.len != 0 &&
+           !postern_bytes_equal(facts->subject, facts->client_id);
 }
 
 bool postern_grant_has_human(const postern_grant *g)

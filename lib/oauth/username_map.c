@@ -139,7 +139,8 @@ static postern_err take_word(struct parse *p, struct word *ret)
         return POSTERN_FAIL(p->err, NOMEM, "%s", p->map->shown);
     while (!is_line_done(p) && !is_blank(r->rest.ptr[0])) {
         if (r->rest.ptr[0] == ',' || (r->rest.ptr[0] == '@' && w.begin == r->rest.ptr))
-            return fail_at(p, r->rest.ptr, "a comma, and an @ in front, must stand in quotation marks");
+            return fail_at(p, r->rest.ptr,
+                           "a comma, and an @ in front, must stand in quotation marks");
         if (r->rest.ptr[0] == '"') {
             POSTERN_TRY(take_quoted(p, &w));
             continue;
