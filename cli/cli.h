@@ -19,12 +19,17 @@ int command_block(int argc, char **argv);
 int command_blocks(int argc, char **argv);
 int command_client(int argc, char **argv);
 int command_connect(int argc, char **argv);
+int command_exchange(int argc, char **argv);
 int command_kill(int argc, char **argv);
+int command_login(int argc, char **argv);
+int command_logout(int argc, char **argv);
 int command_parse(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_sessions(int argc, char **argv);
+int command_status(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_unblock(int argc, char **argv);
+int command_user(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_why(int argc, char **argv);
 

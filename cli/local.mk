@@ -7,12 +7,16 @@ postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h c
 	cli/audit_verify.c cli/line_reader.c cli/line_reader.h cli/safe_text.c cli/safe_text.h
 postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c cli/why_advice.h
 postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h cli/client_list.c
+postern_SOURCES += cli/password_input.c cli/password_input.h cli/user.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_explain.c
 postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_sessions.c
 postern_SOURCES += cli/verify.c cli/verify_path.c cli/verify_path.h
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
 	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c
+postern_SOURCES += cli/exchange.c cli/login.c cli/login_browser.c cli/login_browser.h cli/login_callback.c cli/login_callback.h \
+	cli/login_listen.c cli/login_listen.h cli/login_store.c cli/login_store.h cli/login_token.c cli/login_token.h cli/logout.c \
+	cli/status.c
 postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_answer.h cli/connect_door.c cli/connect_door.h \
 	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \

@@ -69,6 +69,7 @@ int control_main(struct role_setup *setup);
  *                         at start and after each reload; the chain goes on in it
  *   writer → audit      {"type":"record","id":n,"record":{…}}
  *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
+ *                         done with "from":m: it is of all from m to n
  *
  * Door; the first three in any number before "prepare", which begins a new set:
  *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor

@@ -19,7 +19,7 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --secret-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket | --file)
+    --secret-file | --password-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -68,7 +68,7 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect kill parse policy sessions token unblock verify why --help --version' ;;
+    '') words='audit block blocks client connect kill parse policy sessions token unblock user verify why --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
     kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
@@ -77,7 +77,7 @@ _postern() {
     audit)
         case $sub in
         show | follow)
-            words='--file --config --agent --human --service --session --event --since --denied --json --help'
+            words='--file --config --agent --human --service --session --event --purpose --grant --since --denied --json --help'
             ;;
         verify)
             words='--head --seq --config --help'
@@ -119,6 +119,14 @@ _postern() {
     token)
         words='--client --issuer --client-id --secret-file --resource --scope --for-host --for-service --allow-loopback-http
             --loopback-user --tls-ca-file --json --no-cache --quiet --help'
+        ;;
+    user)
+        case $sub in
+        add) words='--generate --password-file --config --socket' ;;
+        list) words='--json --config --socket' ;;
+        remove) words='--config --socket' ;;
+        *) words='add list remove --help' ;;
+        esac
         ;;
     verify) words='--service --config --issuer --audience --jwks --required-scope --explain --json --now --help' ;;
     why) words='--audit-file --config --json --help' ;;

@@ -50,9 +50,9 @@ const postern_config *postern_context_config(const postern_context *ctx);
 #define POSTERN_REVOCATION_KEEP_S (3600 + 300)
 typedef enum postern_revocation_kind {
     POSTERN_REVOCATION_NONE = 0,
-    POSTERN_REVOCATION_CLIENT,
-    POSTERN_REVOCATION_JTI,
-    POSTERN_REVOCATION_GRANT,
+    POSTERN_REVOCATION_CLIENT = 1,
+    POSTERN_REVOCATION_JTI = 2,
+    POSTERN_REVOCATION_GRANT = 3,
     POSTERN_REVOCATION_KINDS
 } postern_revocation_kind;
 /* "client" "jti" "grant"; NULL for none. */
@@ -96,6 +96,12 @@ void postern_context_expect_blocks(postern_context *ctx);
 POSTERN_MUST_USE postern_err postern_context_set_blocks(postern_context *ctx,
                                                         const postern_block *list, size_t count,
                                                         postern_error *err);
+/*
+ * How many words came so far that may take tokens back: revocations and blocks.  A verdict that began
+ * after this was read, and after which it reads the same, would not be another one for their sake.
+ * Thread-safe.
+ */
+uint64_t postern_context_words(const postern_context *ctx);
 /* What a client that is refused at `service` may know (scope, discovery, metadata), code unset;
  * zeroed when no file answers to that name. */
 void postern_context_describe(const postern_context *ctx, const char *service,

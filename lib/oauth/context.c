@@ -193,6 +193,11 @@ struct cache *postern_context_cache(const postern_context *ctx)
     return ctx->cache;
 }
 
+uint64_t postern_context_words(const postern_context *ctx)
+{
+    return postern_cache_words(ctx->cache);
+}
+
 /* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
 static postern_err note_word(postern_context *ctx, postern_err e)
 {

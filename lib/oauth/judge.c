@@ -24,30 +24,43 @@ static postern_err check_is_no_id_token(const postern_json *claims, postern_erro
     return POSTERN_OK;
 }
 
-/* Who handed the token on: each was removed or was not.  (A block names who acts: check_names().) */
-static postern_err check_former_actors(const struct judge *j,
-                                       const struct postern_grant_facts *facts, postern_error *err)
+/* One name of the token's.  POSTERN_OK: not known to be taken back; *undecided says when nobody knows
+ * yet, so that the names behind it are looked at all the same. */
+static postern_err check_one(const struct judge *j, postern_revocation_kind kind,
+                             postern_bytes name, int64_t iat_s, postern_err *undecided,
+                             postern_error *err)
 {
-    for (size_t i = 1; i < facts->act_depth; i++)
-        POSTERN_TRY(postern_revocations_check(j->rules->issuer->revocations,
-                                              POSTERN_REVOCATION_CLIENT, facts->act[i],
-                                              facts->iat_s, err));
+    postern_error why = { 0 };
+    postern_err e = postern_revocations_check(j->rules->issuer->revocations, kind, name, iat_s,
+                                              &why);
+    bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
+
+    if (e == POSTERN_OK)
+        return POSTERN_OK;
+    if (err != NULL && (is_certain || *undecided == POSTERN_OK))
+        *err = why;
+    if (is_certain)
+        return e;
+    *undecided = e;
     return POSTERN_OK;
 }
 
-/* The token itself, those it was exchanged from and the person's authorization. */
+/* Who handed the token on, the token itself, those it was exchanged from and the person's
+ * authorization: each was taken back or was not.  (A block names who acts: check_names().) */
 static postern_err check_lineage(const struct judge *j, const struct postern_grant_facts *facts,
                                  postern_error *err)
 {
-    struct revocations *r = j->rules->issuer->revocations;
     int64_t iat_s = facts->iat_s;
+    postern_err undecided = POSTERN_OK;
 
-    POSTERN_TRY(check_former_actors(j, facts, err));
-    POSTERN_TRY(postern_revocations_check(r, POSTERN_REVOCATION_JTI, facts->jti, iat_s, err));
+    for (size_t i = 1; i < facts->act_depth; i++)
+        POSTERN_TRY(check_one(j, POSTERN_REVOCATION_CLIENT, facts->act[i], iat_s, &undecided, err));
+    POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->jti, iat_s, &undecided, err));
     for (size_t i = 0; i < facts->derived_count; i++)
-        POSTERN_TRY(postern_revocations_check(r, POSTERN_REVOCATION_JTI, facts->derived_from[i],
-                                              iat_s, err));
-    return postern_revocations_check(r, POSTERN_REVOCATION_GRANT, facts->grant_id, iat_s, err);
+        POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->derived_from[i], iat_s, &undecided,
+                              err));
+    POSTERN_TRY(check_one(j, POSTERN_REVOCATION_GRANT, facts->grant_id, iat_s, &undecided, err));
+    return undecided;
 }
 
 /* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows

@@ -197,18 +197,30 @@ static postern_err refuse(const struct slot *slot, postern_error *err)
                         quoted);
 }
 
-static postern_err check(struct revocations *r, postern_revocation_kind kind, postern_bytes name,
-                         int64_t iat_s, postern_error *err)
+/* NULL: not that we know. */
+static const struct slot *find_revoked(const struct revocations *r, postern_revocation_kind kind,
+                                       postern_bytes name, int64_t iat_s)
 {
     const struct slot *slot;
 
+    if (r->used_by[kind] == 0 || name.len == 0)
+        return NULL;
+    slot = find_slot(r->slots, r->slot_count, kind, name);
+    return slot->name != NULL && is_older(slot, iat_s) ? slot : NULL;
+}
+
+/* What was told already counts, though more may come. */
+static postern_err check(const struct revocations *r, postern_revocation_kind kind,
+                         postern_bytes name, int64_t iat_s, postern_error *err)
+{
+    const struct slot *slot = find_revoked(r, kind, name, iat_s);
+
+    if (slot != NULL)
+        return refuse(slot, err);
     if (r->is_expected && !r->is_ready)
         return POSTERN_FAIL(err, REVOCATIONS_UNKNOWN,
                             "the issuer has not sent its revocations yet");
-    if (r->used_by[kind] == 0 || name.len == 0)
-        return POSTERN_OK;
-    slot = find_slot(r->slots, r->slot_count, kind, name);
-    return slot->name != NULL && is_older(slot, iat_s) ? refuse(slot, err) : POSTERN_OK;
+    return POSTERN_OK;
 }
 
 postern_err postern_revocations_check(struct revocations *r, postern_revocation_kind kind,

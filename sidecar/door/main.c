@@ -55,6 +55,7 @@ struct door_main {
     bool                   owes_ready; /* the first settings are prepared, "ready" is not said */
     struct event          *told_patience;
     bool                   is_judging, wants_judging;
+    size_t                 blocked_untold; /* sessions that a block ended and no answer counted */
     struct main_batch     *running, *kills; /* batches whose acks name links */
     bool                   is_spoiled;      /* a part of the coming settings is missing */
     bool                   is_draining;
@@ -134,18 +135,22 @@ static struct main_batch *batch_of(struct mail *reply)
     return (struct main_batch *)((char *)reply - offsetof(struct batch, reply));
 }
 
-static void finish_batch(struct main_batch *b, const char *what)
+static void log_ended(const struct main_batch *b, const char *what, size_t ended)
 {
-    size_t ended = atomic_load(&b->batch.ended), to_tell = ended;
-
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
                  clock_mono_us() - b->started_us);
+}
+
+/* Answer all who wait for it, the first of control with the number, which is 0 then: each session
+ * ended once. */
+static void finish_batch(struct main_batch *b, size_t *ended)
+{
     for (size_t i = 0; i < b->ack_count; i++) {
         bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
 
-        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)to_tell : 0);
-        to_tell = is_asked ? 0 : to_tell; /* each session ended once */
+        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)*ended : 0);
+        *ended = is_asked ? 0 : *ended;
     }
     free(b->acks);
     free(b);
@@ -158,9 +163,14 @@ static void judge(struct door_main *m);
 static void deliver_judged(struct mail *reply, void *receiver)
 {
     struct door_main *m = receiver;
+    struct main_batch *b = batch_of(reply);
+    size_t blocked = atomic_load(&b->batch.blocked);
 
     m->running = NULL;
-    finish_batch(batch_of(reply), "taken back");
+    log_ended(b, "taken back", blocked + atomic_load(&b->batch.revoked));
+    log_ended(b, "judged again", atomic_load(&b->batch.unfit));
+    m->blocked_untold += blocked;
+    finish_batch(b, &m->blocked_untold);
     m->is_judging = false;
     if (m->wants_judging)
         judge(m);
@@ -361,11 +371,13 @@ static void deliver_killed(struct mail *reply, void *receiver)
 {
     struct door_main *m = receiver;
     struct main_batch *b = batch_of(reply), **at = &m->kills;
+    size_t killed = atomic_load(&b->batch.killed);
 
     while (*at != b)
         at = &(*at)->next;
     *at = b->next;
-    finish_batch(b, "killed");
+    log_ended(b, "killed", killed);
+    finish_batch(b, &killed);
 }
 
 static bool take_kill(struct door_main *m, struct role_line *l)
@@ -759,8 +771,12 @@ static void take_prepare(void *arg)
 
 static void deliver_committed(struct mail *reply, void *receiver)
 {
+    struct main_batch *b = batch_of(reply);
+    size_t unfit = atomic_load(&b->batch.unfit);
+
     (void)receiver;
-    finish_batch(batch_of(reply), "reload");
+    log_ended(b, "reload", unfit);
+    finish_batch(b, &unfit); /* nobody waits */
 }
 
 static void take_commit(void *arg)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may be a client; see clients.h.  Names are local user names too (sub = client_id for
- * client_credentials, RFC 9068 §2.2), so they are narrow and never those of administrators (RFC
- * 9068 §5, RFC 9700 §4.15).
+ * client_credentials, RFC 9068 §2.2): name_rules.h.
  */
 #include "clients.h"
 
@@ -11,14 +10,10 @@
 
 #include <openssl/evp.h>
 
+#include "name_rules.h"
+#include "store_grants.h"
+#include "store_revocations.h"
 #include "words.h"
-
-/* Names that own a machine or are ours: a token must never say one of them, whatever a host's
- * mapping does. */
-static const char *const reserved_names[] = {
-    "root",           "daemon",         "bin", "sys", "nobody", "anonymous", "postern", "posternd",
-    "postern-helper", "postern-issuer",
-};
 
 static clients_outcome refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -34,39 +29,14 @@ static clients_outcome refuse(struct clients_refusal *r, const char *error, cons
     return CLIENTS_REFUSED;
 }
 
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    if (len == 0 || len >= CLIENT_NAME_MAX || name[0] == '-' || name[0] == '.')
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!is_name_byte(name[i]))
-            return false;
-    return true;
-}
-
-static bool is_reserved(const char *name)
-{
-    for (size_t i = 0; i < sizeof reserved_names / sizeof *reserved_names; i++)
-        if (strcmp(name, reserved_names[i]) == 0)
-            return true;
-    return false;
-}
-
 static clients_outcome check_name(const char *name, struct clients_refusal *r)
 {
-    if (!is_name(name))
+    if (!name_is_good(name))
         return refuse(r, "bad_name",
                       "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
                       "none of . and -",
                       CLIENT_NAME_MAX - 1);
-    if (is_reserved(name))
+    if (name_is_reserved(name))
         return refuse(r, "bad_name", "The name %s is reserved: choose another", name);
     return CLIENTS_DONE;
 }
@@ -173,7 +143,7 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
     if (o != CLIENTS_DONE)
         return o;
     if (make_secret(&client, &secret, err) != POSTERN_OK ||
-        client_store_add(is->store, &client, &added, err) != POSTERN_OK)
+        store_client_add(is->store, &client, &added, err) != POSTERN_OK)
         return CLIENTS_FAILED;
     switch (added) {
     case STORE_ADDED:
@@ -181,7 +151,7 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
         return CLIENTS_DONE;
     case STORE_EXISTS:
         return refuse(refusal, "exists",
-                      "There is a client %s already; remove it first, or choose another name",
+                      "There is a client or a person %s already; remove it first, or choose another name",
                       name);
     case STORE_FULL:
         return refuse(refusal, "full", "There are %d clients: remove some that are not used",
@@ -201,8 +171,8 @@ clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret
 
     if (now_s < is->newest_iat_s) /* the clock was set back since: its tokens would look newer than their end */
         now_s = is->newest_iat_s;
-    if (client_store_remove(is->store, name, now_s, &is_found, ret_removed_s, err) !=
-        POSTERN_OK)
+    if (store_client_remove(is->store, name, now_s, now_s + ISSUER_REMOVAL_KEEP_S, &is_found,
+                            ret_removed_s, err) != POSTERN_OK)
         return CLIENTS_FAILED;
     if (!is_found)
         return refuse(refusal, "no_such_client",
@@ -218,7 +188,7 @@ postern_err clients_authenticate(struct issuer *is, const char *name, postern_by
 
     if (!hash_secret(secret, hash))
         return POSTERN_FAIL(err, NOMEM, "hashing a client secret");
-    POSTERN_TRY(client_store_find(is->store, name, &is_found, ret, err));
+    POSTERN_TRY(store_client_find(is->store, name, &is_found, ret, err));
     is_equal = postern_bytes_equal_ct(
         (postern_bytes){ hash, sizeof hash },
         (postern_bytes){ is_found ? ret->secret_sha256 : is->no_client_sha256, sizeof hash });
@@ -234,13 +204,15 @@ postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_
     bool is_found = false;
     int64_t removed_s = STORE_NEVER;
 
-    POSTERN_TRY(client_store_find(is->store, name, &is_found, &client, err));
-    POSTERN_TRY(client_store_removed_at(is->store, name, &removed_s, err));
+    POSTERN_TRY(store_client_find(is->store, name, &is_found, &client, err));
+    POSTERN_TRY(store_client_removed_at(is->store, name, &removed_s, err));
     *ret_is_live = is_found && iat_s > removed_s;
     return POSTERN_OK;
 }
 
-postern_err clients_forget_old_removals(struct issuer *is, postern_error *err)
+postern_err issuer_forget_what_is_over(struct issuer *is, postern_error *err)
 {
-    return client_store_forget_removals(is->store, issuer_now_s(is) - ISSUER_REMOVAL_KEEP_S, err);
+    POSTERN_TRY(store_revocations_forget(is->store, issuer_now_s(is), err));
+    POSTERN_TRY(store_sessions_forget(is->store, issuer_now_s(is), err));
+    return store_grants_forget(is->store, issuer_now_s(is), err);
 }

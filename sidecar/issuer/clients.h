@@ -8,6 +8,7 @@
 #define POSTERN_ISSUER_CLIENTS_H
 
 #include "issuer.h"
+#include "store_clients.h"
 
 /* 256 bits of randomness: SHA-256 without salt is enough to store it. */
 #define CLIENT_SECRET_BYTES 32
@@ -52,7 +53,7 @@ POSTERN_MUST_USE postern_err clients_authenticate(struct issuer *is, const char 
  */
 POSTERN_MUST_USE postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_s,
                                                 bool *ret_is_live, postern_error *err);
-/* Forget removals that no token can outlive any more. */
-POSTERN_MUST_USE postern_err clients_forget_old_removals(struct issuer *is, postern_error *err);
+/* Forget revocations that no token can outlive any more, codes, refresh tokens, grants. */
+POSTERN_MUST_USE postern_err issuer_forget_what_is_over(struct issuer *is, postern_error *err);
 
 #endif

@@ -9,18 +9,24 @@
 
 #include "rate.h"
 #include "settings.h"
-#include "store.h"
+#include "store_clients.h"
+#include "store_revocations.h"
 
 struct issuer {
     const struct issuer_settings *settings;
-    struct client_store          *store;
+    struct store          *store;
     const postern_signing_key    *key;
     struct rate_table            *rates;
-    /* Validates for whoami; NULL until our jwks_file is written. */
+    /* Validate our own tokens for whoami, for any of our resources; NULL until our jwks_file is
+     * written (own_token.h). */
     postern_context              *whoami_tokens;
+    postern_context              *own_tokens;
     postern_clock                 clock;         /* both functions set */
     /* Of the tokens issued by this process: a clock set back makes no removal older than them. */
     int64_t newest_iat_s;
+    /* Tells helper and doors at once; NULL in tests that do not look. */
+    void (*tell_revoked)(void *arg, const struct revocation *what);
+    void *tell_arg;
     /* Random: what an unknown client's secret is compared with. */
     uint8_t no_client_sha256[CLIENT_SECRET_HASH];
 };
@@ -32,6 +38,13 @@ static inline int64_t issuer_now_s(const struct issuer *is)
 static inline int64_t issuer_mono_ms(const struct issuer *is)
 {
     return is->clock.mono_ms(is->clock.arg);
+}
+
+/* `what` is remembered: from now on verifiers are told. */
+static inline void issuer_tell_revoked(const struct issuer *is, const struct revocation *what)
+{
+    if (is->tell_revoked != NULL)
+        is->tell_revoked(is->tell_arg, what);
 }
 
 /* Fill with bytes of getrandom(2).  False only when the kernel has none: refuse then. */

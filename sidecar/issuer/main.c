@@ -18,6 +18,7 @@
 #include "keys.h"
 #include "log.h"
 #include "metadata.h"
+#include "own_token.h"
 #include "revocations.h"
 #include "role.h"
 #include "routes.h"
@@ -35,6 +36,7 @@ struct issuer_process {
     postern_signing_key *key;
     struct event_base *base;
     struct supervisor_line *supervisor;
+    struct work *work; /* passwords */
     struct http_server *http;
     struct admin_socket *admin;
     struct revocations *revocations; /* to the helper */
@@ -94,22 +96,13 @@ static void give_up(struct issuer_process *p, const char *what, const postern_er
 
 /* ---- what the supervisor says ---- */
 
-/* whoami validates like every other service: from the file that the supervisor wrote, not from our
- * own memory. */
-static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
+/* Our own tokens are validated like at every other service: from the file that the supervisor wrote,
+ * not from our own memory. */
+static postern_err load_own_keys(struct issuer_process *p, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    static const char *const no_scopes[] = { NULL };
-    postern_config *config = NULL;
-    postern_context *ctx = NULL;
 
-    POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
-                                               postern_section_text(server, "jwks_file"), no_scopes,
-                                               &config, err));
-    POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
-    postern_context_free(p->is.whoami_tokens);
-    p->is.whoami_tokens = ctx;
-    return POSTERN_OK;
+    return own_token_load_keys(&p->is, postern_section_text(server, "jwks_file"), err);
 }
 
 static void obey_jwks_written(void *arg)
@@ -117,7 +110,7 @@ static void obey_jwks_written(void *arg)
     struct issuer_process *p = arg;
     postern_error err = { 0 };
 
-    if (make_whoami_context(p, &err) != POSTERN_OK ||
+    if (load_own_keys(p, &err) != POSTERN_OK ||
         supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
 }
@@ -170,6 +163,16 @@ static postern_err send_keys(struct issuer_process *p, postern_error *err)
                         err);
 }
 
+static void tell_revoked(void *arg, const struct revocation *what)
+{
+    struct issuer_process *p = arg;
+
+    if (p->doors != NULL)
+        revocations_push(p->doors, what, NULL, NULL);
+    if (p->revocations != NULL)
+        revocations_push(p->revocations, what, NULL, NULL);
+}
+
 /* ---- start and end ---- */
 
 static void on_purge(evutil_socket_t fd, short what, void *arg)
@@ -179,7 +182,7 @@ static void on_purge(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* a timer */
     (void)what; /* likewise */
-    if (clients_forget_old_removals(&p->is, &err) != POSTERN_OK)
+    if (issuer_forget_what_is_over(&p->is, &err) != POSTERN_OK)
         log_error("purging removals", &err);
 }
 
@@ -201,6 +204,8 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
 
     p->is.clock = (postern_clock){ system_now_s, system_mono_ms, NULL };
     p->is.settings = &p->settings;
+    p->is.tell_revoked = tell_revoked;
+    p->is.tell_arg = p;
     POSTERN_TRY(issuer_settings_load(&p->settings, p->config, err));
     if (!issuer_random(&seed, sizeof seed) ||
         !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
@@ -208,8 +213,8 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
     POSTERN_TRY(rate_table_new(seed, &p->is.rates, err));
     POSTERN_TRY(signing_key_load(setup->state_dir_fd, &p->key, err));
     p->is.key = p->key;
-    POSTERN_TRY(client_store_open(setup->state_dir, &p->is.store, err));
-    return clients_forget_old_removals(&p->is, err);
+    POSTERN_TRY(store_open(setup->state_dir, &p->is.store, err));
+    return issuer_forget_what_is_over(&p->is, err);
 }
 
 static postern_err make_timers(struct issuer_process *p, postern_error *err)
@@ -228,13 +233,14 @@ static postern_err make_timers(struct issuer_process *p, postern_error *err)
 static postern_err start(struct issuer_process *p, struct role_setup *setup, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    struct http_setup http = { NULL, &p->is.clock, answer_request, &p->is };
+    struct http_setup http = { .clock = &p->is.clock, .handler = answer_request, .arg = &p->is };
+    struct admin_setup admin = { .is = &p->is, .server = server };
 
     event_set_log_callback(log_libevent);
     p->base = event_base_new();
     if (p->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    http.base = p->base;
+    http.base = admin.base = p->base;
     POSTERN_TRY(start_state(p, setup, err));
     POSTERN_TRY(supervisor_line_new(
         p->base, setup->supervisor_fd,
@@ -244,8 +250,11 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
     POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->revocations, err));
     if (postern_config_section_at(p->config, POSTERN_SECTION_DOOR, 0) != NULL)
         POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->doors, err));
-    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, p->doors, server,
-                                 &p->admin, err));
+    POSTERN_TRY(work_new(p->base, &p->work, err));
+    http.work = admin.work = p->work;
+    admin.helper = p->revocations;
+    admin.doors = p->doors;
+    POSTERN_TRY(admin_socket_new(&admin, setup->admin_fd, &p->admin, err));
     POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
 }
@@ -254,13 +263,15 @@ static void stop(struct issuer_process *p)
 {
     http_server_free(p->http);
     admin_socket_free(p->admin);
+    work_free(p->work);
     revocations_free(p->revocations);
     revocations_free(p->doors);
     timer_free(p->purge);
     timer_free(p->drain_poll);
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
-    client_store_close(p->is.store);
+    postern_context_free(p->is.own_tokens);
+    store_close(p->is.store);
     rate_table_free(p->is.rates);
     postern_signing_key_free(p->key);
     issuer_settings_free(&p->settings);

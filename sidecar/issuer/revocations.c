@@ -22,10 +22,14 @@
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
+_Static_assert(REVOKE_CLIENT == (int)POSTERN_REVOCATION_CLIENT &&
+                   REVOKE_TOKEN == (int)POSTERN_REVOCATION_JTI &&
+                   REVOKE_GRANT == (int)POSTERN_REVOCATION_GRANT,
+               "what is stored is what is told");
+
 struct message {
-    postern_revocation_kind kind; /* NONE: revocations_ready */
-    char name[REVOCATION_NAME_MAX];
-    int64_t before_s, id;
+    struct revocation what; /* REVOKE_NOTHING: revocations_ready */
+    int64_t id;
 };
 
 struct waiting {
@@ -141,15 +145,15 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
     postern_json_writer w = { &text, false };
-    bool is_ready = m->kind == POSTERN_REVOCATION_NONE;
+    bool is_ready = m->what.kind == REVOKE_NOTHING;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", is_ready ? "revocations_ready" : "revoke");
     postern_json_put_integer(&w, "id", m->id);
     postern_json_put_str(&w, "issuer", r->is->settings->issuer);
     if (!is_ready) {
-        postern_json_put_str(&w, postern_revocation_kind_name(m->kind), m->name);
-        postern_json_put_integer(&w, "before", m->before_s);
+        postern_json_put_str(&w, postern_revocation_kind_name((postern_revocation_kind)m->what.kind), m->what.name);
+        postern_json_put_integer(&w, "before", m->what.before_s);
     }
     postern_json_close_object(&w);
     if (text.failed)
@@ -172,16 +176,8 @@ static void flush(struct revocations *r)
         break_line(r, &err);
 }
 
-/* False: no memory, or a name that is not one of ours. */
-static bool enqueue(struct revocations *r, const struct revocation_news *news, int64_t *ret_id)
+static bool enqueue(struct revocations *r, const struct revocation *what, int64_t *ret_id)
 {
-    struct message m = { .kind = news->kind, .before_s = news->before_s, .id = r->last_id + 1 };
-    postern_bytes name = postern_bytes_str(news->name);
-
-    if (name.len >= sizeof m.name)
-        return false;
-    if (name.len != 0)
-        memcpy(m.name, name.ptr, name.len);
     if (r->outbox_count == r->outbox_cap) {
         size_t cap = r->outbox_cap == 0 ? 64 : r->outbox_cap * 2;
         struct message *grown = reallocarray(r->outbox, cap, sizeof *grown);
@@ -192,7 +188,7 @@ static bool enqueue(struct revocations *r, const struct revocation_news *news, i
         r->outbox_cap = cap;
     }
     *ret_id = ++r->last_id;
-    r->outbox[r->outbox_count++] = m;
+    r->outbox[r->outbox_count++] = (struct message){ *what, *ret_id };
     return true;
 }
 
@@ -242,23 +238,19 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 {
-    static const struct revocation_news ready = { .kind = POSTERN_REVOCATION_NONE };
-    struct client_removal *removals = NULL;
+    static const struct revocation ready = { .kind = REVOKE_NOTHING };
+    struct revocation *all = NULL;
     size_t count = 0;
     int64_t id;
     bool is_complete = true;
 
-    POSTERN_TRY(clients_forget_old_removals(r->is, err));
-    POSTERN_TRY(client_store_removals(r->is->store, &removals, &count, err));
+    POSTERN_TRY(issuer_forget_what_is_over(r->is, err));
+    POSTERN_TRY(store_revocations_list(r->is->store, &all, &count, err));
     for (size_t i = 0; i < count && is_complete; i++)
-        is_complete = enqueue(r,
-                              &(struct revocation_news){ POSTERN_REVOCATION_CLIENT,
-                                                         removals[i].client,
-                                                         removals[i].removed_s },
-                              &id);
-    free(removals);
+        is_complete = enqueue(r, &all[i], &id);
+    free(all);
     if (!is_complete || !enqueue(r, &ready, &id))
-        return POSTERN_FAIL(err, NOMEM, "%zu removals", count);
+        return POSTERN_FAIL(err, NOMEM, "%zu revocations", count);
     return POSTERN_OK;
 }
 
@@ -282,26 +274,22 @@ void revocations_set_line(struct revocations *r, int take_fd)
         break_line(r, &err);
 }
 
-static void tell_done(revocation_callback done, void *arg, verifier_news news)
-{
-    if (done != NULL)
-        done(arg, news);
-}
-
-void revocations_push(struct revocations *r, const struct revocation_news *news,
+void revocations_push(struct revocations *r, const struct revocation *what,
                       revocation_callback done, void *arg)
 {
     postern_error err = { 0 };
     int64_t id = 0;
 
-    if (r->line.channel == NULL || strlen(news->name) >= REVOCATION_NAME_MAX) {
-        tell_done(done, arg, VERIFIER_AWAY);
+    if (r->line.channel == NULL) { /* it hears everything when it is back */
+        if (done != NULL)
+            done(arg, VERIFIER_AWAY);
         return;
     }
-    if (!enqueue(r, news, &id)) {
+    if (!enqueue(r, what, &id)) {
         (void)POSTERN_FAIL(&err, NOMEM, "a revocation"); /* reported by break_line() */
         break_line(r, &err);
-        tell_done(done, arg, VERIFIER_AWAY);
+        if (done != NULL)
+            done(arg, VERIFIER_AWAY);
         return;
     }
     if (done != NULL && !wait_for(r, id, done, arg))

@@ -12,6 +12,7 @@
 #include <postern/context.h>
 
 #include "issuer.h"
+#include "store_revocations.h"
 
 #define REVOCATION_WAIT_MS 2000  /* an administrator waits that long for a verifier's word */
 #define REVOCATION_WAITING_MAX 8 /* ADMIN_CONNECTIONS_MAX: who else would wait */
@@ -33,19 +34,9 @@ POSTERN_MUST_USE postern_err revocations_new(struct event_base *base, struct iss
 void revocations_free(struct revocations *r); /* nobody is called back; NULL is fine */
 /* A verifier is there (a new one replaces the old): tell it everything. */
 void revocations_set_line(struct revocations *r, int take_fd);
-/* Bytes with NUL of what is taken back: a client's name (CLIENT_NAME_MAX), a jti or a grant_id of
- * ours, which are random names. */
-#define REVOCATION_NAME_MAX 129
-/* What is taken back: a client's tokens up to that time, one token and what came from it, or all
- * tokens of a person's authorization. */
-struct revocation_news {
-    postern_revocation_kind kind;
-    const char             *name;
-    int64_t                 before_s;
-};
-/* Tell it of one revocation that is in the store; `done` (NULL: nobody waits) is called exactly once,
- * perhaps before this returns. */
-void revocations_push(struct revocations *r, const struct revocation_news *news,
+/* Tell it of one more; `done` is called exactly once, perhaps before this returns;
+ * NULL: nobody waits. */
+void revocations_push(struct revocations *r, const struct revocation *what,
                       revocation_callback done, void *arg);
 /* Whoever waits with `arg` waits no more. */
 void revocations_cancel(struct revocations *r, const void *arg);

@@ -67,7 +67,7 @@ int fixture_set_up(void **state)
     f->is.clock = (postern_clock){ still_now_s, still_mono_ms, f };
     f->is.settings = &f->settings;
     if (rate_table_new(7, &f->is.rates, NULL) != POSTERN_OK ||
-        client_store_open(f->dir, &f->is.store, NULL) != POSTERN_OK ||
+        store_open(f->dir, &f->is.store, NULL) != POSTERN_OK ||
         postern_signing_key_generate(&f->key, NULL) != POSTERN_OK)
         return -1;
     f->is.key = f->key;
@@ -80,9 +80,10 @@ int fixture_tear_down(void **state)
     struct fixture *f = *state;
     char path[128];
 
-    client_store_close(f->is.store);
+    store_close(f->is.store);
     rate_table_free(f->is.rates);
     postern_context_free(f->is.whoami_tokens);
+    postern_context_free(f->is.own_tokens);
     postern_signing_key_free(f->key);
     issuer_settings_free(&f->settings);
     postern_config_free(f->config);

@@ -63,7 +63,7 @@ static void a_client_is_added_with_a_secret_shown_once(void **state)
     assert_int_equal(secret.len, 43); /* 256 bits, base64url */
     assert_int_equal(clients_authenticate(&f->is, "agent-7", secret, &is_known, &c, NULL), POSTERN_OK);
     assert_true(is_known);
-    assert_int_equal(client_store_find(f->is.store, "agent-7", &found, &c, NULL), POSTERN_OK);
+    assert_int_equal(store_client_find(f->is.store, "agent-7", &found, &c, NULL), POSTERN_OK);
     assert_true(found);
     assert_string_equal(c.scopes, "mail.read x");
     assert_string_equal(c.resources, FIXTURE_IMAP);
@@ -200,7 +200,7 @@ static void a_full_page_says_that_there_is_more(void **state)
 static void a_removal_is_pushed_and_then_reported(void **state)
 {
     struct fixture *f = *state;
-    struct client_removal *removals = NULL;
+    struct revocation *removals = NULL;
     int64_t at = 0;
     size_t count = 0;
 
@@ -214,13 +214,13 @@ static void a_removal_is_pushed_and_then_reported(void **state)
     assert_refused(f, "{\"verb\":\"client_remove\",\"name\":\"agent-7\"}", "no_such_client");
 
     f->now_s += ISSUER_REMOVAL_KEEP_S; /* a token of that second may still pass somewhere */
-    assert_int_equal(clients_forget_old_removals(&f->is, NULL), POSTERN_OK);
-    assert_int_equal(client_store_removals(f->is.store, &removals, &count, NULL), POSTERN_OK);
+    assert_int_equal(issuer_forget_what_is_over(&f->is, NULL), POSTERN_OK);
+    assert_int_equal(store_revocations_list(f->is.store, &removals, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 1);
     free(removals);
     f->now_s++;
-    assert_int_equal(clients_forget_old_removals(&f->is, NULL), POSTERN_OK);
-    assert_int_equal(client_store_removals(f->is.store, &removals, &count, NULL), POSTERN_OK);
+    assert_int_equal(issuer_forget_what_is_over(&f->is, NULL), POSTERN_OK);
+    assert_int_equal(store_revocations_list(f->is.store, &removals, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 0);
 }
 

@@ -101,7 +101,7 @@ static bool is_registered(struct fixture *f, const char *name)
     struct client_record c;
     bool found = false;
 
-    assert_int_equal(client_store_find(f->is.store, name, &found, &c, NULL), POSTERN_OK);
+    assert_int_equal(store_client_find(f->is.store, name, &found, &c, NULL), POSTERN_OK);
     return found;
 }
 
@@ -126,7 +126,7 @@ static void a_secret_is_told_or_the_client_is_not_there(void **state)
             bool found = false;
             int64_t removed_s;
 
-            assert_int_equal(client_store_remove(f->is.store, "agent-7", f->now_s, &found, &removed_s, NULL), POSTERN_OK);
+            assert_int_equal(store_client_remove(f->is.store, "agent-7", f->now_s, f->now_s + 9, &found, &removed_s, NULL), POSTERN_OK);
         }
     }
 }

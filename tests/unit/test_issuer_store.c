@@ -12,21 +12,22 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "issuer/store.h"
+#include "issuer/store_clients.h"
+#include "issuer/store_revocations.h"
 
 #define CRASH_ADDS_MIN 40 /* how many adds the child acknowledges before it is killed */
 
 struct fixture {
     char dir[64];
-    struct client_store *store;
+    struct store *store;
 };
 
-static struct client_store *open_store(const char *dir)
+static struct store *open_store(const char *dir)
 {
-    struct client_store *s = NULL;
+    struct store *s = NULL;
     postern_error err = { 0 };
 
-    if (client_store_open(dir, &s, &err) != POSTERN_OK)
+    if (store_open(dir, &s, &err) != POSTERN_OK)
         fail_msg("open: %s", err.detail);
     return s;
 }
@@ -49,7 +50,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
     char path[128];
 
-    client_store_close(f->store);
+    store_close(f->store);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (snprintf(path, sizeof path, "%s/%s", f->dir, names[i]) > 0 && unlink(path) != 0 &&
             errno != ENOENT)
@@ -62,27 +63,27 @@ static int tear_down(void **state)
 
 static void reopen(struct fixture *f)
 {
-    client_store_close(f->store);
+    store_close(f->store);
     f->store = open_store(f->dir);
 }
 
-static store_add add(struct client_store *s, const char *name)
+static store_add add(struct store *s, const char *name)
 {
     struct client_record c = { .scopes = "mail.read", .resources = "https://m.example/imap", .created_s = 1000 };
     store_add result = STORE_ADD_UNSET;
 
     assert_true(snprintf(c.name, sizeof c.name, "%s", name) > 0);
     memset(c.secret_sha256, 0x5a, sizeof c.secret_sha256);
-    assert_int_equal(client_store_add(s, &c, &result, NULL), POSTERN_OK);
+    assert_int_equal(store_client_add(s, &c, &result, NULL), POSTERN_OK);
     return result;
 }
 
-static bool has(struct client_store *s, const char *name)
+static bool has(struct store *s, const char *name)
 {
     struct client_record c;
     bool found = false;
 
-    assert_int_equal(client_store_find(s, name, &found, &c, NULL), POSTERN_OK);
+    assert_int_equal(store_client_find(s, name, &found, &c, NULL), POSTERN_OK);
     return found;
 }
 
@@ -94,7 +95,7 @@ static void a_client_is_kept_with_all_it_has(void **state)
 
     assert_int_equal(add(f->store, "agent-7"), STORE_ADDED);
     reopen(f);
-    assert_int_equal(client_store_find(f->store, "agent-7", &found, &c, NULL), POSTERN_OK);
+    assert_int_equal(store_client_find(f->store, "agent-7", &found, &c, NULL), POSTERN_OK);
     assert_true(found);
     assert_string_equal(c.name, "agent-7");
     assert_string_equal(c.scopes, "mail.read");
@@ -125,23 +126,23 @@ static void clients_are_listed_in_pages(void **state)
     add(f->store, "b");
     add(f->store, "a");
     add(f->store, "c");
-    assert_int_equal(client_store_list(f->store, "", page, 2, &count, NULL), POSTERN_OK);
+    assert_int_equal(store_client_list(f->store, "", page, 2, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 2);
     assert_string_equal(page[0].name, "a");
     assert_string_equal(page[1].name, "b");
-    assert_int_equal(client_store_list(f->store, "b", page, 2, &count, NULL), POSTERN_OK);
+    assert_int_equal(store_client_list(f->store, "b", page, 2, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 1);
     assert_string_equal(page[0].name, "c");
-    assert_int_equal(client_store_list(f->store, "c", page, 2, &count, NULL), POSTERN_OK);
+    assert_int_equal(store_client_list(f->store, "c", page, 2, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 0);
 }
 
-static int64_t remove_at(struct client_store *s, const char *name, int64_t now_s, bool want_found)
+static int64_t remove_at(struct store *s, const char *name, int64_t now_s, bool want_found)
 {
     bool found = !want_found;
     int64_t removed_s = 0;
 
-    assert_int_equal(client_store_remove(s, name, now_s, &found, &removed_s, NULL), POSTERN_OK);
+    assert_int_equal(store_client_remove(s, name, now_s, now_s + 10, &found, &removed_s, NULL), POSTERN_OK);
     assert_int_equal(found, want_found);
     return removed_s;
 }
@@ -158,29 +159,29 @@ static void a_removal_is_remembered_and_never_moves_back(void **state)
     add(f->store, "agent");
     assert_int_equal(remove_at(f->store, "agent", 1500, true), 2000); /* the clock was set back */
     reopen(f);
-    assert_int_equal(client_store_removed_at(f->store, "agent", &at, NULL), POSTERN_OK);
+    assert_int_equal(store_client_removed_at(f->store, "agent", &at, NULL), POSTERN_OK);
     assert_int_equal(at, 2000);
-    assert_int_equal(client_store_removed_at(f->store, "other", &at, NULL), POSTERN_OK);
+    assert_int_equal(store_client_removed_at(f->store, "other", &at, NULL), POSTERN_OK);
     assert_true(at == STORE_NEVER);
 }
 
 static void old_removals_are_forgotten_and_younger_ones_listed(void **state)
 {
     struct fixture *f = *state;
-    struct client_removal *removals = NULL;
+    struct revocation *removals = NULL;
     size_t count = 9;
 
-    assert_int_equal(client_store_removals(f->store, &removals, &count, NULL), POSTERN_OK);
+    assert_int_equal(store_revocations_list(f->store, &removals, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 0);
     add(f->store, "old");
     add(f->store, "young");
     remove_at(f->store, "old", 1999, true);
     remove_at(f->store, "young", 2000, true);
-    assert_int_equal(client_store_forget_removals(f->store, 2000, NULL), POSTERN_OK);
-    assert_int_equal(client_store_removals(f->store, &removals, &count, NULL), POSTERN_OK);
+    assert_int_equal(store_revocations_forget(f->store, 2010, NULL), POSTERN_OK);
+    assert_int_equal(store_revocations_list(f->store, &removals, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 1);
-    assert_string_equal(removals[0].client, "young");
-    assert_int_equal(removals[0].removed_s, 2000);
+    assert_string_equal(removals[0].name, "young");
+    assert_int_equal(removals[0].before_s, 2000);
     free(removals);
 }
 
@@ -202,28 +203,28 @@ static void files_of_the_store_are_private(void **state)
 static void a_store_that_others_can_read_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct client_store *s = NULL;
+    struct store *s = NULL;
     postern_error err = { 0 };
     char path[128];
 
-    client_store_close(f->store);
+    store_close(f->store);
     f->store = NULL;
     assert_true(snprintf(path, sizeof path, "%s/clients.db", f->dir) > 0);
     assert_int_equal(chmod(path, 0644), 0);
-    assert_int_equal(client_store_open(f->dir, &s, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(store_open(f->dir, &s, &err), POSTERN_ERR_CONFIG_FILE);
     assert_non_null(strstr(err.detail, "0600"));
     assert_null(s);
-    assert_int_equal(client_store_open("/nonexistent", &s, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(store_open("/nonexistent", &s, &err), POSTERN_ERR_CONFIG_FILE);
 }
 
 static void a_file_that_is_no_database_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct client_store *s = NULL;
+    struct store *s = NULL;
     char path[128];
     FILE *file;
 
-    client_store_close(f->store);
+    store_close(f->store);
     f->store = NULL;
     assert_true(snprintf(path, sizeof path, "%s/clients.db", f->dir) > 0);
     file = fopen(path, "w");
@@ -231,7 +232,7 @@ static void a_file_that_is_no_database_is_refused(void **state)
     for (int i = 0; i < 400; i++)
         assert_true(fputs("not a database. ", file) >= 0);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(client_store_open(f->dir, &s, NULL), POSTERN_ERR_SYSTEM);
+    assert_int_equal(store_open(f->dir, &s, NULL), POSTERN_ERR_SYSTEM);
     assert_null(s);
 }
 
@@ -243,7 +244,7 @@ static void crash_names(int i, char room[32])
 /* Adds clients for ever and says so after each. */
 static void add_until_killed(const char *dir, int report_fd)
 {
-    struct client_store *s = open_store(dir);
+    struct store *s = open_store(dir);
     char name[32];
 
     for (int i = 0;; i++) {
@@ -260,7 +261,7 @@ static void every_acknowledged_add_survives_kill_9(void **state)
     char name[32];
     pid_t pid;
 
-    client_store_close(f->store);
+    store_close(f->store);
     f->store = NULL;
     assert_int_equal(pipe(fds), 0);
     pid = fork();
