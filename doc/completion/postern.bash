@@ -135,7 +135,7 @@ _postern() {
         *) words='add list remove --help' ;;
         esac
         ;;
-    verify) words='--service --config --issuer --audience --jwks --required-scope --now --help' ;;
+    verify) words='--service --config --issuer --audience --jwks --required-scope --explain --json --now --help' ;;
     why) words='--audit-file --config --json --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
