@@ -97,8 +97,9 @@ static bool take_option(void *arg, int option, const char *value)
     case 'B':
         o->wants_no_browser = true;
         return true;
-    case 'P':
-        return (o->port = (uint16_t)read_number(value, UINT16_MAX)) != 0;
+    case 'P': /* a browser leaves http's own port out of Host */
+        o->port = (uint16_t)read_number(value, UINT16_MAX);
+        return o->port != 0 && o->port != 80;
     case 't':
         return (o->timeout_s = read_number(value, TIMEOUT_MAX_S)) != 0;
     default:
