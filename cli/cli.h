@@ -29,6 +29,7 @@ int command_sessions(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_unblock(int argc, char **argv);
+int command_user(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_why(int argc, char **argv);
 

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "status", "show the stored logins, without their tokens", command_status },
     { "token", "fetch an access token and print it", command_token },
     { "unblock", "let a blocked agent in again", command_unblock },
+    { "user", "add, list and remove the people who log in at the embedded issuer", command_user },
     { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },
     { "why", "say why a login was accepted or refused", command_why },
     { NULL, NULL, NULL },

@@ -5,7 +5,7 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
+	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
 	sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_open.c sidecar/generation_open.h \
 	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \

@@ -19,7 +19,8 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --secret-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket | --file)
+    --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
+        --audit-file | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -72,7 +73,7 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect exchange kill login logout parse policy sessions status token unblock verify why
+    '') words='audit block blocks client connect exchange kill login logout parse policy sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
@@ -82,7 +83,7 @@ _postern() {
     audit)
         case $sub in
         show | follow)
-            words='--file --config --agent --human --service --session --event --since --denied --json --help'
+            words='--file --config --agent --human --service --session --event --purpose --grant --since --denied --json --help'
             ;;
         verify)
             words='--head --seq --config --help'
@@ -138,6 +139,14 @@ _postern() {
     token)
         words='--client --issuer --client-id --client-auth --secret-file --login --person --resource --scope --for-host
             --for-service --allow-loopback-http --loopback-user --tls-ca-file --json --no-cache --quiet --help'
+        ;;
+    user)
+        case $sub in
+        add) words='--generate --password-file --config --socket' ;;
+        list) words='--json --config --socket' ;;
+        remove) words='--config --socket' ;;
+        *) words='add list remove --help' ;;
+        esac
         ;;
     verify) words='--service --config --issuer --audience --jwks --required-scope --now --help' ;;
     why) words='--audit-file --config --json --help' ;;

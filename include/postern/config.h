@@ -61,6 +61,13 @@ POSTERN_MUST_USE postern_err postern_config_load_client(const char *file, poster
 POSTERN_MUST_USE postern_err postern_config_new_token_check(
     const char *issuer, const char *audience, const char *jwks_file,
     const char *const *required_scopes, postern_config **ret, postern_error *err);
+/* The same for several audiences (NULL behind the last), any of which will do: how an issuer judges
+ * a token of its own that comes back. */
+POSTERN_MUST_USE postern_err postern_config_new_audience_check(const char *issuer,
+                                                               const char *const *audiences,
+                                                               const char *jwks_file,
+                                                               postern_config **ret,
+                                                               postern_error *err);
 /*
  * The whole configuration as valid files, one after the other, each behind a line "# ==
  * services/imap.conf ==" and each value under a comment with its origin.  Split there and loaded

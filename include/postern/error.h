@@ -81,6 +81,7 @@ typedef enum postern_class {
     X(TIMEOUT,              "timeout",              REMOTE,    NULL,                 "op_deadline",              "no verdict within the deadline") \
     X(NOMEM,                "nomem",                RESOURCE,  NULL,                 "malloc(3)",                "out of memory") \
     X(BUSY,                 "busy",                 RESOURCE,  NULL,                 "limits",                   "too many requests in flight") \
+    X(AGENT_BUSY,           "agent_busy",           RESOURCE,  NULL,                 "limits",                   "the agent has as many sessions as one may have") \
     X(SYSTEM,               "system",               RESOURCE,  NULL,                 "errno(3)",                 "a system call failed") \
     X(AUDIT,                "audit",                RESOURCE,  NULL,                 "audit_file",               "the audit record could not be written") \
     X(PEER_NOT_ALLOWED,     "peer_not_allowed",     CONFIG,    NULL,                 "helper_peers",             "this process may not ask as that service") \

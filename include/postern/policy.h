@@ -92,6 +92,7 @@ typedef struct postern_decision {
     /* `judge agent and user`: the rule of the user's list, when both lists had their say. */
     char user_rule[POSTERN_POLICY_LABEL_MAX];
     size_t rule_index, user_rule_index;    /* for postern_policy_look(); NO_RULE: none */
+    unsigned refusing_lists; /* POSTERN_POLICY_LIST_…: those that did not allow; 0: all did */
     char because[POSTERN_POLICY_TEXT_MAX]; /* the words of the rule that denies; "": none */
     char missing_scope[POSTERN_SCOPE_MAX]; /* only this was wanting for an allow; "" */
     int64_t lease_s;                       /* longest session; 0: the rule says none */

@@ -8,6 +8,8 @@
 
 #include "url.h"
 
+#define LIST_MAX 1048576 /* bytes: as many words as a list may have, each a URL of some length */
+
 /* One setting of a section, as the command line gave it. */
 static postern_err put(postern_config *c, postern_section *s, const char *key, const char *text,
                        postern_error *err)
@@ -28,18 +30,19 @@ static postern_err check_word(const char *what, const char *word, postern_error 
     return POSTERN_OK;
 }
 
-static postern_err put_scopes(postern_config *c, postern_section *s, const char *const *scopes,
-                              postern_error *err)
+/* A list of words; NULL or empty: its default. */
+static postern_err put_list(postern_config *c, postern_section *s, const char *key,
+                            const char *const *words, postern_error *err)
 {
-    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(65536);
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(LIST_MAX);
 
-    if (scopes == NULL || scopes[0] == NULL)
+    if (words == NULL || words[0] == NULL)
         return POSTERN_OK;
-    for (size_t i = 0; scopes[i] != NULL; i++)
-        postern_buf_addf(&list, "%s%s", i == 0 ? "" : " ", scopes[i]);
+    for (size_t i = 0; words[i] != NULL; i++)
+        postern_buf_addf(&list, "%s%s", i == 0 ? "" : " ", words[i]);
     if (list.failed)
-        return POSTERN_FAIL(err, NOMEM, "required scopes");
-    return put(c, s, "required_scopes", postern_buf_cstr(&list), err);
+        return POSTERN_FAIL(err, NOMEM, "%s", key);
+    return put(c, s, key, postern_buf_cstr(&list), err);
 }
 
 static postern_err add_issuer(postern_config *c, const char *issuer, const char *jwks_file,
@@ -53,16 +56,50 @@ static postern_err add_issuer(postern_config *c, const char *issuer, const char 
     return put(c, s, "jwks_file", jwks_file, err);
 }
 
-static postern_err add_service(postern_config *c, const char *audience, const char *const *scopes,
-                               postern_error *err)
+static postern_err add_service(postern_config *c, const char *const *audiences,
+                               const char *const *scopes, postern_error *err)
 {
     postern_section *s;
 
     POSTERN_TRY(
         postern_config_add_section(c, POSTERN_SECTION_SERVICE, "token", "(command line)", &s, err));
-    POSTERN_TRY(put(c, s, "audience", audience, err));
+    POSTERN_TRY(put_list(c, s, "audience", audiences, err));
     POSTERN_TRY(put(c, s, "require_tls", "no", err));
-    return put_scopes(c, s, scopes, err);
+    return put_list(c, s, "required_scopes", scopes, err);
+}
+
+static postern_err check_audiences(const char *const *audiences, postern_error *err)
+{
+    if (audiences == NULL || audiences[0] == NULL)
+        return POSTERN_FAIL(err, USAGE, "an audience is required");
+    for (size_t i = 0; audiences[i] != NULL; i++)
+        POSTERN_TRY(check_word("audience", audiences[i], err));
+    return POSTERN_OK;
+}
+
+/* One issuer, its keys, and what its tokens may be for. */
+struct token_check {
+    const char *issuer, *jwks_file;
+    const char *const *audiences, *const *required_scopes;
+};
+
+static postern_err make(const struct token_check *t, postern_config **ret, postern_error *err)
+{
+    POSTERN_AUTO(config) c = NULL;
+    postern_section *daemon;
+
+    POSTERN_TRY(check_word("issuer", t->issuer, err));
+    POSTERN_TRY(check_audiences(t->audiences, err));
+    if (t->jwks_file == NULL || t->jwks_file[0] == '\0')
+        return POSTERN_FAIL(err, USAGE, "a key-set file is required");
+    POSTERN_TRY(postern_config_new(&c, err));
+    c->is_token_check = true;
+    POSTERN_TRY(
+        postern_config_add_section(c, POSTERN_SECTION_DAEMON, "", "(command line)", &daemon, err));
+    POSTERN_TRY(add_issuer(c, t->issuer, t->jwks_file, err));
+    POSTERN_TRY(add_service(c, t->audiences, t->required_scopes, err));
+    *ret = POSTERN_STEAL(c);
+    return POSTERN_OK;
 }
 
 postern_err postern_config_new_token_check(const char *issuer, const char *audience,
@@ -70,19 +107,19 @@ postern_err postern_config_new_token_check(const char *issuer, const char *audie
                                            const char *const *required_scopes, postern_config **ret,
                                            postern_error *err)
 {
-    POSTERN_AUTO(config) c = NULL;
-    postern_section *daemon;
+    const char *const audiences[] = { audience, NULL };
+    struct token_check t = { issuer, jwks_file, audiences, required_scopes };
 
     POSTERN_TRY(check_word("issuer", issuer, err));
-    POSTERN_TRY(check_word("audience", audience, err));
-    if (jwks_file == NULL || jwks_file[0] == '\0')
-        return POSTERN_FAIL(err, USAGE, "a key-set file is required");
-    POSTERN_TRY(postern_config_new(&c, err));
-    c->is_token_check = true;
-    POSTERN_TRY(
-        postern_config_add_section(c, POSTERN_SECTION_DAEMON, "", "(command line)", &daemon, err));
-    POSTERN_TRY(add_issuer(c, issuer, jwks_file, err));
-    POSTERN_TRY(add_service(c, audience, required_scopes, err));
-    *ret = POSTERN_STEAL(c);
-    return POSTERN_OK;
+    POSTERN_TRY(check_word("audience", audience, err)); /* NULL would end the list */
+    return make(&t, ret, err);
+}
+
+postern_err postern_config_new_audience_check(const char *issuer, const char *const *audiences,
+                                              const char *jwks_file, postern_config **ret,
+                                              postern_error *err)
+{
+    struct token_check t = { issuer, jwks_file, audiences, NULL };
+
+    return make(&t, ret, err);
 }

@@ -25,7 +25,7 @@ struct flight {
     audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
     bool is_fact, is_sent;
-    postern_buf message; /* of a fact until it is confirmed, of others until they were sent */
+    postern_buf message; /* of a fact until it is confirmed; of others that could not be sent yet */
 };
 TAILQ_HEAD(flight_list, flight);
 
@@ -35,6 +35,8 @@ struct audit_line {
     struct channel_watch watch; /* closed: no line; `writable` is pending while messages wait */
     struct event *expiry;       /* deadline of the first in flight, or earlier */
     struct event *want;         /* asks again for a line */
+    struct event *company;      /* pending while facts wait to be sent: AUDIT_FACT_WAIT_MS */
+    postern_buf text, message;  /* the record and message being made; their storage is kept */
     struct flight_list flights;
     size_t count, fact_count; /* all; those of them that are facts */
     int64_t last_id;
@@ -171,10 +173,10 @@ static bool wait_for_room(struct audit_line *l, postern_error *err)
     return false;
 }
 
-/* Send what waits, as far as the socket takes it.  False: the line is of no use. */
-static bool flush(struct audit_line *l, postern_error *err)
+/* Send what waits from there on, as far as the socket takes it.  False: the line is of no use. */
+static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
 {
-    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
+    for (; f != NULL; f = TAILQ_NEXT(f, entry)) {
         postern_err e;
 
         if (f->is_sent)
@@ -196,8 +198,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!flush(l, &err))
+    if (!flush(l, TAILQ_FIRST(&l->flights), &err))
         lose_line(l, &err);
+}
+
+/* Others wait for the socket already: what comes now stands behind them. */
+static bool is_stalled(const struct audit_line *l)
+{
+    return event_pending(l->watch.writable, EV_WRITE, NULL) != 0;
+}
+
+static void on_company(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+
+    if (l->watch.channel != NULL && !is_stalled(l))
+        on_writable(fd, what, l);
 }
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
@@ -209,24 +225,32 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
     return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }
 
+/* "id", or all "from" there to "id", which were one batch.  False: neither. */
+static bool read_ids(const struct audit_line *l, int64_t *ret_from, int64_t *ret_id)
+{
+    if (!channel_integer(l->watch.channel, "id", ret_id))
+        return false;
+    if (!channel_integer(l->watch.channel, "from", ret_from))
+        *ret_from = *ret_id;
+    return *ret_from <= *ret_id && *ret_id - *ret_from < AUDIT_IN_FLIGHT_MAX;
+}
+
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
 {
     bool is_done = channel_type_is(l->watch.channel, "done");
     char detail[256] = "no reason given";
     postern_error why = { 0 };
     struct flight *f;
-    int64_t id;
+    int64_t from, id;
 
-    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) ||
-        !channel_integer(l->watch.channel, "id", &id))
+    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) || !read_ids(l, &from, &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
     (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
-    f = find_flight(l, id);
-    if (f == NULL)
-        return POSTERN_OK; /* timed out before */
-    land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
+    for (; from <= id; from++)
+        if ((f = find_flight(l, from)) != NULL) /* else it timed out before */
+            land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
     tell_idle(l);
     return POSTERN_OK;
 }
@@ -294,38 +318,81 @@ bool audit_line_is_set(const struct audit_line *l)
 
 /* ---- records out ---- */
 
-/* {"type":"record","id":n,"record":{…}}; leaves `out` failed when memory ran out. */
-static void write_message(int64_t id, const struct audit_record *r, postern_buf *out)
+/* {"type":"record","id":n,"record":{…}} into l->message.  False: no memory. */
+static bool write_message(struct audit_line *l, int64_t id, const struct audit_record *r)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
-    postern_json_writer w = { .out = out };
+    postern_json_writer w = { .out = &l->message };
 
-    if (!audit_format(r, &text)) {
-        out->failed = true;
-        return;
-    }
+    postern_buf_reset(&l->message);
+    if (!audit_format(r, &l->text))
+        return false;
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", "record");
     postern_json_put_integer(&w, "id", id);
-    postern_json_put_raw(&w, "record", postern_buf_bytes(&text));
+    postern_json_put_raw(&w, "record", postern_buf_bytes(&l->text));
     postern_json_close_object(&w);
+    return !l->message.failed;
 }
 
-/* Behind those that wait; else to the socket, and when that is full it is the first to wait. */
-static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+/* l->message is this flight's; it is to be sent later. */
+static bool keep_message(struct audit_line *l, struct flight *f)
+{
+    postern_buf_add(&f->message, postern_buf_bytes(&l->message));
+    return !f->message.failed;
+}
+
+/* With the next decision, or soon.  A line that breaks meanwhile is followed by another. */
+static void send_soon(struct audit_line *l)
+{
+    if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l))
+        return;
+    if (!timer_start(l->company, AUDIT_FACT_WAIT_MS) && event_add(l->watch.writable, NULL) != 0)
+        log_problem("audit: records of what happened wait for the next login: no timer");
+}
+
+/* It, or the first of the facts just before it. */
+static struct flight *find_first_of(struct flight *f)
+{
+    struct flight *before;
+
+    while ((before = TAILQ_PREV(f, flight_list, entry)) != NULL && !before->is_sent)
+        f = before;
+    return f;
+}
+
+/* Behind those that wait; else with the facts before it to the socket, and when that is full it
+ * waits there. */
+static postern_err send_now(struct audit_line *l, struct flight *f, postern_error *err)
 {
     postern_err e;
 
-    if (l->watch.channel == NULL || event_pending(l->watch.writable, EV_WRITE, NULL))
-        return POSTERN_OK;
-    e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
-    if (e == POSTERN_AGAIN && event_add(l->watch.writable, NULL) == 0)
-        return POSTERN_OK;
-    if (e != POSTERN_OK && f->is_fact) /* for the next line, which comes */
+    if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l)) {
+        if (!keep_message(l, f))
+            return POSTERN_FAIL(err, AUDIT, "out of memory");
+        if (is_stalled(l))
+            return POSTERN_OK;
+        (void)event_del(l->company);
+        return flush(l, find_first_of(f), err)
+                   ? POSTERN_OK
+                   : POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
+    }
+    e = channel_send(l->watch.channel, postern_buf_bytes(&l->message), -1, err);
+    if (e == POSTERN_AGAIN && keep_message(l, f) && event_add(l->watch.writable, NULL) == 0)
         return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
     note_sent(f);
+    return POSTERN_OK;
+}
+
+static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+{
+    if (!f->is_fact)
+        return send_now(l, f, err);
+    if (!keep_message(l, f))
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
+    if (l->watch.channel != NULL)
+        send_soon(l);
     return POSTERN_OK;
 }
 
@@ -334,17 +401,12 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
 {
     struct flight *f = calloc(1, sizeof *f);
 
-    if (f == NULL)
-        return POSTERN_FAIL(err, AUDIT, "out of memory");
-    f->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
-    f->id = l->last_id + 1;
-    write_message(f->id, r, &f->message);
-    if (f->message.failed) {
-        postern_buf_free(&f->message);
+    if (f == NULL || !write_message(l, l->last_id + 1, r)) {
         free(f);
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     }
-    l->last_id++;
+    f->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
+    f->id = ++l->last_id;
     TAILQ_INSERT_TAIL(&l->flights, f, entry);
     l->count++;
     *ret = f;
@@ -418,7 +480,10 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
     TAILQ_INIT(&l->flights);
     l->expiry = event_new(base, -1, 0, on_expiry, l);
     l->want = event_new(base, -1, 0, on_want, l);
-    if (l->expiry == NULL || l->want == NULL) {
+    l->company = event_new(base, -1, 0, on_company, l);
+    l->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+    l->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
+    if (l->expiry == NULL || l->want == NULL || l->company == NULL) {
         audit_line_free(l);
         return POSTERN_FAIL(err, NOMEM, "line to the audit child");
     }
@@ -438,5 +503,8 @@ void audit_line_free(struct audit_line *l)
     channel_watch_close(&l->watch);
     timer_free(l->expiry);
     timer_free(l->want);
+    timer_free(l->company);
+    postern_buf_free(&l->text);
+    postern_buf_free(&l->message);
     free(l);
 }

@@ -89,13 +89,28 @@ static void drop_writer(struct writer *w)
     free(w);
 }
 
-static postern_err send_confirmation(struct writer *w, struct confirmation c, postern_error *err)
+/* How many from `at` on are one: written, with one number after the other. */
+static size_t count_run(const struct writer *w, size_t at)
+{
+    size_t len = 1;
+
+    while (!w->unsaid[at].is_failed && at + len < w->unsaid_count &&
+           !w->unsaid[at + len].is_failed && w->unsaid[at + len].id - w->unsaid[at].id == (int64_t)len)
+        len++;
+    return len;
+}
+
+/* {"type":"done","id":n}, with "from" where it is of all from there to n. */
+static postern_err send_confirmation(struct writer *w, int64_t from, struct confirmation c,
+                                     postern_error *err)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1024);
     postern_json_writer j = { .out = &out };
 
     postern_json_open_object(&j, NULL);
     postern_json_put_str(&j, "type", c.is_failed ? "failed" : "done");
+    if (from != c.id)
+        postern_json_put_integer(&j, "from", from);
     postern_json_put_integer(&j, "id", c.id);
     if (c.is_failed)
         postern_json_put_str(&j, "detail", w->detail);
@@ -110,14 +125,16 @@ static postern_err send_confirmation(struct writer *w, struct confirmation c, po
 static bool say(struct writer *w)
 {
     while (w->said_count < w->unsaid_count) {
+        size_t run = count_run(w, w->said_count);
         postern_error err = { 0 };
-        postern_err e = send_confirmation(w, w->unsaid[w->said_count], &err);
+        postern_err e = send_confirmation(w, w->unsaid[w->said_count].id,
+                                          w->unsaid[w->said_count + run - 1], &err);
 
         if (e == POSTERN_AGAIN)
             return event_del(w->watch.readable) == 0 && event_add(w->watch.writable, NULL) == 0;
         if (e != POSTERN_OK)
             return false;
-        w->said_count++;
+        w->said_count += run;
     }
     w->unsaid_count = w->said_count = 0;
     return true;

@@ -52,6 +52,7 @@ struct conn {
     postern_buf           in;    /* the login as it comes; then what came behind it */
     char                  session_secret[SESSION_SECRET_MAX]; /* of a renewal */
     postern_carrier       carrier;
+    postern_buf           token; /* for its fingerprint, should a record need one */
     char                  fingerprint[FINGERPRINT_LEN + 1];
     char                  ref[POSTERN_REF_MAX];
     int64_t               started_us;
@@ -131,6 +132,7 @@ void conn_free(struct conn *c)
         (void)close(c->fd);
     free_state(c);
     postern_buf_free(&c->in);
+    postern_buf_free(&c->token);
     postern_wipe(c->session_secret, sizeof c->session_secret);
     LIST_REMOVE(c, entry);
     l->conn_count--;
@@ -271,10 +273,18 @@ static void count_verdict(struct loop *l, postern_err code)
     }
 }
 
+/* Of a token that no grant names (any more). */
+static void name_token(struct conn *c)
+{
+    if (c->result.grant == NULL && c->token.len != 0)
+        fingerprint_token(&c->loop->process->fingerprint, postern_buf_bytes(&c->token),
+                          c->fingerprint);
+}
+
 /* c->result says why. */
 static void refuse(struct conn *c)
 {
-    struct login_record r = record_of(c);
+    struct login_record r;
     postern_error err = { 0 };
     postern_err e;
 
@@ -283,14 +293,16 @@ static void refuse(struct conn *c)
     (void)event_del(c->ready);
     c->result.failure.code = c->result.code;
     count_verdict(c->loop, c->result.code);
+    name_token(c);
+    r = record_of(c);
     e = record_refusal(c->loop, &r, on_refusal_recorded, c, &err);
     if (e == POSTERN_AGAIN)
         return; /* on_refusal_recorded() follows */
     on_refusal_recorded(c, e, &err);
 }
 
-/* `more`: texts of a policy or block to be told; NULL: none.  Who had his token proved before stays
- * named in the record. */
+/* `more`: texts of a policy or block to be told, and who it was; NULL: none.  Who had his token proved
+ * before stays named in the record. */
 static void refuse_because(struct conn *c, postern_err code, const postern_failure *more,
                            const postern_error *err)
 {
@@ -301,6 +313,7 @@ static void refuse_because(struct conn *c, postern_err code, const postern_failu
     if (more != NULL) {
         memcpy(c->result.failure.because, more->because, sizeof more->because);
         memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
+        memcpy(c->result.failure.agent, more->agent, sizeof more->agent);
     }
     c->result.grant = grant;
     c->result.code = code;
@@ -415,7 +428,7 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
         refuse_with(c, POSTERN_ERR_AUDIT, err);
         return;
     }
-    e = session_register(c->session, &failure, &why);
+    e = session_register(c->session, c->result.words, &failure, &why);
     if (e == POSTERN_OK)
         e = connect_backend(c, &why);
     if (e == POSTERN_OK)
@@ -613,9 +626,9 @@ static void enter_gate(struct conn *c, const struct adapter_login *login, size_t
     c->carrier = login->carrier;
     if (c->is_renewal && login->session.len < sizeof c->session_secret)
         memcpy(c->session_secret, login->session.ptr, login->session.len);
-    fingerprint_token(&c->loop->process->fingerprint, login->token, c->fingerprint);
+    postern_buf_add(&c->token, login->token);
     c->gate = gate_new(c->loop, &visit, login, (struct gate_owner){ on_verdict, c });
-    if (c->gate == NULL || !keep_rest(c, used)) {
+    if (c->gate == NULL || c->token.failed || !keep_rest(c, used)) {
         conn_free(c);
         return;
     }
@@ -877,6 +890,7 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->is_local = from->is_local;
     memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
+    c->token = POSTERN_BUF_INIT(POSTERN_TOKEN_MAX);
     c->started_us = clock_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
     c->stranger = caller->stranger;

@@ -267,6 +267,8 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
     d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
     d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
+    d->agent_sessions_max =
+        (size_t)postern_section_number(d->section, "max_connections_per_agent");
     POSTERN_TRY(check_files(d, p, err));
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));

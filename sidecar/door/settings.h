@@ -27,7 +27,7 @@ struct door {
     struct upstream_target  backend;
     int64_t skew_s, session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;
-    size_t  sessions_max;
+    size_t  sessions_max, agent_sessions_max;
 };
 
 struct door_listener {

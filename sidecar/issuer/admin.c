@@ -10,6 +10,7 @@
 #include "admin_request.h"
 #include "clients.h"
 #include "log.h"
+#include "people.h"
 #include "words.h"
 
 /* ---- replies ---- */
@@ -24,6 +25,14 @@ void admin_refuse(struct admin_reply *r, const char *error, const char *message)
     postern_json_put_str(&w, "error", error);
     postern_json_put_str(&w, "message", message);
     postern_json_close_object(&w);
+}
+
+void admin_reply_free(struct admin_reply *r)
+{
+    if (r->take_job != NULL)
+        r->take_job->work.free(&r->take_job->work);
+    r->take_job = NULL;
+    postern_buf_free(&r->text);
 }
 
 static void fail(struct admin_reply *r, const postern_error *err)
@@ -132,6 +141,134 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
     ret->is_removal = true;
 }
 
+/* ---- people ---- */
+
+/* A person whose password is being hashed. */
+struct new_person {
+    struct admin_job job;
+    struct issuer *is;
+    struct user_record user;
+    char password[PASSWORD_MAX + 1];
+    bool is_hashed;
+};
+
+static void hash_new_person(struct job *j)
+{
+    struct new_person *n = (struct new_person *)j;
+
+    n->is_hashed = password_hash(postern_bytes_str(n->password), &n->user, n->user.password);
+}
+
+static void free_new_person(struct job *j)
+{
+    postern_wipe(j, sizeof(struct new_person));
+    free(j);
+}
+
+static void put_person(struct admin_reply *ret, const char *name)
+{
+    postern_json_writer w = { &ret->text, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "name", name);
+    postern_json_close_object(&w);
+}
+
+static void finish_new_person(struct admin_job *j, struct admin_reply *ret)
+{
+    struct new_person *n = (struct new_person *)j;
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    clients_outcome o = CLIENTS_FAILED;
+
+    if (n->is_hashed)
+        o = people_add(n->is, &n->user, &refusal, &err);
+    else
+        (void)POSTERN_FAIL(&err, NOMEM, "hashing a password"); /* reported by settle() */
+    if (o != CLIENTS_DONE) {
+        settle(ret, o, &refusal, &err);
+        return;
+    }
+    log_note("user %s was added", n->user.name);
+    put_person(ret, n->user.name);
+}
+
+static void user_add(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    struct new_person *n = calloc(1, sizeof *n);
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    clients_outcome o = CLIENTS_FAILED;
+
+    if (n == NULL)
+        (void)POSTERN_FAIL(&err, NOMEM, "a person"); /* reported by settle() */
+    else
+        o = people_prepare(is, rq->name, postern_bytes_str(rq->password), &n->user, &refusal, &err);
+    if (o != CLIENTS_DONE) {
+        settle(ret, o, &refusal, &err);
+        free(n);
+        return;
+    }
+    n->is = is;
+    n->job = (struct admin_job){ { hash_new_person, free_new_person }, finish_new_person };
+    memcpy(n->password, rq->password, strlen(rq->password) + 1); /* a good password fits */
+    ret->take_job = &n->job;
+}
+
+static void write_people(const struct user_record *people, size_t count, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_open_array(&w, "users");
+    for (size_t i = 0; i < count; i++) {
+        postern_json_open_object(&w, NULL);
+        postern_json_put_str(&w, "name", people[i].name);
+        postern_json_put_integer(&w, "created", people[i].created_s);
+        postern_json_close_object(&w);
+    }
+    postern_json_close_array(&w);
+    postern_json_put_flag(&w, "more", count == ADMIN_PAGE);
+    postern_json_close_object(&w);
+}
+
+static void user_list(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    struct user_record page[ADMIN_PAGE];
+    postern_error err = { 0 };
+    size_t count = 0;
+
+    if (store_user_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
+        fail(ret, &err);
+    else
+        write_people(page, count, ret);
+    postern_wipe(page, sizeof page);
+}
+
+static void user_remove(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    postern_json_writer w = { &ret->text, false };
+    size_t ended = 0;
+    clients_outcome o = people_remove(is, rq->name, &ended, &refusal, &err);
+
+    if (o != CLIENTS_DONE) {
+        settle(ret, o, &refusal, &err);
+        return;
+    }
+    log_note("user %s was removed, and %zu grants with it", rq->name, ended);
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "name", rq->name);
+    postern_json_put_integer(&w, "grants_ended", (int64_t)ended);
+    postern_json_close_object(&w);
+}
+
+/* ---- removals ---- */
+
 static const char *const news_words[] = {
     [VERIFIER_AWAY] = "away",
     [VERIFIER_SILENT] = "silent",
@@ -190,11 +327,14 @@ static void (*const verb_functions[])(struct issuer *is, const struct admin_requ
     [ADMIN_CLIENT_ADD] = client_add,
     [ADMIN_CLIENT_LIST] = client_list,
     [ADMIN_CLIENT_REMOVE] = client_remove,
+    [ADMIN_USER_ADD] = user_add,
+    [ADMIN_USER_LIST] = user_list,
+    [ADMIN_USER_REMOVE] = user_remove,
 };
 
 void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret)
 {
-    struct admin_request rq;
+    struct admin_request rq = { .verb = ADMIN_VERB_NONE };
     postern_error err = { 0 };
 
     switch (admin_request_parse(line, &rq, &err)) {
@@ -208,6 +348,7 @@ void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret
     default:
         fail(ret, &err);
     }
+    postern_wipe(rq.password, sizeof rq.password);
     if (ret->text.failed) {
         (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by fail() */
         fail(ret, &err);

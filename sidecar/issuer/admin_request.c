@@ -9,10 +9,19 @@
 
 #include "words.h"
 
-enum member { MEMBER_VERB, MEMBER_NAME, MEMBER_SCOPES, MEMBER_RESOURCES, MEMBER_AFTER, MEMBERS };
+enum member {
+    MEMBER_VERB,
+    MEMBER_NAME,
+    MEMBER_SCOPES,
+    MEMBER_RESOURCES,
+    MEMBER_AFTER,
+    MEMBER_PASSWORD,
+    MEMBERS
+};
 static const char *const member_names[MEMBERS] = {
     [MEMBER_VERB] = "verb",           [MEMBER_NAME] = "name",   [MEMBER_SCOPES] = "scopes",
     [MEMBER_RESOURCES] = "resources", [MEMBER_AFTER] = "after",
+    [MEMBER_PASSWORD] = "password",
 };
 
 #define BIT(m) (1U << (m))
@@ -25,6 +34,9 @@ static const struct {
       BIT(MEMBER_SCOPES) },
     { "client_list", ADMIN_CLIENT_LIST, 0, BIT(MEMBER_AFTER) },
     { "client_remove", ADMIN_CLIENT_REMOVE, BIT(MEMBER_NAME), 0 },
+    { "user_add", ADMIN_USER_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_PASSWORD), 0 },
+    { "user_list", ADMIN_USER_LIST, 0, BIT(MEMBER_AFTER) },
+    { "user_remove", ADMIN_USER_REMOVE, BIT(MEMBER_NAME), 0 },
 };
 
 static postern_err read_string(const postern_json *j, uint32_t node, postern_buf *scratch,
@@ -86,6 +98,8 @@ static postern_err copy_member(const postern_json *j, uint32_t node, enum member
         return copy_text(j, node, rq->name, sizeof rq->name, err);
     case MEMBER_AFTER:
         return copy_text(j, node, rq->after, sizeof rq->after, err);
+    case MEMBER_PASSWORD:
+        return copy_text(j, node, rq->password, sizeof rq->password, err);
     case MEMBER_SCOPES:
         return copy_words(j, node, rq->scopes, sizeof rq->scopes, err);
     case MEMBER_RESOURCES:
@@ -133,7 +147,8 @@ static postern_err find_verb(const postern_json *j, unsigned seen, admin_verb *r
         return POSTERN_OK;
     }
     return POSTERN_FAIL(err, MALFORMED,
-                        "The verb is none of client_add, client_list, client_remove.");
+                        "The verb is none of client_add, client_list, client_remove, user_add, "
+                        "user_list, user_remove.");
 }
 
 postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, postern_error *err)
@@ -142,11 +157,16 @@ postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, p
     struct admin_request rq = { .verb = ADMIN_VERB_NONE };
     unsigned seen = 0;
 
+    postern_err e;
+
     POSTERN_TRY(postern_json_scan(&j, line, err));
     if (postern_json_type_of(&j, 0) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "A request is one JSON object.");
-    POSTERN_TRY(read_members(&j, &rq, &seen, err));
-    POSTERN_TRY(find_verb(&j, seen, &rq.verb, err));
-    *ret = rq;
-    return POSTERN_OK;
+    e = read_members(&j, &rq, &seen, err);
+    if (e == POSTERN_OK)
+        e = find_verb(&j, seen, &rq.verb, err);
+    if (e == POSTERN_OK)
+        *ret = rq;
+    postern_wipe(rq.password, sizeof rq.password);
+    return e;
 }

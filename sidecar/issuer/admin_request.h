@@ -4,6 +4,7 @@
 #ifndef POSTERN_ISSUER_ADMIN_REQUEST_H
 #define POSTERN_ISSUER_ADMIN_REQUEST_H
 
+#include "passwords.h"
 #include "store_clients.h"
 
 /* Bytes: a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room. */
@@ -13,7 +14,10 @@ typedef enum admin_verb {
     ADMIN_VERB_NONE = 0,
     ADMIN_CLIENT_ADD,
     ADMIN_CLIENT_LIST,
-    ADMIN_CLIENT_REMOVE
+    ADMIN_CLIENT_REMOVE,
+    ADMIN_USER_ADD,
+    ADMIN_USER_LIST,
+    ADMIN_USER_REMOVE
 } admin_verb;
 
 struct admin_request {
@@ -23,6 +27,7 @@ struct admin_request {
     char after[CLIENT_NAME_MAX];
     char scopes[CLIENT_SCOPES_MAX]; /* words */
     char resources[CLIENT_RESOURCES_MAX];
+    char password[PASSWORD_MAX + 2]; /* secret: the caller wipes it */
 };
 
 /*

@@ -31,11 +31,13 @@ struct admin_connection {
     int words_wanted; /* of a removal: from helper and door */
     verifier_news helper_word, door_word;
     bool is_answered;
+    bool is_working; /* reply.take_job is in a thread's hands */
 };
 
 struct admin_socket {
     struct issuer *is;
     struct revocations *helper, *doors; /* doors NULL: there are none */
+    struct work *work;
     struct peers *peers;
     const postern_section *server; /* issuer.conf: whose admin_peers: they are */
     struct evconnlistener *listener;
@@ -58,6 +60,9 @@ static void close_connection(struct admin_connection *c)
     revocations_cancel(s->helper, c);
     if (s->doors != NULL)
         revocations_cancel(s->doors, c);
+    work_cancel(s->work, c);
+    if (c->is_working)
+        c->reply.take_job = NULL; /* freed when it has run */
     bufferevent_free(c->bev);
     admin_reply_free(&c->reply);
     *c = (struct admin_connection){ 0 };
@@ -118,6 +123,28 @@ static void push_removal(struct admin_connection *c)
     revocations_push(s->helper, &what, on_helper_news, c); /* may end the connection */
 }
 
+static void on_work_done(void *arg)
+{
+    struct admin_connection *c = arg;
+    struct admin_job *job = c->reply.take_job;
+
+    c->is_working = false;
+    c->reply.take_job = NULL;
+    job->finish(job, &c->reply);
+    job->work.free(&job->work);
+    send_reply(c);
+}
+
+static void start_work(struct admin_connection *c)
+{
+    if (work_submit(c->owner->work, &c->reply.take_job->work, on_work_done, c)) {
+        c->is_working = true;
+        return;
+    }
+    admin_refuse(&c->reply, "busy", "Too much is asked at the same time: try again in a moment.");
+    send_reply(c);
+}
+
 /* ---- requests ---- */
 
 static void answer_line(struct admin_connection *c, char *line, size_t len)
@@ -125,6 +152,8 @@ static void answer_line(struct admin_connection *c, char *line, size_t len)
     admin_answer(c->owner->is, (postern_bytes){ (const uint8_t *)line, len }, &c->reply);
     if (c->reply.is_removal)
         push_removal(c);
+    else if (c->reply.take_job != NULL)
+        start_work(c);
     else
         send_reply(c);
 }
@@ -136,11 +165,12 @@ static void on_read(struct bufferevent *bev, void *arg)
     size_t len = 0;
     char *line;
 
-    if (c->is_answered || c->reply.is_removal)
+    if (c->is_answered || c->reply.is_removal || c->is_working)
         return; /* one request a connection; the rest is never read */
     line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
     if (line != NULL) {
         answer_line(c, line, len);
+        postern_wipe(line, len); /* may hold a password */
         free(line);
     } else if (evbuffer_get_length(in) > ADMIN_REQUEST_MAX) {
         admin_refuse(&c->reply, "bad_request", "The request is too long.");
@@ -234,26 +264,25 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
         refuse_stranger(c);
 }
 
-postern_err admin_socket_new(struct event_base *base, int take_fd, struct issuer *is,
-                             struct revocations *helper, struct revocations *doors,
-                             const postern_section *server, struct admin_socket **ret,
-                             postern_error *err)
+postern_err admin_socket_new(const struct admin_setup *setup, int take_fd,
+                             struct admin_socket **ret, postern_error *err)
 {
     struct admin_socket *s = calloc(1, sizeof *s);
 
     if (s != NULL && evutil_make_socket_nonblocking(take_fd) == 0)
-        s->listener = evconnlistener_new(base, on_accept, s,
+        s->listener = evconnlistener_new(setup->base, on_accept, s,
                                          LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, take_fd);
     if (s == NULL || s->listener == NULL) {
         (void)close(take_fd); /* nothing was sent */
         free(s);
         return POSTERN_FAIL(err, SYSTEM, "administration socket: %m");
     }
-    s->is = is;
-    s->helper = helper;
-    s->doors = doors;
-    s->server = server;
-    if (peers_new_for(server, "admin_peers", &s->peers, err) != POSTERN_OK) {
+    s->is = setup->is;
+    s->helper = setup->helper;
+    s->doors = setup->doors;
+    s->work = setup->work;
+    s->server = setup->server;
+    if (peers_new_for(setup->server, "admin_peers", &s->peers, err) != POSTERN_OK) {
         admin_socket_free(s);
         return POSTERN_ERR_NOMEM;
     }

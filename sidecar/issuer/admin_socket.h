@@ -8,22 +8,28 @@
 
 #include "issuer.h"
 #include "revocations.h"
+#include "work.h"
 
 #define ADMIN_CONNECTIONS_MAX 8 /* administrators at one time; more wait in the listen queue */
 #define ADMIN_IDLE_S 5          /* for the request, and for reading the reply */
 
 struct admin_socket;
 
+struct admin_setup {
+    struct event_base *base;
+    struct issuer *is;
+    struct revocations *helper;
+    struct revocations *doors; /* the line to the door child; NULL: no doors here */
+    struct work *work;
+    const postern_section *server; /* issuer.conf: admin_peers: */
+};
+
 /*
+ *   setup     what it points to outlives the socket
  *   take_fd   unix stream socket, listening; closed by us, also on failure
- *   doors     the line to the door child; NULL: this configuration has no doors
- *   server    issuer.conf: admin_peers:
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM
  */
-POSTERN_MUST_USE postern_err admin_socket_new(struct event_base *base, int take_fd,
-                                              struct issuer *is, struct revocations *helper,
-                                              struct revocations *doors,
-                                              const postern_section *server,
+POSTERN_MUST_USE postern_err admin_socket_new(const struct admin_setup *setup, int take_fd,
                                               struct admin_socket **ret, postern_error *err);
 /* Accept nobody any more. */
 void admin_socket_drain(struct admin_socket *s);

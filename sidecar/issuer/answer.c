@@ -21,6 +21,16 @@ static void put_description(postern_json_writer *w, const char *description)
     postern_json_put_str(w, "error_description", clean);
 }
 
+void answer_free(struct answer *a)
+{
+    if (a->take_job != NULL)
+        a->take_job->work.free(&a->take_job->work);
+    a->take_job = NULL;
+    postern_wipe(a->set_cookie, sizeof a->set_cookie);
+    postern_buf_free(&a->location);
+    postern_buf_free(&a->body);
+}
+
 void answer_error(struct answer *a, int status, const char *error, const char *description,
                   const char *message)
 {
@@ -28,7 +38,9 @@ void answer_error(struct answer *a, int status, const char *error, const char *d
 
     postern_buf_reset(&a->body);
     a->status = status;
-    a->challenge[0] = '\0';
+    a->challenge[0] = a->page_policy[0] = '\0';
+    a->set_cookie[0] = '\0'; /* what it would have named is not there */
+    postern_buf_reset(&a->location);
     a->content_type = "application/json";
     a->cache_control = "no-store";
     postern_json_open_object(&w, NULL);
@@ -44,6 +56,13 @@ void answer_too_many(struct answer *a, int wait_s, const char *description)
                  "Wait as many seconds as the Retry-After header says, then try again; keep a "
                  "token until it expires.");
     a->retry_after_s = wait_s;
+}
+
+void answer_busy(struct answer *a)
+{
+    answer_error(a, 503, "temporarily_unavailable", "too many logins at the same time",
+                 "Try again in a few seconds.");
+    a->retry_after_s = 2;
 }
 
 void answer_internal(struct answer *a)

@@ -45,11 +45,17 @@ static client_auth_result find_post(const char *client_id, const char *secret,
 {
     if (client_id == NULL && secret == NULL)
         return CLIENT_AUTH_NONE;
-    if (client_id == NULL || secret == NULL)
+    if (client_id == NULL)
         return CLIENT_AUTH_METHOD;
+    if (strlen(client_id) > CLIENT_CREDENTIAL_MAX ||
+        (secret != NULL && strlen(secret) > CLIENT_CREDENTIAL_MAX))
+        return CLIENT_AUTH_MALFORMED;
     postern_buf_add_str(&ret->name, client_id);
-    postern_buf_add_str(&ret->secret, secret);
-    return ret->name.failed || ret->secret.failed ? CLIENT_AUTH_MALFORMED : CLIENT_AUTH_FOUND;
+    if (secret != NULL)
+        postern_buf_add_str(&ret->secret, secret);
+    if (ret->name.failed || ret->secret.failed)
+        return CLIENT_AUTH_UNSET;
+    return secret == NULL ? CLIENT_AUTH_NAMED : CLIENT_AUTH_FOUND;
 }
 
 client_auth_result client_auth_find(const char *authorization, const postern_form *form,

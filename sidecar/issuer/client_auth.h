@@ -14,12 +14,13 @@
 #define CLIENT_CREDENTIAL_MAX 512
 
 typedef enum client_auth_result {
-    CLIENT_AUTH_UNSET = 0,
+    CLIENT_AUTH_UNSET = 0, /* out of memory */
     CLIENT_AUTH_FOUND,
+    CLIENT_AUTH_NAMED,     /* a client_id alone: enough for a public client (OAuth 2.1 §3.2.2) */
     CLIENT_AUTH_NONE,      /* no credentials at all */
     /* An Authorization header that is not Basic, not base64, without colon … */
     CLIENT_AUTH_MALFORMED,
-    CLIENT_AUTH_METHOD,    /* client_assertion, or a client_id without its secret */
+    CLIENT_AUTH_METHOD,    /* client_assertion, or a secret without its client_id */
     CLIENT_AUTH_TWO        /* two methods at once, or two different client_ids */
 } client_auth_result;
 

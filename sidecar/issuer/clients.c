@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who may be a client; see clients.h.  Names are local user names too (sub = client_id for
- * client_credentials, RFC 9068 §2.2), so they are narrow and never those of administrators (RFC
- * 9068 §5, RFC 9700 §4.15).
+ * client_credentials, RFC 9068 §2.2): name_rules.h.
  */
 #include "clients.h"
 
@@ -11,16 +10,10 @@
 
 #include <openssl/evp.h>
 
+#include "name_rules.h"
 #include "store_grants.h"
 #include "store_revocations.h"
 #include "words.h"
-
-/* Names that own a machine or are ours: a token must never say one of them, whatever a host's
- * mapping does. */
-static const char *const reserved_names[] = {
-    "root",           "daemon",         "bin", "sys", "nobody", "anonymous", "postern", "posternd",
-    "postern-helper", "postern-issuer",
-};
 
 static clients_outcome refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -36,39 +29,14 @@ static clients_outcome refuse(struct clients_refusal *r, const char *error, cons
     return CLIENTS_REFUSED;
 }
 
-static bool is_name_byte(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-}
-
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    if (len == 0 || len >= CLIENT_NAME_MAX || name[0] == '-' || name[0] == '.')
-        return false;
-    for (size_t i = 0; i < len; i++)
-        if (!is_name_byte(name[i]))
-            return false;
-    return true;
-}
-
-static bool is_reserved(const char *name)
-{
-    for (size_t i = 0; i < sizeof reserved_names / sizeof *reserved_names; i++)
-        if (strcmp(name, reserved_names[i]) == 0)
-            return true;
-    return false;
-}
-
 static clients_outcome check_name(const char *name, struct clients_refusal *r)
 {
-    if (!is_name(name))
+    if (!name_is_good(name))
         return refuse(r, "bad_name",
                       "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
                       "none of . and -",
                       CLIENT_NAME_MAX - 1);
-    if (is_reserved(name))
+    if (name_is_reserved(name))
         return refuse(r, "bad_name", "The name %s is reserved: choose another", name);
     return CLIENTS_DONE;
 }
@@ -183,7 +151,7 @@ clients_outcome clients_add(struct issuer *is, const char *name, const char *sco
         return CLIENTS_DONE;
     case STORE_EXISTS:
         return refuse(refusal, "exists",
-                      "There is a client %s already; remove it first, or choose another name",
+                      "There is a client or a person %s already; remove it first, or choose another name",
                       name);
     case STORE_FULL:
         return refuse(refusal, "full", "There are %d clients: remove some that are not used",
@@ -245,5 +213,6 @@ postern_err clients_check_live(struct issuer *is, const char *name, int64_t iat_
 postern_err issuer_forget_what_is_over(struct issuer *is, postern_error *err)
 {
     POSTERN_TRY(store_revocations_forget(is->store, issuer_now_s(is), err));
+    POSTERN_TRY(store_sessions_forget(is->store, issuer_now_s(is), err));
     return store_grants_forget(is->store, issuer_now_s(is), err);
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -20,6 +21,15 @@
 #include "http_connections.h"
 #include "log.h"
 #include "output.h"
+#include "work.h"
+
+/* A request whose answer is being worked at. */
+struct pending {
+    LIST_ENTRY(pending) entry;
+    struct http_server *server;
+    struct evhttp_request *req; /* without a connection when that ended meanwhile */
+    struct answer_job *job;
+};
 
 struct http_server {
     struct event_base *base;
@@ -29,6 +39,8 @@ struct http_server {
     struct http_connections *connections;
     http_handler handler;
     void *arg;
+    struct work *work;
+    LIST_HEAD(, pending) pending;
 };
 
 /* ---- requests ---- */
@@ -63,7 +75,8 @@ static ev_uint16_t all_methods(void)
 
 /* Two readers could take different ones of these. */
 static const char *const single_headers[] = { "Host", "Authorization", "Content-Type",
-                                              "Content-Length", "Transfer-Encoding" };
+                                              "Content-Length", "Transfer-Encoding", "Cookie",
+                                              "Origin", "Sec-Fetch-Site" };
 
 static bool has_repeated_header(struct evkeyvalq *headers)
 {
@@ -114,8 +127,10 @@ static const struct {
     const char *reason;
 } reasons[] = {
     { 200, "OK" },
+    { 303, "See Other" },
     { 400, "Bad Request" },
     { 401, "Unauthorized" },
+    { 403, "Forbidden" },
     { 404, "Not Found" },
     { 405, "Method Not Allowed" },
     { 413, "Content Too Large" },
@@ -148,13 +163,36 @@ static void add_number(struct evhttp_request *req, const char *name, size_t numb
     add_header(req, name, text);
 }
 
+/* A page must not be framed (RFC 9700 §4.16), nor tell others where the person was; it tells
+ * ourselves, or browsers would send "Origin: null" with its forms. */
+static void add_page_headers(struct evhttp_request *req, const struct answer *a)
+{
+    add_header(req, "Content-Security-Policy", a->page_policy);
+    add_header(req, "X-Frame-Options", "DENY");
+    add_header(req, "Referrer-Policy", "same-origin");
+    add_header(req, "Cross-Origin-Opener-Policy", "same-origin");
+    add_header(req, "Cross-Origin-Resource-Policy", "same-origin");
+}
+
+static void cut(struct evhttp_request *req)
+{
+    struct evhttp_connection *c = evhttp_request_get_connection(req);
+
+    if (c != NULL)
+        http_connections_cut(evhttp_connection_get_bufferevent(c));
+}
+
 static void send_answer(struct evhttp_request *req, struct answer *a)
 {
     struct evbuffer *out = evbuffer_new();
     bool is_head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
 
-    if (a->body.failed || a->status == 0)
+    if (a->body.failed || a->location.failed || a->status == 0)
         answer_internal(a);
+    add_header(req, "Location", postern_buf_cstr(&a->location));
+    add_header(req, "Set-Cookie", a->set_cookie);
+    if (a->page_policy[0] != '\0')
+        add_page_headers(req, a);
     add_header(req, "Content-Type", a->content_type);
     add_header(req, "Cache-Control", a->cache_control);
     if (strcmp(a->cache_control, "no-store") == 0)
@@ -168,11 +206,55 @@ static void send_answer(struct evhttp_request *req, struct answer *a)
     add_number(req, "Content-Length", a->body.len);
     if (out == NULL || (!is_head && !output_move(&a->body, out))) {
         log_problem("http: out of memory for an answer");
-        http_connections_cut(evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)));
+        cut(req);
     }
     evhttp_send_reply(req, a->status, reason_of(a->status), out);
     if (out != NULL)
         evbuffer_free(out);
+}
+
+/* ---- answers that take a while ---- */
+
+static void on_done(void *arg)
+{
+    struct pending *p = arg;
+    AUTO_ANSWER a = ANSWER_INIT;
+
+    LIST_REMOVE(p, entry);
+    p->job->finish(p->job, &a);
+    p->job->work.free(&p->job->work);
+    send_answer(p->req, &a); /* a request without connection is only freed by that */
+    free(p);
+}
+
+/* False: the answer is complete at once, and says that there is too much to do. */
+static bool postpone(struct http_server *s, struct evhttp_request *req, struct answer *a)
+{
+    struct pending *p = malloc(sizeof *p);
+
+    if (p != NULL)
+        *p = (struct pending){ .server = s, .req = req, .job = a->take_job };
+    if (p == NULL || !work_submit(s->work, &a->take_job->work, on_done, p)) {
+        free(p);
+        answer_busy(a);
+        return false;
+    }
+    LIST_INSERT_HEAD(&s->pending, p, entry);
+    a->take_job = NULL;
+    return true;
+}
+
+static void drop_pending(struct http_server *s)
+{
+    while (!LIST_EMPTY(&s->pending)) {
+        struct pending *p = LIST_FIRST(&s->pending);
+
+        LIST_REMOVE(p, entry);
+        work_cancel(s->work, p);
+        if (evhttp_request_get_connection(p->req) == NULL)
+            evhttp_request_free(p->req); /* else evhttp frees it with the connection */
+        free(p);
+    }
 }
 
 static void on_request(struct evhttp_request *req, void *arg)
@@ -180,15 +262,20 @@ static void on_request(struct evhttp_request *req, void *arg)
     struct http_server *s = arg;
     struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
     struct evbuffer *in = evhttp_request_get_input_buffer(req);
-    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req));
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+    const char *path = evhttp_uri_get_path(uri);
     char host[512];
     AUTO_ANSWER a = ANSWER_INIT;
     struct http_request rq = {
         .method = method_name(evhttp_request_get_command(req)),
         .path = path == NULL ? "" : path,
+        .query = evhttp_uri_get_query(uri),
         .host = find_host(req, host, sizeof host),
         .authorization = evhttp_find_header(headers, "Authorization"),
         .content_type = evhttp_find_header(headers, "Content-Type"),
+        .cookie = evhttp_find_header(headers, "Cookie"),
+        .origin = evhttp_find_header(headers, "Origin"),
+        .fetch_site = evhttp_find_header(headers, "Sec-Fetch-Site"),
         .source = find_source(req),
         .has_repeated_header = has_repeated_header(headers),
     };
@@ -200,9 +287,11 @@ static void on_request(struct evhttp_request *req, void *arg)
     else
         s->handler(s->arg, &rq, &a);
     wipe_text(rq.authorization);
+    wipe_text(rq.cookie);
     if (rq.body.ptr != NULL)
         postern_wipe((uint8_t *)(uintptr_t)rq.body.ptr, body_len);
-    send_answer(req, &a);
+    if (a.take_job == NULL || !postpone(s, req, &a))
+        send_answer(req, &a);
 }
 
 /* ---- the server ---- */
@@ -272,6 +361,8 @@ postern_err http_server_new(const struct http_setup *setup, const int *take_fds,
     s->base = setup->base;
     s->handler = setup->handler;
     s->arg = setup->arg;
+    s->work = setup->work;
+    LIST_INIT(&s->pending);
     e = start(s, setup->clock, take_fds, fd_count, err);
     if (e != POSTERN_OK) {
         http_server_free(s);
@@ -300,6 +391,7 @@ void http_server_free(struct http_server *s)
         return;
     if (s->connections != NULL)
         http_connections_unwatch(s->connections);
+    drop_pending(s);
     if (s->http != NULL)
         evhttp_free(s->http); /* its connections too: theirs are released below */
     http_connections_free(s->connections);

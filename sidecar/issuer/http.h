@@ -23,8 +23,10 @@ typedef void (*http_handler)(void *arg, const struct http_request *rq, struct an
 struct http_setup {
     struct event_base   *base;
     const postern_clock *clock;   /* both functions set; must stay alive */
-    http_handler         handler; /* called on the loop; leaves a complete answer */
+    /* Called on the loop; leaves a complete answer, or a job that completes it. */
+    http_handler         handler;
     void                *arg;
+    struct work         *work;    /* for jobs; outlives the server */
 };
 
 /*

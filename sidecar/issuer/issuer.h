@@ -17,8 +17,10 @@ struct issuer {
     struct store          *store;
     const postern_signing_key    *key;
     struct rate_table            *rates;
-    /* Validates for whoami; NULL until our jwks_file is written. */
+    /* Validate our own tokens for whoami, for any of our resources; NULL until our jwks_file is
+     * written (own_token.h). */
     postern_context              *whoami_tokens;
+    postern_context              *own_tokens;
     postern_clock                 clock;         /* both functions set */
     /* Of the tokens issued by this process: a clock set back makes no removal older than them. */
     int64_t newest_iat_s;

@@ -18,6 +18,7 @@
 #include "keys.h"
 #include "log.h"
 #include "metadata.h"
+#include "own_token.h"
 #include "revocations.h"
 #include "role.h"
 #include "routes.h"
@@ -35,6 +36,7 @@ struct issuer_process {
     postern_signing_key *key;
     struct event_base *base;
     struct supervisor_line *supervisor;
+    struct work *work; /* passwords */
     struct http_server *http;
     struct admin_socket *admin;
     struct revocations *revocations; /* to the helper */
@@ -94,22 +96,13 @@ static void give_up(struct issuer_process *p, const char *what, const postern_er
 
 /* ---- what the supervisor says ---- */
 
-/* whoami validates like every other service: from the file that the supervisor wrote, not from our
- * own memory. */
-static postern_err make_whoami_context(struct issuer_process *p, postern_error *err)
+/* Our own tokens are validated like at every other service: from the file that the supervisor wrote,
+ * not from our own memory. */
+static postern_err load_own_keys(struct issuer_process *p, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    static const char *const no_scopes[] = { NULL };
-    postern_config *config = NULL;
-    postern_context *ctx = NULL;
 
-    POSTERN_TRY(postern_config_new_token_check(p->settings.issuer, p->settings.whoami,
-                                               postern_section_text(server, "jwks_file"), no_scopes,
-                                               &config, err));
-    POSTERN_TRY(postern_context_new(config, &p->is.clock, &ctx, err));
-    postern_context_free(p->is.whoami_tokens);
-    p->is.whoami_tokens = ctx;
-    return POSTERN_OK;
+    return own_token_load_keys(&p->is, postern_section_text(server, "jwks_file"), err);
 }
 
 static void obey_jwks_written(void *arg)
@@ -117,7 +110,7 @@ static void obey_jwks_written(void *arg)
     struct issuer_process *p = arg;
     postern_error err = { 0 };
 
-    if (make_whoami_context(p, &err) != POSTERN_OK ||
+    if (load_own_keys(p, &err) != POSTERN_OK ||
         supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
 }
@@ -240,13 +233,14 @@ static postern_err make_timers(struct issuer_process *p, postern_error *err)
 static postern_err start(struct issuer_process *p, struct role_setup *setup, postern_error *err)
 {
     const postern_section *server = postern_config_section(p->config, POSTERN_SECTION_SERVER, NULL);
-    struct http_setup http = { NULL, &p->is.clock, answer_request, &p->is };
+    struct http_setup http = { .clock = &p->is.clock, .handler = answer_request, .arg = &p->is };
+    struct admin_setup admin = { .is = &p->is, .server = server };
 
     event_set_log_callback(log_libevent);
     p->base = event_base_new();
     if (p->base == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
-    http.base = p->base;
+    http.base = admin.base = p->base;
     POSTERN_TRY(start_state(p, setup, err));
     POSTERN_TRY(supervisor_line_new(
         p->base, setup->supervisor_fd,
@@ -256,8 +250,11 @@ static postern_err start(struct issuer_process *p, struct role_setup *setup, pos
     POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->revocations, err));
     if (postern_config_section_at(p->config, POSTERN_SECTION_DOOR, 0) != NULL)
         POSTERN_TRY(revocations_new(p->base, &p->is, want_line, p, &p->doors, err));
-    POSTERN_TRY(admin_socket_new(p->base, setup->admin_fd, &p->is, p->revocations, p->doors, server,
-                                 &p->admin, err));
+    POSTERN_TRY(work_new(p->base, &p->work, err));
+    http.work = admin.work = p->work;
+    admin.helper = p->revocations;
+    admin.doors = p->doors;
+    POSTERN_TRY(admin_socket_new(&admin, setup->admin_fd, &p->admin, err));
     POSTERN_TRY(http_server_new(&http, setup->listen_fds, setup->listen_count, &p->http, err));
     return send_keys(p, err);
 }
@@ -266,12 +263,14 @@ static void stop(struct issuer_process *p)
 {
     http_server_free(p->http);
     admin_socket_free(p->admin);
+    work_free(p->work);
     revocations_free(p->revocations);
     revocations_free(p->doors);
     timer_free(p->purge);
     timer_free(p->drain_poll);
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
+    postern_context_free(p->is.own_tokens);
     store_close(p->is.store);
     rate_table_free(p->is.rates);
     postern_signing_key_free(p->key);

@@ -2,10 +2,12 @@
 /* Metadata documents, written from the settings on every request; see metadata.h.  RFC 8414, RFC 9728. */
 #include "metadata.h"
 
-#include "words.h"
 #include "log.h"
+#include "token_endpoint.h"
+#include "words.h"
 
 #define SCOPES_MAX   65536                 /* all services' required scopes together */
+#define SECRET_METHODS "client_secret_basic client_secret_post"
 #define PUBLIC_CACHE "public, max-age=300" /* as long as a token lives by default */
 
 static void put_url(postern_json_writer *w, const char *name, const char *base, const char *path)
@@ -64,13 +66,18 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "issuer", s->issuer);
+    put_url(&w, "authorization_endpoint", s->base, "/oauth/authorize");
     put_url(&w, "token_endpoint", s->base, "/oauth/token");
     put_url(&w, "jwks_uri", s->base, "/oauth/jwks");
     put_all_scopes(&w, s);
-    words_write(&w, "response_types_supported", ""); /* REQUIRED; no authorization endpoint here */
-    words_write(&w, "grant_types_supported", "client_credentials");
-    words_write(&w, "token_endpoint_auth_methods_supported",
-              "client_secret_basic client_secret_post");
+    words_write(&w, "response_types_supported", "code");
+    words_write(&w, "response_modes_supported", "query");
+    words_write(&w, "grant_types_supported", TOKEN_GRANTS);
+    words_write(&w, "token_endpoint_auth_methods_supported", SECRET_METHODS " none");
+    put_url(&w, "introspection_endpoint", s->base, "/oauth/introspect");
+    words_write(&w, "introspection_endpoint_auth_methods_supported", SECRET_METHODS);
+    put_url(&w, "revocation_endpoint", s->base, "/oauth/revoke");
+    words_write(&w, "revocation_endpoint_auth_methods_supported", SECRET_METHODS " none");
     /* MCP clients refuse a server without it. */
     words_write(&w, "code_challenge_methods_supported", "S256");
     postern_json_put_flag(&w, "authorization_response_iss_parameter_supported", true);

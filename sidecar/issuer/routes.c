@@ -8,7 +8,14 @@
 
 #include <strings.h>
 
+#include "account.h"
+#include "authorize.h"
+#include "introspect.h"
+#include "login.h"
 #include "metadata.h"
+#include "page.h"
+#include "password_change.h"
+#include "revoke.h"
 #include "token_endpoint.h"
 #include "whoami.h"
 
@@ -21,7 +28,7 @@ static const struct rate_rule source_rule = { "source", 400, 10 };
 
 struct route {
     const char *path; /* behind the prefix */
-    const char *method;
+    const char *method;      /* NULL: GET and POST, the handler looks */
     const char *allow;       /* what a 405 names */
     bool is_well_known;      /* also at origin + WELL_KNOWN name + issuer path (RFC 8414 §3.1) */
     bool is_rated_by_itself; /* a document, or the handler knows better whom to slow down */
@@ -49,8 +56,18 @@ static void answer_whoami_resource(struct issuer *is, const struct http_request 
 
 static const struct route routes[] = {
     { "/oauth/token", "POST", "POST", false, true, token_endpoint },
+    { "/oauth/introspect", "POST", "POST", false, true, introspect },
+    { "/oauth/revoke", "POST", "POST", false, true, revoke },
     { "/oauth/jwks", "GET", "GET, HEAD", false, true, answer_keys },
     { "/oauth/whoami", "GET", "GET, HEAD", false, false, whoami },
+    /* Pages for people: a login has limits of its own. */
+    { "/oauth/authorize", NULL, "GET, HEAD, POST", false, true, authorize },
+    { "/oauth/login", NULL, "GET, HEAD, POST", false, true, login },
+    { "/oauth/logout", "POST", "POST", false, true, logout },
+    { "/oauth/account", NULL, "GET, HEAD, POST", false, true, account },
+    { "/oauth/password", NULL, "GET, HEAD, POST", false, true, password_change },
+    { "/oauth/style.css", "GET", "GET, HEAD", false, true, page_style },
+    { "/account", "GET", "GET, HEAD", false, true, account_short },
     { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, true, answer_server },
     { WELL_KNOWN "openid-configuration", "GET", "GET, HEAD", true, true, answer_server },
     { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, true,
@@ -159,11 +176,13 @@ static const struct issuer_service *find_service(const struct issuer_settings *s
 
 static bool check_method(const struct route *r, const struct http_request *rq, struct answer *a)
 {
-    if (strcmp(rq->method, r->method) == 0 ||
-        (strcmp(r->method, "GET") == 0 && strcmp(rq->method, "HEAD") == 0))
+    bool is_read = strcmp(rq->method, "GET") == 0 || strcmp(rq->method, "HEAD") == 0;
+    bool is_post = strcmp(rq->method, "POST") == 0;
+
+    if (r->method == NULL ? is_read || is_post : strcmp(r->method, "GET") == 0 ? is_read : is_post)
         return true;
     answer_error(a, 405, "method_not_allowed", "this path does not have that method",
-                 strcmp(r->method, "POST") == 0 ? "Use POST." : "Use GET.");
+                 r->method != NULL && strcmp(r->method, "POST") == 0 ? "Use POST." : "Use GET.");
     a->allow = r->allow;
     return false;
 }

@@ -98,6 +98,11 @@ bool issuer_settings_has_resource(const struct issuer_settings *s, postern_bytes
     return postern_bytes_equal_str(resource, s->whoami);
 }
 
+bool issuer_settings_is_https(const struct issuer_settings *s)
+{
+    return strncmp(s->origin, "https:", 6) == 0;
+}
+
 postern_bytes issuer_service_resource(const struct issuer_service *service)
 {
     const char *cursor = service->audiences;

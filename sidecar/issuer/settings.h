@@ -59,6 +59,8 @@ void issuer_settings_free(struct issuer_settings *s);
 
 /* An audience of a service or door that is an absolute URI, or our own whoami. */
 bool issuer_settings_has_resource(const struct issuer_settings *s, postern_bytes resource);
+/* The pages' cookie may be marked Secure. */
+bool issuer_settings_is_https(const struct issuer_settings *s);
 /* The URI that names a service (its first absolute-URI audience); empty when it has none. */
 postern_bytes issuer_service_resource(const struct issuer_service *service);
 

@@ -2,7 +2,7 @@
 /*
  * What the issuer remembers, on SQLite.  One writer: the issuer child (two for the moment of a
  * reload); a call that returned POSTERN_OK survives kill -9 and power loss.  Knows no grammar:
- * clients.c, users.c and the endpoints check what goes in.  One header a kind of thing:
+ * clients.c, people.c and the endpoints check what goes in.  One header a kind of thing:
  * store_clients.h, store_revocations.h, store_users.h, store_grants.h.
  */
 #ifndef POSTERN_ISSUER_STORE_H

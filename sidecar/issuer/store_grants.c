@@ -172,7 +172,8 @@ postern_err store_code_find(struct store *s, const uint8_t sha256[GRANT_HASH], i
 }
 
 postern_err store_refresh_find(struct store *s, const uint8_t sha256[GRANT_HASH], int64_t now_s,
-                               grant_use *ret, struct grant_record *ret_grant, postern_error *err)
+                               grant_use *ret, struct refresh_record *ret_refresh,
+                               struct grant_record *ret_grant, postern_error *err)
 {
     AUTO_RUN r = run_start(s, QUERY_REFRESH_FIND);
     struct single_use u = { 0 };
@@ -181,10 +182,14 @@ postern_err store_refresh_find(struct store *s, const uint8_t sha256[GRANT_HASH]
         return fail_bind(s, "finding a refresh token", err);
     POSTERN_TRY(run_row(&r, "finding a refresh token", &u.is_there, err));
     if (u.is_there) {
-        u.expires_s = sqlite3_column_int64(r.stmt, 1);
-        u.used_s = sqlite3_column_int64(r.stmt, 2);
-        if (!run_column_text(&r, 0, u.grant, sizeof u.grant))
+        *ret_refresh = (struct refresh_record){ .created_s = sqlite3_column_int64(r.stmt, 1),
+                                                .expires_s = sqlite3_column_int64(r.stmt, 2) };
+        memcpy(ret_refresh->sha256, sha256, GRANT_HASH);
+        u.expires_s = ret_refresh->expires_s;
+        u.used_s = sqlite3_column_int64(r.stmt, 3);
+        if (!run_column_text(&r, 0, ret_refresh->grant, sizeof ret_refresh->grant))
             return POSTERN_FAIL(err, SYSTEM, "store: a refresh token's row is damaged");
+        memcpy(u.grant, ret_refresh->grant, sizeof u.grant);
     }
     POSTERN_TRY(find_its_grant(s, &u, ret_grant, err));
     *ret = judge(&u, ret_grant, now_s);
@@ -241,9 +246,10 @@ static postern_err redeem_inside(struct store *s, void *arg, postern_error *err)
 static postern_err rotate_inside(struct store *s, void *arg, postern_error *err)
 {
     struct use *u = arg;
+    struct refresh_record old;
     struct grant_record grant = { 0 };
 
-    POSTERN_TRY(store_refresh_find(s, u->sha256, u->now_s, &u->result, &grant, err));
+    POSTERN_TRY(store_refresh_find(s, u->sha256, u->now_s, &u->result, &old, &grant, err));
     if (u->result != GRANT_USED)
         return POSTERN_OK;
     POSTERN_TRY(mark_used(s, QUERY_REFRESH_USE, u->sha256, u->now_s, err));

@@ -73,6 +73,7 @@ POSTERN_MUST_USE postern_err store_code_redeem(struct store *s, const uint8_t sh
                                                grant_use *ret, postern_error *err);
 POSTERN_MUST_USE postern_err store_refresh_find(struct store *s, const uint8_t sha256[GRANT_HASH],
                                                 int64_t now_s, grant_use *ret,
+                                                struct refresh_record *ret_refresh,
                                                 struct grant_record *ret_grant,
                                                 postern_error *err);
 /* Use the old one and keep the new one, in one transaction (OAuth 2.1 §4.3.1). */

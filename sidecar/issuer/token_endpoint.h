@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* POST /oauth/token: client_credentials, nothing else yet.  RFC 6749 §4.4 and §5, RFC 8707, RFC
- * 9068 §2. */
+/* POST /oauth/token.  RFC 6749 §3.2 and §5, OAuth 2.1 §3.2, RFC 8693. */
 #ifndef POSTERN_ISSUER_TOKEN_ENDPOINT_H
 #define POSTERN_ISSUER_TOKEN_ENDPOINT_H
 
 #include "answer.h"
 #include "issuer.h"
 
-#define TOKEN_JTI_BYTES 16 /* 128 bits: no two tokens of one issuer share a jti (RFC 7519 §4.1.7) */
+#define TOKEN_GRANT_EXCHANGE "urn:ietf:params:oauth:grant-type:token-exchange"
+/* Words, for the metadata. */
+#define TOKEN_GRANTS                                                                               \
+    "authorization_code refresh_token client_credentials " TOKEN_GRANT_EXCHANGE
 
 /* The request's method and host were checked; everything else is judged here. */
 void token_endpoint(struct issuer *is, const struct http_request *rq, struct answer *a);

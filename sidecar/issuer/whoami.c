@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whom a token stands for, as an API should say it.  The token is judged by the library like at
- * every other door (audience: this endpoint), then by the store: a removed client's token is
- * refused at once. RFC 6750 §3.1 (no error code in the challenge when no credentials were sent),
+ * every other door (audience: this endpoint), then by the store: what was taken back is refused at
+ * once. RFC 6750 §3.1 (no error code in the challenge when no credentials were sent),
  * RFC 9728 §5.1 (resource_metadata).
  */
 #include "whoami.h"
 
 #include <stdio.h>
 
-#include <postern/validate.h>
-
-#include "clients.h"
 #include "log.h"
-
-/* The one service of postern_config_new_token_check(). */
-#define TOKEN_CHECK_SERVICE "token"
+#include "own_token.h"
 
 static void answer_unauthorized(const struct issuer *is, struct answer *a, const char *error,
                                 const char *description)
@@ -42,6 +37,8 @@ static const char *describe(postern_err e)
     switch (e) {
     case POSTERN_ERR_EXPIRED:
         return "the token has expired";
+    case POSTERN_ERR_REVOKED:
+        return "the token was revoked";
     case POSTERN_ERR_AUD:
         return "the token is meant for another resource";
     default:
@@ -49,29 +46,11 @@ static const char *describe(postern_err e)
     }
 }
 
-static postern_err judge(struct issuer *is, postern_bytes token, postern_grant **ret,
-                         postern_error *err)
-{
-    postern_request rq = { .size = sizeof rq,
-                           .service = TOKEN_CHECK_SERVICE,
-                           .token = token,
-                           .carrier = POSTERN_CARRIER_RAW,
-                           .tls = POSTERN_TLS_LOCAL };
-    POSTERN_AUTO(op) op = NULL;
-    postern_err e;
-
-    POSTERN_TRY(postern_validate_start(is->whoami_tokens, &rq, &op, err));
-    e = postern_op_step(op, err);
-    if (e == POSTERN_AGAIN) /* keys come from a file: there is nothing to wait for */
-        return POSTERN_FAIL(err, INTERNAL, "validation of our own token wants to wait");
-    if (e == POSTERN_OK)
-        *ret = postern_op_take_grant(op);
-    return e;
-}
-
-static void put_identity(const postern_grant *g, struct answer *a)
+static void put_identity(const struct own_token *t, struct answer *a)
 {
     postern_json_writer w = { &a->body, false };
+    const postern_grant *g = t->grant;
+    postern_bytes act = own_token_claim(t, "act");
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "iss", postern_grant_issuer(g));
@@ -82,32 +61,14 @@ static void put_identity(const postern_grant *g, struct answer *a)
     postern_json_put_str(&w, "jti", postern_grant_jti(g));
     postern_json_put_integer(&w, "iat", postern_grant_iat_s(g));
     postern_json_put_integer(&w, "exp", postern_grant_exp_s(g));
+    if (act.len != 0)
+        postern_json_put_raw(&w, "act", act);
+    postern_json_put_str(&w, "purpose", postern_grant_purpose(g));
     postern_json_close_object(&w);
     if (a->body.failed)
         answer_internal(a);
     else
         a->status = 200;
-}
-
-static void answer_grant(struct issuer *is, const postern_grant *g, struct answer *a)
-{
-    const char *client = postern_grant_client_id(g);
-    postern_error err = { 0 };
-    bool is_live = false;
-
-    if (client == NULL) {
-        answer_internal(a);
-        return;
-    }
-    if (clients_check_live(is, client, postern_grant_iat_s(g), &is_live, &err) != POSTERN_OK) {
-        log_error("whoami", &err);
-        answer_internal(a);
-        return;
-    }
-    if (is_live)
-        put_identity(g, a);
-    else
-        answer_unauthorized(is, a, "invalid_token", "the token's client was removed");
 }
 
 static void answer_undecided(const postern_error *err, struct answer *a)
@@ -133,7 +94,7 @@ static bool take_bearer(const char *authorization, postern_bytes *ret)
 
 void whoami(struct issuer *is, const struct http_request *rq, struct answer *a)
 {
-    POSTERN_AUTO(grant) g = NULL;
+    AUTO_OWN_TOKEN t = OWN_TOKEN_INIT;
     postern_error err = { 0 };
     postern_bytes token;
     postern_err e;
@@ -142,13 +103,10 @@ void whoami(struct issuer *is, const struct http_request *rq, struct answer *a)
         answer_unauthorized(is, a, "missing_token", "no bearer token was sent");
         return;
     }
-    if (is->whoami_tokens == NULL)
-        e = POSTERN_FAIL(&err, KEYS_UNAVAILABLE, "the key set is not written yet");
-    else
-        e = judge(is, token, &g, &err);
+    e = own_token_judge(is, is->whoami_tokens, token, &t, &err);
     switch (postern_err_outcome(e)) {
     case POSTERN_PROVED:
-        answer_grant(is, g, a);
+        put_identity(&t, a);
         return;
     case POSTERN_REJECTED:
         answer_unauthorized(is, a, "invalid_token", describe(e));

@@ -25,6 +25,7 @@ tests_unit_test_upstream_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_door_SOURCES = tests/unit/test_door.c tests/unit/door_rig.c tests/unit/door_rig.h $(door_certs)
 tests_unit_test_door_CPPFLAGS = $(door_cppflags)
 tests_unit_test_door_LDADD = $(door_ldadd)
+tests_unit_test_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=session_renew
 tests_unit_test_door_settings_SOURCES = tests/unit/test_door_settings.c $(door_certs)
 tests_unit_test_door_settings_CPPFLAGS = $(door_cppflags)
 tests_unit_test_door_settings_LDADD = $(door_ldadd)

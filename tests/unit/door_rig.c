@@ -392,40 +392,62 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b)
 
 /* ---- issuer and control ---- */
 
-static int64_t await_done(struct rig *r, struct channel *c)
+static int64_t await_done(struct channel *c, int64_t want_id)
 {
     int64_t id = -1, ended = 0;
 
     await_message(c);
     assert_true(channel_type_is(c, "done"));
     assert_true(channel_integer(c, "id", &id));
-    assert_int_equal(id, r->last_id);
+    assert_int_equal(id, want_id);
     (void)channel_integer(c, "ended", &ended); /* control alone */
     return ended;
 }
 
-int64_t rig_control(struct rig *r, const char *type, const char *more)
+static int64_t send_control(struct rig *r, const char *type, const char *more)
 {
     char *text = test_printf("{\"type\":\"%s\",\"id\":%lld%s}", type, (long long)++r->last_id, more);
 
     send_text(r->control, text, -1);
     free(text);
-    return await_done(r, r->control);
+    return r->last_id;
 }
 
-static char *revocation(struct rig *r, const char *client)
+int64_t rig_control(struct rig *r, const char *type, const char *more)
+{
+    int64_t id = send_control(r, type, more);
+
+    return await_done(r->control, id);
+}
+
+static char *revocation_of(struct rig *r, const char *kind, const char *name, int64_t before_s)
 {
     return test_printf("{\"type\":\"revoke\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
-                       "\",\"client\":\"%s\",\"before\":%lld}",
-                       (long long)++r->last_id, client, (long long)time(NULL));
+                       "\",\"%s\":\"%s\",\"before\":%lld}",
+                       (long long)++r->last_id, kind, name, (long long)before_s);
+}
+
+static char *revocation(struct rig *r, const char *client, int64_t before_s)
+{
+    return revocation_of(r, "client", client, before_s);
 }
 
 void rig_send_revoke(struct rig *r, const char *client)
 {
-    char *text = revocation(r, client);
+    char *text = revocation(r, client, time(NULL));
 
     send_text(r->issuer, text, -1);
     free(text);
+}
+
+/* One that is no news is acknowledged at once. */
+void rig_await_heard_revoke(struct rig *r, const char *client)
+{
+    char *text = revocation(r, client, 1);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
 }
 
 static void take_ack(struct rig *r, int64_t want)
@@ -442,7 +464,7 @@ void rig_revoke_many(struct rig *r, size_t count)
     int64_t next = r->last_id + 1, last = r->last_id + (int64_t)count;
 
     for (size_t i = 0; i < count; i++) {
-        char *name = test_printf("gone-%zu", i), *text = revocation(r, name);
+        char *name = test_printf("gone-%zu", i), *text = revocation(r, name, time(NULL));
 
         while (channel_send(r->issuer, postern_bytes_str(text), -1, NULL) == POSTERN_AGAIN)
             take_ack(r, next++); /* it takes no more until somebody reads */
@@ -456,10 +478,30 @@ void rig_revoke_many(struct rig *r, size_t count)
 void rig_issuer_revoke(struct rig *r, const char *client)
 {
     rig_send_revoke(r, client);
-    (void)await_done(r, r->issuer); /* it is told no number */
+    (void)await_done(r->issuer, r->last_id); /* it is told no number */
 }
 
-void rig_block(struct rig *r, const char *agent)
+void rig_issuer_ready(struct rig *r)
+{
+    char *text = test_printf("{\"type\":\"revocations_ready\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
+                             "\"}",
+                             (long long)++r->last_id);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name)
+{
+    char *text = revocation_of(r, kind, name, time(NULL));
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
+int64_t rig_send_block(struct rig *r, const char *agent)
 {
     send_text(r->control, "{\"type\":\"blocks_begin\"}", -1);
     if (agent != NULL) {
@@ -470,7 +512,17 @@ void rig_block(struct rig *r, const char *agent)
         send_text(r->control, text, -1);
         free(text);
     }
-    (void)rig_control(r, "blocks_end", "");
+    return send_control(r, "blocks_end", "");
+}
+
+int64_t rig_await_block(struct rig *r, int64_t id)
+{
+    return await_done(r->control, id);
+}
+
+int64_t rig_block(struct rig *r, const char *agent)
+{
+    return rig_await_block(r, rig_send_block(r, agent));
 }
 
 const char *rig_sessions(struct rig *r)

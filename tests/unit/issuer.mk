@@ -2,10 +2,17 @@
 issuer_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS)
 issuer_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS)
 issuer_fixture = tests/unit/issuer_fixture.c tests/unit/issuer_fixture.h
+grants_fixture = $(issuer_fixture) tests/unit/grants_fixture.c tests/unit/grants_fixture.h
 if POSTERND
 unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/unit/test_issuer_store \
 	tests/unit/test_issuer_token tests/unit/test_issuer_routes tests/unit/test_issuer_admin \
-	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem
+	tests/unit/test_issuer_keys tests/unit/test_issuer_whoami tests/unit/test_issuer_revocations tests/unit/test_issuer_nomem \
+	tests/unit/test_issuer_grant_code tests/unit/test_issuer_grant_refresh tests/unit/test_issuer_grant_exchange \
+	tests/unit/test_issuer_introspect tests/unit/test_issuer_revoke tests/unit/test_issuer_exchange_details \
+	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
+unit_tests += tests/unit/test_issuer_redirect_uri
+unit_tests += tests/unit/test_issuer_pages
+unit_tests += tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -34,3 +41,35 @@ tests_unit_test_issuer_nomem_SOURCES = tests/unit/test_issuer_nomem.c $(issuer_f
 tests_unit_test_issuer_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_grant_code_SOURCES = tests/unit/test_issuer_grant_code.c $(grants_fixture)
+tests_unit_test_issuer_grant_code_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_grant_code_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_grant_refresh_SOURCES = tests/unit/test_issuer_grant_refresh.c $(grants_fixture)
+tests_unit_test_issuer_grant_refresh_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_grant_refresh_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_grant_exchange_SOURCES = tests/unit/test_issuer_grant_exchange.c $(grants_fixture)
+tests_unit_test_issuer_grant_exchange_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_grant_exchange_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_introspect_SOURCES = tests/unit/test_issuer_introspect.c $(grants_fixture)
+tests_unit_test_issuer_introspect_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_introspect_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_revoke_SOURCES = tests/unit/test_issuer_revoke.c $(grants_fixture)
+tests_unit_test_issuer_revoke_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_revoke_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_exchange_details_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_exchange_details_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_store_grants_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_store_grants_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_grants_nomem_SOURCES = tests/unit/test_issuer_grants_nomem.c $(grants_fixture)
+tests_unit_test_issuer_grants_nomem_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_grants_nomem_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_grants_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_crash_SOURCES = tests/unit/test_issuer_crash.c $(grants_fixture)
+tests_unit_test_issuer_crash_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_crash_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_fixture) \
+	tests/unit/pages_browser.c tests/unit/pages_browser.h
+tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)

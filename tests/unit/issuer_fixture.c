@@ -83,6 +83,7 @@ int fixture_tear_down(void **state)
     store_close(f->is.store);
     rate_table_free(f->is.rates);
     postern_context_free(f->is.whoami_tokens);
+    postern_context_free(f->is.own_tokens);
     postern_signing_key_free(f->key);
     issuer_settings_free(&f->settings);
     postern_config_free(f->config);

@@ -26,6 +26,7 @@ same() { # NAME WANT GOT
 
 same "a beginning is completed" "token" "$(offer to)"
 same "client has three verbs" "$(printf '%s\n' add list remove)" "$(offer client '' | grep -v '^--')"
+same "user has three verbs" "$(printf '%s\n' add list remove)" "$(offer user '' | grep -v '^--')"
 same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
 same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
 same "mechanisms" "XOAUTH2" "$(offer parse --mech X)"
@@ -43,7 +44,7 @@ if [ ! -x "$postern" ]; then exit $failed; fi # the command line is not built he
 commands=$("$postern" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort)
 same "every command, and no other" "$commands" "$(offer '' | grep -v '^--')"
 for command in $commands; do
-    case $command in client | policy | audit) continue ;; esac
+    case $command in client | policy | audit | user) continue ;; esac
     same "every option of $command" "$("$postern" "$command" --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer "$command" -- | grep -vx -e --help)"
 done

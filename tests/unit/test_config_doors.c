@@ -83,6 +83,7 @@ static void a_door_is_a_section_with_defaults_and_no_service(void **state)
     assert_int_equal(postern_section_number(s, "expiry_grace"), 30);
     assert_int_equal(postern_section_number(s, "max_connections"), 1000);
     assert_false(postern_section_has(s, "max_connections"));
+    assert_int_equal(postern_section_number(s, "max_connections_per_agent"), 256);
     assert_string_equal(postern_section_text(s, "revocation_check"), "off");
     assert_null(postern_config_service_for(c, "cache"));
     assert_null(postern_config_section(c, POSTERN_SECTION_SERVICE, NULL));
@@ -200,6 +201,10 @@ static const struct {
       AT(6, 18) "max_connections: 0 is outside 1 to 65536" },
     { LOCAL "max_connections: 65537\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 18) "max_connections: 65537 is outside 1 to 65536" },
+    { LOCAL "max_connections_per_agent: 0\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 28) "max_connections_per_agent: 0 is outside 1 to 65536" },
+    { LOCAL "max_connections_per_agent: all\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 28) "max_connections_per_agent: a whole number of at most 9 digits is wanted" },
     /* what belongs together */
     { LOCAL "server_port: 6380\n", POSTERN_ERR_CONFIG_CONFLICT,
       AT(6, 14) "server_port: means nothing without server_names" },

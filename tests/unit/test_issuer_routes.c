@@ -71,16 +71,21 @@ static void both_discovery_documents_have_every_required_member(void **state)
 
     for (size_t i = 0; i < 2; i++) {
         assert_server_document(f, paths[i], FIXTURE_ISSUER, FIXTURE_ISSUER);
-        assert_list(f, "grant_types_supported", "client_credentials");
-        assert_list(f, "response_types_supported", "");
-        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
+        assert_list(f, "grant_types_supported", "authorization_code refresh_token client_credentials "
+                                                "urn:ietf:params:oauth:grant-type:token-exchange");
+        assert_list(f, "response_types_supported", "code");
+        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post none");
+        assert_list(f, "introspection_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
+        assert_list(f, "revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post none");
+        assert_text(f, "introspection_endpoint", FIXTURE_ISSUER "/oauth/introspect");
+        assert_text(f, "revocation_endpoint", FIXTURE_ISSUER "/oauth/revoke");
         assert_list(f, "code_challenge_methods_supported", "S256");
         assert_list(f, "scopes_supported", "mail.read ldap.read");
         assert_list(f, "subject_types_supported", "public");
         assert_list(f, "id_token_signing_alg_values_supported", "RS256");
         assert_list(f, "protected_resources", FIXTURE_IMAP " " FIXTURE_LDAP " " FIXTURE_ISSUER "/oauth/whoami");
         assert_absent(f, "registration_endpoint");
-        assert_absent(f, "authorization_endpoint");
+        assert_text(f, "authorization_endpoint", FIXTURE_ISSUER "/oauth/authorize");
         assert_string_equal(f->answer.content_type, "application/json");
     }
 }
@@ -207,6 +212,11 @@ static void another_method_is_405_with_allow(void **state)
         assert_string_equal(f->answer.allow, "GET, HEAD");
     }
     fixture_get(f, "/oauth/token");
+    assert_error(f, 405, "method_not_allowed");
+    fixture_ask(f, (struct http_request){ .method = "PUT", .path = "/oauth/login" });
+    assert_error(f, 405, "method_not_allowed");
+    assert_string_equal(f->answer.allow, "GET, HEAD, POST");
+    fixture_get(f, "/oauth/logout");
     assert_error(f, 405, "method_not_allowed");
     fixture_ask(f, (struct http_request){ .method = "HEAD", .path = "/oauth/jwks" });
     assert_status(f, 200);

@@ -322,10 +322,10 @@ static void a_client_that_asks_too_often_is_told_when_to_come_back(void **state)
 
 /* ---- form ---------------------------------------------------------------------------------------------------------- */
 
-static void only_client_credentials_is_granted(void **state)
+static void an_unknown_grant_is_not_supported(void **state)
 {
-    static const char *const types[] = { "password", "authorization_code", "refresh_token", "Client_Credentials",
-                                         "urn:ietf:params:oauth:grant-type:token-exchange" };
+    static const char *const types[] = { "password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "Client_Credentials",
+                                         "urn:ietf:params:oauth:grant-type:jwt-bearer" };
     struct fixture *f = *state;
     AUTO_WHO w = register_client(f, "agent-7", "", FIXTURE_IMAP);
     char body[128];
@@ -582,7 +582,7 @@ int main(void)
         TEST(names_and_secrets_in_basic_are_form_decoded),
         TEST(wrong_secrets_are_slowed_down_and_the_right_one_is_not),
         TEST(a_client_that_asks_too_often_is_told_when_to_come_back),
-        TEST(only_client_credentials_is_granted),
+        TEST(an_unknown_grant_is_not_supported),
         TEST(a_repeated_known_parameter_is_refused),
         TEST(another_content_type_is_415_and_a_broken_form_400),
         TEST(a_form_beyond_its_limit_is_413),

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Random text and its hash; see opaque.h.  Called by grant_code.c, grant_refresh.c, introspect.c and
+ * revoke.c. */
+#include "opaque.h"
+
+#include <openssl/evp.h>
+
+postern_err opaque_hash(postern_bytes text, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
+{
+    if (EVP_Digest(text.ptr, text.len, ret_sha256, NULL, EVP_sha256(), NULL) != 1)
+        return POSTERN_FAIL(err, NOMEM, "hashing a code or refresh token");
+    return POSTERN_OK;
+}
+
+postern_err opaque_new(postern_secret **ret, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_BASE64_ENCODED_MAX(OPAQUE_BYTES) + 1);
+    uint8_t raw[OPAQUE_BYTES];
+    bool is_made = issuer_random(raw, sizeof raw);
+
+    if (is_made)
+        postern_base64url_encode((postern_bytes){ raw, sizeof raw }, &text);
+    postern_wipe(raw, sizeof raw);
+    if (!is_made)
+        return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
+    if (text.failed)
+        return POSTERN_FAIL(err, NOMEM, "refresh token");
+    POSTERN_TRY(opaque_hash(postern_buf_bytes(&text), ret_sha256, err));
+    return postern_secret_new(postern_buf_bytes(&text), ret, err);
+}
+
+postern_err opaque_check_verifier(const char *verifier, const char *challenge, bool *ret_is_equal,
+                                  postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_BASE64_ENCODED_MAX(GRANT_HASH) + 1);
+    uint8_t hash[GRANT_HASH];
+
+    POSTERN_TRY(opaque_hash(postern_bytes_str(verifier), hash, err));
+    postern_base64url_encode((postern_bytes){ hash, sizeof hash }, &text);
+    if (text.failed)
+        return POSTERN_FAIL(err, NOMEM, "code challenge");
+    *ret_is_equal =
+        postern_bytes_equal_ct(postern_buf_bytes(&text), postern_bytes_str(challenge));
+    return POSTERN_OK;
+}
