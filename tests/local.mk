@@ -60,6 +60,7 @@ EXTRA_DIST += \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_login.py \
+	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \
