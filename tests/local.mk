@@ -65,6 +65,7 @@ EXTRA_DIST += \
 	tests/component/test_promises.py \
 	tests/component/test_registration.py \
 	tests/component/test_pages.py \
+	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \

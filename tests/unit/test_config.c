@@ -641,6 +641,34 @@ static void each_relaxation_is_told_with_its_place(void **state)
         "default\n");
 }
 
+static void a_client_has_a_credential_unless_it_is_public(void **state)
+{
+#define CLIENT "issuer: https://sso.example.org\nclient_id: a\n"
+    static const struct {
+        const char *text;
+        postern_err want;
+    } cases[] = {
+        { CLIENT "client_auth: none\nlogin: yes\nperson: alice\nactor_token: self\n", POSTERN_OK },
+        { CLIENT "client_auth: private_key_jwt\nclient_credential_file: k.pem\n", POSTERN_OK },
+        { CLIENT "client_auth: private_key_jwt\n", POSTERN_ERR_CONFIG_MISSING },
+        { CLIENT "client_auth: secret\n", POSTERN_ERR_CONFIG_MISSING },
+        { CLIENT "client_auth: none\nclient_credential_file: s\n", POSTERN_ERR_CONFIG_CONFLICT },
+        { CLIENT "client_auth: client_secret_jwt\nclient_credential_file: s\n",
+          POSTERN_ERR_CONFIG_VALUE },
+        { CLIENT "client_auth: none\nactor_token: someone\n", POSTERN_ERR_CONFIG_VALUE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        POSTERN_AUTO(config) c = NULL;
+
+        test_folder_put(&folder, "client.conf", cases[i].text);
+        if (postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, NULL) !=
+            cases[i].want)
+            fail_msg("%s", cases[i].text);
+    }
+}
+
 static void a_client_file_stands_for_itself(void **state)
 {
     postern_config *c = NULL;
@@ -729,6 +757,7 @@ int main(void)
         TEST(a_dump_is_a_configuration_that_dumps_the_same),
         TEST(each_relaxation_is_told_with_its_place),
         TEST(a_client_file_stands_for_itself),
+        TEST(a_client_has_a_credential_unless_it_is_public),
         TEST(a_token_check_needs_no_file_but_the_keys),
     };
 
