@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/test_attacks.py \
+	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \

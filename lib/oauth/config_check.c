@@ -188,9 +188,12 @@ static postern_err check_required(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http. */
+/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http, and a
+ * door, whose URL is a resource's name, has nothing to ask with. */
 static enum url_loopback_http may_use_loopback_http(const postern_section *s)
 {
+    if (s->kind == POSTERN_SECTION_DOOR)
+        return URL_LOOPBACK_HTTP_REFUSED;
     if (s->kind == POSTERN_SECTION_SERVER || postern_section_flag(s, "allow_loopback_http"))
         return URL_LOOPBACK_HTTP_ALLOWED;
     return URL_LOOPBACK_HTTP_REFUSED;

@@ -222,7 +222,7 @@ static void decide(struct issuer *is, const struct http_request *rq, struct answ
     request = postern_form_value(form, "request");
     if (!read_request(is, request, &r, a))
         return;
-    if (needs_login(is, &r, &v)) { /* the session ended while the page was open */
+    if (!v.is_logged_in) { /* the session ended while the page was open */
         page_redirect(is, "/oauth/authorize", request, a);
         return;
     }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "issuer/admin.h"
+#include "issuer/passwords.h"
 #include "issuer_fixture.h"
 
 /* The reply to `line`, its JSON in f->json, its text in f->answer.body. */
@@ -18,6 +19,14 @@ static bool ask(struct fixture *f, const char *line)
 
     admin_answer(&f->is, postern_bytes_str(line), &r);
     was_removal = r.is_removal;
+    if (r.take_job != NULL) {
+        struct admin_job *job = r.take_job;
+
+        r.take_job = NULL;
+        job->work.run(&job->work);
+        job->finish(job, &r);
+        job->work.free(&job->work);
+    }
     if (was_removal)
         admin_finish_removal(&r, VERIFIER_KNOWS, VERIFIER_AWAY);
     answer_free(&f->answer);
@@ -364,6 +373,95 @@ static void what_the_helper_said_is_what_the_administrator_hears(void **state)
     }
 }
 
+/* ---- people ---- */
+
+#define ADD_ALICE "{\"verb\":\"user_add\",\"name\":\"alice\",\"password\":\"correct horse battery staple\"}"
+
+static void a_person_is_added_listed_and_removed(void **state)
+{
+    struct fixture *f = *state;
+    struct user_record user;
+    bool found = false;
+    uint32_t list;
+    int64_t ended = -1;
+
+    ask(f, ADD_ALICE);
+    assert_ok(f);
+    assert_text(f, "name", "alice");
+    assert_absent(f, "password");
+    assert_int_equal(store_user_find(f->is.store, "alice", &found, &user, NULL), POSTERN_OK);
+    assert_true(found);
+    assert_int_equal(user.log_n, PASSWORD_LOG_N);
+    assert_int_equal(user.created_s, FIXTURE_NOW_S);
+    ask(f, "{\"verb\":\"user_list\"}");
+    assert_ok(f);
+    list = postern_json_member(&f->json, 0, "users");
+    assert_true(postern_json_string_is(&f->json, postern_json_member(&f->json, postern_json_first(&f->json, list), "name"),
+                                       "alice"));
+    assert_int_equal(postern_json_type_of(&f->json, postern_json_member(&f->json, 0, "more")), POSTERN_JSON_FALSE);
+    ask(f, "{\"verb\":\"user_list\",\"after\":\"alice\"}");
+    assert_int_equal(postern_json_first(&f->json, postern_json_member(&f->json, 0, "users")), POSTERN_JSON_ABSENT);
+    ask(f, "{\"verb\":\"user_remove\",\"name\":\"alice\"}");
+    assert_ok(f);
+    assert_true(postern_json_integer(&f->json, postern_json_member(&f->json, 0, "grants_ended"), &ended));
+    assert_int_equal(ended, 0);
+    assert_refused(f, "{\"verb\":\"user_remove\",\"name\":\"alice\"}", "no_such_user");
+}
+
+static void people_and_clients_share_one_name_space(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, ADD);
+    ask(f, ADD_ALICE);
+    assert_ok(f);
+    assert_refused(f, ADD_ALICE, "exists");
+    assert_refused(f, "{\"verb\":\"user_add\",\"name\":\"agent-7\",\"password\":\"correct horse battery staple\"}", "exists");
+    assert_refused(f, "{\"verb\":\"client_add\",\"name\":\"alice\",\"resources\":[\"" FIXTURE_IMAP "\"]}", "exists");
+}
+
+/* The look before the hash is not the one that counts. */
+static void a_name_taken_while_the_password_is_hashed_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct admin_reply r = ADMIN_REPLY_INIT;
+    struct admin_job *job;
+
+    admin_answer(&f->is, postern_bytes_str(ADD_ALICE), &r);
+    job = r.take_job;
+    assert_non_null(job);
+    r.take_job = NULL;
+    job->work.run(&job->work);
+    ask(f, "{\"verb\":\"client_add\",\"name\":\"alice\",\"resources\":[\"" FIXTURE_IMAP "\"]}");
+    assert_ok(f);
+    job->finish(job, &r);
+    job->work.free(&job->work);
+    assert_non_null(strstr(postern_buf_cstr(&r.text), "\"exists\""));
+    admin_reply_free(&r);
+}
+
+static void a_persons_name_and_password_are_judged(void **state)
+{
+    static const struct { const char *name, *password, *error; } bad[] = {
+        { "", "correct horse battery staple", "bad_name" },      { "Alice", "correct horse battery staple", "bad_name" },
+        { "-x", "correct horse battery staple", "bad_name" },    { "a b", "correct horse battery staple", "bad_name" },
+        { "root", "correct horse battery staple", "bad_name" },  { "postern", "correct horse battery staple", "bad_name" },
+        { "alice", "", "bad_password" },                         { "alice", "fourteen bytes", "bad_password" },
+        { "alice", "a line\\nand another one", "bad_password" },
+    };
+    struct fixture *f = *state;
+    POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(1024);
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        postern_buf_reset(&line);
+        postern_buf_addf(&line, "{\"verb\":\"user_add\",\"name\":\"%s\",\"password\":\"%s\"}", bad[i].name, bad[i].password);
+        assert_refused(f, postern_buf_cstr(&line), bad[i].error);
+    }
+    assert_refused(f, "{\"verb\":\"user_add\",\"name\":\"alice\"}", "bad_request");
+    assert_refused(f, "{\"verb\":\"user_list\",\"password\":\"x\"}", "bad_request");
+    assert_refused(f, "{\"verb\":\"client_remove\",\"name\":\"x\",\"password\":\"x\"}", "bad_request");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -383,6 +481,10 @@ int main(void)
         TEST(a_full_page_says_that_there_is_more),
         TEST(a_removal_is_pushed_and_then_reported),
         TEST(what_the_helper_said_is_what_the_administrator_hears),
+        TEST(a_person_is_added_listed_and_removed),
+        TEST(people_and_clients_share_one_name_space),
+        TEST(a_name_taken_while_the_password_is_hashed_is_refused),
+        TEST(a_persons_name_and_password_are_judged),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

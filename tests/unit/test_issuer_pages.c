@@ -827,6 +827,28 @@ static void prompt_login_wants_the_password_again_and_once(void **state)
     assert_redirect(f, "/oauth/authorize?" REQUEST "&prompt=login");
     browser_get(&b, "/oauth/authorize", REQUEST "&prompt=login");
     assert_page(f, 200, "act for you?");
+    f->now_s += 600; /* who reads carefully is not sent back to the password */
+    post_form(&b, "/oauth/authorize", APPROVE);
+    assert_redirect(f, AGENT_REDIRECT_SENT "?code=");
+}
+
+static void a_person_has_twenty_sessions_and_the_oldest_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct browser first = browser_new(f), second, b = browser_new(f);
+
+    browser_be_alice(&first);
+    f->now_s++;
+    browser_be_alice(&b);
+    second = b;
+    for (int i = 0; i < SESSIONS_MAX - 1; i++) {
+        f->now_s++;
+        browser_be_alice(&b);
+    }
+    browser_get(&first, "/oauth/account", NULL);
+    assert_page(f, 200, "<h1>Log in</h1>");
+    browser_get(&second, "/oauth/account", NULL);
+    assert_page(f, 200, "Your agents");
 }
 
 static void the_cookie_of_https_is_bound_to_the_host(void **state)
@@ -1151,6 +1173,7 @@ int main(void)
         TEST(a_session_that_ended_while_the_consent_page_was_open_asks_for_the_password),
         TEST(logging_out_ends_the_session),
         TEST(prompt_login_wants_the_password_again_and_once),
+        TEST(a_person_has_twenty_sessions_and_the_oldest_goes),
         TEST(the_cookie_of_https_is_bound_to_the_host),
         TEST(a_cookie_that_is_not_of_our_form_is_no_cookie),
         TEST(a_wrong_password_and_an_unknown_name_look_the_same),

@@ -59,6 +59,14 @@ const authorizeUrl = (more = {}) => {
   return url
 }
 
+// What the token endpoint says: [status, JSON].
+const ask = async (form) => {
+  const response = await fetch(setup.issuer + '/oauth/token', { method: 'POST', body: new URLSearchParams({ client_id: 'agent-7', ...form }) })
+  return [response.status, await response.json()]
+}
+const redeem = (more = {}) => ask({ grant_type: 'authorization_code', code: callback().url.searchParams.get('code'), redirect_uri: redirect, code_verifier: verifier, ...more })
+const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'))
+
 // ---- looking at a page ----
 
 const shots = setup.shots
@@ -112,6 +120,11 @@ const tests = {
       check(/^[\w-]{43}$/.test(searchParams.get('code')), 'code')
       check(callback().cookie === undefined, 'the agent got a cookie: ' + callback().cookie)
       check(callback().referer === undefined, 'the agent got a referer: ' + callback().referer)
+      const [status, tokens] = await redeem({ resource: setup.resources[0] })
+      check(status === 200, JSON.stringify(tokens))
+      const token = claims(tokens.access_token)
+      check(token.sub === 'alice' && token.client_id === 'agent-7' && token.aud === setup.resources[0], JSON.stringify(token))
+      check(token.purpose === url.searchParams.get('purpose'), 'purpose: ' + token.purpose)
       await page.context().close()
     }
   },
@@ -143,13 +156,19 @@ const tests = {
     await page.getByLabel('8 hours').check()
     await page.getByRole('button', { name: 'Allow' }).click()
     await page.waitForURL(redirect + '*')
-    check(callback().url.searchParams.has('code'), 'no code')
+    const [status, tokens] = await redeem()
+    check(status === 200 && tokens.scope === 'mail.send', 'not narrowed: ' + JSON.stringify(tokens))
+    const { url: redeemed } = callback()
     await page.goto(setup.issuer + '/account')
     const newest = page.getByRole('listitem').filter({ hasText: 'Send mail' }).filter({ hasNotText: 'Read mail' })
     check((await newest.count()) === 1, 'the account does not show the narrowed grant')
     await look(page, 'account-desktop-light')
     await page.setViewportSize(sizes.phone)
     await look(page, 'account-phone-light')
+    // A code that comes twice was stolen: what hangs on it ends (OAuth 2.1 §4.1.3).
+    check((await redeem({ code: redeemed.searchParams.get('code') }))[0] === 400, 'the code was good twice')
+    await page.reload()
+    check((await newest.count()) === 0, 'the grant of a stolen code stands')
     await page.context().close()
   },
 
@@ -164,8 +183,15 @@ const tests = {
     await page.context().close()
   },
 
-  async 'a person ends a grant and logs out, with the keyboard alone'() {
+  async 'a person ends a grant and logs out, with the keyboard alone; the agent gets nothing any more'() {
     const page = await open('desktop', 'dark')
+    await page.goto(authorizeUrl({ purpose: 'to be ended' }).href)
+    await logIn(page)
+    await page.getByRole('button', { name: 'Allow' }).click()
+    await page.waitForURL(redirect + '*')
+    const [, tokens] = await redeem({ resource: setup.resources[0] })
+    check(tokens.refresh_token, 'no refresh token: ' + JSON.stringify(tokens))
+    await page.context().clearCookies()
     await page.goto(setup.issuer + '/account')
     await page.getByLabel('Name').focus()
     await page.keyboard.type('alice')
@@ -176,9 +202,11 @@ const tests = {
     await look(page, 'account-desktop-dark')
     const before = await page.getByRole('button', { name: 'End' }).count()
     check(before > 0, 'nothing to end')
-    await page.getByRole('button', { name: 'End' }).first().focus()
+    await page.getByRole('listitem').filter({ hasText: 'to be ended' }).getByRole('button', { name: 'End' }).focus()
     await page.keyboard.press('Enter')
     await page.getByRole('status').waitFor()
+    const [status, refused] = await ask({ grant_type: 'refresh_token', refresh_token: tokens.refresh_token })
+    check(status === 400 && refused.error === 'invalid_grant', 'refreshed after the end: ' + JSON.stringify(refused))
     check((await page.getByRole('button', { name: 'End' }).count()) === before - 1, 'it did not end')
     await look(page, 'account-ended-desktop-dark')
     await page.getByRole('link', { name: 'Change your password' }).click()
