@@ -107,6 +107,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "The door's token was fine; the daemon behind the door was not there. Look whether it runs "
         "where `backend:` of the door's file says, and at its certificate where `backend_tls:` asks "
         "for one.",
+    [POSTERN_ERR_LOGIN_NEEDED] =
+        "Let the person authorize the agent once with `postern login`, then ask again.",
     [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
                                   "client's name, secret, scopes and resource there.",
     [POSTERN_ERR_LOGIN_NEEDED] = "Let the person run `postern login` on the agent's machine; "
