@@ -4,10 +4,12 @@
 machine-to-machine providers, and the authorization suite of the MCP conformance tests."""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import daemon  # noqa: E402
@@ -21,7 +23,7 @@ RESOURCE, SCOPE, PASSWORD = "https://localhost/ldap", "ldap.read", "correct hors
 
 
 def postern(folder, *arguments, stdin=""):
-    done = subprocess.run([BUILD + "/postern"] + list(arguments) + ["--admin-socket", folder.path + "/run/issuer-admin.sock"],
+    done = subprocess.run([BUILD + "/postern"] + list(arguments) + ["--socket", folder.path + "/run/issuer-admin.sock"],
                           input=stdin, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, "%s: %s%s" % (arguments, done.stdout, done.stderr)
     return done.stdout.strip()
@@ -44,10 +46,16 @@ def make_orders(folder, redirect):
                     "w('%s', JSON.stringify({ keys: [{ ...k.publicKey.export({ format: 'jwk' }), ...m, use: 'sig' }] }));"
                     % (key_file, jwks_file)], check=True, timeout=60)
     common = ("--resource", RESOURCE, "--scope", SCOPE)
-    secret = postern(folder, "client", "add", "agent-7", *common)
+    def add_with_secret(name, *more):
+        file = "%s/%s.secret" % (folder.path, name)
+        postern(folder, "client", "add", name, *common, "--secret-file", file, *more)
+        with open(file) as f:
+            return f.read().strip()
+
+    secret = add_with_secret("agent-7")
     postern(folder, "client", "add", "agent-8", "--jwks", jwks_file, *common)
     postern(folder, "client", "add", "app", "--public", "--redirect-uri", redirect, "--title", "Calendar", *common)
-    app_secret = postern(folder, "client", "add", "web", "--redirect-uri", redirect, *common)
+    app_secret = add_with_secret("web", "--redirect-uri", redirect)
     postern(folder, "user", "add", "alice", stdin=PASSWORD + "\n")
     with open(key_file) as f:
         jwk = json.load(f)
@@ -109,9 +117,35 @@ def the_mcp_sdk_authorizes_itself(folder, daemons):
     run_peer(folder, "mcp_sdk", make_orders(folder, "http://127.0.0.1:%d/callback" % free_port()))
 
 
+def the_mcp_conformance_suite_passes_the_authorization_server(folder, daemons):
+    start(folder, daemons)
+    port = free_port()
+    orders = make_orders(folder, "http://127.0.0.1:%d/callback" % port)
+    alice = Person("alice", PASSWORD, folder.issuer)
+    suite = subprocess.Popen([PEERS + "/node", PEERS + "/node_modules/@modelcontextprotocol/conformance/dist/index.js", "authorization",
+                              "--url", folder.issuer, "--client-id", "app", "--resource", RESOURCE, "--port", str(port)],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=PEERS)
+    watchdog = threading.Timer(120, suite.kill)
+    watchdog.start()
+    text = ""
+    try:
+        for line in suite.stdout:
+            text += line
+            found = re.search(r"http://\S+/oauth/authorize\?\S+", line)
+            if found:
+                with urllib.request.urlopen(alice.authorize(found.group(0)), timeout=20):
+                    pass
+        status = suite.wait(20)
+    finally:
+        watchdog.cancel()
+        suite.kill()
+    print("".join("# %s\n" % line for line in text.splitlines()))
+    assert status == 0, "it ended with %s" % status
+
+
 if __name__ == "__main__":
     if not os.path.exists(PEERS + "/node"):
         print("ok - foreign clients # SKIP POSTERN_PEERS is not set: tests/peers/fetch FOLDER")
         sys.exit(0)
     sys.exit(run_tests([openid_client_does_all_that_an_agent_and_an_application_do, oauth4webapi_finds_nothing_to_object_to,
-                        the_mcp_sdk_authorizes_itself]))
+                        the_mcp_sdk_authorizes_itself, the_mcp_conformance_suite_passes_the_authorization_server]))

@@ -45,7 +45,8 @@ export async function refused(name, error, work) {
     }
     assert.ok(problem, "it was not refused");
     const challenges = Array.isArray(problem.cause) ? problem.cause.map((c) => c.parameters?.error) : [];
-    const words = [problem.error, problem.cause?.error, problem.errorCode, problem.constructor?.errorCode, ...challenges];
+    const said = problem.response instanceof Response && !problem.response.bodyUsed ? await problem.response.json() : {};
+    const words = [said.error, problem.error, problem.cause?.error, problem.errorCode, problem.constructor?.errorCode, ...challenges];
     assert.ok(words.includes(error), `refused with ${words.filter(Boolean)}: ${problem}`);
   });
 }

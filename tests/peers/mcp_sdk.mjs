@@ -22,15 +22,15 @@ async function tokenFor(provider) {
 }
 
 await check("MCP SDK: ClientCredentialsProvider gets a token that the protected endpoint takes", async () => {
-  const claims = await tokenFor(new ClientCredentialsProvider({ clientId: o.agent.id, clientSecret: o.agent.secret }));
+  const claims = await tokenFor(new ClientCredentialsProvider({ clientId: o.agent.id, clientSecret: o.agent.secret, expectedIssuer: o.issuer }));
   assert.equal(claims.aud, o.whoami);
 });
 await check("MCP SDK: a wrong secret is an error, not a token", async () => {
-  await assert.rejects(tokenFor(new ClientCredentialsProvider({ clientId: o.agent.id, clientSecret: "not-the-secret" })));
+  await assert.rejects(tokenFor(new ClientCredentialsProvider({ clientId: o.agent.id, clientSecret: "not-the-secret", expectedIssuer: o.issuer })));
 });
 if (o.key)
   await check("MCP SDK: PrivateKeyJwtProvider gets a token", async () => {
-    const provider = new PrivateKeyJwtProvider({ clientId: o.key.id, privateKey: o.key.jwk, algorithm: "ES256" });
+    const provider = new PrivateKeyJwtProvider({ clientId: o.key.id, privateKey: o.key.jwk, algorithm: "ES256", expectedIssuer: o.issuer });
     assert.equal((await tokenFor(provider)).client_id, o.key.id);
   });
 end();
