@@ -12,7 +12,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
 unit_tests += tests/unit/test_issuer_redirect_uri
 unit_tests += tests/unit/test_issuer_pages
-unit_tests += tests/unit/test_issuer_crash
+unit_tests += tests/unit/test_issuer_crash tests/unit/test_issuer_opaque
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -73,3 +73,6 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_opaque_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_opaque_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_opaque_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
