@@ -58,7 +58,7 @@ _postern() {
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
         --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
-        --human | --since | --head | --seq)
+        --human | --since | --head | --seq | --redirect-uri | --title | --uses)
         return
         ;;
     --listen)
@@ -68,9 +68,13 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect kill parse policy sessions token unblock user verify why --help --version' ;;
+    '') words='audit block blocks client connect keys kill parse policy sessions token unblock user verify why --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
+    keys)
+        words='--json --config --socket --help'
+        if [ -z "$sub" ]; then words="list rotate $words"; fi
+        ;;
     kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
     sessions) words='--door --agent --user --json --config --socket --help' ;;
     unblock) words='--config --socket --help' ;;
@@ -91,10 +95,13 @@ _postern() {
         ;;
     client)
         case $sub in
-        add) words='--resource --scope --secret-file --config --socket' ;;
-        list) words='--json --config --socket' ;;
+        add) words='--resource --scope --secret-file --jwks --public --redirect-uri --title --may-impersonate --may-introspect
+            --config --socket' ;;
+        invite) words='--uses --for --config --socket' ;;
+        list | show) words='--json --config --socket' ;;
         remove) words='--config --socket' ;;
-        *) words='add list remove --help' ;;
+        rotate-secret) words='--secret-file --config --socket' ;;
+        *) words='add invite list remove rotate-secret show --help' ;;
         esac
         ;;
     connect)

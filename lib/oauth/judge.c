@@ -63,6 +63,8 @@ static postern_err check_lineage(const struct judge *j, const struct postern_gra
     return undecided;
 }
 
+/* ---- who ---- */
+
 /* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
  * of the other yet. */
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,

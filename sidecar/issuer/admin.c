@@ -11,6 +11,7 @@
 #include "clients.h"
 #include "log.h"
 #include "people.h"
+#include "registrations.h"
 #include "words.h"
 
 /* ---- replies ---- */
@@ -66,46 +67,149 @@ static bool reserve(postern_buf *b)
     return true;
 }
 
+/* The answer to whoever got a new secret; a client without one has none to tell. */
+static void write_secret(const char *name, const postern_secret *secret, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "name", name);
+    if (secret != NULL)
+        postern_json_put_string(&w, "client_secret", postern_secret_bytes(secret));
+    postern_json_close_object(&w);
+}
+
+static struct client_wish wish_of(const struct admin_request *rq)
+{
+    struct client_wish wish = { .name = rq->name,
+                                .scopes = rq->scopes,
+                                .resources = rq->resources,
+                                .redirects = rq->redirects,
+                                .title = rq->title,
+                                .jwks = rq->jwks };
+
+    if (rq->is_public)
+        wish.auth = CLIENT_AUTH_BY_NOTHING;
+    else if (rq->jwks[0] != '\0')
+        wish.auth = CLIENT_AUTH_BY_KEY;
+    wish.flags = (rq->may_impersonate ? CLIENT_MAY_IMPERSONATE : 0) |
+                 (rq->may_introspect ? CLIENT_MAY_INTROSPECT : 0);
+    return wish;
+}
+
 static void client_add(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
 {
     POSTERN_AUTO(secret) secret = NULL;
+    struct client_wish wish = wish_of(rq);
     struct clients_refusal refusal = { 0 };
     postern_error err = { 0 };
-    postern_json_writer w = { &ret->text, false };
     clients_outcome o;
 
     if (!reserve(&ret->text))
         return; /* admin_answer() sees that it failed */
-    o = clients_add(is, rq->name, rq->scopes, rq->resources, &secret, &refusal, &err);
+    o = clients_add(is, &wish, &secret, &refusal, &err);
     if (o != CLIENTS_DONE) {
         settle(ret, o, &refusal, &err);
         return;
     }
     log_note("client %s was added", rq->name);
+    write_secret(rq->name, secret, ret);
+}
+
+static void client_rotate_secret(struct issuer *is, const struct admin_request *rq,
+                                 struct admin_reply *ret)
+{
+    POSTERN_AUTO(secret) secret = NULL;
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    clients_outcome o;
+
+    if (!reserve(&ret->text))
+        return; /* admin_answer() sees that it failed */
+    o = clients_rotate_secret(is, rq->name, &secret, &refusal, &err);
+    if (o != CLIENTS_DONE) {
+        settle(ret, o, &refusal, &err);
+        return;
+    }
+    log_note("client %s has a new secret", rq->name);
+    write_secret(rq->name, secret, ret);
+}
+
+static const char *const auth_words[] = {
+    [CLIENT_AUTH_BY_SECRET] = "secret",
+    [CLIENT_AUTH_BY_KEY] = "private_key_jwt",
+    [CLIENT_AUTH_BY_NOTHING] = "none",
+};
+
+/* Everything but secrets; of a secret not even its hash. */
+static void write_client(postern_json_writer *w, const char *name, const struct client_record *c)
+{
+    postern_json_open_object(w, name);
+    postern_json_put_str(w, "name", c->name);
+    postern_json_put_str(w, "title", c->title);
+    postern_json_put_str(w, "auth", auth_words[c->auth]);
+    words_write(w, "scopes", c->scopes);
+    words_write(w, "resources", c->resources);
+    words_write(w, "redirect_uris", c->redirects);
+    postern_json_put_flag(w, "may_impersonate", (c->flags & CLIENT_MAY_IMPERSONATE) != 0);
+    postern_json_put_flag(w, "may_introspect", (c->flags & CLIENT_MAY_INTROSPECT) != 0);
+    postern_json_put_flag(w, "self_registered", (c->flags & CLIENT_SELF_REGISTERED) != 0);
+    postern_json_put_integer(w, "created", c->created_s);
+    if (c->used_s != 0)
+        postern_json_put_integer(w, "used", c->used_s);
+    postern_json_close_object(w);
+}
+
+static void client_show(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+    struct client_record client;
+    postern_error err = { 0 };
+    bool is_found = false;
+
+    if (store_client_find(is->store, rq->name, &is_found, &client, &err) != POSTERN_OK) {
+        fail(ret, &err);
+        return;
+    }
+    if (!is_found) {
+        admin_refuse(ret, "no_such_client",
+                     "There is no client of that name; `postern client list` shows all");
+        return;
+    }
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);
-    postern_json_put_str(&w, "name", rq->name);
-    postern_json_put_string(&w, "client_secret", postern_secret_bytes(secret));
+    write_client(&w, "client", &client);
+    if (client.jwks[0] != '\0')
+        postern_json_put_raw(&w, "jwks", postern_bytes_str(client.jwks));
     postern_json_close_object(&w);
+}
+
+/* A reader of the page takes 4096 values (POSTERN_JSON_NODES_MAX); one client at its limits has
+ * 1800. */
+#define PAGE_VALUES (POSTERN_JSON_NODES_MAX / 2)
+#define CLIENT_VALUES 16 /* of a client without its lists */
+
+static size_t count_values(const struct client_record *c)
+{
+    return CLIENT_VALUES + words_count(c->scopes) + words_count(c->resources) +
+           words_count(c->redirects);
 }
 
 static void write_page(const struct client_record *clients, size_t count, struct admin_reply *ret)
 {
     postern_json_writer w = { &ret->text, false };
+    size_t i = 0;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);
     postern_json_open_array(&w, "clients");
-    for (size_t i = 0; i < count; i++) {
-        postern_json_open_object(&w, NULL);
-        postern_json_put_str(&w, "name", clients[i].name);
-        words_write(&w, "scopes", clients[i].scopes);
-        words_write(&w, "resources", clients[i].resources);
-        postern_json_put_integer(&w, "created", clients[i].created_s);
-        postern_json_close_object(&w);
+    for (size_t values = 0; i < count && values < PAGE_VALUES; i++) {
+        write_client(&w, NULL, &clients[i]);
+        values += count_values(&clients[i]);
     }
     postern_json_close_array(&w);
-    postern_json_put_flag(&w, "more", count == ADMIN_PAGE);
+    postern_json_put_flag(&w, "more", i < count || count == ADMIN_PAGE);
     postern_json_close_object(&w);
 }
 
@@ -139,6 +243,132 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
     log_note("client %s was removed", rq->name);
     memcpy(ret->client, rq->name, strlen(rq->name) + 1); /* it was in the store: a name fits */
     ret->is_removal = true;
+}
+
+/* ---- invitations and keys ---- */
+
+static void client_invite(struct issuer *is, const struct admin_request *rq,
+                          struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+    POSTERN_AUTO(secret) text = NULL;
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    int64_t expires_s = 0;
+    clients_outcome o;
+
+    if (!reserve(&ret->text))
+        return; /* admin_answer() sees that it failed */
+    o = registrations_invite(is, rq->uses, rq->for_s, &text, &expires_s, &refusal, &err);
+    if (o != CLIENTS_DONE) {
+        settle(ret, o, &refusal, &err);
+        return;
+    }
+    log_note("an invitation to register was made");
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_string(&w, "initial_access_token", postern_secret_bytes(text));
+    postern_json_put_integer(&w, "expires", expires_s);
+    postern_json_close_object(&w);
+}
+
+static const char *key_state(const struct issuer *is, const struct key_row *row)
+{
+    if (strcmp(row->kid, postern_signing_key_kid(key_ring_signer(is->keys))) == 0)
+        return "signs";
+    return row == key_ring_next(is->keys) ? "announced" : "kept";
+}
+
+static void write_key(postern_json_writer *w, const struct issuer *is, const struct key_row *row)
+{
+    const char *state = key_state(is, row);
+
+    postern_json_open_object(w, NULL);
+    postern_json_put_str(w, "kid", row->kid);
+    postern_json_put_str(w, "state", state);
+    postern_json_put_integer(w, "made", row->made_s);
+    if (row->published_s != 0)
+        postern_json_put_integer(w, "published", row->published_s);
+    if (row->started_s != 0)
+        postern_json_put_integer(w, "started", row->started_s);
+    if (strcmp(state, "announced") == 0 && row->published_s != 0)
+        postern_json_put_integer(w, "signs_from",
+                                 row->published_s + is->settings->key_announcement_s);
+    if (row->retired_s != 0) {
+        postern_json_put_integer(w, "retired", row->retired_s);
+        postern_json_put_integer(w, "kept_until", row->retired_s + KEY_KEEP_S);
+    }
+    postern_json_close_object(w);
+}
+
+static bool has_keys(const struct issuer *is, struct admin_reply *ret)
+{
+    if (is->keys == NULL)
+        admin_refuse(ret, "failed", "The issuer has no key ring.");
+    return is->keys != NULL;
+}
+
+static void keys_list(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+    const struct key_row *rows;
+    size_t count = 0;
+
+    (void)rq; /* has nothing to say */
+    if (!has_keys(is, ret))
+        return;
+    rows = key_ring_rows(is->keys, &count);
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_open_array(&w, "keys");
+    for (size_t i = 0; i < count; i++)
+        write_key(&w, is, &rows[i]);
+    postern_json_close_array(&w);
+    postern_json_close_object(&w);
+}
+
+static void write_rotation(const struct issuer *is, bool was_announced, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+    const struct key_row *next = key_ring_next(is->keys);
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "kid", next == NULL ? NULL : next->kid);
+    postern_json_put_integer(&w, "announced_for", is->settings->key_announcement_s);
+    postern_json_put_str(&w, "message",
+                         was_announced ?
+                             "A key was announced already; it signs when its time has come." :
+                             "A new key is announced; it signs when readers of the key set had time "
+                             "to read it.");
+    postern_json_close_object(&w);
+}
+
+static void keys_rotate(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    bool is_full = false, was_announced;
+    postern_error err = { 0 };
+    postern_err e;
+
+    (void)rq; /* has nothing to say */
+    if (!has_keys(is, ret))
+        return;
+    was_announced = key_ring_next(is->keys) != NULL;
+    e = key_ring_make_next(is->keys, issuer_now_s(is), &is_full, &err);
+    is->key = key_ring_signer(is->keys); /* it may have been read again */
+    if (e != POSTERN_OK) {
+        fail(ret, &err);
+        return;
+    }
+    if (is_full) {
+        admin_refuse(ret, "full",
+                     "Too many keys are kept already: wait until tokens of the oldest are over, an "
+                     "hour or more; `postern keys list` shows when.");
+        return;
+    }
+    write_rotation(is, was_announced, ret);
+    if (!was_announced && is->keys_changed != NULL)
+        is->keys_changed(is->tell_arg);
 }
 
 /* ---- people ---- */
@@ -327,6 +557,11 @@ static void (*const verb_functions[])(struct issuer *is, const struct admin_requ
     [ADMIN_CLIENT_ADD] = client_add,
     [ADMIN_CLIENT_LIST] = client_list,
     [ADMIN_CLIENT_REMOVE] = client_remove,
+    [ADMIN_CLIENT_SHOW] = client_show,
+    [ADMIN_CLIENT_ROTATE_SECRET] = client_rotate_secret,
+    [ADMIN_CLIENT_INVITE] = client_invite,
+    [ADMIN_KEYS_LIST] = keys_list,
+    [ADMIN_KEYS_ROTATE] = keys_rotate,
     [ADMIN_USER_ADD] = user_add,
     [ADMIN_USER_LIST] = user_list,
     [ADMIN_USER_REMOVE] = user_remove,
