@@ -40,7 +40,8 @@ static void print_help(FILE *out)
         "  --public            it has neither secret nor key: tokens of people only\n"
         "  --redirect-uri URI  where people come back to it from the login page\n"
         "  --title TEXT        what people read there instead of its name\n"
-        "  --may-impersonate   it may exchange a person's token without being named in the new one\n"
+        "  --may-impersonate   it may exchange a person's token without being named in the new "
+        "one\n"
         "  --may-introspect    it may ask about tokens of every service\n"
         "  --uses N, --for TIME\n"
         "                      clients that may register with what invite prints (1), until when "
@@ -135,7 +136,8 @@ static postern_err ask_invitation(const struct client_request *rq, int *ret_stat
         return POSTERN_OK;
     }
     /* base64url: never escaped, so it stays in `reply`, which is wiped */
-    if (!postern_json_string(&j, postern_json_member(&j, 0, "initial_access_token"), NULL, &token) ||
+    if (!postern_json_string(&j, postern_json_member(&j, 0, "initial_access_token"), NULL,
+                             &token) ||
         token.len == 0)
         return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer holds no token");
     if (fwrite(token.ptr, 1, token.len, stdout) != token.len || putchar('\n') == EOF ||

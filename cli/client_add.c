@@ -12,7 +12,8 @@
 #include "cli.h"
 #include "client.h"
 
-#define JWKS_FILE_MAX 16384 /* bytes: twice what the issuer takes, for blanks and comments in names */
+#define JWKS_FILE_MAX                                                                              \
+    16384 /* bytes: twice what the issuer takes, for blanks and comments in names */
 
 /* -1, and said why, when the file cannot be made anew. */
 static int make_secret_file(const char *path)
@@ -73,8 +74,8 @@ static postern_err put_keys(postern_json_writer *w, const char *path, postern_er
         postern_buf_add(&text, (postern_bytes){ chunk, n });
     if (ferror(f) != 0 || text.failed) {
         (void)fclose(f); /* nothing was written */
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: cannot be read, or is larger than %d bytes", path,
-                            JWKS_FILE_MAX);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: cannot be read, or is larger than %d bytes",
+                            path, JWKS_FILE_MAX);
     }
     (void)fclose(f); /* nothing was written */
     if (postern_json_scan(&j, postern_buf_bytes(&text), err) != POSTERN_OK)

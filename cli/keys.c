@@ -18,18 +18,19 @@ struct keys_call {
 
 static void print_help(FILE *out)
 {
-    fputs("usage: postern keys [list] [--json]\n"
-          "       postern keys rotate [--json]\n"
-          "\n"
-          "  list          what signs, what is announced and will sign, what is kept for old tokens\n"
-          "  rotate        announce a new key; it signs when readers of the key set had time to "
-          "read it\n"
-          "  --json        the issuer's answer\n"
-          "  --config DIR  folder with issuer.conf (default " POSTERN_SYSCONFDIR ")\n"
-          "  --socket PATH the issuer's administration socket, instead of what issuer.conf says\n"
-          "\n"
-          "Exit status: 0 done, 1 refused by the issuer, 2 usage, 3 not done or not known.\n",
-          out);
+    fputs(
+        "usage: postern keys [list] [--json]\n"
+        "       postern keys rotate [--json]\n"
+        "\n"
+        "  list          what signs, what is announced and will sign, what is kept for old tokens\n"
+        "  rotate        announce a new key; it signs when readers of the key set had time to "
+        "read it\n"
+        "  --json        the issuer's answer\n"
+        "  --config DIR  folder with issuer.conf (default " POSTERN_SYSCONFDIR ")\n"
+        "  --socket PATH the issuer's administration socket, instead of what issuer.conf says\n"
+        "\n"
+        "Exit status: 0 done, 1 refused by the issuer, 2 usage, 3 not done or not known.\n",
+        out);
 }
 
 /* ---- answers ---- */
@@ -138,8 +139,8 @@ static int run(struct keys_call *call)
         if (strcmp(word, verbs[i].name) != 0)
             continue;
         call->verb = verbs[i].verb;
-        return ask(call, verbs[i].print, &status, &err) == POSTERN_OK ? status :
-                                                                        cli_fail("keys", &err);
+        return ask(call, verbs[i].print, &status, &err) == POSTERN_OK ? status
+                                                                      : cli_fail("keys", &err);
     }
     print_help(stderr);
     return CLI_USAGE;

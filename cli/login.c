@@ -24,6 +24,8 @@
 
 struct login_options {
     struct token_options token;
+    const char *more_resources[POSTERN_LOGIN_RESOURCES_MAX + 1]; /* ended by NULL */
+    size_t more_count;
     bool wants_browser, wants_no_browser;
     int timeout_s;
     uint16_t port;
@@ -35,7 +37,8 @@ static void print_help(FILE *out)
           "\n"
           TOKEN_HELP_AGENT
           "  --person NAME            a name for this login, and whom the login page should expect\n"
-          "  --resource URI           what the agent may act at (RFC 8707)\n"
+          "  --resource URI           what the agent may act at (RFC 8707); one more each time, for "
+          "exchanges later\n"
           "  --scope SCOPES           scopes to ask for, blank-separated\n"
           "  --browser                open the address with xdg-open even without a display\n"
           "  --no-browser             only print the address\n"
@@ -86,19 +89,35 @@ static int read_number(const char *text, int most)
     return n <= most ? (int)n : 0;
 }
 
+/* The first is the login's own. */
+static bool take_resource(struct login_options *o, const char *value)
+{
+    if (o->token.resource == NULL) {
+        o->token.resource = value;
+        return true;
+    }
+    if (o->more_count == POSTERN_LOGIN_RESOURCES_MAX)
+        return false;
+    o->more_resources[o->more_count++] = value;
+    return true;
+}
+
 static bool take_option(void *arg, int option, const char *value)
 {
     struct login_options *o = arg;
 
     switch (option) {
+    case 'r':
+        return take_resource(o, value);
     case 'b':
         o->wants_browser = true;
         return true;
     case 'B':
         o->wants_no_browser = true;
         return true;
-    case 'P':
-        return (o->port = (uint16_t)read_number(value, UINT16_MAX)) != 0;
+    case 'P': /* a browser leaves http's own port out of Host */
+        o->port = (uint16_t)read_number(value, UINT16_MAX);
+        return o->port != 0 && o->port != 80;
     case 't':
         return (o->timeout_s = read_number(value, TIMEOUT_MAX_S)) != 0;
     default:
@@ -130,6 +149,7 @@ static postern_err prepare(struct login_run *r, postern_error *err)
     postern_login rq = {
         .size = sizeof rq,
         .resource = s->resource,
+        .more_resources = r->options->more_resources,
         .scope = s->scope,
         .login_hint = s->person,
         .redirect_uri = r->listener.redirect_uri,

@@ -386,8 +386,10 @@ postern_err login_store_find(const struct login_store *s, const struct login_key
 
     POSTERN_TRY(login_store_walk(s, key, count_entry, &found, err));
     if (found.count == 0)
-        return POSTERN_FAIL(err, LOGIN_NEEDED, "nobody has authorized %s at %s%s%s", key->client_id,
-                            key->issuer, key->person == NULL ? "" : " as ",
+        return POSTERN_FAIL(err, LOGIN_NEEDED, "nobody has authorized %s at %s%s%s%s%s",
+                            key->client_id, key->issuer, key->resource == NULL ? "" : " for ",
+                            key->resource == NULL ? "" : key->resource,
+                            key->person == NULL ? "" : " as ",
                             key->person == NULL ? "" : key->person);
     if (found.count > 1)
         return POSTERN_FAIL(err, USAGE, "several stored logins fit: say which with --person%s",

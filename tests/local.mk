@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/component/door_rig.py \
 	tests/component/lib.sh \
 	tests/component/network.py \
+	tests/component/person.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
@@ -56,8 +57,8 @@ EXTRA_DIST += \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
 	tests/component/test_door_strangers.py \
-	tests/component/test_foreign_issuer.py \
 	tests/component/test_grants.py \
+	tests/component/test_foreign_clients.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
@@ -65,6 +66,7 @@ EXTRA_DIST += \
 	tests/component/test_promises.py \
 	tests/component/test_registration.py \
 	tests/component/test_pages.py \
+	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_sasl.sh \

@@ -19,7 +19,8 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --secret-file | --password-file | --tls-ca-file | --door-tls-ca-file | --jwks | --audit-file | --socket | --file)
+    --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
+        --audit-file | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -43,6 +44,10 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -W 'raw:connect' -- "$current")
         return
         ;;
+    --client-auth)
+        mapfile -t COMPREPLY < <(compgen -W 'secret private_key_jwt none' -- "$current")
+        return
+        ;;
     --mech)
         mapfile -t COMPREPLY < <(compgen -W 'OAUTHBEARER XOAUTH2' -- "$current")
         return
@@ -58,7 +63,8 @@ _postern() {
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
         --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
-        --human | --since | --head | --seq | --redirect-uri | --title | --uses)
+        --human | --since | --head | --seq | --redirect-uri | --title | --uses | --person | --login-resource | --authorization-details | \
+        --port | --timeout)
         return
         ;;
     --listen)
@@ -68,7 +74,8 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect keys kill parse policy sessions token unblock user verify why --help --version' ;;
+    '') words='audit block blocks client connect exchange keys kill login logout parse policy sessions status token unblock user verify why
+        --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
     keys)
@@ -105,9 +112,23 @@ _postern() {
         esac
         ;;
     connect)
-        words='--stdio --listen --door-tls-ca-file --client --issuer --client-id --secret-file --resource --scope
-            --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
+        words='--stdio --listen --door-tls-ca-file --client --issuer --client-id --client-auth --secret-file --login --person
+            --resource --scope --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
+    exchange)
+        words='--resource --scope --purpose --authorization-details --subject-token-file --actor-token --login-resource
+            --person --client --issuer --client-id --client-auth --secret-file --allow-loopback-http --loopback-user
+            --tls-ca-file --json --quiet --help'
+        ;;
+    login)
+        words='--client --issuer --client-id --client-auth --secret-file --person --resource --scope --browser --no-browser
+            --port --timeout --allow-loopback-http --loopback-user --tls-ca-file --quiet --help'
+        ;;
+    logout)
+        words='--resource --person --all --local --client --issuer --client-id --client-auth --secret-file
+            --allow-loopback-http --loopback-user --tls-ca-file --quiet --help'
+        ;;
+    status) words='--json --help' ;;
     parse) words='--mech --server-host --server-port --step --wire --help' ;;
     policy)
         case $sub in
@@ -124,8 +145,8 @@ _postern() {
         fi
         ;;
     token)
-        words='--client --issuer --client-id --secret-file --resource --scope --for-host --for-service --allow-loopback-http
-            --loopback-user --tls-ca-file --json --no-cache --quiet --help'
+        words='--client --issuer --client-id --client-auth --secret-file --login --person --resource --scope --for-host
+            --for-service --allow-loopback-http --loopback-user --tls-ca-file --json --no-cache --quiet --help'
         ;;
     user)
         case $sub in
@@ -135,7 +156,7 @@ _postern() {
         *) words='add list remove --help' ;;
         esac
         ;;
-    verify) words='--service --config --issuer --audience --jwks --required-scope --now --help' ;;
+    verify) words='--service --config --issuer --audience --jwks --required-scope --explain --json --now --help' ;;
     why) words='--audit-file --config --json --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -20,10 +20,14 @@ typedef struct postern_login {
     size_t        size;         /* sizeof(postern_login) */
     postern_agent agent;
     const char   *redirect_uri; /* where the browser comes back to, as registered; RFC 8252 §7.3 */
-    const char   *resource;     /* RFC 8707; NULL: the server's default */
+    const char   *resource;     /* RFC 8707, of the first token; NULL: the server's default */
+    /* More that the person is asked for, for exchanges later; ended by NULL.  NULL: none. */
+    const char *const *more_resources;
     const char   *scope;        /* space-separated; NULL: the server's default */
     const char   *login_hint;   /* whom the login page should expect; NULL: nobody */
 } postern_login;
+
+#define POSTERN_LOGIN_RESOURCES_MAX 8 /* more_resources: what a person can read on one screen */
 
 /*
  * Begin: read the server's metadata and make the address for the browser.  The op is kept, done as

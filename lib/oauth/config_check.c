@@ -11,6 +11,7 @@
 #include "identity.h"
 #include "scope.h"
 #include "url.h"
+#include "username.h"
 
 #define CLAIM_PATH_MAX 256 /* bytes: longest seen is a namespace URL with a name behind it */
 
@@ -98,6 +99,11 @@ static const char *find_chars_fault(const char *text)
     return postern_username_chars_parse(text, &chars);
 }
 
+static const char *find_map_fault(const char *word)
+{
+    return strcmp(word, "-") == 0 ? "is no file" : NULL;
+}
+
 static const char *find_status_fault(const char *word)
 {
     return strcmp(word, "off") == 0 ? NULL : postern_address_fault(word);
@@ -109,8 +115,9 @@ static const struct {
     postern_section_kind kind; /* NONE: wherever the key may stand */
 } word_checks[] = {
     { "service_names", find_service_name_fault, POSTERN_SECTION_NONE },
-    { "username_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "username_claim", postern_username_fault, POSTERN_SECTION_NONE },
     { "agent_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "scope_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },
@@ -119,6 +126,7 @@ static const struct {
     { "registration_resources", find_audience_fault, POSTERN_SECTION_NONE },
     { "audience", find_audience_fault, POSTERN_SECTION_NONE },
     { "username_chars", find_chars_fault, POSTERN_SECTION_NONE },
+    { "username_map_file", find_map_fault, POSTERN_SECTION_NONE },
     { "helper_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "admin_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },

@@ -9,7 +9,7 @@
 #include "oauth/pkce.h"
 #include "oauth/token_call.h"
 
-#define URL_MAX          16384 /* bytes: the longest endpoint, resource, redirect, scope, encoded */
+#define URL_MAX          32768 /* bytes: the longest endpoint, resources, redirect, scope, encoded */
 #define REDIRECT_URI_MAX 512   /* bytes */
 #define LOGIN_HINT_MAX   256   /* bytes */
 #define QUERY_MAX        8192  /* bytes: a code, a state, an issuer, an error's description */
@@ -18,6 +18,7 @@
 struct login {
     struct postern_call call;
     const char *redirect_uri, *resource, *scope, *login_hint;
+    const char *more_resources[POSTERN_LOGIN_RESOURCES_MAX]; /* NULL: no more */
     char state[POSTERN_PKCE_TEXT + 1], verifier[POSTERN_PKCE_TEXT + 1];
     postern_buf url;
     bool is_redeemed;
@@ -61,6 +62,8 @@ static void write_query(const struct login *l, const char *challenge, postern_bu
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++)
         if (parameters[i].value != NULL)
             postern_form_add(out, parameters[i].name, postern_bytes_str(parameters[i].value));
+    for (size_t i = 0; i < POSTERN_LOGIN_RESOURCES_MAX && l->more_resources[i] != NULL; i++)
+        postern_form_add(out, "resource", postern_bytes_str(l->more_resources[i]));
 }
 
 static postern_err write_url(struct login *l, postern_error *err)
@@ -205,6 +208,18 @@ static postern_err check_text(const char *text, size_t max, const char *what, po
     return POSTERN_OK;
 }
 
+static postern_err copy_resources(struct login *l, const char *const *more, postern_error *err)
+{
+    for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
+        if (i == POSTERN_LOGIN_RESOURCES_MAX || l->resource == NULL)
+            return POSTERN_FAIL(err, USAGE, "more than %d more resources, or no first one",
+                                POSTERN_LOGIN_RESOURCES_MAX);
+        POSTERN_TRY(check_text(more[i], POSTERN_HTTP_URL_MAX - 1, "resource", err));
+        POSTERN_TRY(postern_call_copy(&l->call, more[i], &l->more_resources[i], err));
+    }
+    return POSTERN_OK;
+}
+
 static postern_err fill_login(struct login *l, const postern_login *rq, postern_error *err)
 {
     struct postern_call *call = &l->call;
@@ -215,6 +230,7 @@ static postern_err fill_login(struct login *l, const postern_login *rq, postern_
     POSTERN_TRY(postern_call_add_target(call, rq->resource, rq->scope, err));
     POSTERN_TRY(postern_call_copy(call, rq->redirect_uri, &l->redirect_uri, err));
     POSTERN_TRY(postern_call_copy(call, rq->resource, &l->resource, err));
+    POSTERN_TRY(copy_resources(l, rq->more_resources, err));
     POSTERN_TRY(postern_call_copy(call, rq->scope, &l->scope, err));
     POSTERN_TRY(postern_call_copy(call, rq->login_hint, &l->login_hint, err));
     POSTERN_TRY(postern_pkce_random(l->state, err));

@@ -7,11 +7,10 @@
 
 #include <postern-private/json.h>
 
-#include "admin_request.h"
+#include "admin_verbs.h"
 #include "clients.h"
 #include "log.h"
 #include "people.h"
-#include "registrations.h"
 #include "words.h"
 
 /* ---- replies ---- */
@@ -36,27 +35,25 @@ void admin_reply_free(struct admin_reply *r)
     postern_buf_free(&r->text);
 }
 
-static void fail(struct admin_reply *r, const postern_error *err)
+void admin_fail(struct admin_reply *r, const postern_error *err)
 {
     log_error("administration", err);
     admin_refuse(r, "failed",
                  "The issuer could not do it; its log says why. Nothing was changed; try again.");
 }
 
-static void settle(struct admin_reply *r, clients_outcome o, const struct clients_refusal *refusal,
-                   const postern_error *err)
+void admin_settle(struct admin_reply *r, clients_outcome o, const struct clients_refusal *refusal,
+                  const postern_error *err)
 {
     if (o == CLIENTS_REFUSED)
         admin_refuse(r, refusal->error, refusal->message);
     else
-        fail(r, err);
+        admin_fail(r, err);
 }
 
 /* ---- verbs ---- */
 
-/* Memory for a short reply, taken before anything is done: who was registered must also be told the
- * secret. */
-static bool reserve(postern_buf *b)
+bool admin_reserve(postern_buf *b)
 {
     static const uint8_t room[512];
 
@@ -106,11 +103,11 @@ static void client_add(struct issuer *is, const struct admin_request *rq, struct
     postern_error err = { 0 };
     clients_outcome o;
 
-    if (!reserve(&ret->text))
+    if (!admin_reserve(&ret->text))
         return; /* admin_answer() sees that it failed */
     o = clients_add(is, &wish, &secret, &refusal, &err);
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("client %s was added", rq->name);
@@ -125,11 +122,11 @@ static void client_rotate_secret(struct issuer *is, const struct admin_request *
     postern_error err = { 0 };
     clients_outcome o;
 
-    if (!reserve(&ret->text))
+    if (!admin_reserve(&ret->text))
         return; /* admin_answer() sees that it failed */
     o = clients_rotate_secret(is, rq->name, &secret, &refusal, &err);
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("client %s has a new secret", rq->name);
@@ -169,7 +166,7 @@ static void client_show(struct issuer *is, const struct admin_request *rq, struc
     bool is_found = false;
 
     if (store_client_find(is->store, rq->name, &is_found, &client, &err) != POSTERN_OK) {
-        fail(ret, &err);
+        admin_fail(ret, &err);
         return;
     }
     if (!is_found) {
@@ -223,7 +220,7 @@ static void client_list(struct issuer *is, const struct admin_request *rq, struc
         (void)POSTERN_FAIL(&err, NOMEM, "page of clients"); /* reported below */
     if (page == NULL ||
         store_client_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
-        fail(ret, &err);
+        admin_fail(ret, &err);
     else
         write_page(page, count, ret);
     free(page);
@@ -237,138 +234,12 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
     clients_outcome o = clients_remove(is, rq->name, &ret->removed_s, &refusal, &err);
 
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("client %s was removed", rq->name);
     memcpy(ret->client, rq->name, strlen(rq->name) + 1); /* it was in the store: a name fits */
     ret->is_removal = true;
-}
-
-/* ---- invitations and keys ---- */
-
-static void client_invite(struct issuer *is, const struct admin_request *rq,
-                          struct admin_reply *ret)
-{
-    postern_json_writer w = { &ret->text, false };
-    POSTERN_AUTO(secret) text = NULL;
-    struct clients_refusal refusal = { 0 };
-    postern_error err = { 0 };
-    int64_t expires_s = 0;
-    clients_outcome o;
-
-    if (!reserve(&ret->text))
-        return; /* admin_answer() sees that it failed */
-    o = registrations_invite(is, rq->uses, rq->for_s, &text, &expires_s, &refusal, &err);
-    if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
-        return;
-    }
-    log_note("an invitation to register was made");
-    postern_json_open_object(&w, NULL);
-    postern_json_put_flag(&w, "ok", true);
-    postern_json_put_string(&w, "initial_access_token", postern_secret_bytes(text));
-    postern_json_put_integer(&w, "expires", expires_s);
-    postern_json_close_object(&w);
-}
-
-static const char *key_state(const struct issuer *is, const struct key_row *row)
-{
-    if (strcmp(row->kid, postern_signing_key_kid(key_ring_signer(is->keys))) == 0)
-        return "signs";
-    return row == key_ring_next(is->keys) ? "announced" : "kept";
-}
-
-static void write_key(postern_json_writer *w, const struct issuer *is, const struct key_row *row)
-{
-    const char *state = key_state(is, row);
-
-    postern_json_open_object(w, NULL);
-    postern_json_put_str(w, "kid", row->kid);
-    postern_json_put_str(w, "state", state);
-    postern_json_put_integer(w, "made", row->made_s);
-    if (row->published_s != 0)
-        postern_json_put_integer(w, "published", row->published_s);
-    if (row->started_s != 0)
-        postern_json_put_integer(w, "started", row->started_s);
-    if (strcmp(state, "announced") == 0 && row->published_s != 0)
-        postern_json_put_integer(w, "signs_from",
-                                 row->published_s + is->settings->key_announcement_s);
-    if (row->retired_s != 0) {
-        postern_json_put_integer(w, "retired", row->retired_s);
-        postern_json_put_integer(w, "kept_until", row->retired_s + KEY_KEEP_S);
-    }
-    postern_json_close_object(w);
-}
-
-static bool has_keys(const struct issuer *is, struct admin_reply *ret)
-{
-    if (is->keys == NULL)
-        admin_refuse(ret, "failed", "The issuer has no key ring.");
-    return is->keys != NULL;
-}
-
-static void keys_list(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
-{
-    postern_json_writer w = { &ret->text, false };
-    const struct key_row *rows;
-    size_t count = 0;
-
-    (void)rq; /* has nothing to say */
-    if (!has_keys(is, ret))
-        return;
-    rows = key_ring_rows(is->keys, &count);
-    postern_json_open_object(&w, NULL);
-    postern_json_put_flag(&w, "ok", true);
-    postern_json_open_array(&w, "keys");
-    for (size_t i = 0; i < count; i++)
-        write_key(&w, is, &rows[i]);
-    postern_json_close_array(&w);
-    postern_json_close_object(&w);
-}
-
-static void write_rotation(const struct issuer *is, bool was_announced, struct admin_reply *ret)
-{
-    postern_json_writer w = { &ret->text, false };
-    const struct key_row *next = key_ring_next(is->keys);
-
-    postern_json_open_object(&w, NULL);
-    postern_json_put_flag(&w, "ok", true);
-    postern_json_put_str(&w, "kid", next == NULL ? NULL : next->kid);
-    postern_json_put_integer(&w, "announced_for", is->settings->key_announcement_s);
-    postern_json_put_str(&w, "message",
-                         was_announced ?
-                             "A key was announced already; it signs when its time has come." :
-                             "A new key is announced; it signs when readers of the key set had time "
-                             "to read it.");
-    postern_json_close_object(&w);
-}
-
-static void keys_rotate(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
-{
-    bool is_full = false, was_announced;
-    postern_error err = { 0 };
-    postern_err e;
-
-    (void)rq; /* has nothing to say */
-    if (!has_keys(is, ret))
-        return;
-    was_announced = key_ring_next(is->keys) != NULL;
-    e = key_ring_make_next(is->keys, issuer_now_s(is), &is_full, &err);
-    is->key = key_ring_signer(is->keys); /* it may have been read again */
-    if (e != POSTERN_OK) {
-        fail(ret, &err);
-        return;
-    }
-    if (is_full) {
-        admin_refuse(ret, "full",
-                     "Too many keys are kept already: wait until tokens of the oldest are over, an "
-                     "hour or more; `postern keys list` shows when.");
-        return;
-    }
-    write_rotation(is, was_announced, ret);
-    if (!was_announced && is->keys_changed != NULL)
-        is->keys_changed(is->tell_arg);
 }
 
 /* ---- people ---- */
@@ -415,9 +286,9 @@ static void finish_new_person(struct admin_job *j, struct admin_reply *ret)
     if (n->is_hashed)
         o = people_add(n->is, &n->user, &refusal, &err);
     else
-        (void)POSTERN_FAIL(&err, NOMEM, "hashing a password"); /* reported by settle() */
+        (void)POSTERN_FAIL(&err, NOMEM, "hashing a password"); /* reported by admin_settle() */
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("user %s was added", n->user.name);
@@ -432,11 +303,11 @@ static void user_add(struct issuer *is, const struct admin_request *rq, struct a
     clients_outcome o = CLIENTS_FAILED;
 
     if (n == NULL)
-        (void)POSTERN_FAIL(&err, NOMEM, "a person"); /* reported by settle() */
+        (void)POSTERN_FAIL(&err, NOMEM, "a person"); /* reported by admin_settle() */
     else
         o = people_prepare(is, rq->name, postern_bytes_str(rq->password), &n->user, &refusal, &err);
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         free(n);
         return;
     }
@@ -471,7 +342,7 @@ static void user_list(struct issuer *is, const struct admin_request *rq, struct 
     size_t count = 0;
 
     if (store_user_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
-        fail(ret, &err);
+        admin_fail(ret, &err);
     else
         write_people(page, count, ret);
     postern_wipe(page, sizeof page);
@@ -486,7 +357,7 @@ static void user_remove(struct issuer *is, const struct admin_request *rq, struc
     clients_outcome o = people_remove(is, rq->name, &ended, &refusal, &err);
 
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("user %s was removed, and %zu grants with it", rq->name, ended);
@@ -559,9 +430,9 @@ static void (*const verb_functions[])(struct issuer *is, const struct admin_requ
     [ADMIN_CLIENT_REMOVE] = client_remove,
     [ADMIN_CLIENT_SHOW] = client_show,
     [ADMIN_CLIENT_ROTATE_SECRET] = client_rotate_secret,
-    [ADMIN_CLIENT_INVITE] = client_invite,
-    [ADMIN_KEYS_LIST] = keys_list,
-    [ADMIN_KEYS_ROTATE] = keys_rotate,
+    [ADMIN_CLIENT_INVITE] = admin_client_invite,
+    [ADMIN_KEYS_LIST] = admin_keys_list,
+    [ADMIN_KEYS_ROTATE] = admin_keys_rotate,
     [ADMIN_USER_ADD] = user_add,
     [ADMIN_USER_LIST] = user_list,
     [ADMIN_USER_REMOVE] = user_remove,
@@ -581,11 +452,11 @@ void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret
         admin_refuse(ret, "bad_request", err.detail);
         break;
     default:
-        fail(ret, &err);
+        admin_fail(ret, &err);
     }
     postern_wipe(rq.password, sizeof rq.password);
     if (ret->text.failed) {
-        (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by fail() */
-        fail(ret, &err);
+        (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by admin_fail() */
+        admin_fail(ret, &err);
     }
 }

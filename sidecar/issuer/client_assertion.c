@@ -118,9 +118,9 @@ static postern_err copy_jti(const postern_json *j, postern_buf *jti, bool *ret_i
     return jti->failed ? POSTERN_FAIL(err, NOMEM, "an assertion's jti") : POSTERN_OK;
 }
 
-postern_err client_assertion_judge(const postern_json *claims, const char *issuer,
-                                   const char *name, int64_t now_s, postern_buf *jti,
-                                   int64_t *ret_exp_s, bool *ret_is_good, postern_error *err)
+postern_err client_assertion_judge(const postern_json *claims, const char *issuer, const char *name,
+                                   int64_t now_s, postern_buf *jti, int64_t *ret_exp_s,
+                                   bool *ret_is_good, postern_error *err)
 {
     *ret_is_good = false;
     if (!is_text(claims, "iss", name) || !is_text(claims, "sub", name) ||

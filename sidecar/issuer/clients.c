@@ -38,10 +38,11 @@ clients_outcome clients_refuse(struct clients_refusal *r, const char *error, con
 static clients_outcome check_name(const char *name, struct clients_refusal *r)
 {
     if (!name_is_good(name))
-        return clients_refuse(r, "bad_name",
-                      "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
-                      "none of . and -",
-                      CLIENT_NAME_MAX - 1);
+        return clients_refuse(
+            r, "bad_name",
+            "A client's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
+            "none of . and -",
+            CLIENT_NAME_MAX - 1);
     if (name_is_reserved(name))
         return clients_refuse(r, "bad_name", "The name %s is reserved: choose another", name);
     return CLIENTS_DONE;
@@ -83,8 +84,9 @@ static clients_outcome check_resources(const struct issuer_settings *s, const ch
     list_resources(s, known, sizeof known);
     while (words_next(&cursor, &word))
         if (!issuer_settings_has_resource(s, word))
-            return clients_refuse(r, "bad_resource", "%.*s is no audience of a service or door; there are: %s",
-                          (int)(word.len < 200 ? word.len : 200), (const char *)word.ptr, known);
+            return clients_refuse(
+                r, "bad_resource", "%.*s is no audience of a service or door; there are: %s",
+                (int)(word.len < 200 ? word.len : 200), (const char *)word.ptr, known);
     if (words_count(resources) == 0)
         return clients_refuse(
             r, "bad_resource",
@@ -96,21 +98,24 @@ static clients_outcome check_lists(const struct issuer *is, const struct client_
                                    struct client_record *ret, struct clients_refusal *r)
 {
     if (!copy_words(wish->scopes, word_is_scope, ret->scopes, sizeof ret->scopes))
-        return clients_refuse(r, "bad_scope",
-                      "A scope has printable ASCII characters without space, double quote and "
-                      "backslash (RFC 6749 section 3.3); all together at most %d bytes",
-                      CLIENT_SCOPES_MAX - 1);
+        return clients_refuse(
+            r, "bad_scope",
+            "A scope has printable ASCII characters without space, double quote and "
+            "backslash (RFC 6749 section 3.3); all together at most %d bytes",
+            CLIENT_SCOPES_MAX - 1);
     if (!copy_words(wish->redirects, redirect_uri_is_good, ret->redirects, sizeof ret->redirects))
-        return clients_refuse(r, "bad_redirect_uri",
-                      "A redirect URI is https, http on 127.0.0.1 or [::1], or a scheme of one's own "
-                      "with a dot in it, without fragment, user info and *; all together at most %d "
-                      "bytes",
-                      CLIENT_REDIRECTS_MAX - 1);
+        return clients_refuse(
+            r, "bad_redirect_uri",
+            "A redirect URI is https, http on 127.0.0.1 or [::1], or a scheme of one's own "
+            "with a dot in it, without fragment, user info and *; all together at most %d "
+            "bytes",
+            CLIENT_REDIRECTS_MAX - 1);
     if (!copy_words(wish->resources, word_is_resource, ret->resources, sizeof ret->resources))
-        return clients_refuse(r, "bad_resource",
-                      "A resource is an absolute URI without fragment (RFC 8707 section 2); all "
-                      "together at most %d bytes",
-                      CLIENT_RESOURCES_MAX - 1);
+        return clients_refuse(
+            r, "bad_resource",
+            "A resource is an absolute URI without fragment (RFC 8707 section 2); all "
+            "together at most %d bytes",
+            CLIENT_RESOURCES_MAX - 1);
     return check_resources(is->settings, ret->resources, r);
 }
 
@@ -130,15 +135,17 @@ static bool is_hidden(const uint8_t *p)
 static clients_outcome check_title(const char *title, struct client_record *ret,
                                    struct clients_refusal *r)
 {
-    bool is_good = strlen(title) < sizeof ret->title && postern_bytes_is_utf8(postern_bytes_str(title));
+    bool is_good =
+        strlen(title) < sizeof ret->title && postern_bytes_is_utf8(postern_bytes_str(title));
 
     for (const char *p = title; is_good && *p != '\0'; p++)
         is_good = !is_hidden((const uint8_t *)p); /* UTF-8: what follows a leader is there */
     if (!is_good)
-        return clients_refuse(r, "bad_title",
-                      "A title has at most %d bytes of UTF-8 without control characters and marks "
-                      "that change the direction of text",
-                      CLIENT_TITLE_MAX - 1);
+        return clients_refuse(
+            r, "bad_title",
+            "A title has at most %d bytes of UTF-8 without control characters and marks "
+            "that change the direction of text",
+            CLIENT_TITLE_MAX - 1);
     memcpy(ret->title, title, strlen(title) + 1);
     return CLIENTS_DONE;
 }
@@ -164,10 +171,11 @@ static clients_outcome check_keys(const char *jwks, struct client_record *ret,
         return CLIENTS_FAILED;
     }
     if (e != POSTERN_OK)
-        return clients_refuse(r, "bad_keys",
-                      "The key set must have an array keys (RFC 7517) of public keys, EC, RSA from 2048 "
-                      "bits, or Ed25519: %s",
-                      why.detail);
+        return clients_refuse(
+            r, "bad_keys",
+            "The key set must have an array keys (RFC 7517) of public keys, EC, RSA from 2048 "
+            "bits, or Ed25519: %s",
+            why.detail);
     memcpy(ret->jwks, jwks, text.len + 1);
     return CLIENTS_DONE;
 }
@@ -177,13 +185,15 @@ static clients_outcome check_proof(const struct client_wish *wish, struct client
 {
     if (wish->auth == CLIENT_AUTH_BY_NOTHING && ret->redirects[0] == '\0')
         return clients_refuse(r, "bad_redirect_uri",
-                      "A public client only has tokens of people: name a redirect URI");
+                              "A public client only has tokens of people: name a redirect URI");
     if (wish->auth == CLIENT_AUTH_BY_NOTHING &&
         (wish->flags & (CLIENT_MAY_IMPERSONATE | CLIENT_MAY_INTROSPECT)) != 0)
-        return clients_refuse(r, "bad_flags",
-                      "A public client proves nothing: it may neither impersonate nor introspect");
+        return clients_refuse(
+            r, "bad_flags",
+            "A public client proves nothing: it may neither impersonate nor introspect");
     if ((wish->auth == CLIENT_AUTH_BY_KEY) != (wish->jwks[0] != '\0'))
-        return clients_refuse(r, "bad_keys", "A key set comes with authentication by key, and only then");
+        return clients_refuse(r, "bad_keys",
+                              "A key set comes with authentication by key, and only then");
     return wish->auth == CLIENT_AUTH_BY_KEY ? check_keys(wish->jwks, ret, r, err) : CLIENTS_DONE;
 }
 
@@ -197,8 +207,14 @@ static clients_outcome check_client(const struct issuer *is, const struct client
                                     postern_error *err)
 {
     const struct client_wish wish = {
-        or_empty(asked->name),  or_empty(asked->scopes), or_empty(asked->resources), or_empty(asked->redirects),
-        or_empty(asked->title), or_empty(asked->jwks),   asked->auth,                asked->flags,
+        or_empty(asked->name),
+        or_empty(asked->scopes),
+        or_empty(asked->resources),
+        or_empty(asked->redirects),
+        or_empty(asked->title),
+        or_empty(asked->jwks),
+        asked->auth,
+        asked->flags,
     };
     clients_outcome o = check_name(wish.name, r);
 
@@ -257,13 +273,14 @@ clients_outcome clients_added(store_add added, const char *name, struct clients_
     case STORE_ADDED:
         return CLIENTS_DONE;
     case STORE_EXISTS:
-        return clients_refuse(refusal, "exists",
-                      "There is a client or a person %s already; remove it first, or choose another "
-                      "name",
-                      name);
+        return clients_refuse(
+            refusal, "exists",
+            "There is a client or a person %s already; remove it first, or choose another "
+            "name",
+            name);
     case STORE_FULL:
-        return clients_refuse(refusal, "full", "There are %d clients: remove some that are not used",
-                      CLIENTS_MAX);
+        return clients_refuse(refusal, "full",
+                              "There are %d clients: remove some that are not used", CLIENTS_MAX);
     case STORE_ADD_UNSET:
         break;
     }
@@ -293,12 +310,12 @@ clients_outcome clients_add(struct issuer *is, const struct client_wish *wish,
 static clients_outcome refuse_unknown(struct clients_refusal *refusal)
 {
     return clients_refuse(refusal, "no_such_client",
-                  "There is no client of that name; `postern client list` shows all");
+                          "There is no client of that name; `postern client list` shows all");
 }
 
 clients_outcome clients_rotate_secret(struct issuer *is, const char *name,
-                                      postern_secret **ret_secret,
-                                      struct clients_refusal *refusal, postern_error *err)
+                                      postern_secret **ret_secret, struct clients_refusal *refusal,
+                                      postern_error *err)
 {
     struct client_record client;
     POSTERN_AUTO(secret) secret = NULL;
@@ -309,10 +326,12 @@ clients_outcome clients_rotate_secret(struct issuer *is, const char *name,
     if (!is_found)
         return refuse_unknown(refusal);
     if (client.auth != CLIENT_AUTH_BY_SECRET)
-        return clients_refuse(refusal, "no_secret", "Client %s has no secret: it authenticates %s", name,
-                      client.auth == CLIENT_AUTH_BY_KEY ? "by its key" : "by nothing");
+        return clients_refuse(refusal, "no_secret", "Client %s has no secret: it authenticates %s",
+                              name,
+                              client.auth == CLIENT_AUTH_BY_KEY ? "by its key" : "by nothing");
     if (clients_make_secret(client.secret_sha256, &secret, err) != POSTERN_OK ||
-        store_client_set_secret(is->store, name, client.secret_sha256, &is_found, err) != POSTERN_OK)
+        store_client_set_secret(is->store, name, client.secret_sha256, &is_found, err) !=
+            POSTERN_OK)
         return CLIENTS_FAILED;
     if (!is_found)
         return refuse_unknown(refusal); /* removed by the issuer before us, a moment ago */
@@ -326,7 +345,8 @@ clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret
     int64_t now_s = issuer_now_s(is);
     bool is_found = false;
 
-    if (now_s < is->newest_iat_s) /* the clock was set back since: its tokens would look newer than their end */
+    if (now_s < is->newest_iat_s) /* the clock was set back since: its tokens would look newer than
+                                     their end */
         now_s = is->newest_iat_s;
     if (store_client_remove(is->store, name, now_s, now_s + ISSUER_REMOVAL_KEEP_S, &is_found,
                             ret_removed_s, err) != POSTERN_OK)

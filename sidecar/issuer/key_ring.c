@@ -213,8 +213,7 @@ static postern_err make_when_due(struct key_ring *r, const struct key_times *tim
     const struct key_row *signs = find_row(r, r->signer);
     bool is_full = false;
 
-    if (times->rotation_s == 0 || r->next != NULL ||
-        now_s - signs->started_s < times->rotation_s)
+    if (times->rotation_s == 0 || r->next != NULL || now_s - signs->started_s < times->rotation_s)
         return POSTERN_OK;
     return key_ring_make_next(r, now_s, &is_full, err); /* full: the next step tries again */
 }

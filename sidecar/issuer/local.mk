@@ -40,6 +40,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/words.c sidecar/issuer/words.h
 sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/admin.c sidecar/issuer/admin.h sidecar/issuer/admin_request.c sidecar/issuer/admin_request.h \
+	sidecar/issuer/admin_keys.c sidecar/issuer/admin_verbs.h \
 	sidecar/issuer/admin_socket.c sidecar/issuer/admin_socket.h \
 	sidecar/issuer/http.c sidecar/issuer/http.h sidecar/issuer/http_connections.c sidecar/issuer/http_connections.h \
 	sidecar/issuer/main.c \

@@ -80,8 +80,8 @@ static bool refuse_invitation(struct issuer *is, const struct http_request *rq, 
         return false;
     }
     answer_error(a, 401, was_brought ? "invalid_token" : "missing_token",
-                 was_brought ? "the initial access token is unknown, used up or over" :
-                               "registration needs an initial access token",
+                 was_brought ? "the initial access token is unknown, used up or over"
+                             : "registration needs an initial access token",
                  "Send Authorization: Bearer with what `postern client invite` printed; ask the "
                  "administrator for one.");
     (void)snprintf(a->challenge, sizeof a->challenge, "Bearer realm=\"postern\"%s",
@@ -153,11 +153,12 @@ static bool choose_scopes(const struct issuer *is, struct registration *g, struc
     while (words_next(&cursor, &word))
         if (words_has(allowed, word) && !words_has(scopes, word))
             (void)words_append(scopes, sizeof scopes, word); /* what does not fit is not given */
-    (void)snprintf(message, sizeof message, "Ask for some of these scopes, or leave scope out: %.900s",
-                   allowed);
+    (void)snprintf(message, sizeof message,
+                   "Ask for some of these scopes, or leave scope out: %.900s", allowed);
     if (scopes[0] == '\0' && words_count(g->rq.scopes) != 0)
         return answer_refusal(a, "invalid_client_metadata",
-                              "none of these scopes is for clients that register themselves", message);
+                              "none of these scopes is for clients that register themselves",
+                              message);
     memcpy(g->rq.scopes, scopes, sizeof scopes);
     return true;
 }
@@ -185,9 +186,9 @@ static bool prepare(struct issuer *is, struct registration *g, struct answer *a)
         return true;
     case CLIENTS_REFUSED:
         return answer_refusal(a,
-                              strcmp(refusal.error, "bad_redirect_uri") == 0 ?
-                                  "invalid_redirect_uri" :
-                                  "invalid_client_metadata",
+                              strcmp(refusal.error, "bad_redirect_uri") == 0
+                                  ? "invalid_redirect_uri"
+                                  : "invalid_client_metadata",
                               "the client's metadata cannot be registered", refusal.message);
     case CLIENTS_FAILED:
         break;
@@ -202,9 +203,9 @@ static unsigned allowed_grants(const struct client_record *c)
 {
     unsigned grants = c->redirects[0] == '\0' ? 0 : REGISTER_GRANT_CODE | REGISTER_GRANT_REFRESH;
 
-    return c->auth == CLIENT_AUTH_BY_NOTHING ?
-               grants :
-               grants | REGISTER_GRANT_CLIENT | REGISTER_GRANT_EXCHANGE;
+    return c->auth == CLIENT_AUTH_BY_NOTHING
+               ? grants
+               : grants | REGISTER_GRANT_CLIENT | REGISTER_GRANT_EXCHANGE;
 }
 
 static void write_grants(postern_json_writer *w, const struct client_record *c)

@@ -191,11 +191,15 @@ static const struct {
     const char *name;
     register_outcome (*read)(struct reading *r, uint32_t node);
 } members[] = {
-    { "client_name", read_title },      { "scope", read_scope },
+    { "client_name", read_title },
+    { "scope", read_scope },
     { "token_endpoint_auth_method", read_auth },
-    { "redirect_uris", read_redirects }, { "grant_types", read_grants },
-    { "response_types", read_responses }, { "jwks", read_jwks },
-    { "jwks_uri", refuse_jwks_uri },    { "application_type", read_type },
+    { "redirect_uris", read_redirects },
+    { "grant_types", read_grants },
+    { "response_types", read_responses },
+    { "jwks", read_jwks },
+    { "jwks_uri", refuse_jwks_uri },
+    { "application_type", read_type },
 };
 
 /* ---- what fits together ---- */
@@ -205,10 +209,12 @@ static register_outcome check_grants(struct reading *r)
     const struct register_request *rq = r->rq;
 
     if ((rq->grants & REGISTER_GRANT_CODE) != 0 && rq->redirects[0] == '\0')
-        return refuse_redirect(r, "authorization_code needs redirect_uris",
-                               "Send redirect_uris, or grant_types with client_credentials alone for "
-                               "an agent that acts for itself.");
-    if (rq->auth == CLIENT_AUTH_BY_NOTHING && (rq->grants & ~(REGISTER_GRANT_CODE | REGISTER_GRANT_REFRESH)) != 0)
+        return refuse_redirect(
+            r, "authorization_code needs redirect_uris",
+            "Send redirect_uris, or grant_types with client_credentials alone for "
+            "an agent that acts for itself.");
+    if (rq->auth == CLIENT_AUTH_BY_NOTHING &&
+        (rq->grants & ~(REGISTER_GRANT_CODE | REGISTER_GRANT_REFRESH)) != 0)
         return refuse(r, "a public client has authorization_code and refresh_token only",
                       "Use client_secret_basic, client_secret_post or private_key_jwt.");
     if ((rq->auth == CLIENT_AUTH_BY_KEY) != (rq->jwks[0] != '\0'))
@@ -235,8 +241,7 @@ static register_outcome read_members(struct reading *r)
 {
     for (size_t i = 0; i < COUNT_OF(members); i++) {
         uint32_t node = postern_json_member(r->j, 0, members[i].name);
-        register_outcome o =
-            node == POSTERN_JSON_ABSENT ? REGISTER_READ : members[i].read(r, node);
+        register_outcome o = node == POSTERN_JSON_ABSENT ? REGISTER_READ : members[i].read(r, node);
 
         if (o != REGISTER_READ)
             return o;

@@ -59,8 +59,7 @@ static postern_err change(struct store *s, enum store_query q, const char *kid, 
     return run_done(&r, "changing a signing key", err);
 }
 
-postern_err store_key_published(struct store *s, const char *kid, int64_t now_s,
-                                postern_error *err)
+postern_err store_key_published(struct store *s, const char *kid, int64_t now_s, postern_error *err)
 {
     return change(s, QUERY_KEY_PUBLISHED, kid, now_s, err);
 }

@@ -115,8 +115,8 @@ struct forgetting {
     int64_t now_s, unused_s, never_used_s;
 };
 
-static postern_err run_times(struct store *s, enum store_query q, const int64_t *times,
-                             int count, postern_error *err)
+static postern_err run_times(struct store *s, enum store_query q, const int64_t *times, int count,
+                             postern_error *err)
 {
     AUTO_RUN r = run_start(s, q);
 

@@ -114,6 +114,31 @@ def the_backend_gets_a_token_of_its_own_audience_and_both_names(rig):
     backend.wait_live(0)
 
 
+def the_same_over_tls(rig):
+    server, backend = Server(rig), Backend()
+    crt, key = rig.certificate("inner")
+    rig.door("inner", backend, rules="in: allow agent front-door for user alice to raw:connect on inner", tls_cert_file=crt,
+             tls_key_file=key)
+    where = "127.0.0.1:%d" % rig.ports["inner"]
+    _write_front(rig, server, where, backend_tls="verify-full", backend_tls_ca_file=crt)
+    rig.start()
+    session = rig.login("front", _alice(rig), early=b"early ", how="tls")
+    got = b""
+    while len(got) < 6:
+        got += session.sock.recv(6 - len(got))
+    assert_equal(got, b"early ", "what came behind the login")
+    session.talk(b"x" * 100000)
+    check(rig.renew("front", session["session"], _alice(rig)).is_granted, "a renewal in front")
+    wait_until(lambda: rig.records(event="renew", service="inner", outcome="proved"), "a renewal behind")
+    session.talk()
+    other, _ = rig.certificate("other")
+    _write_front(rig, server, where, backend_tls="verify-full", backend_tls_ca_file=other)
+    rig.reload()
+    before = len(server.forms)
+    assert_equal(rig.refused("front", auth_line(_alice(rig)))["reason"], "backend", "a certificate of somebody else")
+    assert_equal(len(server.forms), before + 1, "exchanges")
+
+
 def the_agent_s_token_itself_opens_nothing_behind(rig):
     _two_doors(rig)
     answer = rig.refused("inner", auth_line(_alice(rig)))

@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -449,6 +450,49 @@ def whoever_waits_may_be_killed(server):
     report(run.status == 0 and len(server.asked("refresh_token")) == 1, "whoever waits for a refresh may be killed: its answer is stored", run)
 
 
+def kill_all_of(p):
+    """Whoever refreshes, then whoever waits."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                with open("/proc/%s/stat" % entry) as f:
+                    parent = int(f.read().rsplit(")", 1)[1].split()[1])
+                if parent == p.pid:
+                    os.kill(int(entry), signal.SIGKILL)
+            except (OSError, IndexError):
+                pass  # it ended meanwhile
+    p.kill()
+    p.wait()
+
+
+def no_refresh_token_is_ever_sent_twice(server):
+    """Refreshes that are killed at any moment: the store stays whole, and the server never sees a refresh token again."""
+    seen, lost, stored = [], 0, 0
+    log_in(server)
+    for round_ in range(30):
+        p = subprocess.Popen(words(server, "token", "--login", "--resource", IMAP), env=environment(), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        try:
+            p.wait(random.uniform(0.001, 0.06))
+        except subprocess.TimeoutExpired:
+            pass
+        kill_all_of(p)
+        e = read_entry()  # JSON, whatever happened
+        if e.get("refreshing"):
+            run = token(server)
+            assert run.status == 1 and "login_needed" in run.err, run
+            lost += 1
+            seen += [q["refresh_token"] for q in server.asked("refresh_token")]
+            log_in(server)
+        else:
+            stored += e["expires"] != 1
+            with open(FOLDER + "/state/postern/logins/" + entries()[0], "w") as f:
+                json.dump(dict(e, expires=1), f)
+    seen += [q["refresh_token"] for q in server.asked("refresh_token")]
+    report(len(seen) == len(set(seen)) and seen, "no refresh token is ever sent twice, whatever is killed when (%d sent, %d logins lost)" %
+           (len(seen), lost), Run(0, "", ""), seen)
+
+
 # ---- status and logout ----
 
 def postern_status():
@@ -504,7 +548,7 @@ def main():
              a_resource_that_names_another_server_gets_nothing, a_secret_goes_by_post_where_only_that_is_taken, what_is_no_access_token_is_not_printed,
              an_exchange_says_whom_for_what_and_why, a_refresh_without_a_new_refresh_token_keeps_the_old, twenty_processes_refresh_once,
              a_refresh_that_was_turned_away_may_be_tried_again, a_server_that_cannot_be_reached_costs_nothing,
-             a_refresh_token_that_may_be_used_up_is_never_sent_again, whoever_waits_may_be_killed, status_shows_whom_and_no_token,
+             a_refresh_token_that_may_be_used_up_is_never_sent_again, whoever_waits_may_be_killed, no_refresh_token_is_ever_sent_twice, status_shows_whom_and_no_token,
              logout_gives_back_or_keeps, a_client_file_may_say_login]
     with tempfile.TemporaryDirectory(prefix="postern-test.") as FOLDER:
         with open(FOLDER + "/secret", "w") as f:

@@ -86,7 +86,7 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
         if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
             return;
     rules.purpose = paths[5];
-    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, &facts, &err) !=
+    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, NULL, &facts, &err) !=
         POSTERN_OK)
         return;
     check_facts(&facts);

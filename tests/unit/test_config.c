@@ -212,12 +212,21 @@ static const struct {
       "issuers/sso.conf:3:13: algorithms: \"HS256\" is not one of the allowed words; did you mean "
       "\"RS256\"?" },
     { "issuers/sso.conf", ISSUER "token_types: JWT at+jwt logout+jwt\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:14: token_types: \"logout+jwt\" is not one of: at+jwt JWT" },
+      "issuers/sso.conf:3:14: token_types: \"logout+jwt\" is not one of: at+jwt JWT "
+      "untyped" },
+    { "issuers/sso.conf", ISSUER "provider: keycloack\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:11: provider: \"keycloack\" is not one of the allowed words; did you mean "
+      "\"keycloak\"?" },
+    { "issuers/sso.conf", ISSUER "username_claim: ${azp}${sub}\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:17: username_claim: \"${azp}${sub}\" has two claims without a text between "
+      "them: alice + bob were ali + cebob" },
+    { "issuers/sso.conf", ISSUER "scope_form: array\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:13: scope_form: \"array\" is not one of: string any" },
     { "issuers/sso.conf", ISSUER "clock_skew: 301s\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:13: clock_skew: 301s is outside 0s to 300s" },
     { "issuers/sso.conf", ISSUER "username_claim: realm..name\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:17: username_claim: \"realm..name\" has an empty part: a path is "
-      "NAME.NAME" },
+      "issuers/sso.conf:3:17: username_claim: \"realm..name\" is no claim: NAME, NAME.NAME or a "
+      "template of ${NAME}" },
     { "issuers/sso.conf", ISSUER "agent_claim: client_id act.sub\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:14: agent_claim: act.sub must stand first" },
     { "issuers/twin.conf", ISSUER, POSTERN_ERR_CONFIG_CONFLICT,
@@ -619,7 +628,7 @@ static void each_relaxation_is_told_with_its_place(void **state)
     postern_config_free(c);
     assert_string_equal(
         postern_buf_cstr(&out),
-        "issuers/sso.conf:3: token_types: JWT: typ JWT is accepted, which does not tell an access "
+        "issuers/sso.conf:3: token_types: JWT: tokens without typ at+jwt are accepted, which does not tell an access "
         "token from other "
         "JWTs of this issuer\n"
         "issuers/sso.conf:4: required_claims: sub jti: tokens may lack a claim that RFC 9068 "
@@ -630,6 +639,34 @@ static void each_relaxation_is_told_with_its_place(void **state)
         "services/imap.conf:4: allow_system_users: yes: tokens may log in as system accounts\n"
         "services/imap.conf:5: deny_users: root: tokens may log in as an account that is denied by "
         "default\n");
+}
+
+static void a_client_has_a_credential_unless_it_is_public(void **state)
+{
+#define CLIENT "issuer: https://sso.example.org\nclient_id: a\n"
+    static const struct {
+        const char *text;
+        postern_err want;
+    } cases[] = {
+        { CLIENT "client_auth: none\nlogin: yes\nperson: alice\nactor_token: self\n", POSTERN_OK },
+        { CLIENT "client_auth: private_key_jwt\nclient_credential_file: k.pem\n", POSTERN_OK },
+        { CLIENT "client_auth: private_key_jwt\n", POSTERN_ERR_CONFIG_MISSING },
+        { CLIENT "client_auth: secret\n", POSTERN_ERR_CONFIG_MISSING },
+        { CLIENT "client_auth: none\nclient_credential_file: s\n", POSTERN_ERR_CONFIG_CONFLICT },
+        { CLIENT "client_auth: client_secret_jwt\nclient_credential_file: s\n",
+          POSTERN_ERR_CONFIG_VALUE },
+        { CLIENT "client_auth: none\nactor_token: someone\n", POSTERN_ERR_CONFIG_VALUE },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        POSTERN_AUTO(config) c = NULL;
+
+        test_folder_put(&folder, "client.conf", cases[i].text);
+        if (postern_config_load_client(test_folder_at(&folder, "client.conf"), &c, NULL) !=
+            cases[i].want)
+            fail_msg("%s", cases[i].text);
+    }
 }
 
 static void a_client_file_stands_for_itself(void **state)
@@ -720,6 +757,7 @@ int main(void)
         TEST(a_dump_is_a_configuration_that_dumps_the_same),
         TEST(each_relaxation_is_told_with_its_place),
         TEST(a_client_file_stands_for_itself),
+        TEST(a_client_has_a_credential_unless_it_is_public),
         TEST(a_token_check_needs_no_file_but_the_keys),
     };
 

@@ -150,6 +150,47 @@ static void offline_access_is_asked_before_the_persons_eyes(void **state)
     }
 }
 
+static void several_resources_are_asked_for_and_one_is_redeemed(void **state)
+{
+    static const struct fake_answer answers[] = { METADATA(""), { .status = 200, .body = TOKENS } };
+    static const char *const more[] = { "https://x/ldap", "https://x/a&b", NULL };
+    static const char *const many[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i", NULL };
+    postern_login rq = request();
+    struct fake_transport f;
+    char query[128], *state_text;
+    postern_form *p;
+    postern_op *login, *op, *none = NULL;
+
+    (void)state;
+    rq.more_resources = more;
+    fake_transport_init(&f, answers, 2);
+    assert_int_equal(postern_login_start_with(&f.transport, &clock_, &rq, &login, NULL),
+                     POSTERN_OK);
+    assert_int_equal(finish(login, NULL), POSTERN_OK);
+    p = parameters(login);
+    assert_int_equal(postern_form_count(p, "resource"), 3);
+    assert_string_equal(postern_form_value_at(p, "resource", 0), "https://x/imap");
+    assert_string_equal(postern_form_value_at(p, "resource", 2), "https://x/a&b");
+    postern_form_free(p);
+    state_text = state_of(login);
+    (void)snprintf(query, sizeof query, "code=c&state=%s", state_text);
+    assert_int_equal(postern_login_redeem_start(login, postern_bytes_str(query), &op, NULL),
+                     POSTERN_OK);
+    assert_int_equal(finish(op, NULL), POSTERN_OK);
+    assert_null(strstr(f.records[1].body, "ldap"));
+    postern_op_free(op);
+    postern_op_free(login);
+    free(state_text);
+    rq.more_resources = many;
+    assert_int_equal(postern_login_start_with(&f.transport, &clock_, &rq, &none, NULL),
+                     POSTERN_ERR_USAGE);
+    rq.more_resources = more;
+    rq.resource = NULL; /* which is the first? */
+    assert_int_equal(postern_login_start_with(&f.transport, &clock_, &rq, &none, NULL),
+                     POSTERN_ERR_USAGE);
+    assert_null(none);
+}
+
 static void an_endpoint_with_a_query_keeps_it(void **state)
 {
     static const struct fake_answer answers[] = {
@@ -454,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_address_holds_what_rfc_6749_and_7636_ask_for),
         cmocka_unit_test(offline_access_is_asked_before_the_persons_eyes),
+        cmocka_unit_test(several_resources_are_asked_for_and_one_is_redeemed),
         cmocka_unit_test(an_endpoint_with_a_query_keeps_it),
         cmocka_unit_test(a_server_without_s256_is_no_place_for_a_login),
         cmocka_unit_test(a_code_is_redeemed_with_the_verifier_of_its_challenge),
