@@ -111,8 +111,6 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "Let the person authorize the agent once with `postern login`, then ask again.",
     [POSTERN_ERR_TOKEN_REFUSED] = "The authorization server did not issue a token: check the "
                                   "client's name, secret, scopes and resource there.",
-    [POSTERN_ERR_LOGIN_NEEDED] = "Let the person run `postern login` on the agent's machine; "
-                                 "`postern status` shows what is stored there.",
     [POSTERN_ERR_HELPER_UNAVAILABLE] =
         "Start posternd, or look whether the host can reach the socket of `helper_socket:` (a "
         "chroot needs one of its own).",
