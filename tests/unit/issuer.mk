@@ -13,7 +13,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
 	tests/unit/test_issuer_key_ring
 unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
-unit_tests += tests/unit/test_issuer_crash
+unit_tests += tests/unit/test_issuer_crash tests/unit/test_issuer_opaque
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -83,6 +83,9 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_opaque_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_opaque_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_opaque_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_issuer_html_SOURCES = tests/unit/test_issuer_html.c $(issuer_fixture)
 tests_unit_test_issuer_html_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_html_LDADD = $(issuer_ldadd)
