@@ -664,8 +664,8 @@ static bool feed(struct conn *c)
     return false;
 }
 
-/* Without a ticket nothing of ours follows the client's end of the handshake, so that a client which
- * gathers small segments (Nagle) would keep its login until our delayed ACK, for 40 ms. */
+/* Without a ticket nothing of ours follows the client's end of the handshake, so that a client
+ * which gathers small segments (Nagle) would keep its login until our delayed ACK, for 40 ms. */
 static void hurry_client(struct conn *c)
 {
     const int yes = 1;

@@ -3,8 +3,8 @@
  * TLS records in, bytes out, and back.  An SSL writes where relay.c sends from, so that one system
  * call carries several records and OpenSSL never waits for a socket.  It reads the body of a record
  * straight from the socket into its own buffer, with the head of the next one, and small records
- * together through a buffer here.  One for all connections of a thread; nothing of a connection stays
- * in it between two calls.
+ * together through a buffer here.  One for all connections of a thread; nothing of a connection
+ * stays in it between two calls.
  */
 #ifndef POSTERN_SIDECAR_DOOR_RECORDS_H
 #define POSTERN_SIDECAR_DOOR_RECORDS_H
@@ -13,7 +13,7 @@
 
 #include <postern/bytes.h>
 
-/* Received in one call, before others have their turn; the record that is under way then is the last. */
+/* Received in one call, before others have their turn; the record under way then is the last. */
 #define RECORDS_TURN_MAX 65536
 /* That, the record that an SSL held a part of, and the last one. */
 #define RECORDS_PLAIN_MAX (RECORDS_TURN_MAX + 2 * SSL3_RT_MAX_ENCRYPTED_LENGTH)
@@ -48,8 +48,8 @@ POSTERN_MUST_USE postern_err records_new(struct records **ret, postern_error *er
 void records_free(struct records *x); /* after the SSLs; NULL is fine */
 /* From now on `ssl` reads and writes here.  What it had buffered stays and comes out first. */
 void records_attach(struct records *x, SSL *ssl);
-/* What the SSL holds, and one turn of what `fd` has (-1: not), into x->plain; x->out may grow.  An end
- * or error of the socket is no failure: what came before it is out, is_cut and error say so. */
+/* What the SSL holds, and one turn of what `fd` has (-1: not), into x->plain; x->out may grow.  An
+ * end or error of the socket is no failure: what came before it is out, is_cut and error say so. */
 records_read records_decrypt(struct records *x, SSL *ssl, int fd, size_t *ret_len);
 /* Append to x->out; false: broken. */
 bool records_encrypt(struct records *x, SSL *ssl, postern_bytes plain);
