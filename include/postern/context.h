@@ -95,9 +95,9 @@ POSTERN_MUST_USE postern_err postern_context_set_blocks(postern_context *ctx,
                                                         const postern_block *list, size_t count,
                                                         postern_error *err);
 /*
- * How many words came so far that may take tokens back: revocations and blocks.  A verdict that began
- * after this was read, and after which it reads the same, would not be another one for their sake.
- * Thread-safe.
+ * How many words came so far that may take tokens back: revocations and blocks.  A verdict that
+ * began after this was read, and after which it reads the same, would not be another one for their
+ * sake.  Thread-safe.
  */
 uint64_t postern_context_words(const postern_context *ctx);
 /* What a client that is refused at `service` may know (scope, discovery, metadata), code unset;

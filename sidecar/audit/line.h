@@ -55,9 +55,8 @@ bool audit_line_is_set(const struct audit_line *l);
  * Format and send one record.  No `done` is called before this returns.
  *   done   NULL: nobody waits, it has happened (the end of a session).  Such a record is kept while
  *          there is no line, sent after AUDIT_FACT_WAIT_MS at most, and again on the next line until it
- *          is confirmed; only a failure that the audit child reports is logged.  May send and cancel
- *          records; must not free the
- *          line
+ *          is confirmed; only a failure that the audit child reports is logged.  May send and
+ *          cancel records; must not free the line
  *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
  */
 POSTERN_MUST_USE postern_err audit_line_send(struct audit_line *l, const struct audit_record *r,

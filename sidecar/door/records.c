@@ -2,12 +2,42 @@
 /* See the header. */
 #include "config.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <openssl/err.h>
 
 #include "records.h"
+
+/*
+ * Into the SSL's own room, and what comes behind it here.  Is it a body that is asked for, only the
+ * head of the next record: then that is all that is copied.  Is it a head, as much as a record has:
+ * small messages come with one call.
+ */
+static size_t receive(struct records *x, void *to, size_t room)
+{
+    size_t behind =
+        room > SSL3_RT_HEADER_LENGTH ? SSL3_RT_HEADER_LENGTH : sizeof x->in_room;
+    struct iovec parts[] = { { to, room }, { x->in_room, behind } };
+    struct msghdr msg = { .msg_iov = parts, .msg_iovlen = 2 };
+    size_t got;
+    ssize_t n;
+
+    if (x->is_dry || x->received >= RECORDS_TURN_MAX)
+        return 0;
+    do
+        n = recvmsg(x->fd, &msg, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    x->is_cut = n == 0;
+    x->error = n < 0 && errno != EAGAIN && errno != EWOULDBLOCK ? errno : 0;
+    got = n < 0 ? 0 : (size_t)n;
+    x->is_dry = got < room + behind;
+    x->received += got;
+    x->in_at = 0;
+    x->in_len = got > room ? got - room : 0;
+    return got - x->in_len;
+}
 
 static int read_in(BIO *b, char *to, int room)
 {
@@ -15,15 +45,19 @@ static int read_in(BIO *b, char *to, int room)
     size_t n = room < 0 ? 0 : (size_t)room;
 
     BIO_clear_retry_flags(b);
-    if (n > x->in_len)
-        n = x->in_len;
+    x->asked++;
+    if (x->in_len == 0) {
+        n = receive(x, to, n);
+    } else {
+        n = n > x->in_len ? x->in_len : n;
+        memcpy(to, x->in_room + x->in_at, n);
+        x->in_at += n;
+        x->in_len -= n;
+    }
     if (n == 0) {
         BIO_set_retry_read(b);
         return -1;
     }
-    memcpy(to, x->in_room + x->in_at, n);
-    x->in_at += n;
-    x->in_len -= n;
     return (int)n;
 }
 
@@ -48,14 +82,25 @@ static long control(BIO *b, int what, long number, void *ptr)
     return what == BIO_CTRL_FLUSH;
 }
 
+static void begin_turn(struct records *x, int fd)
+{
+    x->fd = fd;
+    x->in_at = x->in_len = x->received = 0;
+    x->is_dry = fd < 0;
+    x->is_cut = false;
+    x->error = 0;
+}
+
 postern_err records_new(struct records **ret, postern_error *err)
 {
     struct records *x = malloc(sizeof *x);
 
     if (x == NULL)
         return POSTERN_FAIL(err, NOMEM, "gather buffers of %zu bytes", sizeof *x);
-    x->in_at = x->in_len = x->out_len = 0;
+    x->out_len = 0;
+    x->asked = 0;
     x->bio = NULL;
+    begin_turn(x, -1);
     x->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "records of a relay");
     if (x->method == NULL || BIO_meth_set_read(x->method, read_in) != 1 ||
         BIO_meth_set_write(x->method, write_out) != 1 ||
@@ -92,15 +137,14 @@ void records_attach(struct records *x, SSL *ssl)
     SSL_set_read_ahead(ssl, 0); /* what it does not need stays with us */
 }
 
-records_read records_decrypt(struct records *x, SSL *ssl, size_t received, size_t *ret_len)
+records_read records_decrypt(struct records *x, SSL *ssl, int fd, size_t *ret_len)
 {
     size_t len = 0;
     records_read result = RECORDS_FULL;
 
-    x->in_at = 0;
-    x->in_len = received;
+    begin_turn(x, fd);
     while (len < sizeof x->plain) {
-        size_t n = 0, before = x->in_len;
+        size_t n = 0, before = x->asked;
 
         ERR_clear_error();
         if (SSL_read_ex(ssl, x->plain + len, sizeof x->plain - len, &n) == 1) {
@@ -109,7 +153,7 @@ records_read records_decrypt(struct records *x, SSL *ssl, size_t received, size_
         }
         switch (SSL_get_error(ssl, 0)) {
         case SSL_ERROR_WANT_READ:
-            if (x->in_len != 0 && x->in_len < before) /* a message that was no data */
+            if (x->in_len != 0 && x->asked != before) /* a message that was no data */
                 continue;
             result = x->in_len == 0 ? RECORDS_DRY : RECORDS_BROKEN;
             break;

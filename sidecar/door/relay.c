@@ -289,34 +289,24 @@ static step read_plain(struct side *from, size_t *ret_len)
     return STEP_MORE;
 }
 
-static step receive_records(struct side *from, size_t *ret_received)
+/* Nothing came but what the socket itself has to say. */
+static step judge_silence(struct side *from)
 {
-    ssize_t n = recv(from->fd, from->relay->pool->records->in_room, RECORDS_IN_MAX, MSG_DONTWAIT);
+    const struct records *x = from->relay->pool->records;
 
-    if (n < 0 && (is_later(errno) || errno == EINTR))
-        return errno == EINTR ? STEP_MORE : STEP_DRY;
-    if (n < 0)
-        return fail_of_errno(from, errno);
-    if (n == 0) /* RFC 8446 §6.1: what came may have been cut by anybody on the way */
+    if (x->error != 0)
+        return fail_of_errno(from, x->error);
+    if (x->is_cut) /* RFC 8446 §6.1: what came may have been cut by anybody on the way */
         return gone(from, "TLS connection was cut without close_notify");
-    *ret_received = (size_t)n;
-    from->is_short = n < RECORDS_IN_MAX;
-    return STEP_MORE;
+    return STEP_DRY;
 }
 
 static step read_records(struct side *from, size_t *ret_len)
 {
     struct records *x = from->relay->pool->records;
-    size_t received = 0;
-    records_read got;
+    bool is_received = from->is_drained;
+    records_read got = records_decrypt(x, from->ssl, is_received ? from->fd : -1, ret_len);
 
-    if (from->is_drained) {
-        step s = receive_records(from, &received);
-
-        if (s != STEP_MORE || received == 0)
-            return s;
-    }
-    got = records_decrypt(x, from->ssl, received, ret_len);
     if (got == RECORDS_BROKEN) {
         step s = fail_of_tls(from);
 
@@ -325,7 +315,13 @@ static step read_records(struct side *from, size_t *ret_len)
     }
     from->is_drained = got != RECORDS_FULL;
     from->has_ended = got == RECORDS_END;
-    return transmit_records(from) == STEP_END ? STEP_END : STEP_MORE; /* KeyUpdate answers */
+    /* An end or error behind what came is met again at the next turn. */
+    from->is_short = is_received && x->is_dry && !x->is_cut && x->error == 0;
+    if (transmit_records(from) == STEP_END) /* KeyUpdate answers */
+        return STEP_END;
+    if (is_received && *ret_len == 0 && !from->has_ended && x->received == 0)
+        return judge_silence(from);
+    return STEP_MORE;
 }
 
 /* ---- a turn ---- */

@@ -257,9 +257,9 @@ postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
 }
 
 /*
- * A ticket of TLS 1.3 is 8 % of a handshake with a P-256 key, and a handshake that is resumed spares
- * the server 14 % of one: who comes twice for each ticket is worth it, and `postern connect` never
- * comes with one.  Where the proof is dear, by RSA or by a client's chain, it spares two thirds.
+ * A ticket of TLS 1.3 is 8 % of a handshake with a P-256 key, and a handshake that is resumed
+ * spares the server 14 % of one: who comes twice for each ticket is worth it, and `postern connect`
+ * never comes with one.  Where the proof is dear, by RSA or by a client's chain, it spares two thirds.
  * (A second ticket, as OpenSSL sends, is for clients that make two connections at once.)
  */
 static postern_err offer_ticket(SSL_CTX *ctx, const char *name, bool asks_for_certificate,

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -141,6 +142,7 @@ void test_tcp_pair(int ret[2])
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
     socklen_t len = sizeof a;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
 
     assert_int_equal(bind(listener, (struct sockaddr *)&a, len), 0);
     assert_int_equal(listen(listener, 1), 0);
@@ -149,6 +151,8 @@ void test_tcp_pair(int ret[2])
     assert_int_equal(connect(ret[0], (struct sockaddr *)&a, len), 0);
     ret[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(ret[1] >= 0);
+    for (int i = 0; i < 2; i++) /* or small records would wait for each other's ACK */
+        assert_int_equal(setsockopt(ret[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), 0);
     assert_int_equal(close(listener), 0);
 }
 
