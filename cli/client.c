@@ -1,38 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern client add|list|remove`: the agents that the embedded issuer knows.  A new secret goes
- * into a file of mode 0600 and nowhere else; the file is made before the issuer is asked, so that
- * no secret is made which nobody keeps. Names, scopes and resources are judged by the issuer.  See
- * postern(1).
+ * `postern client`: the agents that the embedded issuer knows.  The command line, how the issuer is
+ * asked, and the verbs that need no file of their own.  Names, scopes, resources and addresses are
+ * judged by the issuer.  See postern(1).
  */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <postern/config.h>
 
 #include "admin_call.h"
 #include "cli.h"
 #include "client.h"
+#include "options.h"
 
 static void print_help(FILE *out)
 {
     fputs(
         "usage: postern client add NAME --resource URI ... [--scope SCOPE ...] --secret-file FILE\n"
+        "       postern client add NAME --resource URI ... [--scope SCOPE ...] --jwks FILE\n"
+        "       postern client add NAME --resource URI ... --public --redirect-uri URI ...\n"
         "       postern client list [--json]\n"
+        "       postern client show NAME [--json]\n"
+        "       postern client rotate-secret NAME --secret-file FILE\n"
+        "       postern client invite [--uses N] [--for TIME]\n"
         "       postern client remove NAME\n"
         "\n"
         "  --resource URI      service that the client may ask tokens for: an audience: of a "
         "service file\n"
         "  --scope SCOPE       scope that its tokens may have; several in one, with blanks "
         "between, are fine\n"
-        "  --secret-file FILE  gets the new secret, mode 0600; must not exist\n"
-        "  --json              an array of objects instead of lines\n"
+        "  --secret-file FILE  gets the new secret, mode 0600; add: must not exist; rotate-secret: "
+        "is replaced\n"
+        "  --jwks FILE         it proves itself by these public keys (private_key_jwt), not by a "
+        "secret\n"
+        "  --public            it has neither secret nor key: tokens of people only\n"
+        "  --redirect-uri URI  where people come back to it from the login page\n"
+        "  --title TEXT        what people read there instead of its name\n"
+        "  --may-impersonate   it may exchange a person's token without being named in the new "
+        "one\n"
+        "  --may-introspect    it may ask about tokens of every service\n"
+        "  --uses N, --for TIME\n"
+        "                      clients that may register with what invite prints (1), until when "
+        "(1d)\n"
+        "  --json              an array of objects, or one object, instead of lines\n"
         "  --config DIR        folder with issuer.conf (default " POSTERN_SYSCONFDIR ")\n"
         "  --socket PATH       the issuer's administration socket, instead of what issuer.conf "
         "says\n"
@@ -88,108 +102,57 @@ int client_print_refusal(const postern_json *j)
     return CLI_REJECTED;
 }
 
-/* ---- add ---- */
-
-/* -1, and said why, when the file cannot be made anew. */
-static int make_secret_file(const char *path)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (fd < 0 && errno == EEXIST)
-        fprintf(stderr,
-                "postern client: %s exists: name another file, or remove this one if nobody uses "
-                "its secret any more\n",
-                path);
-    else if (fd < 0)
-        fprintf(stderr, "postern client: making %s: %m\n", path);
-    return fd;
-}
-
-static postern_err write_secret(int fd, postern_bytes secret, postern_error *err)
-{
-    while (secret.len != 0) {
-        ssize_t n = write(fd, secret.ptr, secret.len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return POSTERN_FAIL(err, SYSTEM, "writing the secret: %m");
-        secret = (postern_bytes){ secret.ptr + n, secret.len - (size_t)n };
-    }
-    return fsync(fd) == 0 ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "writing the secret: %m");
-}
-
-static void put_list(postern_json_writer *w, const char *name, const char *const *words,
-                     size_t count)
-{
-    postern_json_open_array(w, name);
-    for (size_t i = 0; i < count; i++) {
-        const char *p = words[i] + strspn(words[i], " ");
-
-        for (size_t len; (len = strcspn(p, " ")) != 0; p += strspn(p, " ")) {
-            postern_json_put_string(w, NULL, (postern_bytes){ (const uint8_t *)p, len });
-            p += len;
-        }
-    }
-    postern_json_close_array(w);
-}
-
-static void write_add(const struct client_request *rq, postern_buf *request)
+void client_write_verb(const struct client_request *rq, const char *verb, postern_buf *request)
 {
     postern_json_writer w = { request, false };
 
     postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "verb", "client_add");
-    postern_json_put_string(&w, "name", postern_bytes_str(rq->name));
-    put_list(&w, "scopes", rq->scopes, rq->scope_count);
-    put_list(&w, "resources", rq->resources, rq->resource_count);
+    postern_json_put_str(&w, "verb", verb);
+    postern_json_put_str(&w, "name", rq->name);
     postern_json_close_object(&w);
 }
 
-/* Ask, and put the secret into fd.  *ret_status: exit status when the issuer answered. */
-static postern_err add_into(const struct client_request *rq, int fd, int *ret_status,
-                            postern_error *err)
+/* ---- invite ---- */
+
+static postern_err ask_invitation(const struct client_request *rq, int *ret_status,
+                                  postern_error *err)
 {
     POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CLIENT_REQUEST_MAX);
     POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
     POSTERN_AUTO_JSON j = { 0 };
-    postern_bytes secret;
+    postern_json_writer w = { &request, false };
+    postern_bytes token;
 
-    write_add(rq, &request);
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "verb", "client_invite");
+    if (rq->uses != 0)
+        postern_json_put_integer(&w, "uses", rq->uses);
+    if (rq->for_s != 0)
+        postern_json_put_integer(&w, "for", rq->for_s);
+    postern_json_close_object(&w);
     POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
         *ret_status = client_print_refusal(&j);
         return POSTERN_OK;
     }
     /* base64url: never escaped, so it stays in `reply`, which is wiped */
-    if (!postern_json_string(&j, postern_json_member(&j, 0, "client_secret"), NULL, &secret) ||
-        secret.len == 0)
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer holds no secret");
-    POSTERN_TRY(write_secret(fd, secret, err));
+    if (!postern_json_string(&j, postern_json_member(&j, 0, "initial_access_token"), NULL,
+                             &token) ||
+        token.len == 0)
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer holds no token");
+    if (fwrite(token.ptr, 1, token.len, stdout) != token.len || putchar('\n') == EOF ||
+        fflush(stdout) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "writing the invitation: %m");
     *ret_status = CLI_PROVED;
     return POSTERN_OK;
 }
 
-static int add_client(const struct client_request *rq)
+static int invite_client(const struct client_request *rq)
 {
     postern_error err = { 0 };
-    int fd = make_secret_file(rq->secret_file), status = CLI_UNDECIDED;
+    int status = CLI_UNDECIDED;
 
-    if (fd < 0)
-        return CLI_USAGE;
-    if (add_into(rq, fd, &status, &err) != POSTERN_OK)
-        status = cli_fail("client", &err);
-    (void)close(fd); /* fsync() said whether the secret is there */
-    if (status == CLI_PROVED)
-        printf("client %s is registered; its secret is in %s\n", rq->name, rq->secret_file);
-    else if (unlink(rq->secret_file) != 0)
-        fprintf(stderr, "postern client: %s stays behind, empty: %m\n", rq->secret_file);
-    if (err.code == POSTERN_ERR_SYSTEM || err.code == POSTERN_ERR_ISSUER_ANSWER)
-        fprintf(stderr,
-                "postern client: the client may be registered all the same: `postern client remove "
-                "%s`, then add it again\n",
-                rq->name);
-    return status;
+    return ask_invitation(rq, &status, &err) == POSTERN_OK ? status : cli_fail("client", &err);
 }
 
 /* ---- remove ---- */
@@ -213,13 +176,9 @@ static int remove_client(const struct client_request *rq)
     POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CLIENT_REQUEST_MAX);
     POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
     POSTERN_AUTO_JSON j = { 0 };
-    postern_json_writer w = { &request, false };
     postern_error err = { 0 };
 
-    postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "verb", "client_remove");
-    postern_json_put_string(&w, "name", postern_bytes_str(rq->name));
-    postern_json_close_object(&w);
+    client_write_verb(rq, "client_remove", &request);
     if (client_ask(rq, &request, &reply, &j, &err) != POSTERN_OK)
         return cli_fail("client", &err);
     return admin_call_is_ok(&j) ? print_removal(&j) : client_print_refusal(&j);
@@ -230,7 +189,15 @@ static int remove_client(const struct client_request *rq)
 enum option_id {
     OPTION_SCOPE = 1,
     OPTION_RESOURCE,
+    OPTION_REDIRECT,
     OPTION_SECRET_FILE,
+    OPTION_JWKS,
+    OPTION_TITLE,
+    OPTION_PUBLIC,
+    OPTION_IMPERSONATE,
+    OPTION_INTROSPECT,
+    OPTION_USES,
+    OPTION_FOR,
     OPTION_JSON,
     OPTION_CONFIG,
     OPTION_SOCKET,
@@ -238,6 +205,10 @@ enum option_id {
 };
 #define BIT(o)          (1U << (o))
 #define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
+#define BITS_ADD                                                                                   \
+    (BIT(OPTION_SCOPE) | BIT(OPTION_RESOURCE) | BIT(OPTION_REDIRECT) | BIT(OPTION_SECRET_FILE) |   \
+     BIT(OPTION_JWKS) | BIT(OPTION_TITLE) | BIT(OPTION_PUBLIC) | BIT(OPTION_IMPERSONATE) |         \
+     BIT(OPTION_INTROSPECT))
 
 static const struct verb {
     const char *name;
@@ -245,11 +216,12 @@ static const struct verb {
     unsigned options;
     int (*run)(const struct client_request *rq);
 } verbs[] = {
-    { "add", true,
-      BIT(OPTION_SCOPE) | BIT(OPTION_RESOURCE) | BIT(OPTION_SECRET_FILE) | BITS_EVERYWHERE,
-      add_client },
+    { "add", true, BITS_ADD | BITS_EVERYWHERE, client_add },
+    { "invite", false, BIT(OPTION_USES) | BIT(OPTION_FOR) | BITS_EVERYWHERE, invite_client },
     { "list", false, BIT(OPTION_JSON) | BITS_EVERYWHERE, client_list },
     { "remove", true, BITS_EVERYWHERE, remove_client },
+    { "rotate-secret", true, BIT(OPTION_SECRET_FILE) | BITS_EVERYWHERE, client_rotate_secret },
+    { "show", true, BIT(OPTION_JSON) | BITS_EVERYWHERE, client_show },
 };
 
 static bool add_word(const char **words, size_t *count, const char *word)
@@ -260,25 +232,60 @@ static bool add_word(const char **words, size_t *count, const char *word)
     return true;
 }
 
+/* A count of one to four digits: the issuer's limit is smaller. */
+static bool set_uses(const char *value, int64_t *ret)
+{
+    size_t len = strspn(value, "0123456789");
+
+    if (len == 0 || len > 4 || value[len] != '\0')
+        return false;
+    *ret = strtol(value, NULL, 10);
+    return *ret > 0;
+}
+
+static bool set_text(const char **ret, const char *value)
+{
+    *ret = value;
+    return value[0] != '\0';
+}
+
+static bool set_flag(bool *ret)
+{
+    *ret = true;
+    return true;
+}
+
 static bool set_option(int option, const char *value, struct client_request *rq)
 {
     switch (option) {
+    case OPTION_REDIRECT:
+        return add_word(rq->redirects, &rq->redirect_count, value);
+    case OPTION_JWKS:
+        return set_text(&rq->jwks_file, value);
+    case OPTION_TITLE:
+        return set_text(&rq->title, value);
+    case OPTION_PUBLIC:
+        return set_flag(&rq->is_public);
+    case OPTION_IMPERSONATE:
+        return set_flag(&rq->may_impersonate);
+    case OPTION_INTROSPECT:
+        return set_flag(&rq->may_introspect);
+    case OPTION_USES:
+        return set_uses(value, &rq->uses);
+    case OPTION_FOR:
+        return cli_duration(value, &rq->for_s);
     case OPTION_SCOPE:
         return add_word(rq->scopes, &rq->scope_count, value);
     case OPTION_RESOURCE:
         return add_word(rq->resources, &rq->resource_count, value);
     case OPTION_SECRET_FILE:
-        rq->secret_file = value;
-        return value[0] != '\0';
+        return set_text(&rq->secret_file, value);
     case OPTION_JSON:
-        rq->is_json = true;
-        return true;
+        return set_flag(&rq->is_json);
     case OPTION_CONFIG:
-        rq->config_dir = value;
-        return value[0] != '\0';
+        return set_text(&rq->config_dir, value);
     case OPTION_SOCKET:
-        rq->socket = value;
-        return value[0] != '\0';
+        return set_text(&rq->socket, value);
     default:
         return false;
     }
@@ -297,7 +304,12 @@ static int check_request(const struct verb *verb, int argc, char **argv, struct 
     if (!verb->takes_name && optind != argc)
         return fail_usage("unexpected: ", argv[optind]);
     rq->name = verb->takes_name ? argv[optind] : "";
-    if (verb->run == add_client && rq->secret_file == NULL)
+    if (rq->is_public && rq->jwks_file != NULL)
+        return fail_usage("a public client has no key: --jwks or --public", "");
+    if ((rq->is_public || rq->jwks_file != NULL) && rq->secret_file != NULL)
+        return fail_usage("a client with --jwks or --public has no secret to keep", "");
+    if ((verb->run == client_add || verb->run == client_rotate_secret) && rq->secret_file == NULL &&
+        !rq->is_public && rq->jwks_file == NULL)
         return fail_usage("--secret-file FILE is required: the secret is shown nowhere else", "");
     return CLI_PROVED;
 }
@@ -309,6 +321,14 @@ static int read_options(const struct verb *verb, int argc, char **argv, struct c
     static const struct option options[] = {
         { "scope", required_argument, NULL, OPTION_SCOPE },
         { "resource", required_argument, NULL, OPTION_RESOURCE },
+        { "redirect-uri", required_argument, NULL, OPTION_REDIRECT },
+        { "jwks", required_argument, NULL, OPTION_JWKS },
+        { "title", required_argument, NULL, OPTION_TITLE },
+        { "public", no_argument, NULL, OPTION_PUBLIC },
+        { "may-impersonate", no_argument, NULL, OPTION_IMPERSONATE },
+        { "may-introspect", no_argument, NULL, OPTION_INTROSPECT },
+        { "uses", required_argument, NULL, OPTION_USES },
+        { "for", required_argument, NULL, OPTION_FOR },
         { "json", no_argument, NULL, OPTION_JSON },
         { "secret-file", required_argument, NULL, OPTION_SECRET_FILE },
         { "config", required_argument, NULL, OPTION_CONFIG },

@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "control.h"
+#include "options.h"
 
 enum option_id {
     OPTION_SESSION = 1,
@@ -105,28 +106,6 @@ static const char *option_name(int id)
     return NULL;
 }
 
-/* "12h" as seconds; false for anything else.  posternd has the last word on how long is too long.
- */
-static bool parse_duration(const char *text, int64_t *ret)
-{
-    static const struct {
-        char letter;
-        int64_t seconds;
-    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-    int64_t n = 0;
-    const char *p = text;
-
-    for (; *p >= '0' && *p <= '9'; p++)
-        if ((n = n * 10 + (*p - '0')) > INT64_C(1000000000))
-            return false;
-    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++)
-        if (p[0] == units[i].letter && p[1] == '\0') {
-            *ret = n * units[i].seconds;
-            return n > 0;
-        }
-    return false;
-}
-
 /* kill: by which name; one is enough, and two would be a question of "and" or "or". */
 static bool set_whose(int option, const char *value, struct control_call *call)
 {
@@ -158,7 +137,7 @@ static bool set_option(const struct command_line *line, int option, const char *
         call->reason = value;
         return true;
     case OPTION_FOR:
-        return parse_duration(value, &call->for_s);
+        return cli_duration(value, &call->for_s);
     case OPTION_JSON:
         call->is_json = true;
         return true;

@@ -66,3 +66,23 @@ postern_err cli_options_read(const struct cli_options *o, int argc, char **argv,
     }
     return POSTERN_OK;
 }
+
+bool cli_duration(const char *text, int64_t *ret_s)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+    int64_t n = 0;
+    const char *p = text;
+
+    for (; *p >= '0' && *p <= '9'; p++)
+        if ((n = n * 10 + (*p - '0')) > INT64_C(1000000000))
+            return false;
+    for (size_t i = 0; p != text && i < sizeof units / sizeof *units; i++)
+        if (p[0] == units[i].letter && p[1] == '\0') {
+            *ret_s = n * units[i].seconds;
+            return n > 0;
+        }
+    return false;
+}

@@ -9,6 +9,7 @@
 #include <postern/error.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cli_options {
     const char *command;        /* "token": for messages */
@@ -21,5 +22,9 @@ struct cli_options {
 /* POSTERN_OK · USAGE */
 POSTERN_MUST_USE postern_err cli_options_read(const struct cli_options *o, int argc, char **argv,
                                               postern_error *err);
+
+/* "12h" as seconds, more than 0; false for anything else.  posternd has the last word on how long is
+ * too long. */
+bool cli_duration(const char *text, int64_t *ret_s);
 
 #endif

@@ -104,8 +104,11 @@ static int add_user(const struct user_request *rq)
         return cli_fail("user", &err);
     if (status != CLI_PROVED)
         return status;
-    if (rq->is_generated) /* base64url: prints as it is */
-        printf("%s\n", (const char *)postern_secret_bytes(password).ptr);
+    if (rq->is_generated) {
+        postern_bytes made = postern_secret_bytes(password); /* base64url: prints as it is */
+
+        printf("%.*s\n", (int)made.len, (const char *)made.ptr);
+    }
     fprintf(stderr, "user %s may log in\n", rq->name);
     return status;
 }

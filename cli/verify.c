@@ -12,6 +12,7 @@
 #include <postern/validate.h>
 
 #include "cli.h"
+#include "verify_path.h"
 
 #define SCOPES_MAX 64 /* --required-scope, each */
 /* Bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a sentence. */
@@ -25,7 +26,7 @@ struct verify_request {
     const char *scopes[SCOPES_MAX + 1];
     size_t scope_count;
     int64_t now_s; /* -1: the system's clock */
-    bool wants_help;
+    bool wants_help, wants_path, wants_json;
 };
 
 static void print_help(FILE *out)
@@ -40,10 +41,12 @@ static void print_help(FILE *out)
           "  --audience AUD       what must stand in its aud,\n"
           "  --jwks FILE          and the issuer's key set\n"
           "  --required-scope S   a scope that it must hold; may be repeated\n"
+          "  --explain            print the way of the checks with their figures, for people;\n"
+          "  --explain --json     the same in the JSON object\n"
           "  --now EPOCH          judge as if it were that second since 1970\n"
           "\n"
           "Exit status: 0 proved, 1 rejected, 2 usage, 3 undecided.  Standard output: one JSON "
-          "object.\n",
+          "object, or text with --explain.  Never the token.\n",
           out);
 }
 
@@ -90,6 +93,12 @@ static bool set_option(int option, const char *value, struct verify_request *rq)
         return add_scope(rq, value);
     case 'n':
         return parse_now(value, &rq->now_s);
+    case 'e':
+        rq->wants_path = true;
+        return true;
+    case 'o':
+        rq->wants_json = true;
+        return true;
     case 'h':
         rq->wants_help = true;
         return true;
@@ -118,6 +127,8 @@ static bool read_options(int argc, char **argv, struct verify_request *rq)
         { "jwks", required_argument, NULL, 'j' },
         { "now", required_argument, NULL, 'n' },
         { "required-scope", required_argument, NULL, 'r' },
+        { "explain", no_argument, NULL, 'e' },
+        { "json", no_argument, NULL, 'o' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -134,6 +145,8 @@ static bool read_options(int argc, char **argv, struct verify_request *rq)
     if (optind != argc)
         fputs("postern verify: the token comes from standard input, not from an argument\n",
               stderr);
+    else if (rq->wants_json && !rq->wants_path)
+        fputs("postern verify: --json belongs to --explain; without it the output is JSON\n", stderr);
     else if (!is_complete(rq))
         fputs("postern verify: either --service or all of --issuer, --audience and --jwks; see "
               "--help\n",
@@ -168,8 +181,8 @@ static postern_err make_context(struct verify_request *rq, postern_context **ret
     return postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err);
 }
 
-static postern_err verify(struct verify_request *rq, postern_bytes token, postern_grant **ret,
-                          postern_error *err)
+static postern_err verify(struct verify_request *rq, postern_bytes token, postern_trail *trail,
+                          postern_grant **ret, postern_error *err)
 {
     POSTERN_AUTO(context) context = NULL;
     POSTERN_AUTO(op) op = NULL;
@@ -179,6 +192,7 @@ static postern_err verify(struct verify_request *rq, postern_bytes token, poster
         .token = token,
         .tls = POSTERN_TLS_LOCAL,
         .extra_scopes = rq->scopes,
+        .trail = trail,
     };
 
     POSTERN_TRY(make_context(rq, &context, err));
@@ -188,17 +202,17 @@ static postern_err verify(struct verify_request *rq, postern_bytes token, poster
     return *ret != NULL ? POSTERN_OK : POSTERN_FAIL(err, INTERNAL, "a proof without a grant");
 }
 
-static postern_err read_and_verify(struct verify_request *rq, postern_grant **ret,
-                                   postern_error *err)
+static postern_err read_and_verify(struct verify_request *rq, postern_trail *trail,
+                                   postern_grant **ret, postern_error *err)
 {
     POSTERN_AUTO(secret) token = NULL;
 
     POSTERN_TRY(cli_read_stdin(POSTERN_TOKEN_MAX, &token, err));
-    return verify(rq, postern_secret_bytes(token), ret, err);
+    return verify(rq, postern_secret_bytes(token), trail, ret, err);
 }
 
 static void write_result(postern_err e, const postern_grant *g, const postern_error *err,
-                         postern_buf *out)
+                         const postern_trail *trail, postern_buf *out)
 {
     postern_json_writer w = { out, false };
 
@@ -214,6 +228,8 @@ static void write_result(postern_err e, const postern_grant *g, const postern_er
         postern_json_put_str(&w, "detail", err->detail);
         postern_json_put_str(&w, "source", postern_err_source(e));
     }
+    if (trail != NULL)
+        verify_path_put_json(trail, &w);
     postern_json_close_object(&w);
     postern_buf_add_byte(out, '\n');
 }
@@ -224,13 +240,23 @@ static bool print_result(postern_buf *out)
     return !out->failed && fwrite(out->ptr, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
 }
 
+static void write_answer(const struct verify_request *rq, postern_err e, const postern_grant *g,
+                         const postern_error *err, const postern_trail *trail, postern_buf *out)
+{
+    if (rq->wants_path && !rq->wants_json)
+        verify_path_put_text(e, g, err, trail, out);
+    else
+        write_result(e, g, err, trail, out);
+}
+
 int command_verify(int argc, char **argv)
 {
     struct verify_request rq = { .now_s = -1 };
     POSTERN_AUTO(grant) grant = NULL;
+    POSTERN_AUTO(trail) trail = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(RESULT_MAX);
     postern_error err = { 0 };
-    postern_err e;
+    postern_err e = POSTERN_OK;
 
     if (!read_options(argc, argv, &rq))
         return CLI_USAGE;
@@ -238,10 +264,13 @@ int command_verify(int argc, char **argv)
         print_help(stdout);
         return CLI_PROVED;
     }
-    e = read_and_verify(&rq, &grant, &err);
+    if (rq.wants_path)
+        e = postern_trail_new(&trail, &err);
+    if (e == POSTERN_OK)
+        e = read_and_verify(&rq, trail, &grant, &err);
     if (postern_err_class(e) == POSTERN_CLASS_USAGE)
         return cli_fail("verify", &err);
-    write_result(e, grant, &err, &out);
+    write_answer(&rq, e, grant, &err, trail, &out);
     if (!print_result(&out)) {
         fputs("postern verify: the result could not be written\n", stderr);
         return CLI_UNDECIDED;

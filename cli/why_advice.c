@@ -52,6 +52,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_UNSAFE_IDENTITY] =
         "The name in the token has characters that no log or user database should see. Rename the "
         "client or user, or set another `username_claim:`.",
+    [POSTERN_ERR_ACTOR_UNCLEAR] =
+        "Let the authorization server add the claim that the detail names, so that an agent's own "
+        "tokens are known; or correct `provider:` of the issuer's file.",
     [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
                         "check. Ask for a plain bearer token for this service.",
     [POSTERN_ERR_REVOKED] =
@@ -72,6 +75,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_NO_MAPPING] =
         "The token's user has no local name here. Look at `username_claim:` of the issuer's and "
         "`username_strip_domain:`, `username_chars:` of the service's file.",
+    [POSTERN_ERR_EMAIL_UNVERIFIED] =
+        "Let the issuer verify addresses and say so (email_verified: true), or name users by another "
+        "claim in `username_claim:` of the issuer's file.",
     [POSTERN_ERR_USER_DENIED] =
         "That local user may not log in with a token. See `deny_users:` and `allow_system_users:` "
         "of the service's file; better, use another user.",

@@ -27,11 +27,3 @@ bool revoke_message_read(const struct channel *c, struct revoke_message *ret)
     return channel_integer(c, "id", &ret->id) && channel_integer(c, "before", &ret->before_s) &&
            channel_text(c, "issuer", ret->issuer, sizeof ret->issuer) && read_name(c, ret);
 }
-
-void revoke_message_write(const struct revoke_message *m, postern_json_writer *w)
-{
-    postern_json_put_integer(w, "id", m->id);
-    postern_json_put_str(w, "issuer", m->issuer);
-    postern_json_put_str(w, postern_revocation_kind_name(m->kind), m->name);
-    postern_json_put_integer(w, "before", m->before_s);
-}

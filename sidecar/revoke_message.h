@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* "revoke", as the issuer child says it to helper and door (sidecar/role.h): written and read in one
- * file, so that the three cannot drift apart. */
+/* "revoke", as the issuer child says it to helper and door (sidecar/role.h). */
 #ifndef POSTERN_SIDECAR_REVOKE_MESSAGE_H
 #define POSTERN_SIDECAR_REVOKE_MESSAGE_H
 
@@ -24,7 +23,5 @@ struct revoke_message {
  *   False: it names none of client, jti and grant, more than one, or lacks issuer, before or id
  */
 bool revoke_message_read(const struct channel *c, struct revoke_message *ret);
-/* As members of an open object, behind "type". */
-void revoke_message_write(const struct revoke_message *m, postern_json_writer *w);
 
 #endif

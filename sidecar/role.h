@@ -68,6 +68,7 @@ int control_main(struct role_setup *setup);
  *   supervisor → audit  {"type":"file"} + descriptor (O_RDWR|O_APPEND, or standard output)
  *                         at start and after each reload; the chain goes on in it
  *   writer → audit      {"type":"record","id":n,"record":{…}}
+ *                         or {"type":"records","id":n,"records":[{…},…]}: n, n+1 …
  *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
  *                         done with "from":m: it is of all from m to n
  *

@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/test_attacks.py \
+	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
@@ -56,10 +57,14 @@ EXTRA_DIST += \
 	tests/component/test_door_faults.py \
 	tests/component/test_door_strangers.py \
 	tests/component/test_foreign_issuer.py \
+	tests/component/test_grants.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_login.py \
+	tests/component/test_promises.py \
+	tests/component/test_registration.py \
+	tests/component/test_pages.py \
 	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
@@ -69,6 +74,8 @@ EXTRA_DIST += \
 	tests/component/test_token.py \
 	tests/e2e/bare \
 	tests/e2e/installed \
+	tests/e2e/pages/package.json \
+	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
 	tests/run

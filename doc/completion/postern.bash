@@ -63,7 +63,8 @@ _postern() {
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
         --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
-        --human | --since | --head | --seq | --person | --login-resource | --authorization-details | --port | --timeout)
+        --human | --since | --head | --seq | --redirect-uri | --title | --uses | --person | --login-resource | --authorization-details | \
+        --port | --timeout)
         return
         ;;
     --listen)
@@ -73,10 +74,14 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect exchange kill login logout parse policy sessions status token unblock user verify why
+    '') words='audit block blocks client connect exchange keys kill login logout parse policy sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
+    keys)
+        words='--json --config --socket --help'
+        if [ -z "$sub" ]; then words="list rotate $words"; fi
+        ;;
     kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
     sessions) words='--door --agent --user --json --config --socket --help' ;;
     unblock) words='--config --socket --help' ;;
@@ -97,10 +102,13 @@ _postern() {
         ;;
     client)
         case $sub in
-        add) words='--resource --scope --secret-file --config --socket' ;;
-        list) words='--json --config --socket' ;;
+        add) words='--resource --scope --secret-file --jwks --public --redirect-uri --title --may-impersonate --may-introspect
+            --config --socket' ;;
+        invite) words='--uses --for --config --socket' ;;
+        list | show) words='--json --config --socket' ;;
         remove) words='--config --socket' ;;
-        *) words='add list remove --help' ;;
+        rotate-secret) words='--secret-file --config --socket' ;;
+        *) words='add invite list remove rotate-secret show --help' ;;
         esac
         ;;
     connect)
@@ -148,7 +156,7 @@ _postern() {
         *) words='add list remove --help' ;;
         esac
         ;;
-    verify) words='--service --config --issuer --audience --jwks --required-scope --now --help' ;;
+    verify) words='--service --config --issuer --audience --jwks --required-scope --explain --json --now --help' ;;
     why) words='--audit-file --config --json --help' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -51,6 +51,7 @@ typedef enum postern_class {
     X(CLAIM_MISSING,        "claim_missing",        TOKEN,     "invalid_token",      "RFC 9068 §2.2",            "a required claim is missing") \
     X(MALFORMED_CLAIM,      "malformed_claim",      TOKEN,     "invalid_token",      "RFC 7519 §4",              "a claim has a wrong type or value") \
     X(UNSAFE_IDENTITY,      "unsafe_identity",      TOKEN,     "invalid_token",      "RFC 9068 §5",              "an identity claim holds unsafe characters or is too long") \
+    X(ACTOR_UNCLEAR,        "actor_unclear",        TOKEN,     "invalid_token",      "RFC 9068 §5",              "token does not tell an agent's own from one for a human") \
     X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
     X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
@@ -59,6 +60,7 @@ typedef enum postern_class {
     X(INSUFFICIENT_SCOPE,   "insufficient_scope",   SCOPE,     "insufficient_scope", "RFC 6750 §3.1",            "required scope is missing") \
     X(AUTHZID,              "authzid",              IDENTITY,  "invalid_token",      "RFC 4422 §3.4.1",          "wanted identity is not the token's") \
     X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \
+    X(EMAIL_UNVERIFIED,     "email_unverified",     IDENTITY,  "invalid_token",      "OpenID Connect Core §5.7", "issuer has not verified the address that would name the user") \
     X(USER_DENIED,          "user_denied",          IDENTITY,  "invalid_token",      "deny_users",               "local user may not log in with a token") \
     X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
     X(BLOCKED,              "blocked",              POLICY,    "invalid_token",      "postern block",            "agent was blocked by an administrator") \

@@ -35,7 +35,8 @@ const char *postern_grant_client_id(const postern_grant *g);
 /* Who acts: outermost act.sub, else the client; RFC 8693 §4.1. */
 const char *postern_grant_actor(const postern_grant *g);
 /* Does the agent act for a human?  With an actor, or with a subject that is not the client (RFC 9068
- * §2.2: a token that a client got for itself has the client as its subject). */
+ * §2.2: a token that a client got for itself has the client as its subject; other providers have
+ * other signs, `provider:` of postern.conf(5)). */
 bool        postern_grant_has_human(const postern_grant *g);
 /* Mapped local user; NULL: token-only check. */
 const char *postern_grant_user(const postern_grant *g);

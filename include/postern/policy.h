@@ -130,7 +130,8 @@ static inline void postern_auto_policy(postern_policy **p)
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret);
 
-/* With `judge agent and user` there are two lists and a rule may stand in both. */
+/* With `judge agent and user` there are two lists and a rule may stand in both.  Where there is no
+ * human, no rule for a user or a group allows: the user's list then has those for anyone alone. */
 enum { POSTERN_POLICY_LIST_AGENT = 1, POSTERN_POLICY_LIST_USER = 2 };
 /* The lists that must allow: one, or both. */
 unsigned postern_policy_lists(const postern_policy *p);
@@ -149,8 +150,8 @@ typedef struct postern_policy_view {
 bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
                          postern_policy_view *ret);
 
-/* One line each, "path:line:1: warning: what", for rules that can never decide.  Check out->failed.
- */
+/* One line each, "path:line:1: warning: what", for rules that can never decide and for lists of which
+ * none allows.  Check out->failed. */
 void postern_policy_warnings(const postern_policy *p, postern_buf *out);
 /*
  * File number `file` as it was understood, in one spelling: reading it again gives the same rules.

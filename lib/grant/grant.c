@@ -63,6 +63,7 @@ struct postern_grant {
     size_t act_depth;
     const char *derived_from[POSTERN_DERIVED_MAX];
     size_t derived_count;
+    bool is_clients_own;
     int64_t exp_s, iat_s;
     postern_bytes claims, authorization_details;
     char store[];
@@ -188,6 +189,7 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
     g->derived_count = from->facts.derived_count;
     for (size_t i = 0; i < g->derived_count; i++)
         g->derived_from[i] = store_text(&at, from->facts.derived_from[i]);
+    g->is_clients_own = from->facts.is_clients_own;
     g->exp_s = from->facts.exp_s;
     g->iat_s = from->facts.iat_s;
     store_claims(&at, &from->facts, g);
@@ -280,6 +282,11 @@ int64_t postern_grant_iat_s(const postern_grant *g)
 {
     return g->iat_s;
 }
+bool postern_grant_is_clients_own(const postern_grant *g)
+{
+    return g->is_clients_own;
+}
+
 const char *postern_grant_grant_id(const postern_grant *g)
 {
     return g->text[TEXT_GRANT_ID];
@@ -316,8 +323,10 @@ const char *postern_grant_actor(const postern_grant *g)
 
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts)
 {
-    return facts->act_depth != 0 ||
-           (facts->subject.len != 0 && !postern_bytes_equal(facts->subject, facts->client_id));
+    if (facts->act_depth != 0)
+        return true;
+    return !facts->is_clients_own && facts->subject.len != 0 &&
+           !postern_bytes_equal(facts->subject, facts->client_id);
 }
 
 bool postern_grant_has_human(const postern_grant *g)
@@ -326,6 +335,7 @@ bool postern_grant_has_human(const postern_grant *g)
         .subject = postern_bytes_str(g->text[TEXT_SUBJECT]),
         .client_id = postern_bytes_str(g->text[TEXT_CLIENT_ID]),
         .act_depth = g->act_depth,
+        .is_clients_own = g->is_clients_own,
     };
 
     return postern_grant_facts_have_human(&names);

@@ -32,6 +32,7 @@ struct postern_grant_facts {
     size_t        act_depth;
     /* Whom a host logs in, in the name of user (login_as: both); empty: user itself. */
     postern_bytes authcid;
+    bool          is_clients_own;             /* by its provider's sign: no human stands behind it */
     postern_bytes grant_id;
     postern_bytes derived_from[POSTERN_DERIVED_MAX]; /* jti */
     size_t        derived_count;
@@ -40,6 +41,8 @@ struct postern_grant_facts {
     postern_bytes claims;                     /* the signed JSON */
 };
 
+/* The fact of that name. */
+bool postern_grant_is_clients_own(const postern_grant *g);
 /* As postern_grant_has_human(). */
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts);
 

@@ -46,6 +46,7 @@ enum {
     GRANT_EXP = GRANT_TEXTS,
     GRANT_IAT,
     GRANT_ACT,
+    GRANT_OWN,
     GRANT_COUNT
 };
 
@@ -219,6 +220,7 @@ static postern_err read_grant(postern_frame *f, uint32_t object, struct postern_
         [GRANT_EXP] = { "exp", POSTERN_JSON_NUMBER, true, 0 },
         [GRANT_IAT] = { "iat", POSTERN_JSON_NUMBER, false, 0 },
         [GRANT_ACT] = { "act", POSTERN_JSON_ARRAY, false, POSTERN_ACT_DEPTH_MAX },
+        [GRANT_OWN] = { "clients_own", POSTERN_JSON_FALSE, false, 0 },
     };
     uint32_t nodes[GRANT_COUNT];
 
@@ -235,6 +237,8 @@ static postern_err read_grant(postern_frame *f, uint32_t object, struct postern_
     facts->iat_s = -1;
     if (nodes[GRANT_IAT] != POSTERN_JSON_ABSENT)
         POSTERN_TRY(read_time(f, nodes[GRANT_IAT], &facts->iat_s, err));
+    facts->is_clients_own = nodes[GRANT_OWN] != POSTERN_JSON_ABSENT &&
+                            postern_json_type_of(&f->json, nodes[GRANT_OWN]) == POSTERN_JSON_TRUE;
     return read_actors(f, nodes[GRANT_ACT], facts, err);
 }
 
@@ -376,6 +380,8 @@ static void write_grant(postern_json_writer *w, const postern_grant *g)
             postern_json_put_str(w, NULL, postern_grant_act(g, i));
         postern_json_close_array(w);
     }
+    if (postern_grant_is_clients_own(g))
+        postern_json_put_flag(w, "clients_own", true);
     postern_json_close_object(w);
 }
 

@@ -107,24 +107,29 @@ uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_pat
     return node != POSTERN_JSON_ABSENT ? node : postern_json_member(r->j, 0, path->whole);
 }
 
-/* Of one string: as subject, agent, purpose and user name when all are configured to be one
+/* Of one string: as subject, agent, purpose, user name and scope when all are configured to be one
  * claim. */
-#define READS_MAX 4
+#define READS_MAX 6
+/* Joined and mapped names, of the user and of the agent. */
+#define NAMES_ROOM (4 * POSTERN_IDENTITY_MAX)
 
 /*
- * Room for every unescaped string of the payload at once, so that scratch never moves under a view:
- * what is unescaped is no longer than what was escaped.
+ * What is unescaped is no longer than what was escaped.  Who is first makes the room: whatever
+ * stands in scratch was written after it was made.
  */
-static bool reserve_scratch(struct claim_reader *r)
+postern_err postern_claims_reserve(const postern_json *j, postern_buf *scratch, postern_error *err)
 {
-    if (r->scratch->len != 0 || r->scratch->cap > READS_MAX * r->j->text.len)
-        return true;
+    static const uint8_t nothing[NAMES_ROOM];
+
+    if (scratch->len != 0 || scratch->cap > READS_MAX * j->text.len + NAMES_ROOM)
+        return POSTERN_OK;
     for (int i = 0; i < READS_MAX; i++)
-        postern_buf_add(r->scratch, r->j->text);
-    if (r->scratch->failed)
-        return false;
-    postern_buf_reset(r->scratch);
-    return true;
+        postern_buf_add(scratch, j->text);
+    postern_buf_add(scratch, (postern_bytes){ nothing, sizeof nothing });
+    if (scratch->failed)
+        return POSTERN_FAIL(err, NOMEM, "claims");
+    postern_buf_reset(scratch);
+    return POSTERN_OK;
 }
 
 postern_err postern_claim_string(struct claim_reader *r, uint32_t node, const char *name,
@@ -132,8 +137,8 @@ postern_err postern_claim_string(struct claim_reader *r, uint32_t node, const ch
 {
     if (postern_json_type_of(r->j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "%s is not a string", name);
-    if (r->j->nodes[node].is_escaped && !reserve_scratch(r))
-        return POSTERN_FAIL(err, NOMEM, "claims");
+    if (r->j->nodes[node].is_escaped)
+        POSTERN_TRY(postern_claims_reserve(r->j, r->scratch, err));
     if (!postern_json_string(r->j, node, r->scratch, ret))
         return POSTERN_FAIL(err, NOMEM, "claims");
     return POSTERN_OK;

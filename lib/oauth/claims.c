@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "provider.h"
 #include "scope.h"
 
 /* One judgement on its way. */
@@ -15,6 +16,7 @@ struct check {
     struct claim_reader reader;
     int64_t now_s;
     postern_bytes extra_scopes;
+    postern_trail *trail;
     struct postern_grant_facts out;
 };
 
@@ -29,6 +31,8 @@ static postern_err check_issuer(struct check *c, postern_error *err)
     if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, ISS, "iss is missing or not a string");
     POSTERN_TRY(postern_claim_string(&c->reader, node, "iss", &iss, err));
+    postern_trail_note_value(c->trail, "iss", iss);
+    postern_trail_note(c->trail, "wanted \"%s\"", c->rules->issuer);
     if (!postern_bytes_equal_str(iss, c->rules->issuer))
         return POSTERN_FAIL(err, ISS, "iss is \"%s\"",
                             postern_error_quote(iss.ptr, iss.len, quoted, sizeof quoted));
@@ -60,11 +64,28 @@ static postern_err judge_audiences(struct check *c, uint32_t array, postern_erro
     return POSTERN_OK;
 }
 
+/* As it stands in the claims, cut. */
+static void note_raw(const struct check *c, const char *name, uint32_t node)
+{
+    char quoted[300];
+    postern_bytes raw;
+
+    if (c->trail == NULL || node == POSTERN_JSON_ABSENT)
+        return;
+    raw = postern_json_raw(c->reader.j, node);
+    postern_trail_note(c->trail, "%s %s", name,
+                       postern_error_quote(raw.ptr, raw.len, quoted, sizeof quoted));
+}
+
 /* A string or an array of strings (RFC 7519 §4.1.3); none at all is never "any". */
 static postern_err check_audience(struct check *c, postern_error *err)
 {
     uint32_t aud = c->reader.known[CLAIM_AUD];
 
+    note_raw(c, "aud", aud);
+    for (size_t i = 0; i < c->rules->audience_count; i++)
+        postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or",
+                           c->rules->audiences[i]);
     if (aud == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, AUD, "aud is missing");
     if (postern_json_type_of(c->reader.j, aud) == POSTERN_JSON_ARRAY)
@@ -90,6 +111,18 @@ static postern_err read_date(const struct check *c, enum claim_name claim, const
 
 #define TIME_ABSENT (-1)
 
+static void note_times(const struct check *c, int64_t exp_s, int64_t nbf_s, int64_t iat_s)
+{
+    postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->now_s,
+                       c->rules->skew_s);
+    if (exp_s != TIME_ABSENT)
+        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->now_s);
+    if (nbf_s != TIME_ABSENT)
+        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->now_s);
+    if (iat_s != TIME_ABSENT)
+        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->now_s);
+}
+
 static postern_err check_times(struct check *c, postern_error *err)
 {
     int64_t exp_s = TIME_ABSENT, nbf_s = TIME_ABSENT, iat_s = TIME_ABSENT,
@@ -98,6 +131,7 @@ static postern_err check_times(struct check *c, postern_error *err)
     POSTERN_TRY(read_date(c, CLAIM_EXP, "exp", &exp_s, err));
     POSTERN_TRY(read_date(c, CLAIM_NBF, "nbf", &nbf_s, err));
     POSTERN_TRY(read_date(c, CLAIM_IAT, "iat", &iat_s, err));
+    note_times(c, exp_s, nbf_s, iat_s);
     if (exp_s == TIME_ABSENT) /* RFC 9068 §2.2: exp REQUIRED */
         return POSTERN_FAIL(err, CLAIM_MISSING, "exp is missing");
     if (c->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
@@ -163,12 +197,18 @@ static postern_err read_purpose(struct check *c, postern_error *err)
 /* client_id is judged even where agent_claim prefers another claim. */
 static postern_err check_identities(struct check *c, postern_error *err)
 {
+    for (size_t i = 0; i < c->rules->required_count; i++)
+        postern_trail_note(c->trail, "%s %s", i == 0 ? "required" : "and",
+                           c->rules->required[i].whole);
     POSTERN_TRY(check_required(c, err));
     POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
     POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
     POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));
+    postern_trail_note_value(c->trail, "sub", c->out.subject);
+    postern_trail_note_value(c->trail, "client", c->out.client_id);
+    postern_trail_note_value(c->trail, "jti", c->out.jti);
     if (c->out.subject.len == 0 && c->out.client_id.len == 0)
         return POSTERN_FAIL(err, CLAIM_MISSING, "token names neither a subject nor a client");
     return POSTERN_OK;
@@ -178,6 +218,8 @@ static postern_err check_identities(struct check *c, postern_error *err)
  * §3.1). */
 static postern_err check_binding(struct check *c, postern_error *err)
 {
+    postern_trail_note(c->trail, "%s",
+                       c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT ? "cnf" : "no cnf");
     if (c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, CNF, "token is sender-constrained (cnf)");
     return POSTERN_OK;
@@ -218,8 +260,19 @@ static postern_err check_actors(struct check *c, postern_error *err)
         if (c->out.act_depth == POSTERN_ACT_DEPTH_MAX)
             return POSTERN_FAIL(err, LIMIT, "more than %d actors", POSTERN_ACT_DEPTH_MAX);
         POSTERN_TRY(read_actor(c, actor, &inner, err));
+        postern_trail_note_value(c->trail, c->out.act_depth == 0 ? "acts" : "acted earlier",
+                                 c->out.act[c->out.act_depth]);
         c->out.act_depth++;
     }
+    return POSTERN_OK;
+}
+
+static postern_err check_party(struct check *c, postern_error *err)
+{
+    postern_trail_note(c->trail, "provider %s", postern_provider_name(c->rules->provider));
+    POSTERN_TRY(postern_provider_judge(c->rules->provider, c->reader.j, &c->out, err));
+    postern_trail_note(c->trail, "%s",
+                       postern_grant_facts_have_human(&c->out) ? "for a human" : "for itself");
     return POSTERN_OK;
 }
 
@@ -265,6 +318,7 @@ static postern_err demand_scope(const struct check *c, postern_bytes wanted, pos
 {
     char quoted[300];
 
+    postern_trail_note_value(c->trail, "wanted", wanted);
     if (wanted.len == 0 || postern_scope_has(c->out.scope, wanted))
         return POSTERN_OK;
     return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "scope \"%s\" is missing",
@@ -285,57 +339,33 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
 /* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
 static postern_err check_scope(struct check *c, postern_error *err)
 {
-    uint32_t node = c->reader.known[CLAIM_SCOPE];
-
-    if (node != POSTERN_JSON_ABSENT)
-        POSTERN_TRY(postern_claim_string(&c->reader, node, "scope", &c->out.scope, err));
+    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out.scope, err));
     if (c->out.scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
     if (!is_scope(c->out.scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
+    postern_trail_note_value(c->trail, "scope", c->out.scope);
     return demand_scopes(c, err);
 }
 
 postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
                                  int64_t now_s, postern_bytes extra_scopes, postern_buf *scratch,
-                                 struct postern_grant_facts *ret, postern_error *err)
+                                 postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
         check_issuer,  check_audience, check_times, check_identities,
-        check_binding, check_actors,   check_lineage, check_scope,
+        check_binding, check_actors,   check_party, check_lineage, check_scope,
     };
-    struct check c = { .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes };
+    struct check c = {
+        .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes, .trail = trail
+    };
 
     postern_claim_reader_init(&c.reader, j, scratch);
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
+    }
     c.out.claims = j->text;
     *ret = c.out;
     return POSTERN_OK;
-}
-
-/* An address that nobody verified is whatever its owner typed (OpenID Connect Core §5.7). */
-static postern_err check_email(const struct claim_path *path, const postern_json *j,
-                               postern_error *err)
-{
-    uint32_t verified = postern_json_member(j, 0, "email_verified");
-
-    if (strcmp(path->whole, "email") == 0 && postern_json_type_of(j, verified) != POSTERN_JSON_TRUE)
-        return POSTERN_FAIL(err, NO_MAPPING,
-                            "email is not verified by the issuer (email_verified)");
-    return POSTERN_OK;
-}
-
-postern_err postern_claims_username(const struct claim_path *path, const postern_json *j,
-                                    postern_buf *scratch, postern_bytes *ret, postern_error *err)
-{
-    struct claim_reader reader;
-    uint32_t node;
-
-    postern_claim_reader_init(&reader, j, scratch);
-    node = postern_claim_find(&reader, path);
-    if (node == POSTERN_JSON_ABSENT)
-        return POSTERN_FAIL(err, NO_MAPPING, "token has no %s (username_claim)", path->whole);
-    POSTERN_TRY(check_email(path, j, err));
-    return postern_claim_identity(&reader, node, path->whole, POSTERN_IDENTITY_MAX, ret, err);
 }

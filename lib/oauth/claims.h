@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "grant/grant.h"
+#include "trail.h"
 
 #define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
 /* Entries of authorization_details: what a person can have read on a consent page. */
@@ -58,6 +59,10 @@ struct claim_rules {
     const struct claim_path *agents; /* who acts if nobody was delegated to: first present */
     size_t agent_count;
     struct claim_path purpose;
+    const struct claim_path *scope_claims; /* where scopes stand: first present; none: `scope` */
+    size_t scope_claim_count;
+    bool takes_scope_array;
+    const struct provider *provider; /* NULL: rfc9068 */
     const char *const *scopes; /* all of them */
     size_t scope_count;
 };
@@ -66,6 +71,7 @@ struct claim_rules {
  *   j              the scanned payload; its root is an object
  *   extra_scopes   more scopes that must be there, blank-separated
  *   scratch        for strings with escapes; keep it as long as the result
+ *   trail          may be NULL
  *   ret            views into the JSON text, the scratch or the rules; service and user are left
  * empty POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM ·
  * UNSAFE_IDENTITY · LIMIT · CNF · INSUFFICIENT_SCOPE · NOMEM
@@ -73,23 +79,22 @@ struct claim_rules {
 POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules,
                                                   const postern_json *j, int64_t now_s,
                                                   postern_bytes extra_scopes, postern_buf *scratch,
+                                                  postern_trail *trail,
                                                   struct postern_grant_facts *ret,
                                                   postern_error *err);
-/*
- * The name that identity.c maps, out of claims that were checked, with the
- * same scratch. POSTERN_OK · NO_MAPPING (not there, or an address that was not verified) ·
- * MALFORMED_CLAIM · UNSAFE_IDENTITY · NOMEM
- */
-POSTERN_MUST_USE postern_err postern_claims_username(const struct claim_path *path,
-                                                     const postern_json *j, postern_buf *scratch,
-                                                     postern_bytes *ret, postern_error *err);
-
 /* claim_read.c: claims by name or path, and strings that are safe to show and to log in with. */
 struct claim_reader {
     const postern_json *j;
     postern_buf *scratch;
     uint32_t known[CLAIM_NAMES]; /* POSTERN_JSON_ABSENT when not there */
 };
+/*
+ * Room for every unescaped string of `j` and for the names that are made of them, so that scratch
+ * never moves under a view.  For who writes names into it; claims are read with it all the same.
+ *   POSTERN_OK · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_claims_reserve(const postern_json *j, postern_buf *scratch,
+                                                    postern_error *err);
 void postern_claim_reader_init(struct claim_reader *r, const postern_json *j, postern_buf *scratch);
 uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path);
 /* A string of any content.  POSTERN_OK · MALFORMED_CLAIM (another type) · NOMEM */
@@ -106,6 +111,10 @@ POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint
 POSTERN_MUST_USE postern_err postern_claims_lineage(struct claim_reader *r,
                                                     struct postern_grant_facts *ret,
                                                     postern_error *err);
+/* claim_scope.c: empty when there is none.  POSTERN_OK · MALFORMED_CLAIM · NOMEM */
+POSTERN_MUST_USE postern_err postern_claims_scope(struct claim_reader *r,
+                                                  const struct claim_rules *rules,
+                                                  postern_bytes *ret, postern_error *err);
 /* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
 bool postern_scope_has(postern_bytes scope, postern_bytes wanted);
 

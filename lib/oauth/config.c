@@ -113,6 +113,7 @@ void postern_config_free(postern_config *c)
 
     if (c == NULL)
         return;
+    postern_config_free_maps(c);
     arena = c->arena;
     free(c);
     postern_arena_free(&arena);

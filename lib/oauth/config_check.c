@@ -11,6 +11,7 @@
 #include "identity.h"
 #include "scope.h"
 #include "url.h"
+#include "username.h"
 
 #define CLAIM_PATH_MAX 256 /* bytes: longest seen is a namespace URL with a name behind it */
 
@@ -98,6 +99,11 @@ static const char *find_chars_fault(const char *text)
     return postern_username_chars_parse(text, &chars);
 }
 
+static const char *find_map_fault(const char *word)
+{
+    return strcmp(word, "-") == 0 ? "is no file" : NULL;
+}
+
 static const char *find_status_fault(const char *word)
 {
     return strcmp(word, "off") == 0 ? NULL : postern_address_fault(word);
@@ -109,14 +115,18 @@ static const struct {
     postern_section_kind kind; /* NONE: wherever the key may stand */
 } word_checks[] = {
     { "service_names", find_service_name_fault, POSTERN_SECTION_NONE },
-    { "username_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "username_claim", postern_username_fault, POSTERN_SECTION_NONE },
     { "agent_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "scope_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },
     { "scope", find_scope_fault, POSTERN_SECTION_NONE },
+    { "registration_scopes", find_scope_fault, POSTERN_SECTION_NONE },
+    { "registration_resources", find_audience_fault, POSTERN_SECTION_NONE },
     { "audience", find_audience_fault, POSTERN_SECTION_NONE },
     { "username_chars", find_chars_fault, POSTERN_SECTION_NONE },
+    { "username_map_file", find_map_fault, POSTERN_SECTION_NONE },
     { "helper_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "admin_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },
@@ -186,9 +196,12 @@ static postern_err check_required(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http. */
+/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http, and a
+ * door, whose URL is a resource's name, has nothing to ask with. */
 static enum url_loopback_http may_use_loopback_http(const postern_section *s)
 {
+    if (s->kind == POSTERN_SECTION_DOOR)
+        return URL_LOOPBACK_HTTP_REFUSED;
     if (s->kind == POSTERN_SECTION_SERVER || postern_section_flag(s, "allow_loopback_http"))
         return URL_LOOPBACK_HTTP_ALLOWED;
     return URL_LOOPBACK_HTTP_REFUSED;
@@ -234,6 +247,22 @@ static postern_err check_issuer(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
+#define KEY_ROTATION_MIN_S 3600 /* an old key is kept for more than an hour: two or three at a time */
+
+static postern_err check_server(const postern_section *s, postern_error *err)
+{
+    int64_t rotation_s = postern_section_number(s, "key_rotation");
+
+    if (rotation_s != 0 && rotation_s < KEY_ROTATION_MIN_S)
+        return postern_config_value_fail(s, "key_rotation", err, "is less than 1h and not 0s");
+    if (strcmp(postern_section_text(s, "registration"), "off") != 0 &&
+        postern_section_count(s, "registration_resources") == 0)
+        return postern_config_value_fail(s, "registration", err,
+                                         "needs registration_resources: what may strangers ask "
+                                         "tokens for?");
+    return POSTERN_OK;
+}
+
 /* A public client has nothing to prove itself with; everybody else must. */
 static postern_err check_client(const postern_section *s, postern_error *err)
 {
@@ -259,6 +288,8 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
     POSTERN_TRY(check_urls(s, err));
     if (s->kind == POSTERN_SECTION_SERVICE || s->kind == POSTERN_SECTION_DOOR)
         POSTERN_TRY(check_server_port(s, err));
+    if (s->kind == POSTERN_SECTION_SERVER)
+        return check_server(s, err);
     if (s->kind == POSTERN_SECTION_DOOR)
         return postern_config_check_door(s, err);
     if (s->kind == POSTERN_SECTION_CLIENT)

@@ -21,6 +21,7 @@ void postern_config_dump(const postern_config *c, postern_buf *out)
     for (int kind = 0; kind < CONFIG_KINDS; kind++)
         for (const postern_section *s = c->first[kind]; s != NULL; s = s->next)
             dump_section(s, out);
+    postern_config_dump_maps(c, out);
 }
 
 static bool is_on(const struct config_value *v)
@@ -48,7 +49,7 @@ static bool lists(const struct config_value *v, const char *word, size_t len)
 
 static bool accepts_plain_jwt(const struct config_value *v)
 {
-    return lists(v, "JWT", 3);
+    return lists(v, "JWT", 3) || lists(v, "untyped", 7);
 }
 
 /* Lacks a word that the default has. */
@@ -83,7 +84,7 @@ static const struct {
     const char *meaning;
 } relaxations[] = {
     { POSTERN_SECTION_ISSUER, "token_types", accepts_plain_jwt,
-      "typ JWT is accepted, which does not tell an access token from other JWTs of this issuer" },
+      "tokens without typ at+jwt are accepted, which does not tell an access token from other JWTs of this issuer" },
     { POSTERN_SECTION_ISSUER, "required_claims", requires_fewer_claims,
       "tokens may lack a claim that RFC 9068 requires" },
     { POSTERN_SECTION_ISSUER, "allow_loopback_http", is_on,

@@ -140,6 +140,7 @@ postern_err postern_config_read_text(postern_config *c, postern_section *s, post
 
     POSTERN_TRY(postern_keyfile_parse(s->file, text, &f, err));
     POSTERN_TRY(read_entries(c, s, f, err));
+    POSTERN_TRY(postern_config_apply_provider(c, s, err));
     return postern_config_check_section(s, err);
 }
 
@@ -186,7 +187,7 @@ static bool is_there(const char *path)
 }
 
 /* Who may add a file here decides who gets in; a read-only mount (Kubernetes) nobody can write. */
-static postern_err check_folder(const char *path, const char *shown, postern_error *err)
+postern_err postern_config_check_folder(const char *path, const char *shown, postern_error *err)
 {
     struct statvfs mount;
     struct stat st;
@@ -226,7 +227,7 @@ static const struct {
 } places[] = {
     { "postern.conf", POSTERN_SECTION_DAEMON, false }, { "issuers/", POSTERN_SECTION_ISSUER, true },
     { "services/", POSTERN_SECTION_SERVICE, true },    { "doors/", POSTERN_SECTION_DOOR, true },
-    { "issuer.conf", POSTERN_SECTION_SERVER, false },
+    { "issuer.conf", POSTERN_SECTION_SERVER, false }, { "clients/", POSTERN_SECTION_CLIENT, true },
 };
 
 /* The file's name without ".conf", which is the service's or issuer's name everywhere. */
@@ -288,7 +289,7 @@ static postern_err load_folder(postern_config *c, postern_section_kind kind, con
         return POSTERN_ERR_NOMEM;
     if (!is_there(path))
         return POSTERN_OK;
-    POSTERN_TRY(check_folder(path, folder, err));
+    POSTERN_TRY(postern_config_check_folder(path, folder, err));
     n.count = scandir(path, &n.entries, is_config_entry, compare_names);
     if (n.count < 0)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", folder);
@@ -322,6 +323,25 @@ static postern_err set_folder(postern_config *c, const char *dir, postern_error 
     return c->dir != NULL ? POSTERN_OK : POSTERN_FAIL(err, NOMEM, "configuration");
 }
 
+/* Those of agents on this machine are theirs: only the ones that a door names are read. */
+static postern_err load_clients(postern_config *c, postern_error *err)
+{
+    POSTERN_AUTO_BUF file = POSTERN_BUF_INIT(PATH_MAX);
+
+    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next) {
+        const char *name = postern_section_text(s, "client");
+
+        if (name == NULL || postern_config_section(c, POSTERN_SECTION_CLIENT, name) != NULL)
+            continue;
+        postern_buf_reset(&file);
+        postern_buf_addf(&file, "%s" FILE_SUFFIX, name);
+        if (postern_buf_cstr(&file) == NULL)
+            return POSTERN_FAIL(err, NOMEM, "configuration");
+        POSTERN_TRY(load_named(c, POSTERN_SECTION_CLIENT, "clients", postern_buf_cstr(&file), err));
+    }
+    return POSTERN_OK;
+}
+
 postern_err postern_config_load(const char *dir, postern_config **ret, postern_error *err)
 {
     POSTERN_AUTO(config) c = NULL;
@@ -329,7 +349,7 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
 
     POSTERN_TRY(postern_config_new(&c, err));
     POSTERN_TRY(set_folder(c, dir, err));
-    POSTERN_TRY(check_folder(c->dir, c->dir, err));
+    POSTERN_TRY(postern_config_check_folder(c->dir, c->dir, err));
     POSTERN_TRY(load_single(c, POSTERN_SECTION_DAEMON, "postern.conf", err));
     if (c->first[POSTERN_SECTION_DAEMON] == NULL)
         POSTERN_TRY(postern_config_add_section(c, POSTERN_SECTION_DAEMON, "", "postern.conf",
@@ -337,8 +357,10 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_ISSUER, "issuers", err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_SERVICE, "services", err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_DOOR, "doors", err));
+    POSTERN_TRY(load_clients(c, err));
     POSTERN_TRY(load_single(c, POSTERN_SECTION_SERVER, "issuer.conf", err));
     POSTERN_TRY(postern_config_check_all(c, err));
+    POSTERN_TRY(postern_config_load_maps(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }
@@ -385,7 +407,7 @@ postern_err postern_config_read_policy(const postern_config *c, const char *name
     if (postern_buf_cstr(&path) == NULL || postern_buf_cstr(&shown) == NULL)
         return POSTERN_FAIL(err, NOMEM, "policy");
     if (is_there(postern_buf_cstr(&path)))
-        POSTERN_TRY(check_folder(postern_buf_cstr(&path), "policies", err));
+        POSTERN_TRY(postern_config_check_folder(postern_buf_cstr(&path), "policies", err));
     postern_buf_addf(&path, "/%s.rules", name);
     if (postern_buf_cstr(&path) == NULL)
         return POSTERN_FAIL(err, NOMEM, "policy");

@@ -13,7 +13,8 @@
 
 #define SECTION_BEGIN   "# == "
 #define SECTION_END     " =="
-#define FILE_NAME_MAX   160 /* bytes with NUL: "services/", a name of 63 bytes, ".conf" */
+/* Bytes with NUL of a section's name: a map has its whole path. */
+#define FILE_NAME_MAX   PATH_MAX
 #define LINE_DIGITS_MAX 9   /* of a line's number: fits an int */
 
 /* One section's lines, on the way in. */
@@ -25,6 +26,8 @@ struct section_text {
 /* Of one value. */
 struct entry {
     int line;                  /* 0: the default */
+    bool is_preset;            /* of `provider:` in that line */
+    postern_bytes origin;      /* as it stands there */
     postern_buf *value;        /* with room for a NUL */
     char key[POSTERN_KEY_MAX]; /* "" before the first and behind the last */
 };
@@ -45,18 +48,31 @@ static bool read_number(postern_bytes digits, int *ret)
     return true;
 }
 
+/* "provider NAME, " in front of an origin; whose preset it is, is known already. */
+static bool skip_provider(postern_reader *r)
+{
+    postern_bytes name;
+
+    if (!postern_reader_take_lit(r, "provider "))
+        return false;
+    return postern_reader_take_until(r, ',', &name) && postern_reader_take_byte(r, ' ');
+}
+
 /* "# services/imap.conf:3" is 3; "# default" is 0; anything else is no dump. */
-static bool read_origin(postern_bytes comment, const char *file, int *ret_line)
+static bool read_origin(postern_bytes comment, const char *file, struct entry *ret)
 {
     postern_reader r = { comment };
 
-    *ret_line = 0;
+    ret->line = 0;
+    ret->is_preset = false;
     if (!postern_reader_take_lit(&r, "# "))
         return false;
+    ret->origin = r.rest;
     if (postern_bytes_equal_str(r.rest, "default"))
         return true;
+    ret->is_preset = skip_provider(&r);
     return postern_reader_take_lit(&r, file) && postern_reader_take_byte(&r, ':') &&
-           read_number(r.rest, ret_line);
+           read_number(r.rest, &ret->line);
 }
 
 static bool is_blank(uint8_t c)
@@ -101,13 +117,19 @@ static postern_err take_entry(postern_reader *body, const char *file, struct ent
     if (postern_reader_is_done(body))
         return POSTERN_OK;
     if (!postern_reader_take_until(body, '\n', &comment) ||
-        !postern_reader_take_until(body, '\n', &line) || !read_origin(comment, file, &ret->line) ||
+        !postern_reader_take_until(body, '\n', &line) || !read_origin(comment, file, ret) ||
         !read_value(line, ret))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump of %s: not a value under its origin", file);
     return ret->value->failed ? POSTERN_FAIL(err, NOMEM, "configuration") : POSTERN_OK;
 }
 
-/* A default is there already, and must be this version's; a path has no folder to start at. */
+/* By the table or by the provider. */
+static bool is_given(const struct entry *e)
+{
+    return e->line == 0 || e->is_preset;
+}
+
+/* A default or preset is there already, and must be this version's; a path has no folder to start at. */
 static postern_err set_value(postern_config *c, postern_section *s, int key, const struct entry *e,
                              postern_error *err)
 {
@@ -115,15 +137,20 @@ static postern_err set_value(postern_config *c, postern_section *s, int key, con
 
     if (text == NULL)
         return POSTERN_FAIL(err, NOMEM, "configuration");
-    if (e->line == 0 && (set == NULL || strcmp(set, text) != 0))
+    if (is_given(e) && (set == NULL || strcmp(set, text) != 0 ||
+                        !postern_bytes_equal_str(e->origin, s->values[key].origin)))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump of %s: another default of \"%s\"", s->file,
                             e->key);
-    if (e->line == 0)
+    if (is_given(e))
         return POSTERN_OK;
     if (postern_config_keys[key].type == CONFIG_PATH && text[0] != '/' && strcmp(text, "-") != 0)
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump of %s: \"%s\" is no whole path", s->file,
                             e->key);
-    return postern_config_value_set(c, s, key, text, e->line, 1, err);
+    POSTERN_TRY(postern_config_value_set(c, s, key, text, e->line, 1, err));
+    /* The provider's row stands before those that it sets. */
+    return strcmp(postern_config_keys[key].name, "provider") == 0
+               ? postern_config_apply_provider(c, s, err)
+               : POSTERN_OK;
 }
 
 /* Row by row of the table. */
@@ -168,7 +195,9 @@ static postern_err read_section(postern_config *c, const struct section_text *t,
     postern_section_kind kind;
     postern_section *s;
 
-    if (!postern_config_kind_of_file(t->file, &kind, name))
+    if (t->file[0] == '/')
+        return postern_config_read_dumped_map(c, t->file, t->body, err);
+    if (postern_config_has_maps(c) || !postern_config_kind_of_file(t->file, &kind, name))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump with a section that no file has");
     if (!is_next(c, kind, t->file))
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump with %s twice or out of order", t->file);
@@ -231,6 +260,7 @@ postern_err postern_config_load_dump(postern_bytes dump, postern_config **ret, p
     if (c->first[POSTERN_SECTION_DAEMON] == NULL)
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump without postern.conf");
     POSTERN_TRY(postern_config_check_all(c, err));
+    POSTERN_TRY(postern_config_check_dumped_maps(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }

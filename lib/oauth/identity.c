@@ -6,6 +6,8 @@
 #include "identity.h"
 
 #include "accounts.h"
+#include "grant/grant.h"
+#include "username_map.h"
 
 static bool is_name_byte(uint8_t c)
 {
@@ -119,14 +121,38 @@ static postern_err check_accounts(const struct identity_rules *rules, struct acc
     return POSTERN_OK;
 }
 
-postern_err postern_identity_map(const struct identity_rules *rules, struct accounts *accounts,
-                                 int64_t mono_ms, postern_bytes name, postern_bytes *ret_user,
-                                 postern_error *err)
+static postern_err look_up(const struct identity_rules *rules, const struct identity_means *by,
+                           postern_bytes name, postern_bytes *ret, postern_error *err)
 {
-    postern_bytes user = strip_domain(rules, name);
+    size_t begin = by->scratch->len;
+    int line = 0;
 
+    *ret = name;
+    if (rules->map == NULL)
+        return POSTERN_OK;
+    if (by->scratch->cap - begin < POSTERN_IDENTITY_MAX)
+        return POSTERN_FAIL(err, INTERNAL, "no room was made for a name");
+    POSTERN_TRY(postern_username_map_find(rules->map, name, by->scratch, &line, err));
+    *ret = (postern_bytes){ by->scratch->ptr + begin, by->scratch->len - begin };
+    postern_trail_note(by->trail, "%s:%d", postern_username_map_shown(rules->map), line);
+    postern_trail_note_value(by->trail, "mapped", *ret);
+    return POSTERN_OK;
+}
+
+postern_err postern_identity_map(const struct identity_rules *rules,
+                                 const struct identity_means *by, postern_bytes name,
+                                 postern_bytes *ret_user, postern_error *err)
+{
+    postern_bytes mapped, user;
+
+    postern_trail_note_value(by->trail, "name", name);
+    POSTERN_TRY(look_up(rules, by, name, &mapped, err));
+    user = strip_domain(rules, mapped);
+    if (user.len != mapped.len)
+        postern_trail_note_value(by->trail, "stripped", user);
     POSTERN_TRY(check_chars(rules, user, err));
-    POSTERN_TRY(check_accounts(rules, accounts, mono_ms, user, err));
+    POSTERN_TRY(check_accounts(rules, by->accounts, by->mono_ms, user, err));
+    postern_trail_note_value(by->trail, "user", user);
     *ret_user = user;
     return POSTERN_OK;
 }

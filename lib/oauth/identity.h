@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a proved name to a local user: strip the domain, check the characters, refuse the accounts
- * that no token may be.  Pure but for the list of system accounts, which the caller brings.
+ * From a proved name to a local user: look it up in the map, strip the domain, check the characters,
+ * refuse the accounts that no token may be.  Pure but for the list of system accounts, which the caller brings.
  */
 #ifndef POSTERN_LIB_IDENTITY_H
 #define POSTERN_LIB_IDENTITY_H
 
 #include <postern/bytes.h>
+
+#include "trail.h"
 
 #define POSTERN_SYSTEM_UID_END 1000 /* Debian policy §9.2.2: uids below belong to the system */
 
@@ -18,8 +20,10 @@ struct username_chars {
 const char *postern_username_chars_parse(const char *text, struct username_chars *ret);
 
 struct accounts;
+struct username_map;
 
 struct identity_rules {
+    const struct username_map *map; /* NULL: a name stands for itself */
     struct username_chars chars;
     const char *const *strip_domains;
     size_t strip_count;
@@ -28,12 +32,22 @@ struct identity_rules {
     bool allow_system_users;
 };
 
+struct identity_means {
+    struct accounts *accounts;
+    int64_t mono_ms;
+    postern_buf *scratch;
+    postern_trail *trail; /* may be NULL */
+};
 /*
- * `name` is free of control characters; the user is a view into it.
- *   POSTERN_OK · NO_MAPPING (empty, forbidden character) · USER_DENIED · SYSTEM, NOMEM (accounts)
+ * From the whole name: map, strip, judge.
+ *   name      free of control characters
+ *   scratch   with room for a name (postern_claims_reserve()) where there is a map
+ *   ret_user  a view into name or scratch
+ *   POSTERN_OK · NO_MAPPING (no line of the map, empty, forbidden character) · USER_DENIED ·
+ *   SYSTEM, NOMEM (accounts)
  */
 POSTERN_MUST_USE postern_err postern_identity_map(const struct identity_rules *rules,
-                                                  struct accounts *accounts, int64_t mono_ms,
+                                                  const struct identity_means *by,
                                                   postern_bytes name, postern_bytes *ret_user,
                                                   postern_error *err);
 

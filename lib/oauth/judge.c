@@ -63,6 +63,8 @@ static postern_err check_lineage(const struct judge *j, const struct postern_gra
     return undecided;
 }
 
+/* ---- who ---- */
+
 /* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
  * of the other yet. */
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
@@ -136,14 +138,23 @@ static postern_err check_taken_back(const struct judge *j, const struct postern_
 
 /* ---- local names ---- */
 
+static postern_err map_name(const struct judge *j, const struct identity_rules *rules,
+                            postern_bytes name, postern_bytes *ret, postern_error *err)
+{
+    const struct identity_means by = { postern_context_accounts(j->ctx), j->mono_ms, j->scratch,
+                                       j->trail };
+
+    return postern_identity_map(rules, &by, name, ret, err);
+}
+
 static postern_err map_human(const struct judge *j, const postern_json *claims, postern_bytes *ret,
                              postern_error *err)
 {
     postern_bytes name;
 
+    postern_trail_note(j->trail, "username_claim %s", j->rules->username.text);
     POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
-    return postern_identity_map(&j->rules->identity, postern_context_accounts(j->ctx), j->mono_ms,
-                                name, ret, err);
+    return map_name(j, &j->rules->identity, name, ret, err);
 }
 
 /*
@@ -159,8 +170,7 @@ static postern_err map_agent(const struct judge *j, const struct postern_grant_f
     if (name.len == 0)
         return POSTERN_FAIL(err, NO_MAPPING, "token names no agent (login_as)");
     rules.strip_count = 0;
-    return postern_identity_map(&rules, postern_context_accounts(j->ctx), j->mono_ms, name, ret,
-                                err);
+    return map_name(j, &rules, name, ret, err);
 }
 
 /* Two names that are one would keep the host's proxy policy from being asked. */
@@ -182,14 +192,19 @@ static postern_err map_both(const struct judge *j, const postern_json *claims,
 static postern_err map_user(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
 {
+    postern_trail_enter(j->trail, TRAIL_USER);
     if (!j->rules->maps_user)
         return POSTERN_OK;
+    if (j->rules->makes_names)
+        POSTERN_TRY(postern_claims_reserve(claims, j->scratch, err));
     if (j->rules->login_as == LOGIN_AS_BOTH)
         POSTERN_TRY(map_both(j, claims, facts, err));
     else if (j->rules->login_as == LOGIN_AS_AGENT)
         POSTERN_TRY(map_agent(j, facts, &facts->user, err));
     else
         POSTERN_TRY(map_human(j, claims, &facts->user, err));
+    if (j->authzid[0] != '\0')
+        postern_trail_enter(j->trail, TRAIL_AUTHZID);
     if (j->authzid[0] != '\0' && !postern_bytes_equal_str(facts->user, j->authzid))
         return POSTERN_FAIL(err, AUTHZID, "the wanted identity is another than the token's user");
     return POSTERN_OK;
@@ -213,10 +228,14 @@ static void name_agent(const struct judge *j, const struct postern_grant_facts *
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
+    postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
+    postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
-                                     j->scratch, ret, err));
+                                     j->scratch, j->trail, ret, err));
+    postern_trail_enter(j->trail, TRAIL_REVOCATION);
+    postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_agent(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
@@ -249,6 +268,8 @@ static postern_err check_same(const postern_grant *g, const struct postern_grant
 {
     if (!is_same(facts->client_id, postern_grant_client_id(g)))
         return POSTERN_FAIL(err, AUTHZID, "agent_claim finds another agent in the token now");
+    if (facts->is_clients_own != postern_grant_is_clients_own(g))
+        return POSTERN_FAIL(err, AUTHZID, "provider finds another party in the token now");
     if (!is_same(facts->purpose, postern_grant_purpose(g)))
         return POSTERN_FAIL(err, AUTHZID, "purpose_claim finds another purpose in the token now");
     return POSTERN_OK;

@@ -16,6 +16,7 @@ struct judge {
     postern_bytes extra_scopes; /* blank-separated */
     const char *authzid;        /* "" when none is wanted */
     postern_buf *scratch;       /* keep it as long as the facts */
+    postern_trail *trail;       /* may be NULL */
     postern_failure *failure;   /* because and contact of a block */
 };
 

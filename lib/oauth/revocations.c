@@ -182,6 +182,18 @@ static bool is_older(const struct slot *slot, int64_t iat_s)
     return slot->kind != POSTERN_REVOCATION_CLIENT || iat_s <= slot->before_s;
 }
 
+/* NULL: not that we know. */
+static const struct slot *find_revocation(const struct revocations *r, postern_revocation_kind kind,
+                                          postern_bytes name, int64_t iat_s)
+{
+    const struct slot *slot;
+
+    if (r->used_by[kind] == 0 || name.len == 0)
+        return NULL;
+    slot = find_slot(r->slots, r->slot_count, kind, name);
+    return slot->name != NULL && is_older(slot, iat_s) ? slot : NULL;
+}
+
 static postern_err refuse(const struct slot *slot, postern_error *err)
 {
     char quoted[300];
@@ -197,23 +209,11 @@ static postern_err refuse(const struct slot *slot, postern_error *err)
                         quoted);
 }
 
-/* NULL: not that we know. */
-static const struct slot *find_revoked(const struct revocations *r, postern_revocation_kind kind,
-                                       postern_bytes name, int64_t iat_s)
-{
-    const struct slot *slot;
-
-    if (r->used_by[kind] == 0 || name.len == 0)
-        return NULL;
-    slot = find_slot(r->slots, r->slot_count, kind, name);
-    return slot->name != NULL && is_older(slot, iat_s) ? slot : NULL;
-}
-
 /* What was told already counts, though more may come. */
 static postern_err check(const struct revocations *r, postern_revocation_kind kind,
                          postern_bytes name, int64_t iat_s, postern_error *err)
 {
-    const struct slot *slot = find_revoked(r, kind, name, iat_s);
+    const struct slot *slot = find_revocation(r, kind, name, iat_s);
 
     if (slot != NULL)
         return refuse(slot, err);
@@ -222,7 +222,6 @@ static postern_err check(const struct revocations *r, postern_revocation_kind ki
                             "the issuer has not sent its revocations yet");
     return POSTERN_OK;
 }
-
 postern_err postern_revocations_check(struct revocations *r, postern_revocation_kind kind,
                                       postern_bytes name, int64_t iat_s, postern_error *err)
 {

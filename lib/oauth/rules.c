@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "provider.h"
 #include "url.h"
 
 /* One compilation. */
@@ -54,6 +55,9 @@ static postern_err build_claims(struct build *b, postern_error *err)
     r->audiences = get_list(b->service, "audience", &r->audience_count);
     r->scopes = get_list(b->service, "required_scopes", &r->scope_count);
     POSTERN_TRY(parse_paths(b, "required_claims", NULL, &r->required, &r->required_count, err));
+    POSTERN_TRY(parse_paths(b, "scope_claim", NULL, &r->scope_claims, &r->scope_claim_count, err));
+    r->takes_scope_array = strcmp(postern_section_text(b->issuer, "scope_form"), "any") == 0;
+    r->provider = postern_provider(postern_section_text(b->issuer, "provider"));
     POSTERN_TRY(parse_paths(b, "agent_claim", "act.sub", &r->agents, &r->agent_count, err));
     return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "purpose_claim"),
                                     &r->purpose, err);
@@ -68,6 +72,9 @@ static void build_token_form(struct build *b)
                                 << postern_alg_from_name(postern_bytes_str(algorithms->items[i]));
     b->rules->algorithms &= POSTERN_ALG_SET_ALL;
     b->rules->token_types = get_list(b->issuer, "token_types", &b->rules->token_type_count);
+    for (size_t i = 0; i < b->rules->token_type_count; i++)
+        if (strcmp(b->rules->token_types[i], "untyped") == 0)
+            b->rules->takes_untyped = true;
 }
 
 static enum login_as read_login_as(const postern_section *service)
@@ -88,6 +95,18 @@ static enum login_as read_login_as(const postern_section *service)
     return LOGIN_AS_USER;
 }
 
+static postern_err find_map(const struct build *b, const struct username_map **ret,
+                            postern_error *err)
+{
+    const char *path = postern_section_text(b->service, "username_map_file");
+
+    *ret = path == NULL ? NULL : postern_config_map(b->config, path);
+    if (path != NULL && *ret == NULL)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: username_map_file was not read",
+                            b->service->file);
+    return POSTERN_OK;
+}
+
 static postern_err build_identity(struct build *b, postern_error *err)
 {
     struct identity_rules *r = &b->rules->identity;
@@ -100,8 +119,11 @@ static postern_err build_identity(struct build *b, postern_error *err)
     if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
                                      &r->chars) != NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
-    return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
-                                    &b->rules->username, err);
+    POSTERN_TRY(find_map(b, &r->map, err));
+    POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
+                                       &b->rules->username, err));
+    b->rules->makes_names = r->map != NULL || !postern_username_is_plain(&b->rules->username);
+    return POSTERN_OK;
 }
 
 static postern_err build_server_names(struct build *b, postern_error *err)
@@ -225,6 +247,8 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->issuer = issuer;
+    b.rules->issuer_file = b.issuer->file;
+    b.rules->keys_file = postern_section_text(b.issuer, "jwks_file");
     b.rules->needs_tls = needs_tls(service);
     POSTERN_TRY(build_claims(&b, err));
     build_token_form(&b);

@@ -13,6 +13,7 @@
 #include "keyring.h"
 #include "revocations.h"
 #include "settings.h"
+#include "username.h"
 
 /* An issuer's part, shared by the services that trust it. */
 struct issuer_rules {
@@ -28,15 +29,18 @@ struct service_rules {
     const postern_section *section;
     const char *service; /* for the grant; NULL: token-only check */
     struct issuer_rules *issuer;
+    const char *issuer_file, *keys_file; /* for people */
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;
+    bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
     bool needs_tls;
     const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */
     const char *server_port;
     bool maps_user;
-    struct claim_path username;
+    bool makes_names; /* a user's name may be one that stands nowhere in the token */
+    struct username_template username;
     struct identity_rules identity;
     enum login_as login_as;
     postern_failure discovery; /* what a refused client may know; code unset */

@@ -50,7 +50,8 @@ struct config_value {
     int64_t number; /* COUNT, DURATION (seconds), FLAG (0 or 1) */
     int line;       /* of the file; 0: the built-in default */
     int column;
-    const char *origin; /* "services/imap.conf:3" or "default" */
+    const char *origin; /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
+    bool is_preset;     /* from `provider:`, of which line and column are */
 };
 
 struct postern_section {
@@ -69,6 +70,7 @@ struct postern_config {
     bool is_token_check; /* postern_config_new_token_check(): no mapping, no policy */
     postern_section *first[CONFIG_KINDS]; /* in order of file names */
     postern_section **tail[CONFIG_KINDS];
+    struct config_map *maps; /* config_maps.c */
 };
 
 /* config_keys.c */
@@ -107,9 +109,31 @@ POSTERN_MUST_USE postern_err postern_config_add_section(postern_config *c,
                                                         const char *file, postern_section **ret,
                                                         postern_error *err);
 
+/* config_provider.c: `provider:` into the keys that its file does not set.  NOMEM */
+POSTERN_MUST_USE postern_err postern_config_apply_provider(postern_config *c, postern_section *s,
+                                                           postern_error *err);
+
 /* A file's text into its section, judged.  CONFIG_* · LIMIT · NOMEM */
 POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern_section *s,
                                                       postern_bytes text, postern_error *err);
+
+/* Who may write in a folder that decides who gets in.  CONFIG_FILE */
+POSTERN_MUST_USE postern_err postern_config_check_folder(const char *path, const char *shown,
+                                                         postern_error *err);
+
+/* config_maps.c: the files of username_map_file:.  NULL: that one was not read. */
+struct username_map;
+const struct username_map *postern_config_map(const postern_config *c, const char *path);
+/* Read each that a service or door names.  CONFIG_FILE · CONFIG_SYNTAX · NOMEM */
+POSTERN_MUST_USE postern_err postern_config_load_maps(postern_config *c, postern_error *err);
+void postern_config_free_maps(postern_config *c);
+bool postern_config_has_maps(const postern_config *c);
+void postern_config_dump_maps(const postern_config *c, postern_buf *out);
+POSTERN_MUST_USE postern_err postern_config_read_dumped_map(postern_config *c, const char *path,
+                                                            postern_bytes body, postern_error *err);
+/* Each that is named is there, and no other.  CONFIG_SYNTAX */
+POSTERN_MUST_USE postern_err postern_config_check_dumped_maps(const postern_config *c,
+                                                              postern_error *err);
 
 /* config_check.c: what can only be judged when a section, or all of them, are read.  CONFIG_* */
 POSTERN_MUST_USE postern_err postern_config_check_section(const postern_section *s,

@@ -24,6 +24,7 @@ struct validate_op {
     const char *authzid, *message_host, *message_port;
     postern_bytes extra_scopes; /* blank-separated */
     postern_tls tls;
+    postern_trail *trail; /* the caller's, or NULL */
     uint64_t words;       /* of revocation and block, that had come when this began */
     struct cache_key key; /* of the token, when has_key */
     bool has_key;
@@ -90,17 +91,37 @@ static postern_err check_algorithm(const struct validate_op *v, postern_error *e
     return POSTERN_OK;
 }
 
+static void note_type(const struct validate_op *v)
+{
+    postern_trail_note_value(v->trail, "typ", postern_jwt_typ(v->jwt));
+    for (size_t i = 0; i < v->rules->token_type_count; i++)
+        postern_trail_note(v->trail, "%s %s", i == 0 ? "wanted" : "or", v->rules->token_types[i]);
+}
+
 /* Before any key: an ID token or a logout token is not worth a signature check. */
 static postern_err check_type(const struct validate_op *v, postern_error *err)
 {
     postern_bytes typ = postern_jwt_typ(v->jwt);
     char quoted[300];
 
+    if (typ.len == 0 && v->rules->takes_untyped)
+        return POSTERN_OK;
     for (size_t i = 0; i < v->rules->token_type_count; i++)
-        if (postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
+        if (strcmp(v->rules->token_types[i], "untyped") != 0 &&
+            postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
             return POSTERN_OK;
     return POSTERN_FAIL(err, TYP, "typ is \"%s\"",
                         postern_error_quote(typ.ptr, typ.len, quoted, sizeof quoted));
+}
+
+static void note_key(const struct validate_op *v)
+{
+    postern_bytes kid;
+
+    postern_trail_enter(v->trail, TRAIL_SIGNATURE);
+    if (!postern_jwt_kid(v->jwt, &kid))
+        postern_trail_note(v->trail, "no kid: every key of the set that fits is tried");
+    postern_trail_note_value(v->trail, "kid", kid);
 }
 
 static postern_err verify_with(struct validate_op *v, enum keyring_look look,
@@ -110,6 +131,7 @@ static postern_err verify_with(struct validate_op *v, enum keyring_look look,
 
     POSTERN_TRY(
         postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
+    note_key(v);
     return postern_jwt_verify(v->jwt, keys, ret_claims, err);
 }
 
@@ -126,10 +148,17 @@ static postern_err verify_signature(struct validate_op *v, const postern_json **
 /* Everything up to the signature, with the workspace. */
 static postern_err prove(struct validate_op *v, const postern_json **ret_claims, postern_error *err)
 {
+    postern_trail_enter(v->trail, TRAIL_FORM);
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
     POSTERN_TRY(postern_jwt_parse(v->jwt, v->token, err));
+    postern_trail_enter(v->trail, TRAIL_ALGORITHM);
+    postern_trail_note(v->trail, "alg %s", postern_alg_name(postern_jwt_alg(v->jwt)));
     POSTERN_TRY(check_algorithm(v, err));
+    postern_trail_enter(v->trail, TRAIL_TYPE);
+    note_type(v);
     POSTERN_TRY(check_type(v, err));
+    postern_trail_enter(v->trail, TRAIL_KEYS);
+    postern_trail_note(v->trail, "%s", v->rules->keys_file);
     return verify_signature(v, ret_claims, err);
 }
 
@@ -180,6 +209,7 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
         .extra_scopes = v->extra_scopes,
         .authzid = v->authzid,
         .scratch = &v->scratch,
+        .trail = v->trail,
         .failure = &v->told,
     };
 
@@ -187,17 +217,49 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
     return postern_grant_from_proof(&facts, &v->op.grant, err);
 }
 
+static void note_service(const struct validate_op *v)
+{
+    postern_trail_note(v->trail, "%s", v->rules->section->file);
+    postern_trail_note(v->trail, "trusts %s by %s", v->rules->claims.issuer,
+                       v->rules->issuer_file);
+}
+
+static const char *get_tls_word(postern_tls tls)
+{
+    static const char *const words[] = {
+        [POSTERN_TLS_UNKNOWN] = "unknown",
+        [POSTERN_TLS_NONE] = "none",
+        [POSTERN_TLS_LOCAL] = "local",
+        [POSTERN_TLS_ON] = "on",
+    };
+
+    return (unsigned)tls <= POSTERN_TLS_ON ? words[tls] : words[POSTERN_TLS_UNKNOWN];
+}
+
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
     const postern_json *claims;
 
+    postern_trail_enter(v->trail, TRAIL_SERVICE);
     if (v->rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN,
                             "no file in services/ or doors/ answers to that name");
+    note_service(v);
+    postern_trail_enter(v->trail, TRAIL_TRANSPORT);
+    postern_trail_note(v->trail, "%s, TLS %s", v->rules->needs_tls ? "wanted" : "not wanted",
+                       get_tls_word(v->tls));
     POSTERN_TRY(check_transport(v, err));
+    postern_trail_enter(v->trail, TRAIL_MESSAGE);
     POSTERN_TRY(check_message(v, err));
+    postern_trail_enter(v->trail, TRAIL_SIZE);
+    postern_trail_note(v->trail, v->is_too_long ? "more than %d bytes" : "at most %d bytes",
+                       POSTERN_TOKEN_MAX);
+    if (!v->is_too_long)
+        postern_trail_note(v->trail, "%zu bytes", v->token.len);
     POSTERN_TRY(check_size(v, err));
+    postern_trail_enter(v->trail, TRAIL_CACHE);
     POSTERN_TRY(recall(v, err));
+    postern_trail_note(v->trail, v->cached != NULL ? "proved a moment ago" : "not proved lately");
     if (v->cached != NULL)
         return judge(v, postern_cached_claims(v->cached), err);
     POSTERN_TRY(prove(v, &claims, err));
@@ -240,6 +302,7 @@ static postern_err step(postern_op *op, postern_error *err)
     struct validate_op *v = (struct validate_op *)op;
     postern_err verdict = validate(v, err);
 
+    postern_trail_end(v->trail, verdict);
     postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
     postern_cached_release(POSTERN_STEAL(v->cached));
     if (verdict != POSTERN_OK)
@@ -340,6 +403,7 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     v->message_port = put_text(&at, rq->message_port);
     v->extra_scopes = put_scopes(&at, rq->extra_scopes);
     v->tls = rq->tls;
+    v->trail = rq->trail;
     return POSTERN_OK;
 }
 

@@ -25,7 +25,7 @@ struct flight {
     audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
     bool is_fact, is_sent;
-    postern_buf message; /* of a fact until it is confirmed; of others that could not be sent yet */
+    postern_buf text; /* the record: of a fact until it is confirmed; of others until they are sent */
 };
 TAILQ_HEAD(flight_list, flight);
 
@@ -49,7 +49,7 @@ static void free_flight(struct audit_line *l, struct flight *f)
     TAILQ_REMOVE(&l->flights, f, entry);
     l->count--;
     l->fact_count -= f->is_fact;
-    postern_buf_free(&f->message);
+    postern_buf_free(&f->text);
     free(f);
 }
 
@@ -162,7 +162,7 @@ static void note_sent(struct flight *f)
 {
     f->is_sent = true;
     if (!f->is_fact)
-        postern_buf_free(&f->message);
+        postern_buf_free(&f->text);
 }
 
 static bool wait_for_room(struct audit_line *l, postern_error *err)
@@ -173,20 +173,83 @@ static bool wait_for_room(struct audit_line *l, postern_error *err)
     return false;
 }
 
+/* ---- messages ---- */
+
+static void open_message(struct audit_line *l, postern_json_writer *w, const char *type, int64_t id)
+{
+    *w = (postern_json_writer){ .out = &l->message };
+    postern_buf_reset(&l->message);
+    postern_json_open_object(w, NULL);
+    postern_json_put_str(w, "type", type);
+    postern_json_put_integer(w, "id", id);
+}
+
+static postern_err send_message(struct audit_line *l, postern_json_writer *w, postern_error *err)
+{
+    postern_json_close_object(w);
+    if (l->message.failed)
+        return POSTERN_FAIL(err, NOMEM, "message to the audit child");
+    return channel_send(l->watch.channel, postern_buf_bytes(&l->message), -1, err);
+}
+
+/* {"type":"record","id":n,"record":{…}} */
+static postern_err send_one(struct audit_line *l, int64_t id, postern_bytes text,
+                            postern_error *err)
+{
+    postern_json_writer w;
+
+    open_message(l, &w, "record", id);
+    postern_json_put_raw(&w, "record", text);
+    return send_message(l, &w, err);
+}
+
+/* {"type":"records","id":n,"records":[{…},…]}: the first has that id, each other the next one. */
+static postern_err send_several(struct audit_line *l, const struct flight *f, size_t count,
+                                postern_error *err)
+{
+    postern_json_writer w;
+
+    open_message(l, &w, "records", f->id);
+    postern_json_open_array(&w, "records");
+    for (; count > 0; count--, f = TAILQ_NEXT(f, entry))
+        postern_json_put_raw(&w, NULL, postern_buf_bytes(&f->text));
+    postern_json_close_array(&w);
+    return send_message(l, &w, err);
+}
+
+/* How many from `f` on may go in one message. */
+static size_t count_run(const struct flight *f)
+{
+    size_t count = 1, bytes = f->text.len;
+    const struct flight *next;
+
+    while (count < AUDIT_MESSAGE_RECORDS_MAX && (next = TAILQ_NEXT(f, entry)) != NULL &&
+           !next->is_sent && next->id == f->id + 1 &&
+           (bytes += next->text.len) <= AUDIT_MESSAGE_BYTES_MAX) {
+        f = next;
+        count++;
+    }
+    return count;
+}
+
 /* Send what waits from there on, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
 {
-    for (; f != NULL; f = TAILQ_NEXT(f, entry)) {
-        postern_err e;
+    while (f != NULL) {
+        size_t count = f->is_sent ? 0 : count_run(f);
+        postern_err e = count == 0   ? POSTERN_OK
+                        : count == 1 ? send_one(l, f->id, postern_buf_bytes(&f->text), err)
+                                     : send_several(l, f, count, err);
 
-        if (f->is_sent)
-            continue;
-        e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
         if (e == POSTERN_AGAIN)
             return wait_for_room(l, err);
         if (e != POSTERN_OK)
             return false;
-        note_sent(f);
+        for (; count > 1; count--, f = TAILQ_NEXT(f, entry))
+            note_sent(f);
+        if (count == 1)
+            note_sent(f);
+        f = TAILQ_NEXT(f, entry);
     }
     return true;
 }
@@ -318,27 +381,11 @@ bool audit_line_is_set(const struct audit_line *l)
 
 /* ---- records out ---- */
 
-/* {"type":"record","id":n,"record":{…}} into l->message.  False: no memory. */
-static bool write_message(struct audit_line *l, int64_t id, const struct audit_record *r)
+/* l->text is this flight's; it is to be sent later. */
+static bool keep_text(struct audit_line *l, struct flight *f)
 {
-    postern_json_writer w = { .out = &l->message };
-
-    postern_buf_reset(&l->message);
-    if (!audit_format(r, &l->text))
-        return false;
-    postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "type", "record");
-    postern_json_put_integer(&w, "id", id);
-    postern_json_put_raw(&w, "record", postern_buf_bytes(&l->text));
-    postern_json_close_object(&w);
-    return !l->message.failed;
-}
-
-/* l->message is this flight's; it is to be sent later. */
-static bool keep_message(struct audit_line *l, struct flight *f)
-{
-    postern_buf_add(&f->message, postern_buf_bytes(&l->message));
-    return !f->message.failed;
+    postern_buf_add(&f->text, postern_buf_bytes(&l->text));
+    return !f->text.failed;
 }
 
 /* With the next decision, or soon.  A line that breaks meanwhile is followed by another. */
@@ -367,17 +414,18 @@ static postern_err send_now(struct audit_line *l, struct flight *f, postern_erro
     postern_err e;
 
     if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l)) {
-        if (!keep_message(l, f))
+        if (!keep_text(l, f))
             return POSTERN_FAIL(err, AUDIT, "out of memory");
         if (is_stalled(l))
             return POSTERN_OK;
         (void)event_del(l->company);
-        return flush(l, find_first_of(f), err)
-                   ? POSTERN_OK
-                   : POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
+        if (flush(l, find_first_of(f), err))
+            return POSTERN_OK;
+        send_soon(l); /* the facts: then, or a new line will be made */
+        return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
     }
-    e = channel_send(l->watch.channel, postern_buf_bytes(&l->message), -1, err);
-    if (e == POSTERN_AGAIN && keep_message(l, f) && event_add(l->watch.writable, NULL) == 0)
+    e = send_one(l, f->id, postern_buf_bytes(&l->text), err);
+    if (e == POSTERN_AGAIN && keep_text(l, f) && event_add(l->watch.writable, NULL) == 0)
         return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
@@ -389,7 +437,7 @@ static postern_err launch(struct audit_line *l, struct flight *f, postern_error 
 {
     if (!f->is_fact)
         return send_now(l, f, err);
-    if (!keep_message(l, f))
+    if (!keep_text(l, f))
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     if (l->watch.channel != NULL)
         send_soon(l);
@@ -401,11 +449,11 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
 {
     struct flight *f = calloc(1, sizeof *f);
 
-    if (f == NULL || !write_message(l, l->last_id + 1, r)) {
+    if (f == NULL || !audit_format(r, &l->text)) {
         free(f);
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     }
-    f->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
+    f->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
     f->id = ++l->last_id;
     TAILQ_INSERT_TAIL(&l->flights, f, entry);
     l->count++;
@@ -482,7 +530,7 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
     l->want = event_new(base, -1, 0, on_want, l);
     l->company = event_new(base, -1, 0, on_company, l);
     l->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
-    l->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
+    l->message = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
     if (l->expiry == NULL || l->want == NULL || l->company == NULL) {
         audit_line_free(l);
         return POSTERN_FAIL(err, NOMEM, "line to the audit child");

@@ -24,6 +24,9 @@
  * this: two records in one batch cost the audit child little more than one.  An end is told a
  * fiftieth of a second late, which the time in it does not show. */
 #define AUDIT_FACT_WAIT_MS 20
+/* Records of one message, and bytes of them: what fits beside them in a datagram is as much again. */
+#define AUDIT_MESSAGE_RECORDS_MAX 16
+#define AUDIT_MESSAGE_BYTES_MAX   16384
 
 struct audit_line;
 

@@ -8,6 +8,7 @@
 
 #include "../log.h"
 #include "audit.h"
+#include "backend_session.h"
 #include "session.h"
 
 struct session {
@@ -17,6 +18,7 @@ struct session {
     struct door_settings *settings;
     const struct door    *door;
     struct relay         *relay; /* NULL: connecting */
+    struct backend_session *backend; /* NULL: the backend knows nothing of tokens */
     struct session_waiter waiter;
     bool                  is_registered;
     int64_t               since_boot_ms;
@@ -90,6 +92,7 @@ void session_free(struct session *s)
         s->loop->session_count--;
     }
     relay_free(s->relay);
+    backend_session_free(s->backend);
     postern_grant_free(s->entry.grant);
     settings_unref(s->settings);
     postern_wipe(s->entry.secret, sizeof s->entry.secret);
@@ -254,6 +257,19 @@ postern_err session_register(struct session *s, uint64_t words, postern_failure 
     return e; /* undecided too: it is not open yet */
 }
 
+/* ---- the backend's session ---- */
+
+void session_set_backend(struct session *s, struct backend_session *take_backend)
+{
+    s->backend = take_backend;
+}
+
+void session_renew_backend(struct session *s, postern_bytes token)
+{
+    if (s->backend != NULL)
+        backend_session_set_token(s->backend, token);
+}
+
 /* ---- relaying ---- */
 
 static void copy_counters(struct session *s)
@@ -399,6 +415,8 @@ void session_tick(struct session *s, struct lease_clock now)
     if (s->relay == NULL)
         return; /* the login's time-out counts */
     copy_counters(s);
+    if (s->backend != NULL)
+        backend_session_tick(s->backend, s->settings, s->door, s->entry.id);
     if (drain_end_ms != 0 &&
         drain(s, now, now.boot_ms >= drain_end_ms, SESSION_END_DRAINED))
         return;

@@ -23,6 +23,8 @@
 
 /* The connection that a session still has to answer; called at most once, as the last thing before
  * the session is gone. */
+struct backend_session;
+
 struct session_waiter {
     /* Ended before it was open: refuse the client. */
     void (*refused)(void *arg, postern_err code, const postern_failure *failure,
@@ -51,6 +53,10 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
 POSTERN_MUST_USE postern_err session_register(struct session *s, uint64_t words,
                                               postern_failure *ret_failure, postern_error *err);
 /* Relay from now on; the waiter is forgotten.  Legs are taken in every case. */
+/* The door's own session at the backend (NULL: it needs none); before session_open(). */
+void session_set_backend(struct session *s, struct backend_session *take_backend);
+/* The agent has renewed, with this token: the same is done at the backend, where that is needed. */
+void session_renew_backend(struct session *s, postern_bytes token);
 POSTERN_MUST_USE postern_err session_open(struct session *s, struct leg take_client,
                                           struct leg take_backend, postern_bytes early,
                                           postern_error *err);

@@ -7,7 +7,7 @@
 
 #include <postern-private/json.h>
 
-#include "admin_request.h"
+#include "admin_verbs.h"
 #include "clients.h"
 #include "log.h"
 #include "people.h"
@@ -35,27 +35,25 @@ void admin_reply_free(struct admin_reply *r)
     postern_buf_free(&r->text);
 }
 
-static void fail(struct admin_reply *r, const postern_error *err)
+void admin_fail(struct admin_reply *r, const postern_error *err)
 {
     log_error("administration", err);
     admin_refuse(r, "failed",
                  "The issuer could not do it; its log says why. Nothing was changed; try again.");
 }
 
-static void settle(struct admin_reply *r, clients_outcome o, const struct clients_refusal *refusal,
-                   const postern_error *err)
+void admin_settle(struct admin_reply *r, clients_outcome o, const struct clients_refusal *refusal,
+                  const postern_error *err)
 {
     if (o == CLIENTS_REFUSED)
         admin_refuse(r, refusal->error, refusal->message);
     else
-        fail(r, err);
+        admin_fail(r, err);
 }
 
 /* ---- verbs ---- */
 
-/* Memory for a short reply, taken before anything is done: who was registered must also be told the
- * secret. */
-static bool reserve(postern_buf *b)
+bool admin_reserve(postern_buf *b)
 {
     static const uint8_t room[512];
 
@@ -66,46 +64,149 @@ static bool reserve(postern_buf *b)
     return true;
 }
 
+/* The answer to whoever got a new secret; a client without one has none to tell. */
+static void write_secret(const char *name, const postern_secret *secret, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_flag(&w, "ok", true);
+    postern_json_put_str(&w, "name", name);
+    if (secret != NULL)
+        postern_json_put_string(&w, "client_secret", postern_secret_bytes(secret));
+    postern_json_close_object(&w);
+}
+
+static struct client_wish wish_of(const struct admin_request *rq)
+{
+    struct client_wish wish = { .name = rq->name,
+                                .scopes = rq->scopes,
+                                .resources = rq->resources,
+                                .redirects = rq->redirects,
+                                .title = rq->title,
+                                .jwks = rq->jwks };
+
+    if (rq->is_public)
+        wish.auth = CLIENT_AUTH_BY_NOTHING;
+    else if (rq->jwks[0] != '\0')
+        wish.auth = CLIENT_AUTH_BY_KEY;
+    wish.flags = (rq->may_impersonate ? CLIENT_MAY_IMPERSONATE : 0) |
+                 (rq->may_introspect ? CLIENT_MAY_INTROSPECT : 0);
+    return wish;
+}
+
 static void client_add(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    POSTERN_AUTO(secret) secret = NULL;
+    struct client_wish wish = wish_of(rq);
+    struct clients_refusal refusal = { 0 };
+    postern_error err = { 0 };
+    clients_outcome o;
+
+    if (!admin_reserve(&ret->text))
+        return; /* admin_answer() sees that it failed */
+    o = clients_add(is, &wish, &secret, &refusal, &err);
+    if (o != CLIENTS_DONE) {
+        admin_settle(ret, o, &refusal, &err);
+        return;
+    }
+    log_note("client %s was added", rq->name);
+    write_secret(rq->name, secret, ret);
+}
+
+static void client_rotate_secret(struct issuer *is, const struct admin_request *rq,
+                                 struct admin_reply *ret)
 {
     POSTERN_AUTO(secret) secret = NULL;
     struct clients_refusal refusal = { 0 };
     postern_error err = { 0 };
-    postern_json_writer w = { &ret->text, false };
     clients_outcome o;
 
-    if (!reserve(&ret->text))
+    if (!admin_reserve(&ret->text))
         return; /* admin_answer() sees that it failed */
-    o = clients_add(is, rq->name, rq->scopes, rq->resources, &secret, &refusal, &err);
+    o = clients_rotate_secret(is, rq->name, &secret, &refusal, &err);
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
-    log_note("client %s was added", rq->name);
+    log_note("client %s has a new secret", rq->name);
+    write_secret(rq->name, secret, ret);
+}
+
+static const char *const auth_words[] = {
+    [CLIENT_AUTH_BY_SECRET] = "secret",
+    [CLIENT_AUTH_BY_KEY] = "private_key_jwt",
+    [CLIENT_AUTH_BY_NOTHING] = "none",
+};
+
+/* Everything but secrets; of a secret not even its hash. */
+static void write_client(postern_json_writer *w, const char *name, const struct client_record *c)
+{
+    postern_json_open_object(w, name);
+    postern_json_put_str(w, "name", c->name);
+    postern_json_put_str(w, "title", c->title);
+    postern_json_put_str(w, "auth", auth_words[c->auth]);
+    words_write(w, "scopes", c->scopes);
+    words_write(w, "resources", c->resources);
+    words_write(w, "redirect_uris", c->redirects);
+    postern_json_put_flag(w, "may_impersonate", (c->flags & CLIENT_MAY_IMPERSONATE) != 0);
+    postern_json_put_flag(w, "may_introspect", (c->flags & CLIENT_MAY_INTROSPECT) != 0);
+    postern_json_put_flag(w, "self_registered", (c->flags & CLIENT_SELF_REGISTERED) != 0);
+    postern_json_put_integer(w, "created", c->created_s);
+    if (c->used_s != 0)
+        postern_json_put_integer(w, "used", c->used_s);
+    postern_json_close_object(w);
+}
+
+static void client_show(struct issuer *is, const struct admin_request *rq, struct admin_reply *ret)
+{
+    postern_json_writer w = { &ret->text, false };
+    struct client_record client;
+    postern_error err = { 0 };
+    bool is_found = false;
+
+    if (store_client_find(is->store, rq->name, &is_found, &client, &err) != POSTERN_OK) {
+        admin_fail(ret, &err);
+        return;
+    }
+    if (!is_found) {
+        admin_refuse(ret, "no_such_client",
+                     "There is no client of that name; `postern client list` shows all");
+        return;
+    }
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);
-    postern_json_put_str(&w, "name", rq->name);
-    postern_json_put_string(&w, "client_secret", postern_secret_bytes(secret));
+    write_client(&w, "client", &client);
+    if (client.jwks[0] != '\0')
+        postern_json_put_raw(&w, "jwks", postern_bytes_str(client.jwks));
     postern_json_close_object(&w);
+}
+
+/* A reader of the page takes 4096 values (POSTERN_JSON_NODES_MAX); one client at its limits has
+ * 1800. */
+#define PAGE_VALUES (POSTERN_JSON_NODES_MAX / 2)
+#define CLIENT_VALUES 16 /* of a client without its lists */
+
+static size_t count_values(const struct client_record *c)
+{
+    return CLIENT_VALUES + words_count(c->scopes) + words_count(c->resources) +
+           words_count(c->redirects);
 }
 
 static void write_page(const struct client_record *clients, size_t count, struct admin_reply *ret)
 {
     postern_json_writer w = { &ret->text, false };
+    size_t i = 0;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);
     postern_json_open_array(&w, "clients");
-    for (size_t i = 0; i < count; i++) {
-        postern_json_open_object(&w, NULL);
-        postern_json_put_str(&w, "name", clients[i].name);
-        words_write(&w, "scopes", clients[i].scopes);
-        words_write(&w, "resources", clients[i].resources);
-        postern_json_put_integer(&w, "created", clients[i].created_s);
-        postern_json_close_object(&w);
+    for (size_t values = 0; i < count && values < PAGE_VALUES; i++) {
+        write_client(&w, NULL, &clients[i]);
+        values += count_values(&clients[i]);
     }
     postern_json_close_array(&w);
-    postern_json_put_flag(&w, "more", count == ADMIN_PAGE);
+    postern_json_put_flag(&w, "more", i < count || count == ADMIN_PAGE);
     postern_json_close_object(&w);
 }
 
@@ -119,7 +220,7 @@ static void client_list(struct issuer *is, const struct admin_request *rq, struc
         (void)POSTERN_FAIL(&err, NOMEM, "page of clients"); /* reported below */
     if (page == NULL ||
         store_client_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
-        fail(ret, &err);
+        admin_fail(ret, &err);
     else
         write_page(page, count, ret);
     free(page);
@@ -133,7 +234,7 @@ static void client_remove(struct issuer *is, const struct admin_request *rq,
     clients_outcome o = clients_remove(is, rq->name, &ret->removed_s, &refusal, &err);
 
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("client %s was removed", rq->name);
@@ -185,9 +286,9 @@ static void finish_new_person(struct admin_job *j, struct admin_reply *ret)
     if (n->is_hashed)
         o = people_add(n->is, &n->user, &refusal, &err);
     else
-        (void)POSTERN_FAIL(&err, NOMEM, "hashing a password"); /* reported by settle() */
+        (void)POSTERN_FAIL(&err, NOMEM, "hashing a password"); /* reported by admin_settle() */
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("user %s was added", n->user.name);
@@ -202,11 +303,11 @@ static void user_add(struct issuer *is, const struct admin_request *rq, struct a
     clients_outcome o = CLIENTS_FAILED;
 
     if (n == NULL)
-        (void)POSTERN_FAIL(&err, NOMEM, "a person"); /* reported by settle() */
+        (void)POSTERN_FAIL(&err, NOMEM, "a person"); /* reported by admin_settle() */
     else
         o = people_prepare(is, rq->name, postern_bytes_str(rq->password), &n->user, &refusal, &err);
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         free(n);
         return;
     }
@@ -241,7 +342,7 @@ static void user_list(struct issuer *is, const struct admin_request *rq, struct 
     size_t count = 0;
 
     if (store_user_list(is->store, rq->after, page, ADMIN_PAGE, &count, &err) != POSTERN_OK)
-        fail(ret, &err);
+        admin_fail(ret, &err);
     else
         write_people(page, count, ret);
     postern_wipe(page, sizeof page);
@@ -256,7 +357,7 @@ static void user_remove(struct issuer *is, const struct admin_request *rq, struc
     clients_outcome o = people_remove(is, rq->name, &ended, &refusal, &err);
 
     if (o != CLIENTS_DONE) {
-        settle(ret, o, &refusal, &err);
+        admin_settle(ret, o, &refusal, &err);
         return;
     }
     log_note("user %s was removed, and %zu grants with it", rq->name, ended);
@@ -327,6 +428,11 @@ static void (*const verb_functions[])(struct issuer *is, const struct admin_requ
     [ADMIN_CLIENT_ADD] = client_add,
     [ADMIN_CLIENT_LIST] = client_list,
     [ADMIN_CLIENT_REMOVE] = client_remove,
+    [ADMIN_CLIENT_SHOW] = client_show,
+    [ADMIN_CLIENT_ROTATE_SECRET] = client_rotate_secret,
+    [ADMIN_CLIENT_INVITE] = admin_client_invite,
+    [ADMIN_KEYS_LIST] = admin_keys_list,
+    [ADMIN_KEYS_ROTATE] = admin_keys_rotate,
     [ADMIN_USER_ADD] = user_add,
     [ADMIN_USER_LIST] = user_list,
     [ADMIN_USER_REMOVE] = user_remove,
@@ -346,11 +452,11 @@ void admin_answer(struct issuer *is, postern_bytes line, struct admin_reply *ret
         admin_refuse(ret, "bad_request", err.detail);
         break;
     default:
-        fail(ret, &err);
+        admin_fail(ret, &err);
     }
     postern_wipe(rq.password, sizeof rq.password);
     if (ret->text.failed) {
-        (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by fail() */
-        fail(ret, &err);
+        (void)POSTERN_FAIL(&err, NOMEM, "reply"); /* reported by admin_fail() */
+        admin_fail(ret, &err);
     }
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The administration protocol as pure functions: one JSON object in, one out
- * (postern-issuer(7)).  Who may ask was decided before (admin_socket.c).  Verbs: client_add,
- * client_list, client_remove, user_add, user_list, user_remove.
+ * (postern-issuer(7)).  Who may ask was decided before (admin_socket.c).  Verbs: admin_request.c.
  */
 #ifndef POSTERN_ISSUER_ADMIN_H
 #define POSTERN_ISSUER_ADMIN_H

@@ -15,12 +15,31 @@ enum member {
     MEMBER_SCOPES,
     MEMBER_RESOURCES,
     MEMBER_AFTER,
+    MEMBER_REDIRECTS,
+    MEMBER_TITLE,
+    MEMBER_JWKS,
+    MEMBER_PUBLIC,
+    MEMBER_MAY_IMPERSONATE,
+    MEMBER_MAY_INTROSPECT,
+    MEMBER_USES,
+    MEMBER_FOR,
     MEMBER_PASSWORD,
     MEMBERS
 };
 static const char *const member_names[MEMBERS] = {
-    [MEMBER_VERB] = "verb",           [MEMBER_NAME] = "name",   [MEMBER_SCOPES] = "scopes",
-    [MEMBER_RESOURCES] = "resources", [MEMBER_AFTER] = "after",
+    [MEMBER_VERB] = "verb",
+    [MEMBER_NAME] = "name",
+    [MEMBER_SCOPES] = "scopes",
+    [MEMBER_RESOURCES] = "resources",
+    [MEMBER_AFTER] = "after",
+    [MEMBER_REDIRECTS] = "redirect_uris",
+    [MEMBER_TITLE] = "title",
+    [MEMBER_JWKS] = "jwks",
+    [MEMBER_PUBLIC] = "public",
+    [MEMBER_MAY_IMPERSONATE] = "may_impersonate",
+    [MEMBER_MAY_INTROSPECT] = "may_introspect",
+    [MEMBER_USES] = "uses",
+    [MEMBER_FOR] = "for",
     [MEMBER_PASSWORD] = "password",
 };
 
@@ -31,9 +50,15 @@ static const struct {
     unsigned required, optional; /* members besides "verb" */
 } verbs[] = {
     { "client_add", ADMIN_CLIENT_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_RESOURCES),
-      BIT(MEMBER_SCOPES) },
+      BIT(MEMBER_SCOPES) | BIT(MEMBER_REDIRECTS) | BIT(MEMBER_TITLE) | BIT(MEMBER_JWKS) |
+          BIT(MEMBER_PUBLIC) | BIT(MEMBER_MAY_IMPERSONATE) | BIT(MEMBER_MAY_INTROSPECT) },
     { "client_list", ADMIN_CLIENT_LIST, 0, BIT(MEMBER_AFTER) },
     { "client_remove", ADMIN_CLIENT_REMOVE, BIT(MEMBER_NAME), 0 },
+    { "client_show", ADMIN_CLIENT_SHOW, BIT(MEMBER_NAME), 0 },
+    { "client_rotate_secret", ADMIN_CLIENT_ROTATE_SECRET, BIT(MEMBER_NAME), 0 },
+    { "client_invite", ADMIN_CLIENT_INVITE, 0, BIT(MEMBER_USES) | BIT(MEMBER_FOR) },
+    { "keys_list", ADMIN_KEYS_LIST, 0, 0 },
+    { "keys_rotate", ADMIN_KEYS_ROTATE, 0, 0 },
     { "user_add", ADMIN_USER_ADD, BIT(MEMBER_NAME) | BIT(MEMBER_PASSWORD), 0 },
     { "user_list", ADMIN_USER_LIST, 0, BIT(MEMBER_AFTER) },
     { "user_remove", ADMIN_USER_REMOVE, BIT(MEMBER_NAME), 0 },
@@ -88,6 +113,39 @@ static postern_err copy_words(const postern_json *j, uint32_t array, char *room,
     return POSTERN_OK;
 }
 
+/* Its own bytes: what is registered is what was sent. */
+static postern_err copy_object(const postern_json *j, uint32_t node, char *room, size_t room_size,
+                               postern_error *err)
+{
+    postern_bytes raw = postern_json_raw(j, node);
+
+    if (postern_json_type_of(j, node) != POSTERN_JSON_OBJECT)
+        return POSTERN_FAIL(err, MALFORMED, "A key set is an object (RFC 7517).");
+    if (raw.len >= room_size)
+        return POSTERN_FAIL(err, MALFORMED, "A key set is longer than %zu bytes.", room_size - 1);
+    memcpy(room, raw.ptr, raw.len);
+    room[raw.len] = '\0';
+    return POSTERN_OK;
+}
+
+static postern_err copy_flag(const postern_json *j, uint32_t node, bool *ret, postern_error *err)
+{
+    postern_json_type type = postern_json_type_of(j, node);
+
+    if (type != POSTERN_JSON_TRUE && type != POSTERN_JSON_FALSE)
+        return POSTERN_FAIL(err, MALFORMED, "A member is neither true nor false.");
+    *ret = type == POSTERN_JSON_TRUE;
+    return POSTERN_OK;
+}
+
+static postern_err copy_number(const postern_json *j, uint32_t node, int64_t *ret,
+                               postern_error *err)
+{
+    if (!postern_json_integer(j, node, ret) || *ret <= 0)
+        return POSTERN_FAIL(err, MALFORMED, "A member is no whole number above 0.");
+    return POSTERN_OK;
+}
+
 static postern_err copy_member(const postern_json *j, uint32_t node, enum member m,
                                struct admin_request *rq, postern_error *err)
 {
@@ -104,6 +162,22 @@ static postern_err copy_member(const postern_json *j, uint32_t node, enum member
         return copy_words(j, node, rq->scopes, sizeof rq->scopes, err);
     case MEMBER_RESOURCES:
         return copy_words(j, node, rq->resources, sizeof rq->resources, err);
+    case MEMBER_REDIRECTS:
+        return copy_words(j, node, rq->redirects, sizeof rq->redirects, err);
+    case MEMBER_TITLE:
+        return copy_text(j, node, rq->title, sizeof rq->title, err);
+    case MEMBER_JWKS:
+        return copy_object(j, node, rq->jwks, sizeof rq->jwks, err);
+    case MEMBER_PUBLIC:
+        return copy_flag(j, node, &rq->is_public, err);
+    case MEMBER_MAY_IMPERSONATE:
+        return copy_flag(j, node, &rq->may_impersonate, err);
+    case MEMBER_MAY_INTROSPECT:
+        return copy_flag(j, node, &rq->may_introspect, err);
+    case MEMBER_USES:
+        return copy_number(j, node, &rq->uses, err);
+    case MEMBER_FOR:
+        return copy_number(j, node, &rq->for_s, err);
     case MEMBERS:
         break;
     }
@@ -146,9 +220,7 @@ static postern_err find_verb(const postern_json *j, unsigned seen, admin_verb *r
         *ret = verbs[i].verb;
         return POSTERN_OK;
     }
-    return POSTERN_FAIL(err, MALFORMED,
-                        "The verb is none of client_add, client_list, client_remove, user_add, "
-                        "user_list, user_remove.");
+    return POSTERN_FAIL(err, MALFORMED, "The verb is none that this issuer knows.");
 }
 
 postern_err admin_request_parse(postern_bytes line, struct admin_request *ret, postern_error *err)

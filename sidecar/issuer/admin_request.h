@@ -7,14 +7,19 @@
 #include "passwords.h"
 #include "store_clients.h"
 
-/* Bytes: a name, CLIENT_SCOPES_MAX and CLIENT_RESOURCES_MAX as JSON, and room. */
-#define ADMIN_REQUEST_MAX 16384
+/* Bytes: a name, the lists and the key set of a client at their limits as JSON, and room. */
+#define ADMIN_REQUEST_MAX 32768
 
 typedef enum admin_verb {
     ADMIN_VERB_NONE = 0,
     ADMIN_CLIENT_ADD,
     ADMIN_CLIENT_LIST,
     ADMIN_CLIENT_REMOVE,
+    ADMIN_CLIENT_SHOW,
+    ADMIN_CLIENT_ROTATE_SECRET,
+    ADMIN_CLIENT_INVITE,
+    ADMIN_KEYS_LIST,
+    ADMIN_KEYS_ROTATE,
     ADMIN_USER_ADD,
     ADMIN_USER_LIST,
     ADMIN_USER_REMOVE
@@ -27,6 +32,11 @@ struct admin_request {
     char after[CLIENT_NAME_MAX];
     char scopes[CLIENT_SCOPES_MAX]; /* words */
     char resources[CLIENT_RESOURCES_MAX];
+    char redirects[CLIENT_REDIRECTS_MAX];
+    char title[CLIENT_TITLE_MAX];
+    char jwks[CLIENT_JWKS_MAX]; /* JSON; "": none */
+    bool is_public, may_impersonate, may_introspect;
+    int64_t uses, for_s; /* of an invitation; 0: not said */
     char password[PASSWORD_MAX + 2]; /* secret: the caller wipes it */
 };
 

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "client_assertion.h"
 #include "client_auth.h"
 #include "clients.h"
 #include "log.h"
@@ -33,9 +34,13 @@ static const struct {
                                 "the client's credentials are not well formed",
                                 "Send Authorization: Basic with base64 of NAME:SECRET, both "
                                 "form-encoded first (RFC 6749 section 2.3.1)." },
+    [CLIENT_AUTH_ASSERTION] = { 401, "invalid_client", "the client's assertion does not count",
+                                "Sign a JWT with a key registered for this client: iss and sub its "
+                                "client_id, aud the issuer's URL alone, exp at most 5 minutes ahead, "
+                                "a jti that was never used." },
     [CLIENT_AUTH_METHOD] = { 401, "invalid_client",
                              "this way of client authentication is not supported",
-                             "Use client_secret_basic or client_secret_post." },
+                             "Use client_secret_basic, client_secret_post or private_key_jwt." },
     [CLIENT_AUTH_TWO] = { 400, "invalid_request", "two ways of client authentication at once",
                           "Send the client's credentials in the Authorization header or in the "
                           "form, not in both." },
@@ -74,7 +79,8 @@ static bool refuse(struct issuer *is, const char *name, const char *source, clie
 /* The rest fails without a look into the store; out of memory is no failure of the client's. */
 static bool can_be_judged(client_auth_result found)
 {
-    return found == CLIENT_AUTH_FOUND || found == CLIENT_AUTH_NAMED || found == CLIENT_AUTH_UNSET;
+    return found == CLIENT_AUTH_FOUND || found == CLIENT_AUTH_NAMED ||
+           found == CLIENT_AUTH_ASSERTION || found == CLIENT_AUTH_UNSET;
 }
 
 /* A public client is proved to be one, and nothing else. */
@@ -86,13 +92,32 @@ static postern_err judge_name(struct issuer *is, const char *name, bool *ret_pro
     return POSTERN_OK;
 }
 
+/* From then on auth->name is whom the assertion names. */
+static postern_err judge_assertion(struct issuer *is, struct client_auth *auth, bool *ret_proved,
+                                   struct client_record *ret, postern_error *err)
+{
+    const char *client_id = auth->name.len == 0 ? NULL : postern_buf_cstr(&auth->name);
+    char name[CLIENT_NAME_MAX];
+
+    if (auth->name.failed || (auth->name.len != 0 && client_id == NULL))
+        return POSTERN_FAIL(err, NOMEM, "client credentials");
+    POSTERN_TRY(
+        client_assertion_check(is, client_id, auth->assertion, name, ret_proved, ret, err));
+    postern_buf_reset(&auth->name);
+    postern_buf_add_str(&auth->name, name);
+    return POSTERN_OK;
+}
+
 /* Unknown names take the same path as known ones; a secret counts only for a client that has one.
  */
 static postern_err judge(struct issuer *is, client_auth_result found, struct client_auth *auth,
                          bool *ret_proved, struct client_record *ret, postern_error *err)
 {
-    const char *name = found == CLIENT_AUTH_UNSET ? NULL : postern_buf_cstr(&auth->name);
+    const char *name;
 
+    if (found == CLIENT_AUTH_ASSERTION)
+        return judge_assertion(is, auth, ret_proved, ret, err);
+    name = found == CLIENT_AUTH_UNSET ? NULL : postern_buf_cstr(&auth->name);
     if (name == NULL)
         return POSTERN_FAIL(err, NOMEM, "client credentials");
     if (found == CLIENT_AUTH_NAMED)
@@ -110,6 +135,7 @@ bool authenticate_client(struct issuer *is, const struct http_request *rq,
     client_auth_result found = client_auth_find(rq->authorization, form, &auth);
     postern_error err = { 0 };
     bool is_proved = false;
+    const char *name;
 
     if (!can_be_judged(found))
         return refuse(is, "", rq->source, found, a);
@@ -118,7 +144,8 @@ bool authenticate_client(struct issuer *is, const struct http_request *rq,
         answer_internal(a);
         return false;
     }
-    return is_proved || refuse(is, postern_buf_cstr(&auth.name), rq->source, found, a);
+    name = postern_buf_cstr(&auth.name);
+    return is_proved || refuse(is, name == NULL ? "" : name, rq->source, found, a);
 }
 
 bool authenticate_is_confidential(const struct client_record *client, struct answer *a)

@@ -175,8 +175,9 @@ static void approve(struct issuer *is, const struct visitor *v, const struct aut
         postern_form_add(&query, "code", postern_bytes_str(text));
         postern_wipe(text, sizeof text);
         open_redirect(r, &query);
-        e = query.failed ? POSTERN_FAIL(&err, NOMEM, "a redirect")
-                         : store_grant_add(is->store, &grant, &code, &err);
+        send_back(is, r, &query, a); /* whole before there is anything to tell */
+        e = a->location.failed ? POSTERN_FAIL(&err, NOMEM, "a redirect")
+                               : store_grant_add(is->store, &grant, &code, &err);
     }
     if (e != POSTERN_OK) {
         log_error("authorization", &err);
@@ -185,7 +186,6 @@ static void approve(struct issuer *is, const struct visitor *v, const struct aut
     }
     log_note("%s authorized %s until %lld (grant %s)", grant.user, grant.client,
              (long long)grant.ends_s, grant.id);
-    send_back(is, r, &query, a);
 }
 
 /* A form is good for one answer: coming back to it and pressing again makes no second grant. */
@@ -222,7 +222,7 @@ static void decide(struct issuer *is, const struct http_request *rq, struct answ
     request = postern_form_value(form, "request");
     if (!read_request(is, request, &r, a))
         return;
-    if (needs_login(is, &r, &v)) { /* the session ended while the page was open */
+    if (!v.is_logged_in) { /* the session ended while the page was open */
         page_redirect(is, "/oauth/authorize", request, a);
         return;
     }

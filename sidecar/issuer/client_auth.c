@@ -3,6 +3,8 @@
  * OAuth 2.1 §2.4.1. */
 #include "client_auth.h"
 
+#include "client_assertion.h"
+
 /* base64 of name ":" secret, each byte perhaps percent-encoded. */
 #define BASIC_MAX POSTERN_BASE64_ENCODED_MAX(2 * 3 * CLIENT_CREDENTIAL_MAX + 1)
 
@@ -58,6 +60,23 @@ static client_auth_result find_post(const char *client_id, const char *secret,
     return secret == NULL ? CLIENT_AUTH_NAMED : CLIENT_AUTH_FOUND;
 }
 
+/* RFC 7521 §4.2: both parameters; client_id may say the same again. */
+static client_auth_result find_assertion(const postern_form *form, const char *client_id,
+                                         struct client_auth *ret)
+{
+    const char *type = postern_form_value(form, "client_assertion_type");
+    const char *assertion = postern_form_value(form, "client_assertion");
+
+    if (type == NULL || assertion == NULL)
+        return CLIENT_AUTH_MALFORMED;
+    if (strcmp(type, CLIENT_ASSERTION_TYPE) != 0)
+        return CLIENT_AUTH_METHOD;
+    if (client_id != NULL)
+        postern_buf_add_str(&ret->name, client_id);
+    ret->assertion = postern_bytes_str(assertion);
+    return ret->name.failed ? CLIENT_AUTH_UNSET : CLIENT_AUTH_ASSERTION;
+}
+
 client_auth_result client_auth_find(const char *authorization, const postern_form *form,
                                     struct client_auth *ret)
 {
@@ -70,7 +89,7 @@ client_auth_result client_auth_find(const char *authorization, const postern_for
     if ((authorization != NULL) + (secret != NULL) + has_assertion > 1)
         return CLIENT_AUTH_TWO;
     if (has_assertion)
-        return CLIENT_AUTH_METHOD;
+        return find_assertion(form, client_id, ret);
     if (authorization == NULL)
         return find_post(client_id, secret, ret);
     found = find_basic(authorization, ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Client authentication as it travels in a token request: client_secret_basic or
- * client_secret_post, exactly one (RFC 6749 §2.3).  Pure: finds name and secret, judges neither.
+ * Client authentication as it travels in a request: client_secret_basic, client_secret_post or
+ * private_key_jwt, exactly one (RFC 6749 §2.3).  Pure: finds name and proof, judges neither.
  */
 #ifndef POSTERN_ISSUER_CLIENT_AUTH_H
 #define POSTERN_ISSUER_CLIENT_AUTH_H
@@ -20,17 +20,19 @@ typedef enum client_auth_result {
     CLIENT_AUTH_NONE,      /* no credentials at all */
     /* An Authorization header that is not Basic, not base64, without colon … */
     CLIENT_AUTH_MALFORMED,
-    CLIENT_AUTH_METHOD,    /* client_assertion, or a secret without its client_id */
+    CLIENT_AUTH_ASSERTION, /* client_assertion of the right type: `assertion`; a name perhaps */
+    CLIENT_AUTH_METHOD,    /* an assertion of another type, or a secret without its client_id */
     CLIENT_AUTH_TWO        /* two methods at once, or two different client_ids */
 } client_auth_result;
 
 struct client_auth {
     postern_buf name;   /* POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX), no NUL inside */
     postern_buf secret;
+    postern_bytes assertion; /* a view into the form; secret until it is used */
 };
 #define CLIENT_AUTH_INIT                                                                           \
     ((struct client_auth){ POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX),                                \
-                           POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX) })
+                           POSTERN_BUF_INIT(CLIENT_CREDENTIAL_MAX), POSTERN_BYTES_NONE })
 static inline void client_auth_free(struct client_auth *c)
 {
     postern_buf_free(&c->name);

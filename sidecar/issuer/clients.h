@@ -20,22 +20,54 @@ typedef enum clients_outcome {
 } clients_outcome;
 
 struct clients_refusal {
-    /* Static word: "bad_name" "bad_scope" "bad_resource" "exists" "no_such_client" "full". */
+    /* Static word: "bad_name" "bad_scope" "bad_resource" "bad_redirect_uri" "bad_title"
+     * "bad_keys" "bad_flags" "exists" "no_such_client" "no_secret" "full". */
     const char *error;
     char        message[768]; /* what is wrong and what to do; printable */
 };
 
+/* Fill in the refusal; always CLIENTS_REFUSED. */
+clients_outcome clients_refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A new secret, base64url, and what is kept of it.  POSTERN_OK · POSTERN_ERR_NOMEM ·
+ * POSTERN_ERR_SYSTEM (no randomness) */
+POSTERN_MUST_USE postern_err clients_make_secret(uint8_t ret_sha256[CLIENT_SECRET_HASH],
+                                                 postern_secret **ret, postern_error *err);
+/* False: libcrypto has no memory. */
+bool clients_hash_secret(postern_bytes secret, uint8_t ret[CLIENT_SECRET_HASH]);
+
+/* What somebody asks to be registered; nothing here is judged yet.  NULL is "". */
+struct client_wish {
+    const char *name;      /* [a-z0-9._-]{1,64}, not a name of an administrator's or of ours */
+    const char *scopes;    /* words of RFC 6749 §3.3; "" is allowed */
+    const char *resources; /* words, each a configured audience; at least one */
+    const char *redirects; /* words, redirect_uri.h; a public client needs one */
+    const char *title;     /* for people: UTF-8 without controls and bidi marks */
+    const char *jwks;      /* a key set; wanted with CLIENT_AUTH_BY_KEY and only then */
+    client_auth_method auth;
+    unsigned flags;        /* CLIENT_… */
+};
+
 /*
- * Register a client with a new secret.
+ * Judge a wish and make the row of it, with a new secret where it has one.
  *
- *   name        [a-z0-9._-]{1,64}, not a name of an administrator's or of ours
- *   scopes      words of RFC 6749 §3.3; "" is allowed
- *   resources   words, each a configured audience; at least one
- *   ret_secret  the secret, base64url, shown this once; caller frees
+ *   ret_secret  base64url, shown this once; NULL unless CLIENT_AUTH_BY_SECRET; caller frees
  */
-clients_outcome clients_add(struct issuer *is, const char *name, const char *scopes,
-                            const char *resources, postern_secret **ret_secret,
-                            struct clients_refusal *refusal, postern_error *err);
+clients_outcome clients_prepare(const struct issuer *is, const struct client_wish *wish,
+                                struct client_record *ret, postern_secret **ret_secret,
+                                struct clients_refusal *refusal, postern_error *err);
+/* The same, and register it. */
+clients_outcome clients_add(struct issuer *is, const struct client_wish *wish,
+                            postern_secret **ret_secret, struct clients_refusal *refusal,
+                            postern_error *err);
+/* What the store said to a new row. */
+clients_outcome clients_added(store_add added, const char *name, struct clients_refusal *refusal,
+                              postern_error *err);
+/* A new secret; the old one counts no more.  Tokens go on living. */
+clients_outcome clients_rotate_secret(struct issuer *is, const char *name,
+                                      postern_secret **ret_secret,
+                                      struct clients_refusal *refusal, postern_error *err);
 /* Unregister; tokens issued at *ret_removed_s or before are void from now on. */
 clients_outcome clients_remove(struct issuer *is, const char *name, int64_t *ret_removed_s,
                                struct clients_refusal *refusal, postern_error *err);

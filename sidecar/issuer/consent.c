@@ -12,8 +12,9 @@ static const struct {
     const char *value, *text;
     int64_t life_s;
 } lives[] = {
-    { "1h", "1 hour", 3600 },           { "8h", "8 hours", 8 * 3600 },
-    { "7d", "7 days", 7 * 86400 },      { "30d", "30 days", 30 * 86400 },
+    { "1h", "1 hour", 3600 },
+    { "8h", "8 hours", 8 * 3600 },
+    { "30d", "30 days", 30 * 86400 },
     { "90d", "90 days", 90 * 86400 },
 };
 #define LIVES (sizeof lives / sizeof *lives)
@@ -25,14 +26,21 @@ static bool is_self_registered(const struct authorize_request *r)
     return (r->client.flags & CLIENT_SELF_REGISTERED) != 0;
 }
 
+/* Its own name for itself makes no headline of somebody whom nobody knows. */
 static void put_agent(const struct visitor *v, const struct authorize_request *r, postern_buf *out)
 {
     bool has_title = r->client.title[0] != '\0';
 
-    HTML(out, "<h1>Let <bdi>{}</bdi> act for you?</h1>",
-         has_title ? r->client.title : r->client.name);
-    HTML(out, "<p class=\"lead\">You are <b>{}</b>. The agent is known here as <b>{}</b>.</p>",
+    if (is_self_registered(r))
+        HTML_TEXTLESS(out, "<h1>Let an unverified agent act for you?</h1>");
+    else
+        HTML(out, "<h1>Let <bdi>{}</bdi> act for you?</h1>",
+             has_title ? r->client.title : r->client.name);
+    HTML(out, "<p class=\"lead\">You are <b>{}</b>. The agent is known here as <b>{}</b>",
          v->session.user, r->client.name);
+    if (is_self_registered(r) && has_title)
+        HTML(out, " and calls itself “<bdi>{}</bdi>”", r->client.title);
+    HTML_TEXTLESS(out, ".</p>");
 }
 
 static void put_origin(const struct authorize_request *r, postern_buf *out)

@@ -78,7 +78,8 @@ void describe_redirect(const char *uri, char ret[DESCRIBE_MAX])
     const char *rest = strstr(uri, "://");
 
     if (strncmp(uri, "http://", 7) == 0) /* loopback literals alone may be registered with http */
-        copy_text(POSTERN_BYTES_LIT("a program on this computer"), ret);
+        (void)snprintf(ret, DESCRIBE_MAX, "a program on this computer (%.*s)",
+                       (int)strcspn(uri + 7, "/?"), uri + 7); /* ASCII: cut is cut */
     else if (strncmp(uri, "https://", 8) == 0 && rest != NULL)
         copy_text((postern_bytes){ (const uint8_t *)rest + 3, strcspn(rest + 3, "/?") }, ret);
     else

@@ -127,6 +127,7 @@ static const struct {
     const char *reason;
 } reasons[] = {
     { 200, "OK" },
+    { 201, "Created" },
     { 303, "See Other" },
     { 400, "Bad Request" },
     { 401, "Unauthorized" },
@@ -163,14 +164,16 @@ static void add_number(struct evhttp_request *req, const char *name, size_t numb
     add_header(req, name, text);
 }
 
-/* A page must not be framed (RFC 9700 §4.16), nor tell others where the person was; it tells
- * ourselves, or browsers would send "Origin: null" with its forms. */
+/*
+ * A page must not be framed (RFC 9700 §4.16), nor tell others where the person was; it tells
+ * ourselves, or browsers would send "Origin: null" with its forms.  No Cross-Origin-Opener-Policy:
+ * agents on the web open us in a window that is to come back to them.
+ */
 static void add_page_headers(struct evhttp_request *req, const struct answer *a)
 {
     add_header(req, "Content-Security-Policy", a->page_policy);
     add_header(req, "X-Frame-Options", "DENY");
     add_header(req, "Referrer-Policy", "same-origin");
-    add_header(req, "Cross-Origin-Opener-Policy", "same-origin");
     add_header(req, "Cross-Origin-Resource-Policy", "same-origin");
 }
 

@@ -7,6 +7,7 @@
 #include <postern/context.h>
 #include <postern-private/mint.h>
 
+#include "key_ring.h"
 #include "rate.h"
 #include "settings.h"
 #include "store_clients.h"
@@ -15,7 +16,8 @@
 struct issuer {
     const struct issuer_settings *settings;
     struct store          *store;
-    const postern_signing_key    *key;
+    const postern_signing_key    *key;           /* what signs now */
+    struct key_ring              *keys;          /* NULL: `key` is all there is (tests) */
     struct rate_table            *rates;
     /* Validate our own tokens for whoami, for any of our resources; NULL until our jwks_file is
      * written (own_token.h). */
@@ -26,6 +28,8 @@ struct issuer {
     int64_t newest_iat_s;
     /* Tells helper and doors at once; NULL in tests that do not look. */
     void (*tell_revoked)(void *arg, const struct revocation *what);
+    /* The key set is another one: publish it.  NULL: nobody. */
+    void (*keys_changed)(void *arg);
     void *tell_arg;
     /* Random: what an unknown client's secret is compared with. */
     uint8_t no_client_sha256[CLIENT_SECRET_HASH];

@@ -36,10 +36,9 @@ static void put_heading(const struct login_page *page, postern_buf *out)
         HTML_TEXTLESS(out, "<p class=\"lead\">to see what you allowed agents to do for you.</p>");
     else
         HTML(out,
-             "<p class=\"lead\"><b><bdi>{}</bdi></b> asks to act for you. You decide on the next "
-             "page.</p>",
-             page->asks->client.title[0] != '\0' ? page->asks->client.title
-                                                 : page->asks->client.name);
+             "<p class=\"lead\">The agent <b>{}</b> asks to act for you. You decide on the next page."
+             "</p>",
+             page->asks->client.name);
 }
 
 static void put_fields(const struct login_page *page, postern_buf *out)

@@ -15,7 +15,7 @@
 #include "clients.h"
 #include "clock.h"
 #include "http.h"
-#include "keys.h"
+#include "key_ring.h"
 #include "log.h"
 #include "metadata.h"
 #include "own_token.h"
@@ -33,7 +33,9 @@ struct issuer_process {
     struct issuer is;
     struct issuer_settings settings;
     postern_config *config;
-    postern_signing_key *key;
+    bool is_ready;                   /* said so */
+    int keys_awaited;                /* key sets sent that are not written yet */
+    bool keys_are_stale;             /* the last one could not be sent */
     struct event_base *base;
     struct supervisor_line *supervisor;
     struct work *work; /* passwords */
@@ -41,7 +43,7 @@ struct issuer_process {
     struct admin_socket *admin;
     struct revocations *revocations; /* to the helper */
     struct revocations *doors;       /* the same to the door child; NULL: no doors */
-    struct event *purge, *drain_poll;
+    struct event *purge, *drain_poll, *keys_tick;
     int64_t drain_end_ms; /* 0: not draining */
     int status;           /* exit status */
 };
@@ -105,14 +107,30 @@ static postern_err load_own_keys(struct issuer_process *p, postern_error *err)
     return own_token_load_keys(&p->is, postern_section_text(server, "jwks_file"), err);
 }
 
+/* Only what the last set held can be read by now. */
+static void note_written(struct issuer_process *p)
+{
+    postern_error err = { 0 };
+
+    if (p->keys_awaited > 0)
+        p->keys_awaited--;
+    if (p->keys_awaited == 0 && !p->keys_are_stale &&
+        key_ring_note_published(p->is.keys, issuer_now_s(&p->is), &err) != POSTERN_OK)
+        log_error("signing keys", &err); /* a later set is noted again */
+}
+
 static void obey_jwks_written(void *arg)
 {
     struct issuer_process *p = arg;
     postern_error err = { 0 };
 
+    note_written(p);
+    if (p->is_ready)
+        return;
     if (load_own_keys(p, &err) != POSTERN_OK ||
         supervisor_line_say_ready(p->supervisor, &err) != POSTERN_OK)
         give_up(p, "start", &err);
+    p->is_ready = true;
 }
 
 /* Until there is one, the helper (or the door) keeps refusing our tokens. */
@@ -152,15 +170,58 @@ static postern_err send_keys(struct issuer_process *p, postern_error *err)
     POSTERN_AUTO_BUF message = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
     postern_json_writer w = { &message, false };
 
-    POSTERN_TRY(metadata_write_keys(p->key, &keys, err));
+    POSTERN_TRY(metadata_write_keys(&p->is, &keys, err));
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", "jwks");
     postern_json_put_raw(&w, "jwks", postern_buf_bytes(&keys));
     postern_json_close_object(&w);
     if (message.failed)
         return POSTERN_FAIL(err, NOMEM, "key set message");
-    return channel_send(supervisor_line_channel(p->supervisor), postern_buf_bytes(&message), -1,
-                        err);
+    POSTERN_TRY(channel_send(supervisor_line_channel(p->supervisor), postern_buf_bytes(&message),
+                             -1, err));
+    p->keys_awaited++;
+    return POSTERN_OK;
+}
+
+/* ---- keys ---- */
+
+#define KEYS_TICK_MS     60000 /* rotation is a matter of days */
+#define KEYS_TICK_MIN_MS 1000  /* a key that is announced: seconds matter to tests alone */
+
+static void publish_keys(void *arg)
+{
+    struct issuer_process *p = arg;
+    postern_error err = { 0 };
+
+    p->keys_are_stale = send_keys(p, &err) != POSTERN_OK;
+    if (p->keys_are_stale)
+        log_error("publishing the key set", &err); /* the next tick tries again */
+    if (key_ring_next(p->is.keys) != NULL)
+        timer_schedule(p->keys_tick, KEYS_TICK_MIN_MS);
+}
+
+static void on_keys_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct issuer_process *p = arg;
+    const struct key_times times = { p->settings.key_rotation_s, p->settings.key_announcement_s };
+    postern_error err = { 0 };
+    bool is_changed = false;
+    int64_t announce_ms = times.announce_s * 1000;
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if (p->drain_end_ms != 0)
+        return; /* the issuer after us does it */
+    if (key_ring_step(p->is.keys, &times, issuer_now_s(&p->is), &is_changed, &err) != POSTERN_OK)
+        log_error("signing keys", &err);
+    if (p->is.key != key_ring_signer(p->is.keys))
+        log_note("tokens are signed with key %s",
+                 postern_signing_key_kid(key_ring_signer(p->is.keys)));
+    p->is.key = key_ring_signer(p->is.keys);
+    timer_schedule(p->keys_tick, key_ring_next(p->is.keys) != NULL && announce_ms < KEYS_TICK_MS ?
+                                     KEYS_TICK_MIN_MS : KEYS_TICK_MS);
+    if (is_changed || p->keys_are_stale)
+        publish_keys(p);
 }
 
 static void tell_revoked(void *arg, const struct revocation *what)
@@ -211,9 +272,11 @@ static postern_err start_state(struct issuer_process *p, const struct role_setup
         !issuer_random(p->is.no_client_sha256, sizeof p->is.no_client_sha256))
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
     POSTERN_TRY(rate_table_new(seed, &p->is.rates, err));
-    POSTERN_TRY(signing_key_load(setup->state_dir_fd, &p->key, err));
-    p->is.key = p->key;
     POSTERN_TRY(store_open(setup->state_dir, &p->is.store, err));
+    POSTERN_TRY(key_ring_open(p->is.store, setup->state_dir_fd, issuer_now_s(&p->is), &p->is.keys,
+                              err));
+    p->is.key = key_ring_signer(p->is.keys);
+    p->is.keys_changed = publish_keys;
     return issuer_forget_what_is_over(&p->is, err);
 }
 
@@ -223,8 +286,10 @@ static postern_err make_timers(struct issuer_process *p, postern_error *err)
 
     p->purge = event_new(p->base, -1, EV_PERSIST, on_purge, p);
     p->drain_poll = evtimer_new(p->base, on_drain_poll, p);
-    if (p->purge == NULL || p->drain_poll == NULL || event_add(p->purge, &purge_interval) != 0)
+    p->keys_tick = evtimer_new(p->base, on_keys_tick, p);
+    if (p->purge == NULL || p->drain_poll == NULL || p->keys_tick == NULL || event_add(p->purge, &purge_interval) != 0)
         return POSTERN_FAIL(err, NOMEM, "timers");
+    timer_schedule(p->keys_tick, KEYS_TICK_MIN_MS);
     return POSTERN_OK;
 }
 
@@ -268,12 +333,13 @@ static void stop(struct issuer_process *p)
     revocations_free(p->doors);
     timer_free(p->purge);
     timer_free(p->drain_poll);
+    timer_free(p->keys_tick);
     supervisor_line_free(p->supervisor);
     postern_context_free(p->is.whoami_tokens);
+    key_ring_free(p->is.keys);
     postern_context_free(p->is.own_tokens);
     store_close(p->is.store);
     rate_table_free(p->is.rates);
-    postern_signing_key_free(p->key);
     issuer_settings_free(&p->settings);
     postern_config_free(p->config);
     if (p->base != NULL)

@@ -55,6 +55,7 @@ void page_open(const struct issuer *is, const struct page *page, struct answer *
     postern_buf *out = &a->body;
 
     postern_buf_reset(out);
+    postern_buf_reset(&a->location);
     set_headers(page->leads_to, a);
     HTML(out,
          "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} · Postern</title>"

@@ -48,7 +48,7 @@ static void show(struct issuer *is, const struct visitor *v, const char *fault,
          "<input type=\"hidden\" name=\"form_token\" value=\"{}\">"
          "<input type=\"text\" name=\"name\" value=\"{}\" autocomplete=\"username\" hidden>",
          is->settings->path, token, v->session.user);
-    put_field("Password of now", "old", "current-password", fault_at, &a->body);
+    put_field("Current password", "old", "current-password", fault_at, &a->body);
     put_field("New password", "new", "new-password", fault_at, &a->body);
     put_field("New password again", "again", "new-password", fault_at, &a->body);
     HTML(&a->body,
@@ -117,7 +117,7 @@ static void finish_change(struct answer_job *j, struct answer *a)
         log_note("%s changed the password", c->was.name);
         page_redirect(c->is, "/oauth/account", "changed", a);
     } else {
-        show(c->is, &c->visitor, "The password of now is wrong.", "old", a);
+        show(c->is, &c->visitor, "The current password is wrong.", "old", a);
     }
 }
 
@@ -156,7 +156,7 @@ static void change(struct issuer *is, const struct http_request *rq, const struc
     int wait_s;
 
     if (old == NULL || strlen(old) > PASSWORD_MAX) {
-        show(is, v, "The password of now is wrong.", "old", a);
+        show(is, v, "The current password is wrong.", "old", a);
         return;
     }
     if (fault != NULL) {

@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Revocations on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
- * in order, so that a slow verifier costs memory for them only, and "revocations_ready" never
+ * Removals on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
+ * in order, so that a slow verifier costs memory for removals only, and "revocations_ready" never
  * overtakes one.
  */
 #include "revocations.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <postern-private/json.h>
 
 #include "channel_watch.h"
 #include "clients.h"
 #include "log.h"
-#include "revoke_message.h"
 #include "timer.h"
 
-#define MESSAGE_MAX 1024 /* issuer URL and a name */
+#define MESSAGE_MAX 1024 /* issuer URL and a client name */
 /* A line that the verifier closed was mostly replaced by one that is on its way to us already. */
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuer's line to a verifier of its tokens (the helper, the door): every remembered revocation
- * when the line is new, then each as it happens.  Messages: sidecar/role.h.  A verifier
+ * The issuer's line to a verifier of its tokens (the helper, the door): every remembered removal
+ * when the line is new, then each removal as it happens.  Messages: sidecar/role.h.  A verifier
  * refuses our tokens until it has heard "revocations_ready".
  */
 #ifndef POSTERN_ISSUER_REVOCATIONS_H
 #define POSTERN_ISSUER_REVOCATIONS_H
 
 #include <event2/event.h>
-
-#include <postern/context.h>
 
 #include "issuer.h"
 #include "store_revocations.h"
@@ -18,9 +16,9 @@
 #define REVOCATION_WAITING_MAX 8 /* ADMIN_CONNECTIONS_MAX: who else would wait */
 
 typedef enum verifier_news {
-    VERIFIER_AWAY = 0, /* none is connected: it learns of the revocation when it is back */
+    VERIFIER_AWAY = 0, /* none is connected: it learns of the removal when it is back */
     VERIFIER_SILENT,   /* it was told and did not confirm in time */
-    VERIFIER_KNOWS     /* it refuses those tokens now */
+    VERIFIER_KNOWS     /* it refuses the client's tokens now */
 } verifier_news;
 
 struct revocations;

@@ -13,8 +13,10 @@
 #include "introspect.h"
 #include "login.h"
 #include "metadata.h"
+#include "openapi.h"
 #include "page.h"
 #include "password_change.h"
+#include "register.h"
 #include "revoke.h"
 #include "token_endpoint.h"
 #include "whoami.h"
@@ -38,7 +40,7 @@ struct route {
 static void answer_keys(struct issuer *is, const struct http_request *rq, struct answer *a)
 {
     (void)rq; /* the same for everybody */
-    metadata_keys(is->key, a);
+    metadata_keys(is, a);
 }
 
 static void answer_server(struct issuer *is, const struct http_request *rq, struct answer *a)
@@ -54,8 +56,15 @@ static void answer_whoami_resource(struct issuer *is, const struct http_request 
     metadata_whoami(is->settings, a);
 }
 
+static void answer_openapi(struct issuer *is, const struct http_request *rq, struct answer *a)
+{
+    (void)rq; /* the same for everybody */
+    openapi_document(is, a);
+}
+
 static const struct route routes[] = {
     { "/oauth/token", "POST", "POST", false, true, token_endpoint },
+    { "/oauth/register", "POST", "POST", false, false, register_endpoint },
     { "/oauth/introspect", "POST", "POST", false, true, introspect },
     { "/oauth/revoke", "POST", "POST", false, true, revoke },
     { "/oauth/jwks", "GET", "GET, HEAD", false, true, answer_keys },
@@ -68,6 +77,7 @@ static const struct route routes[] = {
     { "/oauth/password", NULL, "GET, HEAD, POST", false, true, password_change },
     { "/oauth/style.css", "GET", "GET, HEAD", false, true, page_style },
     { "/account", "GET", "GET, HEAD", false, true, account_short },
+    { "/openapi.json", "GET", "GET, HEAD", false, true, answer_openapi },
     { WELL_KNOWN "oauth-authorization-server", "GET", "GET, HEAD", true, true, answer_server },
     { WELL_KNOWN "openid-configuration", "GET", "GET, HEAD", true, true, answer_server },
     { WELL_KNOWN "oauth-protected-resource", "GET", "GET, HEAD", true, true,
@@ -81,6 +91,19 @@ static const struct route service_route = {
 /* RFC 9728 §3.1: metadata of whoami stands where whoami's own path was inserted. */
 static const struct route whoami_route = { NULL,  "GET", "GET, HEAD",
                                            false, true,  answer_whoami_resource };
+
+const char *routes_path(size_t i)
+{
+    return i < sizeof routes / sizeof *routes ? routes[i].path : NULL;
+}
+
+bool routes_has(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (strcmp(routes[i].path, path) == 0)
+            return true;
+    return false;
+}
 
 /* ---- whom a request is addressed to ---- */
 
@@ -212,7 +235,7 @@ static void answer_not_found(const struct issuer *is, struct answer *a)
  * for its address. */
 static bool is_counted(const struct route *route, const struct answer *a)
 {
-    return route == NULL || (!route->is_rated_by_itself && a->status != 200);
+    return route == NULL || (!route->is_rated_by_itself && a->status != 200 && a->status != 201);
 }
 
 static void answer_route(struct issuer *is, const struct route *route,

@@ -6,6 +6,9 @@
 #include "answer.h"
 #include "issuer.h"
 
+/* Path of a route behind the issuer's own path; NULL behind the last. */
+const char *routes_path(size_t i);
+bool routes_has(const char *path);
 /* Always leaves a complete answer. */
 void routes_answer(struct issuer *is, const struct http_request *rq, struct answer *a);
 

@@ -43,7 +43,8 @@ static bool split_issuer(struct issuer_settings *s)
 postern_err issuer_settings_init(struct issuer_settings *s, const char *issuer,
                                  int64_t token_lifetime_s, postern_error *err)
 {
-    *s = (struct issuer_settings){ .token_lifetime_s = token_lifetime_s };
+    *s = (struct issuer_settings){ .token_lifetime_s = token_lifetime_s,
+                                   .key_announcement_s = ISSUER_KEYS_CACHE_S };
     if (!join(s->issuer, issuer, "", "") || !split_issuer(s))
         return POSTERN_FAIL(
             err, CONFIG_VALUE,
@@ -85,6 +86,8 @@ void issuer_settings_free(struct issuer_settings *s)
         free(s->services[i].scopes);
     }
     free(s->services);
+    free(s->registration_scopes);
+    free(s->registration_resources);
     *s = (struct issuer_settings){ 0 };
 }
 

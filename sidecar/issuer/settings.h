@@ -19,6 +19,17 @@
 #define ISSUER_SKEW_MAX_S 300
 #define ISSUER_REMOVAL_KEEP_S (ISSUER_LIFETIME_MAX_S + ISSUER_SKEW_MAX_S)
 
+/* Readers of our key set keep it so long (Cache-Control max-age), and less when a new key is
+ * announced for less. */
+#define ISSUER_KEYS_CACHE_S 300
+
+/* RFC 7591: who may register a client. */
+typedef enum registration_mode {
+    REGISTRATION_OFF = 0,
+    REGISTRATION_TOKEN, /* who has an initial access token (RFC 7591 §3) */
+    REGISTRATION_OPEN
+} registration_mode;
+
 struct issuer_service {
     const char *name; /* services/NAME.conf */
     /* Words; the first that is an absolute URI names its metadata document. */
@@ -37,6 +48,11 @@ struct issuer_settings {
     char    whoami[POSTERN_URL_MAX];
     char    whoami_metadata[POSTERN_URL_MAX]; /* its RFC 9728 document */
     int64_t token_lifetime_s;
+    int64_t key_rotation_s;     /* 0: only by command */
+    int64_t key_announcement_s; /* a new key is published so long before it signs */
+    registration_mode registration;
+    char   *registration_scopes, *registration_resources; /* words; what a client may have */
+    int64_t registration_max, registration_unused_s;
     struct issuer_service *services;
     size_t  service_count;
 };

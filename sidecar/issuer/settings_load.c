@@ -3,6 +3,10 @@
  * the configuration beside main.c. */
 #include "settings.h"
 
+#include <stdlib.h>
+
+#include "words.h"
+
 /* Bytes of one service's audiences or scopes: a file of the key-file parser has at most 256 KiB. */
 #define LIST_MAX 65536
 
@@ -30,6 +34,55 @@ static postern_err load_service(struct issuer_settings *s, const postern_section
                                        err);
 }
 
+static const struct {
+    const char *word;
+    registration_mode mode;
+} registration_words[] = {
+    { "off", REGISTRATION_OFF },
+    { "token", REGISTRATION_TOKEN },
+    { "open", REGISTRATION_OPEN },
+};
+
+static postern_err copy_list(const postern_section *server, const char *key, char **ret,
+                             postern_error *err)
+{
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(LIST_MAX);
+
+    add_list(&list, server, key);
+    if (postern_buf_cstr(&list) == NULL || (*ret = strdup(postern_buf_cstr(&list))) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", key);
+    return POSTERN_OK;
+}
+
+static postern_err load_registration(struct issuer_settings *s, const postern_section *server,
+                                     postern_error *err)
+{
+    const char *word = postern_section_text(server, "registration");
+
+    for (size_t i = 0; i < sizeof registration_words / sizeof *registration_words; i++)
+        if (strcmp(word, registration_words[i].word) == 0)
+            s->registration = registration_words[i].mode;
+    s->registration_max = postern_section_number(server, "registration_max");
+    s->registration_unused_s = postern_section_number(server, "registration_unused");
+    POSTERN_TRY(copy_list(server, "registration_scopes", &s->registration_scopes, err));
+    return copy_list(server, "registration_resources", &s->registration_resources, err);
+}
+
+/* What strangers may get must be there: a slip would else show only when they ask. */
+static postern_err check_registration(const struct issuer_settings *s, postern_error *err)
+{
+    const char *cursor = s->registration_resources;
+    postern_bytes word;
+
+    while (words_next(&cursor, &word))
+        if (!issuer_settings_has_resource(s, word))
+            return POSTERN_FAIL(err, CONFIG_VALUE,
+                                "issuer.conf: registration_resources: %.*s is no audience of a "
+                                "service or door",
+                                (int)(word.len < 200 ? word.len : 200), (const char *)word.ptr);
+    return POSTERN_OK;
+}
+
 postern_err issuer_settings_load(struct issuer_settings *s, const postern_config *c,
                                  postern_error *err)
 {
@@ -45,5 +98,8 @@ postern_err issuer_settings_load(struct issuer_settings *s, const postern_config
     for (size_t k = 0; k < sizeof guarded / sizeof guarded[0]; k++)
         for (size_t i = 0; (section = postern_config_section_at(c, guarded[k], i)) != NULL; i++)
             POSTERN_TRY(load_service(s, section, err));
-    return POSTERN_OK;
+    s->key_rotation_s = postern_section_number(server, "key_rotation");
+    s->key_announcement_s = postern_section_number(server, "key_announcement");
+    POSTERN_TRY(load_registration(s, server, err));
+    return check_registration(s, err);
 }

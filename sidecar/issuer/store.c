@@ -68,6 +68,10 @@ static const char *const migrations[] = {
      "CREATE TABLE invitation (sha256 BLOB NOT NULL PRIMARY KEY CHECK (length(sha256) = 32),"
      "  created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL, uses_left INTEGER NOT NULL)"
      "  WITHOUT ROWID;"),
+    /* Public halves of signing keys, with their times (key_ring.c). */
+    ("CREATE TABLE signing_key (kid TEXT NOT NULL PRIMARY KEY, jwk TEXT NOT NULL,"
+     "  made_s INTEGER NOT NULL, published_s INTEGER NOT NULL DEFAULT 0,"
+     "  started_s INTEGER NOT NULL DEFAULT 0, retired_s INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"),
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof *migrations))
 

@@ -178,6 +178,20 @@ postern_err store_client_touch(struct store *s, const char *name, int64_t now_s,
     return run_done(&r, "noting a client's use", err);
 }
 
+postern_err store_client_set_secret(struct store *s, const char *name,
+                                    const uint8_t sha256[CLIENT_SECRET_HASH], bool *ret_found,
+                                    postern_error *err)
+{
+    AUTO_RUN r = run_start(s, QUERY_CLIENT_SET_SECRET);
+
+    if (run_bind_text(&r, 1, name) != SQLITE_OK ||
+        run_bind_blob(&r, 2, sha256, CLIENT_SECRET_HASH) != SQLITE_OK)
+        return store_fail(s, sqlite3_errcode(s->db), "changing a secret", err);
+    POSTERN_TRY(run_done(&r, "changing a secret", err));
+    *ret_found = sqlite3_changes(s->db) == 1;
+    return POSTERN_OK;
+}
+
 postern_err store_once(struct store *s, const char *owner, const char *id, int64_t until_s,
                        bool *ret_is_first, postern_error *err)
 {

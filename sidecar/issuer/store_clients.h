@@ -66,6 +66,10 @@ POSTERN_MUST_USE postern_err store_client_remove(struct store *s, const char *na
 /* When a client of that name was removed last; STORE_NEVER. */
 POSTERN_MUST_USE postern_err store_client_removed_at(struct store *s, const char *name,
                                                      int64_t *ret_removed_s, postern_error *err);
+/* *ret_found is false when there is no such client that authenticates by a secret. */
+POSTERN_MUST_USE postern_err store_client_set_secret(struct store *s, const char *name,
+                                                     const uint8_t sha256[CLIENT_SECRET_HASH],
+                                                     bool *ret_found, postern_error *err);
 /* It got a token just now: used_s becomes `now_s`. */
 POSTERN_MUST_USE postern_err store_client_touch(struct store *s, const char *name, int64_t now_s,
                                                 postern_error *err);

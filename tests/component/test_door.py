@@ -831,13 +831,13 @@ def a_configuration_that_cannot_be_used_changes_nothing(rig):
     text = open(crt).read()
     with open(crt, "w") as f:
         f.write(text.replace("BEGIN", "BEGINN"))
-    rig.reload_fails(r"cache: no certificate in the file")
+    rig.reload_fails(r"cache: tls_cert_file %s: no certificate in the file" % crt)
     with open(crt, "w") as f:
         f.write(text)
     still_the_same("a broken certificate")
     _, other_key = rig.certificate("two")
     rig.door("cache", backend, tls_cert_file=crt, tls_key_file=other_key)
-    rig.reload_fails(r"posternd: door: cache: .*key")
+    rig.reload_fails(r"posternd: door: cache: tls_key_file %s: key and certificate: " % other_key)
     still_the_same("a key of another certificate")
     rig.door("cache", backend, tls_cert_file=crt, tls_key_file=key, lisen="x")
     rig.reload_fails(r"doors/cache\.conf:\d+:1: .*did you mean \"listen\"")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What people authorized, in a real posternd over HTTP: a code or refresh token that fifty bring at the same moment, an exchange that
 leads to a login, revocations that helper and issuer hear of, and the daemon killed while it answers.  The page where a person says
-yes is another test's: grants are put into the store as it would.  POSTERN_CRASH_ROUNDS: how often it is killed (a round takes about
-a second)."""
+yes is another test's: grants are put into the store as it would.  POSTERN_CRASH_ROUNDS: how often it is killed (a round takes half
+a second to a second)."""
 import base64
 import hashlib
 import json
@@ -21,7 +21,7 @@ from test_issuer import FORM, RESOURCE, add, ask_token, assert_equal, assert_err
 from test_posternd import ask  # noqa: E402
 
 TOGETHER = 50
-ROUNDS = int(os.environ.get("POSTERN_CRASH_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("POSTERN_CRASH_ROUNDS", "20"))
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 REDIRECT = "http://127.0.0.1:9/cb"
@@ -144,11 +144,14 @@ def an_exchanged_token_opens_a_login_and_dies_with_its_parent(folder, daemons):
     answer = json.loads(body)
     assert_equal((answer["sub"], answer["client_id"], answer["act"], answer["purpose"]),
                  ("alice", "mcp", {"sub": "mcp", "act": {"sub": "agent-7"}}, "find people"), body)
+    assert_equal(ask(folder, child)[0], "proved", "a login with it")
     assert_equal(post(folder, "/oauth/revoke", form("mcp", other, token=token))[0], 400, "of another client")
     assert is_active(folder, secret, token)
     assert_equal(post(folder, "/oauth/revoke", form("agent-7", secret, token=token))[0], 200, "its own")
     assert not is_active(folder, secret, token)
     assert_equal(json.loads(post(folder, "/oauth/introspect", form("mcp", other, token=child))[2]), {"active": False}, "child")
+    for dead in (token, child):
+        wait_until(lambda: ask(folder, dead)[0] == "rejected", "the helper heard of it")
 
 
 # ---- killed ----

@@ -94,6 +94,67 @@ check() {
     check "system account" 1 '"reason":"user_denied"' "${service[@]}" <<<"$(sign "$(claims | sed 's/alice@example.org/daemon/')")"
     check "no mapping" 1 '"reason":"no_mapping"' "${service[@]}" <<<"$(sign "$(claims | sed 's/alice@example.org/a b/')")"
     check "service with one scope more" 1 '"reason":"insufficient_scope"' "${service[@]}" --required-scope x <<<"$token"
+    # The way of the checks: where it stopped, with its figures; never a piece of the token.
+    explain() { # WHY STATUS PART OPTION...   the token on standard input
+        local why=$1 want=$2 part=$3 out status given i
+        shift 3
+        given=$(cat)
+        out=$("$postern" verify --explain "$@" <<<"$given" 2>&1)
+        status=$?
+        count=$((count + 1))
+        if [ "$status" != "$want" ] || [[ $out != *"$part"* ]]; then
+            echo "not ok - $why: status $status, want $want and \"$part\": $out"; failed=1
+            return
+        fi
+        for ((i = 0; i + 16 <= ${#given}; i += 4)); do
+            if [[ $out == *"${given:i:16}"* ]]; then
+                echo "not ok - $why: a piece of the token was printed"; failed=1
+                return
+            fi
+        done
+        echo "ok - $why"
+    }
+    explain "explain: proved" 0 'user         passed: username_claim sub; name "alice@example.org"; stripped "alice"; user "alice"' "${service[@]}" <<<"$token"
+    explain "explain: which file and issuer" 0 "service      passed: services/imap.conf; trusts $issuer by issuers/sso.conf" "${service[@]}" <<<"$token"
+    explain "explain: times" 1 'times        stopped: now 1800000400, clock_skew 60 s; exp 1800000300 (-100 s); iat 1800000000 (-400 s)' "${service[@]:0:4}" --now 1800000400 <<<"$token"
+    explain "explain: early" 1 'times        stopped: now 1799999900' "${service[@]:0:4}" --now 1799999900 <<<"$token"
+    explain "explain: scope" 1 'scope        stopped: scope "mail.read mail.write"; wanted "x"' "${service[@]}" --required-scope x <<<"$token"
+    explain "explain: audience" 1 'audience     stopped: aud "https://mail.example.org/imap"; wanted "https://other.example"' "${alone[@]:0:2}" --audience https://other.example "${alone[@]:4}" <<<"$token"
+    explain "explain: issuer" 1 'issuer       stopped: iss "https://sso.example.org"; wanted "https://x"' --issuer https://x "${alone[@]:2}" <<<"$token"
+    explain "explain: type" 1 'type         stopped: typ "JWT"; wanted at+jwt' "${service[@]}" <<<"$(sign "$(claims)" key JWT)"
+    explain "explain: unknown key" 1 'signature    stopped: kid "' "${service[@]}" <<<"$(sign "$(claims)" other)"
+    explain "explain: signature" 1 'bad_signature' "${service[@]}" <<<"$(sign "$(claims)" other | sed "s/^[^.]*/${token%%.*}/")"
+    explain "explain: form" 1 'form         stopped' "${service[@]}" <<<"a.b"
+    explain "explain: size" 1 'standard input holds more than 16384 bytes' "${alone[@]}" < <(head -c 16385 /dev/zero | tr '\0' a)
+    explain "explain: nothing" 1 'size         stopped' "${alone[@]}" </dev/null
+    explain "explain: binding" 1 'binding      stopped: cnf' "${service[@]}" <<<"$(sign "$(claims ',"cnf":{"jkt":"x"}')")"
+    explain "explain: actors" 1 'actors       stopped' "${service[@]}" <<<"$(sign "$(claims ',"act":"x"')")"
+    explain "explain: who acts" 0 'actors       passed: acts "agent-9"' "${service[@]}" <<<"$(sign "$(claims ',"act":{"sub":"agent-9"}')")"
+    explain "explain: lineage" 1 'lineage      stopped' "${service[@]}" <<<"$(sign "$(claims ',"derived_from":"x"')")"
+    explain "explain: ID token" 1 'id_token     stopped' "${service[@]}" <<<"$(sign "$(claims ',"at_hash":"x"')")"
+    explain "explain: a claim missing" 1 'identities   stopped: required sub; and client_id; and jti; and iat' "${service[@]}" <<<"$(sign "$(claims | sed 's/"jti":"t-1",//')")"
+    explain "explain: user" 1 'user         stopped: username_claim sub; name "daemon"' "${service[@]}" <<<"$(sign "$(claims | sed 's/alice@example.org/daemon/')")"
+    explain "explain: no keys" 3 'keys         stopped' --issuer "$issuer" --audience "$audience" --jwks "$work/none.json" --now "$now" <<<"$token"
+    explain "explain: no service" 3 'service      stopped' --config "$work/conf" --service smtp <<<"$token"
+    explain "explain: what was not reached" 1 'authzid      not reached' "${service[@]}" --required-scope x <<<"$token"
+    explain "explain: advice" 1 'advice       Ask for a token with every scope' "${service[@]}" --required-scope x <<<"$token"
+    explain "explain: JSON" 1 '{"check":"scope","source":"RFC 6750 §3.1","state":"stopped","facts":"scope \"mail.read mail.write\"; wanted \"x\""}' --json "${service[@]}" --required-scope x <<<"$token"
+    check "JSON alone" 2 '--json belongs to --explain' "${service[@]}" --json <<<"$token"
+
+    # A provider's preset and a map.
+    mkdir -p "$work/conf/maps"
+    printf 'issuer: %s\njwks_file: ../keys.json\nprovider: keycloak\n' "$issuer" >"$work/conf/issuers/sso.conf"
+    printf '/^service-account-(.*)$ \\1\n' >"$work/conf/maps/roles.map"
+    printf 'audience: %s\nhelper_peers: 0\nusername_map_file: maps/roles.map\n' "$audience" >"$work/conf/services/imap.conf"
+    kc=$(claims ',"typ":"Bearer","azp":"agent-7","preferred_username":"service-account-agent-7"')
+    explain "explain: an agent's own token of Keycloak" 0 'party        passed: provider keycloak; for itself' "${service[@]}" <<<"$(sign "$kc" key JWT)"
+    explain "explain: the line of the map" 0 'maps/roles.map:1; mapped "agent-7"; user "agent-7"' "${service[@]}" <<<"$(sign "$kc" key JWT)"
+    explain "explain: no line" 1 'no_mapping' "${service[@]}" <<<"$(sign "${kc/service-account-agent-7/alice}" key JWT)"
+    explain "explain: no clear party" 1 'party        stopped: provider keycloak' "${service[@]}" <<<"$(sign "${kc/\"jti\"/\"sid\":\"s\",\"jti\"}" key JWT)"
+    printf '/(.*) x\n' >"$work/conf/maps/roles.map"
+    check "a wrong map" 3 'roles.map:1:2: a pattern begins with ^' "${service[@]}" <<<"$token"
+    printf 'issuer: %s\njwks_file: ../keys.json\n' "$issuer" >"$work/conf/issuers/sso.conf"
+    printf 'audience: %s\nhelper_peers: 0\n' "$audience" >"$work/conf/services/imap.conf"
     check "unknown service" 3 '"outcome":"undecided","reason":"service_unknown"' --config "$work/conf" --service smtp <<<"$token"
     check "no configuration" 3 '"outcome":"undecided","reason":"config_file"' --config "$work/none" --service imap <<<"$token"
     echo 'audence: x' >"$work/conf/services/imap.conf"

@@ -3,3 +3,5 @@ fuzz_targets += tests/fuzz/fuzz_claims tests/fuzz/fuzz_config tests/fuzz/fuzz_co
 tests_fuzz_fuzz_claims_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_config_dump_LDADD = $(fuzz_ldadd)
+fuzz_targets += tests/fuzz/fuzz_username_map
+tests_fuzz_fuzz_username_map_LDADD = $(fuzz_ldadd)

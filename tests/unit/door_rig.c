@@ -15,14 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include <postern-private/json.h>
+
+#include "audit/record.h"
 #include "door_certs.h"
 #include "role.h"
+
+#define DESCRIPTORS 1024 /* a hundred sessions, both ends of each */
 
 /* ---- sockets ---- */
 
@@ -97,11 +103,23 @@ static void write_folder(struct rig *r)
     test_folder_put(&r->folder, "policies/cache.rules", r->rules);
 }
 
+/* A door has libevent make room for all the descriptors that it may have: where that is a million, it
+ * takes longer than most of the tests. */
+static void limit_descriptors(void)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 void rig_make(struct rig *r)
 {
     char *jwks;
 
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    limit_descriptors();
     assert_false(r->is_there); /* a test before has failed; its door may still use it */
     memset(r, 0, sizeof *r);
     r->is_there = true;
@@ -265,27 +283,56 @@ static bool confirm(struct rig_recorder *w, int64_t id)
     return n > 0 && send(w->fd, answer, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
+/* Keep it, and confirm it at once or later.  False: the door is gone. */
+static bool take_record(struct rig_recorder *w, postern_bytes record, int64_t id)
+{
+    char text[AUDIT_RECORD_MAX + 1];
+    bool is_there = true;
+
+    if (record.len > AUDIT_RECORD_MAX)
+        abort();
+    memcpy(text, record.ptr, record.len);
+    text[record.len] = '\0';
+    pthread_mutex_lock(&w->rig->lock);
+    keep_record(w->rig, text);
+    if (!w->rig->is_held)
+        is_there = confirm(w, id);
+    else if (w->pending_count < RIG_PENDING_MAX)
+        w->pending[w->pending_count++] = id;
+    pthread_mutex_unlock(&w->rig->lock);
+    return is_there;
+}
+
+/* "record", or "records" with a number each. */
+static bool take_message(struct rig_recorder *w, postern_bytes message)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    bool is_there = true;
+    int64_t id;
+    uint32_t node;
+
+    if (postern_json_scan(&j, message, NULL) != POSTERN_OK ||
+        !postern_json_integer(&j, postern_json_member(&j, 0, "id"), &id))
+        abort();
+    node = postern_json_member(&j, 0, "record");
+    if (node != POSTERN_JSON_ABSENT)
+        return take_record(w, postern_json_raw(&j, node), id);
+    node = postern_json_first(&j, postern_json_member(&j, 0, "records"));
+    for (; node != POSTERN_JSON_ABSENT && is_there; node = postern_json_next(&j, node))
+        is_there = take_record(w, postern_json_raw(&j, node), id++);
+    return is_there;
+}
+
 /* Ends when the door is gone, or has a new line. */
 static void *record(void *arg)
 {
     struct rig_recorder *w = arg;
-    static _Thread_local char room[CHANNEL_MESSAGE_MAX + 1];
-    bool is_there = true;
+    static _Thread_local uint8_t room[CHANNEL_MESSAGE_MAX];
     ssize_t n;
-    long id;
 
-    while (is_there && (n = recv(w->fd, room, sizeof room - 1, 0)) > 0) {
-        room[n] = '\0';
-        if (sscanf(room, "{\"type\":\"record\",\"id\":%ld,", &id) != 1)
-            abort();
-        pthread_mutex_lock(&w->rig->lock);
-        keep_record(w->rig, room);
-        if (!w->rig->is_held)
-            is_there = confirm(w, id);
-        else if (w->pending_count < RIG_PENDING_MAX)
-            w->pending[w->pending_count++] = id;
-        pthread_mutex_unlock(&w->rig->lock);
-    }
+    do
+        n = recv(w->fd, room, sizeof room, 0);
+    while (n > 0 && take_message(w, (postern_bytes){ room, (size_t)n }));
     return NULL;
 }
 

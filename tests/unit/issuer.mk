@@ -10,8 +10,9 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 	tests/unit/test_issuer_grant_code tests/unit/test_issuer_grant_refresh tests/unit/test_issuer_grant_exchange \
 	tests/unit/test_issuer_introspect tests/unit/test_issuer_revoke tests/unit/test_issuer_exchange_details \
 	tests/unit/test_issuer_store_grants tests/unit/test_issuer_grants_nomem
-unit_tests += tests/unit/test_issuer_redirect_uri
-unit_tests += tests/unit/test_issuer_pages
+unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
+	tests/unit/test_issuer_key_ring
+unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
 unit_tests += tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
@@ -41,6 +42,17 @@ tests_unit_test_issuer_nomem_SOURCES = tests/unit/test_issuer_nomem.c $(issuer_f
 tests_unit_test_issuer_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_assertion_SOURCES = tests/unit/test_issuer_assertion.c $(issuer_fixture)
+tests_unit_test_issuer_assertion_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_assertion_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_register_SOURCES = tests/unit/test_issuer_register.c $(issuer_fixture)
+tests_unit_test_issuer_register_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_register_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_key_ring_SOURCES = tests/unit/test_issuer_key_ring.c $(issuer_fixture)
+tests_unit_test_issuer_key_ring_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_key_ring_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_grant_code_SOURCES = tests/unit/test_issuer_grant_code.c $(grants_fixture)
 tests_unit_test_issuer_grant_code_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_grant_code_LDADD = $(issuer_ldadd)
@@ -67,9 +79,17 @@ tests_unit_test_issuer_grants_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags
 tests_unit_test_issuer_crash_SOURCES = tests/unit/test_issuer_crash.c $(grants_fixture)
 tests_unit_test_issuer_crash_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_crash_LDADD = $(issuer_ldadd)
-tests_unit_test_issuer_redirect_uri_CPPFLAGS = $(issuer_cppflags)
-tests_unit_test_issuer_redirect_uri_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_fixture) \
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_html_SOURCES = tests/unit/test_issuer_html.c $(issuer_fixture)
+tests_unit_test_issuer_html_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_html_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_work_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_work_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_SOURCES = tests/unit/test_issuer_pages_nomem.c $(issuer_fixture) \
+	tests/unit/pages_browser.c tests/unit/pages_browser.h
+tests_unit_test_issuer_pages_nomem_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_pages_nomem_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -104,7 +104,8 @@ postern_secret *fixture_add_client(struct fixture *f, const char *name, const ch
     postern_secret *secret = NULL;
     postern_error err = { 0 };
 
-    if (clients_add(&f->is, name, scopes, resources, &secret, &refusal, &err) != CLIENTS_DONE)
+    if (clients_add(&f->is, &(struct client_wish){ .name = name, .scopes = scopes, .resources = resources }, &secret,
+                    &refusal, &err) != CLIENTS_DONE)
         fail_msg("%s: %s%s", name, refusal.message, err.detail);
     return secret;
 }

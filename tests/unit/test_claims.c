@@ -141,7 +141,7 @@ static postern_err check_text(const struct claim_rules *rules, char *take_text,
     if (postern_json_scan(&run.json, postern_bytes_str(run.text), &run.err) != POSTERN_OK)
         fail_msg("%s: %s", run.text, run.err.detail);
     return postern_claims_check(rules, &run.json, NOW_S, postern_bytes_str(extra_scopes),
-                                &run.scratch, &run.facts, &run.err);
+                                &run.scratch, NULL, &run.facts, &run.err);
 }
 
 static void judge(const struct claim_rules *rules, const struct claim_case *cases, size_t count)
@@ -635,59 +635,6 @@ static void escaped_strings_stay_where_they_were_read(void **state)
     clear_run();
 }
 
-static void the_user_name_comes_from_the_configured_claim(void **state)
-{
-    static const struct {
-        const char *path, *name, *json;
-        postern_err want;
-        const char *username;
-    } cases[] = {
-        { "sub", NULL, NULL, OK, "alice" },
-        { "preferred_username", "preferred_username", "\"al\"", OK, "al" },
-        { "ext.login.name", "ext", "{\"login\":{\"name\":\"al\"}}", OK, "al" },
-        { "https://example.org/name", "https://example.org/name", "\"al\"", OK, "al" },
-        { "email", "email", "\"a@x\",\"email_verified\":true", OK, "a@x" },
-        { "email", "email", "\"a@x\",\"email_verified\":false", POSTERN_ERR_NO_MAPPING, NULL },
-        { "email", "email", "\"a@x\",\"email_verified\":\"true\"", POSTERN_ERR_NO_MAPPING, NULL },
-        { "email", "email", "\"a@x\"", POSTERN_ERR_NO_MAPPING, NULL },
-        { "preferred_username", NULL, NULL, POSTERN_ERR_NO_MAPPING, NULL },
-        { "ext.login.name", "ext", "{\"login\":\"al\"}", POSTERN_ERR_NO_MAPPING, NULL },
-        { "ext.login.name", "ext", "[]", POSTERN_ERR_NO_MAPPING, NULL },
-        { "preferred_username", "preferred_username", "7", POSTERN_ERR_MALFORMED_CLAIM, NULL },
-        { "preferred_username", "preferred_username", "\"\"", POSTERN_ERR_MALFORMED_CLAIM, NULL },
-        { "preferred_username", "preferred_username", "\"a\\u0000\"", POSTERN_ERR_UNSET, NULL },
-        { "preferred_username", "preferred_username", "\"a\\nb\"", POSTERN_ERR_UNSAFE_IDENTITY,
-          NULL },
-    };
-    struct claim_rules rules = make_rules();
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct claim_path path;
-        postern_bytes username = POSTERN_BYTES_NONE;
-        postern_err e;
-
-        if (cases[i].want == POSTERN_ERR_UNSET) {
-            char *text = payload(cases[i].name, cases[i].json);
-
-            clear_run(); /* the scan refuses a NUL: it never comes as far as here */
-            assert_int_equal(postern_json_scan(&run.json, postern_bytes_str(text), &run.err),
-                             POSTERN_ERR_MALFORMED);
-            free(text);
-            continue;
-        }
-        assert_int_equal(postern_claim_path_parse(&arena, cases[i].path, &path, &run.err),
-                         POSTERN_OK);
-        assert_int_equal(check_text(&rules, payload(cases[i].name, cases[i].json), ""), POSTERN_OK);
-        e = postern_claims_username(&path, &run.json, &run.scratch, &username, &run.err);
-        if (e != cases[i].want)
-            fail_msg("%s %s: got %s", cases[i].path, cases[i].json, postern_err_reason(e));
-        if (cases[i].username != NULL)
-            assert_true(postern_bytes_equal_str(username, cases[i].username));
-    }
-    clear_run();
-}
-
 static void a_claim_path_has_at_most_eight_parts(void **state)
 {
     struct claim_path path;
@@ -720,7 +667,6 @@ int main(void)
         cmocka_unit_test(the_agent_is_the_first_configured_claim_that_is_there),
         cmocka_unit_test(a_claim_name_with_escapes_is_the_same_claim),
         cmocka_unit_test(escaped_strings_stay_where_they_were_read),
-        cmocka_unit_test(the_user_name_comes_from_the_configured_claim),
         cmocka_unit_test(a_claim_path_has_at_most_eight_parts),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,8 @@ same() { # NAME WANT GOT
 }
 
 same "a beginning is completed" "token" "$(offer to)"
-same "client has three verbs" "$(printf '%s\n' add list remove)" "$(offer client '' | grep -v '^--')"
+same "client has six verbs" "$(printf '%s\n' add invite list remove rotate-secret show)" "$(offer client '' | grep -v '^--')"
+same "keys has two verbs" "$(printf '%s\n' list rotate)" "$(offer keys '' | grep -v '^--')"
 same "user has three verbs" "$(printf '%s\n' add list remove)" "$(offer user '' | grep -v '^--')"
 same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
 same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
@@ -48,6 +49,8 @@ for command in $commands; do
     same "every option of $command" "$("$postern" "$command" --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer "$command" -- | grep -vx -e --help)"
 done
+client_options=$(for verb in add invite list remove rotate-secret show; do offer client $verb --; done | sort -u)
+same "every option of client" "$("$postern" client --help | grep -oE -e '--[a-z-]+' | sort -u)" "$client_options"
 for verb in check explain; do
     same "every option of policy $verb" "$("$postern" policy $verb --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer policy $verb -- | grep -vx -e --help)"

@@ -212,12 +212,21 @@ static const struct {
       "issuers/sso.conf:3:13: algorithms: \"HS256\" is not one of the allowed words; did you mean "
       "\"RS256\"?" },
     { "issuers/sso.conf", ISSUER "token_types: JWT at+jwt logout+jwt\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:14: token_types: \"logout+jwt\" is not one of: at+jwt JWT" },
+      "issuers/sso.conf:3:14: token_types: \"logout+jwt\" is not one of: at+jwt JWT "
+      "untyped" },
+    { "issuers/sso.conf", ISSUER "provider: keycloack\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:11: provider: \"keycloack\" is not one of the allowed words; did you mean "
+      "\"keycloak\"?" },
+    { "issuers/sso.conf", ISSUER "username_claim: ${azp}${sub}\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:17: username_claim: \"${azp}${sub}\" has two claims without a text between "
+      "them: alice + bob were ali + cebob" },
+    { "issuers/sso.conf", ISSUER "scope_form: array\n", POSTERN_ERR_CONFIG_VALUE,
+      "issuers/sso.conf:3:13: scope_form: \"array\" is not one of: string any" },
     { "issuers/sso.conf", ISSUER "clock_skew: 301s\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:13: clock_skew: 301s is outside 0s to 300s" },
     { "issuers/sso.conf", ISSUER "username_claim: realm..name\n", POSTERN_ERR_CONFIG_VALUE,
-      "issuers/sso.conf:3:17: username_claim: \"realm..name\" has an empty part: a path is "
-      "NAME.NAME" },
+      "issuers/sso.conf:3:17: username_claim: \"realm..name\" is no claim: NAME, NAME.NAME or a "
+      "template of ${NAME}" },
     { "issuers/sso.conf", ISSUER "agent_claim: client_id act.sub\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:14: agent_claim: act.sub must stand first" },
     { "issuers/twin.conf", ISSUER, POSTERN_ERR_CONFIG_CONFLICT,
@@ -619,7 +628,7 @@ static void each_relaxation_is_told_with_its_place(void **state)
     postern_config_free(c);
     assert_string_equal(
         postern_buf_cstr(&out),
-        "issuers/sso.conf:3: token_types: JWT: typ JWT is accepted, which does not tell an access "
+        "issuers/sso.conf:3: token_types: JWT: tokens without typ at+jwt are accepted, which does not tell an access "
         "token from other "
         "JWTs of this issuer\n"
         "issuers/sso.conf:4: required_claims: sub jti: tokens may lack a claim that RFC 9068 "

@@ -31,6 +31,9 @@ static int make_dump(void **state)
                     "issuer: http://127.0.0.1:8414\nallow_loopback_http: yes\njwks_file: l.json\n");
     test_folder_put(&folder, "issuers/sso.conf",
                     "issuer: https://sso.example.org\njwks_file: /k\ntoken_types: JWT at+jwt\n");
+    test_folder_put(&folder, "issuers/kc.conf",
+                    "username_claim: sub\nissuer: https://kc.example.org\njwks_file: /k\n"
+                    "provider: keycloak\n");
     test_folder_put(&folder, "services/imap.conf",
                     "audience: https://mail.example.org/imap\nissuers: sso\nhelper_peers: cyrus\n"
                     "require_tls: host\ndeny_users: root\n");
@@ -118,7 +121,24 @@ static void what_a_file_says_and_what_is_default_stay_apart(void **state)
     assert_false(postern_section_has(s, "listen"));
     assert_non_null(postern_config_service_for(c, "imap"));
     assert_null(postern_config_section_at(c, POSTERN_SECTION_SERVICE, 2));
-    assert_null(postern_config_section_at(c, POSTERN_SECTION_ISSUER, 2));
+    assert_null(postern_config_section_at(c, POSTERN_SECTION_ISSUER, 3));
+    postern_config_free(c);
+}
+
+static void a_providers_values_say_where_they_come_from(void **state)
+{
+    postern_config *c = load_dump(postern_buf_bytes(&dump));
+    const postern_section *s = postern_config_section(c, POSTERN_SECTION_ISSUER, "kc");
+
+    (void)state;
+    assert_string_equal(postern_section_text(s, "token_types"), "at+jwt JWT");
+    assert_string_equal(postern_section_origin(s, "token_types"),
+                        "provider keycloak, issuers/kc.conf:4");
+    assert_string_equal(postern_section_origin(s, "username_claim"), "issuers/kc.conf:1");
+    assert_string_equal(postern_section_text(s, "username_claim"), "sub");
+    assert_string_equal(postern_section_origin(s, "clock_skew"), "default");
+    assert_non_null(strstr(postern_buf_cstr(&dump), "# provider keycloak, issuers/kc.conf:4\n"
+                                                    "agent_claim: act.sub azp\n"));
     postern_config_free(c);
 }
 
@@ -162,6 +182,71 @@ static void the_largest_file_comes_through(void **state)
     postern_config_dump(c, &again);
     postern_config_free(c);
     assert_true(postern_bytes_equal(postern_buf_bytes(&out), postern_buf_bytes(&again)));
+}
+
+static void maps_travel_with_the_dump(void **state)
+{
+    static const struct { const char *from, *to; } faults[] = {
+        { "# line 2\n", "" },
+        { "\"al\" \"ali\"\n", "" },
+        { "\"al\" \"ali\"", "al ali" },
+        { "\"al\" \"ali\"", "\"al\"  \"ali\"" },
+        { "\"al\" \"ali\"", "\"al\" \"all\" x" },
+        { "/^(.*)-bot$", "/(.*)-bot$" },
+        { "/roles.map ==", "/rules.map ==" },
+        { "/roles.map ==", "/roles.map ==\n# == /another.map ==" },
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(DUMP_MAX), again = POSTERN_BUF_INIT(DUMP_MAX);
+    postern_config *c = NULL;
+
+    (void)state;
+    test_folder_put(&folder, "maps/roles.map", "# c\n/^(.*)-bot$ \\1_bot\nal \"ali\" #x\n");
+    test_folder_put(&folder, "services/pg.conf",
+                    "audience: pg\nissuers: kc\nhelper_peers: 0\nusername_map_file: maps/roles.map\n");
+    test_folder_put(&folder, "services/sql.conf",
+                    "audience: sql\nissuers: kc\nhelper_peers: 0\nusername_map_file: maps/roles.map\n");
+    assert_int_equal(postern_config_load(folder.path, &c, NULL), POSTERN_OK);
+    postern_config_dump(c, &out);
+    postern_config_free(c);
+    c = load_dump(postern_buf_bytes(&out));
+    postern_config_dump(c, &again);
+    postern_config_free(c);
+    assert_string_equal(postern_buf_cstr(&out), postern_buf_cstr(&again));
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        const char *at = strstr(postern_buf_cstr(&out), faults[i].from);
+
+        assert_non_null(at);
+        postern_buf_reset(&again);
+        postern_buf_add(&again, (postern_bytes){ out.ptr, (size_t)(at - (const char *)out.ptr) });
+        postern_buf_add_str(&again, faults[i].to);
+        postern_buf_add_str(&again, at + strlen(faults[i].from));
+        assert_refused(faults[i].from, postern_buf_bytes(&again));
+    }
+}
+
+static void a_map_is_a_trusted_file_that_is_there(void **state)
+{
+    postern_config *c = NULL;
+    postern_error err = { 0 };
+
+    (void)state;
+    test_folder_put(&folder, "services/pg.conf",
+                    "audience: pg\nissuers: kc\nhelper_peers: 0\nusername_map_file: maps/roles.map\n");
+    assert_int_equal(postern_config_load(folder.path, &c, &err), POSTERN_ERR_CONFIG_FILE);
+    test_folder_put(&folder, "maps/roles.map", "alice bob\n");
+    test_folder_mode(&folder, "maps/roles.map", 0666);
+    assert_int_equal(postern_config_load(folder.path, &c, &err), POSTERN_ERR_CONFIG_FILE);
+    test_folder_mode(&folder, "maps/roles.map", 0600);
+    test_folder_mode(&folder, "maps", 0777);
+    assert_int_equal(postern_config_load(folder.path, &c, &err), POSTERN_ERR_CONFIG_FILE);
+    test_folder_mode(&folder, "maps", 0755);
+    assert_int_equal(postern_config_load(folder.path, &c, &err), POSTERN_OK);
+    postern_config_free(c);
+    c = NULL;
+    test_folder_put(&folder, "maps/roles.map", "alice bob\nalice\n");
+    assert_int_equal(postern_config_load(folder.path, &c, &err), POSTERN_ERR_CONFIG_SYNTAX);
+    assert_non_null(strstr(err.detail, "/maps/roles.map:2:6: the local user is missing"));
+    assert_null(c);
 }
 
 /* ---- what is no dump ---- */
@@ -272,7 +357,7 @@ static void a_dump_that_was_cut_is_refused(void **state)
         assert_memory_equal(dump.ptr + len, "# == ", 5);
         assert_int_equal(dump.ptr[len - 1], '\n');
     }
-    assert_int_equal(whole, 7); /* of eight files the first, the first two … */
+    assert_int_equal(whole, 8); /* of nine files the first, the first two … */
 }
 
 static void a_byte_that_no_file_may_have_is_none_of_a_dump_s(void **state)
@@ -408,6 +493,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_dump_read_back_dumps_the_same_bytes),
         TEST(what_a_file_says_and_what_is_default_stay_apart),
+        TEST(a_providers_values_say_where_they_come_from),
+        TEST(maps_travel_with_the_dump),
+        TEST(a_map_is_a_trusted_file_that_is_there),
         TEST(relaxations_are_the_same),
         TEST(the_largest_file_comes_through),
         TEST(a_line_that_is_missing_is_missed),

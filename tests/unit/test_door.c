@@ -26,6 +26,7 @@
 
 #include "door_certs.h"
 #include "door_rig.h"
+#include "../support/together.h"
 #include "door/session.h"
 #include "role.h"
 
@@ -1813,6 +1814,6 @@ int main(void)
         TEST(control_sees_sessions_of_all_loops),
     };
 
-    cmocka_set_test_filter(getenv("DOOR_TEST")); /* for whoever looks for one test's trouble */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    /* DOOR_TEST: for whoever looks for one test's trouble. */
+    return run_tests_together(tests, sizeof tests / sizeof *tests, getenv("DOOR_TEST"));
 }

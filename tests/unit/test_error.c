@@ -55,6 +55,26 @@ static void every_code_has_a_sentence_and_a_source(void **state)
     }
 }
 
+/* A refusal can be looked up: in an RFC (or OpenID Connect), or in what this machine was told. */
+static void every_refusal_has_a_section_or_a_setting(void **state)
+{
+    static const char *const ours[] = { "deny_users", "policy", "postern block", "postern-raw(7)" };
+
+    (void)state;
+    for (size_t i = 0; i < ALL_COUNT; i++) {
+        const char *source = postern_err_source(all[i].code);
+        bool is_ours = false;
+
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+            is_ours = is_ours || strcmp(source, ours[k]) == 0;
+        if (postern_err_outcome(all[i].code) != POSTERN_REJECTED || is_ours)
+            continue;
+        if ((strncmp(source, "RFC ", 4) != 0 && strncmp(source, "OpenID Connect ", 15) != 0) ||
+            strstr(source, "\xc2\xa7") == NULL)
+            fail_msg("%s: \"%s\" is no section", all[i].identifier, source);
+    }
+}
+
 static void no_word_from_a_wire_becomes_a_yes(void **state)
 {
     static const char *const words[] = { "ok", "again",         "unset",         "",
@@ -190,6 +210,7 @@ int main(void)
         cmocka_unit_test(every_reason_is_its_identifier_in_lower_case),
         cmocka_unit_test(every_reason_is_distinct_and_leads_back_to_its_code),
         cmocka_unit_test(every_code_has_a_sentence_and_a_source),
+        cmocka_unit_test(every_refusal_has_a_section_or_a_setting),
         cmocka_unit_test(no_word_from_a_wire_becomes_a_yes),
         cmocka_unit_test(only_ok_is_proved),
         cmocka_unit_test(rejected_and_undecided_follow_the_class),

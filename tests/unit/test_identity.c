@@ -9,7 +9,9 @@
 
 #include "../support/test_folder.h"
 #include "oauth/accounts.h"
+#include "oauth/claims.h"
 #include "oauth/identity.h"
+#include "oauth/username_map.h"
 
 #define PASSWD                                                                                     \
     "root:x:0:0:root:/root:/bin/bash\n"                                                            \
@@ -48,6 +50,7 @@ static int tear_down(void **state)
     return 0;
 }
 
+static postern_buf no_scratch = POSTERN_BUF_INIT(0);
 static const char *const domains[] = { "example.org", "corp.example.org" };
 static const char *const denied[] = { "root", "cyrus" };
 
@@ -59,6 +62,14 @@ static struct identity_rules make_rules(void)
 
     assert_null(postern_username_chars_parse("a-zA-Z0-9._@-", &rules.chars));
     return rules;
+}
+
+static postern_err map_name(const struct identity_rules *rules, const char *name,
+                            postern_buf *scratch, postern_bytes *ret, postern_error *err)
+{
+    const struct identity_means by = { accounts, 0, scratch, NULL };
+
+    return postern_identity_map(rules, &by, postern_bytes_str(name), ret, err);
 }
 
 static const struct {
@@ -119,14 +130,59 @@ static void a_name_maps_to_one_safe_user_or_to_none(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         postern_error err = { 0 };
         postern_bytes user = POSTERN_BYTES_NONE;
-        postern_err e = postern_identity_map(&rules, accounts, 0, postern_bytes_str(names[i].name),
-                                             &user, &err);
+        postern_err e = map_name(&rules, names[i].name, &no_scratch, &user, &err);
 
         if (e != names[i].want ||
             (e == POSTERN_OK && !postern_bytes_equal_str(user, names[i].user)))
             fail_msg("%s: got %s \"%.*s\"", names[i].name, postern_err_reason(e), (int)user.len,
                      user.ptr);
     }
+}
+
+static void a_map_comes_first_and_its_users_are_judged_like_others(void **state)
+{
+    static const struct {
+        const char *name;
+        postern_err want;
+        const char *user;
+    } cases[] = {
+        { "build-bot", POSTERN_OK, "build_bot" },
+        { "alice@example.org", POSTERN_OK, "al" },
+        { "bob@corp", POSTERN_OK, "bob" }, /* mapped to bob@example.org, then stripped */
+        { "alice", POSTERN_ERR_NO_MAPPING, NULL },
+        { "admin@example.org", POSTERN_ERR_USER_DENIED, NULL },
+        { "ops", POSTERN_ERR_USER_DENIED, NULL },
+        { "a/b-bot", POSTERN_ERR_NO_MAPPING, NULL },
+        { "..-bot", POSTERN_ERR_NO_MAPPING, NULL },
+    };
+    struct identity_rules rules = make_rules();
+    struct username_map *map = NULL;
+    postern_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(postern_username_map_parse(
+                         "m",
+                         postern_bytes_str("/^(.*)-bot$ \\1_bot\nalice@example.org al\n"
+                                           "/^(.*)@corp$ \\1@example.org\n"
+                                           "admin@example.org ROOT\nops daemon\n"),
+                         &map, &err),
+                     POSTERN_OK);
+    rules.map = map;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8192);
+        POSTERN_AUTO_JSON j = { 0 };
+        postern_bytes user = POSTERN_BYTES_NONE;
+        postern_err e;
+
+        assert_int_equal(postern_json_scan(&j, postern_bytes_str("{}"), &err), POSTERN_OK);
+        assert_int_equal(postern_claims_reserve(&j, &scratch, &err), POSTERN_OK);
+        e = map_name(&rules, cases[i].name, &scratch, &user, &err);
+        if (e != cases[i].want ||
+            (e == POSTERN_OK && !postern_bytes_equal_str(user, cases[i].user)))
+            fail_msg("%s: %s \"%.*s\"", cases[i].name, postern_err_reason(e), (int)user.len,
+                     user.ptr);
+    }
+    postern_username_map_free(map);
 }
 
 static void system_accounts_can_be_allowed_but_denied_ones_stay_denied(void **state)
@@ -138,13 +194,13 @@ static void system_accounts_can_be_allowed_but_denied_ones_stay_denied(void **st
     (void)state;
     rules.allow_system_users = true;
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("daemon"), &user, &err),
+        map_name(&rules, "daemon", &no_scratch, &user, &err),
         POSTERN_OK);
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("root"), &user, &err),
+        map_name(&rules, "root", &no_scratch, &user, &err),
         POSTERN_ERR_USER_DENIED);
     assert_int_equal(
-        postern_identity_map(&rules, accounts, 0, postern_bytes_str("cyrus@x"), &user, &err),
+        map_name(&rules, "cyrus@x", &no_scratch, &user, &err),
         POSTERN_ERR_USER_DENIED);
 }
 
@@ -224,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_name_maps_to_one_safe_user_or_to_none),
+        TEST(a_map_comes_first_and_its_users_are_judged_like_others),
         TEST(system_accounts_can_be_allowed_but_denied_ones_stay_denied),
         TEST(a_new_account_is_noticed_within_a_second),
         TEST(no_file_is_no_account_but_a_bad_file_is_no_answer),

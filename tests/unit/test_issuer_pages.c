@@ -668,12 +668,13 @@ static void what_an_agent_wrote_is_text_on_every_page(void **state)
     postern_form_add(&query, "purpose", postern_bytes_str(evil));
     postern_form_add(&query, "authorization_details",
                      postern_bytes_str("[{\"type\":\"</pre><script>alert(2)</script>\"}]"));
-    browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* login */
-    assert_page(f, 200, "&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\xEF\xBF\xBD");
+    browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* login: its name alone */
+    assert_page(f, 200, "The agent <b>evil</b>");
     assert_null(strstr(body_text(f), "<img"));
     browser_be_alice(&b);
     browser_get(&b, "/oauth/authorize", postern_buf_cstr(&query)); /* consent */
     assert_page(f, 200, "&lt;/pre&gt;&lt;script&gt;");
+    assert_page(f, 200, "itself “<bdi>&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;\xEF\xBF\xBD</bdi>”");
     assert_null(strstr(body_text(f), "<img"));
     assert_null(strstr(body_text(f), "\xE2\x80\xAE"));
     post_form(&b, "/oauth/authorize", APPROVE);
@@ -702,6 +703,7 @@ static void an_agent_that_registered_itself_is_marked_with_where_the_answer_goes
     browser_get(&b, "/oauth/authorize", "client_id=self&redirect_uri=https%3A%2F%2Fevil.example%2Fcb" TYPE PKCE AT);
     assert_page(f, 200, "Not verified.");
     assert_page(f, 200, "<bdi>evil.example</bdi>");
+    assert_page(f, 200, "<h1>Let an unverified agent act for you?</h1>");
     assert_page(f, 200, "<b>self</b>");
     browser_get(&b, "/oauth/authorize", REQUEST);
     assert_null(strstr(body_text(f), "Not verified."));
@@ -825,6 +827,28 @@ static void prompt_login_wants_the_password_again_and_once(void **state)
     assert_redirect(f, "/oauth/authorize?" REQUEST "&prompt=login");
     browser_get(&b, "/oauth/authorize", REQUEST "&prompt=login");
     assert_page(f, 200, "act for you?");
+    f->now_s += 600; /* who reads carefully is not sent back to the password */
+    post_form(&b, "/oauth/authorize", APPROVE);
+    assert_redirect(f, AGENT_REDIRECT_SENT "?code=");
+}
+
+static void a_person_has_twenty_sessions_and_the_oldest_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct browser first = browser_new(f), second, b = browser_new(f);
+
+    browser_be_alice(&first);
+    f->now_s++;
+    browser_be_alice(&b);
+    second = b;
+    for (int i = 0; i < SESSIONS_MAX - 1; i++) {
+        f->now_s++;
+        browser_be_alice(&b);
+    }
+    browser_get(&first, "/oauth/account", NULL);
+    assert_page(f, 200, "<h1>Log in</h1>");
+    browser_get(&second, "/oauth/account", NULL);
+    assert_page(f, 200, "Your agents");
 }
 
 static void the_cookie_of_https_is_bound_to_the_host(void **state)
@@ -1065,7 +1089,7 @@ static void a_password_is_changed_with_the_old_one(void **state)
     browser_be_alice(&other);
     browser_get(&b, "/oauth/password", NULL);
     post_form(&b, "/oauth/password", "old=wrong&new=another+fine+password&again=another+fine+password");
-    assert_page(f, 400, "The password of now is wrong");
+    assert_page(f, 400, "The current password is wrong");
     post_form(&b, "/oauth/password", "old=correct+horse+battery+staple&new=short&again=short");
     assert_page(f, 400, "at least 15 bytes");
     post_form(&b, "/oauth/password", "old=correct+horse+battery+staple&new=another+fine+password&again=another");
@@ -1149,6 +1173,7 @@ int main(void)
         TEST(a_session_that_ended_while_the_consent_page_was_open_asks_for_the_password),
         TEST(logging_out_ends_the_session),
         TEST(prompt_login_wants_the_password_again_and_once),
+        TEST(a_person_has_twenty_sessions_and_the_oldest_goes),
         TEST(the_cookie_of_https_is_bound_to_the_host),
         TEST(a_cookie_that_is_not_of_our_form_is_no_cookie),
         TEST(a_wrong_password_and_an_unknown_name_look_the_same),

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "issuer/openapi.h"
+#include "issuer/routes.h"
 #include "issuer_fixture.h"
 
 static void an_issuer_is_cut_into_the_urls_that_it_serves(void **state)
@@ -74,9 +76,9 @@ static void both_discovery_documents_have_every_required_member(void **state)
         assert_list(f, "grant_types_supported", "authorization_code refresh_token client_credentials "
                                                 "urn:ietf:params:oauth:grant-type:token-exchange");
         assert_list(f, "response_types_supported", "code");
-        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post none");
-        assert_list(f, "introspection_endpoint_auth_methods_supported", "client_secret_basic client_secret_post");
-        assert_list(f, "revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post none");
+        assert_list(f, "token_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
+        assert_list(f, "introspection_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt");
+        assert_list(f, "revocation_endpoint_auth_methods_supported", "client_secret_basic client_secret_post private_key_jwt none");
         assert_text(f, "introspection_endpoint", FIXTURE_ISSUER "/oauth/introspect");
         assert_text(f, "revocation_endpoint", FIXTURE_ISSUER "/oauth/revoke");
         assert_list(f, "code_challenge_methods_supported", "S256");
@@ -313,6 +315,60 @@ static void whoami_is_undecided_while_the_key_set_is_not_written(void **state)
     assert_error(f, 503, "temporarily_unavailable");
 }
 
+/* What is neither here nor there would be a lie, or an endpoint that nobody finds. */
+static void openapi_describes_every_route_but_the_pages_for_people(void **state)
+{
+    static const char *const pages[] = { "/oauth/login", "/oauth/logout", "/oauth/account", "/oauth/password", "/oauth/style.css", "/account" };
+    struct fixture *f = *state;
+    uint32_t paths;
+    const char *path;
+    size_t described = 0, listed = 0;
+
+    f->settings.registration = REGISTRATION_OPEN;
+    fixture_get(f, "/openapi.json");
+    assert_status(f, 200);
+    assert_text(f, "openapi", "3.1.0");
+    paths = postern_json_member(&f->json, 0, "paths");
+    for (size_t i = 0; (path = routes_path(i)) != NULL; i++) {
+        bool is_page = false;
+
+        for (size_t k = 0; k < sizeof pages / sizeof *pages; k++)
+            is_page = is_page || strcmp(path, pages[k]) == 0;
+        if (openapi_describes(path) == is_page)
+            fail_msg("%s is %s", path, is_page ? "a page and described" : "not described");
+        described += !is_page;
+        if (!is_page)
+            assert_int_not_equal(postern_json_member(&f->json, paths, path), POSTERN_JSON_ABSENT);
+    }
+    for (uint32_t n = postern_json_first(&f->json, paths); n != POSTERN_JSON_ABSENT; n = postern_json_next(&f->json, n))
+        listed++;
+    assert_int_equal(listed, described);
+    f->settings.registration = REGISTRATION_OFF;
+    fixture_get(f, "/openapi.json");
+    paths = postern_json_member(&f->json, 0, "paths");
+    assert_int_equal(postern_json_member(&f->json, paths, "/oauth/register"), POSTERN_JSON_ABSENT);
+    assert_false(routes_has("/oauth/nothing"));
+}
+
+static void openapi_names_the_ways_to_a_token(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t node;
+
+    fixture_set_issuer(f, "https://as.example.org/tenant");
+    fixture_ask(f, (struct http_request){ .method = "GET", .host = "as.example.org", .path = "/tenant/openapi.json" });
+    assert_status(f, 200);
+    node = postern_json_member(&f->json, 0, "components");
+    node = postern_json_member(&f->json, node, "securitySchemes");
+    node = postern_json_member(&f->json, node, "oauth2");
+    node = postern_json_member(&f->json, node, "flows");
+    node = postern_json_member(&f->json, node, "clientCredentials");
+    assert_true(postern_json_string_is(&f->json, postern_json_member(&f->json, node, "tokenUrl"),
+                                       "https://as.example.org/tenant/oauth/token"));
+    node = postern_json_member(&f->json, node, "scopes");
+    assert_int_not_equal(postern_json_member(&f->json, node, "mail.read"), POSTERN_JSON_ABSENT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -333,6 +389,8 @@ int main(void)
         TEST(a_flood_keeps_nobody_from_the_documents),
         TEST(whoami_without_credentials_names_no_error_in_the_challenge),
         TEST(whoami_is_undecided_while_the_key_set_is_not_written),
+        TEST(openapi_describes_every_route_but_the_pages_for_people),
+        TEST(openapi_names_the_ways_to_a_token),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -316,6 +316,48 @@ static void tokens_and_authorizations_are_known_to_every_later_context(void **st
     }
 }
 
+/* What helper and door take for a revocation, and what they close the line for. */
+static void a_revocation_names_one_thing(void **state)
+{
+    static const struct {
+        const char *members;
+        bool is_good;
+    } cases[] = {
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"grant\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"jti\":\"b\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":7,\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\"", false },
+        { "\"id\":1,\"jti\":\"a\",\"before\":5", false },
+        { "\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"subject\":\"a\",\"before\":5", false },
+    };
+    struct channel *ends[2];
+    struct revoke_message m;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(channel_new(fds[i], &ends[i], NULL), POSTERN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        int n = snprintf(text, sizeof text, "{\"type\":\"revoke\",%s}", cases[i].members);
+
+        assert_int_equal(channel_send(ends[0], (postern_bytes){ (uint8_t *)text, (size_t)n },
+                                      -1, NULL),
+                         POSTERN_OK);
+        assert_int_equal(channel_receive(ends[1], NULL), CHANNEL_MESSAGE);
+        if (revoke_message_read(ends[1], &m) != cases[i].is_good)
+            fail_msg("%s", text);
+    }
+    channel_free(ends[0]);
+    channel_free(ends[1]);
+}
+
 static postern_err fill_once(void *arg, postern_error *err)
 {
     struct taken_back *t = NULL;
@@ -354,6 +396,7 @@ int main(void)
         TEST(a_list_of_blocks_replaces_the_one_before_whole),
         TEST(a_context_that_lives_hears_of_blocks_alone),
         TEST(lists_have_their_limits),
+        TEST(a_revocation_names_one_thing),
         TEST(old_revocations_make_room_for_new_ones),
         TEST(tokens_and_authorizations_are_known_to_every_later_context),
         TEST(as_many_revocations_as_a_context_takes),

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writing a postern_trail, for validate.c and what it calls.  `t` may be NULL everywhere: nobody
+ * asks, and nothing is written. */
+#ifndef POSTERN_LIB_TRAIL_H
+#define POSTERN_LIB_TRAIL_H
+
+#include <postern/bytes.h>
+#include <postern/trail.h>
+
+/* In the order in which they are taken: name, source. */
+#define POSTERN_TRAIL_LIST(X)                                                                      \
+    X(SERVICE, "service", "services/NAME.conf, doors/NAME.conf")                                   \
+    X(TRANSPORT, "transport", "RFC 7628 §3")                                                       \
+    X(MESSAGE, "message", "RFC 7628 §3.2")                                                         \
+    X(SIZE, "size", "RFC 8725 §3.11")                                                              \
+    X(CACHE, "cache", "postern.conf(5)")                                                           \
+    X(FORM, "form", "RFC 7515 §5.2")                                                               \
+    X(ALGORITHM, "algorithm", "RFC 8725 §3.1")                                                     \
+    X(TYPE, "type", "RFC 9068 §4")                                                                 \
+    X(KEYS, "keys", "RFC 7517 §5")                                                                 \
+    X(SIGNATURE, "signature", "RFC 7515 §5.2")                                                     \
+    X(CLOCK, "clock", "RFC 7519 §4.1.4")                                                           \
+    X(ID_TOKEN, "id_token", "OpenID Connect Core §3.1.3.6")                                        \
+    X(ISSUER, "issuer", "RFC 9068 §4")                                                             \
+    X(AUDIENCE, "audience", "RFC 9068 §4")                                                         \
+    X(TIMES, "times", "RFC 7519 §4.1.4")                                                           \
+    X(IDENTITIES, "identities", "RFC 9068 §2.2")                                                   \
+    X(BINDING, "binding", "RFC 7800 §3.1")                                                         \
+    X(ACTORS, "actors", "RFC 8693 §4.1")                                                           \
+    X(PARTY, "party", "RFC 9068 §5")                                                               \
+    X(LINEAGE, "lineage", "RFC 9396 §9.1")                                                         \
+    X(SCOPE, "scope", "RFC 6750 §3.1")                                                             \
+    X(REVOCATION, "revocation", "RFC 7009 §2.2")                                                   \
+    X(USER, "user", "RFC 9068 §5")                                                                 \
+    X(AUTHZID, "authzid", "RFC 4422 §3.4.1")
+
+enum trail_step {
+#define POSTERN_TRAIL_ENUM(code, name, source) TRAIL_##code,
+    POSTERN_TRAIL_LIST(POSTERN_TRAIL_ENUM)
+#undef POSTERN_TRAIL_ENUM
+    TRAIL_STEPS
+};
+
+/* What was entered before has passed. */
+void postern_trail_enter(postern_trail *t, enum trail_step step);
+/* One more fact of the step that was entered, behind a semicolon.  Not printing bytes become '?'. */
+void postern_trail_note(postern_trail *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* `name` and a value from outside, escaped and cut; nothing when it is empty. */
+void postern_trail_note_value(postern_trail *t, const char *name, postern_bytes value);
+void postern_trail_end(postern_trail *t, postern_err verdict);
+
+#endif

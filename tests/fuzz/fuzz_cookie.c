@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Cookie headers, form tokens and texts for pages: a cookie has our form or is none, no token is guessed, no markup survives. */
+#include <stdlib.h>
+
+#include "issuer/cookies.h"
+#include "issuer/form_token.h"
+#include "issuer/html.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_html(postern_bytes text)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1 << 20);
+
+    html_escape(&out, text);
+    if (out.failed)
+        return;
+    for (size_t i = 0; i < out.len; i++)
+        if (out.ptr[i] < 0x20 || strchr("<>\"'", out.ptr[i]) != NULL)
+            abort();
+    if (!postern_bytes_is_utf8(postern_buf_bytes(&out)))
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(1 << 20);
+    char value[COOKIE_VALUE_MAX], nonce[FORM_TOKEN_NONCE_MAX];
+    const char *header;
+
+    check_html((postern_bytes){ data, size });
+    postern_buf_add(&text, (postern_bytes){ data, size });
+    header = postern_buf_cstr(&text);
+    if (header == NULL)
+        return 0;
+    if (cookie_read(header, "postern", value)) {
+        if (strlen(value) != COOKIE_VALUE_MAX - 1 || strstr(header, value) == NULL)
+            abort();
+        if (form_token_fits(header, value, "login", "", 1700000000, nonce))
+            abort();
+    }
+    if (form_token_fits(header, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "login", "", 1700000000, nonce))
+        abort();
+    return 0;
+}
