@@ -450,16 +450,25 @@ def whoever_waits_may_be_killed(server):
     report(run.status == 0 and len(server.asked("refresh_token")) == 1, "whoever waits for a refresh may be killed: its answer is stored", run)
 
 
+def stat_of(pid):
+    """(state, parent), or (None, None) when it is gone."""
+    try:
+        with open("/proc/%s/stat" % pid) as f:
+            state, parent = f.read().rsplit(")", 1)[1].split()[:2]
+            return state, int(parent)
+    except (OSError, IndexError):
+        return None, None
+
+
 def kill_all_of(p):
-    """Whoever refreshes, then whoever waits."""
+    """Whoever refreshes, then whoever waits; stopped first, so that none is born meanwhile."""
+    p.send_signal(signal.SIGSTOP)
+    daemon.wait_until(lambda: p.poll() is not None or stat_of(p.pid)[0] in ("T", "Z", None), "it stands still")
     for entry in os.listdir("/proc"):
-        if entry.isdigit():
+        if entry.isdigit() and stat_of(entry)[1] == p.pid:
             try:
-                with open("/proc/%s/stat" % entry) as f:
-                    parent = int(f.read().rsplit(")", 1)[1].split()[1])
-                if parent == p.pid:
-                    os.kill(int(entry), signal.SIGKILL)
-            except (OSError, IndexError):
+                os.kill(int(entry), signal.SIGKILL)
+            except OSError:
                 pass  # it ended meanwhile
     p.kill()
     p.wait()
@@ -473,7 +482,7 @@ def no_refresh_token_is_ever_sent_twice(server):
         p = subprocess.Popen(words(server, "token", "--login", "--resource", IMAP), env=environment(), stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
         try:
-            p.wait(random.uniform(0.001, 0.06))
+            p.wait(random.uniform(0.001, 0.3))
         except subprocess.TimeoutExpired:
             pass
         kill_all_of(p)
