@@ -106,11 +106,12 @@ static bool is_agent(const postern_json *j, const char *want)
     return postern_json_string_is(j, first_actor(j), want) || member_is(j, "client_id", want);
 }
 
+/* By his local name or by his issuer's; an agent for itself is no human, whatever its name. */
 static bool is_human(const postern_json *j, const char *want)
 {
-    if (has(j, "human") || has(j, "agent"))
-        return member_is(j, "human", want);
-    return member_is(j, "sub", want) || member_is(j, "user", want);
+    if (!has(j, "human") && has(j, "agent"))
+        return false;
+    return member_is(j, "human", want) || member_is(j, "sub", want) || member_is(j, "user", want);
 }
 
 /* Times have one form, so that they sort as texts; a time of another form is shown. */
@@ -131,6 +132,8 @@ bool audit_filter_takes(const struct audit_filter *f, const postern_json *j)
            (!is_asked(f->service) || member_is(j, "service", f->service)) &&
            (!is_asked(f->session) || member_is(j, "session", f->session)) &&
            (!is_asked(f->event) || member_is(j, "event", f->event)) &&
+           (!is_asked(f->purpose) || member_is(j, "purpose", f->purpose)) &&
+           (!is_asked(f->grant_id) || member_is(j, "grant_id", f->grant_id)) &&
            (!is_asked(f->since) || is_since(j, f->since));
 }
 
@@ -148,6 +151,12 @@ static void add_column(const postern_json *j, const char *name, size_t width, po
     postern_buf_add_byte(out, ' ');
 }
 
+static bool is_same(const postern_json *j, const char *a, const char *b)
+{
+    return postern_bytes_equal(postern_json_raw(j, postern_json_member(j, 0, a)),
+                               postern_json_raw(j, postern_json_member(j, 0, b)));
+}
+
 static void add_who(const postern_json *j, postern_buf *out)
 {
     static const char *const agents[] = { "agent", "client_id", "sub" };
@@ -159,7 +168,7 @@ static void add_who(const postern_json *j, postern_buf *out)
     if (out->len == start)
         postern_buf_add_byte(out, '-');
     for (size_t i = 0; i < 2; i++) {
-        if (!has(j, humans[i]))
+        if (!has(j, humans[i]) || (i == 1 && is_same(j, humans[0], humans[1])))
             continue;
         postern_buf_add_str(out, i == 0 ? " for " : " as ");
         (void)safe_member_add(j, humans[i], out);
@@ -176,6 +185,7 @@ static const struct {
     { "action", ", " },
     { "resource", " " },
     { "rule", ", rule " },
+    { "user_rule", " and " },
     { "because", ", because " },
     { "purpose", ", purpose " },
     { "duration_ms", ", ms " },

@@ -13,8 +13,8 @@
 /* NULL or "": not asked for. */
 struct audit_filter {
     const char *agent;   /* record's agent; without one, act[0] or client_id */
-    const char *human;   /* record's human; without one, sub or user */
-    const char *service, *session, *event;
+    const char *human;   /* record's human, also by his sub; without an agent, sub or user */
+    const char *service, *session, *event, *purpose, *grant_id;
     bool        only_denied; /* outcome is there and is not "proved" */
     char        since[AUDIT_SINCE_MAX];
 };

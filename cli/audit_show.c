@@ -48,6 +48,7 @@ static const struct option long_options[] = {
     { "agent", required_argument, NULL, 'a' },   { "human", required_argument, NULL, 'u' },
     { "service", required_argument, NULL, 's' }, { "session", required_argument, NULL, 'S' },
     { "event", required_argument, NULL, 'e' },   { "since", required_argument, NULL, 't' },
+    { "purpose", required_argument, NULL, 'p' }, { "grant", required_argument, NULL, 'g' },
     { "denied", no_argument, NULL, 'd' },        { "json", no_argument, NULL, 'j' },
     { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 };
@@ -60,6 +61,7 @@ static void print_show_usage(const struct show *s, FILE *out)
             "  --config DIR    the configuration that names it otherwise\n"
             "  --agent NAME    who acts          --human NAME    for whom\n"
             "  --service NAME  which service     --session ID    which session of a door\n"
+            "  --purpose TEXT  what for          --grant ID      by which authorization\n"
             "  --event NAME    verify, login, renew, end, refused, block ...\n"
             "  --since TIME    2026-11-21, 2026-11-21T10:30, or 30m, 12h, 7d ago\n"
             "  --denied        only what was not proved\n"
@@ -103,6 +105,12 @@ static bool take_option(struct show *s, int letter)
     case 'e':
         s->filter.event = optarg;
         return true;
+    case 'p':
+        s->filter.purpose = optarg;
+        return true;
+    case 'g':
+        s->filter.grant_id = optarg;
+        return true;
     case 't':
         return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
                audit_since_parse(optarg, now.tv_sec, s->filter.since);
@@ -126,7 +134,7 @@ static bool parse_show_options(int argc, char **argv, struct show *s)
 
     *s = (struct show){ .verb = argv[0], .config_dir = POSTERN_SYSCONFDIR };
     optind = 0;
-    while ((letter = getopt_long(argc, argv, "f:c:a:u:s:S:e:t:djh", long_options, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "f:c:a:u:s:S:e:p:g:t:djh", long_options, NULL)) != -1)
         if (!take_option(s, letter))
             return false;
     return optind == argc;

@@ -138,7 +138,9 @@ static postern_err ask_invitation(const struct client_request *rq, int *ret_stat
     if (!postern_json_string(&j, postern_json_member(&j, 0, "initial_access_token"), NULL, &token) ||
         token.len == 0)
         return POSTERN_FAIL(err, ISSUER_ANSWER, "the issuer's answer holds no token");
-    printf("%.*s\n", (int)token.len, (const char *)token.ptr);
+    if (fwrite(token.ptr, 1, token.len, stdout) != token.len || putchar('\n') == EOF ||
+        fflush(stdout) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "writing the invitation: %m");
     *ret_status = CLI_PROVED;
     return POSTERN_OK;
 }

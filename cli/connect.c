@@ -29,6 +29,7 @@ static void print_help(FILE *out)
         "  --door-tls-ca-file FILE  certificate authorities for the door alone\n"
         "\n"
         TOKEN_HELP_AGENT
+        TOKEN_HELP_LOGIN
         "  --resource URI           what the token is for (default: https://HOST/SERVICE)\n"
         "  --scope SCOPES           scopes to ask for, blank-separated\n"
         "  --allow-loopback-http    http to an issuer on 127.0.0.1 or ::1\n"
@@ -46,6 +47,7 @@ static void print_help(FILE *out)
 
 static const struct option long_options[] = {
     TOKEN_LONG_OPTIONS,
+    TOKEN_LOGIN_OPTIONS,
     { "stdio", no_argument, NULL, 'S' },
     { "listen", required_argument, NULL, 'L' },
     { "door-tls-ca-file", required_argument, NULL, 'A' },

@@ -45,7 +45,7 @@ static postern_err check_file(const char *path, const struct stat *st, postern_e
 
 static postern_err read_all(const char *path, int fd, postern_buf *b, postern_error *err)
 {
-    uint8_t chunk[SECRET_FILE_MAX + 2]; /* a newline, and one more to notice */
+    uint8_t chunk[4096];
     ssize_t n;
 
     while ((n = read(fd, chunk, sizeof chunk)) != 0) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Read a client secret from its file, after a look at who else could. */
+/* Read a client secret, a private key or a token from its file, after a look at who else could. */
 #ifndef POSTERN_CLI_SECRET_FILE_H
 #define POSTERN_CLI_SECRET_FILE_H
 
 #include <postern/bytes.h>
 
-#define SECRET_FILE_MAX 1024 /* bytes: the longest client secret that postern_acquire takes */
+#define SECRET_FILE_MAX 16384 /* bytes: the longest token, and the longest private key in PEM */
 
 /*
  * A regular file (links are followed: Kubernetes and systemd hand out links) of root or of

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern token`: fetch an access token by client_credentials and print it.  The secret comes from
- * a file, never from the command line; the token goes to standard output and nowhere else.  See
- * postern(1).
+ * `postern token`: fetch an access token, by client_credentials or for a person who logged in, and
+ * print it.  The secret comes from a file, never from the command line; the token goes to standard
+ * output and nowhere else.  See postern(1).
  */
 #include "config.h"
 
@@ -17,6 +17,7 @@ static void print_help(FILE *out)
     fputs("usage: postern token [OPTION ...]\n"
           "\n"
           TOKEN_HELP_AGENT
+          TOKEN_HELP_LOGIN
           "  --resource URI           what the token is for (RFC 8707)\n"
           "  --scope SCOPES           scopes to ask for, blank-separated\n"
           "  --for-host HOST          the server that the token will be sent to; must be in hosts: "
@@ -38,6 +39,7 @@ static void print_help(FILE *out)
 
 static const struct option long_options[] = {
     TOKEN_LONG_OPTIONS,
+    TOKEN_LOGIN_OPTIONS,
     { "for-host", required_argument, NULL, 'H' },
     { "for-service", required_argument, NULL, 'S' },
     { NULL, 0, NULL, 0 },

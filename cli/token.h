@@ -6,15 +6,17 @@
 
 #include <sys/types.h>
 
-#include <postern/acquire.h>
+#include <postern/agent.h>
 #include <postern/config.h>
 
 /* As written on the command line; NULL where not. */
 struct token_options {
-    const char *client, *issuer, *client_id, *secret_file, *resource, *scope, *for_host,
-        *for_service;
+    const char *client, *issuer, *client_id, *client_auth, *secret_file, *resource, *scope,
+        *for_host, *for_service, *person;
     const char *loopback_user, *tls_ca_file;
-    bool allow_loopback_http, is_json, is_quiet, is_help, use_no_cache;
+    bool allow_loopback_http, is_json, is_quiet, is_help, use_no_cache, is_login;
+    /* The command's name, for messages; NULL: "token". */
+    const char *command;
 };
 
 /* The first rows of both helps: who asks for the token, and of whom. */
@@ -23,11 +25,17 @@ struct token_options {
     "POSTERN_CLIENT, then client.conf)\n"                                                          \
     "  --issuer URL             authorization server\n"                                            \
     "  --client-id ID           name under which the agent is registered\n"                        \
-    "  --secret-file FILE       file with the client secret, mode 0600\n"
+    "  --client-auth METHOD     secret (default), private_key_jwt or none\n"                       \
+    "  --secret-file FILE       file with the client secret or the private key, mode 0600\n"
+/* The next rows of those that may act for a person. */
+#define TOKEN_HELP_LOGIN                                                                           \
+    "  --login                  act for the person who authorized the agent (postern login)\n"     \
+    "  --person NAME            the same, and which person\n"
 /* Rows of a getopt_long(3) table; token_options_take() knows their letters. */
 #define TOKEN_LONG_OPTIONS                                                                         \
     { "client", required_argument, NULL, 'c' }, { "issuer", required_argument, NULL, 'i' },        \
         { "client-id", required_argument, NULL, 'I' },                                             \
+        { "client-auth", required_argument, NULL, 'm' },                                           \
         { "secret-file", required_argument, NULL, 'f' },                                           \
         { "resource", required_argument, NULL, 'r' }, { "scope", required_argument, NULL, 's' },   \
         { "allow-loopback-http", no_argument, NULL, 'l' },                                         \
@@ -37,6 +45,8 @@ struct token_options {
     {                                                                                              \
         "help", no_argument, NULL, 'h'                                                             \
     }
+#define TOKEN_LOGIN_OPTIONS                                                                        \
+    { "login", no_argument, NULL, 'g' }, { "person", required_argument, NULL, 'p' }
 /* False: none of those. */
 bool token_options_take(struct token_options *o, int option, const char *value);
 /* Setuid or setgid: whose client file and whose secret would it be?  Says so when it is true. */
@@ -50,7 +60,11 @@ struct token_settings {
     postern_config *config; /* NULL: no client file was needed */
     const char *file;       /* the client file's name, for messages; NULL: none */
     const char *issuer, *client_id, *secret_file, *resource, *scope, *tls_ca_file;
+    postern_client_auth auth;
     bool allow_loopback_http;
+    bool is_login;      /* act for the person of a stored login */
+    const char *person; /* whose; NULL: the only one */
+    bool is_actor_self; /* an exchange brings the agent's own token */
     uid_t loopback_uid;
     postern_buf file_room, resource_room, scope_room;
 };
@@ -74,6 +88,12 @@ void token_settings_free(struct token_settings *s);
  * · SYSTEM · NOMEM */
 POSTERN_MUST_USE postern_err token_print(postern_bytes token, const postern_token_info *info,
                                          bool is_json, postern_error *err);
+/* The same of an exchange (RFC 8693 §2.2.1). */
+POSTERN_MUST_USE postern_err token_print_exchanged(postern_bytes token,
+                                                   const postern_token_info *info, bool is_json,
+                                                   postern_error *err);
+/* The agent of the settings; the credential is borrowed. */
+postern_agent token_agent(const struct token_settings *s, postern_bytes credential);
 /* The advice for a failure, one sentence or two; NULL: there is none.  oauth_error: the server's
  * word, or "". */
 const char *token_advice(postern_err code, const char *oauth_error);

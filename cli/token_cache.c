@@ -98,7 +98,7 @@ static bool name_entry(const struct token_settings *s, char room[NAME_ROOM])
     unsigned len = 0;
     struct stat st;
 
-    if (stat(s->secret_file, &st) != 0)
+    if (s->secret_file == NULL || stat(s->secret_file, &st) != 0)
         return false;
     add_key(&key, s->issuer);
     add_key(&key, s->client_id);

@@ -3,11 +3,14 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <postern/acquire.h>
+
+#include "login_token.h"
 #include "secret_file.h"
 #include "token_cache.h"
 #include "token_fetch.h"
 
-static int64_t read_clock_s(void)
+int64_t token_clock_s(void)
 {
     struct timespec t;
 
@@ -15,25 +18,15 @@ static int64_t read_clock_s(void)
     return t.tv_sec;
 }
 
-static postern_err start_op(const struct token_settings *s, postern_bytes secret, postern_op **ret,
-                            postern_error *err)
+postern_err token_read_credential(const struct token_settings *s, postern_secret **ret,
+                                  postern_error *err)
 {
-    postern_acquire rq = {
-        .size = sizeof rq,
-        .issuer = s->issuer,
-        .client_id = s->client_id,
-        .client_secret = secret,
-        .resource = s->resource,
-        .scope = s->scope,
-        .tls_ca_file = s->tls_ca_file,
-        .allow_loopback_http = s->allow_loopback_http,
-        .loopback_uid = s->loopback_uid,
-    };
-
-    return postern_acquire_start(NULL, &rq, ret, err);
+    if (s->auth == POSTERN_CLIENT_AUTH_NONE)
+        return postern_secret_new(POSTERN_BYTES_NONE, ret, err);
+    return secret_file_read(s->secret_file, ret, err);
 }
 
-static void keep_oauth_error(const postern_op *op, struct token_got *ret)
+void token_keep_oauth_error(const postern_op *op, struct token_got *ret)
 {
     const char *word = postern_acquire_oauth_error(op);
 
@@ -41,23 +34,45 @@ static void keep_oauth_error(const postern_op *op, struct token_got *ret)
         (void)snprintf(ret->oauth_error, sizeof ret->oauth_error, "%s", word);
 }
 
-/* Ask the server; `c` may be NULL. */
-static postern_err fetch(const struct token_settings *s, postern_bytes secret,
-                         const struct token_cache *c, struct token_got *ret, postern_error *err)
+static postern_err ask(const postern_acquire *rq, struct token_got *ret, postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
     postern_err e;
 
-    POSTERN_TRY(start_op(s, secret, &op, err));
+    POSTERN_TRY(postern_acquire_start(NULL, rq, &op, err));
     e = postern_op_run(op, err);
-    keep_oauth_error(op, ret);
+    token_keep_oauth_error(op, ret);
     if (e != POSTERN_OK)
         return e;
     if ((ret->token = postern_op_take_token(op)) == NULL)
         return POSTERN_FAIL(err, INTERNAL, "a fetch without a token");
     ret->info = *postern_acquire_info(op);
+    return POSTERN_OK;
+}
+
+postern_err token_obtain_own(const struct token_settings *s, postern_bytes secret,
+                             struct token_got *ret, postern_error *err)
+{
+    const postern_acquire rq = { .size = sizeof rq, .agent = token_agent(s, secret) };
+
+    *ret = (struct token_got){ 0 };
+    return ask(&rq, ret, err);
+}
+
+/* Ask the server; `c` may be NULL. */
+static postern_err fetch(const struct token_settings *s, postern_bytes secret,
+                         const struct token_cache *c, struct token_got *ret, postern_error *err)
+{
+    const postern_acquire rq = {
+        .size = sizeof rq,
+        .agent = token_agent(s, secret),
+        .resource = s->resource,
+        .scope = s->scope,
+    };
+
+    POSTERN_TRY(ask(&rq, ret, err));
     if (c != NULL)
-        token_cache_store(c, read_clock_s(), postern_secret_bytes(ret->token), &ret->info);
+        token_cache_store(c, token_clock_s(), postern_secret_bytes(ret->token), &ret->info);
     return POSTERN_OK;
 }
 
@@ -69,7 +84,7 @@ static bool find_stored(const struct token_cache *c, const struct token_want *wa
 
     if (c == NULL || want->must_be_new)
         return false;
-    ret->is_stored = token_cache_find(c, read_clock_s(), min_left_s, &ret->token, &ret->info);
+    ret->is_stored = token_cache_find(c, token_clock_s(), min_left_s, &ret->token, &ret->info);
     return ret->is_stored;
 }
 
@@ -80,7 +95,9 @@ postern_err token_obtain(const struct token_settings *s, const struct token_want
     __attribute__((cleanup(token_cache_auto))) struct token_cache *c = NULL;
 
     *ret = (struct token_got){ 0 };
-    POSTERN_TRY(secret_file_read(s->secret_file, &secret, err));
+    POSTERN_TRY(token_read_credential(s, &secret, err));
+    if (s->is_login)
+        return login_token_for(s, postern_secret_bytes(secret), want, ret, err);
     if (!want->use_no_cache)
         c = token_cache_open(s);
     if (find_stored(c, want, ret))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One token for one resource: from the user's store, or from the authorization server. */
+/* One token for one resource: from the user's store, or from the authorization server; the agent's
+ * own, or a person's where the settings say so. */
 #ifndef POSTERN_CLI_TOKEN_FETCH_H
 #define POSTERN_CLI_TOKEN_FETCH_H
 
@@ -25,11 +26,23 @@ struct token_got {
  * operation's deadline.
  *
  *   ret   freed by token_got_free(), in every case
- *   POSTERN_OK · CONFIG_FILE · NOMEM · codes of postern_acquire_start()
+ *   POSTERN_OK · CONFIG_FILE · NOMEM · codes of postern_acquire_start(), of login_token_for()
  */
 POSTERN_MUST_USE postern_err token_obtain(const struct token_settings *s,
                                           const struct token_want *want, struct token_got *ret,
                                           postern_error *err);
 void token_got_free(struct token_got *g);
+/* For what is asked once by a person at a terminal: metadata and one request on a slow day. */
+#define TOKEN_PATIENT_MS 15000
+/* Seconds since 1970. */
+int64_t token_clock_s(void);
+/* The server's word, if `op` has one. */
+void token_keep_oauth_error(const postern_op *op, struct token_got *ret);
+/* The agent's own token for no resource in particular, from the server. */
+POSTERN_MUST_USE postern_err token_obtain_own(const struct token_settings *s, postern_bytes secret,
+                                              struct token_got *ret, postern_error *err);
+/* The credential's file, or nothing for a public client.  POSTERN_OK · CONFIG_FILE · NOMEM */
+POSTERN_MUST_USE postern_err token_read_credential(const struct token_settings *s,
+                                                   postern_secret **ret, postern_error *err);
 
 #endif

@@ -27,6 +27,10 @@ static const char **find_text(struct token_options *o, int option)
         return &o->loopback_user;
     case 'a':
         return &o->tls_ca_file;
+    case 'm':
+        return &o->client_auth;
+    case 'p':
+        return &o->person;
     default:
         return NULL;
     }
@@ -43,6 +47,8 @@ static bool *find_flag(struct token_options *o, int option)
         return &o->use_no_cache;
     case 'q':
         return &o->is_quiet;
+    case 'g':
+        return &o->is_login;
     case 'h':
         return &o->is_help;
     default:

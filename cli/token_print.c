@@ -7,18 +7,21 @@
 #include <unistd.h>
 
 #include <postern-private/json.h>
+#include <postern/exchange.h>
 
 #include "cli.h"
 #include "token.h"
 
 #define OUTPUT_MAX 20480 /* bytes: the longest token, scope and names */
 
-static void write_json(postern_bytes token, const postern_token_info *info, postern_buf *out)
+static void write_json(postern_bytes token, const postern_token_info *info, const char *issued_type,
+                       postern_buf *out)
 {
     postern_json_writer w = { .out = out };
 
     postern_json_open_object(&w, NULL);
     postern_json_put_string(&w, "access_token", token);
+    postern_json_put_str(&w, "issued_token_type", issued_type);
     postern_json_put_str(&w, "token_type", "Bearer");
     if (info->expires_in_s >= 0)
         postern_json_put_integer(&w, "expires_in", info->expires_in_s);
@@ -26,26 +29,44 @@ static void write_json(postern_bytes token, const postern_token_info *info, post
     postern_json_close_object(&w);
 }
 
-postern_err token_print(postern_bytes token, const postern_token_info *info, bool is_json,
-                        postern_error *err)
+/* Not by stdio: its buffer is never wiped. */
+static postern_err write_out(const postern_buf *out, postern_error *err)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
-
-    if (is_json)
-        write_json(token, info, &out);
-    else
-        postern_buf_add(&out, token);
-    postern_buf_add_byte(&out, '\n');
-    if (out.failed)
-        return POSTERN_FAIL(err, NOMEM, "token of %zu bytes", token.len);
-    for (size_t at = 0; at < out.len;) { /* not stdio: its buffer is never wiped */
-        ssize_t n = write(STDOUT_FILENO, out.ptr + at, out.len - at);
+    if (out->failed)
+        return POSTERN_FAIL(err, NOMEM, "a token to print");
+    for (size_t at = 0; at < out->len;) {
+        ssize_t n = write(STDOUT_FILENO, out->ptr + at, out->len - at);
 
         if (n < 0 && errno != EINTR)
             return POSTERN_FAIL(err, SYSTEM, "writing the token: %m");
         at += n > 0 ? (size_t)n : 0;
     }
     return POSTERN_OK;
+}
+
+static postern_err print(postern_bytes token, const postern_token_info *info,
+                         const char *issued_type, bool is_json, postern_error *err)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
+
+    if (is_json)
+        write_json(token, info, issued_type, &out);
+    else
+        postern_buf_add(&out, token);
+    postern_buf_add_byte(&out, '\n');
+    return write_out(&out, err);
+}
+
+postern_err token_print(postern_bytes token, const postern_token_info *info, bool is_json,
+                        postern_error *err)
+{
+    return print(token, info, NULL, is_json, err);
+}
+
+postern_err token_print_exchanged(postern_bytes token, const postern_token_info *info, bool is_json,
+                                  postern_error *err)
+{
+    return print(token, info, POSTERN_TOKEN_TYPE_ACCESS, is_json, err);
 }
 
 /* First fit; oauth_error NULL: for every refusal. */
@@ -62,6 +83,15 @@ static const struct {
       "client file." },
     { POSTERN_ERR_TOKEN_REFUSED, "invalid_scope",
       "Ask for scopes that the client was registered with." },
+    { POSTERN_ERR_TOKEN_REFUSED, "access_denied",
+      "The person or the server said no; nothing was stored." },
+    { POSTERN_ERR_TOKEN_REFUSED, "unauthorized_client",
+      "The client is registered, but not for this grant: have it registered with it." },
+    { POSTERN_ERR_TOKEN_REFUSED, "invalid_grant",
+      "What was presented is used, expired, ended or another client's: log in again with `postern "
+      "login`." },
+    { POSTERN_ERR_LOGIN_NEEDED, NULL,
+      "Let the person run `postern login`; `postern status` shows what is stored." },
     { POSTERN_ERR_TOKEN_REFUSED, NULL,
       "The words behind the colon are the server's own; its log says more." },
     { POSTERN_ERR_INSUFFICIENT_SCOPE, NULL,
@@ -92,7 +122,7 @@ int token_explain(const struct token_options *o, const struct token_settings *s,
                   const char *oauth_error, const postern_error *err)
 {
     const char *advice = token_advice(err->code, oauth_error);
-    int status = cli_fail("token", err);
+    int status = cli_fail(o->command == NULL ? "token" : o->command, err);
 
     if (o->is_quiet)
         return status;

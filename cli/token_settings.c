@@ -131,6 +131,35 @@ static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
     return POSTERN_OK;
 }
 
+static const struct {
+    const char *name;
+    postern_client_auth auth;
+} auths[] = {
+    { "secret", POSTERN_CLIENT_AUTH_SECRET },
+    { "private_key_jwt", POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT },
+    { "none", POSTERN_CLIENT_AUTH_NONE },
+};
+
+static postern_err read_auth(const char *name, postern_client_auth *ret, postern_error *err)
+{
+    for (size_t i = 0; i < sizeof auths / sizeof *auths; i++)
+        if (strcmp(auths[i].name, name) == 0) {
+            *ret = auths[i].auth;
+            return POSTERN_OK;
+        }
+    return POSTERN_FAIL(err, USAGE, "--client-auth is secret, private_key_jwt or none");
+}
+
+/* "" and NULL are one: no file. */
+static postern_err check_credential(const struct token_settings *s, postern_error *err)
+{
+    if (s->auth != POSTERN_CLIENT_AUTH_NONE && s->secret_file == NULL)
+        return POSTERN_FAIL(err, USAGE, "no --secret-file, and --client-auth is not none");
+    if (s->auth == POSTERN_CLIENT_AUTH_NONE && s->secret_file != NULL)
+        return POSTERN_FAIL(err, USAGE, "--client-auth none goes without a secret file");
+    return POSTERN_OK;
+}
+
 static postern_err take_file(const postern_section *c, const struct token_options *o,
                              struct token_settings *s, postern_error *err)
 {
@@ -138,10 +167,16 @@ static postern_err take_file(const postern_section *c, const struct token_option
     s->client_id = either(o->client_id, postern_section_text(c, "client_id"));
     s->secret_file = either(o->secret_file, postern_section_text(c, "client_credential_file"));
     s->resource = either(o->resource, postern_section_text(c, "resource"));
+    s->is_login = o->is_login || postern_section_flag(c, "login");
+    s->person = either(o->person, postern_section_text(c, "person"));
+    s->is_actor_self = strcmp(postern_section_text(c, "actor_token"), "self") == 0;
     s->scope = o->scope != NULL ? o->scope : join_list(c, "scope", &s->scope_room);
     s->tls_ca_file = either(o->tls_ca_file, postern_section_text(c, "tls_ca_file"));
     s->allow_loopback_http =
         o->allow_loopback_http || postern_section_flag(c, "allow_loopback_http");
+    POSTERN_TRY(
+        read_auth(either(o->client_auth, postern_section_text(c, "client_auth")), &s->auth, err));
+    POSTERN_TRY(check_credential(s, err));
     if (s->scope_room.failed)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: scope is longer than %d bytes", s->file,
                             SCOPE_ROOM - 1);
@@ -159,6 +194,10 @@ static postern_err take_options(const struct token_options *o, struct token_sett
     s->scope = o->scope;
     s->tls_ca_file = o->tls_ca_file;
     s->allow_loopback_http = o->allow_loopback_http;
+    s->is_login = o->is_login;
+    s->person = o->person;
+    POSTERN_TRY(read_auth(either(o->client_auth, "secret"), &s->auth, err));
+    POSTERN_TRY(check_credential(s, err));
     return read_user(either(o->loopback_user, "root"), &s->loopback_uid, err);
 }
 
@@ -226,7 +265,10 @@ static postern_err judge_target(const struct token_options *o, struct token_sett
 /* Everything that a request needs is on the command line. */
 static bool is_file_needed(const struct token_options *o)
 {
-    return o->client != NULL || o->issuer == NULL || o->client_id == NULL || o->secret_file == NULL;
+    bool is_public = o->client_auth != NULL && strcmp(o->client_auth, "none") == 0;
+
+    return o->client != NULL || o->issuer == NULL || o->client_id == NULL ||
+           (o->secret_file == NULL && !is_public);
 }
 
 static postern_err read_settings(const struct token_options *o, struct token_settings *s,
@@ -241,6 +283,7 @@ static postern_err read_settings(const struct token_options *o, struct token_set
         POSTERN_TRY(
             take_file(postern_config_section(s->config, POSTERN_SECTION_CLIENT, NULL), o, s, err));
     }
+    s->is_login = s->is_login || o->person != NULL;
     return judge_target(o, s, err);
 }
 
@@ -251,6 +294,19 @@ postern_err token_settings_read(const struct token_options *o, struct token_sett
                                     .resource_room = POSTERN_BUF_INIT(RESOURCE_ROOM),
                                     .scope_room = POSTERN_BUF_INIT(SCOPE_ROOM) };
     return read_settings(o, ret, err);
+}
+
+postern_agent token_agent(const struct token_settings *s, postern_bytes credential)
+{
+    return (postern_agent){
+        .issuer = s->issuer,
+        .client_id = s->client_id,
+        .auth = s->auth,
+        .credential = credential,
+        .tls_ca_file = s->tls_ca_file,
+        .allow_loopback_http = s->allow_loopback_http,
+        .loopback_uid = s->loopback_uid,
+    };
 }
 
 void token_settings_free(struct token_settings *s)

@@ -122,8 +122,12 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_TIMEOUT] = "No verdict came in time: look at the load of this host and at "
                             "posternd's log, then try again.",
     [POSTERN_ERR_NOMEM] = "This host, or posternd's control group, is short of memory.",
-    [POSTERN_ERR_BUSY] = "More logins at one time than `helper_max_connections:` of postern.conf. "
-                         "Raise it, or look who asks so often.",
+    [POSTERN_ERR_BUSY] = "More logins at one time than `helper_max_connections:` of postern.conf, or "
+                         "more sessions than `max_connections:` of the door. Raise it, or look who "
+                         "has so many.",
+    [POSTERN_ERR_AGENT_BUSY] =
+        "The agent has as many sessions as `max_connections_per_agent:` of the door says: `postern "
+        "sessions --agent` lists them. Raise it, or see why the agent does not close what it opens.",
     [POSTERN_ERR_SYSTEM] = "A system call failed, as the detail says: often descriptors "
                            "(LimitNOFILE=) or a full disk.",
     [POSTERN_ERR_AUDIT] = "Nothing is accepted that cannot be recorded. Make room on the disk of "

@@ -5,6 +5,7 @@
  * JSON, then fails; see result.c for the codes.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -118,6 +119,19 @@ static postern_err describe_service(struct attempt *a)
     return POSTERN_OK;
 }
 
+static bool is_ldap(const sasl_server_params_t *sparams)
+{
+    return sparams->service != NULL && strcmp(sparams->service, "ldap") == 0;
+}
+
+/* LDAP writes user names as "u:NAME" (RFC 4513 §5.2.1.8); a "dn:" is nobody's name here. */
+static const char *wanted_user(const sasl_server_params_t *sparams, const postern_sasl_message *m)
+{
+    const char *authzid = m->authzid;
+
+    return is_ldap(sparams) && strncmp(authzid, "u:", 2) == 0 ? authzid + 2 : authzid;
+}
+
 /* The helper judges: the token, the protection of the connection, host and port, the authzid. */
 static postern_err ask_helper(const sasl_server_params_t *sparams, struct attempt *a)
 {
@@ -127,7 +141,7 @@ static postern_err ask_helper(const sasl_server_params_t *sparams, struct attemp
         .size = sizeof rq,
         .service = a->options.service,
         .token = a->message.token,
-        .authzid = a->message.authzid,
+        .authzid = wanted_user(sparams, &a->message),
         .carrier = POSTERN_CARRIER_SASL,
         .tls = plugin_tls_state(sparams->external_ssf, sparams->iplocalport, sparams->ipremoteport),
         .peer = peer.ip[0] == '\0' ? NULL : peer.ip,
@@ -235,29 +249,66 @@ static int refuse(struct server_conn *conn, const sasl_server_params_t *sparams,
     return SASL_CONTINUE;
 }
 
+struct names {
+    const char *authcid, *authzid; /* one name: the same pointer */
+    char room[POSTERN_AUTHZID_MAX + 2];
+};
+
+/* False: a name longer than any host takes. */
+static bool find_names(const sasl_server_params_t *sparams, const postern_grant *g,
+                       struct names *ret)
+{
+    const char *user = postern_grant_user(g), *authcid = postern_grant_authcid(g);
+    int len;
+
+    ret->authcid = ret->authzid = user;
+    if (authcid == NULL || strcmp(authcid, user) == 0)
+        return true;
+    len = snprintf(ret->room, sizeof ret->room, "%s%s", is_ldap(sparams) ? "u:" : "", user);
+    ret->authcid = authcid;
+    ret->authzid = ret->room;
+    return len > 0 && (size_t)len < sizeof ret->room;
+}
+
 /*
- * One call for both names: a second one with a bare name makes slapd fail (it wants "u:" or "dn:"
- * there).  The name is the token's user; a wanted authzid was compared with it by the helper and is
- * never used itself.
+ * One call for one name: a second with a bare name makes slapd fail (it wants "u:" or "dn:" there).
+ * Two for an agent in a human's name (login_as: both): libsasl then asks the host's proxy policy,
+ * which refuses where there is none.  The names are the grant's; a wanted authzid was compared by the
+ * helper and is never used itself.
  */
+static int tell_names(sasl_server_params_t *sparams, const struct names *n,
+                      sasl_out_params_t *oparams)
+{
+    bool is_one = n->authcid == n->authzid;
+    unsigned flags = SASL_CU_AUTHID | SASL_CU_EXTERNALLY_VERIFIED | (is_one ? SASL_CU_AUTHZID : 0);
+    int code = sparams->canon_user(sparams->utils->conn, n->authcid, (unsigned)strlen(n->authcid),
+                                   flags, oparams);
+
+    if (code != SASL_OK || is_one)
+        return code;
+    return sparams->canon_user(sparams->utils->conn, n->authzid, (unsigned)strlen(n->authzid),
+                               SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED, oparams);
+}
+
 static int admit(struct server_conn *conn, sasl_server_params_t *sparams, const struct attempt *a,
                  sasl_out_params_t *oparams)
 {
-    const char *user = postern_grant_user(a->grant);
     const char *ref = postern_grant_ref(a->grant) == NULL ? "-" : postern_grant_ref(a->grant);
-    int code = sparams->canon_user(sparams->utils->conn, user, (unsigned)strlen(user),
-                                   SASL_CU_AUTHID | SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED,
-                                   oparams);
+    const char *mech = postern_mech_name(conn->mech), *service = a->options.service;
+    struct names n;
+    bool is_short = find_names(sparams, a->grant, &n), is_one = n.authcid == n.authzid;
+    int code = is_short ? tell_names(sparams, &n, oparams) : SASL_BUFOVER;
 
     if (code != SASL_OK) {
         plugin_log(sparams->utils, SASL_LOG_FAIL,
-                   "postern: %s service=%s ref=%s: the host does not take user \"%s\" (SASL %d)",
-                   postern_mech_name(conn->mech), a->options.service, ref, user, code);
+                   "postern: %s service=%s ref=%s: the host does not take user \"%s\"%s%s (SASL %d)",
+                   mech, service, ref, n.authzid, is_one ? "" : " from agent ",
+                   is_one ? "" : n.authcid, code);
         return fail(conn, sparams, code);
     }
     plugin_log(sparams->utils, SASL_LOG_NOTE,
-               "postern: %s service=%s outcome=proved ref=%s user=%s",
-               postern_mech_name(conn->mech), a->options.service, ref, user);
+               "postern: %s service=%s outcome=proved ref=%s user=%s%s%s", mech, service, ref,
+               postern_grant_user(a->grant), is_one ? "" : " agent=", is_one ? "" : n.authcid);
     conn->state = SERVER_FAILED; /* libsasl calls no further step; if it did, that one would fail */
     plugin_set_oparams(oparams, 1);
     return SASL_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Life of one child process: fork, the way down to its user and role, drain, end.  Called by
- * generation.c. */
+ * generation_children.c and generation_messages.c. */
 #include "config.h"
 
 #include <errno.h>
@@ -174,6 +174,21 @@ void child_close_channel(struct child *c)
 {
     channel_free(c->channel);
     c->channel = NULL;
+}
+
+void child_condemn(struct child *c, const char *why)
+{
+    log_problem("%s %ld %s; it is killed", c->role->name, (long)c->pid, why);
+    child_close_channel(c);
+    child_kill(c);
+}
+
+void child_tell(struct child *c, const char *type, int fd)
+{
+    postern_error err;
+
+    if (c->channel != NULL && channel_send_type(c->channel, type, fd, &err) != POSTERN_OK)
+        child_condemn(c, "does not read its messages");
 }
 
 const char *child_describe_end(int status, char *room, size_t room_size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One child process of one role: start it as its own user with its own descriptors, drain it,
- * note its end.  What the children say to each other is generation.c's business.
+ * note its end.  What the children say to each other is generation_messages.c's business.
  */
 #ifndef POSTERN_SIDECAR_CHILD_H
 #define POSTERN_SIDECAR_CHILD_H
@@ -80,6 +80,10 @@ POSTERN_MUST_USE postern_err child_start(struct child *c, const struct role_setu
 void child_drain(struct child *c, int64_t now_ms, int64_t drain_ms);
 void child_kill(struct child *c);
 void child_close_channel(struct child *c);
+/* It broke the rules: it is killed; its end is then noted like any other. */
+void child_condemn(struct child *c, const char *why);
+/* A message without members.  Who does not read it is condemned; nothing when its channel is closed. */
+void child_tell(struct child *c, const char *type, int fd);
 /* Its process has ended (waitpid's status): log it, forget it; the state becomes NONE. */
 void child_note_end(struct child *c, int status);
 /* Start it again after a backoff that doubles with each early death: state WAITING. */

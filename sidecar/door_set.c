@@ -105,6 +105,26 @@ static postern_err add_files_of(struct door_set *s, const postern_section *door,
     return POSTERN_OK;
 }
 
+/* The client file of a door that logs in at its backend with a token of its own. */
+static postern_err add_credential_of(struct door_set *s, const postern_config *c,
+                                     const postern_section *door, postern_error *err)
+{
+    static const char key[] = "client_credential_file";
+    const char *name = postern_section_text(door, "client");
+    const postern_section *client =
+        name == NULL ? NULL : postern_config_section(c, POSTERN_SECTION_CLIENT, name);
+    struct door_file f = { postern_section_name(door), key, -1 };
+
+    if (client == NULL)
+        return POSTERN_OK;
+    if (postern_section_text(client, key) == NULL)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: as this client a door cannot ask for a token",
+                            postern_section_origin(client, "client_auth"));
+    POSTERN_TRY(open_door_file(postern_section_text(client, key),
+                               postern_section_origin(client, key), true, &f.fd, err));
+    return add_file(s, f, err);
+}
+
 /* ---- policies ---- */
 
 static bool has_policy(const struct door_set *s, const char *name)
@@ -154,6 +174,7 @@ static postern_err open_all(struct door_set *s, const postern_config *c, postern
     POSTERN_TRY(dump_config(c, &s->dump_fd, err));
     for (size_t i = 0; (door = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++) {
         POSTERN_TRY(add_files_of(s, door, err));
+        POSTERN_TRY(add_credential_of(s, c, door, err));
         POSTERN_TRY(add_policies_of(s, c, door, err));
     }
     return POSTERN_OK;

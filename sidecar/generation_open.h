@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a generation needs of the file system and of the user database, opened or judged by the
- * supervisor.  Called by generation.c alone. */
+ * supervisor.  Called by generation.c and generation_children.c. */
 #ifndef POSTERN_SIDECAR_GENERATION_OPEN_H
 #define POSTERN_SIDECAR_GENERATION_OPEN_H
 

@@ -5,9 +5,10 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
+	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
 	sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
-	sidecar/generation.c sidecar/generation.h sidecar/generation_open.c sidecar/generation_open.h \
+	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \
+	sidecar/generation_open.c sidecar/generation_open.h \
 	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
 	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h \
 	sidecar/options.c sidecar/options.h sidecar/peers.c sidecar/peers.h sidecar/published_file.c sidecar/published_file.h \

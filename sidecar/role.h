@@ -68,7 +68,9 @@ int control_main(struct role_setup *setup);
  *   supervisor → audit  {"type":"file"} + descriptor (O_RDWR|O_APPEND, or standard output)
  *                         at start and after each reload; the chain goes on in it
  *   writer → audit      {"type":"record","id":n,"record":{…}}
+ *                         or {"type":"records","id":n,"records":[{…},…]}: n, n+1 …
  *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
+ *                         done with "from":m: it is of all from m to n
  *
  * Door; the first three in any number before "prepare", which begins a new set:
  *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor
@@ -89,7 +91,9 @@ int control_main(struct role_setup *setup);
  *                         helper starts when the issuer is ready (or after 5 s)
  *   supervisor → issuer {"type":"jwks_written"}
  *   issuer → helper, door
- *                       {"type":"revoke","id":n,"issuer":URL,"client":NAME,"before":EPOCH}
+ *                       {"type":"revoke","id":n,"issuer":URL,"client"|"jti"|"grant":NAME,"before":EPOCH}
+ *                         a client's tokens up to that time (also where it stands in act); one token
+ *                         and what was derived from it; all tokens of a person's authorization
  *                       {"type":"revocations_ready","id":n,"issuer":URL}
  *   back                {"type":"done","id":n}
  *

@@ -18,6 +18,7 @@ static const struct {
     { POSTERN_ERR_BACKEND, POSTERN_SECTION_DOOR, "backend" },
     { POSTERN_ERR_RENEWAL, POSTERN_SECTION_DOOR, "session_max" },
     { POSTERN_ERR_BUSY, POSTERN_SECTION_DOOR, "max_connections" },
+    { POSTERN_ERR_AGENT_BUSY, POSTERN_SECTION_DOOR, "max_connections_per_agent" },
     { POSTERN_ERR_PEER_NOT_ALLOWED, POSTERN_SECTION_SERVICE, "helper_peers" },
     { POSTERN_ERR_ISS, POSTERN_SECTION_SERVICE, "issuers" },
     { POSTERN_ERR_AUD, POSTERN_SECTION_SERVICE, "audience" },

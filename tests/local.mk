@@ -46,6 +46,8 @@ EXTRA_DIST += \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/test_attacks.py \
+	tests/component/test_backend_exchange.py \
+	tests/component/test_both_names.sh \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \
@@ -54,9 +56,13 @@ EXTRA_DIST += \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
 	tests/component/test_door_strangers.py \
+	tests/component/test_foreign_issuer.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_login.py \
+	tests/component/test_promises.py \
+	tests/component/test_registration.py \
 	tests/component/test_pages.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \

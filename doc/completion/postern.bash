@@ -81,7 +81,7 @@ _postern() {
     audit)
         case $sub in
         show | follow)
-            words='--file --config --agent --human --service --session --event --since --denied --json --help'
+            words='--file --config --agent --human --service --session --event --purpose --grant --since --denied --json --help'
             ;;
         verify)
             words='--head --seq --config --help'

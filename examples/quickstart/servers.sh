@@ -110,6 +110,7 @@ redis_start() {
 redis_cli() { "${in_root[@]}" "$R/usr/bin/redis-cli" "$@"; }
 
 # slapd_start PORT [URLS]: dc=example,dc=org with the token's user mapped to uid=USER,dc=example,dc=org.  Sets SLAPD_PID.
+# SLAPD_GLOBAL and SLAPD_DATABASE: lines more for either part of its configuration.
 slapd_start() {
     local as=()
     [ "$(id -u)" != 0 ] || as=(-u "$SERVER_USER" -g "$SERVER_GROUP")
@@ -126,10 +127,12 @@ pidfile $T/ldap/slapd.pid
 sasl-secprops none
 sasl-host localhost
 authz-regexp "uid=([^,]+),cn=[^,]+,cn=auth" "uid=\$1,dc=example,dc=org"
+${SLAPD_GLOBAL:-}
 database mdb
 maxsize 10485760
 suffix "dc=example,dc=org"
 directory $T/ldap
+${SLAPD_DATABASE:-}
 X
     # slapd reads its SASL options from /etc/ldap/sasl2 only: a copy that looks into its working folder instead (same length).
     sed 's#/etc/ldap/sasl2#/proc/self/cwd/#' "$R/usr/sbin/slapd" >"$T/slapd"
@@ -142,7 +145,7 @@ X
     port_wait "$1" "$SLAPD_PID" || { cat "$T/slapd.log" >&2; return 1; }
 }
 
-# cyrus_start PORT: Cyrus IMAP with INBOXes below user/NAME.  Sets CYRUS_PID.
+# cyrus_start PORT: Cyrus IMAP with INBOXes below user/NAME.  Sets CYRUS_PID.  CYRUS_LINES: lines more for imapd.conf.
 cyrus_start() {
     local c=$R/usr/lib/cyrus/bin
     port_is_free "$1" || { echo "port $1 is in use; the demo needs it for Cyrus IMAP" >&2; return 1; }
@@ -150,7 +153,7 @@ cyrus_start() {
         'servername: localhost' 'syslog_prefix: demo' 'admins: mailadmin' "cyrus_user: $SERVER_USER" \
         "cyrus_group: $SERVER_GROUP" 'allowplaintext: yes' 'failedloginpause: 0' 'unixhierarchysep: yes' \
         'altnamespace: yes' 'sasl_mech_list: OAUTHBEARER XOAUTH2' "sasl_postern_helper_socket: $HELPER" \
-        "sasl_postern_helper_user: $(id -u)" >"$T/imapd.conf"
+        "sasl_postern_helper_user: $(id -u)" "${CYRUS_LINES:-# none more}" >"$T/imapd.conf"
     printf '%s\n' 'START {' " recover cmd=\"$c/ctl_cyrusdb -C $T/imapd.conf -r\"" '}' 'SERVICES {' \
         " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
         '}' 'EVENTS {' '}' >"$T/cyrus.conf"

@@ -29,17 +29,42 @@ static inline void postern_auto_context(postern_context **c) { postern_context_f
 const postern_config *postern_context_config(const postern_context *ctx);
 
 /*
- * Revocations of one issuer by client: tokens of `client_id` with iat ≤ before_s are refused
- * (REVOKED).  Until postern_context_revocations_ready() was called for an issuer that
- * postern_context_expect_revocations() named, its tokens are undecided (REVOCATIONS_UNKNOWN).
+ * Revocations of one issuer.  Until postern_context_revocations_ready() was called for an issuer
+ * that postern_context_expect_revocations() named, its tokens are undecided (REVOCATIONS_UNKNOWN).
  * Thread-safe.
+ *
+ *   client   tokens of that client_id, or with that name in `act`, with iat ≤ before_s
+ *   jti      that token, and those that name it in derived_from
+ *   grant    tokens with that grant_id
+ *
  *   POSTERN_OK · POSTERN_ERR_NOMEM · POSTERN_ERR_BUSY (POSTERN_REVOCATIONS_MAX) ·
- *   POSTERN_ERR_USAGE (no such issuer)
+ *   POSTERN_ERR_USAGE (no such issuer, kind or name)
  */
-#define POSTERN_REVOCATIONS_MAX 65536 /* removed clients within one token lifetime */
+/* Of one kind within one token lifetime; 20 tokens a second, for an hour, taken back. */
+#define POSTERN_REVOCATIONS_MAX 65536
+/*
+ * Seconds after which a revocation no longer matters: the embedded issuer's longest token_lifetime
+ * (1 h; an exchanged token ends with its parents) and the largest clock_skew (300 s).  Older ones are
+ * forgotten when room is short.
+ */
+#define POSTERN_REVOCATION_KEEP_S (3600 + 300)
+typedef enum postern_revocation_kind {
+    POSTERN_REVOCATION_NONE = 0,
+    POSTERN_REVOCATION_CLIENT = 1,
+    POSTERN_REVOCATION_JTI = 2,
+    POSTERN_REVOCATION_GRANT = 3,
+    POSTERN_REVOCATION_KINDS
+} postern_revocation_kind;
+/* "client" "jti" "grant"; NULL for none. */
+const char *postern_revocation_kind_name(postern_revocation_kind kind);
 POSTERN_MUST_USE postern_err postern_context_expect_revocations(postern_context *ctx,
                                                                 const char *issuer,
                                                                 postern_error *err);
+/*   before_s   of jti and grant: when it was revoked */
+POSTERN_MUST_USE postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
+                                                    postern_revocation_kind kind, const char *name,
+                                                    int64_t before_s, postern_error *err);
+/* The same of a client. */
 POSTERN_MUST_USE postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
                                                            const char *client_id, int64_t before_s,
                                                            postern_error *err);
@@ -69,6 +94,12 @@ void postern_context_expect_blocks(postern_context *ctx);
 POSTERN_MUST_USE postern_err postern_context_set_blocks(postern_context *ctx,
                                                         const postern_block *list, size_t count,
                                                         postern_error *err);
+/*
+ * How many words came so far that may take tokens back: revocations and blocks.  A verdict that began
+ * after this was read, and after which it reads the same, would not be another one for their sake.
+ * Thread-safe.
+ */
+uint64_t postern_context_words(const postern_context *ctx);
 /* What a client that is refused at `service` may know (scope, discovery, metadata), code unset;
  * zeroed when no file answers to that name. */
 void postern_context_describe(const postern_context *ctx, const char *service,

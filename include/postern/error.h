@@ -71,6 +71,7 @@ typedef enum postern_class {
     X(ISSUER_ANSWER,        "issuer_answer",        REMOTE,    NULL,                 "RFC 6749 §5.1",            "authorization server answered what cannot be used") \
     X(BACKEND,              "backend",              REMOTE,    NULL,                 "backend",                  "backend cannot be reached") \
     X(TOKEN_REFUSED,        "token_refused",        TOKEN,     NULL,                 "RFC 6749 §5.2",            "authorization server refused to issue a token") \
+    X(LOGIN_NEEDED,         "login_needed",         TOKEN,     NULL,                 "postern login",            "a person must authorize the agent first") \
     X(HELPER_UNAVAILABLE,   "helper_unavailable",   REMOTE,    NULL,                 "postern-helper(7)",        "posternd's helper cannot be reached") \
     X(HELPER_UNTRUSTED,     "helper_untrusted",     REMOTE,    NULL,                 "postern-helper(7)",        "helper socket is not posternd's") \
     X(HELPER_PROTOCOL,      "helper_protocol",      REMOTE,    NULL,                 "postern-helper(7)",        "helper answered what cannot be used") \
@@ -80,6 +81,7 @@ typedef enum postern_class {
     X(TIMEOUT,              "timeout",              REMOTE,    NULL,                 "op_deadline",              "no verdict within the deadline") \
     X(NOMEM,                "nomem",                RESOURCE,  NULL,                 "malloc(3)",                "out of memory") \
     X(BUSY,                 "busy",                 RESOURCE,  NULL,                 "limits",                   "too many requests in flight") \
+    X(AGENT_BUSY,           "agent_busy",           RESOURCE,  NULL,                 "limits",                   "the agent has as many sessions as one may have") \
     X(SYSTEM,               "system",               RESOURCE,  NULL,                 "errno(3)",                 "a system call failed") \
     X(AUDIT,                "audit",                RESOURCE,  NULL,                 "audit_file",               "the audit record could not be written") \
     X(PEER_NOT_ALLOWED,     "peer_not_allowed",     CONFIG,    NULL,                 "helper_peers",             "this process may not ask as that service") \

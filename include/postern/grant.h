@@ -39,6 +39,9 @@ const char *postern_grant_actor(const postern_grant *g);
 bool        postern_grant_has_human(const postern_grant *g);
 /* Mapped local user; NULL: token-only check. */
 const char *postern_grant_user(const postern_grant *g);
+/* Whom a host logs in: the user, but with `login_as: both` the agent, by its local name; the user is
+ * then for whom it acts (SASL's authorization identity, RFC 4422 §2).  NULL: token-only check. */
+const char *postern_grant_authcid(const postern_grant *g);
 /* The configured audience that matched `aud`. */
 const char *postern_grant_audience(const postern_grant *g);
 const char *postern_grant_jti(const postern_grant *g);
@@ -50,6 +53,13 @@ bool        postern_grant_has_scope(const postern_grant *g, const char *scope);
 size_t      postern_grant_act_depth(const postern_grant *g); /* 0: no delegation */
 /* 0 is the outermost actor; NULL past the end. */
 const char *postern_grant_act(const postern_grant *g, size_t i);
+/* The person's authorization that the token comes from; it ends with that.  NULL in a helper's
+ * grant. */
+const char *postern_grant_grant_id(const postern_grant *g);
+/* jti of each token that it was exchanged from; NULL past the end.  None in a helper's grant. */
+const char *postern_grant_derived_from(const postern_grant *g, size_t i);
+/* RFC 9396: the JSON array as signed; empty: none, and in a helper's grant. */
+postern_bytes postern_grant_authorization_details(const postern_grant *g);
 int64_t     postern_grant_exp_s(const postern_grant *g);     /* seconds since 1970 */
 int64_t     postern_grant_iat_s(const postern_grant *g);     /* -1 when the token had none */
 /* helper's reference of this login; NULL for a local proof. */

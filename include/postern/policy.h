@@ -92,6 +92,7 @@ typedef struct postern_decision {
     /* `judge agent and user`: the rule of the user's list, when both lists had their say. */
     char user_rule[POSTERN_POLICY_LABEL_MAX];
     size_t rule_index, user_rule_index;    /* for postern_policy_look(); NO_RULE: none */
+    unsigned refusing_lists; /* POSTERN_POLICY_LIST_…: those that did not allow; 0: all did */
     char because[POSTERN_POLICY_TEXT_MAX]; /* the words of the rule that denies; "": none */
     char missing_scope[POSTERN_SCOPE_MAX]; /* only this was wanting for an allow; "" */
     int64_t lease_s;                       /* longest session; 0: the rule says none */
@@ -129,7 +130,8 @@ static inline void postern_auto_policy(postern_policy **p)
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret);
 
-/* With `judge agent and user` there are two lists and a rule may stand in both. */
+/* With `judge agent and user` there are two lists and a rule may stand in both.  Where there is no
+ * human, no rule for a user or a group allows: the user's list then has those for anyone alone. */
 enum { POSTERN_POLICY_LIST_AGENT = 1, POSTERN_POLICY_LIST_USER = 2 };
 /* The lists that must allow: one, or both. */
 unsigned postern_policy_lists(const postern_policy *p);
@@ -148,8 +150,8 @@ typedef struct postern_policy_view {
 bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
                          postern_policy_view *ret);
 
-/* One line each, "path:line:1: warning: what", for rules that can never decide.  Check out->failed.
- */
+/* One line each, "path:line:1: warning: what", for rules that can never decide and for lists of which
+ * none allows.  Check out->failed. */
 void postern_policy_warnings(const postern_policy *p, postern_buf *out);
 /*
  * File number `file` as it was understood, in one spelling: reading it again gives the same rules.

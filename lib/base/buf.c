@@ -48,11 +48,22 @@ static void drop_old(uint8_t *old, size_t len)
     free(old);
 }
 
+/* With a byte left for the NUL; nearly every addition. */
+static bool has_room(const postern_buf *b, size_t more)
+{
+    return !b->failed && more < b->cap - b->len && more <= b->max - b->len;
+}
+
 void postern_buf_add(postern_buf *b, postern_bytes more)
 {
     size_t old_cap = b->cap;
     uint8_t *old;
 
+    if (more.len != 0 && has_room(b, more.len)) {
+        memmove(b->ptr + b->len, more.ptr, more.len);
+        b->len += more.len;
+        return;
+    }
     if (!make_room(b, more.len, &old)) {
         b->failed = true;
         return;
@@ -70,7 +81,10 @@ void postern_buf_add_str(postern_buf *b, const char *s)
 
 void postern_buf_add_byte(postern_buf *b, uint8_t c)
 {
-    postern_buf_add(b, (postern_bytes){ &c, 1 });
+    if (has_room(b, 1))
+        b->ptr[b->len++] = c;
+    else
+        postern_buf_add(b, (postern_bytes){ &c, 1 });
 }
 
 /* Twice through the format: once to measure, once into exactly that room. */

@@ -6,8 +6,6 @@
  */
 #include <postern-private/json.h>
 
-#include <inttypes.h>
-
 /*
  * Line ends that are no controls (U+2028, U+2029: many programs split lines there) and the marks
  * that turn the direction of text around (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to
@@ -28,26 +26,48 @@ static unsigned find_deceiver(const uint8_t *at, size_t len)
     return 0;
 }
 
+/* The longest beginning of plain ASCII: nearly always the whole. */
+static size_t count_plain(postern_bytes text)
+{
+    size_t len = 0;
+
+    while (len < text.len && text.ptr[len] >= 0x20 && text.ptr[len] < 0x7F &&
+           text.ptr[len] != '"' && text.ptr[len] != '\\')
+        len++;
+    return len;
+}
+
+/* One character that is not plain; returns its length. */
+static size_t add_character(postern_buf *out, postern_bytes text)
+{
+    size_t len = postern_utf8_len(text);
+    uint8_t c = text.ptr[0];
+
+    if (len == 0 || c == 0)
+        postern_buf_add_str(out, "\xEF\xBF\xBD");
+    else if (c == '"' || c == '\\')
+        postern_buf_addf(out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7F)
+        postern_buf_addf(out, "\\u%04x", c);
+    else if (find_deceiver(text.ptr, len) != 0)
+        postern_buf_addf(out, "\\u%04x", find_deceiver(text.ptr, len));
+    else
+        postern_buf_add(out, (postern_bytes){ text.ptr, len });
+    return len == 0 ? 1 : len;
+}
+
 /* Bytes as they are, except quote, backslash, controls and what deceives a reader; what is not
  * UTF-8, and NUL, becomes U+FFFD. */
 static void add_quoted(postern_buf *out, postern_bytes text)
 {
     postern_buf_add_byte(out, '"');
     while (text.len != 0) {
-        size_t len = postern_utf8_len(text);
-        uint8_t c = text.ptr[0];
+        size_t len = count_plain(text);
 
-        if (len == 0 || c == 0)
-            postern_buf_add_str(out, "\xEF\xBF\xBD");
-        else if (c == '"' || c == '\\')
-            postern_buf_addf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F)
-            postern_buf_addf(out, "\\u%04x", c);
-        else if (find_deceiver(text.ptr, len) != 0)
-            postern_buf_addf(out, "\\u%04x", find_deceiver(text.ptr, len));
-        else
+        if (len != 0)
             postern_buf_add(out, (postern_bytes){ text.ptr, len });
-        len = len == 0 ? 1 : len;
+        else
+            len = add_character(out, text);
         text.ptr += len;
         text.len -= len;
     }
@@ -112,8 +132,17 @@ void postern_json_put_str(postern_json_writer *w, const char *name, const char *
 
 void postern_json_put_integer(postern_json_writer *w, const char *name, int64_t value)
 {
+    uint8_t digits[20]; /* of 2^63, with its sign */
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
     begin_value(w, name);
-    postern_buf_addf(w->out, "%" PRId64, value);
+    do
+        digits[--at] = (uint8_t)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (value < 0)
+        digits[--at] = '-';
+    postern_buf_add(w->out, (postern_bytes){ digits + at, sizeof digits - at });
 }
 
 void postern_json_put_flag(postern_json_writer *w, const char *name, bool value)

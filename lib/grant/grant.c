@@ -29,6 +29,8 @@ enum text_id {
     TEXT_JTI,
     TEXT_PURPOSE,
     TEXT_SCOPE,
+    TEXT_GRANT_ID,
+    TEXT_AUTHCID,
     TEXT_COUNT
 };
 
@@ -48,6 +50,8 @@ static const struct {
     [TEXT_JTI] = { FACT(jti), POSTERN_URI_MAX, "jti" },
     [TEXT_PURPOSE] = { FACT(purpose), POSTERN_PURPOSE_MAX, "purpose" },
     [TEXT_SCOPE] = { FACT(scope), POSTERN_SCOPE_CLAIM_MAX, "scope" },
+    [TEXT_GRANT_ID] = { FACT(grant_id), POSTERN_GRANT_ID_MAX, "grant_id" },
+    [TEXT_AUTHCID] = { FACT(authcid), POSTERN_IDENTITY_MAX, "authcid" },
 #undef FACT
 };
 
@@ -57,8 +61,10 @@ struct postern_grant {
     const char *text[TEXT_COUNT]; /* into store; NULL where the token had none */
     const char *act[POSTERN_ACT_DEPTH_MAX];
     size_t act_depth;
+    const char *derived_from[POSTERN_DERIVED_MAX];
+    size_t derived_count;
     int64_t exp_s, iat_s;
-    postern_bytes claims;
+    postern_bytes claims, authorization_details;
     char store[];
 };
 
@@ -78,6 +84,26 @@ static postern_err check_text(postern_bytes text, size_t max, const char *name, 
     return POSTERN_OK;
 }
 
+/* They are told as the part of the signed text that they are. */
+static bool are_details_within(const struct postern_grant_facts *facts)
+{
+    postern_bytes details = facts->authorization_details, claims = facts->claims;
+
+    return details.len == 0 ||
+           (details.ptr >= claims.ptr && details.len <= claims.len &&
+            (size_t)(details.ptr - claims.ptr) <= claims.len - details.len);
+}
+
+static postern_err check_list(const postern_bytes *list, size_t count, size_t max, const char *name,
+                              postern_error *err)
+{
+    if (count > max)
+        return POSTERN_FAIL(err, LIMIT, "%s has more than %zu entries", name, max);
+    for (size_t i = 0; i < count; i++)
+        POSTERN_TRY(check_text(list[i], POSTERN_IDENTITY_MAX, name, err));
+    return POSTERN_OK;
+}
+
 static postern_err check_sources(const struct sources *from, postern_error *err)
 {
     const struct postern_grant_facts *facts = &from->facts;
@@ -86,13 +112,13 @@ static postern_err check_sources(const struct sources *from, postern_error *err)
         return POSTERN_FAIL(err, INTERNAL, "a grant must stand for a subject or a client");
     if (facts->exp_s < 0)
         return POSTERN_FAIL(err, INTERNAL, "a grant must end");
-    if (facts->act_depth > POSTERN_ACT_DEPTH_MAX)
-        return POSTERN_FAIL(err, LIMIT, "more than %d actors", POSTERN_ACT_DEPTH_MAX);
+    if (!are_details_within(facts))
+        return POSTERN_FAIL(err, INTERNAL, "authorization_details are not the claims' own");
     for (size_t id = 0; id < TEXT_COUNT; id++)
         POSTERN_TRY(check_text(text_of(from, id), texts[id].max, texts[id].name, err));
-    for (size_t i = 0; i < facts->act_depth; i++)
-        POSTERN_TRY(check_text(facts->act[i], POSTERN_IDENTITY_MAX, "act", err));
-    return POSTERN_OK;
+    POSTERN_TRY(check_list(facts->act, facts->act_depth, POSTERN_ACT_DEPTH_MAX, "act", err));
+    return check_list(facts->derived_from, facts->derived_count, POSTERN_DERIVED_MAX,
+                      "derived_from", err);
 }
 
 /* All lengths were bounded by check_sources() but claims.len, which is that of a buffer in memory:
@@ -105,6 +131,8 @@ static size_t size_of(const struct sources *from)
         size += text_of(from, id).len + 1;
     for (size_t i = 0; i < from->facts.act_depth; i++)
         size += from->facts.act[i].len + 1;
+    for (size_t i = 0; i < from->facts.derived_count; i++)
+        size += from->facts.derived_from[i].len + 1;
     return size;
 }
 
@@ -118,6 +146,20 @@ static const char *store_text(char **at, postern_bytes text)
     copy[text.len] = '\0';
     *at += text.len + 1;
     return copy;
+}
+
+/* A copy of the claims, and the details as the part of it that they are. */
+static void store_claims(char **at, const struct postern_grant_facts *facts, postern_grant *g)
+{
+    postern_bytes details = facts->authorization_details;
+
+    if (facts->claims.len == 0)
+        return;
+    g->claims =
+        (postern_bytes){ (const uint8_t *)store_text(at, facts->claims), facts->claims.len };
+    if (details.len != 0)
+        g->authorization_details =
+            (postern_bytes){ g->claims.ptr + (details.ptr - facts->claims.ptr), details.len };
 }
 
 static postern_err build_grant(postern_origin origin, const struct sources *from,
@@ -143,11 +185,12 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
     g->act_depth = from->facts.act_depth;
     for (size_t i = 0; i < g->act_depth; i++)
         g->act[i] = store_text(&at, from->facts.act[i]);
+    g->derived_count = from->facts.derived_count;
+    for (size_t i = 0; i < g->derived_count; i++)
+        g->derived_from[i] = store_text(&at, from->facts.derived_from[i]);
     g->exp_s = from->facts.exp_s;
     g->iat_s = from->facts.iat_s;
-    if (from->facts.claims.len != 0)
-        g->claims = (postern_bytes){ (const uint8_t *)store_text(&at, from->facts.claims),
-                                     from->facts.claims.len };
+    store_claims(&at, &from->facts, g);
     *ret = g;
     return POSTERN_OK;
 }
@@ -237,6 +280,25 @@ int64_t postern_grant_iat_s(const postern_grant *g)
 {
     return g->iat_s;
 }
+const char *postern_grant_grant_id(const postern_grant *g)
+{
+    return g->text[TEXT_GRANT_ID];
+}
+postern_bytes postern_grant_authorization_details(const postern_grant *g)
+{
+    return g->authorization_details;
+}
+
+const char *postern_grant_authcid(const postern_grant *g)
+{
+    return g->text[TEXT_AUTHCID] != NULL ? g->text[TEXT_AUTHCID] : g->text[TEXT_USER];
+}
+
+const char *postern_grant_derived_from(const postern_grant *g, size_t i)
+{
+    return i < g->derived_count ? g->derived_from[i] : NULL;
+}
+
 postern_bytes postern_grant_claims(const postern_grant *g)
 {
     return g->claims;
@@ -252,13 +314,21 @@ const char *postern_grant_actor(const postern_grant *g)
     return g->act_depth > 0 ? g->act[0] : g->text[TEXT_CLIENT_ID];
 }
 
+bool postern_grant_facts_have_human(const struct postern_grant_facts *facts)
+{
+    return facts->act_depth != 0 ||
+           (facts->subject.len != 0 && !postern_bytes_equal(facts->subject, facts->client_id));
+}
+
 bool postern_grant_has_human(const postern_grant *g)
 {
-    const char *subject = g->text[TEXT_SUBJECT], *client = g->text[TEXT_CLIENT_ID];
+    struct postern_grant_facts names = {
+        .subject = postern_bytes_str(g->text[TEXT_SUBJECT]),
+        .client_id = postern_bytes_str(g->text[TEXT_CLIENT_ID]),
+        .act_depth = g->act_depth,
+    };
 
-    if (g->act_depth != 0)
-        return true;
-    return subject != NULL && (client == NULL || strcmp(subject, client) != 0);
+    return postern_grant_facts_have_human(&names);
 }
 
 bool postern_grant_has_scope(const postern_grant *g, const char *scope)

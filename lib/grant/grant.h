@@ -18,6 +18,10 @@
 /* Bytes of an iss, aud or jti: an identifier, not a document. */
 #define POSTERN_URI_MAX 2048
 #define POSTERN_SCOPE_CLAIM_MAX 8192  /* bytes: half of the largest token */
+#define POSTERN_GRANT_ID_MAX 256      /* bytes of a grant_id: a random name, perhaps a short URN */
+/* Tokens that one was exchanged from, one after the other: twice POSTERN_ACT_DEPTH_MAX. */
+#define POSTERN_DERIVED_MAX 16
+#define POSTERN_DETAILS_MAX 8192      /* bytes of authorization_details: half of the largest token */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
 struct postern_grant_facts {
@@ -26,9 +30,18 @@ struct postern_grant_facts {
     postern_bytes registered_client;
     postern_bytes act[POSTERN_ACT_DEPTH_MAX]; /* outermost first */
     size_t        act_depth;
+    /* Whom a host logs in, in the name of user (login_as: both); empty: user itself. */
+    postern_bytes authcid;
+    postern_bytes grant_id;
+    postern_bytes derived_from[POSTERN_DERIVED_MAX]; /* jti */
+    size_t        derived_count;
+    postern_bytes authorization_details;      /* the JSON array; lies within claims */
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */
     postern_bytes claims;                     /* the signed JSON */
 };
+
+/* As postern_grant_has_human(). */
+bool postern_grant_facts_have_human(const struct postern_grant_facts *facts);
 
 /*
  * From a proof made in this process.

@@ -12,6 +12,13 @@
 /* Bytes of a helper's sentence: postern_error.detail holds it beside ours. */
 #define DETAIL_MAX 300
 
+static const char *get_other_authcid(const postern_grant *g)
+{
+    const char *authcid = postern_grant_authcid(g), *user = postern_grant_user(g);
+
+    return authcid != NULL && user != NULL && strcmp(authcid, user) == 0 ? NULL : authcid;
+}
+
 /* One table for what travels of a grant, both ways. */
 static const struct {
     const char *name;
@@ -27,6 +34,8 @@ static const struct {
     /* A host logs someone in: without a user there is nobody. */
     { "user", FACT(user), POSTERN_IDENTITY_MAX, true, postern_grant_user },
     { "aud", FACT(audience), POSTERN_URI_MAX, true, postern_grant_audience },
+    /* Whom the host logs in, where that is another than the user (login_as: both). */
+    { "authcid", FACT(authcid), POSTERN_IDENTITY_MAX, false, get_other_authcid },
     { "jti", FACT(jti), POSTERN_URI_MAX, false, postern_grant_jti },
     { "purpose", FACT(purpose), POSTERN_PURPOSE_MAX, false, postern_grant_purpose },
     { "scope", FACT(scope), POSTERN_SCOPE_CLAIM_MAX, false, postern_grant_scope },

@@ -60,6 +60,8 @@ typedef struct postern_http_transport {
     int (*fd)(const struct postern_http_exchange *x);
     int (*wait_ms)(const struct postern_http_exchange *x);
     const struct postern_http_response *(*response)(const struct postern_http_exchange *x);
+    /* False only when not one byte of the request left us: what it would have done was not done. */
+    bool (*was_sent)(const struct postern_http_exchange *x);
     void (*free)(struct postern_http_exchange *x); /* cancels, wipes; NULL is fine */
     void *arg;
 } postern_http_transport;

@@ -501,6 +501,14 @@ static const struct postern_http_response *exchange_response(const struct poster
     return &x->response;
 }
 
+static bool exchange_was_sent(const struct postern_http_exchange *x)
+{
+    long sent = 0;
+
+    /* Counted by curl before it writes, so it errs towards "sent". */
+    return curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &sent) != CURLE_OK || sent > 0;
+}
+
 static void free_headers(struct curl_slist *headers)
 {
     for (struct curl_slist *h = headers; h != NULL; h = h->next)
@@ -534,5 +542,6 @@ const postern_http_transport postern_http_curl = {
     .fd = exchange_fd,
     .wait_ms = exchange_wait_ms,
     .response = exchange_response,
+    .was_sent = exchange_was_sent,
     .free = free_exchange,
 };

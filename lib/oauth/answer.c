@@ -50,6 +50,19 @@ postern_err postern_answer_text(const postern_json *j, const char *name, char *r
     return POSTERN_OK;
 }
 
+bool postern_answer_lists(const postern_json *j, const char *name, const char *word)
+{
+    uint32_t list = postern_json_member(j, 0, name);
+
+    if (postern_json_type_of(j, list) != POSTERN_JSON_ARRAY)
+        return false;
+    for (uint32_t n = postern_json_first(j, list); n != POSTERN_JSON_ABSENT;
+         n = postern_json_next(j, n))
+        if (postern_json_string_is(j, n, word))
+            return true;
+    return false;
+}
+
 postern_err postern_answer_refuse_status(const struct postern_http_response *r, const char *what,
                                          postern_error *err)
 {

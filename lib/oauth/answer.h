@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an authorization server answered: a JSON object over HTTP, judged before any member is used.
- * Pure; called by metadata.c and client_credentials.c.  Whatever is wrong here is undecided
+ * Pure; called by metadata.c, token_answer.c and token_call.c.  Whatever is wrong here is undecided
  * (ISSUER_ANSWER), never a verdict on a token.
  */
 #ifndef POSTERN_LIB_ANSWER_H
@@ -20,6 +20,8 @@ POSTERN_MUST_USE postern_err postern_answer_scan(const struct postern_http_respo
  */
 POSTERN_MUST_USE postern_err postern_answer_text(const postern_json *j, const char *name,
                                                  char *room, size_t room_size, postern_error *err);
+/* True when member `name` is a list that holds `word`. */
+bool postern_answer_lists(const postern_json *j, const char *name, const char *word);
 /* What every status but 200 and an OAuth error means.  ISSUER_UNREACHABLE (429 and 5xx: try later)
  * · ISSUER_ANSWER */
 POSTERN_MUST_USE postern_err postern_answer_refuse_status(const struct postern_http_response *r,

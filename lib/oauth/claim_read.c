@@ -19,7 +19,9 @@ static const struct {
     [CLAIM_NBF] = NAME("nbf"),     [CLAIM_IAT] = NAME("iat"),
     [CLAIM_JTI] = NAME("jti"),     [CLAIM_CLIENT_ID] = NAME("client_id"),
     [CLAIM_CNF] = NAME("cnf"),     [CLAIM_ACT] = NAME("act"),
-    [CLAIM_SCOPE] = NAME("scope"),
+    [CLAIM_SCOPE] = NAME("scope"), [CLAIM_GRANT_ID] = NAME("grant_id"),
+    [CLAIM_DERIVED_FROM] = NAME("derived_from"),
+    [CLAIM_AUTHORIZATION_DETAILS] = NAME("authorization_details"),
 };
 
 static int find_name(const char *text, size_t len)

@@ -223,6 +223,11 @@ static postern_err check_actors(struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
+static postern_err check_lineage(struct check *c, postern_error *err)
+{
+    return postern_claims_lineage(&c->reader, &c->out, err);
+}
+
 /* Tokens with one space between; empty is no scope at all. */
 static bool is_scope(postern_bytes scope)
 {
@@ -297,7 +302,7 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
         check_issuer,  check_audience, check_times, check_identities,
-        check_binding, check_actors,   check_scope,
+        check_binding, check_actors,   check_lineage, check_scope,
     };
     struct check c = { .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes };
 

@@ -13,6 +13,8 @@
 #include "grant/grant.h"
 
 #define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
+/* Entries of authorization_details: what a person can have read on a consent page. */
+#define POSTERN_DETAILS_ENTRIES_MAX 32
 #define POSTERN_CLAIM_PARTS_MAX 8   /* of a path: half of the depth that a token may have */
 
 /* Claims that every token is asked for: found in one pass over the members. */
@@ -28,6 +30,9 @@ enum claim_name {
     CLAIM_CNF,
     CLAIM_ACT,
     CLAIM_SCOPE,
+    CLAIM_GRANT_ID,
+    CLAIM_DERIVED_FROM,
+    CLAIM_AUTHORIZATION_DETAILS,
     CLAIM_NAMES
 };
 
@@ -96,6 +101,11 @@ POSTERN_MUST_USE postern_err postern_claim_string(struct claim_reader *r, uint32
 POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint32_t node,
                                                     const char *name, size_t max,
                                                     postern_bytes *ret, postern_error *err);
+/* claim_lineage.c: grant_id, derived_from (1 to POSTERN_DERIVED_MAX strings) and
+ * authorization_details into ret.  POSTERN_OK · MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT · NOMEM */
+POSTERN_MUST_USE postern_err postern_claims_lineage(struct claim_reader *r,
+                                                    struct postern_grant_facts *ret,
+                                                    postern_error *err);
 /* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
 bool postern_scope_has(postern_bytes scope, postern_bytes wanted);
 

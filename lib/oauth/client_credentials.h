@@ -8,9 +8,6 @@
 
 #include "http/http.h"
 
-#define POSTERN_CLIENT_ID_MAX     512  /* bytes: Entra and Keycloak use 36 */
-#define POSTERN_CLIENT_SECRET_MAX 1024 /* bytes: ours has 43, the longest known providers' 128 */
-
 /* `transport` must outlive the op. */
 POSTERN_MUST_USE postern_err postern_acquire_start_with(const postern_http_transport *transport,
                                                         const postern_clock *clock,

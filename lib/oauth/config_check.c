@@ -188,9 +188,12 @@ static postern_err check_required(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http. */
+/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http, and a
+ * door, whose URL is a resource's name, has nothing to ask with. */
 static enum url_loopback_http may_use_loopback_http(const postern_section *s)
 {
+    if (s->kind == POSTERN_SECTION_DOOR)
+        return URL_LOOPBACK_HTTP_REFUSED;
     if (s->kind == POSTERN_SECTION_SERVER || postern_section_flag(s, "allow_loopback_http"))
         return URL_LOOPBACK_HTTP_ALLOWED;
     return URL_LOOPBACK_HTTP_REFUSED;
@@ -252,6 +255,24 @@ static postern_err check_server(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
+/* A public client has nothing to prove itself with; everybody else must. */
+static postern_err check_client(const postern_section *s, postern_error *err)
+{
+    bool is_public = strcmp(postern_section_text(s, "client_auth"), "none") == 0;
+    const struct config_value *file = postern_section_value(s, "client_credential_file");
+
+    if (!is_public && file->text == NULL)
+        return POSTERN_FAIL(err, CONFIG_MISSING,
+                            "%s: required setting \"client_credential_file\" is missing: file with "
+                            "the client secret or the private key",
+                            s->file);
+    if (is_public && file->text != NULL)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s:%d:%d: client_credential_file: \"client_auth: none\" uses none",
+                            s->file, file->line, file->column);
+    return POSTERN_OK;
+}
+
 postern_err postern_config_check_section(const postern_section *s, postern_error *err)
 {
     POSTERN_TRY(check_required(s, err));
@@ -263,6 +284,8 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
         return check_server(s, err);
     if (s->kind == POSTERN_SECTION_DOOR)
         return postern_config_check_door(s, err);
+    if (s->kind == POSTERN_SECTION_CLIENT)
+        return check_client(s, err);
     return s->kind == POSTERN_SECTION_ISSUER ? check_issuer(s, err) : POSTERN_OK;
 }
 

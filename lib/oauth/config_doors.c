@@ -77,6 +77,29 @@ static postern_err check_backend_cert(const postern_section *s, bool has_tls, po
     return POSTERN_OK;
 }
 
+/* A token of the door's own goes out: to a resource, as a client, and over no network in clear. */
+static postern_err check_backend_exchange(const postern_section *s, bool has_tls,
+                                          postern_error *err)
+{
+    static const char *const keys[] = { "backend_resource", "client" };
+    bool wants = strcmp(postern_section_text(s, "backend_auth"), "exchange") == 0;
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        bool has = postern_section_text(s, keys[i]) != NULL;
+
+        if (wants && !has)
+            return postern_config_value_fail(s, "backend_auth", err,
+                                             "exchange needs backend_resource and client");
+        if (!wants && has)
+            return postern_config_value_fail(s, keys[i], err,
+                                             "means nothing without backend_auth: exchange");
+    }
+    if (wants && !has_tls && !is_local(postern_section_text(s, "backend")))
+        return postern_config_value_fail(s, "backend_tls", err,
+                                         "exchange sends a token: it needs TLS to the backend");
+    return POSTERN_OK;
+}
+
 /* What looks like TLS to the backend is TLS to the backend. */
 static postern_err check_backend(const postern_section *s, postern_error *err)
 {
@@ -91,6 +114,7 @@ static postern_err check_backend(const postern_section *s, postern_error *err)
         return postern_config_value_fail(
             s, "backend_tls_ca_file", err,
             "means nothing without TLS: write backend_tls: verify-full or verify-ca");
+    POSTERN_TRY(check_backend_exchange(s, has_tls, err));
     return check_backend_cert(s, has_tls, err);
 }
 

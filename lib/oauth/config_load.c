@@ -226,7 +226,7 @@ static const struct {
 } places[] = {
     { "postern.conf", POSTERN_SECTION_DAEMON, false }, { "issuers/", POSTERN_SECTION_ISSUER, true },
     { "services/", POSTERN_SECTION_SERVICE, true },    { "doors/", POSTERN_SECTION_DOOR, true },
-    { "issuer.conf", POSTERN_SECTION_SERVER, false },
+    { "issuer.conf", POSTERN_SECTION_SERVER, false }, { "clients/", POSTERN_SECTION_CLIENT, true },
 };
 
 /* The file's name without ".conf", which is the service's or issuer's name everywhere. */
@@ -322,6 +322,25 @@ static postern_err set_folder(postern_config *c, const char *dir, postern_error 
     return c->dir != NULL ? POSTERN_OK : POSTERN_FAIL(err, NOMEM, "configuration");
 }
 
+/* Those of agents on this machine are theirs: only the ones that a door names are read. */
+static postern_err load_clients(postern_config *c, postern_error *err)
+{
+    POSTERN_AUTO_BUF file = POSTERN_BUF_INIT(PATH_MAX);
+
+    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next) {
+        const char *name = postern_section_text(s, "client");
+
+        if (name == NULL || postern_config_section(c, POSTERN_SECTION_CLIENT, name) != NULL)
+            continue;
+        postern_buf_reset(&file);
+        postern_buf_addf(&file, "%s" FILE_SUFFIX, name);
+        if (postern_buf_cstr(&file) == NULL)
+            return POSTERN_FAIL(err, NOMEM, "configuration");
+        POSTERN_TRY(load_named(c, POSTERN_SECTION_CLIENT, "clients", postern_buf_cstr(&file), err));
+    }
+    return POSTERN_OK;
+}
+
 postern_err postern_config_load(const char *dir, postern_config **ret, postern_error *err)
 {
     POSTERN_AUTO(config) c = NULL;
@@ -337,6 +356,7 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_ISSUER, "issuers", err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_SERVICE, "services", err));
     POSTERN_TRY(load_folder(c, POSTERN_SECTION_DOOR, "doors", err));
+    POSTERN_TRY(load_clients(c, err));
     POSTERN_TRY(load_single(c, POSTERN_SECTION_SERVER, "issuer.conf", err));
     POSTERN_TRY(postern_config_check_all(c, err));
     *ret = POSTERN_STEAL(c);

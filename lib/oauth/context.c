@@ -30,6 +30,7 @@ struct postern_context {
     struct service_rules *services;
     struct accounts *accounts;
     struct blocks *blocks;
+    struct cache *cache; /* of one configuration, because this is */
     pthread_mutex_t pool_lock;
     postern_jwt *pool[POOL_MAX];
     size_t pool_count;
@@ -52,6 +53,7 @@ void postern_context_free(postern_context *ctx)
         postern_jwt_free(ctx->pool[i]);
     postern_accounts_free(ctx->accounts);
     postern_blocks_free(ctx->blocks);
+    postern_cache_free(ctx->cache);
     postern_config_free(ctx->config);
     postern_arena_free(&ctx->arena);
     postern_fork_mark_clear(&ctx->mark);
@@ -113,6 +115,7 @@ static postern_err fill(postern_context *ctx, postern_error *err)
 
     POSTERN_TRY(postern_accounts_new("/etc/passwd", &ctx->accounts, err));
     POSTERN_TRY(postern_blocks_new(&ctx->blocks, err));
+    POSTERN_TRY(postern_cache_new(&ctx->cache, err));
     for (size_t i = 0;
          (s = postern_config_section_at(ctx->config, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
         POSTERN_TRY(add_issuer(ctx, s, err));
@@ -185,15 +188,34 @@ struct blocks *postern_context_blocks(const postern_context *ctx)
     return ctx->blocks;
 }
 
+struct cache *postern_context_cache(const postern_context *ctx)
+{
+    return ctx->cache;
+}
+
+uint64_t postern_context_words(const postern_context *ctx)
+{
+    return postern_cache_words(ctx->cache);
+}
+
+/* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
+static postern_err note_word(postern_context *ctx, postern_err e)
+{
+    if (e == POSTERN_OK)
+        postern_cache_note_word(ctx->cache);
+    return e;
+}
+
 void postern_context_expect_blocks(postern_context *ctx)
 {
     postern_blocks_expect(ctx->blocks);
+    postern_cache_note_word(ctx->cache);
 }
 
 postern_err postern_context_set_blocks(postern_context *ctx, const postern_block *list,
                                        size_t count, postern_error *err)
 {
-    return postern_blocks_set(ctx->blocks, list, count, err);
+    return note_word(ctx, postern_blocks_set(ctx->blocks, list, count, err));
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)
@@ -262,7 +284,7 @@ postern_err postern_context_expect_revocations(postern_context *ctx, const char 
     if (r == NULL)
         return POSTERN_ERR_USAGE;
     postern_revocations_expect(r);
-    return POSTERN_OK;
+    return note_word(ctx, POSTERN_OK);
 }
 
 postern_err postern_context_revocations_ready(postern_context *ctx, const char *issuer,
@@ -273,17 +295,24 @@ postern_err postern_context_revocations_ready(postern_context *ctx, const char *
     if (r == NULL)
         return POSTERN_ERR_USAGE;
     postern_revocations_set_ready(r);
-    return POSTERN_OK;
+    return note_word(ctx, POSTERN_OK);
+}
+
+postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
+                                   postern_revocation_kind kind, const char *name,
+                                   int64_t before_s, postern_error *err)
+{
+    struct revocations *r = find_revocations(ctx, issuer, err);
+
+    if (r == NULL)
+        return POSTERN_ERR_USAGE;
+    return note_word(ctx, postern_revocations_add(r, kind, postern_bytes_str(name), before_s,
+                                                  ctx->clock.now_s(ctx->clock.arg), err));
 }
 
 postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
                                           const char *client_id, int64_t before_s,
                                           postern_error *err)
 {
-    struct revocations *r = find_revocations(ctx, issuer, err);
-
-    if (r == NULL)
-        return POSTERN_ERR_USAGE;
-    return postern_revocations_add(r, postern_bytes_str(client_id), before_s,
-                                   ctx->clock.now_s(ctx->clock.arg), err);
+    return postern_context_revoke(ctx, issuer, POSTERN_REVOCATION_CLIENT, client_id, before_s, err);
 }

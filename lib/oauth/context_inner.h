@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The inside of a postern_context, for validate.c and judge.c: compiled rules, a pool of
- * workspaces, the list of accounts. */
+ * workspaces, the list of accounts, the tokens that were proved lately. */
 #ifndef POSTERN_LIB_CONTEXT_INNER_H
 #define POSTERN_LIB_CONTEXT_INNER_H
 
@@ -8,6 +8,7 @@
 
 #include "accounts.h"
 #include "blocks.h"
+#include "cache.h"
 #include "jose/jwt.h"
 #include "rules.h"
 
@@ -16,6 +17,7 @@
 const struct service_rules *postern_context_rules(const postern_context *ctx, const char *service);
 struct accounts *postern_context_accounts(const postern_context *ctx);
 struct blocks *postern_context_blocks(const postern_context *ctx);
+struct cache *postern_context_cache(const postern_context *ctx);
 const postern_clock *postern_context_clock(const postern_context *ctx);
 /* False when the clock is the system's own and it was never set. */
 bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);

@@ -24,13 +24,55 @@ static postern_err check_is_no_id_token(const postern_json *claims, postern_erro
     return POSTERN_OK;
 }
 
+/* One name of the token's.  POSTERN_OK: not known to be taken back; *undecided says when nobody knows
+ * yet, so that the names behind it are looked at all the same. */
+static postern_err check_one(const struct judge *j, postern_revocation_kind kind,
+                             postern_bytes name, int64_t iat_s, postern_err *undecided,
+                             postern_error *err)
+{
+    postern_error why = { 0 };
+    postern_err e = postern_revocations_check(j->rules->issuer->revocations, kind, name, iat_s,
+                                              &why);
+    bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
+
+    if (e == POSTERN_OK)
+        return POSTERN_OK;
+    if (err != NULL && (is_certain || *undecided == POSTERN_OK))
+        *err = why;
+    if (is_certain)
+        return e;
+    *undecided = e;
+    return POSTERN_OK;
+}
+
+/* Who handed the token on, the token itself, those it was exchanged from and the person's
+ * authorization: each was taken back or was not.  (A block names who acts: check_names().) */
+static postern_err check_lineage(const struct judge *j, const struct postern_grant_facts *facts,
+                                 postern_error *err)
+{
+    int64_t iat_s = facts->iat_s;
+    postern_err undecided = POSTERN_OK;
+
+    for (size_t i = 1; i < facts->act_depth; i++)
+        POSTERN_TRY(check_one(j, POSTERN_REVOCATION_CLIENT, facts->act[i], iat_s, &undecided, err));
+    POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->jti, iat_s, &undecided, err));
+    for (size_t i = 0; i < facts->derived_count; i++)
+        POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->derived_from[i], iat_s, &undecided,
+                              err));
+    POSTERN_TRY(check_one(j, POSTERN_REVOCATION_GRANT, facts->grant_id, iat_s, &undecided, err));
+    return undecided;
+}
+
+/* ---- who ---- */
+
 /* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
  * of the other yet. */
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
                               postern_error *err)
 {
     postern_error blocked = { 0 };
-    postern_err removal = postern_revocations_check(j->rules->issuer->revocations, agent, iat_s, err);
+    postern_err removal = postern_revocations_check(
+        j->rules->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
     postern_err block;
 
     if (removal != POSTERN_OK && postern_err_outcome(removal) == POSTERN_REJECTED)
@@ -48,7 +90,7 @@ static postern_err check_name(const struct judge *j, postern_bytes agent, int64_
 /* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
  * whoever acts for it: any of them removed or blocked ends the token.  A token that names nobody but
  * its subject is that one's own: there is no other name to block it by. */
-static postern_err check_taken_back(const struct judge *j, const struct postern_grant_facts *facts,
+static postern_err check_names(const struct judge *j, const struct postern_grant_facts *facts,
                                     postern_error *err)
 {
     bool has_agent = facts->registered_client.len != 0 || facts->client_id.len != 0 ||
@@ -76,16 +118,80 @@ static postern_err check_taken_back(const struct judge *j, const struct postern_
     return undecided;
 }
 
-static postern_err map_user(const struct judge *j, const postern_json *claims,
-                            struct postern_grant_facts *facts, postern_error *err)
+/* What is certainly refused counts before what nobody knows yet. */
+static postern_err check_taken_back(const struct judge *j, const struct postern_grant_facts *facts,
+                                    postern_error *err)
+{
+    postern_error why = { 0 };
+    postern_err names = check_names(j, facts, err), lineage;
+
+    if (names != POSTERN_OK && postern_err_outcome(names) == POSTERN_REJECTED)
+        return names;
+    lineage = check_lineage(j, facts, &why);
+    if (lineage == POSTERN_OK ||
+        (names != POSTERN_OK && postern_err_outcome(lineage) != POSTERN_REJECTED))
+        return names;
+    if (err != NULL)
+        *err = why;
+    return lineage;
+}
+
+/* ---- local names ---- */
+
+static postern_err map_human(const struct judge *j, const postern_json *claims, postern_bytes *ret,
+                             postern_error *err)
 {
     postern_bytes name;
 
+    POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
+    return postern_identity_map(&j->rules->identity, postern_context_accounts(j->ctx), j->mono_ms,
+                                name, ret, err);
+}
+
+/*
+ * By the rules for people's names, but with its domain: "alice@agents.example" must not become
+ * alice.
+ */
+static postern_err map_agent(const struct judge *j, const struct postern_grant_facts *facts,
+                             postern_bytes *ret, postern_error *err)
+{
+    struct identity_rules rules = j->rules->identity;
+    postern_bytes name = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
+
+    if (name.len == 0)
+        return POSTERN_FAIL(err, NO_MAPPING, "token names no agent (login_as)");
+    rules.strip_count = 0;
+    return postern_identity_map(&rules, postern_context_accounts(j->ctx), j->mono_ms, name, ret,
+                                err);
+}
+
+/* Two names that are one would keep the host's proxy policy from being asked. */
+static postern_err map_both(const struct judge *j, const postern_json *claims,
+                            struct postern_grant_facts *facts, postern_error *err)
+{
+    POSTERN_TRY(map_agent(j, facts, &facts->authcid, err));
+    if (!postern_grant_facts_have_human(facts)) { /* an agent for itself stands under one name */
+        facts->user = facts->authcid;
+        return POSTERN_OK;
+    }
+    POSTERN_TRY(map_human(j, claims, &facts->user, err));
+    if (postern_bytes_equal(facts->user, facts->authcid))
+        return POSTERN_FAIL(err, USER_DENIED,
+                            "the agent and the human have one local name (login_as: both)");
+    return POSTERN_OK;
+}
+
+static postern_err map_user(const struct judge *j, const postern_json *claims,
+                            struct postern_grant_facts *facts, postern_error *err)
+{
     if (!j->rules->maps_user)
         return POSTERN_OK;
-    POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
-    POSTERN_TRY(postern_identity_map(&j->rules->identity, postern_context_accounts(j->ctx),
-                                     j->mono_ms, name, &facts->user, err));
+    if (j->rules->login_as == LOGIN_AS_BOTH)
+        POSTERN_TRY(map_both(j, claims, facts, err));
+    else if (j->rules->login_as == LOGIN_AS_AGENT)
+        POSTERN_TRY(map_agent(j, facts, &facts->user, err));
+    else
+        POSTERN_TRY(map_human(j, claims, &facts->user, err));
     if (j->authzid[0] != '\0' && !postern_bytes_equal_str(facts->user, j->authzid))
         return POSTERN_FAIL(err, AUTHZID, "the wanted identity is another than the token's user");
     return POSTERN_OK;

@@ -16,6 +16,7 @@ struct keyring {
     const char *path;
     enum file_trust trust;
     postern_jwks *current; /* NULL: none in force */
+    uint64_t generation;   /* of `current` */
     struct stat st;        /* of the file that `current` came from */
     int64_t looked_ms;     /* NEVER: not yet */
     int64_t hurried_ms;    /* when an unknown kid last asked for another look */
@@ -105,6 +106,7 @@ static postern_err reload(struct keyring *k, postern_op *op, postern_error *err)
         return note_broken(k, op, &why, err);
     postern_jwks_free(k->current);
     k->current = fresh;
+    k->generation++;
     k->st = st;
     k->broken_ms = NEVER;
     return emit(k, op, "keys.loaded", NULL, err);
@@ -155,28 +157,45 @@ static postern_err drop_stale(struct keyring *k, postern_op *op, postern_error *
         return POSTERN_OK;
     postern_jwks_free(k->current);
     k->current = NULL;
+    k->generation++;
     return emit(k, op, "keys.dropped", k->why, err);
 }
 
-static postern_err get_locked(struct keyring *k, postern_op *op, enum keyring_look look,
-                              postern_jwks **ret, postern_error *err)
+static postern_err look_locked(struct keyring *k, postern_op *op, enum keyring_look look,
+                               postern_error *err)
 {
     if (is_due(k, postern_op_mono_ms(op), look))
         POSTERN_TRY(look_at_file(k, op, err));
     POSTERN_TRY(drop_stale(k, op, err));
     if (k->current == NULL)
         return POSTERN_FAIL(err, KEYS_UNAVAILABLE, "%s", k->why);
-    *ret = postern_jwks_ref(k->current);
     return POSTERN_OK;
 }
 
 postern_err postern_keyring_get(struct keyring *k, postern_op *op, enum keyring_look look,
-                                postern_jwks **ret, postern_error *err)
+                                postern_jwks **ret, uint64_t *ret_generation, postern_error *err)
 {
     postern_err e;
 
     pthread_mutex_lock(&k->lock);
-    e = get_locked(k, op, look, ret, err);
+    e = look_locked(k, op, look, err);
+    if (e == POSTERN_OK) {
+        *ret = postern_jwks_ref(k->current);
+        *ret_generation = k->generation;
+    }
+    pthread_mutex_unlock(&k->lock);
+    return e;
+}
+
+postern_err postern_keyring_generation(struct keyring *k, postern_op *op, uint64_t *ret_generation,
+                                       postern_error *err)
+{
+    postern_err e;
+
+    pthread_mutex_lock(&k->lock);
+    e = look_locked(k, op, KEYRING_LOOK_WHEN_DUE, err);
+    if (e == POSTERN_OK)
+        *ret_generation = k->generation;
     pthread_mutex_unlock(&k->lock);
     return e;
 }

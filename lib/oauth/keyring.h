@@ -32,11 +32,16 @@ void postern_keyring_free(struct keyring *k);
 /*
  * The keys in force.  Events (keys.loaded, keys.unusable, keys.dropped) go to op.
  *
- *   ret   the caller's own reference: postern_jwks_free()
+ *   ret              the caller's own reference: postern_jwks_free()
+ *   ret_generation   another one each time that other keys came into force
  *   POSTERN_OK · KEYS_UNAVAILABLE · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_keyring_get(struct keyring *k, postern_op *op,
                                                  enum keyring_look look, postern_jwks **ret,
-                                                 postern_error *err);
+                                                 uint64_t *ret_generation, postern_error *err);
+/* The same look, when it is due, for whoever has a proof by keys of a generation already. */
+POSTERN_MUST_USE postern_err postern_keyring_generation(struct keyring *k, postern_op *op,
+                                                        uint64_t *ret_generation,
+                                                        postern_error *err);
 
 #endif

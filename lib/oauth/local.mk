@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 lib_libcore_la_SOURCES += \
-	lib/oauth/accounts.c lib/oauth/accounts.h lib/oauth/blocks.c lib/oauth/blocks.h lib/oauth/claim_read.c lib/oauth/claims.c lib/oauth/claims.h \
+	lib/oauth/accounts.c lib/oauth/accounts.h lib/oauth/blocks.c lib/oauth/blocks.h lib/oauth/cache.c lib/oauth/cache.h lib/oauth/claim_lineage.c lib/oauth/claim_read.c lib/oauth/claims.c lib/oauth/claims.h \
 	lib/oauth/config.c lib/oauth/config_check.c lib/oauth/config_doors.c lib/oauth/config_dump.c lib/oauth/config_keys.c lib/oauth/config_keys.def \
 	lib/oauth/config_load.c lib/oauth/config_text.c lib/oauth/config_token_check.c lib/oauth/config_value.c lib/oauth/context.c \
 	lib/oauth/context_inner.h lib/oauth/identity.c lib/oauth/identity.h lib/oauth/judge.c lib/oauth/judge.h lib/oauth/keyring.c lib/oauth/keyring.h \
 	lib/oauth/revocations.c lib/oauth/revocations.h lib/oauth/rules.c lib/oauth/rules.h lib/oauth/scope.h lib/oauth/settings.h \
 	lib/oauth/trusted_file.c lib/oauth/trusted_file.h lib/oauth/url.c lib/oauth/url.h lib/oauth/validate.c
-lib_libcore_la_SOURCES += lib/oauth/answer.c lib/oauth/answer.h lib/oauth/client_credentials.c lib/oauth/client_credentials.h \
-	lib/oauth/metadata.c lib/oauth/metadata.h lib/oauth/token_answer.c lib/oauth/token_answer.h
+lib_libcore_la_SOURCES += lib/oauth/answer.c lib/oauth/answer.h lib/oauth/client_auth.c lib/oauth/client_auth.h \
+	lib/oauth/client_credentials.c lib/oauth/client_credentials.h lib/oauth/exchange.c lib/oauth/exchange.h lib/oauth/login.c \
+	lib/oauth/login.h lib/oauth/metadata.c lib/oauth/metadata.h lib/oauth/pkce.c lib/oauth/pkce.h lib/oauth/refresh.c \
+	lib/oauth/revoke.c lib/oauth/token_answer.c lib/oauth/token_answer.h lib/oauth/token_call.c lib/oauth/token_call.h

@@ -41,30 +41,80 @@ bool postern_metadata_place(const struct postern_issuer *issuer, size_t n, poste
     return true;
 }
 
-/* Where our secret will go: judged like a URL that an administrator wrote, and never weaker than
- * the issuer's own. */
-static postern_err check_endpoint(const struct postern_issuer *issuer, struct postern_metadata *m,
-                                  postern_error *err)
+/* Where our secret or the person's browser will go: judged like a URL that an administrator wrote,
+ * and never weaker than the issuer's own. */
+static postern_err check_endpoint(const struct postern_issuer *issuer, const char *name,
+                                  struct postern_endpoint *e, postern_error *err)
 {
-    struct postern_url endpoint;
+    struct postern_url url;
     postern_error why = { 0 };
 
-    if (m->token_endpoint[0] == '\0')
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "metadata names no token_endpoint");
-    if (postern_url_split(postern_bytes_str(m->token_endpoint), &endpoint, &why) != POSTERN_OK)
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "token_endpoint: %s", why.detail);
-    if (issuer->url.is_https && !endpoint.is_https)
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "token_endpoint is not https");
-    if (!issuer->url.is_https && !postern_url_is_same_origin(&issuer->url, &endpoint))
+    if (e->url[0] == '\0')
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "metadata names no %s", name);
+    if (postern_url_split(postern_bytes_str(e->url), &url, &why) != POSTERN_OK)
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "%s: %s", name, why.detail);
+    if (issuer->url.is_https && !url.is_https)
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "%s is not https", name);
+    if (!issuer->url.is_https && !postern_url_is_same_origin(&issuer->url, &url))
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "%s of a loopback issuer is at another origin",
+                            name);
+    e->is_host_configured = strcmp(issuer->url.host, url.host) == 0;
+    return POSTERN_OK;
+}
+
+static postern_err read_endpoint(const postern_json *j, const struct postern_issuer *issuer,
+                                 const char *name, struct postern_endpoint *e, postern_error *err)
+{
+    POSTERN_TRY(postern_answer_text(j, name, e->url, sizeof e->url, err));
+    return check_endpoint(issuer, name, e, err);
+}
+
+static unsigned read_auth(const postern_json *j, const char *name, unsigned otherwise)
+{
+    unsigned takes = 0;
+
+    if (postern_json_member(j, 0, name) == POSTERN_JSON_ABSENT)
+        return otherwise;
+    if (postern_answer_lists(j, name, "client_secret_basic"))
+        takes |= POSTERN_TAKES_BASIC;
+    if (postern_answer_lists(j, name, "client_secret_post"))
+        takes |= POSTERN_TAKES_POST;
+    return takes;
+}
+
+static postern_err read_login(const postern_json *j, const struct postern_issuer *issuer,
+                              struct postern_metadata *m, postern_error *err)
+{
+    uint32_t says_iss = postern_json_member(j, 0, "authorization_response_iss_parameter_supported");
+
+    POSTERN_TRY(read_endpoint(j, issuer, "authorization_endpoint", &m->authorization, err));
+    if (!postern_answer_lists(j, "code_challenge_methods_supported", "S256"))
         return POSTERN_FAIL(err, ISSUER_ANSWER,
-                            "token_endpoint of a loopback issuer is at another origin");
-    m->is_endpoint_host_configured = strcmp(issuer->url.host, endpoint.host) == 0;
+                            "metadata does not list S256 in code_challenge_methods_supported: a "
+                            "login without PKCE is not begun");
+    m->says_iss = postern_json_type_of(j, says_iss) == POSTERN_JSON_TRUE;
+    return POSTERN_OK;
+}
+
+static postern_err read_needed(const postern_json *j, const struct postern_issuer *issuer,
+                               unsigned needs, struct postern_metadata *m, postern_error *err)
+{
+    if (needs & POSTERN_NEED_TOKEN)
+        POSTERN_TRY(read_endpoint(j, issuer, "token_endpoint", &m->token, err));
+    if (needs & POSTERN_NEED_REVOCATION)
+        POSTERN_TRY(read_endpoint(j, issuer, "revocation_endpoint", &m->revocation, err));
+    if (needs & POSTERN_NEED_AUTHORIZATION)
+        POSTERN_TRY(read_login(j, issuer, m, err));
+    m->token_auth =
+        read_auth(j, "token_endpoint_auth_methods_supported", POSTERN_TAKES_BASIC);
+    m->revocation_auth =
+        read_auth(j, "revocation_endpoint_auth_methods_supported", m->token_auth);
     return POSTERN_OK;
 }
 
 postern_err postern_metadata_read(const struct postern_http_response *r,
-                                  const struct postern_issuer *issuer, struct postern_metadata *ret,
-                                  postern_error *err)
+                                  const struct postern_issuer *issuer, unsigned needs,
+                                  struct postern_metadata *ret, postern_error *err)
 {
     POSTERN_AUTO_JSON j = { 0 };
     char said[POSTERN_HTTP_URL_MAX], room[260];
@@ -75,9 +125,7 @@ postern_err postern_metadata_read(const struct postern_http_response *r,
     if (strcmp(said, issuer->text) != 0)
         return POSTERN_FAIL(err, ISSUER_UNTRUSTED, "metadata is of issuer %s",
                             postern_error_quote(said, strlen(said), room, sizeof room));
-    POSTERN_TRY(
-        postern_answer_text(&j, "token_endpoint", m.token_endpoint, sizeof m.token_endpoint, err));
-    POSTERN_TRY(check_endpoint(issuer, &m, err));
+    POSTERN_TRY(read_needed(&j, issuer, needs, &m, err));
     *ret = m;
     return POSTERN_OK;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A hash table from client to time, with open addressing; names come from our own issuer's
- * register, not from strangers. Filled by context.c, asked by validate.c.
+ * A hash table from kind and name to time, with open addressing; names come from our own issuer's
+ * register, not from strangers.  Each kind has a share of its own, so that many of one never push
+ * out or refuse another.  Filled by context.c, asked by judge.c.
  */
 #include "revocations.h"
 
@@ -11,8 +12,9 @@
 #define SLOTS_MIN 64 /* a power of two; the table is at most half full */
 
 struct slot {
-    char *client_id; /* NULL: free */
+    char *name; /* NULL: free */
     int64_t before_s;
+    postern_revocation_kind kind;
 };
 
 struct revocations {
@@ -20,7 +22,19 @@ struct revocations {
     bool is_expected, is_ready;
     struct slot *slots;
     size_t slot_count, used;
+    size_t used_by[POSTERN_REVOCATION_KINDS];
 };
+
+static const char *const kind_names[POSTERN_REVOCATION_KINDS] = {
+    [POSTERN_REVOCATION_CLIENT] = "client",
+    [POSTERN_REVOCATION_JTI] = "jti",
+    [POSTERN_REVOCATION_GRANT] = "grant",
+};
+
+const char *postern_revocation_kind_name(postern_revocation_kind kind)
+{
+    return (size_t)kind < POSTERN_REVOCATION_KINDS ? kind_names[kind] : NULL;
+}
 
 postern_err postern_revocations_new(struct revocations **ret, postern_error *err)
 {
@@ -39,28 +53,34 @@ void postern_revocations_free(struct revocations *r)
     if (r == NULL)
         return;
     for (size_t i = 0; i < r->slot_count; i++)
-        free(r->slots[i].client_id);
+        free(r->slots[i].name);
     free(r->slots);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
 }
 
-/* FNV-1a, 64 bit. */
-static size_t hash(postern_bytes name)
+/* FNV-1a, 64 bit, over the kind and the name. */
+static size_t hash(postern_revocation_kind kind, postern_bytes name)
 {
-    uint64_t h = 14695981039346656037u;
+    uint64_t h = (14695981039346656037u ^ (uint64_t)kind) * 1099511628211u;
 
     for (size_t i = 0; i < name.len; i++)
         h = (h ^ name.ptr[i]) * 1099511628211u;
     return (size_t)(h ^ (h >> 32));
 }
 
-/* The client's slot, or the free one where it belongs.  There is always a free one. */
-static struct slot *find_slot(struct slot *slots, size_t slot_count, postern_bytes client_id)
+static bool is_slot_of(const struct slot *slot, postern_revocation_kind kind, postern_bytes name)
 {
-    size_t i = hash(client_id) & (slot_count - 1);
+    return slot->kind == kind && postern_bytes_equal_str(name, slot->name);
+}
 
-    while (slots[i].client_id != NULL && !postern_bytes_equal_str(client_id, slots[i].client_id))
+/* The name's slot, or the free one where it belongs.  There is always a free one. */
+static struct slot *find_slot(struct slot *slots, size_t slot_count, postern_revocation_kind kind,
+                              postern_bytes name)
+{
+    size_t i = hash(kind, name) & (slot_count - 1);
+
+    while (slots[i].name != NULL && !is_slot_of(&slots[i], kind, name))
         i = (i + 1) & (slot_count - 1);
     return &slots[i];
 }
@@ -70,58 +90,60 @@ static postern_err rebuild(struct revocations *r, size_t slot_count, int64_t old
                            postern_error *err)
 {
     struct slot *slots = calloc(slot_count, sizeof *slots);
-    size_t used = 0;
 
     if (slots == NULL)
         return POSTERN_FAIL(err, NOMEM, "revocations");
     for (size_t i = 0; i < r->slot_count; i++) {
         struct slot *old = &r->slots[i];
 
-        if (old->client_id == NULL)
+        if (old->name == NULL)
             continue;
-        if (old->before_s < oldest_s) {
-            free(old->client_id);
+        if (old->before_s >= oldest_s) {
+            *find_slot(slots, slot_count, old->kind, postern_bytes_str(old->name)) = *old;
             continue;
         }
-        *find_slot(slots, slot_count, postern_bytes_str(old->client_id)) = *old;
-        used++;
+        r->used--;
+        r->used_by[old->kind]--;
+        free(old->name);
     }
     free(r->slots);
     r->slots = slots;
     r->slot_count = slot_count;
-    r->used = used;
     return POSTERN_OK;
 }
 
-static postern_err make_room(struct revocations *r, int64_t now_s, postern_error *err)
+static postern_err make_room(struct revocations *r, postern_revocation_kind kind, int64_t now_s,
+                             postern_error *err)
 {
-    if (r->used >= POSTERN_REVOCATIONS_MAX)
+    if (r->used_by[kind] >= POSTERN_REVOCATIONS_MAX)
         POSTERN_TRY(rebuild(r, r->slot_count, now_s - POSTERN_REVOCATION_KEEP_S, err));
-    if (r->used >= POSTERN_REVOCATIONS_MAX)
-        return POSTERN_FAIL(err, BUSY, "more than %d clients were revoked within %d s",
-                            POSTERN_REVOCATIONS_MAX, POSTERN_REVOCATION_KEEP_S);
+    if (r->used_by[kind] >= POSTERN_REVOCATIONS_MAX)
+        return POSTERN_FAIL(err, BUSY, "more than %d revocations by %s within %d s",
+                            POSTERN_REVOCATIONS_MAX, kind_names[kind], POSTERN_REVOCATION_KEEP_S);
     if (r->slot_count == 0)
         return rebuild(r, SLOTS_MIN, INT64_MIN, err);
     return (r->used + 1) * 2 > r->slot_count ? rebuild(r, r->slot_count * 2, INT64_MIN, err)
                                              : POSTERN_OK;
 }
 
-static postern_err put(struct revocations *r, postern_bytes client_id, int64_t before_s,
-                       int64_t now_s, postern_error *err)
+static postern_err put(struct revocations *r, postern_revocation_kind kind, postern_bytes name,
+                       int64_t before_s, int64_t now_s, postern_error *err)
 {
-    struct slot *slot = r->slot_count == 0 ? NULL : find_slot(r->slots, r->slot_count, client_id);
+    struct slot *slot = r->slot_count == 0 ? NULL : find_slot(r->slots, r->slot_count, kind, name);
 
-    if (slot != NULL && slot->client_id != NULL) {
+    if (slot != NULL && slot->name != NULL) {
         slot->before_s = before_s > slot->before_s ? before_s : slot->before_s;
         return POSTERN_OK;
     }
-    POSTERN_TRY(make_room(r, now_s, err));
-    slot = find_slot(r->slots, r->slot_count, client_id);
-    slot->client_id = strndup((const char *)client_id.ptr, client_id.len);
-    if (slot->client_id == NULL)
+    POSTERN_TRY(make_room(r, kind, now_s, err));
+    slot = find_slot(r->slots, r->slot_count, kind, name);
+    slot->name = strndup((const char *)name.ptr, name.len);
+    if (slot->name == NULL)
         return POSTERN_FAIL(err, NOMEM, "revocations");
+    slot->kind = kind;
     slot->before_s = before_s;
     r->used++;
+    r->used_by[kind]++;
     return POSTERN_OK;
 }
 
@@ -139,41 +161,76 @@ void postern_revocations_set_ready(struct revocations *r)
     pthread_mutex_unlock(&r->lock);
 }
 
-postern_err postern_revocations_add(struct revocations *r, postern_bytes client_id,
-                                    int64_t before_s, int64_t now_s, postern_error *err)
+postern_err postern_revocations_add(struct revocations *r, postern_revocation_kind kind,
+                                    postern_bytes name, int64_t before_s, int64_t now_s,
+                                    postern_error *err)
 {
     postern_err e;
 
+    if (postern_revocation_kind_name(kind) == NULL || name.len == 0)
+        return POSTERN_FAIL(err, USAGE, "a revocation needs a kind and a name");
     pthread_mutex_lock(&r->lock);
-    e = put(r, client_id, before_s, now_s, err);
+    e = put(r, kind, name, before_s, now_s, err);
     pthread_mutex_unlock(&r->lock);
     return e;
 }
 
-static postern_err check(struct revocations *r, postern_bytes client_id, int64_t iat_s,
-                         postern_error *err)
+/* A client may be registered again under its name; a token and a grant are named once for ever, so
+ * that when theirs was issued does not matter. */
+static bool is_older(const struct slot *slot, int64_t iat_s)
+{
+    return slot->kind != POSTERN_REVOCATION_CLIENT || iat_s <= slot->before_s;
+}
+
+/* NULL: not that we know. */
+static const struct slot *find_revocation(const struct revocations *r, postern_revocation_kind kind,
+                                          postern_bytes name, int64_t iat_s)
 {
     const struct slot *slot;
 
+    if (r->used_by[kind] == 0 || name.len == 0)
+        return NULL;
+    slot = find_slot(r->slots, r->slot_count, kind, name);
+    return slot->name != NULL && is_older(slot, iat_s) ? slot : NULL;
+}
+
+static postern_err refuse(const struct slot *slot, postern_error *err)
+{
+    char quoted[300];
+
+    (void)postern_error_quote(slot->name, strlen(slot->name), quoted, sizeof quoted);
+    if (slot->kind == POSTERN_REVOCATION_JTI)
+        return POSTERN_FAIL(err, REVOKED, "token \"%s\", or one that it came from, was revoked",
+                            quoted);
+    if (slot->kind == POSTERN_REVOCATION_GRANT)
+        return POSTERN_FAIL(err, REVOKED, "the authorization \"%s\" that it came from was ended",
+                            quoted);
+    return POSTERN_FAIL(err, REVOKED, "client \"%s\" was removed after this token was issued",
+                        quoted);
+}
+
+/* What was told already counts, though more may come. */
+static postern_err check(const struct revocations *r, postern_revocation_kind kind,
+                         postern_bytes name, int64_t iat_s, postern_error *err)
+{
+    const struct slot *slot = find_revocation(r, kind, name, iat_s);
+
+    if (slot != NULL)
+        return refuse(slot, err);
     if (r->is_expected && !r->is_ready)
         return POSTERN_FAIL(err, REVOCATIONS_UNKNOWN,
                             "the issuer has not sent its revocations yet");
-    if (r->used == 0 || client_id.len == 0)
-        return POSTERN_OK;
-    slot = find_slot(r->slots, r->slot_count, client_id);
-    if (slot->client_id == NULL || iat_s > slot->before_s)
-        return POSTERN_OK;
-    return POSTERN_FAIL(err, REVOKED, "client \"%s\" was removed after this token was issued",
-                        slot->client_id);
+    return POSTERN_OK;
 }
-
-postern_err postern_revocations_check(struct revocations *r, postern_bytes client_id, int64_t iat_s,
-                                      postern_error *err)
+postern_err postern_revocations_check(struct revocations *r, postern_revocation_kind kind,
+                                      postern_bytes name, int64_t iat_s, postern_error *err)
 {
     postern_err e;
 
+    if (postern_revocation_kind_name(kind) == NULL)
+        return POSTERN_FAIL(err, USAGE, "a revocation of no kind");
     pthread_mutex_lock(&r->lock);
-    e = check(r, client_id, iat_s, err);
+    e = check(r, kind, name, iat_s, err);
     pthread_mutex_unlock(&r->lock);
     return e;
 }

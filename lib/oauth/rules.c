@@ -70,11 +70,30 @@ static void build_token_form(struct build *b)
     b->rules->token_types = get_list(b->issuer, "token_types", &b->rules->token_type_count);
 }
 
+static enum login_as read_login_as(const postern_section *service)
+{
+    static const char *const words[] = {
+        [LOGIN_AS_USER] = "user",
+        [LOGIN_AS_AGENT] = "agent",
+        [LOGIN_AS_BOTH] = "both",
+    };
+    const char *word;
+
+    if (service->kind != POSTERN_SECTION_SERVICE) /* doors: that is backend_user's business */
+        return LOGIN_AS_USER;
+    word = postern_section_text(service, "login_as");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i], word) == 0)
+            return (enum login_as)i;
+    return LOGIN_AS_USER;
+}
+
 static postern_err build_identity(struct build *b, postern_error *err)
 {
     struct identity_rules *r = &b->rules->identity;
 
     b->rules->maps_user = true;
+    b->rules->login_as = read_login_as(b->service);
     r->strip_domains = get_list(b->service, "username_strip_domain", &r->strip_count);
     r->deny_users = get_list(b->service, "deny_users", &r->deny_count);
     r->allow_system_users = postern_section_flag(b->service, "allow_system_users");

@@ -22,6 +22,8 @@ struct issuer_rules {
     struct issuer_rules *next;
 };
 
+enum login_as { LOGIN_AS_USER = 0, LOGIN_AS_AGENT, LOGIN_AS_BOTH };
+
 struct service_rules {
     const postern_section *section;
     const char *service; /* for the grant; NULL: token-only check */
@@ -36,6 +38,7 @@ struct service_rules {
     bool maps_user;
     struct claim_path username;
     struct identity_rules identity;
+    enum login_as login_as;
     postern_failure discovery; /* what a refused client may know; code unset */
     struct service_rules *next;
 };

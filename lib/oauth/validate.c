@@ -3,6 +3,7 @@
  * One token's journey, in the order of doc/design/token-flow.md: transport, form, key,
  * signature, claims, revocation, local user, grant.  The first failure ends it.  With keys from
  * files no step waits, so one step() brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
+ * What was proved within the last minute (cache.h) is spared form and signature, and nothing else.
  */
 #include <postern/validate.h>
 
@@ -23,9 +24,14 @@ struct validate_op {
     const char *authzid, *message_host, *message_port;
     postern_bytes extra_scopes; /* blank-separated */
     postern_tls tls;
-    postern_jwt *jwt;     /* workspace, borrowed from the context */
-    postern_buf scratch;  /* unescaped claims */
-    postern_failure told; /* because, contact and agent alone */
+    uint64_t words;       /* of revocation and block, that had come when this began */
+    struct cache_key key; /* of the token, when has_key */
+    bool has_key;
+    struct cached_token *cached; /* NULL: it has to be proved */
+    uint64_t keys_generation;    /* of the keys that proved it now */
+    postern_jwt *jwt;            /* workspace, borrowed from the context */
+    postern_buf scratch;         /* unescaped claims */
+    postern_failure told;        /* because, contact and agent alone */
 };
 
 /* ---- steps ---- */
@@ -102,7 +108,8 @@ static postern_err verify_with(struct validate_op *v, enum keyring_look look,
 {
     POSTERN_AUTO(jwks) keys = NULL;
 
-    POSTERN_TRY(postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, err));
+    POSTERN_TRY(
+        postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
     return postern_jwt_verify(v->jwt, keys, ret_claims, err);
 }
 
@@ -124,6 +131,40 @@ static postern_err prove(struct validate_op *v, const postern_json **ret_claims,
     POSTERN_TRY(check_algorithm(v, err));
     POSTERN_TRY(check_type(v, err));
     return verify_signature(v, ret_claims, err);
+}
+
+/* Was it proved lately, by keys that are still the ones in force? */
+static postern_err recall(struct validate_op *v, postern_error *err)
+{
+    struct cache *cache = postern_context_cache(v->ctx);
+    struct cached_token *found;
+    uint64_t generation;
+    postern_err e;
+
+    v->has_key = postern_cache_key_make(cache, v->token, v->rules->issuer, v->rules, &v->key);
+    found = v->has_key ? postern_cache_find(cache, &v->key, postern_op_mono_ms(&v->op)) : NULL;
+    if (found == NULL)
+        return POSTERN_OK;
+    e = postern_keyring_generation(v->rules->issuer->keys, &v->op, &generation, err);
+    if (e == POSTERN_OK && generation == postern_cached_keys_generation(found))
+        v->cached = found;
+    else
+        postern_cached_release(found);
+    return e;
+}
+
+static void remember(const struct validate_op *v, const postern_json *claims)
+{
+    const struct cache_proof proof = {
+        .claims = claims,
+        .keys_generation = v->keys_generation,
+        .words = v->words,
+        .now_ms = postern_op_mono_ms(&v->op),
+        .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
+    };
+
+    if (v->has_key)
+        postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
 /* Everything that is asked of a proved token, and the grant. */
@@ -156,8 +197,13 @@ static postern_err validate(struct validate_op *v, postern_error *err)
     POSTERN_TRY(check_transport(v, err));
     POSTERN_TRY(check_message(v, err));
     POSTERN_TRY(check_size(v, err));
+    POSTERN_TRY(recall(v, err));
+    if (v->cached != NULL)
+        return judge(v, postern_cached_claims(v->cached), err);
     POSTERN_TRY(prove(v, &claims, err));
-    return judge(v, claims, err);
+    POSTERN_TRY(judge(v, claims, err));
+    remember(v, claims);
+    return POSTERN_OK;
 }
 
 /* ---- the operation ---- */
@@ -195,6 +241,7 @@ static postern_err step(postern_op *op, postern_error *err)
     postern_err verdict = validate(v, err);
 
     postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
+    postern_cached_release(POSTERN_STEAL(v->cached));
     if (verdict != POSTERN_OK)
         tell_failure(v, verdict);
     return verdict;
@@ -205,6 +252,7 @@ static void destroy(postern_op *op)
     struct validate_op *v = (struct validate_op *)op;
 
     postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
+    postern_cached_release(POSTERN_STEAL(v->cached));
     postern_buf_free(&v->scratch);
     if (v->block != NULL)
         postern_wipe(v->block, v->block_len);
@@ -318,6 +366,7 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     POSTERN_TRY(postern_op_new(&validate_class, postern_context_clock(ctx), 0, &op, err));
     v = (struct validate_op *)op;
     v->ctx = postern_context_ref(ctx);
+    v->words = postern_cache_words(postern_context_cache(ctx));
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
     POSTERN_TRY(copy_request(v, rq, err));

@@ -79,17 +79,16 @@ static void tell_missing_scopes(const struct answer *answers, size_t count, cons
 static void settle(const struct answer *answers, size_t count, const struct asking *a,
                    postern_decision *ret)
 {
-    bool are_all_allows = true;
-
     tell_rule(&answers[0], ret->rule, &ret->rule_index);
     if (count > 1)
         tell_rule(&answers[1], ret->user_rule, &ret->user_rule_index);
+    ret->refusing_lists = 0;
     for (size_t i = 0; i < count; i++)
         if (!is_allow(&answers[i])) {
-            are_all_allows = false;
+            ret->refusing_lists |= i == 0 ? POSTERN_POLICY_LIST_AGENT : POSTERN_POLICY_LIST_USER;
             tell_because(&answers[i], ret->because);
         }
-    if (!are_all_allows) {
+    if (ret->refusing_lists != 0) {
         tell_missing_scopes(answers, count, a, ret);
         return;
     }
@@ -111,6 +110,7 @@ void postern_policy_decide(const postern_policy *p, const postern_policy_questio
     struct asking a;
 
     *ret = (postern_decision){ .verdict = POSTERN_VERDICT_DENY,
+                               .refusing_lists = postern_policy_lists(p),
                                .rule_index = POSTERN_POLICY_NO_RULE,
                                .user_rule_index = POSTERN_POLICY_NO_RULE };
     if (!is_askable(p, q) || !postern_asking_make(q, &a))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules that can never decide, because one above them always matches first.  Careful in one
+ * Rules that can never decide, because one above them always matches first, and policies of two lists
+ * of which one never allows.  Careful in one
  * direction: what is reported is so; what is too clever to compare is not reported.  Called by
  * `postern policy check` and by hosts that log it.
  */
@@ -121,6 +122,67 @@ static void warn(const struct rule *r, const struct rule *above, postern_buf *ou
                      postern_verdict_name(above->verdict));
 }
 
+/* ---- two lists: a half that never allows ---- */
+
+static bool has_allow(const postern_policy *p, unsigned list)
+{
+    for (const struct rule *r = p->rules; r != NULL; r = r->next)
+        if ((r->lists & list) != 0 && r->verdict == POSTERN_VERDICT_ALLOW)
+            return true;
+    return false;
+}
+
+static void warn_of_half(const postern_policy *p, unsigned list, const char *whose,
+                         postern_buf *out)
+{
+    const struct file *f = p->files;
+
+    if (has_allow(p, list))
+        return;
+    while (f->judge == JUDGE_UNSAID) /* one of them says it: this is a policy of two lists */
+        f = f->next;
+    postern_buf_addf(out,
+                     "%s:%d:1: warning: the policy allows nothing: no rule of the %s's list does, "
+                     "and both must\n",
+                     f->path, f->judge_line, whose);
+}
+
+/* May the user's list allow an agent for which there is no user? */
+static bool allows_nobody(const postern_policy *p)
+{
+    for (const struct rule *r = p->rules; r != NULL; r = r->next)
+        if ((r->lists & POSTERN_POLICY_LIST_USER) != 0 && r->verdict == POSTERN_VERDICT_ALLOW &&
+            (r->who.party.kind == PARTY_ANYONE || r->who.party.kind == PARTY_ISSUER) &&
+            (r->who.human.kind == PARTY_NONE || r->who.human.kind == PARTY_NOBODY))
+            return true;
+    return false;
+}
+
+static void warn_of_nobody(const postern_policy *p, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+
+    if (allows_nobody(p) || !has_allow(p, POSTERN_POLICY_LIST_USER))
+        return;
+    for (const struct rule *r = p->rules; r != NULL; r = r->next) {
+        if (r->lists != POSTERN_POLICY_LIST_AGENT || r->verdict != POSTERN_VERDICT_ALLOW ||
+            r->who.human.kind != PARTY_NOBODY)
+            continue;
+        postern_policy_label(r, label);
+        postern_buf_addf(out,
+                         "%s:%d:1: warning: %s never allows: where there is no human, no rule of the "
+                         "user's list does\n",
+                         r->file->path, r->line, label);
+    }
+}
+
+static void warn_of_halves(const postern_policy *p, postern_buf *out)
+{
+    warn_of_half(p, POSTERN_POLICY_LIST_AGENT, "agent", out);
+    warn_of_half(p, POSTERN_POLICY_LIST_USER, "user", out);
+    warn_of_nobody(p, out);
+}
+
 void postern_policy_warnings(const postern_policy *p, postern_buf *out)
 {
     /* With one list both bits stand for it: a rule of either side hides one of the other. */
@@ -128,6 +190,8 @@ void postern_policy_warnings(const postern_policy *p, postern_buf *out)
         p->judge == JUDGE_BOTH ? POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER : 0;
     size_t work = WORK_MAX;
 
+    if (p->judge == JUDGE_BOTH)
+        warn_of_halves(p, out);
     for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next)
         for (const struct rule *above = p->rules; above != r; above = above->next)
             if (hides(above, r, lists, &work)) {

@@ -360,21 +360,14 @@ static size_t append_lines(const struct audit_file *f)
     return done;
 }
 
-/* Cut off the last `len` bytes, which we have written just now, if nothing came behind them. */
-static bool cut_piece(const struct audit_file *f, off_t size_before, size_t written, size_t len)
+/* Cut off the last `len` bytes, which we have written just now, if nothing came behind them: a write
+ * with O_APPEND leaves the descriptor's place behind what it wrote. */
+static bool cut_piece(const struct audit_file *f, size_t len)
 {
     struct stat st;
 
-    return f->is_regular && size_before >= 0 && fstat(f->fd, &st) == 0 &&
-           st.st_size == size_before + (off_t)written &&
+    return f->is_regular && fstat(f->fd, &st) == 0 && lseek(f->fd, 0, SEEK_CUR) == st.st_size &&
            ftruncate(f->fd, st.st_size - (off_t)len) == 0;
-}
-
-static off_t size_of(const struct audit_file *f)
-{
-    struct stat st;
-
-    return f->is_regular && fstat(f->fd, &st) == 0 ? st.st_size : -1;
 }
 
 /* Lines of the batch within the first `written` bytes. */
@@ -388,7 +381,7 @@ static size_t count_whole(const struct audit_file *f, size_t written)
 }
 
 /* Head, mark and tear as the first `written` bytes of the batch left them. */
-static void settle(struct audit_file *f, off_t size_before, size_t written, size_t whole_count)
+static void settle(struct audit_file *f, size_t written, size_t whole_count)
 {
     size_t whole_end = whole_count == 0 ? 0 : f->lines[whole_count - 1].end;
     size_t piece = written - whole_end;
@@ -398,7 +391,7 @@ static void settle(struct audit_file *f, off_t size_before, size_t written, size
         f->is_torn = false;
         f->mark = NULL; /* it stands before every record of a batch */
     }
-    if (piece != 0 && !cut_piece(f, size_before, written, piece)) {
+    if (piece != 0 && !cut_piece(f, piece)) {
         if (written + 1 ==
             f->lines[whole_count].end) /* it lacks nothing but its line end: it is there */
             f->head = f->lines[whole_count].head;
@@ -411,7 +404,6 @@ static void settle(struct audit_file *f, off_t size_before, size_t written, size
 /* A batch that holds nothing but the "chain" record counts no records. */
 static postern_err write_batch(struct audit_file *f, size_t *ret_whole, postern_error *err)
 {
-    off_t size_before = size_of(f);
     size_t written = f->is_regular ? append(f->fd, f->batch.ptr, f->batch.len) : append_lines(f);
     int why = errno;
     bool is_all = written == f->batch.len;
@@ -419,7 +411,7 @@ static postern_err write_batch(struct audit_file *f, size_t *ret_whole, postern_
 
     *ret_whole = whole_count - (f->has_mark && whole_count > 0);
     f->is_dirty |= written > 0;
-    settle(f, size_before, written, whole_count);
+    settle(f, written, whole_count);
     clear_batch(f);
     if (is_all)
         return POSTERN_OK;

@@ -25,7 +25,7 @@ struct flight {
     audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
     bool is_fact, is_sent;
-    postern_buf message; /* of a fact until it is confirmed, of others until they were sent */
+    postern_buf text; /* the record: of a fact until it is confirmed; of others until they are sent */
 };
 TAILQ_HEAD(flight_list, flight);
 
@@ -35,6 +35,8 @@ struct audit_line {
     struct channel_watch watch; /* closed: no line; `writable` is pending while messages wait */
     struct event *expiry;       /* deadline of the first in flight, or earlier */
     struct event *want;         /* asks again for a line */
+    struct event *company;      /* pending while facts wait to be sent: AUDIT_FACT_WAIT_MS */
+    postern_buf text, message;  /* the record and message being made; their storage is kept */
     struct flight_list flights;
     size_t count, fact_count; /* all; those of them that are facts */
     int64_t last_id;
@@ -47,7 +49,7 @@ static void free_flight(struct audit_line *l, struct flight *f)
     TAILQ_REMOVE(&l->flights, f, entry);
     l->count--;
     l->fact_count -= f->is_fact;
-    postern_buf_free(&f->message);
+    postern_buf_free(&f->text);
     free(f);
 }
 
@@ -160,7 +162,7 @@ static void note_sent(struct flight *f)
 {
     f->is_sent = true;
     if (!f->is_fact)
-        postern_buf_free(&f->message);
+        postern_buf_free(&f->text);
 }
 
 static bool wait_for_room(struct audit_line *l, postern_error *err)
@@ -171,20 +173,83 @@ static bool wait_for_room(struct audit_line *l, postern_error *err)
     return false;
 }
 
-/* Send what waits, as far as the socket takes it.  False: the line is of no use. */
-static bool flush(struct audit_line *l, postern_error *err)
-{
-    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry)) {
-        postern_err e;
+/* ---- messages ---- */
 
-        if (f->is_sent)
-            continue;
-        e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
+static void open_message(struct audit_line *l, postern_json_writer *w, const char *type, int64_t id)
+{
+    *w = (postern_json_writer){ .out = &l->message };
+    postern_buf_reset(&l->message);
+    postern_json_open_object(w, NULL);
+    postern_json_put_str(w, "type", type);
+    postern_json_put_integer(w, "id", id);
+}
+
+static postern_err send_message(struct audit_line *l, postern_json_writer *w, postern_error *err)
+{
+    postern_json_close_object(w);
+    if (l->message.failed)
+        return POSTERN_FAIL(err, NOMEM, "message to the audit child");
+    return channel_send(l->watch.channel, postern_buf_bytes(&l->message), -1, err);
+}
+
+/* {"type":"record","id":n,"record":{…}} */
+static postern_err send_one(struct audit_line *l, int64_t id, postern_bytes text,
+                            postern_error *err)
+{
+    postern_json_writer w;
+
+    open_message(l, &w, "record", id);
+    postern_json_put_raw(&w, "record", text);
+    return send_message(l, &w, err);
+}
+
+/* {"type":"records","id":n,"records":[{…},…]}: the first has that id, each other the next one. */
+static postern_err send_several(struct audit_line *l, const struct flight *f, size_t count,
+                                postern_error *err)
+{
+    postern_json_writer w;
+
+    open_message(l, &w, "records", f->id);
+    postern_json_open_array(&w, "records");
+    for (; count > 0; count--, f = TAILQ_NEXT(f, entry))
+        postern_json_put_raw(&w, NULL, postern_buf_bytes(&f->text));
+    postern_json_close_array(&w);
+    return send_message(l, &w, err);
+}
+
+/* How many from `f` on may go in one message. */
+static size_t count_run(const struct flight *f)
+{
+    size_t count = 1, bytes = f->text.len;
+    const struct flight *next;
+
+    while (count < AUDIT_MESSAGE_RECORDS_MAX && (next = TAILQ_NEXT(f, entry)) != NULL &&
+           !next->is_sent && next->id == f->id + 1 &&
+           (bytes += next->text.len) <= AUDIT_MESSAGE_BYTES_MAX) {
+        f = next;
+        count++;
+    }
+    return count;
+}
+
+/* Send what waits from there on, as far as the socket takes it.  False: the line is of no use. */
+static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
+{
+    while (f != NULL) {
+        size_t count = f->is_sent ? 0 : count_run(f);
+        postern_err e = count == 0   ? POSTERN_OK
+                        : count == 1 ? send_one(l, f->id, postern_buf_bytes(&f->text), err)
+                                     : send_several(l, f, count, err);
+
         if (e == POSTERN_AGAIN)
             return wait_for_room(l, err);
         if (e != POSTERN_OK)
             return false;
-        note_sent(f);
+        for (; count > 1; count--, f = TAILQ_NEXT(f, entry))
+            note_sent(f);
+        if (count == 1)
+            note_sent(f);
+        f = TAILQ_NEXT(f, entry);
     }
     return true;
 }
@@ -196,8 +261,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!flush(l, &err))
+    if (!flush(l, TAILQ_FIRST(&l->flights), &err))
         lose_line(l, &err);
+}
+
+/* Others wait for the socket already: what comes now stands behind them. */
+static bool is_stalled(const struct audit_line *l)
+{
+    return event_pending(l->watch.writable, EV_WRITE, NULL) != 0;
+}
+
+static void on_company(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+
+    if (l->watch.channel != NULL && !is_stalled(l))
+        on_writable(fd, what, l);
 }
 
 static struct flight *find_flight(struct audit_line *l, int64_t id)
@@ -209,24 +288,32 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
     return f != NULL && f->id == id && f->is_sent ? f : NULL;
 }
 
+/* "id", or all "from" there to "id", which were one batch.  False: neither. */
+static bool read_ids(const struct audit_line *l, int64_t *ret_from, int64_t *ret_id)
+{
+    if (!channel_integer(l->watch.channel, "id", ret_id))
+        return false;
+    if (!channel_integer(l->watch.channel, "from", ret_from))
+        *ret_from = *ret_id;
+    return *ret_from <= *ret_id && *ret_id - *ret_from < AUDIT_IN_FLIGHT_MAX;
+}
+
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
 {
     bool is_done = channel_type_is(l->watch.channel, "done");
     char detail[256] = "no reason given";
     postern_error why = { 0 };
     struct flight *f;
-    int64_t id;
+    int64_t from, id;
 
-    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) ||
-        !channel_integer(l->watch.channel, "id", &id))
+    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) || !read_ids(l, &from, &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
     (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
-    f = find_flight(l, id);
-    if (f == NULL)
-        return POSTERN_OK; /* timed out before */
-    land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
+    for (; from <= id; from++)
+        if ((f = find_flight(l, from)) != NULL) /* else it timed out before */
+            land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
     tell_idle(l);
     return POSTERN_OK;
 }
@@ -294,38 +381,66 @@ bool audit_line_is_set(const struct audit_line *l)
 
 /* ---- records out ---- */
 
-/* {"type":"record","id":n,"record":{…}}; leaves `out` failed when memory ran out. */
-static void write_message(int64_t id, const struct audit_record *r, postern_buf *out)
+/* l->text is this flight's; it is to be sent later. */
+static bool keep_text(struct audit_line *l, struct flight *f)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
-    postern_json_writer w = { .out = out };
-
-    if (!audit_format(r, &text)) {
-        out->failed = true;
-        return;
-    }
-    postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "type", "record");
-    postern_json_put_integer(&w, "id", id);
-    postern_json_put_raw(&w, "record", postern_buf_bytes(&text));
-    postern_json_close_object(&w);
+    postern_buf_add(&f->text, postern_buf_bytes(&l->text));
+    return !f->text.failed;
 }
 
-/* Behind those that wait; else to the socket, and when that is full it is the first to wait. */
-static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+/* With the next decision, or soon.  A line that breaks meanwhile is followed by another. */
+static void send_soon(struct audit_line *l)
+{
+    if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l))
+        return;
+    if (!timer_start(l->company, AUDIT_FACT_WAIT_MS) && event_add(l->watch.writable, NULL) != 0)
+        log_problem("audit: records of what happened wait for the next login: no timer");
+}
+
+/* It, or the first of the facts just before it. */
+static struct flight *find_first_of(struct flight *f)
+{
+    struct flight *before;
+
+    while ((before = TAILQ_PREV(f, flight_list, entry)) != NULL && !before->is_sent)
+        f = before;
+    return f;
+}
+
+/* Behind those that wait; else with the facts before it to the socket, and when that is full it
+ * waits there. */
+static postern_err send_now(struct audit_line *l, struct flight *f, postern_error *err)
 {
     postern_err e;
 
-    if (l->watch.channel == NULL || event_pending(l->watch.writable, EV_WRITE, NULL))
-        return POSTERN_OK;
-    e = channel_send(l->watch.channel, postern_buf_bytes(&f->message), -1, err);
-    if (e == POSTERN_AGAIN && event_add(l->watch.writable, NULL) == 0)
-        return POSTERN_OK;
-    if (e != POSTERN_OK && f->is_fact) /* for the next line, which comes */
+    if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l)) {
+        if (!keep_text(l, f))
+            return POSTERN_FAIL(err, AUDIT, "out of memory");
+        if (is_stalled(l))
+            return POSTERN_OK;
+        (void)event_del(l->company);
+        if (flush(l, find_first_of(f), err))
+            return POSTERN_OK;
+        send_soon(l); /* the facts: then, or a new line will be made */
+        return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
+    }
+    e = send_one(l, f->id, postern_buf_bytes(&l->text), err);
+    if (e == POSTERN_AGAIN && keep_text(l, f) && event_add(l->watch.writable, NULL) == 0)
         return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
     note_sent(f);
+    return POSTERN_OK;
+}
+
+static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+{
+    if (!f->is_fact)
+        return send_now(l, f, err);
+    if (!keep_text(l, f))
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
+    if (l->watch.channel != NULL)
+        send_soon(l);
     return POSTERN_OK;
 }
 
@@ -334,17 +449,12 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
 {
     struct flight *f = calloc(1, sizeof *f);
 
-    if (f == NULL)
-        return POSTERN_FAIL(err, AUDIT, "out of memory");
-    f->message = POSTERN_BUF_INIT(AUDIT_RECORD_MAX + 128);
-    f->id = l->last_id + 1;
-    write_message(f->id, r, &f->message);
-    if (f->message.failed) {
-        postern_buf_free(&f->message);
+    if (f == NULL || !audit_format(r, &l->text)) {
         free(f);
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     }
-    l->last_id++;
+    f->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+    f->id = ++l->last_id;
     TAILQ_INSERT_TAIL(&l->flights, f, entry);
     l->count++;
     *ret = f;
@@ -418,7 +528,10 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
     TAILQ_INIT(&l->flights);
     l->expiry = event_new(base, -1, 0, on_expiry, l);
     l->want = event_new(base, -1, 0, on_want, l);
-    if (l->expiry == NULL || l->want == NULL) {
+    l->company = event_new(base, -1, 0, on_company, l);
+    l->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+    l->message = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+    if (l->expiry == NULL || l->want == NULL || l->company == NULL) {
         audit_line_free(l);
         return POSTERN_FAIL(err, NOMEM, "line to the audit child");
     }
@@ -438,5 +551,8 @@ void audit_line_free(struct audit_line *l)
     channel_watch_close(&l->watch);
     timer_free(l->expiry);
     timer_free(l->want);
+    timer_free(l->company);
+    postern_buf_free(&l->text);
+    postern_buf_free(&l->message);
     free(l);
 }

@@ -20,6 +20,14 @@
  * POSTERN_OP_DEADLINE_MS, so that callers are told "undecided". */
 #define AUDIT_CONFIRM_MS 3000
 
+/* A record for which nobody waits is sent with the next that somebody waits for, at the latest after
+ * this: two records in one batch cost the audit child little more than one.  An end is told a
+ * fiftieth of a second late, which the time in it does not show. */
+#define AUDIT_FACT_WAIT_MS 20
+/* Records of one message, and bytes of them: what fits beside them in a datagram is as much again. */
+#define AUDIT_MESSAGE_RECORDS_MAX 16
+#define AUDIT_MESSAGE_BYTES_MAX   16384
+
 struct audit_line;
 
 /* Exactly once for each record that audit_line_send() took: POSTERN_OK, or POSTERN_ERR_AUDIT with
@@ -46,8 +54,8 @@ bool audit_line_is_set(const struct audit_line *l);
 /*
  * Format and send one record.  No `done` is called before this returns.
  *   done   NULL: nobody waits, it has happened (the end of a session).  Such a record is kept while
- *          there is no line, and sent again on the next one until it is confirmed; only a failure
- *          that the audit child reports is logged.  May send and cancel records; must not free the
+ *          there is no line, sent after AUDIT_FACT_WAIT_MS at most, and again on the next line until it
+ *          is confirmed; only a failure that the audit child reports is logged.  May send and cancel records; must not free the
  *          line
  *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
  */

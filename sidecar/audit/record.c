@@ -3,7 +3,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,7 +10,7 @@
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the record fits; with the last it always does: 33
+/* Texts are cut at the first size with which the record fits; with the last it always does: 36
  * texts, each byte of which may need six.  A UUID as jti has 36 bytes. */
 static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
@@ -48,21 +47,30 @@ static void put_text(struct line *l, const char *name, const char *text)
     put_bytes(l, name, postern_bytes_str(text));
 }
 
-/* RFC 3339, UTC, milliseconds. */
+/* `count` digits in front of *at, which moves there. */
+static void put_digits(char **at, int value, int count)
+{
+    for (; count > 0; count--, value /= 10)
+        *--*at = (char)('0' + value % 10);
+}
+
+/* RFC 3339, UTC, milliseconds; what it cannot write (a year of five digits) is left out. */
 static void put_time(struct line *l, const char *name, int64_t time_ms)
 {
     time_t second = (time_t)(time_ms / 1000);
+    char text[] = "0000-00-00T00:00:00.000Z", *at = text + sizeof text - 1;
     struct tm utc;
-    char text[48];
-    int len;
 
-    if (gmtime_r(&second, &utc) == NULL)
+    if (time_ms < 0 || gmtime_r(&second, &utc) == NULL || utc.tm_year > 9999 - 1900)
         return;
-    len = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
-                   utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                   (int)(time_ms % 1000));
-    if (len > 0 && (size_t)len < sizeof text)
-        postern_json_put_str(&l->w, name, text);
+    at--, put_digits(&at, (int)(time_ms % 1000), 3);
+    at--, put_digits(&at, utc.tm_sec, 2);
+    at--, put_digits(&at, utc.tm_min, 2);
+    at--, put_digits(&at, utc.tm_hour, 2);
+    at--, put_digits(&at, utc.tm_mday, 2);
+    at--, put_digits(&at, utc.tm_mon + 1, 2);
+    at--, put_digits(&at, utc.tm_year + 1900, 4);
+    postern_json_put_str(&l->w, name, text);
 }
 
 static void put_grant(struct line *l, const postern_grant *g)
@@ -75,6 +83,7 @@ static void put_grant(struct line *l, const postern_grant *g)
     put_text(l, "aud", postern_grant_audience(g));
     put_text(l, "scope", postern_grant_scope(g));
     put_text(l, "purpose", postern_grant_purpose(g));
+    put_text(l, "grant_id", postern_grant_grant_id(g));
     postern_json_put_integer(&l->w, "exp", postern_grant_exp_s(g));
     if (postern_grant_act_depth(g) == 0)
         return;
@@ -143,9 +152,11 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_text(l, "session", r->session);
     put_text(l, "agent", r->agent);
     put_text(l, "human", r->human);
+    put_text(l, "authcid", r->authcid);
     put_text(l, "action", r->action);
     put_text(l, "resource", r->resource);
     put_text(l, "rule", r->rule);
+    put_text(l, "user_rule", r->user_rule);
     put_text(l, "because", r->because);
     put_text(l, "end", r->end);
     put_positive(l, "lease_end", r->lease_end_s);

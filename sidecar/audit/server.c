@@ -34,6 +34,8 @@ struct writer {
     struct audit_server *server;
     struct channel_watch watch; /* `writable` is pending while confirmations wait */
     bool is_readable;
+    uint32_t left, next; /* records of the channel's message that are to be taken; the first of them */
+    int64_t next_id;     /* its */
     struct confirmation unsaid[AUDIT_BATCH_MAX];
     size_t unsaid_count, said_count; /* of unsaid[] */
     char detail[WRITER_DETAIL_MAX];  /* of the latest failure */
@@ -41,7 +43,7 @@ struct writer {
 };
 TAILQ_HEAD(writer_list, writer);
 
-/* A message of this batch. */
+/* A record of this batch. */
 struct taken {
     struct writer *writer; /* NULL: gone meanwhile */
     int64_t id;
@@ -89,13 +91,28 @@ static void drop_writer(struct writer *w)
     free(w);
 }
 
-static postern_err send_confirmation(struct writer *w, struct confirmation c, postern_error *err)
+/* How many from `at` on are one: written, with one number after the other. */
+static size_t count_run(const struct writer *w, size_t at)
+{
+    size_t len = 1;
+
+    while (!w->unsaid[at].is_failed && at + len < w->unsaid_count &&
+           !w->unsaid[at + len].is_failed && w->unsaid[at + len].id - w->unsaid[at].id == (int64_t)len)
+        len++;
+    return len;
+}
+
+/* {"type":"done","id":n}, with "from" where it is of all from there to n. */
+static postern_err send_confirmation(struct writer *w, int64_t from, struct confirmation c,
+                                     postern_error *err)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1024);
     postern_json_writer j = { .out = &out };
 
     postern_json_open_object(&j, NULL);
     postern_json_put_str(&j, "type", c.is_failed ? "failed" : "done");
+    if (from != c.id)
+        postern_json_put_integer(&j, "from", from);
     postern_json_put_integer(&j, "id", c.id);
     if (c.is_failed)
         postern_json_put_str(&j, "detail", w->detail);
@@ -110,14 +127,16 @@ static postern_err send_confirmation(struct writer *w, struct confirmation c, po
 static bool say(struct writer *w)
 {
     while (w->said_count < w->unsaid_count) {
+        size_t run = count_run(w, w->said_count);
         postern_error err = { 0 };
-        postern_err e = send_confirmation(w, w->unsaid[w->said_count], &err);
+        postern_err e = send_confirmation(w, w->unsaid[w->said_count].id,
+                                          w->unsaid[w->said_count + run - 1], &err);
 
         if (e == POSTERN_AGAIN)
             return event_del(w->watch.readable) == 0 && event_add(w->watch.writable, NULL) == 0;
         if (e != POSTERN_OK)
             return false;
-        w->said_count++;
+        w->said_count += run;
     }
     w->unsaid_count = w->said_count = 0;
     return true;
@@ -132,6 +151,8 @@ static void on_writer_writable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (!say(w) || (w->unsaid_count == 0 && !is_stalled && event_add(w->watch.readable, NULL) != 0))
         drop_writer(w);
+    else if (w->left != 0 && w->unsaid_count == 0)
+        event_active(w->server->turn, 0, 0); /* for the rest of its message */
 }
 
 /* ---- records in ---- */
@@ -145,26 +166,42 @@ static void refuse(struct writer *w, struct taken *t, const postern_error *err)
     w->detail[len] = '\0';
 }
 
-static postern_err take_record(struct writer *w, postern_error *err)
+/* The message's records are to be taken one by one: a batch may be full before the last. */
+static postern_err begin_message(struct writer *w, postern_error *err)
 {
-    struct audit_server *s = w->server;
     const postern_json *j = channel_message(w->watch.channel);
-    struct taken *t = &s->taken[s->taken_count];
-    postern_error why = { 0 };
+    uint32_t list = postern_json_member(j, 0, "records");
 
-    *t = (struct taken){ .writer = w };
-    if (!channel_type_is(w->watch.channel, "record") ||
-        !channel_integer(w->watch.channel, "id", &t->id))
+    if (!channel_integer(w->watch.channel, "id", &w->next_id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
-    s->taken_count++;
-    if (audit_file_add(s->file, j, postern_json_member(j, 0, "record"), clock_wall_ms(), &why) !=
-        POSTERN_OK)
-        refuse(w, t, &why);
+    if (channel_type_is(w->watch.channel, "record")) {
+        w->next = postern_json_member(j, 0, "record"); /* not there: refused as no object */
+        w->left = 1;
+        return POSTERN_OK;
+    }
+    if (!channel_type_is(w->watch.channel, "records") ||
+        postern_json_type_of(j, list) != POSTERN_JSON_ARRAY)
+        return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
+    w->next = postern_json_first(j, list);
+    w->left = j->nodes[list].child_count;
     return POSTERN_OK;
 }
 
-/* One message of this writer.  False: it has none now (or is gone). */
-static bool take_message(struct writer *w)
+static void take_record(struct writer *w)
+{
+    struct audit_server *s = w->server;
+    const postern_json *j = channel_message(w->watch.channel);
+    struct taken *t = &s->taken[s->taken_count++];
+    postern_error why = { 0 };
+
+    *t = (struct taken){ .writer = w, .id = w->next_id++ };
+    if (audit_file_add(s->file, j, w->next, clock_wall_ms(), &why) != POSTERN_OK)
+        refuse(w, t, &why);
+    w->next = --w->left == 0 ? POSTERN_JSON_ABSENT : postern_json_next(j, w->next);
+}
+
+/* Its next message.  False: it has none now (or is gone). */
+static bool receive(struct writer *w)
 {
     postern_error err = { 0 };
 
@@ -173,7 +210,7 @@ static bool take_message(struct writer *w)
         w->is_readable = false;
         return false;
     case CHANNEL_MESSAGE:
-        if (take_record(w, &err) == POSTERN_OK)
+        if (begin_message(w, &err) == POSTERN_OK)
             return true;
         break;
     case CHANNEL_CLOSED:
@@ -187,12 +224,22 @@ static bool take_message(struct writer *w)
     return false;
 }
 
+/* One record of this writer.  False: it has none now (or is gone). */
+static bool take_next(struct writer *w)
+{
+    while (w->left == 0) /* again for a list without any */
+        if (!receive(w))
+            return false;
+    take_record(w);
+    return true;
+}
+
 static bool is_full(const struct audit_server *s)
 {
     return s->taken_count == AUDIT_BATCH_MAX || audit_file_is_full(s->file);
 }
 
-/* A few messages of each writer that has some; again, until all are dry or the batch is full.  Who
+/* A few records of each writer that has some; again, until all are dry or the batch is full.  Who
  * was served goes to the end of the list. */
 static void gather(struct audit_server *s)
 {
@@ -207,11 +254,11 @@ static void gather(struct audit_server *s)
             bool is_last = w == last;
 
             next = is_last ? NULL : TAILQ_NEXT(w, entry);
-            if ((!w->is_readable && !s->is_draining) || w->unsaid_count != 0)
+            if ((!w->is_readable && w->left == 0 && !s->is_draining) || w->unsaid_count != 0)
                 continue;
             TAILQ_REMOVE(&s->writers, w, entry);
             TAILQ_INSERT_TAIL(&s->writers, w, entry);
-            for (int i = 0; i < AUDIT_TURN_MAX && !is_full(s) && take_message(w); i++)
+            for (int i = 0; i < AUDIT_TURN_MAX && !is_full(s) && take_next(w); i++)
                 ;
         }
     } while (s->taken_count != before && !is_full(s));
@@ -336,6 +383,18 @@ static void end(struct audit_server *s)
     s->owner.ended(s->owner.arg);
 }
 
+/* Records that were received and found no room in the batch, and whose writer can be answered: no
+ * socket would say so. */
+static bool has_rest(const struct audit_server *s)
+{
+    const struct writer *w;
+
+    TAILQ_FOREACH (w, &s->writers, entry)
+        if (w->left != 0 && w->unsaid_count == 0)
+            return true;
+    return false;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct audit_server *s = arg;
@@ -346,9 +405,9 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         return;
     if (!audit_file_is_writable(s->file) && wait_for_room(s))
         return;
-    if (serve(s) == 0 && s->is_draining)
+    if (serve(s) == 0 && s->is_draining && !has_rest(s))
         end(s);
-    else if (s->is_draining)
+    else if (s->is_draining || has_rest(s))
         event_active(s->turn, 0, 0);
 }
 

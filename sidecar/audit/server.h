@@ -16,7 +16,7 @@
  */
 #define AUDIT_WRITERS_MAX 520
 /*
- * Messages that a writer may bring in before the next one's turn: it can fill a batch when it is
+ * Records that a writer may bring in before the next one's turn: it can fill a batch when it is
  * alone, and not when others wait.
  */
 #define AUDIT_TURN_MAX 8

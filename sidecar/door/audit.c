@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "../clock.h"
+#include "../human.h"
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
-#include "human.h"
 
 static const char *carrier_word(postern_carrier carrier)
 {
@@ -65,6 +65,7 @@ static struct audit_record build(const struct login_record *r)
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,
+        .user_rule = result->decision.user_rule,
         .because = result->failure.because[0] != '\0' ? result->failure.because
                                                       : result->decision.because,
         .lease_end_s = r->lease_end_s,
@@ -111,12 +112,13 @@ static const char *issuer_of(const struct login_record *r)
 static bool may_have_record(struct door_process *p, const struct login_record *r)
 {
     const char *agent = agent_of(r);
+    bool has_grant = r->grant != NULL || r->result->grant != NULL;
     uint64_t hash = add_to_hash(14695981039346656037u, issuer_of(r));
     struct denial_source source =
         agent == NULL ? *r->source : denial_source_of_agent(add_to_hash(hash, agent), agent);
     bool may;
 
-    if (agent == NULL && r->is_known)
+    if (r->is_known && !has_grant)
         return true; /* behind a login that has its record */
     pthread_mutex_lock(&p->denials_lock);
     may = denials_note(agent == NULL ? p->denials : p->agent_denials, &source, r->result->code,
@@ -148,6 +150,7 @@ void record_end(struct loop *l, const struct session_record *r)
         .session = r->session,
         .resource = r->door,
         .rule = r->rule,
+        .user_rule = r->user_rule,
         .because = r->because,
         .end = r->end,
         .lease_end_s = r->lease_end_s,

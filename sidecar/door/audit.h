@@ -40,7 +40,7 @@ POSTERN_MUST_USE postern_err record_refusal(struct loop *l, const struct login_r
                                             audit_done done, void *arg, postern_error *err);
 
 struct session_record {
-    const char *session, *door, *peer, *rule, *end, *because;
+    const char *session, *door, *peer, *rule, *user_rule, *end, *because;
     const postern_grant *grant;
     postern_err code; /* why it was ended; POSTERN_OK: it ended by itself */
     int64_t lease_end_s, duration_ms;

@@ -22,6 +22,7 @@
 #include "../log.h"
 #include "conn.h"
 #include "audit.h"
+#include "backend_session.h"
 #include "session.h"
 
 typedef enum conn_phase {
@@ -52,6 +53,7 @@ struct conn {
     postern_buf           in;    /* the login as it comes; then what came behind it */
     char                  session_secret[SESSION_SECRET_MAX]; /* of a renewal */
     postern_carrier       carrier;
+    postern_buf           token; /* for its fingerprint, should a record need one */
     char                  fingerprint[FINGERPRINT_LEN + 1];
     char                  ref[POSTERN_REF_MAX];
     int64_t               started_us;
@@ -60,7 +62,9 @@ struct conn {
     struct session       *session; /* not open yet */
     char                  session_id[SESSION_ID_MAX]; /* its, also when it is gone; of a renewal */
     struct upstream      *upstream;
+    struct backend_login *backend_login; /* in its place, with backend_auth: exchange */
     struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
+    struct backend_session *backend_session; /* what came of it, until our session has it */
     struct leg            backend;
     struct session_place  renewal_of;
     size_t                discarded;
@@ -90,8 +94,10 @@ static void drop_session(struct conn *c, const char *end, postern_err code)
 static void drop_upstream(struct conn *c)
 {
     upstream_free(c->upstream);
+    backend_login_free(c->backend_login);
     settings_unref(c->upstream_settings);
     c->upstream = NULL;
+    c->backend_login = NULL;
     c->upstream_settings = NULL;
 }
 
@@ -124,6 +130,7 @@ void conn_free(struct conn *c)
     drop_session(c, SESSION_END_CLIENT, POSTERN_OK);
     gate_result_clear(&c->result);
     close_leg(&c->backend);
+    backend_session_free(c->backend_session);
     if (c->ready != NULL)
         event_free(c->ready);
     SSL_free(c->ssl);
@@ -131,6 +138,7 @@ void conn_free(struct conn *c)
         (void)close(c->fd);
     free_state(c);
     postern_buf_free(&c->in);
+    postern_buf_free(&c->token);
     postern_wipe(c->session_secret, sizeof c->session_secret);
     LIST_REMOVE(c, entry);
     l->conn_count--;
@@ -271,10 +279,18 @@ static void count_verdict(struct loop *l, postern_err code)
     }
 }
 
+/* Of a token that no grant names (any more). */
+static void name_token(struct conn *c)
+{
+    if (c->result.grant == NULL && c->token.len != 0)
+        fingerprint_token(&c->loop->process->fingerprint, postern_buf_bytes(&c->token),
+                          c->fingerprint);
+}
+
 /* c->result says why. */
 static void refuse(struct conn *c)
 {
-    struct login_record r = record_of(c);
+    struct login_record r;
     postern_error err = { 0 };
     postern_err e;
 
@@ -283,14 +299,16 @@ static void refuse(struct conn *c)
     (void)event_del(c->ready);
     c->result.failure.code = c->result.code;
     count_verdict(c->loop, c->result.code);
+    name_token(c);
+    r = record_of(c);
     e = record_refusal(c->loop, &r, on_refusal_recorded, c, &err);
     if (e == POSTERN_AGAIN)
         return; /* on_refusal_recorded() follows */
     on_refusal_recorded(c, e, &err);
 }
 
-/* `more`: texts of a policy or block to be told; NULL: none.  Who had his token proved before stays
- * named in the record. */
+/* `more`: texts of a policy or block to be told, and who it was; NULL: none.  Who had his token proved
+ * before stays named in the record. */
 static void refuse_because(struct conn *c, postern_err code, const postern_failure *more,
                            const postern_error *err)
 {
@@ -301,6 +319,7 @@ static void refuse_because(struct conn *c, postern_err code, const postern_failu
     if (more != NULL) {
         memcpy(c->result.failure.because, more->because, sizeof more->because);
         memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
+        memcpy(c->result.failure.agent, more->agent, sizeof more->agent);
     }
     c->result.grant = grant;
     c->result.code = code;
@@ -349,6 +368,7 @@ static void open_session(struct conn *c)
     c->backend = (struct leg){ .fd = -1 };
     c->session = NULL;
     session_forget_waiter(s);
+    session_set_backend(s, POSTERN_STEAL(c->backend_session));
     e = session_open(s, client, backend, postern_buf_bytes(&c->in), &err);
     if (e != POSTERN_OK) {
         log_error("a session", &err);
@@ -357,23 +377,49 @@ static void open_session(struct conn *c)
     conn_free(c);
 }
 
-static void on_backend(void *arg, struct leg leg, const postern_error *err)
+static void refuse_without_backend(struct conn *c, const postern_error *err)
 {
-    struct conn *c = arg;
-    postern_error why = { 0 };
-    bool is_connected = err == NULL;
+    postern_error why = *err; /* the attempt's, which goes now */
 
-    if (!is_connected)
-        why = *err; /* the attempt's, which goes now */
     drop_upstream(c);
-    if (is_connected) {
-        c->backend = leg;
-        open_session(c);
-        return;
-    }
     session_forget_waiter(c->session);
     drop_session(c, SESSION_END_BACKEND, why.code);
     refuse_with(c, why.code, &why);
+}
+
+static void on_backend(void *arg, struct leg leg, const postern_error *err)
+{
+    struct conn *c = arg;
+
+    if (err != NULL) {
+        refuse_without_backend(c, err);
+        return;
+    }
+    drop_upstream(c);
+    c->backend = leg;
+    open_session(c);
+}
+
+/* The same where the door logs in there with a token of its own. */
+static void on_backend_login(void *arg, struct leg leg, const struct backend_answer *answer,
+                             const postern_error *err)
+{
+    struct conn *c = arg;
+    postern_error why = { 0 };
+
+    if (answer == NULL) {
+        refuse_without_backend(c, err);
+        return;
+    }
+    c->backend = leg;
+    c->backend_session = backend_session_new(c->loop, postern_buf_bytes(&c->token), answer);
+    if (c->backend_session == NULL) {
+        (void)POSTERN_FAIL(&why, NOMEM, "the backend's session"); /* told below */
+        refuse_without_backend(c, &why);
+        return;
+    }
+    drop_upstream(c);
+    open_session(c);
 }
 
 /* Ended while it waits for its backend: blocked, killed, reloaded. */
@@ -389,8 +435,17 @@ static void on_session_refused(void *arg, postern_err code, const postern_failur
 
 static postern_err connect_backend(struct conn *c, postern_error *err)
 {
+    const struct door *door = session_door(c->session);
+    const struct backend_login_request rq = { .exchange = &door->exchange,
+                                              .target = &door->backend,
+                                              .token = postern_buf_bytes(&c->token) };
+
     c->upstream_settings = settings_ref(session_settings(c->session));
-    return upstream_connect(c->loop->base, c->loop->dns, &session_door(c->session)->backend,
+    if (door->exchange.resource != NULL)
+        return backend_login_start(c->loop->base, c->loop->dns, &rq,
+                                   (struct backend_login_owner){ on_backend_login, c },
+                                   &c->backend_login, err);
+    return upstream_connect(c->loop->base, c->loop->dns, &door->backend,
                             (struct upstream_owner){ on_backend, c }, &c->upstream, err);
 }
 
@@ -415,7 +470,7 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
         refuse_with(c, POSTERN_ERR_AUDIT, err);
         return;
     }
-    e = session_register(c->session, &failure, &why);
+    e = session_register(c->session, c->result.words, &failure, &why);
     if (e == POSTERN_OK)
         e = connect_backend(c, &why);
     if (e == POSTERN_OK)
@@ -455,6 +510,7 @@ struct renewal_mail {
     struct loop         *reply_to;
     uint64_t             conn_number;
     struct session_place place;
+    postern_secret      *token; /* for a door that renews at its backend too; else NULL */
     postern_grant       *grant;
     postern_decision     decision;
     postern_err          code;
@@ -465,6 +521,7 @@ struct renewal_mail {
 static void free_renewal(struct renewal_mail *m)
 {
     postern_grant_free(m->grant);
+    postern_secret_free(m->token);
     free(m);
 }
 
@@ -513,6 +570,8 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
     else if (m->code == POSTERN_OK)
         m->lease = *session_lease(s);
+    if (m->code == POSTERN_OK && m->token != NULL)
+        session_renew_backend(s, postern_secret_bytes(m->token));
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -529,6 +588,12 @@ static void on_renewal_recorded(void *arg, postern_err e, const postern_error *e
             (void)POSTERN_FAIL(&why, NOMEM, "a renewal"); /* told below */
         refuse_with(c, e == POSTERN_OK ? POSTERN_ERR_NOMEM : POSTERN_ERR_AUDIT,
                     e == POSTERN_OK ? &why : err);
+        return;
+    }
+    if (c->door->exchange.resource != NULL &&
+        postern_secret_new(postern_buf_bytes(&c->token), &m->token, &why) != POSTERN_OK) {
+        free(m);
+        refuse_with(c, POSTERN_ERR_NOMEM, &why);
         return;
     }
     m->mail.deliver = deliver_renewal;
@@ -613,9 +678,9 @@ static void enter_gate(struct conn *c, const struct adapter_login *login, size_t
     c->carrier = login->carrier;
     if (c->is_renewal && login->session.len < sizeof c->session_secret)
         memcpy(c->session_secret, login->session.ptr, login->session.len);
-    fingerprint_token(&c->loop->process->fingerprint, login->token, c->fingerprint);
+    postern_buf_add(&c->token, login->token);
     c->gate = gate_new(c->loop, &visit, login, (struct gate_owner){ on_verdict, c });
-    if (c->gate == NULL || !keep_rest(c, used)) {
+    if (c->gate == NULL || c->token.failed || !keep_rest(c, used)) {
         conn_free(c);
         return;
     }
@@ -877,6 +942,7 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->is_local = from->is_local;
     memcpy(c->quota, caller->quota, sizeof c->quota);
     c->in = POSTERN_BUF_INIT(ADAPTER_LOGIN_MAX + sizeof l->room);
+    c->token = POSTERN_BUF_INIT(POSTERN_TOKEN_MAX);
     c->started_us = clock_mono_us();
     c->deadline_ms = loop_now().boot_ms + c->door->login_timeout_ms;
     c->stranger = caller->stranger;

@@ -16,6 +16,7 @@ struct gate {
     struct door_settings *settings;
     const struct door    *door;
     char                  source[64]; /* "": unix socket */
+    uint64_t              words;
     postern_op           *op;
     struct event         *ready;
     postern_err           refusal; /* before any validation; POSTERN_OK: none */
@@ -72,6 +73,26 @@ static postern_err check_target(const struct door *door, const struct adapter_lo
 
 /* ---- policy ---- */
 
+static const char *find_words(const char *rule)
+{
+    return rule[0] == '\0' ? "no rule allows it" : rule;
+}
+
+/* Which half refused, where there are two: the rule of the other one is no reason. */
+static postern_err refuse_by_policy(const postern_decision *d, unsigned lists, postern_error *err)
+{
+    if (lists == POSTERN_POLICY_LIST_AGENT && d->rule[0] == '\0')
+        return POSTERN_FAIL(err, POLICY, "no rule of the door's policy allows it");
+    if (lists == POSTERN_POLICY_LIST_AGENT)
+        return POSTERN_FAIL(err, POLICY, "rule %s", d->rule);
+    if (d->refusing_lists == lists)
+        return POSTERN_FAIL(err, POLICY, "the agent's rules: %s; the user's rules: %s",
+                            find_words(d->rule), find_words(d->user_rule));
+    if (d->refusing_lists == POSTERN_POLICY_LIST_AGENT)
+        return POSTERN_FAIL(err, POLICY, "the agent's rules: %s", find_words(d->rule));
+    return POSTERN_FAIL(err, POLICY, "the user's rules: %s", find_words(d->user_rule));
+}
+
 postern_err gate_ask_policy(const struct door *door, const postern_grant *grant, const char *source,
                             int64_t now_s, postern_decision *ret, postern_error *err)
 {
@@ -94,9 +115,7 @@ postern_err gate_ask_policy(const struct door *door, const postern_grant *grant,
     if (ret->missing_scope[0] != '\0')
         return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "%s wants scope %s", ret->rule,
                             ret->missing_scope);
-    if (ret->rule[0] == '\0')
-        return POSTERN_FAIL(err, POLICY, "no rule of the door's policy allows it");
-    return POSTERN_FAIL(err, POLICY, "rule %s", ret->rule);
+    return refuse_by_policy(ret, postern_policy_lists(door->policy), err);
 }
 
 static void judge_by_policy(struct gate *g, struct gate_result *r)
@@ -117,7 +136,7 @@ static void judge_by_policy(struct gate *g, struct gate_result *r)
 /* Its last act. */
 static void finish(struct gate *g, postern_err code, const postern_error *err)
 {
-    struct gate_result r = { .code = code };
+    struct gate_result r = { .code = code, .words = g->words };
 
     if (err != NULL && code != POSTERN_OK)
         r.error = *err;
@@ -187,6 +206,7 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
     g->owner = owner;
     g->settings = settings_ref(visit->settings);
     g->door = visit->door;
+    g->words = postern_context_words(settings_context(g->settings));
     if (visit->source != NULL)
         memcpy(g->source, visit->source, strnlen(visit->source, sizeof g->source - 1));
     g->refusal = check_target(g->door, login, &g->error);

@@ -22,6 +22,7 @@ struct gate_result {
     postern_failure  failure;  /* unless POSTERN_OK */
     postern_error    error;    /* likewise */
     postern_decision decision; /* the policy's, where it was asked */
+    uint64_t         words;    /* postern_context_words() before the verdict began */
     postern_grant   *grant;    /* proved; also when the policy then said no.  Taken or freed */
 };
 void gate_result_clear(struct gate_result *r);

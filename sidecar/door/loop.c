@@ -147,11 +147,8 @@ static bool start_listening(struct loop *l)
 
 /* ---- batches ---- */
 
-void batch_finish(struct batch *b, size_t ended)
+void batch_finish(struct batch *b)
 {
-    if (b == NULL)
-        return;
-    atomic_fetch_add(&b->ended, ended);
     if (atomic_fetch_sub(&b->left, 1) == 1)
         mailbox_put(b->reply_to, &b->reply);
 }
@@ -180,18 +177,23 @@ static struct mail *make_mail(void (*deliver)(struct mail *, void *), struct loo
     return &m->mail;
 }
 
-static size_t judge_all(struct loop *l)
+static void judge_all(struct loop *l)
 {
     struct session *s = LIST_FIRST(&l->sessions);
-    size_t ended = 0;
 
+    l->untold.unfit = 0; /* by renewals: nobody asked */
     while (s != NULL) {
         struct session *next = session_next(s);
 
-        ended += session_judge(s);
+        (void)session_judge(s); /* counted in l->untold */
         s = next;
     }
-    return ended;
+}
+
+static void tell(atomic_size_t *sum, size_t *untold)
+{
+    atomic_fetch_add(sum, *untold);
+    *untold = 0;
 }
 
 /* A login has UPSTREAM_CONNECT_MS for name, connection and TLS: a name server that is silent leaves
@@ -227,7 +229,9 @@ static void deliver_settings(struct mail *take_mail, void *receiver)
         log_problem("door: out of memory for its listeners");
         abort(); /* the supervisor starts another; half a door must not stand */
     }
-    batch_finish(m->batch, judge_all(l));
+    judge_all(l);
+    tell(&m->batch->unfit, &l->untold.unfit); /* the rest is for whoever took it back */
+    batch_finish(m->batch);
     settings_unref(old);
     free(m);
 }
@@ -241,8 +245,13 @@ struct mail *loop_mail_settings(struct door_settings *take_settings, struct batc
 static void deliver_judge(struct mail *take_mail, void *receiver)
 {
     struct loop_mail *m = (struct loop_mail *)take_mail;
+    struct loop *l = receiver;
 
-    batch_finish(m->batch, judge_all(receiver));
+    judge_all(l);
+    tell(&m->batch->blocked, &l->untold.blocked);
+    tell(&m->batch->revoked, &l->untold.revoked);
+    tell(&m->batch->unfit, &l->untold.unfit);
+    batch_finish(m->batch);
     free(m);
 }
 
@@ -276,7 +285,8 @@ static void deliver_end(struct mail *take_mail, void *receiver)
 
     if (s != NULL)
         session_end(s, m->end, m->because[0] != '\0' ? m->because : NULL, POSTERN_OK);
-    batch_finish(m->batch, s != NULL);
+    atomic_fetch_add(&m->batch->killed, s != NULL);
+    batch_finish(m->batch);
     free(m);
 }
 

@@ -56,6 +56,11 @@ struct door_process {
     _Atomic int64_t  pause_logged_ms; /* 0: never */
 };
 
+/* Sessions that were judged and ended, by why. */
+struct session_ends {
+    size_t blocked, revoked, unfit; /* unfit: for the settings of now */
+};
+
 struct loop {
     size_t               index;
     struct door_process *process;
@@ -76,6 +81,7 @@ struct loop {
     struct conn_list     conns;
     struct session_list  sessions;
     size_t               conn_count, session_count;
+    struct session_ends  untold; /* ended between two rounds of judging: the next tells them too */
     size_t               sessions_before, session_peak; /* as of the last tick; since the last trim */
     uint64_t             last_conn_number;
     struct loop_counters counters; /* any thread reads */
@@ -104,15 +110,16 @@ struct lease_clock loop_now(void);
 /* Whoever sends one thing to all loops learns when the last has done it. */
 struct batch {
     atomic_size_t left;
-    atomic_size_t ended; /* sessions that ended by it */
+    atomic_size_t killed; /* sessions that ended by it: of kills */
+    atomic_size_t blocked, revoked, unfit; /* the same, of judgements */
     struct mailbox *reply_to;
     struct mail     reply;     /* delivered to reply_to when left is 0; frees the batch */
     int64_t         id;        /* for the sender */
     int             kind;      /* likewise */
     uint64_t        started_us;
 };
-/* By the receiver of each part. */
-void batch_finish(struct batch *b, size_t ended);
+/* By the receiver of each part, when it has counted what ended. */
+void batch_finish(struct batch *b);
 
 struct mail *loop_mail_settings(struct door_settings *take_settings, struct batch *b);
 struct mail *loop_mail_judge(struct batch *b); /* every session, by the settings of now */

@@ -28,7 +28,8 @@
 #define LINK_PATIENCE_S 1
 /* The first "ready" waits that long for what was taken back; who comes before is undecided. */
 #define TOLD_PATIENCE_MS 2000
-#define ACKS_MAX 65536 /* revocations on their way: POSTERN_REVOCATIONS_MAX */
+/* Revocations on their way: a share of each kind. */
+#define ACKS_MAX (POSTERN_REVOCATION_KINDS * POSTERN_REVOCATIONS_MAX)
 
 /* A message that is answered when every loop has done what it asks. */
 struct ack {
@@ -54,6 +55,7 @@ struct door_main {
     bool                   owes_ready; /* the first settings are prepared, "ready" is not said */
     struct event          *told_patience;
     bool                   is_judging, wants_judging;
+    size_t                 blocked_untold; /* sessions that a block ended and no answer counted */
     struct main_batch     *running, *kills; /* batches whose acks name links */
     bool                   is_spoiled;      /* a part of the coming settings is missing */
     bool                   is_draining;
@@ -133,18 +135,22 @@ static struct main_batch *batch_of(struct mail *reply)
     return (struct main_batch *)((char *)reply - offsetof(struct batch, reply));
 }
 
-static void finish_batch(struct main_batch *b, const char *what)
+static void log_ended(const struct main_batch *b, const char *what, size_t ended)
 {
-    size_t ended = atomic_load(&b->batch.ended), to_tell = ended;
-
     if (ended != 0)
         log_note("%s: %zu sessions ended %" PRId64 " us after the word came", what, ended,
                  clock_mono_us() - b->started_us);
+}
+
+/* Answer all who wait for it, the first of control with the number, which is 0 then: each session
+ * ended once. */
+static void finish_batch(struct main_batch *b, size_t *ended)
+{
     for (size_t i = 0; i < b->ack_count; i++) {
         bool is_asked = b->acks[i].to != NULL && b->acks[i].to == b->main->control;
 
-        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)to_tell : 0);
-        to_tell = is_asked ? 0 : to_tell; /* each session ended once */
+        send_done(b->main, b->acks[i].to, b->acks[i].id, is_asked ? (int64_t)*ended : 0);
+        *ended = is_asked ? 0 : *ended;
     }
     free(b->acks);
     free(b);
@@ -157,9 +163,14 @@ static void judge(struct door_main *m);
 static void deliver_judged(struct mail *reply, void *receiver)
 {
     struct door_main *m = receiver;
+    struct main_batch *b = batch_of(reply);
+    size_t blocked = atomic_load(&b->batch.blocked);
 
     m->running = NULL;
-    finish_batch(batch_of(reply), "taken back");
+    log_ended(b, "taken back", blocked + atomic_load(&b->batch.revoked));
+    log_ended(b, "judged again", atomic_load(&b->batch.unfit));
+    m->blocked_untold += blocked;
+    finish_batch(b, &m->blocked_untold);
     m->is_judging = false;
     if (m->wants_judging)
         judge(m);
@@ -236,43 +247,35 @@ static postern_err tell_both(struct door_main *m,
     return POSTERN_OK;
 }
 
-struct revocation_word {
-    char    issuer[POSTERN_URL_MAX], client[NAME_MAX_BYTES];
-    int64_t before_s, id;
-};
-
 static postern_err tell_revoke(postern_context *ctx, void *arg, postern_error *err)
 {
-    const struct revocation_word *w = arg;
+    const struct revoke_message *r = arg;
 
-    return postern_context_revoke_client(ctx, w->issuer, w->client, w->before_s, err);
+    return postern_context_revoke(ctx, r->issuer, r->kind, r->name, r->before_s, err);
 }
 
 static postern_err tell_ready(postern_context *ctx, void *arg, postern_error *err)
 {
-    const struct revocation_word *w = arg;
-
-    return postern_context_revocations_ready(ctx, w->issuer, err);
+    return postern_context_revocations_ready(ctx, arg, err);
 }
 
 static void note_told(struct door_main *m);
 
-static bool take_revocation(struct door_main *m, struct role_line *l, struct revocation_word *w)
+static bool take_revocation(struct door_main *m, struct role_line *l)
 {
+    struct revoke_message r;
     postern_error err = { 0 };
     bool is_new = false;
 
-    if (!channel_text(role_line_channel(l), "client", w->client, sizeof w->client) ||
-        !channel_integer(role_line_channel(l), "before", &w->before_s))
+    if (!revoke_message_read(role_line_channel(l), &r))
         return false;
-    if (taken_back_revoke(m->taken_back, w->issuer, w->client, w->before_s, &is_new, &err) !=
-            POSTERN_OK ||
-        tell_both(m, tell_revoke, w, &err) != POSTERN_OK)
+    if (taken_back_revoke(m->taken_back, &r, clock_wall_s(), &is_new, &err) != POSTERN_OK ||
+        tell_both(m, tell_revoke, &r, &err) != POSTERN_OK)
         give_up("a revocation cannot be obeyed");
     if (is_new)
-        judge_and_ack(m, l, w->id);
+        judge_and_ack(m, l, r.id);
     else
-        send_done(m, l, w->id, 0);
+        send_done(m, l, r.id, 0);
     return true;
 }
 
@@ -280,20 +283,19 @@ static bool on_issuer_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
     struct channel *c = role_line_channel(l);
-    struct revocation_word w = { 0 };
+    char issuer[POSTERN_URL_MAX];
     postern_error err = { 0 };
+    int64_t id;
 
-    if (!channel_integer(c, "id", &w.id) ||
-        !channel_text(c, "issuer", w.issuer, sizeof w.issuer))
-        return false;
     if (channel_type_is(c, "revoke"))
-        return take_revocation(m, l, &w);
-    if (!channel_type_is(c, "revocations_ready"))
+        return take_revocation(m, l);
+    if (!channel_type_is(c, "revocations_ready") || !channel_integer(c, "id", &id) ||
+        !channel_text(c, "issuer", issuer, sizeof issuer))
         return false;
-    taken_back_set_ready(m->taken_back, w.issuer);
-    if (tell_both(m, tell_ready, &w, &err) != POSTERN_OK)
+    taken_back_set_ready(m->taken_back, issuer);
+    if (tell_both(m, tell_ready, issuer, &err) != POSTERN_OK)
         give_up("revocations cannot be obeyed");
-    judge_and_ack(m, l, w.id);
+    judge_and_ack(m, l, id);
     note_told(m);
     return true;
 }
@@ -369,11 +371,13 @@ static void deliver_killed(struct mail *reply, void *receiver)
 {
     struct door_main *m = receiver;
     struct main_batch *b = batch_of(reply), **at = &m->kills;
+    size_t killed = atomic_load(&b->batch.killed);
 
     while (*at != b)
         at = &(*at)->next;
     *at = b->next;
-    finish_batch(b, "killed");
+    log_ended(b, "killed", killed);
+    finish_batch(b, &killed);
 }
 
 static bool take_kill(struct door_main *m, struct role_line *l)
@@ -767,8 +771,12 @@ static void take_prepare(void *arg)
 
 static void deliver_committed(struct mail *reply, void *receiver)
 {
+    struct main_batch *b = batch_of(reply);
+    size_t unfit = atomic_load(&b->batch.unfit);
+
     (void)receiver;
-    finish_batch(batch_of(reply), "reload");
+    log_ended(b, "reload", unfit);
+    finish_batch(b, &unfit); /* nobody waits */
 }
 
 static void take_commit(void *arg)

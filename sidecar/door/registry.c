@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two tables of the same entries: by secret for renewals, by id for lists (registry.h). */
+/* Two tables of the same entries: by secret for renewals, by id for lists (registry.h).  Beside them
+ * two of numbers: of each door, and of each agent at each door. */
 #include "config.h"
 
 #include <pthread.h>
@@ -7,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../human.h"
 #include "../text_hash.h"
-#include "human.h"
 #include "registry.h"
 
 #define BUCKETS 8192 /* a power of two: with 65,536 sessions a walk is eight long */
@@ -23,10 +24,21 @@ struct door_count {
     size_t count;
 };
 
+/* Of an agent that has a session there. */
+struct agent_count {
+    LIST_ENTRY(agent_count) entry;
+    const struct door_count *door;
+    size_t      count;
+    const char *agent; /* behind the issuer */
+    char        issuer[];
+};
+LIST_HEAD(agent_list, agent_count);
+
 struct registry {
     pthread_mutex_t   lock;
     struct entry_list by_secret[BUCKETS];
     struct entry_list by_id[BUCKETS];
+    struct agent_list agents[BUCKETS];
     LIST_HEAD(door_list, door_count) doors;
 };
 
@@ -123,28 +135,92 @@ static struct door_count *find_door(struct registry *r, const char *door)
     return d;
 }
 
-static postern_err add(struct registry *r, struct registry_entry *e, size_t door_max,
+/* Who acts, as in the audit log.  A renewal leaves it as it is (registry_is_same_identity()). */
+static const char *agent_name(const postern_grant *g)
+{
+    const char *actor = postern_grant_actor(g), *subject = postern_grant_subject(g);
+
+    if (actor != NULL)
+        return actor;
+    return subject != NULL ? subject : ""; /* who names nobody shares one number */
+}
+
+static const char *issuer_name(const postern_grant *g)
+{
+    const char *issuer = postern_grant_issuer(g);
+
+    return issuer != NULL ? issuer : "";
+}
+
+static struct agent_count *find_agent(const struct registry *r, const struct door_count *d,
+                                      const postern_grant *g)
+{
+    const char *agent = agent_name(g);
+    struct agent_count *a;
+
+    LIST_FOREACH (a, &r->agents[text_hash(agent) & (BUCKETS - 1)], entry)
+        if (a->door == d && strcmp(a->agent, agent) == 0 &&
+            strcmp(a->issuer, issuer_name(g)) == 0)
+            return a;
+    return NULL;
+}
+
+static struct agent_count *new_agent(struct registry *r, const struct door_count *d,
+                                     const postern_grant *g)
+{
+    const char *issuer = issuer_name(g), *agent = agent_name(g);
+    size_t issuer_size = strlen(issuer) + 1, agent_size = strlen(agent) + 1;
+    struct agent_count *a = calloc(1, sizeof *a + issuer_size + agent_size);
+
+    if (a == NULL)
+        return NULL;
+    a->door = d;
+    memcpy(a->issuer, issuer, issuer_size);
+    a->agent = memcpy(a->issuer + issuer_size, agent, agent_size);
+    LIST_INSERT_HEAD(&r->agents[text_hash(agent) & (BUCKETS - 1)], a, entry);
+    return a;
+}
+
+static void leave_agent(struct agent_count *a)
+{
+    if (--a->count > 0)
+        return;
+    LIST_REMOVE(a, entry);
+    free(a);
+}
+
+static postern_err add(struct registry *r, struct registry_entry *e, struct registry_room room,
                        postern_error *err)
 {
     struct door_count *d = find_door(r, e->door);
+    struct agent_count *a;
 
     if (d == NULL)
         return POSTERN_FAIL(err, NOMEM, "registry of sessions");
-    if (d->count >= door_max)
+    a = find_agent(r, d, e->grant);
+    if (a != NULL && a->count >= room.agent)
+        return POSTERN_FAIL(err, AGENT_BUSY,
+                            "the agent has %zu sessions at %s: max_connections_per_agent", a->count,
+                            e->door);
+    if (d->count >= room.door)
         return POSTERN_FAIL(err, BUSY, "%s has %zu sessions: max_connections", e->door, d->count);
+    if (a == NULL && (a = new_agent(r, d, e->grant)) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "registry of sessions");
     d->count++;
+    a->count++;
+    e->agent = a;
     LIST_INSERT_HEAD(&r->by_secret[bucket_of_locator(e->locator)], e, in_bucket);
     LIST_INSERT_HEAD(&r->by_id[bucket_of_id(e->id)], e, in_ids);
     return POSTERN_OK;
 }
 
-postern_err registry_add(struct registry *r, struct registry_entry *e, size_t door_max,
+postern_err registry_add(struct registry *r, struct registry_entry *e, struct registry_room room,
                          postern_error *err)
 {
     postern_err result;
 
     registry_lock(r);
-    result = add(r, e, door_max, err);
+    result = add(r, e, room, err);
     registry_unlock(r);
     return result;
 }
@@ -156,6 +232,8 @@ void registry_remove(struct registry *r, struct registry_entry *e)
     registry_lock(r);
     LIST_REMOVE(e, in_bucket);
     LIST_REMOVE(e, in_ids);
+    leave_agent(e->agent);
+    e->agent = NULL;
     d = find_door(r, e->door);
     if (d != NULL && d->count > 0)
         d->count--;

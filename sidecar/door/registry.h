@@ -25,8 +25,11 @@ typedef enum session_state {
     SESSION_DRAINING        /* in the grace of its lease, or posternd stops */
 } session_state;
 
+struct agent_count;
+
 struct registry_entry {
     LIST_ENTRY(registry_entry) in_bucket, in_ids;
+    struct agent_count *agent; /* the registry's */
     uint64_t locator; /* first 8 bytes of the secret */
     char     secret[SESSION_SECRET_MAX];
     char     id[SESSION_ID_MAX];
@@ -49,13 +52,16 @@ void registry_free(struct registry *r);
 
 /* A new id and secret into *e.  POSTERN_OK · POSTERN_ERR_SYSTEM (no random numbers) */
 POSTERN_MUST_USE postern_err registry_name(struct registry_entry *e, postern_error *err);
+/* Sessions that a door may have, and of those one agent: whoever acts, as its issuer names it. */
+struct registry_room {
+    size_t door, agent;
+};
 /*
  * Add.  From now on it can be found.
- *   door_max   sessions that its door may have
- *   POSTERN_OK · POSTERN_ERR_BUSY
+ *   POSTERN_OK · POSTERN_ERR_BUSY (the door) · POSTERN_ERR_AGENT_BUSY · POSTERN_ERR_NOMEM
  */
 POSTERN_MUST_USE postern_err registry_add(struct registry *r, struct registry_entry *e,
-                                          size_t door_max, postern_error *err);
+                                          struct registry_room room, postern_error *err);
 void registry_remove(struct registry *r, struct registry_entry *e);
 /* Around changes of an entry by its loop. */
 void registry_lock(struct registry *r);

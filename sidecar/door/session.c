@@ -8,6 +8,7 @@
 
 #include "../log.h"
 #include "audit.h"
+#include "backend_session.h"
 #include "session.h"
 
 struct session {
@@ -17,11 +18,12 @@ struct session {
     struct door_settings *settings;
     const struct door    *door;
     struct relay         *relay; /* NULL: connecting */
+    struct backend_session *backend; /* NULL: the backend knows nothing of tokens */
     struct session_waiter waiter;
     bool                  is_registered;
     int64_t               since_boot_ms;
     char                  source[64]; /* literal address; "": unix socket */
-    char                  rule[POSTERN_POLICY_LABEL_MAX];
+    char                  rule[POSTERN_POLICY_LABEL_MAX], user_rule[POSTERN_POLICY_LABEL_MAX];
 };
 
 /* ---- making ---- */
@@ -44,6 +46,12 @@ static void copy_text(char *ret, size_t room, const char *text)
     ret[len] = '\0';
 }
 
+static void copy_rules(struct session *s, const postern_decision *decision)
+{
+    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_text(s->user_rule, sizeof s->user_rule, decision->user_rule);
+}
+
 struct session *session_new(struct loop *loop, const struct gate_visit *visit,
                             postern_grant *take_grant, const postern_decision *decision,
                             struct session_waiter waiter)
@@ -63,7 +71,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     s->waiter = waiter;
     s->since_boot_ms = now.boot_ms;
     copy_text(s->source, sizeof s->source, visit->source);
-    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_rules(s, decision);
     s->entry.loop = loop->index;
     copy_text(s->entry.door, sizeof s->entry.door, visit->door->name);
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
@@ -84,6 +92,7 @@ void session_free(struct session *s)
         s->loop->session_count--;
     }
     relay_free(s->relay);
+    backend_session_free(s->backend);
     postern_grant_free(s->entry.grant);
     settings_unref(s->settings);
     postern_wipe(s->entry.secret, sizeof s->entry.secret);
@@ -188,6 +197,13 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
     settings_unref(old);
 }
 
+static void count_end(struct session_ends *n, postern_err e)
+{
+    n->blocked += e == POSTERN_ERR_BLOCKED;
+    n->revoked += e == POSTERN_ERR_REVOKED;
+    n->unfit += e != POSTERN_ERR_BLOCKED && e != POSTERN_ERR_REVOKED;
+}
+
 bool session_judge(struct session *s)
 {
     struct door_settings *settings = s->loop->settings;
@@ -200,6 +216,7 @@ bool session_judge(struct session *s)
         adopt_settings(s, settings, &decision);
     if (!ends_session(e))
         return false; /* undecided: it goes on as it was, and is looked at again with the next word */
+    count_end(&s->loop->untold, e);
     if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
         session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
     else
@@ -207,19 +224,50 @@ bool session_judge(struct session *s)
     return true;
 }
 
-postern_err session_register(struct session *s, postern_failure *ret_failure, postern_error *err)
+/* For the record of its refusal: the grant goes with the session. */
+static void name_agent(const struct session *s, postern_failure *ret)
 {
-    postern_decision decision;
-    postern_err e;
+    const char *agent = postern_grant_actor(s->entry.grant);
 
-    POSTERN_TRY(registry_add(s->loop->process->registry, &s->entry, s->door->sessions_max, err));
+    if (agent != NULL && strlen(agent) < sizeof ret->agent)
+        copy_text(ret->agent, sizeof ret->agent, agent);
+}
+
+postern_err session_register(struct session *s, uint64_t words, postern_failure *ret_failure,
+                             postern_error *err)
+{
+    struct registry_room room = { s->door->sessions_max, s->door->agent_sessions_max };
+    postern_decision decision;
+    postern_err e = registry_add(s->loop->process->registry, &s->entry, room, err);
+
+    if (e != POSTERN_OK) {
+        name_agent(s, ret_failure);
+        return e;
+    }
     LIST_INSERT_HEAD(&s->loop->sessions, s, in_loop);
     s->is_registered = true;
     s->loop->session_count++;
+    /* Whatever comes from here on finds it in the list. */
+    if (s->settings == s->loop->settings &&
+        postern_context_words(settings_context(s->settings)) == words)
+        return POSTERN_OK;
     e = judge_by(s, s->loop->settings, &decision, ret_failure, err);
     if (e == POSTERN_OK)
         adopt_settings(s, s->loop->settings, &decision);
     return e; /* undecided too: it is not open yet */
+}
+
+/* ---- the backend's session ---- */
+
+void session_set_backend(struct session *s, struct backend_session *take_backend)
+{
+    s->backend = take_backend;
+}
+
+void session_renew_backend(struct session *s, postern_bytes token)
+{
+    if (s->backend != NULL)
+        backend_session_set_token(s->backend, token);
 }
 
 /* ---- relaying ---- */
@@ -268,6 +316,7 @@ static void write_end(struct session *s, const char *end, const char *because, p
                                       .peer = s->entry.peer,
                                       .grant = s->entry.grant,
                                       .rule = s->rule,
+                                      .user_rule = s->user_rule,
                                       .end = end,
                                       .because = because,
                                       .code = code,
@@ -327,7 +376,7 @@ postern_err session_renew(struct session *s, postern_grant **grant,
     if (s->loop->drain_end_ms == 0)
         s->entry.state = SESSION_OPEN;
     registry_unlock(s->loop->process->registry);
-    copy_text(s->rule, sizeof s->rule, decision->rule);
+    copy_rules(s, decision);
     postern_grant_free(old);
     return POSTERN_OK;
 }
@@ -366,6 +415,8 @@ void session_tick(struct session *s, struct lease_clock now)
     if (s->relay == NULL)
         return; /* the login's time-out counts */
     copy_counters(s);
+    if (s->backend != NULL)
+        backend_session_tick(s->backend, s->settings, s->door, s->entry.id);
     if (drain_end_ms != 0 &&
         drain(s, now, now.boot_ms >= drain_end_ms, SESSION_END_DRAINED))
         return;

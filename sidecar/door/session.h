@@ -23,6 +23,8 @@
 
 /* The connection that a session still has to answer; called at most once, as the last thing before
  * the session is gone. */
+struct backend_session;
+
 struct session_waiter {
     /* Ended before it was open: refuse the client. */
     void (*refused)(void *arg, postern_err code, const postern_failure *failure,
@@ -43,13 +45,18 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
                             postern_grant *take_grant, const postern_decision *decision,
                             struct session_waiter waiter);
 /*
- * Register, and look again whether it may still be: settings or revocations may have changed since
- * the verdict.
- *   POSTERN_OK · what a login is refused with (ret_failure filled) · POSTERN_ERR_BUSY
+ * Register, and look again whether it may still be, when settings or a word of revocation or block
+ * came since the verdict: `words` is gate_result's.
+ *   POSTERN_OK · what a login is refused with (ret_failure filled) · POSTERN_ERR_BUSY ·
+ *   POSTERN_ERR_AGENT_BUSY · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err session_register(struct session *s, postern_failure *ret_failure,
-                                              postern_error *err);
+POSTERN_MUST_USE postern_err session_register(struct session *s, uint64_t words,
+                                              postern_failure *ret_failure, postern_error *err);
 /* Relay from now on; the waiter is forgotten.  Legs are taken in every case. */
+/* The door's own session at the backend (NULL: it needs none); before session_open(). */
+void session_set_backend(struct session *s, struct backend_session *take_backend);
+/* The agent has renewed, with this token: the same is done at the backend, where that is needed. */
+void session_renew_backend(struct session *s, postern_bytes token);
 POSTERN_MUST_USE postern_err session_open(struct session *s, struct leg take_client,
                                           struct leg take_backend, postern_bytes early,
                                           postern_error *err);
@@ -82,7 +89,7 @@ POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant **gr
 
 /* Every LOOP_TICK_MS: lease, idle time, drain. */
 void session_tick(struct session *s, struct lease_clock now);
-/* Judge again by the loop's settings; true: it ended. */
+/* Judge again by the loop's settings; true: it ended, and is counted in loop.untold. */
 bool session_judge(struct session *s);
 
 #endif

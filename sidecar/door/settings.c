@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "settings.h"
 #include "tls.h"
 
+#define FILE_NAME_MAX 256 /* bytes with NUL: with it, a detail has room for what is wrong */
 #define PART_TEXT_MAX 320 /* bytes with NUL of an address or a name */
 
 struct part {
@@ -185,14 +187,26 @@ static postern_err read_policy(struct door *d, const struct settings_parts *p, p
 
 /* ---- TLS ---- */
 
+/* "cache: tls_cert_file /etc/ssl/cache.pem": who reads the error looks for that file. */
+static struct tls_file find_file(const struct door *d, const struct settings_parts *p,
+                                 const char *key, char room[FILE_NAME_MAX])
+{
+    const char *path = postern_section_text(d->section, key);
+
+    if (snprintf(room, FILE_NAME_MAX, "%s: %s %s", d->name, key, path == NULL ? "" : path) < 0)
+        room[0] = '\0';
+    return (struct tls_file){ find_fd(&p->files, d->name, key), room };
+}
+
 static postern_err read_client_side(struct door *d, const struct settings_parts *p,
                                     struct own_certificate *own, postern_error *err)
 {
-    int cert_fd = find_fd(&p->files, d->name, "tls_cert_file");
-    int key_fd = find_fd(&p->files, d->name, "tls_key_file");
+    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
+    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
+    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
 
-    if (cert_fd >= 0 || key_fd >= 0)
-        return tls_server_context(cert_fd, key_fd, -1, d->name, &d->tls, err);
+    if (cert.fd >= 0 || key.fd >= 0)
+        return tls_server_context(cert, key, (struct tls_file){ -1, "" }, d->name, &d->tls, err);
     if (own->tls == NULL) {
         own->pem = POSTERN_BUF_INIT(8192);
         POSTERN_TRY(tls_server_context_for_loopback(&own->tls, &own->pem, err));
@@ -217,15 +231,82 @@ static upstream_tls backend_tls_of(const struct door *d)
 static postern_err read_backend_side(struct door *d, const struct settings_parts *p,
                                      postern_error *err)
 {
+    char ca_name[FILE_NAME_MAX], cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
+
     POSTERN_TRY(
         upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
     d->backend.tls = backend_tls_of(d);
     if (d->backend.tls == UPSTREAM_PLAIN)
         return POSTERN_OK;
-    return tls_client_context(find_fd(&p->files, d->name, "backend_tls_ca_file"),
-                              find_fd(&p->files, d->name, "backend_cert_file"),
-                              find_fd(&p->files, d->name, "backend_key_file"), d->name,
+    return tls_client_context(find_file(d, p, "backend_tls_ca_file", ca_name),
+                              find_file(d, p, "backend_cert_file", cert_name),
+                              find_file(d, p, "backend_key_file", key_name), d->name,
                               &d->backend.tls_ctx, err);
+}
+
+/* ---- the door's own login at the backend ---- */
+
+#define CREDENTIAL_MAX 16384 /* bytes: a secret, or an RSA key in PEM with room */
+
+/* A number, or a user of this machine. */
+static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
+{
+    char room[1024], *end;
+    unsigned long number = strtoul(name, &end, 10);
+    struct passwd user, *found = NULL;
+
+    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX)
+        *ret = (uid_t)number;
+    else if (getpwnam_r(name, &user, room, sizeof room, &found) == 0 && found != NULL)
+        *ret = found->pw_uid;
+    else
+        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
+    return POSTERN_OK;
+}
+
+/* Without the newline that editors put behind a secret. */
+static postern_err read_credential(const struct door *d, const struct settings_parts *p,
+                                   postern_client_auth auth, postern_secret **ret,
+                                   postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CREDENTIAL_MAX);
+    postern_bytes secret;
+    int fd = find_fd(&p->files, d->name, "client_credential_file");
+
+    if (fd < 0)
+        return POSTERN_FAIL(err, INTERNAL, "door %s: client_credential_file did not come", d->name);
+    POSTERN_TRY(read_whole(fd, &text, err));
+    secret = postern_buf_bytes(&text);
+    while (auth == POSTERN_CLIENT_AUTH_SECRET && secret.len != 0 &&
+           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
+        secret.len--;
+    return postern_secret_new(secret, ret, err);
+}
+
+static postern_err read_exchange(const postern_config *config, struct door *d,
+                                 const struct settings_parts *p, postern_error *err)
+{
+    postern_agent *a = &d->exchange.agent;
+    const postern_section *client;
+
+    if (strcmp(postern_section_text(d->section, "backend_auth"), "exchange") != 0)
+        return POSTERN_OK;
+    client = postern_config_section(config, POSTERN_SECTION_CLIENT,
+                                    postern_section_text(d->section, "client"));
+    if (client == NULL)
+        return POSTERN_FAIL(err, INTERNAL, "door %s: its client file did not come", d->name);
+    a->issuer = postern_section_text(client, "issuer");
+    a->client_id = postern_section_text(client, "client_id");
+    a->auth = strcmp(postern_section_text(client, "client_auth"), "secret") == 0
+                  ? POSTERN_CLIENT_AUTH_SECRET
+                  : POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT;
+    a->tls_ca_file = postern_section_text(client, "tls_ca_file");
+    a->allow_loopback_http = postern_section_flag(client, "allow_loopback_http");
+    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a->loopback_uid, err));
+    POSTERN_TRY(read_credential(d, p, a->auth, &d->exchange.credential, err));
+    a->credential = postern_secret_bytes(d->exchange.credential);
+    d->exchange.resource = postern_section_text(d->section, "backend_resource");
+    return POSTERN_OK;
 }
 
 /* ---- doors ---- */
@@ -267,9 +348,12 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
     d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
     d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
+    d->agent_sessions_max =
+        (size_t)postern_section_number(d->section, "max_connections_per_agent");
     POSTERN_TRY(check_files(d, p, err));
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));
+    POSTERN_TRY(read_exchange(s->config, d, p, err));
     return read_backend_side(d, p, err);
 }
 
@@ -370,6 +454,7 @@ static void free_door(struct door *d)
     postern_policy_free(d->policy);
     SSL_CTX_free(d->tls);
     SSL_CTX_free(d->backend.tls_ctx);
+    postern_secret_free(d->exchange.credential);
 }
 
 void settings_unref(struct door_settings *s)

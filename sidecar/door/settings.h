@@ -11,7 +11,7 @@
 #include <postern/policy.h>
 
 #include "../adapters/adapter.h"
-#include "upstream.h"
+#include "backend_login.h"
 
 /* Listeners and files of one configuration: LISTENERS_MAX, DOOR_FILES_MAX. */
 #define SETTINGS_FDS_MAX 8192
@@ -25,9 +25,10 @@ struct door {
     postern_policy         *policy;
     SSL_CTX                *tls;     /* for its clients */
     struct upstream_target  backend;
+    struct backend_exchange exchange; /* backend_auth: exchange */
     int64_t skew_s, session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;
-    size_t  sessions_max;
+    size_t  sessions_max, agent_sessions_max;
 };
 
 struct door_listener {

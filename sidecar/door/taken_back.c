@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lists that only grow by what our own issuer and control say (taken_back.h). */
+/* Lists that only grow by what our own issuer and control say (taken_back.h); each kind of revocation
+ * has a share of its own. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -9,19 +10,20 @@
 #include "../text_hash.h"
 #include "taken_back.h"
 
-#define BUCKETS 4096 /* a power of two: with POSTERN_REVOCATIONS_MAX a walk is sixteen long */
+#define BUCKETS 8192 /* a power of two: with three full shares a walk is 24 long */
 
 struct revocation {
     LIST_ENTRY(revocation) entry;
+    postern_revocation_kind kind;
     int64_t     before_s;
-    const char *client; /* behind the issuer */
+    const char *name; /* behind the issuer */
     char        issuer[];
 };
 LIST_HEAD(revocation_list, revocation);
 
 struct taken_back {
     struct revocation_list revocations[BUCKETS];
-    size_t             count;
+    size_t             count[POSTERN_REVOCATION_KINDS];
     char               ready_issuer[POSTERN_URL_MAX]; /* the embedded one; "": not yet */
     postern_block     *blocks, *coming;
     size_t             block_count, coming_count, coming_room;
@@ -56,51 +58,87 @@ void taken_back_free(struct taken_back *t)
 
 /* ---- revocations ---- */
 
-static size_t bucket_of(const char *client)
+static size_t bucket_of(const char *name)
 {
-    return text_hash(client) & (BUCKETS - 1); /* who makes up names here can remove clients */
+    return text_hash(name) & (BUCKETS - 1); /* who makes up names here can remove clients */
 }
 
-static struct revocation *find(const struct taken_back *t, const char *issuer, const char *client)
+static struct revocation *find(const struct taken_back *t, const struct revoke_message *m)
 {
     struct revocation *r;
 
-    LIST_FOREACH (r, &t->revocations[bucket_of(client)], entry)
-        if (strcmp(r->client, client) == 0 && strcmp(r->issuer, issuer) == 0)
+    LIST_FOREACH (r, &t->revocations[bucket_of(m->name)], entry)
+        if (r->kind == m->kind && strcmp(r->name, m->name) == 0 &&
+            strcmp(r->issuer, m->issuer) == 0)
             return r;
     return NULL;
 }
 
-static postern_err add(struct taken_back *t, const char *issuer, const char *client,
-                       int64_t before_s, postern_error *err)
+static void forget(struct taken_back *t, struct revocation *r)
 {
-    size_t issuer_size = strlen(issuer) + 1, client_size = strlen(client) + 1;
-    struct revocation *r;
+    t->count[r->kind]--;
+    LIST_REMOVE(r, entry);
+    free(r);
+}
 
-    if (t->count >= POSTERN_REVOCATIONS_MAX)
-        return POSTERN_FAIL(err, LIMIT, "more than %d revocations", POSTERN_REVOCATIONS_MAX);
-    r = malloc(sizeof *r + issuer_size + client_size);
-    if (r == NULL)
-        return POSTERN_FAIL(err, NOMEM, "revocation %zu", t->count + 1);
-    memcpy(r->issuer, issuer, issuer_size);
-    memcpy(r->issuer + issuer_size, client, client_size);
-    r->client = r->issuer + issuer_size;
-    r->before_s = before_s;
-    LIST_INSERT_HEAD(&t->revocations[bucket_of(client)], r, entry);
-    t->count++;
+/* No token that they are about is alive any more. */
+static void forget_old(struct taken_back *t, postern_revocation_kind kind, int64_t oldest_s)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct revocation *r = LIST_FIRST(&t->revocations[i]);
+
+        while (r != NULL) {
+            struct revocation *next = LIST_NEXT(r, entry);
+
+            if (r->kind == kind && r->before_s < oldest_s)
+                forget(t, r);
+            r = next;
+        }
+    }
+}
+
+static postern_err make_room(struct taken_back *t, postern_revocation_kind kind, int64_t now_s,
+                             postern_error *err)
+{
+    if (t->count[kind] >= POSTERN_REVOCATIONS_MAX)
+        forget_old(t, kind, now_s - POSTERN_REVOCATION_KEEP_S);
+    if (t->count[kind] >= POSTERN_REVOCATIONS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d revocations by %s", POSTERN_REVOCATIONS_MAX,
+                            postern_revocation_kind_name(kind));
     return POSTERN_OK;
 }
 
-postern_err taken_back_revoke(struct taken_back *t, const char *issuer, const char *client,
-                              int64_t before_s, bool *ret_is_new, postern_error *err)
+static postern_err add(struct taken_back *t, const struct revoke_message *m, int64_t now_s,
+                       postern_error *err)
 {
-    struct revocation *r = find(t, issuer, client);
+    size_t issuer_size = strlen(m->issuer) + 1, name_size = strlen(m->name) + 1;
+    struct revocation *r;
 
-    *ret_is_new = r == NULL || r->before_s < before_s;
+    POSTERN_TRY(make_room(t, m->kind, now_s, err));
+    r = malloc(sizeof *r + issuer_size + name_size);
     if (r == NULL)
-        return add(t, issuer, client, before_s, err);
-    if (*ret_is_new)
-        r->before_s = before_s;
+        return POSTERN_FAIL(err, NOMEM, "revocation of a %s", postern_revocation_kind_name(m->kind));
+    memcpy(r->issuer, m->issuer, issuer_size);
+    memcpy(r->issuer + issuer_size, m->name, name_size);
+    r->name = r->issuer + issuer_size;
+    r->kind = m->kind;
+    r->before_s = m->before_s;
+    LIST_INSERT_HEAD(&t->revocations[bucket_of(m->name)], r, entry);
+    t->count[m->kind]++;
+    return POSTERN_OK;
+}
+
+postern_err taken_back_revoke(struct taken_back *t, const struct revoke_message *m, int64_t now_s,
+                              bool *ret_is_new, postern_error *err)
+{
+    struct revocation *r = find(t, m);
+    bool is_later = r != NULL && r->before_s < m->before_s;
+
+    *ret_is_new = r == NULL || (is_later && m->kind == POSTERN_REVOCATION_CLIENT);
+    if (r == NULL)
+        return add(t, m, now_s, err);
+    if (is_later)
+        r->before_s = m->before_s;
     return POSTERN_OK;
 }
 
@@ -181,7 +219,7 @@ static postern_err tell_revocations(const struct taken_back *t, postern_context 
     for (size_t i = 0; i < BUCKETS; i++)
         LIST_FOREACH (r, &t->revocations[i], entry)
             POSTERN_TRY(unless_untrusted(
-                postern_context_revoke_client(ctx, r->issuer, r->client, r->before_s, err)));
+                postern_context_revoke(ctx, r->issuer, r->kind, r->name, r->before_s, err)));
     return POSTERN_OK;
 }
 

@@ -6,7 +6,7 @@
 #ifndef POSTERN_SIDECAR_DOOR_TAKEN_BACK_H
 #define POSTERN_SIDECAR_DOOR_TAKEN_BACK_H
 
-#include <postern/context.h>
+#include "../revoke_message.h"
 
 struct taken_back;
 
@@ -14,13 +14,13 @@ POSTERN_MUST_USE postern_err taken_back_new(struct taken_back **ret, postern_err
 void taken_back_free(struct taken_back *t);
 
 /*
- * Remember a revocation.
- *   ret_is_new   false: it was known with this time or a later one
+ * Remember a revocation.  Of one kind no more than POSTERN_REVOCATIONS_MAX: those from before
+ * POSTERN_REVOCATION_KEEP_S are forgotten for it, when there is no room.
+ *   ret_is_new   false: it was known, of a client with this time or a later one
  *   POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err taken_back_revoke(struct taken_back *t, const char *issuer,
-                                               const char *client, int64_t before_s,
-                                               bool *ret_is_new, postern_error *err);
+POSTERN_MUST_USE postern_err taken_back_revoke(struct taken_back *t, const struct revoke_message *m,
+                                               int64_t now_s, bool *ret_is_new, postern_error *err);
 void taken_back_set_ready(struct taken_back *t, const char *issuer);
 
 /* A list of blocks comes item by item; "end" makes it the one in force. */

@@ -12,18 +12,24 @@
 
 #define TLS_FILE_MAX (1u << 20) /* bytes of a PEM file: a system's whole CA bundle is 220 KB */
 
+/* A PEM file: its descriptor, read from its beginning and still the caller's (-1: there is none), and
+ * what errors call it. */
+struct tls_file {
+    int         fd;
+    const char *name;
+};
+
 /*
  * Context for clients: TLS 1.2 and later, one ticket, no renegotiation, buffers released when idle,
  * partial writes from moving buffers.
  *
- *   cert_fd, key_fd   read from their beginning, stay the caller's
- *   client_ca_fd      -1: no client certificate is asked for
- *   name              of the file or section, for errors
+ *   client_ca   none: no client certificate is asked for
+ *   name        of the section, for errors
  *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE (not PEM, key and certificate differ, …) · NOMEM
  */
-POSTERN_MUST_USE postern_err tls_server_context(int cert_fd, int key_fd, int client_ca_fd,
-                                                const char *name, SSL_CTX **ret,
-                                                postern_error *err);
+POSTERN_MUST_USE postern_err tls_server_context(struct tls_file cert, struct tls_file key,
+                                                struct tls_file client_ca, const char *name,
+                                                SSL_CTX **ret, postern_error *err);
 /*
  * The same with a fresh self-signed certificate for localhost, 127.0.0.1 and ::1, valid for ten
  * years, its key in this process's memory alone.
@@ -34,12 +40,12 @@ POSTERN_MUST_USE postern_err tls_server_context_for_loopback(SSL_CTX **ret, post
 /*
  * Context for a backend.  Verifies the chain; the caller of SSL_new() says which name to expect
  * (sidecar/door/upstream.c).
- *   ca_fd             -1: the system's; see tls_system_ca_open()
- *   cert_fd, key_fd   client certificate (`backend_auth: certificate`); -1: none
+ *   ca          none: the system's; see tls_system_ca_open()
+ *   cert, key   client certificate (`backend_auth: certificate`); none, or both are there
  */
-POSTERN_MUST_USE postern_err tls_client_context(int ca_fd, int cert_fd, int key_fd,
-                                                const char *name, SSL_CTX **ret,
-                                                postern_error *err);
+POSTERN_MUST_USE postern_err tls_client_context(struct tls_file ca, struct tls_file cert,
+                                                struct tls_file key, const char *name,
+                                                SSL_CTX **ret, postern_error *err);
 /* The system's bundle of trust anchors, close-on-exec; -1: none found.  For the supervisor, where a
  * door's child may not open it any more. */
 int tls_system_ca_open(void);

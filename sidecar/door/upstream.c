@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -308,6 +309,22 @@ static bool open_socket(struct upstream *u, int family)
              setsockopt(u->leg.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0));
 }
 
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+    return address->sa_family == AF_INET &&
+           ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* Over loopback connect(2) has its answer before it says that it has none yet. */
+static bool is_answered(int fd, const struct sockaddr *address)
+{
+    struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+    return is_loopback(address) && poll(&p, 1, 0) == 1;
+}
+
 static void try_address(struct upstream *u, const struct sockaddr *address, socklen_t len)
 {
     if (!open_socket(u, address->sa_family)) {
@@ -316,6 +333,8 @@ static void try_address(struct upstream *u, const struct sockaddr *address, sock
     }
     if (connect(u->leg.fd, address, len) == 0)
         enter(u);
+    else if ((errno == EINPROGRESS || errno == EINTR) && is_answered(u->leg.fd, address))
+        on_io(u->leg.fd, EV_WRITE, u);
     else if (errno == EINPROGRESS || errno == EINTR)
         wait_for(u, EV_WRITE);
     else if (errno == EAGAIN && address->sa_family == AF_UNIX)

@@ -110,20 +110,35 @@ postern_err upstream_target_parse(const char *text, struct upstream_target *ret,
     return POSTERN_OK;
 }
 
+/* getaddrinfo(3) would say the same, with a look at the library's settings. */
+static bool read_v4(const struct upstream_target *t, struct sockaddr_in *ret)
+{
+    unsigned port = 0;
+
+    for (const char *p = t->port; *p != '\0'; p++) {
+        if (*p < '0' || *p > '9' || port > UINT16_MAX)
+            return false;
+        port = port * 10 + (unsigned)(*p - '0');
+    }
+    *ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    return port != 0 && port <= UINT16_MAX && inet_pton(AF_INET, t->host, &ret->sin_addr) == 1;
+}
+
 bool upstream_target_address(const struct upstream_target *t, struct sockaddr_storage *ret,
                              socklen_t *ret_len)
 {
     const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                                     .ai_socktype = SOCK_STREAM };
     struct addrinfo *found = NULL;
-    struct in_addr v4;
 
     /* The strict form of IPv4 only; of IPv6 the kernel's, with %interface.  Asks nobody. */
-    if (t->host[0] == '\0' ||
-        (strchr(t->host, ':') == NULL && inet_pton(AF_INET, t->host, &v4) != 1) ||
-        getaddrinfo(t->host, t->port, &hints, &found) != 0)
-        return false;
     memset(ret, 0, sizeof *ret);
+    if (strchr(t->host, ':') == NULL) {
+        *ret_len = sizeof(struct sockaddr_in);
+        return read_v4(t, (struct sockaddr_in *)ret);
+    }
+    if (getaddrinfo(t->host, t->port, &hints, &found) != 0)
+        return false;
     memcpy(ret, found->ai_addr, found->ai_addrlen);
     *ret_len = found->ai_addrlen;
     freeaddrinfo(found);

@@ -13,10 +13,9 @@
 
 #include "../channel_watch.h"
 #include "../log.h"
+#include "../revoke_message.h"
 #include "../supervisor_line.h"
 #include "links.h"
-
-#define CLIENT_MAX 1025 /* bytes with NUL: POSTERN_IDENTITY_MAX */
 
 struct links {
     struct helper *helper;
@@ -36,15 +35,13 @@ static postern_err unless_untrusted(postern_err e)
 
 static postern_err obey_revoke(struct links *l, postern_error *err)
 {
-    char issuer[POSTERN_URL_MAX], client[CLIENT_MAX];
-    int64_t before_s;
+    struct revoke_message m;
 
-    if (!channel_text(l->issuer.channel, "issuer", issuer, sizeof issuer) ||
-        !channel_text(l->issuer.channel, "client", client, sizeof client) ||
-        !channel_integer(l->issuer.channel, "before", &before_s))
-        return POSTERN_FAIL(err, MALFORMED, "revoke needs issuer, client and before");
+    if (!revoke_message_read(l->issuer.channel, &m))
+        return POSTERN_FAIL(err, MALFORMED,
+                            "revoke needs issuer, before and one of client, jti and grant");
     return unless_untrusted(
-        postern_context_revoke_client(l->helper->context, issuer, client, before_s, err));
+        postern_context_revoke(l->helper->context, m.issuer, m.kind, m.name, m.before_s, err));
 }
 
 static postern_err obey_ready(struct links *l, postern_error *err)

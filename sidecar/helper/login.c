@@ -15,6 +15,7 @@
 #include <postern/validate.h>
 
 #include "../clock.h"
+#include "../human.h"
 #include "../log.h"
 #include "login.h"
 #include "request.h"
@@ -84,6 +85,14 @@ static bool is_certainly_token(const postern_request *rq)
            postern_token_is_token68(r.rest);
 }
 
+/* Whom the host is told besides the user; NULL: nobody. */
+static const char *other_name(const postern_grant *g)
+{
+    const char *authcid = postern_grant_authcid(g), *user = postern_grant_user(g);
+
+    return authcid != NULL && user != NULL && strcmp(authcid, user) == 0 ? NULL : authcid;
+}
+
 /* `done` and codes as for audit_line_send(). */
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
@@ -116,6 +125,8 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .fingerprint = fingerprint,
             .grant = l->grant,
             .agent = l->grant != NULL ? postern_grant_actor(l->grant) : l->failure.agent,
+            .human = l->grant != NULL ? grant_human(l->grant) : NULL,
+            .authcid = l->grant != NULL ? other_name(l->grant) : NULL,
             .latency_us = clock_mono_us() - l->started_us,
             .missed = missed,
         },

@@ -23,32 +23,48 @@ static bool split_payload(postern_bytes assertion, postern_bytes *ret)
            ret->len <= POSTERN_BASE64_ENCODED_MAX(PAYLOAD_MAX);
 }
 
-static bool copy_name(const postern_json *j, uint32_t node, char ret_name[CLIENT_NAME_MAX])
+/* Unescaped text of a string that is there; no other reason for failure than memory: scratch takes
+ * the longest assertion. */
+static postern_err read_string(const postern_json *j, uint32_t node, postern_buf *scratch,
+                               postern_bytes *ret, postern_error *err)
 {
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(PAYLOAD_MAX);
-    postern_bytes text;
-
-    if (!postern_json_string(j, node, &scratch, &text) || text.len == 0 ||
-        text.len >= CLIENT_NAME_MAX)
-        return false;
-    memcpy(ret_name, text.ptr, text.len);
-    ret_name[text.len] = '\0';
-    return true;
+    *ret = POSTERN_BYTES_NONE;
+    if (postern_json_type_of(j, node) == POSTERN_JSON_STRING &&
+        !postern_json_string(j, node, scratch, ret))
+        return POSTERN_FAIL(err, NOMEM, "an assertion");
+    return POSTERN_OK;
 }
 
-bool client_assertion_peek(postern_bytes assertion, char ret_name[CLIENT_NAME_MAX])
+static postern_err read_sub(postern_bytes payload, char ret_name[CLIENT_NAME_MAX],
+                            postern_error *err)
+{
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(POSTERN_TOKEN_MAX);
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_bytes text;
+    postern_err e = postern_json_scan(&j, payload, err);
+
+    if (e != POSTERN_OK)
+        return e == POSTERN_ERR_NOMEM ? e : POSTERN_OK; /* it names nobody */
+    POSTERN_TRY(read_string(&j, postern_json_member(&j, 0, "sub"), &scratch, &text, err));
+    if (text.len < CLIENT_NAME_MAX && text.len != 0) {
+        memcpy(ret_name, text.ptr, text.len);
+        ret_name[text.len] = '\0';
+    }
+    return POSTERN_OK;
+}
+
+postern_err client_assertion_peek(postern_bytes assertion, char ret_name[CLIENT_NAME_MAX],
+                                  postern_error *err)
 {
     uint8_t plain[POSTERN_BASE64URL_DECODED_MAX(POSTERN_BASE64_ENCODED_MAX(PAYLOAD_MAX))];
-    POSTERN_AUTO_JSON j = { 0 };
     postern_bytes payload;
     size_t len = 0;
 
     ret_name[0] = '\0';
-    return split_payload(assertion, &payload) &&
-           postern_base64url_decode(payload, plain, &len, NULL) == POSTERN_OK &&
-           postern_json_scan(&j, (postern_bytes){ plain, len }, NULL) == POSTERN_OK &&
-           postern_json_type_of(&j, 0) == POSTERN_JSON_OBJECT &&
-           copy_name(&j, postern_json_member(&j, 0, "sub"), ret_name);
+    if (!split_payload(assertion, &payload) ||
+        postern_base64url_decode(payload, plain, &len, NULL) != POSTERN_OK)
+        return POSTERN_OK;
+    return read_sub((postern_bytes){ plain, len }, ret_name, err);
 }
 
 /* ---- claims ---- */
@@ -89,25 +105,28 @@ static bool is_in_time(const postern_json *j, int64_t now_s, int64_t *ret_exp_s)
            is_past(j, "iat", now_s) && is_past(j, "nbf", now_s);
 }
 
-static bool copy_jti(const postern_json *j, postern_buf *jti)
+static postern_err copy_jti(const postern_json *j, postern_buf *jti, bool *ret_is_good,
+                            postern_error *err)
 {
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(PAYLOAD_MAX);
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(POSTERN_TOKEN_MAX);
     postern_bytes text;
 
-    if (!postern_json_string(j, postern_json_member(j, 0, "jti"), &scratch, &text) ||
-        text.len == 0 || text.len > CLIENT_ASSERTION_JTI_MAX)
-        return false;
-    postern_buf_add(jti, text);
-    return !jti->failed;
+    POSTERN_TRY(read_string(j, postern_json_member(j, 0, "jti"), &scratch, &text, err));
+    *ret_is_good = text.len != 0 && text.len <= CLIENT_ASSERTION_JTI_MAX;
+    if (*ret_is_good)
+        postern_buf_add(jti, text);
+    return jti->failed ? POSTERN_FAIL(err, NOMEM, "an assertion's jti") : POSTERN_OK;
 }
 
-bool client_assertion_claims_are_good(const postern_json *claims, const char *issuer,
-                                      const char *name, int64_t now_s, postern_buf *jti,
-                                      int64_t *ret_exp_s)
+postern_err client_assertion_judge(const postern_json *claims, const char *issuer,
+                                   const char *name, int64_t now_s, postern_buf *jti,
+                                   int64_t *ret_exp_s, bool *ret_is_good, postern_error *err)
 {
-    return is_text(claims, "iss", name) && is_text(claims, "sub", name) &&
-           is_for_us(claims, issuer) && is_in_time(claims, now_s, ret_exp_s) &&
-           copy_jti(claims, jti);
+    *ret_is_good = false;
+    if (!is_text(claims, "iss", name) || !is_text(claims, "sub", name) ||
+        !is_for_us(claims, issuer) || !is_in_time(claims, now_s, ret_exp_s))
+        return POSTERN_OK;
+    return copy_jti(claims, jti, ret_is_good, err);
 }
 
 /* ---- the whole ---- */
@@ -153,12 +172,14 @@ static postern_err take_once(struct issuer *is, const char *name, const postern_
                              bool *ret_is_first, postern_error *err)
 {
     POSTERN_AUTO_BUF jti = POSTERN_BUF_INIT(CLIENT_ASSERTION_JTI_MAX + 1);
+    bool is_good = false;
     int64_t exp_s = 0;
     const char *id;
 
     *ret_is_first = false;
-    if (!client_assertion_claims_are_good(postern_assertion_claims(a), is->settings->issuer, name,
-                                          issuer_now_s(is), &jti, &exp_s))
+    POSTERN_TRY(client_assertion_judge(postern_assertion_claims(a), is->settings->issuer, name,
+                                       issuer_now_s(is), &jti, &exp_s, &is_good, err));
+    if (!is_good)
         return POSTERN_OK;
     id = postern_buf_cstr(&jti);
     if (id == NULL)
@@ -175,8 +196,8 @@ postern_err client_assertion_check(struct issuer *is, const char *client_id,
     bool is_named, is_found = false;
 
     *ret_proved = false;
-    is_named = client_assertion_peek(assertion, ret_name) &&
-               (client_id == NULL || strcmp(client_id, ret_name) == 0);
+    POSTERN_TRY(client_assertion_peek(assertion, ret_name, err));
+    is_named = ret_name[0] != '\0' && (client_id == NULL || strcmp(client_id, ret_name) == 0);
     POSTERN_TRY(find_keys(is, ret_name, &jwks, &is_found, ret, err));
     POSTERN_TRY(verify(assertion, postern_buf_bytes(&jwks), &a, err));
     if (a == NULL || !is_named || !is_found || !is_typed(a))

@@ -35,12 +35,19 @@ POSTERN_MUST_USE postern_err client_assertion_check(struct issuer *is, const cha
 
 /* ---- its parts, pure; for tests and the fuzzer ---- */
 
-/* Whom an unproved assertion claims to be from: `sub`, if it is a string that a name fits.  False:
- * nobody. */
-bool client_assertion_peek(postern_bytes assertion, char ret_name[CLIENT_NAME_MAX]);
-/* Claims that were proved; *ret_exp_s and jti (appended) only when true. */
-bool client_assertion_claims_are_good(const postern_json *claims, const char *issuer,
-                                      const char *name, int64_t now_s, postern_buf *jti,
-                                      int64_t *ret_exp_s);
+/* Whom an unproved assertion claims to be from: `sub`, if it is a string that a name fits, else "".
+ * POSTERN_OK · POSTERN_ERR_NOMEM */
+POSTERN_MUST_USE postern_err client_assertion_peek(postern_bytes assertion,
+                                                   char ret_name[CLIENT_NAME_MAX],
+                                                   postern_error *err);
+/*
+ * Judge claims that were proved.
+ *   jti   is appended to when they are good
+ *   POSTERN_OK with *ret_is_good (and *ret_exp_s) · POSTERN_ERR_NOMEM
+ */
+POSTERN_MUST_USE postern_err client_assertion_judge(const postern_json *claims, const char *issuer,
+                                                    const char *name, int64_t now_s,
+                                                    postern_buf *jti, int64_t *ret_exp_s,
+                                                    bool *ret_is_good, postern_error *err);
 
 #endif

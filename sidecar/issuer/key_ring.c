@@ -64,6 +64,22 @@ static postern_err read_rows(struct key_ring *r, postern_error *err)
     return write_public(r, err);
 }
 
+static bool is_same(const postern_signing_key *a, const postern_signing_key *b)
+{
+    return a != NULL && b != NULL &&
+           strcmp(postern_signing_key_kid(a), postern_signing_key_kid(b)) == 0;
+}
+
+/* The same key again stays the object that it was: somebody signs with it. */
+static void replace(postern_signing_key **key, postern_signing_key *take_new)
+{
+    postern_signing_key *gone = is_same(*key, take_new) ? take_new : *key;
+
+    if (gone != take_new)
+        *key = take_new;
+    postern_signing_key_free(gone);
+}
+
 static postern_err read_files(struct key_ring *r, postern_error *err)
 {
     POSTERN_AUTO(signing_key) signer = NULL;
@@ -72,15 +88,12 @@ static postern_err read_files(struct key_ring *r, postern_error *err)
     /* In this order: a next one that takes over in between is seen twice, never not at all. */
     POSTERN_TRY(next_key_load(r->dir_fd, &next, err));
     POSTERN_TRY(signing_key_load(r->dir_fd, &signer, err));
-    if (next != NULL &&
-        strcmp(postern_signing_key_kid(next), postern_signing_key_kid(signer)) == 0) {
+    if (is_same(next, signer)) {
         postern_signing_key_free(next);
         next = NULL;
     }
-    postern_signing_key_free(r->signer);
-    postern_signing_key_free(r->next);
-    r->signer = POSTERN_STEAL(signer);
-    r->next = POSTERN_STEAL(next);
+    replace(&r->signer, POSTERN_STEAL(signer));
+    replace(&r->next, POSTERN_STEAL(next));
     return POSTERN_OK;
 }
 

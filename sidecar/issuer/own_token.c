@@ -185,7 +185,9 @@ static postern_err read_claims(struct own_token *t, postern_error *err)
         !read_parents(t) ||
         (grant_id != POSTERN_JSON_ABSENT &&
          !copy_string(t, grant_id, t->grant_id, sizeof t->grant_id)))
-        return POSTERN_FAIL(err, MALFORMED_CLAIM, "no token of this issuer looks like that");
+        return t->scratch.failed
+                   ? POSTERN_FAIL(err, NOMEM, "claims of a token")
+                   : POSTERN_FAIL(err, MALFORMED_CLAIM, "no token of this issuer looks like that");
     return POSTERN_OK;
 }
 

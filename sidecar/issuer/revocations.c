@@ -20,6 +20,11 @@
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
+_Static_assert(REVOKE_CLIENT == (int)POSTERN_REVOCATION_CLIENT &&
+                   REVOKE_TOKEN == (int)POSTERN_REVOCATION_JTI &&
+                   REVOKE_GRANT == (int)POSTERN_REVOCATION_GRANT,
+               "what is stored is what is told");
+
 struct message {
     struct revocation what; /* REVOKE_NOTHING: revocations_ready */
     int64_t id;
@@ -134,12 +139,6 @@ static void break_line(struct revocations *r, const postern_error *err)
     miss_line(r, LINK_REPEAT_MS);
 }
 
-static const char *const kind_names[] = {
-    [REVOKE_CLIENT] = "client",
-    [REVOKE_TOKEN] = "jti",
-    [REVOKE_GRANT] = "grant",
-};
-
 static postern_err send_message(struct revocations *r, const struct message *m, postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
@@ -151,7 +150,7 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
     postern_json_put_integer(&w, "id", m->id);
     postern_json_put_str(&w, "issuer", r->is->settings->issuer);
     if (!is_ready) {
-        postern_json_put_str(&w, kind_names[m->what.kind], m->what.name);
+        postern_json_put_str(&w, postern_revocation_kind_name((postern_revocation_kind)m->what.kind), m->what.name);
         postern_json_put_integer(&w, "before", m->what.before_s);
     }
     postern_json_close_object(&w);

@@ -8,7 +8,8 @@
 
 #define REVOCATION_NAME_MAX 65 /* bytes with NUL: a client's name; a jti or grant id of ours has 22 */
 
-/* Stored as a number. */
+/* Stored as a number; the same as postern_revocation_kind, which verifiers read (revocations.c sees to
+ * it). */
 typedef enum revocation_kind {
     REVOKE_NOTHING = 0,
     REVOKE_CLIENT = 1, /* tokens with iat <= before_s and this client_id or actor */

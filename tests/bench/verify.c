@@ -5,6 +5,9 @@
  * (`evp-prepared`), same keys, same tokens.  One JSON object a line.  The two take turns in short
  * batches, so that a busy machine slows both; figures are medians of the thread's CPU time.
  *
+ * The same once more with a token that was proved lately (`cached`), against the least that such a
+ * look-up can cost: SHA-256 of the token and a look into a table (`hash-and-table`).
+ *
  *     tests/bench/verify [ROUNDS]
  */
 #include "config.h"
@@ -21,6 +24,7 @@
 
 #include "jose/jwk.h"
 #include "jose/jwt.h"
+#include "oauth/cache.h"
 #include "../support/test_keys.h"
 
 #define ISSUER     "https://as.example.com"
@@ -54,6 +58,7 @@ struct token {
     postern_bytes whole, input, parts[3];
     uint8_t sig[SIG_ROOM]; /* as OpenSSL wants it: DER for ECDSA */
     size_t sig_len;
+    uint8_t hash[32]; /* in the table */
 };
 
 struct bench {
@@ -67,6 +72,10 @@ struct bench {
     postern_jwks *set;
     postern_jwt *jwt;
     postern_json json;
+    char dir[sizeof "/tmp/postern-bench-XXXXXX"], *path; /* of the key set */
+    int64_t forward_ms; /* of the context's clock: what it has proved lies so far back */
+    struct token *table[TOKENS * 2]; /* by digest, open addressing */
+    EVP_MD *sha256;
 };
 
 typedef void (*check_fn)(struct bench *b, struct token *t);
@@ -115,6 +124,26 @@ static void check_full(struct bench *b, struct token *t)
     postern_op_free(op);
 }
 
+/* Nothing in the context's cache is young enough. */
+static void forget_proofs(struct bench *b)
+{
+    b->forward_ms += POSTERN_CACHE_KEEP_MS;
+}
+
+static void check_table(struct bench *b, struct token *t)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    size_t i;
+
+    if (EVP_Digest(t->whole.ptr, t->whole.len, hash, NULL, b->sha256, NULL) != 1)
+        die("hash", NULL);
+    for (i = hash[0] | (size_t)(hash[1] & 1) << 8; b->table[i] != NULL; i = (i + 1) % (2 * TOKENS))
+        if (memcmp(b->table[i]->hash, hash, sizeof t->hash) == 0)
+            return;
+    memcpy(t->hash, hash, sizeof t->hash); /* the first time */
+    b->table[i] = t;
+}
+
 static void check_jwt(struct bench *b, struct token *t)
 {
     const postern_json *claims;
@@ -124,6 +153,12 @@ static void check_jwt(struct bench *b, struct token *t)
         !postern_jwt_typ_is(b->jwt, "at+jwt") ||
         postern_jwt_verify(b->jwt, b->set, &claims, &err) != POSTERN_OK)
         die("jwt", &err);
+}
+
+/* The same, but the batch does not begin with nothing proved. */
+static void check_cached(struct bench *b, struct token *t)
+{
+    check_full(b, t);
 }
 
 static void do_digest(struct bench *b, struct token *t)
@@ -168,23 +203,33 @@ static void write_file(const char *path, const char *text)
         die(path, NULL);
 }
 
+static int64_t wall_s(void *arg)
+{
+    (void)arg;
+    return (int64_t)now_s(CLOCK_REALTIME);
+}
+
+static int64_t mono_ms(void *arg)
+{
+    return (int64_t)(now_s(CLOCK_MONOTONIC) * 1e3) + ((const struct bench *)arg)->forward_ms;
+}
+
 static void make_context(struct bench *b, const char *jwks)
 {
-    char dir[] = "/tmp/postern-bench-XXXXXX", *path;
+    const postern_clock clock = { wall_s, mono_ms, b };
     postern_config *config = NULL;
     postern_error err;
 
-    if (mkdtemp(dir) == NULL)
+    memcpy(b->dir, "/tmp/postern-bench-XXXXXX", sizeof b->dir);
+    if (mkdtemp(b->dir) == NULL)
         die("mkdtemp", NULL);
-    path = test_printf("%s/jwks.json", dir);
-    write_file(path, jwks);
-    if (postern_config_new_token_check(ISSUER, AUDIENCE, path, NULL, &config, &err) != POSTERN_OK ||
-        postern_context_new(config, NULL, &b->ctx, &err) != POSTERN_OK)
+    b->path = test_printf("%s/jwks.json", b->dir);
+    write_file(b->path, jwks);
+    if (postern_config_new_token_check(ISSUER, AUDIENCE, b->path, NULL, &config, &err) !=
+            POSTERN_OK ||
+        postern_context_new(config, &clock, &b->ctx, &err) != POSTERN_OK)
         die("context", &err);
     check_full(b, &b->tokens[0]); /* reads the keys */
-    unlink(path);
-    rmdir(dir);
-    free(path);
 }
 
 /* The signature as EVP_PKEY_verify() reads it. */
@@ -260,6 +305,7 @@ static void make_bench(struct bench *b, const char *alg, const char *kind)
 
     *b = (struct bench){ .alg = alg };
     b->key = strcmp(kind, "RSA") == 0 ? test_key_rsa() : test_key_new(kind);
+    b->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     b->md = alg[0] == 'E' && alg[1] == 'd' ? NULL : EVP_MD_fetch(NULL, "SHA256", NULL);
     jwks = test_key_jwks(b->key, "2026-11-key-of-the-bench", alg);
     for (size_t i = 0; i < TOKENS; i++)
@@ -279,10 +325,14 @@ static void free_bench(struct bench *b)
     EVP_PKEY_CTX_free(b->verify);
     EVP_MD_CTX_free(b->hash);
     EVP_MD_free((EVP_MD *)b->md);
+    EVP_MD_free(b->sha256);
     postern_jwks_free(b->set);
     postern_jwt_free(b->jwt);
     postern_json_free(&b->json);
     postern_context_free(b->ctx);
+    unlink(b->path);
+    rmdir(b->dir);
+    free(b->path);
     if (b->key != test_key_rsa())
         test_key_free(b->key);
 }
@@ -291,8 +341,11 @@ static void free_bench(struct bench *b)
 
 static double run_batch(struct bench *b, check_fn check, size_t *next)
 {
-    double start = now_s(CLOCK_THREAD_CPUTIME_ID);
+    double start;
 
+    if (check == check_full)
+        forget_proofs(b);
+    start = now_s(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < BATCH; i++)
         check(b, &b->tokens[(*next)++ % TOKENS]);
     return now_s(CLOCK_THREAD_CPUTIME_ID) - start;
@@ -342,7 +395,7 @@ static void print_cost(const char *alg, const char *part, double ns)
 static void run(const char *alg, const char *kind, int rounds)
 {
     static struct bench b;
-    struct result full, jwt, base64, scan, hash;
+    struct result full, jwt, base64, scan, hash, cached;
     int split_rounds = 1 + rounds / 4;
 
     make_bench(&b, alg, kind);
@@ -351,6 +404,9 @@ static void run(const char *alg, const char *kind, int rounds)
     base64 = measure(&b, do_base64, check_bare, split_rounds);
     scan = measure(&b, do_base64_and_scan, check_bare, split_rounds);
     hash = measure(&b, do_digest, check_bare, split_rounds);
+    for (size_t i = 0; i < TOKENS; i++)
+        check_cached(&b, &b.tokens[i]);
+    cached = measure(&b, check_cached, check_table, rounds);
     printf("{\"name\":\"verify/%s\",\"value\":%.0f,\"unit\":\"1/"
            "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
            alg, 1e9 / full.ns, full.ratio);
@@ -359,6 +415,9 @@ static void run(const char *alg, const char *kind, int rounds)
     printf("{\"name\":\"verify/%s/jwt\",\"value\":%.0f,\"unit\":\"1/"
            "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
            alg, 1e9 / jwt.ns, jwt.ratio);
+    printf("{\"name\":\"verify/%s/cached\",\"value\":%.0f,\"unit\":\"1/"
+           "s\",\"ratio\":%.3f,\"against\":\"hash-and-table\"}\n",
+           alg, 1e9 / cached.ns, cached.ratio);
     print_cost(alg, "base64", base64.ns);
     print_cost(alg, "scan", scan.ns - base64.ns);
     print_cost(alg, "digest", hash.ns);

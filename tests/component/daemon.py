@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Start posternd on a temporary configuration, wait for lines of its log, look at its children; TAP output.  Needs nothing but
 Python's own modules; waits for conditions with a deadline, never for time to pass."""
+import fcntl
 import glob
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,10 +47,24 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 
 
 def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that the kernel gives out by itself, in turn for every test that runs on this machine: nobody else gets
+    it before it is bound."""
+    with open("/tmp/postern-test-ports", "a+") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        f.seek(0)
+        last = int(f.read() or 0)
+        for step in range(1, 12000):
+            port = 20000 + (last + step) % 12000
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    s.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            f.truncate(0)
+            f.write(str(port - 20000))
+            return port
+    raise AssertionError("no free port")
 
 
 class Folder:

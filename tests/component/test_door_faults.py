@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+# alone: it floods, or measures time
 """What a network does to the sessions of a door: client, posternd and backend stand in three network namespaces, and the lines between
 them (network.py) grow slow, lose packets and fall silent.  After each test the door has no socket left that it did not begin with."""
 import functools
@@ -745,7 +746,7 @@ def five_thousand_sessions_stand_at_once_and_a_block_ends_its_agents_own(net):
         print("# only %d: this system allows %d descriptors" % (count, most))
     backend = ManyEchoes(net.door)
     net.others.append(backend)
-    net.add_door(backend=backend.address, max_connections="6000")
+    net.add_door(backend=backend.address, max_connections="6000", max_connections_per_agent="6000")
     net.rig.set(login_max_per_source="512")
     net.start()
     door = net.rig.child("door")

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
+# alone: it floods, or measures time
 """What a stranger on the network tries at a door, and what the audit log says of it: stalls, floods, injections, guesses; where secrets
 could be found; a disk that is full."""
 import base64

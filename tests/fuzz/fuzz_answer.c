@@ -15,41 +15,69 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void read_metadata(const struct postern_http_response *r)
+static void check_endpoint(const struct postern_endpoint *e, bool is_needed)
 {
-    struct postern_issuer issuer;
-    struct postern_metadata m;
     struct postern_url u;
 
-    if (postern_issuer_read("https://h/r", &issuer, NULL) != POSTERN_OK)
-        abort();
-    if (postern_metadata_read(r, &issuer, &m, NULL) != POSTERN_OK)
+    if (!is_needed) {
+        if (e->url[0] != '\0')
+            abort();
         return;
-    if (postern_url_split(postern_bytes_str(m.token_endpoint), &u, NULL) != POSTERN_OK ||
-        !u.is_https)
+    }
+    if (postern_url_split(postern_bytes_str(e->url), &u, NULL) != POSTERN_OK || !u.is_https)
         abort();
-    if (m.is_endpoint_host_configured != (strcmp(u.host, "h") == 0))
+    if (e->is_host_configured != (strcmp(u.host, "h") == 0))
         abort();
 }
 
-static void read_token(const struct postern_http_response *r)
+static void read_metadata(const struct postern_http_response *r, unsigned needs)
 {
-    POSTERN_AUTO(secret) token = NULL;
-    postern_token_info info;
+    struct postern_issuer issuer;
+    struct postern_metadata m;
+
+    if (postern_issuer_read("https://h/r", &issuer, NULL) != POSTERN_OK)
+        abort();
+    if (postern_metadata_read(r, &issuer, needs, &m, NULL) != POSTERN_OK)
+        return;
+    check_endpoint(&m.token, needs & POSTERN_NEED_TOKEN);
+    check_endpoint(&m.authorization, needs & POSTERN_NEED_AUTHORIZATION);
+    check_endpoint(&m.revocation, needs & POSTERN_NEED_REVOCATION);
+}
+
+static void read_token(const struct postern_http_response *r, bool is_exchange)
+{
+    const struct postern_token_asked asked = { .scope = "a b",
+                                               .is_exchange = is_exchange,
+                                               .wants_refresh = !is_exchange,
+                                               .may_be_narrowed = !is_exchange,
+                                               .issuer = "https://h/r",
+                                               .client_id = "c" };
+    struct postern_token_answer answer = { 0 };
     postern_bytes text;
 
-    if (postern_token_answer_read(r, "a b", &info, &token, NULL) != POSTERN_OK)
+    if (postern_token_answer_read(r, &asked, &answer, NULL) != POSTERN_OK) {
+        if (answer.token != NULL || answer.refresh_token != NULL)
+            abort();
         return;
-    text = postern_secret_bytes(token);
-    if (!postern_token_is_token68(text) || text.len > POSTERN_TOKEN_MAX || info.expires_in_s < -1)
+    }
+    text = postern_secret_bytes(answer.token);
+    if (!postern_token_is_token68(text) || text.len > POSTERN_TOKEN_MAX ||
+        answer.info.expires_in_s < -1)
         abort();
+    if (!postern_bytes_is_printable(postern_bytes_str(answer.info.subject)))
+        abort();
+    if (is_exchange && answer.refresh_token != NULL)
+        abort();
+    postern_secret_free(answer.token);
+    postern_secret_free(answer.refresh_token);
 }
 
 static void read_refusal(const struct postern_http_response *r)
 {
     char word[POSTERN_OAUTH_ERROR_MAX] = "";
     postern_error err = { 0 };
-    postern_err e = postern_token_answer_refuse(r, POSTERN_BYTES_LIT(SECRET), word, &err);
+    const postern_bytes secrets[] = { POSTERN_BYTES_NONE, POSTERN_BYTES_LIT(SECRET) };
+    postern_err e = postern_token_answer_refuse(r, secrets, 2, word, &err);
 
     if (e == POSTERN_OK || (e == POSTERN_ERR_TOKEN_REFUSED) != (word[0] != '\0'))
         abort();
@@ -65,8 +93,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     postern_buf_add(&r.body, (postern_bytes){ data, size });
     if (!r.body.failed) {
-        read_metadata(&r);
-        read_token(&r);
+        for (unsigned needs = 0; needs < 8; needs++)
+            read_metadata(&r, needs);
+        read_token(&r, false);
+        read_token(&r, true);
         read_refusal(&r);
     }
     postern_buf_free(&r.body);

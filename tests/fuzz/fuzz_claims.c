@@ -18,6 +18,22 @@ static void check_identity(postern_bytes text)
             abort();
 }
 
+/* The array as signed: a part of the claims that is JSON itself. */
+static void check_details(const struct postern_grant_facts *f)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_bytes d = f->authorization_details;
+
+    if (d.len == 0)
+        return;
+    if (d.len > POSTERN_DETAILS_MAX || d.ptr < f->claims.ptr ||
+        d.ptr + d.len > f->claims.ptr + f->claims.len)
+        abort();
+    if (postern_json_scan(&j, d, NULL) == POSTERN_OK &&
+        postern_json_type_of(&j, 0) != POSTERN_JSON_ARRAY)
+        abort();
+}
+
 static void check_facts(const struct postern_grant_facts *f)
 {
     if (!postern_bytes_equal_str(f->issuer, "https://sso.example.org") || f->audience.len == 0)
@@ -33,6 +49,15 @@ static void check_facts(const struct postern_grant_facts *f)
     check_identity(f->scope);
     for (size_t i = 0; i < f->act_depth; i++)
         check_identity(f->act[i]);
+    check_identity(f->grant_id);
+    if (f->derived_count > POSTERN_DERIVED_MAX || f->grant_id.len > POSTERN_GRANT_ID_MAX)
+        abort();
+    for (size_t i = 0; i < f->derived_count; i++) {
+        check_identity(f->derived_from[i]);
+        if (f->derived_from[i].len == 0)
+            abort();
+    }
+    check_details(f);
 }
 
 static void judge(postern_arena *arena, const postern_json *j, postern_buf *scratch)

@@ -76,6 +76,8 @@ static void check_question(const postern_policy *p, const postern_policy_questio
     agent = walk(p, q, POSTERN_POLICY_LIST_AGENT, is_one_list, &agent_index);
     if (!is_one_list)
         user = walk(p, q, POSTERN_POLICY_LIST_USER, false, &user_index);
+    must((d.refusing_lists == 0) == (d.verdict == POSTERN_VERDICT_ALLOW));
+    must((d.refusing_lists & ~postern_policy_lists(p)) == 0);
     must(d.rule_index == agent_index && d.user_rule_index == user_index);
     must((d.verdict == POSTERN_VERDICT_ALLOW) ==
          (agent == POSTERN_VERDICT_ALLOW && user == POSTERN_VERDICT_ALLOW));

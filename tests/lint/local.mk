@@ -8,6 +8,7 @@ lints = \
 	tests/lint/reasons \
 	tests/lint/scripts \
 	tests/lint/spdx \
-	tests/lint/symbols
+	tests/lint/symbols \
+	tests/lint/units
 TESTS += $(lints)
 EXTRA_DIST += $(lints)

@@ -106,6 +106,8 @@ int fake_sasl_canon_user(sasl_conn_t *conn, const char *in, unsigned len, unsign
     current->canon_flags[n] = flags;
     if (current->canon_result != SASL_OK)
         return current->canon_result;
+    if ((flags & SASL_CU_AUTHID) == 0 && current->canon_authzid_result != SASL_OK)
+        return current->canon_authzid_result;
     if ((flags & SASL_CU_AUTHID) != 0)
         oparams->authid = current->canon_names[n];
     if ((flags & SASL_CU_AUTHZID) != 0)

@@ -24,6 +24,7 @@ struct fake_sasl {
     const struct fake_option   *options;
     const struct fake_callback *callbacks;
     int                         canon_result;
+    int                         canon_authzid_result; /* of the second call, for another name */
     char                        log[8192];   /* "LEVEL text\n" for each line */
     char                        error[1024]; /* the last seterror */
     unsigned                    canon_calls;

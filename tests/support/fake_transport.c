@@ -103,6 +103,11 @@ static const struct postern_http_response *fake_response(const struct postern_ht
     return &x->response;
 }
 
+static bool fake_was_sent(const struct postern_http_exchange *x)
+{
+    return !x->answer->is_unsent;
+}
+
 static void free_fake(struct postern_http_exchange *x)
 {
     if (x == NULL)
@@ -122,6 +127,7 @@ void fake_transport_init(struct fake_transport *f, const struct fake_answer *ans
         .fd = fake_fd,
         .wait_ms = fake_wait_ms,
         .response = fake_response,
+        .was_sent = fake_was_sent,
         .free = free_fake,
         .arg = f,
     };

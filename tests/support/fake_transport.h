@@ -16,6 +16,7 @@ struct fake_answer {
     postern_err start_err; /* UNSET: start() works */
     int again;             /* step() says AGAIN that many times first; FAKE_FOREVER: always */
     postern_err step_err;  /* UNSET: the response below */
+    bool is_unsent;        /* not a byte of the request left */
     int status;
     const char *content_type; /* NULL: application/json */
     int retry_after_s;        /* 0: absent */

@@ -4,7 +4,8 @@ check_LTLIBRARIES += tests/support/libsupport.la
 tests_support_libsupport_la_SOURCES = tests/support/alloc_fail.c tests/support/alloc_fail.h \
 	tests/support/fake_transport.c tests/support/fake_transport.h tests/support/jose_judge.c tests/support/jose_judge.h \
 	tests/support/test_folder.c tests/support/test_folder.h tests/support/test_login.c tests/support/test_login.h \
-	tests/support/test_keys.c tests/support/test_keys.h tests/support/test_policy.c tests/support/test_policy.h
+	tests/support/test_keys.c tests/support/test_keys.h tests/support/test_policy.c tests/support/test_policy.h tests/support/together.c \
+	tests/support/together.h
 tests_support_libsupport_la_LIBADD = $(OPENSSL_LIBS)
 # For a test that makes allocations fail (tests/support/alloc_fail.h): tests_unit_test_NAME_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 if CLI
-unit_tests += tests/unit/test_connect_answer tests/unit/test_connect_lease tests/unit/test_connect_peer tests/unit/test_connect_target
+unit_tests += tests/unit/test_connect_answer tests/unit/test_connect_lease tests/unit/test_connect_peer tests/unit/test_connect_target \
+	tests/unit/test_login_callback tests/unit/test_login_store
 endif
 cli_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_unit_test_connect_answer_SOURCES = tests/unit/test_connect_answer.c cli/connect_answer.c cli/connect_answer.h
@@ -14,3 +15,8 @@ tests_unit_test_connect_peer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=postern_proc_tcp
 tests_unit_test_connect_target_SOURCES = tests/unit/test_connect_target.c cli/connect_target.c cli/connect_target.h cli/host_match.c \
 	cli/host_match.h
 tests_unit_test_connect_target_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_login_callback_SOURCES = tests/unit/test_login_callback.c cli/login_callback.c cli/login_callback.h
+tests_unit_test_login_callback_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_login_store_SOURCES = tests/unit/test_login_store.c cli/login_store.c cli/login_store.h
+tests_unit_test_login_store_CPPFLAGS = $(cli_cppflags)
+tests_unit_test_login_store_LDADD = $(unit_ldadd) $(OPENSSL_LIBS)

@@ -3,10 +3,13 @@ door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFL
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
+unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
 	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
 	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
+tests_unit_test_backend_answer_CPPFLAGS = $(door_cppflags)
+tests_unit_test_backend_answer_LDADD = $(door_ldadd)
+tests_unit_test_backend_answer_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
 tests_unit_test_relay_CPPFLAGS = $(door_cppflags)
 tests_unit_test_relay_LDADD = $(door_ldadd)
@@ -25,6 +28,7 @@ tests_unit_test_upstream_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_door_SOURCES = tests/unit/test_door.c tests/unit/door_rig.c tests/unit/door_rig.h $(door_certs)
 tests_unit_test_door_CPPFLAGS = $(door_cppflags)
 tests_unit_test_door_LDADD = $(door_ldadd)
+tests_unit_test_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=session_renew
 tests_unit_test_door_settings_SOURCES = tests/unit/test_door_settings.c $(door_certs)
 tests_unit_test_door_settings_CPPFLAGS = $(door_cppflags)
 tests_unit_test_door_settings_LDADD = $(door_ldadd)

@@ -114,7 +114,7 @@ SSL_CTX *test_server_ctx(const struct test_cert *c, const struct test_cert *clie
     postern_error err = { 0 };
     SSL_CTX *ctx = NULL;
 
-    if (tls_server_context(cert, key, ca, "test", &ctx, &err) != POSTERN_OK)
+    if (tls_server_context(pem_file(cert), pem_file(key), pem_file(ca), "test", &ctx, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
     assert_int_equal(close(cert) + close(key), 0);
     assert_int_equal(ca < 0 ? 0 : close(ca), 0);
@@ -128,7 +128,7 @@ SSL_CTX *test_client_ctx(const struct test_cert *ca, const struct test_cert *own
     postern_error err = { 0 };
     SSL_CTX *ctx = NULL;
 
-    if (tls_client_context(ca_fd, cert, key, "test", &ctx, &err) != POSTERN_OK)
+    if (tls_client_context(pem_file(ca_fd), pem_file(cert), pem_file(key), "test", &ctx, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
     assert_int_equal(close(ca_fd), 0);
     if (own != NULL)

@@ -7,6 +7,8 @@
 
 #include <openssl/ssl.h>
 
+#include "door/tls.h"
+
 struct test_cert {
     EVP_PKEY *key;
     X509     *x;
@@ -24,6 +26,11 @@ struct test_cert test_cert_new(const struct test_cert *issuer, const char *san, 
 void test_cert_free(struct test_cert *c);
 int  test_cert_fd(const struct test_cert *c);  /* PEM of the certificate in a memfd */
 int  test_cert_key_fd(const struct test_cert *c);
+/* For errors a file without a name of its own. */
+static inline struct tls_file pem_file(int fd)
+{
+    return (struct tls_file){ fd, "a file" };
+}
 int  test_text_fd(const char *text, size_t len); /* any text in a memfd */
 
 /* Contexts as a door has them, of such certificates. */

@@ -15,14 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include <postern-private/json.h>
+
+#include "audit/record.h"
 #include "door_certs.h"
 #include "role.h"
+
+#define DESCRIPTORS 1024 /* a hundred sessions, both ends of each */
 
 /* ---- sockets ---- */
 
@@ -97,11 +103,23 @@ static void write_folder(struct rig *r)
     test_folder_put(&r->folder, "policies/cache.rules", r->rules);
 }
 
+/* A door has libevent make room for all the descriptors that it may have: where that is a million, it
+ * takes longer than most of the tests. */
+static void limit_descriptors(void)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 void rig_make(struct rig *r)
 {
     char *jwks;
 
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    limit_descriptors();
     assert_false(r->is_there); /* a test before has failed; its door may still use it */
     memset(r, 0, sizeof *r);
     r->is_there = true;
@@ -265,27 +283,56 @@ static bool confirm(struct rig_recorder *w, int64_t id)
     return n > 0 && send(w->fd, answer, (size_t)n, MSG_NOSIGNAL) == n;
 }
 
+/* Keep it, and confirm it at once or later.  False: the door is gone. */
+static bool take_record(struct rig_recorder *w, postern_bytes record, int64_t id)
+{
+    char text[AUDIT_RECORD_MAX + 1];
+    bool is_there = true;
+
+    if (record.len > AUDIT_RECORD_MAX)
+        abort();
+    memcpy(text, record.ptr, record.len);
+    text[record.len] = '\0';
+    pthread_mutex_lock(&w->rig->lock);
+    keep_record(w->rig, text);
+    if (!w->rig->is_held)
+        is_there = confirm(w, id);
+    else if (w->pending_count < RIG_PENDING_MAX)
+        w->pending[w->pending_count++] = id;
+    pthread_mutex_unlock(&w->rig->lock);
+    return is_there;
+}
+
+/* "record", or "records" with a number each. */
+static bool take_message(struct rig_recorder *w, postern_bytes message)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    bool is_there = true;
+    int64_t id;
+    uint32_t node;
+
+    if (postern_json_scan(&j, message, NULL) != POSTERN_OK ||
+        !postern_json_integer(&j, postern_json_member(&j, 0, "id"), &id))
+        abort();
+    node = postern_json_member(&j, 0, "record");
+    if (node != POSTERN_JSON_ABSENT)
+        return take_record(w, postern_json_raw(&j, node), id);
+    node = postern_json_first(&j, postern_json_member(&j, 0, "records"));
+    for (; node != POSTERN_JSON_ABSENT && is_there; node = postern_json_next(&j, node))
+        is_there = take_record(w, postern_json_raw(&j, node), id++);
+    return is_there;
+}
+
 /* Ends when the door is gone, or has a new line. */
 static void *record(void *arg)
 {
     struct rig_recorder *w = arg;
-    static _Thread_local char room[CHANNEL_MESSAGE_MAX + 1];
-    bool is_there = true;
+    static _Thread_local uint8_t room[CHANNEL_MESSAGE_MAX];
     ssize_t n;
-    long id;
 
-    while (is_there && (n = recv(w->fd, room, sizeof room - 1, 0)) > 0) {
-        room[n] = '\0';
-        if (sscanf(room, "{\"type\":\"record\",\"id\":%ld,", &id) != 1)
-            abort();
-        pthread_mutex_lock(&w->rig->lock);
-        keep_record(w->rig, room);
-        if (!w->rig->is_held)
-            is_there = confirm(w, id);
-        else if (w->pending_count < RIG_PENDING_MAX)
-            w->pending[w->pending_count++] = id;
-        pthread_mutex_unlock(&w->rig->lock);
-    }
+    do
+        n = recv(w->fd, room, sizeof room, 0);
+    while (n > 0 && take_message(w, (postern_bytes){ room, (size_t)n }));
     return NULL;
 }
 
@@ -392,40 +439,62 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b)
 
 /* ---- issuer and control ---- */
 
-static int64_t await_done(struct rig *r, struct channel *c)
+static int64_t await_done(struct channel *c, int64_t want_id)
 {
     int64_t id = -1, ended = 0;
 
     await_message(c);
     assert_true(channel_type_is(c, "done"));
     assert_true(channel_integer(c, "id", &id));
-    assert_int_equal(id, r->last_id);
+    assert_int_equal(id, want_id);
     (void)channel_integer(c, "ended", &ended); /* control alone */
     return ended;
 }
 
-int64_t rig_control(struct rig *r, const char *type, const char *more)
+static int64_t send_control(struct rig *r, const char *type, const char *more)
 {
     char *text = test_printf("{\"type\":\"%s\",\"id\":%lld%s}", type, (long long)++r->last_id, more);
 
     send_text(r->control, text, -1);
     free(text);
-    return await_done(r, r->control);
+    return r->last_id;
 }
 
-static char *revocation(struct rig *r, const char *client)
+int64_t rig_control(struct rig *r, const char *type, const char *more)
+{
+    int64_t id = send_control(r, type, more);
+
+    return await_done(r->control, id);
+}
+
+static char *revocation_of(struct rig *r, const char *kind, const char *name, int64_t before_s)
 {
     return test_printf("{\"type\":\"revoke\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
-                       "\",\"client\":\"%s\",\"before\":%lld}",
-                       (long long)++r->last_id, client, (long long)time(NULL));
+                       "\",\"%s\":\"%s\",\"before\":%lld}",
+                       (long long)++r->last_id, kind, name, (long long)before_s);
+}
+
+static char *revocation(struct rig *r, const char *client, int64_t before_s)
+{
+    return revocation_of(r, "client", client, before_s);
 }
 
 void rig_send_revoke(struct rig *r, const char *client)
 {
-    char *text = revocation(r, client);
+    char *text = revocation(r, client, time(NULL));
 
     send_text(r->issuer, text, -1);
     free(text);
+}
+
+/* One that is no news is acknowledged at once. */
+void rig_await_heard_revoke(struct rig *r, const char *client)
+{
+    char *text = revocation(r, client, 1);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
 }
 
 static void take_ack(struct rig *r, int64_t want)
@@ -442,7 +511,7 @@ void rig_revoke_many(struct rig *r, size_t count)
     int64_t next = r->last_id + 1, last = r->last_id + (int64_t)count;
 
     for (size_t i = 0; i < count; i++) {
-        char *name = test_printf("gone-%zu", i), *text = revocation(r, name);
+        char *name = test_printf("gone-%zu", i), *text = revocation(r, name, time(NULL));
 
         while (channel_send(r->issuer, postern_bytes_str(text), -1, NULL) == POSTERN_AGAIN)
             take_ack(r, next++); /* it takes no more until somebody reads */
@@ -456,10 +525,30 @@ void rig_revoke_many(struct rig *r, size_t count)
 void rig_issuer_revoke(struct rig *r, const char *client)
 {
     rig_send_revoke(r, client);
-    (void)await_done(r, r->issuer); /* it is told no number */
+    (void)await_done(r->issuer, r->last_id); /* it is told no number */
 }
 
-void rig_block(struct rig *r, const char *agent)
+void rig_issuer_ready(struct rig *r)
+{
+    char *text = test_printf("{\"type\":\"revocations_ready\",\"id\":%lld,\"issuer\":\"" RIG_ISSUER
+                             "\"}",
+                             (long long)++r->last_id);
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name)
+{
+    char *text = revocation_of(r, kind, name, time(NULL));
+
+    send_text(r->issuer, text, -1);
+    free(text);
+    (void)await_done(r->issuer, r->last_id);
+}
+
+int64_t rig_send_block(struct rig *r, const char *agent)
 {
     send_text(r->control, "{\"type\":\"blocks_begin\"}", -1);
     if (agent != NULL) {
@@ -470,7 +559,17 @@ void rig_block(struct rig *r, const char *agent)
         send_text(r->control, text, -1);
         free(text);
     }
-    (void)rig_control(r, "blocks_end", "");
+    return send_control(r, "blocks_end", "");
+}
+
+int64_t rig_await_block(struct rig *r, int64_t id)
+{
+    return await_done(r->control, id);
+}
+
+int64_t rig_block(struct rig *r, const char *agent)
+{
+    return rig_await_block(r, rig_send_block(r, agent));
 }
 
 const char *rig_sessions(struct rig *r)

@@ -95,10 +95,18 @@ size_t rig_count_records(struct rig *r, const char *a, const char *b);
 /* Ask control's or the issuer's line and await the answer; returns its "ended". */
 int64_t rig_control(struct rig *r, const char *type, const char *more);
 void rig_issuer_revoke(struct rig *r, const char *client);
+void rig_issuer_ready(struct rig *r); /* it has told everything */
+/* "jti", "grant" or "client". */
+void rig_issuer_revoke_kind(struct rig *r, const char *kind, const char *name);
 void rig_send_revoke(struct rig *r, const char *client); /* not awaited */
+/* The first thread knows of it, whatever the loops are doing. */
+void rig_await_heard_revoke(struct rig *r, const char *client);
 /* So many clients whom nobody knows, in one go; asserts that each is acknowledged once, in order. */
 void rig_revoke_many(struct rig *r, size_t count);
-void rig_block(struct rig *r, const char *agent);        /* NULL: an empty list; returns when told */
+/* NULL: an empty list.  Returns when it is obeyed, with the number of sessions that it ended. */
+int64_t rig_block(struct rig *r, const char *agent);
+int64_t rig_send_block(struct rig *r, const char *agent); /* not awaited; returns its id */
+int64_t rig_await_block(struct rig *r, int64_t id);       /* as rig_block() */
 const char *rig_sessions(struct rig *r); /* the first page, as it came */
 /* A gauge or counter of the metrics. */
 int64_t rig_metric(struct rig *r, const char *name);

@@ -13,6 +13,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
 	tests/unit/test_issuer_key_ring
 unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
+unit_tests += tests/unit/test_issuer_crash
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -75,6 +76,9 @@ tests_unit_test_issuer_grants_nomem_SOURCES = tests/unit/test_issuer_grants_nome
 tests_unit_test_issuer_grants_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_grants_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_grants_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_crash_SOURCES = tests/unit/test_issuer_crash.c $(grants_fixture)
+tests_unit_test_issuer_crash_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_crash_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_fixture) \
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)

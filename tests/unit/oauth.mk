@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_blocks tests/unit/test_claims tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
+unit_tests += tests/unit/test_blocks tests/unit/test_cache tests/unit/test_claims tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
 	tests/unit/test_context tests/unit/test_identity tests/unit/test_judge_again tests/unit/test_keyring \
-	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate
+	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate tests/unit/test_validate_cache
 oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
 tests_unit_test_blocks_LDADD = $(oauth_ldadd) -lpthread
 tests_unit_test_blocks_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_cache_LDADD = $(oauth_ldadd) -lpthread
+tests_unit_test_cache_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_config_text_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_judge_again_LDADD = $(oauth_ldadd)
 tests_unit_test_judge_again_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
@@ -13,5 +15,7 @@ tests_unit_test_keyring_LDADD = $(oauth_ldadd)
 tests_unit_test_oauth_nomem_LDADD = $(oauth_ldadd)
 tests_unit_test_oauth_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_validate_LDADD = $(oauth_ldadd)
+tests_unit_test_validate_cache_LDADD = $(oauth_ldadd)
+tests_unit_test_validate_cache_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 TESTS += tests/e2e/test_verify.sh
 EXTRA_DIST += tests/e2e/test_verify.sh

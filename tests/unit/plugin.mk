@@ -11,7 +11,7 @@ tests_support_sasl_pair_LDADD = $(SASL_LIBS)
 fake_sasl = tests/support/fake_sasl.c tests/support/fake_sasl.h
 fake_helper_ldflags = -Wl,--wrap=postern_client_verify_start -Wl,--wrap=postern_client_describe_start -Wl,--wrap=postern_client_info \
 	-Wl,--wrap=postern_op_run -Wl,--wrap=postern_op_failure -Wl,--wrap=postern_op_take_grant -Wl,--wrap=postern_op_free \
-	-Wl,--wrap=postern_grant_user -Wl,--wrap=postern_grant_ref -Wl,--wrap=postern_grant_free
+	-Wl,--wrap=postern_grant_user -Wl,--wrap=postern_grant_authcid -Wl,--wrap=postern_grant_ref -Wl,--wrap=postern_grant_free
 tests_unit_test_plugin_server_SOURCES = tests/unit/test_plugin_server.c $(fake_sasl)
 tests_unit_test_plugin_server_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS)
 tests_unit_test_plugin_server_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) $(fake_helper_ldflags)

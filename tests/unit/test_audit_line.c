@@ -77,6 +77,13 @@ static void spin(struct world *w)
     audit_child_spin(w->base);
 }
 
+/* What nobody waits for goes out by a timer. */
+static void spin_until_idle(struct world *w)
+{
+    while (!audit_line_is_idle(w->line))
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+}
+
 static void on_done(void *arg, postern_err e, const postern_error *err);
 
 static postern_err send_record(struct world *w, struct waiter *who)
@@ -117,13 +124,21 @@ static void say(int fd, const char *message)
     assert_int_equal(send(fd, message, strlen(message), MSG_NOSIGNAL), (ssize_t)strlen(message));
 }
 
-static int count_messages(int fd)
+/* Records that came, in whatever messages. */
+static int count_records(int fd)
 {
-    char room[AUDIT_LINE_MAX + 256];
+    static uint8_t room[CHANNEL_MESSAGE_MAX];
+    POSTERN_AUTO_JSON j = { 0 };
     int count = 0;
+    ssize_t got;
 
-    while (recv(fd, room, sizeof room, MSG_DONTWAIT) > 0)
-        count++;
+    while ((got = recv(fd, room, sizeof room, MSG_DONTWAIT)) > 0) {
+        uint32_t list;
+
+        assert_int_equal(postern_json_scan(&j, (postern_bytes){ room, (size_t)got }, NULL), POSTERN_OK);
+        list = postern_json_member(&j, 0, "records");
+        count += list == POSTERN_JSON_ABSENT ? 1 : (int)j.nodes[list].child_count;
+    }
     return count;
 }
 
@@ -207,11 +222,11 @@ static void more_than_the_socket_takes_waits_in_order(void **state)
     for (int i = 0; i < AUDIT_IN_FLIGHT_MAX; i++)
         assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
     assert_int_equal(send_record(w, &late), POSTERN_ERR_AUDIT);
-    seen = count_messages(fd);
+    seen = count_records(fd);
     assert_in_range(seen, 10, AUDIT_IN_FLIGHT_MAX / 2); /* the others wait here */
     for (int round = 0; round < 1000 && seen < AUDIT_IN_FLIGHT_MAX; round++) {
         (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
-        seen += count_messages(fd);
+        seen += count_records(fd);
     }
     assert_int_equal(seen, AUDIT_IN_FLIGHT_MAX);
     for (int i = 1; i <= AUDIT_IN_FLIGHT_MAX; i += 64) {
@@ -368,7 +383,7 @@ static void a_new_line_fails_what_was_on_the_one_before(void **state)
     assert_int_equal(a.call_count, 2);
     assert_int_equal(a.e, POSTERN_OK);
     assert_int_equal(w->wish_count, 0);
-    assert_int_equal(count_messages(old), 1);
+    assert_int_equal(count_records(old), 1);
     (void)close(old);
 }
 
@@ -425,13 +440,97 @@ static void nobody_need_wait(void **state)
 
     audit_line_set(w->line, audit_child_writer(&w->child));
     assert_int_equal(send_record(w, NULL), POSTERN_OK);
-    spin(w);
-    assert_true(audit_line_is_idle(w->line));
+    spin_until_idle(w);
     fd = hold_line(w);
     assert_int_equal(send_record(w, NULL), POSTERN_OK); /* and when it fails that is logged */
     (void)close(fd);
     spin(w);
     assert_true(audit_line_is_idle(w->line));
+}
+
+/* Until a decision goes, or the timer; then before it, in the order in which it all happened. */
+static void what_nobody_waits_for_is_sent_with_the_next_decision(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    static const char several[] = "{\"type\":\"records\",\"id\":1,\"records\":[{";
+    int fd = hold_line(w);
+    char room[AUDIT_LINE_MAX + 256];
+    ssize_t got;
+
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    spin(w);
+    assert_int_equal(count_records(fd), 0);
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    got = recv(fd, room, sizeof room, MSG_PEEK | MSG_DONTWAIT); /* all in one message */
+    assert_true(got > (ssize_t)sizeof several);
+    assert_memory_equal(room, several, sizeof several - 1);
+    assert_int_equal(count_records(fd), 3);
+    assert_int_equal(count_records(fd), 0);
+    say(fd, "{\"type\":\"done\",\"from\":1,\"id\":3}");
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(a.e, POSTERN_OK);
+    assert_true(audit_line_is_idle(w->line));
+    assert_int_equal(send_record(w, NULL), POSTERN_OK); /* alone: by the timer */
+    while (count_records(fd) == 0)
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(count_records(fd), 1); /* and not once more */
+    (void)close(fd);
+}
+
+/* As many as a message holds, then the next; and the child takes them as it takes single ones. */
+static void hundreds_that_nobody_waits_for_arrive_once_each(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    char text[AUDIT_LINE_MAX], want[32];
+    int fd = hold_line(w);
+
+    for (int i = 0; i < 2 * AUDIT_MESSAGE_RECORDS_MAX; i++)
+        assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    for (int i = 0; i < 3; i++)
+        assert_true(recv(fd, text, sizeof text, MSG_DONTWAIT) > 0);
+    assert_int_equal(count_records(fd), 0); /* 16 and 16 and one */
+    audit_line_set(w->line, audit_child_writer(&w->child)); /* facts go again, the decision fails */
+    spin(w);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(send_record(w, i % 100 == 99 ? &a : NULL), POSTERN_OK);
+    spin_until_idle(w);
+    assert_int_equal(a.call_count, 5);
+    for (int i = 0; i < 432; i++) {
+        assert_true(audit_child_line(&w->child, text));
+        assert_in_range(snprintf(want, sizeof want, "\"seq\":%d,", i + 2), 1, sizeof want - 1);
+        assert_non_null(strstr(text, want));
+    }
+    assert_false(audit_child_line(&w->child, text));
+    (void)close(fd);
+}
+
+static void a_run_that_is_none_is_nonsense(void **state)
+{
+    struct world *w = *state;
+    static const char *const cases[] = {
+        "{\"type\":\"done\",\"from\":2,\"id\":1}",
+        "{\"type\":\"done\",\"from\":-9007199254740991,\"id\":9007199254740991}",
+        "{\"type\":\"done\",\"from\":1,\"id\":9007199254740991}",
+        "{\"type\":\"done\",\"from\":1}",
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct waiter a = { .world = w };
+        int fd = hold_line(w);
+
+        assert_int_equal(send_record(w, &a), POSTERN_OK);
+        say(fd, cases[i]);
+        spin(w);
+        assert_int_equal(a.e, POSTERN_ERR_AUDIT);
+        assert_false(audit_line_is_set(w->line));
+        (void)close(fd);
+    }
 }
 
 /* The end of a session is no decision that could be refused. */
@@ -447,7 +546,7 @@ static void what_has_happened_is_kept_without_a_line_and_sent_on_the_next(void *
     spin(w);
     assert_int_equal(send_record(w, NULL), POSTERN_OK);
     assert_int_equal(send_record(w, &a), POSTERN_OK);
-    assert_int_equal(count_messages(fd), 3);
+    assert_int_equal(count_records(fd), 3);
     audit_line_expire(w->line, mono_ms() + AUDIT_CONFIRM_MS); /* not confirmed: the decision fails */
     assert_int_equal(a.e, POSTERN_ERR_AUDIT);
     confirm_up_to(fd, 1, 1);
@@ -504,6 +603,7 @@ static void without_memory_a_record_is_refused(void **state)
     struct waiter a = { .world = w };
     int fd = hold_line(w), refused = 0, sent = 0;
 
+    assert_int_equal(send_record(w, NULL), POSTERN_OK); /* the first has to be kept with it */
     for (unsigned n = 1;; n++) {
         postern_err e;
 
@@ -516,9 +616,9 @@ static void without_memory_a_record_is_refused(void **state)
         assert_true(e == POSTERN_OK || e == POSTERN_ERR_AUDIT);
     }
     assert_in_range(refused, 2, 100);
-    assert_int_equal(count_messages(fd), sent);
+    assert_int_equal(count_records(fd), sent + 1);
     assert_int_equal(a.call_count, 0);
-    confirm_up_to(fd, 1, sent);
+    confirm_up_to(fd, 1, 1 + refused + sent); /* some were numbered before they were refused */
     spin(w);
     assert_int_equal(a.call_count, sent);
     assert_true(audit_line_is_idle(w->line));
@@ -544,6 +644,9 @@ int main(void)
         TEST(who_cancels_is_not_called_and_the_record_is_written),
         TEST(one_that_is_called_may_cancel_the_next),
         TEST(nobody_need_wait),
+        TEST(what_nobody_waits_for_is_sent_with_the_next_decision),
+        TEST(hundreds_that_nobody_waits_for_arrive_once_each),
+        TEST(a_run_that_is_none_is_nonsense),
         TEST(what_has_happened_is_kept_without_a_line_and_sent_on_the_next),
         TEST(what_has_happened_takes_no_decision_s_place_and_has_a_bound),
         TEST(freeing_calls_nobody),

@@ -53,6 +53,40 @@ static bool takes(const struct audit_filter *f, const char *record)
     "{\"time\":\"2025-11-24T17:00:00.000Z\",\"event\":\"end\",\"service\":\"cache\",\"session\":\"S-1\"," \
     "\"agent\":\"agent-7\",\"end\":\"expired\",\"duration_ms\":3,\"up\":1,\"down\":2}"
 
+/* Of a host that sees both names. */
+#define BOTH                                                                                       \
+    "{\"time\":\"2025-11-24T15:00:00.000Z\",\"ref\":\"R-3\",\"event\":\"verify\",\"service\":\"ldap\"," \
+    "\"outcome\":\"proved\",\"sub\":\"alice@example.org\",\"client_id\":\"agent-8\",\"user\":\"alice\"," \
+    "\"purpose\":\"x\",\"grant_id\":\"g-1\",\"act\":[\"agent-7\",\"agent-8\"],\"agent\":\"agent-7\"," \
+    "\"human\":\"alice\",\"authcid\":\"agent-7\"}"
+/* Of an agent for itself, which has a person's name. */
+#define SELF "{\"event\":\"verify\",\"sub\":\"alice\",\"client_id\":\"alice\",\"user\":\"alice\",\"agent\":\"alice\"}"
+
+static void a_human_is_found_by_either_name_and_no_agent_is_one(void **state)
+{
+    static const struct {
+        struct audit_filter f;
+        bool both, self;
+    } cases[] = {
+        { { .human = "alice" }, true, false },
+        { { .human = "alice@example.org" }, true, false },
+        { { .human = "bob" }, false, false },
+        { { .human = "agent-7" }, false, false },
+        { { .agent = "agent-7", .human = "alice" }, true, false },
+        { { .agent = "agent-8", .human = "alice" }, false, false },
+        { { .agent = "alice" }, false, true },
+        { { .purpose = "x" }, true, false },
+        { { .purpose = "y" }, false, false },
+        { { .grant_id = "g-1" }, true, false },
+        { { .grant_id = "g-" }, false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (takes(&cases[i].f, BOTH) != cases[i].both || takes(&cases[i].f, SELF) != cases[i].self)
+            fail_msg("case %zu", i);
+}
+
 static void a_record_is_one_aligned_line(void **state)
 {
     (void)state;
@@ -61,6 +95,9 @@ static void a_record_is_one_aligned_line(void **state)
     assert_string_equal(print(VERIFY), "2025-11-24T15:00:00.000Z verify   rejected  imap         agent-8 as al, aud, R-2\n");
     assert_string_equal(print(END), "2025-11-24T17:00:00.000Z end      -         cache        agent-7, end: expired, "
                                     "session S-1, ms 3, up 1, down 2\n");
+    assert_string_equal(print(BOTH), "2025-11-24T15:00:00.000Z verify   proved    ldap         agent-7 for alice, purpose x, R-3\n");
+    assert_string_equal(print("{\"agent\":\"a\",\"rule\":\"t:a\",\"user_rule\":\"t:u\"}"),
+                        "-                        -        -         -            a, rule t:a and t:u\n");
     assert_string_equal(print("{}"), "-                        -        -         -            -\n");
 }
 
@@ -229,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_one_aligned_line),
+        cmocka_unit_test(a_human_is_found_by_either_name_and_no_agent_is_one),
         cmocka_unit_test(nothing_of_a_record_steers_a_terminal_or_makes_a_line),
         cmocka_unit_test(a_filter_takes_what_was_asked_for),
         cmocka_unit_test(a_time_is_a_day_or_more_or_how_long_ago),

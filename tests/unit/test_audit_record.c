@@ -57,6 +57,7 @@ static postern_grant *make_grant(const char *filler)
         .issuer = POSTERN_BYTES_LIT("https://as.example"),
         .subject = postern_bytes_str(filler),
         .client_id = postern_bytes_str(filler),
+        .grant_id = (postern_bytes){ (const uint8_t *)filler, strnlen(filler, 255) / 3 * 3 },
         .user = POSTERN_BYTES_LIT("alice"),
         .audience = POSTERN_BYTES_LIT("https://mail.example/imap"),
         .jti = postern_bytes_str(filler),
@@ -114,6 +115,7 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         r.grant = g;
         r.peer = r.authzid = r.service = r.detail = r.carrier = r.tls = r.setting = r.origin = filler;
         r.session = r.agent = r.human = r.action = r.resource = r.rule = r.because = r.end = filler;
+        r.authcid = r.user_rule = filler;
         r.lease_end_s = r.until_s = r.count = r.missed = r.duration_ms = r.latency_us = AUDIT_SEQ_MAX;
         r.up = r.down = UINT64_MAX;
         r.event = "end";
@@ -229,6 +231,7 @@ static void a_login_at_a_door_says_who_for_whom_what_and_by_which_rule(void **st
         .action = "raw:connect",
         .resource = "cache",
         .rule = "cache:write",
+        .user_rule = "cache:staff",
         .because = "the cache team's",
         .lease_end_s = 1764000300,
         .latency_us = 5,
@@ -242,7 +245,7 @@ static void a_login_at_a_door_says_who_for_whom_what_and_by_which_rule(void **st
                         "\"service\":\"cache\",\"peer\":\"192.0.2.1\",\"carrier\":\"raw\",\"tls\":\"on\","
                         "\"outcome\":\"proved\",\"reason\":\"ok\",\"session\":\"S-1\",\"agent\":\"agent-7\","
                         "\"human\":\"alice\",\"action\":\"raw:connect\",\"resource\":\"cache\","
-                        "\"rule\":\"cache:write\",\"because\":\"the cache team's\",\"lease_end\":1764000300,"
+                        "\"rule\":\"cache:write\",\"user_rule\":\"cache:staff\",\"because\":\"the cache team's\",\"lease_end\":1764000300,"
                         "\"latency_us\":5}");
 }
 

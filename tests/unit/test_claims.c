@@ -408,6 +408,115 @@ static void actors_are_read_from_the_outside_in(void **state)
     clear_run();
 }
 
+static void lineage_is_names_and_nothing_else(void **state)
+{
+    static const struct claim_case cases[] = {
+        { "a grant", "grant_id", "\"g-1\"", OK },
+        { "no grant", "grant_id", "\"\"", POSTERN_ERR_MALFORMED_CLAIM },
+        { "a number", "grant_id", "7", POSTERN_ERR_MALFORMED_CLAIM },
+        { "null", "grant_id", "null", POSTERN_ERR_MALFORMED_CLAIM },
+        { "a control character", "grant_id", "\"g\\n1\"", POSTERN_ERR_UNSAFE_IDENTITY },
+        { "one parent", "derived_from", "[\"t-0\"]", OK },
+        { "sixteen parents", "derived_from",
+          "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\","
+          "\"15\",\"16\"]",
+          OK },
+        { "seventeen parents", "derived_from",
+          "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\","
+          "\"15\",\"16\",\"17\"]",
+          POSTERN_ERR_LIMIT },
+        { "no parent in the list", "derived_from", "[]", POSTERN_ERR_MALFORMED_CLAIM },
+        { "not a list", "derived_from", "\"t-0\"", POSTERN_ERR_MALFORMED_CLAIM },
+        { "an empty parent", "derived_from", "[\"t-0\",\"\"]", POSTERN_ERR_MALFORMED_CLAIM },
+        { "a parent that is a number", "derived_from", "[\"t-0\",1]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "a list in the list", "derived_from", "[[\"t-0\"]]", POSTERN_ERR_MALFORMED_CLAIM },
+        { "a parent with a NUL", "derived_from", "[\"t\\u00010\"]",
+          POSTERN_ERR_UNSAFE_IDENTITY },
+        { "details", "authorization_details", "[{\"type\":\"db\",\"n\":[1,{}]},{\"type\":\"x\"}]",
+          OK },
+        { "details without a type", "authorization_details", "[{\"type\":\"db\"},{\"n\":1}]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "a type that is no text", "authorization_details", "[{\"type\":1}]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "details that are no objects", "authorization_details", "[\"db\"]",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "one object", "authorization_details", "{\"type\":\"db\"}",
+          POSTERN_ERR_MALFORMED_CLAIM },
+        { "no details in the list", "authorization_details", "[]", POSTERN_ERR_MALFORMED_CLAIM },
+    };
+
+    (void)state;
+    JUDGE(cases);
+}
+
+static void lineage_is_kept_as_it_was_signed(void **state)
+{
+    struct claim_rules rules = make_rules();
+    char *text = payload("derived_from", "[\"t-0\",\"t\\u002d9\"],\"grant_id\":\"g-1\","
+                                         "\"authorization_details\":[ {\"type\":\"a\\u0062\"} ]");
+
+    (void)state;
+    assert_int_equal(check_text(&rules, text, ""), POSTERN_OK);
+    assert_int_equal(run.facts.derived_count, 2);
+    assert_true(postern_bytes_equal_str(run.facts.derived_from[0], "t-0"));
+    assert_true(postern_bytes_equal_str(run.facts.derived_from[1], "t-9"));
+    assert_true(postern_bytes_equal_str(run.facts.grant_id, "g-1"));
+    assert_true(postern_bytes_equal_str(run.facts.authorization_details,
+                                        "[ {\"type\":\"a\\u0062\"} ]"));
+    assert_int_equal(check_text(&rules, payload(NULL, NULL), ""), POSTERN_OK);
+    assert_int_equal(run.facts.derived_count, 0);
+    assert_int_equal(run.facts.grant_id.len, 0);
+    assert_int_equal(run.facts.authorization_details.len, 0);
+    clear_run();
+}
+
+/* A list of `count` times `item`, in brackets. */
+static char *list_of(const char *item, size_t count)
+{
+    size_t len = strlen(item);
+    char *json = calloc(1, count * (len + 1) + 3), *at = json;
+
+    *at++ = '[';
+    for (size_t i = 0; i < count; i++) {
+        if (i != 0)
+            *at++ = ',';
+        memcpy(at, item, len);
+        at += len;
+    }
+    *at = ']';
+    return json;
+}
+
+static void lineage_beyond_a_bound_is_refused(void **state)
+{
+    struct claim_rules rules = make_rules();
+    char long_id[POSTERN_GRANT_ID_MAX + 4] = "\"";
+    char *details = list_of("{\"type\":\"x\"}", POSTERN_DETAILS_ENTRIES_MAX);
+    char *more = list_of("{\"type\":\"x\"}", POSTERN_DETAILS_ENTRIES_MAX + 1);
+    char *large = calloc(1, POSTERN_DETAILS_MAX + 64);
+
+    (void)state;
+    memset(long_id + 1, 'g', POSTERN_GRANT_ID_MAX);
+    long_id[POSTERN_GRANT_ID_MAX + 1] = '"';
+    assert_int_equal(check_text(&rules, payload("grant_id", long_id), ""), POSTERN_OK);
+    memcpy(long_id + POSTERN_GRANT_ID_MAX + 1, "g\"", 3);
+    assert_int_equal(check_text(&rules, payload("grant_id", long_id), ""),
+                     POSTERN_ERR_UNSAFE_IDENTITY);
+    assert_int_equal(check_text(&rules, payload("authorization_details", details), ""), POSTERN_OK);
+    assert_int_equal(check_text(&rules, payload("authorization_details", more), ""),
+                     POSTERN_ERR_LIMIT);
+    memcpy(large, "[{\"type\":\"", 10);
+    memset(large + 10, 'x', POSTERN_DETAILS_MAX);
+    memcpy(large + 10 + POSTERN_DETAILS_MAX, "\"}]", 4);
+    assert_int_equal(check_text(&rules, payload("authorization_details", large), ""),
+                     POSTERN_ERR_LIMIT);
+    free(details);
+    free(more);
+    free(large);
+    clear_run();
+}
+
 static void scopes_are_whole_words_with_one_space_between(void **state)
 {
     static const struct claim_case cases[] = {
@@ -602,6 +711,9 @@ int main(void)
         cmocka_unit_test(identities_are_there_and_safe_to_show),
         cmocka_unit_test(a_bound_token_is_refused_without_its_proof),
         cmocka_unit_test(actors_are_read_from_the_outside_in),
+        cmocka_unit_test(lineage_is_names_and_nothing_else),
+        cmocka_unit_test(lineage_is_kept_as_it_was_signed),
+        cmocka_unit_test(lineage_beyond_a_bound_is_refused),
         cmocka_unit_test(scopes_are_whole_words_with_one_space_between),
         cmocka_unit_test(a_scope_claim_has_at_most_8_kib),
         cmocka_unit_test(a_login_may_demand_more_scopes),

@@ -50,12 +50,12 @@ static postern_acquire request(void)
 {
     return (postern_acquire){
         .size = sizeof(postern_acquire),
-        .issuer = "https://h",
-        .client_id = "agent 7",
-        .client_secret = LIT("s3cr3t+/:%"),
+        .agent = { .issuer = "https://h",
+                   .client_id = "agent 7",
+                   .credential = LIT("s3cr3t+/:%"),
+                   .loopback_uid = 997 },
         .resource = "https://mail.example.org/imap",
         .scope = "mail.read mail.write",
-        .loopback_uid = 997,
     };
 }
 
@@ -210,7 +210,7 @@ static void metadata_is_looked_for_in_three_places_while_the_answer_is_404(void 
     postern_op *op;
 
     (void)state;
-    rq.issuer = "https://h/r";
+    rq.agent.issuer = "https://h/r";
     fake_transport_init(&f, answers, COUNT(answers));
     op = start(&f, &rq);
     assert_int_equal(finish(op, NULL), POSTERN_OK);
@@ -505,7 +505,7 @@ static void silence_ends_at_the_deadline_by_the_clock(void **state)
         postern_op *op;
 
         fake_now_ms = 1000;
-        rq.deadline_ms = 300;
+        rq.agent.deadline_ms = 300;
         fake_transport_init(&f, cases[i].answers, cases[i].count);
         op = start(&f, &rq);
         assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
@@ -556,15 +556,15 @@ static void misuse_is_told_at_the_start(void **state)
     for (size_t i = 0; i < COUNT(cases); i++)
         cases[i] = request();
     cases[n++].size = 8;
-    cases[n++].issuer = NULL;
-    cases[n++].issuer = "sso";
-    cases[n++].issuer = "https://h?q";
-    cases[n++].issuer = long_text;
-    cases[n++].client_id = NULL;
-    cases[n++].client_id = "";
-    cases[n++].client_id = long_text;
-    cases[n++].client_secret = POSTERN_BYTES_NONE;
-    cases[n++].client_secret = postern_bytes_str(long_text);
+    cases[n++].agent.issuer = NULL;
+    cases[n++].agent.issuer = "sso";
+    cases[n++].agent.issuer = "https://h?q";
+    cases[n++].agent.issuer = long_text;
+    cases[n++].agent.client_id = NULL;
+    cases[n++].agent.client_id = "";
+    cases[n++].agent.client_id = long_text;
+    cases[n++].agent.credential = POSTERN_BYTES_NONE;
+    cases[n++].agent.credential = postern_bytes_str(long_text);
     cases[n++].resource = "";
     cases[n++].resource = long_text;
     cases[n++].scope = "";

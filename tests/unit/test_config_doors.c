@@ -83,6 +83,7 @@ static void a_door_is_a_section_with_defaults_and_no_service(void **state)
     assert_int_equal(postern_section_number(s, "expiry_grace"), 30);
     assert_int_equal(postern_section_number(s, "max_connections"), 1000);
     assert_false(postern_section_has(s, "max_connections"));
+    assert_int_equal(postern_section_number(s, "max_connections_per_agent"), 256);
     assert_string_equal(postern_section_text(s, "revocation_check"), "off");
     assert_null(postern_config_service_for(c, "cache"));
     assert_null(postern_config_section(c, POSTERN_SECTION_SERVICE, NULL));
@@ -161,9 +162,9 @@ static const struct {
       AT(6, 1) "\"listen\" stands twice, first in line 4" },
     /* words */
     { DOOR "backend: h:1\nbackend_auth: token\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(6, 15) "backend_auth: \"token\" is not one of: none certificate" },
+      AT(6, 15) "backend_auth: \"token\" is not one of: none certificate exchange" },
     { LOCAL "backend_auth: password\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(6, 15) "backend_auth: \"password\" is not one of: none certificate" },
+      AT(6, 15) "backend_auth: \"password\" is not one of: none certificate exchange" },
     { LOCAL "backend_tls: require\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 14) "backend_tls: \"require\" is not one of: disable verify-ca verify-full" },
     { LOCAL "backend_tls: prefer\n", POSTERN_ERR_CONFIG_VALUE,
@@ -200,6 +201,10 @@ static const struct {
       AT(6, 18) "max_connections: 0 is outside 1 to 65536" },
     { LOCAL "max_connections: 65537\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 18) "max_connections: 65537 is outside 1 to 65536" },
+    { LOCAL "max_connections_per_agent: 0\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 28) "max_connections_per_agent: 0 is outside 1 to 65536" },
+    { LOCAL "max_connections_per_agent: all\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 28) "max_connections_per_agent: a whole number of at most 9 digits is wanted" },
     /* what belongs together */
     { LOCAL "server_port: 6380\n", POSTERN_ERR_CONFIG_CONFLICT,
       AT(6, 14) "server_port: means nothing without server_names" },
@@ -222,6 +227,18 @@ static const struct {
       AT(6, 15) "backend_auth: certificate needs backend_tls: verify-full or verify-ca" },
     { REMOTE "backend_cert_file: c\nbackend_key_file: k\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 20) "backend_cert_file: means nothing without backend_auth: certificate" },
+    { LOCAL "backend_auth: exchange\nclient: front\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 15) "backend_auth: exchange needs backend_resource and client" },
+    { LOCAL "backend_auth: exchange\nbackend_resource: https://h/x\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 15) "backend_auth: exchange needs backend_resource and client" },
+    { LOCAL "backend_resource: https://h/x\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 19) "backend_resource: means nothing without backend_auth: exchange" },
+    { LOCAL "client: front\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 9) "client: means nothing without backend_auth: exchange" },
+    { REMOTE "backend_auth: exchange\nbackend_resource: https://h/x\nclient: front\n"
+             "backend_tls: disable\n",
+      POSTERN_ERR_CONFIG_VALUE,
+      AT(9, 14) "backend_tls: exchange sends a token: it needs TLS to the backend" },
     { LOCAL "backend_tls_ca_file: ca\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 22) "backend_tls_ca_file: means nothing without TLS: write backend_tls: verify-full or "
                 "verify-ca" },
@@ -241,6 +258,31 @@ static void a_wrong_door_is_named_with_line_column_and_what_to_write(void **stat
         test_folder_put(&folder, "doors/cache.conf", wrong_doors[i].text);
         assert_load_fails(wrong_doors[i].want, wrong_doors[i].detail);
     }
+}
+
+/* Those of the agents of this machine are not read: they may be anything, and anybody's. */
+static void only_the_client_files_that_doors_name_are_read(void **state)
+{
+    const postern_section *client;
+    postern_config *c;
+
+    (void)state;
+    test_folder_put(&folder, "clients/front.conf",
+                    "issuer: https://as.example\nclient_id: front-door\n"
+                    "client_credential_file: front.secret\n");
+    test_folder_put(&folder, "clients/agent.conf", "this is no setting\n");
+    test_folder_put(&folder, "doors/cache.conf",
+                    LOCAL "backend_auth: exchange\nbackend_resource: https://h/x\nclient: front\n");
+    c = load("a client");
+    client = postern_config_section(c, POSTERN_SECTION_CLIENT, "front");
+    assert_non_null(client);
+    assert_string_equal(postern_section_text(client, "client_id"), "front-door");
+    assert_null(postern_config_section_at(c, POSTERN_SECTION_CLIENT, 1));
+    postern_config_free(c);
+    test_folder_put(&folder, "clients/front.conf", "this is no setting\n");
+    assert_int_equal(postern_config_load(folder.path, &c, NULL), POSTERN_ERR_CONFIG_SYNTAX);
+    test_folder_put(&folder, "doors/cache.conf", LOCAL);
+    postern_config_free(load("no door names it any more"));
 }
 
 static void a_door_s_keys_belong_to_doors(void **state)
@@ -579,6 +621,7 @@ int main(void)
         TEST(doors_may_say_much),
         TEST(a_wrong_door_is_named_with_line_column_and_what_to_write),
         TEST(a_door_s_keys_belong_to_doors),
+        TEST(only_the_client_files_that_doors_name_are_read),
         TEST(addresses_have_one_form_and_need_no_resolver_to_listen),
         TEST(a_socket_or_a_name_that_is_too_long_is_refused),
         TEST(strangers_meet_a_certificate),

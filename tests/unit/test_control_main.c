@@ -21,6 +21,7 @@
 #include "fake_audit_line.h"
 #include "role.h"
 #include "tests/support/test_folder.h"
+#include "tests/support/together.h"
 
 #define DEADLINE_MS 20000
 
@@ -287,5 +288,5 @@ int main(void)
         T(a_line_that_stays_away_is_asked_for),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
 }

@@ -6,7 +6,9 @@
  */
 #include "config.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +26,8 @@
 
 #include "door_certs.h"
 #include "door_rig.h"
+#include "../support/together.h"
+#include "door/session.h"
 #include "role.h"
 
 static struct rig rig, *const r = &rig;
@@ -575,8 +579,7 @@ static int64_t take_back_by_revocation(const struct rig_session *s)
 static int64_t take_back_by_block(const struct rig_session *s)
 {
     (void)s;
-    rig_block(r, "agent-7");
-    return 1;
+    return rig_block(r, "agent-7");
 }
 
 static const struct way {
@@ -764,6 +767,146 @@ static void what_is_blocked_stays_out_until_it_is_not(void **state)
     rig_end(r);
 }
 
+/* ---- counting what was taken back ---- */
+
+/* A loop can be stopped when it is about to replace a session's grant by that of a renewal: whatever
+ * comes meanwhile is obeyed everywhere else. */
+static struct {
+    atomic_bool is_wanted;
+    sem_t       is_there, may_go;
+} stop;
+
+postern_err __real_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err);
+postern_err __wrap_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err);
+
+postern_err __wrap_session_renew(struct session *s, postern_grant **grant,
+                                 const postern_decision *decision, postern_error *err)
+{
+    if (atomic_exchange(&stop.is_wanted, false)) {
+        (void)sem_post(&stop.is_there);
+        while (sem_wait(&stop.may_go) != 0)
+            ;
+    }
+    return __real_session_renew(s, grant, decision, err);
+}
+
+/* Its session is on loop 0, which stands when this returns. */
+static int renew_and_stop(const struct rig_session *s, const char *client)
+{
+    char *token = rig_token(r, client, 600);
+    struct timespec until;
+    int fd;
+
+    assert_int_equal(sem_init(&stop.is_there, 0, 0) + sem_init(&stop.may_go, 0, 0), 0);
+    atomic_store(&stop.is_wanted, true);
+    fd = renew(1, s->secret, token);
+    free(token);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+    until.tv_sec += RIG_PATIENCE_S;
+    assert_int_equal(sem_timedwait(&stop.is_there, &until), 0);
+    return fd;
+}
+
+static void go_on(void)
+{
+    assert_int_equal(sem_post(&stop.may_go), 0);
+}
+
+/* The first thread has heard what was sent to it before on control's line. */
+static void await_first_thread(void)
+{
+    (void)rig_metric(r, "postern_door_renewed_total");
+}
+
+static void a_block_counts_the_session_that_its_own_renewal_ends(void **state)
+{
+    struct rig_session s[4];
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < 4; i++)
+        s[i] = open_session(i % RIG_LOOPS);
+    client = renew_and_stop(&s[0], "agent-7");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 4);
+    rig_assert_refused(client, "renewal", "never");
+    for (size_t i = 0; i < 4; i++)
+        assert_session_ended(&s[i], "revoked");
+    assert_int_equal(rig_block(r, "agent-7"), 0); /* told once */
+    assert_int_equal(rig_metric(r, "postern_door_revoked_total"), 4);
+    rig_end(r);
+}
+
+/* The round for the first word ends what the second is about, before its own round begins. */
+static void a_block_counts_what_ends_in_the_round_of_another_word(void **state)
+{
+    struct rig_session mine, revoked, standing;
+    char *token;
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    token = rig_token(r, "agent-8", 300);
+    revoked = rig_open(r, 0, token);
+    free(token);
+    token = rig_token(r, "agent-9", 300);
+    standing = rig_open(r, 0, token);
+    free(token);
+    client = renew_and_stop(&standing, "agent-9");
+    rig_send_revoke(r, "agent-8");
+    rig_await_heard_revoke(r, "agent-8");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 1); /* what the issuer took back is not the block's */
+    assert_session_ended(&mine, "revoked");
+    assert_session_ended(&revoked, "revoked");
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_assert_lives(&standing);
+    rig_close(&standing);
+    rig_end(r);
+}
+
+/* A reload judges all sessions, too, and is not asked how many were taken back. */
+static void a_block_counts_what_ends_in_the_round_of_a_reload(void **state)
+{
+    struct rig_session mine, standing;
+    char *token;
+    int client;
+    int64_t id;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    token = rig_token(r, "agent-9", 300);
+    standing = rig_open(r, 0, token);
+    free(token);
+    client = renew_and_stop(&standing, "agent-9");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_true(rig_prepare(r)); /* the commit was heard before it */
+    rig_tell(r, "abandon");
+    id = rig_send_block(r, "agent-7");
+    await_first_thread();
+    go_on();
+    assert_int_equal(rig_await_block(r, id), 1);
+    assert_session_ended(&mine, "revoked");
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_assert_lives(&standing);
+    rig_close(&standing);
+    rig_end(r);
+}
+
 static void many_sessions_end_by_one_word(void **state)
 {
     enum { SESSIONS = 100 };
@@ -848,6 +991,177 @@ static void a_reload_ends_what_no_longer_passes_and_keeps_the_rest(void **state)
     }
     free(token);
     rig_close(&kept);
+    rig_end(r);
+}
+
+/* From the next reload on RIG_ISSUER is the embedded issuer, and its list of what was revoked is
+ * awaited: until then a look at a session is undecided. */
+static void await_revocations(void)
+{
+    char *text = test_printf("issuer: " RIG_ISSUER "\nstate_dir: %s\njwks_file: %s\n",
+                             r->folder.path, test_folder_at(&r->folder, "keys.json"));
+
+    test_folder_put(&r->folder, "issuer.conf", text);
+    free(text);
+}
+
+/* The session was proved once: it lives on as it was, and ends with the first word against it. */
+static void an_undecided_look_ends_no_session_and_the_next_word_counts(void **state)
+{
+    struct rig_session mine, theirs;
+    char *other;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    other = rig_token(r, "agent-8", 300);
+    theirs = rig_open(r, 1, other);
+    await_revocations();
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_int_equal(rig_block(r, NULL), 0); /* each was looked at, twice */
+    rig_assert_lives(&mine);
+    rig_assert_lives(&theirs);
+    assert_int_equal(rig_metric(r, "postern_door_ended_total"), 0);
+    assert_int_equal(rig_block(r, "agent-8"), 1); /* one of the two that is certain counts */
+    assert_session_ended(&theirs, "revoked");
+    rig_issuer_revoke(r, "agent-7");
+    assert_session_ended(&mine, "revoked");
+    free(other);
+    rig_end(r);
+}
+
+/* What the policy denies ends, though it is not known what the issuer took back. */
+static void an_undecided_look_asks_the_policy_too(void **state)
+{
+    struct rig_session mine, theirs;
+    char *other;
+
+    (void)state;
+    start();
+    mine = open_session(0);
+    other = rig_token(r, "agent-8", 300);
+    theirs = rig_open(r, 0, other);
+    await_revocations();
+    set_text(r->rules, sizeof r->rules, "gone: deny agent agent-8 to *\nallow anyone to *\n");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_session_ended(&theirs, "policy");
+    rig_assert_lives(&mine);
+    rig_close(&mine);
+    free(other);
+    rig_end(r);
+}
+
+/* Its verdict was there, its record was being written; now nobody knows whether it was revoked.  It is
+ * not open yet, so it does not open. */
+static void an_undecided_look_opens_no_session(void **state)
+{
+    char *token;
+    struct rig_session s;
+    int client;
+
+    (void)state;
+    for (size_t loop = 0; loop < RIG_LOOPS; loop++) {
+        start();
+        token = rig_token(r, "agent-7", 300);
+        rig_hold_audit(r, true);
+        client = rig_dial(r, loop);
+        rig_login(client, token, "early");
+        (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"outcome\":\"proved\"", NULL);
+        await_revocations();
+        assert_true(rig_prepare(r));
+        rig_commit(r);
+        rig_block(r, NULL); /* the loops have heard it */
+        rig_hold_audit(r, false);
+        rig_assert_refused(client, "revocations_unknown", "later");
+        assert_true(rig_is_untouched(r));
+        (void)rig_await_record(r, 0, "\"event\":\"end\"", "\"end\":\"failed\"", NULL);
+        (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"outcome\":\"undecided\"",
+                               "\"reason\":\"revocations_unknown\"");
+        assert_idle();
+        rig_issuer_ready(r);
+        s = rig_open(r, loop, token);
+        rig_close(&s);
+        free(token);
+        rig_end(r);
+        rig_make(r);
+    }
+    start();
+    rig_end(r);
+}
+
+/* The person ends what she granted: all sessions of it end, wherever in the chain they are, and
+ * nobody else's. */
+static void an_ended_authorization_ends_its_sessions_and_theirs_alone(void **state)
+{
+    static const struct {
+        const char *claims; /* of the session that goes */
+        const char *kind, *name;
+    } cases[] = {
+        { ",\"grant_id\":\"g-1\"", "grant", "g-1" },
+        { ",\"grant_id\":\"g-2\",\"act\":{\"sub\":\"agent-9\"}", "grant", "g-2" },
+        { ",\"derived_from\":[\"parent\"]", "jti", "parent" },
+        { ",\"derived_from\":[\"x\",\"grandparent\"]", "jti", "grandparent" },
+        { ",\"act\":{\"sub\":\"agent-9\",\"act\":{\"sub\":\"planner\"}}", "client", "planner" },
+    };
+
+    (void)state;
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *token = rig_token_with(r, "agent-7", 300, RIG_AUDIENCE, cases[i].claims);
+        struct rig_session gone = rig_open(r, i % RIG_LOOPS, token), kept = open_session(0);
+        int client;
+
+        rig_issuer_revoke_kind(r, cases[i].kind, cases[i].name);
+        assert_session_ended(&gone, "revoked");
+        rig_assert_lives(&kept);
+        client = rig_dial(r, 0);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "revoked", "new_token");
+        rig_close(&kept);
+        free(token);
+    }
+    rig_end(r);
+}
+
+/* judge agent and user: the record says which half refused, and both rules of a login. */
+static void where_agent_and_user_are_judged_apart_the_record_says_which_refused(void **state)
+{
+    static const struct {
+        const char *agent, *more, *detail;
+    } cases[] = {
+        { "agent-8", "", "\"detail\":\"the agent's rules: no rule allows it\"" },
+        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine\"" },
+        { "agent-7", ",\"act\":{\"sub\":\"agent-6\"}",
+          "\"detail\":\"the agent's rules: cache:direct; the user's rules: cache:direct\"" },
+    };
+    char *token;
+    struct rig_session s;
+
+    (void)state;
+    set_text(r->rules, sizeof r->rules,
+             "judge agent and user\n"
+             "direct: deny anyone to * if chain > 0\n"
+             "ours: allow agent agent-7,agent-9 to *\n"
+             "not-nine: deny user alice to * if claim.client_id = \"agent-9\"\n"
+             "hers: allow user alice to *\n");
+    start();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int client = rig_dial(r, 0);
+
+        token = rig_token_with(r, cases[i].agent, 300, RIG_AUDIENCE, cases[i].more);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "policy", "never");
+        (void)rig_await_record(r, 0, cases[i].detail, "\"human\":\"alice\"", NULL);
+        free(token);
+    }
+    s = open_session(0);
+    (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"rule\":\"cache:ours\"",
+                           "\"user_rule\":\"cache:hers\"");
+    rig_close(&s);
+    (void)rig_await_record(r, 0, "\"event\":\"end\"", "\"rule\":\"cache:ours\"",
+                           "\"user_rule\":\"cache:hers\"");
     rig_end(r);
 }
 
@@ -1265,6 +1579,42 @@ static void a_door_has_its_number_of_sessions(void **state)
     rig_end(r);
 }
 
+static void an_agent_has_its_share_of_a_door(void **state)
+{
+    struct rig_session mine[2], theirs;
+    char *token, *other;
+    int client;
+
+    (void)state;
+    set_text(r->door_lines, sizeof r->door_lines, "max_connections_per_agent: 2\n");
+    start();
+    for (size_t i = 0; i < 2; i++)
+        mine[i] = open_session(i);
+    token = rig_token(r, "agent-7", 300);
+    other = rig_token(r, "agent-8", 300);
+    for (size_t loop = 0; loop < RIG_LOOPS; loop++) {
+        client = rig_dial(r, loop);
+        rig_login(client, token, "");
+        rig_assert_refused(client, "agent_busy", "later");
+    }
+    assert_true(rig_is_untouched(r));
+    (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"reason\":\"agent_busy\"",
+                           "\"setting\":\"max_connections_per_agent\"");
+    theirs = rig_open(r, 0, other);
+    client = renew(1, mine[0].secret, token); /* is no session more */
+    assert_int_equal(strncmp(rig_hear(client), "OK {", 4), 0);
+    rig_assert_ended(client);
+    rig_close(&mine[1]);
+    rig_await_metric(r, "postern_door_sessions{state=\"open\"}", 2);
+    mine[1] = open_session(0);
+    for (size_t i = 0; i < 2; i++)
+        rig_close(&mine[i]);
+    rig_close(&theirs);
+    free(token);
+    free(other);
+    rig_end(r);
+}
+
 /* ---- clients that vanish ---- */
 
 /* What a client says before it resets, in order; at each place of the conversation. */
@@ -1430,10 +1780,18 @@ int main(void)
         TEST(what_comes_between_verdict_and_registration_counts),
         TEST(a_session_that_is_connecting_can_be_taken_back),
         TEST(what_is_blocked_stays_out_until_it_is_not),
+        TEST(a_block_counts_the_session_that_its_own_renewal_ends),
+        TEST(a_block_counts_what_ends_in_the_round_of_another_word),
+        TEST(a_block_counts_what_ends_in_the_round_of_a_reload),
         TEST(many_sessions_end_by_one_word),
         TEST(thousands_of_revocations_are_acknowledged),
         TEST(the_end_may_come_while_sessions_are_judged),
         TEST(a_reload_ends_what_no_longer_passes_and_keeps_the_rest),
+        TEST(an_undecided_look_ends_no_session_and_the_next_word_counts),
+        TEST(an_undecided_look_asks_the_policy_too),
+        TEST(an_undecided_look_opens_no_session),
+        TEST(an_ended_authorization_ends_its_sessions_and_theirs_alone),
+        TEST(where_agent_and_user_are_judged_apart_the_record_says_which_refused),
         TEST(a_reload_that_is_abandoned_changes_nothing),
         TEST(a_shorter_session_max_counts_at_once),
         TEST(two_reloads_may_come_while_a_session_begins),
@@ -1448,6 +1806,7 @@ int main(void)
         TEST(when_all_places_are_taken_the_oldest_goes),
         TEST(when_all_places_wait_for_a_verdict_nobody_is_taken),
         TEST(a_door_has_its_number_of_sessions),
+        TEST(an_agent_has_its_share_of_a_door),
         TEST(a_client_may_reset_at_any_phase),
         TEST(the_end_waits_for_a_quiet_moment_of_each_session),
         TEST(the_end_comes_though_a_session_is_busy_or_a_login_hangs),
@@ -1455,6 +1814,6 @@ int main(void)
         TEST(control_sees_sessions_of_all_loops),
     };
 
-    cmocka_set_test_filter(getenv("DOOR_TEST")); /* for whoever looks for one test's trouble */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    /* DOOR_TEST: for whoever looks for one test's trouble. */
+    return run_tests_together(tests, sizeof tests / sizeof *tests, getenv("DOOR_TEST"));
 }

@@ -70,7 +70,7 @@ static void put_folder(struct world *w)
                             "backend_tls_ca_file: %s\nbackend_auth: certificate\n"
                             "backend_cert_file: %s\nbackend_key_file: %s\n"
                             "login_timeout: 3s\nidle_timeout: 2m\nsession_max: 1h\nexpiry_grace: 7s\n"
-                            "max_connections: 5\n",
+                            "max_connections: 5\nmax_connections_per_agent: 3\n",
                             more, test_folder_at(&w->folder, "ca.pem"),
                             test_folder_at(&w->folder, "cert.pem"),
                             test_folder_at(&w->folder, "key.pem"));
@@ -208,6 +208,8 @@ static void settings_say_what_the_files_say(void **state)
     assert_int_equal(mail->login_timeout_ms, 3000);
     assert_int_equal(mail->idle_timeout_ms, 120000);
     assert_int_equal(mail->sessions_max, 5);
+    assert_int_equal(mail->agent_sessions_max, 3);
+    assert_int_equal(cache->agent_sessions_max, 256);
     assert_string_equal(cache->backend.host, "127.0.0.1");
     assert_int_equal(cache->backend.tls, UPSTREAM_PLAIN);
     assert_null(cache->backend.tls_ctx);

@@ -59,6 +59,55 @@ static void a_proof_gives_every_field_as_text(void **state)
     postern_grant_free(g);
 }
 
+static void a_proof_keeps_where_the_token_comes_from(void **state)
+{
+    static const char claims[] = "{\"authorization_details\":[{\"type\":\"x\"}]}";
+    struct postern_grant_facts facts = full_facts;
+    postern_grant *g = NULL;
+
+    (void)state;
+    facts.claims = postern_bytes_str(claims);
+    facts.authorization_details = (postern_bytes){ (const uint8_t *)claims + 25, 14 };
+    facts.grant_id = postern_bytes_str("g-1");
+    facts.derived_from[0] = postern_bytes_str("t-0");
+    facts.derived_count = 1;
+    facts.authcid = postern_bytes_str("agent-7");
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    assert_string_equal(postern_grant_grant_id(g), "g-1");
+    assert_string_equal(postern_grant_derived_from(g, 0), "t-0");
+    assert_null(postern_grant_derived_from(g, 1));
+    assert_string_equal(postern_grant_authcid(g), "agent-7");
+    assert_true(postern_bytes_equal_str(postern_grant_authorization_details(g),
+                                        "[{\"type\":\"x\"}]"));
+    postern_grant_free(g);
+    assert_int_equal(postern_grant_from_proof(&full_facts, &g, NULL), POSTERN_OK);
+    assert_null(postern_grant_grant_id(g));
+    assert_null(postern_grant_derived_from(g, 0));
+    assert_string_equal(postern_grant_authcid(g), "alice");
+    assert_int_equal(postern_grant_authorization_details(g).len, 0);
+    postern_grant_free(g);
+}
+
+static void details_that_are_not_the_claims_own_give_no_grant(void **state)
+{
+    static const char text[] = "{}[{}]";
+    struct postern_grant_facts facts = full_facts;
+    postern_grant *g = NULL;
+
+    (void)state;
+    facts.claims = (postern_bytes){ (const uint8_t *)text, 2 };
+    facts.authorization_details = (postern_bytes){ (const uint8_t *)text + 2, 4 };
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_ERR_INTERNAL);
+    facts.authorization_details = (postern_bytes){ (const uint8_t *)text + 1, 2 };
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_ERR_INTERNAL);
+    facts.claims = POSTERN_BYTES_NONE;
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_ERR_INTERNAL);
+    facts = full_facts;
+    facts.derived_count = POSTERN_DERIVED_MAX + 1;
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_ERR_LIMIT);
+    assert_null(g);
+}
+
 static void an_absent_text_is_null_and_an_absent_scope_is_empty(void **state)
 {
     struct postern_grant_facts facts = { .client_id = POSTERN_BYTES_LIT("agent-7"),
@@ -217,6 +266,36 @@ static void a_written_grant_reads_back_as_the_same_grant(void **state)
     assert_int_equal(postern_grant_claims(again).len, 0);
     postern_grant_free(g);
     postern_grant_free(again);
+}
+
+/* login_as: both.  A plugin of before refuses a member that it does not know: it must not log the
+ * human in without the host's proxy policy. */
+static void the_reply_tells_both_names_and_only_then_two(void **state)
+{
+    struct postern_grant_facts facts = full_facts;
+    postern_grant *g = NULL, *again = NULL;
+    postern_failure failure = { .ref = "R-0123456789" }, ret_failure;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+
+    (void)state;
+    facts.authcid = postern_bytes_str("agent-7");
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    postern_reply_write(g, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &again, &ret_failure, NULL),
+                     POSTERN_OK);
+    assert_string_equal(postern_grant_authcid(again), "agent-7");
+    assert_string_equal(postern_grant_user(again), "alice");
+    postern_grant_free(POSTERN_STEAL(g));
+    postern_grant_free(POSTERN_STEAL(again));
+    facts.authcid = facts.user; /* one name is no second one */
+    facts.grant_id = postern_bytes_str("g-1");
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    postern_buf_reset(&out);
+    postern_reply_write(g, &failure, POSTERN_BYTES_LIT(NONCE), "imap", &out);
+    assert_null(strstr(postern_buf_cstr(&out), "authcid"));
+    assert_null(strstr(postern_buf_cstr(&out), "grant_id"));
+    postern_grant_free(g);
 }
 
 static void a_written_refusal_reads_back_with_code_and_discovery(void **state)
@@ -425,6 +504,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_proof_gives_every_field_as_text),
+        cmocka_unit_test(a_proof_keeps_where_the_token_comes_from),
+        cmocka_unit_test(details_that_are_not_the_claims_own_give_no_grant),
         cmocka_unit_test(an_absent_text_is_null_and_an_absent_scope_is_empty),
         cmocka_unit_test(a_proof_without_bearer_or_end_is_an_internal_error),
         cmocka_unit_test(a_human_is_an_actors_or_a_subject_that_is_not_the_client),
@@ -432,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_proof_beyond_a_bound_gives_no_grant),
         cmocka_unit_test(a_scope_counts_as_a_whole_word_only),
         cmocka_unit_test(a_written_grant_reads_back_as_the_same_grant),
+        cmocka_unit_test(the_reply_tells_both_names_and_only_then_two),
         cmocka_unit_test(a_written_refusal_reads_back_with_code_and_discovery),
         cmocka_unit_test(a_block_reads_back_with_its_reason_and_contact),
         cmocka_unit_test(a_refusal_without_a_reason_is_written_as_an_internal_error),

@@ -54,6 +54,7 @@ static postern_err step_held(postern_op *op, postern_error *err)
         .service = { (const uint8_t *)"imap", 4 },
         .issuer = { (const uint8_t *)"https://as.example", 18 },
         .subject = { (const uint8_t *)"alice", 5 },
+        .client_id = { (const uint8_t *)"agent-7", 7 },
         .user = { (const uint8_t *)"alice", 5 },
         .audience = { (const uint8_t *)"https://mail.example/imap", 25 },
         .jti = { (const uint8_t *)"j-1", 3 },
@@ -399,6 +400,9 @@ static void a_login_is_answered_and_recorded(void **state)
     assert_member(line, "ref", failure.ref);
     assert_member(line, "jti", "j-1");
     assert_member(line, "user", "alice");
+    assert_member(line, "agent", "agent-7");
+    assert_member(line, "human", "alice");
+    assert_null(strstr(line, "authcid")); /* login_as: user */
     assert_null(strstr(line, "fingerprint"));
     ask(fd, "imap", "good"); /* the connection stays usable */
     spin(w);
@@ -678,6 +682,15 @@ static void take_record(int line_fd, const char *want)
     assert_non_null(strstr(room, want));
 }
 
+/* What nobody waits for is sent by a timer. */
+static void await_record(struct world *w, int line_fd)
+{
+    char c;
+
+    while (recv(line_fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+        assert_in_range(event_base_loop(w->helper.base, EVLOOP_ONCE), 0, 1);
+}
+
 static void an_answer_waits_for_its_record(void **state)
 {
     struct world *w = *state;
@@ -715,6 +728,7 @@ static void a_proved_login_whose_record_failed_is_undecided_and_says_so_in_the_l
     say(line_fd, "{\"type\":\"failed\",\"id\":1,\"detail\":\"No space left on device\"}");
     spin(w);
     assert_int_equal(hear_verdict(fd), POSTERN_ERR_AUDIT); /* not after a second confirmation */
+    await_record(w, line_fd);
     take_record(line_fd, "\"outcome\":\"undecided\",\"reason\":\"audit\"");
     say(line_fd, "{\"type\":\"failed\",\"id\":2}");
     spin(w);

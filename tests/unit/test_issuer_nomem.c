@@ -3,10 +3,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../support/alloc_fail.h"
+#include "../support/test_keys.h"
 #include "issuer/admin.h"
 #include "issuer/admin_request.h"
 #include "issuer/routes.h"
@@ -23,7 +27,8 @@ static postern_err parse_once(void *arg, postern_error *err)
 
 static void parsing_a_request_says_out_of_memory(void **state)
 {
-    char line[] = "{\"verb\":\"client_\\u0061dd\",\"name\":\"\\u0061\",\"scopes\":[\"\\u0062\"],\"resources\":[\"\\u0063\"]}";
+    char line[] = "{\"verb\":\"client_\\u0061dd\",\"name\":\"\\u0061\",\"scopes\":[\"\\u0062\"],\"resources\":[\"\\u0063\"],"
+                  "\"title\":\"\\u0064\",\"redirect_uris\":[\"\\u0065\"],\"public\":true}";
 
     (void)state;
     assert_true(alloc_fail_sweep(parse_once, line, POSTERN_OK) >= 3);
@@ -86,6 +91,7 @@ static void documents_are_whole_or_an_error(void **state)
         { "/.well-known/oauth-authorization-server", "protected_resources" },
         { "/.well-known/oauth-protected-resource/imap", "resource" },
         { "/oauth/jwks", "keys" },
+        { "/openapi.json", "paths" },
     };
     struct fixture *f = *state;
 
@@ -131,6 +137,109 @@ static void a_secret_is_told_or_the_client_is_not_there(void **state)
     }
 }
 
+static size_t count_clients(struct fixture *f)
+{
+    struct client_record *page = calloc(ADMIN_PAGE, sizeof *page);
+    size_t count = 0;
+
+    assert_non_null(page);
+    assert_int_equal(store_client_list(f->is.store, "", page, ADMIN_PAGE, &count, NULL), POSTERN_OK);
+    free(page);
+    return count;
+}
+
+static void who_registers_is_told_or_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    struct http_request rq = { .method = "POST", .path = "/oauth/register", .host = FIXTURE_HOST, .source = "::1",
+                               .content_type = "application/json",
+                               .body = POSTERN_BYTES_LIT("{\"grant_types\":[\"client_\\u0063redentials\"],\"scope\":\"\\u0061\"}") };
+    size_t before = 0;
+    bool was_refused = true;
+
+    f->settings.registration = REGISTRATION_OPEN;
+    f->settings.registration_scopes = strdup("a");
+    f->settings.registration_resources = strdup(FIXTURE_IMAP);
+    f->settings.registration_max = 1000;
+    for (unsigned nth = 1; was_refused; nth++, f->mono_ms += 60000) {
+        assert_true(nth < SWEEP_MAX);
+        was_refused = ask_with_failure(f, &rq, nth);
+        assert_int_equal(count_clients(f) - before, f->answer.status == 201 && !f->answer.body.failed ? 1 : 0);
+        before = count_clients(f);
+    }
+    assert_int_equal(f->answer.status, 201);
+}
+
+/* Every time another assertion: a jti may be taken though the token was not issued, never the other way round. */
+static void an_assertion_without_memory_is_nobodys(void **state)
+{
+    struct fixture *f = *state;
+    test_key *key = test_key_new("P-256");
+    char *jwks = test_key_jwks(key, "k", NULL);
+    struct clients_refusal refusal = { 0 };
+    postern_secret *secret = NULL;
+    bool was_refused = true;
+
+    assert_int_equal(clients_add(&f->is, &(struct client_wish){ .name = "a", .resources = FIXTURE_IMAP, .jwks = jwks,
+                                                                .auth = CLIENT_AUTH_BY_KEY }, &secret, &refusal, NULL), CLIENTS_DONE);
+    for (unsigned nth = 1; was_refused; nth++, f->mono_ms += 60000) {
+        char *claims = test_printf("{\"iss\":\"a\",\"sub\":\"a\",\"aud\":\"" FIXTURE_ISSUER "\",\"exp\":1700000060,\"jti\":\"%u\"}", nth);
+        char *text = test_sign(key, "ES256", "{\"alg\":\"ES256\",\"kid\":\"k\"}", claims);
+        char *body = test_printf("grant_type=client_credentials&client_assertion=%s&client_assertion_type="
+                                 "urn%%3Aietf%%3Aparams%%3Aoauth%%3Aclient-assertion-type%%3Ajwt-bearer", text);
+        struct http_request rq = { .method = "POST", .path = "/oauth/token", .host = FIXTURE_HOST, .source = "::1",
+                                   .content_type = "application/x-www-form-urlencoded", .body = postern_bytes_str(body) };
+
+        assert_true(nth < SWEEP_MAX);
+        was_refused = ask_with_failure(f, &rq, nth);
+        assert_whole(f);
+        assert_int_not_equal(f->answer.status, 401); /* undecided, not refused */
+        free(claims);
+        free(text);
+        free(body);
+    }
+    assert_int_equal(f->answer.status, 200);
+    free(jwks);
+    test_key_free(key);
+}
+
+struct ring_try {
+    struct fixture *f;
+    int dir_fd;
+};
+
+static postern_err ring_once(void *arg, postern_error *err)
+{
+    struct ring_try *t = arg;
+    const struct key_times times = { 0, 1 };
+    struct key_ring *ring = NULL;
+    bool is_changed = false;
+    postern_err e = key_ring_open(t->f->is.store, t->dir_fd, t->f->now_s, &ring, err);
+
+    if (e == POSTERN_OK)
+        e = key_ring_make_next(ring, t->f->now_s, &is_changed, err);
+    if (e == POSTERN_OK)
+        e = key_ring_note_published(ring, t->f->now_s, err);
+    if (e == POSTERN_OK)
+        e = key_ring_step(ring, &times, t->f->now_s, &is_changed, err);
+    key_ring_free(ring);
+    return e;
+}
+
+static void keys_are_whole_when_memory_runs_out(void **state)
+{
+    static const char *const names[] = { "signing-key.pem", "signing-key-next.pem", "signing-key.pem.new" };
+    struct fixture *f = *state;
+    struct ring_try t = { f, open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+
+    assert_true(t.dir_fd >= 0);
+    assert_true(alloc_fail_sweep(ring_once, &t, POSTERN_OK) >= 3);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (unlinkat(t.dir_fd, names[i], 0) != 0)
+            assert_int_equal(errno, ENOENT);
+    assert_int_equal(close(t.dir_fd), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -139,6 +248,9 @@ int main(void)
         TEST(a_token_is_issued_whole_or_not_at_all),
         TEST(documents_are_whole_or_an_error),
         TEST(a_secret_is_told_or_the_client_is_not_there),
+        TEST(who_registers_is_told_or_is_not_there),
+        TEST(an_assertion_without_memory_is_nobodys),
+        TEST(keys_are_whole_when_memory_runs_out),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

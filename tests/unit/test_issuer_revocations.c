@@ -23,8 +23,6 @@ struct line {
     int news, links_wanted;
 };
 
-static const struct revocation a_removal = { REVOKE_CLIENT, "a", 5, 4000 };
-
 static void note_news(void *arg, verifier_news news)
 {
     *(int *)arg = (int)news;
@@ -76,6 +74,15 @@ static void connect_helper(struct line *l)
     assert_int_equal(channel_new(fds[0], &l->helper, NULL), POSTERN_OK);
     revocations_set_line(l->revocations, fds[1]);
     turn(l);
+}
+
+static void push(struct line *l, postern_revocation_kind kind, const char *name, int64_t before_s)
+{
+    struct revocation what = { .kind = (revocation_kind)kind, .before_s = before_s };
+
+    assert_true(strlen(name) < sizeof what.name);
+    memcpy(what.name, name, strlen(name) + 1);
+    revocations_push(l->revocations, &what, note_news, &l->news);
 }
 
 static void remove_client(struct line *l, const char *name)
@@ -169,7 +176,7 @@ static void a_push_is_confirmed_by_its_own_id_only(void **state)
 
     connect_helper(l);
     expect_ready(l);
-    revocations_push(l->revocations, &a_removal, note_news, &l->news);
+    push(l, POSTERN_REVOCATION_CLIENT, "a", 5);
     id = expect_revoke(l, "a", 5);
     assert_int_equal(l->news, NOT_TOLD);
     answer_done(l, id - 1);
@@ -179,11 +186,85 @@ static void a_push_is_confirmed_by_its_own_id_only(void **state)
     assert_int_equal(l->news, VERIFIER_KNOWS);
 }
 
+static void a_token_and_an_authorization_are_named_by_their_kind(void **state)
+{
+    struct line *l = *state;
+    struct revoke_message m;
+
+    connect_helper(l);
+    expect_ready(l);
+    push(l, POSTERN_REVOCATION_JTI, "t-1", 7);
+    expect_kind(l, "jti", "t-1", 7);
+    assert_true(revoke_message_read(l->helper, &m)); /* as helper and door read it */
+    assert_int_equal(m.kind, POSTERN_REVOCATION_JTI);
+    assert_string_equal(m.name, "t-1");
+    assert_string_equal(m.issuer, FIXTURE_ISSUER);
+    push(l, POSTERN_REVOCATION_GRANT, "g-1", 8);
+    answer_done(l, expect_kind(l, "grant", "g-1", 8));
+    assert_int_equal(l->news, VERIFIER_KNOWS);
+}
+
+static void nobody_need_wait_for_the_word(void **state)
+{
+    static const struct revocation news = { REVOKE_GRANT, "g-1", 8, 4000 };
+    struct line *l = *state;
+
+    revocations_push(l->revocations, &news, NULL, NULL); /* nobody is there */
+    connect_helper(l);
+    expect_ready(l);
+    for (int i = 0; i <= REVOCATION_WAITING_MAX; i++) {
+        revocations_push(l->revocations, &news, NULL, NULL);
+        answer_done(l, expect_kind(l, "grant", "g-1", 8));
+    }
+    push(l, POSTERN_REVOCATION_GRANT, "g-1", 8);
+    assert_int_equal(l->news, NOT_TOLD);
+}
+
+/* What helper and door take for a revocation, and what they close the line for. */
+static void a_revocation_names_one_thing(void **state)
+{
+    static const struct {
+        const char *members;
+        bool is_good;
+    } cases[] = {
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"grant\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"jti\":\"b\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":7,\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\"", false },
+        { "\"id\":1,\"jti\":\"a\",\"before\":5", false },
+        { "\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"subject\":\"a\",\"before\":5", false },
+    };
+    struct channel *ends[2];
+    struct revoke_message m;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(channel_new(fds[i], &ends[i], NULL), POSTERN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        int n = snprintf(text, sizeof text, "{\"type\":\"revoke\",%s}", cases[i].members);
+
+        assert_int_equal(channel_send(ends[0], (postern_bytes){ (uint8_t *)text, (size_t)n }, -1, NULL), POSTERN_OK);
+        assert_int_equal(channel_receive(ends[1], NULL), CHANNEL_MESSAGE);
+        if (revoke_message_read(ends[1], &m) != cases[i].is_good)
+            fail_msg("%s", text);
+    }
+    channel_free(ends[0]);
+    channel_free(ends[1]);
+}
+
 static void without_a_helper_the_administrator_hears_so_at_once(void **state)
 {
     struct line *l = *state;
 
-    revocations_push(l->revocations, &a_removal, note_news, &l->news);
+    push(l, POSTERN_REVOCATION_CLIENT, "a", 5);
     assert_int_equal(l->news, VERIFIER_AWAY);
 }
 
@@ -192,7 +273,7 @@ static void a_helper_that_goes_away_leaves_nobody_waiting(void **state)
     struct line *l = *state;
 
     connect_helper(l);
-    revocations_push(l->revocations, &a_removal, note_news, &l->news);
+    push(l, POSTERN_REVOCATION_CLIENT, "a", 5);
     channel_free(l->helper);
     l->helper = NULL;
     turn(l);
@@ -248,7 +329,7 @@ static void whoever_left_is_not_called_back(void **state)
     struct line *l = *state;
 
     connect_helper(l);
-    revocations_push(l->revocations, &a_removal, note_news, &l->news);
+    push(l, POSTERN_REVOCATION_CLIENT, "a", 5);
     revocations_cancel(l->revocations, &l->news);
     channel_free(l->helper);
     l->helper = NULL;
@@ -259,15 +340,13 @@ static void whoever_left_is_not_called_back(void **state)
 static void a_slow_helper_gets_everything_in_order(void **state)
 {
     struct line *l = *state;
-    struct revocation what = { .kind = REVOKE_CLIENT };
     char name[32];
 
     connect_helper(l);
     expect_ready(l);
     for (int i = 0; i < 5000; i++) { /* more than a socket's buffer holds */
-        assert_true(snprintf(what.name, sizeof what.name, "agent-%d", i) > 0);
-        what.before_s = i;
-        revocations_push(l->revocations, &what, note_news, &l->news);
+        assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
+        push(l, POSTERN_REVOCATION_CLIENT, name, i);
     }
     for (int i = 0; i < 5000; i++) {
         assert_true(snprintf(name, sizeof name, "agent-%d", i) > 0);
@@ -285,6 +364,9 @@ int main(void)
         TEST(a_removal_that_no_token_outlives_is_not_told),
         TEST(a_shorter_token_lifetime_forgets_no_removal),
         TEST(a_push_is_confirmed_by_its_own_id_only),
+        TEST(a_token_and_an_authorization_are_named_by_their_kind),
+        TEST(nobody_need_wait_for_the_word),
+        TEST(a_revocation_names_one_thing),
         TEST(without_a_helper_the_administrator_hears_so_at_once),
         TEST(a_helper_that_goes_away_leaves_nobody_waiting),
         TEST(a_line_that_the_helper_closed_is_asked_for_after_a_moment),

@@ -104,6 +104,36 @@ static void a_removed_client_loses_its_grant(void **state)
     assert_string_equal(failure.issuer, TEST_ISSUER);
 }
 
+/* A live session keeps the claims of its token: what they name can end it. */
+static void a_revoked_parent_or_an_ended_authorization_takes_the_grant_back(void **state)
+{
+    static const struct {
+        postern_revocation_kind kind;
+        const char *other, *name;
+    } cases[] = {
+        { POSTERN_REVOCATION_JTI, "t-2", "t-0" },
+        { POSTERN_REVOCATION_JTI, "t-00", "t-1" },
+        { POSTERN_REVOCATION_GRANT, "t-0", "g-1" },
+        { POSTERN_REVOCATION_CLIENT, "g-1", "planner" },
+    };
+
+    (void)state;
+    postern_grant_free(g);
+    g = log_in("derived_from", "[\"t-0\"],\"grant_id\":\"g-1\","
+                               "\"act\":{\"sub\":\"agent-7\",\"act\":{\"sub\":\"planner\"}}");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        test_login_reload(&t);
+        assert_int_equal(postern_context_revoke(t.context, TEST_ISSUER, cases[i].kind,
+                                                cases[i].other, TEST_NOW_S, &t.err),
+                         POSTERN_OK);
+        assert_again(cases[i].other, POSTERN_OK);
+        assert_int_equal(postern_context_revoke(t.context, TEST_ISSUER, cases[i].kind,
+                                                cases[i].name, TEST_NOW_S, &t.err),
+                         POSTERN_OK);
+        assert_again(cases[i].name, POSTERN_ERR_REVOKED);
+    }
+}
+
 static void what_is_not_known_yet_is_neither_yes_nor_no(void **state)
 {
     (void)state;
@@ -401,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(nothing_has_changed_and_the_grant_is_still_good),
         TEST(a_removed_client_loses_its_grant),
+        TEST(a_revoked_parent_or_an_ended_authorization_takes_the_grant_back),
         TEST(what_is_not_known_yet_is_neither_yes_nor_no),
         TEST(a_blocked_agent_loses_its_grant_and_is_told_why),
         TEST(what_one_list_is_certain_of_does_not_wait_for_the_other),

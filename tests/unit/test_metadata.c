@@ -76,9 +76,8 @@ static void an_issuer_is_a_url_without_query_and_fragment(void **state)
     }
 }
 
-/* Judge `json` for `issuer`; m may be NULL. */
-static postern_err read_document(const char *issuer_text, const char *content_type,
-                                 postern_bytes json, struct postern_metadata *m)
+static postern_err read_needed(const char *issuer_text, const char *content_type,
+                               postern_bytes json, unsigned needs, struct postern_metadata *m)
 {
     struct postern_http_response r = { .status = 200, .body = POSTERN_BUF_INIT(65536) };
     struct postern_issuer issuer = issuer_of(issuer_text);
@@ -87,9 +86,16 @@ static postern_err read_document(const char *issuer_text, const char *content_ty
 
     (void)snprintf(r.content_type, sizeof r.content_type, "%s", content_type);
     postern_buf_add(&r.body, json);
-    e = postern_metadata_read(&r, &issuer, m != NULL ? m : &room, NULL);
+    e = postern_metadata_read(&r, &issuer, needs, m != NULL ? m : &room, NULL);
     postern_buf_free(&r.body);
     return e;
+}
+
+/* Judge `json` for `issuer`; m may be NULL. */
+static postern_err read_document(const char *issuer_text, const char *content_type,
+                                 postern_bytes json, struct postern_metadata *m)
+{
+    return read_needed(issuer_text, content_type, json, POSTERN_NEED_TOKEN, m);
 }
 
 static void the_token_endpoint_is_taken_from_the_issuers_own_document(void **state)
@@ -119,8 +125,8 @@ static void the_token_endpoint_is_taken_from_the_issuers_own_document(void **sta
         assert_int_equal(read_document(cases[i].issuer, "application/json",
                                        postern_bytes_str(cases[i].json), &m),
                          POSTERN_OK);
-        assert_string_equal(m.token_endpoint, cases[i].endpoint);
-        assert_int_equal(m.is_endpoint_host_configured, cases[i].is_configured);
+        assert_string_equal(m.token.url, cases[i].endpoint);
+        assert_int_equal(m.token.is_host_configured, cases[i].is_configured);
     }
 }
 
@@ -214,6 +220,106 @@ static void a_loopback_issuer_keeps_its_endpoint_at_its_own_origin(void **state)
     }
 }
 
+static postern_err read_more(const char *members, unsigned needs, struct postern_metadata *m)
+{
+    char json[1024];
+
+    (void)snprintf(json, sizeof json,
+                   "{\"issuer\":\"https://h\",\"token_endpoint\":\"https://h/t\"%s}", members);
+    return read_needed("https://h", "application/json", postern_bytes_str(json), needs, m);
+}
+
+#define LOGIN  (POSTERN_NEED_AUTHORIZATION | POSTERN_NEED_TOKEN)
+#define PAGE   ",\"authorization_endpoint\":\"https://h/a\""
+#define S256   ",\"code_challenge_methods_supported\":[\"plain\",\"S256\"]"
+
+static void a_login_needs_a_page_and_s256(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        PAGE,
+        S256,
+        PAGE ",\"code_challenge_methods_supported\":[\"plain\"]",
+        PAGE ",\"code_challenge_methods_supported\":\"S256\"",
+        PAGE ",\"code_challenge_methods_supported\":[\"s256\",1,null]",
+        ",\"authorization_endpoint\":\"http://h/a\"" S256,
+        ",\"authorization_endpoint\":\"javascript:x\"" S256,
+        ",\"authorization_endpoint\":7" S256,
+    };
+    struct postern_metadata m = { 0 };
+
+    (void)state;
+    assert_int_equal(read_more(PAGE S256, LOGIN, &m), POSTERN_OK);
+    assert_string_equal(m.authorization.url, "https://h/a");
+    assert_string_equal(m.revocation.url, "");
+    assert_false(m.says_iss);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (read_more(bad[i], LOGIN, NULL) != POSTERN_ERR_ISSUER_ANSWER)
+            fail_msg("%s", bad[i]);
+}
+
+static void what_is_not_needed_is_not_judged(void **state)
+{
+    struct postern_metadata m = { 0 };
+
+    (void)state;
+    assert_int_equal(read_more(",\"authorization_endpoint\":\"http://evil/\","
+                               "\"revocation_endpoint\":7",
+                               POSTERN_NEED_TOKEN, &m),
+                     POSTERN_OK);
+    assert_string_equal(m.authorization.url, "");
+    assert_string_equal(m.revocation.url, "");
+    assert_int_equal(read_more("", POSTERN_NEED_REVOCATION, NULL), POSTERN_ERR_ISSUER_ANSWER);
+    assert_int_equal(read_more(",\"revocation_endpoint\":\"http://h/r\"",
+                               POSTERN_NEED_REVOCATION, NULL),
+                     POSTERN_ERR_ISSUER_ANSWER);
+}
+
+static void the_flag_of_rfc_9207_counts_only_as_true(void **state)
+{
+    static const char *const no[] = { "false", "\"true\"", "1", "null" };
+    struct postern_metadata m = { 0 };
+    char members[512];
+
+    (void)state;
+    assert_int_equal(
+        read_more(PAGE S256 ",\"authorization_response_iss_parameter_supported\":true", LOGIN, &m),
+        POSTERN_OK);
+    assert_true(m.says_iss);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
+        (void)snprintf(members, sizeof members,
+                       PAGE S256 ",\"authorization_response_iss_parameter_supported\":%s", no[i]);
+        assert_int_equal(read_more(members, LOGIN, &m), POSTERN_OK);
+        assert_false(m.says_iss);
+    }
+}
+
+static void the_ways_to_send_a_secret_are_those_that_are_listed(void **state)
+{
+    static const struct {
+        const char *list;
+        unsigned want;
+    } cases[] = {
+        { "", POSTERN_TAKES_BASIC },
+        { ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\"]",
+          POSTERN_TAKES_POST },
+        { ",\"token_endpoint_auth_methods_supported\":[\"client_secret_post\","
+          "\"client_secret_basic\"]",
+          POSTERN_TAKES_POST | POSTERN_TAKES_BASIC },
+        { ",\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\"]", 0 },
+        { ",\"token_endpoint_auth_methods_supported\":\"client_secret_post\"", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct postern_metadata m = { 0 };
+
+        assert_int_equal(read_more(cases[i].list, POSTERN_NEED_TOKEN, &m), POSTERN_OK);
+        assert_int_equal(m.token_auth, cases[i].want);
+        assert_int_equal(m.revocation_auth, cases[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +329,10 @@ int main(void)
         cmocka_unit_test(another_issuers_document_is_untrusted),
         cmocka_unit_test(a_document_that_cannot_be_used_is_an_answer_not_a_verdict),
         cmocka_unit_test(a_loopback_issuer_keeps_its_endpoint_at_its_own_origin),
+        cmocka_unit_test(a_login_needs_a_page_and_s256),
+        cmocka_unit_test(what_is_not_needed_is_not_judged),
+        cmocka_unit_test(the_flag_of_rfc_9207_counts_only_as_true),
+        cmocka_unit_test(the_ways_to_send_a_secret_are_those_that_are_listed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

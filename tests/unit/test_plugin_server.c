@@ -25,7 +25,7 @@ static struct {
     postern_err          start, verdict, describe;
     postern_failure      failure;
     postern_service_info info;
-    const char          *user, *ref;
+    const char          *user, *authcid, *ref; /* authcid NULL: the user */
     bool                 has_grant;
     unsigned             verifies, describes, open_ops, open_grants;
     char                 service[64], authzid[64], peer[64], host[64], port[8], token[64], path[128];
@@ -47,6 +47,7 @@ const postern_failure *__wrap_postern_op_failure(const postern_op *op);
 postern_grant *__wrap_postern_op_take_grant(postern_op *op);
 void __wrap_postern_op_free(postern_op *op);
 const char *__wrap_postern_grant_user(const postern_grant *g);
+const char *__wrap_postern_grant_authcid(const postern_grant *g);
 const char *__wrap_postern_grant_ref(const postern_grant *g);
 void __wrap_postern_grant_free(postern_grant *g);
 
@@ -129,6 +130,12 @@ const char *__wrap_postern_grant_user(const postern_grant *g)
 {
     assert_ptr_equal(g, &grant_storage);
     return helper.user;
+}
+
+const char *__wrap_postern_grant_authcid(const postern_grant *g)
+{
+    assert_ptr_equal(g, &grant_storage);
+    return helper.authcid != NULL ? helper.authcid : helper.user;
 }
 
 const char *__wrap_postern_grant_ref(const postern_grant *g)
@@ -485,6 +492,90 @@ static void a_proved_token_logs_its_user_in_by_one_call(void **state)
     end_login(&l);
 }
 
+/* login_as: both.  libsasl asks the host's proxy policy when the two names differ. */
+static void an_agent_in_a_human_s_name_takes_two_calls(void **state)
+{
+    struct login l = start_login(&plugin_oauthbearer);
+
+    (void)state;
+    helper.authcid = "agent-7";
+    assert_int_equal(step_str(&l, GOOD), SASL_OK);
+    assert_int_equal(host.canon_calls, 2);
+    assert_string_equal(host.canon_names[0], "agent-7");
+    assert_int_equal(host.canon_flags[0], SASL_CU_AUTHID | SASL_CU_EXTERNALLY_VERIFIED);
+    assert_string_equal(host.canon_names[1], "alice");
+    assert_int_equal(host.canon_flags[1], SASL_CU_AUTHZID | SASL_CU_EXTERNALLY_VERIFIED);
+    assert_string_equal(l.oparams.authid, "agent-7");
+    assert_string_equal(l.oparams.user, "alice");
+    assert_non_null(strstr(host.log, "outcome=proved ref=REFGOOD user=alice agent=agent-7"));
+    end_login(&l);
+}
+
+static void slapd_is_told_the_human_in_ldap_s_own_spelling(void **state)
+{
+    struct login l = start_login(&plugin_oauthbearer);
+
+    (void)state;
+    sparams.service = "ldap";
+    helper.authcid = "agent-7";
+    assert_int_equal(step_str(&l, GOOD), SASL_OK);
+    assert_string_equal(host.canon_names[0], "agent-7");
+    assert_string_equal(host.canon_names[1], "u:alice");
+    end_login(&l);
+    l = start_login(&plugin_oauthbearer);
+    helper.authcid = NULL; /* one name, one call, and that one bare */
+    host.canon_calls = 0;
+    assert_int_equal(step_str(&l, GOOD), SASL_OK);
+    assert_int_equal(host.canon_calls, 1);
+    assert_string_equal(host.canon_names[0], "alice");
+    end_login(&l);
+}
+
+static void a_wanted_identity_of_ldap_loses_its_prefix_and_only_there(void **state)
+{
+    static const struct { const char *service, *authzid, *want; } cases[] = {
+        { "ldap", "u:alice", "alice" },  { "ldap", "alice", "alice" },     { "ldap", "u:u:alice", "u:alice" },
+        { "ldap", "dn:cn=x", "dn:cn=x" }, { "ldap", "U:alice", "U:alice" }, { "imap", "u:alice", "u:alice" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct login l = start_login(&plugin_oauthbearer);
+        char message[128], escaped[64] = "";
+
+        for (const char *c = cases[i].authzid; *c != '\0'; c++)
+            (void)snprintf(escaped + strlen(escaped), sizeof escaped - strlen(escaped), *c == '=' ? "=3D" : "%c", *c);
+        assert_in_range(snprintf(message, sizeof message, "n,a=%s,\x01" "auth=Bearer T.T.T\x01\x01", escaped), 1, sizeof message - 1);
+        sparams.service = cases[i].service;
+        assert_int_equal(step_str(&l, message), SASL_OK);
+        assert_string_equal(helper.authzid, cases[i].want);
+        end_login(&l);
+        host.canon_calls = 0;
+    }
+}
+
+static void a_host_that_refuses_either_name_logs_nobody_in(void **state)
+{
+    struct login l = start_login(&plugin_oauthbearer);
+
+    (void)state;
+    helper.authcid = "agent-7";
+    host.canon_result = SASL_NOAUTHZ;
+    assert_int_equal(step_str(&l, GOOD), SASL_NOAUTHZ);
+    assert_int_equal(host.canon_calls, 1);
+    assert_int_equal(l.oparams.doneflag, 0);
+    assert_non_null(strstr(host.log, "does not take user \"alice\" from agent agent-7"));
+    end_login(&l);
+    l = start_login(&plugin_oauthbearer);
+    host.canon_calls = 0;
+    host.canon_result = SASL_OK;
+    host.canon_authzid_result = SASL_NOUSER;
+    assert_int_equal(step_str(&l, GOOD), SASL_NOUSER);
+    assert_int_equal(host.canon_calls, 2);
+    assert_int_equal(l.oparams.doneflag, 0);
+    end_login(&l);
+}
+
 static void the_helper_is_asked_what_the_host_knows(void **state)
 {
     struct login l = start_login(&plugin_oauthbearer);
@@ -816,6 +907,10 @@ int main(void)
         LOGIN_TEST(a_user_may_be_a_name),
         LOGIN_TEST(bad_options_are_refused),
         LOGIN_TEST(a_proved_token_logs_its_user_in_by_one_call),
+        LOGIN_TEST(an_agent_in_a_human_s_name_takes_two_calls),
+        LOGIN_TEST(slapd_is_told_the_human_in_ldap_s_own_spelling),
+        LOGIN_TEST(a_wanted_identity_of_ldap_loses_its_prefix_and_only_there),
+        LOGIN_TEST(a_host_that_refuses_either_name_logs_nobody_in),
         LOGIN_TEST(the_helper_is_asked_what_the_host_knows),
         LOGIN_TEST(names_that_are_absent_stay_absent),
         LOGIN_TEST(xoauth2_logs_in_too),

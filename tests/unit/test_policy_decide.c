@@ -212,15 +212,72 @@ static void both_lists_must_allow(void **state)
     assert_string_equal(d.rule, "t:a");
     assert_string_equal(d.user_rule, "t:u");
     assert_int_equal(d.lease_s, 900);
+    assert_int_equal(d.refusing_lists, 0);
     q.subject.user = "bob";
     d = ask(rules);
     assert_int_equal(d.verdict, POSTERN_VERDICT_DENY);
     assert_string_equal(d.rule, "t:a");
     assert_string_equal(d.user_rule, "");
+    assert_int_equal(d.refusing_lists, POSTERN_POLICY_LIST_USER);
     assert_int_equal(d.lease_s, 0);
     q.subject.user = "alice";
     q.subject.agent = "other";
+    d = ask(rules);
+    assert_int_equal(d.verdict, POSTERN_VERDICT_DENY);
+    assert_int_equal(d.refusing_lists, POSTERN_POLICY_LIST_AGENT);
+    q.subject.user = "bob";
+    assert_int_equal(ask(rules).refusing_lists,
+                     POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER);
+    assert_int_equal(ask("deny anyone to *").refusing_lists, POSTERN_POLICY_LIST_AGENT);
+}
+
+/* The agent's list may allow it all: there is no human whose right it could use. */
+static void an_agent_for_itself_has_no_right_of_a_user(void **state)
+{
+    static const char *const refused[] = {
+        "judge agent and user\nallow agent bot to *\nallow user * to *",
+        "judge agent and user\nallow agent bot for nobody to *\nallow group * to *",
+        "judge agent and user\nallow agent bot to *\nallow user alice to *\nallow user bot to *",
+    };
+    static const char *const allowed[] = {
+        /* What is said of anyone is said of nobody too. */
+        "judge agent and user\nallow agent bot for nobody to *\nallow anyone to *",
+        "judge agent and user\nallow agent bot for nobody to *\nallow issuer * to *",
+    };
+    static const char *const groups[] = { "staff" };
+
+    (void)state;
+    q.subject.user = NULL;
+    q.subject.groups = groups; /* the agent's own: no human's */
+    q.subject.group_count = 1;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        postern_decision d = ask(refused[i]);
+
+        assert_int_equal(d.verdict, POSTERN_VERDICT_DENY);
+        assert_int_equal(d.refusing_lists, POSTERN_POLICY_LIST_USER);
+    }
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        assert_true(allows(allowed[i]));
+    q.subject.user = ""; /* somebody whose name is not known is not anybody in particular */
+    assert_false(allows(refused[0]));
+}
+
+/* RFC 8693 §4.1: only the outermost actor counts; the others are a number. */
+static void former_actors_grant_nothing(void **state)
+{
+    static const char rules[] = "judge agent and user\nallow agent planner to *\n"
+                                "allow user alice to *";
+    static const postern_bytes claims = POSTERN_BYTES_LIT(
+        "{\"act\":{\"sub\":\"bot\",\"act\":{\"sub\":\"planner\"}},\"client_id\":\"bot\"}");
+
+    (void)state;
+    q.subject.user = "alice";
+    q.subject.agent = "bot";
+    q.subject.chain = 2;
+    q.subject.claims = claims;
     assert_false(allows(rules));
+    q.subject.agent = "planner";
+    assert_true(allows(rules));
 }
 
 static void a_rule_for_anyone_stands_in_both_lists(void **state)
@@ -329,6 +386,8 @@ int main(void)
         TEST(a_refusal_for_a_scope_alone_names_it),
         TEST(half_a_list_of_scopes_is_not_told),
         TEST(both_lists_must_allow),
+        TEST(an_agent_for_itself_has_no_right_of_a_user),
+        TEST(former_actors_grant_nothing),
         TEST(a_rule_for_anyone_stands_in_both_lists),
         TEST(scopes_that_both_lists_want_are_named_together),
         TEST(a_look_says_why_a_rule_does_not_match),

@@ -151,6 +151,11 @@ static void a_rule_that_may_decide_is_not_named(void **state)
         "allow anyone to * if chain >= 0\ndeny anyone to * if chain >= 0",
         /* each side has a list of its own */
         "judge agent and user\nallow agent a to *\nallow anyone to *",
+        "judge agent and user\nallow agent a to *\nallow user u to *",
+        "judge agent and user\nallow agent a for nobody to *\nallow issuer i to *",
+        /* one list: nothing has to allow twice */
+        "judge agent\nallow agent a for nobody to *\nallow user u to *",
+        "allow user u to *",
     };
     char text[4096];
 
@@ -159,6 +164,34 @@ static void a_rule_that_may_decide_is_not_named(void **state)
         warn(texts[i], text, sizeof text);
         if (text[0] != '\0')
             fail_msg("%s: %s", texts[i], text);
+    }
+}
+
+static void a_half_that_never_allows_is_named(void **state)
+{
+#define NOTHING(line, whose)                                                                       \
+    "policies/t.rules:" line ":1: warning: the policy allows nothing: no rule of the " whose       \
+    "'s list does, and both must\n"
+    static const struct {
+        const char *rules, *want;
+    } cases[] = {
+        { "allow agent a to *\njudge agent and user", NOTHING("2", "user") },
+        { "judge agent and user\nallow user u to *", NOTHING("1", "agent") },
+        { "judge agent and user\nallow user u to *\ndeny agent a to *", NOTHING("1", "agent") },
+        { "judge agent and user\ndeny anyone to *", NOTHING("1", "agent") NOTHING("1", "user") },
+        { "judge agent and user\nmine: allow agent a for nobody to *\nallow user u to *",
+          "policies/t.rules:2:1: warning: t:mine never allows: where there is no human, no rule of "
+          "the user's list does\n" },
+        { "judge agent and user\nallow agent a for nobody to *\nallow issuer i for anyone to *",
+          "policies/t.rules:2:1: warning: t:2 never allows: where there is no human, no rule of the "
+          "user's list does\n" },
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        warn(cases[i].rules, text, sizeof text);
+        assert_string_equal(text, cases[i].want);
     }
 }
 
@@ -190,6 +223,7 @@ int main(void)
         cmocka_unit_test(each_file_is_printed_by_itself),
         cmocka_unit_test(a_rule_that_can_never_decide_is_named),
         cmocka_unit_test(a_rule_that_may_decide_is_not_named),
+        cmocka_unit_test(a_half_that_never_allows_is_named),
         cmocka_unit_test(rules_that_name_too_much_end_the_comparison),
     };
 

@@ -72,12 +72,13 @@ static struct registry_entry *entry_of(const struct who *w, const char *door, si
 }
 
 static struct registry *registry;
+static const struct registry_room no_limit = { 100000, 100000 };
 
 static struct registry_entry *add(const struct who *w, const char *door, size_t loop)
 {
     struct registry_entry *e = entry_of(w, door, loop);
 
-    assert_int_equal(registry_add(registry, e, 100000, NULL), POSTERN_OK);
+    assert_int_equal(registry_add(registry, e, no_limit, NULL), POSTERN_OK);
     return e;
 }
 
@@ -361,20 +362,74 @@ static void a_door_has_its_number_of_sessions_and_no_more(void **state)
 {
     struct registry_entry *a = entry_of(&agent, "cache", 0), *b = entry_of(&agent, "cache", 1),
                           *c = entry_of(&agent, "cache", 2), *other = entry_of(&agent, "mail", 0);
+    const struct registry_room two = { 2, 100 };
     postern_error err = { 0 };
 
     (void)state;
-    assert_int_equal(registry_add(registry, a, 2, &err), POSTERN_OK);
-    assert_int_equal(registry_add(registry, b, 2, &err), POSTERN_OK);
-    assert_int_equal(registry_add(registry, c, 2, &err), POSTERN_ERR_BUSY);
+    assert_int_equal(registry_add(registry, a, two, &err), POSTERN_OK);
+    assert_int_equal(registry_add(registry, b, two, &err), POSTERN_OK);
+    assert_int_equal(registry_add(registry, c, two, &err), POSTERN_ERR_BUSY);
     assert_non_null(strstr(err.detail, "max_connections"));
     assert_null(registry_find(registry, c->id, 2));
-    assert_int_equal(registry_add(registry, other, 2, &err), POSTERN_OK); /* another door */
+    assert_int_equal(registry_add(registry, other, two, &err), POSTERN_OK); /* another door */
     take_out(a);
-    assert_int_equal(registry_add(registry, c, 2, &err), POSTERN_OK);
+    assert_int_equal(registry_add(registry, c, two, &err), POSTERN_OK);
     take_out(b);
     take_out(c);
     take_out(other);
+}
+
+static void an_agent_has_its_share_of_a_door_and_no_more(void **state)
+{
+    const struct registry_room room = { 100, 2 };
+    const struct who other_issuer = { "https://b.example", "alice", "agent-7", "bot", "alice", "cache", "j-2" },
+                     other_actor = { "https://as.example", "alice", "agent-7", "bat", "alice", "cache", "j-3" },
+                     other_human = { "https://as.example", "bob", "agent-9", "bot", "bob", "cache", "j-4" },
+                     itself = { "https://as.example", "bot", NULL, NULL, NULL, "cache", "j-5" };
+    struct registry_entry *a = entry_of(&agent, "cache", 0), *b = entry_of(&other_human, "cache", 1),
+                          *c = entry_of(&agent, "cache", 2), *d = entry_of(&other_human, "cache", 0),
+                          *e = entry_of(&itself, "cache", 0);
+    struct registry_entry *others[] = { entry_of(&agent, "mail", 0), entry_of(&other_issuer, "cache", 0),
+                                        entry_of(&other_actor, "cache", 0) };
+    postern_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(registry_add(registry, a, room, &err), POSTERN_OK);
+    assert_int_equal(registry_add(registry, b, room, &err), POSTERN_OK);
+    /* Who acts counts, whomever it acts for, by whatever way the token names it. */
+    assert_int_equal(registry_add(registry, c, room, &err), POSTERN_ERR_AGENT_BUSY);
+    assert_non_null(strstr(err.detail, "max_connections_per_agent"));
+    assert_int_equal(registry_add(registry, d, room, &err), POSTERN_ERR_AGENT_BUSY);
+    assert_int_equal(registry_add(registry, e, room, &err), POSTERN_ERR_AGENT_BUSY);
+    assert_null(registry_find(registry, c->id, 2));
+    for (size_t i = 0; i < 3; i++) /* at another door, of another issuer, another */
+        assert_int_equal(registry_add(registry, others[i], room, &err), POSTERN_OK);
+    take_out(a);
+    assert_int_equal(registry_add(registry, e, room, &err), POSTERN_OK);
+    assert_int_equal(registry_add(registry, c, room, &err), POSTERN_ERR_AGENT_BUSY);
+    take_out(b);
+    assert_int_equal(registry_add(registry, c, room, &err), POSTERN_OK);
+    take_out(c);
+    take_out(e);
+    drop_entry(d);
+    for (size_t i = 0; i < 3; i++)
+        take_out(others[i]);
+}
+
+static void a_renewal_does_not_move_a_session_in_the_counts(void **state)
+{
+    const struct registry_room one = { 100, 1 };
+    struct registry_entry *a = entry_of(&agent, "cache", 0), *b = entry_of(&agent, "cache", 1);
+    postern_grant *old = a->grant;
+
+    (void)state;
+    assert_int_equal(registry_add(registry, a, one, NULL), POSTERN_OK);
+    a->grant = grant_of(&agent); /* what the first one's names lie in is gone */
+    postern_grant_free(old);
+    assert_int_equal(registry_add(registry, b, one, NULL), POSTERN_ERR_AGENT_BUSY);
+    take_out(a);
+    assert_int_equal(registry_add(registry, b, one, NULL), POSTERN_OK);
+    take_out(b);
 }
 
 static void totals_count_states_and_bytes(void **state)
@@ -583,7 +638,7 @@ static void *churn(void *arg)
     for (size_t i = 0; !atomic_load(c->is_over); i = (i + 1) % 8) {
         struct registry_entry *e = c->mine[i];
 
-        if (registry_add(registry, e, 100000, NULL) != POSTERN_OK)
+        if (registry_add(registry, e, no_limit, NULL) != POSTERN_OK)
             c->bad++;
         registry_lock(registry);
         e->state = SESSION_OPEN;
@@ -651,7 +706,7 @@ static postern_err make_and_add(void *arg, postern_error *err)
     postern_err e;
 
     POSTERN_TRY(registry_new(&r, err));
-    e = registry_add(r, arg, 10, err);
+    e = registry_add(r, arg, no_limit, err);
     if (e == POSTERN_OK)
         registry_remove(r, arg);
     registry_free(r);
@@ -682,6 +737,8 @@ int main(void)
         TEST(sessions_match_by_each_key),
         TEST(places_name_id_and_loop_of_each),
         TEST(a_door_has_its_number_of_sessions_and_no_more),
+        TEST(an_agent_has_its_share_of_a_door_and_no_more),
+        TEST(a_renewal_does_not_move_a_session_in_the_counts),
         TEST(totals_count_states_and_bytes),
         TEST(a_page_says_what_there_is_about_a_session),
         TEST(hostile_names_stay_names),

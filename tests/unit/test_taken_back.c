@@ -65,12 +65,35 @@ static void reload(struct world *w)
         fail_msg("%s", err.detail);
 }
 
+static postern_err take(struct taken_back *t, postern_revocation_kind kind, const char *issuer,
+                        const char *name, int64_t before_s, int64_t now_s, bool *ret_is_new,
+                        postern_error *err)
+{
+    struct revoke_message m = { .kind = kind, .before_s = before_s };
+
+    assert_true(snprintf(m.issuer, sizeof m.issuer, "%s", issuer) < (int)sizeof m.issuer);
+    assert_true(snprintf(m.name, sizeof m.name, "%s", name) < (int)sizeof m.name);
+    return taken_back_revoke(t, &m, now_s, ret_is_new, err);
+}
+
+static void revoke_kind(struct world *w, postern_revocation_kind kind, const char *name,
+                        int64_t before_s, bool want_new)
+{
+    bool is_new = !want_new;
+
+    assert_int_equal(take(w->list, kind, TEST_ISSUER, name, before_s, TEST_NOW_S, &is_new, NULL),
+                     POSTERN_OK);
+    assert_int_equal(is_new, want_new);
+}
+
 static void revoke(struct world *w, const char *issuer, const char *client, int64_t before_s,
                    bool want_new)
 {
     bool is_new = !want_new;
 
-    assert_int_equal(taken_back_revoke(w->list, issuer, client, before_s, &is_new, NULL), POSTERN_OK);
+    assert_int_equal(take(w->list, POSTERN_REVOCATION_CLIENT, issuer, client, before_s, TEST_NOW_S,
+                          &is_new, NULL),
+                     POSTERN_OK);
     assert_int_equal(is_new, want_new);
 }
 
@@ -241,13 +264,98 @@ static void as_many_revocations_as_a_context_takes(void **state)
         assert_true(snprintf(client, sizeof client, "c-%zu", i) > 0);
         revoke(w, TEST_ISSUER, client, TEST_NOW_S, true);
     }
-    assert_int_equal(taken_back_revoke(w->list, TEST_ISSUER, "one-more", TEST_NOW_S, &is_new, &err),
+    assert_int_equal(take(w->list, POSTERN_REVOCATION_CLIENT, TEST_ISSUER, "one-more", TEST_NOW_S,
+                          TEST_NOW_S + POSTERN_REVOCATION_KEEP_S, &is_new, &err),
                      POSTERN_ERR_LIMIT);
+    revoke_kind(w, POSTERN_REVOCATION_JTI, "one-more", TEST_NOW_S, true); /* its own share */
     revoke(w, TEST_ISSUER, "c-0", TEST_NOW_S, false); /* those that are there stay */
     revoke(w, TEST_ISSUER, "c-65535", TEST_NOW_S + 1, true);
     set_blocks(w, NULL, 0);
     reload(w);
     assert_int_equal(try_login(w), POSTERN_OK);
+}
+
+/* A door lives for months: what no token can outlive makes room for what comes. */
+static void old_revocations_make_room_for_new_ones(void **state)
+{
+    struct world *w = *state;
+    int64_t later_s = TEST_NOW_S + POSTERN_REVOCATION_KEEP_S + 1;
+    char name[16];
+    bool is_new;
+
+    for (size_t i = 0; i < POSTERN_REVOCATIONS_MAX; i++) {
+        assert_true(snprintf(name, sizeof name, "t-%zu", i) > 0);
+        revoke_kind(w, POSTERN_REVOCATION_JTI, name, i == 5 ? later_s : TEST_NOW_S, true);
+    }
+    revoke_kind(w, POSTERN_REVOCATION_GRANT, "g-1", TEST_NOW_S, true);
+    assert_int_equal(take(w->list, POSTERN_REVOCATION_JTI, TEST_ISSUER, "one-more", later_s, later_s,
+                          &is_new, NULL),
+                     POSTERN_OK);
+    assert_true(is_new);
+    revoke_kind(w, POSTERN_REVOCATION_JTI, "t-5", later_s, false);
+    revoke_kind(w, POSTERN_REVOCATION_JTI, "t-6", later_s, true); /* forgotten */
+    revoke_kind(w, POSTERN_REVOCATION_GRANT, "g-1", TEST_NOW_S, false); /* another kind's stay */
+}
+
+static void tokens_and_authorizations_are_known_to_every_later_context(void **state)
+{
+    struct world *w = *state;
+
+    set_blocks(w, NULL, 0);
+    revoke_kind(w, POSTERN_REVOCATION_JTI, "t-0", TEST_NOW_S, true);
+    revoke_kind(w, POSTERN_REVOCATION_JTI, "t-0", TEST_NOW_S + 9, false); /* named once for ever */
+    revoke_kind(w, POSTERN_REVOCATION_GRANT, "g-0", TEST_NOW_S, true);
+    for (int i = 0; i < 2; i++) {
+        reload(w);
+        assert_int_equal(test_login_try(&w->login, "jti", "\"t-1\""), POSTERN_OK);
+        assert_int_equal(test_login_try(&w->login, "jti", "\"t-0\""), POSTERN_ERR_REVOKED);
+        assert_int_equal(test_login_try(&w->login, "derived_from", "[\"t-0\"]"),
+                         POSTERN_ERR_REVOKED);
+        assert_int_equal(test_login_try(&w->login, "grant_id", "\"g-0\""), POSTERN_ERR_REVOKED);
+        assert_int_equal(test_login_try(&w->login, "grant_id", "\"t-0\""), POSTERN_OK);
+    }
+}
+
+/* What helper and door take for a revocation, and what they close the line for. */
+static void a_revocation_names_one_thing(void **state)
+{
+    static const struct {
+        const char *members;
+        bool is_good;
+    } cases[] = {
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"grant\":\"a\",\"before\":5", true },
+        { "\"id\":1,\"issuer\":\"i\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"client\":\"a\",\"jti\":\"b\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":7,\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"jti\":\"a\"", false },
+        { "\"id\":1,\"jti\":\"a\",\"before\":5", false },
+        { "\"issuer\":\"i\",\"jti\":\"a\",\"before\":5", false },
+        { "\"id\":1,\"issuer\":\"i\",\"subject\":\"a\",\"before\":5", false },
+    };
+    struct channel *ends[2];
+    struct revoke_message m;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(channel_pair(fds, NULL), POSTERN_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(channel_new(fds[i], &ends[i], NULL), POSTERN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        int n = snprintf(text, sizeof text, "{\"type\":\"revoke\",%s}", cases[i].members);
+
+        assert_int_equal(channel_send(ends[0], (postern_bytes){ (uint8_t *)text, (size_t)n },
+                                      -1, NULL),
+                         POSTERN_OK);
+        assert_int_equal(channel_receive(ends[1], NULL), CHANNEL_MESSAGE);
+        if (revoke_message_read(ends[1], &m) != cases[i].is_good)
+            fail_msg("%s", text);
+    }
+    channel_free(ends[0]);
+    channel_free(ends[1]);
 }
 
 static postern_err fill_once(void *arg, postern_error *err)
@@ -259,9 +367,9 @@ static postern_err fill_once(void *arg, postern_error *err)
 
     (void)arg;
     POSTERN_TRY(taken_back_new(&t, err));
-    e = taken_back_revoke(t, "https://as.example", "agent-7", 1, &is_new, err);
+    e = take(t, POSTERN_REVOCATION_CLIENT, "https://as.example", "agent-7", 1, 1, &is_new, err);
     if (e == POSTERN_OK)
-        e = taken_back_revoke(t, "https://as.example", "agent-8", 1, &is_new, err);
+        e = take(t, POSTERN_REVOCATION_JTI, "https://as.example", "t-1", 1, 1, &is_new, err);
     taken_back_begin_blocks(t);
     if (e == POSTERN_OK)
         e = taken_back_add_block(t, &b, err);
@@ -288,6 +396,9 @@ int main(void)
         TEST(a_list_of_blocks_replaces_the_one_before_whole),
         TEST(a_context_that_lives_hears_of_blocks_alone),
         TEST(lists_have_their_limits),
+        TEST(a_revocation_names_one_thing),
+        TEST(old_revocations_make_room_for_new_ones),
+        TEST(tokens_and_authorizations_are_known_to_every_later_context),
         TEST(as_many_revocations_as_a_context_takes),
         TEST(without_memory_nothing_is_taken_for_known),
     };

@@ -24,6 +24,8 @@
 #include "door/tls.h"
 #include "door_certs.h"
 
+static const struct tls_file no_file = { -1, "" };
+
 static struct test_cert ca, other_ca, leaf, client_leaf, stranger;
 
 /* ---- two ends ---- */
@@ -129,7 +131,8 @@ static void descriptors_are_read_from_their_beginning_and_stay_open(void **state
 
     (void)state;
     for (int i = 0; i < 2; i++) { /* a reload gets the same ones */
-        assert_int_equal(tls_server_context(cert, key, -1, "x", &ctx, NULL), POSTERN_OK);
+        assert_int_equal(tls_server_context(pem_file(cert), pem_file(key), no_file, "x", &ctx, NULL),
+                         POSTERN_OK);
         SSL_CTX_free(ctx);
     }
     assert_int_equal(close(cert) + close(key), 0);
@@ -157,7 +160,8 @@ static void an_intermediate_behind_the_certificate_is_sent(void **state)
     len = BIO_get_mem_data(chain, &text);
     cert = test_text_fd(text, (size_t)len);
     key = test_cert_key_fd(&end);
-    assert_int_equal(tls_server_context(cert, key, -1, "x", &server, NULL), POSTERN_OK);
+    assert_int_equal(tls_server_context(pem_file(cert), pem_file(key), no_file, "x", &server, NULL),
+                     POSTERN_OK);
     assert_true(can_talk(server, client));
     SSL_CTX_free(server);
     server = test_server_ctx(&end, NULL); /* without it there is no way to the anchor */
@@ -171,15 +175,17 @@ static void an_intermediate_behind_the_certificate_is_sent(void **state)
     test_cert_free(&end);
 }
 
+/* `why` begins with the file that is to blame. */
 static void expect_refused(int cert, int key, int client_ca, const char *why)
 {
     postern_error err = { 0 };
     SSL_CTX *ctx = NULL;
-    postern_err e = tls_server_context(cert, key, client_ca, "doors/cache.conf", &ctx, &err);
+    postern_err e = tls_server_context((struct tls_file){ cert, "cert.pem" },
+                                       (struct tls_file){ key, "key.pem" },
+                                       (struct tls_file){ client_ca, "ca.pem" }, "cache", &ctx, &err);
 
     assert_null(ctx);
-    if (e != POSTERN_ERR_CONFIG_FILE || strstr(err.detail, why) == NULL ||
-        strstr(err.detail, "doors/cache.conf") == NULL)
+    if (e != POSTERN_ERR_CONFIG_FILE || strstr(err.detail, why) == NULL)
         fail_msg("%s: %s, not %s", postern_err_reason(e), err.detail, why);
     assert_int_equal(ERR_peek_error(), 0);
 }
@@ -211,21 +217,21 @@ static void files_that_are_not_what_they_should_be_are_refused(void **state)
     big = test_text_fd(huge, sizeof huge);
     cut = test_text_fd("-----BEGIN CERTIFICATE-----\nMIIB", 32);
     assert_int_equal(pipe(folder), 0); /* nothing that can be read from its beginning */
-    expect_refused(cert, other_key, -1, "key and certificate: key values mismatch");
-    expect_refused(cert, locked, -1, "without a passphrase");
-    expect_refused(key, key, -1, "no certificate in the file");
-    expect_refused(cert, cert, -1, "private key");
-    expect_refused(empty, key, -1, "empty");
-    expect_refused(cert, empty, -1, "empty");
-    expect_refused(noise, key, -1, "no certificate in the file");
-    expect_refused(cert, noise, -1, "private key");
-    expect_refused(big, key, -1, "over 1048576 bytes");
-    expect_refused(cert, big, -1, "over 1048576 bytes");
-    expect_refused(cut, key, -1, "certificate: ");
-    expect_refused(folder[0], key, -1, "Illegal seek");
-    expect_refused(-1, key, -1, "Bad file descriptor");
-    expect_refused(cert, key, noise, "no CA certificate");
-    expect_refused(cert, key, cut, "certificate: ");
+    expect_refused(cert, other_key, -1, "key.pem: key and certificate: key values mismatch");
+    expect_refused(cert, locked, -1, "key.pem: private key (one without a passphrase");
+    expect_refused(key, key, -1, "cert.pem: no certificate in the file");
+    expect_refused(cert, cert, -1, "key.pem: private key");
+    expect_refused(empty, key, -1, "cert.pem: a PEM file is empty");
+    expect_refused(cert, empty, -1, "key.pem: a PEM file is empty");
+    expect_refused(noise, key, -1, "cert.pem: no certificate in the file");
+    expect_refused(cert, noise, -1, "key.pem: private key");
+    expect_refused(big, key, -1, "cert.pem: a PEM file is over 1048576 bytes");
+    expect_refused(cert, big, -1, "key.pem: a PEM file is over 1048576 bytes");
+    expect_refused(cut, key, -1, "cert.pem: certificate: ");
+    expect_refused(folder[0], key, -1, "cert.pem: Illegal seek");
+    expect_refused(-1, key, -1, "cert.pem: Bad file descriptor");
+    expect_refused(cert, key, noise, "ca.pem: no CA certificate");
+    expect_refused(cert, key, cut, "ca.pem: certificate: ");
     assert_int_equal(close(cert) + close(key) + close(other_key) + close(locked) + close(empty) +
                          close(noise) + close(big) + close(cut) + close(folder[0]) +
                          close(folder[1]),
@@ -240,9 +246,12 @@ static void a_backends_context_wants_whole_pairs(void **state)
     SSL_CTX *ctx = NULL;
 
     (void)state;
-    assert_int_equal(tls_client_context(cert, cert, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
-    assert_int_equal(tls_client_context(cert, -1, key, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
-    assert_int_equal(tls_client_context(noise, -1, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(tls_client_context(pem_file(cert), pem_file(cert), no_file, "x", &ctx, &err),
+                     POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(tls_client_context(pem_file(cert), no_file, pem_file(key), "x", &ctx, &err),
+                     POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(tls_client_context(pem_file(noise), no_file, no_file, "x", &ctx, &err),
+                     POSTERN_ERR_CONFIG_FILE);
     assert_null(ctx);
     assert_int_equal(close(cert) + close(key) + close(noise), 0);
 }
@@ -255,11 +264,12 @@ static void the_systems_anchors_are_read_at_once(void **state)
 
     (void)state;
     if (fd < 0) { /* a machine without: said, not passed over */
-        assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err), POSTERN_ERR_CONFIG_FILE);
+        assert_int_equal(tls_client_context(no_file, no_file, no_file, "x", &ctx, &err),
+                         POSTERN_ERR_CONFIG_FILE);
         return;
     }
     assert_int_equal(close(fd), 0);
-    assert_int_equal(tls_client_context(-1, -1, -1, "x", &ctx, &err), POSTERN_OK);
+    assert_int_equal(tls_client_context(no_file, no_file, no_file, "x", &ctx, &err), POSTERN_OK);
     assert_true(sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx))) > 0);
     server = test_server_ctx(&leaf, NULL);
     assert_false(can_talk(server, ctx)); /* and ours is not among them */
@@ -402,6 +412,39 @@ static bool is_resumed(SSL_CTX *server, SSL_CTX *client)
     return is_reused;
 }
 
+static int count_tickets(SSL_CTX *server, const struct test_cert *own)
+{
+    SSL_CTX *client = test_client_ctx(&ca, own);
+
+    (void)SSL_CTX_set_session_cache_mode(client,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client, take_ticket);
+    ticket_count = 0;
+    assert_true(can_talk(server, client));
+    SSL_SESSION_free(ticket);
+    ticket = NULL;
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    return ticket_count;
+}
+
+/* What a ticket costs comes back only where the proof that it spares is dear. */
+static void a_ticket_is_given_where_it_is_worth_its_cost(void **state)
+{
+    struct test_cert rsa = test_cert_new(&ca, "DNS:localhost", -60, 3600);
+
+    (void)state;
+    EVP_PKEY_free(rsa.key);
+    rsa.key = EVP_RSA_gen(2048);
+    assert_int_equal(X509_set_pubkey(rsa.x, rsa.key), 1);
+    assert_true(X509_sign(rsa.x, ca.key, EVP_sha256()) > 0);
+    assert_int_equal(count_tickets(test_server_ctx(&leaf, NULL), NULL), 0);
+    assert_int_equal(count_tickets(test_server_ctx(&leaf, &other_ca), &client_leaf), 1);
+    assert_int_equal(count_tickets(test_server_ctx(&rsa, NULL), NULL), 1);
+    assert_int_equal(count_tickets(test_server_ctx(&rsa, &other_ca), &client_leaf), 1);
+    test_cert_free(&rsa);
+}
+
 static void one_ticket_is_given_and_is_good_here_only(void **state)
 {
     SSL_CTX *server = test_server_ctx(&leaf, &other_ca), *again = test_server_ctx(&leaf, &other_ca);
@@ -475,7 +518,8 @@ static void its_own_certificate_is_good_for_loopback_and_nothing_else(void **sta
     assert_int_equal(tls_server_context_for_loopback(&server, &pem, NULL), POSTERN_OK);
     assert_null(memmem(pem.ptr, pem.len, "PRIVATE", 7));
     fd = test_text_fd((const char *)pem.ptr, pem.len);
-    assert_int_equal(tls_client_context(fd, -1, -1, "x", &client, NULL), POSTERN_OK);
+    assert_int_equal(tls_client_context(pem_file(fd), no_file, no_file, "x", &client, NULL),
+                     POSTERN_OK);
     assert_int_equal(close(fd), 0);
     assert_true(is_valid_for(server, client, "localhost", NULL));
     assert_true(is_valid_for(server, client, NULL, "127.0.0.1"));
@@ -543,7 +587,7 @@ static postern_err make_server_once(void *arg, postern_error *err)
 {
     const struct files *f = arg;
     SSL_CTX *ctx = NULL;
-    postern_err e = tls_server_context(f->cert, f->key, f->ca, "x", &ctx, err);
+    postern_err e = tls_server_context(pem_file(f->cert), pem_file(f->key), pem_file(f->ca), "x", &ctx, err);
 
     assert_true((ctx != NULL) == (e == POSTERN_OK));
     SSL_CTX_free(ctx);
@@ -554,7 +598,7 @@ static postern_err make_client_once(void *arg, postern_error *err)
 {
     const struct files *f = arg;
     SSL_CTX *ctx = NULL;
-    postern_err e = tls_client_context(f->ca, f->cert, f->key, "x", &ctx, err);
+    postern_err e = tls_client_context(pem_file(f->ca), pem_file(f->cert), pem_file(f->key), "x", &ctx, err);
 
     SSL_CTX_free(ctx);
     return e;
@@ -622,6 +666,7 @@ int main(void)
         cmocka_unit_test(ciphers_without_forward_secrecy_are_refused),
         cmocka_unit_test(the_group_is_one_of_the_fast_two),
         cmocka_unit_test(renegotiation_is_refused),
+        cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),
         cmocka_unit_test(one_ticket_is_given_and_is_good_here_only),
         cmocka_unit_test(contexts_have_the_modes_that_the_relay_needs),
         cmocka_unit_test(its_own_certificate_is_good_for_loopback_and_nothing_else),

@@ -334,13 +334,198 @@ static void a_removed_client_s_older_tokens_are_refused(void **state)
     assert_verdict("removed actor",
                    test_login_try(&t, "client_id", "\"x\",\"act\":{\"sub\":\"agent-7\"}"),
                    POSTERN_ERR_REVOKED);
-    assert_verdict("history does not count",
+    assert_verdict("one that handed the token on",
                    test_login_try(&t, "client_id",
                                   "\"x\",\"act\":{\"sub\":\"y\",\"act\":{\"sub\":\"agent-7\"}}"),
+                   POSTERN_ERR_REVOKED);
+    assert_verdict("none of them",
+                   test_login_try(&t, "client_id",
+                                  "\"x\",\"act\":{\"sub\":\"y\",\"act\":{\"sub\":\"z\"}}"),
                    POSTERN_OK);
     assert_int_equal(
         postern_context_revoke_client(t.context, "https://other.example", "a", 5, &t.err),
         POSTERN_ERR_USAGE);
+}
+
+static void take_back(postern_revocation_kind kind, const char *name)
+{
+    assert_int_equal(postern_context_revoke(t.context, TEST_ISSUER, kind, name, TEST_NOW_S, &t.err),
+                     POSTERN_OK);
+}
+
+static void a_revoked_token_is_refused_with_all_that_came_from_it(void **state)
+{
+    (void)state;
+    take_back(POSTERN_REVOCATION_JTI, "t-0");
+    assert_verdict("another", test_login_try(&t, "jti", "\"t-1\""), POSTERN_OK);
+    assert_verdict("itself", test_login_try(&t, "jti", "\"t-0\""), POSTERN_ERR_REVOKED);
+    assert_verdict("its child",
+                   test_login_try(&t, "jti", "\"t-1\",\"derived_from\":[\"t-0\"]"),
+                   POSTERN_ERR_REVOKED);
+    assert_verdict("its child's child, first or last in the list",
+                   test_login_try(&t, "jti", "\"t-2\",\"derived_from\":[\"t-1\",\"t-0\"]"),
+                   POSTERN_ERR_REVOKED);
+    assert_verdict("a child of others",
+                   test_login_try(&t, "jti", "\"t-2\",\"derived_from\":[\"t-1\",\"t-00\"]"),
+                   POSTERN_OK);
+    assert_verdict("a client of that name", test_login_try(&t, "client_id", "\"t-0\""),
+                   POSTERN_OK);
+    assert_verdict("issued later, it says",
+                   test_login_try(&t, "jti", "\"t-0\",\"nbf\":1800000001"), POSTERN_ERR_REVOKED);
+}
+
+static void all_tokens_of_an_ended_authorization_are_refused(void **state)
+{
+    (void)state;
+    take_back(POSTERN_REVOCATION_GRANT, "g-1");
+    assert_verdict("of none", test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_verdict("of another", test_login_try(&t, "grant_id", "\"g-2\""), POSTERN_OK);
+    assert_verdict("of it", test_login_try(&t, "grant_id", "\"g-1\""), POSTERN_ERR_REVOKED);
+    assert_verdict("of it, exchanged",
+                   test_login_try(&t, "grant_id", "\"g-1\",\"act\":{\"sub\":\"agent-9\"}"),
+                   POSTERN_ERR_REVOKED);
+    assert_verdict("a token of that name", test_login_try(&t, "jti", "\"g-1\""), POSTERN_OK);
+}
+
+/* Nobody has told yet who is blocked, and that the token was revoked is certain. */
+static void a_revocation_is_certain_whatever_else_is_not_known(void **state)
+{
+    (void)state;
+    take_back(POSTERN_REVOCATION_GRANT, "g-1");
+    postern_context_expect_blocks(t.context);
+    assert_verdict("no word yet", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOCATIONS_UNKNOWN);
+    assert_verdict("revoked", test_login_try(&t, "grant_id", "\"g-1\""), POSTERN_ERR_REVOKED);
+}
+
+static void a_login_keeps_its_lineage(void **state)
+{
+    POSTERN_AUTO(grant) g = NULL;
+    char *token = test_login_token(&t, "grant_id",
+                                   "\"g-1\",\"derived_from\":[\"t-0\",\"t-1\"],"
+                                   "\"authorization_details\":[{\"type\":\"db\"}]");
+    postern_request rq = test_login_request(token);
+
+    (void)state;
+    assert_verdict("login", test_login_run(&t, &rq, &g), POSTERN_OK);
+    assert_string_equal(postern_grant_grant_id(g), "g-1");
+    assert_string_equal(postern_grant_derived_from(g, 1), "t-1");
+    assert_null(postern_grant_derived_from(g, 2));
+    assert_true(postern_bytes_equal_str(postern_grant_authorization_details(g),
+                                        "[{\"type\":\"db\"}]"));
+    free(token);
+}
+
+/* ---- login_as ---- */
+
+static void log_in_as(const char *login_as)
+{
+    char *service = test_printf("audience: " TEST_AUDIENCE "\nhelper_peers: 0\nlogin_as: %s\n"
+                                "username_strip_domain: example.org\n",
+                                login_as);
+
+    test_folder_put(&t.folder, "services/imap.conf", service);
+    free(service);
+    test_login_reload(&t);
+}
+
+/* The login of one changed token: whom the host is told, or why not. */
+static void assert_names(const char *name, const char *json, const char *authcid, const char *user)
+{
+    POSTERN_AUTO(grant) g = NULL;
+    char *token = test_login_token(&t, name, json);
+    postern_request rq = test_login_request(token);
+
+    assert_verdict(json, test_login_run(&t, &rq, &g), POSTERN_OK);
+    assert_string_equal(postern_grant_authcid(g), authcid);
+    assert_string_equal(postern_grant_user(g), user);
+    free(token);
+}
+
+#define ALICE_BY(actor) "\"alice@example.org\",\"act\":{\"sub\":\"" actor "\"}"
+
+static void login_as_user_shows_the_host_the_human_alone(void **state)
+{
+    (void)state;
+    log_in_as("user");
+    assert_names("sub", "\"alice@example.org\"", "alice", "alice");
+    assert_names("sub", ALICE_BY("agent-9"), "alice", "alice");
+    assert_names("sub", "\"agent-7\"", "agent-7", "agent-7");
+}
+
+static void login_as_agent_shows_the_host_who_acts(void **state)
+{
+    (void)state;
+    log_in_as("agent");
+    assert_names("sub", "\"alice@example.org\"", "agent-7", "agent-7");
+    assert_names("sub", ALICE_BY("agent-9"), "agent-9", "agent-9");
+    assert_names("sub", "\"not a local name\"", "agent-7", "agent-7");
+    assert_verdict("the system's own", test_login_try(&t, "client_id", "\"root\""),
+                   POSTERN_ERR_USER_DENIED);
+    assert_verdict("no local name", test_login_try(&t, "client_id", "\"https://a.example/x\""),
+                   POSTERN_ERR_NO_MAPPING);
+}
+
+static void login_as_both_shows_the_host_the_agent_and_the_human(void **state)
+{
+    (void)state;
+    log_in_as("both");
+    assert_names("sub", "\"alice@example.org\"", "agent-7", "alice");
+    assert_names("sub", ALICE_BY("agent-9"), "agent-9", "alice");
+    assert_names("sub", ALICE_BY("agent-9\",\"act\":{\"sub\":\"planner\"},\"x\":\"y"), "agent-9",
+                 "alice");
+    assert_names("sub", "\"agent-7\"", "agent-7", "agent-7"); /* for itself */
+}
+
+static void login_as_both_refuses_names_that_would_hide_one_of_the_two(void **state)
+{
+    static const struct {
+        const char *why, *name, *json;
+        postern_err want;
+    } cases[] = {
+        { "one name", "sub", ALICE_BY("alice"), POSTERN_ERR_USER_DENIED },
+        { "an agent with the human's domain keeps it", "sub", ALICE_BY("alice@example.org"),
+          POSTERN_OK },
+        { "an agent that is root", "sub", ALICE_BY("root"), POSTERN_ERR_USER_DENIED },
+        { "an agent that is a system account", "sub", ALICE_BY("daemon"), POSTERN_ERR_USER_DENIED },
+        { "an agent that no host could name", "sub", ALICE_BY("a b"), POSTERN_ERR_NO_MAPPING },
+        { "a human that is root", "sub", "\"root\"", POSTERN_ERR_USER_DENIED },
+        { "a human that no host could name", "sub", "\"a b\"", POSTERN_ERR_NO_MAPPING },
+    };
+
+    (void)state;
+    log_in_as("both");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_verdict(cases[i].why, test_login_try(&t, cases[i].name, cases[i].json),
+                       cases[i].want);
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER
+                    "\njwks_file: keys.json\nrequired_claims: sub\nagent_claim: azp\n");
+    test_login_reload(&t);
+    assert_verdict("nobody acts", test_login_try(&t, NULL, NULL), POSTERN_ERR_NO_MAPPING);
+}
+
+static void the_wanted_identity_is_the_human_s_under_both(void **state)
+{
+    static const struct {
+        const char *authzid;
+        postern_err want;
+    } cases[] = {
+        { "alice", POSTERN_OK },
+        { "", POSTERN_OK },
+        { "agent-9", POSTERN_ERR_AUTHZID },
+        { "bob", POSTERN_ERR_AUTHZID },
+        { "u:alice", POSTERN_ERR_AUTHZID }, /* LDAP's own spelling is its plugin's to take off */
+    };
+    char *token = test_login_token(&t, "sub", ALICE_BY("agent-9"));
+    postern_request rq = test_login_request(token);
+
+    (void)state;
+    log_in_as("both");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rq.authzid = cases[i].authzid;
+        assert_verdict(cases[i].authzid, test_login_run(&t, &rq, NULL), cases[i].want);
+    }
+    free(token);
 }
 
 /* agent_claim: says who is shown as acting; the issuer removed the client that it knows by
@@ -574,6 +759,15 @@ int main(void)
         TEST(a_very_long_authzid_is_simply_another_one),
         TEST(the_message_is_compared_only_where_the_file_names_the_server),
         TEST(a_removed_client_s_older_tokens_are_refused),
+        TEST(a_revoked_token_is_refused_with_all_that_came_from_it),
+        TEST(all_tokens_of_an_ended_authorization_are_refused),
+        TEST(a_revocation_is_certain_whatever_else_is_not_known),
+        TEST(a_login_keeps_its_lineage),
+        TEST(login_as_user_shows_the_host_the_human_alone),
+        TEST(login_as_agent_shows_the_host_who_acts),
+        TEST(login_as_both_shows_the_host_the_agent_and_the_human),
+        TEST(login_as_both_refuses_names_that_would_hide_one_of_the_two),
+        TEST(the_wanted_identity_is_the_human_s_under_both),
         TEST(a_removed_client_is_refused_whatever_agent_claim_prefers),
         TEST(revocations_that_must_come_are_waited_for),
         TEST(a_refused_client_is_told_what_the_service_wants),
