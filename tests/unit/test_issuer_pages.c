@@ -1008,7 +1008,6 @@ static void nobody_ends_the_grant_of_somebody_else(void **state)
     struct browser b = browser_new(f), mallory = browser_new(f);
     struct code_record code;
     struct grant_record grant = { .id = "" };
-    POSTERN_AUTO_BUF more = POSTERN_BUF_INIT(256);
 
     browser_add_user(f, "mallory", "mallory mallory mallory");
     browser_be_alice(&b);
