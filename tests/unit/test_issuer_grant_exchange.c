@@ -74,6 +74,7 @@ static void the_new_token_names_both_and_comes_from_the_old_one(void **state)
     assert_text(g->f, "issued_token_type", ACCESS);
     assert_text(g->f, "token_type", "Bearer");
     assert_text(g->f, "scope", "mail.read");
+    assert_text(g->f, "sub", "alice");
     assert_absent(g->f, "refresh_token");
     assert_string_equal(g->f->answer.cache_control, "no-store");
     new = grants_take(g, "access_token");
