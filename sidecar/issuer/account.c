@@ -14,6 +14,9 @@
 #include "visitor.h"
 #include "words.h"
 
+/* Then no further grant is put: the largest has some 40 KiB on the page, which must fit. */
+#define FULL_PAGE (ANSWER_BODY_MAX / 2)
+
 /* ---- the page ---- */
 
 static void put_scopes(const struct grant_record *g, postern_buf *out)
@@ -100,7 +103,7 @@ static bool put_grants(struct issuer *is, const struct visitor *v, const char *t
 {
     struct grant_record *grants = calloc(ACCOUNT_GRANTS_MAX, sizeof *grants);
     postern_error err = { 0 };
-    size_t count = 0;
+    size_t count = 0, shown = 0;
     bool is_done = grants != NULL;
 
     if (is_done && store_grant_list(is->store, v->session.user, "", issuer_now_s(is), grants,
@@ -114,10 +117,12 @@ static bool put_grants(struct issuer *is, const struct visitor *v, const char *t
         HTML_TEXTLESS(out, "<p class=\"lead\">These agents may act for you. What you end is over at "
                            "once, also where they are logged in right now.</p>"
                            "<ul class=\"grants\">");
-    for (size_t i = 0; is_done && i < count; i++)
-        is_done = put_grant(is, token, &grants[i], out);
+    for (; is_done && shown < count && out->len < FULL_PAGE; shown++)
+        is_done = put_grant(is, token, &grants[shown], out);
     if (is_done && count != 0)
         HTML_TEXTLESS(out, "</ul>");
+    if (is_done && (shown < count || count == ACCOUNT_GRANTS_MAX))
+        HTML_TEXTLESS(out, "<p>There may be more: end some of these to see them.</p>");
     free(grants);
     return is_done;
 }

@@ -94,15 +94,15 @@ static postern_err judge_name(struct issuer *is, const char *name, bool *ret_pro
 
 /* From then on auth->name is whom the assertion names. */
 static postern_err judge_assertion(struct issuer *is, struct client_auth *auth, bool *ret_proved,
-                                   struct client_record *ret, postern_error *err)
+                                   int *ret_wait_s, struct client_record *ret, postern_error *err)
 {
     const char *client_id = auth->name.len == 0 ? NULL : postern_buf_cstr(&auth->name);
     char name[CLIENT_NAME_MAX];
 
     if (auth->name.failed || (auth->name.len != 0 && client_id == NULL))
         return POSTERN_FAIL(err, NOMEM, "client credentials");
-    POSTERN_TRY(
-        client_assertion_check(is, client_id, auth->assertion, name, ret_proved, ret, err));
+    POSTERN_TRY(client_assertion_check(is, client_id, auth->assertion, name, ret_proved, ret_wait_s,
+                                       ret, err));
     postern_buf_reset(&auth->name);
     postern_buf_add_str(&auth->name, name);
     return POSTERN_OK;
@@ -111,12 +111,13 @@ static postern_err judge_assertion(struct issuer *is, struct client_auth *auth, 
 /* Unknown names take the same path as known ones; a secret counts only for a client that has one.
  */
 static postern_err judge(struct issuer *is, client_auth_result found, struct client_auth *auth,
-                         bool *ret_proved, struct client_record *ret, postern_error *err)
+                         bool *ret_proved, int *ret_wait_s, struct client_record *ret,
+                         postern_error *err)
 {
     const char *name;
 
     if (found == CLIENT_AUTH_ASSERTION)
-        return judge_assertion(is, auth, ret_proved, ret, err);
+        return judge_assertion(is, auth, ret_proved, ret_wait_s, ret, err);
     name = found == CLIENT_AUTH_UNSET ? NULL : postern_buf_cstr(&auth->name);
     if (name == NULL)
         return POSTERN_FAIL(err, NOMEM, "client credentials");
@@ -136,12 +137,17 @@ bool authenticate_client(struct issuer *is, const struct http_request *rq,
     postern_error err = { 0 };
     bool is_proved = false;
     const char *name;
+    int wait_s = 0;
 
     if (!can_be_judged(found))
         return refuse(is, "", rq->source, found, a);
-    if (judge(is, found, &auth, &is_proved, ret, &err) != POSTERN_OK) {
+    if (judge(is, found, &auth, &is_proved, &wait_s, ret, &err) != POSTERN_OK) {
         log_error("client authentication", &err);
         answer_internal(a);
+        return false;
+    }
+    if (wait_s != 0) {
+        answer_too_many(a, wait_s, "this client authenticates too often");
         return false;
     }
     name = postern_buf_cstr(&auth.name);

@@ -12,6 +12,7 @@
 
 #include "authorize_request.h"
 #include "consent.h"
+#include "describe.h"
 #include "log.h"
 #include "login.h"
 #include "page.h"
@@ -19,6 +20,9 @@
 #include "words.h"
 
 #define LOGIN_FRESH_S 60 /* prompt=login: just now is now */
+
+/* Each answer is a row on disk; a person with many agents answers all of them in the morning. */
+static const struct rate_rule answer_rule = { "answer", 60, 10000 };
 
 /* ---- to the redirect URI ---- */
 
@@ -54,6 +58,38 @@ static void send_error(const struct issuer *is, const struct authorize_request *
     send_back(is, r, &query, a);
 }
 
+/*
+ * An error that the person has not caused.  Where anybody may register, to send them on without a
+ * word would make us an open redirector: they are shown where it goes (RFC 9700 §4.11.2).
+ */
+static void tell_error(const struct issuer *is, const struct authorize_request *r,
+                       const char *error, const char *why, struct answer *a)
+{
+    POSTERN_AUTO_BUF target = POSTERN_BUF_INIT(ANSWER_LOCATION_MAX);
+    struct page page = { .title = "This request does not work", .leads_to = "" };
+    char place[DESCRIBE_MAX];
+    const char *uri;
+
+    send_error(is, r, error, why, a);
+    if ((r->client.flags & CLIENT_SELF_REGISTERED) == 0)
+        return;
+    postern_buf_add(&target, postern_buf_bytes(&a->location));
+    uri = a->location.failed ? NULL : postern_buf_cstr(&target);
+    if (uri == NULL) {
+        page_internal(is, a);
+        return;
+    }
+    describe_redirect(r->redirect, place);
+    page_open(is, &page, a);
+    HTML(&a->body,
+         "<h1>This request does not work</h1><p class=\"lead\">The agent that sent you here is "
+         "refused: {}.</p><p class=\"note warn\"><b>Not verified.</b> This agent registered "
+         "itself; nobody here has checked who runs it. Go on only if you started this yourself.</p>"
+         "<p class=\"after\"><a href=\"{}\" rel=\"noreferrer\">Back to <bdi>{}</bdi></a></p>",
+         why, uri, place);
+    page_close(is, 400, a);
+}
+
 /* ---- reading ---- */
 
 /* False: answered. */
@@ -66,7 +102,7 @@ static bool read_request(struct issuer *is, const char *query, struct authorize_
     case AUTHORIZE_GOOD:
         return true;
     case AUTHORIZE_REFUSED:
-        send_error(is, ret, ret->error, ret->why, a);
+        tell_error(is, ret, ret->error, ret->why, a);
         return false;
     case AUTHORIZE_BAD:
         page_problem(is, 400, "This link does not work", ret->why, a);
@@ -94,11 +130,11 @@ static void show(struct issuer *is, const struct http_request *rq, struct answer
     if (!read_request(is, rq->query, &r, a) || !visitor_find(is, rq, &v, a))
         return;
     if (needs_login(is, &r, &v) && r.is_silent)
-        send_error(is, &r, "login_required", "nobody is logged in", a);
+        tell_error(is, &r, "login_required", "nobody is logged in", a);
     else if (needs_login(is, &r, &v))
         login_show(is, &v, &(struct login_page){ .request = rq->query, .asks = &r }, a);
     else if (r.is_silent)
-        send_error(is, &r, "consent_required", "the person has to agree each time", a);
+        tell_error(is, &r, "consent_required", "the person has to agree each time", a);
     else
         consent_show(is, &v, rq->query, &r, NULL, a);
 }
@@ -188,6 +224,38 @@ static void approve(struct issuer *is, const struct visitor *v, const struct aut
              (long long)grant.ends_s, grant.id);
 }
 
+static bool check_rate(struct issuer *is, const struct visitor *v, struct answer *a)
+{
+    int wait_s = rate_take(is->rates, &answer_rule, v->session.user, "", issuer_mono_ms(is));
+
+    if (wait_s == 0)
+        return true;
+    page_problem(is, 429, "Slow down, please",
+                 "You have answered many agents in a short time. Wait a little, then try again.", a);
+    a->retry_after_s = wait_s;
+    return false;
+}
+
+static bool has_room(struct issuer *is, const struct visitor *v, struct answer *a)
+{
+    postern_error err = { 0 };
+    int64_t count = 0;
+
+    if (store_grant_count(is->store, v->session.user, issuer_now_s(is), &count, &err) !=
+        POSTERN_OK) {
+        log_error("authorization", &err);
+        page_internal(is, a);
+        return false;
+    }
+    if (count < GRANTS_OF_PERSON_MAX)
+        return true;
+    page_problem(is, 400, "There are too many agents that may act for you",
+                 "Nothing was granted. End some of them under your account, then let the agent ask "
+                 "again.",
+                 a);
+    return false;
+}
+
 /* A form is good for one answer: coming back to it and pressing again makes no second grant. */
 static bool take_form(struct issuer *is, const char *nonce, struct answer *a)
 {
@@ -234,7 +302,8 @@ static void decide(struct issuer *is, const struct http_request *rq, struct answ
     }
     if (choice.fault != NULL)
         consent_show(is, &v, request, &r, &choice, a);
-    else if (!take_form(is, nonce, a))
+    else if (!check_rate(is, &v, a) || (choice.is_approved && !has_room(is, &v, a)) ||
+             !take_form(is, nonce, a))
         return;
     else if (!choice.is_approved)
         send_error(is, &r, "access_denied", "the person said no", a);

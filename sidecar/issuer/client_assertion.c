@@ -9,6 +9,9 @@
 #include <postern-private/assertion.h>
 #include <postern/request.h>
 
+/* Each is a row on disk, before any endpoint counts what it is for. */
+static const struct rate_rule assertion_rule = { "assertion", 400, 10 };
+
 #define PAYLOAD_MAX 4096 /* bytes, decoded: seven claims; more is no assertion of a client's */
 
 /* ---- before the proof ---- */
@@ -169,7 +172,7 @@ static postern_err verify(postern_bytes assertion, postern_bytes jwks, postern_a
 }
 
 static postern_err take_once(struct issuer *is, const char *name, const postern_assertion *a,
-                             bool *ret_is_first, postern_error *err)
+                             bool *ret_is_first, int *ret_wait_s, postern_error *err)
 {
     POSTERN_AUTO_BUF jti = POSTERN_BUF_INIT(CLIENT_ASSERTION_JTI_MAX + 1);
     bool is_good = false;
@@ -184,23 +187,28 @@ static postern_err take_once(struct issuer *is, const char *name, const postern_
     id = postern_buf_cstr(&jti);
     if (id == NULL)
         return POSTERN_FAIL(err, NOMEM, "an assertion's jti");
+    *ret_wait_s = rate_take(is->rates, &assertion_rule, name, "", issuer_mono_ms(is));
+    if (*ret_wait_s != 0)
+        return POSTERN_OK;
     return store_once(is->store, name, id, exp_s + CLIENT_ASSERTION_SKEW_S, ret_is_first, err);
 }
 
 postern_err client_assertion_check(struct issuer *is, const char *client_id,
                                    postern_bytes assertion, char ret_name[CLIENT_NAME_MAX],
-                                   bool *ret_proved, struct client_record *ret, postern_error *err)
+                                   bool *ret_proved, int *ret_wait_s, struct client_record *ret,
+                                   postern_error *err)
 {
     POSTERN_AUTO_BUF jwks = POSTERN_BUF_INIT(CLIENT_JWKS_MAX + KEY_JWK_MAX);
     POSTERN_AUTO(assertion) a = NULL;
     bool is_named, is_found = false;
 
     *ret_proved = false;
+    *ret_wait_s = 0;
     POSTERN_TRY(client_assertion_peek(assertion, ret_name, err));
     is_named = ret_name[0] != '\0' && (client_id == NULL || strcmp(client_id, ret_name) == 0);
     POSTERN_TRY(find_keys(is, ret_name, &jwks, &is_found, ret, err));
     POSTERN_TRY(verify(assertion, postern_buf_bytes(&jwks), &a, err));
     if (a == NULL || !is_named || !is_found || !is_typed(a))
         return POSTERN_OK;
-    return take_once(is, ret_name, a, ret_proved, err);
+    return take_once(is, ret_name, a, ret_proved, ret_wait_s, err);
 }

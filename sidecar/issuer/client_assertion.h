@@ -24,14 +24,15 @@
  *
  *   client_id  the parameter of the request; NULL: none, the assertion's sub says who
  *   ret_name   whom it claims to be, proved or not; "" when it names nobody: for rates and the log
+ *   ret_wait_s not 0: it is good, but this client brings too many; nothing of it was used up
  *   POSTERN_OK with *ret_proved (and *ret) · POSTERN_ERR_SYSTEM · POSTERN_ERR_NOMEM ·
  *   POSTERN_ERR_INTERNAL
  */
 POSTERN_MUST_USE postern_err client_assertion_check(struct issuer *is, const char *client_id,
                                                     postern_bytes assertion,
                                                     char ret_name[CLIENT_NAME_MAX],
-                                                    bool *ret_proved, struct client_record *ret,
-                                                    postern_error *err);
+                                                    bool *ret_proved, int *ret_wait_s,
+                                                    struct client_record *ret, postern_error *err);
 
 /* ---- its parts, pure; for tests and the fuzzer ---- */
 

@@ -103,6 +103,8 @@ static const char *find_host(struct evhttp_request *req, char *room, size_t room
     return n < 0 || (size_t)n >= room_size ? "" : room;
 }
 
+/* Every local user may bind any address of 127.0.0.0/8: together they are one source, or nobody's
+ * guesses would be counted. */
 static const char *find_source(struct evhttp_request *req)
 {
     struct evhttp_connection *c = evhttp_request_get_connection(req);
@@ -111,7 +113,9 @@ static const char *find_source(struct evhttp_request *req)
 
     if (c != NULL)
         evhttp_connection_get_peer(c, &address, &port);
-    return address == NULL ? "" : address;
+    if (address == NULL)
+        return "";
+    return strncmp(address, "127.", 4) == 0 ? "127.0.0.1" : address;
 }
 
 static void wipe_text(const char *owned_by_evhttp)

@@ -92,10 +92,11 @@ static postern_err keep(struct change *c, struct answer *a, bool *ret_kept, post
 {
     struct issuer *is = c->is;
 
+    /* In this order, or a crash between the two leaves a thief's session behind the new password. */
+    POSTERN_TRY(store_session_end_others(is->store, c->was.name, c->visitor.session.id_sha256, err));
     POSTERN_TRY(store_user_set_password(is->store, &c->was, &c->now, ret_kept, err));
     if (!*ret_kept)
         return POSTERN_OK;
-    POSTERN_TRY(store_session_end_others(is->store, c->was.name, c->visitor.session.id_sha256, err));
     return visitor_log_in(is, c->visitor.cookie, c->was.name, a, err);
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Self-registration as a pure function: request bytes in, answer out.  Order: is it on, how often
- * from there, invitation, body, rules; the answer is written before the client is, so that nobody
- * is registered who is not told.  A client gets a name that it did not choose, of the scopes that
- * it asks for those that registration_scopes: has, and every one of registration_resources:.
- * RFC 7591 §3.
+ * Self-registration as a pure function: request bytes in, answer out.  Order: is it on, is it JSON,
+ * how often from there, invitation, body, rules; the answer is written before the client is, so
+ * that nobody is registered who is not told.  A client gets a name that it did not choose, of the
+ * scopes that it asks for those that registration_scopes: has, and every one of
+ * registration_resources:.  RFC 7591 §3.
  */
 #include "register.h"
 
@@ -49,6 +49,24 @@ static bool answer_failure(struct answer *a, const postern_error *err)
     return false;
 }
 
+static bool is_json(const char *content_type)
+{
+    static const char json[] = "application/json";
+    size_t len = content_type == NULL ? 0 : strcspn(content_type, "; \t");
+
+    return len == sizeof json - 1 && strncasecmp(content_type, json, len) == 0;
+}
+
+/* Before anything is counted: a page in somebody's browser can send other types without asking us. */
+static bool check_type(const struct http_request *rq, struct answer *a)
+{
+    if (is_json(rq->content_type))
+        return true;
+    answer_error(a, 415, "invalid_client_metadata", "the body is not application/json",
+                 "Send one JSON object of client metadata (RFC 7591 section 2).");
+    return false;
+}
+
 /* ---- who may ---- */
 
 static bool check_mode(const struct issuer *is, struct answer *a)
@@ -60,9 +78,12 @@ static bool check_mode(const struct issuer *is, struct answer *a)
     return false;
 }
 
+/* Invitations say how often; who has none must not hold up a neighbour at the same address. */
 static bool check_rate(struct issuer *is, const struct http_request *rq, struct answer *a)
 {
-    int wait_s = rate_take(is->rates, &registration_rule, "", rq->source, issuer_mono_ms(is));
+    int wait_s = is->settings->registration == REGISTRATION_TOKEN
+                     ? 0
+                     : rate_take(is->rates, &registration_rule, "", rq->source, issuer_mono_ms(is));
 
     if (wait_s != 0)
         answer_too_many(a, wait_s, "too many registrations from this address");
@@ -107,23 +128,10 @@ static bool read_invitation(struct issuer *is, const struct http_request *rq,
 
 /* ---- what it asks ---- */
 
-static bool is_json(const char *content_type)
-{
-    static const char json[] = "application/json";
-    size_t len = content_type == NULL ? 0 : strcspn(content_type, "; \t");
-
-    return len == sizeof json - 1 && strncasecmp(content_type, json, len) == 0;
-}
-
 static bool read_body(const struct http_request *rq, struct registration *g, struct answer *a)
 {
     struct register_fault fault = { 0 };
 
-    if (!is_json(rq->content_type)) {
-        answer_error(a, 415, "invalid_client_metadata", "the body is not application/json",
-                     "Send one JSON object of client metadata (RFC 7591 section 2).");
-        return false;
-    }
     if (rq->body.len > REGISTER_BODY_MAX) {
         answer_error(a, 413, "invalid_client_metadata", "the body is too large",
                      "Send at most 32 KiB.");
@@ -281,8 +289,9 @@ void register_endpoint(struct issuer *is, const struct http_request *rq, struct 
 {
     AUTO_REGISTRATION g = { .secret = NULL };
 
-    if (!check_mode(is, a) || !check_rate(is, rq, a) || !read_invitation(is, rq, &g, a) ||
-        !read_body(rq, &g, a) || !choose_scopes(is, &g, a) || !prepare(is, &g, a))
+    if (!check_mode(is, a) || !check_type(rq, a) || !check_rate(is, rq, a) ||
+        !read_invitation(is, rq, &g, a) || !read_body(rq, &g, a) || !choose_scopes(is, &g, a) ||
+        !prepare(is, &g, a))
         return;
     write_answer(&g, a);
     if (a->body.failed)

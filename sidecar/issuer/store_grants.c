@@ -116,6 +116,22 @@ postern_err store_grant_list(struct store *s, const char *user, const char *afte
     return POSTERN_OK;
 }
 
+postern_err store_grant_count(struct store *s, const char *user, int64_t now_s, int64_t *ret,
+                              postern_error *err)
+{
+    AUTO_RUN r = run_start(s, QUERY_GRANT_COUNT);
+    bool is_found = false;
+
+    if (run_bind_text(&r, 1, user) != SQLITE_OK ||
+        sqlite3_bind_int64(r.stmt, 2, now_s) != SQLITE_OK)
+        return fail_bind(s, "counting grants", err);
+    POSTERN_TRY(run_row(&r, "counting grants", &is_found, err));
+    if (!is_found)
+        return POSTERN_FAIL(err, SYSTEM, "store: grants cannot be counted");
+    *ret = sqlite3_column_int64(r.stmt, 0);
+    return POSTERN_OK;
+}
+
 /* ---- what is used once ---- */
 
 /* A row of code or refresh beside its grant. */

@@ -10,6 +10,7 @@
 #include "store_clients.h"
 #include "store_users.h"
 
+#define GRANTS_OF_PERSON_MAX 500 /* that stand: some MB on disk */
 #define GRANT_ID_MAX 23          /* bytes with NUL: 128 random bits, base64url */
 #define GRANT_PURPOSE_MAX 257    /* bytes with NUL */
 #define GRANT_DETAILS_MAX 4097   /* bytes with NUL: authorization_details as JSON (RFC 9396) */
@@ -92,6 +93,9 @@ POSTERN_MUST_USE postern_err store_grants_end_of_client(struct store *s, const c
 POSTERN_MUST_USE postern_err store_grant_list(struct store *s, const char *user, const char *after,
                                               int64_t now_s, struct grant_record *ret, size_t max,
                                               size_t *ret_count, postern_error *err);
+/* How many of `user` stand. */
+POSTERN_MUST_USE postern_err store_grant_count(struct store *s, const char *user, int64_t now_s,
+                                               int64_t *ret, postern_error *err);
 /* Forget codes, refresh tokens, grants and one-time identifiers that are over. */
 POSTERN_MUST_USE postern_err store_grants_forget(struct store *s, int64_t now_s,
                                                  postern_error *err);

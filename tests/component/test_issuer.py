@@ -37,9 +37,9 @@ def assert_equal(got, want, what):
 
 # ---- asking ----
 
-def raw(folder, data, deadline_s=20):
+def raw(folder, data, deadline_s=20, source="127.0.0.1"):
     """Send bytes, return everything that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", folder.port), deadline_s) as s:
+    with socket.create_connection(("127.0.0.1", folder.port), deadline_s, (source, 0)) as s:
         s.sendall(data)
         got = b""
         while True:
@@ -52,12 +52,12 @@ def raw(folder, data, deadline_s=20):
             got += chunk
 
 
-def request(folder, method, path, headers=None, body=b""):
+def request(folder, method, path, headers=None, body=b"", source="127.0.0.1"):
     """(status, headers in lower case, body)"""
     lines = {"Host": "127.0.0.1:%d" % folder.port, "Content-Length": str(len(body))}
     lines.update(headers or {})
     head = "%s %s HTTP/1.1\r\n%s\r\n" % (method, path, "".join("%s: %s\r\n" % kv for kv in lines.items()))
-    return parse(raw(folder, head.encode() + body))
+    return parse(raw(folder, head.encode() + body, source=source))
 
 
 def parse(answer):
@@ -218,6 +218,17 @@ def wrong_secrets_are_slowed_down_and_the_right_one_is_not(folder, daemons):
     assert 429 in statuses[10:], statuses
     answer = ask_token(folder, "agent-7", "wrong")
     assert int(assert_error(answer, 429, "too_many_requests")["retry-after"]) >= 1
+    assert_equal(ask_token(folder, "agent-7", secret)[0], 200, "the right secret")
+
+
+def a_guesser_with_all_addresses_of_loopback_is_one_guesser(folder, daemons):
+    """Every local user may bind any of the sixteen million addresses of 127.0.0.0/8."""
+    start(folder, daemons)
+    secret = add(folder)
+    form = b"grant_type=client_credentials&client_id=agent-7&client_secret=wrong"
+    statuses = [request(folder, "POST", "/oauth/token", FORM, form, "127.9.%d.%d" % (i, 1 + 5 * i))[0] for i in range(14)]
+    assert_equal(statuses[:10], [401] * 10, "first")
+    assert 429 in statuses[10:], statuses
     assert_equal(ask_token(folder, "agent-7", secret)[0], 200, "the right secret")
 
 

@@ -327,6 +327,26 @@ static void two_ways_at_once_are_refused(void **state)
     free(assertion);
 }
 
+/* Each one is a row on disk, and a write that everybody waits for. */
+static void a_client_fills_no_store_with_assertions(void **state)
+{
+    struct world *w = *state;
+    bool is_first = false;
+
+    for (int i = 0; i < 500; i++) {
+        char claims[512];
+
+        (void)snprintf(claims, sizeof claims, GOOD("\"flood-%d\""), i);
+        w->f->mono_ms -= 60000; /* what ask_form() adds: all at one moment */
+        ask_signed(w, w->key, "ES256", HEADER, claims);
+    }
+    assert_error(w->f, 429, "too_many_requests");
+    assert_true(w->f->answer.retry_after_s > 0);
+    assert_int_equal(store_once(w->f->is.store, NAME, "flood-499", 1700009999, &is_first, NULL), POSTERN_OK);
+    assert_true(is_first); /* what was held up left nothing, and may come again */
+    assert_accepted(w, HEADER, GOOD("\"after-the-flood\""));
+}
+
 static void a_removed_clients_assertion_is_nobodys(void **state)
 {
     struct world *w = *state;
@@ -354,6 +374,7 @@ int main(void)
         TEST(the_registered_method_is_the_required_one),
         TEST(two_ways_at_once_are_refused),
         TEST(a_removed_clients_assertion_is_nobodys),
+        TEST(a_client_fills_no_store_with_assertions),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <openssl/evp.h>
+#include <sqlite3.h>
 
 #include "issuer/people.h"
 #include "issuer/store_grants.h"
@@ -251,6 +252,55 @@ static void a_page_that_stood_open_too_long_is_refused(void **state)
     assert_page(f, 403, "not valid any more");
     assert_int_equal(count_grants(f, "alice"), 0);
     free(body);
+}
+
+/* Each answer and each grant is a row on disk. */
+static void nobody_fills_the_store_with_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+    size_t answers = 0;
+
+    browser_be_alice(&b);
+    for (; answers < 1000; answers++) {
+        browser_get(&b, "/oauth/authorize", REQUEST);
+        post_form(&b, "/oauth/authorize", "decision=deny&life=1h");
+        if (f->answer.status != 303)
+            break;
+    }
+    assert_in_range(answers, 20, 100);
+    assert_page(f, 429, "Slow down");
+    assert_true(f->answer.retry_after_s > 0);
+    f->mono_ms += 1000 * f->answer.retry_after_s;
+    browser_get(&b, "/oauth/authorize", REQUEST);
+    post_form(&b, "/oauth/authorize", APPROVE);
+    assert_redirect(f, AGENT_REDIRECT_SENT "?code=");
+}
+
+static void a_person_has_so_many_grants_and_then_ends_some(void **state)
+{
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+    struct grant_record g = { .user = "alice", .client = "agent-7", .resources = FIXTURE_IMAP };
+
+    g.created_s = f->now_s;
+    g.ends_s = f->now_s + 3600;
+    for (unsigned i = 0; i < GRANTS_OF_PERSON_MAX; i++) {
+        struct code_record code = { .redirect = AGENT_REDIRECT, .challenge = CHALLENGE };
+
+        memcpy(code.sha256, &i, sizeof i);
+        (void)snprintf(g.id, sizeof g.id, "grant%017u", i);
+        memcpy(code.grant, g.id, sizeof code.grant);
+        assert_int_equal(store_grant_add(f->is.store, &g, &code, NULL), POSTERN_OK);
+    }
+    browser_be_alice(&b);
+    browser_get(&b, "/oauth/authorize", REQUEST);
+    post_form(&b, "/oauth/authorize", APPROVE);
+    assert_page(f, 400, "too many agents");
+    assert_int_equal(f->answer.location.len, 0);
+    browser_get(&b, "/oauth/account", NULL);
+    post_form(&b, "/oauth/account", "action=end&grant=grant00000000000000000");
+    approve(f, &b);
 }
 
 /* ---- cross-site request forgery ---- */
@@ -586,6 +636,33 @@ static void other_faults_are_told_to_the_redirect_uri_with_state_and_iss(void **
     browser_be_alice(&b);
     browser_get(&b, "/oauth/authorize", START TYPE PKCE AT "&prompt=none");
     assert_string_equal(location_value(f, "error"), "consent_required");
+}
+
+/* An open redirector (RFC 9700 §4.11.2): anybody may register https://evil.example where registration is open. */
+static void an_agent_that_registered_itself_cannot_send_people_on_without_their_doing(void **state)
+{
+#define SELF "client_id=self&state=s1&redirect_uri=https%3A%2F%2Fevil.example%2Fcb"
+    static const char *const queries[] = {
+        SELF, SELF "&state=s2", SELF TYPE PKCE AT "&scope=root", SELF TYPE PKCE AT "&prompt=none",
+        SELF TYPE PKCE AT "&prompt=none%20login", SELF TYPE PKCE "&resource=mail",
+    };
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+
+    browser_add_agent(f, "self", "Your bank", "https://evil.example/cb", CLIENT_SELF_REGISTERED);
+    for (size_t round = 0; round < 2; round++) { /* a stranger, and alice */
+        for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+            browser_get(&b, "/oauth/authorize", queries[i]);
+            assert_page(f, 400, "Not verified.");
+            assert_page(f, 400, "href=\"https://evil.example/cb?error=");
+            assert_page(f, 400, "<bdi>evil.example</bdi>");
+            assert_int_equal(f->answer.location.len, 0);
+        }
+        browser_be_alice(&b);
+    }
+    browser_get(&b, "/oauth/authorize", SELF TYPE PKCE AT);
+    post_form(&b, "/oauth/authorize", "decision=deny&life=1h"); /* her own word leads on */
+    assert_redirect(f, "https://evil.example/cb?error=access_denied&");
 }
 
 static void a_purpose_or_details_that_are_too_long_are_refused(void **state)
@@ -1002,6 +1079,35 @@ static void a_person_ends_a_grant_and_verifiers_are_told(void **state)
     assert_page(f, 200, "No agent may act for you");
 }
 
+/* Grants as large as an agent can make them: the account must show some, or nobody could end any. */
+static void an_account_full_of_large_grants_can_still_be_emptied(void **state)
+{
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+    struct grant_record g = { .user = "alice", .client = "agent-7", .resources = FIXTURE_IMAP };
+    size_t len = 0;
+
+    for (int i = 0; len + 5 < sizeof g.scopes; i++)
+        len += (size_t)snprintf(g.scopes + len, sizeof g.scopes - len, "%s&%c%c", i == 0 ? "" : " ", 'a' + i / 26,
+                                'a' + i % 26);
+    memset(g.purpose, '"', sizeof g.purpose - 1);
+    g.created_s = f->now_s;
+    g.ends_s = f->now_s + 3600;
+    for (unsigned char i = 0; i < 100; i++) {
+        struct code_record code = { .sha256 = { i }, .redirect = AGENT_REDIRECT, .challenge = CHALLENGE };
+
+        (void)snprintf(g.id, sizeof g.id, "grant%017u", i);
+        memcpy(code.grant, g.id, sizeof code.grant);
+        assert_int_equal(store_grant_add(f->is.store, &g, &code, NULL), POSTERN_OK);
+    }
+    browser_be_alice(&b);
+    browser_get(&b, "/oauth/account", NULL);
+    assert_page(f, 200, "Your agents");
+    assert_page(f, 200, "There may be more");
+    post_form(&b, "/oauth/account", "action=end&grant=grant00000000000000000");
+    assert_redirect(f, "/oauth/account?ended");
+}
+
 static void nobody_ends_the_grant_of_somebody_else(void **state)
 {
     struct fixture *f = *state;
@@ -1107,6 +1213,31 @@ static void a_password_is_changed_with_the_old_one(void **state)
     assert_redirect(f, "/oauth/account");
 }
 
+/* A crash between the two would leave a thief's session behind the new password. */
+static void a_password_is_not_changed_while_other_sessions_cannot_be_ended(void **state)
+{
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+    char path[128];
+    sqlite3 *db = NULL;
+
+    browser_be_alice(&b);
+    (void)snprintf(path, sizeof path, "%s/clients.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TRIGGER stays BEFORE DELETE ON session"
+                                      " BEGIN SELECT raise(ABORT, 'stays'); END", NULL, NULL, NULL), SQLITE_OK);
+    browser_be_alice(&b);
+    browser_get(&b, "/oauth/password", NULL);
+    post_form(&b, "/oauth/password",
+              "old=correct+horse+battery+staple&new=another+fine+password&again=another+fine+password");
+    assert_page(f, 500, "did not work");
+    assert_int_equal(sqlite3_exec(db, "DROP TRIGGER stays", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    b = browser_new(f);
+    browser_log_in(&b, "alice", ALICE_PASSWORD, NULL);
+    assert_redirect(f, "/oauth/account");
+}
+
 static void the_short_address_leads_to_the_account(void **state)
 {
     struct fixture *f = *state;
@@ -1146,6 +1277,8 @@ int main(void)
         TEST(a_form_whose_request_was_changed_is_refused),
         TEST(a_consent_form_is_good_for_one_answer),
         TEST(a_page_that_stood_open_too_long_is_refused),
+        TEST(nobody_fills_the_store_with_answers),
+        TEST(a_person_has_so_many_grants_and_then_ends_some),
         TEST(a_form_without_token_is_refused),
         TEST(the_form_of_another_session_is_refused),
         TEST(a_token_of_one_purpose_is_none_of_another),
@@ -1159,6 +1292,7 @@ int main(void)
         TEST(a_redirect_below_our_own_cookies_path_is_refused_on_loopback),
         TEST(a_login_leads_to_paths_of_ours_only),
         TEST(other_faults_are_told_to_the_redirect_uri_with_state_and_iss),
+        TEST(an_agent_that_registered_itself_cannot_send_people_on_without_their_doing),
         TEST(a_purpose_or_details_that_are_too_long_are_refused),
         TEST(a_repeated_or_strange_state_is_not_sent_back),
         TEST(a_state_full_of_tricks_comes_back_as_it_was),
@@ -1180,10 +1314,12 @@ int main(void)
         TEST(a_guesser_is_slowed_down_and_the_person_elsewhere_is_not),
         TEST(a_password_hashed_with_less_is_hashed_anew_at_login),
         TEST(a_person_ends_a_grant_and_verifiers_are_told),
+        TEST(an_account_full_of_large_grants_can_still_be_emptied),
         TEST(nobody_ends_the_grant_of_somebody_else),
         TEST(a_removed_persons_cookie_is_nobodys_and_the_grants_have_ended),
         TEST(a_person_removed_while_the_password_is_hashed_is_not_logged_in),
         TEST(a_password_is_changed_with_the_old_one),
+        TEST(a_password_is_not_changed_while_other_sessions_cannot_be_ended),
         TEST(the_short_address_leads_to_the_account),
         TEST(an_issuer_with_a_path_has_its_pages_below_it),
     };

@@ -311,6 +311,40 @@ static void one_address_registers_so_often_and_no_more(void **state)
     assert_status(f, 201); /* nobody else is held up */
 }
 
+/* A page in somebody's browser can send a form or text to us, and JSON only if we said that it may. */
+static void a_web_page_uses_up_nothing_of_what_an_address_may_register(void **state)
+{
+    static const char *const types[] = { "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x" };
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 60; i++) {
+        fixture_ask(f, (struct http_request){ .path = "/oauth/register", .content_type = types[i % 3],
+                                              .body = POSTERN_BYTES_LIT("{" AGENT "}") });
+        assert_error(f, 415, "invalid_client_metadata");
+    }
+    fixture_ask(f, (struct http_request){ .path = "/oauth/register", .content_type = "application/json",
+                                          .body = POSTERN_BYTES_LIT("{" AGENT "}") });
+    assert_status(f, 201);
+}
+
+static void who_is_not_invited_holds_up_nobody_who_is(void **state)
+{
+    struct fixture *f = *state;
+    char *once;
+
+    f->settings.registration = REGISTRATION_TOKEN;
+    once = invite(f, 1, 0);
+    for (int i = 0; i < 60; i++) /* a neighbour at the same address */
+        fixture_ask(f, (struct http_request){ .path = "/oauth/register", .content_type = "application/json",
+                                              .authorization = i % 2 == 0 ? NULL : "Bearer wrong",
+                                              .body = POSTERN_BYTES_LIT("{" AGENT "}") });
+    assert_error(f, 429, "too_many_requests");
+    fixture_ask(f, (struct http_request){ .path = "/oauth/register", .content_type = "application/json", .authorization = once,
+                                          .body = POSTERN_BYTES_LIT("{" AGENT "}") });
+    assert_status(f, 201);
+    free(once);
+}
+
 static bool is_there(struct fixture *f, const char *name)
 {
     struct client_record c;
@@ -361,6 +395,8 @@ int main(void)
         TEST(an_invitation_outlives_the_store_being_opened_again),
         TEST(a_full_quota_leaves_the_invitation_its_use),
         TEST(one_address_registers_so_often_and_no_more),
+        TEST(a_web_page_uses_up_nothing_of_what_an_address_may_register),
+        TEST(who_is_not_invited_holds_up_nobody_who_is),
         TEST(clients_that_are_not_used_are_forgotten),
     };
 
