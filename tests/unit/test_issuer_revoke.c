@@ -212,6 +212,42 @@ static void who_revokes_too_often_is_slowed_down_alone(void **state)
     assert_status(g->f, 200);
 }
 
+/* Doors and helper stop when they are told of more than POSTERN_REVOCATIONS_MAX tokens. */
+static int end_many(struct grants_fixture *g, const char *client, int max)
+{
+    int done = 0;
+
+    do {
+        char *token = grants_sign(g, "\"sub\":\"%s\",\"client_id\":\"%s\",\"aud\":\"" FIXTURE_IMAP
+                                     "\",\"jti\":\"%s-%d\"", client, client, client, done);
+
+        g->told_count = 0;     /* nobody looks */
+        g->f->mono_ms += 20;   /* as often as it may ask */
+        end(g, client, token);
+        free(token);
+    } while (g->f->answer.status == 200 && ++done < max);
+    return done;
+}
+
+static void a_client_that_mints_and_revokes_does_not_fill_what_verifiers_remember(void **state)
+{
+    struct grants_fixture *g = *state;
+    int done;
+    char *token;
+
+    allow(g);
+    grants_client(g, "flood", "mail.read", FIXTURE_IMAP, CLIENT_AUTH_BY_SECRET, CLIENT_SELF_REGISTERED);
+    done = end_many(g, "flood", 1000);
+    assert_in_range(done, 500, 520);
+    assert_error(g->f, 429, "too_many_requests");
+    g->told_count = 0;
+    token = grants_own_token(g, "mcp");
+    end(g, "mcp", token);
+    assert_status(g->f, 200);
+    assert_false(is_active(g, token));
+    free(token);
+}
+
 static void until_keys_are_there_nothing_is_said_to_be_done(void **state)
 {
     struct grants_fixture *g = *state;
@@ -240,6 +276,7 @@ int main(void)
         TEST(whoever_does_not_prove_who_it_is_ends_nothing),
         TEST(a_revocation_outlives_a_restart_and_is_not_forgotten_too_early),
         TEST(who_revokes_too_often_is_slowed_down_alone),
+        TEST(a_client_that_mints_and_revokes_does_not_fill_what_verifiers_remember),
         TEST(until_keys_are_there_nothing_is_said_to_be_done),
     };
 
