@@ -82,7 +82,7 @@ static void revoke_access_token(struct issuer *is, const struct request *r, stru
 {
     AUTO_OWN_TOKEN t = OWN_TOKEN_INIT;
     postern_error err = { 0 };
-    postern_err e = own_token_judge(is, is->own_tokens, r->token, &t, &err);
+    postern_err e = own_token_judge_elsewhere(is, r->token, &t, &err);
 
     if (e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED) {
         answer_done(a);

@@ -145,7 +145,7 @@ static void what_is_no_token_any_more_is_200_and_tells_nobody(void **state)
     end(g, "agent-7", "c1"); /* a code is no token: RFC 7009 §2.1 */
     assert_status(g->f, 200);
     grants_redeem(g, "agent-7", "c1", &token, &refresh);
-    g->f->now_s += 300;
+    g->f->now_s += 300 + ISSUER_SKEW_MAX_S;
     end(g, "agent-7", token);
     assert_status(g->f, 200);
     g->f->now_s += 86400;
@@ -154,6 +154,23 @@ static void what_is_no_token_any_more_is_200_and_tells_nobody(void **state)
     assert_int_equal(g->told_count, 0);
     free(token);
     free(refresh);
+}
+
+/* Expired here, but taken there for its clock_skew more, and a session of it lives on. */
+static void a_token_ends_as_long_as_a_verifier_may_take_it(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token;
+
+    allow(g);
+    token = grants_own_token(g, "mcp");
+    g->f->now_s += 300 + ISSUER_SKEW_MAX_S - 1;
+    assert_false(is_active(g, token)); /* and it is good for nothing here */
+    end(g, "mcp", token);
+    assert_status(g->f, 200);
+    assert_int_equal(g->told_count, 1);
+    assert_int_equal(g->told[0].until_s, g->f->now_s + 1);
+    free(token);
 }
 
 static void whoever_does_not_prove_who_it_is_ends_nothing(void **state)
@@ -273,6 +290,7 @@ int main(void)
         TEST(a_refresh_token_that_was_used_ends_its_grant_too),
         TEST(a_token_of_another_client_is_refused_without_effect),
         TEST(what_is_no_token_any_more_is_200_and_tells_nobody),
+        TEST(a_token_ends_as_long_as_a_verifier_may_take_it),
         TEST(whoever_does_not_prove_who_it_is_ends_nothing),
         TEST(a_revocation_outlives_a_restart_and_is_not_forgotten_too_early),
         TEST(who_revokes_too_often_is_slowed_down_alone),
