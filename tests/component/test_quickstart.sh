@@ -43,4 +43,17 @@ check "and at the door" line 'login +proved +redis +agent-7 for alice, .*rule ca
 check "and that the session was revoked" line 'end +rejected +redis +agent-7 for alice, end: revoked'
 check "nothing is left behind" sh -c "! ls -d '$T'/postern-quickstart.* 2>/dev/null"
 refuses "no token in its output" grep -qE 'eyJ[A-Za-z0-9_-]{20}' "$T/quickstart.out"
+
+# As somebody with a name and no rights at all, where that user can reach tree and build.
+if [ "$(id -u)" = 0 ]; then
+    as_games=(setpriv --reuid games --regid games --clear-groups)
+    mkdir "$T/games" && chown games "$T/games"
+    if "${as_games[@]}" test -r "$TOP/examples/quickstart/run" -a -x "$POSTERN_BUILD/postern" -a -w "$T/games" -a -r "$R/usr/sbin/slapd"; then
+        run_quickstart "the quickstart succeeds as an ordinary user" "${as_games[@]}" env HOME="$T/games" POSTERN_BUILD="$POSTERN_BUILD" \
+            POSTERN_SERVERS="$R" TMPDIR="$T/games" "$TOP/examples/quickstart/run"
+        check "and tells the story of a person" line 'end +rejected +redis +agent-7 for alice, end: revoked'
+    else
+        ok "the quickstart succeeds as an ordinary user # SKIP tree or build are closed to others"
+    fi
+fi
 done_testing
