@@ -50,11 +50,13 @@ postern_err login_listen(uint16_t port, struct login_listener *ret, postern_erro
                               .sin_port = htons(port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof at;
+    int yes = 1; /* connections of the login before hold a registered port for a minute */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "socket: %m");
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, BACKLOG) != 0 ||
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
+        bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&at, &len) != 0) {
         (void)POSTERN_FAIL(err, SYSTEM, "listening on 127.0.0.1 port %u: %m", port);
         (void)close(fd);

@@ -59,12 +59,14 @@ EXTRA_DIST += \
 	tests/component/test_door_strangers.py \
 	tests/component/test_grants.py \
 	tests/component/test_foreign_clients.py \
+	tests/component/test_glewlwyd.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_login.py \
 	tests/component/test_promises.py \
 	tests/component/test_registration.py \
+	tests/component/test_revoked_sessions.py \
 	tests/component/test_pages.py \
 	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \

@@ -13,7 +13,7 @@ postern_err postern_answer_scan(const struct postern_http_response *r, postern_j
 
     if (strcmp(r->content_type, "application/json") != 0)
         return POSTERN_FAIL(
-            err, ISSUER_ANSWER, "answer is %s, not application/json",
+            err, ISSUER_ANSWER, "answer with status %d is %s, not application/json", r->status,
             r->content_type[0] == '\0'
                 ? "of no type"
                 : postern_error_quote(r->content_type, strlen(r->content_type), room, sizeof room));

@@ -288,6 +288,23 @@ def nobody_comes(server):
     report(run.status == 3 and "timeout" in run.err and not entries(), "a login for which nobody comes ends by itself", run)
 
 
+def a_registered_port_serves_one_login_after_the_other(server):
+    """The connection to the callback that was closed first on our side keeps its port for a minute."""
+    port, runs = str(daemon.free_port()), []
+    for _ in range(3):
+        login = Login(server, "--no-browser", "--port", port, "--resource", IMAP)
+        login.bring()
+        runs.append(login.end())
+    report([r.status for r in runs] == [0] * 3 and login.redirect == "http://127.0.0.1:%s/callback" % port,
+           "a registered port serves one login after the other", runs[-1])
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", int(port)))
+        other.listen()
+        run = Login(server, "--no-browser", "--port", port).end()
+    report(run.status == 3 and "in use" in run.err, "a port that somebody listens on is not shared", run)
+
+
 def the_browser_gets_the_address_as_one_word(server):
     os.makedirs(FOLDER + "/bin", exist_ok=True)
     with open(FOLDER + "/bin/xdg-open", "w") as f:
@@ -553,7 +570,8 @@ def main():
     tests = [a_stranger_at_the_callback_gets_404_and_ends_nothing, rubbish_huge_requests_and_silence_do_not_stop_a_login,
              a_second_callback_finds_nobody, the_page_holds_no_script_and_nothing_of_the_request,
              an_answer_of_another_issuer_is_a_mix_up_and_the_code_stays_here, an_injected_code_is_worth_nothing, a_person_who_says_no_is_understood,
-             nobody_comes, the_browser_gets_the_address_as_one_word, lying_metadata_begins_no_login, a_redirect_of_the_token_endpoint_is_not_followed,
+             nobody_comes, a_registered_port_serves_one_login_after_the_other, the_browser_gets_the_address_as_one_word,
+             lying_metadata_begins_no_login, a_redirect_of_the_token_endpoint_is_not_followed,
              a_resource_that_names_another_server_gets_nothing, a_secret_goes_by_post_where_only_that_is_taken, what_is_no_access_token_is_not_printed,
              an_exchange_says_whom_for_what_and_why, a_refresh_without_a_new_refresh_token_keeps_the_old, twenty_processes_refresh_once,
              a_refresh_that_was_turned_away_may_be_tried_again, a_server_that_cannot_be_reached_costs_nothing,
