@@ -58,8 +58,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
                         "check. Ask for a plain bearer token for this service.",
     [POSTERN_ERR_REVOKED] =
-        "The agent was removed or its tokens were revoked. If that was a mistake, register it "
-        "again (postern client add); old tokens stay refused.",
+        "The agent was removed, its tokens were revoked, or the person ended what they came from. "
+        "If that was a mistake, register the agent again (postern client add), or let the person "
+        "authorize it again (postern login); old tokens stay refused.",
     [POSTERN_ERR_NO_TOKEN] = ASK_CLIENT
     "an empty message, as clients do to ask which authorization server is wanted. " NEW_TOKEN
     " and log in again.",

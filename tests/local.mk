@@ -75,7 +75,6 @@ EXTRA_DIST += \
 	tests/component/test_token.py \
 	tests/e2e/bare \
 	tests/e2e/installed \
-	tests/e2e/pages/package.json \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \

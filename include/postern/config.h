@@ -62,7 +62,7 @@ POSTERN_MUST_USE postern_err postern_config_new_token_check(
     const char *issuer, const char *audience, const char *jwks_file,
     const char *const *required_scopes, postern_config **ret, postern_error *err);
 /* The same for several audiences (NULL behind the last), any of which will do: how an issuer judges
- * a token of its own that comes back. */
+ * a token of its own that comes back.  clock_skew is the longest that a verifier may have. */
 POSTERN_MUST_USE postern_err postern_config_new_audience_check(const char *issuer,
                                                                const char *const *audiences,
                                                                const char *jwks_file,

@@ -9,6 +9,8 @@
 #include "url.h"
 
 #define LIST_MAX 1048576 /* bytes: as many words as a list may have, each a URL of some length */
+/* For an issuer's own tokens: as long as any verifier may take one (config_keys.def). */
+#define CLOCK_SKEW_MAX "300s"
 
 /* One setting of a section, as the command line gave it. */
 static postern_err put(postern_config *c, postern_section *s, const char *key, const char *text,
@@ -45,15 +47,23 @@ static postern_err put_list(postern_config *c, postern_section *s, const char *k
     return put(c, s, key, postern_buf_cstr(&list), err);
 }
 
-static postern_err add_issuer(postern_config *c, const char *issuer, const char *jwks_file,
-                              postern_error *err)
+
+/* One issuer, its keys, and what its tokens may be for. */
+struct token_check {
+    const char *issuer, *jwks_file, *clock_skew; /* NULL: the key's default */
+    const char *const *audiences, *const *required_scopes;
+};
+
+static postern_err add_issuer(postern_config *c, const struct token_check *t, postern_error *err)
 {
     postern_section *s;
 
     POSTERN_TRY(
         postern_config_add_section(c, POSTERN_SECTION_ISSUER, "token", "(command line)", &s, err));
-    POSTERN_TRY(put(c, s, "issuer", issuer, err));
-    return put(c, s, "jwks_file", jwks_file, err);
+    POSTERN_TRY(put(c, s, "issuer", t->issuer, err));
+    if (t->clock_skew != NULL)
+        POSTERN_TRY(put(c, s, "clock_skew", t->clock_skew, err));
+    return put(c, s, "jwks_file", t->jwks_file, err);
 }
 
 static postern_err add_service(postern_config *c, const char *const *audiences,
@@ -77,11 +87,6 @@ static postern_err check_audiences(const char *const *audiences, postern_error *
     return POSTERN_OK;
 }
 
-/* One issuer, its keys, and what its tokens may be for. */
-struct token_check {
-    const char *issuer, *jwks_file;
-    const char *const *audiences, *const *required_scopes;
-};
 
 static postern_err make(const struct token_check *t, postern_config **ret, postern_error *err)
 {
@@ -96,7 +101,7 @@ static postern_err make(const struct token_check *t, postern_config **ret, poste
     c->is_token_check = true;
     POSTERN_TRY(
         postern_config_add_section(c, POSTERN_SECTION_DAEMON, "", "(command line)", &daemon, err));
-    POSTERN_TRY(add_issuer(c, t->issuer, t->jwks_file, err));
+    POSTERN_TRY(add_issuer(c, t, err));
     POSTERN_TRY(add_service(c, t->audiences, t->required_scopes, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
@@ -108,7 +113,7 @@ postern_err postern_config_new_token_check(const char *issuer, const char *audie
                                            postern_error *err)
 {
     const char *const audiences[] = { audience, NULL };
-    struct token_check t = { issuer, jwks_file, audiences, required_scopes };
+    struct token_check t = { issuer, jwks_file, NULL, audiences, required_scopes };
 
     POSTERN_TRY(check_word("issuer", issuer, err));
     POSTERN_TRY(check_word("audience", audience, err)); /* NULL would end the list */
@@ -119,7 +124,7 @@ postern_err postern_config_new_audience_check(const char *issuer, const char *co
                                               const char *jwks_file, postern_config **ret,
                                               postern_error *err)
 {
-    struct token_check t = { issuer, jwks_file, audiences, NULL };
+    struct token_check t = { issuer, jwks_file, CLOCK_SKEW_MAX, audiences, NULL };
 
     return make(&t, ret, err);
 }

@@ -9,11 +9,23 @@
 #define GRANT_TYPE "urn:ietf:params:oauth:grant-type:token-exchange"
 #define TYPE_MAX   256 /* bytes of a token type: a URI */
 
+/* An answer that is what was sent is none: it would go on to a service that must not have it. */
+static postern_err accept_new_token(struct postern_call *call,
+                                    const struct postern_http_response *r, postern_error *err)
+{
+    POSTERN_TRY(postern_call_accept_token(call, r, err));
+    for (size_t i = 0; i < POSTERN_CALL_SECRETS && call->secrets[i] != NULL; i++)
+        if (postern_bytes_equal_ct(postern_secret_bytes(call->secrets[i]),
+                                   postern_secret_bytes(call->op.token)))
+            return POSTERN_FAIL(err, ISSUER_ANSWER, "the new token is one that was sent");
+    return POSTERN_OK;
+}
+
 static const struct postern_call_kind exchange_kind = {
     .class = POSTERN_CALL_CLASS("exchange", struct postern_call),
     .needs = POSTERN_NEED_TOKEN,
     .endpoint = postern_call_token_endpoint,
-    .accept = postern_call_accept_token,
+    .accept = accept_new_token,
 };
 
 static bool is_text(const char *s, size_t max)

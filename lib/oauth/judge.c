@@ -173,6 +173,22 @@ static postern_err map_agent(const struct judge *j, const struct postern_grant_f
     return map_name(j, &rules, name, ret, err);
 }
 
+static uint8_t to_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+/* As hosts compare that fold user names (Cyrus imapd does by default). */
+static bool is_one_name(postern_bytes a, postern_bytes b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (to_lower(a.ptr[i]) != to_lower(b.ptr[i]))
+            return false;
+    return true;
+}
+
 /* Two names that are one would keep the host's proxy policy from being asked. */
 static postern_err map_both(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
@@ -183,7 +199,7 @@ static postern_err map_both(const struct judge *j, const postern_json *claims,
         return POSTERN_OK;
     }
     POSTERN_TRY(map_human(j, claims, &facts->user, err));
-    if (postern_bytes_equal(facts->user, facts->authcid))
+    if (is_one_name(facts->user, facts->authcid))
         return POSTERN_FAIL(err, USER_DENIED,
                             "the agent and the human have one local name (login_as: both)");
     return POSTERN_OK;

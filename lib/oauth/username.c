@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The name of a token's user, out of one claim or several; see the header.  Two tokens that differ
- * in a claim of the template never have one name: the text between two claims may not stand in the
+ * in a claim of the template never have one name: the text between two claims may not begin in the
  * first of them, so that the name could be taken apart again.
  */
 #include "username.h"
@@ -140,22 +140,28 @@ static postern_err read_claim(struct claim_reader *r, const struct claim_path *p
     return postern_claim_identity(r, node, path->whole, POSTERN_IDENTITY_MAX, ret, err);
 }
 
-static bool holds(postern_bytes text, const char *what)
+/* Whether `what`, which stands behind `text`, begins in it already; partly in it counts: "a-" before
+ * "--" is "a" before "---". */
+static bool begins_within(postern_bytes text, const char *what)
 {
     size_t len = strlen(what);
 
-    for (size_t i = 0; len != 0 && i + len <= text.len; i++)
-        if (memcmp(text.ptr + i, what, len) == 0)
+    for (size_t i = 0; i < text.len; i++) {
+        size_t inside = text.len - i < len ? text.len - i : len;
+
+        if (memcmp(text.ptr + i, what, inside) == 0 &&
+            memcmp(what, what + inside, len - inside) == 0)
             return true;
+    }
     return false;
 }
 
-/* Of the claims but the last: the text behind one must not stand in it. */
+/* Of the claims but the last: the text behind one must not begin in it. */
 static postern_err check_parts(const struct username_template *t, const postern_bytes *values,
                                postern_error *err)
 {
     for (size_t i = 0; i + 1 < t->count; i++)
-        if (holds(values[i], t->claims[i + 1].before))
+        if (begins_within(values[i], t->claims[i + 1].before))
             return POSTERN_FAIL(err, NO_MAPPING, "%s holds \"%s\", which separates it in %s",
                                 t->claims[i].path.whole, t->claims[i + 1].before, t->text);
     return POSTERN_OK;

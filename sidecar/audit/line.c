@@ -541,8 +541,14 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
 
 void audit_line_free(struct audit_line *l)
 {
+    postern_error err = { 0 };
+
     if (l == NULL)
         return;
+    /* What still waited for company; whether it arrives is nobody's to see any more. */
+    if (l->watch.channel != NULL && !is_stalled(l) &&
+        !flush(l, TAILQ_FIRST(&l->flights), &err))
+        log_error("line to the audit child", &err);
     if (l->fact_count != 0)
         log_problem("%zu audit records of what happened are missing: the audit child was away",
                     l->fact_count);

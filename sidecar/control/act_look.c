@@ -7,8 +7,8 @@
 
 /* ---- sessions ---- */
 
-static const char *const session_texts[] = { "id",  "door", "agent",   "user", "client",
-                                             "sub", "jti",  "purpose", "peer", "state" };
+static const char *const session_texts[] = { "id",  "door", "agent",   "human", "user", "client",
+                                             "sub", "jti",  "purpose", "peer",  "state" };
 static const char *const session_numbers[] = { "since", "lease_end", "up", "down" };
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 

@@ -29,6 +29,7 @@ struct login {
     postern_err refusal; /* of the request itself, before any validation; POSTERN_OK: none */
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
+    uint64_t words; /* of revocation and block, that had come when the validation began */
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
@@ -208,15 +209,34 @@ static void go_without_record(struct login *l, const postern_error *err)
     give_verdict(l);
 }
 
+static void record_and_give(struct login *l, int64_t missed);
+
+/* A revocation or block came while the record was on its way, and whoever sent it was told that it is
+ * obeyed: what was proved before is judged by it. */
+static bool is_taken_back(struct login *l)
+{
+    postern_failure failure = { 0 };
+
+    if (l->grant == NULL || postern_context_words(l->helper->context) == l->words ||
+        postern_context_judge_again(l->helper->context, l->grant, &failure, &l->error) ==
+            POSTERN_OK)
+        return false;
+    l->failure = failure;
+    postern_grant_free(POSTERN_STEAL(l->grant));
+    return true;
+}
+
 static void on_recorded(void *arg, postern_err e, const postern_error *err)
 {
     struct login *l = arg;
 
     l->is_recording = false;
-    if (e == POSTERN_OK)
-        give_verdict(l);
-    else
+    if (e != POSTERN_OK)
         go_without_record(l, err);
+    else if (is_taken_back(l))
+        record_and_give(l, 0); /* a second record: what stands in the first is not so */
+    else
+        give_verdict(l);
 }
 
 static void record_and_give(struct login *l, int64_t missed)
@@ -355,6 +375,7 @@ void login_start(struct login *l)
 {
     postern_err code;
 
+    l->words = postern_context_words(l->helper->context);
     l->failure.code = judge_peer(l);
     if (l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN && l->request.is_describe)
         answer_described(l, &l->failure);

@@ -115,6 +115,9 @@ bool access_token_answer(struct issuer *is, const struct access_claims *c, int64
     if (more.refresh != NULL)
         postern_json_put_string(&w, "refresh_token", postern_secret_bytes(more.refresh));
     postern_json_put_str(&w, "scope", c->scope);
+    /* For whom: an agent must not look into its token for that (RFC 9068 §6). */
+    if (strcmp(c->subject, c->client) != 0)
+        postern_json_put_str(&w, "sub", c->subject);
     postern_json_close_object(&w);
     a->status = 200;
     if (a->body.failed)

@@ -192,9 +192,37 @@ static bool narrow_scopes(struct token_request *t, struct exchange *x, struct an
     return token_request_choose_scope(t, x->scopes, a);
 }
 
+/* Nobody but itself answers for a client that registered itself. */
+static bool is_self_registered(const struct token_request *t)
+{
+    return (t->client.flags & CLIENT_SELF_REGISTERED) != 0;
+}
+
+static bool refuse_target(struct answer *a)
+{
+    return token_request_refuse(a, "invalid_target", "the person did not allow that resource",
+                                "Ask the person for it at the authorization endpoint.");
+}
+
+/* No person: the subject is a client, which an administrator may have allowed less than this one has.
+ */
+static bool check_ownership(const struct issuer *is, const struct token_request *t,
+                            const struct exchange *x, struct answer *a)
+{
+    if (!is_self_registered(t) ||
+        strcmp(postern_grant_subject(x->subject.grant), t->client.name) == 0 ||
+        strcmp(t->resource, postern_grant_audience(x->subject.grant)) == 0 ||
+        strcmp(t->resource, is->settings->whoami) == 0)
+        return true;
+    return token_request_refuse(
+        a, "invalid_target", "another client's token stays with its resource here",
+        "Ask for the token's own resource; further goes a client that an administrator registered.");
+}
+
 /*
- * A person allowed one agent some services.  That agent does not get around it by an exchange; where
- * another client takes the token further is for the administrator who registered that one.
+ * A person allowed one agent some services.  That agent does not get around it by an exchange, nor by
+ * registering itself once more; where another client takes the token further is for the administrator
+ * who registered that one.
  */
 static bool check_consent(struct issuer *is, const struct token_request *t,
                           const struct exchange *x, struct answer *a)
@@ -204,17 +232,16 @@ static bool check_consent(struct issuer *is, const struct token_request *t,
     bool is_found = false;
 
     if (x->subject.grant_id[0] == '\0')
-        return true;
+        return check_ownership(is, t, x, a);
     if (store_grant_find(is->store, x->subject.grant_id, &is_found, &g, &err) != POSTERN_OK)
         return token_request_fail(a, &err);
     if (!is_found)
         return refuse(a, "the authorization behind the token has ended", "Ask the person again.");
-    if (strcmp(g.client, t->client.name) != 0 ||
+    if ((strcmp(g.client, t->client.name) != 0 && !is_self_registered(t)) ||
         words_has(g.resources, postern_bytes_str(t->resource)) ||
         strcmp(t->resource, is->settings->whoami) == 0)
         return true;
-    return token_request_refuse(a, "invalid_target", "the person did not allow that resource",
-                                "Ask the person for it at the authorization endpoint.");
+    return refuse_target(a);
 }
 
 /* ---- who acts ---- */
@@ -238,7 +265,8 @@ static bool is_actor(const postern_grant *g, const char *name)
 
 /*
  * The client, then an earlier client that the chain does not know yet, then the chain.  Who exchanges
- * again what it acts in already is not its own predecessor, and who acts for itself is no actor.
+ * again what it acts in already is not its own predecessor, and who acts for itself is no actor; but
+ * where somebody came between (by impersonation), it is named before that one: the first acts.
  */
 static bool write_actors(const struct token_request *t, struct exchange *x, struct answer *a)
 {
@@ -247,11 +275,12 @@ static bool write_actors(const struct token_request *t, struct exchange *x, stru
     size_t depth = postern_grant_act_depth(g);
     bool is_same = depth != 0 ? strcmp(postern_grant_act(g, 0), t->client.name) == 0
                               : strcmp(postern_grant_subject(g), t->client.name) == 0;
+    bool is_nested = strcmp(earlier, t->client.name) != 0 && !is_actor(g, earlier);
 
-    if (!is_same && !x->is_impersonation && !add_actor(&x->claims, t->client.name, a))
+    if ((!is_same || is_nested) && !x->is_impersonation &&
+        !add_actor(&x->claims, t->client.name, a))
         return false;
-    if (strcmp(earlier, t->client.name) != 0 && !is_actor(g, earlier) &&
-        !add_actor(&x->claims, earlier, a))
+    if (is_nested && !add_actor(&x->claims, earlier, a))
         return false;
     for (size_t i = 0; i < depth; i++)
         if (!add_actor(&x->claims, postern_grant_act(g, i), a))

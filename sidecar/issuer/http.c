@@ -40,7 +40,7 @@ struct http_server {
     http_handler handler;
     void *arg;
     struct work *work;
-    LIST_HEAD(, pending) pending;
+    LIST_HEAD(pending_list, pending) pending;
 };
 
 /* ---- requests ---- */

@@ -41,6 +41,10 @@ POSTERN_MUST_USE postern_err own_token_load_keys(struct issuer *is, const char *
 POSTERN_MUST_USE postern_err own_token_judge(struct issuer *is, postern_context *ctx,
                                              postern_bytes token, struct own_token *ret,
                                              postern_error *err);
+/* The same by a verifier's measure: it lives until the longest clock_skew that one may have has passed.
+ * For its end by a revocation, which is for nobody but them. */
+POSTERN_MUST_USE postern_err own_token_judge_elsewhere(struct issuer *is, postern_bytes token,
+                                                       struct own_token *ret, postern_error *err);
 /* The raw JSON of a claim; empty: absent. */
 postern_bytes own_token_claim(const struct own_token *t, const char *name);
 

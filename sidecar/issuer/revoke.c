@@ -7,6 +7,8 @@
  */
 #include "revoke.h"
 
+#include <postern/context.h>
+
 #include "authenticate.h"
 #include "grants.h"
 #include "log.h"
@@ -14,8 +16,23 @@
 #include "own_token.h"
 #include "request_form.h"
 
+#define ALL_ENDED_BURST 16384
+#define ALL_ENDED_MS    100
+
 /* A client that logs out a fleet at once. */
 static const struct rate_rule revoke_rule = { "revoke", 200, 20 };
+/*
+ * Every verifier has to know of an access token that was ended until the token would have died, and
+ * stops when there are more than POSTERN_REVOCATIONS_MAX: so no client gets near that, nor all of
+ * those together that registered themselves, nor everybody.  Who has to wait can end the grant.
+ */
+static const struct rate_rule ended_rule = { "ended", 500, 1000 };
+static const struct rate_rule self_registered_ended_rule = { "ended-self-registered", 8192, 200 };
+static const struct rate_rule all_ended_rule = { "ended-all", ALL_ENDED_BURST, ALL_ENDED_MS };
+
+_Static_assert(ALL_ENDED_BURST + POSTERN_REVOCATION_KEEP_S * 1000 / ALL_ENDED_MS <
+                   POSTERN_REVOCATIONS_MAX,
+               "what is ended while verifiers remember it has room there");
 
 struct request {
     struct client_record client;
@@ -46,11 +63,26 @@ static void answer_failed(const postern_error *err, struct answer *a)
     a->retry_after_s = 1;
 }
 
+static bool check_room(struct issuer *is, const struct request *r, struct answer *a)
+{
+    int64_t now_ms = issuer_mono_ms(is);
+    bool is_own = (r->client.flags & CLIENT_SELF_REGISTERED) != 0;
+    int wait_s = rate_take(is->rates, &ended_rule, r->client.name, "", now_ms);
+
+    if (wait_s == 0 && is_own)
+        wait_s = rate_take(is->rates, &self_registered_ended_rule, "", "", now_ms);
+    if (wait_s == 0)
+        wait_s = rate_take(is->rates, &all_ended_rule, "", "", now_ms);
+    if (wait_s != 0)
+        answer_too_many(a, wait_s, "too many access tokens were revoked one by one");
+    return wait_s == 0;
+}
+
 static void revoke_access_token(struct issuer *is, const struct request *r, struct answer *a)
 {
     AUTO_OWN_TOKEN t = OWN_TOKEN_INIT;
     postern_error err = { 0 };
-    postern_err e = own_token_judge(is, is->own_tokens, r->token, &t, &err);
+    postern_err e = own_token_judge_elsewhere(is, r->token, &t, &err);
 
     if (e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED) {
         answer_done(a);
@@ -60,6 +92,8 @@ static void revoke_access_token(struct issuer *is, const struct request *r, stru
         answer_not_yours(a);
         return;
     }
+    if (e == POSTERN_OK && !check_room(is, r, a))
+        return;
     if (e == POSTERN_OK)
         e = grants_end_token(is, t.jti, postern_grant_exp_s(t.grant), &err);
     if (e == POSTERN_OK)

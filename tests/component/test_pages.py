@@ -159,10 +159,10 @@ def a_drain_waits_for_a_login(folder, daemons):
 
 
 def chromium_walks_through_every_page(folder, daemons):
-    modules = os.environ.get("POSTERN_NODE_MODULES", "")
-    chromium, node = shutil.which("chromium"), shutil.which("node")
-    assert chromium and node and os.path.isdir(modules + "/playwright-core"), \
-        "needs chromium, node, and POSTERN_NODE_MODULES with playwright-core and axe-core (tests/run gets them)"
+    peers = os.environ.get("POSTERN_PEERS", "")
+    chromium, node, modules = shutil.which("chromium"), peers + "/node", peers + "/node_modules"
+    assert chromium and os.path.isdir(modules + "/playwright-core"), \
+        "needs chromium and POSTERN_PEERS: tests/peers/fetch FOLDER (tests/run gets both)"
     start(folder, daemons)
     add_user(folder)
     add_agent(folder, "agent-7", "Mail helper")

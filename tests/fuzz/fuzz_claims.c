@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "oauth/claims.h"
+#include "oauth/username.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,9 +66,9 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
     static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = {
         "mail.read"
     };
-    static const char *const names[] = { "sub", "client_id", "jti",           "iat",
-                                         "azp", "purpose",   "ext.login.name" };
-    struct claim_path paths[7];
+    static const char *const names[] = { "sub", "client_id", "jti", "iat", "azp", "purpose" };
+    static const char *const templates[] = { "ext.login.name", "${azp}.${sub}" };
+    struct claim_path paths[6];
     struct claim_rules rules = { .issuer = "https://sso.example.org",
                                  .audiences = audiences,
                                  .audience_count = 1,
@@ -82,7 +83,7 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
     postern_bytes user;
     postern_error err;
 
-    for (size_t i = 0; i < 7; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
             return;
     rules.purpose = paths[5];
@@ -90,8 +91,13 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
         POSTERN_OK)
         return;
     check_facts(&facts);
-    if (postern_claims_username(&paths[6], j, scratch, &user, &err) == POSTERN_OK)
-        check_identity(user);
+    for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
+        struct username_template t;
+
+        if (postern_username_parse(arena, templates[i], &t, &err) == POSTERN_OK &&
+            postern_claims_username(&t, j, scratch, &user, &err) == POSTERN_OK)
+            check_identity(user);
+    }
     check_facts(&facts); /* reading more has moved nothing */
 }
 

@@ -363,10 +363,10 @@ static void sessions_are_filtered_and_copied_member_by_member(void **state)
     assert_int_equal(limit, CONTROL_SESSIONS_PAGE);
     fixture_say(f, f->door,
                 "{\"type\":\"sessions\",\"id\":%jd,\"more\":true,\"sessions\":["
-                "{\"id\":\"S-1\",\"agent\":\"a\",\"secret\":\"s\",\"up\":1,\"down\":2.5,\"sub\":\"x\\\"\\u0001\"},"
+                "{\"id\":\"S-1\",\"agent\":\"a\",\"human\":\"h\",\"secret\":\"s\",\"up\":1,\"down\":2.5,\"sub\":\"x\\\"\\u0001\"},"
                 "{\"id\":\"S-2\",\"agent\":\"b\"},7]}",
                 (intmax_t)id);
-    assert_reply(&q, "{\"ok\":true,\"sessions\":[{\"id\":\"S-1\",\"agent\":\"a\",\"sub\":\"x\\\"\\u0001\",\"up\":1}]}");
+    assert_reply(&q, "{\"ok\":true,\"sessions\":[{\"id\":\"S-1\",\"agent\":\"a\",\"human\":\"h\",\"sub\":\"x\\\"\\u0001\",\"up\":1}]}");
     ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"sessions\",\"door\":\"none\"}");
     id = fixture_expect(f->door, "sessions");
     fixture_say(f, f->door, "{\"type\":\"sessions\",\"id\":%jd,\"more\":true,\"sessions\":[{\"id\":\"S-2\",\"door\":\"d\"}]}",

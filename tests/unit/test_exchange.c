@@ -160,6 +160,30 @@ static void only_a_bearer_access_token_is_an_answer_to_an_exchange(void **state)
     }
 }
 
+/* It would go on to a service that must not have it. */
+static void the_token_that_was_sent_is_no_answer_to_its_exchange(void **state)
+{
+    static const char *const sent[] = { "subj.ect.token", "act.or" };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char body[256];
+        struct fake_answer answers[] = { GOOD_METADATA, { .status = 200 } };
+        postern_exchange rq = exchange();
+        struct fake_transport f;
+        postern_op *op;
+
+        (void)snprintf(body, sizeof body, "{\"access_token\":\"%s\"," ACCESS "," BEARER "}", sent[i]);
+        answers[1].body = postern_bytes_str(body);
+        rq.actor_token = LIT("act.or");
+        fake_transport_init(&f, answers, 2);
+        assert_int_equal(postern_exchange_start_with(&f.transport, &clock_, &rq, &op, NULL),
+                         POSTERN_OK);
+        assert_int_equal(finish(op, NULL), POSTERN_ERR_ISSUER_ANSWER);
+        postern_op_free(op);
+    }
+}
+
 static void no_message_shows_a_token_that_went_out(void **state)
 {
     static const char *const echoes[] = { "subj.ect.token", "act.or", "s3cr3t" };
@@ -441,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exchange_is_asked_as_rfc_8693_says),
         cmocka_unit_test(only_a_bearer_access_token_is_an_answer_to_an_exchange),
+        cmocka_unit_test(the_token_that_was_sent_is_no_answer_to_its_exchange),
         cmocka_unit_test(no_message_shows_a_token_that_went_out),
         cmocka_unit_test(lying_metadata_gets_no_token_and_no_secret),
         cmocka_unit_test(a_malformed_exchange_is_told_at_the_start),

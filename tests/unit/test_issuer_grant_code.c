@@ -47,6 +47,7 @@ static void a_code_is_redeemed_for_a_token_of_the_person(void **state)
     assert_status(g->f, 200);
     assert_text(g->f, "token_type", "Bearer");
     assert_text(g->f, "scope", "mail.read");
+    assert_text(g->f, "sub", "alice"); /* for whom, so that nobody looks into the token */
     assert_string_equal(g->f->answer.cache_control, "no-store");
     assert_absent(g->f, "issued_token_type");
     token = grants_take(g, "refresh_token");

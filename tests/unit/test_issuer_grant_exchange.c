@@ -74,6 +74,7 @@ static void the_new_token_names_both_and_comes_from_the_old_one(void **state)
     assert_text(g->f, "issued_token_type", ACCESS);
     assert_text(g->f, "token_type", "Bearer");
     assert_text(g->f, "scope", "mail.read");
+    assert_text(g->f, "sub", "alice");
     assert_absent(g->f, "refresh_token");
     assert_string_equal(g->f->answer.cache_control, "no-store");
     new = grants_take(g, "access_token");
@@ -496,6 +497,67 @@ static void nobody_vanishes_without_saying_so_and_being_allowed_it(void **state)
     free(token);
 }
 
+/* ghost passes mcp's own token on without a word; when mcp goes on with it, it is mcp that acts. */
+static void whoever_impersonated_before_does_not_stand_for_who_presents_the_token_now(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token = trade(g, "mcp", alices_token(g), AS_ACCESS TO_IMAP), *own;
+
+    token = trade(g, "ghost", token, AS_ACCESS TO_IMAP "&impersonation=true");
+    assert_claim_is(token, "act", "{\"sub\":\"mcp\",\"act\":{\"sub\":\"agent-7\"}}");
+    token = trade(g, "mcp", token, AS_ACCESS TO_IMAP);
+    assert_claim_is(token, "client_id", "\"mcp\"");
+    assert_claim_is(token, "act",
+                    "{\"sub\":\"mcp\",\"act\":{\"sub\":\"ghost\",\"act\":{\"sub\":\"mcp\","
+                    "\"act\":{\"sub\":\"agent-7\"}}}}");
+    own = trade(g, "ghost", grants_own_token(g, "mcp"), AS_ACCESS TO_IMAP "&impersonation=true");
+    own = trade(g, "mcp", own, AS_ACCESS TO_IMAP);
+    assert_claim_is(own, "act",
+                    "{\"sub\":\"mcp\",\"act\":{\"sub\":\"ghost\",\"act\":{\"sub\":\"mcp\"}}}");
+    free(own);
+    free(token);
+}
+
+/* An agent that registers a second time is still the agent that the person allowed one resource. */
+static void who_registered_itself_does_not_get_around_the_persons_consent(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token = alices_token(g);
+
+    grants_client(g, "c-self", SCOPES, BOTH_RESOURCES, CLIENT_AUTH_BY_SECRET, CLIENT_SELF_REGISTERED);
+    exchange(g, "c-self", token, AS_ACCESS TO_LDAP);
+    assert_refused(g, "not allowed", "invalid_target");
+    exchange(g, "c-self", token, AS_ACCESS "&resource=" WHOAMI);
+    assert_status(g->f, 200);
+    token = trade(g, "c-self", token, AS_ACCESS TO_IMAP); /* where the person allowed it */
+    exchange(g, "c-self", token, AS_ACCESS TO_LDAP);
+    assert_refused(g, "with its own", "invalid_target");
+    exchange(g, "mcp", token, AS_ACCESS TO_LDAP); /* an administrator registered that one */
+    assert_status(g->f, 200);
+    free(token);
+}
+
+/* The administrator allowed plain one resource; its second self, which may have both, changes nothing. */
+static void who_registered_itself_takes_no_clients_token_to_another_resource(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token;
+
+    allow(g);
+    grants_client(g, "plain", SCOPES, FIXTURE_IMAP, CLIENT_AUTH_BY_SECRET, 0);
+    grants_client(g, "c-self", SCOPES, BOTH_RESOURCES, CLIENT_AUTH_BY_SECRET, CLIENT_SELF_REGISTERED);
+    token = grants_own_token(g, "plain");
+    exchange(g, "c-self", token, AS_ACCESS TO_LDAP);
+    assert_refused(g, "another's", "invalid_target");
+    token = trade(g, "c-self", token, AS_ACCESS TO_IMAP);
+    exchange(g, "c-self", token, AS_ACCESS TO_LDAP);
+    assert_refused(g, "another's, in its own name", "invalid_target");
+    free(token);
+    token = trade(g, "c-self", grants_own_token(g, "c-self"), AS_ACCESS TO_LDAP); /* its own */
+    assert_claim_is(token, "sub", "\"c-self\"");
+    free(token);
+}
+
 static void the_chain_has_at_most_eight_actors(void **state)
 {
     struct grants_fixture *g = *state;
@@ -565,6 +627,9 @@ int main(void)
         TEST(an_actor_token_must_be_the_clients_own),
         TEST(the_new_token_ends_with_the_parent_that_ends_first),
         TEST(nobody_vanishes_without_saying_so_and_being_allowed_it),
+        TEST(whoever_impersonated_before_does_not_stand_for_who_presents_the_token_now),
+        TEST(who_registered_itself_does_not_get_around_the_persons_consent),
+        TEST(who_registered_itself_takes_no_clients_token_to_another_resource),
         TEST(the_chain_has_at_most_eight_actors),
         TEST(a_token_comes_from_at_most_sixteen),
         TEST(until_keys_are_there_nobody_can_say),

@@ -5,12 +5,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "channel.h"
 #include "issuer/revocations.h"
+#include "revoke_message.h"
 #include "issuer_fixture.h"
 
 #define NOT_TOLD 99
@@ -94,21 +96,26 @@ static void remove_client(struct line *l, const char *name)
     assert_int_equal(clients_remove(&l->f->is, name, &removed_s, &refusal, NULL), CLIENTS_DONE);
 }
 
-static int64_t expect_revoke(struct line *l, const char *client, int64_t before_s)
+static int64_t expect_kind(struct line *l, const char *kind, const char *want, int64_t before_s)
 {
-    char issuer[128], name[128];
+    char issuer[128], name[REVOCATION_NAME_MAX];
     int64_t id = 0, before = 0;
 
     assert_int_equal(channel_receive(l->helper, NULL), CHANNEL_MESSAGE);
     assert_true(channel_type_is(l->helper, "revoke"));
     assert_true(channel_text(l->helper, "issuer", issuer, sizeof issuer));
     assert_string_equal(issuer, FIXTURE_ISSUER);
-    assert_true(channel_text(l->helper, "client", name, sizeof name));
-    assert_string_equal(name, client);
+    assert_true(channel_text(l->helper, kind, name, sizeof name));
+    assert_string_equal(name, want);
     assert_true(channel_integer(l->helper, "before", &before));
     assert_int_equal(before, before_s);
     assert_true(channel_integer(l->helper, "id", &id));
     return id;
+}
+
+static int64_t expect_revoke(struct line *l, const char *client, int64_t before_s)
+{
+    return expect_kind(l, "client", client, before_s);
 }
 
 static void expect_ready(struct line *l)

@@ -145,7 +145,7 @@ static void what_is_no_token_any_more_is_200_and_tells_nobody(void **state)
     end(g, "agent-7", "c1"); /* a code is no token: RFC 7009 §2.1 */
     assert_status(g->f, 200);
     grants_redeem(g, "agent-7", "c1", &token, &refresh);
-    g->f->now_s += 300;
+    g->f->now_s += 300 + ISSUER_SKEW_MAX_S;
     end(g, "agent-7", token);
     assert_status(g->f, 200);
     g->f->now_s += 86400;
@@ -154,6 +154,23 @@ static void what_is_no_token_any_more_is_200_and_tells_nobody(void **state)
     assert_int_equal(g->told_count, 0);
     free(token);
     free(refresh);
+}
+
+/* Expired here, but taken there for its clock_skew more, and a session of it lives on. */
+static void a_token_ends_as_long_as_a_verifier_may_take_it(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token;
+
+    allow(g);
+    token = grants_own_token(g, "mcp");
+    g->f->now_s += 300 + ISSUER_SKEW_MAX_S - 1;
+    assert_false(is_active(g, token)); /* and it is good for nothing here */
+    end(g, "mcp", token);
+    assert_status(g->f, 200);
+    assert_int_equal(g->told_count, 1);
+    assert_int_equal(g->told[0].until_s, g->f->now_s + 1);
+    free(token);
 }
 
 static void whoever_does_not_prove_who_it_is_ends_nothing(void **state)
@@ -212,6 +229,42 @@ static void who_revokes_too_often_is_slowed_down_alone(void **state)
     assert_status(g->f, 200);
 }
 
+/* Doors and helper stop when they are told of more than POSTERN_REVOCATIONS_MAX tokens. */
+static int end_many(struct grants_fixture *g, const char *client, int max)
+{
+    int done = 0;
+
+    do {
+        char *token = grants_sign(g, "\"sub\":\"%s\",\"client_id\":\"%s\",\"aud\":\"" FIXTURE_IMAP
+                                     "\",\"jti\":\"%s-%d\"", client, client, client, done);
+
+        g->told_count = 0;     /* nobody looks */
+        g->f->mono_ms += 20;   /* as often as it may ask */
+        end(g, client, token);
+        free(token);
+    } while (g->f->answer.status == 200 && ++done < max);
+    return done;
+}
+
+static void a_client_that_mints_and_revokes_does_not_fill_what_verifiers_remember(void **state)
+{
+    struct grants_fixture *g = *state;
+    int done;
+    char *token;
+
+    allow(g);
+    grants_client(g, "flood", "mail.read", FIXTURE_IMAP, CLIENT_AUTH_BY_SECRET, CLIENT_SELF_REGISTERED);
+    done = end_many(g, "flood", 1000);
+    assert_in_range(done, 500, 520);
+    assert_error(g->f, 429, "too_many_requests");
+    g->told_count = 0;
+    token = grants_own_token(g, "mcp");
+    end(g, "mcp", token);
+    assert_status(g->f, 200);
+    assert_false(is_active(g, token));
+    free(token);
+}
+
 static void until_keys_are_there_nothing_is_said_to_be_done(void **state)
 {
     struct grants_fixture *g = *state;
@@ -237,9 +290,11 @@ int main(void)
         TEST(a_refresh_token_that_was_used_ends_its_grant_too),
         TEST(a_token_of_another_client_is_refused_without_effect),
         TEST(what_is_no_token_any_more_is_200_and_tells_nobody),
+        TEST(a_token_ends_as_long_as_a_verifier_may_take_it),
         TEST(whoever_does_not_prove_who_it_is_ends_nothing),
         TEST(a_revocation_outlives_a_restart_and_is_not_forgotten_too_early),
         TEST(who_revokes_too_often_is_slowed_down_alone),
+        TEST(a_client_that_mints_and_revokes_does_not_fill_what_verifiers_remember),
         TEST(until_keys_are_there_nothing_is_said_to_be_done),
     };
 

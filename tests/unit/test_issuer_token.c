@@ -132,6 +132,7 @@ static void a_token_says_who_for_what_and_how_long(void **state)
     assert_string_equal(f->answer.cache_control, "no-store");
     assert_text(f, "token_type", "Bearer");
     assert_text(f, "scope", "mail.read mail.write");
+    assert_absent(f, "sub"); /* nobody else is involved */
     assert_absent(f, "refresh_token");
     assert_true(postern_json_integer(&f->json, postern_json_member(&f->json, 0, "expires_in"), &expires_in));
     assert_int_equal(expires_in, 300);

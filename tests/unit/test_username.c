@@ -27,6 +27,11 @@ static const struct {
     { "${a}.${b}", "{\"a\":\"x\",\"b\":\"y.z\"}", POSTERN_OK, "x.y.z" },
     { "${a}.${b}", "{\"a\":\"x.y\",\"b\":\"z\"}", POSTERN_ERR_NO_MAPPING, NULL },
     { "${a}::${b}", "{\"a\":\"x::\",\"b\":\"z\"}", POSTERN_ERR_NO_MAPPING, NULL },
+    /* A separator that begins in one claim and ends behind it: "x" and "-y" are x---y too. */
+    { "${a}--${b}", "{\"a\":\"x-\",\"b\":\"y\"}", POSTERN_ERR_NO_MAPPING, NULL },
+    { "${a}--${b}", "{\"a\":\"x\",\"b\":\"-y\"}", POSTERN_OK, "x---y" },
+    { "${a}-+-${b}", "{\"a\":\"x-+\",\"b\":\"y\"}", POSTERN_ERR_NO_MAPPING, NULL },
+    { "${a}-+${b}", "{\"a\":\"x-\",\"b\":\"y\"}", POSTERN_OK, "x--+y" },
     { "email", "{\"email\":\"a@x\",\"email_verified\":false}", POSTERN_ERR_EMAIL_UNVERIFIED, NULL },
     { "email", "{\"email\":\"a@x\",\"email_verified\":\"true\"}", POSTERN_ERR_EMAIL_UNVERIFIED,
       NULL },

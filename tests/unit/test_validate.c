@@ -483,6 +483,7 @@ static void login_as_both_refuses_names_that_would_hide_one_of_the_two(void **st
         postern_err want;
     } cases[] = {
         { "one name", "sub", ALICE_BY("alice"), POSTERN_ERR_USER_DENIED },
+        { "one name to a host that folds names", "sub", ALICE_BY("Alice"), POSTERN_ERR_USER_DENIED },
         { "an agent with the human's domain keeps it", "sub", ALICE_BY("alice@example.org"),
           POSTERN_OK },
         { "an agent that is root", "sub", ALICE_BY("root"), POSTERN_ERR_USER_DENIED },
