@@ -10,6 +10,10 @@
 #include "opaque.h"
 #include "token_request.h"
 
+/* Each is a row that is kept as long as the token, to know a reuse.  An agent of sixty services asks
+ * for each of them every few minutes. */
+static const struct rate_rule rotation_rule = { "rotation", 100, 2000 };
+
 struct rotation {
     uint8_t sha256[GRANT_HASH];
     struct grant_record grant;
@@ -51,6 +55,15 @@ static bool check_use(struct issuer *is, const struct rotation *r, struct answer
     return r->use == GRANT_USED || refuse(a);
 }
 
+static bool check_rate(struct issuer *is, const struct rotation *r, struct answer *a)
+{
+    int wait_s = rate_take(is->rates, &rotation_rule, r->grant.id, "", issuer_mono_ms(is));
+
+    if (wait_s != 0)
+        answer_too_many(a, wait_s, "this authorization is refreshed too often");
+    return wait_s == 0;
+}
+
 static bool rotate(struct issuer *is, const struct token_request *t, struct rotation *r,
                    const struct refresh_record *next, struct answer *a)
 {
@@ -87,6 +100,6 @@ void grant_refresh(struct issuer *is, struct token_request *t, struct answer *a)
     if (!find(is, t, &r, a) || !check_use(is, &r, a) || !token_request_check_proved_rate(is, t, a))
         return;
     if (token_request_choose_resource(is, t, r.grant.resources, a) &&
-        token_request_choose_scope(t, r.grant.scopes, a))
+        token_request_choose_scope(t, r.grant.scopes, a) && check_rate(is, &r, a))
         answer(is, t, &r, a);
 }

@@ -320,7 +320,7 @@ def a_secret_goes_into_its_file_and_nowhere_else(folder, daemons):
     assert_equal((status, json.loads(body)["scope"]), (200, "ldap.read ldap.write x"), body)
     assert secret not in d.log() and json.loads(body)["access_token"] not in d.log()
     r = client(folder, "list", check=0)
-    assert "agent-7\n  scopes: ldap.read ldap.write x\n  resources: " + RESOURCE + "\n  added: 20" in r.stdout, r.stdout
+    assert "agent-7\n  scopes: ldap.read ldap.write x\n  resources: " + RESOURCE + "\n  authenticates by: secret\n  added: 20" in r.stdout, r.stdout
     listed, = json.loads(client(folder, "list", "--json", check=0).stdout)
     assert_equal((listed["name"], listed["resources"]), ("agent-7", [RESOURCE]), "list")
     for name in os.listdir(folder.path + "/state/issuer"):
@@ -392,7 +392,7 @@ def strangers_at_the_administration_socket_do_not_fill_the_log(folder, daemons):
 
 def what_is_no_request_is_refused_and_hurts_nobody(folder, daemons):
     d = start(folder, daemons)
-    for line in (b"\n", b"x\n", b"[]\n", b'{"verb":"client_list","verb":"client_list"}\n', b"\0\n", b"a" * 20000 + b"\n", b"a" * 20000):
+    for line in (b"\n", b"x\n", b"[]\n", b'{"verb":"client_list","verb":"client_list"}\n', b"\0\n", b"a" * 40000 + b"\n", b"a" * 40000):
         reply = administer(folder, line)
         assert_equal((reply["ok"], reply["error"]), (False, "bad_request"), line[:40])
         assert reply["message"], reply

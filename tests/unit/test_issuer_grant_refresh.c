@@ -57,6 +57,30 @@ static void each_refresh_gives_a_new_pair(void **state)
     free(token);
 }
 
+/* Each rotation is a row that is kept as long as the refresh token, to know a reuse. */
+static void one_grant_is_rotated_so_often_and_its_token_is_good_afterwards(void **state)
+{
+    struct grants_fixture *g = *state;
+    char *token;
+    int count = 0;
+
+    allow(g);
+    grants_redeem(g, "agent-7", "c1", NULL, &token);
+    for (; count < 400; count++) {
+        g->f->mono_ms += 20; /* within what one client may ask */
+        refresh(g, "agent-7", token, "");
+        if (g->f->answer.status != 200)
+            break;
+        free(token);
+        token = grants_take(g, "refresh_token");
+    }
+    assert_in_range(count, 60, 200);
+    assert_error(g->f, 429, "too_many_requests");
+    g->f->mono_ms += 1000 * g->f->answer.retry_after_s;
+    token = rotate(g, token); /* nothing was used up */
+    free(token);
+}
+
 static void a_reused_token_ends_the_family_and_its_access_tokens(void **state)
 {
     struct grants_fixture *g = *state;
@@ -245,6 +269,7 @@ int main(void)
         TEST(what_is_no_refresh_token_is_refused),
         TEST(a_grant_that_a_person_ended_gives_nothing_any_more),
         TEST(a_token_outlives_a_restart_and_its_use_too),
+        TEST(one_grant_is_rotated_so_often_and_its_token_is_good_afterwards),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
