@@ -44,16 +44,15 @@ check "and that the session was revoked" line 'end +rejected +redis +agent-7 for
 check "nothing is left behind" sh -c "! ls -d '$T'/postern-quickstart.* 2>/dev/null"
 refuses "no token in its output" grep -qE 'eyJ[A-Za-z0-9_-]{20}' "$T/quickstart.out"
 
-# As somebody with a name and no rights at all, where that user can reach tree and build.
+# As somebody with a name and no rights at all, from a tree that others may read: this one, or the copy that tests/run builds from.
 if [ "$(id -u)" = 0 ]; then
     as_games=(setpriv --reuid games --regid games --clear-groups)
     mkdir "$T/games" && chown games "$T/games"
-    if "${as_games[@]}" test -r "$TOP/examples/quickstart/run" -a -x "$POSTERN_BUILD/postern" -a -w "$T/games" -a -r "$R/usr/sbin/slapd"; then
-        run_quickstart "the quickstart succeeds as an ordinary user" "${as_games[@]}" env HOME="$T/games" POSTERN_BUILD="$POSTERN_BUILD" \
-            POSTERN_SERVERS="$R" TMPDIR="$T/games" "$TOP/examples/quickstart/run"
-        check "and tells the story of a person" line 'end +rejected +redis +agent-7 for alice, end: revoked'
-    else
-        ok "the quickstart succeeds as an ordinary user # SKIP tree or build are closed to others"
-    fi
+    for tree in "$TOP" "$POSTERN_BUILD/../source"; do
+        "${as_games[@]}" test -r "$tree/examples/quickstart/run" && break
+    done
+    run_quickstart "the quickstart succeeds as an ordinary user" "${as_games[@]}" env HOME="$T/games" POSTERN_BUILD="$POSTERN_BUILD" \
+        POSTERN_SERVERS="$R" TMPDIR="$T/games" "$tree/examples/quickstart/run"
+    check "and tells the story of a person" line 'end +rejected +redis +agent-7 for alice, end: revoked'
 fi
 done_testing
