@@ -36,7 +36,8 @@ const char *postern_grant_client_id(const postern_grant *g);
 const char *postern_grant_actor(const postern_grant *g);
 /* Does the agent act for a human?  With an actor, or with a subject that is not the client (RFC 9068
  * §2.2: a token that a client got for itself has the client as its subject; other providers have
- * other signs, `provider:` of postern.conf(5)). */
+ * other signs, `provider:` of postern.conf(5)).  A subject that is among the actors is an agent, whose
+ * own token others took further: no human stands behind it. */
 bool        postern_grant_has_human(const postern_grant *g);
 /* Mapped local user; NULL: token-only check. */
 const char *postern_grant_user(const postern_grant *g);

@@ -321,10 +321,19 @@ const char *postern_grant_actor(const postern_grant *g)
     return g->act_depth > 0 ? g->act[0] : g->text[TEXT_CLIENT_ID];
 }
 
+/* An agent's own token that others take further: it has become one of those who act. */
+static bool is_subject_an_actor(const struct postern_grant_facts *facts)
+{
+    for (size_t i = 0; i < facts->act_depth; i++)
+        if (postern_bytes_equal(facts->act[i], facts->subject))
+            return true;
+    return false;
+}
+
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts)
 {
     if (facts->act_depth != 0)
-        return true;
+        return !is_subject_an_actor(facts);
     return !facts->is_clients_own && facts->subject.len != 0 &&
            !postern_bytes_equal(facts->subject, facts->client_id);
 }
@@ -338,6 +347,8 @@ bool postern_grant_has_human(const postern_grant *g)
         .is_clients_own = g->is_clients_own,
     };
 
+    for (size_t i = 0; i < g->act_depth; i++)
+        names.act[i] = postern_bytes_str(g->act[i]);
     return postern_grant_facts_have_human(&names);
 }
 

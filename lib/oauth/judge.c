@@ -194,7 +194,8 @@ static postern_err map_both(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
 {
     POSTERN_TRY(map_agent(j, facts, &facts->authcid, err));
-    if (!postern_grant_facts_have_human(facts)) { /* an agent for itself stands under one name */
+    if (facts->act_depth == 0 && !postern_grant_facts_have_human(facts)) {
+        /* an agent for itself stands under one name */
         facts->user = facts->authcid;
         return POSTERN_OK;
     }

@@ -209,10 +209,32 @@ static void a_human_is_an_actors_or_a_subject_that_is_not_the_client(void **stat
     (void)state;
     assert_true(has_human("alice", "agent-7", ""));
     assert_true(has_human("alice", "", ""));
-    assert_true(has_human("agent-7", "agent-7", "agent-7"));
+    assert_true(has_human("alice", "agent-7", "agent-7"));
+    assert_false(has_human("agent-7", "agent-7", "agent-7"));
     assert_false(has_human("agent-7", "agent-7", ""));
     assert_true(has_human("Agent-7", "agent-7", ""));
     assert_false(has_human("", "agent-7", ""));
+}
+
+/* Two agents that exchange a token with each other make no human: "for anyone" is not for them. */
+static void an_agent_whose_token_another_takes_further_is_no_human(void **state)
+{
+    struct postern_grant_facts facts = { .subject = POSTERN_BYTES_LIT("agent-7"),
+                                         .client_id = POSTERN_BYTES_LIT("mcp"),
+                                         .act = { POSTERN_BYTES_LIT("mcp"), POSTERN_BYTES_LIT("agent-7") },
+                                         .act_depth = 2,
+                                         .exp_s = 1,
+                                         .iat_s = -1 };
+    postern_grant *g = NULL;
+
+    (void)state;
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    assert_false(postern_grant_has_human(g));
+    postern_grant_free(g);
+    facts.subject = POSTERN_BYTES_LIT("alice");
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    assert_true(postern_grant_has_human(g));
+    postern_grant_free(g);
 }
 
 static void a_scope_counts_as_a_whole_word_only(void **state)
@@ -509,6 +531,7 @@ int main(void)
         cmocka_unit_test(an_absent_text_is_null_and_an_absent_scope_is_empty),
         cmocka_unit_test(a_proof_without_bearer_or_end_is_an_internal_error),
         cmocka_unit_test(a_human_is_an_actors_or_a_subject_that_is_not_the_client),
+        cmocka_unit_test(an_agent_whose_token_another_takes_further_is_no_human),
         cmocka_unit_test(a_proof_with_unsafe_text_gives_no_grant),
         cmocka_unit_test(a_proof_beyond_a_bound_gives_no_grant),
         cmocka_unit_test(a_scope_counts_as_a_whole_word_only),
