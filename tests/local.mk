@@ -59,6 +59,7 @@ EXTRA_DIST += \
 	tests/component/test_door_strangers.py \
 	tests/component/test_grants.py \
 	tests/component/test_foreign_clients.py \
+	tests/component/test_foreign_issuer.py \
 	tests/component/test_glewlwyd.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
