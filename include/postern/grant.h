@@ -95,6 +95,8 @@ typedef struct postern_failure {
     /* Who acts, where the token was proved and something else is wrong (blocked, revoked, mapping);
      * cut at its end, "" otherwise.  For records, not for clients. */
     char        agent[POSTERN_FAILURE_AGENT_MAX];
+    /* Likewise the human it acts for, by the issuer's name (`sub`); "" for itself. */
+    char        human[POSTERN_FAILURE_AGENT_MAX];
 } postern_failure;
 
 #ifdef __cplusplus

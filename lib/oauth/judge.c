@@ -227,19 +227,28 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
     return POSTERN_OK;
 }
 
-/* From here on a refusal is of somebody whose token was proved: the record says whose. */
-static void name_agent(const struct judge *j, const struct postern_grant_facts *facts)
+static void copy_name(postern_bytes name, char room[POSTERN_FAILURE_AGENT_MAX])
+{
+    size_t len = name.len < POSTERN_FAILURE_AGENT_MAX ? name.len : POSTERN_FAILURE_AGENT_MAX - 1;
+
+    while (len > 0 && len < name.len && (name.ptr[len] & 0xc0) == 0x80)
+        len--; /* not inside of a character */
+    if (len != 0)
+        memcpy(room, name.ptr, len);
+    room[len] = '\0';
+}
+
+/* From here on a refusal is of somebody whose token was proved: the record says whose, and for
+ * whom. */
+static void name_parties(const struct judge *j, const struct postern_grant_facts *facts)
 {
     postern_bytes agent = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
-    size_t len = agent.len < POSTERN_FAILURE_AGENT_MAX ? agent.len : POSTERN_FAILURE_AGENT_MAX - 1;
 
     if (j->failure == NULL)
         return;
-    while (len > 0 && len < agent.len && (agent.ptr[len] & 0xc0) == 0x80)
-        len--; /* not inside of a character */
-    if (len != 0)
-        memcpy(j->failure->agent, agent.ptr, len);
-    j->failure->agent[len] = '\0';
+    copy_name(agent, j->failure->agent);
+    copy_name(postern_grant_facts_have_human(facts) ? facts->subject : POSTERN_BYTES_NONE,
+              j->failure->human);
 }
 
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
@@ -253,7 +262,7 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
                                      j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
-    name_agent(j, ret);
+    name_parties(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
     ret->service = postern_bytes_str(j->rules->service);

@@ -32,7 +32,7 @@ struct validate_op {
     uint64_t keys_generation;    /* of the keys that proved it now */
     postern_jwt *jwt;            /* workspace, borrowed from the context */
     postern_buf scratch;         /* unescaped claims */
-    postern_failure told;        /* because, contact and agent alone */
+    postern_failure told;        /* because, contact, agent and human alone */
 };
 
 /* ---- steps ---- */
@@ -294,6 +294,7 @@ static void tell_failure(struct validate_op *v, postern_err verdict)
     memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
     memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
     memcpy(v->op.failure.agent, v->told.agent, sizeof v->told.agent);
+    memcpy(v->op.failure.human, v->told.human, sizeof v->told.human);
     v->op.failure.code = verdict;
 }
 

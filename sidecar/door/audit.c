@@ -62,6 +62,7 @@ static struct audit_record build(const struct login_record *r)
         .latency_us = clock_mono_us() - r->started_us,
         .session = r->session,
         .agent = result->failure.agent,
+        .human = result->failure.human,
         .action = "raw:connect",
         .resource = r->door->name,
         .rule = result->decision.rule,

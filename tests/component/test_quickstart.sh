@@ -25,7 +25,7 @@ check "agent-7 prints an address for her browser" line '\| http://127\.0\.0\.1:1
 check "she reads who asks" says 'You are alice. The agent is known here as agent-7.'
 check "she reads what for, and where" sh -c "grep -qF '[x] Read mail mail.read' '$T/quickstart.out' && grep -qF '[x] imap https://localhost/imap' '$T/quickstart.out'"
 check "an hour is what she allows" says '[x] 1 hour [ ] 8 hours'
-check "agent-7 hears of it" says 'agent-7 may now act for the person who logged in, with mail.read.'
+check "agent-7 hears of it" says 'agent-7 may now act for alice, with mail.read.'
 check "the exchanged token is alice's, for IMAP, with agent-7 as actor" \
     line '"user":"alice","actor":"agent-7".*"sub":"alice","client_id":"agent-7","aud":"https://localhost/imap".*"act":\{"sub":"agent-7"\},"purpose":"find the invoice"'
 check "agent-7 reads her mail" says '| Subject: Your invoice 4711'

@@ -230,6 +230,8 @@ static void the_first_fault_in_order_is_the_reason(void **state)
                    POSTERN_ERR_INSUFFICIENT_SCOPE);
     assert_verdict("revocation before mapping", test_login_try(&t, "sub", "\"root\""),
                    POSTERN_ERR_REVOKED);
+    assert_string_equal(t.failure.agent, "agent-7"); /* both names, for the record */
+    assert_string_equal(t.failure.human, "root");
 }
 
 static void the_user_is_mapped_and_must_be_the_wanted_one(void **state)

@@ -170,6 +170,7 @@ static void a_client_that_is_removed_between_two_logins_is_refused(void **state)
                    POSTERN_OK);
     assert_login("removed", POSTERN_ERR_REVOKED, true);
     assert_string_equal(t.failure.agent, "agent-7");
+    assert_string_equal(t.failure.human, "alice@example.org"); /* the issuer's name of him */
 }
 
 static void revocations_that_are_awaited_leave_it_undecided(void **state)
