@@ -6,6 +6,8 @@
  */
 #include "login.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -25,6 +27,15 @@ int login_wait_s(struct issuer *is, const char *name, const char *source)
 
     return wait_s != 0 ? wait_s
                        : rate_take(is->rates, &name_rule, name, source, issuer_mono_ms(is));
+}
+
+/* Who knows the password is held up by nobody's guesses but those that are ahead of him. */
+static void give_back(struct issuer *is, const char *name, const char *source)
+{
+    int64_t now_ms = issuer_mono_ms(is);
+
+    rate_give_back(is->rates, &source_rule, "", source, now_ms);
+    rate_give_back(is->rates, &name_rule, name, source, now_ms);
 }
 
 /* ---- the page ---- */
@@ -96,6 +107,7 @@ struct attempt {
     struct visitor visitor;
     struct user_record user, renewed; /* renewed: with today's parameters, when they were weak */
     bool is_known, is_hashed, is_right, is_renewed;
+    char source[INET6_ADDRSTRLEN];
     char name[USER_NAME_MAX];
     char password[PASSWORD_MAX + 1];
     char *request;
@@ -184,6 +196,7 @@ static void finish_attempt(struct answer_job *j, struct answer *a)
         return;
     }
     log_note("%s logged in", t->name);
+    give_back(t->is, t->name, t->source);
     page_redirect(t->is, t->request[0] == '\0' ? "/oauth/account" : "/oauth/authorize", t->request,
                   a);
 }
@@ -247,6 +260,8 @@ static void attempt(struct issuer *is, const struct http_request *rq, struct ans
         return;
     }
     t = make_attempt(is, &v, name, password, request);
+    if (t != NULL)
+        (void)snprintf(t->source, sizeof t->source, "%s", rq->source); /* an address fits */
     if (t == NULL || find_user(t, &err) != POSTERN_OK) {
         log_error("login", &err);
         if (t != NULL)

@@ -60,11 +60,16 @@ static struct bucket *find_bucket(struct rate_table *t, uint64_t key)
     return fullest;
 }
 
+static uint64_t make_key(const struct rate_table *t, const struct rate_rule *rule, const char *who,
+                         const char *where)
+{
+    return hash_text(hash_text(hash_text(t->seed, rule->name), who), where) | 1;
+}
+
 int rate_take(struct rate_table *t, const struct rate_rule *rule, const char *who,
               const char *where, int64_t now_mono_ms)
 {
-    uint64_t key = hash_text(hash_text(hash_text(t->seed, rule->name), who), where) | 1;
-    struct bucket *b = find_bucket(t, key);
+    struct bucket *b = find_bucket(t, make_key(t, rule, who, where));
     int64_t from_ms = b->full_at_ms > now_mono_ms ? b->full_at_ms : now_mono_ms;
     int64_t missing_ms = from_ms + rule->refill_ms - now_mono_ms;
     int64_t over_ms = missing_ms - (int64_t)rule->burst * rule->refill_ms;
@@ -73,4 +78,13 @@ int rate_take(struct rate_table *t, const struct rate_rule *rule, const char *wh
         return (int)((over_ms + 999) / 1000);
     b->full_at_ms = from_ms + rule->refill_ms;
     return 0;
+}
+
+void rate_give_back(struct rate_table *t, const struct rate_rule *rule, const char *who,
+                    const char *where, int64_t now_mono_ms)
+{
+    struct bucket *b = find_bucket(t, make_key(t, rule, who, where));
+
+    if (b->full_at_ms > now_mono_ms)
+        b->full_at_ms -= rule->refill_ms;
 }

@@ -32,5 +32,8 @@ void rate_table_free(struct rate_table *t);
  */
 int rate_take(struct rate_table *t, const struct rate_rule *rule, const char *who,
               const char *where, int64_t now_mono_ms);
+/* What was taken turned out not to count; nothing when the bucket is full, or was forgotten. */
+void rate_give_back(struct rate_table *t, const struct rate_rule *rule, const char *who,
+                    const char *where, int64_t now_mono_ms);
 
 #endif

@@ -1020,6 +1020,25 @@ static void a_guesser_is_slowed_down_and_the_person_elsewhere_is_not(void **stat
     assert_redirect(f, "/oauth/account");
 }
 
+static void whoever_knows_the_password_uses_up_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct browser alice = browser_new(f);
+
+    for (int i = 0; i < 9; i++)
+        browser_log_in(&alice, "alice", "guess guess guess guess", NULL);
+    for (int i = 0; i < 20; i++) {
+        struct browser another = browser_new(f); /* from the same address */
+
+        browser_log_in(&another, "alice", ALICE_PASSWORD, NULL);
+        assert_redirect(f, "/oauth/account");
+    }
+    browser_log_in(&alice, "alice", "guess guess guess guess", NULL); /* the tenth of those that count */
+    assert_page(f, 403, "Name or password is wrong");
+    browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
+    assert_page(f, 429, "Slow down");
+}
+
 static void a_password_hashed_with_less_is_hashed_anew_at_login(void **state)
 {
     struct fixture *f = *state;
@@ -1310,6 +1329,7 @@ int main(void)
         TEST(the_cookie_of_https_is_bound_to_the_host),
         TEST(a_cookie_that_is_not_of_our_form_is_no_cookie),
         TEST(a_wrong_password_and_an_unknown_name_look_the_same),
+        TEST(whoever_knows_the_password_uses_up_nothing),
         TEST(an_unknown_name_costs_the_same_hash),
         TEST(a_guesser_is_slowed_down_and_the_person_elsewhere_is_not),
         TEST(a_password_hashed_with_less_is_hashed_anew_at_login),
