@@ -65,7 +65,8 @@ EXTRA_DIST += \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_login.py \
-	tests/component/test_promises.py \
+	tests/component/test_five_habits.py \
+	tests/component/test_seven_steps.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_pages.py \

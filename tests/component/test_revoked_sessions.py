@@ -185,5 +185,34 @@ def a_token_s_session_ends_with_the_token_and_no_other_does(rig):
     assert_equal({r["agent"] for r in records}, {"agent-7"}, "whose sessions ended")
 
 
+@with_options(has_issuer=True)
+def a_person_s_end_reaches_through_a_door_that_exchanges(rig):
+    """agent-7 for alice → door cache → (a token of its own, from our issuer) → door store → its backend."""
+    w = World(rig)
+    w.secret["front-door"] = _add(rig, "front-door")
+    os.makedirs(rig.path + "/etc/clients", exist_ok=True)
+    rig.write("clients/front.conf", {"issuer": rig.issuer, "allow_loopback_http": "yes", "client_id": "front-door", "loopback_user": "root",
+                                     "client_credential_file": rig.path + "/front-door.secret"})
+    rig.door("cache", "127.0.0.1:%d" % rig.ports["store"], issuers="local", shared_audience="yes", backend_auth="exchange",
+             backend_resource=rig.audience("store"), client="front")
+    rig.policy("store", "in: allow agent front-door for user alice to raw:connect on store\nown: allow agent agent-* to raw:connect on store")
+    rig.reload()
+    session = w.open(w.for_alice()["access_token"])
+    session[0].talk()
+    record = wait_until(lambda: rig.records(event="login", service="store", outcome="proved"), "the login behind")[-1]
+    assert_equal((record["agent"], record["human"], record["act"], record["aud"], record["client_id"]),
+                 ("front-door", "alice", ["front-door", "agent-7"], rig.audience("store"), "front-door"), "the login behind")
+    front = rig.records(event="login", service="cache", outcome="proved")[-1]
+    assert_equal((front["agent"], front["human"]), ("agent-7", "alice"), "the login in front")
+    check(record["grant_id"] == front["grant_id"] and record["jti"] != front["jti"], "one authorization, two tokens")
+
+    def end():
+        page, _ = w.alice.open(rig.issuer + "/oauth/account")
+        w.alice.submit(page, page.form("grant"), press="end")
+
+    w.assert_ends(end, session)
+    wait_until(lambda: rig.records(event="end", service="store"), "the end behind")
+
+
 if __name__ == "__main__":
     sys.exit(run_door_tests(sys.modules[__name__], sys.argv[1:]))
