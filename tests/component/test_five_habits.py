@@ -8,13 +8,12 @@ import os
 import stat
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import run_tests, wait_until  # noqa: E402
-from test_issuer import (BUILD, FORM, RESOURCE, add, ask_token, assert_equal, assert_error, client, get_json,  # noqa: E402
+from test_issuer import (BUILD, FORM, RESOURCE, add, ask_token, assert_equal, assert_error, client,  # noqa: E402
                          request, start)
-from test_posternd import ask, assert_login  # noqa: E402
+from test_posternd import assert_login  # noqa: E402
 
 JSON = {"Content-Type": "application/json"}
 FOR_AGENTS = ("/oauth/token", "/oauth/introspect", "/oauth/revoke", "/oauth/register", "/oauth/whoami", "/oauth/jwks",

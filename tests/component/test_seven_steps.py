@@ -2,18 +2,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The seven steps of "client_credentials in 30 minutes", proved present on a real posternd: a token endpoint; the grant; errors that
 say what to do next; scopes; short lives; discovery; limits that say when to come back, and rotation by programs."""
-import base64
 import json
 import os
-import stat
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import run_tests, wait_until  # noqa: E402
-from test_five_habits import JSON, kid_of, open_registration, token_of  # noqa: E402
-from test_issuer import (BUILD, FORM, RESOURCE, add, ask_token, assert_equal, assert_error, client, get_json,  # noqa: E402
+from test_five_habits import JSON, open_registration, token_of  # noqa: E402
+from test_issuer import (FORM, RESOURCE, add, ask_token, assert_equal, assert_error, client, get_json,  # noqa: E402
                          request, start)
 from test_posternd import ask, assert_login  # noqa: E402
 
