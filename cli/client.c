@@ -89,7 +89,7 @@ postern_err client_ask(const struct client_request *rq, const postern_buf *reque
     return admin_call(&admin_issuer, path, postern_buf_bytes(request), reply, j, err);
 }
 
-int client_print_refusal(const postern_json *j)
+int client_print_refusal(const char *command, const postern_json *j)
 {
     char message[CLIENT_TEXT_MAX];
 
@@ -97,7 +97,7 @@ int client_print_refusal(const postern_json *j)
     for (char *p = message; *p != '\0'; p++)
         if ((unsigned char)*p < 0x20 || *p == 0x7F)
             *p = '?';
-    fprintf(stderr, "postern client: %s\n",
+    fprintf(stderr, "postern %s: %s\n", command,
             message[0] == '\0' ? "the issuer refused and did not say why" : message);
     return CLI_REJECTED;
 }
@@ -132,7 +132,7 @@ static postern_err ask_invitation(const struct client_request *rq, int *ret_stat
     postern_json_close_object(&w);
     POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = client_print_refusal(&j);
+        *ret_status = client_print_refusal("client", &j);
         return POSTERN_OK;
     }
     /* base64url: never escaped, so it stays in `reply`, which is wiped */
@@ -181,7 +181,7 @@ static int remove_client(const struct client_request *rq)
     client_write_verb(rq, "client_remove", &request);
     if (client_ask(rq, &request, &reply, &j, &err) != POSTERN_OK)
         return cli_fail("client", &err);
-    return admin_call_is_ok(&j) ? print_removal(&j) : client_print_refusal(&j);
+    return admin_call_is_ok(&j) ? print_removal(&j) : client_print_refusal("client", &j);
 }
 
 /* ---- the command line ---- */

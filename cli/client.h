@@ -25,7 +25,7 @@ struct client_request {
 POSTERN_MUST_USE postern_err client_ask(const struct client_request *rq, const postern_buf *request,
                                         postern_buf *reply, postern_json *j, postern_error *err);
 /* The issuer's own words on standard error, without control characters; returns the exit status. */
-int client_print_refusal(const postern_json *j);
+int client_print_refusal(const char *command, const postern_json *j);
 /* A request of a verb and, unless it is "", a name. */
 void client_write_verb(const struct client_request *rq, const char *verb, postern_buf *request);
 /* `postern client list`, `show`, `add`, `rotate-secret`; each returns the exit status. */

@@ -124,7 +124,7 @@ static postern_err ask_into(const struct client_request *rq, const postern_buf *
 
     POSTERN_TRY(client_ask(rq, request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = client_print_refusal(&j);
+        *ret_status = client_print_refusal("client", &j);
         return POSTERN_OK;
     }
     *ret_status = CLI_PROVED;

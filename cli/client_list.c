@@ -94,7 +94,7 @@ static postern_err list_page(const struct client_request *rq, char last[CLIENT_T
     *ret_more = false;
     POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = client_print_refusal(&j);
+        *ret_status = client_print_refusal("client", &j);
         return POSTERN_OK;
     }
     clients = postern_json_member(&j, 0, "clients");
@@ -143,7 +143,7 @@ static postern_err show(const struct client_request *rq, int *ret_status, poster
     client_write_verb(rq, "client_show", &request);
     POSTERN_TRY(client_ask(rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = client_print_refusal(&j);
+        *ret_status = client_print_refusal("client", &j);
         return POSTERN_OK;
     }
     *ret_status = CLI_PROVED;

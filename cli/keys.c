@@ -88,7 +88,7 @@ static postern_err ask(const struct keys_call *call, void (*print)(const postern
     client_write_verb(&call->rq, call->verb, &request);
     POSTERN_TRY(client_ask(&call->rq, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = client_print_refusal(&j);
+        *ret_status = client_print_refusal("keys", &j);
         return POSTERN_OK;
     }
     raw = postern_json_raw(&j, 0);

@@ -6,13 +6,13 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "admin_call.h"
 #include "cli.h"
 #include "client.h"
+#include "options.h"
 #include "password_input.h"
 #include "secret_file.h"
 
@@ -40,21 +40,6 @@ static void print_help(FILE *out)
           "Exit status: 0 done, 1 refused by the issuer, 2 usage, 3 not done or not known: see the\n"
           "message.\n",
           out);
-}
-
-/* ---- asking ---- */
-
-static int print_refusal(const postern_json *j)
-{
-    char message[CLIENT_TEXT_MAX];
-
-    admin_call_text(j, 0, "message", message, sizeof message);
-    for (char *p = message; *p != '\0'; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            *p = '?';
-    fprintf(stderr, "postern user: %s\n",
-            message[0] == '\0' ? "the issuer refused and did not say why" : message);
-    return CLI_REJECTED;
 }
 
 /* ---- add ---- */
@@ -89,7 +74,7 @@ static postern_err add(const struct user_request *rq, postern_bytes password, in
 
     write_add(rq, password, &request);
     POSTERN_TRY(client_ask(&rq->where, &request, &reply, &j, err));
-    *ret_status = admin_call_is_ok(&j) ? CLI_PROVED : print_refusal(&j);
+    *ret_status = admin_call_is_ok(&j) ? CLI_PROVED : client_print_refusal("user", &j);
     return POSTERN_OK;
 }
 
@@ -149,7 +134,7 @@ static postern_err list_page(const struct user_request *rq, char last[CLIENT_TEX
     postern_json_close_object(&w);
     POSTERN_TRY(client_ask(&rq->where, &request, &reply, &j, err));
     if (!admin_call_is_ok(&j)) {
-        *ret_status = print_refusal(&j);
+        *ret_status = client_print_refusal("user", &j);
         return POSTERN_OK;
     }
     for (uint32_t n = postern_json_first(&j, postern_json_member(&j, 0, "users"));
@@ -202,7 +187,7 @@ static int remove_user(const struct user_request *rq)
     if (client_ask(&rq->where, &request, &reply, &j, &err) != POSTERN_OK)
         return cli_fail("user", &err);
     if (!admin_call_is_ok(&j))
-        return print_refusal(&j);
+        return client_print_refusal("user", &j);
     (void)postern_json_integer(&j, postern_json_member(&j, 0, "grants_ended"),
                                &ended); /* 0 when it is not said */
     printf("user %s is removed; authorizations ended: %lld\n", rq->name, (long long)ended);
@@ -220,7 +205,7 @@ enum option_id {
     OPTION_HELP
 };
 #define BIT(o)          (1U << (o))
-#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
+#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET))
 
 static const struct verb {
     const char *name;
@@ -241,30 +226,47 @@ static bool set_option(int option, const char *value, struct user_request *rq)
         return rq->password_file == NULL;
     case OPTION_PASSWORD_FILE:
         rq->password_file = value;
-        return value[0] != '\0' && !rq->is_generated;
+        return !rq->is_generated;
     case OPTION_JSON:
         rq->is_json = true;
         return true;
     case OPTION_CONFIG:
         rq->where.config_dir = value;
-        return value[0] != '\0';
+        return true;
     case OPTION_SOCKET:
         rq->where.socket = value;
-        return value[0] != '\0';
+        return true;
     default:
         return false;
     }
 }
 
-static int fail_usage(const char *what, const char *which)
+/* A password that somebody wrote where none belongs is in no message: cli_options_read(). */
+struct reading {
+    const struct verb *verb;
+    struct user_request *rq;
+    bool wants_help;
+};
+
+static bool take_option(void *arg, int option, const char *value)
 {
-    fprintf(stderr, "postern user: %s%s; `postern user --help` explains\n", what, which);
-    return CLI_USAGE;
+    struct reading *r = arg;
+
+    if (option == 0) { /* a word: the name, once */
+        if (!r->verb->takes_name || r->rq->name[0] != '\0')
+            return false;
+        r->rq->name = value;
+        return true;
+    }
+    if (option == OPTION_HELP) {
+        r->wants_help = true;
+        return true;
+    }
+    return (r->verb->options & BIT(option)) != 0 && set_option(option, value, r->rq);
 }
 
-/* argv[0] is the verb.  CLI_PROVED: go on. */
-static int read_options(const struct verb *verb, int argc, char **argv, struct user_request *rq,
-                        bool *ret_help)
+/* argv[0] is the verb. */
+static int run_verb(const struct verb *verb, int argc, char **argv)
 {
     static const struct option options[] = {
         { "generate", no_argument, NULL, OPTION_GENERATE },
@@ -275,35 +277,23 @@ static int read_options(const struct verb *verb, int argc, char **argv, struct u
         { "help", no_argument, NULL, OPTION_HELP },
         { NULL, 0, NULL, 0 },
     };
-    int option;
+    struct user_request rq = { .where = { .config_dir = POSTERN_SYSCONFDIR }, .name = "" };
+    struct reading r = { verb, &rq, false };
+    const struct cli_options reader = { "user", options, take_option, &r };
+    postern_error err = { 0 };
 
-    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == OPTION_HELP) {
-            *ret_help = true;
-            return CLI_PROVED;
-        }
-        if (option == '?' || (verb->options & BIT(option)) == 0 || !set_option(option, optarg, rq))
-            return fail_usage("bad option or value: ", argv[optind - 1]);
-    }
-    if (verb->takes_name && optind + 1 != argc)
-        return fail_usage("name one person after ", verb->name);
-    if (!verb->takes_name && optind != argc)
-        return fail_usage("unexpected: ", argv[optind]);
-    rq->name = verb->takes_name ? argv[optind] : "";
-    return CLI_PROVED;
-}
-
-static int run_verb(const struct verb *verb, int argc, char **argv)
-{
-    struct user_request rq = { .where = { .config_dir = POSTERN_SYSCONFDIR } };
-    bool wants_help = false;
-    int status = read_options(verb, argc, argv, &rq, &wants_help);
-
-    if (wants_help) {
+    if (cli_options_read(&reader, argc, argv, &err) != POSTERN_OK)
+        return cli_fail("user", &err);
+    if (r.wants_help) {
         print_help(stdout);
         return CLI_PROVED;
     }
-    return status == CLI_PROVED ? verb->run(&rq) : status;
+    if (verb->takes_name && rq.name[0] == '\0') {
+        (void)POSTERN_FAIL(&err, USAGE, "name one person after %s; `postern user --help` explains",
+                           verb->name);
+        return cli_fail("user", &err);
+    }
+    return verb->run(&rq);
 }
 
 int command_user(int argc, char **argv)

@@ -96,6 +96,14 @@ def names_and_passwords_that_may_not_be_are_refused(folder, daemons):
     assert r.returncode == 1 and "already" in r.stderr, r
 
 
+def a_password_in_the_wrong_place_is_in_no_message(folder, daemons):
+    start(folder, daemons)
+    for words in (("--password", PASSWORD), ("--pass=" + PASSWORD,), (PASSWORD,), ("--json", "--generate", PASSWORD), ("--secret", PASSWORD)):
+        r = postern(folder, "user", "add", "eve", *words)
+        assert r.returncode == 2 and PASSWORD not in r.stdout + r.stderr, (words, r)
+    assert_equal(postern(folder, "user", "list").stdout, "", "people")
+
+
 def logins_do_not_hold_up_tokens_and_too_many_are_sent_away(folder, daemons):
     start(folder, daemons)
     status, headers, body = test_issuer.request(folder, "GET", "/oauth/login")
@@ -186,6 +194,7 @@ if __name__ == "__main__":
     sys.exit(run_tests([
         people_are_added_listed_and_removed,
         names_and_passwords_that_may_not_be_are_refused,
+        a_password_in_the_wrong_place_is_in_no_message,
         logins_do_not_hold_up_tokens_and_too_many_are_sent_away,
         a_browser_that_goes_away_while_its_password_is_hashed_harms_nobody,
         a_drain_waits_for_a_login,
