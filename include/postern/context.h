@@ -64,10 +64,6 @@ POSTERN_MUST_USE postern_err postern_context_expect_revocations(postern_context 
 POSTERN_MUST_USE postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
                                                     postern_revocation_kind kind, const char *name,
                                                     int64_t before_s, postern_error *err);
-/* The same of a client. */
-POSTERN_MUST_USE postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
-                                                           const char *client_id, int64_t before_s,
-                                                           postern_error *err);
 POSTERN_MUST_USE postern_err postern_context_revocations_ready(postern_context *ctx,
                                                                const char *issuer,
                                                                postern_error *err);

@@ -309,10 +309,3 @@ postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
     return note_word(ctx, postern_revocations_add(r, kind, postern_bytes_str(name), before_s,
                                                   ctx->clock.now_s(ctx->clock.arg), err));
 }
-
-postern_err postern_context_revoke_client(postern_context *ctx, const char *issuer,
-                                          const char *client_id, int64_t before_s,
-                                          postern_error *err)
-{
-    return postern_context_revoke(ctx, issuer, POSTERN_REVOCATION_CLIENT, client_id, before_s, err);
-}

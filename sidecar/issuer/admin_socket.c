@@ -113,7 +113,7 @@ static void on_door_news(void *arg, verifier_news news)
 static void push_removal(struct admin_connection *c)
 {
     struct admin_socket *s = c->owner;
-    struct revocation what = { .kind = REVOKE_CLIENT, .before_s = c->reply.removed_s };
+    struct revocation what = { .kind = POSTERN_REVOCATION_CLIENT, .before_s = c->reply.removed_s };
 
     memcpy(what.name, c->reply.client, sizeof what.name);
     c->reply.has_doors = s->doors != NULL;

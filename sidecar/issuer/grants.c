@@ -8,7 +8,7 @@
 postern_err grants_end(struct issuer *is, const char *id, postern_error *err)
 {
     int64_t now_s = issuer_now_s(is);
-    struct revocation what = { .kind = REVOKE_GRANT,
+    struct revocation what = { .kind = POSTERN_REVOCATION_GRANT,
                                .before_s = now_s,
                                .until_s = now_s + ISSUER_REMOVAL_KEEP_S };
     bool is_found = false;
@@ -24,7 +24,7 @@ postern_err grants_end(struct issuer *is, const char *id, postern_error *err)
 postern_err grants_end_token(struct issuer *is, const char *jti, int64_t exp_s, postern_error *err)
 {
     /* What was exchanged from it ends no later than it. */
-    struct revocation what = { .kind = REVOKE_TOKEN,
+    struct revocation what = { .kind = POSTERN_REVOCATION_JTI,
                                .before_s = issuer_now_s(is),
                                .until_s = exp_s + ISSUER_SKEW_MAX_S };
     size_t len = strlen(jti);

@@ -224,7 +224,7 @@ static postern_err check_jti(struct issuer *is, const char *jti, postern_error *
 {
     bool is_revoked = true;
 
-    POSTERN_TRY(store_revocation_find(is->store, REVOKE_TOKEN, jti, &is_revoked, err));
+    POSTERN_TRY(store_revocation_find(is->store, POSTERN_REVOCATION_JTI, jti, &is_revoked, err));
     return is_revoked ? POSTERN_FAIL(err, REVOKED, "the token was revoked") : POSTERN_OK;
 }
 

@@ -128,7 +128,7 @@ clients_outcome people_remove(struct issuer *is, const char *name, size_t *ret_e
 postern_err people_end_grant(struct issuer *is, const char *user, const char *grant_id,
                              bool *ret_found, postern_error *err)
 {
-    struct revocation what = { .kind = REVOKE_GRANT, .before_s = end_time_s(is) };
+    struct revocation what = { .kind = POSTERN_REVOCATION_GRANT, .before_s = end_time_s(is) };
     struct grant_record grant;
     bool is_found = false;
 

@@ -20,13 +20,8 @@
 #define LINK_PATIENCE_MS 100
 #define LINK_REPEAT_MS   1000 /* what the supervisor grants (sidecar/role.h) */
 
-_Static_assert(REVOKE_CLIENT == (int)POSTERN_REVOCATION_CLIENT &&
-                   REVOKE_TOKEN == (int)POSTERN_REVOCATION_JTI &&
-                   REVOKE_GRANT == (int)POSTERN_REVOCATION_GRANT,
-               "what is stored is what is told");
-
 struct message {
-    struct revocation what; /* REVOKE_NOTHING: revocations_ready */
+    struct revocation what; /* POSTERN_REVOCATION_NONE: revocations_ready */
     int64_t id;
 };
 
@@ -143,14 +138,14 @@ static postern_err send_message(struct revocations *r, const struct message *m, 
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(MESSAGE_MAX);
     postern_json_writer w = { &text, false };
-    bool is_ready = m->what.kind == REVOKE_NOTHING;
+    bool is_ready = m->what.kind == POSTERN_REVOCATION_NONE;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", is_ready ? "revocations_ready" : "revoke");
     postern_json_put_integer(&w, "id", m->id);
     postern_json_put_str(&w, "issuer", r->is->settings->issuer);
     if (!is_ready) {
-        postern_json_put_str(&w, postern_revocation_kind_name((postern_revocation_kind)m->what.kind), m->what.name);
+        postern_json_put_str(&w, postern_revocation_kind_name(m->what.kind), m->what.name);
         postern_json_put_integer(&w, "before", m->what.before_s);
     }
     postern_json_close_object(&w);
@@ -236,7 +231,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static postern_err enqueue_everything(struct revocations *r, postern_error *err)
 {
-    static const struct revocation ready = { .kind = REVOKE_NOTHING };
+    static const struct revocation ready = { .kind = POSTERN_REVOCATION_NONE };
     struct revocation *all = NULL;
     size_t count = 0;
     int64_t id;

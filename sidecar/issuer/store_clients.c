@@ -128,7 +128,7 @@ static postern_err delete_client(struct store *s, struct removal *rm, postern_er
 static postern_err remove_inside(struct store *s, void *arg, postern_error *err)
 {
     struct removal *rm = arg;
-    struct revocation what = { .kind = REVOKE_CLIENT,
+    struct revocation what = { .kind = POSTERN_REVOCATION_CLIENT,
                                .before_s = rm->now_s,
                                .until_s = rm->until_s };
 

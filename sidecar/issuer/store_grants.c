@@ -318,7 +318,7 @@ static postern_err run_end_query(struct store *s, enum store_query q, const char
 static postern_err end_inside(struct store *s, void *arg, postern_error *err)
 {
     struct ending *e = arg;
-    struct revocation what = { .kind = REVOKE_GRANT, .before_s = e->now_s, .until_s = e->until_s };
+    struct revocation what = { .kind = POSTERN_REVOCATION_GRANT, .before_s = e->now_s, .until_s = e->until_s };
 
     POSTERN_TRY(run_end_query(s, QUERY_GRANT_END, e->id, e->now_s, &e->is_found, err));
     if (!e->is_found)

@@ -82,7 +82,7 @@ POSTERN_MUST_USE postern_err store_refresh_rotate(struct store *s, const uint8_t
                                                   int64_t now_s,
                                                   const struct refresh_record *next,
                                                   grant_use *ret, postern_error *err);
-/* End a grant: its codes and refresh tokens are void and a REVOKE_GRANT until `until_s` is
+/* End a grant: its codes and refresh tokens are void and a POSTERN_REVOCATION_GRANT until `until_s` is
  * remembered, in one transaction.  *ret_found false: there is none that stands. */
 POSTERN_MUST_USE postern_err store_grant_end(struct store *s, const char *id, int64_t now_s,
                                              int64_t until_s, bool *ret_found, postern_error *err);

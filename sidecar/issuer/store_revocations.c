@@ -19,7 +19,7 @@ postern_err store_revocation_add(struct store *s, const struct revocation *what,
     return run_done(&r, "remembering a revocation", err);
 }
 
-postern_err store_revocation_find(struct store *s, revocation_kind kind, const char *name,
+postern_err store_revocation_find(struct store *s, postern_revocation_kind kind, const char *name,
                                   bool *ret_found, postern_error *err)
 {
     AUTO_RUN r = run_start(s, QUERY_REVOCATION_FIND);
@@ -57,10 +57,10 @@ static postern_err read_all(struct run *r, struct list *l, postern_error *err)
         if (l->count == l->cap && !grow(l))
             return POSTERN_FAIL(err, NOMEM, "%zu revocations", l->count);
         item = &l->items[l->count++];
-        *item = (struct revocation){ .kind = (revocation_kind)sqlite3_column_int(r->stmt, 0),
+        *item = (struct revocation){ .kind = (postern_revocation_kind)sqlite3_column_int(r->stmt, 0),
                                      .before_s = sqlite3_column_int64(r->stmt, 2),
                                      .until_s = sqlite3_column_int64(r->stmt, 3) };
-        if (item->kind < REVOKE_CLIENT || item->kind > REVOKE_GRANT ||
+        if (item->kind < POSTERN_REVOCATION_CLIENT || item->kind > POSTERN_REVOCATION_GRANT ||
             !run_column_text(r, 1, item->name, sizeof item->name))
             return POSTERN_FAIL(err, SYSTEM, "store: a revocation's row is damaged");
     }

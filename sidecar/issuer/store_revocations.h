@@ -4,21 +4,16 @@
 #ifndef POSTERN_ISSUER_STORE_REVOCATIONS_H
 #define POSTERN_ISSUER_STORE_REVOCATIONS_H
 
+#include <postern/context.h>
+
 #include "store.h"
 
 #define REVOCATION_NAME_MAX 65 /* bytes with NUL: a client's name; a jti or grant id of ours has 22 */
 
-/* Stored as a number; the same as postern_revocation_kind, which verifiers read (revocations.c sees to
- * it). */
-typedef enum revocation_kind {
-    REVOKE_NOTHING = 0,
-    REVOKE_CLIENT = 1, /* tokens with iat <= before_s and this client_id or actor */
-    REVOKE_TOKEN = 2,  /* tokens with this jti, or derived from it */
-    REVOKE_GRANT = 3   /* tokens with this grant_id */
-} revocation_kind;
-
+/* `kind` is stored as its number.  client: tokens with iat <= before_s and this client_id or actor;
+ * jti: the token and what was exchanged from it; grant: tokens with this grant_id. */
 struct revocation {
-    revocation_kind kind;
+    postern_revocation_kind kind;
     char    name[REVOCATION_NAME_MAX];
     int64_t before_s; /* when */
     int64_t until_s;  /* no token it matters to lives longer: may be forgotten */
@@ -28,8 +23,8 @@ struct revocation {
 /* The later times of two for the same name count. */
 POSTERN_MUST_USE postern_err store_revocation_add(struct store *s, const struct revocation *what,
                                                   postern_error *err);
-/* Is that name revoked (REVOKE_TOKEN, REVOKE_GRANT)? */
-POSTERN_MUST_USE postern_err store_revocation_find(struct store *s, revocation_kind kind,
+/* Is that name revoked (POSTERN_REVOCATION_JTI, POSTERN_REVOCATION_GRANT)? */
+POSTERN_MUST_USE postern_err store_revocation_find(struct store *s, postern_revocation_kind kind,
                                                    const char *name, bool *ret_found,
                                                    postern_error *err);
 /* All that are remembered; the caller free()s *ret (NULL when there are none). */

@@ -146,7 +146,7 @@ struct removal {
 
 static postern_err add_ended(struct removal *rm, const struct run *r, postern_error *err)
 {
-    struct revocation what = { .kind = REVOKE_GRANT, .before_s = rm->now_s,
+    struct revocation what = { .kind = POSTERN_REVOCATION_GRANT, .before_s = rm->now_s,
                                .until_s = rm->until_s };
 
     if (rm->count == rm->cap) {

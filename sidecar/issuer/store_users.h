@@ -45,7 +45,7 @@ POSTERN_MUST_USE postern_err store_user_set_password(struct store *s,
                                                      const struct user_record *now,
                                                      bool *ret_found, postern_error *err);
 /*
- * Delete a person with all sessions, end the grants, and remember a REVOKE_GRANT for each until
+ * Delete a person with all sessions, end the grants, and remember a POSTERN_REVOCATION_GRANT for each until
  * `until_s`, in one transaction.
  *
  *   ret_ended   what was remembered; the caller free()s it (NULL when there was none)

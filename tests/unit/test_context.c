@@ -101,12 +101,12 @@ static void rotate_keys_and_remove_clients(void)
 
         test_login_put_key(&t, t.key, "a");
         assert_int_equal(
-            postern_context_revoke_client(t.context, TEST_ISSUER, client, TEST_NOW_S, &t.err),
+            postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, client, TEST_NOW_S, &t.err),
             POSTERN_OK);
         free(client);
     }
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "removed", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "removed", TEST_NOW_S, &t.err),
         POSTERN_OK);
 }
 

@@ -168,7 +168,7 @@ static void a_second_redemption_ends_the_grant_and_is_told(void **state)
     assert_error(g->f, 400, "invalid_grant");
     assert_false(stands(g, "g1"));
     assert_int_equal(g->told_count, 1);
-    assert_int_equal(g->told[0].kind, REVOKE_GRANT);
+    assert_int_equal(g->told[0].kind, POSTERN_REVOCATION_GRANT);
     assert_string_equal(g->told[0].name, "g1");
     grants_whoami(g, token);
     assert_error(g->f, 401, "invalid_token");

@@ -98,7 +98,7 @@ static void a_reused_token_ends_the_family_and_its_access_tokens(void **state)
     refresh(g, "agent-7", first, "");
     assert_error(g->f, 400, "invalid_grant");
     assert_int_equal(g->told_count, 1);
-    assert_int_equal(g->told[0].kind, REVOKE_GRANT);
+    assert_int_equal(g->told[0].kind, POSTERN_REVOCATION_GRANT);
     grants_whoami(g, access);
     assert_error(g->f, 401, "invalid_token");
     refresh(g, "agent-7", second, "");

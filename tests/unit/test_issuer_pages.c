@@ -1090,9 +1090,9 @@ static void a_person_ends_a_grant_and_verifiers_are_told(void **state)
     post_form(&b, "/oauth/account", postern_buf_cstr(&more));
     assert_redirect(f, "/oauth/account?ended");
     assert_int_equal(told, 1);
-    assert_int_equal(told_last.kind, REVOKE_GRANT);
+    assert_int_equal(told_last.kind, POSTERN_REVOCATION_GRANT);
     assert_string_equal(told_last.name, grant.id);
-    assert_int_equal(store_revocation_find(f->is.store, REVOKE_GRANT, grant.id, &found, NULL), POSTERN_OK);
+    assert_int_equal(store_revocation_find(f->is.store, POSTERN_REVOCATION_GRANT, grant.id, &found, NULL), POSTERN_OK);
     assert_true(found);
     browser_get(&b, "/oauth/account", "ended");
     assert_page(f, 200, "No agent may act for you");

@@ -80,7 +80,7 @@ static void connect_helper(struct line *l)
 
 static void push(struct line *l, postern_revocation_kind kind, const char *name, int64_t before_s)
 {
-    struct revocation what = { .kind = (revocation_kind)kind, .before_s = before_s };
+    struct revocation what = { .kind = kind, .before_s = before_s };
 
     assert_true(strlen(name) < sizeof what.name);
     memcpy(what.name, name, strlen(name) + 1);
@@ -213,7 +213,7 @@ static void a_token_and_an_authorization_are_named_by_their_kind(void **state)
 
 static void nobody_need_wait_for_the_word(void **state)
 {
-    static const struct revocation news = { REVOKE_GRANT, "g-1", 8, 4000 };
+    static const struct revocation news = { POSTERN_REVOCATION_GRANT, "g-1", 8, 4000 };
     struct line *l = *state;
 
     revocations_push(l->revocations, &news, NULL, NULL); /* nobody is there */

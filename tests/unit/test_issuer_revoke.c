@@ -45,7 +45,7 @@ static void an_access_token_ends_with_what_was_exchanged_from_it_and_nothing_els
     assert_status(g->f, 200);
     jti = grants_claim(token, "jti");
     assert_int_equal(g->told_count, 1);
-    assert_int_equal(g->told[0].kind, REVOKE_TOKEN);
+    assert_int_equal(g->told[0].kind, POSTERN_REVOCATION_JTI);
     assert_memory_equal(g->told[0].name, jti + 1, strlen(jti) - 2);
     assert_int_equal(g->told[0].until_s, FIXTURE_NOW_S + 300 + ISSUER_SKEW_MAX_S);
     assert_false(is_active(g, token));
@@ -73,7 +73,7 @@ static void a_refresh_token_ends_the_whole_grant(void **state)
     grants_post(g, "/oauth/revoke", "agent-7", "token=%s&token_type_hint=access_token", refresh); /* a wrong hint */
     assert_status(g->f, 200);
     assert_int_equal(g->told_count, 1);
-    assert_int_equal(g->told[0].kind, REVOKE_GRANT);
+    assert_int_equal(g->told[0].kind, POSTERN_REVOCATION_GRANT);
     assert_string_equal(g->told[0].name, "g1");
     assert_false(is_active(g, token));
     assert_false(is_active(g, child));

@@ -248,7 +248,7 @@ static void an_ended_grant_takes_everything_along_and_is_revoked(void **state)
     assert_int_equal(look_at_code(f->other, 1, NOW_S + 5), GRANT_UNKNOWN);
     assert_int_equal(rotate(f->other, 10, NOW_S + 5, 11), GRANT_UNKNOWN);
     assert_int_equal(look_at_code(f->other, 2, NOW_S + 5), GRANT_USED);
-    assert_int_equal(store_revocation_find(f->other, REVOKE_GRANT, "g1", &is_found, NULL), POSTERN_OK);
+    assert_int_equal(store_revocation_find(f->other, POSTERN_REVOCATION_GRANT, "g1", &is_found, NULL), POSTERN_OK);
     assert_true(is_found);
     assert_int_equal(store_revocations_list(f->other, &all, &count, NULL), POSTERN_OK);
     assert_int_equal(count, 1);
@@ -260,7 +260,7 @@ static void an_ended_grant_takes_everything_along_and_is_revoked(void **state)
     assert_int_equal(store_grant_end(f->store, "g9", NOW_S + 6, NOW_S + 600, &is_found, NULL), POSTERN_OK);
     assert_false(is_found);
     assert_int_equal(store_grants_forget(f->store, NOW_S + 7, NULL), POSTERN_OK);
-    assert_int_equal(store_revocation_find(f->store, REVOKE_GRANT, "g1", &is_found, NULL), POSTERN_OK);
+    assert_int_equal(store_revocation_find(f->store, POSTERN_REVOCATION_GRANT, "g1", &is_found, NULL), POSTERN_OK);
     assert_true(is_found); /* the grant is forgotten, its end is not */
 }
 

@@ -90,15 +90,15 @@ static void a_removed_client_loses_its_grant(void **state)
 {
     (void)state;
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-8", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-8", TEST_NOW_S, &t.err),
         POSTERN_OK);
     assert_again("another client", POSTERN_OK);
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S - 1, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S - 1, &t.err),
         POSTERN_OK);
     assert_again("before the token was issued", POSTERN_OK);
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S, &t.err),
         POSTERN_OK);
     assert_again("this client", POSTERN_ERR_REVOKED);
     assert_string_equal(failure.issuer, TEST_ISSUER);
@@ -191,7 +191,7 @@ static void what_one_list_is_certain_of_does_not_wait_for_the_other(void **state
     test_login_reload(&t);
     postern_context_expect_blocks(t.context);
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-9", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-9", TEST_NOW_S, &t.err),
         POSTERN_OK);
     assert_again("the second name removed, blocks not known", POSTERN_ERR_REVOKED);
 }

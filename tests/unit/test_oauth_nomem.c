@@ -140,7 +140,7 @@ static postern_err revoke(void *arg, postern_error *err)
     if (e == POSTERN_OK)
         e = postern_context_new(config, &t.clock, &context, err);
     if (e == POSTERN_OK)
-        e = postern_context_revoke_client(context, TEST_ISSUER, arg, 5, err);
+        e = postern_context_revoke(context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, arg, 5, err);
     postern_context_free(context);
     return e;
 }

@@ -224,7 +224,7 @@ static void the_first_fault_in_order_is_the_reason(void **state)
     assert_verdict("actors before scope", test_login_try(&t, "act", "7,\"x\":1"),
                    POSTERN_ERR_MALFORMED_CLAIM);
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S, &t.err),
         POSTERN_OK);
     assert_verdict("scope before revocation", test_login_try(&t, "scope", "\"x\""),
                    POSTERN_ERR_INSUFFICIENT_SCOPE);
@@ -320,14 +320,14 @@ static void a_removed_client_s_older_tokens_are_refused(void **state)
 {
     (void)state;
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S - 1, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S - 1, &t.err),
         POSTERN_OK);
     assert_verdict("issued after", test_login_try(&t, NULL, NULL), POSTERN_OK);
     assert_int_equal(
-        postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+        postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S, &t.err),
         POSTERN_OK);
     assert_verdict("issued in that second", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
-    assert_int_equal(postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", 5, &t.err),
+    assert_int_equal(postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", 5, &t.err),
                      POSTERN_OK);
     assert_verdict("an older removal takes nothing back", test_login_try(&t, NULL, NULL),
                    POSTERN_ERR_REVOKED);
@@ -345,7 +345,7 @@ static void a_removed_client_s_older_tokens_are_refused(void **state)
                                   "\"x\",\"act\":{\"sub\":\"y\",\"act\":{\"sub\":\"z\"}}"),
                    POSTERN_OK);
     assert_int_equal(
-        postern_context_revoke_client(t.context, "https://other.example", "a", 5, &t.err),
+        postern_context_revoke(t.context, "https://other.example", POSTERN_REVOCATION_CLIENT, "a", 5, &t.err),
         POSTERN_ERR_USAGE);
 }
 
@@ -547,7 +547,7 @@ static void a_removed_client_is_refused_whatever_agent_claim_prefers(void **stat
         test_login_reload(&t);
         assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_OK);
         assert_int_equal(
-            postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", TEST_NOW_S, &t.err),
+            postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", TEST_NOW_S, &t.err),
             POSTERN_OK);
         assert_verdict(preferences[i], test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOKED);
         assert_verdict("azp names another", test_login_try(&t, "azp", "\"agent-8\""),

@@ -162,11 +162,11 @@ static void a_client_that_is_removed_between_two_logins_is_refused(void **state)
     (void)state;
     prove_once();
     assert_verdict("another client's",
-                   postern_context_revoke_client(t.context, TEST_ISSUER, "agent-8", t.now_s, NULL),
+                   postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-8", t.now_s, NULL),
                    POSTERN_OK);
     assert_login("another's removal", POSTERN_OK, true);
     assert_verdict("removal",
-                   postern_context_revoke_client(t.context, TEST_ISSUER, "agent-7", t.now_s, NULL),
+                   postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-7", t.now_s, NULL),
                    POSTERN_OK);
     assert_login("removed", POSTERN_ERR_REVOKED, true);
     assert_string_equal(t.failure.agent, "agent-7");
@@ -214,7 +214,7 @@ static void a_proof_is_not_kept_across_a_revocation_or_a_block(void **state)
     assert_verdict("start", postern_validate_start(t.context, &rq, &op, &t.err), POSTERN_OK);
     assert_verdict("start", postern_validate_start(t.context, &rq, &other, &t.err), POSTERN_OK);
     assert_verdict("removal",
-                   postern_context_revoke_client(t.context, TEST_ISSUER, "agent-8", t.now_s, NULL),
+                   postern_context_revoke(t.context, TEST_ISSUER, POSTERN_REVOCATION_CLIENT, "agent-8", t.now_s, NULL),
                    POSTERN_OK);
     assert_verdict("first", postern_op_run(op, &t.err), POSTERN_OK);
     assert_int_equal(counts().kept, 0);
