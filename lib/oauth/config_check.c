@@ -235,8 +235,7 @@ static postern_err check_server_port(const postern_section *s, postern_error *er
     return POSTERN_OK;
 }
 
-/* One source: two could hold different keys.  Without either, the issuer's metadata is looked for,
- * and RFC 8414 §3.1 has no place for a query. */
+/* One source: two could hold different keys.  Without either, the issuer's metadata is looked for. */
 static postern_err check_keys_source(const postern_section *s, postern_error *err)
 {
     const struct config_value *file = postern_section_value(s, "jwks_file");
@@ -246,11 +245,6 @@ static postern_err check_keys_source(const postern_section *s, postern_error *er
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place",
                             s->file, uri->line, uri->column);
-    if (file->text == NULL && uri->text == NULL &&
-        strchr(postern_section_text(s, "issuer"), '?') != NULL)
-        return postern_config_value_fail(s, "issuer", err,
-                                         "has a query: its keys cannot be discovered (RFC 8414 "
-                                         "section 2); set jwks_uri or jwks_file");
     return POSTERN_OK;
 }
 

@@ -496,6 +496,7 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     v->ctx = postern_context_ref(ctx);
     v->phase = phases;
     v->words = postern_cache_words(postern_context_cache(ctx));
+    v->began_ms = postern_op_mono_ms(&v->op);
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
     POSTERN_TRY(copy_request(v, rq, err));
