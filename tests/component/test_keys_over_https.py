@@ -5,6 +5,7 @@ lost; certificates and addresses that are wrong.  TAP output; needs root, Python
 import http.server
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -222,18 +223,28 @@ def over_http_only_a_listener_of_root_on_loopback_is_believed(folder, daemons):
     assert_reason(folder, issuer.sign(path), None)
     d.stop()
     issuer.stop()
-    stranger = subprocess.Popen([sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(issuer.port)], user=daemon.OTHER_UID,
-                                cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    daemon.wait_until(lambda: is_listening(issuer.port), "somebody else listens there")
+    pid, heard = start_stranger(issuer.port)
     start(folder, daemons).wait_log("helper: metadata.unusable: .*not the authorization server")
-    stranger.kill()
-    said = stranger.communicate()[0].decode()
-    assert "GET" not in said, said
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    with os.fdopen(heard, "rb") as f:
+        assert f.read() == b"", "a stranger heard something"
 
 
-def is_listening(port):
-    with socket.socket() as s:
-        return s.connect_ex(("127.0.0.1", port)) == 0
+def start_stranger(port):
+    """Another user's listener: (its pid, a pipe with the first byte of each who connects)."""
+    heard, tell = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setgid(daemon.OTHER_UID)
+        os.setuid(daemon.OTHER_UID)
+        s = socket.create_server(("127.0.0.1", port))
+        os.write(tell, b"L")
+        while True:
+            os.write(tell, s.accept()[0].recv(1))
+    os.close(tell)
+    assert os.read(heard, 1) == b"L"
+    return pid, heard
 
 
 if __name__ == "__main__":
