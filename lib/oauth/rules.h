@@ -8,6 +8,7 @@
 #define POSTERN_LIB_RULES_H
 
 #include "claims.h"
+#include "discovery.h"
 #include "identity.h"
 #include "jose/jws.h"
 #include "keyring.h"
@@ -20,7 +21,9 @@
 struct issuer_rules {
     const char *issuer;
     struct server server;
+    struct discovery *discovery; /* NULL: nothing here needs it */
     struct keyring *keys;
+    const char *keys_source; /* file or URL, for people */
     struct revocations *revocations;
     struct issuer_rules *next;
 };
@@ -33,7 +36,7 @@ struct service_rules;
 struct trust {
     const struct service_rules *service;
     struct issuer_rules *issuer;
-    const char *issuer_file, *keys_file; /* for people */
+    const char *issuer_file, *keys_source; /* for people */
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;
