@@ -54,7 +54,7 @@ typedef enum postern_class {
     X(ACTOR_UNCLEAR,        "actor_unclear",        TOKEN,     "invalid_token",      "RFC 9068 §5",              "token does not tell an agent's own from one for a human") \
     X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
     X(ACTOR_NOT_ALLOWED,    "actor_not_allowed",    TOKEN,     "invalid_token",      "RFC 8693 §4.4",            "token's actor is not the one that its may_act names") \
-    X(TOKEN_AGE,            "token_age",            TOKEN,     "invalid_token",      "max_token_age",            "token is older, or lives longer, than is allowed here") \
+    X(TOKEN_AGE,            "token_age",            TOKEN,     "invalid_token",      "RFC 7519 §4.1.6",          "token is older, or lives longer, than is allowed here") \
     X(ACR,                  "acr",                  TOKEN,     "insufficient_user_authentication", "RFC 9470 §3",  "the person did not authenticate in the way that is wanted here") \
     X(AUTH_AGE,             "auth_age",             TOKEN,     "insufficient_user_authentication", "RFC 9470 §3",  "the person authenticated too long ago") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \

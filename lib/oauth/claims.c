@@ -400,6 +400,8 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
     };
     struct check c = { .rules = rules, .login = login, .trail = trail };
 
+    if (j->nodes[0].child_count > POSTERN_CLAIMS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);

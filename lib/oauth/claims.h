@@ -13,6 +13,8 @@
 #include "grant/grant.h"
 #include "trail.h"
 
+/* Members of the claims: fifty times what the richest of tokens has, and each is looked at. */
+#define POSTERN_CLAIMS_MAX 1024
 #define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
 /* Entries of authorization_details: what a person can have read on a consent page. */
 #define POSTERN_DETAILS_ENTRIES_MAX 32
