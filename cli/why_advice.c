@@ -56,8 +56,27 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_ACTOR_UNCLEAR] =
         "Let the authorization server add the claim that the detail names, so that an agent's own "
         "tokens are known; or correct `provider:` of the issuer's file.",
-    [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
-                        "check. Ask for a plain bearer token for this service.",
+    [POSTERN_ERR_CNF] =
+        "The token is bound to a certificate or key (cnf). At a door with `tls_client_certificate: "
+        "ask`, connect with that certificate (`tls_cert_file:` of client.conf for postern connect); "
+        "elsewhere, or when it is bound to a DPoP key, ask for a plain bearer token.",
+    [POSTERN_ERR_ACTOR_NOT_ALLOWED] =
+        "Whoever the token's act names is not whom its may_act allows to act. This is the "
+        "authorization server's to mend: look at its exchange policy.",
+    [POSTERN_ERR_TOKEN_AGE] =
+        NEW_TOKEN ". If new ones are refused too, the authorization server gives them a longer life "
+                  "than `max_token_lifetime:` or keeps them longer than `max_token_age:` of the "
+                  "issuer's file allows.",
+    [POSTERN_ERR_ACR] =
+        "The person must authenticate in one of the ways of `required_acr:` of the service's file "
+        "(acr_values of RFC 9470), then the agent asks again. An agent's own token never has one.",
+    [POSTERN_ERR_AUTH_AGE] =
+        "The person must authenticate again (postern login), then the agent asks for a new token; "
+        "`max_auth_age:` of the service's file says how long that counts. An agent's own token, or "
+        "one of an issuer that sends no auth_time, never gets in.",
+    [POSTERN_ERR_CLIENT_NOT_ALLOWED] =
+        "Add the client to `allowed_clients:` of the service's or door's file, if it is one that may "
+        "come here; azp, client_id and what agent_claim finds must all be on the list.",
     [POSTERN_ERR_REVOKED] =
         "The agent was removed, its tokens were revoked, or the person ended what they came from. "
         "If that was a mistake, register the agent again (postern client add), or let the person "
@@ -70,8 +89,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_MESSAGE_SERVER] = "The client's message names another host or port. Connect by a "
                                    "name of `server_names:`, or add the name there.",
     [POSTERN_ERR_INSUFFICIENT_SCOPE] =
-        "Ask for a token with every scope of `required_scopes:` in the service's file, and allow "
-        "them to the agent (postern client add --scope).",
+        "Ask for a token with every scope of `required_scopes:` and one of `required_scopes_any:` in "
+        "the service's file, and allow them to the agent (postern client add --scope).",
     [POSTERN_ERR_AUTHZID] = "The client wants to be another user than the token's. Leave the user "
                             "name out, or log in as the token's user.",
     [POSTERN_ERR_NO_MAPPING] =

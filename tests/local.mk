@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
+	tests/component/test_bound_tokens.py \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \

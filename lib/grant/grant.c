@@ -66,6 +66,8 @@ struct postern_grant {
     bool is_clients_own;
     int64_t exp_s, iat_s;
     postern_bytes claims, authorization_details;
+    uint8_t bound_cert[POSTERN_BOUND_CERT_LEN];
+    bool is_bound;
     char store[];
 };
 
@@ -113,6 +115,8 @@ static postern_err check_sources(const struct sources *from, postern_error *err)
         return POSTERN_FAIL(err, INTERNAL, "a grant must stand for a subject or a client");
     if (facts->exp_s < 0)
         return POSTERN_FAIL(err, INTERNAL, "a grant must end");
+    if (facts->bound_cert.len != 0 && facts->bound_cert.len != POSTERN_BOUND_CERT_LEN)
+        return POSTERN_FAIL(err, INTERNAL, "a certificate's SHA-256 has another length");
     if (!are_details_within(facts))
         return POSTERN_FAIL(err, INTERNAL, "authorization_details are not the claims' own");
     for (size_t id = 0; id < TEXT_COUNT; id++)
@@ -193,6 +197,9 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
     g->exp_s = from->facts.exp_s;
     g->iat_s = from->facts.iat_s;
     store_claims(&at, &from->facts, g);
+    g->is_bound = from->facts.bound_cert.len != 0;
+    if (g->is_bound)
+        memcpy(g->bound_cert, from->facts.bound_cert.ptr, sizeof g->bound_cert);
     *ret = g;
     return POSTERN_OK;
 }
@@ -245,6 +252,11 @@ const char *postern_grant_subject(const postern_grant *g)
 const char *postern_grant_client_id(const postern_grant *g)
 {
     return g->text[TEXT_CLIENT_ID];
+}
+postern_bytes postern_grant_bound_cert(const postern_grant *g)
+{
+    return g->is_bound ? (postern_bytes){ g->bound_cert, sizeof g->bound_cert }
+                       : POSTERN_BYTES_NONE;
 }
 const char *postern_grant_user(const postern_grant *g)
 {

@@ -21,6 +21,7 @@
 #define POSTERN_GRANT_ID_MAX 256      /* bytes of a grant_id: a random name, perhaps a short URN */
 /* Tokens that one was exchanged from, one after the other: twice POSTERN_ACT_DEPTH_MAX. */
 #define POSTERN_DERIVED_MAX 16
+#define POSTERN_BOUND_CERT_LEN 32     /* SHA-256 */
 #define POSTERN_DETAILS_MAX 8192      /* bytes of authorization_details: half of the largest token */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
@@ -38,6 +39,7 @@ struct postern_grant_facts {
     size_t        derived_count;
     postern_bytes authorization_details;      /* the JSON array; lies within claims */
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */
+    postern_bytes bound_cert; /* SHA-256 of the certificate that proved `cnf`; empty: not bound */
     postern_bytes claims;                     /* the signed JSON */
 };
 

@@ -13,9 +13,8 @@
 /* One judgement on its way. */
 struct check {
     const struct claim_rules *rules;
+    const struct claim_login *login;
     struct claim_reader reader;
-    int64_t now_s;
-    postern_bytes extra_scopes;
     postern_trail *trail;
     struct postern_grant_facts out;
 };
@@ -113,14 +112,14 @@ static postern_err read_date(const struct check *c, enum claim_name claim, const
 
 static void note_times(const struct check *c, int64_t exp_s, int64_t nbf_s, int64_t iat_s)
 {
-    postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->now_s,
+    postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->login->now_s,
                        c->rules->skew_s);
     if (exp_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->now_s);
+        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->login->now_s);
     if (nbf_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->now_s);
+        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->login->now_s);
     if (iat_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->now_s);
+        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->login->now_s);
 }
 
 static postern_err check_times(struct check *c, postern_error *err)
@@ -134,20 +133,20 @@ static postern_err check_times(struct check *c, postern_error *err)
     note_times(c, exp_s, nbf_s, iat_s);
     if (exp_s == TIME_ABSENT) /* RFC 9068 §2.2: exp REQUIRED */
         return POSTERN_FAIL(err, CLAIM_MISSING, "exp is missing");
-    if (c->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
+    if (c->login->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
         return POSTERN_FAIL(err, EXPIRED, "exp was %" PRId64 " s ago, clock_skew is %" PRId64 " s",
-                            c->now_s - exp_s, skew_s);
-    if (nbf_s > c->now_s + skew_s) /* RFC 7519 §4.1.5 */
+                            c->login->now_s - exp_s, skew_s);
+    if (nbf_s > c->login->now_s + skew_s) /* RFC 7519 §4.1.5 */
         return POSTERN_FAIL(err, NOT_YET_VALID,
                             "nbf is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
-                            nbf_s - c->now_s, skew_s);
-    if (iat_s > c->now_s + skew_s)
+                            nbf_s - c->login->now_s, skew_s);
+    if (iat_s > c->login->now_s + skew_s)
         return POSTERN_FAIL(err, NOT_YET_VALID,
                             "iat is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
-                            iat_s - c->now_s, skew_s);
+                            iat_s - c->login->now_s, skew_s);
     c->out.exp_s = exp_s;
     c->out.iat_s = iat_s;
-    return POSTERN_OK;
+    return postern_claims_age(c->rules, c->login, &c->out, c->trail, err);
 }
 
 static postern_err check_required(const struct check *c, postern_error *err)
@@ -194,6 +193,21 @@ static postern_err read_purpose(struct check *c, postern_error *err)
                                   &c->out.purpose, err);
 }
 
+/* What takes the token back by its name finds it by the one that its issuer gives (Entra: uti). */
+static postern_err read_token_id(struct check *c, postern_error *err)
+{
+    const char *name = postern_provider_token_id(c->rules->provider);
+    uint32_t node;
+
+    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
+    if (c->out.jti.len != 0 || name == NULL)
+        return POSTERN_OK;
+    node = postern_json_member(c->reader.j, 0, name);
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    return postern_claim_identity(&c->reader, node, name, POSTERN_IDENTITY_MAX, &c->out.jti, err);
+}
+
 /* client_id is judged even where agent_claim prefers another claim. */
 static postern_err check_identities(struct check *c, postern_error *err)
 {
@@ -203,7 +217,7 @@ static postern_err check_identities(struct check *c, postern_error *err)
     POSTERN_TRY(check_required(c, err));
     POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
     POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
-    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
+    POSTERN_TRY(read_token_id(c, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));
     postern_trail_note_value(c->trail, "sub", c->out.subject);
@@ -214,15 +228,14 @@ static postern_err check_identities(struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
-/* No carrier of this version can show a key, so every bound token is refused (RFC 7800
- * §3.1). */
+static postern_err check_client(struct check *c, postern_error *err)
+{
+    return postern_claims_client(&c->reader, c->rules, &c->out, c->trail, err);
+}
+
 static postern_err check_binding(struct check *c, postern_error *err)
 {
-    postern_trail_note(c->trail, "%s",
-                       c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT ? "cnf" : "no cnf");
-    if (c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT)
-        return POSTERN_FAIL(err, CNF, "token is sender-constrained (cnf)");
-    return POSTERN_OK;
+    return postern_claims_binding(&c->reader, c->login, &c->out, c->trail, err);
 }
 
 /* One actor: its sub into the facts, the nested act (or ABSENT) into *ret_inner; other members must
@@ -264,7 +277,7 @@ static postern_err check_actors(struct check *c, postern_error *err)
                                  c->out.act[c->out.act_depth]);
         c->out.act_depth++;
     }
-    return POSTERN_OK;
+    return postern_claims_may_act(&c->reader, &c->out, c->trail, err);
 }
 
 static postern_err check_party(struct check *c, postern_error *err)
@@ -279,6 +292,11 @@ static postern_err check_party(struct check *c, postern_error *err)
 static postern_err check_lineage(struct check *c, postern_error *err)
 {
     return postern_claims_lineage(&c->reader, &c->out, err);
+}
+
+static postern_err check_authentication(struct check *c, postern_error *err)
+{
+    return postern_claims_authentication(&c->reader, c->rules, c->login, &c->out, c->trail, err);
 }
 
 /* Tokens with one space between; empty is no scope at all. */
@@ -327,13 +345,35 @@ static postern_err demand_scope(const struct check *c, postern_bytes wanted, pos
 
 static postern_err demand_scopes(const struct check *c, postern_error *err)
 {
-    postern_bytes rest = c->extra_scopes;
+    postern_bytes rest = c->login->extra_scopes;
 
     for (size_t i = 0; i < c->rules->scope_count; i++)
         POSTERN_TRY(demand_scope(c, postern_bytes_str(c->rules->scopes[i]), err));
     while (rest.len != 0)
         POSTERN_TRY(demand_scope(c, take_word(&rest), err));
     return POSTERN_OK;
+}
+
+/* Any of them; the sentence names them all, as far as it has room. */
+static postern_err demand_any_scope(const struct check *c, postern_error *err)
+{
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(sizeof err->detail);
+
+    for (size_t i = 0; i < c->rules->any_scope_count; i++) {
+        postern_bytes wanted = postern_bytes_str(c->rules->any_scopes[i]);
+
+        postern_trail_note_value(c->trail, i == 0 ? "wanted one of" : "or", wanted);
+        if (postern_scope_has(c->out.scope, wanted))
+            return POSTERN_OK;
+        postern_buf_addf(&list, "%s\"%s\"", i == 0 ? "" : ", ", c->rules->any_scopes[i]);
+    }
+    if (c->rules->any_scope_count == 0)
+        return POSTERN_OK;
+    if (list.failed) /* they are too many to be named */
+        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "none of the %zu scopes of which one is wanted",
+                            c->rules->any_scope_count);
+    return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "one of the scopes %s is wanted",
+                        postern_buf_cstr(&list));
 }
 
 /* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
@@ -345,21 +385,23 @@ static postern_err check_scope(struct check *c, postern_error *err)
     if (!is_scope(c->out.scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
     postern_trail_note_value(c->trail, "scope", c->out.scope);
-    return demand_scopes(c, err);
+    POSTERN_TRY(demand_scopes(c, err));
+    return demand_any_scope(c, err);
 }
 
 postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
-                                 int64_t now_s, postern_bytes extra_scopes, postern_buf *scratch,
+                                 const struct claim_login *login, postern_buf *scratch,
                                  postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_issuer,  check_audience, check_times, check_identities,
-        check_binding, check_actors,   check_party, check_lineage, check_scope,
+        check_issuer,  check_audience, check_times,   check_identities,     check_client,
+        check_binding, check_actors,   check_party,   check_lineage,        check_authentication,
+        check_scope,
     };
-    struct check c = {
-        .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes, .trail = trail
-    };
+    struct check c = { .rules = rules, .login = login, .trail = trail };
 
+    if (j->nodes[0].child_count > POSTERN_CLAIMS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);

@@ -121,6 +121,9 @@ static const struct {
     { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },
+    { "required_scopes_any", find_scope_fault, POSTERN_SECTION_NONE },
+    { "allowed_clients", find_audience_fault, POSTERN_SECTION_NONE },
+    { "required_acr", find_audience_fault, POSTERN_SECTION_NONE },
     { "scope", find_scope_fault, POSTERN_SECTION_NONE },
     { "registration_scopes", find_scope_fault, POSTERN_SECTION_NONE },
     { "registration_resources", find_audience_fault, POSTERN_SECTION_NONE },
@@ -292,7 +295,7 @@ static postern_err check_client(const postern_section *s, postern_error *err)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "%s:%d:%d: client_credential_file: \"client_auth: none\" uses none",
                             s->file, file->line, file->column);
-    return POSTERN_OK;
+    return postern_config_check_door_agent(s, err);
 }
 
 postern_err postern_config_check_section(const postern_section *s, postern_error *err)

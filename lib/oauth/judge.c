@@ -254,12 +254,17 @@ static void name_parties(const struct judge *j, const struct postern_grant_facts
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
+    const struct claim_login login = { .now_s = j->life_s,
+                                       .is_live_session = j->is_live_session,
+                                       .extra_scopes = j->extra_scopes,
+                                       .client_cert_sha256 = j->client_cert_sha256 };
+
     postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
     postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, j->life_s, j->extra_scopes,
-                                     j->scratch, j->trail, ret, err));
+    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, &login, j->scratch, j->trail, ret,
+                                     err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_parties(j, ret);
@@ -309,6 +314,8 @@ static postern_err judge_grant(const struct judge *j, const postern_grant *g, po
     struct judge own = *j;
 
     own.life_s = get_last_second(g, &j->trust->claims);
+    own.is_live_session = true;
+    own.client_cert_sha256 = postern_grant_bound_cert(g); /* shown on the session's connection */
     own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
     own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 lib_libcore_la_SOURCES += \
-	lib/oauth/accounts.c lib/oauth/accounts.h lib/oauth/blocks.c lib/oauth/blocks.h lib/oauth/cache.c lib/oauth/cache.h lib/oauth/claim_lineage.c lib/oauth/claim_read.c lib/oauth/claims.c lib/oauth/claims.h \
+	lib/oauth/accounts.c lib/oauth/accounts.h lib/oauth/blocks.c lib/oauth/blocks.h lib/oauth/cache.c lib/oauth/cache.h lib/oauth/claim_age.c lib/oauth/claim_binding.c lib/oauth/claim_lineage.c lib/oauth/claim_party.c lib/oauth/claim_read.c lib/oauth/claims.c lib/oauth/claims.h \
 	lib/oauth/config.c lib/oauth/config_check.c lib/oauth/config_doors.c lib/oauth/config_dump.c lib/oauth/config_keys.c lib/oauth/config_keys.def \
 	lib/oauth/config_load.c lib/oauth/config_maps.c lib/oauth/config_provider.c lib/oauth/config_text.c lib/oauth/config_token_check.c lib/oauth/config_value.c lib/oauth/context.c \
 	lib/oauth/context_inner.h lib/oauth/discovery.c lib/oauth/discovery.h lib/oauth/retry.c lib/oauth/retry.h lib/oauth/fetch.c lib/oauth/fetch.h lib/oauth/identity.c lib/oauth/identity.h lib/oauth/judge.c lib/oauth/judge.h lib/oauth/key_fetch.c lib/oauth/key_fetch.h lib/oauth/key_file.c lib/oauth/key_file.h lib/oauth/keyring.c lib/oauth/keyring.h \

@@ -55,6 +55,12 @@ static postern_err build_claims(struct build *b, postern_error *err)
     r->skew_s = postern_section_number(b->issuer, "clock_skew");
     r->audiences = get_list(b->service, "audience", &r->audience_count);
     r->scopes = get_list(b->service, "required_scopes", &r->scope_count);
+    r->any_scopes = get_list(b->service, "required_scopes_any", &r->any_scope_count);
+    r->clients = get_list(b->service, "allowed_clients", &r->client_count);
+    r->acrs = get_list(b->service, "required_acr", &r->acr_count);
+    r->max_auth_age_s = postern_section_number(b->service, "max_auth_age");
+    r->max_token_age_s = postern_section_number(b->issuer, "max_token_age");
+    r->max_lifetime_s = postern_section_number(b->issuer, "max_token_lifetime");
     POSTERN_TRY(parse_paths(b, "required_claims", NULL, &r->required, &r->required_count, err));
     POSTERN_TRY(parse_paths(b, "scope_claim", NULL, &r->scope_claims, &r->scope_claim_count, err));
     r->takes_scope_array = strcmp(postern_section_text(b->issuer, "scope_form"), "any") == 0;
@@ -163,23 +169,33 @@ static void put_url(char *field, const char *fmt, ...)
         field[0] = '\0';
 }
 
-/* As many required scopes as fit, whole words only. */
+/* False: it does not fit any more. */
+static bool put_scope(char *scope, const char *word)
+{
+    size_t used = strlen(scope);
+    int n = snprintf(scope + used, POSTERN_SCOPE_MAX - used, "%s%s", used == 0 ? "" : " ", word);
+
+    if (n >= 0 && (size_t)n < POSTERN_SCOPE_MAX - used)
+        return true;
+    scope[used] = '\0';
+    return false;
+}
+
+/* What a token may have to get in: all required scopes that fit, whole words only, and the first of
+ * those of which one will do. */
 static void put_scopes(struct build *b)
 {
     const struct claim_rules *r = &b->rules->trusts[0].claims;
     char *scope = b->rules->discovery.scope;
-    size_t used = 0;
 
-    for (size_t i = 0; i < r->scope_count; i++) {
-        int n = snprintf(scope + used, POSTERN_SCOPE_MAX - used, "%s%s", used == 0 ? "" : " ",
-                         r->scopes[i]);
-
-        if (n < 0 || (size_t)n >= POSTERN_SCOPE_MAX - used) {
-            scope[used] = '\0';
+    for (size_t i = 0; i < r->scope_count; i++)
+        if (!put_scope(scope, r->scopes[i]))
             return;
-        }
-        used += (size_t)n;
-    }
+    for (size_t i = 0; i < r->any_scope_count; i++)
+        if (postern_scope_has(postern_bytes_str(scope), postern_bytes_str(r->any_scopes[i])))
+            return; /* a required one is among them */
+    if (r->any_scope_count != 0)
+        (void)put_scope(scope, r->any_scopes[0]);
 }
 
 /* The embedded issuer serves the RFC 9728 documents of services itself: their own hosts speak no

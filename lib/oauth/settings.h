@@ -150,6 +150,9 @@ const char *postern_door_listen_fault(const char *word);
 const char *postern_door_backend_fault(const char *word);
 POSTERN_MUST_USE postern_err postern_config_check_door(const postern_section *s,
                                                        postern_error *err);
+/* client.conf, clients/NAME.conf: what is said of doors there. */
+POSTERN_MUST_USE postern_err postern_config_check_door_agent(const postern_section *s,
+                                                             postern_error *err);
 /* No two listeners of doors at one address. */
 POSTERN_MUST_USE postern_err postern_config_check_listens(const postern_config *c,
                                                           postern_error *err);

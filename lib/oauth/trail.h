@@ -25,10 +25,12 @@
     X(AUDIENCE, "audience", "RFC 9068 §4")                                                         \
     X(TIMES, "times", "RFC 7519 §4.1.4")                                                           \
     X(IDENTITIES, "identities", "RFC 9068 §2.2")                                                   \
-    X(BINDING, "binding", "RFC 7800 §3.1")                                                         \
+    X(CLIENT, "client", "OpenID Connect Core §2")                                                  \
+    X(BINDING, "binding", "RFC 8705 §3")                                                           \
     X(ACTORS, "actors", "RFC 8693 §4.1")                                                           \
     X(PARTY, "party", "RFC 9068 §5")                                                               \
     X(LINEAGE, "lineage", "RFC 9396 §9.1")                                                         \
+    X(AUTHENTICATION, "authentication", "RFC 9470 §3")                                             \
     X(SCOPE, "scope", "RFC 6750 §3.1")                                                             \
     X(REVOCATION, "revocation", "RFC 7009 §2.2")                                                   \
     X(USER, "user", "RFC 9068 §5")                                                                 \

@@ -34,6 +34,8 @@ struct validate_op {
     bool is_too_long; /* the token; it was not copied */
     const char *authzid, *message_host, *message_port;
     postern_bytes extra_scopes; /* blank-separated */
+    uint8_t client_cert[POSTERN_BOUND_CERT_LEN]; /* its SHA-256 */
+    bool has_client_cert;
     postern_tls tls;
     postern_trail *trail; /* the caller's, or NULL */
     uint64_t words;       /* of revocation and block, that had come when this began */
@@ -220,6 +222,8 @@ static postern_err judge(struct validate_op *v, postern_error *err)
         .life_s = postern_op_now_s(&v->op),
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
+        .client_cert_sha256 = { v->client_cert,
+                                v->has_client_cert ? sizeof v->client_cert : 0 },
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = v->trail,
@@ -466,6 +470,9 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     v->message_host = put_text(&at, rq->message_host);
     v->message_port = put_text(&at, rq->message_port);
     v->extra_scopes = put_scopes(&at, rq->extra_scopes);
+    v->has_client_cert = rq->client_cert_sha256.len != 0;
+    if (v->has_client_cert)
+        memcpy(v->client_cert, rq->client_cert_sha256.ptr, sizeof v->client_cert);
     v->tls = rq->tls;
     v->trail = rq->trail;
     return POSTERN_OK;
@@ -479,6 +486,8 @@ static postern_err check_request(const postern_context *ctx, const postern_reque
         return POSTERN_FAIL(err, USAGE, "a request needs its size and a service");
     if (rq->token.ptr == NULL && rq->token.len != 0)
         return POSTERN_FAIL(err, USAGE, "a token without bytes");
+    if (rq->client_cert_sha256.len != 0 && rq->client_cert_sha256.len != POSTERN_BOUND_CERT_LEN)
+        return POSTERN_FAIL(err, USAGE, "a certificate's SHA-256 has 32 bytes");
     if (!postern_context_is_ours(ctx))
         return POSTERN_FAIL(err, USAGE, "the context was made before fork(2)");
     return POSTERN_OK;

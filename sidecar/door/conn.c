@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "backend_session.h"
 #include "session.h"
+#include "tls.h"
 
 typedef enum conn_phase {
     PHASE_FIRST_BYTE = 0, /* TLS or not? */
@@ -483,8 +484,10 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
 
 static void begin_session(struct conn *c)
 {
-    struct gate_visit visit = { c->settings, c->door, POSTERN_TLS_UNKNOWN, c->peer,
-                                policy_source(c) };
+    struct gate_visit visit = { .settings = c->settings,
+                                .door = c->door,
+                                .peer = c->peer,
+                                .source = policy_source(c) };
     postern_grant *grant = POSTERN_STEAL(c->result.grant);
     struct login_record r;
     postern_error err = { 0 };
@@ -665,9 +668,12 @@ static bool keep_rest(struct conn *c, size_t used)
 
 static void enter_gate(struct conn *c, const struct adapter_login *login, size_t used)
 {
+    uint8_t cert[TLS_CERT_SHA256_LEN];
+    bool has_cert = tls_client_certificate(c->ssl, cert);
     struct gate_visit visit = {
         .settings = c->settings,
         .door = c->door,
+        .client_cert_sha256 = { cert, has_cert ? sizeof cert : 0 },
         .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
         .peer = c->peer,
         .source = policy_source(c),
@@ -815,7 +821,7 @@ static void look_at_first_byte(struct conn *c)
         read_login(c);
     } else {
         /* What follows is perhaps a token: it is not read. */
-        (void)POSTERN_FAIL(&err, TLS_REQUIRED, "a plain login from a network");
+        (void)POSTERN_FAIL(&err, TLS_REQUIRED, "a plain login where TLS is required");
         refuse_with(c, POSTERN_ERR_TLS_REQUIRED, &err);
     }
 }

@@ -200,6 +200,7 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
         .peer = visit->peer,
         .message_host = login->host,
         .message_port = login->port,
+        .client_cert_sha256 = visit->client_cert_sha256,
     };
 
     if (g == NULL)

@@ -198,23 +198,36 @@ static struct tls_file find_file(const struct door *d, const struct settings_par
     return (struct tls_file){ find_fd(&p->files, d->name, key), room };
 }
 
-static postern_err read_client_side(struct door *d, const struct settings_parts *p,
-                                    struct own_certificate *own, postern_error *err)
+/* Doors that ask nothing of their clients share one context. */
+static postern_err use_own_certificate(struct door *d, struct tls_file client_ca, bool asks,
+                                       struct own_certificate *own, postern_error *err)
 {
-    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
-    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
-    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
-
-    if (cert.fd >= 0 || key.fd >= 0)
-        return tls_server_context(cert, key, (struct tls_file){ -1, "" }, d->name, &d->tls, err);
     if (own->tls == NULL) {
         own->pem = POSTERN_BUF_INIT(8192);
         POSTERN_TRY(tls_server_context_for_loopback(&own->tls, &own->pem, err));
     }
+    if (client_ca.fd >= 0 || asks)
+        return tls_server_context_again(own->tls, client_ca, d->name, &d->tls, err);
     if (SSL_CTX_up_ref(own->tls) != 1)
         return POSTERN_FAIL(err, NOMEM, "TLS");
     d->tls = own->tls;
     return POSTERN_OK;
+}
+
+static postern_err read_client_side(struct door *d, const struct settings_parts *p,
+                                    struct own_certificate *own, postern_error *err)
+{
+    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX], ca_name[FILE_NAME_MAX];
+    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
+    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
+    struct tls_file ca = find_file(d, p, "tls_client_ca_file", ca_name);
+    bool asks = strcmp(postern_section_text(d->section, "tls_client_certificate"), "ask") == 0;
+
+    if (cert.fd >= 0 || key.fd >= 0)
+        POSTERN_TRY(tls_server_context(cert, key, ca, d->name, &d->tls, err));
+    else
+        POSTERN_TRY(use_own_certificate(d, ca, asks, own, err));
+    return asks ? tls_ask_for_certificate(d->tls, d->name, err) : POSTERN_OK;
 }
 
 static upstream_tls backend_tls_of(const struct door *d)
@@ -325,7 +338,8 @@ static postern_err check_files(const struct door *d, const struct settings_parts
                                postern_error *err)
 {
     static const char *const keys[] = { "tls_cert_file", "tls_key_file", "backend_tls_ca_file",
-                                        "backend_cert_file", "backend_key_file" };
+                                        "backend_cert_file", "backend_key_file",
+                                        "tls_client_ca_file" };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (postern_section_text(d->section, keys[i]) != NULL &&
@@ -385,6 +399,13 @@ static bool is_local_address(const char *address)
            strncmp(address, "[::1]:", 6) == 0;
 }
 
+/* Without TLS there is no certificate either, though a door wants one. */
+static bool takes_plain_logins(const struct door *d, const char *address)
+{
+    return is_local_address(address) &&
+           strcmp(postern_section_text(d->section, "tls_client_certificate"), "require") != 0;
+}
+
 static postern_err take_listeners(struct door_settings *s, struct settings_parts *p,
                                   postern_error *err)
 {
@@ -401,7 +422,7 @@ static postern_err take_listeners(struct door_settings *s, struct settings_parts
             (struct door_listener){ .door = door,
                                     .fd = part->fd,
                                     .loop = part->loop,
-                                    .is_local = is_local_address(part->name) };
+                                    .is_local = takes_plain_logins(door, part->name) };
         part->fd = -1;
     }
     return POSTERN_OK;

@@ -35,7 +35,7 @@ struct door_listener {
     const struct door *door;
     int    fd;
     size_t loop;
-    bool   is_local; /* loopback or unix: a plain login is allowed */
+    bool   is_local; /* loopback or unix, and no certificate wanted: a plain login is allowed */
 };
 
 struct door_settings;

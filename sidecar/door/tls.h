@@ -30,6 +30,22 @@ struct tls_file {
 POSTERN_MUST_USE postern_err tls_server_context(struct tls_file cert, struct tls_file key,
                                                 struct tls_file client_ca, const char *name,
                                                 SSL_CTX **ret, postern_error *err);
+/* A context of its own with the certificate and key of `own`, for clients of `client_ca` (none: no
+ * certificate is asked for).  POSTERN_OK · CONFIG_FILE · NOMEM */
+POSTERN_MUST_USE postern_err tls_server_context_again(const SSL_CTX *own, struct tls_file client_ca,
+                                                      const char *name, SSL_CTX **ret,
+                                                      postern_error *err);
+/*
+ * From now on clients are asked for a certificate.  Whoever shows one proves that it holds the key;
+ * who vouches for it, and until when, is not asked, since a token that is bound to it names the
+ * certificate itself (RFC 8705 §3).  Each connection proves it anew: there are no tickets.
+ *   POSTERN_OK · NOMEM
+ */
+POSTERN_MUST_USE postern_err tls_ask_for_certificate(SSL_CTX *ctx, const char *name,
+                                                     postern_error *err);
+#define TLS_CERT_SHA256_LEN 32
+/* SHA-256 of the DER of the certificate that the client showed on this connection.  False: none. */
+bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN]);
 /*
  * The same with a fresh self-signed certificate for localhost, 127.0.0.1 and ::1, valid for ten
  * years, its key in this process's memory alone.

@@ -70,7 +70,9 @@ postern_err issuer_settings_add_service(struct issuer_settings *s, const char *n
         return POSTERN_FAIL(err, NOMEM, "service %s", name);
     s->services = grown;
     service = &s->services[s->service_count];
-    *service = (struct issuer_service){ name, strdup(audiences), strdup(scopes) };
+    *service = (struct issuer_service){ .name = name,
+                                        .audiences = strdup(audiences),
+                                        .scopes = strdup(scopes) };
     s->service_count++;
     if (service->audiences == NULL || service->scopes == NULL)
         return POSTERN_FAIL(err, NOMEM, "service %s", name);
