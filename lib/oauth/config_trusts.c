@@ -3,8 +3,8 @@
  * Several issuers of one service: proved at load that no two of them can ever name the same local
  * user, so that a token of the one is never somebody of the other.  What an issuer can name is a set
  * of forms, each a text with a gap or without; two issuers are apart when each form of the one is
- * apart from each of the other, by a byte that differs in front of the gap or behind it.  Case is
- * ignored, because hosts fold user names.  Pure; called by config_load.c and config_text.c behind
+ * apart from each of the other: by a byte that differs in front of the gap or behind it, or by one
+ * that the other's username_chars lack.  Case is ignored, because hosts fold user names.  Pure; called by config_load.c and config_text.c behind
  * the maps.  doc/decisions/0054-several-issuers.md.
  */
 #include "settings.h"
@@ -32,6 +32,7 @@ struct proof {
     postern_arena arena;
     const postern_config *config;
     const postern_section *service;
+    struct username_chars chars[POSTERN_TRUSTS_MAX]; /* of each issuer's names */
     struct form *forms;
     size_t count;
 };
@@ -170,8 +171,11 @@ static postern_err collect(struct proof *p, postern_error *err)
 {
     size_t issuers = postern_config_issuer_count(p->service), room = 0;
 
-    for (size_t i = 0; i < issuers; i++)
+    for (size_t i = 0; i < issuers; i++) {
         room += count_names(p, i);
+        POSTERN_TRY(
+            postern_config_username_chars(p->service, get_issuer(p, i), &p->chars[i], err));
+    }
     room *= 1 + postern_section_count(p->service, "username_strip_domain");
     p->forms = postern_arena_alloc(&p->arena, room * sizeof *p->forms);
     if (p->forms == NULL)
@@ -195,9 +199,37 @@ static bool is_in(postern_bytes whole, const struct form *f)
            end_alike(whole, f->behind);
 }
 
-/* Of two, one with a gap at least. */
-static bool may_be_one(const struct form *a, const struct form *b)
+/* A host that folds case makes one letter of two. */
+static bool is_allowed(const struct username_chars *chars, uint8_t c)
 {
+    uint8_t other = to_lower(c) != c                  ? to_lower(c)
+                    : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
+                                           : c;
+
+    return c < sizeof chars->allowed && (chars->allowed[c] || chars->allowed[other]);
+}
+
+static bool are_allowed(const struct username_chars *chars, postern_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_allowed(chars, text.ptr[i]))
+            return false;
+    return true;
+}
+
+/* What a name of that form holds in any case may stand in one of the other issuer's. */
+static bool is_allowed_to(const struct proof *p, const struct form *f, const struct form *other)
+{
+    const struct username_chars *chars = &p->chars[other->issuer];
+
+    return are_allowed(chars, f->before) && are_allowed(chars, f->behind);
+}
+
+/* Of two, one with a gap at least. */
+static bool may_be_one(const struct proof *p, const struct form *a, const struct form *b)
+{
+    if (!is_allowed_to(p, a, b) || !is_allowed_to(p, b, a))
+        return false;
     if (a->is_whole)
         return is_in(a->before, b);
     if (b->is_whole)
@@ -225,6 +257,7 @@ static postern_err fail(const struct proof *p, const struct form *a, const struc
                         postern_error *err)
 {
     const struct config_value *v = postern_section_value(p->service, "issuers");
+    const char *one = get_issuer(p, a->issuer)->name, *other = get_issuer(p, b->issuer)->name;
     POSTERN_AUTO_BUF shown = POSTERN_BUF_INIT(SHOWN_MAX);
 
     if (a->is_agent || b->is_agent)
@@ -233,8 +266,8 @@ static postern_err fail(const struct proof *p, const struct form *a, const struc
             "%s:%d:%d: issuers: an agent of one of %s and %s may have the name of somebody of the "
             "other (login_as: %s); give each a username_map_file of its own, or say "
             "\"login_as: user\"",
-            p->service->file, v->line, v->column, get_issuer(p, a->issuer)->name,
-            get_issuer(p, b->issuer)->name, postern_section_text(p->service, "login_as"));
+            p->service->file, v->line, v->column, one, other,
+            postern_section_text(p->service, "login_as"));
     show_form(p, a, &shown);
     postern_buf_add_str(&shown, ", ");
     show_form(p, b, &shown);
@@ -243,9 +276,8 @@ static postern_err fail(const struct proof *p, const struct form *a, const struc
     return POSTERN_FAIL(
         err, CONFIG_CONFLICT,
         "%s:%d:%d: issuers: %s and %s may name one local user; give each a username_claim that says "
-        "whose it is (%s-${sub}), or a username_map_file of its own.  Now: %s",
-        p->service->file, v->line, v->column, get_issuer(p, a->issuer)->name,
-        get_issuer(p, b->issuer)->name, get_issuer(p, b->issuer)->name, postern_buf_cstr(&shown));
+        "whose it is (%s-${sub}, %s-${sub}), or a username_map_file of its own.  Now: %s",
+        p->service->file, v->line, v->column, one, other, one, other, postern_buf_cstr(&shown));
 }
 
 /* Whole names first, in their order, those of one name in their issuers'. */
@@ -285,12 +317,34 @@ static postern_err check_forms(struct proof *p, postern_error *err)
     }
     for (size_t i = p->count; i-- != 0 && !p->forms[i].is_whole;)
         for (size_t j = 0; j < i; j++)
-            if (p->forms[j].issuer != p->forms[i].issuer && may_be_one(&p->forms[j], &p->forms[i]))
+            if (p->forms[j].issuer != p->forms[i].issuer && may_be_one(p, &p->forms[j], &p->forms[i]))
                 return fail(p, &p->forms[j], &p->forms[i], err);
     return POSTERN_OK;
 }
 
 /* ---- a service ---- */
+
+static postern_err limit_chars(const postern_section *s, struct username_chars *chars,
+                               postern_error *err)
+{
+    struct username_chars own;
+
+    if (postern_username_chars_parse(postern_section_text(s, "username_chars"), &own) != NULL)
+        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", s->file);
+    postern_username_chars_limit(chars, &own);
+    return POSTERN_OK;
+}
+
+/* An issuer's file that does not speak of it limits nothing, whatever the default is. */
+postern_err postern_config_username_chars(const postern_section *service,
+                                          const postern_section *issuer,
+                                          struct username_chars *ret, postern_error *err)
+{
+    memset(ret->allowed, true, sizeof ret->allowed);
+    POSTERN_TRY(limit_chars(service, ret, err));
+    return postern_section_has(issuer, "username_chars") ? limit_chars(issuer, ret, err)
+                                                         : POSTERN_OK;
+}
 
 static postern_err check_list(const postern_section *s, postern_error *err)
 {

@@ -109,7 +109,7 @@ static postern_err find_map(const struct build *b, const struct username_map **r
     return POSTERN_OK;
 }
 
-static postern_err build_identity(struct build *b, postern_error *err)
+static void build_identity(struct build *b)
 {
     struct identity_rules *r = &b->identity;
 
@@ -118,10 +118,6 @@ static postern_err build_identity(struct build *b, postern_error *err)
     r->strip_domains = get_list(b->service, "username_strip_domain", &r->strip_count);
     r->deny_users = get_list(b->service, "deny_users", &r->deny_count);
     r->allow_system_users = postern_section_flag(b->service, "allow_system_users");
-    if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
-                                     &r->chars) != NULL)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
-    return POSTERN_OK;
 }
 
 /* A mapped or composed name stands nowhere in the token. */
@@ -130,6 +126,7 @@ static postern_err build_username(struct build *b, postern_error *err)
     POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
                                        &b->trust->username, err));
     b->trust->identity = b->identity;
+    POSTERN_TRY(postern_config_username_chars(b->service, b->issuer, &b->trust->identity.chars, err));
     POSTERN_TRY(find_map(b, &b->trust->identity.map, err));
     b->trust->makes_names =
         b->trust->identity.map != NULL || !postern_username_is_plain(&b->trust->username);
@@ -299,7 +296,7 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->needs_tls = needs_tls(service);
     if (!c->is_token_check)
-        POSTERN_TRY(build_identity(&b, err));
+        build_identity(&b);
     POSTERN_TRY(build_trusts(&b, issuers, err));
     POSTERN_TRY(build_server_names(&b, err));
     for (b.trust = b.rules->trusts; b.trust != b.rules->trusts + b.rules->trust_count; b.trust++)

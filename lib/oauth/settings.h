@@ -155,6 +155,13 @@ const char *postern_socket_fault(const char *word);
 POSTERN_MUST_USE postern_err postern_config_check_trusts(const postern_config *c,
                                                          postern_error *err);
 
+/* What a service's users of that issuer may be called by: username_chars of both.  CONFIG_VALUE */
+struct username_chars;
+POSTERN_MUST_USE postern_err postern_config_username_chars(const postern_section *service,
+                                                           const postern_section *issuer,
+                                                           struct username_chars *ret,
+                                                           postern_error *err);
+
 /* config_doors.c, for config_check.c */
 const char *postern_door_listen_fault(const char *word);
 const char *postern_door_backend_fault(const char *word);

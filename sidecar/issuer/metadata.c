@@ -110,7 +110,7 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     metadata_finish(a);
 }
 
-static void write_resource(const struct issuer_settings *s, postern_bytes resource,
+static void write_resource(const char *issuers, postern_bytes resource,
                            const char *scopes, const char *bearer_methods, const char *name,
                            struct answer *a)
 {
@@ -118,7 +118,7 @@ static void write_resource(const struct issuer_settings *s, postern_bytes resour
 
     postern_json_open_object(&w, NULL);
     postern_json_put_string(&w, "resource", resource);
-    words_write(&w, "authorization_servers", s->issuer);
+    words_write(&w, "authorization_servers", issuers);
     words_write(&w, "scopes_supported", scopes);
     words_write(&w, "bearer_methods_supported", bearer_methods);
     postern_json_put_str(&w, "resource_name", name);
@@ -133,12 +133,13 @@ void metadata_service(const struct issuer_settings *s, const struct issuer_servi
 {
     /* No HTTP method carries a token to a mail or directory server: an empty array says so (RFC
      * 9728 §2). */
-    write_resource(s, issuer_service_resource(service), service->scopes, "", service->name, a);
+    write_resource(service->issuers != NULL ? service->issuers : s->issuer,
+                   issuer_service_resource(service), service->scopes, "", service->name, a);
 }
 
 void metadata_whoami(const struct issuer_settings *s, struct answer *a)
 {
-    write_resource(s, postern_bytes_str(s->whoami), "", "header", "whoami", a);
+    write_resource(s->issuer, postern_bytes_str(s->whoami), "", "header", "whoami", a);
 }
 
 postern_err metadata_write_keys(const struct issuer *is, postern_buf *out, postern_error *err)

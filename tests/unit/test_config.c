@@ -413,7 +413,7 @@ static void a_service_needs_an_issuer_and_names_it_when_there_are_several(void *
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: a b\n");
     assert_load_fails(POSTERN_ERR_CONFIG_CONFLICT,
                       "services/imap.conf:3:10: issuers: a and b may name one local user; give "
-                      "each a username_claim that says whose it is (b-${sub}), or a "
+                      "each a username_claim that says whose it is (a-${sub}, b-${sub}), or a "
                       "username_map_file of its own.  Now: \"*\" by username_claim (default), "
                       "\"*\" by username_claim (default)");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: b\n");
