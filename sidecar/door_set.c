@@ -164,7 +164,10 @@ static postern_err add_policies_of(struct door_set *s, const postern_config *c,
     POSTERN_TRY(postern_policy_new(&judged, err));
     for (size_t i = 0; (name = postern_section_item(door, "policy", i)) != NULL; i++)
         POSTERN_TRY(add_policy(s, c, name, judged, err));
-    return postern_policy_finish(judged, err);
+    POSTERN_TRY(postern_policy_finish(judged, err));
+    if (postern_config_trusted_by(c, door, 1) == NULL)
+        return POSTERN_OK;
+    return postern_policy_check_issuers(judged, err);
 }
 
 static postern_err open_all(struct door_set *s, const postern_config *c, postern_error *err)

@@ -350,12 +350,6 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
             return postern_config_value_fail(
                 s, "issuers", err, "there is no issuers/%s.conf",
                 postern_error_quote(v->items[i], strlen(v->items[i]), quoted, sizeof quoted));
-    if (v->count > 1)
-        return POSTERN_FAIL(
-            err, CONFIG_CONFLICT,
-            "%s:%d:%d: issuers: one service trusts one issuer in this version, because two "
-            "could name the same local user; write one service file for each",
-            s->file, v->line, v->column);
     return POSTERN_OK;
 }
 

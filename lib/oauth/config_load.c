@@ -361,6 +361,7 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
     POSTERN_TRY(load_single(c, POSTERN_SECTION_SERVER, "issuer.conf", err));
     POSTERN_TRY(postern_config_check_all(c, err));
     POSTERN_TRY(postern_config_load_maps(c, err));
+    POSTERN_TRY(postern_config_check_trusts(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }

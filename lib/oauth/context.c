@@ -17,7 +17,7 @@
 #include "key_file.h"
 
 #define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
-/* Bytes: two KiB of discovery text a service, and lists. */
+/* Bytes: two KiB of discovery text for each issuer of a service, and lists. */
 #define RULES_MEMORY_MAX ((size_t)64 << 20)
 /* 2025-01-01, before this program was written: a clock that says less was never set (a board
  * without battery). */
@@ -242,7 +242,7 @@ void postern_context_describe(const postern_context *ctx, const char *service,
 {
     const struct service_rules *rules = postern_context_rules(ctx, service);
 
-    *ret = rules != NULL ? rules->discovery : (postern_failure){ 0 };
+    *ret = rules != NULL ? rules->trusts[0].discovery : (postern_failure){ 0 };
 }
 
 struct accounts *postern_context_accounts(const postern_context *ctx)

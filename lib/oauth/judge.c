@@ -154,7 +154,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 
     postern_trail_note(j->trail, "username_claim %s", j->trust->username.text);
     POSTERN_TRY(postern_claims_username(&j->trust->username, claims, j->scratch, &name, err));
-    return map_name(j, &j->trust->service->identity, name, ret, err);
+    return map_name(j, &j->trust->identity, name, ret, err);
 }
 
 /*
@@ -164,7 +164,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 static postern_err map_agent(const struct judge *j, const struct postern_grant_facts *facts,
                              postern_bytes *ret, postern_error *err)
 {
-    struct identity_rules rules = j->trust->service->identity;
+    struct identity_rules rules = j->trust->identity;
     postern_bytes name = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
 
     if (name.len == 0)
@@ -338,10 +338,9 @@ static const struct service_rules *find_rules(const postern_context *ctx, const 
 /* The first one's when the service trusts that issuer no more: then `iss` is what is refused. */
 static const struct trust *find_trust(const struct service_rules *rules, const char *issuer)
 {
-    for (size_t i = 0; i < rules->trust_count; i++)
-        if (strcmp(rules->trusts[i].claims.issuer, issuer) == 0)
-            return &rules->trusts[i];
-    return &rules->trusts[0];
+    const struct trust *trust = postern_service_trust(rules, issuer);
+
+    return trust != NULL ? trust : &rules->trusts[0];
 }
 
 static postern_err judge_again(postern_context *ctx, const postern_grant *g,
@@ -361,8 +360,8 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
     rules = find_rules(ctx, g);
     if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
-    *failure = rules->discovery;
     j.trust = find_trust(rules, postern_grant_issuer(g));
+    *failure = j.trust->discovery;
     return judge_grant(&j, g, err);
 }
 

@@ -17,6 +17,9 @@
 #include "settings.h"
 #include "username.h"
 
+/* Issuers of one service: each costs a look-up of every login in the cache of proved tokens. */
+#define POSTERN_TRUSTS_MAX 16
+
 /* An issuer's part, shared by the services that trust it.  What changes has a lock of its own. */
 struct issuer_rules {
     const char *issuer;
@@ -43,21 +46,22 @@ struct trust {
     bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
     struct username_template username;
+    struct identity_rules identity; /* the service's, and the map of either */
     bool makes_names; /* a user's name may be one that stands nowhere in the token */
+    postern_failure discovery; /* what a client that it refuses may know; code unset */
 };
 
 struct service_rules {
     const postern_section *section;
     const char *service; /* for the grant; NULL: token-only check */
     struct trust *trusts; /* in the order of `issuers:` */
-    size_t trust_count;   /* 1 or more */
+    size_t trust_count;   /* 1 to POSTERN_TRUSTS_MAX */
+    const char **issuers; /* of the trusts, in their order */
     bool needs_tls;
     const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */
     const char *server_port;
     bool maps_user;
-    struct identity_rules identity;
     enum login_as login_as;
-    postern_failure discovery; /* what a refused client may know, of the first issuer; code unset */
     struct service_rules *next;
 };
 
@@ -69,5 +73,8 @@ struct service_rules {
 POSTERN_MUST_USE postern_err postern_service_rules_new(
     postern_arena *arena, const postern_config *c, const postern_section *service,
     struct issuer_rules *issuers, struct service_rules **ret, postern_error *err);
+
+/* The trust of that issuer; NULL: the service does not trust it. */
+const struct trust *postern_service_trust(const struct service_rules *rules, const char *issuer);
 
 #endif

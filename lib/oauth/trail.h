@@ -15,6 +15,7 @@
     X(SIZE, "size", "RFC 8725 §3.11")                                                              \
     X(CACHE, "cache", "postern.conf(5)")                                                           \
     X(FORM, "form", "RFC 7515 §5.2")                                                               \
+    X(WHOSE, "whose", "RFC 8725 §3.8")                                                             \
     X(ALGORITHM, "algorithm", "RFC 8725 §3.1")                                                     \
     X(TYPE, "type", "RFC 9068 §4")                                                                 \
     X(KEYS, "keys", "RFC 7517 §5")                                                                 \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One token's journey, in the order of doc/design/token-flow.md: transport, form, key,
+ * One token's journey, in the order of doc/design/token-flow.md: transport, form, issuer, key,
  * signature, claims, revocation, local user, grant.  The first failure ends it.  A phase that needs
  * what has to be fetched waits, and is entered again; with keys from files none does, so one step()
  * brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
@@ -24,7 +24,7 @@ struct validate_op {
     postern_op op;
     postern_context *ctx;
     const struct service_rules *rules; /* NULL: no such service */
-    const struct trust *trust;         /* NULL: not known yet whose token it is */
+    const struct trust *trust; /* NULL: several count, and it is not known yet whose token it is */
     const validate_phase *phase;       /* NULL in the list: all are done */
     struct fetch *wait;                /* NULL: nothing is waited for */
     int64_t began_ms;                  /* monotonic */
@@ -163,12 +163,30 @@ static postern_err prove_signature(struct validate_op *v, postern_error *err)
     return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, err) : e;
 }
 
+/* Among several issuers, the one that the token names: from here on its algorithms, its keys and its
+ * rules count, and nobody else's (RFC 8725 §3.8).  What it says is proved behind the signature. */
+static postern_err choose_trust(struct validate_op *v, postern_error *err)
+{
+    size_t i;
+
+    if (v->trust != NULL)
+        return POSTERN_OK;
+    postern_trail_enter(v->trail, TRAIL_WHOSE);
+    POSTERN_TRY(postern_jwt_choose_issuer(v->jwt, v->rules->issuers, v->rules->trust_count, &i,
+                                          err));
+    v->trust = &v->rules->trusts[i];
+    postern_trail_note(v->trail, "it says %s: %s", v->trust->claims.issuer,
+                       v->trust->issuer_file);
+    return POSTERN_OK;
+}
+
 /* Everything before the signature, with the workspace. */
 static postern_err check_form(struct validate_op *v, postern_error *err)
 {
     postern_trail_enter(v->trail, TRAIL_FORM);
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
     POSTERN_TRY(postern_jwt_parse(v->jwt, v->token, err));
+    POSTERN_TRY(choose_trust(v, err));
     postern_trail_enter(v->trail, TRAIL_ALGORITHM);
     postern_trail_note(v->trail, "alg %s", postern_alg_name(postern_jwt_alg(v->jwt)));
     POSTERN_TRY(check_algorithm(v, err));
@@ -177,27 +195,39 @@ static postern_err check_form(struct validate_op *v, postern_error *err)
     return check_type(v, err);
 }
 
-/* Was it proved lately, by keys that are still the ones in force? */
+/* By that issuer's keys?  An entry is one issuer's alone: that of another proves nothing here. */
+static struct cached_token *find_proved_by(struct validate_op *v, const struct trust *trust)
+{
+    v->key.issuer = trust->issuer;
+    return postern_cache_find(postern_context_cache(v->ctx), &v->key, postern_op_mono_ms(&v->op));
+}
+
+/* Was it proved lately, by keys that are still the ones in force?  Then it is known whose it is. */
 static postern_err find_proved(struct validate_op *v, postern_error *err)
 {
-    struct cache *cache = postern_context_cache(v->ctx);
-    struct cached_token *found;
+    const struct trust *trust = v->rules->trusts, *end = trust + v->rules->trust_count;
+    struct cached_token *found = NULL;
     uint64_t generation;
     postern_err e;
 
-    v->has_key = postern_cache_key_make(cache, v->token, v->trust->issuer, v->rules, &v->key);
-    found = v->has_key ? postern_cache_find(cache, &v->key, postern_op_mono_ms(&v->op)) : NULL;
+    v->has_key =
+        postern_cache_key_make(postern_context_cache(v->ctx), v->token, NULL, v->rules, &v->key);
+    for (; v->has_key && found == NULL && trust != end; trust++)
+        found = find_proved_by(v, trust);
     if (found == NULL)
         return POSTERN_OK;
-    e = postern_keyring_generation(v->trust->issuer->keys, &v->op, &generation, &v->wait, err);
-    if (e == POSTERN_OK && generation == postern_cached_keys_generation(found))
-        v->cached = found;
-    else
+    trust--;
+    e = postern_keyring_generation(trust->issuer->keys, &v->op, &generation, &v->wait, err);
+    if (e != POSTERN_OK || generation != postern_cached_keys_generation(found)) {
         postern_cached_release(found);
-    return e;
+        return e;
+    }
+    v->trust = trust;
+    v->cached = found;
+    return POSTERN_OK;
 }
 
-static void remember(const struct validate_op *v)
+static void remember(struct validate_op *v)
 {
     const struct cache_proof proof = {
         .claims = v->claims,
@@ -207,6 +237,7 @@ static void remember(const struct validate_op *v)
         .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
     };
 
+    v->key.issuer = v->trust->issuer;
     if (v->has_key && v->cached == NULL)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
@@ -239,8 +270,9 @@ static postern_err judge(struct validate_op *v, postern_error *err)
 static void note_service(const struct validate_op *v)
 {
     postern_trail_note(v->trail, "%s", v->rules->section->file);
-    postern_trail_note(v->trail, "trusts %s by %s", v->trust->claims.issuer,
-                       v->trust->issuer_file);
+    for (size_t i = 0; i < v->rules->trust_count; i++)
+        postern_trail_note(v->trail, "trusts %s by %s", v->rules->trusts[i].claims.issuer,
+                           v->rules->trusts[i].issuer_file);
 }
 
 static const char *get_tls_word(postern_tls tls)
@@ -262,7 +294,8 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     if (v->rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN,
                             "no file in services/ or doors/ answers to that name");
-    v->trust = &v->rules->trusts[0];
+    if (v->rules->trust_count == 1)
+        v->trust = v->rules->trusts;
     note_service(v);
     postern_trail_enter(v->trail, TRAIL_TRANSPORT);
     postern_trail_note(v->trail, "%s, TLS %s", v->rules->needs_tls ? "wanted" : "not wanted",
@@ -284,8 +317,11 @@ static postern_err recall(struct validate_op *v, postern_error *err)
     postern_trail_enter(v->trail, TRAIL_CACHE);
     POSTERN_TRY(find_proved(v, err));
     postern_trail_note(v->trail, v->cached != NULL ? "proved a moment ago" : "not proved lately");
-    if (v->cached != NULL)
-        v->claims = postern_cached_claims(v->cached);
+    if (v->cached == NULL)
+        return POSTERN_OK;
+    if (v->rules->trust_count != 1)
+        postern_trail_note(v->trail, "by the keys of %s", v->trust->claims.issuer);
+    v->claims = postern_cached_claims(v->cached);
     return POSTERN_OK;
 }
 
@@ -329,8 +365,8 @@ static void tell_extra_scopes(struct validate_op *v)
 
 static void tell_failure(struct validate_op *v, postern_err verdict)
 {
-    if (v->rules != NULL) {
-        v->op.failure = v->rules->discovery;
+    if (v->rules != NULL) { /* the first issuer is where who has none is sent */
+        v->op.failure = (v->trust != NULL ? v->trust : v->rules->trusts)->discovery;
         tell_extra_scopes(v);
     }
     memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);

@@ -182,7 +182,10 @@ static postern_err read_policy(struct door *d, const struct settings_parts *p, p
     POSTERN_TRY(postern_policy_new(&d->policy, err));
     for (size_t i = 0; (name = postern_section_item(d->section, "policy", i)) != NULL; i++)
         POSTERN_TRY(add_policy_file(d->policy, p, name, err));
-    return postern_policy_finish(d->policy, err);
+    POSTERN_TRY(postern_policy_finish(d->policy, err));
+    if (postern_config_trusted_by(d->config, d->section, 1) == NULL)
+        return POSTERN_OK;
+    return postern_policy_check_issuers(d->policy, err);
 }
 
 /* ---- TLS ---- */
@@ -324,14 +327,6 @@ static postern_err read_exchange(const postern_config *config, struct door *d,
 
 /* ---- doors ---- */
 
-static int64_t read_skew(const postern_config *c, const postern_section *door)
-{
-    const char *name = postern_section_item(door, "issuers", 0);
-
-    return postern_section_number(postern_config_section(c, POSTERN_SECTION_ISSUER, name),
-                                  "clock_skew");
-}
-
 /* What the door's file names has come: a CA that is missing would mean the system's, a certificate
  * that is missing one of our own. */
 static postern_err check_files(const struct door *d, const struct settings_parts *p,
@@ -356,7 +351,7 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     d->adapter = adapter_find(postern_section_text(d->section, "protocol"));
     if (d->adapter == NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "door %s: no such protocol in this build", d->name);
-    d->skew_s = read_skew(s->config, d->section);
+    d->config = s->config;
     d->session_max_s = postern_section_number(d->section, "session_max");
     d->expiry_grace_s = postern_section_number(d->section, "expiry_grace");
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
@@ -392,6 +387,17 @@ static postern_err read_doors(struct door_settings *s, const struct settings_par
 }
 
 /* ---- listeners ---- */
+
+/* Of a token that a door took: its issuer is one that the door trusts.  None: no tolerance. */
+int64_t settings_skew_s(const struct door *d, const char *issuer)
+{
+    const postern_section *s;
+
+    for (size_t i = 0; (s = postern_config_trusted_by(d->config, d->section, i)) != NULL; i++)
+        if (issuer != NULL && strcmp(postern_section_text(s, "issuer"), issuer) == 0)
+            return postern_section_number(s, "clock_skew");
+    return 0;
+}
 
 static bool is_local_address(const char *address)
 {

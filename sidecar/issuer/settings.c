@@ -86,6 +86,7 @@ void issuer_settings_free(struct issuer_settings *s)
     for (size_t i = 0; i < s->service_count; i++) {
         free(s->services[i].audiences);
         free(s->services[i].scopes);
+        free(s->services[i].issuers);
     }
     free(s->services);
     free(s->registration_scopes);

@@ -35,6 +35,7 @@ struct issuer_service {
     /* Words; the first that is an absolute URI names its metadata document. */
     char       *audiences;
     char       *scopes;    /* words of required_scopes: and required_scopes_any: */
+    char       *issuers;   /* words: whose tokens it takes; NULL: ours */
     bool        asks_certificate; /* a door that asks for, or wants, a client certificate */
 };
 

@@ -194,10 +194,8 @@ static const struct {
       "for a group) whose processes may ask as this service" },
     { "services/imap.conf", SERVICE "issuers: other\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:10: issuers: there is no issuers/other.conf" },
-    { "services/imap.conf", SERVICE "issuers: sso sso\n", POSTERN_ERR_CONFIG_CONFLICT,
-      "services/imap.conf:3:10: issuers: one service trusts one issuer in this version, because "
-      "two could name the same "
-      "local user; write one service file for each" },
+    { "services/imap.conf", SERVICE "issuers: sso sso\n", POSTERN_ERR_CONFIG_VALUE,
+      "services/imap.conf:3:10: issuers: \"sso\" stands twice" },
     { "services/im ap.conf", SERVICE, POSTERN_ERR_CONFIG_FILE,
       "services/im ap.conf: a name has at most 63 letters, digits, dots, underscores or hyphens" },
     { "issuers/sso.conf", "jwks_file: /k\n", POSTERN_ERR_CONFIG_MISSING,
@@ -419,9 +417,10 @@ static void a_service_needs_an_issuer_and_names_it_when_there_are_several(void *
                       "are several files in issuers/");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: a b\n");
     assert_load_fails(POSTERN_ERR_CONFIG_CONFLICT,
-                      "services/imap.conf:3:10: issuers: one service trusts one issuer in this "
-                      "version, because two "
-                      "could name the same local user; write one service file for each");
+                      "services/imap.conf:3:10: issuers: a and b may name one local user; give "
+                      "each a username_claim that says whose it is (a-${sub}, b-${sub}), or a "
+                      "username_map_file of its own.  Now: \"*\" by username_claim (default), "
+                      "\"*\" by username_claim (default)");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: b\n");
     postern_config_free(load());
 }
