@@ -25,3 +25,5 @@ tests_unit_test_validate_cache_LDADD = $(oauth_ldadd)
 tests_unit_test_validate_cache_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 TESTS += tests/e2e/test_verify.sh
 EXTRA_DIST += tests/e2e/test_verify.sh
+unit_tests += tests/unit/test_discovery tests/unit/test_retry
+tests_unit_test_discovery_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
