@@ -54,6 +54,7 @@ typedef enum postern_class {
     X(ACTOR_UNCLEAR,        "actor_unclear",        TOKEN,     "invalid_token",      "RFC 9068 §5",              "token does not tell an agent's own from one for a human") \
     X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
+    X(INACTIVE,             "inactive",             TOKEN,     "invalid_token",      "RFC 7662 §2.2",            "authorization server says that the token is not active") \
     X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
     X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "login message is not well formed") \
     X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "login message is meant for another server") \

@@ -40,6 +40,10 @@ typedef struct postern_request {
     const char        *message_host; /* `host=` of RFC 7628 §3.1, NULL when absent */
     const char        *message_port; /* `port=`, likewise */
     const char *const *extra_scopes; /* NULL-terminated, or NULL; added to the service's */
+    /* Of a local validation whose issuer is asked about tokens: its word counts for no longer than so
+     * many seconds, whatever introspection_cache: says (a live session that is looked at again).
+     * 0: as the issuer file says. */
+    unsigned           introspected_within_s;
     /* Of a local validation: written while the op lives (<postern/trail.h>).  NULL: nobody asks. */
     struct postern_trail *trail;
 } postern_request;

@@ -254,11 +254,15 @@ static void name_parties(const struct judge *j, const struct postern_grant_facts
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
+    const struct claim_rules *rules = j->is_answer ? &j->trust->answer_claims : &j->trust->claims;
+
     postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
+    if (j->is_answer)
+        POSTERN_TRY(postern_introspection_check_type(claims, err));
     postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, j->life_s, j->extra_scopes,
+    POSTERN_TRY(postern_claims_check(rules, claims, j->life_s, j->extra_scopes,
                                      j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
@@ -308,6 +312,7 @@ static postern_err judge_grant(const struct judge *j, const postern_grant *g, po
     struct postern_grant_facts facts;
     struct judge own = *j;
 
+    own.is_answer = postern_grant_is_answer(g);
     own.life_s = get_last_second(g, &j->trust->claims);
     own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
     own.scratch = &scratch;

@@ -64,6 +64,16 @@ static postern_err build_claims(struct build *b, postern_error *err)
                                     &r->purpose, err);
 }
 
+/* iss is in RFC 7662 what the server may leave out: the TLS that it answered by names it as well. */
+static postern_err build_answer_claims(struct build *b, postern_error *err)
+{
+    struct claim_rules *r = &b->trust->answer_claims;
+
+    *r = b->trust->claims;
+    r->may_lack_issuer = true;
+    return parse_paths(b, "introspection_claims", NULL, &r->required, &r->required_count, err);
+}
+
 static void build_token_form(struct build *b)
 {
     const struct config_value *algorithms = postern_section_value(b->issuer, "algorithms");
@@ -259,6 +269,7 @@ static postern_err build_trust(struct build *b, struct issuer_rules *issuers, po
         return POSTERN_FAIL(err, INTERNAL, "%s: an issuer that the context has not",
                             b->issuer->file);
     POSTERN_TRY(build_claims(b, err));
+    POSTERN_TRY(build_answer_claims(b, err));
     build_token_form(b);
     return b->rules->maps_user ? build_username(b, err) : POSTERN_OK;
 }
@@ -293,6 +304,8 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->needs_tls = needs_tls(service);
+    if (service->kind == POSTERN_SECTION_SERVICE)
+        b.rules->opaque_prefix = postern_section_text(service, "opaque_prefix");
     if (!c->is_token_check)
         POSTERN_TRY(build_identity(&b, err));
     POSTERN_TRY(build_trusts(&b, issuers, err));

@@ -9,6 +9,7 @@
 
 #include "claims.h"
 #include "identity.h"
+#include "introspector.h"
 #include "jose/jws.h"
 #include "keyring.h"
 #include "revocations.h"
@@ -16,12 +17,18 @@
 #include "settings.h"
 #include "username.h"
 
+/* Whose tokens the issuer is asked about. */
+enum introspection_mode { INTROSPECT_NOTHING = 0, INTROSPECT_OPAQUE, INTROSPECT_ALWAYS };
+
 /* An issuer's part, shared by the services that trust it.  What changes has a lock of its own. */
 struct issuer_rules {
     const char *issuer;
     struct server server;
     struct keyring *keys;
     struct revocations *revocations;
+    enum introspection_mode introspection;
+    struct introspector *introspector; /* NULL: INTROSPECT_NOTHING */
+    int64_t introspection_keep_ms;     /* of its answers; 0: none is kept */
     struct issuer_rules *next;
 };
 
@@ -39,6 +46,7 @@ struct trust {
     size_t token_type_count;
     bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
+    struct claim_rules answer_claims; /* the same for what the issuer says of a token */
     struct username_template username;
     bool makes_names; /* a user's name may be one that stands nowhere in the token */
 };
@@ -54,6 +62,7 @@ struct service_rules {
     bool maps_user;
     struct identity_rules identity;
     enum login_as login_as;
+    const char *opaque_prefix; /* of opaque tokens that come as passwords; NULL: none may */
     postern_failure discovery; /* what a refused client may know, of the first issuer; code unset */
     struct service_rules *next;
 };
