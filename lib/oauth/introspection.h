@@ -45,8 +45,9 @@ POSTERN_MUST_USE postern_err postern_introspection_check_type(const postern_json
 POSTERN_MUST_USE postern_err postern_introspection_narrow(const struct postern_grant_facts *told,
                                                           struct postern_grant_facts *facts,
                                                           postern_buf *scratch, postern_error *err);
-/* Could the token be one that only its issuer can read?  Visible ASCII, and neither the shape of a
- * JWS (RFC 7515 §7.1) nor that of a JWE (RFC 7516 §7.1): those are what they look like or nothing. */
+/* Could the token be one that only its issuer can read?  Visible ASCII, and neither the two dots of a
+ * JWS (RFC 7515 §7.1) nor the four of a JWE (RFC 7516 §7.1): those are what they look like or
+ * nothing. */
 bool postern_introspection_takes(postern_bytes token);
 
 #endif

@@ -27,3 +27,6 @@ TESTS += tests/e2e/test_verify.sh
 EXTRA_DIST += tests/e2e/test_verify.sh
 unit_tests += tests/unit/test_discovery tests/unit/test_retry
 tests_unit_test_discovery_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_introspection
+tests_unit_test_introspection_LDADD = $(oauth_ldadd)
+tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
