@@ -262,16 +262,18 @@ static postern_err ask_issuer(struct validate_op *v, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The word on a signed token, by the rules for it; names of local users come from the token alone. */
+/* The word on a signed token.  What must be there was signed, and names of local users come from the
+ * token alone. */
 static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts *facts,
                                postern_error *err)
 {
+    struct claim_rules rules = v->trust->answer_claims;
     struct postern_grant_facts told;
 
+    rules.required_count = 0;
     POSTERN_TRY(postern_introspection_check_type(v->asking.claims, err));
-    POSTERN_TRY(postern_claims_check(&v->trust->answer_claims, v->asking.claims,
-                                     postern_op_now_s(&v->op), v->extra_scopes, &v->answer_scratch,
-                                     NULL, &told, err));
+    POSTERN_TRY(postern_claims_check(&rules, v->asking.claims, postern_op_now_s(&v->op),
+                                     v->extra_scopes, &v->answer_scratch, NULL, &told, err));
     return postern_introspection_narrow(&told, facts, &v->scope, err);
 }
 
