@@ -81,6 +81,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "The agent was removed, its tokens were revoked, or the person ended what they came from. "
         "If that was a mistake, register the agent again (postern client add), or let the person "
         "authorize it again (postern login); old tokens stay refused.",
+    [POSTERN_ERR_INACTIVE] =
+        NEW_TOKEN ": this one has ended, was taken back, or is none of the issuer's. If new ones are "
+                  "refused too, the issuer does not let the client of `client:` see them.",
     [POSTERN_ERR_NO_TOKEN] = ASK_CLIENT
     "an empty message, as clients do to ask which authorization server is wanted. " NEW_TOKEN
     " and log in again.",

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "issuer_clients.h"
 #include "sandbox.h"
 
 #define READ_FILES_MAX 2051 /* two for each issuer (POSTERN_CONFIG_FILES_MAX), ours, NULL */
@@ -37,7 +38,7 @@ static void settle_signals(void)
 
 static postern_err close_what_is_not_its_own(const struct role_setup *s, postern_error *err)
 {
-    int keep[ROLE_LISTEN_MAX + 4];
+    int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4];
     size_t n = 0;
 
     for (size_t i = 0; i < s->listen_count; i++)
@@ -46,6 +47,8 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     keep[n++] = s->admin_fd;
     keep[n++] = s->status_fd;
     keep[n++] = s->state_dir_fd;
+    for (size_t i = 0; s->issuer_clients != NULL && i < s->issuer_clients->count; i++)
+        keep[n++] = s->issuer_clients->list[i].fd;
     return sandbox_close_others(keep, n, err);
 }
 
@@ -86,18 +89,19 @@ static void collect_read_files(const postern_config *c, const char **ret, size_t
     ret[n] = NULL;
 }
 
-/* Whoever needs nothing from an issuer but a file begins no connection. */
-static unsigned get_needs(const struct child *child, const postern_config *c)
+/* Whoever needs nothing from an issuer but a file, and asks none, begins no connection. */
+static unsigned get_needs(const struct child *c, const struct role_setup *s)
 {
-    bool connects = (child->role->needs & SANDBOX_FETCH) != 0 && has_fetched_issuer(c, false);
+    bool fetches = (c->role->needs & SANDBOX_FETCH) != 0 && has_fetched_issuer(s->take_config, false);
+    bool asks = s->issuer_clients != NULL && s->issuer_clients->count != 0;
 
-    return child->role->needs | (connects ? SANDBOX_CONNECT : 0);
+    return fetches || asks ? c->role->needs | SANDBOX_CONNECT : c->role->needs;
 }
 
 static postern_err confine(const struct child *c, const struct role_setup *s, postern_error *err)
 {
     const char *files[READ_FILES_MAX];
-    const struct sandbox_rules rules = { get_needs(c, s->take_config), s->state_dir_fd, files };
+    const struct sandbox_rules rules = { get_needs(c, s), s->state_dir_fd, files };
     bool is_complete = false;
 
     collect_read_files(s->take_config, files, READ_FILES_MAX);

@@ -16,6 +16,7 @@
 
 #include "door_set.h"
 #include "generation_open.h"
+#include "issuer_clients.h"
 
 #define DUMP_MAX (16u << 20) /* as posternd --dump-config */
 #define SEND_PATIENCE_MS 1000
@@ -125,6 +126,21 @@ static postern_err add_credential_of(struct door_set *s, const postern_config *c
     return add_file(s, f, err);
 }
 
+/* As whom an issuer is asked about tokens; under the issuer's name, with a key that no door has. */
+static postern_err add_issuer_client(struct door_set *s, const postern_config *c,
+                                     const postern_section *issuer, postern_error *err)
+{
+    static const char key[] = "client_credential_file";
+    const postern_section *client = issuer_client_of(c, issuer);
+    struct door_file f = { postern_section_name(issuer), ISSUER_CLIENT_KEY, -1 };
+
+    if (client == NULL)
+        return POSTERN_OK;
+    POSTERN_TRY(open_door_file(postern_section_text(client, key),
+                               postern_section_origin(client, key), true, &f.fd, err));
+    return add_file(s, f, err);
+}
+
 /* ---- policies ---- */
 
 static bool has_policy(const struct door_set *s, const char *name)
@@ -172,9 +188,12 @@ static postern_err add_policies_of(struct door_set *s, const postern_config *c,
 
 static postern_err open_all(struct door_set *s, const postern_config *c, postern_error *err)
 {
-    const postern_section *door;
+    const postern_section *door, *issuer;
 
     POSTERN_TRY(dump_config(c, &s->dump_fd, err));
+    for (size_t i = 0; (issuer = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL;
+         i++)
+        POSTERN_TRY(add_issuer_client(s, c, issuer, err));
     for (size_t i = 0; (door = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++) {
         POSTERN_TRY(add_files_of(s, door, err));
         POSTERN_TRY(add_credential_of(s, c, door, err));

@@ -6,6 +6,7 @@ noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
 	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
+	sidecar/issuer_clients.c sidecar/issuer_clients.h \
 	sidecar/door_set.c sidecar/door_set.h sidecar/event_log.c sidecar/event_log.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \
 	sidecar/generation_open.c sidecar/generation_open.h \

@@ -62,6 +62,7 @@ EXTRA_DIST += \
 	tests/component/test_foreign_clients.py \
 	tests/component/test_foreign_issuer.py \
 	tests/component/test_glewlwyd.py \
+	tests/component/test_introspection.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \

@@ -63,8 +63,8 @@ struct postern_grant {
     size_t act_depth;
     const char *derived_from[POSTERN_DERIVED_MAX];
     size_t derived_count;
-    bool is_clients_own;
-    int64_t exp_s, iat_s;
+    bool is_clients_own, is_answer;
+    int64_t exp_s, iat_s, introspected_s;
     postern_bytes claims, authorization_details;
     uint8_t bound_cert[POSTERN_BOUND_CERT_LEN];
     bool is_bound;
@@ -196,6 +196,8 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
     g->is_clients_own = from->facts.is_clients_own;
     g->exp_s = from->facts.exp_s;
     g->iat_s = from->facts.iat_s;
+    g->introspected_s = from->facts.introspected_s;
+    g->is_answer = from->facts.is_answer;
     store_claims(&at, &from->facts, g);
     g->is_bound = from->facts.bound_cert.len != 0;
     if (g->is_bound)
@@ -293,6 +295,14 @@ int64_t postern_grant_exp_s(const postern_grant *g)
 int64_t postern_grant_iat_s(const postern_grant *g)
 {
     return g->iat_s;
+}
+int64_t postern_grant_introspected_s(const postern_grant *g)
+{
+    return g->introspected_s;
+}
+bool postern_grant_is_answer(const postern_grant *g)
+{
+    return g->is_answer;
 }
 bool postern_grant_is_clients_own(const postern_grant *g)
 {

@@ -40,11 +40,14 @@ struct postern_grant_facts {
     postern_bytes authorization_details;      /* the JSON array; lies within claims */
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */
     postern_bytes bound_cert; /* SHA-256 of the certificate that proved `cnf`; empty: not bound */
+    int64_t       introspected_s;             /* since 1970; 0: the issuer was not asked */
+    bool          is_answer;                  /* claims are the issuer's word on an opaque token */
     postern_bytes claims;                     /* the signed JSON */
 };
 
 /* The fact of that name. */
 bool postern_grant_is_clients_own(const postern_grant *g);
+bool postern_grant_is_answer(const postern_grant *g); /* likewise */
 /* As postern_grant_has_human(). */
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts);
 

@@ -25,7 +25,7 @@ struct cached_token {
     atomic_uint refs; /* readers, and the shard while it has it */
     size_t size;      /* of the whole */
     struct cache_key key;
-    int64_t end_ms; /* monotonic */
+    int64_t proved_ms, end_ms; /* monotonic */
     uint64_t keys_generation;
     postern_json claims;       /* nodes and text are below */
     postern_json_node nodes[]; /* then the text */
@@ -212,12 +212,19 @@ uint64_t postern_cached_keys_generation(const struct cached_token *t)
     return t->keys_generation;
 }
 
+int64_t postern_cached_proved_ms(const struct cached_token *t)
+{
+    return t->proved_ms;
+}
+
 /* ---- keeping ---- */
 
 static int64_t get_end_ms(const struct cache_proof *proof)
 {
-    if (proof->life_s >= POSTERN_CACHE_KEEP_MS / 1000)
-        return proof->now_ms + POSTERN_CACHE_KEEP_MS;
+    int64_t keep_ms = proof->keep_ms != 0 ? proof->keep_ms : POSTERN_CACHE_KEEP_MS;
+
+    if (proof->life_s >= keep_ms / 1000)
+        return proof->now_ms + keep_ms;
     return proof->life_s <= 0 ? proof->now_ms : proof->now_ms + proof->life_s * 1000;
 }
 
@@ -242,6 +249,7 @@ static struct cached_token *make(const struct cache_key *key, const struct cache
     atomic_init(&t->refs, 1);
     t->size = size;
     t->key = *key;
+    t->proved_ms = proof->now_ms;
     t->end_ms = get_end_ms(proof);
     t->keys_generation = proof->keys_generation;
     t->claims =

@@ -27,6 +27,10 @@ static postern_err check_issuer(struct check *c, postern_error *err)
     char quoted[300];
     postern_bytes iss;
 
+    if (node == POSTERN_JSON_ABSENT && c->rules->may_lack_issuer) {
+        c->out.issuer = postern_bytes_str(c->rules->issuer);
+        return POSTERN_OK;
+    }
     if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, ISS, "iss is missing or not a string");
     POSTERN_TRY(postern_claim_string(&c->reader, node, "iss", &iss, err));

@@ -57,6 +57,7 @@ POSTERN_MUST_USE postern_err postern_claim_path_parse(postern_arena *arena, cons
 
 struct claim_rules {
     const char *issuer;           /* byte for byte; RFC 8414 §3.3 */
+    bool may_lack_issuer;         /* of an introspection answer: whoever answers is the issuer */
     const char *const *audiences; /* any of them */
     size_t audience_count;
     int64_t skew_s;

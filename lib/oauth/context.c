@@ -34,7 +34,8 @@ struct postern_context {
     struct service_rules *services;
     struct accounts *accounts;
     struct blocks *blocks;
-    struct cache *cache; /* of one configuration, because this is */
+    struct cache *cache;   /* of one configuration, because this is */
+    struct cache *answers; /* NULL: no issuer is asked */
     pthread_mutex_t pool_lock;
     postern_jwt *pool[POOL_MAX];
     size_t pool_count;
@@ -46,6 +47,7 @@ static void free_issuers(struct issuer_rules *issuer)
         postern_keyring_free(issuer->keys); /* which asks discovery */
         postern_discovery_free(issuer->discovery);
         postern_revocations_free(issuer->revocations);
+        postern_introspector_free(issuer->introspector);
     }
 }
 
@@ -59,6 +61,7 @@ void postern_context_free(postern_context *ctx)
     postern_accounts_free(ctx->accounts);
     postern_blocks_free(ctx->blocks);
     postern_cache_free(ctx->cache);
+    postern_cache_free(ctx->answers);
     postern_config_free(ctx->config);
     postern_arena_free(&ctx->arena);
     postern_fork_mark_clear(&ctx->mark);
@@ -142,6 +145,27 @@ static postern_err check_ca_file(const postern_context *ctx, const char *path, p
     return postern_trusted_file_check(&st, path, err);
 }
 
+static enum introspection_mode read_introspection(const postern_section *s)
+{
+    const char *word = postern_section_text(s, "introspection");
+
+    if (strcmp(word, "always") == 0)
+        return INTROSPECT_ALWAYS;
+    return strcmp(word, "opaque") == 0 ? INTROSPECT_OPAQUE : INTROSPECT_NOTHING;
+}
+
+static postern_err add_introspector(postern_context *ctx, const postern_section *s,
+                                    struct issuer_rules *i, postern_error *err)
+{
+    i->introspection = read_introspection(s);
+    if (i->introspection == INTROSPECT_NOTHING)
+        return POSTERN_OK;
+    i->introspection_keep_ms = postern_section_number(s, "introspection_cache") * 1000;
+    if (ctx->answers == NULL)
+        POSTERN_TRY(postern_cache_new(&ctx->answers, err));
+    return postern_introspector_new(&i->server, &i->introspector, err);
+}
+
 /* Linked in before it is complete, so that postern_context_free() finds every part. */
 static postern_err add_issuer(postern_context *ctx, const postern_section *s, postern_error *err)
 {
@@ -162,7 +186,8 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
     ctx->issuers = i;
     POSTERN_TRY(check_ca_file(ctx, i->server.tls_ca_file, err));
     POSTERN_TRY(make_keys(ctx, i, s, err));
-    return postern_revocations_new(&i->revocations, err);
+    POSTERN_TRY(postern_revocations_new(&i->revocations, err));
+    return add_introspector(ctx, s, i, err);
 }
 
 static postern_err add_service(postern_context *ctx, const postern_section *s, postern_error *err)
@@ -265,23 +290,35 @@ struct cache *postern_context_cache(const postern_context *ctx)
     return ctx->cache;
 }
 
+struct cache *postern_context_answers(const postern_context *ctx)
+{
+    return ctx->answers;
+}
+
 uint64_t postern_context_words(const postern_context *ctx)
 {
     return postern_cache_words(ctx->cache);
+}
+
+static void count_word(postern_context *ctx)
+{
+    postern_cache_note_word(ctx->cache);
+    if (ctx->answers != NULL)
+        postern_cache_note_word(ctx->answers);
 }
 
 /* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
 static postern_err note_word(postern_context *ctx, postern_err e)
 {
     if (e == POSTERN_OK)
-        postern_cache_note_word(ctx->cache);
+        count_word(ctx);
     return e;
 }
 
 void postern_context_expect_blocks(postern_context *ctx)
 {
     postern_blocks_expect(ctx->blocks);
-    postern_cache_note_word(ctx->cache);
+    count_word(ctx);
 }
 
 postern_err postern_context_set_blocks(postern_context *ctx, const postern_block *list,
@@ -294,6 +331,18 @@ void postern_context_set_transport(postern_context *ctx, const postern_http_tran
 {
     for (struct issuer_rules *i = ctx->issuers; i != NULL; i = i->next)
         i->server.transport = transport;
+}
+
+postern_err postern_context_set_issuer_client(postern_context *ctx, const char *issuer,
+                                              const postern_agent *client, postern_error *err)
+{
+    const struct issuer_rules *rules = find_issuer(ctx, issuer);
+    char quoted[300];
+
+    if (rules == NULL || rules->introspector == NULL)
+        return POSTERN_FAIL(err, USAGE, "no issuer \"%s\" is configured that is asked about tokens",
+                            postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted));
+    return postern_introspector_set_client(rules->introspector, client, err);
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)

@@ -258,13 +258,15 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
                                        .is_live_session = j->is_live_session,
                                        .extra_scopes = j->extra_scopes,
                                        .client_cert_sha256 = j->client_cert_sha256 };
+    const struct claim_rules *rules = j->is_answer ? &j->trust->answer_claims : &j->trust->claims;
 
     postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
+    if (j->is_answer)
+        POSTERN_TRY(postern_introspection_check_type(claims, err));
     postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, &login, j->scratch, j->trail, ret,
-                                     err));
+    POSTERN_TRY(postern_claims_check(rules, claims, &login, j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_parties(j, ret);
@@ -313,6 +315,7 @@ static postern_err judge_grant(const struct judge *j, const postern_grant *g, po
     struct postern_grant_facts facts;
     struct judge own = *j;
 
+    own.is_answer = postern_grant_is_answer(g);
     own.life_s = get_last_second(g, &j->trust->claims);
     own.is_live_session = true;
     own.client_cert_sha256 = postern_grant_bound_cert(g); /* shown on the session's connection */

@@ -11,6 +11,7 @@
 struct judge {
     postern_context *ctx;
     const struct trust *trust; /* the issuer's whose token it is, at the service */
+    bool is_answer;            /* claims are the issuer's word on an opaque token (RFC 7662) */
     int64_t now_s, mono_ms;
     int64_t life_s;             /* when the token must be alive: now, but of a live session */
     bool is_live_session;       /* a login was judged before; this is another look */

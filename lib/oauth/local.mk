@@ -7,6 +7,9 @@ lib_libcore_la_SOURCES += \
 	lib/oauth/claim_scope.c lib/oauth/provider.c lib/oauth/provider.h lib/oauth/map_pattern.c lib/oauth/map_pattern.h lib/oauth/revocations.c lib/oauth/revocations.h lib/oauth/rules.c lib/oauth/rules.h lib/oauth/scope.h lib/oauth/server.h lib/oauth/settings.h \
 	lib/oauth/trusted_file.c lib/oauth/trusted_file.h lib/oauth/url.c lib/oauth/url.h lib/oauth/trail.c lib/oauth/trail.h lib/oauth/username.c lib/oauth/username.h lib/oauth/username_map.c \
 	lib/oauth/upkeep.c lib/oauth/username_map.h lib/oauth/validate.c
+lib_libcore_la_SOURCES += lib/oauth/introspecting.c lib/oauth/introspecting.h lib/oauth/introspection.c lib/oauth/introspection.h \
+	lib/oauth/introspection_call.c lib/oauth/introspection_call.h lib/oauth/introspector.c lib/oauth/introspector.h \
+	lib/oauth/source_buckets.c lib/oauth/source_buckets.h
 lib_libcore_la_SOURCES += lib/oauth/answer.c lib/oauth/answer.h lib/oauth/client_auth.c lib/oauth/client_auth.h \
 	lib/oauth/client_credentials.c lib/oauth/client_credentials.h lib/oauth/exchange.c lib/oauth/exchange.h lib/oauth/login.c \
 	lib/oauth/login.h lib/oauth/metadata.c lib/oauth/metadata.h lib/oauth/pkce.c lib/oauth/pkce.h lib/oauth/refresh.c \

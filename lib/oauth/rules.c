@@ -71,6 +71,16 @@ static postern_err build_claims(struct build *b, postern_error *err)
                                     &r->purpose, err);
 }
 
+/* iss is in RFC 7662 what the server may leave out: the TLS that it answered by names it as well. */
+static postern_err build_answer_claims(struct build *b, postern_error *err)
+{
+    struct claim_rules *r = &b->trust->answer_claims;
+
+    *r = b->trust->claims;
+    r->may_lack_issuer = true;
+    return parse_paths(b, "introspection_claims", NULL, &r->required, &r->required_count, err);
+}
+
 static void build_token_form(struct build *b)
 {
     const struct config_value *algorithms = postern_section_value(b->issuer, "algorithms");
@@ -275,6 +285,7 @@ static postern_err build_trust(struct build *b, struct issuer_rules *issuers, po
                             b->issuer->file);
     b->trust->keys_source = b->trust->issuer->keys_source;
     POSTERN_TRY(build_claims(b, err));
+    POSTERN_TRY(build_answer_claims(b, err));
     build_token_form(b);
     return b->rules->maps_user ? build_username(b, err) : POSTERN_OK;
 }
@@ -311,6 +322,8 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->needs_tls = needs_tls(service);
+    if (service->kind == POSTERN_SECTION_SERVICE)
+        b.rules->opaque_prefix = postern_section_text(service, "opaque_prefix");
     if (!c->is_token_check)
         build_identity(&b);
     POSTERN_TRY(build_trusts(&b, issuers, err));

@@ -10,6 +10,7 @@
 #include "claims.h"
 #include "discovery.h"
 #include "identity.h"
+#include "introspector.h"
 #include "jose/jws.h"
 #include "keyring.h"
 #include "revocations.h"
@@ -19,6 +20,8 @@
 
 /* Issuers of one service: each costs a look-up of every login in the cache of proved tokens. */
 #define POSTERN_TRUSTS_MAX 16
+/* Whose tokens the issuer is asked about. */
+enum introspection_mode { INTROSPECT_NOTHING = 0, INTROSPECT_OPAQUE, INTROSPECT_ALWAYS };
 
 /* An issuer's part, shared by the services that trust it.  What changes has a lock of its own. */
 struct issuer_rules {
@@ -28,6 +31,9 @@ struct issuer_rules {
     struct keyring *keys;
     const char *keys_source; /* file or URL, for people */
     struct revocations *revocations;
+    enum introspection_mode introspection;
+    struct introspector *introspector; /* NULL: INTROSPECT_NOTHING */
+    int64_t introspection_keep_ms;     /* of its answers; 0: none is kept */
     struct issuer_rules *next;
 };
 
@@ -45,6 +51,7 @@ struct trust {
     size_t token_type_count;
     bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
+    struct claim_rules answer_claims; /* the same for what the issuer says of a token */
     struct username_template username;
     struct identity_rules identity; /* the service's, and the map of either */
     bool makes_names; /* a user's name may be one that stands nowhere in the token */
@@ -62,6 +69,7 @@ struct service_rules {
     const char *server_port;
     bool maps_user;
     enum login_as login_as;
+    const char *opaque_prefix; /* of opaque tokens that come as passwords; NULL: none may */
     struct service_rules *next;
 };
 

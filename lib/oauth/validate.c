@@ -5,6 +5,8 @@
  * what has to be fetched waits, and is entered again; with keys from files none does, so one step()
  * brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
  * What was proved within the last minute (cache.h) is spared form and signature, and nothing else.
+ * Where the issuer is asked (RFC 7662): a token that only it can read has its word in place of form,
+ * key and signature; a signed one is asked about when everything else was found good.
  */
 #include <postern/validate.h>
 
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 
 #include "fetch.h"
+#include "introspecting.h"
 #include "judge.h"
 
 struct validate_op;
@@ -32,7 +35,9 @@ struct validate_op {
     size_t block_len;
     postern_bytes token;
     bool is_too_long; /* the token; it was not copied */
-    const char *authzid, *message_host, *message_port;
+    bool is_opaque;   /* the token: its issuer's word is all that there is */
+    const char *authzid, *message_host, *message_port, *peer;
+    postern_carrier carrier;
     postern_bytes extra_scopes; /* blank-separated */
     uint8_t client_cert[POSTERN_BOUND_CERT_LEN]; /* its SHA-256 */
     bool has_client_cert;
@@ -45,7 +50,9 @@ struct validate_op {
     uint64_t keys_generation;    /* of the keys that proved it now */
     postern_jwt *jwt;            /* workspace, borrowed from the context */
     const postern_json *claims;  /* proved: of jwt, or of cached */
+    struct introspecting asking; /* its claims: what the issuer says */
     postern_buf scratch;         /* unescaped claims */
+    postern_buf answer_scratch, scope;
     postern_failure told;        /* because, contact, agent and human alone */
 };
 
@@ -242,13 +249,14 @@ static void remember(struct validate_op *v)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
-/* Everything that is asked of a proved token, and the grant. */
-static postern_err judge(struct validate_op *v, postern_error *err)
+/* Everything that is asked of a proved token. */
+static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
+                                struct postern_grant_facts *ret, postern_error *err)
 {
-    struct postern_grant_facts facts;
     const struct judge j = {
         .ctx = v->ctx,
         .trust = v->trust,
+        .is_answer = v->is_opaque,
         .now_s = postern_op_now_s(&v->op),
         .life_s = postern_op_now_s(&v->op),
         .mono_ms = postern_op_mono_ms(&v->op),
@@ -257,13 +265,76 @@ static postern_err judge(struct validate_op *v, postern_error *err)
                                 v->has_client_cert ? sizeof v->client_cert : 0 },
         .authzid = v->authzid,
         .scratch = &v->scratch,
-        .trail = v->trail,
+        .trail = trail,
         .failure = &v->told,
     };
 
-    POSTERN_TRY(postern_judge_claims(&j, v->claims, &facts, err));
+    postern_buf_reset(&v->scratch);
+    return postern_judge_claims(&j, v->claims, ret, err);
+}
+
+/* ---- the issuer's word ---- */
+
+static bool asks_issuer(const struct validate_op *v)
+{
+    return v->is_opaque || v->trust->issuer->introspection == INTROSPECT_ALWAYS;
+}
+
+/* A token that would be refused in any case is no reason to ask. */
+static postern_err judge_before_asking(struct validate_op *v, postern_error *err)
+{
+    struct postern_grant_facts facts;
+
+    if (v->is_opaque || !asks_issuer(v))
+        return POSTERN_OK;
+    return judge_claims(v, v->trail, &facts, err);
+}
+
+static postern_err ask_issuer(struct validate_op *v, postern_error *err)
+{
+    if (!asks_issuer(v))
+        return POSTERN_OK;
+    v->asking.trust = v->trust;
+    POSTERN_TRY(postern_introspecting_step(&v->asking, &v->wait, err));
+    if (v->is_opaque)
+        v->claims = v->asking.claims;
+    return POSTERN_OK;
+}
+
+/* The word on a signed token.  What must be there was signed, and names of local users come from the
+ * token alone. */
+static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts *facts,
+                               postern_error *err)
+{
+    struct claim_rules rules = v->trust->answer_claims;
+    struct postern_grant_facts told;
+
+    rules.required_count = 0;
+    POSTERN_TRY(postern_introspection_check_type(v->asking.claims, err));
+    POSTERN_TRY(postern_claims_check(&rules, v->asking.claims, postern_op_now_s(&v->op),
+                                     v->extra_scopes, &v->answer_scratch, NULL, &told, err));
+    return postern_introspection_narrow(&told, facts, &v->scope, err);
+}
+
+/* ---- the verdict ---- */
+
+/* Again where the issuer was waited for: meanwhile time passed, and words came. */
+static postern_err judge(struct validate_op *v, postern_error *err)
+{
+    bool was_judged = asks_issuer(v) && !v->is_opaque;
+    struct postern_grant_facts facts;
+
+    POSTERN_TRY(judge_claims(v, was_judged ? NULL : v->trail, &facts, err));
+    if (was_judged)
+        POSTERN_TRY(hear_issuer(v, &facts, err));
+    if (asks_issuer(v))
+        facts.introspected_s = postern_introspecting_told_s(&v->asking);
+    facts.is_answer = v->is_opaque;
     POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
-    remember(v);
+    if (asks_issuer(v))
+        postern_introspecting_remember(&v->asking, facts.exp_s);
+    if (!v->is_opaque)
+        remember(v);
     return POSTERN_OK;
 }
 
@@ -311,9 +382,42 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     return check_size(v, err);
 }
 
+/* What a person types is no token: where one would stand in its place, an opaque one must be known by
+ * how it begins. */
+static bool may_be_opaque(const struct validate_op *v)
+{
+    const char *prefix = v->rules->opaque_prefix;
+    bool is_password = v->carrier != POSTERN_CARRIER_SASL && v->carrier != POSTERN_CARRIER_RAW;
+
+    if (!postern_introspection_takes(v->token))
+        return false;
+    if (!is_password)
+        return true;
+    return prefix != NULL && v->token.len > strlen(prefix) &&
+           memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;
+}
+
+/* By its form alone, never because something was wrong with it as a JWT.  At most one issuer of a
+ * service is asked (config_check.c), so a token goes to nobody who did not issue such. */
+static postern_err find_reader(struct validate_op *v, postern_error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < v->rules->trust_count && !v->is_opaque; i++) {
+        const struct trust *t = &v->rules->trusts[i];
+
+        if (t->issuer->introspection == INTROSPECT_NOTHING || !may_be_opaque(v))
+            continue;
+        v->trust = t;
+        v->is_opaque = true;
+    }
+    return POSTERN_OK;
+}
+
 /* In front of the proof, which is skipped then. */
 static postern_err recall(struct validate_op *v, postern_error *err)
 {
+    if (v->is_opaque)
+        return POSTERN_OK;
     postern_trail_enter(v->trail, TRAIL_CACHE);
     POSTERN_TRY(find_proved(v, err));
     postern_trail_note(v->trail, v->cached != NULL ? "proved a moment ago" : "not proved lately");
@@ -327,15 +431,17 @@ static postern_err recall(struct validate_op *v, postern_error *err)
 
 static postern_err prove_form(struct validate_op *v, postern_error *err)
 {
-    return v->claims != NULL ? POSTERN_OK : check_form(v, err);
+    return v->is_opaque || v->claims != NULL ? POSTERN_OK : check_form(v, err);
 }
 
 static postern_err prove_origin(struct validate_op *v, postern_error *err)
 {
-    return v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
+    return v->is_opaque || v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
 }
 
-static const validate_phase phases[] = { check_login, recall, prove_form, prove_origin, judge, NULL };
+static const validate_phase phases[] = { check_login,  find_reader,         recall,     prove_form,
+                                         prove_origin, judge_before_asking, ask_issuer, judge,
+                                         NULL };
 
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
@@ -382,6 +488,7 @@ static void drop_means(struct validate_op *v)
     postern_fetch_free(POSTERN_STEAL(v->wait));
     postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
     postern_cached_release(POSTERN_STEAL(v->cached));
+    postern_introspecting_end(&v->asking);
     v->claims = NULL;
 }
 
@@ -419,6 +526,8 @@ static void destroy(postern_op *op)
 
     drop_means(v);
     postern_buf_free(&v->scratch);
+    postern_buf_free(&v->answer_scratch);
+    postern_buf_free(&v->scope);
     if (v->block != NULL)
         postern_wipe(v->block, v->block_len);
     free(v->block);
@@ -493,7 +602,8 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     uint8_t *at;
 
     v->block_len = token_len + get_text_len(rq->authzid) + get_text_len(rq->message_host) +
-                   get_text_len(rq->message_port) + 3 + get_scopes_len(rq->extra_scopes);
+                   get_text_len(rq->message_port) + get_text_len(rq->peer) + 4 +
+                   get_scopes_len(rq->extra_scopes);
     at = v->block = malloc(v->block_len);
     if (at == NULL)
         return POSTERN_FAIL(err, NOMEM, "request of %zu bytes", v->block_len);
@@ -505,12 +615,22 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     v->authzid = put_text(&at, rq->authzid);
     v->message_host = put_text(&at, rq->message_host);
     v->message_port = put_text(&at, rq->message_port);
+    v->peer = put_text(&at, rq->peer);
     v->extra_scopes = put_scopes(&at, rq->extra_scopes);
     v->has_client_cert = rq->client_cert_sha256.len != 0;
     if (v->has_client_cert)
         memcpy(v->client_cert, rq->client_cert_sha256.ptr, sizeof v->client_cert);
     v->tls = rq->tls;
+    v->carrier = rq->carrier;
     v->trail = rq->trail;
+    v->asking = (struct introspecting){
+        .ctx = v->ctx,
+        .op = &v->op,
+        .token = v->token,
+        .peer = v->peer,
+        .max_age_ms = (int64_t)rq->introspected_within_s * 1000,
+        .trail = v->trail,
+    };
     return POSTERN_OK;
 }
 
@@ -543,6 +663,8 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     v->words = postern_cache_words(postern_context_cache(ctx));
     v->began_ms = postern_op_mono_ms(&v->op);
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    v->answer_scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    v->scope = POSTERN_BUF_INIT(POSTERN_SCOPE_CLAIM_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
     POSTERN_TRY(copy_request(v, rq, err));
     *ret_op = POSTERN_STEAL(op);

@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../issuer_clients.h"
 #include "settings.h"
 #include "tls.h"
 
@@ -262,66 +262,41 @@ static postern_err read_backend_side(struct door *d, const struct settings_parts
 
 /* ---- the door's own login at the backend ---- */
 
-#define CREDENTIAL_MAX 16384 /* bytes: a secret, or an RSA key in PEM with room */
-
-/* A number, or a user of this machine. */
-static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
-{
-    char room[1024], *end;
-    unsigned long number = strtoul(name, &end, 10);
-    struct passwd user, *found = NULL;
-
-    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX)
-        *ret = (uid_t)number;
-    else if (getpwnam_r(name, &user, room, sizeof room, &found) == 0 && found != NULL)
-        *ret = found->pw_uid;
-    else
-        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
-    return POSTERN_OK;
-}
-
-/* Without the newline that editors put behind a secret. */
-static postern_err read_credential(const struct door *d, const struct settings_parts *p,
-                                   postern_client_auth auth, postern_secret **ret,
-                                   postern_error *err)
-{
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CREDENTIAL_MAX);
-    postern_bytes secret;
-    int fd = find_fd(&p->files, d->name, "client_credential_file");
-
-    if (fd < 0)
-        return POSTERN_FAIL(err, INTERNAL, "door %s: client_credential_file did not come", d->name);
-    POSTERN_TRY(read_whole(fd, &text, err));
-    secret = postern_buf_bytes(&text);
-    while (auth == POSTERN_CLIENT_AUTH_SECRET && secret.len != 0 &&
-           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
-        secret.len--;
-    return postern_secret_new(secret, ret, err);
-}
-
 static postern_err read_exchange(const postern_config *config, struct door *d,
                                  const struct settings_parts *p, postern_error *err)
 {
-    postern_agent *a = &d->exchange.agent;
     const postern_section *client;
+    int fd;
 
     if (strcmp(postern_section_text(d->section, "backend_auth"), "exchange") != 0)
         return POSTERN_OK;
     client = postern_config_section(config, POSTERN_SECTION_CLIENT,
                                     postern_section_text(d->section, "client"));
-    if (client == NULL)
+    fd = find_fd(&p->files, d->name, "client_credential_file");
+    if (client == NULL || fd < 0)
         return POSTERN_FAIL(err, INTERNAL, "door %s: its client file did not come", d->name);
-    a->issuer = postern_section_text(client, "issuer");
-    a->client_id = postern_section_text(client, "client_id");
-    a->auth = strcmp(postern_section_text(client, "client_auth"), "secret") == 0
-                  ? POSTERN_CLIENT_AUTH_SECRET
-                  : POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT;
-    a->tls_ca_file = postern_section_text(client, "tls_ca_file");
-    a->allow_loopback_http = postern_section_flag(client, "allow_loopback_http");
-    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a->loopback_uid, err));
-    POSTERN_TRY(read_credential(d, p, a->auth, &d->exchange.credential, err));
-    a->credential = postern_secret_bytes(d->exchange.credential);
     d->exchange.resource = postern_section_text(d->section, "backend_resource");
+    return client_file_read(client, fd, &d->exchange.client, err);
+}
+
+/* ---- as whom issuers are asked ---- */
+
+static postern_err give_issuer_clients(struct door_settings *s, const struct settings_parts *p,
+                                       postern_error *err)
+{
+    const postern_section *issuer;
+
+    for (size_t i = 0;
+         (issuer = postern_config_section_at(s->config, POSTERN_SECTION_ISSUER, i)) != NULL; i++) {
+        const char *name = postern_section_name(issuer);
+        int fd = find_fd(&p->files, name, ISSUER_CLIENT_KEY);
+
+        if (issuer_client_of(s->config, issuer) == NULL)
+            continue;
+        if (fd < 0)
+            return POSTERN_FAIL(err, INTERNAL, "issuer %s: its client file did not come", name);
+        POSTERN_TRY(issuer_client_give(s->context, issuer, fd, err));
+    }
     return POSTERN_OK;
 }
 
@@ -444,6 +419,7 @@ static postern_err fill(struct door_settings *s, struct settings_parts *p, int d
     POSTERN_TRY(read_config(dump_fd, &config, err));
     POSTERN_TRY(postern_context_new(config, NULL, &s->context, err));
     s->config = postern_context_config(s->context);
+    POSTERN_TRY(give_issuer_clients(s, p, err));
     POSTERN_TRY(read_doors(s, p, own, err));
     return take_listeners(s, p, err);
 }
@@ -481,7 +457,7 @@ static void free_door(struct door *d)
     postern_policy_free(d->policy);
     SSL_CTX_free(d->tls);
     SSL_CTX_free(d->backend.tls_ctx);
-    postern_secret_free(d->exchange.credential);
+    client_file_free(&d->exchange.client);
 }
 
 void settings_unref(struct door_settings *s)

@@ -7,7 +7,9 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "../issuer_clients.h"
 #include "../log.h"
 #include "../role.h"
 #include "../timer.h"
@@ -168,6 +170,17 @@ static postern_err make_events(struct role *r, postern_error *err)
                           &r->helper.audit, err);
 }
 
+static postern_err take_issuer_clients(struct role *r, const struct issuer_clients *clients,
+                                       postern_error *err)
+{
+    for (size_t i = 0; clients != NULL && i < clients->count; i++) {
+        POSTERN_TRY(issuer_client_give(r->helper.context, clients->list[i].issuer,
+                                       clients->list[i].fd, err));
+        (void)close(clients->list[i].fd);
+    }
+    return POSTERN_OK;
+}
+
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
     const postern_section *daemon_section;
@@ -176,6 +189,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
+    POSTERN_TRY(take_issuer_clients(r, setup->issuer_clients, err));
     POSTERN_TRY(expect_issuer(r, err));
     postern_context_expect_blocks(r->helper.context);
     POSTERN_TRY(logins_new(&r->helper.logins, err));

@@ -38,3 +38,6 @@ tests_unit_test_key_fetch_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_fetch_LDADD = $(oauth_ldadd) -lpthread
 tests_unit_test_fetch_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_upkeep_LDADD = $(oauth_ldadd)
+unit_tests += tests/unit/test_introspection
+tests_unit_test_introspection_LDADD = $(oauth_ldadd)
+tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
