@@ -1000,7 +1000,6 @@ static bool take_place(struct loop *l, const char *quota, bool is_shared)
 void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
               const struct sockaddr *address, socklen_t address_len)
 {
-    const int yes = 1;
     struct caller caller = caller_of(take_fd, address, address_len);
 
     if (!take_place(l, caller.quota, limits_source_is_shared(address))) {
@@ -1009,8 +1008,6 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
         return;
     }
     atomic_fetch_add(&l->counters.accepted, 1);
-    if (address->sa_family != AF_UNIX)
-        (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
     begin(l, from, take_fd, &caller, address, address_len);
 }
 
