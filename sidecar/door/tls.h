@@ -6,6 +6,7 @@
 #ifndef POSTERN_SIDECAR_DOOR_TLS_H
 #define POSTERN_SIDECAR_DOOR_TLS_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <postern/bytes.h>
@@ -18,6 +19,14 @@ struct tls_file {
     int         fd;
     const char *name;
 };
+
+/* So that SSL_get_error(3) tells of the next call alone.  There hardly ever is one to be forgotten,
+ * and ERR_clear_error(3) walks through all sixteen places each time. */
+static inline void tls_forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
 
 /*
  * Context for clients: TLS 1.2 and later, one ticket, no renegotiation, buffers released when idle,

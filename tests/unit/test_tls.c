@@ -339,6 +339,47 @@ static void ciphers_without_forward_secrecy_are_refused(void **state)
     SSL_CTX_free(server);
 }
 
+static void expect_suite(SSL_CTX *server, SSL_CTX *client, const char *offered, const char *want)
+{
+    struct ends e;
+
+    assert_int_equal(SSL_CTX_set_ciphersuites(client, offered), 1);
+    open_ends(&e, server, client);
+    assert_int_equal(shake_hands(&e), want != NULL);
+    if (want != NULL)
+        assert_string_equal(SSL_get_cipher_name(e.server), want);
+    close_ends(&e);
+}
+
+static void the_suite_is_of_the_groups_strength_and_a_client_without_it_has_its_own(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+
+    (void)state;
+    expect_suite(server, client, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+                 "TLS_AES_128_GCM_SHA256");
+    expect_suite(server, client, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384");
+    expect_suite(server, client, "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256");
+    expect_suite(server, client, "TLS_AES_128_CCM_8_SHA256", NULL); /* short tags: not OpenSSL's default */
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
+/* The clients' CA is no chain of ours, though it signed our certificate. */
+static void no_certificate_is_sent_that_its_file_has_not(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &ca), *client = test_client_ctx(&ca, NULL);
+    struct ends e;
+
+    (void)state;
+    open_ends(&e, server, client);
+    (void)shake_hands(&e); /* which the client's lack of a certificate ends, behind ours */
+    assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(e.client)), 1);
+    close_ends(&e);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
 static void the_group_is_one_of_the_fast_two(void **state)
 {
     SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
@@ -664,6 +705,8 @@ int main(void)
         cmocka_unit_test(a_client_certificate_of_the_right_ca_is_wanted),
         cmocka_unit_test(tls_1_1_is_refused_and_1_2_is_not),
         cmocka_unit_test(ciphers_without_forward_secrecy_are_refused),
+        cmocka_unit_test(the_suite_is_of_the_groups_strength_and_a_client_without_it_has_its_own),
+        cmocka_unit_test(no_certificate_is_sent_that_its_file_has_not),
         cmocka_unit_test(the_group_is_one_of_the_fast_two),
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),
