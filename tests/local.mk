@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_issuer_double.py \
 	tests/component/test_login.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
@@ -82,4 +83,6 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
+	tests/support/issuer_keys.py \
+	tests/support/misbehaving_issuer.py \
 	tests/run
