@@ -43,6 +43,7 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += \
 	tests/component/daemon.py \
 	tests/component/door_rig.py \
+	tests/component/issuer_faults.py \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/person.py \
@@ -67,7 +68,9 @@ EXTRA_DIST += \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \
+	tests/component/test_issuer_double.py \
 	tests/component/test_login.py \
+	tests/component/test_misled_agent.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_registration.py \
@@ -85,4 +88,6 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
+	tests/support/issuer_keys.py \
+	tests/support/misbehaving_issuer.py \
 	tests/run
