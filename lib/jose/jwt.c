@@ -21,6 +21,7 @@ struct postern_jwt {
     struct postern_jose_header header;
     postern_bytes input; /* what is signed: "header.payload", in the caller's memory */
     size_t payload_len, sig_len;
+    bool is_proved;      /* by a key, and so may be read */
     postern_json claims; /* storage, kept between tokens */
     uint8_t payload[PART_MAX];
     uint8_t sig[PART_MAX];
@@ -99,6 +100,7 @@ void postern_jwt_forget(postern_jwt *jwt)
     postern_wipe(jwt->sig, jwt->sig_len);
     jwt->input = POSTERN_BYTES_NONE;
     jwt->payload_len = jwt->sig_len = 0;
+    jwt->is_proved = false;
 }
 
 postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err)
@@ -151,17 +153,7 @@ bool postern_jwt_typ_is(const postern_jwt *jwt, const char *want)
 
 /* ---- the proof ---- */
 
-static postern_err scan_payload(postern_jwt *jwt, postern_error *err)
-{
-    POSTERN_TRY(
-        postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
-    if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
-        return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
-    return POSTERN_OK;
-}
-
-postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
-                               const postern_json **ret_claims, postern_error *err)
+postern_err postern_jwt_prove(postern_jwt *jwt, const postern_jwks *keys, postern_error *err)
 {
     bool has_kid;
     postern_bytes kid;
@@ -169,9 +161,28 @@ postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
     if (!is_parsed(jwt))
         return POSTERN_FAIL(err, USAGE, "no token was parsed");
     has_kid = postern_jwt_kid(jwt, &kid);
+    jwt->is_proved = false;
     POSTERN_TRY(postern_jwks_verify(keys, jwt->header.alg, has_kid, kid, jwt->input,
                                     (postern_bytes){ jwt->sig, jwt->sig_len }, err));
-    POSTERN_TRY(scan_payload(jwt, err));
+    jwt->is_proved = true;
+    return POSTERN_OK;
+}
+
+postern_err postern_jwt_read(postern_jwt *jwt, const postern_json **ret_claims, postern_error *err)
+{
+    if (!jwt->is_proved)
+        return POSTERN_FAIL(err, USAGE, "no token was proved");
+    POSTERN_TRY(
+        postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
+    if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
+        return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
     *ret_claims = &jwt->claims;
     return POSTERN_OK;
+}
+
+postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
+                               const postern_json **ret_claims, postern_error *err)
+{
+    POSTERN_TRY(postern_jwt_prove(jwt, keys, err));
+    return postern_jwt_read(jwt, ret_claims, err);
 }

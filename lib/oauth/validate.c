@@ -132,7 +132,9 @@ static postern_err verify_with(struct validate_op *v, enum keyring_look look,
     POSTERN_TRY(
         postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
     note_key(v);
-    return postern_jwt_verify(v->jwt, keys, ret_claims, err);
+    POSTERN_TRY(postern_jwt_prove(v->jwt, keys, err));
+    postern_trail_enter(v->trail, TRAIL_PAYLOAD);
+    return postern_jwt_read(v->jwt, ret_claims, err);
 }
 
 /* A kid that is not known yet may be in a file that was replaced this instant: one more look,
