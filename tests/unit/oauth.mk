@@ -3,7 +3,8 @@ unit_tests += tests/unit/test_blocks tests/unit/test_cache tests/unit/test_claim
 	tests/unit/test_context tests/unit/test_identity tests/unit/test_judge_again tests/unit/test_keyring \
 	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate tests/unit/test_validate_cache
 unit_tests += tests/unit/test_trail tests/unit/test_provider tests/unit/test_username tests/unit/test_username_map
-unit_tests += tests/unit/test_attack_table
+unit_tests += tests/unit/test_attack_table tests/unit/test_oauth_vectors
+tests_unit_test_oauth_vectors_LDADD = $(oauth_ldadd)
 tests_unit_test_attack_table_LDADD = $(oauth_ldadd)
 tests_unit_test_username_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_username_map_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
