@@ -22,6 +22,7 @@ struct postern_jwt {
     struct postern_jose_header header;
     postern_bytes input; /* what is signed: "header.payload", in the caller's memory */
     size_t payload_len, sig_len;
+    bool is_proved;      /* by a key, and so may be read */
     postern_json claims; /* storage, kept between tokens */
     bool is_scanned;     /* claims are this token's payload, proved or not */
     uint8_t payload[PART_MAX];
@@ -101,7 +102,7 @@ void postern_jwt_forget(postern_jwt *jwt)
     postern_wipe(jwt->sig, jwt->sig_len);
     jwt->input = POSTERN_BYTES_NONE;
     jwt->payload_len = jwt->sig_len = 0;
-    jwt->is_scanned = false;
+    jwt->is_scanned = jwt->is_proved = false;
 }
 
 postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err)
@@ -193,8 +194,7 @@ postern_err postern_jwt_choose_issuer(postern_jwt *jwt, const char *const *issue
 
 /* ---- the proof ---- */
 
-postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
-                               const postern_json **ret_claims, postern_error *err)
+postern_err postern_jwt_prove(postern_jwt *jwt, const postern_jwks *keys, postern_error *err)
 {
     bool has_kid;
     postern_bytes kid;
@@ -202,9 +202,25 @@ postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
     if (!is_parsed(jwt))
         return POSTERN_FAIL(err, USAGE, "no token was parsed");
     has_kid = postern_jwt_kid(jwt, &kid);
+    jwt->is_proved = false;
     POSTERN_TRY(postern_jwks_verify(keys, jwt->header.alg, has_kid, kid, jwt->input,
                                     (postern_bytes){ jwt->sig, jwt->sig_len }, err));
+    jwt->is_proved = true;
+    return POSTERN_OK;
+}
+
+postern_err postern_jwt_read(postern_jwt *jwt, const postern_json **ret_claims, postern_error *err)
+{
+    if (!jwt->is_proved)
+        return POSTERN_FAIL(err, USAGE, "no token was proved");
     POSTERN_TRY(scan_payload(jwt, err));
     *ret_claims = &jwt->claims;
     return POSTERN_OK;
+}
+
+postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
+                               const postern_json **ret_claims, postern_error *err)
+{
+    POSTERN_TRY(postern_jwt_prove(jwt, keys, err));
+    return postern_jwt_read(jwt, ret_claims, err);
 }

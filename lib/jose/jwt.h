@@ -2,8 +2,8 @@
 /*
  * A JWT before and after its proof (RFC 7519, compact JWS only).  Before:
  * `kid`, `alg`, `typ` and, among names that the caller brings, which one `iss`
- * is; nothing else can be asked.  The claims come out of postern_jwt_verify()
- * alone.
+ * is; nothing else can be asked.  The claims come out of postern_jwt_read()
+ * alone, and only behind a proof.
  */
 #ifndef POSTERN_LIB_JWT_H
 #define POSTERN_LIB_JWT_H
@@ -49,9 +49,19 @@ POSTERN_MUST_USE postern_err postern_jwt_choose_issuer(postern_jwt *jwt,
                                                        const char *const *issuers, size_t count,
                                                        size_t *ret_index, postern_error *err);
 /*
- * Key, signature, payload.  `*ret_claims` is an object, owned by jwt, good until the next token.
- *   POSTERN_OK · as postern_jwks_verify() · MALFORMED · LIMIT
+ * Key and signature.
+ *   POSTERN_OK · as postern_jwks_verify() · USAGE (nothing was parsed)
  */
+POSTERN_MUST_USE postern_err postern_jwt_prove(postern_jwt *jwt, const postern_jwks *keys,
+                                               postern_error *err);
+/*
+ * The payload of a token that was proved.  `*ret_claims` is an object, owned by jwt, good until the
+ * next token.
+ *   POSTERN_OK · MALFORMED · LIMIT · NOMEM · USAGE (nothing was proved)
+ */
+POSTERN_MUST_USE postern_err postern_jwt_read(postern_jwt *jwt, const postern_json **ret_claims,
+                                              postern_error *err);
+/* Both. */
 POSTERN_MUST_USE postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
                                                 const postern_json **ret_claims,
                                                 postern_error *err);

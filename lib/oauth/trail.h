@@ -20,6 +20,7 @@
     X(TYPE, "type", "RFC 9068 §4")                                                                 \
     X(KEYS, "keys", "RFC 7517 §5")                                                                 \
     X(SIGNATURE, "signature", "RFC 7515 §5.2")                                                     \
+    X(PAYLOAD, "payload", "RFC 7519 §7.2")                                                         \
     X(INTROSPECTION, "introspection", "RFC 7662 §2.2")                                             \
     X(CLOCK, "clock", "RFC 7519 §4.1.4")                                                           \
     X(ID_TOKEN, "id_token", "OpenID Connect Core §3.1.3.6")                                        \

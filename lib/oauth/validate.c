@@ -155,7 +155,9 @@ static postern_err verify_with(struct validate_op *v, enum keyring_look how, pos
     POSTERN_TRY(postern_keyring_get(v->trust->issuer->keys, &v->op, &look, &keys,
                                     &v->keys_generation, &v->wait, err));
     note_key(v);
-    return postern_jwt_verify(v->jwt, keys, &v->claims, err);
+    POSTERN_TRY(postern_jwt_prove(v->jwt, keys, err));
+    postern_trail_enter(v->trail, TRAIL_PAYLOAD);
+    return postern_jwt_read(v->jwt, &v->claims, err);
 }
 
 /* A kid that is not known yet may be in a key set that was replaced this instant: one more look,

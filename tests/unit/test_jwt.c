@@ -528,6 +528,29 @@ static void nothing_can_be_asked_of_a_token_that_did_not_parse(void **state)
     free(token);
 }
 
+static void a_payload_is_read_only_behind_a_proof(void **state)
+{
+    char *good = test_token(key, "ES256", "k", PAYLOAD),
+         *forged = test_token(other, "ES256", "k", PAYLOAD);
+    const postern_json *claims = NULL;
+
+    (void)state;
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_reason(postern_jwt_prove(jwt, set, NULL), POSTERN_OK);
+    assert_null(claims);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_OK);
+    assert_non_null(claims);
+    claims = NULL;
+    assert_reason(parse(forged), POSTERN_OK); /* the proof of the one before does not count */
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_reason(postern_jwt_prove(jwt, set, NULL), POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_null(claims);
+    free(good);
+    free(forged);
+}
+
 static void claims_after_a_refused_token_are_those_of_the_next(void **state)
 {
     char *first = test_token(other, "ES256", "k", "{\"iss\":\"evil\",\"sub\":\"root\"}"),
@@ -754,6 +777,7 @@ int main(void)
         cmocka_unit_test(a_typ_that_is_absent_long_or_no_string_is_no_type),
         cmocka_unit_test(tokens_with_like_headers_do_not_borrow_each_others),
         cmocka_unit_test(nothing_can_be_asked_of_a_token_that_did_not_parse),
+        cmocka_unit_test(a_payload_is_read_only_behind_a_proof),
         cmocka_unit_test(claims_after_a_refused_token_are_those_of_the_next),
         cmocka_unit_test(a_signed_payload_that_is_not_one_strict_json_object_is_malformed),
         cmocka_unit_test(a_payload_deeper_than_16_is_over_the_limit),
