@@ -10,9 +10,10 @@
         (text), sizeof(text) - 1                                                                   \
     }
 
+/* In one piece, so that a look at a length and a letter rules nearly all of them out. */
 static const struct {
-    const char *text;
-    size_t len;
+    char text[sizeof "authorization_details"];
+    uint8_t len;
 } names[CLAIM_NAMES] = {
     [CLAIM_ISS] = NAME("iss"),     [CLAIM_SUB] = NAME("sub"),
     [CLAIM_AUD] = NAME("aud"),     [CLAIM_EXP] = NAME("exp"),
@@ -27,7 +28,8 @@ static const struct {
 static int find_name(const char *text, size_t len)
 {
     for (int i = 0; i < CLAIM_NAMES; i++)
-        if (names[i].len == len && memcmp(names[i].text, text, len) == 0)
+        if (names[i].len == len && names[i].text[0] == text[0] &&
+            memcmp(names[i].text, text, len) == 0)
             return i;
     return -1;
 }
@@ -104,7 +106,9 @@ uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_pat
     if (path->known >= 0)
         return r->known[path->known];
     node = follow_parts(r, path);
-    return node != POSTERN_JSON_ABSENT ? node : postern_json_member(r->j, 0, path->whole);
+    if (node != POSTERN_JSON_ABSENT || path->count == 1) /* one part is the whole */
+        return node;
+    return postern_json_member(r->j, 0, path->whole);
 }
 
 /* Of one string: as subject, agent, purpose, user name and scope when all are configured to be one

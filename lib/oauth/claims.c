@@ -17,7 +17,7 @@ struct check {
     int64_t now_s;
     postern_bytes extra_scopes;
     postern_trail *trail;
-    struct postern_grant_facts out;
+    struct postern_grant_facts *out; /* the caller's: too large to be copied for every login */
 };
 
 /* Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
@@ -36,7 +36,7 @@ static postern_err check_issuer(struct check *c, postern_error *err)
     if (!postern_bytes_equal_str(iss, c->rules->issuer))
         return POSTERN_FAIL(err, ISS, "iss is \"%s\"",
                             postern_error_quote(iss.ptr, iss.len, quoted, sizeof quoted));
-    c->out.issuer = iss;
+    c->out->issuer = iss;
     return POSTERN_OK;
 }
 
@@ -44,9 +44,9 @@ static postern_err judge_audience(struct check *c, uint32_t node, postern_error 
 {
     if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "aud holds something that is not a string");
-    for (size_t i = 0; i < c->rules->audience_count && c->out.audience.len == 0; i++)
+    for (size_t i = 0; i < c->rules->audience_count && c->out->audience.len == 0; i++)
         if (postern_json_string_is(c->reader.j, node, c->rules->audiences[i]))
-            c->out.audience = postern_bytes_str(c->rules->audiences[i]);
+            c->out->audience = postern_bytes_str(c->rules->audiences[i]);
     return POSTERN_OK;
 }
 
@@ -92,7 +92,7 @@ static postern_err check_audience(struct check *c, postern_error *err)
         POSTERN_TRY(judge_audiences(c, aud, err));
     else
         POSTERN_TRY(judge_audience(c, aud, err));
-    if (c->out.audience.len == 0)
+    if (c->out->audience.len == 0)
         return POSTERN_FAIL(err, AUD, "aud does not name \"%s\"", c->rules->audiences[0]);
     return POSTERN_OK;
 }
@@ -145,8 +145,8 @@ static postern_err check_times(struct check *c, postern_error *err)
         return POSTERN_FAIL(err, NOT_YET_VALID,
                             "iat is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
                             iat_s - c->now_s, skew_s);
-    c->out.exp_s = exp_s;
-    c->out.iat_s = iat_s;
+    c->out->exp_s = exp_s;
+    c->out->iat_s = iat_s;
     return POSTERN_OK;
 }
 
@@ -178,7 +178,7 @@ static postern_err read_agent(struct check *c, postern_error *err)
 
         if (node != POSTERN_JSON_ABSENT)
             return postern_claim_identity(&c->reader, node, path->whole, POSTERN_IDENTITY_MAX,
-                                          &c->out.client_id, err);
+                                          &c->out->client_id, err);
     }
     return POSTERN_OK;
 }
@@ -191,7 +191,7 @@ static postern_err read_purpose(struct check *c, postern_error *err)
     if (node == POSTERN_JSON_ABSENT)
         return POSTERN_OK;
     return postern_claim_identity(&c->reader, node, path->whole, POSTERN_PURPOSE_MAX,
-                                  &c->out.purpose, err);
+                                  &c->out->purpose, err);
 }
 
 /* client_id is judged even where agent_claim prefers another claim. */
@@ -201,15 +201,15 @@ static postern_err check_identities(struct check *c, postern_error *err)
         postern_trail_note(c->trail, "%s %s", i == 0 ? "required" : "and",
                            c->rules->required[i].whole);
     POSTERN_TRY(check_required(c, err));
-    POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
-    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
-    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
+    POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out->subject, err));
+    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out->registered_client, err));
+    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out->jti, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));
-    postern_trail_note_value(c->trail, "sub", c->out.subject);
-    postern_trail_note_value(c->trail, "client", c->out.client_id);
-    postern_trail_note_value(c->trail, "jti", c->out.jti);
-    if (c->out.subject.len == 0 && c->out.client_id.len == 0)
+    postern_trail_note_value(c->trail, "sub", c->out->subject);
+    postern_trail_note_value(c->trail, "client", c->out->client_id);
+    postern_trail_note_value(c->trail, "jti", c->out->jti);
+    if (c->out->subject.len == 0 && c->out->client_id.len == 0)
         return POSTERN_FAIL(err, CLAIM_MISSING, "token names neither a subject nor a client");
     return POSTERN_OK;
 }
@@ -246,7 +246,7 @@ static postern_err read_actor(struct check *c, uint32_t actor, uint32_t *ret_inn
     if (sub == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "an actor has no sub");
     return postern_claim_identity(&c->reader, sub, "act.sub", POSTERN_IDENTITY_MAX,
-                                  &c->out.act[c->out.act_depth], err);
+                                  &c->out->act[c->out->act_depth], err);
 }
 
 /* The outermost actor acts; inner ones are history (RFC 8693 §4.1). */
@@ -257,12 +257,12 @@ static postern_err check_actors(struct check *c, postern_error *err)
     for (; actor != POSTERN_JSON_ABSENT; actor = inner) {
         if (postern_json_type_of(c->reader.j, actor) != POSTERN_JSON_OBJECT)
             return POSTERN_FAIL(err, MALFORMED_CLAIM, "act is not an object");
-        if (c->out.act_depth == POSTERN_ACT_DEPTH_MAX)
+        if (c->out->act_depth == POSTERN_ACT_DEPTH_MAX)
             return POSTERN_FAIL(err, LIMIT, "more than %d actors", POSTERN_ACT_DEPTH_MAX);
         POSTERN_TRY(read_actor(c, actor, &inner, err));
-        postern_trail_note_value(c->trail, c->out.act_depth == 0 ? "acts" : "acted earlier",
-                                 c->out.act[c->out.act_depth]);
-        c->out.act_depth++;
+        postern_trail_note_value(c->trail, c->out->act_depth == 0 ? "acts" : "acted earlier",
+                                 c->out->act[c->out->act_depth]);
+        c->out->act_depth++;
     }
     return POSTERN_OK;
 }
@@ -270,15 +270,15 @@ static postern_err check_actors(struct check *c, postern_error *err)
 static postern_err check_party(struct check *c, postern_error *err)
 {
     postern_trail_note(c->trail, "provider %s", postern_provider_name(c->rules->provider));
-    POSTERN_TRY(postern_provider_judge(c->rules->provider, c->reader.j, &c->out, err));
+    POSTERN_TRY(postern_provider_judge(c->rules->provider, c->reader.j, c->out, err));
     postern_trail_note(c->trail, "%s",
-                       postern_grant_facts_have_human(&c->out) ? "for a human" : "for itself");
+                       postern_grant_facts_have_human(c->out) ? "for a human" : "for itself");
     return POSTERN_OK;
 }
 
 static postern_err check_lineage(struct check *c, postern_error *err)
 {
-    return postern_claims_lineage(&c->reader, &c->out, err);
+    return postern_claims_lineage(&c->reader, c->out, err);
 }
 
 /* Tokens with one space between; empty is no scope at all. */
@@ -319,7 +319,7 @@ static postern_err demand_scope(const struct check *c, postern_bytes wanted, pos
     char quoted[300];
 
     postern_trail_note_value(c->trail, "wanted", wanted);
-    if (wanted.len == 0 || postern_scope_has(c->out.scope, wanted))
+    if (wanted.len == 0 || postern_scope_has(c->out->scope, wanted))
         return POSTERN_OK;
     return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "scope \"%s\" is missing",
                         postern_error_quote(wanted.ptr, wanted.len, quoted, sizeof quoted));
@@ -339,12 +339,12 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
 /* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
 static postern_err check_scope(struct check *c, postern_error *err)
 {
-    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out.scope, err));
-    if (c->out.scope.len > POSTERN_SCOPE_CLAIM_MAX)
+    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out->scope, err));
+    if (c->out->scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
-    if (!is_scope(c->out.scope))
+    if (!is_scope(c->out->scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
-    postern_trail_note_value(c->trail, "scope", c->out.scope);
+    postern_trail_note_value(c->trail, "scope", c->out->scope);
     return demand_scopes(c, err);
 }
 
@@ -357,15 +357,15 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
         check_binding, check_actors,   check_party, check_lineage, check_scope,
     };
     struct check c = {
-        .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes, .trail = trail
+        .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes, .trail = trail, .out = ret
     };
 
+    memset(ret, 0, sizeof *ret);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
     }
-    c.out.claims = j->text;
-    *ret = c.out;
+    ret->claims = j->text;
     return POSTERN_OK;
 }

@@ -73,7 +73,8 @@ struct claim_rules {
  *   scratch        for strings with escapes; keep it as long as the result
  *   trail          may be NULL
  *   ret            views into the JSON text, the scratch or the rules; service and user are left
- * empty POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM ·
+ *                  empty; of no meaning unless POSTERN_OK
+ *   POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · CLAIM_MISSING · MALFORMED_CLAIM ·
  * UNSAFE_IDENTITY · LIMIT · CNF · INSUFFICIENT_SCOPE · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules,
