@@ -100,11 +100,18 @@ const char *postern_section_origin(const postern_section *s, const char *key)
     return origin != NULL ? origin : "default";
 }
 
+size_t postern_config_issuer_count(const postern_section *service)
+{
+    size_t named = postern_section_count(service, "issuers");
+
+    return named == 0 ? 1 : named;
+}
+
 const postern_section *postern_config_issuer_of(const postern_config *c,
-                                                const postern_section *service)
+                                                const postern_section *service, size_t i)
 {
     return postern_config_section(c, POSTERN_SECTION_ISSUER,
-                                  postern_section_item(service, "issuers", 0));
+                                  postern_section_item(service, "issuers", i));
 }
 
 void postern_config_free(postern_config *c)

@@ -88,6 +88,12 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
     if (i == NULL)
         return POSTERN_FAIL(err, NOMEM, "context");
     i->issuer = postern_section_text(s, "issuer");
+    i->server = (struct server){
+        .issuer = i->issuer,
+        .allow_loopback_http = postern_section_flag(s, "allow_loopback_http"),
+        .transport = &postern_http_curl,
+        .clock = ctx->clock,
+    };
     i->next = ctx->issuers;
     ctx->issuers = i;
     POSTERN_TRY(postern_keyring_new(
@@ -98,12 +104,10 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
 
 static postern_err add_service(postern_context *ctx, const postern_section *s, postern_error *err)
 {
-    const postern_section *issuer = postern_config_issuer_of(ctx->config, s);
     struct service_rules *rules;
 
-    POSTERN_TRY(postern_service_rules_new(&ctx->arena, ctx->config, s,
-                                          find_issuer(ctx, postern_section_text(issuer, "issuer")),
-                                          &rules, err));
+    POSTERN_TRY(
+        postern_service_rules_new(&ctx->arena, ctx->config, s, ctx->issuers, &rules, err));
     rules->next = ctx->services;
     ctx->services = rules;
     return POSTERN_OK;
@@ -216,6 +220,12 @@ postern_err postern_context_set_blocks(postern_context *ctx, const postern_block
                                        size_t count, postern_error *err)
 {
     return note_word(ctx, postern_blocks_set(ctx->blocks, list, count, err));
+}
+
+void postern_context_set_transport(postern_context *ctx, const postern_http_transport *transport)
+{
+    for (struct issuer_rules *i = ctx->issuers; i != NULL; i = i->next)
+        i->server.transport = transport;
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)

@@ -24,6 +24,9 @@ bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);
 /* True in the process that made it. */
 bool postern_context_is_ours(const postern_context *ctx);
 
+/* How issuers are reached, in place of libcurl.  Before the first operation; it must outlive ctx. */
+void postern_context_set_transport(postern_context *ctx, const postern_http_transport *transport);
+
 /* A workspace from the pool, or a new one.  POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err postern_context_take_jwt(postern_context *ctx, postern_jwt **ret,
                                                       postern_error *err);

@@ -31,7 +31,7 @@ static postern_err check_one(const struct judge *j, postern_revocation_kind kind
                              postern_error *err)
 {
     postern_error why = { 0 };
-    postern_err e = postern_revocations_check(j->rules->issuer->revocations, kind, name, iat_s,
+    postern_err e = postern_revocations_check(j->trust->issuer->revocations, kind, name, iat_s,
                                               &why);
     bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
 
@@ -72,7 +72,7 @@ static postern_err check_name(const struct judge *j, postern_bytes agent, int64_
 {
     postern_error blocked = { 0 };
     postern_err removal = postern_revocations_check(
-        j->rules->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
+        j->trust->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
     postern_err block;
 
     if (removal != POSTERN_OK && postern_err_outcome(removal) == POSTERN_REJECTED)
@@ -152,9 +152,9 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 {
     postern_bytes name;
 
-    postern_trail_note(j->trail, "username_claim %s", j->rules->username.text);
-    POSTERN_TRY(postern_claims_username(&j->rules->username, claims, j->scratch, &name, err));
-    return map_name(j, &j->rules->identity, name, ret, err);
+    postern_trail_note(j->trail, "username_claim %s", j->trust->username.text);
+    POSTERN_TRY(postern_claims_username(&j->trust->username, claims, j->scratch, &name, err));
+    return map_name(j, &j->trust->service->identity, name, ret, err);
 }
 
 /*
@@ -164,7 +164,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 static postern_err map_agent(const struct judge *j, const struct postern_grant_facts *facts,
                              postern_bytes *ret, postern_error *err)
 {
-    struct identity_rules rules = j->rules->identity;
+    struct identity_rules rules = j->trust->service->identity;
     postern_bytes name = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
 
     if (name.len == 0)
@@ -210,13 +210,13 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
 {
     postern_trail_enter(j->trail, TRAIL_USER);
-    if (!j->rules->maps_user)
+    if (!j->trust->service->maps_user)
         return POSTERN_OK;
-    if (j->rules->makes_names)
+    if (j->trust->makes_names)
         POSTERN_TRY(postern_claims_reserve(claims, j->scratch, err));
-    if (j->rules->login_as == LOGIN_AS_BOTH)
+    if (j->trust->service->login_as == LOGIN_AS_BOTH)
         POSTERN_TRY(map_both(j, claims, facts, err));
-    else if (j->rules->login_as == LOGIN_AS_AGENT)
+    else if (j->trust->service->login_as == LOGIN_AS_AGENT)
         POSTERN_TRY(map_agent(j, facts, &facts->user, err));
     else
         POSTERN_TRY(map_human(j, claims, &facts->user, err));
@@ -258,14 +258,14 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
     POSTERN_TRY(check_clock(j, err));
     postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->rules->claims, claims, j->life_s, j->extra_scopes,
+    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, j->life_s, j->extra_scopes,
                                      j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_parties(j, ret);
     POSTERN_TRY(check_taken_back(j, ret, err));
     POSTERN_TRY(map_user(j, claims, ret, err));
-    ret->service = postern_bytes_str(j->rules->service);
+    ret->service = postern_bytes_str(j->trust->service->service);
     return POSTERN_OK;
 }
 
@@ -308,7 +308,7 @@ static postern_err judge_grant(const struct judge *j, const postern_grant *g, po
     struct postern_grant_facts facts;
     struct judge own = *j;
 
-    own.life_s = get_last_second(g, &j->rules->claims);
+    own.life_s = get_last_second(g, &j->trust->claims);
     own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
     own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
@@ -328,10 +328,20 @@ static const struct service_rules *find_rules(const postern_context *ctx, const 
     return rules;
 }
 
+/* The first one's when the service trusts that issuer no more: then `iss` is what is refused. */
+static const struct trust *find_trust(const struct service_rules *rules, const char *issuer)
+{
+    for (size_t i = 0; i < rules->trust_count; i++)
+        if (strcmp(rules->trusts[i].claims.issuer, issuer) == 0)
+            return &rules->trusts[i];
+    return &rules->trusts[0];
+}
+
 static postern_err judge_again(postern_context *ctx, const postern_grant *g,
                                postern_failure *failure, postern_error *err)
 {
     const postern_clock *clock = postern_context_clock(ctx);
+    const struct service_rules *rules;
     struct judge j = { .ctx = ctx,
                        .now_s = clock->now_s(clock->arg),
                        .mono_ms = clock->mono_ms(clock->arg),
@@ -341,10 +351,11 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
         return POSTERN_FAIL(err, USAGE, "the context was made before fork(2)");
     if (postern_grant_origin(g) != POSTERN_ORIGIN_LOCAL_PROOF)
         return POSTERN_FAIL(err, USAGE, "a helper's grant cannot be judged again here");
-    j.rules = find_rules(ctx, g);
-    if (j.rules == NULL)
+    rules = find_rules(ctx, g);
+    if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
-    *failure = j.rules->discovery;
+    *failure = rules->discovery;
+    j.trust = find_trust(rules, postern_grant_issuer(g));
     return judge_grant(&j, g, err);
 }
 

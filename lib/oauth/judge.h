@@ -10,7 +10,7 @@
 
 struct judge {
     postern_context *ctx;
-    const struct service_rules *rules;
+    const struct trust *trust; /* the issuer's whose token it is, at the service */
     int64_t now_s, mono_ms;
     int64_t life_s;             /* when the token must be alive: now, but of a live session */
     postern_bytes extra_scopes; /* blank-separated */

@@ -11,12 +11,13 @@
 #include "provider.h"
 #include "url.h"
 
-/* One compilation. */
+/* One compilation; issuer and trust are those of one of the issuers in turn. */
 struct build {
     postern_arena *arena;
     const postern_config *config;
     const postern_section *service, *issuer;
     struct service_rules *rules;
+    struct trust *trust;
 };
 
 static const char *const *get_list(const postern_section *s, const char *key, size_t *ret_count)
@@ -48,7 +49,7 @@ static postern_err parse_paths(const struct build *b, const char *key, const cha
  * any case. */
 static postern_err build_claims(struct build *b, postern_error *err)
 {
-    struct claim_rules *r = &b->rules->claims;
+    struct claim_rules *r = &b->trust->claims;
 
     r->issuer = postern_section_text(b->issuer, "issuer");
     r->skew_s = postern_section_number(b->issuer, "clock_skew");
@@ -68,13 +69,13 @@ static void build_token_form(struct build *b)
     const struct config_value *algorithms = postern_section_value(b->issuer, "algorithms");
 
     for (size_t i = 0; i < algorithms->count; i++)
-        b->rules->algorithms |= 1u
+        b->trust->algorithms |= 1u
                                 << postern_alg_from_name(postern_bytes_str(algorithms->items[i]));
-    b->rules->algorithms &= POSTERN_ALG_SET_ALL;
-    b->rules->token_types = get_list(b->issuer, "token_types", &b->rules->token_type_count);
-    for (size_t i = 0; i < b->rules->token_type_count; i++)
-        if (strcmp(b->rules->token_types[i], "untyped") == 0)
-            b->rules->takes_untyped = true;
+    b->trust->algorithms &= POSTERN_ALG_SET_ALL;
+    b->trust->token_types = get_list(b->issuer, "token_types", &b->trust->token_type_count);
+    for (size_t i = 0; i < b->trust->token_type_count; i++)
+        if (strcmp(b->trust->token_types[i], "untyped") == 0)
+            b->trust->takes_untyped = true;
 }
 
 static enum login_as read_login_as(const postern_section *service)
@@ -119,10 +120,16 @@ static postern_err build_identity(struct build *b, postern_error *err)
     if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
                                      &r->chars) != NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
-    POSTERN_TRY(find_map(b, &r->map, err));
+    return find_map(b, &r->map, err);
+}
+
+/* A mapped or composed name stands nowhere in the token. */
+static postern_err build_username(struct build *b, postern_error *err)
+{
     POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
-                                       &b->rules->username, err));
-    b->rules->makes_names = r->map != NULL || !postern_username_is_plain(&b->rules->username);
+                                       &b->trust->username, err));
+    b->trust->makes_names =
+        b->rules->identity.map != NULL || !postern_username_is_plain(&b->trust->username);
     return POSTERN_OK;
 }
 
@@ -159,7 +166,7 @@ static void put_url(char *field, const char *fmt, ...)
 /* As many required scopes as fit, whole words only. */
 static void put_scopes(struct build *b)
 {
-    const struct claim_rules *r = &b->rules->claims;
+    const struct claim_rules *r = &b->rules->trusts[0].claims;
     char *scope = b->rules->discovery.scope;
     size_t used = 0;
 
@@ -182,7 +189,7 @@ static bool is_embedded(const struct build *b)
     const postern_section *server = postern_config_section(b->config, POSTERN_SECTION_SERVER, NULL);
 
     return server != NULL &&
-           strcmp(postern_section_text(server, "issuer"), b->rules->claims.issuer) == 0;
+           strcmp(postern_section_text(server, "issuer"), b->rules->trusts[0].claims.issuer) == 0;
 }
 
 #define RESOURCE_METADATA "/.well-known/oauth-protected-resource"
@@ -214,7 +221,7 @@ static int get_base_len(const char *issuer)
 
 static void build_discovery(struct build *b)
 {
-    const char *issuer = b->rules->claims.issuer;
+    const char *issuer = b->rules->trusts[0].claims.issuer;
     postern_failure *f = &b->rules->discovery;
     int base_len = get_base_len(issuer);
 
@@ -225,7 +232,7 @@ static void build_discovery(struct build *b)
         put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s", base_len, issuer,
                 b->service->name);
     else
-        put_resource_metadata(f->resource_metadata, b->rules->claims.audiences[0]);
+        put_resource_metadata(f->resource_metadata, b->rules->trusts[0].claims.audiences[0]);
 }
 
 /* A door sees its connections itself: there is nothing to leave to a host. */
@@ -235,25 +242,60 @@ static bool needs_tls(const postern_section *service)
            strcmp(postern_section_text(service, "require_tls"), "yes") == 0;
 }
 
+static struct issuer_rules *find_issuer(struct issuer_rules *all, const char *issuer)
+{
+    while (all != NULL && strcmp(all->issuer, issuer) != 0)
+        all = all->next;
+    return all;
+}
+
+static postern_err build_trust(struct build *b, struct issuer_rules *issuers, postern_error *err)
+{
+    b->trust->service = b->rules;
+    b->trust->issuer = find_issuer(issuers, postern_section_text(b->issuer, "issuer"));
+    b->trust->issuer_file = b->issuer->file;
+    b->trust->keys_file = postern_section_text(b->issuer, "jwks_file");
+    if (b->trust->issuer == NULL)
+        return POSTERN_FAIL(err, INTERNAL, "%s: an issuer that the context has not",
+                            b->issuer->file);
+    POSTERN_TRY(build_claims(b, err));
+    build_token_form(b);
+    return b->rules->maps_user ? build_username(b, err) : POSTERN_OK;
+}
+
+static postern_err build_trusts(struct build *b, struct issuer_rules *issuers, postern_error *err)
+{
+    size_t count = postern_config_issuer_count(b->service);
+
+    b->rules->trusts = postern_arena_alloc(b->arena, count * sizeof *b->rules->trusts);
+    if (b->rules->trusts == NULL)
+        return POSTERN_FAIL(err, NOMEM, "rules");
+    for (size_t i = 0; i < count; i++) {
+        b->issuer = postern_config_issuer_of(b->config, b->service, i);
+        b->trust = &b->rules->trusts[i];
+        POSTERN_TRY(build_trust(b, issuers, err));
+    }
+    b->rules->trust_count = count;
+    return POSTERN_OK;
+}
+
 postern_err postern_service_rules_new(postern_arena *arena, const postern_config *c,
-                                      const postern_section *service, struct issuer_rules *issuer,
+                                      const postern_section *service, struct issuer_rules *issuers,
                                       struct service_rules **ret, postern_error *err)
 {
-    struct build b = { arena, c, service, postern_config_issuer_of(c, service),
-                       postern_arena_alloc(arena, sizeof *b.rules) };
+    struct build b = { .arena = arena,
+                       .config = c,
+                       .service = service,
+                       .rules = postern_arena_alloc(arena, sizeof *b.rules) };
 
     if (b.rules == NULL)
         return POSTERN_FAIL(err, NOMEM, "rules");
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
-    b.rules->issuer = issuer;
-    b.rules->issuer_file = b.issuer->file;
-    b.rules->keys_file = postern_section_text(b.issuer, "jwks_file");
     b.rules->needs_tls = needs_tls(service);
-    POSTERN_TRY(build_claims(&b, err));
-    build_token_form(&b);
     if (!c->is_token_check)
         POSTERN_TRY(build_identity(&b, err));
+    POSTERN_TRY(build_trusts(&b, issuers, err));
     POSTERN_TRY(build_server_names(&b, err));
     build_discovery(&b);
     *ret = b.rules;

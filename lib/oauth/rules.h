@@ -12,12 +12,14 @@
 #include "jose/jws.h"
 #include "keyring.h"
 #include "revocations.h"
+#include "server.h"
 #include "settings.h"
 #include "username.h"
 
-/* An issuer's part, shared by the services that trust it. */
+/* An issuer's part, shared by the services that trust it.  What changes has a lock of its own. */
 struct issuer_rules {
     const char *issuer;
+    struct server server;
     struct keyring *keys;
     struct revocations *revocations;
     struct issuer_rules *next;
@@ -25,9 +27,11 @@ struct issuer_rules {
 
 enum login_as { LOGIN_AS_USER = 0, LOGIN_AS_AGENT, LOGIN_AS_BOTH };
 
-struct service_rules {
-    const postern_section *section;
-    const char *service; /* for the grant; NULL: token-only check */
+struct service_rules;
+
+/* What a service asks of the tokens of one issuer. */
+struct trust {
+    const struct service_rules *service;
     struct issuer_rules *issuer;
     const char *issuer_file, *keys_file; /* for people */
     postern_alg_set algorithms;
@@ -35,22 +39,32 @@ struct service_rules {
     size_t token_type_count;
     bool takes_untyped; /* a header without typ */
     struct claim_rules claims;
+    struct username_template username;
+    bool makes_names; /* a user's name may be one that stands nowhere in the token */
+};
+
+struct service_rules {
+    const postern_section *section;
+    const char *service; /* for the grant; NULL: token-only check */
+    struct trust *trusts; /* in the order of `issuers:` */
+    size_t trust_count;   /* 1 or more */
     bool needs_tls;
     const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */
     const char *server_port;
     bool maps_user;
-    bool makes_names; /* a user's name may be one that stands nowhere in the token */
-    struct username_template username;
     struct identity_rules identity;
     enum login_as login_as;
-    postern_failure discovery; /* what a refused client may know; code unset */
+    postern_failure discovery; /* what a refused client may know, of the first issuer; code unset */
     struct service_rules *next;
 };
 
-/* Compile one service.  Everything lives in `arena` and in `c`.  POSTERN_OK · NOMEM · CONFIG_VALUE
+/*
+ * Compile one service.  Everything lives in `arena` and in `c`.
+ *   issuers   of the context; among them those that the service trusts
+ *   POSTERN_OK · NOMEM · CONFIG_VALUE
  */
 POSTERN_MUST_USE postern_err postern_service_rules_new(
     postern_arena *arena, const postern_config *c, const postern_section *service,
-    struct issuer_rules *issuer, struct service_rules **ret, postern_error *err);
+    struct issuer_rules *issuers, struct service_rules **ret, postern_error *err);
 
 #endif

@@ -94,9 +94,11 @@ postern_err postern_config_value_fail(const postern_section *s, const char *key,
                                       const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 const struct config_value *postern_section_value(const postern_section *s, const char *key);
 
-/* The one issuer that a service trusts; never NULL for a configuration that was loaded. */
+/* How many issuers a service or door trusts: 1 or more in a configuration that was loaded. */
+size_t postern_config_issuer_count(const postern_section *service);
+/* The ith of them; never NULL for a configuration that was loaded. */
 const postern_section *postern_config_issuer_of(const postern_config *c,
-                                                const postern_section *service);
+                                                const postern_section *service, size_t i);
 
 /* config_load.c */
 /* "services/imap.conf" to kind and name; false: no file of a configuration folder is called so. */

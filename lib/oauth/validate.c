@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One token's journey, in the order of doc/design/token-flow.md: transport, form, key,
- * signature, claims, revocation, local user, grant.  The first failure ends it.  With keys from
- * files no step waits, so one step() brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
+ * signature, claims, revocation, local user, grant.  The first failure ends it.  A phase that needs
+ * what has to be fetched waits, and is entered again; with keys from files none does, so one step()
+ * brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
  * What was proved within the last minute (cache.h) is spared form and signature, and nothing else.
  */
 #include <postern/validate.h>
@@ -11,12 +12,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fetch.h"
 #include "judge.h"
+
+struct validate_op;
+
+/* OK: the next one.  AGAIN: it waits for v->wait. */
+typedef postern_err (*validate_phase)(struct validate_op *v, postern_error *err);
 
 struct validate_op {
     postern_op op;
     postern_context *ctx;
     const struct service_rules *rules; /* NULL: no such service */
+    const struct trust *trust;         /* NULL: not known yet whose token it is */
+    const validate_phase *phase;       /* NULL in the list: all are done */
+    struct fetch *wait;                /* NULL: nothing is waited for */
     uint8_t *block;                    /* copies of everything in the request, wiped with the op */
     size_t block_len;
     postern_bytes token;
@@ -31,6 +41,7 @@ struct validate_op {
     struct cached_token *cached; /* NULL: it has to be proved */
     uint64_t keys_generation;    /* of the keys that proved it now */
     postern_jwt *jwt;            /* workspace, borrowed from the context */
+    const postern_json *claims;  /* proved: of jwt, or of cached */
     postern_buf scratch;         /* unescaped claims */
     postern_failure told;        /* because, contact, agent and human alone */
 };
@@ -85,7 +96,7 @@ static postern_err check_algorithm(const struct validate_op *v, postern_error *e
 {
     postern_alg alg = postern_jwt_alg(v->jwt);
 
-    if ((v->rules->algorithms & (1u << alg)) == 0)
+    if ((v->trust->algorithms & (1u << alg)) == 0)
         return POSTERN_FAIL(err, ALG_NOT_ALLOWED, "%s is not in the issuer's algorithms",
                             postern_alg_name(alg));
     return POSTERN_OK;
@@ -94,8 +105,8 @@ static postern_err check_algorithm(const struct validate_op *v, postern_error *e
 static void note_type(const struct validate_op *v)
 {
     postern_trail_note_value(v->trail, "typ", postern_jwt_typ(v->jwt));
-    for (size_t i = 0; i < v->rules->token_type_count; i++)
-        postern_trail_note(v->trail, "%s %s", i == 0 ? "wanted" : "or", v->rules->token_types[i]);
+    for (size_t i = 0; i < v->trust->token_type_count; i++)
+        postern_trail_note(v->trail, "%s %s", i == 0 ? "wanted" : "or", v->trust->token_types[i]);
 }
 
 /* Before any key: an ID token or a logout token is not worth a signature check. */
@@ -104,11 +115,11 @@ static postern_err check_type(const struct validate_op *v, postern_error *err)
     postern_bytes typ = postern_jwt_typ(v->jwt);
     char quoted[300];
 
-    if (typ.len == 0 && v->rules->takes_untyped)
+    if (typ.len == 0 && v->trust->takes_untyped)
         return POSTERN_OK;
-    for (size_t i = 0; i < v->rules->token_type_count; i++)
-        if (strcmp(v->rules->token_types[i], "untyped") != 0 &&
-            postern_jwt_typ_is(v->jwt, v->rules->token_types[i]))
+    for (size_t i = 0; i < v->trust->token_type_count; i++)
+        if (strcmp(v->trust->token_types[i], "untyped") != 0 &&
+            postern_jwt_typ_is(v->jwt, v->trust->token_types[i]))
             return POSTERN_OK;
     return POSTERN_FAIL(err, TYP, "typ is \"%s\"",
                         postern_error_quote(typ.ptr, typ.len, quoted, sizeof quoted));
@@ -124,29 +135,30 @@ static void note_key(const struct validate_op *v)
     postern_trail_note_value(v->trail, "kid", kid);
 }
 
-static postern_err verify_with(struct validate_op *v, enum keyring_look look,
-                               const postern_json **ret_claims, postern_error *err)
+static postern_err verify_with(struct validate_op *v, enum keyring_look look, postern_error *err)
 {
     POSTERN_AUTO(jwks) keys = NULL;
 
     POSTERN_TRY(
-        postern_keyring_get(v->rules->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
+        postern_keyring_get(v->trust->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
     note_key(v);
-    return postern_jwt_verify(v->jwt, keys, ret_claims, err);
+    return postern_jwt_verify(v->jwt, keys, &v->claims, err);
 }
 
-/* A kid that is not known yet may be in a file that was replaced this instant: one more look,
+/* A kid that is not known yet may be in a key set that was replaced this instant: one more look,
  * rate-limited. */
-static postern_err verify_signature(struct validate_op *v, const postern_json **ret_claims,
-                                    postern_error *err)
+static postern_err prove_signature(struct validate_op *v, postern_error *err)
 {
-    postern_err e = verify_with(v, KEYRING_LOOK_WHEN_DUE, ret_claims, err);
+    postern_err e;
 
-    return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, ret_claims, err) : e;
+    postern_trail_enter(v->trail, TRAIL_KEYS);
+    postern_trail_note(v->trail, "%s", v->trust->keys_file);
+    e = verify_with(v, KEYRING_LOOK_WHEN_DUE, err);
+    return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, err) : e;
 }
 
-/* Everything up to the signature, with the workspace. */
-static postern_err prove(struct validate_op *v, const postern_json **ret_claims, postern_error *err)
+/* Everything before the signature, with the workspace. */
+static postern_err check_form(struct validate_op *v, postern_error *err)
 {
     postern_trail_enter(v->trail, TRAIL_FORM);
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
@@ -156,25 +168,22 @@ static postern_err prove(struct validate_op *v, const postern_json **ret_claims,
     POSTERN_TRY(check_algorithm(v, err));
     postern_trail_enter(v->trail, TRAIL_TYPE);
     note_type(v);
-    POSTERN_TRY(check_type(v, err));
-    postern_trail_enter(v->trail, TRAIL_KEYS);
-    postern_trail_note(v->trail, "%s", v->rules->keys_file);
-    return verify_signature(v, ret_claims, err);
+    return check_type(v, err);
 }
 
 /* Was it proved lately, by keys that are still the ones in force? */
-static postern_err recall(struct validate_op *v, postern_error *err)
+static postern_err find_proved(struct validate_op *v, postern_error *err)
 {
     struct cache *cache = postern_context_cache(v->ctx);
     struct cached_token *found;
     uint64_t generation;
     postern_err e;
 
-    v->has_key = postern_cache_key_make(cache, v->token, v->rules->issuer, v->rules, &v->key);
+    v->has_key = postern_cache_key_make(cache, v->token, v->trust->issuer, v->rules, &v->key);
     found = v->has_key ? postern_cache_find(cache, &v->key, postern_op_mono_ms(&v->op)) : NULL;
     if (found == NULL)
         return POSTERN_OK;
-    e = postern_keyring_generation(v->rules->issuer->keys, &v->op, &generation, err);
+    e = postern_keyring_generation(v->trust->issuer->keys, &v->op, &generation, err);
     if (e == POSTERN_OK && generation == postern_cached_keys_generation(found))
         v->cached = found;
     else
@@ -182,27 +191,27 @@ static postern_err recall(struct validate_op *v, postern_error *err)
     return e;
 }
 
-static void remember(const struct validate_op *v, const postern_json *claims)
+static void remember(const struct validate_op *v)
 {
     const struct cache_proof proof = {
-        .claims = claims,
+        .claims = v->claims,
         .keys_generation = v->keys_generation,
         .words = v->words,
         .now_ms = postern_op_mono_ms(&v->op),
         .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
     };
 
-    if (v->has_key)
+    if (v->has_key && v->cached == NULL)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
 /* Everything that is asked of a proved token, and the grant. */
-static postern_err judge(struct validate_op *v, const postern_json *claims, postern_error *err)
+static postern_err judge(struct validate_op *v, postern_error *err)
 {
     struct postern_grant_facts facts;
     const struct judge j = {
         .ctx = v->ctx,
-        .rules = v->rules,
+        .trust = v->trust,
         .now_s = postern_op_now_s(&v->op),
         .life_s = postern_op_now_s(&v->op),
         .mono_ms = postern_op_mono_ms(&v->op),
@@ -213,15 +222,17 @@ static postern_err judge(struct validate_op *v, const postern_json *claims, post
         .failure = &v->told,
     };
 
-    POSTERN_TRY(postern_judge_claims(&j, claims, &facts, err));
-    return postern_grant_from_proof(&facts, &v->op.grant, err);
+    POSTERN_TRY(postern_judge_claims(&j, v->claims, &facts, err));
+    POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
+    remember(v);
+    return POSTERN_OK;
 }
 
 static void note_service(const struct validate_op *v)
 {
     postern_trail_note(v->trail, "%s", v->rules->section->file);
-    postern_trail_note(v->trail, "trusts %s by %s", v->rules->claims.issuer,
-                       v->rules->issuer_file);
+    postern_trail_note(v->trail, "trusts %s by %s", v->trust->claims.issuer,
+                       v->trust->issuer_file);
 }
 
 static const char *get_tls_word(postern_tls tls)
@@ -236,14 +247,14 @@ static const char *get_tls_word(postern_tls tls)
     return (unsigned)tls <= POSTERN_TLS_ON ? words[tls] : words[POSTERN_TLS_UNKNOWN];
 }
 
-static postern_err validate(struct validate_op *v, postern_error *err)
+/* What is asked before the token is looked into. */
+static postern_err check_login(struct validate_op *v, postern_error *err)
 {
-    const postern_json *claims;
-
     postern_trail_enter(v->trail, TRAIL_SERVICE);
     if (v->rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN,
                             "no file in services/ or doors/ answers to that name");
+    v->trust = &v->rules->trusts[0];
     note_service(v);
     postern_trail_enter(v->trail, TRAIL_TRANSPORT);
     postern_trail_note(v->trail, "%s, TLS %s", v->rules->needs_tls ? "wanted" : "not wanted",
@@ -256,15 +267,38 @@ static postern_err validate(struct validate_op *v, postern_error *err)
                        POSTERN_TOKEN_MAX);
     if (!v->is_too_long)
         postern_trail_note(v->trail, "%zu bytes", v->token.len);
-    POSTERN_TRY(check_size(v, err));
+    return check_size(v, err);
+}
+
+/* In front of the proof, which is skipped then. */
+static postern_err recall(struct validate_op *v, postern_error *err)
+{
     postern_trail_enter(v->trail, TRAIL_CACHE);
-    POSTERN_TRY(recall(v, err));
+    POSTERN_TRY(find_proved(v, err));
     postern_trail_note(v->trail, v->cached != NULL ? "proved a moment ago" : "not proved lately");
     if (v->cached != NULL)
-        return judge(v, postern_cached_claims(v->cached), err);
-    POSTERN_TRY(prove(v, &claims, err));
-    POSTERN_TRY(judge(v, claims, err));
-    remember(v, claims);
+        v->claims = postern_cached_claims(v->cached);
+    return POSTERN_OK;
+}
+
+static postern_err prove_form(struct validate_op *v, postern_error *err)
+{
+    return v->claims != NULL ? POSTERN_OK : check_form(v, err);
+}
+
+static postern_err prove_origin(struct validate_op *v, postern_error *err)
+{
+    return v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
+}
+
+static const validate_phase phases[] = { check_login, recall, prove_form, prove_origin, judge, NULL };
+
+static postern_err validate(struct validate_op *v, postern_error *err)
+{
+    for (; *v->phase != NULL; v->phase++) {
+        postern_fetch_free(POSTERN_STEAL(v->wait));
+        POSTERN_TRY((*v->phase)(v, err));
+    }
     return POSTERN_OK;
 }
 
@@ -298,25 +332,48 @@ static void tell_failure(struct validate_op *v, postern_err verdict)
     v->op.failure.code = verdict;
 }
 
+/* What nobody needs once there is a verdict. */
+static void drop_means(struct validate_op *v)
+{
+    postern_fetch_free(POSTERN_STEAL(v->wait));
+    postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
+    postern_cached_release(POSTERN_STEAL(v->cached));
+    v->claims = NULL;
+}
+
 static postern_err step(postern_op *op, postern_error *err)
 {
     struct validate_op *v = (struct validate_op *)op;
     postern_err verdict = validate(v, err);
 
+    if (verdict == POSTERN_AGAIN)
+        return verdict;
     postern_trail_end(v->trail, verdict);
-    postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
-    postern_cached_release(POSTERN_STEAL(v->cached));
+    drop_means(v);
     if (verdict != POSTERN_OK)
         tell_failure(v, verdict);
     return verdict;
+}
+
+static int get_fd(const postern_op *op)
+{
+    const struct validate_op *v = (const struct validate_op *)op;
+
+    return v->wait == NULL ? -1 : postern_fetch_fd(v->wait);
+}
+
+static int get_wait_ms(const postern_op *op)
+{
+    const struct validate_op *v = (const struct validate_op *)op;
+
+    return v->wait == NULL ? 0 : postern_fetch_wait_ms(v->wait);
 }
 
 static void destroy(postern_op *op)
 {
     struct validate_op *v = (struct validate_op *)op;
 
-    postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
-    postern_cached_release(POSTERN_STEAL(v->cached));
+    drop_means(v);
     postern_buf_free(&v->scratch);
     if (v->block != NULL)
         postern_wipe(v->block, v->block_len);
@@ -333,6 +390,8 @@ static const struct postern_op_class validate_class = {
     .name = "validate",
     .size = sizeof(struct validate_op),
     .step = step,
+    .fd = get_fd,
+    .wait_ms = get_wait_ms,
     .destroy = destroy,
     .is_ours = is_ours,
 };
@@ -431,6 +490,7 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     POSTERN_TRY(postern_op_new(&validate_class, postern_context_clock(ctx), 0, &op, err));
     v = (struct validate_op *)op;
     v->ctx = postern_context_ref(ctx);
+    v->phase = phases;
     v->words = postern_cache_words(postern_context_cache(ctx));
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
