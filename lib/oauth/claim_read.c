@@ -85,30 +85,32 @@ postern_err postern_claim_path_parse(postern_arena *arena, const char *text, str
     return POSTERN_OK;
 }
 
-static uint32_t follow_parts(const struct claim_reader *r, const struct claim_path *path)
+static uint32_t follow_parts(const postern_json *j, const struct claim_path *path)
 {
     uint32_t node = 0;
 
     for (size_t i = 0; i < path->count; i++) {
-        if (postern_json_type_of(r->j, node) != POSTERN_JSON_OBJECT)
+        if (postern_json_type_of(j, node) != POSTERN_JSON_OBJECT)
             return POSTERN_JSON_ABSENT;
-        node = postern_json_member(r->j, node, path->parts[i]);
+        node = postern_json_member(j, node, path->parts[i]);
         if (node == POSTERN_JSON_ABSENT)
             return node;
     }
     return node;
 }
 
-uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path)
+uint32_t postern_claim_find_in(const postern_json *j, const struct claim_path *path)
 {
-    uint32_t node;
+    uint32_t node = follow_parts(j, path);
 
-    if (path->known >= 0)
-        return r->known[path->known];
-    node = follow_parts(r, path);
     if (node != POSTERN_JSON_ABSENT || path->count == 1) /* one part is the whole */
         return node;
-    return postern_json_member(r->j, 0, path->whole);
+    return postern_json_member(j, 0, path->whole);
+}
+
+uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path)
+{
+    return path->known >= 0 ? r->known[path->known] : postern_claim_find_in(r->j, path);
 }
 
 /* Of one string: as subject, agent, purpose, user name and scope when all are configured to be one

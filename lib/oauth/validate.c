@@ -43,7 +43,6 @@ struct validate_op {
     postern_jwt *jwt;            /* workspace, borrowed from the context */
     const postern_json *claims;  /* proved: of jwt, or of cached */
     postern_buf scratch;         /* unescaped claims */
-    postern_failure told;        /* because, contact, agent and human alone */
 };
 
 /* ---- steps ---- */
@@ -191,14 +190,14 @@ static postern_err find_proved(struct validate_op *v, postern_error *err)
     return e;
 }
 
-static void remember(const struct validate_op *v)
+static void remember(const struct validate_op *v, int64_t now_s)
 {
     const struct cache_proof proof = {
         .claims = v->claims,
         .keys_generation = v->keys_generation,
         .words = v->words,
         .now_ms = postern_op_mono_ms(&v->op),
-        .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
+        .life_s = postern_grant_exp_s(v->op.grant) - now_s,
     };
 
     if (v->has_key && v->cached == NULL)
@@ -208,23 +207,24 @@ static void remember(const struct validate_op *v)
 /* Everything that is asked of a proved token, and the grant. */
 static postern_err judge(struct validate_op *v, postern_error *err)
 {
+    int64_t now_s = postern_op_now_s(&v->op);
     struct postern_grant_facts facts;
     const struct judge j = {
         .ctx = v->ctx,
         .trust = v->trust,
-        .now_s = postern_op_now_s(&v->op),
-        .life_s = postern_op_now_s(&v->op),
+        .now_s = now_s,
+        .life_s = now_s,
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = v->trail,
-        .failure = &v->told,
+        .failure = &v->op.failure, /* because, contact, agent and human alone */
     };
 
     POSTERN_TRY(postern_judge_claims(&j, v->claims, &facts, err));
     POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
-    remember(v);
+    remember(v, now_s);
     return POSTERN_OK;
 }
 
@@ -319,17 +319,28 @@ static void tell_extra_scopes(struct validate_op *v)
     scope[used + len - 1] = '\0';
 }
 
+/* Beside what the judge has told: because, contact, agent and human. */
 static void tell_failure(struct validate_op *v, postern_err verdict)
 {
+    postern_failure *told = &v->op.failure;
+
     if (v->rules != NULL) {
-        v->op.failure = v->rules->discovery;
+        const postern_failure *d = &v->rules->discovery;
+
+        memcpy(told->scope, d->scope, sizeof told->scope);
+        memcpy(told->openid_configuration, d->openid_configuration,
+               sizeof told->openid_configuration);
+        memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
+        memcpy(told->issuer, d->issuer, sizeof told->issuer);
         tell_extra_scopes(v);
     }
-    memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
-    memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
-    memcpy(v->op.failure.agent, v->told.agent, sizeof v->told.agent);
-    memcpy(v->op.failure.human, v->told.human, sizeof v->told.human);
-    v->op.failure.code = verdict;
+    told->code = verdict;
+}
+
+/* A login that was proved is no failure of anybody's. */
+static void untell(struct validate_op *v)
+{
+    v->op.failure.agent[0] = v->op.failure.human[0] = '\0';
 }
 
 /* What nobody needs once there is a verdict. */
@@ -350,7 +361,9 @@ static postern_err step(postern_op *op, postern_error *err)
         return verdict;
     postern_trail_end(v->trail, verdict);
     drop_means(v);
-    if (verdict != POSTERN_OK)
+    if (verdict == POSTERN_OK)
+        untell(v);
+    else
         tell_failure(v, verdict);
     return verdict;
 }
