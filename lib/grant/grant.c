@@ -14,7 +14,7 @@
 
 /* What both constructors hand to build_grant(): the facts, and the helper's reference. */
 struct sources {
-    struct postern_grant_facts facts;
+    const struct postern_grant_facts *facts;
     postern_bytes ref;
 };
 
@@ -35,13 +35,13 @@ enum text_id {
 };
 
 static const struct {
-    size_t at;  /* offset of the postern_bytes in struct sources */
+    size_t at;  /* offset of the postern_bytes in the facts; unused for TEXT_REF */
     size_t max; /* bytes */
     const char *name;
 } texts[TEXT_COUNT] = {
-#define FACT(member) offsetof(struct sources, facts.member)
+#define FACT(member) offsetof(struct postern_grant_facts, member)
     [TEXT_SERVICE] = { FACT(service), POSTERN_IDENTITY_MAX, "service" },
-    [TEXT_REF] = { offsetof(struct sources, ref), POSTERN_REF_MAX - 1, "ref" },
+    [TEXT_REF] = { 0, POSTERN_REF_MAX - 1, "ref" },
     [TEXT_ISSUER] = { FACT(issuer), POSTERN_URI_MAX, "iss" },
     [TEXT_SUBJECT] = { FACT(subject), POSTERN_IDENTITY_MAX, "sub" },
     [TEXT_CLIENT_ID] = { FACT(client_id), POSTERN_IDENTITY_MAX, "client_id" },
@@ -73,7 +73,9 @@ struct postern_grant {
 
 static postern_bytes text_of(const struct sources *from, size_t id)
 {
-    return *(const postern_bytes *)((const char *)from + texts[id].at);
+    if (id == TEXT_REF)
+        return from->ref;
+    return *(const postern_bytes *)((const char *)from->facts + texts[id].at);
 }
 
 static postern_err check_text(postern_bytes text, size_t max, const char *name, postern_error *err)
@@ -109,7 +111,7 @@ static postern_err check_list(const postern_bytes *list, size_t count, size_t ma
 
 static postern_err check_sources(const struct sources *from, postern_error *err)
 {
-    const struct postern_grant_facts *facts = &from->facts;
+    const struct postern_grant_facts *facts = from->facts;
 
     if (facts->subject.len == 0 && facts->client_id.len == 0)
         return POSTERN_FAIL(err, INTERNAL, "a grant must stand for a subject or a client");
@@ -130,14 +132,14 @@ static postern_err check_sources(const struct sources *from, postern_error *err)
  * the sum cannot wrap. */
 static size_t size_of(const struct sources *from)
 {
-    size_t size = sizeof(struct postern_grant) + from->facts.claims.len + 1;
+    size_t size = sizeof(struct postern_grant) + from->facts->claims.len + 1;
 
     for (size_t id = 0; id < TEXT_COUNT; id++)
         size += text_of(from, id).len + 1;
-    for (size_t i = 0; i < from->facts.act_depth; i++)
-        size += from->facts.act[i].len + 1;
-    for (size_t i = 0; i < from->facts.derived_count; i++)
-        size += from->facts.derived_from[i].len + 1;
+    for (size_t i = 0; i < from->facts->act_depth; i++)
+        size += from->facts->act[i].len + 1;
+    for (size_t i = 0; i < from->facts->derived_count; i++)
+        size += from->facts->derived_from[i].len + 1;
     return size;
 }
 
@@ -176,9 +178,10 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
 
     POSTERN_TRY(check_sources(from, err));
     size = size_of(from);
-    g = calloc(1, size);
+    g = malloc(size);
     if (g == NULL)
         return POSTERN_FAIL(err, NOMEM, "grant of %zu bytes", size);
+    memset(g, 0, sizeof *g); /* the store is written once, text by text */
     at = g->store;
     g->origin = origin;
     g->size = size;
@@ -187,21 +190,21 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
         if (text.len != 0 || id == TEXT_SCOPE)
             g->text[id] = store_text(&at, text);
     }
-    g->act_depth = from->facts.act_depth;
+    g->act_depth = from->facts->act_depth;
     for (size_t i = 0; i < g->act_depth; i++)
-        g->act[i] = store_text(&at, from->facts.act[i]);
-    g->derived_count = from->facts.derived_count;
+        g->act[i] = store_text(&at, from->facts->act[i]);
+    g->derived_count = from->facts->derived_count;
     for (size_t i = 0; i < g->derived_count; i++)
-        g->derived_from[i] = store_text(&at, from->facts.derived_from[i]);
-    g->is_clients_own = from->facts.is_clients_own;
-    g->exp_s = from->facts.exp_s;
-    g->iat_s = from->facts.iat_s;
-    g->introspected_s = from->facts.introspected_s;
-    g->is_answer = from->facts.is_answer;
-    store_claims(&at, &from->facts, g);
-    g->is_bound = from->facts.bound_cert.len != 0;
+        g->derived_from[i] = store_text(&at, from->facts->derived_from[i]);
+    g->is_clients_own = from->facts->is_clients_own;
+    g->exp_s = from->facts->exp_s;
+    g->iat_s = from->facts->iat_s;
+    g->introspected_s = from->facts->introspected_s;
+    g->is_answer = from->facts->is_answer;
+    store_claims(&at, from->facts, g);
+    g->is_bound = from->facts->bound_cert.len != 0;
     if (g->is_bound)
-        memcpy(g->bound_cert, from->facts.bound_cert.ptr, sizeof g->bound_cert);
+        memcpy(g->bound_cert, from->facts->bound_cert.ptr, sizeof g->bound_cert);
     *ret = g;
     return POSTERN_OK;
 }
@@ -209,7 +212,7 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
 postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret,
                                      postern_error *err)
 {
-    struct sources from = { .facts = *facts };
+    const struct sources from = { .facts = facts };
 
     return build_grant(POSTERN_ORIGIN_LOCAL_PROOF, &from, ret, err);
 }
@@ -219,13 +222,14 @@ postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_te
                                      postern_failure *ret_failure, postern_error *err)
 {
     POSTERN_AUTO_FRAME f = { 0 };
-    struct sources from = { 0 };
+    struct postern_grant_facts facts = { 0 };
+    struct sources from = { .facts = &facts };
     postern_err e;
 
     *ret_failure = (postern_failure){ 0 };
     e = postern_frame_open(&f, frame, err);
     if (e == POSTERN_OK)
-        e = postern_reply_read(&f, nonce_text, service, &from.facts, &from.ref, ret_failure, err);
+        e = postern_reply_read(&f, nonce_text, service, &facts, &from.ref, ret_failure, err);
     if (e == POSTERN_OK)
         e = build_grant(POSTERN_ORIGIN_HELPER, &from, ret, err);
     if (e != POSTERN_OK)

@@ -53,7 +53,7 @@ POSTERN_MUST_USE postern_err postern_cache_new(struct cache **ret, postern_error
 void postern_cache_free(struct cache *c);
 
 /* False: no memory for it, so this token is neither looked for nor kept. */
-bool postern_cache_key_make(const struct cache *c, postern_bytes token, const void *issuer,
+bool postern_cache_key_make(struct cache *c, postern_bytes token, const void *issuer,
                             const void *service, struct cache_key *ret);
 /* NULL: not there.  Else the caller's until postern_cached_release(). */
 struct cached_token *postern_cache_find(struct cache *c, const struct cache_key *key,

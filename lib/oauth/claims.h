@@ -94,7 +94,8 @@ struct claim_login {
  *   scratch        for strings with escapes; keep it as long as the result
  *   trail          may be NULL
  *   ret            views into the JSON text, the scratch or the rules; service and user are left
- * empty POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · TOKEN_AGE · CLAIM_MISSING ·
+ *                  empty; of no meaning unless POSTERN_OK
+ *   POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · TOKEN_AGE · CLAIM_MISSING ·
  * MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT · CLIENT_NOT_ALLOWED · CNF · ACTOR_NOT_ALLOWED · ACR ·
  * AUTH_AGE · INSUFFICIENT_SCOPE · NOMEM
  */
@@ -120,6 +121,8 @@ POSTERN_MUST_USE postern_err postern_claims_reserve(const postern_json *j, poste
                                                     postern_error *err);
 void postern_claim_reader_init(struct claim_reader *r, const postern_json *j, postern_buf *scratch);
 uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_path *path);
+/* The same, without a pass over all members: for whoever asks for one claim or two. */
+uint32_t postern_claim_find_in(const postern_json *j, const struct claim_path *path);
 /* A string of any content.  POSTERN_OK · MALFORMED_CLAIM (another type) · NOMEM */
 POSTERN_MUST_USE postern_err postern_claim_string(struct claim_reader *r, uint32_t node,
                                                   const char *name, postern_bytes *ret,

@@ -30,7 +30,7 @@ static postern_err check_one(const struct judge *j, postern_revocation_kind kind
                              postern_bytes name, int64_t iat_s, postern_err *undecided,
                              postern_error *err)
 {
-    postern_error why = { 0 };
+    postern_error why; /* written with every refusal */
     postern_err e = postern_revocations_check(j->trust->issuer->revocations, kind, name, iat_s,
                                               &why);
     bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
@@ -70,7 +70,7 @@ static postern_err check_lineage(const struct judge *j, const struct postern_gra
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
                               postern_error *err)
 {
-    postern_error blocked = { 0 };
+    postern_error blocked; /* written with every refusal */
     postern_err removal = postern_revocations_check(
         j->trust->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
     postern_err block;
@@ -104,7 +104,7 @@ static postern_err check_names(const struct judge *j, const struct postern_grant
     postern_err undecided = POSTERN_OK;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        postern_error why = { 0 };
+        postern_error why; /* written with every refusal */
         postern_err e = check_name(j, names[i], facts->iat_s, &why);
 
         if (e == POSTERN_OK || (undecided != POSTERN_OK && postern_err_outcome(e) != POSTERN_REJECTED))
@@ -122,7 +122,7 @@ static postern_err check_names(const struct judge *j, const struct postern_grant
 static postern_err check_taken_back(const struct judge *j, const struct postern_grant_facts *facts,
                                     postern_error *err)
 {
-    postern_error why = { 0 };
+    postern_error why; /* written with every refusal */
     postern_err names = check_names(j, facts, err), lineage;
 
     if (names != POSTERN_OK && postern_err_outcome(names) == POSTERN_REJECTED)

@@ -53,7 +53,6 @@ struct validate_op {
     struct introspecting asking; /* its claims: what the issuer says */
     postern_buf scratch;         /* unescaped claims */
     postern_buf answer_scratch, scope;
-    postern_failure told;        /* because, contact, agent and human alone */
 };
 
 /* ---- steps ---- */
@@ -236,14 +235,14 @@ static postern_err find_proved(struct validate_op *v, postern_error *err)
     return POSTERN_OK;
 }
 
-static void remember(struct validate_op *v)
+static void remember(struct validate_op *v, int64_t now_s)
 {
     const struct cache_proof proof = {
         .claims = v->claims,
         .keys_generation = v->keys_generation,
         .words = v->words,
         .now_ms = postern_op_mono_ms(&v->op),
-        .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
+        .life_s = postern_grant_exp_s(v->op.grant) - now_s,
     };
 
     v->key.issuer = v->trust->issuer;
@@ -255,12 +254,13 @@ static void remember(struct validate_op *v)
 static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
                                 struct postern_grant_facts *ret, postern_error *err)
 {
+    int64_t now_s = postern_op_now_s(&v->op);
     const struct judge j = {
         .ctx = v->ctx,
         .trust = v->trust,
         .is_answer = v->is_opaque,
-        .now_s = postern_op_now_s(&v->op),
-        .life_s = postern_op_now_s(&v->op),
+        .now_s = now_s,
+        .life_s = now_s,
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
         .client_cert_sha256 = { v->client_cert,
@@ -268,7 +268,7 @@ static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = trail,
-        .failure = &v->told,
+        .failure = &v->op.failure, /* because, contact, agent and human alone */
     };
 
     postern_buf_reset(&v->scratch);
@@ -336,7 +336,7 @@ static postern_err judge(struct validate_op *v, postern_error *err)
     if (asks_issuer(v))
         postern_introspecting_remember(&v->asking, facts.exp_s);
     if (!v->is_opaque)
-        remember(v);
+        remember(v, now_s);
     return POSTERN_OK;
 }
 
@@ -471,17 +471,30 @@ static void tell_extra_scopes(struct validate_op *v)
     scope[used + len - 1] = '\0';
 }
 
+/* Beside what the judge has told: because, contact, agent and human. */
 static void tell_failure(struct validate_op *v, postern_err verdict)
 {
-    if (v->rules != NULL) { /* the first issuer is where who has none is sent */
-        v->op.failure = (v->trust != NULL ? v->trust : v->rules->trusts)->discovery;
+    postern_failure *told = &v->op.failure;
+
+    if (v->rules != NULL) {
+        const postern_failure *d =
+            &(v->trust != NULL ? v->trust : v->rules->trusts)->discovery; /* the first issuer is
+                                                                           * where who has none is sent */
+
+        memcpy(told->scope, d->scope, sizeof told->scope);
+        memcpy(told->openid_configuration, d->openid_configuration,
+               sizeof told->openid_configuration);
+        memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
+        memcpy(told->issuer, d->issuer, sizeof told->issuer);
         tell_extra_scopes(v);
     }
-    memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
-    memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
-    memcpy(v->op.failure.agent, v->told.agent, sizeof v->told.agent);
-    memcpy(v->op.failure.human, v->told.human, sizeof v->told.human);
-    v->op.failure.code = verdict;
+    told->code = verdict;
+}
+
+/* A login that was proved is no failure of anybody's. */
+static void untell(struct validate_op *v)
+{
+    v->op.failure.agent[0] = v->op.failure.human[0] = '\0';
 }
 
 /* What nobody needs once there is a verdict. */
@@ -503,7 +516,9 @@ static postern_err step(postern_op *op, postern_error *err)
         return verdict;
     postern_trail_end(v->trail, verdict);
     drop_means(v);
-    if (verdict != POSTERN_OK)
+    if (verdict == POSTERN_OK)
+        untell(v);
+    else
         tell_failure(v, verdict);
     return verdict;
 }
