@@ -4,8 +4,8 @@
  * user, so that a token of the one is never somebody of the other.  What an issuer can name is a set
  * of forms, each a text with a gap or without; two issuers are apart when each form of the one is
  * apart from each of the other: by a byte that differs in front of the gap or behind it, or by one
- * that the other's username_chars lack.  Case is ignored, because hosts fold user names.  Pure; called by config_load.c and config_text.c behind
- * the maps.  doc/decisions/0054-several-issuers.md.
+ * that the other's username_chars lack.  Case is ignored, because hosts fold user names.  Pure;
+ * called by config_load.c and config_text.c behind the maps.  doc/decisions/0054-several-issuers.md.
  */
 #include "settings.h"
 
@@ -202,9 +202,9 @@ static bool is_in(postern_bytes whole, const struct form *f)
 /* A host that folds case makes one letter of two. */
 static bool is_allowed(const struct username_chars *chars, uint8_t c)
 {
-    uint8_t other = to_lower(c) != c                  ? to_lower(c)
-                    : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
-                                           : c;
+    uint8_t lower = to_lower(c), other = lower != c             ? lower
+                                         : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
+                                                                : c;
 
     return c < sizeof chars->allowed && (chars->allowed[c] || chars->allowed[other]);
 }
