@@ -83,6 +83,7 @@ EXTRA_DIST += \
 	tests/component/test_slapd.sh \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
+	tests/component/test_two_issuers.sh \
 	tests/e2e/bare \
 	tests/e2e/installed \
 	tests/e2e/pages/walk.mjs \

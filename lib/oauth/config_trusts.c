@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Several issuers of one service: proved at load that no two of them can ever name the same local
- * user, so that a token of the one is never somebody of the other.  What an issuer can name is a set
- * of forms, each a text with a gap or without; two issuers are apart when each form of the one is
- * apart from each of the other: by a byte that differs in front of the gap or behind it, or by one
- * that the other's username_chars lack.  Case is ignored, because hosts fold user names.  Pure; called by config_load.c and config_text.c behind
- * the maps.  doc/decisions/0054-several-issuers.md.
+ * user, so that a token of the one is never somebody of the other.  What an issuer can name is a
+ * set of forms, each a text with a gap or without; two issuers are apart when each form of the one
+ * is apart from each of the other: by a byte that differs in front of the gap or behind it, or by
+ * one that the other's username_chars lack.  Case is ignored, because hosts fold user names.  Pure;
+ * called by config_load.c and config_text.c behind the maps. doc/decisions/0054-several-issuers.md.
  */
 #include "settings.h"
 
@@ -86,8 +86,8 @@ static size_t find_last_at(postern_bytes text)
 
 /*
  * One domain of username_strip_domain: what may be left of the form without it is another form.  A
- * last '@' of the form's own decides.  Where it may stand in the gap, all that is sure of the rest is
- * what comes before the first.
+ * last '@' of the form's own decides.  Where it may stand in the gap, all that is sure of the rest
+ * is what comes before the first.
  */
 static void add_stripped(struct proof *p, struct form f, postern_bytes domain)
 {
@@ -142,8 +142,8 @@ static postern_err add_names(struct proof *p, size_t issuer, postern_error *err)
     struct username_template t;
 
     if (is_login_as(p->service, "agent") || is_login_as(p->service, "both"))
-        add_form(p, (struct form){
-                        .issuer = issuer, .before = none, .behind = none, .is_agent = true });
+        add_form(
+            p, (struct form){ .issuer = issuer, .before = none, .behind = none, .is_agent = true });
     if (is_login_as(p->service, "agent"))
         return POSTERN_OK;
     POSTERN_TRY(postern_username_parse(&p->arena, text, &t, err));
@@ -173,8 +173,7 @@ static postern_err collect(struct proof *p, postern_error *err)
 
     for (size_t i = 0; i < issuers; i++) {
         room += count_names(p, i);
-        POSTERN_TRY(
-            postern_config_username_chars(p->service, get_issuer(p, i), &p->chars[i], err));
+        POSTERN_TRY(postern_config_username_chars(p->service, get_issuer(p, i), &p->chars[i], err));
     }
     room *= 1 + postern_section_count(p->service, "username_strip_domain");
     p->forms = postern_arena_alloc(&p->arena, room * sizeof *p->forms);
@@ -202,9 +201,9 @@ static bool is_in(postern_bytes whole, const struct form *f)
 /* A host that folds case makes one letter of two. */
 static bool is_allowed(const struct username_chars *chars, uint8_t c)
 {
-    uint8_t other = to_lower(c) != c                  ? to_lower(c)
-                    : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
-                                           : c;
+    uint8_t lower = to_lower(c), other = lower != c             ? lower
+                                         : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
+                                                                : c;
 
     return c < sizeof chars->allowed && (chars->allowed[c] || chars->allowed[other]);
 }
@@ -244,8 +243,7 @@ static void show_form(const struct proof *p, const struct form *f, postern_buf *
     postern_buf_addf(out, "\"%.*s%s%.*s\" by ", (int)f->before.len, (const char *)f->before.ptr,
                      f->is_whole ? "" : "*", (int)f->behind.len, (const char *)f->behind.ptr);
     if (f->line != 0)
-        postern_buf_addf(out, "%s:%d",
-                         postern_username_map_shown(get_map(p, f->issuer)), f->line);
+        postern_buf_addf(out, "%s:%d", postern_username_map_shown(get_map(p, f->issuer)), f->line);
     else
         postern_buf_addf(out, "username_claim (%s)",
                          postern_section_origin(issuer, "username_claim"));
@@ -275,7 +273,8 @@ static postern_err fail(const struct proof *p, const struct form *a, const struc
         return POSTERN_FAIL(err, NOMEM, "the names of two issuers");
     return POSTERN_FAIL(
         err, CONFIG_CONFLICT,
-        "%s:%d:%d: issuers: %s and %s may name one local user; give each a username_claim that says "
+        "%s:%d:%d: issuers: %s and %s may name one local user; give each a username_claim that "
+        "says "
         "whose it is (%s-${sub}, %s-${sub}), or a username_map_file of its own.  Now: %s",
         p->service->file, v->line, v->column, one, other, one, other, postern_buf_cstr(&shown));
 }
@@ -317,7 +316,8 @@ static postern_err check_forms(struct proof *p, postern_error *err)
     }
     for (size_t i = p->count; i-- != 0 && !p->forms[i].is_whole;)
         for (size_t j = 0; j < i; j++)
-            if (p->forms[j].issuer != p->forms[i].issuer && may_be_one(p, &p->forms[j], &p->forms[i]))
+            if (p->forms[j].issuer != p->forms[i].issuer &&
+                may_be_one(p, &p->forms[j], &p->forms[i]))
                 return fail(p, &p->forms[j], &p->forms[i], err);
     return POSTERN_OK;
 }
@@ -337,8 +337,8 @@ static postern_err limit_chars(const postern_section *s, struct username_chars *
 
 /* An issuer's file that does not speak of it limits nothing, whatever the default is. */
 postern_err postern_config_username_chars(const postern_section *service,
-                                          const postern_section *issuer,
-                                          struct username_chars *ret, postern_error *err)
+                                          const postern_section *issuer, struct username_chars *ret,
+                                          postern_error *err)
 {
     memset(ret->allowed, true, sizeof ret->allowed);
     POSTERN_TRY(limit_chars(service, ret, err));

@@ -341,3 +341,18 @@ const struct trust *postern_service_trust(const struct service_rules *rules, con
             return &rules->trusts[i];
     return NULL;
 }
+
+const struct trust *postern_service_only_trust(const struct service_rules *rules,
+                                               bool (*is_wanted)(const struct trust *trust))
+{
+    const struct trust *found = NULL;
+
+    for (size_t i = 0; i < rules->trust_count; i++) {
+        if (!is_wanted(&rules->trusts[i]))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = &rules->trusts[i];
+    }
+    return found;
+}

@@ -84,5 +84,11 @@ POSTERN_MUST_USE postern_err postern_service_rules_new(
 
 /* The trust of that issuer; NULL: the service does not trust it. */
 const struct trust *postern_service_trust(const struct service_rules *rules, const char *issuer);
+/*
+ * The trust of which `is_wanted` holds; NULL: of none, or of several.  For tokens that say nothing of
+ * their issuer: shown to one after the other, each issuer would come to hold the others' tokens.
+ */
+const struct trust *postern_service_only_trust(const struct service_rules *rules,
+                                               bool (*is_wanted)(const struct trust *trust));
 
 #endif

@@ -34,7 +34,7 @@ static void a_rule_that_gives_by_an_issuers_name_says_which_issuer(void **state)
         { "allow agent bot to * if issuer != " A, false },
         { "allow agent bot to * if not issuer = " A, false },
         { "allow agent bot to * if claim.iss = " A, false }, /* one spelling */
-        { "deny agent bot to *", true }, /* of both: fail-safe */
+        { "deny agent bot to *", true },                     /* of both: fail-safe */
         { "allow client bot to *", false },
         { "allow client bot to * if issuer = " A, true },
         { "allow group finance to *", false },

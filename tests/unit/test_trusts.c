@@ -16,7 +16,8 @@
 #define PARTNER "https://login.partner.example"
 #define THIRD   "https://third.example"
 #define SERVICE                                                                                    \
-    "audience: " TEST_AUDIENCE "\nhelper_peers: 0\nrequired_scopes: mail.read\nissuers: sso partner\n"
+    "audience: " TEST_AUDIENCE                                                                     \
+    "\nhelper_peers: 0\nrequired_scopes: mail.read\nissuers: sso partner\n"
 
 static test_login t;
 static test_key *partner; /* kid "p", RS256 */
@@ -26,8 +27,8 @@ static void put_issuer(const char *name, const char *issuer, const char *more)
 {
     char *file = test_printf("issuers/%s.conf", name);
     char *keys = test_printf("%s.json", name);
-    char *text = test_printf("issuer: %s\njwks_file: %s\n%s", issuer,
-                             test_folder_at(&t.folder, keys), more);
+    char *text =
+        test_printf("issuer: %s\njwks_file: %s\n%s", issuer, test_folder_at(&t.folder, keys), more);
 
     test_folder_put(&t.folder, file, text);
     free(file);
@@ -142,8 +143,7 @@ static void a_token_that_names_one_issuer_and_is_signed_by_the_other_is_refused(
     test_key *twin = test_key_new("P-256");
 
     (void)state;
-    assert_verdict("the kid of the signer",
-                   run(make(third, "ES256", "at+jwt", "t", OF_SSO), NULL),
+    assert_verdict("the kid of the signer", run(make(third, "ES256", "at+jwt", "t", OF_SSO), NULL),
                    POSTERN_ERR_UNKNOWN_KID);
     assert_verdict("the kid of the named", run(make(third, "ES256", "at+jwt", "a", OF_SSO), NULL),
                    POSTERN_ERR_BAD_SIGNATURE);
@@ -190,7 +190,8 @@ static void an_iss_that_is_no_trusted_issuers_is_refused_before_any_key(void **s
     (void)remove(test_folder_at(&t.folder, "sso.json"));
     test_login_reload(&t);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_verdict(cases[i].why, run(make(third, "ES256", "at+jwt", "t", cases[i].payload), NULL),
+        assert_verdict(cases[i].why,
+                       run(make(third, "ES256", "at+jwt", "t", cases[i].payload), NULL),
                        cases[i].want);
     assert_verdict("a trusted one", run(make_sso(), NULL), POSTERN_ERR_KEYS_UNAVAILABLE);
 }
@@ -216,11 +217,10 @@ static void one_issuers_algorithms_types_claims_and_clock_are_not_the_others(voi
                    POSTERN_ERR_TYP);
     assert_verdict("at+jwt of the partner",
                    run(make(partner, "RS256", "at+jwt", "p", OF_PARTNER), NULL), POSTERN_ERR_TYP);
-    assert_verdict("expired for sso, within its skew",
-                   run(make(t.key, "ES256", "at+jwt", "a",
-                            CLAIMS("\"" TEST_ISSUER "\"", "1799999950")),
-                       NULL),
-                   POSTERN_OK);
+    assert_verdict(
+        "expired for sso, within its skew",
+        run(make(t.key, "ES256", "at+jwt", "a", CLAIMS("\"" TEST_ISSUER "\"", "1799999950")), NULL),
+        POSTERN_OK);
     assert_verdict(
         "expired for the partner, who has none",
         run(make(partner, "RS256", "JWT", "p", CLAIMS("\"" PARTNER "\"", "1799999950")), NULL),
@@ -278,6 +278,35 @@ static void a_refused_client_is_told_of_the_issuer_that_its_token_names(void **s
                         PARTNER "/.well-known/openid-configuration");
     assert_string_equal(t.failure.scope, "mail.read");
     test_key_free(other);
+}
+
+static bool is_anyone(const struct trust *trust)
+{
+    return trust != NULL;
+}
+
+static bool is_nobody(const struct trust *trust)
+{
+    return trust == NULL;
+}
+
+static bool is_partner(const struct trust *trust)
+{
+    return strcmp(trust->claims.issuer, PARTNER) == 0;
+}
+
+/* A token that names no issuer is shown to one, or to nobody. */
+static void an_issuer_is_found_by_what_it_alone_has(void **state)
+{
+    const struct service_rules *rules = postern_context_rules(t.context, "imap");
+
+    (void)state;
+    assert_ptr_equal(postern_service_only_trust(rules, is_partner),
+                     postern_service_trust(rules, PARTNER));
+    assert_null(postern_service_only_trust(rules, is_anyone));
+    assert_null(postern_service_only_trust(rules, is_nobody));
+    assert_null(postern_service_trust(rules, THIRD));
+    assert_null(postern_service_trust(rules, PARTNER "/"));
 }
 
 /* ---- the cache ---- */
@@ -406,10 +435,10 @@ static void two_issuers_that_may_name_one_user_are_refused(void **state)
           "username_strip_domain: corp\n", POSTERN_OK },
         { "a domain that no name has", BY("${sub}-a"), BY("${sub}-b"),
           "username_strip_domain: corp\n", POSTERN_OK },
-        { "a domain that ends so", BY("${sub}.a"), BY("${sub}.b"),
-          "username_strip_domain: x.a\n", POSTERN_ERR_CONFIG_CONFLICT },
-        { "agents by their own names", BY("${sub}@corp"), BY("${sub}@partner"),
-          "login_as: agent\n", POSTERN_ERR_CONFIG_CONFLICT },
+        { "a domain that ends so", BY("${sub}.a"), BY("${sub}.b"), "username_strip_domain: x.a\n",
+          POSTERN_ERR_CONFIG_CONFLICT },
+        { "agents by their own names", BY("${sub}@corp"), BY("${sub}@partner"), "login_as: agent\n",
+          POSTERN_ERR_CONFIG_CONFLICT },
         { "agents beside people", BY("${sub}@corp"), BY("${sub}@partner"), "login_as: both\n",
           POSTERN_ERR_CONFIG_CONFLICT },
     };
@@ -507,30 +536,34 @@ static void a_refusal_says_where_and_what_to_write(void **state)
     (void)state;
     put_issuer("sso", TEST_ISSUER, BY("${sub}@a@corp"));
     put_issuer("partner", PARTNER, BY("${sub}@corp"));
-    assert_complaint("services/imap.conf:4:10: issuers: sso and partner may name one local user; "
-                     "give each a username_claim that says whose it is (sso-${sub}, partner-${sub}), or a "
-                     "username_map_file of its own.  Now: \"*@a@corp\" by username_claim "
-                     "(issuers/sso.conf:3), \"*@corp\" by username_claim (issuers/partner.conf:3)");
+    assert_complaint(
+        "services/imap.conf:4:10: issuers: sso and partner may name one local user; "
+        "give each a username_claim that says whose it is (sso-${sub}, partner-${sub}), or a "
+        "username_map_file of its own.  Now: \"*@a@corp\" by username_claim "
+        "(issuers/sso.conf:3), \"*@corp\" by username_claim (issuers/partner.conf:3)");
     put_mapped("sso", TEST_ISSUER, "a x\nb Alice\n");
     put_mapped("partner", PARTNER, "c alice\n");
-    want = test_printf("services/imap.conf:4:10: issuers: sso and partner may name one local user; "
-                       "give each a username_claim that says whose it is (sso-${sub}, partner-${sub}), or a "
-                       "username_map_file of its own.  Now: \"Alice\" by %s/sso.map:2, \"alice\" by "
-                       "%s/partner.map:1",
-                       t.folder.path, t.folder.path);
+    want = test_printf(
+        "services/imap.conf:4:10: issuers: sso and partner may name one local user; "
+        "give each a username_claim that says whose it is (sso-${sub}, partner-${sub}), or a "
+        "username_map_file of its own.  Now: \"Alice\" by %s/sso.map:2, \"alice\" by "
+        "%s/partner.map:1",
+        t.folder.path, t.folder.path);
     assert_complaint(want);
     free(want);
     text = test_printf(SERVICE "username_map_file: %s\n", test_folder_at(&t.folder, "sso.map"));
     test_folder_put(&t.folder, "services/imap.conf", text);
     free(text);
-    assert_complaint("services/imap.conf:5:20: username_map_file: one map for several issuers could "
-                     "lead names of two to one user: set it in each issuer's own file");
+    assert_complaint(
+        "services/imap.conf:5:20: username_map_file: one map for several issuers could "
+        "lead names of two to one user: set it in each issuer's own file");
     put_issuer("sso", TEST_ISSUER, BY("${sub}@corp"));
     put_issuer("partner", PARTNER, BY("${sub}@partner"));
     test_folder_put(&t.folder, "services/imap.conf", SERVICE "login_as: both\n");
-    assert_complaint("services/imap.conf:4:10: issuers: an agent of one of sso and partner may have "
-                     "the name of somebody of the other (login_as: both); give each a "
-                     "username_map_file of its own, or say \"login_as: user\"");
+    assert_complaint(
+        "services/imap.conf:4:10: issuers: an agent of one of sso and partner may have "
+        "the name of somebody of the other (login_as: both); give each a "
+        "username_map_file of its own, or say \"login_as: user\"");
 }
 
 static void an_issuers_map_leads_to_its_users_and_the_services_comes_before_it(void **state)
@@ -631,8 +664,7 @@ static void more_issuers_than_sixteen_and_one_twice_are_refused(void **state)
     test_folder_put(&t.folder, "services/imap.conf", list);
     free(list);
     assert_verdict("17", postern_config_load(t.folder.path, &c, &t.err), POSTERN_ERR_CONFIG_VALUE);
-    assert_string_equal(t.err.detail,
-                        "services/imap.conf:3:10: issuers: has more than 16 names");
+    assert_string_equal(t.err.detail, "services/imap.conf:3:10: issuers: has more than 16 names");
     test_folder_put(&t.folder, "services/imap.conf",
                     "audience: x\nhelper_peers: 0\nissuers: sso partner sso\n");
     assert_verdict("twice", postern_config_load(t.folder.path, &c, &t.err),
@@ -694,6 +726,7 @@ int main(void)
         TEST(a_removal_at_one_issuer_leaves_the_others_client_of_that_name),
         TEST(a_block_is_of_the_agent_of_that_name_at_each_issuer),
         TEST(a_refused_client_is_told_of_the_issuer_that_its_token_names),
+        TEST(an_issuer_is_found_by_what_it_alone_has),
         TEST(what_was_proved_for_one_issuer_is_found_again_as_its_own),
         TEST(a_proof_of_one_issuer_proves_nothing_where_the_other_alone_is_trusted),
         TEST(the_trail_says_whose_it_is),
