@@ -383,20 +383,25 @@ static postern_err check_issuer_client(const postern_config *c, const postern_se
     return POSTERN_OK;
 }
 
-/* An opaque token does not say whose it is: whoever is asked learns it. */
+/* An opaque token does not say whose it is, and whoever is asked learns it.  Two issuers that are asked
+ * about signed tokens alone are no trouble: opaque ones are shown to none of them (validate.c). */
 static postern_err check_one_reader(const postern_config *c, const postern_section *s,
                                     postern_error *err)
 {
-    size_t readers = 0;
+    size_t asked = 0, of_opaque = 0;
 
-    for (size_t i = 0; i < postern_config_issuer_count(s); i++)
-        readers += is_asked_about_tokens(postern_config_issuer_of(c, s, i));
-    if (readers < 2)
+    for (size_t i = 0; i < postern_config_issuer_count(s); i++) {
+        const postern_section *issuer = postern_config_issuer_of(c, s, i);
+
+        asked += is_asked_about_tokens(issuer);
+        of_opaque += strcmp(postern_section_text(issuer, "introspection"), "opaque") == 0;
+    }
+    if (asked < 2 || of_opaque == 0)
         return POSTERN_OK;
     return postern_config_value_fail(
         s, "issuers", err,
-        "two of them have introspection, and an opaque token does not say whose it is; write one "
-        "service file for each");
+        "of those that have introspection one is asked about opaque tokens, and an opaque token does not "
+        "say whose it is; write introspection: always for all of them, or one service file for each");
 }
 
 static postern_err check_service_issuer(const postern_config *c, const postern_section *s,

@@ -250,6 +250,11 @@ static void remember(struct validate_op *v, int64_t now_s)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
+static postern_bytes get_client_cert(const struct validate_op *v)
+{
+    return (postern_bytes){ v->client_cert, v->has_client_cert ? sizeof v->client_cert : 0 };
+}
+
 /* Everything that is asked of a proved token. */
 static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
                                 struct postern_grant_facts *ret, postern_error *err)
@@ -263,8 +268,7 @@ static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
         .life_s = now_s,
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
-        .client_cert_sha256 = { v->client_cert,
-                                v->has_client_cert ? sizeof v->client_cert : 0 },
+        .client_cert_sha256 = get_client_cert(v),
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = trail,
@@ -309,12 +313,17 @@ static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts
                                postern_error *err)
 {
     struct claim_rules rules = v->trust->answer_claims;
+    const struct claim_login login = {
+        .now_s = postern_op_now_s(&v->op),
+        .extra_scopes = v->extra_scopes,
+        .client_cert_sha256 = get_client_cert(v),
+    };
     struct postern_grant_facts told;
 
     rules.required_count = 0;
     POSTERN_TRY(postern_introspection_check_type(v->asking.claims, err));
-    POSTERN_TRY(postern_claims_check(&rules, v->asking.claims, postern_op_now_s(&v->op),
-                                     v->extra_scopes, &v->answer_scratch, NULL, &told, err));
+    POSTERN_TRY(postern_claims_check(&rules, v->asking.claims, &login, &v->answer_scratch, NULL,
+                                     &told, err));
     return postern_introspection_narrow(&told, facts, &v->scope, err);
 }
 
@@ -336,7 +345,7 @@ static postern_err judge(struct validate_op *v, postern_error *err)
     if (asks_issuer(v))
         postern_introspecting_remember(&v->asking, facts.exp_s);
     if (!v->is_opaque)
-        remember(v, now_s);
+        remember(v, postern_op_now_s(&v->op));
     return POSTERN_OK;
 }
 
@@ -399,19 +408,22 @@ static bool may_be_opaque(const struct validate_op *v)
            memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;
 }
 
-/* By its form alone, never because something was wrong with it as a JWT.  At most one issuer of a
- * service is asked (config_check.c), so a token goes to nobody who did not issue such. */
+static bool is_asked(const struct trust *trust)
+{
+    return trust->issuer->introspection != INTROSPECT_NOTHING;
+}
+
+/* By its form alone, never because something was wrong with it as a JWT.  It does not say whose it is:
+ * where several issuers are asked, none is shown it. */
 static postern_err find_reader(struct validate_op *v, postern_error *err)
 {
-    (void)err;
-    for (size_t i = 0; i < v->rules->trust_count && !v->is_opaque; i++) {
-        const struct trust *t = &v->rules->trusts[i];
+    const struct trust *reader = postern_service_only_trust(v->rules, is_asked);
 
-        if (t->issuer->introspection == INTROSPECT_NOTHING || !may_be_opaque(v))
-            continue;
-        v->trust = t;
-        v->is_opaque = true;
-    }
+    (void)err;
+    if (reader == NULL || !may_be_opaque(v))
+        return POSTERN_OK;
+    v->trust = reader;
+    v->is_opaque = true;
     return POSTERN_OK;
 }
 
