@@ -28,12 +28,13 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "server publish its signing key.",
     [POSTERN_ERR_UNKNOWN_KID] =
         NEW_TOKEN ": the issuer may have changed its keys. If it stays, compare the key set in "
-                  "`jwks_file:` with what the issuer publishes.",
+                  "`jwks_file:`, or at `jwks_uri:`, with what the issuer publishes.",
     [POSTERN_ERR_WEAK_KEY] = "Make a new signing key at the authorization server: RSA from 2048 "
                              "bits, or a curve of RFC 7518.",
     [POSTERN_ERR_BAD_SIGNATURE] =
         "The token was changed on its way, or another key signed it. " NEW_TOKEN
-        "; if it stays, `jwks_file:` of the issuer's file holds another server's keys. Somebody "
+        "; if it stays, `jwks_file:` or `jwks_uri:` of the issuer's file holds another server's keys. "
+        "Somebody "
         "may be trying forged tokens.",
     [POSTERN_ERR_ISS] =
         "The token's issuer is none that this service trusts. Ask the right authorization server, "
@@ -95,8 +96,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "Connect with TLS. If the host guards TLS itself and never tells SASL (Postfix, svnserve, "
         "memcached), set `require_tls: host` in the service's file.",
     [POSTERN_ERR_KEYS_UNAVAILABLE] =
-        "posternd cannot read the issuer's keys: look at `jwks_file:` of the issuer's file, its "
-        "owner and mode, and at posternd's log.",
+        "posternd cannot read the issuer's keys: look at posternd's log for keys.unusable. With "
+        "`jwks_file:` look at its owner and mode, else whether this host reaches the issuer by "
+        "HTTPS and `tls_ca_file:` fits its certificate.",
     [POSTERN_ERR_REVOCATIONS_UNKNOWN] =
         "The embedded issuer has not told the helper its revocations yet: try again in a moment. "
         "If it stays, look for the issuer child in posternd's log.",

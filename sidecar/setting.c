@@ -64,6 +64,14 @@ static const postern_section *find_issuer(const postern_config *config, const ch
     return NULL;
 }
 
+/* Where an issuer's keys come from: by `jwks_file` unless the file says something else. */
+static const char *find_keys_setting(const postern_section *s, const char *key)
+{
+    if (s == NULL || strcmp(key, "jwks_file") != 0 || postern_section_text(s, key) != NULL)
+        return key;
+    return postern_section_text(s, "jwks_uri") != NULL ? "jwks_uri" : "issuer";
+}
+
 struct deciding_setting find_deciding_setting(const postern_config *config,
                                               const postern_section *service, deciding_kind kind,
                                               const char *issuer, postern_err code)
@@ -79,7 +87,7 @@ struct deciding_setting find_deciding_setting(const postern_config *config,
             s = find_issuer(config, issuer);
         if (rows[i].kind == POSTERN_SECTION_DAEMON)
             s = postern_config_section(config, POSTERN_SECTION_DAEMON, NULL);
-        found.key = rows[i].key;
+        found.key = find_keys_setting(s, rows[i].key);
         found.origin = s == NULL ? NULL : postern_section_origin(s, found.key);
         break;
     }

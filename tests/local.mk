@@ -65,6 +65,7 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_keys_over_https.py \
 	tests/component/test_login.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \

@@ -249,12 +249,26 @@ static postern_err check_server_port(const postern_section *s, postern_error *er
     return POSTERN_OK;
 }
 
+/* One source: two could hold different keys.  Without either, the issuer's metadata is looked for. */
+static postern_err check_keys_source(const postern_section *s, postern_error *err)
+{
+    const struct config_value *file = postern_section_value(s, "jwks_file");
+    const struct config_value *uri = postern_section_value(s, "jwks_uri");
+
+    if (file->text != NULL && uri->text != NULL)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place",
+                            s->file, uri->line, uri->column);
+    return POSTERN_OK;
+}
+
 /* A delegated token's outermost actor is who acts (RFC 8693 §4.1): no other claim may come before
  * it. */
 static postern_err check_agent_claim(const postern_section *s, postern_error *err)
 {
     const struct config_value *agent = postern_section_value(s, "agent_claim");
 
+    POSTERN_TRY(check_keys_source(s, err));
     for (size_t i = 1; i < agent->count; i++)
         if (strcmp(agent->items[i], "act.sub") == 0)
             return postern_config_value_fail(s, "agent_claim", err, "act.sub must stand first");
@@ -392,7 +406,7 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
     if (first == NULL)
         return POSTERN_FAIL(
             err, CONFIG_MISSING,
-            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer: and jwks_file:",
+            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer:",
             s->file);
     if (v->count == 0 && first->next != NULL)
         return POSTERN_FAIL(

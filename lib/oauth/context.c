@@ -8,9 +8,13 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fork_mark.h"
+#include "key_fetch.h"
+#include "key_file.h"
 
 #define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
 /* Bytes: two KiB of discovery text a service, and lists. */
@@ -40,7 +44,8 @@ struct postern_context {
 static void free_issuers(struct issuer_rules *issuer)
 {
     for (; issuer != NULL; issuer = issuer->next) {
-        postern_keyring_free(issuer->keys);
+        postern_keyring_free(issuer->keys); /* which asks discovery */
+        postern_discovery_free(issuer->discovery);
         postern_revocations_free(issuer->revocations);
         postern_introspector_free(issuer->introspector);
     }
@@ -104,6 +109,63 @@ static postern_err add_introspector(postern_context *ctx, const postern_section 
     return postern_introspector_new(&i->server, &i->introspector, err);
 }
 
+/* "discovery of URL", for the trail. */
+static const char *describe_discovery(postern_context *ctx, const char *issuer)
+{
+    static const char before[] = "jwks_uri of ";
+    size_t size = sizeof before + strlen(issuer);
+    char *text = postern_arena_alloc(&ctx->arena, size);
+
+    if (text != NULL && snprintf(text, size, "%s%s", before, issuer) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+static postern_err make_source(postern_context *ctx, struct issuer_rules *i,
+                               const postern_section *s, struct key_source **ret,
+                               postern_error *err)
+{
+    const char *file = postern_section_text(s, "jwks_file");
+    const char *url = postern_section_text(s, "jwks_uri");
+
+    if (file != NULL) {
+        i->keys_source = file;
+        return postern_key_file_new(
+            file, ctx->config->is_token_check ? FILE_NAMED_BY_USER : FILE_OF_ROOT_OR_SELF, ret,
+            err);
+    }
+    i->keys_source = url != NULL ? url : describe_discovery(ctx, i->issuer);
+    if (i->keys_source == NULL)
+        return POSTERN_FAIL(err, NOMEM, "context");
+    if (url == NULL)
+        POSTERN_TRY(
+            postern_discovery_new(&i->server, POSTERN_NEED_JWKS, &i->discovery, err));
+    return postern_key_fetch_new(&i->server, url, i->discovery, ret, err);
+}
+
+static postern_err make_keys(postern_context *ctx, struct issuer_rules *i, const postern_section *s,
+                             postern_error *err)
+{
+    struct key_source *source;
+
+    POSTERN_TRY(make_source(ctx, i, s, &source, err));
+    return postern_keyring_new(source, &i->keys, err);
+}
+
+/* Whoever may write it may make certificates of every server. */
+static postern_err check_ca_file(const postern_context *ctx, const char *path, postern_error *err)
+{
+    struct stat st;
+
+    if (path == NULL || ctx->config->is_token_check)
+        return POSTERN_OK;
+    if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "tls_ca_file: %s: %m", path);
+    if (!S_ISREG(st.st_mode))
+        return POSTERN_FAIL(err, CONFIG_FILE, "tls_ca_file: %s is not a regular file", path);
+    return postern_trusted_file_check(&st, path, err);
+}
+
 /* Linked in before it is complete, so that postern_context_free() finds every part. */
 static postern_err add_issuer(postern_context *ctx, const postern_section *s, postern_error *err)
 {
@@ -114,15 +176,16 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
     i->issuer = postern_section_text(s, "issuer");
     i->server = (struct server){
         .issuer = i->issuer,
+        .tls_ca_file = postern_section_text(s, "tls_ca_file"),
+        .listener_uid = geteuid(),
         .allow_loopback_http = postern_section_flag(s, "allow_loopback_http"),
         .transport = &postern_http_curl,
         .clock = ctx->clock,
     };
     i->next = ctx->issuers;
     ctx->issuers = i;
-    POSTERN_TRY(postern_keyring_new(
-        postern_section_text(s, "jwks_file"),
-        ctx->config->is_token_check ? FILE_NAMED_BY_USER : FILE_OF_ROOT_OR_SELF, &i->keys, err));
+    POSTERN_TRY(check_ca_file(ctx, i->server.tls_ca_file, err));
+    POSTERN_TRY(make_keys(ctx, i, s, err));
     POSTERN_TRY(postern_revocations_new(&i->revocations, err));
     return add_introspector(ctx, s, i, err);
 }
@@ -215,6 +278,11 @@ struct accounts *postern_context_accounts(const postern_context *ctx)
 struct blocks *postern_context_blocks(const postern_context *ctx)
 {
     return ctx->blocks;
+}
+
+struct issuer_rules *postern_context_issuers(const postern_context *ctx)
+{
+    return ctx->issuers;
 }
 
 struct cache *postern_context_cache(const postern_context *ctx)

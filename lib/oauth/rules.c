@@ -264,10 +264,10 @@ static postern_err build_trust(struct build *b, struct issuer_rules *issuers, po
     b->trust->service = b->rules;
     b->trust->issuer = find_issuer(issuers, postern_section_text(b->issuer, "issuer"));
     b->trust->issuer_file = b->issuer->file;
-    b->trust->keys_file = postern_section_text(b->issuer, "jwks_file");
     if (b->trust->issuer == NULL)
         return POSTERN_FAIL(err, INTERNAL, "%s: an issuer that the context has not",
                             b->issuer->file);
+    b->trust->keys_source = b->trust->issuer->keys_source;
     POSTERN_TRY(build_claims(b, err));
     POSTERN_TRY(build_answer_claims(b, err));
     build_token_form(b);

@@ -8,6 +8,7 @@
 #define POSTERN_LIB_RULES_H
 
 #include "claims.h"
+#include "discovery.h"
 #include "identity.h"
 #include "introspector.h"
 #include "jose/jws.h"
@@ -24,7 +25,9 @@ enum introspection_mode { INTROSPECT_NOTHING = 0, INTROSPECT_OPAQUE, INTROSPECT_
 struct issuer_rules {
     const char *issuer;
     struct server server;
+    struct discovery *discovery; /* NULL: nothing here needs it */
     struct keyring *keys;
+    const char *keys_source; /* file or URL, for people */
     struct revocations *revocations;
     enum introspection_mode introspection;
     struct introspector *introspector; /* NULL: INTROSPECT_NOTHING */
@@ -40,7 +43,7 @@ struct service_rules;
 struct trust {
     const struct service_rules *service;
     struct issuer_rules *issuer;
-    const char *issuer_file, *keys_file; /* for people */
+    const char *issuer_file, *keys_source; /* for people */
     postern_alg_set algorithms;
     const char *const *token_types;
     size_t token_type_count;

@@ -30,6 +30,7 @@ struct validate_op {
     const struct trust *trust;         /* NULL: not known yet whose token it is */
     const validate_phase *phase;       /* NULL in the list: all are done */
     struct fetch *wait;                /* NULL: nothing is waited for */
+    int64_t began_ms;                  /* monotonic */
     uint8_t *block;                    /* copies of everything in the request, wiped with the op */
     size_t block_len;
     postern_bytes token;
@@ -142,24 +143,27 @@ static void note_key(const struct validate_op *v)
     postern_trail_note_value(v->trail, "kid", kid);
 }
 
-static postern_err verify_with(struct validate_op *v, enum keyring_look look, postern_error *err)
+static postern_err verify_with(struct validate_op *v, enum keyring_look how, postern_error *err)
 {
     POSTERN_AUTO(jwks) keys = NULL;
+    struct key_look look = { .how = how, .asked_ms = v->began_ms };
 
-    POSTERN_TRY(
-        postern_keyring_get(v->trust->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
+    if (!postern_jwt_kid(v->jwt, &look.kid))
+        look.kid = POSTERN_BYTES_NONE;
+    POSTERN_TRY(postern_keyring_get(v->trust->issuer->keys, &v->op, &look, &keys,
+                                    &v->keys_generation, &v->wait, err));
     note_key(v);
     return postern_jwt_verify(v->jwt, keys, &v->claims, err);
 }
 
 /* A kid that is not known yet may be in a key set that was replaced this instant: one more look,
- * rate-limited. */
+ * rate-limited, that a fetched set is waited for. */
 static postern_err prove_signature(struct validate_op *v, postern_error *err)
 {
     postern_err e;
 
     postern_trail_enter(v->trail, TRAIL_KEYS);
-    postern_trail_note(v->trail, "%s", v->trust->keys_file);
+    postern_trail_note(v->trail, "%s", v->trust->keys_source);
     e = verify_with(v, KEYRING_LOOK_WHEN_DUE, err);
     return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, err) : e;
 }
@@ -190,7 +194,7 @@ static postern_err find_proved(struct validate_op *v, postern_error *err)
     found = v->has_key ? postern_cache_find(cache, &v->key, postern_op_mono_ms(&v->op)) : NULL;
     if (found == NULL)
         return POSTERN_OK;
-    e = postern_keyring_generation(v->trust->issuer->keys, &v->op, &generation, err);
+    e = postern_keyring_generation(v->trust->issuer->keys, &v->op, &generation, &v->wait, err);
     if (e == POSTERN_OK && generation == postern_cached_keys_generation(found))
         v->cached = found;
     else
@@ -612,6 +616,7 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     v->ctx = postern_context_ref(ctx);
     v->phase = phases;
     v->words = postern_cache_words(postern_context_cache(ctx));
+    v->began_ms = postern_op_mono_ms(&v->op);
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->answer_scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->scope = POSTERN_BUF_INIT(POSTERN_SCOPE_CLAIM_MAX);

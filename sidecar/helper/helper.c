@@ -13,6 +13,7 @@
 #include "../log.h"
 #include "../role.h"
 #include "../timer.h"
+#include "../upkeep.h"
 #include "blocks.h"
 #include "helper.h"
 #include "links.h"
@@ -22,6 +23,7 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
+    struct upkeep *upkeep;
     struct block_line *blocks;
     const char *expected; /* the issuer whose revocations we wait for; NULL: none, or told */
     bool knows_blocks;
@@ -193,6 +195,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
+    POSTERN_TRY(upkeep_new(r->helper.base, r->helper.context, &r->upkeep, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
@@ -209,6 +212,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 
 static void take_apart(struct role *r)
 {
+    upkeep_free(r->upkeep);
     links_free(r->links);
     block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */

@@ -560,7 +560,7 @@ static void a_door_needs_an_issuer_and_names_it_when_there_are_several(void **st
     test_folder_drop(&folder, "issuers/sso.conf");
     assert_load_fails(POSTERN_ERR_CONFIG_MISSING,
                       "doors/cache.conf: no issuer is trusted yet: write issuers/NAME.conf with "
-                      "issuer: and jwks_file:");
+                      "issuer:");
 }
 
 static void assert_relaxations(const char *door, const char *want)
