@@ -8,6 +8,7 @@
 
 #include "../support/alloc_fail.h"
 #include "../support/test_login.h"
+#include "oauth/key_file.h"
 #include "oauth/context_inner.h"
 
 static test_login t;
