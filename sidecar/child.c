@@ -61,13 +61,14 @@ static void add_file(const postern_section *s, const char *key, const char **ret
         ret[(*n)++] = file;
 }
 
-/* Is there an issuer whose keys are in no file; one by plain http to loopback? */
+/* Is there an issuer whose keys are in no file, or that is asked about tokens; one by plain http to
+ * loopback? */
 static bool has_fetched_issuer(const postern_config *c, bool by_http)
 {
     const postern_section *s;
 
     for (size_t i = 0; (s = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
-        if (postern_section_text(s, "jwks_file") == NULL &&
+        if ((postern_section_text(s, "jwks_file") == NULL || issuer_client_of(c, s) != NULL) &&
             (!by_http || postern_section_flag(s, "allow_loopback_http")))
             return true;
     return false;
@@ -85,23 +86,24 @@ static void collect_read_files(const postern_config *c, const char **ret, size_t
     }
     add_file(postern_config_section(c, POSTERN_SECTION_SERVER, NULL), "jwks_file", ret, room, &n);
     if (has_fetched_issuer(c, true) && n + 1 < room)
-        ret[n++] = "/proc/net/tcp"; /* whose listener it is */
+        /* Whose listener it is stands in /proc/net/tcp.  The folder around is made anew for each
+         * process, and landlock's rules hang on what was there: so all of /proc. */
+        ret[n++] = "/proc/net";
     ret[n] = NULL;
 }
 
-/* Whoever needs nothing from an issuer but a file, and asks none, begins no connection. */
-static unsigned get_needs(const struct child *c, const struct role_setup *s)
+/* Whoever needs nothing from an issuer but a file begins no connection. */
+static unsigned get_needs(const struct child *child, const postern_config *c)
 {
-    bool fetches = (c->role->needs & SANDBOX_FETCH) != 0 && has_fetched_issuer(s->take_config, false);
-    bool asks = s->issuer_clients != NULL && s->issuer_clients->count != 0;
+    bool connects = (child->role->needs & SANDBOX_FETCH) != 0 && has_fetched_issuer(c, false);
 
-    return fetches || asks ? c->role->needs | SANDBOX_CONNECT : c->role->needs;
+    return child->role->needs | (connects ? SANDBOX_CONNECT : 0);
 }
 
 static postern_err confine(const struct child *c, const struct role_setup *s, postern_error *err)
 {
     const char *files[READ_FILES_MAX];
-    const struct sandbox_rules rules = { get_needs(c, s), s->state_dir_fd, files };
+    const struct sandbox_rules rules = { get_needs(c, s->take_config), s->state_dir_fd, files };
     bool is_complete = false;
 
     collect_read_files(s->take_config, files, READ_FILES_MAX);

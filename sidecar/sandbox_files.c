@@ -119,10 +119,6 @@ static postern_err allow_reading(int ruleset, const struct sandbox_rules *rules,
         POSTERN_TRY(allow_path(ruleset, system_folders[i],
                                is_file ? LANDLOCK_ACCESS_FS_READ_FILE : FS_READ, err));
     }
-    /* Whose listener is on loopback stands in /proc/net/tcp, below a folder that is made anew for each
-     * process: no narrower rule would hold. */
-    if ((rules->needs & SANDBOX_CONNECT) != 0)
-        POSTERN_TRY(allow_path(ruleset, "/proc", FS_READ, err));
     for (size_t i = 0; rules->read_files != NULL && rules->read_files[i] != NULL; i++)
         POSTERN_TRY(allow_folder_of(ruleset, rules->read_files[i], err));
     return POSTERN_OK;

@@ -34,7 +34,8 @@ const postern_config *postern_context_config(const postern_context *ctx);
  * each, before the first validation; without it, what needs the issuer's word is undecided
  * (CONFIG_MISSING).  Everything is copied.
  *
- *   client   at that issuer; its deadline_ms counts for nothing
+ *   client   at that issuer; its tls_ca_file and deadline_ms count for nothing: the issuer file says
+ *            how it is reached
  *   POSTERN_OK · POSTERN_ERR_USAGE (no such issuer, one that is not asked, a public client, a second
  *   one) · POSTERN_ERR_CONFIG_FILE (a key that is none) · POSTERN_ERR_NOMEM
  */

@@ -80,8 +80,6 @@ static postern_err ask(void *job, struct postern_http_request *rq, postern_error
     rq->authorization = postern_buf_bytes(&c->authorization);
     rq->body = postern_buf_bytes(&c->body);
     rq->body_max = POSTERN_INTROSPECTION_MAX;
-    if (agent->tls_ca_file != NULL)
-        rq->tls_ca_file = agent->tls_ca_file;
     rq->listener_uid = agent->loopback_uid;
     return POSTERN_OK;
 }

@@ -9,7 +9,7 @@
 #include "retry.h"
 #include "source_buckets.h"
 
-#define TEXTS_MAX 8192 /* bytes of the client's names and its CA file */
+#define TEXTS_MAX 8192 /* bytes of the client's name, with the arena's own */
 
 struct question {
     struct fetch *fetch; /* NULL: a free place */
@@ -106,11 +106,6 @@ static postern_err check_client(const struct introspector *i, const postern_agen
     return POSTERN_OK;
 }
 
-static const char *copy_text(struct introspector *i, const char *text)
-{
-    return text == NULL ? NULL : postern_arena_text(&i->texts, postern_bytes_str(text));
-}
-
 postern_err postern_introspector_set_client(struct introspector *i, const postern_agent *client,
                                             postern_error *err)
 {
@@ -119,11 +114,10 @@ postern_err postern_introspector_set_client(struct introspector *i, const poster
     POSTERN_TRY(check_client(i, client, err));
     own->agent = *client;
     own->agent.issuer = i->server->issuer;
-    own->agent.client_id = copy_text(i, client->client_id);
-    own->agent.tls_ca_file = copy_text(i, client->tls_ca_file);
+    own->agent.client_id = postern_arena_text(&i->texts, postern_bytes_str(client->client_id));
+    own->agent.tls_ca_file = NULL; /* the issuer file's counts, as for its metadata */
     own->agent.credential = POSTERN_BYTES_NONE;
-    if (own->agent.client_id == NULL ||
-        (client->tls_ca_file != NULL && own->agent.tls_ca_file == NULL))
+    if (own->agent.client_id == NULL)
         return POSTERN_FAIL(err, NOMEM, "client");
     if (client->auth == POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT && own->signer == NULL)
         POSTERN_TRY(postern_signer_from_pem(client->credential, &own->signer, err));

@@ -26,7 +26,7 @@ IMAP = "https://mail.example.org/imap"
 
 
 def decide(folder, token, service="ldap"):
-    """As ask(), until there is a verdict: a child that drains may have taken the one question with it."""
+    """As ask(), until there is a verdict: a busy machine may take longer than a login waits."""
     last = []
 
     def is_decided():
@@ -51,6 +51,8 @@ class Place:
         else:
             self.daemon.signal(signal.SIGHUP)
         self.daemon.wait_ready(self.ready)
+        if self.ready > 1:  # the helper before listens until it has heard that it shall drain
+            self.daemon.wait_log(r"^posternd: helper \d+ drained", self.ready - 1)
 
     def put_client(self, issuer, client_id, credential, auth="secret"):
         path = self.folder.path + "/credential"
@@ -143,34 +145,34 @@ def oidc_provider(place, server):
     token = person["access_token"]
     own = foreign.postern(server, "token", "--no-cache", "--resource", IMAP, "--scope", "mail.read")[1].strip()
     elsewhere = foreign.postern(server, "token", "--no-cache", "--resource", foreign.LDAP, "--scope", "ldap.read")[1].strip()
-    got = ask(place.folder, token, "imap")
+    got = decide(place.folder, token, "imap")
     record = place.record()
     daemon.report(got[0] == "proved" and record["agent"] == "agent-secret" and record["human"] == "alice" and token not in json.dumps(record),
                   "an opaque token of a person is proved by its issuer's word", (got, record))
     asked = server.requests(path="/token/introspection", status=200, client="agent-secret")
-    daemon.report(len(asked) == 1 and asked[0]["method"] == "POST" and asked[0]["method_used"] == "client_secret_basic",
-                  "the issuer saw one POST with our own credentials", asked)
-    got = ask(place.folder, person["refresh_token"], "imap")
+    daemon.report(len(asked) >= 1 and asked[0]["method"] == "POST" and asked[0]["method_used"] == "client_secret_basic",
+                  "the issuer saw a POST with our own credentials", asked)
+    got = decide(place.folder, person["refresh_token"], "imap")
     daemon.report(got[0] == "rejected" and got[1] in ("aud", "typ"), "a refresh token, which is active too, is no access token", got)
-    got = ask(place.folder, elsewhere, "imap")
+    got = decide(place.folder, elsewhere, "imap")
     daemon.report(got[0] == "rejected" and got[1] in ("aud", "claim_missing"), "an opaque token for another service is refused", got)
-    got = ask(place.folder, own, "imap")
+    got = decide(place.folder, own, "imap")
     daemon.report(got[:2] == ("rejected", "claim_missing"), "an agent's own token has no sub here, and is refused", got)
     place.put_client(server.issuer, "agent-es256", open(foreign.FOLDER + "/ES256.pem").read(), "private_key_jwt")
     place.put_issuer("foreign", server.issuer, jwks, "opaque", introspection_claims="client_id", username_claim="client_id")
     place.reload()
-    got = ask(place.folder, own, "imap")
+    got = decide(place.folder, own, "imap")
     asked = server.requests(path="/token/introspection", status=200, client="agent-es256")
-    daemon.report(got[0] == "proved" and len(asked) == 1, "with introspection_claims: client_id it is proved, and asked by a signed assertion", (got, asked))
+    daemon.report(got[0] == "proved" and len(asked) >= 1, "with introspection_claims: client_id it is proved, and asked by a signed assertion", (got, asked))
     text = json.loads(place.verify(own, "imap"))
     daemon.report(text["outcome"] == "proved" and text["user"] == "agent-secret" and text["claims"]["active"] is True,
                   "postern verify asks as well", text)
     revoke(server, token)
     revoke(server, own)
-    got = [ask(place.folder, t, "imap")[:2] for t in (token, own, "made-up")]
+    got = [decide(place.folder, t, "imap")[:2] for t in (token, own, "made-up")]
     daemon.report(got == [("rejected", "inactive")] * 3, "what was taken back at the issuer, or was never given, is refused", got)
     before = len(server.requests(path="/token/introspection"))
-    got = ask(place.folder, "with.two.dots", "imap")
+    got = decide(place.folder, "with.two.dots", "imap")
     daemon.report(got[0] == "rejected" and len(server.requests(path="/token/introspection")) == before,
                   "what looks like a JWT is not asked about as opaque", got)
 
@@ -203,15 +205,15 @@ def of_glewlwyd(place, server):
     place.reload()
     token, other = (glewlwyd.postern(server, "token", "--no-cache", "--resource", r, "--scope", "mail.read")[1].strip()
                     for r in (IMAP, glewlwyd.LDAP))
-    got = ask(place.folder, token, "imap")
+    got = decide(place.folder, token, "imap")
     daemon.report(got[0] == "proved", "glewlwyd: a signed token that is active is proved", (got, place.verify(token, "imap", "--explain")))
-    got = ask(place.folder, other, "imap")
+    got = decide(place.folder, other, "imap")
     daemon.report(got[:2] == ("rejected", "aud"), "glewlwyd: one for another service is refused", got)
     request = urllib.request.Request(server.issuer + "/revoke", urllib.parse.urlencode({"token": token}).encode())
     request.add_header("Authorization", "Basic " + base64.b64encode(("agent-7:" + glewlwyd.SECRET).encode()).decode())
     with urllib.request.urlopen(request, None, 20) as r:
         assert r.status == 200
-    got = ask(place.folder, token, "imap")
+    got = decide(place.folder, token, "imap")
     daemon.report(got[:2] == ("rejected", "inactive"), "glewlwyd: a signed token that was revoked there is refused at once", got)
 
 
