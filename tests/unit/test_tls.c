@@ -138,6 +138,54 @@ static void descriptors_are_read_from_their_beginning_and_stay_open(void **state
     assert_int_equal(close(cert) + close(key), 0);
 }
 
+static SSL_CTX *asking_ctx(void)
+{
+    SSL_CTX *ctx = test_server_ctx(&leaf, NULL);
+
+    assert_int_equal(tls_ask_for_certificate(ctx, "x", NULL), POSTERN_OK);
+    return ctx;
+}
+
+/* Nobody vouches for it, and its time may be over: its key is what counts. */
+static void a_door_that_asks_takes_every_certificate_and_none(void **state)
+{
+    struct test_cert expired = test_cert_new(NULL, NULL, -7200, -3600);
+    SSL_CTX *server = asking_ctx();
+    SSL_CTX *clients[] = { test_client_ctx(&ca, NULL), test_client_ctx(&ca, &leaf),
+                           test_client_ctx(&ca, &stranger), test_client_ctx(&ca, &expired) };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
+        assert_true(can_talk(server, clients[i]));
+        SSL_CTX_free(clients[i]);
+    }
+    assert_int_equal(SSL_CTX_get_num_tickets(server), 0);
+    assert_true((SSL_CTX_get_options(server) & SSL_OP_NO_TICKET) != 0);
+    SSL_CTX_free(server);
+    test_cert_free(&expired);
+}
+
+/* Such a key can be found, and then anybody holds it. */
+static void a_key_that_is_too_weak_proves_nothing(void **state)
+{
+    struct test_cert weak = test_cert_new(NULL, NULL, -60, 3600);
+    EVP_PKEY *key = EVP_RSA_gen(1024);
+    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
+
+    (void)state;
+    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(X509_set_pubkey(weak.x, key), 1);
+    assert_true(X509_sign(weak.x, key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(client, weak.x), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(client, key), 1);
+    assert_false(can_talk(server, client));
+    EVP_PKEY_free(key);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    test_cert_free(&weak);
+}
+
 static void an_intermediate_behind_the_certificate_is_sent(void **state)
 {
     struct test_cert between = test_cert_new(&ca, NULL, -60, 3600);
@@ -698,6 +746,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_with_certificate_and_key_is_trusted_by_its_ca_alone),
         cmocka_unit_test(descriptors_are_read_from_their_beginning_and_stay_open),
+        cmocka_unit_test(a_door_that_asks_takes_every_certificate_and_none),
+        cmocka_unit_test(a_key_that_is_too_weak_proves_nothing),
         cmocka_unit_test(an_intermediate_behind_the_certificate_is_sent),
         cmocka_unit_test(files_that_are_not_what_they_should_be_are_refused),
         cmocka_unit_test(a_backends_context_wants_whole_pairs),
