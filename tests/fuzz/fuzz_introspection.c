@@ -60,11 +60,11 @@ static void judge(const postern_json *claims)
                                        .audiences = audiences,
                                        .audience_count = 1,
                                        .skew_s = 60 };
+    const struct claim_login login = { .now_s = NOW_S };
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     struct postern_grant_facts told;
 
-    if (postern_claims_check(&rules, claims, NOW_S, POSTERN_BYTES_NONE, &scratch, NULL, &told,
-                             NULL) != POSTERN_OK)
+    if (postern_claims_check(&rules, claims, &login, &scratch, NULL, &told, NULL) != POSTERN_OK)
         return;
     demand(postern_bytes_equal_str(told.issuer, "https://i"));
     demand(postern_bytes_equal_str(told.audience, "https://a") && told.exp_s > NOW_S - 60);
