@@ -29,8 +29,9 @@ static inline void tls_forget_errors(void)
 }
 
 /*
- * Context for clients: TLS 1.2 and later, one ticket, no renegotiation, buffers released when idle,
- * partial writes from moving buffers.
+ * Context for clients: TLS 1.2 and later, AES-128 with SHA-256 first in 1.3, the chain of the file and
+ * no other, one ticket at most, no renegotiation, buffers released when idle, partial writes from
+ * moving buffers.
  *
  *   client_ca   none: no client certificate is asked for
  *   name        of the section, for errors
