@@ -394,6 +394,8 @@ def add_stories():
     story("one request however many wait: introspection", wait_together, act=lambda s: close_gate(s, INTROSPECTION), by="opaque")
     story("one request however late somebody comes", come_later, act=answer(INTROSPECTION, [HANG]), want=("undecided", "issuer_unreachable"),
           by="opaque", is_slow=True)
+    story("one connection however late somebody comes", connect_later, want=("undecided", "issuer_unreachable timeout"), by="opaque",
+          most={INTROSPECTION: 2}, is_slow=True)
     story("a silent issuer holds up nobody else", hold_up_nobody, act=answer(INTROSPECTION, [HANG]), want=("undecided", "issuer_unreachable"),
           by="opaque", is_slow=True)
     story("introspection: a flood of tokens that nobody issued", flood_of_tokens, by="opaque")
@@ -449,6 +451,23 @@ def come_later(s):
         late.append(s.login(token))
         assert s.issuer.count(INTROSPECTION) == 1, s.issuer.requests()
     assert late and first.verdict()[0] == "undecided" and s.issuer.count(INTROSPECTION) == 1, s.issuer.requests()
+    for login in late:
+        assert login.verdict()[0] == "undecided"
+
+
+def connect_later(s):
+    """The same while TLS is not there yet: nothing happens on that connection until its time is over."""
+    s.expect_proof(s.opaque(), "before")
+    s.expect_proof(s.sign(), "keys, before")
+    s.issuer.connect("silent")
+    token, before = s.opaque(), s.issuer.connections
+    first = s.login(token)
+    wait_until(lambda: s.issuer.connections == before + 1, "the connection that comes to nothing")
+    late = []
+    while not select.select([first.socket], [], [], 1.2)[0]:
+        late.append(s.login(token))
+    count = s.issuer.connections - before
+    assert late and first.verdict()[0] == "undecided" and count == 1, "%d connections" % count
     for login in late:
         assert login.verdict()[0] == "undecided"
 
