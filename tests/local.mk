@@ -70,6 +70,7 @@ EXTRA_DIST += \
 	tests/component/test_keys_over_https.py \
 	tests/component/test_issuer_double.py \
 	tests/component/test_login.py \
+	tests/component/test_misbehaving_issuer.py \
 	tests/component/test_misled_agent.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \

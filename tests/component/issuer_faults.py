@@ -15,7 +15,7 @@ from daemon import free_port, report  # noqa: E402
 from misbehaving_issuer import (CUT, HANG, RESET, Issuer, Pause, chunked, drip, endless, head_of, http, redirect)  # noqa: E402
 
 SECRET = "s3cr3t of:the+door/%"
-TOGETHER = 24  # scenarios at one time
+TOGETHER = 24  # scenarios at one time, unless a test says otherwise
 
 UNREACHABLE = ("undecided", "issuer_unreachable")
 UNTRUSTED = ("undecided", "issuer_untrusted")
@@ -118,12 +118,12 @@ class Fault:
     may see in all.  A fault of the issuer is over when it is honest again: `recovers`."""
     most_requests = {}
 
-    def __init__(self, name, act, want, most=None, host="127.0.0.1", path="", recovers=None, listen=True):
+    def __init__(self, name, act, want, most=None, host="127.0.0.1", path="", recovers=None, listen=True, is_slow=None):
         self.name, self.act, self.host, self.path, self.is_listening = name, act, host, path, listen
         self.most = dict(self.most_requests, **(most or {}))
         self.outcome, self.reasons = (want, None) if isinstance(want, str) else (want[0], want[1].split())
         self.recovers = self.outcome == "undecided" if recovers is None else recovers
-        self.is_slow = want == SLOW
+        self.is_slow = want == SLOW if is_slow is None else is_slow
 
     def start_issuer(self, world):
         self.world = world
@@ -154,11 +154,12 @@ def run_one(s):
         s.issuer.stop()
 
 
-def run_all(scenarios):
-    """How many failed; reported in their order, but those that wait begin first."""
-    with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+def run_all(scenarios, together=TOGETHER):
+    """Reported in their order, but those that wait begin first."""
+    with concurrent.futures.ThreadPoolExecutor(together) as pool:
         running = {s: pool.submit(run_one, s) for s in sorted(scenarios, key=lambda s: not s.is_slow)}
-        return sum(report_one(s, running[s]) for s in scenarios)
+        for s in scenarios:
+            report_one(s, running[s])
 
 
 def report_one(s, future):
@@ -167,4 +168,3 @@ def report_one(s, future):
     except Exception as e:  # a mistake in an answer, which the issuer's own thread found
         fault = repr(e)
     report(fault is None, s.name, fault or "")
-    return fault is not None

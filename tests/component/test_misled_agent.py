@@ -78,9 +78,9 @@ def main():
         world = World(folder)
         for s in scenarios:
             s.start_issuer(world)
-        failed = run_all(scenarios)
+        run_all(scenarios)
     print("1..%d" % (daemon.passed + daemon.failed))
-    return failed != 0
+    return daemon.failed != 0
 
 
 sys.exit(main())
