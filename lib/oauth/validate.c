@@ -204,10 +204,26 @@ static void remember(const struct validate_op *v, int64_t now_s)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
+/* What the judge said of a token that was proved and refused all the same. */
+static postern_err tell_judged(struct validate_op *v, const postern_failure *judged,
+                               postern_err verdict, postern_error *err)
+{
+    postern_failure *told = postern_op_tell(&v->op);
+
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->because, judged->because, strlen(judged->because) + 1);
+    memcpy(told->contact, judged->contact, strlen(judged->contact) + 1);
+    memcpy(told->agent, judged->agent, strlen(judged->agent) + 1);
+    memcpy(told->human, judged->human, strlen(judged->human) + 1);
+    return verdict;
+}
+
 /* Everything that is asked of a proved token, and the grant. */
 static postern_err judge(struct validate_op *v, postern_error *err)
 {
     int64_t now_s = postern_op_now_s(&v->op);
+    postern_failure judged; /* four texts of it */
     struct postern_grant_facts facts;
     const struct judge j = {
         .ctx = v->ctx,
@@ -219,10 +235,14 @@ static postern_err judge(struct validate_op *v, postern_error *err)
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = v->trail,
-        .failure = &v->op.failure, /* because, contact, agent and human alone */
+        .failure = &judged,
     };
+    postern_err e;
 
-    POSTERN_TRY(postern_judge_claims(&j, v->claims, &facts, err));
+    judged.because[0] = judged.contact[0] = judged.agent[0] = judged.human[0] = '\0';
+    e = postern_judge_claims(&j, v->claims, &facts, err);
+    if (e != POSTERN_OK)
+        return tell_judged(v, &judged, e, err);
     POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
     remember(v, now_s);
     return POSTERN_OK;
@@ -306,9 +326,8 @@ static postern_err validate(struct validate_op *v, postern_error *err)
 
 /* The scopes of this login in particular behind the service's own, when there is room for all of
  * them. */
-static void tell_extra_scopes(struct validate_op *v)
+static void tell_extra_scopes(const struct validate_op *v, char scope[POSTERN_SCOPE_MAX])
 {
-    char *scope = v->op.failure.scope;
     size_t used = strlen(scope), len = v->extra_scopes.len;
 
     if (len == 0 || used + 1 + len > POSTERN_SCOPE_MAX)
@@ -319,28 +338,20 @@ static void tell_extra_scopes(struct validate_op *v)
     scope[used + len - 1] = '\0';
 }
 
-/* Beside what the judge has told: because, contact, agent and human. */
-static void tell_failure(struct validate_op *v, postern_err verdict)
+/* Where a token for this service comes from, beside what the judge has told. */
+static postern_err tell_discovery(struct validate_op *v, postern_err verdict, postern_error *err)
 {
-    postern_failure *told = &v->op.failure;
+    postern_failure *told = postern_op_tell(&v->op);
+    const postern_failure *d = &v->rules->discovery;
 
-    if (v->rules != NULL) {
-        const postern_failure *d = &v->rules->discovery;
-
-        memcpy(told->scope, d->scope, sizeof told->scope);
-        memcpy(told->openid_configuration, d->openid_configuration,
-               sizeof told->openid_configuration);
-        memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
-        memcpy(told->issuer, d->issuer, sizeof told->issuer);
-        tell_extra_scopes(v);
-    }
-    told->code = verdict;
-}
-
-/* A login that was proved is no failure of anybody's. */
-static void untell(struct validate_op *v)
-{
-    v->op.failure.agent[0] = v->op.failure.human[0] = '\0';
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->scope, d->scope, sizeof told->scope);
+    memcpy(told->openid_configuration, d->openid_configuration, sizeof told->openid_configuration);
+    memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
+    memcpy(told->issuer, d->issuer, sizeof told->issuer);
+    tell_extra_scopes(v, told->scope);
+    return verdict;
 }
 
 /* What nobody needs once there is a verdict. */
@@ -359,12 +370,10 @@ static postern_err step(postern_op *op, postern_error *err)
 
     if (verdict == POSTERN_AGAIN)
         return verdict;
+    if (verdict != POSTERN_OK && v->rules != NULL)
+        verdict = tell_discovery(v, verdict, err);
     postern_trail_end(v->trail, verdict);
     drop_means(v);
-    if (verdict == POSTERN_OK)
-        untell(v);
-    else
-        tell_failure(v, verdict);
     return verdict;
 }
 
