@@ -110,8 +110,11 @@ static postern_err send_request(struct client_op *c, postern_error *err)
 
 static postern_err read_reply(struct client_op *c, postern_bytes reply, postern_error *err)
 {
-    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, &c->op.failure,
-                                    err);
+    postern_failure *failure = postern_op_tell(&c->op);
+
+    if (failure == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
+    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, failure, err);
 }
 
 static postern_err read_info(struct client_op *c, postern_bytes reply, postern_error *err)

@@ -255,11 +255,27 @@ static postern_bytes get_client_cert(const struct validate_op *v)
     return (postern_bytes){ v->client_cert, v->has_client_cert ? sizeof v->client_cert : 0 };
 }
 
+/* What the judge said of a token that was proved and refused all the same. */
+static postern_err tell_judged(struct validate_op *v, const postern_failure *judged,
+                               postern_err verdict, postern_error *err)
+{
+    postern_failure *told = postern_op_tell(&v->op);
+
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->because, judged->because, strlen(judged->because) + 1);
+    memcpy(told->contact, judged->contact, strlen(judged->contact) + 1);
+    memcpy(told->agent, judged->agent, strlen(judged->agent) + 1);
+    memcpy(told->human, judged->human, strlen(judged->human) + 1);
+    return verdict;
+}
+
 /* Everything that is asked of a proved token. */
 static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
                                 struct postern_grant_facts *ret, postern_error *err)
 {
     int64_t now_s = postern_op_now_s(&v->op);
+    postern_failure judged; /* four texts of it */
     const struct judge j = {
         .ctx = v->ctx,
         .trust = v->trust,
@@ -272,11 +288,14 @@ static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
         .authzid = v->authzid,
         .scratch = &v->scratch,
         .trail = trail,
-        .failure = &v->op.failure, /* because, contact, agent and human alone */
+        .failure = &judged,
     };
+    postern_err e;
 
+    judged.because[0] = judged.contact[0] = judged.agent[0] = judged.human[0] = '\0';
     postern_buf_reset(&v->scratch);
-    return postern_judge_claims(&j, v->claims, ret, err);
+    e = postern_judge_claims(&j, v->claims, ret, err);
+    return e == POSTERN_OK ? e : tell_judged(v, &judged, e, err);
 }
 
 /* ---- the issuer's word ---- */
@@ -470,9 +489,8 @@ static postern_err validate(struct validate_op *v, postern_error *err)
 
 /* The scopes of this login in particular behind the service's own, when there is room for all of
  * them. */
-static void tell_extra_scopes(struct validate_op *v)
+static void tell_extra_scopes(const struct validate_op *v, char scope[POSTERN_SCOPE_MAX])
 {
-    char *scope = v->op.failure.scope;
     size_t used = strlen(scope), len = v->extra_scopes.len;
 
     if (len == 0 || used + 1 + len > POSTERN_SCOPE_MAX)
@@ -483,30 +501,21 @@ static void tell_extra_scopes(struct validate_op *v)
     scope[used + len - 1] = '\0';
 }
 
-/* Beside what the judge has told: because, contact, agent and human. */
-static void tell_failure(struct validate_op *v, postern_err verdict)
+/* Where a token for this service comes from, beside what the judge has told. */
+static postern_err tell_discovery(struct validate_op *v, postern_err verdict, postern_error *err)
 {
-    postern_failure *told = &v->op.failure;
+    postern_failure *told = postern_op_tell(&v->op);
+    /* the first issuer is where a client that has none is sent */
+    const postern_failure *d = &(v->trust != NULL ? v->trust : v->rules->trusts)->discovery;
 
-    if (v->rules != NULL) {
-        const postern_failure *d =
-            &(v->trust != NULL ? v->trust : v->rules->trusts)->discovery; /* the first issuer is
-                                                                           * where who has none is sent */
-
-        memcpy(told->scope, d->scope, sizeof told->scope);
-        memcpy(told->openid_configuration, d->openid_configuration,
-               sizeof told->openid_configuration);
-        memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
-        memcpy(told->issuer, d->issuer, sizeof told->issuer);
-        tell_extra_scopes(v);
-    }
-    told->code = verdict;
-}
-
-/* A login that was proved is no failure of anybody's. */
-static void untell(struct validate_op *v)
-{
-    v->op.failure.agent[0] = v->op.failure.human[0] = '\0';
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->scope, d->scope, sizeof told->scope);
+    memcpy(told->openid_configuration, d->openid_configuration, sizeof told->openid_configuration);
+    memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
+    memcpy(told->issuer, d->issuer, sizeof told->issuer);
+    tell_extra_scopes(v, told->scope);
+    return verdict;
 }
 
 /* What nobody needs once there is a verdict. */
@@ -526,12 +535,10 @@ static postern_err step(postern_op *op, postern_error *err)
 
     if (verdict == POSTERN_AGAIN)
         return verdict;
+    if (verdict != POSTERN_OK && v->rules != NULL)
+        verdict = tell_discovery(v, verdict, err);
     postern_trail_end(v->trail, verdict);
     drop_means(v);
-    if (verdict == POSTERN_OK)
-        untell(v);
-    else
-        tell_failure(v, verdict);
     return verdict;
 }
 
