@@ -31,6 +31,13 @@ static struct attack_text by_long_scope(const struct attack_world *w, const stru
 #define ANY(code, place, json, words)                                                              \
     ATTACK_CLAIM_AT(SITE_ANY_SCOPE, code, SCOPE, "scp/" place, "scp", json, words)
 
+#define ASKED(place, scope, words)                                                                 \
+    {                                                                                              \
+        .reason = POSTERN_ERR_INSUFFICIENT_SCOPE, .check = TRAIL_SCOPE,                            \
+        .field = "request.extra_scopes/" place, .done = words, .make = attack_by_nothing,          \
+        .extra_scope = scope                                                                       \
+    }
+
 static const struct attack rows[] = {
     NARROW("missing", NULL, "no scope"),
     NARROW("empty", "\"\"", "an empty string"),
@@ -74,6 +81,9 @@ static const struct attack rows[] = {
       .done = "more than 8192 bytes",
       .make = by_long_scope,
       .len = 8192 },
+    ASKED("another", "mail.admin", "this login needs one more"),
+    ASKED("longer", "mail.reads", "one letter more than what the token has"),
+    ASKED("case", "Mail.read", "upper case"),
     ANY(INSUFFICIENT_SCOPE, "empty array", "[]", "an empty array"),
     ANY(INSUFFICIENT_SCOPE, "array of another", "[\"mail.write\"]", "an array of another one"),
     ANY(INSUFFICIENT_SCOPE, "array, case", "[\"MAIL.READ\"]", "upper case in an array"),

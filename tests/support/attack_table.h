@@ -81,7 +81,7 @@ struct attack {
     enum attack_site site;
     enum attack_key key;
     const char *alg; /* how `key` signs, as of test_sign(); NULL: ES256 */
-    const char *authzid;
+    const char *authzid, *extra_scope; /* of the request */
 };
 
 /* Rows by number, from 0; NULL past the end. */
