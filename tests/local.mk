@@ -43,12 +43,14 @@ AM_TESTS_ENVIRONMENT = \
 EXTRA_DIST += \
 	tests/component/daemon.py \
 	tests/component/door_rig.py \
+	tests/component/issuer_faults.py \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/person.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
+	tests/component/test_bound_tokens.py \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \
@@ -61,10 +63,14 @@ EXTRA_DIST += \
 	tests/component/test_foreign_clients.py \
 	tests/component/test_foreign_issuer.py \
 	tests/component/test_glewlwyd.py \
+	tests/component/test_introspection.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_keys_over_https.py \
+	tests/component/test_issuer_double.py \
 	tests/component/test_login.py \
+	tests/component/test_misled_agent.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_registration.py \
@@ -77,9 +83,12 @@ EXTRA_DIST += \
 	tests/component/test_slapd.sh \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
+	tests/component/test_two_issuers.sh \
 	tests/e2e/bare \
 	tests/e2e/installed \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/packages \
+	tests/support/issuer_keys.py \
+	tests/support/misbehaving_issuer.py \
 	tests/run

@@ -47,7 +47,7 @@ void postern_trail_enter(postern_trail *t, enum trail_step step)
 {
     if (t == NULL || (unsigned)step >= TRAIL_STEPS)
         return;
-    for (int i = (int)step; i <= t->last; i++) { /* taken again: what followed it did not count */
+    for (int i = (int)step; i <= t->last; i++) { /* entered again: what was noted is void */
         t->steps[i].is_entered = false;
         t->steps[i].facts[0] = '\0';
     }

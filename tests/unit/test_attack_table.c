@@ -16,10 +16,12 @@
 #define ROWS_MIN 300 /* as the work on validation promised */
 
 static struct attack_world w;
+static uint8_t shown_cert[32]; /* the fingerprint that SITE_CERT's tokens are bound to */
 
 static int set_up(void **state)
 {
     (void)state;
+    memset(shown_cert, 7, sizeof shown_cert);
     attack_world_make(&w);
     return 0;
 }
@@ -48,6 +50,8 @@ static postern_err judge(struct attack_text token, const struct attack *a, poste
     rq.token = (postern_bytes){ (const uint8_t *)token.text, token.len };
     rq.authzid = a == NULL ? NULL : a->authzid;
     rq.extra_scopes = scopes;
+    if (w.site == SITE_CERT)
+        rq.client_cert_sha256 = (postern_bytes){ shown_cert, sizeof shown_cert };
     rq.trail = trail;
     return test_login_run(&w.login, &rq, ret_grant);
 }

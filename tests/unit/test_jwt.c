@@ -660,9 +660,103 @@ static void a_tampered_token_is_a_bad_signature(void **state)
     free(mine);
 }
 
+/* ---- whose ---- */
+
+static const char *const issuers[] = { "https://as.example", "https://as.example/", "https://b" };
+
+/* Of a token with that payload, whose signature is nobody's; count issuers[] are configured. */
+static postern_err choose(const char *payload, size_t count, size_t *ret)
+{
+    char *token = test_token(other, "ES256", "k", payload);
+    postern_err e = parse(token);
+
+    if (e == POSTERN_OK)
+        e = postern_jwt_choose_issuer(jwt, issuers, count, ret, NULL);
+    free(token);
+    return e;
+}
+
+static void iss_chooses_the_issuer_that_it_equals_byte_for_byte(void **state)
+{
+    static const struct {
+        const char *payload;
+        postern_err want;
+        size_t index;
+    } cases[] = {
+        { PAYLOAD, POSTERN_OK, 0 },
+        { "{\"iss\":\"https://as.example/\"}", POSTERN_OK, 1 },
+        { "{\"sub\":{\"iss\":\"https://b\"},\"iss\":\"https:\\/\\/as.ex\\u0061mple\"}", POSTERN_OK, 0 },
+        { "{\"\\u0069ss\":\"https://b\"}", POSTERN_OK, 2 },
+        { "{\"iss\":\"https://AS.example\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.exampl\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example:443\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example//\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example\\n\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\" https://as.example\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://c\"}", POSTERN_ERR_ISS, 0 },
+        { "{}", POSTERN_ERR_ISS, 0 },
+        { "{\"Iss\":\"https://b\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"claims\":{\"iss\":\"https://b\"}}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":[\"https://b\"]}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":{\"https://b\":1}}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":null}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":1}", POSTERN_ERR_ISS, 0 },
+        { "[\"iss\",\"https://b\"]", POSTERN_ERR_MALFORMED, 0 },
+        { "\"https://b\"", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\",\"iss\":\"https://b\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\",\"\\u0069ss\":\"https://as.example\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\\u0000\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\"} x", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\"", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]],\"iss\":\"https://b\"}", POSTERN_ERR_LIMIT, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t index = 77;
+        postern_err e = choose(cases[i].payload, 3, &index);
+
+        if (e != cases[i].want)
+            fail_msg("%s: wanted %s, got %s", cases[i].payload, postern_err_reason(cases[i].want),
+                     postern_err_reason(e));
+        assert_int_equal(index, e == POSTERN_OK ? cases[i].index : 77);
+    }
+    assert_reason(choose("{\"iss\":\"https://b\"}", 2, &(size_t){ 0 }), POSTERN_ERR_ISS);
+}
+
+/* What iss says is not proved by being read, and a choice leaves no claims behind for the next token. */
+static void a_choice_proves_nothing(void **state)
+{
+    char *forged = test_token(other, "ES256", "k", PAYLOAD);
+    char *good = test_token(key, "ES256", "k", "{\"iss\":\"https://b\",\"sub\":\"x\"}");
+    const postern_json *claims = NULL;
+    size_t i = 77;
+
+    (void)state;
+    postern_jwt_forget(jwt);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_ERR_USAGE);
+    assert_reason(parse(forged), POSTERN_OK);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_OK);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_ERR_BAD_SIGNATURE);
+    assert_null(claims);
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(claims, postern_json_member(claims, 0, "iss"), "https://b"));
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_OK);
+    assert_int_equal(i, 2);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(claims, postern_json_member(claims, 0, "sub"), "x"));
+    free(forged);
+    free(good);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(iss_chooses_the_issuer_that_it_equals_byte_for_byte),
+        cmocka_unit_test(a_choice_proves_nothing),
         cmocka_unit_test(a_good_token_is_proved_and_its_claims_come_out),
         cmocka_unit_test(one_two_four_and_five_parts_are_malformed),
         cmocka_unit_test(bytes_outside_of_base64url_are_malformed_in_every_part),
