@@ -50,6 +50,9 @@ static struct attack_text by_audiences(const struct attack_world *w, const struc
 #define EXACT(code, name, json, words)                                                             \
     ATTACK_CLAIM_AT(SITE_EXACT, code, TIMES, name "/boundary, clock_skew 0s", name, json, words)
 
+#define AGE(name, place, json, words)                                                              \
+    ATTACK_CLAIM_AT(SITE_AGE, TOKEN_AGE, TIMES, name "/" place, name, json, words)
+
 static const struct attack rows[] = {
     ISSUED("missing", NULL, "no iss"),
     ISSUED("empty", "\"\"", "an empty string"),
@@ -155,6 +158,10 @@ static const struct attack rows[] = {
     EARLY("iat", "milliseconds", "1800000000000", "now, in milliseconds"),
     EARLY("iat", "largest", "9007199254740991", "the largest date"),
     EXACT(NOT_YET_VALID, "iat", "1800000001", "issued one second ahead"),
+    AGE("iat", "too old", "1799999339", "one second older than max_token_age and the skew"),
+    AGE("iat", "years ago", "1700000000", "issued years ago"),
+    AGE("exp", "too long", "1800001201", "one second longer than max_token_lifetime"),
+    AGE("exp", "for ever", "9007199254740991", "the largest date"),
 };
 
 const struct attack_group attacks_on_claims = ATTACK_GROUP(rows);

@@ -65,6 +65,13 @@ static struct attack_text by_actors(const struct attack_world *w, const struct a
 #define BOUND(place, json, words)       ATTACK_CLAIM(CNF, BINDING, "cnf/" place, "cnf", json, words)
 #define ACTOR(code, place, json, words) ATTACK_CLAIM(code, ACTORS, "act/" place, "act", json, words)
 
+#define CERT(code, place, json, words)                                                             \
+    ATTACK_CLAIM_AT(SITE_CERT, code, BINDING, "cnf beside a certificate/" place, "cnf", json, words)
+#define MAY_ACT(code, place, json, words)                                                          \
+    ATTACK_CLAIM(code, ACTORS, "may_act/" place, "may_act", json, words)
+#define CLIENT(name, place, json, words)                                                           \
+    ATTACK_CLAIM_AT(SITE_CLIENTS, CLIENT_NOT_ALLOWED, CLIENT, name "/" place, name, json, words)
+
 static const struct attack rows[] = {
     NAME(CLAIM_MISSING, "sub", "missing", NULL, "no sub"),
     NAMES("sub"),
@@ -94,18 +101,43 @@ static const struct attack rows[] = {
            "\",\"exp\":1800000300,\"iat\":1800000000,\"scope\":\"mail.read\"}",
       .site = SITE_LAX },
 
+    CLIENT("client_id", "another", "\"agent-8\"", "another client"),
+    CLIENT("client_id", "case", "\"Agent-7\"", "upper case"),
+    CLIENT("client_id", "longer", "\"agent-70\"", "one letter more"),
+    CLIENT("azp", "another", "\"agent-8\"", "another party than the client"),
+
     BOUND("jkt", "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}",
           "a DPoP key: no proof of it can be sent"),
-    BOUND("x5t#S256", "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2\"}",
+    BOUND("x5t#S256", "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\"}",
           "a certificate that this connection has not shown"),
     BOUND("jwk", "{\"jwk\":{\"kty\":\"EC\"}}", "a key"),
     BOUND("kid", "{\"kid\":\"a\"}", "the name of a key"),
     BOUND("unknown method", "{\"x\":1}", "a method that is not known"),
     BOUND("empty", "{}", "no method at all"),
-    BOUND("null", "null", "null"),
-    BOUND("string", "\"x\"", "a string"),
-    BOUND("array", "[]", "an array"),
-    BOUND("false", "false", "false"),
+    ATTACK_CLAIM(MALFORMED_CLAIM, BINDING, "cnf/null", "cnf", "null", "null"),
+    ATTACK_CLAIM(MALFORMED_CLAIM, BINDING, "cnf/string", "cnf", "\"x\"", "a string"),
+    ATTACK_CLAIM(MALFORMED_CLAIM, BINDING, "cnf/array", "cnf", "[]", "an array"),
+    ATTACK_CLAIM(MALFORMED_CLAIM, BINDING, "cnf/false", "cnf", "false", "false"),
+
+    BOUND("two methods",
+          "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\",\"jkt\":\"x\"}",
+          "a second method that nobody proves"),
+    CERT(CNF, "another", "{\"x5t#S256\":\"CAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\"}",
+         "another certificate than was shown"),
+    CERT(CNF, "jkt", "{\"jkt\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\"}",
+         "the certificate's fingerprint as a DPoP key"),
+    CERT(CNF, "two methods",
+         "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\",\"jkt\":\"x\"}",
+         "one that is proved and one that is not"),
+    CERT(CNF, "SHA-1", "{\"x5t\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwc\"}", "a fingerprint of SHA-1"),
+    CERT(CNF, "case", "{\"x5t#s256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\"}",
+         "the method in lower case"),
+    CERT(MALFORMED_CLAIM, "number", "{\"x5t#S256\":7}", "a number"),
+    CERT(MALFORMED_CLAIM, "short", "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw\"}",
+         "31 bytes"),
+    CERT(MALFORMED_CLAIM, "empty", "{\"x5t#S256\":\"\"}", "an empty string"),
+    CERT(MALFORMED_CLAIM, "pad bits",
+         "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwd\"}", "a pad bit is 1"),
 
     ACTOR(MALFORMED_CLAIM, "string", "\"agent-9\"", "a string"),
     ACTOR(MALFORMED_CLAIM, "null", "null", "null"),
@@ -139,6 +171,24 @@ static const struct attack rows[] = {
       .a = "act",
       .b = "sub",
       .len = 1025 },
+    MAY_ACT(MALFORMED_CLAIM, "string", "\"agent-9\"", "a string"),
+    MAY_ACT(MALFORMED_CLAIM, "null", "null", "null"),
+    MAY_ACT(MALFORMED_CLAIM, "empty", "{}", "nobody"),
+    MAY_ACT(MALFORMED_CLAIM, "number", "{\"sub\":7}", "a number"),
+    MAY_ACT(MALFORMED_CLAIM, "array", "[{\"sub\":\"agent-9\"}]", "an array of one"),
+    MAY_ACT(ACTOR_NOT_ALLOWED, "another", "{\"sub\":\"agent-8\"},\"act\":{\"sub\":\"agent-9\"}",
+            "another than who acts"),
+    MAY_ACT(ACTOR_NOT_ALLOWED, "the earlier one",
+            "{\"sub\":\"agent-8\"},\"act\":{\"sub\":\"agent-9\",\"act\":{\"sub\":\"agent-8\"}}",
+            "an earlier actor, not the one who acts"),
+    MAY_ACT(ACTOR_NOT_ALLOWED, "another issuer's",
+            "{\"sub\":\"agent-9\",\"iss\":\"https://a.example\"},\"act\":{\"sub\":\"agent-9\"}",
+            "that name at another issuer"),
+    MAY_ACT(ACTOR_NOT_ALLOWED, "case", "{\"sub\":\"Agent-9\"},\"act\":{\"sub\":\"agent-9\"}",
+            "upper case"),
+    MAY_ACT(ACTOR_NOT_ALLOWED, "more",
+            "{\"sub\":\"agent-9\",\"x\":\"y\"},\"act\":{\"sub\":\"agent-9\"}",
+            "a limit that is not known"),
     { .reason = POSTERN_ERR_LIMIT,
       .check = TRAIL_ACTORS,
       .field = "act/depth",

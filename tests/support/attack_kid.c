@@ -44,6 +44,13 @@ static struct attack_text by_own_key(const struct attack_world *w, const struct 
         .field = "header." place ", own kid", .done = words, .make = by_own_key,                   \
         .a = "{\"typ\":\"at+jwt\",\"alg\":\"ES256\",\"kid\":\"" kid "\"," more "}"                 \
     }
+#define PARTNER(code, step, place, kid, name, typ, by_key, words)                                  \
+    {                                                                                              \
+        .reason = POSTERN_ERR_##code, .check = TRAIL_##step, .field = place, .done = words,        \
+        .make = attack_by_partner,                                                                 \
+        .a = "{\"typ\":\"" typ "\",\"alg\":\"" name "\",\"kid\":\"" kid "\"}", .site = SITE_TWO,   \
+        .key = by_key, .alg = name                                                                 \
+    }
 #define K50 "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
 
 static const struct attack rows[] = {
@@ -75,6 +82,10 @@ static const struct attack rows[] = {
     KID("JSON", "{\\\"kid\\\":\\\"a\\\"}", "JSON in a string"),
     KID("key of a path", "keys.a", "a way through an object"),
 
+    PARTNER(UNKNOWN_KID, SIGNATURE, "header.kid/of the other issuer", "p384", "ES384", "JWT",
+            KEY_P384, "partner's token by a key of the first issuer's"),
+    PARTNER(BAD_SIGNATURE, SIGNATURE, "header.kid/of this issuer, signed by the other", "p",
+            "ES384", "JWT", KEY_P384, "the same under partner's kid"),
     BROUGHT("jwk", "\"jwk\":%s", "the stranger's key under the issuer's kid"),
     BROUGHT("jku", "\"jku\":\"https://evil.example/keys.json\"", "a place of other keys"),
     BROUGHT("jku/loopback", "\"jku\":\"http://127.0.0.1:8414/keys.json\"", "a place on loopback"),

@@ -52,6 +52,15 @@ struct attack_text attack_by_header(const struct attack_world *w, const struct a
     return t;
 }
 
+struct attack_text attack_by_partner(const struct attack_world *w, const struct attack *a)
+{
+    char *claims = attack_claims(a->site, "iss", "\"" ATTACK_PARTNER "\"");
+    struct attack_text t = attack_sign(w, a, a->a, strlen(a->a), claims, strlen(claims));
+
+    free(claims);
+    return t;
+}
+
 struct attack_text attack_by_nothing(const struct attack_world *w, const struct attack *a)
 {
     return attack_text_of(attack_good(w, a->site));

@@ -31,7 +31,34 @@ static struct attack_text by_long_scope(const struct attack_world *w, const stru
 #define ANY(code, place, json, words)                                                              \
     ATTACK_CLAIM_AT(SITE_ANY_SCOPE, code, SCOPE, "scp/" place, "scp", json, words)
 
+#define ASKED(place, scope, words)                                                                 \
+    {                                                                                              \
+        .reason = POSTERN_ERR_INSUFFICIENT_SCOPE, .check = TRAIL_SCOPE,                            \
+        .field = "request.extra_scopes/" place, .done = words, .make = attack_by_nothing,          \
+        .extra_scope = scope                                                                       \
+    }
+
+#define PERSON(code, name, place, json, words)                                                     \
+    ATTACK_CLAIM_AT(SITE_PERSON, code, AUTHENTICATION, name "/" place, name, json, words)
+#define ANY_OF(place, json, words)                                                                 \
+    ATTACK_CLAIM_AT(SITE_ANY_OF, INSUFFICIENT_SCOPE, SCOPE, "scope, any of/" place, "scope", json, \
+                    words)
+
 static const struct attack rows[] = {
+    PERSON(ACR, "acr", "missing", NULL, "no acr"),
+    PERSON(ACR, "acr", "another", "\"pwd\"", "a password alone"),
+    PERSON(ACR, "acr", "case", "\"MFA\"", "upper case"),
+    PERSON(ACR, "acr", "two in one", "\"pwd mfa\"", "two in one string"),
+    PERSON(ACR, "acr", "empty", "\"\"", "an empty string"),
+    PERSON(ACR, "sub", "agent's own token", "\"agent-7\"", "nobody authenticated"),
+    PERSON(MALFORMED_CLAIM, "acr", "array", "[\"mfa\"]", "an array of one"),
+    PERSON(MALFORMED_CLAIM, "acr", "null", "null", "null"),
+    PERSON(AUTH_AGE, "auth_time", "missing", NULL, "no auth_time"),
+    PERSON(AUTH_AGE, "auth_time", "boundary", "1799999339", "one second beyond the skew"),
+    PERSON(AUTH_AGE, "auth_time", "zero", "0", "1970"),
+    PERSON(MALFORMED_CLAIM, "auth_time", "string", "\"1799999900\"", "digits in a string"),
+    PERSON(MALFORMED_CLAIM, "auth_time", "null", "null", "null"),
+    PERSON(NOT_YET_VALID, "auth_time", "future", "1800000061", "one second beyond the skew"),
     NARROW("missing", NULL, "no scope"),
     NARROW("empty", "\"\"", "an empty string"),
     NARROW("another", "\"mail.write\"", "another one"),
@@ -74,6 +101,12 @@ static const struct attack rows[] = {
       .done = "more than 8192 bytes",
       .make = by_long_scope,
       .len = 8192 },
+    ANY_OF("none of them", "\"mail.read\"", "what is always wanted, and none of these"),
+    ANY_OF("longer", "\"mail.read mail.writer\"", "one that begins so"),
+    ANY_OF("both in one", "\"mail.read mail.write,mail.admin\"", "a comma, which makes one word"),
+    ASKED("another", "mail.admin", "this login needs one more"),
+    ASKED("longer", "mail.reads", "one letter more than what the token has"),
+    ASKED("case", "Mail.read", "upper case"),
     ANY(INSUFFICIENT_SCOPE, "empty array", "[]", "an empty array"),
     ANY(INSUFFICIENT_SCOPE, "array of another", "[\"mail.write\"]", "an array of another one"),
     ANY(INSUFFICIENT_SCOPE, "array, case", "[\"MAIL.READ\"]", "upper case in an array"),

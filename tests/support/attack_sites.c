@@ -30,6 +30,9 @@ static const struct pair plain[] = {
 #define OID "\"7a1a2a3a-1111-2222-3333-444455556666\""
 #define APP "\"15cb020f-3984-482a-864d-1d92265e8268\""
 
+/* Of the certificate that tests show: 32 times 7. */
+#define ATTACK_CNF "{\"x5t#S256\":\"BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc\"}"
+
 /* What a site has besides: issuer file, service file, claims (json NULL: left out), header. */
 static const struct site {
     const char *name, *issuer, *service;
@@ -104,11 +107,26 @@ static const struct site {
                         .issuer = "username_claim: ${tenant}--${sub}\n",
                         .claims = { { "tenant", "\"north\"" }, { "sub", "\"alice\"" } } },
     [SITE_MAP] = { .name = "username_map_file",
-                   .service = "username_map_file: maps/people\n",
+                   .service = "issuers: sso\nusername_map_file: maps/people\n",
                    .claims = { { "sub", "\"alice@example.org\"" } } },
-    [SITE_AGENT] = { .name = "login_as: agent", .service = "login_as: agent\n" },
+    [SITE_TWO] = { .name = "two issuers",
+                   .issuer = "algorithms: ES256\nusername_claim: ${sub}@corp\n",
+                   .service = "issuers: sso partner\n",
+                   .claims = { { "sub", "\"alice\"" } } },
+    [SITE_CERT] = { .name = "a certificate was shown", .claims = { { "cnf", ATTACK_CNF } } },
+    [SITE_CLIENTS] = { .name = "allowed_clients: agent-7",
+                       .service = "issuers: sso\nallowed_clients: agent-7\n",
+                       .claims = { { "azp", "\"agent-7\"" } } },
+    [SITE_AGE] = { .name = "max_token_age: 10m, max_token_lifetime: 20m",
+                   .issuer = "max_token_age: 10m\nmax_token_lifetime: 20m\n" },
+    [SITE_PERSON] = { .name = "required_acr: mfa, max_auth_age: 10m",
+                      .service = "issuers: sso\nrequired_acr: mfa hwk\nmax_auth_age: 10m\n",
+                      .claims = { { "acr", "\"mfa\"" }, { "auth_time", "1799999900" } } },
+    [SITE_ANY_OF] = { .name = "required_scopes_any: mail.write mail.admin",
+                      .service = "issuers: sso\nrequired_scopes_any: mail.write mail.admin\n" },
+    [SITE_AGENT] = { .name = "login_as: agent", .service = "issuers: sso\nlogin_as: agent\n" },
     [SITE_BOTH] = { .name = "login_as: both",
-                    .service = "login_as: both\n",
+                    .service = "issuers: sso\nlogin_as: both\n",
                     .claims = { { "act", "{\"sub\":\"agent-9\"}" } } },
 };
 
@@ -245,15 +263,23 @@ void attack_world_enter(struct attack_world *w, enum attack_site site)
     char *service = test_printf("audience: " TEST_AUDIENCE "\nhelper_peers: 0\n"
                                 "username_strip_domain: example.org\n"
                                 "required_scopes: mail.read\n%s",
-                                s->service == NULL ? "" : s->service);
+                                s->service == NULL ? "issuers: sso\n" : s->service);
+    char *partner = test_printf("issuer: " ATTACK_PARTNER "\njwks_file: partner.json\n"
+                                "algorithms: ES384\ntoken_types: JWT\n"
+                                "username_claim: ${sub}@partner\n");
+    char *partner_keys = test_key_jwks(w->keys[KEY_STRANGER_P384], "p", NULL);
 
     test_folder_put(&w->login.folder, "keys.json", keys);
     test_folder_put(&w->login.folder, "issuers/sso.conf", issuer);
     test_folder_put(&w->login.folder, "services/imap.conf", service);
     test_folder_put(&w->login.folder, "maps/people", "alice@example.org alice\n/^svc-(.*)$ \\1\n");
+    test_folder_put(&w->login.folder, "issuers/partner.conf", partner);
+    test_folder_put(&w->login.folder, "partner.json", partner_keys);
     free(keys);
     free(issuer);
     free(service);
+    free(partner);
+    free(partner_keys);
     test_login_reload(&w->login);
     if (site == SITE_TAKEN_BACK)
         take_back(w);

@@ -5,10 +5,10 @@
 #include "attack_table.h"
 
 static const struct attack_group *const groups[] = {
-    &attacks_on_form,   &attacks_on_header,     &attacks_on_type,    &attacks_on_kid,
-    &attacks_on_keys,   &attacks_on_signature,  &attacks_on_rsa,     &attacks_on_payload,
-    &attacks_on_claims, &attacks_on_identities, &attacks_on_parties, &attacks_on_scope,
-    &attacks_on_users,
+    &attacks_on_form,    &attacks_on_header, &attacks_on_whose,      &attacks_on_type,
+    &attacks_on_kid,     &attacks_on_keys,   &attacks_on_signature,  &attacks_on_rsa,
+    &attacks_on_payload, &attacks_on_claims, &attacks_on_identities, &attacks_on_parties,
+    &attacks_on_scope,   &attacks_on_users,
 };
 
 const struct attack *attack_at(size_t i)

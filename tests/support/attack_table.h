@@ -34,6 +34,12 @@ enum attack_site {
     SITE_EMAIL,      /* username_claim: email */
     SITE_TEMPLATE,   /* username_claim: ${tenant}--${sub} */
     SITE_MAP,        /* username_map_file */
+    SITE_TWO,        /* two issuers, of which partner signs ES384 and sends JWT */
+    SITE_CERT,       /* bound to the certificate that the client shows */
+    SITE_CLIENTS,    /* allowed_clients: agent-7 */
+    SITE_AGE,        /* max_token_age: 10m, max_token_lifetime: 20m */
+    SITE_PERSON,     /* required_acr: and max_auth_age: */
+    SITE_ANY_OF,     /* required_scopes_any: */
     SITE_AGENT,      /* login_as: agent */
     SITE_BOTH,       /* login_as: both */
     ATTACK_SITES
@@ -80,8 +86,8 @@ struct attack {
     size_t len;        /* the recipe's; of `a`, which has NULs or broken UTF-8: 0: strlen(a) */
     enum attack_site site;
     enum attack_key key;
-    const char *alg; /* how `key` signs, as of test_sign(); NULL: ES256 */
-    const char *authzid;
+    const char *alg;                   /* how `key` signs, as of test_sign(); NULL: ES256 */
+    const char *authzid, *extra_scope; /* of the request */
 };
 
 /* Rows by number, from 0; NULL past the end. */
@@ -108,6 +114,8 @@ char *attack_key_set(const struct attack_world *w, enum attack_site site);
 attack_recipe attack_by_claim;
 /* The payload is `a`. */
 attack_recipe attack_by_payload;
+/* Issuer partner's claims under header `a`, signed by `key` as `alg` says. */
+attack_recipe attack_by_partner;
 /* The header is `a`, as JSON, signed by `key` as `alg` says. */
 attack_recipe attack_by_header;
 /* The token is `a`, in which %h, %p and %s are the parts of the good token, %0 is NUL. */
@@ -156,10 +164,11 @@ struct attack_group {
     {                                                                                              \
         rows, sizeof(rows) / sizeof(rows)[0]                                                       \
     }
-extern const struct attack_group attacks_on_form, attacks_on_header, attacks_on_type,
-    attacks_on_kid, attacks_on_keys, attacks_on_signature, attacks_on_rsa, attacks_on_payload,
-    attacks_on_claims, attacks_on_identities, attacks_on_parties, attacks_on_scope,
-    attacks_on_users;
+#define ATTACK_PARTNER "https://login.partner.example"
+extern const struct attack_group attacks_on_whose, attacks_on_form, attacks_on_header,
+    attacks_on_type, attacks_on_kid, attacks_on_keys, attacks_on_signature, attacks_on_rsa,
+    attacks_on_payload, attacks_on_claims, attacks_on_identities, attacks_on_parties,
+    attacks_on_scope, attacks_on_users;
 
 /* ---- rows ---- */
 

@@ -23,6 +23,13 @@
         .reason = POSTERN_ERR_TYP, .check = TRAIL_TYPE, .field = "header.typ/" typ ", JWT taken",  \
         .done = words, .make = attack_by_header, .a = WITH_TYP(typ), .site = SITE_JWT              \
     }
+#define PARTNER(code, step, place, kid, name, typ, by_key, words)                                  \
+    {                                                                                              \
+        .reason = POSTERN_ERR_##code, .check = TRAIL_##step, .field = place, .done = words,        \
+        .make = attack_by_partner,                                                                 \
+        .a = "{\"typ\":\"" typ "\",\"alg\":\"" name "\",\"kid\":\"" kid "\"}", .site = SITE_TWO,   \
+        .key = by_key, .alg = name                                                                 \
+    }
 #define FIFTY "0123456789012345678901234567890123456789012345678X"
 
 static const struct attack rows[] = {
@@ -37,6 +44,11 @@ static const struct attack rows[] = {
     ALG("ed", "EdDSA", KEY_ED),
     ALG("ed", "Ed25519", KEY_ED),
 
+    PARTNER(ALG_NOT_ALLOWED, ALGORITHM, "header.alg/of the other issuer", "a", "ES256", "JWT",
+            KEY_EC, "partner's token by the first issuer's algorithm and key"),
+
+    PARTNER(TYP, TYPE, "header.typ/of the other issuer", "p", "ES384", "at+jwt", KEY_STRANGER_P384,
+            "partner's token of a type that the first issuer alone sends"),
     ATTACK_HEADER(TYP, TYPE, "header.typ/missing", "{\"alg\":\"ES256\",\"kid\":\"a\"}", "no typ"),
     ATTACK_HEADER(TYP, TYPE, "header.typ/empty", WITH_TYP(""), "an empty string"),
     TYPE("JWT", "plain JWT: an ID token may have it"),
@@ -79,6 +91,13 @@ static const struct attack rows[] = {
       .make = attack_by_header,
       .a = "{\"alg\":\"ES256\",\"kid\":\"a\"}",
       .site = SITE_JWT },
+    { .reason = POSTERN_ERR_TYP,
+      .check = TRAIL_TYPE,
+      .field = "header.typ/untyped, none taken",
+      .done = "the word of the setting that means no typ",
+      .make = attack_by_header,
+      .a = WITH_TYP("untyped"),
+      .site = SITE_OKTA },
     TYPE_AT_JWT("dpop+jwt", "a proof where at+jwt and JWT are taken"),
     TYPE_AT_JWT("logout+jwt", "a logout token there"),
     TYPE_AT_JWT("oauth-id-jag+jwt", "an assertion grant there"),

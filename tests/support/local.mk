@@ -8,7 +8,7 @@ tests_support_libsupport_la_SOURCES = tests/support/alloc_fail.c tests/support/a
 	tests/support/together.h
 # Tokens that must be refused, and the program that prints them for doc/design/attack-tokens.md.
 tests_support_libsupport_la_SOURCES += tests/support/attack_table.c tests/support/attack_table.h tests/support/attack_sites.c \
-	tests/support/attack_form.c tests/support/attack_header.c tests/support/attack_type.c tests/support/attack_kid.c tests/support/attack_keys.c \
+	tests/support/attack_form.c tests/support/attack_header.c tests/support/attack_type.c tests/support/attack_issuers.c tests/support/attack_kid.c tests/support/attack_keys.c \
 	tests/support/attack_recipes.c tests/support/attack_rsa.c tests/support/attack_signature.c tests/support/attack_payload.c tests/support/attack_claims.c tests/support/attack_identities.c \
 	tests/support/attack_parties.c tests/support/attack_scope.c tests/support/attack_users.c
 check_PROGRAMS += tests/support/attack_table

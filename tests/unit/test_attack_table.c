@@ -16,10 +16,12 @@
 #define ROWS_MIN 300 /* as the work on validation promised */
 
 static struct attack_world w;
+static uint8_t shown_cert[32]; /* the fingerprint that SITE_CERT's tokens are bound to */
 
 static int set_up(void **state)
 {
     (void)state;
+    memset(shown_cert, 7, sizeof shown_cert);
     attack_world_make(&w);
     return 0;
 }
@@ -38,13 +40,18 @@ static postern_trail_state state_at(const postern_trail *t, size_t step)
     return postern_trail_at(t, step, &s) ? s.state : POSTERN_TRAIL_NOT_REACHED;
 }
 
-static postern_err judge(struct attack_text token, const char *authzid, postern_trail *trail,
+/* `a`: NULL, or whose authzid and scope are asked for. */
+static postern_err judge(struct attack_text token, const struct attack *a, postern_trail *trail,
                          postern_grant **ret_grant)
 {
+    const char *scopes[] = { a == NULL ? NULL : a->extra_scope, NULL };
     postern_request rq = test_login_request("");
 
     rq.token = (postern_bytes){ (const uint8_t *)token.text, token.len };
-    rq.authzid = authzid;
+    rq.authzid = a == NULL ? NULL : a->authzid;
+    rq.extra_scopes = scopes;
+    if (w.site == SITE_CERT)
+        rq.client_cert_sha256 = (postern_bytes){ shown_cert, sizeof shown_cert };
     rq.trail = trail;
     return test_login_run(&w.login, &rq, ret_grant);
 }
@@ -138,28 +145,40 @@ static void print_trail(const postern_trail *trail)
         print_message("  %s %s: %s\n", s.name, postern_trail_state_name(s.state), s.facts);
 }
 
-/* False when it was not refused as the row says. */
+/* NULL when it was refused as the row says. */
+static const char *find_fault(const struct attack *a, struct attack_text token,
+                              postern_trail *trail)
+{
+    POSTERN_AUTO(grant) grant = NULL;
+    postern_err e = judge(token, a, trail, &grant);
+
+    return e != a->reason ? "another reason" : grant != NULL ? "a grant" : check_trail(a, trail);
+}
+
+/* Twice: nothing of a refused token is remembered.  False when it was not refused as the row says.
+ */
 static bool try_row(size_t i, const struct attack *a)
 {
-    POSTERN_AUTO(trail) trail = NULL;
-    POSTERN_AUTO(grant) grant = NULL;
     struct attack_text token;
-    postern_err e;
-    const char *fault;
+    const char *fault = NULL;
 
     if (w.site != (int)a->site)
         attack_world_enter(&w, a->site);
-    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
     token = a->make(&w, a);
-    e = judge(token, a->authzid, trail, &grant);
+    for (int time = 0; time < 2 && fault == NULL; time++) {
+        POSTERN_AUTO(trail) trail = NULL;
+
+        assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+        fault = find_fault(a, token, trail);
+        if (fault != NULL)
+            print_trail(trail);
+    }
     free(token.text);
-    fault = e != a->reason ? "another reason" : grant != NULL ? "a grant" : check_trail(a, trail);
-    if (fault == NULL)
-        return true;
-    print_message("row %zu, %s: %s: wanted %s, got %s (%s)\n", i + 1, a->field, fault,
-                  postern_err_reason(a->reason), postern_err_reason(e), w.login.err.detail);
-    print_trail(trail);
-    return false;
+    if (fault != NULL)
+        print_message("row %zu, %s: %s: wanted %s, got %s (%s)\n", i + 1, a->field, fault,
+                      postern_err_reason(a->reason), postern_err_reason(w.login.failure.code),
+                      w.login.err.detail);
+    return fault == NULL;
 }
 
 static void each_is_refused_for_its_reason_by_its_check_and_passes_those_before(void **state)
