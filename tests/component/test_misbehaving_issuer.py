@@ -74,9 +74,9 @@ class Scenario(Fault):
     issuer may see is for each attempt; failed ones are repeated by posternd itself, later and later."""
     most_requests = {METADATA: 3, KEYS: 1, INTROSPECTION: 1, OTHER: 0}
 
-    def __init__(self, name, act, want, token=None, by="discovery", story=silently, **more):
+    def __init__(self, name, act, want, token=None, by="discovery", story=silently, auth="secret", **more):
         super().__init__(name, act, want, **more)
-        self.by, self.story = by, story
+        self.by, self.story, self.auth = by, story, auth
         self.make_token = token or (lambda s: s.opaque() if by == "opaque" else s.sign())
 
     def prepare(self, world, number):
@@ -90,8 +90,9 @@ class Scenario(Fault):
             keys["jwks_uri"] = self.issuer.endpoint("jwks")
         if self.by in ("opaque", "always"):
             keys.update(introspection=self.by, client=self.label)
-            world.folder.write("clients/%s.conf" % self.label, {"issuer": self.issuer.url, "client_id": "door 1", "client_auth": "secret",
-                                                                "client_credential_file": world.secret_file})
+            world.folder.write("clients/%s.conf" % self.label, {
+                "issuer": self.issuer.url, "client_id": "door 1", "client_auth": self.auth,
+                "client_credential_file": world.secret_file if self.auth == "secret" else world.other.path})
         world.folder.write("issuers/%s.conf" % self.label, keys)
         world.folder.write("services/%s.conf" % self.label, {"audience": self.audience, "issuers": self.label, "helper_peers": "root",
                                                              "required_scopes": "mail"})
@@ -401,6 +402,9 @@ def add_stories():
     story("introspection: a flood of tokens that nobody issued", flood_of_tokens, by="opaque")
     story("introspection: an answer counts for the next logins, too", ask_twice, by="opaque")
     story("introspection: credentials are sent as RFC 6749 encodes them, the token in the body alone", see_credentials, by="opaque")
+    story("introspection: credentials are in the body where the issuer takes them there alone", see_credentials_in_body, by="opaque",
+          act=document(introspection_endpoint_auth_methods_supported=["client_secret_post"]))
+    story("introspection: an assertion is for the issuer alone, and each time another", see_assertions, by="opaque", auth="private_key_jwt")
 
 
 def rotate(s):
@@ -512,6 +516,24 @@ def see_credentials(s):
     s.issuer.seen.clear()
 
 
+def see_credentials_in_body(s):
+    s.expect_proof(s.make_token(s), "a login")
+    request = s.issuer.requests(INTROSPECTION)[0]
+    assert request.client == ("post", "door 1", SECRET) and "authorization" not in request.headers, request.headers
+    s.issuer.seen.clear()
+
+
+def see_assertions(s):
+    for _ in range(2):
+        s.expect_proof(s.make_token(s), "a login")
+    clients = [request.client for request in s.issuer.requests(INTROSPECTION)]
+    assert [c[:2] for c in clients] == [("private_key_jwt", "door 1")] * 2, clients
+    for claims in (c[2] for c in clients):
+        assert claims["iss"] == "door 1" and claims["aud"] == s.issuer.url and 0 < claims["exp"] - time.time() <= 300, claims
+    assert clients[0][2]["jti"] != clients[1][2]["jti"]
+    s.issuer.seen.clear()
+
+
 # ---- the world that they share ----
 
 class World:
@@ -529,17 +551,18 @@ class World:
             f.write(SECRET)
         os.chmod(self.secret_file, 0o600)
         self.neighbour = Scenario("a neighbour", silently, PROVED)
-        for number, s in enumerate(scenarios + [self.neighbour]):
-            s.prepare(self, number)
 
     def start(self):
+        for number, s in enumerate(self.scenarios + [self.neighbour]):
+            s.prepare(self, number)
         self.began = time.monotonic()
         self.daemon = Daemon(BUILD + "/posternd", self.folder)
         self.daemon.wait_ready()
 
     def dispose(self):
         for s in self.scenarios + [self.neighbour]:
-            s.issuer.stop()
+            if s.issuer is not None:
+                s.issuer.stop()
         if self.daemon is not None:
             self.daemon.dispose()
         self.folder.remove()
