@@ -139,12 +139,16 @@ static postern_err make_trust(struct connect_plan *plan, postern_error *err)
 {
     const postern_section *c = client_section(plan);
     const char *file = plan->options->door_tls_ca_file;
+    struct connect_own own = { NULL, NULL };
 
     if (file == NULL && plan->options->token.tls_ca_file == NULL && c != NULL)
         file = postern_section_text(c, "door_tls_ca_file");
     if (file == NULL)
         file = plan->settings.tls_ca_file;
-    return connect_trust_new(file, plan->settings.loopback_uid, &plan->trust, err);
+    if (c != NULL)
+        own = (struct connect_own){ postern_section_text(c, "tls_cert_file"),
+                                    postern_section_text(c, "tls_key_file") };
+    return connect_trust_new(file, own, plan->settings.loopback_uid, &plan->trust, err);
 }
 
 static postern_err make_plan(struct connect_plan *plan, postern_error *err)

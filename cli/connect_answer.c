@@ -74,7 +74,7 @@ static const struct {
 } retry_words[] = {
     { "new_token", ANSWER_RETRY_NEW_TOKEN }, { "more_scope", ANSWER_RETRY_MORE_SCOPE },
     { "later", ANSWER_RETRY_LATER },         { "approval", ANSWER_RETRY_APPROVAL },
-    { "never", ANSWER_RETRY_NEVER },
+    { "login", ANSWER_RETRY_LOGIN },         { "never", ANSWER_RETRY_NEVER },
 };
 
 static answer_retry read_retry(const postern_json *j)

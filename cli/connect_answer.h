@@ -19,6 +19,7 @@ typedef enum answer_retry {
     ANSWER_RETRY_UNSAID = 0,
     ANSWER_RETRY_NEW_TOKEN,
     ANSWER_RETRY_MORE_SCOPE,
+    ANSWER_RETRY_LOGIN, /* a person has to authenticate again */
     ANSWER_RETRY_LATER, /* undecided: nothing is wrong with the token */
     ANSWER_RETRY_APPROVAL,
     ANSWER_RETRY_NEVER

@@ -36,10 +36,15 @@ int64_t connect_now_ms(void);
 
 /*
  *   ca_file   PEM; NULL: the system's, as OpenSSL was built, whatever the environment says
+ *   own       certificate and key that are shown to a door that asks (RFC 8705); no files: none
  *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err connect_trust_new(const char *ca_file, uid_t socket_uid,
-                                               struct connect_trust *ret, postern_error *err);
+struct connect_own {
+    const char *cert_file, *key_file; /* PEM; both or none */
+};
+POSTERN_MUST_USE postern_err connect_trust_new(const char *ca_file, struct connect_own own,
+                                               uid_t socket_uid, struct connect_trust *ret,
+                                               postern_error *err);
 void connect_trust_free(struct connect_trust *t);
 
 /*

@@ -123,6 +123,7 @@ static void print_what_to_do(FILE *out, const struct connect_answer *a)
         [ANSWER_RETRY_UNSAID] = "",
         [ANSWER_RETRY_NEW_TOKEN] = "; another token is needed",
         [ANSWER_RETRY_MORE_SCOPE] = "; a token with more scopes is needed",
+        [ANSWER_RETRY_LOGIN] = "; a person has to authenticate again (postern login)",
         [ANSWER_RETRY_LATER] = "; nothing is wrong with the token, try again later",
         [ANSWER_RETRY_APPROVAL] = "; it waits for an approval",
         [ANSWER_RETRY_NEVER] = "; trying again will not help",

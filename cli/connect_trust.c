@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TLS settings for connections to a door; see connect_door.h. */
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <unistd.h>
 
 #include "connect_door.h"
+#include "secret_file.h"
 
 static const char *tls_reason(void)
 {
@@ -42,8 +44,51 @@ static postern_err set_up(SSL_CTX *tls, const char *ca_file, postern_error *err)
     return POSTERN_OK;
 }
 
-postern_err connect_trust_new(const char *ca_file, uid_t socket_uid, struct connect_trust *ret,
-                              postern_error *err)
+/* Never a passphrase: OpenSSL would ask the terminal, which may be the agent's standard input. */
+static int refuse_passphrase(char *room, int room_size, int is_writing, void *arg)
+{
+    (void)room;
+    (void)room_size;
+    (void)is_writing;
+    (void)arg;
+    return -1;
+}
+
+static EVP_PKEY *parse_key(postern_bytes pem)
+{
+    BIO *text = BIO_new_mem_buf(pem.ptr, (int)pem.len); /* at most SECRET_FILE_MAX */
+    EVP_PKEY *key = text == NULL ? NULL
+                                 : PEM_read_bio_PrivateKey(text, NULL, refuse_passphrase, NULL);
+
+    BIO_free(text);
+    return key;
+}
+
+/* The key by secret_file.h, so that one which others can read is refused. */
+static postern_err show(SSL_CTX *tls, struct connect_own own, postern_error *err)
+{
+    POSTERN_AUTO(secret) pem = NULL;
+    EVP_PKEY *key;
+    bool is_set;
+
+    if (own.cert_file == NULL)
+        return POSTERN_OK;
+    if (SSL_CTX_use_certificate_chain_file(tls, own.cert_file) != 1)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate: %s", own.cert_file, tls_reason());
+    POSTERN_TRY(secret_file_read(own.key_file, &pem, err));
+    key = parse_key(postern_secret_bytes(pem));
+    if (key == NULL)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: no private key without a passphrase: %s",
+                            own.key_file, tls_reason());
+    is_set = SSL_CTX_use_PrivateKey(tls, key) == 1 && SSL_CTX_check_private_key(tls) == 1;
+    EVP_PKEY_free(key);
+    return is_set ? POSTERN_OK
+                  : POSTERN_FAIL(err, CONFIG_FILE, "%s: not the key of %s: %s", own.key_file,
+                                 own.cert_file, tls_reason());
+}
+
+postern_err connect_trust_new(const char *ca_file, struct connect_own own, uid_t socket_uid,
+                              struct connect_trust *ret, postern_error *err)
 {
     struct connect_trust t = { .socket_uid = socket_uid };
     postern_err e;
@@ -51,7 +96,10 @@ postern_err connect_trust_new(const char *ca_file, uid_t socket_uid, struct conn
     ERR_clear_error();
     if ((t.tls = SSL_CTX_new(TLS_client_method())) == NULL)
         return POSTERN_FAIL(err, NOMEM, "TLS settings: %s", tls_reason());
-    if ((e = set_up(t.tls, ca_file, err)) != POSTERN_OK)
+    e = set_up(t.tls, ca_file, err);
+    if (e == POSTERN_OK)
+        e = show(t.tls, own, err);
+    if (e != POSTERN_OK)
         connect_trust_free(&t);
     else
         *ret = t;

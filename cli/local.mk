@@ -10,7 +10,7 @@ postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h c
 postern_SOURCES += cli/password_input.c cli/password_input.h cli/user.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_explain.c
 postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_sessions.c
-postern_SOURCES += cli/verify.c cli/verify_path.c cli/verify_path.h
+postern_SOURCES += cli/verify.c cli/verify_clients.c cli/verify_clients.h cli/verify_path.c cli/verify_path.h
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
 	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c

@@ -12,6 +12,7 @@
 #include <postern/validate.h>
 
 #include "cli.h"
+#include "verify_clients.h"
 #include "verify_path.h"
 
 #define SCOPES_MAX 64 /* --required-scope, each */
@@ -178,18 +179,20 @@ static postern_err make_context(struct verify_request *rq, postern_context **ret
     POSTERN_AUTO(config) config = NULL;
 
     POSTERN_TRY(make_config(rq, &config, err));
-    return postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err);
+    POSTERN_TRY(postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err));
+    return rq->service == NULL ? POSTERN_OK : verify_give_clients(*ret, rq->service, err);
 }
 
 static postern_err verify(struct verify_request *rq, postern_bytes token, postern_trail *trail,
                           postern_grant **ret, postern_error *err)
 {
-    POSTERN_AUTO(context) context = NULL;
+    POSTERN_AUTO(context) context = NULL; /* set by make_context() also where it fails */
     POSTERN_AUTO(op) op = NULL;
     postern_request request = {
         .size = sizeof request,
         .service = rq->service == NULL ? TOKEN_SERVICE : rq->service,
         .token = token,
+        .carrier = POSTERN_CARRIER_SASL,
         .tls = POSTERN_TLS_LOCAL,
         .extra_scopes = rq->scopes,
         .trail = trail,

@@ -28,12 +28,13 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "server publish its signing key.",
     [POSTERN_ERR_UNKNOWN_KID] =
         NEW_TOKEN ": the issuer may have changed its keys. If it stays, compare the key set in "
-                  "`jwks_file:` with what the issuer publishes.",
+                  "`jwks_file:`, or at `jwks_uri:`, with what the issuer publishes.",
     [POSTERN_ERR_WEAK_KEY] = "Make a new signing key at the authorization server: RSA from 2048 "
                              "bits, or a curve of RFC 7518.",
     [POSTERN_ERR_BAD_SIGNATURE] =
         "The token was changed on its way, or another key signed it. " NEW_TOKEN
-        "; if it stays, `jwks_file:` of the issuer's file holds another server's keys. Somebody "
+        "; if it stays, `jwks_file:` or `jwks_uri:` of the issuer's file holds another server's keys. "
+        "Somebody "
         "may be trying forged tokens.",
     [POSTERN_ERR_ISS] =
         "The token's issuer is none that this service trusts. Ask the right authorization server, "
@@ -55,12 +56,34 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_ACTOR_UNCLEAR] =
         "Let the authorization server add the claim that the detail names, so that an agent's own "
         "tokens are known; or correct `provider:` of the issuer's file.",
-    [POSTERN_ERR_CNF] = "The token is bound to a certificate or key (cnf) that this door cannot "
-                        "check. Ask for a plain bearer token for this service.",
+    [POSTERN_ERR_CNF] =
+        "The token is bound to a certificate or key (cnf). At a door with `tls_client_certificate: "
+        "ask`, connect with that certificate (`tls_cert_file:` of client.conf for postern connect); "
+        "elsewhere, or when it is bound to a DPoP key, ask for a plain bearer token.",
+    [POSTERN_ERR_ACTOR_NOT_ALLOWED] =
+        "Whoever the token's act names is not whom its may_act allows to act. This is the "
+        "authorization server's to mend: look at its exchange policy.",
+    [POSTERN_ERR_TOKEN_AGE] =
+        NEW_TOKEN ". If new ones are refused too, the authorization server gives them a longer life "
+                  "than `max_token_lifetime:` or keeps them longer than `max_token_age:` of the "
+                  "issuer's file allows.",
+    [POSTERN_ERR_ACR] =
+        "The person must authenticate in one of the ways of `required_acr:` of the service's file "
+        "(acr_values of RFC 9470), then the agent asks again. An agent's own token never has one.",
+    [POSTERN_ERR_AUTH_AGE] =
+        "The person must authenticate again (postern login), then the agent asks for a new token; "
+        "`max_auth_age:` of the service's file says how long that counts. An agent's own token, or "
+        "one of an issuer that sends no auth_time, never gets in.",
+    [POSTERN_ERR_CLIENT_NOT_ALLOWED] =
+        "Add the client to `allowed_clients:` of the service's or door's file, if it is one that may "
+        "come here; azp, client_id and what agent_claim finds must all be on the list.",
     [POSTERN_ERR_REVOKED] =
         "The agent was removed, its tokens were revoked, or the person ended what they came from. "
         "If that was a mistake, register the agent again (postern client add), or let the person "
         "authorize it again (postern login); old tokens stay refused.",
+    [POSTERN_ERR_INACTIVE] =
+        NEW_TOKEN ": this one has ended, was taken back, or is none of the issuer's. If new ones are "
+                  "refused too, the issuer does not let the client of `client:` see them.",
     [POSTERN_ERR_NO_TOKEN] = ASK_CLIENT
     "an empty message, as clients do to ask which authorization server is wanted. " NEW_TOKEN
     " and log in again.",
@@ -69,8 +92,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_MESSAGE_SERVER] = "The client's message names another host or port. Connect by a "
                                    "name of `server_names:`, or add the name there.",
     [POSTERN_ERR_INSUFFICIENT_SCOPE] =
-        "Ask for a token with every scope of `required_scopes:` in the service's file, and allow "
-        "them to the agent (postern client add --scope).",
+        "Ask for a token with every scope of `required_scopes:` and one of `required_scopes_any:` in "
+        "the service's file, and allow them to the agent (postern client add --scope).",
     [POSTERN_ERR_AUTHZID] = "The client wants to be another user than the token's. Leave the user "
                             "name out, or log in as the token's user.",
     [POSTERN_ERR_NO_MAPPING] =
@@ -92,8 +115,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "Connect with TLS. If the host guards TLS itself and never tells SASL (Postfix, svnserve, "
         "memcached), set `require_tls: host` in the service's file.",
     [POSTERN_ERR_KEYS_UNAVAILABLE] =
-        "posternd cannot read the issuer's keys: look at `jwks_file:` of the issuer's file, its "
-        "owner and mode, and at posternd's log.",
+        "posternd cannot read the issuer's keys: look at posternd's log for keys.unusable. With "
+        "`jwks_file:` look at its owner and mode, else whether this host reaches the issuer by "
+        "HTTPS and `tls_ca_file:` fits its certificate.",
     [POSTERN_ERR_REVOCATIONS_UNKNOWN] =
         "The embedded issuer has not told the helper its revocations yet: try again in a moment. "
         "If it stays, look for the issuer child in posternd's log.",

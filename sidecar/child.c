@@ -16,9 +16,10 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "issuer_clients.h"
 #include "sandbox.h"
 
-#define READ_FILES_MAX 1026 /* a file for each issuer (POSTERN_CONFIG_FILES_MAX), ours, NULL */
+#define READ_FILES_MAX 2051 /* two for each issuer (POSTERN_CONFIG_FILES_MAX), ours, NULL */
 
 /* ---- in the child ---- */
 
@@ -37,7 +38,7 @@ static void settle_signals(void)
 
 static postern_err close_what_is_not_its_own(const struct role_setup *s, postern_error *err)
 {
-    int keep[ROLE_LISTEN_MAX + 4];
+    int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4];
     size_t n = 0;
 
     for (size_t i = 0; i < s->listen_count; i++)
@@ -46,28 +47,63 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     keep[n++] = s->admin_fd;
     keep[n++] = s->status_fd;
     keep[n++] = s->state_dir_fd;
+    for (size_t i = 0; s->issuer_clients != NULL && i < s->issuer_clients->count; i++)
+        keep[n++] = s->issuer_clients->list[i].fd;
     return sandbox_close_others(keep, n, err);
 }
 
-/* Key sets of issuers, wherever they lie. */
+static void add_file(const postern_section *s, const char *key, const char **ret, size_t room,
+                     size_t *n)
+{
+    const char *file = s == NULL ? NULL : postern_section_text(s, key);
+
+    if (file != NULL && *n + 1 < room)
+        ret[(*n)++] = file;
+}
+
+/* Is there an issuer whose keys are in no file, or that is asked about tokens; one by plain http to
+ * loopback? */
+static bool has_fetched_issuer(const postern_config *c, bool by_http)
+{
+    const postern_section *s;
+
+    for (size_t i = 0; (s = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
+        if ((postern_section_text(s, "jwks_file") == NULL || issuer_client_of(c, s) != NULL) &&
+            (!by_http || postern_section_flag(s, "allow_loopback_http")))
+            return true;
+    return false;
+}
+
+/* Key sets of issuers, and whose certificates they may have, wherever they lie. */
 static void collect_read_files(const postern_config *c, const char **ret, size_t room)
 {
     const postern_section *s;
     size_t n = 0;
 
-    for (size_t i = 0;
-         n + 1 < room && (s = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL; i++)
-        ret[n++] = postern_section_text(s, "jwks_file");
-    s = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
-    if (s != NULL && n + 1 < room)
-        ret[n++] = postern_section_text(s, "jwks_file");
+    for (size_t i = 0; (s = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL; i++) {
+        add_file(s, "jwks_file", ret, room, &n);
+        add_file(s, "tls_ca_file", ret, room, &n);
+    }
+    add_file(postern_config_section(c, POSTERN_SECTION_SERVER, NULL), "jwks_file", ret, room, &n);
+    if (has_fetched_issuer(c, true) && n + 1 < room)
+        /* Whose listener it is stands in /proc/net/tcp.  The folder around is made anew for each
+         * process, and landlock's rules hang on what was there: so all of /proc. */
+        ret[n++] = "/proc/net";
     ret[n] = NULL;
+}
+
+/* Whoever needs nothing from an issuer but a file begins no connection. */
+static unsigned get_needs(const struct child *child, const postern_config *c)
+{
+    bool connects = (child->role->needs & SANDBOX_FETCH) != 0 && has_fetched_issuer(c, false);
+
+    return child->role->needs | (connects ? SANDBOX_CONNECT : 0);
 }
 
 static postern_err confine(const struct child *c, const struct role_setup *s, postern_error *err)
 {
     const char *files[READ_FILES_MAX];
-    const struct sandbox_rules rules = { c->role->needs, s->state_dir_fd, files };
+    const struct sandbox_rules rules = { get_needs(c, s->take_config), s->state_dir_fd, files };
     bool is_complete = false;
 
     collect_read_files(s->take_config, files, READ_FILES_MAX);

@@ -16,6 +16,7 @@
 
 #include "door_set.h"
 #include "generation_open.h"
+#include "issuer_clients.h"
 
 #define DUMP_MAX (16u << 20) /* as posternd --dump-config */
 #define SEND_PATIENCE_MS 1000
@@ -88,7 +89,7 @@ static const struct {
     bool is_secret;
 } file_keys[] = { { "tls_cert_file", false },     { "tls_key_file", true },
                   { "backend_cert_file", false }, { "backend_key_file", true },
-                  { "backend_tls_ca_file", false } };
+                  { "backend_tls_ca_file", false }, { "tls_client_ca_file", false } };
 
 static postern_err add_files_of(struct door_set *s, const postern_section *door, postern_error *err)
 {
@@ -120,6 +121,21 @@ static postern_err add_credential_of(struct door_set *s, const postern_config *c
     if (postern_section_text(client, key) == NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: as this client a door cannot ask for a token",
                             postern_section_origin(client, "client_auth"));
+    POSTERN_TRY(open_door_file(postern_section_text(client, key),
+                               postern_section_origin(client, key), true, &f.fd, err));
+    return add_file(s, f, err);
+}
+
+/* As whom an issuer is asked about tokens; under the issuer's name, with a key that no door has. */
+static postern_err add_issuer_client(struct door_set *s, const postern_config *c,
+                                     const postern_section *issuer, postern_error *err)
+{
+    static const char key[] = "client_credential_file";
+    const postern_section *client = issuer_client_of(c, issuer);
+    struct door_file f = { postern_section_name(issuer), ISSUER_CLIENT_KEY, -1 };
+
+    if (client == NULL)
+        return POSTERN_OK;
     POSTERN_TRY(open_door_file(postern_section_text(client, key),
                                postern_section_origin(client, key), true, &f.fd, err));
     return add_file(s, f, err);
@@ -164,14 +180,20 @@ static postern_err add_policies_of(struct door_set *s, const postern_config *c,
     POSTERN_TRY(postern_policy_new(&judged, err));
     for (size_t i = 0; (name = postern_section_item(door, "policy", i)) != NULL; i++)
         POSTERN_TRY(add_policy(s, c, name, judged, err));
-    return postern_policy_finish(judged, err);
+    POSTERN_TRY(postern_policy_finish(judged, err));
+    if (postern_config_trusted_by(c, door, 1) == NULL)
+        return POSTERN_OK;
+    return postern_policy_check_issuers(judged, err);
 }
 
 static postern_err open_all(struct door_set *s, const postern_config *c, postern_error *err)
 {
-    const postern_section *door;
+    const postern_section *door, *issuer;
 
     POSTERN_TRY(dump_config(c, &s->dump_fd, err));
+    for (size_t i = 0; (issuer = postern_config_section_at(c, POSTERN_SECTION_ISSUER, i)) != NULL;
+         i++)
+        POSTERN_TRY(add_issuer_client(s, c, issuer, err));
     for (size_t i = 0; (door = postern_config_section_at(c, POSTERN_SECTION_DOOR, i)) != NULL; i++) {
         POSTERN_TRY(add_files_of(s, door, err));
         POSTERN_TRY(add_credential_of(s, c, door, err));

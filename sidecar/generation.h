@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "door_set.h"
+#include "issuer_clients.h"
 #include "listen.h"
 
 typedef enum generation_state {
@@ -31,6 +32,7 @@ struct generation {
     postern_config    *config;
     struct listeners   listeners;
     struct door_set    door_set;
+    struct issuer_clients issuer_clients;
     size_t             loops;        /* of the door role, for as long as its process lives */
     int                audit_fd;
     int                state_dir_fd; /* -1: no embedded issuer */

@@ -39,6 +39,8 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
         s.state_dir_fd = g->state_dir_fd;
         s.admin_fd = listener_of(g, LISTENER_ADMIN);
     }
+    if (id == ROLE_HELPER)
+        s.issuer_clients = &g->issuer_clients;
     if (id == ROLE_CONTROL) {
         s.state_dir_fd = g->blocks_dir_fd;
         s.status_fd = listener_of(g, LISTENER_STATUS);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,15 +142,18 @@ static bool is_same_address(const struct sockaddr_storage *a, const struct socka
 
 /* Loops share an address: each has a socket of its own, and the kernel spreads connections over
  * them. */
-typedef enum tcp_use { TCP_LISTEN, TCP_PROBE } tcp_use;
+typedef enum tcp_use { TCP_USE_LISTEN, TCP_USE_PROBE } tcp_use;
 
-static bool set_reuse(int fd, const struct listener *l, tcp_use use)
+/* A door's connections inherit TCP_NODELAY: answers of many protocols are small and awaited. */
+static bool set_options(int fd, const struct listener *l, tcp_use use)
 {
     const int yes = 1;
 
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-           (l->kind != LISTENER_DOOR || use == TCP_PROBE ||
-            setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0)
+        return false;
+    return l->kind != LISTENER_DOOR || use == TCP_USE_PROBE ||
+           (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0 &&
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0);
 }
 
 static postern_err bind_tcp(const struct listener *l, tcp_use use, int *ret_fd,
@@ -164,8 +168,8 @@ static postern_err bind_tcp(const struct listener *l, tcp_use use, int *ret_fd,
     fd = socket(a.ss_family, socket_type(l->kind), 0);
     if (fd < 0)
         return POSTERN_FAIL(err, SYSTEM, "socket for %s: %m", l->address);
-    if (set_reuse(fd, l, use) && bind(fd, (const struct sockaddr *)&a, len) == 0 &&
-        (use == TCP_PROBE || listen(fd, BACKLOG) == 0)) {
+    if (set_options(fd, l, use) && bind(fd, (const struct sockaddr *)&a, len) == 0 &&
+        (use == TCP_USE_PROBE || listen(fd, BACKLOG) == 0)) {
         *ret_fd = fd;
         return POSTERN_OK;
     }
@@ -181,10 +185,10 @@ static postern_err open_tcp(const struct listener *l, int *ret_fd, postern_error
     int probe;
 
     if (l->kind == LISTENER_DOOR && l->loop == 0) {
-        POSTERN_TRY(bind_tcp(l, TCP_PROBE, &probe, err));
+        POSTERN_TRY(bind_tcp(l, TCP_USE_PROBE, &probe, err));
         (void)close(probe);
     }
-    return bind_tcp(l, TCP_LISTEN, ret_fd, err);
+    return bind_tcp(l, TCP_USE_LISTEN, ret_fd, err);
 }
 
 /* ---- unix ---- */

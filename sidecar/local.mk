@@ -5,8 +5,9 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h \
-	sidecar/door_set.c sidecar/door_set.h sidecar/folder.c sidecar/folder.h \
+	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h sidecar/client_file.c sidecar/client_file.h \
+	sidecar/issuer_clients.c sidecar/issuer_clients.h \
+	sidecar/door_set.c sidecar/door_set.h sidecar/event_log.c sidecar/event_log.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \
 	sidecar/generation_open.c sidecar/generation_open.h \
 	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
@@ -15,7 +16,7 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/quota.c sidecar/quota.h \
 	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
 	sidecar/supervisor.c sidecar/supervisor.h \
-	sidecar/supervisor_line.c sidecar/supervisor_line.h sidecar/text_hash.h sidecar/timer.c sidecar/timer.h sidecar/users.c sidecar/users.h
+	sidecar/supervisor_line.c sidecar/supervisor_line.h sidecar/text_hash.h sidecar/timer.c sidecar/timer.h sidecar/upkeep.c sidecar/upkeep.h sidecar/users.c sidecar/users.h
 if SECCOMP
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_calls.c
 else

@@ -35,7 +35,7 @@ static const struct role roles[ROLE_COUNT] = {
     [ROLE_ISSUER] = { "issuer", "posternd-issuer", "issuer_user", issuer_main, false,
                       SANDBOX_READ | SANDBOX_STATE, ROLE_READY_MAX_MS },
     [ROLE_HELPER] = { "helper", "posternd-helper", "helper_user", helper_main, false,
-                      SANDBOX_READ, ROLE_READY_MAX_MS },
+                      SANDBOX_READ | SANDBOX_FETCH, ROLE_READY_MAX_MS },
     [ROLE_DOOR] = { "door", "posternd-door", "door_user", door_main, true,
                     SANDBOX_READ_ANYWHERE | SANDBOX_CONNECT, ROLE_READY_MAX_MS },
     [ROLE_CONTROL] = { "control", "posternd-ctl", "control_user", control_main, false,

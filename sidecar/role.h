@@ -25,6 +25,8 @@ struct role_setup {
     int             status_fd;                /* control: listening TCP socket, or -1; else -1 */
     int             state_dir_fd;             /* issuer, control: O_DIRECTORY; else -1 */
     const char     *state_dir;                /* the same as a path (SQLite wants one) */
+    /* Helper: as whom issuers are asked about tokens; else NULL. */
+    const struct issuer_clients *issuer_clients;
 };
 
 /*
@@ -75,6 +77,7 @@ int control_main(struct role_setup *setup);
  * Door; the first three in any number before "prepare", which begins a new set:
  *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor
  *   supervisor → door   {"type":"file","door":NAME,"key":KEY} + descriptor (read by pread: shared)
+ *                         of an issuer: its file's name, and the key "issuer_client"
  *   supervisor → door   {"type":"policy","name":NAME} + memfd of policies/NAME.rules
  *   supervisor → door   {"type":"prepare","loops":n} + memfd of the configuration's dump
  *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}

@@ -23,7 +23,8 @@ typedef enum sandbox_need {
     SANDBOX_READ = 1,          /* open what its user may read: libraries, /etc, key sets */
     SANDBOX_READ_ANYWHERE = 2, /* the same below every folder: a configuration to come may name any */
     SANDBOX_STATE = 4,         /* write below its state folder */
-    SANDBOX_CONNECT = 8        /* begin TCP connections */
+    SANDBOX_CONNECT = 8,       /* begin TCP connections */
+    SANDBOX_FETCH = 16         /* the same where the configuration has an issuer to fetch from */
 } sandbox_need;
 
 struct sandbox_rules {

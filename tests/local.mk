@@ -50,6 +50,7 @@ EXTRA_DIST += \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
+	tests/component/test_bound_tokens.py \
 	tests/component/test_connect.py \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \
@@ -62,9 +63,11 @@ EXTRA_DIST += \
 	tests/component/test_foreign_clients.py \
 	tests/component/test_foreign_issuer.py \
 	tests/component/test_glewlwyd.py \
+	tests/component/test_introspection.py \
 	tests/component/test_helper.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
+	tests/component/test_keys_over_https.py \
 	tests/component/test_issuer_double.py \
 	tests/component/test_login.py \
 	tests/component/test_misbehaving_issuer.py \
@@ -81,6 +84,7 @@ EXTRA_DIST += \
 	tests/component/test_slapd.sh \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
+	tests/component/test_two_issuers.sh \
 	tests/e2e/bare \
 	tests/e2e/installed \
 	tests/e2e/pages/walk.mjs \

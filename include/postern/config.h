@@ -89,6 +89,9 @@ const postern_section *postern_config_section_at(const postern_config *c, poster
 /* By file name or service_names; a door is no service. */
 const postern_section *postern_config_service_for(const postern_config *c,
                                                   const char *service_name);
+/* The ith issuer file whose tokens a service or door takes; NULL past the last one. */
+const postern_section *postern_config_trusted_by(const postern_config *c,
+                                                 const postern_section *service, size_t i);
 
 /* Values.  Asking for a key that the table does not list for this kind of section aborts: a bug
  * of ours. */

@@ -6,6 +6,7 @@
 #ifndef POSTERN_CONTEXT_H
 #define POSTERN_CONTEXT_H
 
+#include <postern/agent.h>
 #include <postern/config.h>
 #include <postern/op.h>
 
@@ -27,6 +28,21 @@ postern_context *postern_context_ref(postern_context *ctx);
 void postern_context_free(postern_context *ctx); /* drops one reference; NULL is fine */
 static inline void postern_auto_context(postern_context **c) { postern_context_free(*c); }
 const postern_config *postern_context_config(const postern_context *ctx);
+
+/*
+ * As whom an issuer is asked about tokens (`introspection:` and `client:` of its file).  Once for
+ * each, before the first validation; without it, what needs the issuer's word is undecided
+ * (CONFIG_MISSING).  Everything is copied.
+ *
+ *   client   at that issuer; its tls_ca_file and deadline_ms count for nothing: the issuer file says
+ *            how it is reached
+ *   POSTERN_OK · POSTERN_ERR_USAGE (no such issuer, one that is not asked, a public client, a second
+ *   one) · POSTERN_ERR_CONFIG_FILE (a key that is none) · POSTERN_ERR_NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_context_set_issuer_client(postern_context *ctx,
+                                                               const char *issuer,
+                                                               const postern_agent *client,
+                                                               postern_error *err);
 
 /*
  * Revocations of one issuer.  Until postern_context_revocations_ready() was called for an issuer

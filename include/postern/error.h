@@ -53,7 +53,12 @@ typedef enum postern_class {
     X(UNSAFE_IDENTITY,      "unsafe_identity",      TOKEN,     "invalid_token",      "RFC 9068 §5",              "an identity claim holds unsafe characters or is too long") \
     X(ACTOR_UNCLEAR,        "actor_unclear",        TOKEN,     "invalid_token",      "RFC 9068 §5",              "token does not tell an agent's own from one for a human") \
     X(CNF,                  "cnf",                  TOKEN,     "invalid_token",      "RFC 7800 §3.1",            "token is bound to a key that was not proved here") \
+    X(ACTOR_NOT_ALLOWED,    "actor_not_allowed",    TOKEN,     "invalid_token",      "RFC 8693 §4.4",            "token's actor is not the one that its may_act names") \
+    X(TOKEN_AGE,            "token_age",            TOKEN,     "invalid_token",      "RFC 7519 §4.1.6",          "token is older, or lives longer, than is allowed here") \
+    X(ACR,                  "acr",                  TOKEN,     "insufficient_user_authentication", "RFC 9470 §3",  "the person did not authenticate in the way that is wanted here") \
+    X(AUTH_AGE,             "auth_age",             TOKEN,     "insufficient_user_authentication", "RFC 9470 §3",  "the person authenticated too long ago") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
+    X(INACTIVE,             "inactive",             TOKEN,     "invalid_token",      "RFC 7662 §2.2",            "authorization server says that the token is not active") \
     X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
     X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "login message is not well formed") \
     X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "login message is meant for another server") \
@@ -62,6 +67,7 @@ typedef enum postern_class {
     X(NO_MAPPING,           "no_mapping",           IDENTITY,  "invalid_token",      "RFC 9068 §5",              "token maps to no local user") \
     X(EMAIL_UNVERIFIED,     "email_unverified",     IDENTITY,  "invalid_token",      "OpenID Connect Core §5.7", "issuer has not verified the address that would name the user") \
     X(USER_DENIED,          "user_denied",          IDENTITY,  "invalid_token",      "deny_users",               "local user may not log in with a token") \
+    X(CLIENT_NOT_ALLOWED,   "client_not_allowed",   POLICY,    "invalid_token",      "allowed_clients",          "token was issued to a client that may not come here") \
     X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
     X(BLOCKED,              "blocked",              POLICY,    "invalid_token",      "postern block",            "agent was blocked by an administrator") \
     X(RENEWAL,              "renewal",              POLICY,    "invalid_token",      "postern-raw(7)",           "session cannot be renewed with this token") \

@@ -62,8 +62,14 @@ const char *postern_grant_grant_id(const postern_grant *g);
 const char *postern_grant_derived_from(const postern_grant *g, size_t i);
 /* RFC 9396: the JSON array as signed; empty: none, and in a helper's grant. */
 postern_bytes postern_grant_authorization_details(const postern_grant *g);
+/* SHA-256 of the client certificate that the token is bound to (RFC 8705) and that was shown; empty:
+ * a bearer token, and in a helper's grant. */
+postern_bytes postern_grant_bound_cert(const postern_grant *g);
 int64_t     postern_grant_exp_s(const postern_grant *g);     /* seconds since 1970 */
 int64_t     postern_grant_iat_s(const postern_grant *g);     /* -1 when the token had none */
+/* When the issuer said last that the token is active (RFC 7662), seconds since 1970; 0: it was not
+ * asked, and in a helper's grant. */
+int64_t     postern_grant_introspected_s(const postern_grant *g);
 /* helper's reference of this login; NULL for a local proof. */
 const char *postern_grant_ref(const postern_grant *g);
 /* The verified claims as JSON, exactly as signed; empty for a helper's grant. */

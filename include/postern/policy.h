@@ -117,6 +117,13 @@ POSTERN_MUST_USE postern_err postern_policy_add(postern_policy *p, const char *n
  *   files judge differently) · POSTERN_ERR_USAGE (an add failed, or twice)
  */
 POSTERN_MUST_USE postern_err postern_policy_finish(postern_policy *p, postern_error *err);
+/*
+ * For a door that trusts several issuers, behind finish: each rule that allows or holds by agent,
+ * client, group or ${agent}, which two issuers may give to two parties, says which issuer it means.
+ *   POSTERN_OK · POSTERN_ERR_RULES ("path:line:1: what") · POSTERN_ERR_USAGE (not finished)
+ */
+POSTERN_MUST_USE postern_err postern_policy_check_issuers(const postern_policy *p,
+                                                          postern_error *err);
 void postern_policy_free(postern_policy *p); /* NULL is fine */
 static inline void postern_auto_policy(postern_policy **p)
 {

@@ -40,6 +40,13 @@ typedef struct postern_request {
     const char        *message_host; /* `host=` of RFC 7628 §3.1, NULL when absent */
     const char        *message_port; /* `port=`, likewise */
     const char *const *extra_scopes; /* NULL-terminated, or NULL; added to the service's */
+    /* SHA-256 of the DER of the certificate that the client proved it holds the key of, on the
+     * connection that brought the token (RFC 8705 §3); empty: none.  32 bytes otherwise. */
+    postern_bytes      client_cert_sha256;
+    /* Of a local validation whose issuer is asked about tokens: its word counts for no longer than so
+     * many seconds, whatever introspection_cache: says (a live session that is looked at again).
+     * 0: as the issuer file says. */
+    unsigned           introspected_within_s;
     /* Of a local validation: written while the op lives (<postern/trail.h>).  NULL: nobody asks. */
     struct postern_trail *trail;
 } postern_request;

@@ -3,9 +3,7 @@
  * OpenSSL's. */
 #include <postern-private/audit_chain.h>
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -88,19 +86,31 @@ static postern_err check_record(const postern_json *j, uint32_t object, postern_
     return POSTERN_OK;
 }
 
+#define SEQ_DIGITS_MAX 16 /* of AUDIT_SEQ_MAX */
+
+static char *put(char *at, const char *text, size_t len)
+{
+    memcpy(at, text, len);
+    return at + len;
+}
+
 /* How the chain members look at the end of a line; the one form that is taken on reading, too.
- * Returns the length. */
+ * Returns the length.  By hand: printf(3) would cost a line as much as its hash does.
+ *   seq   0..AUDIT_SEQ_MAX */
 static size_t write_members(int64_t seq, const uint8_t prev[AUDIT_HASH_LEN],
                             char room[AUDIT_CHAIN_ROOM + 1])
 {
-    char digits[AUDIT_HASH_DIGITS + 1];
-    int len;
+    char digits[SEQ_DIGITS_MAX], *first = digits + sizeof digits, *at = room;
 
-    audit_hash_text(prev, digits);
-    len =
-        snprintf(room, AUDIT_CHAIN_ROOM + 1, ",\"seq\":%" PRId64 ",\"prev\":\"%s\"}", seq, digits);
-    return len > 0 && len <= AUDIT_CHAIN_ROOM ? (size_t)len
-                                              : 0; /* 0 cannot be: seq has 16 digits at most */
+    do
+        *--first = (char)('0' + seq % 10);
+    while ((seq /= 10) != 0);
+    at = put(at, ",\"seq\":", 7);
+    at = put(at, first, (size_t)(digits + sizeof digits - first));
+    at = put(at, ",\"prev\":\"", 9);
+    audit_hash_text(prev, at);
+    at = put(at + AUDIT_HASH_DIGITS, "\"}", 3); /* with its NUL */
+    return (size_t)(at - 1 - room);
 }
 
 postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint32_t object,

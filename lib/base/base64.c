@@ -6,11 +6,14 @@
  */
 #include <postern/bytes.h>
 
-#define NO 0xFF /* not of the alphabet: the only value with its top bit set */
+#include <endian.h>
+
+/* Not of the alphabet: a bit that stays above a group's 24, wherever in the group it is shifted to. */
+#define NO (UINT64_C(1) << 32)
 
 struct alphabet {
     char encode[65];
-    uint8_t decode[256];
+    uint64_t decode[256];
 };
 
 /* clang-format off */
@@ -47,50 +50,61 @@ static const struct alphabet plain_alphabet = {
 };
 /* clang-format on */
 
-/* Whole groups of four characters; returns the OR of all values, so that a foreign byte shows in
- * the top bit. */
-static uint8_t decode_groups(const uint8_t *decode, const uint8_t *in, size_t groups, uint8_t *out)
+static inline uint64_t decode_group(const uint64_t *decode, const uint8_t *in)
 {
-    uint8_t seen = 0;
+    return decode[in[0]] << 18 | decode[in[1]] << 12 | decode[in[2]] << 6 | decode[in[3]];
+}
 
-    for (; groups != 0; groups--, in += 4, out += 3) {
-        uint8_t a = decode[in[0]], b = decode[in[1]], c = decode[in[2]], d = decode[in[3]];
-        uint32_t v = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | d;
+/* Whole groups of four characters; returns the OR of all values, so that a foreign byte shows in the
+ * upper half.  A group is written as four bytes, of which the next one covers the last. */
+static uint64_t decode_groups(const uint64_t *decode, const uint8_t *in, size_t groups, uint8_t *out)
+{
+    uint64_t seen = 0, v;
 
-        seen |= a | b | c | d;
-        out[0] = (uint8_t)(v >> 16);
-        out[1] = (uint8_t)(v >> 8);
-        out[2] = (uint8_t)v;
+    for (; groups > 1; groups--, in += 4, out += 3) {
+        uint32_t octets;
+
+        v = decode_group(decode, in);
+        seen |= v;
+        octets = htobe32((uint32_t)v << 8);
+        memcpy(out, &octets, 4);
     }
-    return seen;
+    if (groups == 0)
+        return seen;
+    v = decode_group(decode, in);
+    out[0] = (uint8_t)(v >> 16);
+    out[1] = (uint8_t)(v >> 8);
+    out[2] = (uint8_t)v;
+    return seen | v;
 }
 
 /* The last two or three characters, 1 or 2 bytes; pad bits that are not zero show as a foreign byte
  * does. */
-static uint8_t decode_tail(const uint8_t *decode, const uint8_t *in, size_t chars, uint8_t *out)
+static uint64_t decode_tail(const uint64_t *decode, const uint8_t *in, size_t chars, uint8_t *out)
 {
-    uint8_t a = decode[in[0]], b = decode[in[1]], c;
+    uint64_t v = decode[in[0]] << 18 | decode[in[1]] << 12, pad_bits = UINT64_C(0xFFFF);
 
-    out[0] = (uint8_t)(a << 2 | b >> 4);
-    if (chars == 2)
-        return (uint8_t)(a | b | ((b & 0x0F) != 0 ? NO : 0));
-    c = decode[in[2]];
-    out[1] = (uint8_t)(b << 4 | c >> 2);
-    return (uint8_t)(a | b | c | ((c & 0x03) != 0 ? NO : 0));
+    out[0] = (uint8_t)(v >> 16);
+    if (chars == 3) {
+        v |= decode[in[2]] << 6;
+        out[1] = (uint8_t)(v >> 8);
+        pad_bits = UINT64_C(0xFF);
+    }
+    return v | ((v & pad_bits) != 0 ? NO : 0);
 }
 
 static postern_err decode_text(const struct alphabet *alphabet, postern_bytes in, uint8_t *out,
                                size_t *ret_len, postern_error *err)
 {
     size_t groups = in.len / 4, tail = in.len % 4;
-    uint8_t seen;
+    uint64_t seen;
 
     if (tail == 1)
         return POSTERN_FAIL(err, MALFORMED, "base64 text cannot be %zu characters long", in.len);
     seen = decode_groups(alphabet->decode, in.ptr, groups, out);
     if (tail != 0)
         seen |= decode_tail(alphabet->decode, in.ptr + groups * 4, tail, out + groups * 3);
-    if ((seen & 0x80) != 0)
+    if (seen >> 32 != 0)
         return POSTERN_FAIL(
             err, MALFORMED,
             "base64 text holds a foreign character or has pad bits that are not zero");

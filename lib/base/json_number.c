@@ -9,6 +9,7 @@
 
 /* 2^53-1: what every JSON implementation agrees on (RFC 8259 §6) */
 #define INTEGER_MAX INT64_C(9007199254740991)
+#define PLAIN_DIGITS_MAX 15 /* 10^15 is below INTEGER_MAX */
 /* A longer exponent is cut to this: it moves the point out of any text as well. */
 #define EXPONENT_MAX (2 * POSTERN_JSON_TEXT_MAX)
 
@@ -94,6 +95,24 @@ bool postern_json_integer(const postern_json *j, uint32_t node, int64_t *ret)
     return true;
 }
 
+/* Digits alone, few enough to be below 2^53: nearly every date.  False for whatever else is a number. */
+static bool read_plain(postern_bytes number, int64_t *ret)
+{
+    int64_t value = 0;
+
+    if (number.len > PLAIN_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < number.len; i++) {
+        unsigned digit = (unsigned)number.ptr[i] - '0';
+
+        if (digit > 9)
+            return false;
+        value = value * 10 + (int64_t)digit;
+    }
+    *ret = value;
+    return true;
+}
+
 /* Digits up to the (moved) point; what is behind it is cut off, what is missing before it is zero.
  */
 bool postern_json_date(const postern_json *j, uint32_t node, int64_t *ret_s)
@@ -102,6 +121,9 @@ bool postern_json_date(const postern_json *j, uint32_t node, int64_t *ret_s)
     int64_t value = 0;
     ptrdiff_t digits, point;
 
+    if (postern_json_type_of(j, node) == POSTERN_JSON_NUMBER &&
+        read_plain(postern_json_raw(j, node), ret_s))
+        return true;
     if (!take_decimal(j, node, &d))
         return false;
     if (is_zero(d.whole) && is_zero(d.fraction)) {

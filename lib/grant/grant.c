@@ -14,7 +14,7 @@
 
 /* What both constructors hand to build_grant(): the facts, and the helper's reference. */
 struct sources {
-    struct postern_grant_facts facts;
+    const struct postern_grant_facts *facts;
     postern_bytes ref;
 };
 
@@ -35,13 +35,13 @@ enum text_id {
 };
 
 static const struct {
-    size_t at;  /* offset of the postern_bytes in struct sources */
+    size_t at;  /* offset of the postern_bytes in the facts; unused for TEXT_REF */
     size_t max; /* bytes */
     const char *name;
 } texts[TEXT_COUNT] = {
-#define FACT(member) offsetof(struct sources, facts.member)
+#define FACT(member) offsetof(struct postern_grant_facts, member)
     [TEXT_SERVICE] = { FACT(service), POSTERN_IDENTITY_MAX, "service" },
-    [TEXT_REF] = { offsetof(struct sources, ref), POSTERN_REF_MAX - 1, "ref" },
+    [TEXT_REF] = { 0, POSTERN_REF_MAX - 1, "ref" },
     [TEXT_ISSUER] = { FACT(issuer), POSTERN_URI_MAX, "iss" },
     [TEXT_SUBJECT] = { FACT(subject), POSTERN_IDENTITY_MAX, "sub" },
     [TEXT_CLIENT_ID] = { FACT(client_id), POSTERN_IDENTITY_MAX, "client_id" },
@@ -63,15 +63,19 @@ struct postern_grant {
     size_t act_depth;
     const char *derived_from[POSTERN_DERIVED_MAX];
     size_t derived_count;
-    bool is_clients_own;
-    int64_t exp_s, iat_s;
+    bool is_clients_own, is_answer;
+    int64_t exp_s, iat_s, introspected_s;
     postern_bytes claims, authorization_details;
+    uint8_t bound_cert[POSTERN_BOUND_CERT_LEN];
+    bool is_bound;
     char store[];
 };
 
 static postern_bytes text_of(const struct sources *from, size_t id)
 {
-    return *(const postern_bytes *)((const char *)from + texts[id].at);
+    if (id == TEXT_REF)
+        return from->ref;
+    return *(const postern_bytes *)((const char *)from->facts + texts[id].at);
 }
 
 static postern_err check_text(postern_bytes text, size_t max, const char *name, postern_error *err)
@@ -107,12 +111,14 @@ static postern_err check_list(const postern_bytes *list, size_t count, size_t ma
 
 static postern_err check_sources(const struct sources *from, postern_error *err)
 {
-    const struct postern_grant_facts *facts = &from->facts;
+    const struct postern_grant_facts *facts = from->facts;
 
     if (facts->subject.len == 0 && facts->client_id.len == 0)
         return POSTERN_FAIL(err, INTERNAL, "a grant must stand for a subject or a client");
     if (facts->exp_s < 0)
         return POSTERN_FAIL(err, INTERNAL, "a grant must end");
+    if (facts->bound_cert.len != 0 && facts->bound_cert.len != POSTERN_BOUND_CERT_LEN)
+        return POSTERN_FAIL(err, INTERNAL, "a certificate's SHA-256 has another length");
     if (!are_details_within(facts))
         return POSTERN_FAIL(err, INTERNAL, "authorization_details are not the claims' own");
     for (size_t id = 0; id < TEXT_COUNT; id++)
@@ -126,14 +132,14 @@ static postern_err check_sources(const struct sources *from, postern_error *err)
  * the sum cannot wrap. */
 static size_t size_of(const struct sources *from)
 {
-    size_t size = sizeof(struct postern_grant) + from->facts.claims.len + 1;
+    size_t size = sizeof(struct postern_grant) + from->facts->claims.len + 1;
 
     for (size_t id = 0; id < TEXT_COUNT; id++)
         size += text_of(from, id).len + 1;
-    for (size_t i = 0; i < from->facts.act_depth; i++)
-        size += from->facts.act[i].len + 1;
-    for (size_t i = 0; i < from->facts.derived_count; i++)
-        size += from->facts.derived_from[i].len + 1;
+    for (size_t i = 0; i < from->facts->act_depth; i++)
+        size += from->facts->act[i].len + 1;
+    for (size_t i = 0; i < from->facts->derived_count; i++)
+        size += from->facts->derived_from[i].len + 1;
     return size;
 }
 
@@ -172,9 +178,10 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
 
     POSTERN_TRY(check_sources(from, err));
     size = size_of(from);
-    g = calloc(1, size);
+    g = malloc(size);
     if (g == NULL)
         return POSTERN_FAIL(err, NOMEM, "grant of %zu bytes", size);
+    memset(g, 0, sizeof *g); /* the store is written once, text by text */
     at = g->store;
     g->origin = origin;
     g->size = size;
@@ -183,16 +190,21 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
         if (text.len != 0 || id == TEXT_SCOPE)
             g->text[id] = store_text(&at, text);
     }
-    g->act_depth = from->facts.act_depth;
+    g->act_depth = from->facts->act_depth;
     for (size_t i = 0; i < g->act_depth; i++)
-        g->act[i] = store_text(&at, from->facts.act[i]);
-    g->derived_count = from->facts.derived_count;
+        g->act[i] = store_text(&at, from->facts->act[i]);
+    g->derived_count = from->facts->derived_count;
     for (size_t i = 0; i < g->derived_count; i++)
-        g->derived_from[i] = store_text(&at, from->facts.derived_from[i]);
-    g->is_clients_own = from->facts.is_clients_own;
-    g->exp_s = from->facts.exp_s;
-    g->iat_s = from->facts.iat_s;
-    store_claims(&at, &from->facts, g);
+        g->derived_from[i] = store_text(&at, from->facts->derived_from[i]);
+    g->is_clients_own = from->facts->is_clients_own;
+    g->exp_s = from->facts->exp_s;
+    g->iat_s = from->facts->iat_s;
+    g->introspected_s = from->facts->introspected_s;
+    g->is_answer = from->facts->is_answer;
+    store_claims(&at, from->facts, g);
+    g->is_bound = from->facts->bound_cert.len != 0;
+    if (g->is_bound)
+        memcpy(g->bound_cert, from->facts->bound_cert.ptr, sizeof g->bound_cert);
     *ret = g;
     return POSTERN_OK;
 }
@@ -200,7 +212,7 @@ static postern_err build_grant(postern_origin origin, const struct sources *from
 postern_err postern_grant_from_proof(const struct postern_grant_facts *facts, postern_grant **ret,
                                      postern_error *err)
 {
-    struct sources from = { .facts = *facts };
+    const struct sources from = { .facts = facts };
 
     return build_grant(POSTERN_ORIGIN_LOCAL_PROOF, &from, ret, err);
 }
@@ -210,13 +222,14 @@ postern_err postern_grant_from_reply(postern_bytes frame, postern_bytes nonce_te
                                      postern_failure *ret_failure, postern_error *err)
 {
     POSTERN_AUTO_FRAME f = { 0 };
-    struct sources from = { 0 };
+    struct postern_grant_facts facts = { 0 };
+    struct sources from = { .facts = &facts };
     postern_err e;
 
     *ret_failure = (postern_failure){ 0 };
     e = postern_frame_open(&f, frame, err);
     if (e == POSTERN_OK)
-        e = postern_reply_read(&f, nonce_text, service, &from.facts, &from.ref, ret_failure, err);
+        e = postern_reply_read(&f, nonce_text, service, &facts, &from.ref, ret_failure, err);
     if (e == POSTERN_OK)
         e = build_grant(POSTERN_ORIGIN_HELPER, &from, ret, err);
     if (e != POSTERN_OK)
@@ -245,6 +258,11 @@ const char *postern_grant_subject(const postern_grant *g)
 const char *postern_grant_client_id(const postern_grant *g)
 {
     return g->text[TEXT_CLIENT_ID];
+}
+postern_bytes postern_grant_bound_cert(const postern_grant *g)
+{
+    return g->is_bound ? (postern_bytes){ g->bound_cert, sizeof g->bound_cert }
+                       : POSTERN_BYTES_NONE;
 }
 const char *postern_grant_user(const postern_grant *g)
 {
@@ -281,6 +299,14 @@ int64_t postern_grant_exp_s(const postern_grant *g)
 int64_t postern_grant_iat_s(const postern_grant *g)
 {
     return g->iat_s;
+}
+int64_t postern_grant_introspected_s(const postern_grant *g)
+{
+    return g->introspected_s;
+}
+bool postern_grant_is_answer(const postern_grant *g)
+{
+    return g->is_answer;
 }
 bool postern_grant_is_clients_own(const postern_grant *g)
 {

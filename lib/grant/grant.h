@@ -21,6 +21,7 @@
 #define POSTERN_GRANT_ID_MAX 256      /* bytes of a grant_id: a random name, perhaps a short URN */
 /* Tokens that one was exchanged from, one after the other: twice POSTERN_ACT_DEPTH_MAX. */
 #define POSTERN_DERIVED_MAX 16
+#define POSTERN_BOUND_CERT_LEN 32     /* SHA-256 */
 #define POSTERN_DETAILS_MAX 8192      /* bytes of authorization_details: half of the largest token */
 
 /* What was proved.  Strings are borrowed for the call, NULL when absent. */
@@ -38,11 +39,15 @@ struct postern_grant_facts {
     size_t        derived_count;
     postern_bytes authorization_details;      /* the JSON array; lies within claims */
     int64_t       exp_s, iat_s;               /* iat_s -1: absent */
+    postern_bytes bound_cert; /* SHA-256 of the certificate that proved `cnf`; empty: not bound */
+    int64_t       introspected_s;             /* since 1970; 0: the issuer was not asked */
+    bool          is_answer;                  /* claims are the issuer's word on an opaque token */
     postern_bytes claims;                     /* the signed JSON */
 };
 
 /* The fact of that name. */
 bool postern_grant_is_clients_own(const postern_grant *g);
+bool postern_grant_is_answer(const postern_grant *g); /* likewise */
 /* As postern_grant_has_human(). */
 bool postern_grant_facts_have_human(const struct postern_grant_facts *facts);
 

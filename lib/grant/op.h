@@ -39,7 +39,9 @@ struct postern_op {
     pid_t           pid;
     postern_err     verdict;          /* POSTERN_ERR_UNSET until final */
     postern_error   verdict_error;
-    postern_failure failure;
+    /* NULL until there is something to tell: postern_op_tell().  It is five times as large as all else,
+     * and logins that are proved have none. */
+    postern_failure *failure;
     struct postern_op_events *events; /* NULL until the first */
     postern_grant  *grant;
     postern_secret *token;
@@ -56,6 +58,8 @@ POSTERN_MUST_USE postern_err postern_op_new(const struct postern_op_class *class
                                             postern_op **ret, postern_error *err);
 int64_t postern_op_now_s(const postern_op *op);
 int64_t postern_op_mono_ms(const postern_op *op);
+/* The op's failure to fill in, the same one each time.  NULL: no memory, and so is the verdict. */
+postern_failure *postern_op_tell(postern_op *op);
 /* A new event to fill in.  NULL: no memory, and the event is lost. */
 postern_event *postern_op_emit(postern_op *op, const char *static_name);
 /* Both members filled from the system where NULL. */

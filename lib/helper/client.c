@@ -30,6 +30,7 @@
 #define PORT_TEXT_MAX    5   /* digits */
 #define EXTRA_SCOPES_MAX 16  /* with the longest token they still fit one frame */
 #define EXTRA_SCOPE_MAX  255
+#define CERT_SHA256_LEN  32
 
 enum phase { PHASE_CONNECT = 0, PHASE_SEND, PHASE_RECEIVE };
 
@@ -109,8 +110,11 @@ static postern_err send_request(struct client_op *c, postern_error *err)
 
 static postern_err read_reply(struct client_op *c, postern_bytes reply, postern_error *err)
 {
-    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, &c->op.failure,
-                                    err);
+    postern_failure *failure = postern_op_tell(&c->op);
+
+    if (failure == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
+    return postern_grant_from_reply(reply, nonce_of(c), c->service, &c->op.grant, failure, err);
 }
 
 static postern_err read_info(struct client_op *c, postern_bytes reply, postern_error *err)
@@ -334,6 +338,21 @@ static postern_err put_scopes(postern_json_writer *w, const char *const *scopes,
     return POSTERN_OK;
 }
 
+static postern_err put_client_cert(postern_json_writer *w, postern_bytes digest, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(64);
+
+    if (digest.len == 0)
+        return POSTERN_OK;
+    if (digest.len != CERT_SHA256_LEN)
+        return POSTERN_FAIL(err, USAGE, "a certificate's SHA-256 has %d bytes", CERT_SHA256_LEN);
+    postern_base64url_encode(digest, &text);
+    if (text.failed)
+        return POSTERN_FAIL(err, NOMEM, "request frame");
+    postern_json_put_string(w, "client_cert_sha256", postern_buf_bytes(&text));
+    return POSTERN_OK;
+}
+
 static postern_err put_request(postern_json_writer *w, const postern_request *rq,
                                postern_error *err)
 {
@@ -346,6 +365,7 @@ static postern_err put_request(postern_json_writer *w, const postern_request *rq
     postern_json_put_str(w, "host", rq->message_host);
     postern_json_put_str(w, "port", rq->message_port);
     POSTERN_TRY(put_scopes(w, rq->extra_scopes, err));
+    POSTERN_TRY(put_client_cert(w, rq->client_cert_sha256, err));
     postern_json_close_object(w);
     return w->out->failed ? POSTERN_FAIL(err, NOMEM, "request frame") : POSTERN_OK;
 }

@@ -15,6 +15,8 @@
 
 #define POSTERN_HTTP_BODY_MAX 262144 /* bytes of an answer: the largest we read is a JWK set */
 
+#define POSTERN_HTTP_ETAG_MAX 128    /* bytes with NUL: a hash in hexadecimal, quoted, and room */
+
 struct postern_http_request {
     const char   *method;                /* "GET" or "POST" */
     const char   *url;                   /* https, or http to a loopback address when allowed */
@@ -25,6 +27,7 @@ struct postern_http_request {
     const char   *tls_ca_file;           /* NULL: the system's */
     /* The URL's host stands in our own configuration: it may have a private address. */
     bool          is_host_configured;
+    const char   *etag;                  /* If-None-Match; NULL: none, and 304 is refused */
     bool          allow_loopback_http;
     /* Loopback http: the listener must belong to root or listener_uid, checked before a byte is
      * sent. */
@@ -38,6 +41,8 @@ struct postern_http_response {
     int         status;                  /* 200 … */
     char        content_type[128];       /* lower case, without parameters; "" when absent */
     int         retry_after_s;           /* -1 when absent */
+    int         max_age_s;               /* of Cache-Control, less Age; 0: not to be kept; -1 */
+    char        etag[POSTERN_HTTP_ETAG_MAX]; /* with its quotes; "" when absent or longer */
     postern_buf body;
 };
 

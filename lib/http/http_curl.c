@@ -17,6 +17,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -24,6 +25,7 @@
 
 #include <curl/curl.h>
 
+#include "http/freshness.h"
 #include "http/judge.h"
 
 #define CONNECT_MS      2000  /* facts: a server that needs longer to accept is down for a login */
@@ -32,6 +34,10 @@
 #define ROUNDS_MAX      16 /* epoll rounds of one step: bounded work, the rest is still readable */
 #define EVENTS_MAX      8
 #define RETRY_AFTER_MAX 86400 /* seconds: more is "come back tomorrow" to us */
+/* A server that sends less than a byte a second for four seconds holds a place, and nothing else;
+ * the deadline would end it too, a little later. */
+#define LOW_SPEED_BYTES 1
+#define LOW_SPEED_S     4
 
 struct postern_http_exchange {
     CURLM *multi;
@@ -42,6 +48,7 @@ struct postern_http_exchange {
     int deadline_ms;
     struct postern_judge judge;
     size_t headers_len;
+    bool is_conditional; /* If-None-Match was sent: 304 is an answer */
     postern_error trouble; /* what a callback found; counts when curl then fails */
     char curl_text[CURL_ERROR_SIZE];
     struct postern_http_response response;
@@ -211,6 +218,9 @@ static const struct {
     { CURLOPT_FRESH_CONNECT, 1 }, /* each exchange proves its own connection */
     { CURLOPT_FORBID_REUSE, 1 },
     { CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS },
+    { CURLOPT_LOW_SPEED_LIMIT, LOW_SPEED_BYTES },
+    { CURLOPT_LOW_SPEED_TIME, LOW_SPEED_S },
+    { CURLOPT_HTTP_CONTENT_DECODING, 0 }, /* nothing was asked for compressed: no bomb is unpacked */
     { CURLOPT_QUICK_EXIT, 1 }, /* do not wait for a resolver thread when an exchange is dropped */
 };
 
@@ -288,6 +298,8 @@ static bool set_headers(struct postern_http_exchange *x, const struct postern_ht
 
     return add_header(x, "Accept: ", postern_bytes_str(accept)) &&
            add_header(x, "Expect:", POSTERN_BYTES_NONE) && /* empty: curl sends none */
+           (rq->etag == NULL || rq->etag[0] == '\0' ||
+            add_header(x, "If-None-Match: ", postern_bytes_str(rq->etag))) &&
            (rq->authorization.len == 0 || add_header(x, "Authorization: ", rq->authorization)) &&
            curl_easy_setopt(x->easy, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK;
 }
@@ -346,6 +358,7 @@ static postern_err start_exchange(const struct postern_http_transport *t,
         return POSTERN_FAIL(err, NOMEM, "HTTP exchange");
     x->epoll_fd = x->timer_fd = -1;
     x->deadline_ms = rq->deadline_ms > 0 ? rq->deadline_ms : POSTERN_OP_DEADLINE_MS;
+    x->is_conditional = rq->etag != NULL && rq->etag[0] != '\0';
     x->response.body = POSTERN_BUF_INIT(rq->body_max != 0 ? rq->body_max : POSTERN_HTTP_BODY_MAX);
     POSTERN_TRY(postern_judge_url(rq, &x->judge, err));
     if (pthread_once(&global_once, init_global) != 0 || global_result != CURLE_OK)
@@ -401,6 +414,44 @@ static void copy_content_type(const char *from, struct postern_http_response *to
     to->content_type[len] = '\0';
 }
 
+/* The nth header of that name in the answer itself; NULL: there is none. */
+static const char *get_header(const struct postern_http_exchange *x, const char *name, size_t n)
+{
+    struct curl_header *h;
+
+    return curl_easy_header(x->easy, name, n, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value : NULL;
+}
+
+static void copy_freshness(struct postern_http_exchange *x)
+{
+    const char *line, *etag = get_header(x, "ETag", 0);
+
+    x->response.max_age_s = -1;
+    for (size_t i = 0; (line = get_header(x, "Cache-Control", i)) != NULL; i++)
+        x->response.max_age_s =
+            postern_freshness_read(postern_bytes_str(line), x->response.max_age_s);
+    if ((line = get_header(x, "Age", 0)) != NULL)
+        x->response.max_age_s =
+            postern_freshness_less_age(x->response.max_age_s, postern_bytes_str(line));
+    if (etag == NULL || strlen(etag) >= sizeof x->response.etag ||
+        !postern_bytes_is_printable(postern_bytes_str(etag)))
+        etag = "";
+    memcpy(x->response.etag, etag, strlen(etag) + 1);
+}
+
+/* RFC 9110 §12.5.3 lets a server code what nobody asked it to; unpacked, 256 KiB can be 256 MiB. */
+static postern_err check_coding(const struct postern_http_exchange *x, postern_error *err)
+{
+    const char *coding = get_header(x, "Content-Encoding", 0);
+    char room[80];
+
+    if (coding == NULL || strcasecmp(coding, "identity") == 0)
+        return POSTERN_OK;
+    return POSTERN_FAIL(err, ISSUER_ANSWER, "%s coded its answer (%s), which was not asked for",
+                        x->judge.url.host,
+                        postern_error_quote(coding, strlen(coding), room, sizeof room));
+}
+
 static postern_err read_response(struct postern_http_exchange *x, postern_error *err)
 {
     char *content_type = NULL;
@@ -411,7 +462,7 @@ static postern_err read_response(struct postern_http_exchange *x, postern_error 
         curl_easy_getinfo(x->easy, CURLINFO_CONTENT_TYPE, &content_type) != CURLE_OK ||
         curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &retry_after) != CURLE_OK)
         return POSTERN_FAIL(err, INTERNAL, "curl_easy_getinfo");
-    if (status >= 300 && status < 400)
+    if (status >= 300 && status < 400 && !(status == 304 && x->is_conditional))
         return POSTERN_FAIL(err, ISSUER_ANSWER, "%s answered %ld: redirects are not followed",
                             x->judge.url.host, status);
     x->response.status = (int)status;
@@ -420,7 +471,8 @@ static postern_err read_response(struct postern_http_exchange *x, postern_error 
         x->response.retry_after_s =
             (int)(retry_after < RETRY_AFTER_MAX ? retry_after : RETRY_AFTER_MAX);
     copy_content_type(content_type, &x->response);
-    return POSTERN_OK;
+    copy_freshness(x);
+    return check_coding(x, err);
 }
 
 static postern_err finish(struct postern_http_exchange *x, CURLcode code, postern_error *err)

@@ -121,6 +121,9 @@ postern_err postern_jose_header_parse(struct postern_jose_header *h, postern_byt
         return POSTERN_FAIL(err, LIMIT, "header of %zu characters, at most %zu", text.len,
                             sizeof h->text);
     POSTERN_TRY(postern_base64url_decode(text, h->octets, &len, err));
+    if (len > POSTERN_JWT_HEADER_MAX) /* as many characters have room for one or two bytes more */
+        return POSTERN_FAIL(err, LIMIT, "header of %zu bytes, at most %d", len,
+                            POSTERN_JWT_HEADER_MAX);
     POSTERN_TRY(postern_json_scan(&h->json, (postern_bytes){ h->octets, len }, err));
     POSTERN_TRY(read_members(h, err));
     memcpy(h->text, text.ptr, text.len);

@@ -5,7 +5,8 @@
  * 7519 §7.2, RFC 8725 §3.
  *
  * All three parts are decoded when the token is parsed: that is the check of its alphabet, in one
- * pass.  JSON is another matter: only the header is read before the proof.
+ * pass.  JSON is another matter: only the header is read before the proof, and where several
+ * issuers count, the payload's `iss`, to know whose keys to ask.
  */
 #include "jose/jwt.h"
 
@@ -21,7 +22,9 @@ struct postern_jwt {
     struct postern_jose_header header;
     postern_bytes input; /* what is signed: "header.payload", in the caller's memory */
     size_t payload_len, sig_len;
+    bool is_proved;      /* by a key, and so may be read */
     postern_json claims; /* storage, kept between tokens */
+    bool is_scanned;     /* claims are this token's payload, proved or not */
     uint8_t payload[PART_MAX];
     uint8_t sig[PART_MAX];
 };
@@ -99,6 +102,7 @@ void postern_jwt_forget(postern_jwt *jwt)
     postern_wipe(jwt->sig, jwt->sig_len);
     jwt->input = POSTERN_BYTES_NONE;
     jwt->payload_len = jwt->sig_len = 0;
+    jwt->is_scanned = jwt->is_proved = false;
 }
 
 postern_err postern_jwt_parse(postern_jwt *jwt, postern_bytes token, postern_error *err)
@@ -149,19 +153,48 @@ bool postern_jwt_typ_is(const postern_jwt *jwt, const char *want)
     return postern_reader_take_lit_nocase(&r, want) && postern_reader_is_done(&r);
 }
 
-/* ---- the proof ---- */
+/* ---- the payload ---- */
 
+/* The strict scan is linear in the token's length, and bounded in depth and values: a stranger's
+ * payload costs what an agent's does. */
 static postern_err scan_payload(postern_jwt *jwt, postern_error *err)
 {
+    if (jwt->is_scanned)
+        return POSTERN_OK;
     POSTERN_TRY(
         postern_json_scan(&jwt->claims, (postern_bytes){ jwt->payload, jwt->payload_len }, err));
     if (postern_json_type_of(&jwt->claims, 0) != POSTERN_JSON_OBJECT)
         return POSTERN_FAIL(err, MALFORMED, "the payload is not a JSON object");
+    jwt->is_scanned = true;
     return POSTERN_OK;
 }
 
-postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
-                               const postern_json **ret_claims, postern_error *err)
+postern_err postern_jwt_choose_issuer(postern_jwt *jwt, const char *const *issuers, size_t count,
+                                      size_t *ret_index, postern_error *err)
+{
+    char quoted[300];
+    postern_bytes raw;
+    uint32_t iss;
+
+    if (!is_parsed(jwt))
+        return POSTERN_FAIL(err, USAGE, "no token was parsed");
+    POSTERN_TRY(scan_payload(jwt, err));
+    iss = postern_json_member(&jwt->claims, 0, "iss");
+    if (postern_json_type_of(&jwt->claims, iss) != POSTERN_JSON_STRING)
+        return POSTERN_FAIL(err, ISS, "iss is missing or not a string");
+    for (size_t i = 0; i < count; i++)
+        if (postern_json_string_is(&jwt->claims, iss, issuers[i])) {
+            *ret_index = i;
+            return POSTERN_OK;
+        }
+    raw = postern_json_raw(&jwt->claims, iss);
+    return POSTERN_FAIL(err, ISS, "iss is none of %zu: %s", count,
+                        postern_error_quote(raw.ptr, raw.len, quoted, sizeof quoted));
+}
+
+/* ---- the proof ---- */
+
+postern_err postern_jwt_prove(postern_jwt *jwt, const postern_jwks *keys, postern_error *err)
 {
     bool has_kid;
     postern_bytes kid;
@@ -169,9 +202,25 @@ postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
     if (!is_parsed(jwt))
         return POSTERN_FAIL(err, USAGE, "no token was parsed");
     has_kid = postern_jwt_kid(jwt, &kid);
+    jwt->is_proved = false;
     POSTERN_TRY(postern_jwks_verify(keys, jwt->header.alg, has_kid, kid, jwt->input,
                                     (postern_bytes){ jwt->sig, jwt->sig_len }, err));
+    jwt->is_proved = true;
+    return POSTERN_OK;
+}
+
+postern_err postern_jwt_read(postern_jwt *jwt, const postern_json **ret_claims, postern_error *err)
+{
+    if (!jwt->is_proved)
+        return POSTERN_FAIL(err, USAGE, "no token was proved");
     POSTERN_TRY(scan_payload(jwt, err));
     *ret_claims = &jwt->claims;
     return POSTERN_OK;
+}
+
+postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
+                               const postern_json **ret_claims, postern_error *err)
+{
+    POSTERN_TRY(postern_jwt_prove(jwt, keys, err));
+    return postern_jwt_read(jwt, ret_claims, err);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A JWT before and after its proof (RFC 7519, compact JWS only).  Before:
- * `kid`, `alg`, `typ` and nothing else can be asked.  The claims come out of
- * postern_jwt_verify() alone.
+ * `kid`, `alg`, `typ` and, among names that the caller brings, which one `iss`
+ * is; nothing else can be asked.  The claims come out of postern_jwt_read()
+ * alone, and only behind a proof.
  */
 #ifndef POSTERN_LIB_JWT_H
 #define POSTERN_LIB_JWT_H
@@ -38,9 +39,29 @@ postern_bytes postern_jwt_typ(const postern_jwt *jwt);
 /* RFC 7515 §4.1.9: case ignored, "application/" optional. */
 bool          postern_jwt_typ_is(const postern_jwt *jwt, const char *want);
 /*
- * Key, signature, payload.  `*ret_claims` is an object, owned by jwt, good until the next token.
- *   POSTERN_OK · as postern_jwks_verify() · MALFORMED · LIMIT
+ * Which of several issuers' keys are to prove this token (RFC 8725 §3.8): the one whose name `iss`
+ * is, byte for byte after unescaping.  Nothing is proved by it, and nothing else of the payload
+ * comes out.  Where one issuer alone counts it is not called, so that no JSON of strangers' is read.
+ *   issuers   1 or more
+ *   POSTERN_OK · MALFORMED · LIMIT (as the payload's after the proof) · ISS · NOMEM · USAGE
  */
+POSTERN_MUST_USE postern_err postern_jwt_choose_issuer(postern_jwt *jwt,
+                                                       const char *const *issuers, size_t count,
+                                                       size_t *ret_index, postern_error *err);
+/*
+ * Key and signature.
+ *   POSTERN_OK · as postern_jwks_verify() · USAGE (nothing was parsed)
+ */
+POSTERN_MUST_USE postern_err postern_jwt_prove(postern_jwt *jwt, const postern_jwks *keys,
+                                               postern_error *err);
+/*
+ * The payload of a token that was proved.  `*ret_claims` is an object, owned by jwt, good until the
+ * next token.
+ *   POSTERN_OK · MALFORMED · LIMIT · NOMEM · USAGE (nothing was proved)
+ */
+POSTERN_MUST_USE postern_err postern_jwt_read(postern_jwt *jwt, const postern_json **ret_claims,
+                                              postern_error *err);
+/* Both. */
 POSTERN_MUST_USE postern_err postern_jwt_verify(postern_jwt *jwt, const postern_jwks *keys,
                                                 const postern_json **ret_claims,
                                                 postern_error *err);

@@ -45,6 +45,7 @@ struct cache_proof {
     uint64_t words;             /* postern_cache_words() when the operation began */
     int64_t now_ms;             /* monotonic */
     int64_t life_s;             /* until exp; none left: it is not kept */
+    int64_t keep_ms;            /* 0: POSTERN_CACHE_KEEP_MS */
 };
 
 POSTERN_MUST_USE postern_err postern_cache_new(struct cache **ret, postern_error *err);
@@ -52,13 +53,14 @@ POSTERN_MUST_USE postern_err postern_cache_new(struct cache **ret, postern_error
 void postern_cache_free(struct cache *c);
 
 /* False: no memory for it, so this token is neither looked for nor kept. */
-bool postern_cache_key_make(const struct cache *c, postern_bytes token, const void *issuer,
+bool postern_cache_key_make(struct cache *c, postern_bytes token, const void *issuer,
                             const void *service, struct cache_key *ret);
 /* NULL: not there.  Else the caller's until postern_cached_release(). */
 struct cached_token *postern_cache_find(struct cache *c, const struct cache_key *key,
                                         int64_t now_ms);
 const postern_json *postern_cached_claims(const struct cached_token *t);
 uint64_t postern_cached_keys_generation(const struct cached_token *t);
+int64_t postern_cached_proved_ms(const struct cached_token *t); /* now_ms of its proof */
 void postern_cached_release(struct cached_token *t); /* NULL is fine */
 /*
  * Keep a proof, in place of an earlier one of the same key.  Not kept, which changes no verdict:

@@ -13,11 +13,10 @@
 /* One judgement on its way. */
 struct check {
     const struct claim_rules *rules;
+    const struct claim_login *login;
     struct claim_reader reader;
-    int64_t now_s;
-    postern_bytes extra_scopes;
     postern_trail *trail;
-    struct postern_grant_facts out;
+    struct postern_grant_facts *out; /* the caller's: too large to be copied for every login */
 };
 
 /* Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
@@ -28,6 +27,10 @@ static postern_err check_issuer(struct check *c, postern_error *err)
     char quoted[300];
     postern_bytes iss;
 
+    if (node == POSTERN_JSON_ABSENT && c->rules->may_lack_issuer) {
+        c->out->issuer = postern_bytes_str(c->rules->issuer);
+        return POSTERN_OK;
+    }
     if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, ISS, "iss is missing or not a string");
     POSTERN_TRY(postern_claim_string(&c->reader, node, "iss", &iss, err));
@@ -36,7 +39,7 @@ static postern_err check_issuer(struct check *c, postern_error *err)
     if (!postern_bytes_equal_str(iss, c->rules->issuer))
         return POSTERN_FAIL(err, ISS, "iss is \"%s\"",
                             postern_error_quote(iss.ptr, iss.len, quoted, sizeof quoted));
-    c->out.issuer = iss;
+    c->out->issuer = iss;
     return POSTERN_OK;
 }
 
@@ -44,9 +47,9 @@ static postern_err judge_audience(struct check *c, uint32_t node, postern_error 
 {
     if (postern_json_type_of(c->reader.j, node) != POSTERN_JSON_STRING)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "aud holds something that is not a string");
-    for (size_t i = 0; i < c->rules->audience_count && c->out.audience.len == 0; i++)
+    for (size_t i = 0; i < c->rules->audience_count && c->out->audience.len == 0; i++)
         if (postern_json_string_is(c->reader.j, node, c->rules->audiences[i]))
-            c->out.audience = postern_bytes_str(c->rules->audiences[i]);
+            c->out->audience = postern_bytes_str(c->rules->audiences[i]);
     return POSTERN_OK;
 }
 
@@ -92,7 +95,7 @@ static postern_err check_audience(struct check *c, postern_error *err)
         POSTERN_TRY(judge_audiences(c, aud, err));
     else
         POSTERN_TRY(judge_audience(c, aud, err));
-    if (c->out.audience.len == 0)
+    if (c->out->audience.len == 0)
         return POSTERN_FAIL(err, AUD, "aud does not name \"%s\"", c->rules->audiences[0]);
     return POSTERN_OK;
 }
@@ -113,14 +116,14 @@ static postern_err read_date(const struct check *c, enum claim_name claim, const
 
 static void note_times(const struct check *c, int64_t exp_s, int64_t nbf_s, int64_t iat_s)
 {
-    postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->now_s,
+    postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->login->now_s,
                        c->rules->skew_s);
     if (exp_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->now_s);
+        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->login->now_s);
     if (nbf_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->now_s);
+        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->login->now_s);
     if (iat_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->now_s);
+        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->login->now_s);
 }
 
 static postern_err check_times(struct check *c, postern_error *err)
@@ -134,20 +137,20 @@ static postern_err check_times(struct check *c, postern_error *err)
     note_times(c, exp_s, nbf_s, iat_s);
     if (exp_s == TIME_ABSENT) /* RFC 9068 §2.2: exp REQUIRED */
         return POSTERN_FAIL(err, CLAIM_MISSING, "exp is missing");
-    if (c->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
+    if (c->login->now_s >= exp_s + skew_s) /* RFC 7519 §4.1.4: "on or after" */
         return POSTERN_FAIL(err, EXPIRED, "exp was %" PRId64 " s ago, clock_skew is %" PRId64 " s",
-                            c->now_s - exp_s, skew_s);
-    if (nbf_s > c->now_s + skew_s) /* RFC 7519 §4.1.5 */
+                            c->login->now_s - exp_s, skew_s);
+    if (nbf_s > c->login->now_s + skew_s) /* RFC 7519 §4.1.5 */
         return POSTERN_FAIL(err, NOT_YET_VALID,
                             "nbf is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
-                            nbf_s - c->now_s, skew_s);
-    if (iat_s > c->now_s + skew_s)
+                            nbf_s - c->login->now_s, skew_s);
+    if (iat_s > c->login->now_s + skew_s)
         return POSTERN_FAIL(err, NOT_YET_VALID,
                             "iat is %" PRId64 " s ahead, clock_skew is %" PRId64 " s",
-                            iat_s - c->now_s, skew_s);
-    c->out.exp_s = exp_s;
-    c->out.iat_s = iat_s;
-    return POSTERN_OK;
+                            iat_s - c->login->now_s, skew_s);
+    c->out->exp_s = exp_s;
+    c->out->iat_s = iat_s;
+    return postern_claims_age(c->rules, c->login, c->out, c->trail, err);
 }
 
 static postern_err check_required(const struct check *c, postern_error *err)
@@ -178,7 +181,7 @@ static postern_err read_agent(struct check *c, postern_error *err)
 
         if (node != POSTERN_JSON_ABSENT)
             return postern_claim_identity(&c->reader, node, path->whole, POSTERN_IDENTITY_MAX,
-                                          &c->out.client_id, err);
+                                          &c->out->client_id, err);
     }
     return POSTERN_OK;
 }
@@ -191,7 +194,22 @@ static postern_err read_purpose(struct check *c, postern_error *err)
     if (node == POSTERN_JSON_ABSENT)
         return POSTERN_OK;
     return postern_claim_identity(&c->reader, node, path->whole, POSTERN_PURPOSE_MAX,
-                                  &c->out.purpose, err);
+                                  &c->out->purpose, err);
+}
+
+/* What takes the token back by its name finds it by the one that its issuer gives (Entra: uti). */
+static postern_err read_token_id(struct check *c, postern_error *err)
+{
+    const char *name = postern_provider_token_id(c->rules->provider);
+    uint32_t node;
+
+    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out->jti, err));
+    if (c->out->jti.len != 0 || name == NULL)
+        return POSTERN_OK;
+    node = postern_json_member(c->reader.j, 0, name);
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    return postern_claim_identity(&c->reader, node, name, POSTERN_IDENTITY_MAX, &c->out->jti, err);
 }
 
 /* client_id is judged even where agent_claim prefers another claim. */
@@ -201,28 +219,27 @@ static postern_err check_identities(struct check *c, postern_error *err)
         postern_trail_note(c->trail, "%s %s", i == 0 ? "required" : "and",
                            c->rules->required[i].whole);
     POSTERN_TRY(check_required(c, err));
-    POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out.subject, err));
-    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out.registered_client, err));
-    POSTERN_TRY(read_identity(c, CLAIM_JTI, "jti", &c->out.jti, err));
+    POSTERN_TRY(read_identity(c, CLAIM_SUB, "sub", &c->out->subject, err));
+    POSTERN_TRY(read_identity(c, CLAIM_CLIENT_ID, "client_id", &c->out->registered_client, err));
+    POSTERN_TRY(read_token_id(c, err));
     POSTERN_TRY(read_agent(c, err));
     POSTERN_TRY(read_purpose(c, err));
-    postern_trail_note_value(c->trail, "sub", c->out.subject);
-    postern_trail_note_value(c->trail, "client", c->out.client_id);
-    postern_trail_note_value(c->trail, "jti", c->out.jti);
-    if (c->out.subject.len == 0 && c->out.client_id.len == 0)
+    postern_trail_note_value(c->trail, "sub", c->out->subject);
+    postern_trail_note_value(c->trail, "client", c->out->client_id);
+    postern_trail_note_value(c->trail, "jti", c->out->jti);
+    if (c->out->subject.len == 0 && c->out->client_id.len == 0)
         return POSTERN_FAIL(err, CLAIM_MISSING, "token names neither a subject nor a client");
     return POSTERN_OK;
 }
 
-/* No carrier of this version can show a key, so every bound token is refused (RFC 7800
- * §3.1). */
+static postern_err check_client(struct check *c, postern_error *err)
+{
+    return postern_claims_client(&c->reader, c->rules, c->out, c->trail, err);
+}
+
 static postern_err check_binding(struct check *c, postern_error *err)
 {
-    postern_trail_note(c->trail, "%s",
-                       c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT ? "cnf" : "no cnf");
-    if (c->reader.known[CLAIM_CNF] != POSTERN_JSON_ABSENT)
-        return POSTERN_FAIL(err, CNF, "token is sender-constrained (cnf)");
-    return POSTERN_OK;
+    return postern_claims_binding(&c->reader, c->login, c->out, c->trail, err);
 }
 
 /* One actor: its sub into the facts, the nested act (or ABSENT) into *ret_inner; other members must
@@ -246,7 +263,7 @@ static postern_err read_actor(struct check *c, uint32_t actor, uint32_t *ret_inn
     if (sub == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "an actor has no sub");
     return postern_claim_identity(&c->reader, sub, "act.sub", POSTERN_IDENTITY_MAX,
-                                  &c->out.act[c->out.act_depth], err);
+                                  &c->out->act[c->out->act_depth], err);
 }
 
 /* The outermost actor acts; inner ones are history (RFC 8693 §4.1). */
@@ -257,28 +274,33 @@ static postern_err check_actors(struct check *c, postern_error *err)
     for (; actor != POSTERN_JSON_ABSENT; actor = inner) {
         if (postern_json_type_of(c->reader.j, actor) != POSTERN_JSON_OBJECT)
             return POSTERN_FAIL(err, MALFORMED_CLAIM, "act is not an object");
-        if (c->out.act_depth == POSTERN_ACT_DEPTH_MAX)
+        if (c->out->act_depth == POSTERN_ACT_DEPTH_MAX)
             return POSTERN_FAIL(err, LIMIT, "more than %d actors", POSTERN_ACT_DEPTH_MAX);
         POSTERN_TRY(read_actor(c, actor, &inner, err));
-        postern_trail_note_value(c->trail, c->out.act_depth == 0 ? "acts" : "acted earlier",
-                                 c->out.act[c->out.act_depth]);
-        c->out.act_depth++;
+        postern_trail_note_value(c->trail, c->out->act_depth == 0 ? "acts" : "acted earlier",
+                                 c->out->act[c->out->act_depth]);
+        c->out->act_depth++;
     }
-    return POSTERN_OK;
+    return postern_claims_may_act(&c->reader, c->out, c->trail, err);
 }
 
 static postern_err check_party(struct check *c, postern_error *err)
 {
     postern_trail_note(c->trail, "provider %s", postern_provider_name(c->rules->provider));
-    POSTERN_TRY(postern_provider_judge(c->rules->provider, c->reader.j, &c->out, err));
+    POSTERN_TRY(postern_provider_judge(c->rules->provider, c->reader.j, c->out, err));
     postern_trail_note(c->trail, "%s",
-                       postern_grant_facts_have_human(&c->out) ? "for a human" : "for itself");
+                       postern_grant_facts_have_human(c->out) ? "for a human" : "for itself");
     return POSTERN_OK;
 }
 
 static postern_err check_lineage(struct check *c, postern_error *err)
 {
-    return postern_claims_lineage(&c->reader, &c->out, err);
+    return postern_claims_lineage(&c->reader, c->out, err);
+}
+
+static postern_err check_authentication(struct check *c, postern_error *err)
+{
+    return postern_claims_authentication(&c->reader, c->rules, c->login, c->out, c->trail, err);
 }
 
 /* Tokens with one space between; empty is no scope at all. */
@@ -319,7 +341,7 @@ static postern_err demand_scope(const struct check *c, postern_bytes wanted, pos
     char quoted[300];
 
     postern_trail_note_value(c->trail, "wanted", wanted);
-    if (wanted.len == 0 || postern_scope_has(c->out.scope, wanted))
+    if (wanted.len == 0 || postern_scope_has(c->out->scope, wanted))
         return POSTERN_OK;
     return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "scope \"%s\" is missing",
                         postern_error_quote(wanted.ptr, wanted.len, quoted, sizeof quoted));
@@ -327,7 +349,7 @@ static postern_err demand_scope(const struct check *c, postern_bytes wanted, pos
 
 static postern_err demand_scopes(const struct check *c, postern_error *err)
 {
-    postern_bytes rest = c->extra_scopes;
+    postern_bytes rest = c->login->extra_scopes;
 
     for (size_t i = 0; i < c->rules->scope_count; i++)
         POSTERN_TRY(demand_scope(c, postern_bytes_str(c->rules->scopes[i]), err));
@@ -336,36 +358,60 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
     return POSTERN_OK;
 }
 
+/* Any of them; the sentence names them all, as far as it has room. */
+static postern_err demand_any_scope(const struct check *c, postern_error *err)
+{
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(sizeof err->detail);
+
+    for (size_t i = 0; i < c->rules->any_scope_count; i++) {
+        postern_bytes wanted = postern_bytes_str(c->rules->any_scopes[i]);
+
+        postern_trail_note_value(c->trail, i == 0 ? "wanted one of" : "or", wanted);
+        if (postern_scope_has(c->out->scope, wanted))
+            return POSTERN_OK;
+        postern_buf_addf(&list, "%s\"%s\"", i == 0 ? "" : ", ", c->rules->any_scopes[i]);
+    }
+    if (c->rules->any_scope_count == 0)
+        return POSTERN_OK;
+    if (list.failed) /* they are too many to be named */
+        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "none of the %zu scopes of which one is wanted",
+                            c->rules->any_scope_count);
+    return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "one of the scopes %s is wanted",
+                        postern_buf_cstr(&list));
+}
+
 /* Whole words, case-sensitive: "administrator" is not "admin" (RFC 6749 §3.3). */
 static postern_err check_scope(struct check *c, postern_error *err)
 {
-    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out.scope, err));
-    if (c->out.scope.len > POSTERN_SCOPE_CLAIM_MAX)
+    POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out->scope, err));
+    if (c->out->scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
-    if (!is_scope(c->out.scope))
+    if (!is_scope(c->out->scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
-    postern_trail_note_value(c->trail, "scope", c->out.scope);
-    return demand_scopes(c, err);
+    postern_trail_note_value(c->trail, "scope", c->out->scope);
+    POSTERN_TRY(demand_scopes(c, err));
+    return demand_any_scope(c, err);
 }
 
 postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
-                                 int64_t now_s, postern_bytes extra_scopes, postern_buf *scratch,
+                                 const struct claim_login *login, postern_buf *scratch,
                                  postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_issuer,  check_audience, check_times, check_identities,
-        check_binding, check_actors,   check_party, check_lineage, check_scope,
+        check_issuer,  check_audience, check_times,   check_identities,     check_client,
+        check_binding, check_actors,   check_party,   check_lineage,        check_authentication,
+        check_scope,
     };
-    struct check c = {
-        .rules = rules, .now_s = now_s, .extra_scopes = extra_scopes, .trail = trail
-    };
+    struct check c = { .rules = rules, .login = login, .trail = trail, .out = ret };
 
+    memset(ret, 0, sizeof *ret);
+    if (j->nodes[0].child_count > POSTERN_CLAIMS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
     }
-    c.out.claims = j->text;
-    *ret = c.out;
+    ret->claims = j->text;
     return POSTERN_OK;
 }

@@ -114,6 +114,13 @@ const postern_section *postern_config_issuer_of(const postern_config *c,
                                   postern_section_item(service, "issuers", i));
 }
 
+const postern_section *postern_config_trusted_by(const postern_config *c,
+                                                 const postern_section *service, size_t i)
+{
+    return i < postern_config_issuer_count(service) ? postern_config_issuer_of(c, service, i)
+                                                    : NULL;
+}
+
 void postern_config_free(postern_config *c)
 {
     postern_arena arena;

@@ -99,6 +99,18 @@ static const char *find_chars_fault(const char *text)
     return postern_username_chars_parse(text, &chars);
 }
 
+#define OPAQUE_PREFIX_MIN 4 /* bytes: what no password begins with by chance */
+
+static const char *find_prefix_fault(const char *text)
+{
+    if (strlen(text) < OPAQUE_PREFIX_MIN)
+        return "is shorter than 4 characters: a password could begin like that";
+    return strchr(text, ' ') == NULL && strchr(text, '.') == NULL &&
+                   postern_bytes_is_printable(postern_bytes_str(text))
+               ? NULL
+               : "holds what no opaque token begins with: a blank, a dot or what is not ASCII";
+}
+
 static const char *find_map_fault(const char *word)
 {
     return strcmp(word, "-") == 0 ? "is no file" : NULL;
@@ -120,7 +132,12 @@ static const struct {
     { "scope_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "purpose_claim", find_claim_path_fault, POSTERN_SECTION_NONE },
     { "required_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "introspection_claims", find_claim_path_fault, POSTERN_SECTION_NONE },
+    { "opaque_prefix", find_prefix_fault, POSTERN_SECTION_NONE },
     { "required_scopes", find_scope_fault, POSTERN_SECTION_NONE },
+    { "required_scopes_any", find_scope_fault, POSTERN_SECTION_NONE },
+    { "allowed_clients", find_audience_fault, POSTERN_SECTION_NONE },
+    { "required_acr", find_audience_fault, POSTERN_SECTION_NONE },
     { "scope", find_scope_fault, POSTERN_SECTION_NONE },
     { "registration_scopes", find_scope_fault, POSTERN_SECTION_NONE },
     { "registration_resources", find_audience_fault, POSTERN_SECTION_NONE },
@@ -235,15 +252,45 @@ static postern_err check_server_port(const postern_section *s, postern_error *er
     return POSTERN_OK;
 }
 
+/* One source: two could hold different keys.  Without either, the issuer's metadata is looked for. */
+static postern_err check_keys_source(const postern_section *s, postern_error *err)
+{
+    const struct config_value *file = postern_section_value(s, "jwks_file");
+    const struct config_value *uri = postern_section_value(s, "jwks_uri");
+
+    if (file->text != NULL && uri->text != NULL)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place",
+                            s->file, uri->line, uri->column);
+    return POSTERN_OK;
+}
+
 /* A delegated token's outermost actor is who acts (RFC 8693 §4.1): no other claim may come before
  * it. */
-static postern_err check_issuer(const postern_section *s, postern_error *err)
+static postern_err check_agent_claim(const postern_section *s, postern_error *err)
 {
     const struct config_value *agent = postern_section_value(s, "agent_claim");
 
+    POSTERN_TRY(check_keys_source(s, err));
     for (size_t i = 1; i < agent->count; i++)
         if (strcmp(agent->items[i], "act.sub") == 0)
             return postern_config_value_fail(s, "agent_claim", err, "act.sub must stand first");
+    return POSTERN_OK;
+}
+
+static bool is_asked_about_tokens(const postern_section *issuer)
+{
+    return strcmp(postern_section_text(issuer, "introspection"), "no") != 0;
+}
+
+static postern_err check_issuer(const postern_section *s, postern_error *err)
+{
+    POSTERN_TRY(check_agent_claim(s, err));
+    if (is_asked_about_tokens(s) && postern_section_text(s, "client") == NULL)
+        return postern_config_value_fail(s, "introspection", err,
+                                         "needs client: as whom is the issuer asked?");
+    if (!is_asked_about_tokens(s) && postern_section_text(s, "client") != NULL)
+        return postern_config_value_fail(s, "client", err, "means nothing without introspection");
     return POSTERN_OK;
 }
 
@@ -278,7 +325,7 @@ static postern_err check_client(const postern_section *s, postern_error *err)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "%s:%d:%d: client_credential_file: \"client_auth: none\" uses none",
                             s->file, file->line, file->column);
-    return POSTERN_OK;
+    return postern_config_check_door_agent(s, err);
 }
 
 postern_err postern_config_check_section(const postern_section *s, postern_error *err)
@@ -311,6 +358,52 @@ static postern_err check_issuer_is_unique(const postern_config *c, const postern
     return POSTERN_OK;
 }
 
+/* Credentials go to the server that they are of, and something has to prove who asks. */
+static postern_err check_issuer_client(const postern_config *c, const postern_section *s,
+                                       postern_error *err)
+{
+    const char *name = postern_section_text(s, "client");
+    const postern_section *client =
+        name == NULL ? NULL : postern_config_section(c, POSTERN_SECTION_CLIENT, name);
+
+    if (name == NULL)
+        return POSTERN_OK;
+    if (client == NULL)
+        return postern_config_value_fail(s, "client", err, "there is no clients/%s.conf", name);
+    if (strcmp(postern_section_text(client, "issuer"), postern_section_text(s, "issuer")) != 0)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT, "%s: client: %s is of another issuer",
+                            postern_section_origin(s, "client"),
+                            postern_section_origin(client, "issuer"));
+    if (strcmp(postern_section_text(client, "client_auth"), "none") == 0)
+        return POSTERN_FAIL(err, CONFIG_CONFLICT,
+                            "%s: client: %s proves nothing, and such a client is told nothing "
+                            "(RFC 7662 section 2.1)",
+                            postern_section_origin(s, "client"),
+                            postern_section_origin(client, "client_auth"));
+    return POSTERN_OK;
+}
+
+/* An opaque token does not say whose it is, and whoever is asked learns it.  Two issuers that are asked
+ * about signed tokens alone are no trouble: opaque ones are shown to none of them (validate.c). */
+static postern_err check_one_reader(const postern_config *c, const postern_section *s,
+                                    postern_error *err)
+{
+    size_t asked = 0, of_opaque = 0;
+
+    for (size_t i = 0; i < postern_config_issuer_count(s); i++) {
+        const postern_section *issuer = postern_config_issuer_of(c, s, i);
+
+        asked += is_asked_about_tokens(issuer);
+        of_opaque += strcmp(postern_section_text(issuer, "introspection"), "opaque") == 0;
+    }
+    if (asked < 2 || of_opaque == 0)
+        return POSTERN_OK;
+    return postern_config_value_fail(
+        s, "issuers", err,
+        "of those that have introspection one is asked about opaque tokens, and an opaque token does not "
+        "say whose it is; write introspection: always for all of them, or one service file for each");
+}
+
 static postern_err check_service_issuer(const postern_config *c, const postern_section *s,
                                         postern_error *err)
 {
@@ -321,7 +414,7 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
     if (first == NULL)
         return POSTERN_FAIL(
             err, CONFIG_MISSING,
-            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer: and jwks_file:",
+            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer:",
             s->file);
     if (v->count == 0 && first->next != NULL)
         return POSTERN_FAIL(
@@ -333,12 +426,6 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
             return postern_config_value_fail(
                 s, "issuers", err, "there is no issuers/%s.conf",
                 postern_error_quote(v->items[i], strlen(v->items[i]), quoted, sizeof quoted));
-    if (v->count > 1)
-        return POSTERN_FAIL(
-            err, CONFIG_CONFLICT,
-            "%s:%d:%d: issuers: one service trusts one issuer in this version, because two "
-            "could name the same local user; write one service file for each",
-            s->file, v->line, v->column);
     return POSTERN_OK;
 }
 
@@ -429,9 +516,12 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
 {
     for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)
         POSTERN_TRY(check_issuer_is_unique(c, s, err));
+    for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)
+        POSTERN_TRY(check_issuer_client(c, s, err));
     for (const postern_section *s = get_next_guarded(c, NULL); s != NULL;
          s = get_next_guarded(c, s)) {
         POSTERN_TRY(check_service_issuer(c, s, err));
+        POSTERN_TRY(check_one_reader(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }
     return postern_config_check_listens(c, err);

@@ -118,11 +118,33 @@ static postern_err check_backend(const postern_section *s, postern_error *err)
     return check_backend_cert(s, has_tls, err);
 }
 
+/* Who must show a certificate must be able to know which; nobody vouches for one that is only asked
+ * for, as holding its key is all that is wanted then (RFC 8705 §3, §7.3).  A unix socket has no TLS. */
+static postern_err check_client_certificate(const postern_section *s, postern_error *err)
+{
+    bool is_required = strcmp(postern_section_text(s, "tls_client_certificate"), "require") == 0;
+    bool has_ca = postern_section_text(s, "tls_client_ca_file") != NULL;
+
+    if (is_required && !has_ca)
+        return postern_config_value_fail(s, "tls_client_certificate", err,
+                                         "require needs tls_client_ca_file");
+    if (!is_required && has_ca)
+        return postern_config_value_fail(s, "tls_client_ca_file", err,
+                                         "means nothing without tls_client_certificate: require");
+    return POSTERN_OK;
+}
+
+postern_err postern_config_check_door_agent(const postern_section *s, postern_error *err)
+{
+    return check_pair(s, "tls_cert_file", "tls_key_file", err);
+}
+
 postern_err postern_config_check_door(const postern_section *s, postern_error *err)
 {
     POSTERN_TRY(check_pair(s, "tls_cert_file", "tls_key_file", err));
     POSTERN_TRY(check_pair(s, "backend_cert_file", "backend_key_file", err));
     POSTERN_TRY(check_certificate(s, err));
+    POSTERN_TRY(check_client_certificate(s, err));
     return check_backend(s, err);
 }
 

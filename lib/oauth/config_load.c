@@ -323,12 +323,11 @@ static postern_err set_folder(postern_config *c, const char *dir, postern_error 
     return c->dir != NULL ? POSTERN_OK : POSTERN_FAIL(err, NOMEM, "configuration");
 }
 
-/* Those of agents on this machine are theirs: only the ones that a door names are read. */
-static postern_err load_clients(postern_config *c, postern_error *err)
+static postern_err load_clients_of(postern_config *c, const postern_section *s, postern_error *err)
 {
     POSTERN_AUTO_BUF file = POSTERN_BUF_INIT(PATH_MAX);
 
-    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next) {
+    for (; s != NULL; s = s->next) {
         const char *name = postern_section_text(s, "client");
 
         if (name == NULL || postern_config_section(c, POSTERN_SECTION_CLIENT, name) != NULL)
@@ -340,6 +339,14 @@ static postern_err load_clients(postern_config *c, postern_error *err)
         POSTERN_TRY(load_named(c, POSTERN_SECTION_CLIENT, "clients", postern_buf_cstr(&file), err));
     }
     return POSTERN_OK;
+}
+
+/* Those of agents on this machine are theirs: only the ones that a door or an issuer file names are
+ * read. */
+static postern_err load_clients(postern_config *c, postern_error *err)
+{
+    POSTERN_TRY(load_clients_of(c, c->first[POSTERN_SECTION_DOOR], err));
+    return load_clients_of(c, c->first[POSTERN_SECTION_ISSUER], err);
 }
 
 postern_err postern_config_load(const char *dir, postern_config **ret, postern_error *err)
@@ -361,6 +368,7 @@ postern_err postern_config_load(const char *dir, postern_config **ret, postern_e
     POSTERN_TRY(load_single(c, POSTERN_SECTION_SERVER, "issuer.conf", err));
     POSTERN_TRY(postern_config_check_all(c, err));
     POSTERN_TRY(postern_config_load_maps(c, err));
+    POSTERN_TRY(postern_config_check_trusts(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }

@@ -72,12 +72,25 @@ static postern_err load_map(postern_config *c, const char *path, postern_error *
     return postern_username_map_parse(path, postern_buf_bytes(&text), &m->map, err);
 }
 
+/* A service's own comes before its issuer's. */
+const char *postern_config_map_path(const postern_section *service, const postern_section *issuer)
+{
+    const char *path = postern_section_text(service, "username_map_file");
+
+    return path != NULL ? path : postern_section_text(issuer, "username_map_file");
+}
+
+static const postern_section_kind kinds[] = { POSTERN_SECTION_ISSUER, POSTERN_SECTION_SERVICE,
+                                              POSTERN_SECTION_DOOR };
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
 /* NULL: this kind of section has none, or none is set. */
 static const char *get_map_path(const postern_section *s)
 {
-    return s->kind == POSTERN_SECTION_SERVICE || s->kind == POSTERN_SECTION_DOOR
-               ? postern_section_text(s, "username_map_file")
-               : NULL;
+    for (size_t i = 0; i < KINDS; i++)
+        if (s->kind == kinds[i])
+            return postern_section_text(s, "username_map_file");
+    return NULL;
 }
 
 static postern_err load_maps_of(postern_config *c, const postern_section *s, postern_error *err)
@@ -93,8 +106,9 @@ static postern_err load_maps_of(postern_config *c, const postern_section *s, pos
 
 postern_err postern_config_load_maps(postern_config *c, postern_error *err)
 {
-    POSTERN_TRY(load_maps_of(c, c->first[POSTERN_SECTION_SERVICE], err));
-    return load_maps_of(c, c->first[POSTERN_SECTION_DOOR], err);
+    for (size_t i = 0; i < KINDS; i++)
+        POSTERN_TRY(load_maps_of(c, c->first[kinds[i]], err));
+    return POSTERN_OK;
 }
 
 void postern_config_free_maps(postern_config *c)
@@ -135,9 +149,7 @@ postern_err postern_config_read_dumped_map(postern_config *c, const char *path, 
 
 static bool is_used(const postern_config *c, const char *path)
 {
-    static const postern_section_kind kinds[] = { POSTERN_SECTION_SERVICE, POSTERN_SECTION_DOOR };
-
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    for (size_t i = 0; i < KINDS; i++)
         for (const postern_section *s = c->first[kinds[i]]; s != NULL; s = s->next)
             if (get_map_path(s) != NULL && strcmp(get_map_path(s), path) == 0)
                 return true;
@@ -155,8 +167,8 @@ static postern_err check_maps_of(const postern_config *c, const postern_section 
 
 postern_err postern_config_check_dumped_maps(const postern_config *c, postern_error *err)
 {
-    POSTERN_TRY(check_maps_of(c, c->first[POSTERN_SECTION_SERVICE], err));
-    POSTERN_TRY(check_maps_of(c, c->first[POSTERN_SECTION_DOOR], err));
+    for (size_t i = 0; i < KINDS; i++)
+        POSTERN_TRY(check_maps_of(c, c->first[kinds[i]], err));
     for (const struct config_map *m = c->maps; m != NULL; m = m->next)
         if (!is_used(c, m->path))
             return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump with a map that nobody uses");

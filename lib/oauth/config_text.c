@@ -261,6 +261,7 @@ postern_err postern_config_load_dump(postern_bytes dump, postern_config **ret, p
         return POSTERN_FAIL(err, CONFIG_SYNTAX, "dump without postern.conf");
     POSTERN_TRY(postern_config_check_all(c, err));
     POSTERN_TRY(postern_config_check_dumped_maps(c, err));
+    POSTERN_TRY(postern_config_check_trusts(c, err));
     *ret = POSTERN_STEAL(c);
     return POSTERN_OK;
 }

@@ -8,12 +8,16 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/fork_mark.h"
+#include "key_fetch.h"
+#include "key_file.h"
 
 #define POOL_MAX 8 /* workspaces kept: more than two cores can use at a time */
-/* Bytes: two KiB of discovery text a service, and lists. */
+/* Bytes: two KiB of discovery text for each issuer of a service, and lists. */
 #define RULES_MEMORY_MAX ((size_t)64 << 20)
 /* 2025-01-01, before this program was written: a clock that says less was never set (a board
  * without battery). */
@@ -30,7 +34,8 @@ struct postern_context {
     struct service_rules *services;
     struct accounts *accounts;
     struct blocks *blocks;
-    struct cache *cache; /* of one configuration, because this is */
+    struct cache *cache;   /* of one configuration, because this is */
+    struct cache *answers; /* NULL: no issuer is asked */
     pthread_mutex_t pool_lock;
     postern_jwt *pool[POOL_MAX];
     size_t pool_count;
@@ -39,8 +44,10 @@ struct postern_context {
 static void free_issuers(struct issuer_rules *issuer)
 {
     for (; issuer != NULL; issuer = issuer->next) {
-        postern_keyring_free(issuer->keys);
+        postern_keyring_free(issuer->keys); /* which asks discovery */
+        postern_discovery_free(issuer->discovery);
         postern_revocations_free(issuer->revocations);
+        postern_introspector_free(issuer->introspector);
     }
 }
 
@@ -54,6 +61,7 @@ void postern_context_free(postern_context *ctx)
     postern_accounts_free(ctx->accounts);
     postern_blocks_free(ctx->blocks);
     postern_cache_free(ctx->cache);
+    postern_cache_free(ctx->answers);
     postern_config_free(ctx->config);
     postern_arena_free(&ctx->arena);
     postern_fork_mark_clear(&ctx->mark);
@@ -80,6 +88,84 @@ static struct issuer_rules *find_issuer(const postern_context *ctx, const char *
     return NULL;
 }
 
+/* "discovery of URL", for the trail. */
+static const char *describe_discovery(postern_context *ctx, const char *issuer)
+{
+    static const char before[] = "jwks_uri of ";
+    size_t size = sizeof before + strlen(issuer);
+    char *text = postern_arena_alloc(&ctx->arena, size);
+
+    if (text != NULL && snprintf(text, size, "%s%s", before, issuer) < 0)
+        text[0] = '\0';
+    return text;
+}
+
+static postern_err make_source(postern_context *ctx, struct issuer_rules *i,
+                               const postern_section *s, struct key_source **ret,
+                               postern_error *err)
+{
+    const char *file = postern_section_text(s, "jwks_file");
+    const char *url = postern_section_text(s, "jwks_uri");
+
+    if (file != NULL) {
+        i->keys_source = file;
+        return postern_key_file_new(
+            file, ctx->config->is_token_check ? FILE_NAMED_BY_USER : FILE_OF_ROOT_OR_SELF, ret,
+            err);
+    }
+    i->keys_source = url != NULL ? url : describe_discovery(ctx, i->issuer);
+    if (i->keys_source == NULL)
+        return POSTERN_FAIL(err, NOMEM, "context");
+    if (url == NULL)
+        POSTERN_TRY(
+            postern_discovery_new(&i->server, POSTERN_NEED_JWKS, &i->discovery, err));
+    return postern_key_fetch_new(&i->server, url, i->discovery, ret, err);
+}
+
+static postern_err make_keys(postern_context *ctx, struct issuer_rules *i, const postern_section *s,
+                             postern_error *err)
+{
+    struct key_source *source;
+
+    POSTERN_TRY(make_source(ctx, i, s, &source, err));
+    return postern_keyring_new(source, &i->keys, err);
+}
+
+/* Whoever may write it may make certificates of every server. */
+static postern_err check_ca_file(const postern_context *ctx, const char *path, postern_error *err)
+{
+    struct stat st;
+
+    if (path == NULL || ctx->config->is_token_check)
+        return POSTERN_OK;
+    if (stat(path, &st) != 0 || access(path, R_OK) != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "tls_ca_file: %s: %m", path);
+    if (!S_ISREG(st.st_mode))
+        return POSTERN_FAIL(err, CONFIG_FILE, "tls_ca_file: %s is not a regular file", path);
+    return postern_trusted_file_check(&st, path, err);
+}
+
+static enum introspection_mode read_introspection(const postern_section *s)
+{
+    const char *word = postern_section_text(s, "introspection");
+
+    if (strcmp(word, "always") == 0)
+        return INTROSPECT_ALWAYS;
+    return strcmp(word, "opaque") == 0 ? INTROSPECT_OPAQUE : INTROSPECT_NOTHING;
+}
+
+static postern_err add_introspector(postern_context *ctx, const postern_section *s,
+                                    struct issuer_rules *i, postern_error *err)
+{
+    i->introspection = read_introspection(s);
+    if (i->introspection == INTROSPECT_NOTHING)
+        return POSTERN_OK;
+    i->introspection_keep_ms = postern_section_number(s, "introspection_cache") * 1000;
+    if (ctx->answers == NULL)
+        POSTERN_TRY(postern_cache_new(&ctx->answers, err));
+    return postern_introspector_new(&i->server, &i->introspector, err);
+}
+
 /* Linked in before it is complete, so that postern_context_free() finds every part. */
 static postern_err add_issuer(postern_context *ctx, const postern_section *s, postern_error *err)
 {
@@ -90,16 +176,18 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
     i->issuer = postern_section_text(s, "issuer");
     i->server = (struct server){
         .issuer = i->issuer,
+        .tls_ca_file = postern_section_text(s, "tls_ca_file"),
+        .listener_uid = geteuid(),
         .allow_loopback_http = postern_section_flag(s, "allow_loopback_http"),
         .transport = &postern_http_curl,
         .clock = ctx->clock,
     };
     i->next = ctx->issuers;
     ctx->issuers = i;
-    POSTERN_TRY(postern_keyring_new(
-        postern_section_text(s, "jwks_file"),
-        ctx->config->is_token_check ? FILE_NAMED_BY_USER : FILE_OF_ROOT_OR_SELF, &i->keys, err));
-    return postern_revocations_new(&i->revocations, err);
+    POSTERN_TRY(check_ca_file(ctx, i->server.tls_ca_file, err));
+    POSTERN_TRY(make_keys(ctx, i, s, err));
+    POSTERN_TRY(postern_revocations_new(&i->revocations, err));
+    return add_introspector(ctx, s, i, err);
 }
 
 static postern_err add_service(postern_context *ctx, const postern_section *s, postern_error *err)
@@ -179,7 +267,7 @@ void postern_context_describe(const postern_context *ctx, const char *service,
 {
     const struct service_rules *rules = postern_context_rules(ctx, service);
 
-    *ret = rules != NULL ? rules->discovery : (postern_failure){ 0 };
+    *ret = rules != NULL ? rules->trusts[0].discovery : (postern_failure){ 0 };
 }
 
 struct accounts *postern_context_accounts(const postern_context *ctx)
@@ -192,9 +280,19 @@ struct blocks *postern_context_blocks(const postern_context *ctx)
     return ctx->blocks;
 }
 
+struct issuer_rules *postern_context_issuers(const postern_context *ctx)
+{
+    return ctx->issuers;
+}
+
 struct cache *postern_context_cache(const postern_context *ctx)
 {
     return ctx->cache;
+}
+
+struct cache *postern_context_answers(const postern_context *ctx)
+{
+    return ctx->answers;
 }
 
 uint64_t postern_context_words(const postern_context *ctx)
@@ -202,18 +300,25 @@ uint64_t postern_context_words(const postern_context *ctx)
     return postern_cache_words(ctx->cache);
 }
 
+static void count_word(postern_context *ctx)
+{
+    postern_cache_note_word(ctx->cache);
+    if (ctx->answers != NULL)
+        postern_cache_note_word(ctx->answers);
+}
+
 /* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
 static postern_err note_word(postern_context *ctx, postern_err e)
 {
     if (e == POSTERN_OK)
-        postern_cache_note_word(ctx->cache);
+        count_word(ctx);
     return e;
 }
 
 void postern_context_expect_blocks(postern_context *ctx)
 {
     postern_blocks_expect(ctx->blocks);
-    postern_cache_note_word(ctx->cache);
+    count_word(ctx);
 }
 
 postern_err postern_context_set_blocks(postern_context *ctx, const postern_block *list,
@@ -226,6 +331,18 @@ void postern_context_set_transport(postern_context *ctx, const postern_http_tran
 {
     for (struct issuer_rules *i = ctx->issuers; i != NULL; i = i->next)
         i->server.transport = transport;
+}
+
+postern_err postern_context_set_issuer_client(postern_context *ctx, const char *issuer,
+                                              const postern_agent *client, postern_error *err)
+{
+    const struct issuer_rules *rules = find_issuer(ctx, issuer);
+    char quoted[300];
+
+    if (rules == NULL || rules->introspector == NULL)
+        return POSTERN_FAIL(err, USAGE, "no issuer \"%s\" is configured that is asked about tokens",
+                            postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted));
+    return postern_introspector_set_client(rules->introspector, client, err);
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)

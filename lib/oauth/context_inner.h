@@ -18,6 +18,10 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
 struct accounts *postern_context_accounts(const postern_context *ctx);
 struct blocks *postern_context_blocks(const postern_context *ctx);
 struct cache *postern_context_cache(const postern_context *ctx);
+/* All that the configuration names; NULL: none. */
+struct issuer_rules *postern_context_issuers(const postern_context *ctx);
+/* What issuers said of tokens; NULL: none is asked. */
+struct cache *postern_context_answers(const postern_context *ctx);
 const postern_clock *postern_context_clock(const postern_context *ctx);
 /* False when the clock is the system's own and it was never set. */
 bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);

@@ -33,6 +33,12 @@ const char *postern_username_chars_parse(const char *text, struct username_chars
     return NULL;
 }
 
+void postern_username_chars_limit(struct username_chars *chars, const struct username_chars *by)
+{
+    for (size_t c = 0; c < sizeof chars->allowed / sizeof chars->allowed[0]; c++)
+        chars->allowed[c] = chars->allowed[c] && by->allowed[c];
+}
+
 static uint8_t to_lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;

@@ -18,6 +18,8 @@ struct username_chars {
 };
 /* `text` as in username_chars: "a-zA-Z0-9._@-".  NULL when it was understood, else why not. */
 const char *postern_username_chars_parse(const char *text, struct username_chars *ret);
+/* What both allow, into *chars. */
+void postern_username_chars_limit(struct username_chars *chars, const struct username_chars *by);
 
 struct accounts;
 struct username_map;

@@ -30,7 +30,7 @@ static postern_err check_one(const struct judge *j, postern_revocation_kind kind
                              postern_bytes name, int64_t iat_s, postern_err *undecided,
                              postern_error *err)
 {
-    postern_error why = { 0 };
+    postern_error why; /* written with every refusal */
     postern_err e = postern_revocations_check(j->trust->issuer->revocations, kind, name, iat_s,
                                               &why);
     bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
@@ -70,7 +70,7 @@ static postern_err check_lineage(const struct judge *j, const struct postern_gra
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
                               postern_error *err)
 {
-    postern_error blocked = { 0 };
+    postern_error blocked; /* written with every refusal */
     postern_err removal = postern_revocations_check(
         j->trust->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
     postern_err block;
@@ -104,7 +104,7 @@ static postern_err check_names(const struct judge *j, const struct postern_grant
     postern_err undecided = POSTERN_OK;
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        postern_error why = { 0 };
+        postern_error why; /* written with every refusal */
         postern_err e = check_name(j, names[i], facts->iat_s, &why);
 
         if (e == POSTERN_OK || (undecided != POSTERN_OK && postern_err_outcome(e) != POSTERN_REJECTED))
@@ -122,7 +122,7 @@ static postern_err check_names(const struct judge *j, const struct postern_grant
 static postern_err check_taken_back(const struct judge *j, const struct postern_grant_facts *facts,
                                     postern_error *err)
 {
-    postern_error why = { 0 };
+    postern_error why; /* written with every refusal */
     postern_err names = check_names(j, facts, err), lineage;
 
     if (names != POSTERN_OK && postern_err_outcome(names) == POSTERN_REJECTED)
@@ -154,7 +154,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 
     postern_trail_note(j->trail, "username_claim %s", j->trust->username.text);
     POSTERN_TRY(postern_claims_username(&j->trust->username, claims, j->scratch, &name, err));
-    return map_name(j, &j->trust->service->identity, name, ret, err);
+    return map_name(j, &j->trust->identity, name, ret, err);
 }
 
 /*
@@ -164,7 +164,7 @@ static postern_err map_human(const struct judge *j, const postern_json *claims, 
 static postern_err map_agent(const struct judge *j, const struct postern_grant_facts *facts,
                              postern_bytes *ret, postern_error *err)
 {
-    struct identity_rules rules = j->trust->service->identity;
+    struct identity_rules rules = j->trust->identity;
     postern_bytes name = facts->act_depth > 0 ? facts->act[0] : facts->client_id;
 
     if (name.len == 0)
@@ -254,12 +254,19 @@ static void name_parties(const struct judge *j, const struct postern_grant_facts
 postern_err postern_judge_claims(const struct judge *j, const postern_json *claims,
                                  struct postern_grant_facts *ret, postern_error *err)
 {
+    const struct claim_login login = { .now_s = j->life_s,
+                                       .is_live_session = j->is_live_session,
+                                       .extra_scopes = j->extra_scopes,
+                                       .client_cert_sha256 = j->client_cert_sha256 };
+    const struct claim_rules *rules = j->is_answer ? &j->trust->answer_claims : &j->trust->claims;
+
     postern_trail_enter(j->trail, TRAIL_CLOCK);
     POSTERN_TRY(check_clock(j, err));
+    if (j->is_answer)
+        POSTERN_TRY(postern_introspection_check_type(claims, err));
     postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
     POSTERN_TRY(check_is_no_id_token(claims, err));
-    POSTERN_TRY(postern_claims_check(&j->trust->claims, claims, j->life_s, j->extra_scopes,
-                                     j->scratch, j->trail, ret, err));
+    POSTERN_TRY(postern_claims_check(rules, claims, &login, j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");
     name_parties(j, ret);
@@ -308,7 +315,10 @@ static postern_err judge_grant(const struct judge *j, const postern_grant *g, po
     struct postern_grant_facts facts;
     struct judge own = *j;
 
+    own.is_answer = postern_grant_is_answer(g);
     own.life_s = get_last_second(g, &j->trust->claims);
+    own.is_live_session = true;
+    own.client_cert_sha256 = postern_grant_bound_cert(g); /* shown on the session's connection */
     own.authzid = postern_grant_user(g) == NULL ? "" : postern_grant_user(g);
     own.scratch = &scratch;
     POSTERN_TRY(postern_json_scan(&claims, postern_grant_claims(g), err));
@@ -331,10 +341,9 @@ static const struct service_rules *find_rules(const postern_context *ctx, const 
 /* The first one's when the service trusts that issuer no more: then `iss` is what is refused. */
 static const struct trust *find_trust(const struct service_rules *rules, const char *issuer)
 {
-    for (size_t i = 0; i < rules->trust_count; i++)
-        if (strcmp(rules->trusts[i].claims.issuer, issuer) == 0)
-            return &rules->trusts[i];
-    return &rules->trusts[0];
+    const struct trust *trust = postern_service_trust(rules, issuer);
+
+    return trust != NULL ? trust : &rules->trusts[0];
 }
 
 static postern_err judge_again(postern_context *ctx, const postern_grant *g,
@@ -354,8 +363,8 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
     rules = find_rules(ctx, g);
     if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
-    *failure = rules->discovery;
     j.trust = find_trust(rules, postern_grant_issuer(g));
+    *failure = j.trust->discovery;
     return judge_grant(&j, g, err);
 }
 

@@ -105,10 +105,14 @@ static postern_err read_needed(const postern_json *j, const struct postern_issue
         POSTERN_TRY(read_endpoint(j, issuer, "revocation_endpoint", &m->revocation, err));
     if (needs & POSTERN_NEED_AUTHORIZATION)
         POSTERN_TRY(read_login(j, issuer, m, err));
-    m->token_auth =
-        read_auth(j, "token_endpoint_auth_methods_supported", POSTERN_TAKES_BASIC);
-    m->revocation_auth =
-        read_auth(j, "revocation_endpoint_auth_methods_supported", m->token_auth);
+    if (needs & POSTERN_NEED_JWKS)
+        POSTERN_TRY(read_endpoint(j, issuer, "jwks_uri", &m->jwks, err));
+    if (needs & POSTERN_NEED_INTROSPECTION)
+        POSTERN_TRY(read_endpoint(j, issuer, "introspection_endpoint", &m->introspection, err));
+    m->token_auth = read_auth(j, "token_endpoint_auth_methods_supported", POSTERN_TAKES_BASIC);
+    m->revocation_auth = read_auth(j, "revocation_endpoint_auth_methods_supported", m->token_auth);
+    m->introspection_auth =
+        read_auth(j, "introspection_endpoint_auth_methods_supported", m->token_auth);
     return POSTERN_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Authorization server metadata (RFC 8414, and the two places where OpenID Connect puts it): where
- * to look, and what may be believed. Pure; called by token_call.c.
+ * to look, and what may be believed. Pure; called by token_call.c and discovery.c.
  */
 #ifndef POSTERN_LIB_METADATA_H
 #define POSTERN_LIB_METADATA_H
@@ -23,15 +23,18 @@ enum {
     POSTERN_NEED_TOKEN = 1,
     POSTERN_NEED_AUTHORIZATION = 2, /* and PKCE by S256 (OAuth 2.1 §7.5.1) */
     POSTERN_NEED_REVOCATION = 4,
+    POSTERN_NEED_JWKS = 8,
+    POSTERN_NEED_INTROSPECTION = 16,
 };
 
 /* Ways to send a client secret that a server lists. */
 enum { POSTERN_TAKES_BASIC = 1, POSTERN_TAKES_POST = 2 };
 
 struct postern_metadata {
-    struct postern_endpoint token, authorization, revocation; /* url "" where not needed */
+    /* url "" where not needed */
+    struct postern_endpoint token, authorization, revocation, introspection, jwks;
     /* POSTERN_TAKES_*; RFC 8414 §2: BASIC where the document lists none. */
-    unsigned token_auth, revocation_auth;
+    unsigned token_auth, revocation_auth, introspection_auth;
     bool says_iss; /* authorization_response_iss_parameter_supported (RFC 9207 §3) */
 };
 

@@ -128,7 +128,7 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub client_id azp appid" },
         { "scope_claim", "scope" },
         { "scope_form", "string" } },
-      NULL },
+      NULL, NULL },
     { "keycloak",
       { { "token_types", "at+jwt JWT" },
         { "required_claims", "sub azp jti iat" },
@@ -136,7 +136,7 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub azp" },
         { "scope_claim", "scope" },
         { "scope_form", "string" } },
-      find_party_of_keycloak },
+      find_party_of_keycloak, NULL },
     { "entra",
       { { "token_types", "JWT" },
         { "required_claims", "sub oid tid iat" },
@@ -144,7 +144,7 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub azp appid" },
         { "scope_claim", "scp roles" },
         { "scope_form", "any" } },
-      find_party_of_entra },
+      find_party_of_entra, "uti" },
     { "okta",
       { { "token_types", "at+jwt untyped" },
         { "required_claims", "sub cid jti iat" },
@@ -152,7 +152,7 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub cid" },
         { "scope_claim", "scp" },
         { "scope_form", "any" } },
-      find_party_of_okta },
+      find_party_of_okta, NULL },
 };
 
 const struct provider *postern_provider(const char *name)
@@ -166,6 +166,11 @@ const struct provider *postern_provider(const char *name)
 const char *postern_provider_name(const struct provider *p)
 {
     return p == NULL ? providers[0].name : p->name;
+}
+
+const char *postern_provider_token_id(const struct provider *p)
+{
+    return p == NULL ? NULL : p->token_id;
 }
 
 postern_err postern_provider_judge(const struct provider *p, const postern_json *j,

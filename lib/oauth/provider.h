@@ -26,12 +26,15 @@ struct provider {
      */
     postern_err (*find_party)(const postern_json *j, const struct postern_grant_facts *facts,
                               bool *ret_is_clients_own, postern_error *err);
+    const char *token_id; /* the claim that names a token without jti; NULL: none does */
 };
 
 /* NULL: nobody knows that name. */
 const struct provider *postern_provider(const char *name);
 /* NULL: rfc9068. */
 const char *postern_provider_name(const struct provider *p);
+/* NULL: jti alone. */
+const char *postern_provider_token_id(const struct provider *p);
 /* The party of checked facts into facts->is_clients_own.  `p` NULL: rfc9068. */
 POSTERN_MUST_USE postern_err postern_provider_judge(const struct provider *p, const postern_json *j,
                                                     struct postern_grant_facts *facts,

@@ -16,6 +16,7 @@ struct build {
     postern_arena *arena;
     const postern_config *config;
     const postern_section *service, *issuer;
+    struct identity_rules identity; /* the service's part */
     struct service_rules *rules;
     struct trust *trust;
 };
@@ -55,6 +56,12 @@ static postern_err build_claims(struct build *b, postern_error *err)
     r->skew_s = postern_section_number(b->issuer, "clock_skew");
     r->audiences = get_list(b->service, "audience", &r->audience_count);
     r->scopes = get_list(b->service, "required_scopes", &r->scope_count);
+    r->any_scopes = get_list(b->service, "required_scopes_any", &r->any_scope_count);
+    r->clients = get_list(b->service, "allowed_clients", &r->client_count);
+    r->acrs = get_list(b->service, "required_acr", &r->acr_count);
+    r->max_auth_age_s = postern_section_number(b->service, "max_auth_age");
+    r->max_token_age_s = postern_section_number(b->issuer, "max_token_age");
+    r->max_lifetime_s = postern_section_number(b->issuer, "max_token_lifetime");
     POSTERN_TRY(parse_paths(b, "required_claims", NULL, &r->required, &r->required_count, err));
     POSTERN_TRY(parse_paths(b, "scope_claim", NULL, &r->scope_claims, &r->scope_claim_count, err));
     r->takes_scope_array = strcmp(postern_section_text(b->issuer, "scope_form"), "any") == 0;
@@ -62,6 +69,16 @@ static postern_err build_claims(struct build *b, postern_error *err)
     POSTERN_TRY(parse_paths(b, "agent_claim", "act.sub", &r->agents, &r->agent_count, err));
     return postern_claim_path_parse(b->arena, postern_section_text(b->issuer, "purpose_claim"),
                                     &r->purpose, err);
+}
+
+/* iss is in RFC 7662 what the server may leave out: the TLS that it answered by names it as well. */
+static postern_err build_answer_claims(struct build *b, postern_error *err)
+{
+    struct claim_rules *r = &b->trust->answer_claims;
+
+    *r = b->trust->claims;
+    r->may_lack_issuer = true;
+    return parse_paths(b, "introspection_claims", NULL, &r->required, &r->required_count, err);
 }
 
 static void build_token_form(struct build *b)
@@ -99,7 +116,7 @@ static enum login_as read_login_as(const postern_section *service)
 static postern_err find_map(const struct build *b, const struct username_map **ret,
                             postern_error *err)
 {
-    const char *path = postern_section_text(b->service, "username_map_file");
+    const char *path = postern_config_map_path(b->service, b->issuer);
 
     *ret = path == NULL ? NULL : postern_config_map(b->config, path);
     if (path != NULL && *ret == NULL)
@@ -108,19 +125,15 @@ static postern_err find_map(const struct build *b, const struct username_map **r
     return POSTERN_OK;
 }
 
-static postern_err build_identity(struct build *b, postern_error *err)
+static void build_identity(struct build *b)
 {
-    struct identity_rules *r = &b->rules->identity;
+    struct identity_rules *r = &b->identity;
 
     b->rules->maps_user = true;
     b->rules->login_as = read_login_as(b->service);
     r->strip_domains = get_list(b->service, "username_strip_domain", &r->strip_count);
     r->deny_users = get_list(b->service, "deny_users", &r->deny_count);
     r->allow_system_users = postern_section_flag(b->service, "allow_system_users");
-    if (postern_username_chars_parse(postern_section_text(b->service, "username_chars"),
-                                     &r->chars) != NULL)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "%s: username_chars", b->service->file);
-    return find_map(b, &r->map, err);
 }
 
 /* A mapped or composed name stands nowhere in the token. */
@@ -128,8 +141,11 @@ static postern_err build_username(struct build *b, postern_error *err)
 {
     POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
                                        &b->trust->username, err));
+    b->trust->identity = b->identity;
+    POSTERN_TRY(postern_config_username_chars(b->service, b->issuer, &b->trust->identity.chars, err));
+    POSTERN_TRY(find_map(b, &b->trust->identity.map, err));
     b->trust->makes_names =
-        b->rules->identity.map != NULL || !postern_username_is_plain(&b->trust->username);
+        b->trust->identity.map != NULL || !postern_username_is_plain(&b->trust->username);
     return POSTERN_OK;
 }
 
@@ -163,33 +179,43 @@ static void put_url(char *field, const char *fmt, ...)
         field[0] = '\0';
 }
 
-/* As many required scopes as fit, whole words only. */
-static void put_scopes(struct build *b)
+/* False: it does not fit any more. */
+static bool put_scope(char *scope, const char *word)
 {
-    const struct claim_rules *r = &b->rules->trusts[0].claims;
-    char *scope = b->rules->discovery.scope;
-    size_t used = 0;
+    size_t used = strlen(scope);
+    int n = snprintf(scope + used, POSTERN_SCOPE_MAX - used, "%s%s", used == 0 ? "" : " ", word);
 
-    for (size_t i = 0; i < r->scope_count; i++) {
-        int n = snprintf(scope + used, POSTERN_SCOPE_MAX - used, "%s%s", used == 0 ? "" : " ",
-                         r->scopes[i]);
-
-        if (n < 0 || (size_t)n >= POSTERN_SCOPE_MAX - used) {
-            scope[used] = '\0';
-            return;
-        }
-        used += (size_t)n;
-    }
+    if (n >= 0 && (size_t)n < POSTERN_SCOPE_MAX - used)
+        return true;
+    scope[used] = '\0';
+    return false;
 }
 
-/* The embedded issuer serves the RFC 9728 documents of services itself: their own hosts speak no
- * HTTP. */
-static bool is_embedded(const struct build *b)
+/* What a token may have to get in: all required scopes that fit, whole words only, and the first of
+ * those of which one will do. */
+static void put_scopes(struct build *b)
+{
+    const struct claim_rules *r = &b->trust->claims;
+    char *scope = b->trust->discovery.scope;
+
+    for (size_t i = 0; i < r->scope_count; i++)
+        if (!put_scope(scope, r->scopes[i]))
+            return;
+    for (size_t i = 0; i < r->any_scope_count; i++)
+        if (postern_scope_has(postern_bytes_str(scope), postern_bytes_str(r->any_scopes[i])))
+            return; /* a required one is among them */
+    if (r->any_scope_count != 0)
+        (void)put_scope(scope, r->any_scopes[0]);
+}
+
+/* The embedded issuer serves the RFC 9728 documents of the services that trust it: their own hosts
+ * speak no HTTP.  NULL: this one does not. */
+static const char *find_embedded(const struct build *b)
 {
     const postern_section *server = postern_config_section(b->config, POSTERN_SECTION_SERVER, NULL);
+    const char *issuer = server == NULL ? NULL : postern_section_text(server, "issuer");
 
-    return server != NULL &&
-           strcmp(postern_section_text(server, "issuer"), b->rules->trusts[0].claims.issuer) == 0;
+    return issuer != NULL && postern_service_trust(b->rules, issuer) != NULL ? issuer : NULL;
 }
 
 #define RESOURCE_METADATA "/.well-known/oauth-protected-resource"
@@ -221,18 +247,18 @@ static int get_base_len(const char *issuer)
 
 static void build_discovery(struct build *b)
 {
-    const char *issuer = b->rules->trusts[0].claims.issuer;
-    postern_failure *f = &b->rules->discovery;
-    int base_len = get_base_len(issuer);
+    const char *issuer = b->trust->claims.issuer, *embedded = find_embedded(b);
+    postern_failure *f = &b->trust->discovery;
 
     put_scopes(b);
     put_url(f->issuer, "%s", issuer);
-    put_url(f->openid_configuration, "%.*s/.well-known/openid-configuration", base_len, issuer);
-    if (is_embedded(b))
-        put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s", base_len, issuer,
-                b->service->name);
+    put_url(f->openid_configuration, "%.*s/.well-known/openid-configuration", get_base_len(issuer),
+            issuer);
+    if (embedded != NULL)
+        put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s", get_base_len(embedded),
+                embedded, b->service->name);
     else
-        put_resource_metadata(f->resource_metadata, b->rules->trusts[0].claims.audiences[0]);
+        put_resource_metadata(f->resource_metadata, b->trust->claims.audiences[0]);
 }
 
 /* A door sees its connections itself: there is nothing to leave to a host. */
@@ -254,11 +280,12 @@ static postern_err build_trust(struct build *b, struct issuer_rules *issuers, po
     b->trust->service = b->rules;
     b->trust->issuer = find_issuer(issuers, postern_section_text(b->issuer, "issuer"));
     b->trust->issuer_file = b->issuer->file;
-    b->trust->keys_file = postern_section_text(b->issuer, "jwks_file");
     if (b->trust->issuer == NULL)
         return POSTERN_FAIL(err, INTERNAL, "%s: an issuer that the context has not",
                             b->issuer->file);
+    b->trust->keys_source = b->trust->issuer->keys_source;
     POSTERN_TRY(build_claims(b, err));
+    POSTERN_TRY(build_answer_claims(b, err));
     build_token_form(b);
     return b->rules->maps_user ? build_username(b, err) : POSTERN_OK;
 }
@@ -268,12 +295,14 @@ static postern_err build_trusts(struct build *b, struct issuer_rules *issuers, p
     size_t count = postern_config_issuer_count(b->service);
 
     b->rules->trusts = postern_arena_alloc(b->arena, count * sizeof *b->rules->trusts);
-    if (b->rules->trusts == NULL)
+    b->rules->issuers = postern_arena_alloc(b->arena, count * sizeof *b->rules->issuers);
+    if (b->rules->trusts == NULL || b->rules->issuers == NULL)
         return POSTERN_FAIL(err, NOMEM, "rules");
     for (size_t i = 0; i < count; i++) {
         b->issuer = postern_config_issuer_of(b->config, b->service, i);
         b->trust = &b->rules->trusts[i];
         POSTERN_TRY(build_trust(b, issuers, err));
+        b->rules->issuers[i] = b->trust->claims.issuer;
     }
     b->rules->trust_count = count;
     return POSTERN_OK;
@@ -293,11 +322,37 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->section = service;
     b.rules->service = c->is_token_check ? NULL : service->name;
     b.rules->needs_tls = needs_tls(service);
+    if (service->kind == POSTERN_SECTION_SERVICE)
+        b.rules->opaque_prefix = postern_section_text(service, "opaque_prefix");
     if (!c->is_token_check)
-        POSTERN_TRY(build_identity(&b, err));
+        build_identity(&b);
     POSTERN_TRY(build_trusts(&b, issuers, err));
     POSTERN_TRY(build_server_names(&b, err));
-    build_discovery(&b);
+    for (b.trust = b.rules->trusts; b.trust != b.rules->trusts + b.rules->trust_count; b.trust++)
+        build_discovery(&b);
     *ret = b.rules;
     return POSTERN_OK;
+}
+
+const struct trust *postern_service_trust(const struct service_rules *rules, const char *issuer)
+{
+    for (size_t i = 0; i < rules->trust_count; i++)
+        if (strcmp(rules->trusts[i].claims.issuer, issuer) == 0)
+            return &rules->trusts[i];
+    return NULL;
+}
+
+const struct trust *postern_service_only_trust(const struct service_rules *rules,
+                                               bool (*is_wanted)(const struct trust *trust))
+{
+    const struct trust *found = NULL;
+
+    for (size_t i = 0; i < rules->trust_count; i++) {
+        if (!is_wanted(&rules->trusts[i]))
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = &rules->trusts[i];
+    }
+    return found;
 }

@@ -123,8 +123,11 @@ POSTERN_MUST_USE postern_err postern_config_read_text(postern_config *c, postern
 POSTERN_MUST_USE postern_err postern_config_check_folder(const char *path, const char *shown,
                                                          postern_error *err);
 
-/* config_maps.c: the files of username_map_file:.  NULL: that one was not read. */
+/* config_maps.c: the files of username_map_file:. */
 struct username_map;
+/* Which one counts for a service's tokens of that issuer; NULL: none is set. */
+const char *postern_config_map_path(const postern_section *service, const postern_section *issuer);
+/* NULL: that one was not read. */
 const struct username_map *postern_config_map(const postern_config *c, const char *path);
 /* Read each that a service or door names.  CONFIG_FILE · CONFIG_SYNTAX · NOMEM */
 POSTERN_MUST_USE postern_err postern_config_load_maps(postern_config *c, postern_error *err);
@@ -145,11 +148,28 @@ POSTERN_MUST_USE postern_err postern_config_check_all(const postern_config *c, p
 /* NULL when `word` may be a unix socket's path, else the end of a sentence that begins with it. */
 const char *postern_socket_fault(const char *word);
 
+/*
+ * config_trusts.c: no two issuers of one service can name the same local user.  Maps must have been
+ * read.  CONFIG_CONFLICT · CONFIG_VALUE · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_config_check_trusts(const postern_config *c,
+                                                         postern_error *err);
+
+/* What a service's users of that issuer may be called by: username_chars of both.  CONFIG_VALUE */
+struct username_chars;
+POSTERN_MUST_USE postern_err postern_config_username_chars(const postern_section *service,
+                                                           const postern_section *issuer,
+                                                           struct username_chars *ret,
+                                                           postern_error *err);
+
 /* config_doors.c, for config_check.c */
 const char *postern_door_listen_fault(const char *word);
 const char *postern_door_backend_fault(const char *word);
 POSTERN_MUST_USE postern_err postern_config_check_door(const postern_section *s,
                                                        postern_error *err);
+/* client.conf, clients/NAME.conf: what is said of doors there. */
+POSTERN_MUST_USE postern_err postern_config_check_door_agent(const postern_section *s,
+                                                             postern_error *err);
 /* No two listeners of doors at one address. */
 POSTERN_MUST_USE postern_err postern_config_check_listens(const postern_config *c,
                                                           postern_error *err);

@@ -304,6 +304,10 @@ postern_err postern_call_copy(struct postern_call *call, const char *from, const
 
 static postern_err copy_agent(struct postern_call *c, const postern_agent *a, postern_error *err)
 {
+    postern_failure *failure = postern_op_tell(&c->op);
+
+    if (failure == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
     c->agent = *a;
     c->agent.credential = POSTERN_BYTES_NONE;
     POSTERN_TRY(postern_call_copy(c, a->issuer, &c->agent.issuer, err));
@@ -314,7 +318,7 @@ static postern_err copy_agent(struct postern_call *c, const postern_agent *a, po
     c->agent.credential = postern_secret_bytes(c->credential);
     c->asked.issuer = c->agent.issuer;
     c->asked.client_id = c->agent.client_id;
-    memcpy(c->op.failure.issuer, c->agent.issuer,
+    memcpy(failure->issuer, c->agent.issuer,
            strlen(c->agent.issuer) + 1); /* check_agent() bounded it by POSTERN_URL_MAX */
     if (a->auth == POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT)
         return postern_signer_from_pem(c->agent.credential, &c->signer, err);

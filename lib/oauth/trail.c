@@ -47,6 +47,10 @@ void postern_trail_enter(postern_trail *t, enum trail_step step)
 {
     if (t == NULL || (unsigned)step >= TRAIL_STEPS)
         return;
+    for (int i = (int)step; i <= t->last; i++) { /* entered again: what was noted is void */
+        t->steps[i].is_entered = false;
+        t->steps[i].facts[0] = '\0';
+    }
     t->last = (int)step;
     t->steps[step].is_entered = true;
 }

@@ -15,20 +15,25 @@
     X(SIZE, "size", "RFC 8725 §3.11")                                                              \
     X(CACHE, "cache", "postern.conf(5)")                                                           \
     X(FORM, "form", "RFC 7515 §5.2")                                                               \
+    X(WHOSE, "whose", "RFC 8725 §3.8")                                                             \
     X(ALGORITHM, "algorithm", "RFC 8725 §3.1")                                                     \
     X(TYPE, "type", "RFC 9068 §4")                                                                 \
     X(KEYS, "keys", "RFC 7517 §5")                                                                 \
     X(SIGNATURE, "signature", "RFC 7515 §5.2")                                                     \
+    X(PAYLOAD, "payload", "RFC 7519 §7.2")                                                         \
+    X(INTROSPECTION, "introspection", "RFC 7662 §2.2")                                             \
     X(CLOCK, "clock", "RFC 7519 §4.1.4")                                                           \
     X(ID_TOKEN, "id_token", "OpenID Connect Core §3.1.3.6")                                        \
     X(ISSUER, "issuer", "RFC 9068 §4")                                                             \
     X(AUDIENCE, "audience", "RFC 9068 §4")                                                         \
     X(TIMES, "times", "RFC 7519 §4.1.4")                                                           \
     X(IDENTITIES, "identities", "RFC 9068 §2.2")                                                   \
-    X(BINDING, "binding", "RFC 7800 §3.1")                                                         \
+    X(CLIENT, "client", "OpenID Connect Core §2")                                                  \
+    X(BINDING, "binding", "RFC 8705 §3")                                                           \
     X(ACTORS, "actors", "RFC 8693 §4.1")                                                           \
     X(PARTY, "party", "RFC 9068 §5")                                                               \
     X(LINEAGE, "lineage", "RFC 9396 §9.1")                                                         \
+    X(AUTHENTICATION, "authentication", "RFC 9470 §3")                                             \
     X(SCOPE, "scope", "RFC 6750 §3.1")                                                             \
     X(REVOCATION, "revocation", "RFC 7009 §2.2")                                                   \
     X(USER, "user", "RFC 9068 §5")                                                                 \
@@ -41,7 +46,8 @@ enum trail_step {
     TRAIL_STEPS
 };
 
-/* What was entered before has passed. */
+/* What was entered before has passed.  A step that comes again, because a phase waited and was entered
+ * anew, begins anew, and so does everything behind it. */
 void postern_trail_enter(postern_trail *t, enum trail_step step);
 /* One more fact of the step that was entered, behind a semicolon.  Not printing bytes become '?'. */
 void postern_trail_note(postern_trail *t, const char *fmt, ...)

@@ -132,7 +132,7 @@ static postern_err check_email(const struct claim_reader *r, const struct claim_
 static postern_err read_claim(struct claim_reader *r, const struct claim_path *path,
                               postern_bytes *ret, postern_error *err)
 {
-    uint32_t node = postern_claim_find(r, path);
+    uint32_t node = postern_claim_find_in(r->j, path);
 
     if (node == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, NO_MAPPING, "token has no %s (username_claim)", path->whole);
@@ -197,9 +197,8 @@ postern_err postern_claims_username(const struct username_template *t, const pos
                                     postern_buf *scratch, postern_bytes *ret, postern_error *err)
 {
     postern_bytes values[POSTERN_TEMPLATE_CLAIMS_MAX];
-    struct claim_reader reader;
+    struct claim_reader reader = { .j = j, .scratch = scratch }; /* claims are found without it */
 
-    postern_claim_reader_init(&reader, j, scratch);
     for (size_t i = 0; i < t->count; i++)
         POSTERN_TRY(read_claim(&reader, &t->claims[i].path, &values[i], err));
     if (postern_username_is_plain(t)) {

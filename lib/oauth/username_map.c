@@ -460,3 +460,26 @@ postern_err postern_username_map_find(const struct username_map *m, postern_byte
     }
     return POSTERN_FAIL(err, NO_MAPPING, "no line of %s matches the name", m->shown);
 }
+
+size_t postern_username_map_count(const struct username_map *m)
+{
+    return m->count;
+}
+
+bool postern_username_map_user(const struct username_map *m, size_t i,
+                               struct username_map_user *ret)
+{
+    const struct map_line *l = i < m->count ? &m->lines[i] : NULL;
+
+    if (l == NULL)
+        return false;
+    *ret = (struct username_map_user){ .before = postern_bytes_str(l->user),
+                                       .behind = postern_bytes_str(""),
+                                       .is_whole = l->slot == NO_SLOT,
+                                       .line = l->line };
+    if (ret->is_whole)
+        return true;
+    ret->before.len = l->slot;
+    ret->behind = postern_bytes_str(l->user + l->slot + 2); /* behind "\1" */
+    return true;
+}

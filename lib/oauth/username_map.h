@@ -45,6 +45,17 @@ void postern_username_map_free(struct username_map *m); /* NULL is fine */
 POSTERN_MUST_USE postern_err postern_username_map_find(const struct username_map *m,
                                                        postern_bytes name, postern_buf *out,
                                                        int *ret_line, postern_error *err);
+
+/* Whom line i can name: before, then what \1 is, then behind. */
+struct username_map_user {
+    postern_bytes before, behind;
+    bool is_whole; /* without \1; behind is empty */
+    int line;      /* of the file */
+};
+size_t postern_username_map_count(const struct username_map *m);
+/* False past the last line. */
+bool postern_username_map_user(const struct username_map *m, size_t i,
+                               struct username_map_user *ret);
 const char *postern_username_map_shown(const struct username_map *m);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One token's journey, in the order of doc/design/token-flow.md: transport, form, key,
+ * One token's journey, in the order of doc/design/token-flow.md: transport, form, issuer, key,
  * signature, claims, revocation, local user, grant.  The first failure ends it.  A phase that needs
  * what has to be fetched waits, and is entered again; with keys from files none does, so one step()
  * brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
  * What was proved within the last minute (cache.h) is spared form and signature, and nothing else.
+ * Where the issuer is asked (RFC 7662): a token that only it can read has its word in place of form,
+ * key and signature; a signed one is asked about when everything else was found good.
  */
 #include <postern/validate.h>
 
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 
 #include "fetch.h"
+#include "introspecting.h"
 #include "judge.h"
 
 struct validate_op;
@@ -24,15 +27,20 @@ struct validate_op {
     postern_op op;
     postern_context *ctx;
     const struct service_rules *rules; /* NULL: no such service */
-    const struct trust *trust;         /* NULL: not known yet whose token it is */
+    const struct trust *trust; /* NULL: several count, and it is not known yet whose token it is */
     const validate_phase *phase;       /* NULL in the list: all are done */
     struct fetch *wait;                /* NULL: nothing is waited for */
+    int64_t began_ms;                  /* monotonic */
     uint8_t *block;                    /* copies of everything in the request, wiped with the op */
     size_t block_len;
     postern_bytes token;
     bool is_too_long; /* the token; it was not copied */
-    const char *authzid, *message_host, *message_port;
+    bool is_opaque;   /* the token: its issuer's word is all that there is */
+    const char *authzid, *message_host, *message_port, *peer;
+    postern_carrier carrier;
     postern_bytes extra_scopes; /* blank-separated */
+    uint8_t client_cert[POSTERN_BOUND_CERT_LEN]; /* its SHA-256 */
+    bool has_client_cert;
     postern_tls tls;
     postern_trail *trail; /* the caller's, or NULL */
     uint64_t words;       /* of revocation and block, that had come when this began */
@@ -42,8 +50,9 @@ struct validate_op {
     uint64_t keys_generation;    /* of the keys that proved it now */
     postern_jwt *jwt;            /* workspace, borrowed from the context */
     const postern_json *claims;  /* proved: of jwt, or of cached */
+    struct introspecting asking; /* its claims: what the issuer says */
     postern_buf scratch;         /* unescaped claims */
-    postern_failure told;        /* because, contact, agent and human alone */
+    postern_buf answer_scratch, scope;
 };
 
 /* ---- steps ---- */
@@ -135,26 +144,48 @@ static void note_key(const struct validate_op *v)
     postern_trail_note_value(v->trail, "kid", kid);
 }
 
-static postern_err verify_with(struct validate_op *v, enum keyring_look look, postern_error *err)
+static postern_err verify_with(struct validate_op *v, enum keyring_look how, postern_error *err)
 {
     POSTERN_AUTO(jwks) keys = NULL;
+    struct key_look look = { .how = how, .asked_ms = v->began_ms };
 
-    POSTERN_TRY(
-        postern_keyring_get(v->trust->issuer->keys, &v->op, look, &keys, &v->keys_generation, err));
+    if (!postern_jwt_kid(v->jwt, &look.kid))
+        look.kid = POSTERN_BYTES_NONE;
+    POSTERN_TRY(postern_keyring_get(v->trust->issuer->keys, &v->op, &look, &keys,
+                                    &v->keys_generation, &v->wait, err));
     note_key(v);
-    return postern_jwt_verify(v->jwt, keys, &v->claims, err);
+    POSTERN_TRY(postern_jwt_prove(v->jwt, keys, err));
+    postern_trail_enter(v->trail, TRAIL_PAYLOAD);
+    return postern_jwt_read(v->jwt, &v->claims, err);
 }
 
 /* A kid that is not known yet may be in a key set that was replaced this instant: one more look,
- * rate-limited. */
+ * rate-limited, that a fetched set is waited for. */
 static postern_err prove_signature(struct validate_op *v, postern_error *err)
 {
     postern_err e;
 
     postern_trail_enter(v->trail, TRAIL_KEYS);
-    postern_trail_note(v->trail, "%s", v->trust->keys_file);
+    postern_trail_note(v->trail, "%s", v->trust->keys_source);
     e = verify_with(v, KEYRING_LOOK_WHEN_DUE, err);
     return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, err) : e;
+}
+
+/* Among several issuers, the one that the token names: from here on its algorithms, its keys and its
+ * rules count, and nobody else's (RFC 8725 §3.8).  What it says is proved behind the signature. */
+static postern_err choose_trust(struct validate_op *v, postern_error *err)
+{
+    size_t i;
+
+    if (v->trust != NULL)
+        return POSTERN_OK;
+    postern_trail_enter(v->trail, TRAIL_WHOSE);
+    POSTERN_TRY(postern_jwt_choose_issuer(v->jwt, v->rules->issuers, v->rules->trust_count, &i,
+                                          err));
+    v->trust = &v->rules->trusts[i];
+    postern_trail_note(v->trail, "it says %s: %s", v->trust->claims.issuer,
+                       v->trust->issuer_file);
+    return POSTERN_OK;
 }
 
 /* Everything before the signature, with the workspace. */
@@ -163,6 +194,7 @@ static postern_err check_form(struct validate_op *v, postern_error *err)
     postern_trail_enter(v->trail, TRAIL_FORM);
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
     POSTERN_TRY(postern_jwt_parse(v->jwt, v->token, err));
+    POSTERN_TRY(choose_trust(v, err));
     postern_trail_enter(v->trail, TRAIL_ALGORITHM);
     postern_trail_note(v->trail, "alg %s", postern_alg_name(postern_jwt_alg(v->jwt)));
     POSTERN_TRY(check_algorithm(v, err));
@@ -171,68 +203,177 @@ static postern_err check_form(struct validate_op *v, postern_error *err)
     return check_type(v, err);
 }
 
-/* Was it proved lately, by keys that are still the ones in force? */
+/* By that issuer's keys?  An entry is one issuer's alone: that of another proves nothing here. */
+static struct cached_token *find_proved_by(struct validate_op *v, const struct trust *trust)
+{
+    v->key.issuer = trust->issuer;
+    return postern_cache_find(postern_context_cache(v->ctx), &v->key, postern_op_mono_ms(&v->op));
+}
+
+/* Was it proved lately, by keys that are still the ones in force?  Then it is known whose it is. */
 static postern_err find_proved(struct validate_op *v, postern_error *err)
 {
-    struct cache *cache = postern_context_cache(v->ctx);
-    struct cached_token *found;
+    const struct trust *trust = v->rules->trusts, *end = trust + v->rules->trust_count;
+    struct cached_token *found = NULL;
     uint64_t generation;
     postern_err e;
 
-    v->has_key = postern_cache_key_make(cache, v->token, v->trust->issuer, v->rules, &v->key);
-    found = v->has_key ? postern_cache_find(cache, &v->key, postern_op_mono_ms(&v->op)) : NULL;
+    v->has_key =
+        postern_cache_key_make(postern_context_cache(v->ctx), v->token, NULL, v->rules, &v->key);
+    for (; v->has_key && found == NULL && trust != end; trust++)
+        found = find_proved_by(v, trust);
     if (found == NULL)
         return POSTERN_OK;
-    e = postern_keyring_generation(v->trust->issuer->keys, &v->op, &generation, err);
-    if (e == POSTERN_OK && generation == postern_cached_keys_generation(found))
-        v->cached = found;
-    else
+    trust--;
+    e = postern_keyring_generation(trust->issuer->keys, &v->op, &generation, &v->wait, err);
+    if (e != POSTERN_OK || generation != postern_cached_keys_generation(found)) {
         postern_cached_release(found);
-    return e;
+        return e;
+    }
+    v->trust = trust;
+    v->cached = found;
+    return POSTERN_OK;
 }
 
-static void remember(const struct validate_op *v)
+static void remember(struct validate_op *v, int64_t now_s)
 {
     const struct cache_proof proof = {
         .claims = v->claims,
         .keys_generation = v->keys_generation,
         .words = v->words,
         .now_ms = postern_op_mono_ms(&v->op),
-        .life_s = postern_grant_exp_s(v->op.grant) - postern_op_now_s(&v->op),
+        .life_s = postern_grant_exp_s(v->op.grant) - now_s,
     };
 
+    v->key.issuer = v->trust->issuer;
     if (v->has_key && v->cached == NULL)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
-/* Everything that is asked of a proved token, and the grant. */
-static postern_err judge(struct validate_op *v, postern_error *err)
+static postern_bytes get_client_cert(const struct validate_op *v)
 {
-    struct postern_grant_facts facts;
+    return (postern_bytes){ v->client_cert, v->has_client_cert ? sizeof v->client_cert : 0 };
+}
+
+/* What the judge said of a token that was proved and refused all the same. */
+static postern_err tell_judged(struct validate_op *v, const postern_failure *judged,
+                               postern_err verdict, postern_error *err)
+{
+    postern_failure *told = postern_op_tell(&v->op);
+
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->because, judged->because, strlen(judged->because) + 1);
+    memcpy(told->contact, judged->contact, strlen(judged->contact) + 1);
+    memcpy(told->agent, judged->agent, strlen(judged->agent) + 1);
+    memcpy(told->human, judged->human, strlen(judged->human) + 1);
+    return verdict;
+}
+
+/* Everything that is asked of a proved token. */
+static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
+                                struct postern_grant_facts *ret, postern_error *err)
+{
+    int64_t now_s = postern_op_now_s(&v->op);
+    postern_failure judged; /* four texts of it */
     const struct judge j = {
         .ctx = v->ctx,
         .trust = v->trust,
-        .now_s = postern_op_now_s(&v->op),
-        .life_s = postern_op_now_s(&v->op),
+        .is_answer = v->is_opaque,
+        .now_s = now_s,
+        .life_s = now_s,
         .mono_ms = postern_op_mono_ms(&v->op),
         .extra_scopes = v->extra_scopes,
+        .client_cert_sha256 = get_client_cert(v),
         .authzid = v->authzid,
         .scratch = &v->scratch,
-        .trail = v->trail,
-        .failure = &v->told,
+        .trail = trail,
+        .failure = &judged,
     };
+    postern_err e;
 
-    POSTERN_TRY(postern_judge_claims(&j, v->claims, &facts, err));
+    judged.because[0] = judged.contact[0] = judged.agent[0] = judged.human[0] = '\0';
+    postern_buf_reset(&v->scratch);
+    e = postern_judge_claims(&j, v->claims, ret, err);
+    return e == POSTERN_OK ? e : tell_judged(v, &judged, e, err);
+}
+
+/* ---- the issuer's word ---- */
+
+static bool asks_issuer(const struct validate_op *v)
+{
+    return v->is_opaque || v->trust->issuer->introspection == INTROSPECT_ALWAYS;
+}
+
+/* A token that would be refused in any case is no reason to ask. */
+static postern_err judge_before_asking(struct validate_op *v, postern_error *err)
+{
+    struct postern_grant_facts facts;
+
+    if (v->is_opaque || !asks_issuer(v))
+        return POSTERN_OK;
+    return judge_claims(v, v->trail, &facts, err);
+}
+
+static postern_err ask_issuer(struct validate_op *v, postern_error *err)
+{
+    if (!asks_issuer(v))
+        return POSTERN_OK;
+    v->asking.trust = v->trust;
+    POSTERN_TRY(postern_introspecting_step(&v->asking, &v->wait, err));
+    if (v->is_opaque)
+        v->claims = v->asking.claims;
+    return POSTERN_OK;
+}
+
+/* The word on a signed token.  What must be there was signed, and names of local users come from the
+ * token alone. */
+static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts *facts,
+                               postern_error *err)
+{
+    struct claim_rules rules = v->trust->answer_claims;
+    const struct claim_login login = {
+        .now_s = postern_op_now_s(&v->op),
+        .extra_scopes = v->extra_scopes,
+        .client_cert_sha256 = get_client_cert(v),
+    };
+    struct postern_grant_facts told;
+
+    rules.required_count = 0;
+    POSTERN_TRY(postern_introspection_check_type(v->asking.claims, err));
+    POSTERN_TRY(postern_claims_check(&rules, v->asking.claims, &login, &v->answer_scratch, NULL,
+                                     &told, err));
+    return postern_introspection_narrow(&told, facts, &v->scope, err);
+}
+
+/* ---- the verdict ---- */
+
+/* Again where the issuer was waited for: meanwhile time passed, and words came. */
+static postern_err judge(struct validate_op *v, postern_error *err)
+{
+    bool was_judged = asks_issuer(v) && !v->is_opaque;
+    struct postern_grant_facts facts;
+
+    POSTERN_TRY(judge_claims(v, was_judged ? NULL : v->trail, &facts, err));
+    if (was_judged)
+        POSTERN_TRY(hear_issuer(v, &facts, err));
+    if (asks_issuer(v))
+        facts.introspected_s = postern_introspecting_told_s(&v->asking);
+    facts.is_answer = v->is_opaque;
     POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
-    remember(v);
+    if (asks_issuer(v))
+        postern_introspecting_remember(&v->asking, facts.exp_s);
+    if (!v->is_opaque)
+        remember(v, postern_op_now_s(&v->op));
     return POSTERN_OK;
 }
 
 static void note_service(const struct validate_op *v)
 {
     postern_trail_note(v->trail, "%s", v->rules->section->file);
-    postern_trail_note(v->trail, "trusts %s by %s", v->trust->claims.issuer,
-                       v->trust->issuer_file);
+    for (size_t i = 0; i < v->rules->trust_count; i++)
+        postern_trail_note(v->trail, "trusts %s by %s", v->rules->trusts[i].claims.issuer,
+                           v->rules->trusts[i].issuer_file);
 }
 
 static const char *get_tls_word(postern_tls tls)
@@ -254,7 +395,8 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     if (v->rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN,
                             "no file in services/ or doors/ answers to that name");
-    v->trust = &v->rules->trusts[0];
+    if (v->rules->trust_count == 1)
+        v->trust = v->rules->trusts;
     note_service(v);
     postern_trail_enter(v->trail, TRAIL_TRANSPORT);
     postern_trail_note(v->trail, "%s, TLS %s", v->rules->needs_tls ? "wanted" : "not wanted",
@@ -270,28 +412,69 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     return check_size(v, err);
 }
 
+/* What a person types is no token: where one would stand in its place, an opaque one must be known by
+ * how it begins. */
+static bool may_be_opaque(const struct validate_op *v)
+{
+    const char *prefix = v->rules->opaque_prefix;
+    bool is_password = v->carrier != POSTERN_CARRIER_SASL && v->carrier != POSTERN_CARRIER_RAW;
+
+    if (!postern_introspection_takes(v->token))
+        return false;
+    if (!is_password)
+        return true;
+    return prefix != NULL && v->token.len > strlen(prefix) &&
+           memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_asked(const struct trust *trust)
+{
+    return trust->issuer->introspection != INTROSPECT_NOTHING;
+}
+
+/* By its form alone, never because something was wrong with it as a JWT.  It does not say whose it is:
+ * where several issuers are asked, none is shown it. */
+static postern_err find_reader(struct validate_op *v, postern_error *err)
+{
+    const struct trust *reader = postern_service_only_trust(v->rules, is_asked);
+
+    (void)err;
+    if (reader == NULL || !may_be_opaque(v))
+        return POSTERN_OK;
+    v->trust = reader;
+    v->is_opaque = true;
+    return POSTERN_OK;
+}
+
 /* In front of the proof, which is skipped then. */
 static postern_err recall(struct validate_op *v, postern_error *err)
 {
+    if (v->is_opaque)
+        return POSTERN_OK;
     postern_trail_enter(v->trail, TRAIL_CACHE);
     POSTERN_TRY(find_proved(v, err));
     postern_trail_note(v->trail, v->cached != NULL ? "proved a moment ago" : "not proved lately");
-    if (v->cached != NULL)
-        v->claims = postern_cached_claims(v->cached);
+    if (v->cached == NULL)
+        return POSTERN_OK;
+    if (v->rules->trust_count != 1)
+        postern_trail_note(v->trail, "by the keys of %s", v->trust->claims.issuer);
+    v->claims = postern_cached_claims(v->cached);
     return POSTERN_OK;
 }
 
 static postern_err prove_form(struct validate_op *v, postern_error *err)
 {
-    return v->claims != NULL ? POSTERN_OK : check_form(v, err);
+    return v->is_opaque || v->claims != NULL ? POSTERN_OK : check_form(v, err);
 }
 
 static postern_err prove_origin(struct validate_op *v, postern_error *err)
 {
-    return v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
+    return v->is_opaque || v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
 }
 
-static const validate_phase phases[] = { check_login, recall, prove_form, prove_origin, judge, NULL };
+static const validate_phase phases[] = { check_login,  find_reader,         recall,     prove_form,
+                                         prove_origin, judge_before_asking, ask_issuer, judge,
+                                         NULL };
 
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
@@ -306,9 +489,8 @@ static postern_err validate(struct validate_op *v, postern_error *err)
 
 /* The scopes of this login in particular behind the service's own, when there is room for all of
  * them. */
-static void tell_extra_scopes(struct validate_op *v)
+static void tell_extra_scopes(const struct validate_op *v, char scope[POSTERN_SCOPE_MAX])
 {
-    char *scope = v->op.failure.scope;
     size_t used = strlen(scope), len = v->extra_scopes.len;
 
     if (len == 0 || used + 1 + len > POSTERN_SCOPE_MAX)
@@ -319,17 +501,21 @@ static void tell_extra_scopes(struct validate_op *v)
     scope[used + len - 1] = '\0';
 }
 
-static void tell_failure(struct validate_op *v, postern_err verdict)
+/* Where a token for this service comes from, beside what the judge has told. */
+static postern_err tell_discovery(struct validate_op *v, postern_err verdict, postern_error *err)
 {
-    if (v->rules != NULL) {
-        v->op.failure = v->rules->discovery;
-        tell_extra_scopes(v);
-    }
-    memcpy(v->op.failure.because, v->told.because, sizeof v->told.because);
-    memcpy(v->op.failure.contact, v->told.contact, sizeof v->told.contact);
-    memcpy(v->op.failure.agent, v->told.agent, sizeof v->told.agent);
-    memcpy(v->op.failure.human, v->told.human, sizeof v->told.human);
-    v->op.failure.code = verdict;
+    postern_failure *told = postern_op_tell(&v->op);
+    /* the first issuer is where a client that has none is sent */
+    const postern_failure *d = &(v->trust != NULL ? v->trust : v->rules->trusts)->discovery;
+
+    if (told == NULL)
+        return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
+    memcpy(told->scope, d->scope, sizeof told->scope);
+    memcpy(told->openid_configuration, d->openid_configuration, sizeof told->openid_configuration);
+    memcpy(told->resource_metadata, d->resource_metadata, sizeof told->resource_metadata);
+    memcpy(told->issuer, d->issuer, sizeof told->issuer);
+    tell_extra_scopes(v, told->scope);
+    return verdict;
 }
 
 /* What nobody needs once there is a verdict. */
@@ -338,6 +524,7 @@ static void drop_means(struct validate_op *v)
     postern_fetch_free(POSTERN_STEAL(v->wait));
     postern_context_give_jwt(v->ctx, POSTERN_STEAL(v->jwt));
     postern_cached_release(POSTERN_STEAL(v->cached));
+    postern_introspecting_end(&v->asking);
     v->claims = NULL;
 }
 
@@ -348,10 +535,10 @@ static postern_err step(postern_op *op, postern_error *err)
 
     if (verdict == POSTERN_AGAIN)
         return verdict;
+    if (verdict != POSTERN_OK && v->rules != NULL)
+        verdict = tell_discovery(v, verdict, err);
     postern_trail_end(v->trail, verdict);
     drop_means(v);
-    if (verdict != POSTERN_OK)
-        tell_failure(v, verdict);
     return verdict;
 }
 
@@ -375,6 +562,8 @@ static void destroy(postern_op *op)
 
     drop_means(v);
     postern_buf_free(&v->scratch);
+    postern_buf_free(&v->answer_scratch);
+    postern_buf_free(&v->scope);
     if (v->block != NULL)
         postern_wipe(v->block, v->block_len);
     free(v->block);
@@ -449,7 +638,8 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     uint8_t *at;
 
     v->block_len = token_len + get_text_len(rq->authzid) + get_text_len(rq->message_host) +
-                   get_text_len(rq->message_port) + 3 + get_scopes_len(rq->extra_scopes);
+                   get_text_len(rq->message_port) + get_text_len(rq->peer) + 4 +
+                   get_scopes_len(rq->extra_scopes);
     at = v->block = malloc(v->block_len);
     if (at == NULL)
         return POSTERN_FAIL(err, NOMEM, "request of %zu bytes", v->block_len);
@@ -461,9 +651,22 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
     v->authzid = put_text(&at, rq->authzid);
     v->message_host = put_text(&at, rq->message_host);
     v->message_port = put_text(&at, rq->message_port);
+    v->peer = put_text(&at, rq->peer);
     v->extra_scopes = put_scopes(&at, rq->extra_scopes);
+    v->has_client_cert = rq->client_cert_sha256.len != 0;
+    if (v->has_client_cert)
+        memcpy(v->client_cert, rq->client_cert_sha256.ptr, sizeof v->client_cert);
     v->tls = rq->tls;
+    v->carrier = rq->carrier;
     v->trail = rq->trail;
+    v->asking = (struct introspecting){
+        .ctx = v->ctx,
+        .op = &v->op,
+        .token = v->token,
+        .peer = v->peer,
+        .max_age_ms = (int64_t)rq->introspected_within_s * 1000,
+        .trail = v->trail,
+    };
     return POSTERN_OK;
 }
 
@@ -475,6 +678,8 @@ static postern_err check_request(const postern_context *ctx, const postern_reque
         return POSTERN_FAIL(err, USAGE, "a request needs its size and a service");
     if (rq->token.ptr == NULL && rq->token.len != 0)
         return POSTERN_FAIL(err, USAGE, "a token without bytes");
+    if (rq->client_cert_sha256.len != 0 && rq->client_cert_sha256.len != POSTERN_BOUND_CERT_LEN)
+        return POSTERN_FAIL(err, USAGE, "a certificate's SHA-256 has 32 bytes");
     if (!postern_context_is_ours(ctx))
         return POSTERN_FAIL(err, USAGE, "the context was made before fork(2)");
     return POSTERN_OK;
@@ -492,7 +697,10 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     v->ctx = postern_context_ref(ctx);
     v->phase = phases;
     v->words = postern_cache_words(postern_context_cache(ctx));
+    v->began_ms = postern_op_mono_ms(&v->op);
     v->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    v->answer_scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
+    v->scope = POSTERN_BUF_INIT(POSTERN_SCOPE_CLAIM_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
     POSTERN_TRY(copy_request(v, rq, err));
     *ret_op = POSTERN_STEAL(op);

@@ -177,6 +177,11 @@ static enum match test_purpose(const struct test *t, const struct asking *a)
                                  : test_text(t, postern_bytes_str(a->s->purpose), a);
 }
 
+static enum match test_issuer(const struct test *t, const struct asking *a)
+{
+    return a->issuer.len == 0 ? MATCH_UNKNOWN : test_text(t, a->issuer, a);
+}
+
 static enum match test_acr(const struct test *t, const struct asking *a)
 {
     static const struct claim_name acr = { { "acr" }, 1 };
@@ -258,6 +263,7 @@ static enum match match_test(const struct rule *r, const struct test *t, const s
 {
     static enum match (*const tests[ATTR_COUNT])(const struct test *t, const struct asking *a) = {
         [ATTR_SCOPE] = test_scope,   [ATTR_PURPOSE] = test_purpose, [ATTR_ACR] = test_acr,
+        [ATTR_ISSUER] = test_issuer,
         [ATTR_SOURCE] = test_source, [ATTR_CHAIN] = test_chain,     [ATTR_AUTH_AGE] = test_auth_age,
         [ATTR_CLAIM] = test_claim,
     };

@@ -9,8 +9,9 @@ const char *const policy_attr_names[ATTR_COUNT] = {
     [ATTR_NONE] = "",     [ATTR_SCOPE] = "scope",       [ATTR_PURPOSE] = "purpose",
     [ATTR_ACR] = "acr",   [ATTR_SOURCE] = "source",     [ATTR_CHAIN] = "chain",
     [ATTR_TIME] = "time", [ATTR_AUTH_AGE] = "auth_age", [ATTR_CLAIM] = "claim",
+    [ATTR_ISSUER] = "issuer",
 };
-#define ATTR_WORDS "scope purpose acr source chain auth_age time claim.NAME"
+#define ATTR_WORDS "scope purpose acr issuer source chain auth_age time claim.NAME"
 
 const char *const policy_op_names[OP_COUNT] = {
     [OP_NONE] = "", [OP_EQ] = "=",  [OP_NE] = "!=", [OP_LT] = "<",    [OP_LE] = "<=",
@@ -25,6 +26,7 @@ static const unsigned attr_ops[ATTR_COUNT] = {
     [ATTR_SCOPE] = EQUAL | BIT(OP_HAS),
     [ATTR_PURPOSE] = EQUAL | BIT(OP_IN) | BIT(OP_LIKE),
     [ATTR_ACR] = EQUAL | BIT(OP_IN) | BIT(OP_LIKE),
+    [ATTR_ISSUER] = EQUAL | BIT(OP_IN) | BIT(OP_LIKE),
     [ATTR_SOURCE] = EQUAL | BIT(OP_IN),
     [ATTR_CHAIN] = EQUAL | BY_SIZE,
     [ATTR_AUTH_AGE] = BY_SIZE,
@@ -268,6 +270,7 @@ static postern_err parse_claim_value(struct parser *p, struct test *t)
 
 static postern_err (*const value_parsers[ATTR_COUNT])(struct parser *p, struct test *t) = {
     [ATTR_SCOPE] = parse_scope,       [ATTR_PURPOSE] = parse_text, [ATTR_ACR] = parse_text,
+        [ATTR_ISSUER] = parse_text,
     [ATTR_SOURCE] = parse_source,     [ATTR_CHAIN] = parse_number, [ATTR_AUTH_AGE] = parse_number,
     [ATTR_CLAIM] = parse_claim_value,
 };

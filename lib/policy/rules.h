@@ -85,6 +85,7 @@ enum attr {
     ATTR_SCOPE,
     ATTR_PURPOSE,
     ATTR_ACR,
+    ATTR_ISSUER,
     ATTR_SOURCE,
     ATTR_CHAIN,
     ATTR_AUTH_AGE,

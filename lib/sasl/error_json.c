@@ -20,6 +20,7 @@ static const struct {
 } xoauth2_status[] = {
     { "invalid_request", "400" },
     { "invalid_token", "401" },
+    { "insufficient_user_authentication", "401" }, /* RFC 9470 §3 */
     { "insufficient_scope", "403" },
 };
 

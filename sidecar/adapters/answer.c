@@ -12,6 +12,7 @@
 static const char *const retry_names[] = {
     [ANSWER_RETRY_NEW_TOKEN] = "new_token",
     [ANSWER_RETRY_MORE_SCOPE] = "more_scope",
+    [ANSWER_RETRY_LOGIN] = "login",
     [ANSWER_RETRY_LATER] = "later",
     [ANSWER_RETRY_NEVER] = "never",
 };
@@ -50,6 +51,11 @@ static const struct {
     { POSTERN_ERR_ACTOR_UNCLEAR, ANSWER_RETRY_NEVER },
     { POSTERN_ERR_MALFORMED_CLAIM, ANSWER_RETRY_NEVER },
     { POSTERN_ERR_UNSAFE_IDENTITY, ANSWER_RETRY_NEVER },
+    /* A new token would tell of the same authentication (RFC 9470 §4). */
+    { POSTERN_ERR_ACR, ANSWER_RETRY_LOGIN },
+    { POSTERN_ERR_AUTH_AGE, ANSWER_RETRY_LOGIN },
+    /* The issuer's ways, not this token. */
+    { POSTERN_ERR_ACTOR_NOT_ALLOWED, ANSWER_RETRY_NEVER },
     /* The client is at fault, not its token. */
     { POSTERN_ERR_MESSAGE_MALFORMED, ANSWER_RETRY_NEVER },
     { POSTERN_ERR_MESSAGE_SERVER, ANSWER_RETRY_NEVER },

@@ -23,6 +23,7 @@ typedef enum answer_retry {
     ANSWER_RETRY_UNSET = 0,
     ANSWER_RETRY_NEW_TOKEN,  /* fetch one and come again */
     ANSWER_RETRY_MORE_SCOPE, /* fetch one with `scope` */
+    ANSWER_RETRY_LOGIN,      /* a person authenticates again; then fetch one */
     ANSWER_RETRY_LATER,      /* nothing is wrong with the token: the same one again */
     ANSWER_RETRY_NEVER       /* people must change something: `contact` */
 } answer_retry;

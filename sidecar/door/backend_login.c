@@ -344,7 +344,7 @@ static postern_err begin_exchange(struct backend_login *b, postern_bytes token, 
 {
     const postern_exchange rq = {
         .size = sizeof rq,
-        .agent = b->exchange->agent,
+        .agent = b->exchange->client.agent,
         .subject_token = token,
         .resource = b->exchange->resource,
     };

@@ -8,8 +8,7 @@
 #ifndef POSTERN_SIDECAR_DOOR_BACKEND_LOGIN_H
 #define POSTERN_SIDECAR_DOOR_BACKEND_LOGIN_H
 
-#include <postern/agent.h>
-
+#include "../client_file.h"
 #include "backend_answer.h"
 #include "upstream.h"
 
@@ -18,9 +17,8 @@
 
 /* As whom, and for what, the door asks; of a door's settings. */
 struct backend_exchange {
-    const char     *resource; /* NULL: backend_auth is another */
-    postern_agent   agent;    /* texts of the configuration */
-    postern_secret *credential;
+    const char        *resource; /* NULL: backend_auth is another */
+    struct client_file client;
 };
 
 struct backend_login; /* one attempt */

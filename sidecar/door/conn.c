@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "backend_session.h"
 #include "session.h"
+#include "tls.h"
 
 typedef enum conn_phase {
     PHASE_FIRST_BYTE = 0, /* TLS or not? */
@@ -75,12 +76,20 @@ struct conn {
 
 static void on_ready(evutil_socket_t fd, short what, void *arg);
 
-/* Wait for the socket; nothing else waits on it.  False, and the connection ends: no memory. */
+/* Wait for the socket; nothing else waits on it.  It goes on until the next: most connections wait
+ * three times for the same, and the relay takes it over.  False, and the connection ends: no memory. */
 static bool wait_for(struct conn *c, short what)
 {
+    if (event_pending(c->ready, what, NULL) != 0)
+        return true;
     (void)event_del(c->ready); /* not pending is fine */
-    return event_assign(c->ready, c->loop->base, c->fd, what, on_ready, c) == 0 &&
+    return event_assign(c->ready, c->loop->base, c->fd, what | EV_PERSIST, on_ready, c) == 0 &&
            event_add(c->ready, NULL) == 0;
+}
+
+static void stop_waiting(struct conn *c)
+{
+    (void)event_del(c->ready);
 }
 
 static void drop_session(struct conn *c, const char *end, postern_err code)
@@ -170,7 +179,7 @@ static ssize_t receive(struct conn *c, void *room, size_t size, short *ret_wants
     if (c->ssl != NULL) {
         int got;
 
-        ERR_clear_error();
+        tls_forget_errors();
         got = SSL_read(c->ssl, room, (int)size);
         return got > 0 ? got : judge_tls(c, got, ret_wants);
     }
@@ -188,7 +197,7 @@ static bool send_answer(struct conn *c, const postern_buf *answer)
     if (answer->failed || answer->len == 0)
         return false;
     if (c->ssl != NULL) {
-        ERR_clear_error();
+        tls_forget_errors();
         return SSL_write(c->ssl, answer->ptr, (int)answer->len) == (int)answer->len;
     }
     return send(c->fd, answer->ptr, answer->len, MSG_DONTWAIT | MSG_NOSIGNAL) ==
@@ -297,7 +306,7 @@ static void refuse(struct conn *c)
 
     c->phase = PHASE_GATE;
     c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
-    (void)event_del(c->ready);
+    stop_waiting(c);
     c->result.failure.code = c->result.code;
     count_verdict(c->loop, c->result.code);
     name_token(c);
@@ -363,7 +372,6 @@ static void open_session(struct conn *c)
         conn_free(c);
         return;
     }
-    (void)event_del(c->ready);
     c->fd = -1;
     c->ssl = NULL;
     c->backend = (struct leg){ .fd = -1 };
@@ -371,6 +379,7 @@ static void open_session(struct conn *c)
     session_forget_waiter(s);
     session_set_backend(s, POSTERN_STEAL(c->backend_session));
     e = session_open(s, client, backend, postern_buf_bytes(&c->in), &err);
+    stop_waiting(c); /* behind the relay's own event: epoll has one socket of both */
     if (e != POSTERN_OK) {
         log_error("a session", &err);
         session_end(s, SESSION_END_FAILED, NULL, e);
@@ -483,8 +492,10 @@ static void on_login_recorded(void *arg, postern_err e, const postern_error *err
 
 static void begin_session(struct conn *c)
 {
-    struct gate_visit visit = { c->settings, c->door, POSTERN_TLS_UNKNOWN, c->peer,
-                                policy_source(c) };
+    struct gate_visit visit = { .settings = c->settings,
+                                .door = c->door,
+                                .peer = c->peer,
+                                .source = policy_source(c) };
     postern_grant *grant = POSTERN_STEAL(c->result.grant);
     struct login_record r;
     postern_error err = { 0 };
@@ -665,9 +676,12 @@ static bool keep_rest(struct conn *c, size_t used)
 
 static void enter_gate(struct conn *c, const struct adapter_login *login, size_t used)
 {
+    uint8_t cert[TLS_CERT_SHA256_LEN];
+    bool has_cert = tls_client_certificate(c->ssl, cert);
     struct gate_visit visit = {
         .settings = c->settings,
         .door = c->door,
+        .client_cert_sha256 = { cert, has_cert ? sizeof cert : 0 },
         .tls = c->ssl != NULL ? POSTERN_TLS_ON : POSTERN_TLS_LOCAL,
         .peer = c->peer,
         .source = policy_source(c),
@@ -675,7 +689,6 @@ static void enter_gate(struct conn *c, const struct adapter_login *login, size_t
 
     c->phase = PHASE_GATE;
     c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
-    (void)event_del(c->ready);
     c->carrier = login->carrier;
     if (c->is_renewal && login->session.len < sizeof c->session_secret)
         memcpy(c->session_secret, login->session.ptr, login->session.len);
@@ -767,7 +780,7 @@ static void shake_hands(struct conn *c)
     short wants;
     int result;
 
-    ERR_clear_error();
+    tls_forget_errors();
     result = SSL_accept(c->ssl);
     if (result == 1) {
         c->phase = PHASE_LOGIN;
@@ -815,7 +828,7 @@ static void look_at_first_byte(struct conn *c)
         read_login(c);
     } else {
         /* What follows is perhaps a token: it is not read. */
-        (void)POSTERN_FAIL(&err, TLS_REQUIRED, "a plain login from a network");
+        (void)POSTERN_FAIL(&err, TLS_REQUIRED, "a plain login where TLS is required");
         refuse_with(c, POSTERN_ERR_TLS_REQUIRED, &err);
     }
 }
@@ -854,7 +867,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         throw_away(c);
         return;
     case PHASE_GATE:
-        return; /* nobody waits for the socket */
+        stop_waiting(c); /* who speaks before the answer waits for it */
+        return;
     }
 }
 
@@ -1000,7 +1014,6 @@ static bool take_place(struct loop *l, const char *quota, bool is_shared)
 void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
               const struct sockaddr *address, socklen_t address_len)
 {
-    const int yes = 1;
     struct caller caller = caller_of(take_fd, address, address_len);
 
     if (!take_place(l, caller.quota, limits_source_is_shared(address))) {
@@ -1009,8 +1022,6 @@ void conn_new(struct loop *l, const struct door_listener *from, int take_fd,
         return;
     }
     atomic_fetch_add(&l->counters.accepted, 1);
-    if (address->sa_family != AF_UNIX)
-        (void)setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* slower without */
     begin(l, from, take_fd, &caller, address, address_len);
 }
 

@@ -8,6 +8,7 @@
 
 #include <postern/validate.h>
 
+#include "../event_log.h"
 #include "gate.h"
 
 struct gate {
@@ -171,6 +172,7 @@ static void advance(struct gate *g)
     postern_error err = { 0 };
     postern_err code = postern_op_step(g->op, &err);
 
+    log_events(g->op);
     if (code == POSTERN_AGAIN && !wait_for_op(g))
         code = POSTERN_FAIL(&err, NOMEM, "waiting for a validation");
     if (code != POSTERN_AGAIN)
@@ -198,6 +200,7 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
         .peer = visit->peer,
         .message_host = login->host,
         .message_port = login->port,
+        .client_cert_sha256 = visit->client_cert_sha256,
     };
 
     if (g == NULL)

@@ -14,6 +14,7 @@ struct gate_visit {
     const struct door    *door;
     postern_tls           tls;
     const char           *peer;   /* address and port, for records */
+    postern_bytes         client_cert_sha256; /* that the client showed; empty: none */
     const char           *source; /* literal address, NULL for unix sockets: for the policy */
 };
 

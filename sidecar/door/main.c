@@ -15,6 +15,7 @@
 #include "../role.h"
 #include "../supervisor_line.h"
 #include "../timer.h"
+#include "../upkeep.h"
 #include "role_line.h"
 #include "main.h"
 #include "taken_back.h"
@@ -47,6 +48,7 @@ struct door_main {
     struct door_process    process;
     struct settings_parts *parts;
     struct door_settings  *prepared, *current;
+    struct upkeep         *upkeep; /* of what `current` fetches */
     struct own_certificate own;
     struct taken_back     *taken_back;
     struct role_line           *issuer, *control;
@@ -779,6 +781,16 @@ static void deliver_committed(struct mail *reply, void *receiver)
     finish_batch(b, &unfit); /* nobody waits */
 }
 
+static void begin_upkeep(struct door_main *m)
+{
+    postern_error err = { 0 };
+
+    upkeep_free(m->upkeep);
+    m->upkeep = NULL;
+    if (upkeep_new(m->base, settings_context(m->current), &m->upkeep, &err) != POSTERN_OK)
+        log_error("fetching ahead: each login fetches for itself", &err);
+}
+
 static void take_commit(void *arg)
 {
     struct door_main *m = arg;
@@ -789,6 +801,7 @@ static void take_commit(void *arg)
     settings_unref(m->current);
     m->current = m->prepared;
     m->prepared = NULL;
+    begin_upkeep(m);
     limits_set(m->process.limits, (size_t)settings_number(m->current, "login_max"),
                (size_t)settings_number(m->current, "login_max_per_source"));
     b = new_batch(m, m->process.loop_count, deliver_committed);
@@ -965,6 +978,7 @@ static void take_apart(struct door_main *m)
     drop_line(m, &m->control);
     m->wants_judging = false; /* there is nobody to judge */
     mailbox_free(m->process.box);
+    upkeep_free(m->upkeep);
     settings_unref(m->current);
     settings_unref(m->prepared);
     settings_parts_free(m->parts);

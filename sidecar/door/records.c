@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "records.h"
+#include "tls.h"
 
 /*
  * Into the SSL's own room, and what comes behind it here.  Is it a body that is asked for, only the
@@ -137,6 +138,12 @@ void records_attach(struct records *x, SSL *ssl)
     SSL_set_read_ahead(ssl, 0); /* what it does not need stays with us */
 }
 
+/* The socket had no more, and neither has the SSL: to ask it would only say so. */
+static bool has_all(const struct records *x, const SSL *ssl)
+{
+    return x->is_dry && x->in_len == 0 && SSL_has_pending(ssl) == 0;
+}
+
 records_read records_decrypt(struct records *x, SSL *ssl, int fd, size_t *ret_len)
 {
     size_t len = 0;
@@ -146,9 +153,13 @@ records_read records_decrypt(struct records *x, SSL *ssl, int fd, size_t *ret_le
     while (len < sizeof x->plain) {
         size_t n = 0, before = x->asked;
 
-        ERR_clear_error();
+        tls_forget_errors();
         if (SSL_read_ex(ssl, x->plain + len, sizeof x->plain - len, &n) == 1) {
             len += n;
+            if (has_all(x, ssl)) {
+                result = RECORDS_DRY;
+                break;
+            }
             continue;
         }
         switch (SSL_get_error(ssl, 0)) {
@@ -178,7 +189,7 @@ bool records_encrypt(struct records *x, SSL *ssl, postern_bytes plain)
     while (plain.len > 0) {
         size_t n = 0;
 
-        ERR_clear_error();
+        tls_forget_errors();
         if (SSL_write_ex(ssl, plain.ptr, plain.len, &n) != 1)
             return false; /* memory neither blocks nor renegotiates */
         plain.ptr += n;
@@ -190,6 +201,6 @@ bool records_encrypt(struct records *x, SSL *ssl, postern_bytes plain)
 bool records_encrypt_end(struct records *x, SSL *ssl)
 {
     (void)x;
-    ERR_clear_error();
+    tls_forget_errors();
     return SSL_shutdown(ssl) >= 0;
 }

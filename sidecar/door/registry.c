@@ -287,6 +287,13 @@ static bool is_same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Who began with a token that is worth nothing without its key goes on with such a one.  The key may
+ * be another: certificates are renewed as well. */
+static bool is_bound(const postern_grant *g)
+{
+    return postern_grant_bound_cert(g).len != 0;
+}
+
 bool registry_is_same_identity(const postern_grant *a, const postern_grant *b)
 {
     return is_same_text(postern_grant_issuer(a), postern_grant_issuer(b)) &&
@@ -294,7 +301,8 @@ bool registry_is_same_identity(const postern_grant *a, const postern_grant *b)
            is_same_text(postern_grant_client_id(a), postern_grant_client_id(b)) &&
            is_same_text(postern_grant_actor(a), postern_grant_actor(b)) &&
            is_same_text(postern_grant_user(a), postern_grant_user(b)) &&
-           is_same_text(postern_grant_service(a), postern_grant_service(b));
+           is_same_text(postern_grant_service(a), postern_grant_service(b)) &&
+           is_bound(a) == is_bound(b);
 }
 
 /* Who does not know the secret learns nothing about the session: one sentence for all of it. */

@@ -547,7 +547,7 @@ static void prepare_side(struct relay *r, struct side *s, struct leg leg)
     s->fd = leg.fd;
     s->ssl = leg.ssl;
     s->pipe[0] = s->pipe[1] = -1;
-    s->is_drained = leg.ssl == NULL;
+    s->is_drained = leg.ssl == NULL || SSL_has_pending(leg.ssl) == 0;
     if (leg.ssl != NULL)
         records_attach(r->pool->records, leg.ssl);
 }

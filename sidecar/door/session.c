@@ -32,7 +32,7 @@ struct lease_terms session_terms(const struct door *door, const postern_grant *g
                                  const postern_decision *d)
 {
     return (struct lease_terms){ .exp_s = postern_grant_exp_s(g),
-                                 .skew_s = door->skew_s,
+                                 .skew_s = settings_skew_s(door, postern_grant_issuer(g)),
                                  .policy_s = d->lease_s,
                                  .session_max_s = door->session_max_s };
 }

@@ -4,7 +4,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../issuer_clients.h"
 #include "settings.h"
 #include "tls.h"
 
@@ -182,7 +182,10 @@ static postern_err read_policy(struct door *d, const struct settings_parts *p, p
     POSTERN_TRY(postern_policy_new(&d->policy, err));
     for (size_t i = 0; (name = postern_section_item(d->section, "policy", i)) != NULL; i++)
         POSTERN_TRY(add_policy_file(d->policy, p, name, err));
-    return postern_policy_finish(d->policy, err);
+    POSTERN_TRY(postern_policy_finish(d->policy, err));
+    if (postern_config_trusted_by(d->config, d->section, 1) == NULL)
+        return POSTERN_OK;
+    return postern_policy_check_issuers(d->policy, err);
 }
 
 /* ---- TLS ---- */
@@ -198,23 +201,36 @@ static struct tls_file find_file(const struct door *d, const struct settings_par
     return (struct tls_file){ find_fd(&p->files, d->name, key), room };
 }
 
-static postern_err read_client_side(struct door *d, const struct settings_parts *p,
-                                    struct own_certificate *own, postern_error *err)
+/* Doors that ask nothing of their clients share one context. */
+static postern_err use_own_certificate(struct door *d, struct tls_file client_ca, bool asks,
+                                       struct own_certificate *own, postern_error *err)
 {
-    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
-    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
-    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
-
-    if (cert.fd >= 0 || key.fd >= 0)
-        return tls_server_context(cert, key, (struct tls_file){ -1, "" }, d->name, &d->tls, err);
     if (own->tls == NULL) {
         own->pem = POSTERN_BUF_INIT(8192);
         POSTERN_TRY(tls_server_context_for_loopback(&own->tls, &own->pem, err));
     }
+    if (client_ca.fd >= 0 || asks)
+        return tls_server_context_again(own->tls, client_ca, d->name, &d->tls, err);
     if (SSL_CTX_up_ref(own->tls) != 1)
         return POSTERN_FAIL(err, NOMEM, "TLS");
     d->tls = own->tls;
     return POSTERN_OK;
+}
+
+static postern_err read_client_side(struct door *d, const struct settings_parts *p,
+                                    struct own_certificate *own, postern_error *err)
+{
+    char cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX], ca_name[FILE_NAME_MAX];
+    struct tls_file cert = find_file(d, p, "tls_cert_file", cert_name);
+    struct tls_file key = find_file(d, p, "tls_key_file", key_name);
+    struct tls_file ca = find_file(d, p, "tls_client_ca_file", ca_name);
+    bool asks = strcmp(postern_section_text(d->section, "tls_client_certificate"), "ask") == 0;
+
+    if (cert.fd >= 0 || key.fd >= 0)
+        POSTERN_TRY(tls_server_context(cert, key, ca, d->name, &d->tls, err));
+    else
+        POSTERN_TRY(use_own_certificate(d, ca, asks, own, err));
+    return asks ? tls_ask_for_certificate(d->tls, d->name, err) : POSTERN_OK;
 }
 
 static upstream_tls backend_tls_of(const struct door *d)
@@ -246,78 +262,45 @@ static postern_err read_backend_side(struct door *d, const struct settings_parts
 
 /* ---- the door's own login at the backend ---- */
 
-#define CREDENTIAL_MAX 16384 /* bytes: a secret, or an RSA key in PEM with room */
-
-/* A number, or a user of this machine. */
-static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
-{
-    char room[1024], *end;
-    unsigned long number = strtoul(name, &end, 10);
-    struct passwd user, *found = NULL;
-
-    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX)
-        *ret = (uid_t)number;
-    else if (getpwnam_r(name, &user, room, sizeof room, &found) == 0 && found != NULL)
-        *ret = found->pw_uid;
-    else
-        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
-    return POSTERN_OK;
-}
-
-/* Without the newline that editors put behind a secret. */
-static postern_err read_credential(const struct door *d, const struct settings_parts *p,
-                                   postern_client_auth auth, postern_secret **ret,
-                                   postern_error *err)
-{
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(CREDENTIAL_MAX);
-    postern_bytes secret;
-    int fd = find_fd(&p->files, d->name, "client_credential_file");
-
-    if (fd < 0)
-        return POSTERN_FAIL(err, INTERNAL, "door %s: client_credential_file did not come", d->name);
-    POSTERN_TRY(read_whole(fd, &text, err));
-    secret = postern_buf_bytes(&text);
-    while (auth == POSTERN_CLIENT_AUTH_SECRET && secret.len != 0 &&
-           (secret.ptr[secret.len - 1] == '\n' || secret.ptr[secret.len - 1] == '\r'))
-        secret.len--;
-    return postern_secret_new(secret, ret, err);
-}
-
 static postern_err read_exchange(const postern_config *config, struct door *d,
                                  const struct settings_parts *p, postern_error *err)
 {
-    postern_agent *a = &d->exchange.agent;
     const postern_section *client;
+    int fd;
 
     if (strcmp(postern_section_text(d->section, "backend_auth"), "exchange") != 0)
         return POSTERN_OK;
     client = postern_config_section(config, POSTERN_SECTION_CLIENT,
                                     postern_section_text(d->section, "client"));
-    if (client == NULL)
+    fd = find_fd(&p->files, d->name, "client_credential_file");
+    if (client == NULL || fd < 0)
         return POSTERN_FAIL(err, INTERNAL, "door %s: its client file did not come", d->name);
-    a->issuer = postern_section_text(client, "issuer");
-    a->client_id = postern_section_text(client, "client_id");
-    a->auth = strcmp(postern_section_text(client, "client_auth"), "secret") == 0
-                  ? POSTERN_CLIENT_AUTH_SECRET
-                  : POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT;
-    a->tls_ca_file = postern_section_text(client, "tls_ca_file");
-    a->allow_loopback_http = postern_section_flag(client, "allow_loopback_http");
-    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a->loopback_uid, err));
-    POSTERN_TRY(read_credential(d, p, a->auth, &d->exchange.credential, err));
-    a->credential = postern_secret_bytes(d->exchange.credential);
     d->exchange.resource = postern_section_text(d->section, "backend_resource");
+    return client_file_read(client, fd, &d->exchange.client, err);
+}
+
+/* ---- as whom issuers are asked ---- */
+
+static postern_err give_issuer_clients(struct door_settings *s, const struct settings_parts *p,
+                                       postern_error *err)
+{
+    const postern_section *issuer;
+
+    for (size_t i = 0;
+         (issuer = postern_config_section_at(s->config, POSTERN_SECTION_ISSUER, i)) != NULL; i++) {
+        const char *name = postern_section_name(issuer);
+        int fd = find_fd(&p->files, name, ISSUER_CLIENT_KEY);
+
+        if (issuer_client_of(s->config, issuer) == NULL)
+            continue;
+        if (fd < 0)
+            return POSTERN_FAIL(err, INTERNAL, "issuer %s: its client file did not come", name);
+        POSTERN_TRY(issuer_client_give(s->context, issuer, fd, err));
+    }
     return POSTERN_OK;
 }
 
 /* ---- doors ---- */
-
-static int64_t read_skew(const postern_config *c, const postern_section *door)
-{
-    const char *name = postern_section_item(door, "issuers", 0);
-
-    return postern_section_number(postern_config_section(c, POSTERN_SECTION_ISSUER, name),
-                                  "clock_skew");
-}
 
 /* What the door's file names has come: a CA that is missing would mean the system's, a certificate
  * that is missing one of our own. */
@@ -325,7 +308,8 @@ static postern_err check_files(const struct door *d, const struct settings_parts
                                postern_error *err)
 {
     static const char *const keys[] = { "tls_cert_file", "tls_key_file", "backend_tls_ca_file",
-                                        "backend_cert_file", "backend_key_file" };
+                                        "backend_cert_file", "backend_key_file",
+                                        "tls_client_ca_file" };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (postern_section_text(d->section, keys[i]) != NULL &&
@@ -342,7 +326,7 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     d->adapter = adapter_find(postern_section_text(d->section, "protocol"));
     if (d->adapter == NULL)
         return POSTERN_FAIL(err, CONFIG_VALUE, "door %s: no such protocol in this build", d->name);
-    d->skew_s = read_skew(s->config, d->section);
+    d->config = s->config;
     d->session_max_s = postern_section_number(d->section, "session_max");
     d->expiry_grace_s = postern_section_number(d->section, "expiry_grace");
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
@@ -379,10 +363,28 @@ static postern_err read_doors(struct door_settings *s, const struct settings_par
 
 /* ---- listeners ---- */
 
+/* Of a token that a door took: its issuer is one that the door trusts.  None: no tolerance. */
+int64_t settings_skew_s(const struct door *d, const char *issuer)
+{
+    const postern_section *s;
+
+    for (size_t i = 0; (s = postern_config_trusted_by(d->config, d->section, i)) != NULL; i++)
+        if (issuer != NULL && strcmp(postern_section_text(s, "issuer"), issuer) == 0)
+            return postern_section_number(s, "clock_skew");
+    return 0;
+}
+
 static bool is_local_address(const char *address)
 {
     return strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.0.0.1:", 10) == 0 ||
            strncmp(address, "[::1]:", 6) == 0;
+}
+
+/* Without TLS there is no certificate either, though a door wants one. */
+static bool takes_plain_logins(const struct door *d, const char *address)
+{
+    return is_local_address(address) &&
+           strcmp(postern_section_text(d->section, "tls_client_certificate"), "require") != 0;
 }
 
 static postern_err take_listeners(struct door_settings *s, struct settings_parts *p,
@@ -401,7 +403,7 @@ static postern_err take_listeners(struct door_settings *s, struct settings_parts
             (struct door_listener){ .door = door,
                                     .fd = part->fd,
                                     .loop = part->loop,
-                                    .is_local = is_local_address(part->name) };
+                                    .is_local = takes_plain_logins(door, part->name) };
         part->fd = -1;
     }
     return POSTERN_OK;
@@ -417,6 +419,7 @@ static postern_err fill(struct door_settings *s, struct settings_parts *p, int d
     POSTERN_TRY(read_config(dump_fd, &config, err));
     POSTERN_TRY(postern_context_new(config, NULL, &s->context, err));
     s->config = postern_context_config(s->context);
+    POSTERN_TRY(give_issuer_clients(s, p, err));
     POSTERN_TRY(read_doors(s, p, own, err));
     return take_listeners(s, p, err);
 }
@@ -454,7 +457,7 @@ static void free_door(struct door *d)
     postern_policy_free(d->policy);
     SSL_CTX_free(d->tls);
     SSL_CTX_free(d->backend.tls_ctx);
-    postern_secret_free(d->exchange.credential);
+    client_file_free(&d->exchange.client);
 }
 
 void settings_unref(struct door_settings *s)

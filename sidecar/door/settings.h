@@ -20,13 +20,14 @@
 /* One door. */
 struct door {
     const char             *name;
+    const postern_config   *config; /* the one that it stands in */
     const postern_section  *section;
     const struct adapter   *adapter;
     postern_policy         *policy;
     SSL_CTX                *tls;     /* for its clients */
     struct upstream_target  backend;
     struct backend_exchange exchange; /* backend_auth: exchange */
-    int64_t skew_s, session_max_s, expiry_grace_s;
+    int64_t session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;
     size_t  sessions_max, agent_sessions_max;
 };
@@ -35,8 +36,11 @@ struct door_listener {
     const struct door *door;
     int    fd;
     size_t loop;
-    bool   is_local; /* loopback or unix: a plain login is allowed */
+    bool   is_local; /* loopback or unix, and no certificate wanted: a plain login is allowed */
 };
+
+/* clock_skew of that issuer's tokens at this door. */
+int64_t settings_skew_s(const struct door *d, const char *issuer);
 
 struct door_settings;
 

@@ -22,6 +22,14 @@
  * was recorded today stays closed when the key leaks tomorrow. */
 #define SERVER_CIPHERS "DEFAULT:!kRSA:!PSK:!SRP"
 #define SERVER_GROUPS  "X25519:P-256" /* the two that OpenSSL 3.0 has fast code for */
+/*
+ * Of TLS 1.3 first, before OpenSSL's own choice of AES-256 with SHA-384: both groups are of the
+ * strength of 128 bits, to which a longer key behind them adds nothing, and the hashes of a
+ * handshake are a twentieth of it (SHA-256 has instructions of its own).  RFC 8446 §9.1: every
+ * client has it.
+ */
+#define SERVER_FIRST_SUITE "TLS_AES_128_GCM_SHA256"
+#define SUITES_TEXT_MAX    1024 /* bytes of all names; five are defined */
 
 static void auto_ctx(SSL_CTX **c)
 {
@@ -238,6 +246,39 @@ static postern_err new_context(const SSL_METHOD *method, const char *name, SSL_C
     return POSTERN_OK;
 }
 
+static void add_suites(const SSL_CTX *ctx, bool is_first, postern_buf *out)
+{
+    const STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
+
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+        const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
+        const char *name = SSL_CIPHER_get_name(c);
+
+        if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") != 0 ||
+            (strcmp(name, SERVER_FIRST_SUITE) == 0) != is_first)
+            continue;
+        if (out->len != 0)
+            postern_buf_add_byte(out, ':');
+        postern_buf_add_str(out, name);
+    }
+}
+
+/* Which there are is said by the system (openssl.cnf), and only their order here. */
+static postern_err order_suites(SSL_CTX *ctx, const char *name, postern_error *err)
+{
+    POSTERN_AUTO_BUF names = POSTERN_BUF_INIT(SUITES_TEXT_MAX);
+
+    add_suites(ctx, true, &names);
+    add_suites(ctx, false, &names);
+    if (names.failed)
+        return POSTERN_FAIL(err, NOMEM, "%s: TLS settings", name);
+    if (SSL_CTX_set_ciphersuites(ctx, postern_buf_cstr(&names)) != 1)
+        return fail_of_openssl(name, "TLS settings", err);
+    return POSTERN_OK;
+}
+
+/* SSL_MODE_NO_AUTO_CHAIN: what is sent is what stands in the file of the certificate.  OpenSSL would
+ * look for more among the clients' CAs, anew in each handshake, which is 3 % of it. */
 postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
 {
     /* With a client's certificate asked for, OpenSSL resumes within one such context only.  The
@@ -247,11 +288,13 @@ postern_err tls_new_server(const char *name, SSL_CTX **ret, postern_error *err)
 
     POSTERN_TRY(new_context(TLS_server_method(), name, &ctx, err));
     (void)SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
     if (SSL_CTX_set_cipher_list(ctx, SERVER_CIPHERS) != 1 ||
         SSL_CTX_set1_groups_list(ctx, SERVER_GROUPS) != 1 ||
         SSL_CTX_set_num_tickets(ctx, 0) != 1 || /* see offer_ticket() */
         SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) != 1)
         return fail_of_openssl(name, "TLS settings", err);
+    POSTERN_TRY(order_suites(ctx, name, err));
     *ret = POSTERN_STEAL(ctx);
     return POSTERN_OK;
 }
@@ -273,6 +316,16 @@ static postern_err offer_ticket(SSL_CTX *ctx, const char *name, bool asks_for_ce
     return POSTERN_OK;
 }
 
+/* For whom `client_ca` vouches; nothing is demanded without it. */
+static postern_err demand_certificate(SSL_CTX *ctx, struct tls_file client_ca, postern_error *err)
+{
+    if (client_ca.fd < 0)
+        return POSTERN_OK;
+    POSTERN_TRY(trust(ctx, client_ca, trust_client, err));
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return POSTERN_OK;
+}
+
 postern_err tls_server_context(struct tls_file cert, struct tls_file key,
                                struct tls_file client_ca, const char *name, SSL_CTX **ret,
                                postern_error *err)
@@ -282,11 +335,64 @@ postern_err tls_server_context(struct tls_file cert, struct tls_file key,
     POSTERN_TRY(tls_new_server(name, &ctx, err));
     POSTERN_TRY(use_chain(ctx, cert, err));
     POSTERN_TRY(use_key(ctx, key, err));
-    if (client_ca.fd >= 0) {
-        POSTERN_TRY(trust(ctx, client_ca, trust_client, err));
-        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    }
+    POSTERN_TRY(demand_certificate(ctx, client_ca, err));
     POSTERN_TRY(offer_ticket(ctx, name, client_ca.fd >= 0, err));
+    *ret = POSTERN_STEAL(ctx);
+    return POSTERN_OK;
+}
+
+/* For the key of a client that nobody vouches for: RSA of 2048 bits, and every curve that TLS 1.3 has. */
+#define CLIENT_KEY_BITS_MIN 112
+/* Bytes of a client's certificates, before anybody knows who it is: three of the common size. */
+#define CLIENT_CERTS_MAX 16384
+
+/* In place of building a chain: what a stranger sends is not followed anywhere. */
+static int take_any_certificate(X509_STORE_CTX *store, void *arg)
+{
+    X509 *leaf = X509_STORE_CTX_get0_cert(store);
+    EVP_PKEY *key = leaf == NULL ? NULL : X509_get0_pubkey(leaf);
+
+    (void)arg;
+    if (key != NULL && EVP_PKEY_get_security_bits(key) >= CLIENT_KEY_BITS_MIN)
+        return 1;
+    X509_STORE_CTX_set_error(store, X509_V_ERR_EE_KEY_TOO_SMALL);
+    return 0;
+}
+
+postern_err tls_ask_for_certificate(SSL_CTX *ctx, const char *name, postern_error *err)
+{
+    if (SSL_CTX_set_num_tickets(ctx, 0) != 1)
+        return fail_of_openssl(name, "TLS settings", err);
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* those of TLS 1.2 */
+    SSL_CTX_set_max_cert_list(ctx, CLIENT_CERTS_MAX);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, take_any_certificate, NULL);
+    return POSTERN_OK;
+}
+
+bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN])
+{
+    const X509 *shown = ssl == NULL ? NULL : SSL_get0_peer_certificate(ssl);
+    unsigned len = 0;
+    bool is_there;
+
+    ERR_clear_error();
+    is_there = shown != NULL && X509_digest(shown, EVP_sha256(), ret, &len) == 1 &&
+               len == TLS_CERT_SHA256_LEN;
+    ERR_clear_error();
+    return is_there; /* without memory for it, it was not shown: the token is refused then */
+}
+
+postern_err tls_server_context_again(const SSL_CTX *own, struct tls_file client_ca,
+                                     const char *name, SSL_CTX **ret, postern_error *err)
+{
+    AUTO(ctx) SSL_CTX *ctx = NULL;
+
+    POSTERN_TRY(tls_new_server(name, &ctx, err));
+    if (SSL_CTX_use_certificate(ctx, SSL_CTX_get0_certificate(own)) != 1 ||
+        SSL_CTX_use_PrivateKey(ctx, SSL_CTX_get0_privatekey(own)) != 1)
+        return fail_of_openssl(name, "certificate", err);
+    POSTERN_TRY(demand_certificate(ctx, client_ca, err));
     *ret = POSTERN_STEAL(ctx);
     return POSTERN_OK;
 }

@@ -6,6 +6,7 @@
 #ifndef POSTERN_SIDECAR_DOOR_TLS_H
 #define POSTERN_SIDECAR_DOOR_TLS_H
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <postern/bytes.h>
@@ -19,9 +20,18 @@ struct tls_file {
     const char *name;
 };
 
+/* So that SSL_get_error(3) tells of the next call alone.  There hardly ever is one to be forgotten,
+ * and ERR_clear_error(3) walks through all sixteen places each time. */
+static inline void tls_forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /*
- * Context for clients: TLS 1.2 and later, one ticket, no renegotiation, buffers released when idle,
- * partial writes from moving buffers.
+ * Context for clients: TLS 1.2 and later, AES-128 with SHA-256 first in 1.3, the chain of the file and
+ * no other, one ticket at most, no renegotiation, buffers released when idle, partial writes from
+ * moving buffers.
  *
  *   client_ca   none: no client certificate is asked for
  *   name        of the section, for errors
@@ -30,6 +40,22 @@ struct tls_file {
 POSTERN_MUST_USE postern_err tls_server_context(struct tls_file cert, struct tls_file key,
                                                 struct tls_file client_ca, const char *name,
                                                 SSL_CTX **ret, postern_error *err);
+/* A context of its own with the certificate and key of `own`, for clients of `client_ca` (none: no
+ * certificate is asked for).  POSTERN_OK · CONFIG_FILE · NOMEM */
+POSTERN_MUST_USE postern_err tls_server_context_again(const SSL_CTX *own, struct tls_file client_ca,
+                                                      const char *name, SSL_CTX **ret,
+                                                      postern_error *err);
+/*
+ * From now on clients are asked for a certificate.  Whoever shows one proves that it holds the key;
+ * who vouches for it, and until when, is not asked, since a token that is bound to it names the
+ * certificate itself (RFC 8705 §3).  Each connection proves it anew: there are no tickets.
+ *   POSTERN_OK · NOMEM
+ */
+POSTERN_MUST_USE postern_err tls_ask_for_certificate(SSL_CTX *ctx, const char *name,
+                                                     postern_error *err);
+#define TLS_CERT_SHA256_LEN 32
+/* SHA-256 of the DER of the certificate that the client showed on this connection.  False: none. */
+bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN]);
 /*
  * The same with a fresh self-signed certificate for localhost, 127.0.0.1 and ::1, valid for ten
  * years, its key in this process's memory alone.

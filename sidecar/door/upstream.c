@@ -10,7 +10,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -242,25 +241,36 @@ static void shake_hands(struct upstream *u)
 
 /* ---- one address ---- */
 
+/* Network byte order; 0: none. */
+static in_port_t port_of(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET)
+        return ((const struct sockaddr_in *)a)->sin_port;
+    return a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port : 0;
+}
+
 /* A port of this machine that nobody listens on can be the very one that connect(2) chose for our
- * end: TCP then connects the socket with itself, and a client would talk to its own echo. */
-static bool is_connected_to_itself(int fd)
+ * end: TCP then connects the socket with itself, and a client would talk to its own echo.  Hardly
+ * ever are the two ports the same; who is at the other end is asked only then. */
+static bool is_connected_to_itself(int fd, const struct sockaddr_storage *wanted)
 {
     struct sockaddr_storage here, there;
     socklen_t here_len = sizeof here, there_len = sizeof there;
 
+    if (port_of(wanted) == 0)
+        return false;
     memset(&here, 0, sizeof here);
     memset(&there, 0, sizeof there);
     return getsockname(fd, (struct sockaddr *)&here, &here_len) == 0 &&
-           getpeername(fd, (struct sockaddr *)&there, &there_len) == 0 &&
-           here.ss_family != AF_UNIX && here_len == there_len &&
+           port_of(&here) == port_of(wanted) &&
+           getpeername(fd, (struct sockaddr *)&there, &there_len) == 0 && here_len == there_len &&
            memcmp(&here, &there, here_len) == 0;
 }
 
 static void enter(struct upstream *u)
 {
     u->is_connected = true;
-    if (is_connected_to_itself(u->leg.fd))
+    if (is_connected_to_itself(u->leg.fd, &u->addresses[u->next - 1]))
         fail_of_errno(u, ECONNREFUSED);
     else if (u->target->tls == UPSTREAM_PLAIN)
         succeed(u);
@@ -317,30 +327,34 @@ static bool is_loopback(const struct sockaddr *address)
            ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
-/* Over loopback connect(2) has its answer before it says that it has none yet. */
-static bool is_answered(int fd, const struct sockaddr *address)
+/* connect(2): 0, or errno.  Over loopback it has its answer before it says that it has none yet, so
+ * that it is asked again there. */
+static int begin_connecting(int fd, const struct sockaddr *address, socklen_t len)
 {
-    struct pollfd p = { .fd = fd, .events = POLLOUT };
+    int error = connect(fd, address, len) == 0 ? 0 : errno;
 
-    return is_loopback(address) && poll(&p, 1, 0) == 1;
+    if (error == EINPROGRESS && is_loopback(address))
+        error = connect(fd, address, len) == 0 ? 0 : errno;
+    return error == EALREADY || error == EINTR ? EINPROGRESS : error;
 }
 
 static void try_address(struct upstream *u, const struct sockaddr *address, socklen_t len)
 {
+    int error;
+
     if (!open_socket(u, address->sa_family)) {
         fail_of_errno(u, errno);
         return;
     }
-    if (connect(u->leg.fd, address, len) == 0)
+    error = begin_connecting(u->leg.fd, address, len);
+    if (error == 0)
         enter(u);
-    else if ((errno == EINPROGRESS || errno == EINTR) && is_answered(u->leg.fd, address))
-        on_io(u->leg.fd, EV_WRITE, u);
-    else if (errno == EINPROGRESS || errno == EINTR)
+    else if (error == EINPROGRESS)
         wait_for(u, EV_WRITE);
-    else if (errno == EAGAIN && address->sa_family == AF_UNIX)
+    else if (error == EAGAIN && address->sa_family == AF_UNIX)
         pause_for_busy(u);
     else
-        fail_of_errno(u, errno);
+        fail_of_errno(u, error);
 }
 
 static void try_next(struct upstream *u)

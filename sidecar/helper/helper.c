@@ -7,10 +7,13 @@
 #include "config.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "../issuer_clients.h"
 #include "../log.h"
 #include "../role.h"
 #include "../timer.h"
+#include "../upkeep.h"
 #include "blocks.h"
 #include "helper.h"
 #include "links.h"
@@ -20,6 +23,7 @@ struct role {
     struct helper helper;
     struct server *server;
     struct links *links;
+    struct upkeep *upkeep;
     struct block_line *blocks;
     const char *expected; /* the issuer whose revocations we wait for; NULL: none, or told */
     bool knows_blocks;
@@ -166,6 +170,17 @@ static postern_err make_events(struct role *r, postern_error *err)
                           &r->helper.audit, err);
 }
 
+static postern_err take_issuer_clients(struct role *r, const struct issuer_clients *clients,
+                                       postern_error *err)
+{
+    for (size_t i = 0; clients != NULL && i < clients->count; i++) {
+        POSTERN_TRY(issuer_client_give(r->helper.context, clients->list[i].issuer,
+                                       clients->list[i].fd, err));
+        (void)close(clients->list[i].fd);
+    }
+    return POSTERN_OK;
+}
+
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
     const postern_section *daemon_section;
@@ -174,11 +189,13 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
+    POSTERN_TRY(take_issuer_clients(r, setup->issuer_clients, err));
     POSTERN_TRY(expect_issuer(r, err));
     postern_context_expect_blocks(r->helper.context);
     POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
+    POSTERN_TRY(upkeep_new(r->helper.base, r->helper.context, &r->upkeep, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
@@ -195,6 +212,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
 
 static void take_apart(struct role *r)
 {
+    upkeep_free(r->upkeep);
     links_free(r->links);
     block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */

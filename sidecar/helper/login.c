@@ -15,6 +15,7 @@
 #include <postern/validate.h>
 
 #include "../clock.h"
+#include "../event_log.h"
 #include "../human.h"
 #include "../log.h"
 #include "login.h"
@@ -358,6 +359,7 @@ static void advance(struct login *l)
 {
     postern_err code = postern_op_step(l->op, &l->error);
 
+    log_events(l->op);
     if (code == POSTERN_AGAIN && !wait_for_op(l))
         code = POSTERN_FAIL(&l->error, NOMEM, "waiting for a validation");
     if (code != POSTERN_AGAIN)

@@ -26,6 +26,7 @@ enum member {
     HOST,
     PORT,
     SCOPES,
+    CLIENT_CERT,
     VERIFY_COUNT,
     DESCRIBE_COUNT = TOKEN
 };
@@ -43,6 +44,7 @@ static const struct postern_frame_member table[VERIFY_COUNT] = {
     [HOST] = { "host", POSTERN_JSON_STRING, false, 0 },
     [PORT] = { "port", POSTERN_JSON_STRING, false, 0 },
     [SCOPES] = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
+    [CLIENT_CERT] = { "client_cert_sha256", POSTERN_JSON_STRING, false, 0 },
 };
 
 static const char *const carrier_words[] = {
@@ -121,6 +123,26 @@ static postern_err read_scopes(struct helper_request *r, uint32_t array, postern
     return POSTERN_OK;
 }
 
+static postern_err read_client_cert(struct helper_request *r, uint32_t node, postern_error *err)
+{
+    uint8_t room[POSTERN_BASE64URL_DECODED_MAX(REQUEST_CERT_TEXT_LEN)];
+    postern_bytes text;
+    size_t len;
+
+    if (node == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    POSTERN_TRY(postern_frame_text(&r->frame, node, REQUEST_CERT_TEXT_LEN, &text, err));
+    if (text.len != REQUEST_CERT_TEXT_LEN ||
+        postern_base64url_decode(text, room, &len, NULL) != POSTERN_OK ||
+        len != sizeof r->client_cert)
+        return POSTERN_FAIL(err, HELPER_PROTOCOL,
+                            "client_cert_sha256 is not %zu bytes in base64url",
+                            sizeof r->client_cert);
+    memcpy(r->client_cert, room, sizeof r->client_cert);
+    r->rq.client_cert_sha256 = (postern_bytes){ r->client_cert, sizeof r->client_cert };
+    return POSTERN_OK;
+}
+
 static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, postern_error *err)
 {
     postern_request *rq = &r->rq;
@@ -136,6 +158,7 @@ static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, 
     POSTERN_TRY(read_word(r, nodes[TLS], tls_words, COUNT_OF(tls_words), "tls", &tls, err));
     rq->carrier = (postern_carrier)carrier;
     rq->tls = (postern_tls)tls;
+    POSTERN_TRY(read_client_cert(r, nodes[CLIENT_CERT], err));
     return read_scopes(r, nodes[SCOPES], err);
 }
 

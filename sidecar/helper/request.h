@@ -11,11 +11,14 @@
 #define REQUEST_PEER_MAX    255 /* bytes of a client's address, in a host's own words */
 #define REQUEST_SCOPES_MAX  16  /* extra scopes: pg_hba lines and the like, not a catalogue */
 
+#define REQUEST_CERT_TEXT_LEN 43 /* bytes of a SHA-256 in base64url */
+
 struct helper_request {
     bool is_describe;
     const char *nonce;  /* 22 characters of base64url */
     postern_request rq; /* service always; the rest for verify */
     const char *scopes[REQUEST_SCOPES_MAX + 1];
+    uint8_t client_cert[32]; /* of rq.client_cert_sha256 */
     postern_frame frame; /* owns every text above, the token too */
 };
 

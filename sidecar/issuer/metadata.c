@@ -110,19 +110,24 @@ void metadata_server(const struct issuer_settings *s, struct answer *a)
     metadata_finish(a);
 }
 
-static void write_resource(const struct issuer_settings *s, postern_bytes resource,
-                           const char *scopes, const char *bearer_methods, const char *name,
-                           struct answer *a)
+struct resource {
+    const char *issuers; /* words: whose tokens it takes */
+    postern_bytes resource;
+    const char *scopes, *bearer_methods, *name;
+    bool takes_bound_tokens; /* RFC 8705 */
+};
+
+static void write_resource(const struct resource *r, struct answer *a)
 {
     postern_json_writer w = { &a->body, false };
 
     postern_json_open_object(&w, NULL);
-    postern_json_put_string(&w, "resource", resource);
-    words_write(&w, "authorization_servers", s->issuer);
-    words_write(&w, "scopes_supported", scopes);
-    words_write(&w, "bearer_methods_supported", bearer_methods);
-    postern_json_put_str(&w, "resource_name", name);
-    postern_json_put_flag(&w, "tls_client_certificate_bound_access_tokens", false);
+    postern_json_put_string(&w, "resource", r->resource);
+    words_write(&w, "authorization_servers", r->issuers);
+    words_write(&w, "scopes_supported", r->scopes);
+    words_write(&w, "bearer_methods_supported", r->bearer_methods);
+    postern_json_put_str(&w, "resource_name", r->name);
+    postern_json_put_flag(&w, "tls_client_certificate_bound_access_tokens", r->takes_bound_tokens);
     postern_json_put_flag(&w, "dpop_bound_access_tokens_required", false);
     postern_json_close_object(&w);
     metadata_finish(a);
@@ -133,12 +138,29 @@ void metadata_service(const struct issuer_settings *s, const struct issuer_servi
 {
     /* No HTTP method carries a token to a mail or directory server: an empty array says so (RFC
      * 9728 §2). */
-    write_resource(s, issuer_service_resource(service), service->scopes, "", service->name, a);
+    const struct resource r = {
+        .issuers = service->issuers != NULL ? service->issuers : s->issuer,
+        .resource = issuer_service_resource(service),
+        .scopes = service->scopes,
+        .bearer_methods = "",
+        .name = service->name,
+        .takes_bound_tokens = service->asks_certificate,
+    };
+
+    write_resource(&r, a);
 }
 
 void metadata_whoami(const struct issuer_settings *s, struct answer *a)
 {
-    write_resource(s, postern_bytes_str(s->whoami), "", "header", "whoami", a);
+    const struct resource r = {
+        .issuers = s->issuer,
+        .resource = postern_bytes_str(s->whoami),
+        .scopes = "",
+        .bearer_methods = "header",
+        .name = "whoami",
+    };
+
+    write_resource(&r, a);
 }
 
 postern_err metadata_write_keys(const struct issuer *is, postern_buf *out, postern_error *err)

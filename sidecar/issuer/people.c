@@ -3,8 +3,6 @@
  * process has ever been. */
 #include "people.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "log.h"
@@ -12,24 +10,10 @@
 #include "passwords.h"
 #include "store_grants.h"
 
-static clients_outcome refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static clients_outcome refuse(struct clients_refusal *r, const char *error, const char *fmt, ...)
-{
-    va_list args;
-
-    r->error = error;
-    va_start(args, fmt);
-    (void)vsnprintf(r->message, sizeof r->message, fmt,
-                    args); /* cut off when too long: text for people */
-    va_end(args);
-    return CLIENTS_REFUSED;
-}
-
 static clients_outcome refuse_taken(const char *name, struct clients_refusal *r)
 {
-    return refuse(r, "exists",
-                  "There is a person or a client %s already; choose another name", name);
+    return clients_refuse(r, "exists",
+                          "There is a person or a client %s already; choose another name", name);
 }
 
 static int64_t end_time_s(const struct issuer *is)
@@ -61,14 +45,15 @@ clients_outcome people_prepare(struct issuer *is, const char *name, postern_byte
     bool taken = false;
 
     if (!name_is_good(name))
-        return refuse(refusal, "bad_name",
-                      "A person's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
-                      "none of . and -",
-                      USER_NAME_MAX - 1);
+        return clients_refuse(
+            refusal, "bad_name",
+            "A person's name has 1 to %d characters of a-z 0-9 . _ - and begins with "
+            "none of . and -",
+            USER_NAME_MAX - 1);
     if (name_is_reserved(name))
-        return refuse(refusal, "bad_name", "The name %s is reserved: choose another", name);
+        return clients_refuse(refusal, "bad_name", "The name %s is reserved: choose another", name);
     if (fault != NULL)
-        return refuse(refusal, "bad_password", "%s", fault);
+        return clients_refuse(refusal, "bad_password", "%s", fault);
     if (!issuer_random(salt, sizeof salt)) {
         (void)POSTERN_FAIL(err, SYSTEM, "getrandom: %m"); /* the outcome says it failed */
         return CLIENTS_FAILED;
@@ -96,7 +81,8 @@ clients_outcome people_add(struct issuer *is, const struct user_record *user,
     case STORE_EXISTS:
         return refuse_taken(user->name, refusal);
     case STORE_FULL:
-        return refuse(refusal, "full", "There are %d people: remove some that are gone", USERS_MAX);
+        return clients_refuse(refusal, "full", "There are %d people: remove some that are gone",
+                              USERS_MAX);
     case STORE_ADD_UNSET:
         break;
     }
@@ -120,8 +106,8 @@ clients_outcome people_remove(struct issuer *is, const char *name, size_t *ret_e
     free(ended);
     *ret_ended = count;
     if (!is_found)
-        return refuse(refusal, "no_such_user",
-                      "There is no person of that name; `postern user list` shows all");
+        return clients_refuse(refusal, "no_such_user",
+                              "There is no person of that name; `postern user list` shows all");
     return CLIENTS_DONE;
 }
 

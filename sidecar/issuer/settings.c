@@ -70,7 +70,9 @@ postern_err issuer_settings_add_service(struct issuer_settings *s, const char *n
         return POSTERN_FAIL(err, NOMEM, "service %s", name);
     s->services = grown;
     service = &s->services[s->service_count];
-    *service = (struct issuer_service){ name, strdup(audiences), strdup(scopes) };
+    *service = (struct issuer_service){ .name = name,
+                                        .audiences = strdup(audiences),
+                                        .scopes = strdup(scopes) };
     s->service_count++;
     if (service->audiences == NULL || service->scopes == NULL)
         return POSTERN_FAIL(err, NOMEM, "service %s", name);
@@ -84,6 +86,7 @@ void issuer_settings_free(struct issuer_settings *s)
     for (size_t i = 0; i < s->service_count; i++) {
         free(s->services[i].audiences);
         free(s->services[i].scopes);
+        free(s->services[i].issuers);
     }
     free(s->services);
     free(s->registration_scopes);

@@ -34,7 +34,9 @@ struct issuer_service {
     const char *name; /* services/NAME.conf */
     /* Words; the first that is an absolute URI names its metadata document. */
     char       *audiences;
-    char       *scopes;    /* words of required_scopes: */
+    char       *scopes;    /* words of required_scopes: and required_scopes_any: */
+    char       *issuers;   /* words: whose tokens it takes; NULL: ours */
+    bool        asks_certificate; /* a door that asks for, or wants, a client certificate */
 };
 
 struct issuer_settings {

@@ -13,13 +13,35 @@
 static void add_list(postern_buf *b, const postern_section *section, const char *key)
 {
     for (size_t i = 0; i < postern_section_count(section, key); i++) {
-        if (i != 0)
+        if (b->len != 0)
             postern_buf_add_byte(b, ' ');
         postern_buf_add_str(b, postern_section_item(section, key, i));
     }
 }
 
-static postern_err load_service(struct issuer_settings *s, const postern_section *section,
+static bool asks_certificate(const postern_section *section, postern_section_kind kind)
+{
+    return kind == POSTERN_SECTION_DOOR &&
+           strcmp(postern_section_text(section, "tls_client_certificate"), "off") != 0;
+}
+
+/* A client that holds another issuer's tokens reads here that the service takes them too. */
+static postern_err load_issuers(struct issuer_service *service, const postern_config *c,
+                                const postern_section *section, postern_error *err)
+{
+    POSTERN_AUTO_BUF list = POSTERN_BUF_INIT(LIST_MAX);
+    const postern_section *issuer;
+
+    for (size_t i = 0; (issuer = postern_config_trusted_by(c, section, i)) != NULL; i++)
+        postern_buf_addf(&list, "%s%s", i == 0 ? "" : " ", postern_section_text(issuer, "issuer"));
+    if (postern_buf_cstr(&list) == NULL ||
+        (service->issuers = strdup(postern_buf_cstr(&list))) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "service %s", postern_section_name(section));
+    return POSTERN_OK;
+}
+
+static postern_err load_service(struct issuer_settings *s, const postern_config *c,
+                                const postern_section *section, postern_section_kind kind,
                                 postern_error *err)
 {
     POSTERN_AUTO_BUF audiences = POSTERN_BUF_INIT(LIST_MAX);
@@ -27,11 +49,14 @@ static postern_err load_service(struct issuer_settings *s, const postern_section
 
     add_list(&audiences, section, "audience");
     add_list(&scopes, section, "required_scopes");
+    add_list(&scopes, section, "required_scopes_any");
     if (postern_buf_cstr(&audiences) == NULL || postern_buf_cstr(&scopes) == NULL)
         return POSTERN_FAIL(err, NOMEM, "service %s", postern_section_name(section));
-    return issuer_settings_add_service(s, postern_section_name(section),
-                                       postern_buf_cstr(&audiences), postern_buf_cstr(&scopes),
-                                       err);
+    POSTERN_TRY(issuer_settings_add_service(s, postern_section_name(section),
+                                            postern_buf_cstr(&audiences),
+                                            postern_buf_cstr(&scopes), err));
+    s->services[s->service_count - 1].asks_certificate = asks_certificate(section, kind);
+    return load_issuers(&s->services[s->service_count - 1], c, section, err);
 }
 
 static const struct {
@@ -97,7 +122,7 @@ postern_err issuer_settings_load(struct issuer_settings *s, const postern_config
                                      postern_section_number(server, "token_lifetime"), err));
     for (size_t k = 0; k < sizeof guarded / sizeof guarded[0]; k++)
         for (size_t i = 0; (section = postern_config_section_at(c, guarded[k], i)) != NULL; i++)
-            POSTERN_TRY(load_service(s, section, err));
+            POSTERN_TRY(load_service(s, c, section, guarded[k], err));
     s->key_rotation_s = postern_section_number(server, "key_rotation");
     s->key_announcement_s = postern_section_number(server, "key_announcement");
     POSTERN_TRY(load_registration(s, server, err));

@@ -9,12 +9,17 @@ bench_needs = $(bench_helpers) posternd postern tests/support/token_tool
 endif
 bench_helpers = tests/bench/splice tests/bench/traffic
 EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
-CLEANFILES += $(bench_programs) $(bench_helpers)
-EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/revoke tests/bench/peers
+CLEANFILES += $(bench_programs) $(bench_helpers) tests/bench/verify_peers/*.so
+EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/revoke tests/bench/peers \
+	tests/bench/verify_peers/build tests/bench/verify_peers/cjose.c \
+	tests/bench/verify_peers/jansson_claims.h tests/bench/verify_peers/jose.c \
+	tests/bench/verify_peers/libjwt.c tests/bench/verify_peers/rhonabwy.c
 tests_bench_policy_SOURCES = tests/bench/policy.c
 tests_bench_policy_LDADD = $(unit_ldadd)
-tests_bench_verify_SOURCES = tests/bench/verify.c
-tests_bench_verify_LDADD = $(unit_ldadd)
+tests_bench_verify_SOURCES = tests/bench/verify.c tests/bench/verify_many.c tests/bench/verify_many.h \
+	tests/bench/verify_peers.c tests/bench/verify_peers.h tests/bench/verify_rig.c \
+	tests/bench/verify_rig.h tests/bench/verify_peers/peer.h
+tests_bench_verify_LDADD = $(unit_ldadd) -lpthread
 tests_bench_door_relay_SOURCES = tests/bench/door_relay.c
 tests_bench_door_relay_CPPFLAGS = $(door_cppflags)
 tests_bench_door_relay_LDADD = $(sidecar_libs) -lpthread
@@ -26,6 +31,10 @@ tests_bench_splice_LDADD =
 tests_bench_traffic_SOURCES = tests/bench/traffic.c
 tests_bench_traffic_LDADD = $(SSL_LIBS) $(OPENSSL_LIBS)
 
-bench: $(bench_programs) $(bench_needs)
+# What `verify` is measured beside: the libraries that are installed, and only for this.
+verify-peers:
+	@CC='$(CC)' $(top_srcdir)/tests/bench/verify_peers/build tests/bench/verify_peers
+
+bench: $(bench_programs) $(bench_needs) verify-peers
 	@for program in $(bench_programs); do ./$$program || exit 1; done
 	@for script in $(bench_scripts); do POSTERN_BUILD='$(abs_top_builddir)' $(top_srcdir)/tests/bench/$$script || exit 1; done

@@ -2,83 +2,31 @@
 /*
  * What a proved login costs beside its signature: postern_validate_start() to the grant, all checks
  * of RFC 9068, against OpenSSL's verification alone with every context made beforehand
- * (`evp-prepared`), same keys, same tokens.  One JSON object a line.  The two take turns in short
- * batches, so that a busy machine slows both; figures are medians of the thread's CPU time.
+ * (`evp-prepared`), same keys, same tokens; and other libraries at the same work.  One JSON object a
+ * line.  Two take turns in short batches, so that a busy machine slows both; figures are medians of
+ * the thread's CPU time.
  *
- * The same once more with a token that was proved lately (`cached`), against the least that such a
- * look-up can cost: SHA-256 of the token and a look into a table (`hash-and-table`).
+ * Then tokens that were proved lately: the cache alone (`cache`) and the whole login (`cached`), against
+ * the least that such a look-up can cost: SHA-256 of the token and a look into a table
+ * (`hash-and-table`); what the cache keeps of each; and several threads at once.
  *
- *     tests/bench/verify [ROUNDS]
+ *     tests/bench/verify [ROUNDS [FOLDER]]
+ *
+ * FOLDER has the other libraries, as verify_peers/build leaves them.
  */
 #include "config.h"
 
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
-#include <openssl/rsa.h>
-#include <postern/validate.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "jose/jwk.h"
-#include "jose/jwt.h"
-#include "oauth/cache.h"
-#include "../support/test_keys.h"
+#include "verify_many.h"
+#include "verify_peers.h"
 
-#define ISSUER     "https://as.example.com"
-#define AUDIENCE   "https://mail.example.com/imap"
-#define TOKENS     256 /* distinct: no branch predictor learns a token by heart */
-#define ROUNDS     401
-#define ROUNDS_MAX 2001
-#define BATCH      32 /* checks in a turn: a millisecond or a few */
-#define SIG_ROOM   512
-
-static void __attribute__((noreturn)) die(const char *what, const postern_error *err)
-{
-    fprintf(stderr, "verify: %s%s%s\n", what, err == NULL ? "" : ": ",
-            err == NULL ? "" : err->detail);
-    exit(1);
-}
-
-static double now_s(clockid_t clock)
-{
-    struct timespec t;
-
-    if (clock_gettime(clock, &t) != 0)
-        die("clock_gettime", NULL);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
+#define ROUNDS       401
+#define PEERS_FOLDER "tests/bench/verify_peers"
 
 /* ---- what is measured ---- */
-
-struct token {
-    char *text;
-    postern_bytes whole, input, parts[3];
-    uint8_t sig[SIG_ROOM]; /* as OpenSSL wants it: DER for ECDSA */
-    size_t sig_len;
-    uint8_t hash[32]; /* in the table */
-};
-
-struct bench {
-    const char *alg;
-    test_key *key;
-    const EVP_MD *md; /* NULL: EdDSA */
-    struct token tokens[TOKENS];
-    EVP_PKEY_CTX *verify; /* prepared and kept */
-    EVP_MD_CTX *hash;     /* likewise; for EdDSA the whole verification */
-    postern_context *ctx;
-    postern_jwks *set;
-    postern_jwt *jwt;
-    postern_json json;
-    char dir[sizeof "/tmp/postern-bench-XXXXXX"], *path; /* of the key set */
-    int64_t forward_ms; /* of the context's clock: what it has proved lies so far back */
-    struct token *table[TOKENS * 2]; /* by digest, open addressing */
-    EVP_MD *sha256;
-};
-
-typedef void (*check_fn)(struct bench *b, struct token *t);
 
 static void digest(struct bench *b, struct token *t, uint8_t out[EVP_MAX_MD_SIZE],
                    unsigned *ret_len)
@@ -86,7 +34,7 @@ static void digest(struct bench *b, struct token *t, uint8_t out[EVP_MAX_MD_SIZE
     if (EVP_DigestInit_ex2(b->hash, b->md, NULL) != 1 ||
         EVP_DigestUpdate(b->hash, t->input.ptr, t->input.len) != 1 ||
         EVP_DigestFinal_ex(b->hash, out, ret_len) != 1)
-        die("digest", NULL);
+        rig_die("digest", NULL);
 }
 
 static void check_bare(struct bench *b, struct token *t)
@@ -96,12 +44,12 @@ static void check_bare(struct bench *b, struct token *t)
 
     if (b->md == NULL) {
         if (EVP_DigestVerify(b->hash, t->sig, t->sig_len, t->input.ptr, t->input.len) != 1)
-            die("bare EdDSA", NULL);
+            rig_die("bare EdDSA", NULL);
         return;
     }
     digest(b, t, out, &len);
     if (EVP_PKEY_verify(b->verify, t->sig, t->sig_len, out, len) != 1)
-        die("bare verify", NULL);
+        rig_die("bare verify", NULL);
 }
 
 static void check_full(struct bench *b, struct token *t)
@@ -117,17 +65,11 @@ static void check_full(struct bench *b, struct token *t)
 
     if (postern_validate_start(b->ctx, &rq, &op, &err) != POSTERN_OK ||
         postern_op_step(op, &err) != POSTERN_OK)
-        die("validate", &err);
+        rig_die("validate", &err);
     if ((g = postern_op_take_grant(op)) == NULL)
-        die("no grant", NULL);
+        rig_die("no grant", NULL);
     postern_grant_free(g);
     postern_op_free(op);
-}
-
-/* Nothing in the context's cache is young enough. */
-static void forget_proofs(struct bench *b)
-{
-    b->forward_ms += POSTERN_CACHE_KEEP_MS;
 }
 
 static void check_table(struct bench *b, struct token *t)
@@ -135,8 +77,10 @@ static void check_table(struct bench *b, struct token *t)
     uint8_t hash[EVP_MAX_MD_SIZE];
     size_t i;
 
-    if (EVP_Digest(t->whole.ptr, t->whole.len, hash, NULL, b->sha256, NULL) != 1)
-        die("hash", NULL);
+    if (EVP_DigestInit_ex2(b->digest, b->sha256, NULL) != 1 ||
+        EVP_DigestUpdate(b->digest, t->whole.ptr, t->whole.len) != 1 ||
+        EVP_DigestFinal_ex(b->digest, hash, NULL) != 1)
+        rig_die("hash", NULL);
     for (i = hash[0] | (size_t)(hash[1] & 1) << 8; b->table[i] != NULL; i = (i + 1) % (2 * TOKENS))
         if (memcmp(b->table[i]->hash, hash, sizeof t->hash) == 0)
             return;
@@ -152,13 +96,20 @@ static void check_jwt(struct bench *b, struct token *t)
     if (postern_jwt_parse(b->jwt, t->whole, &err) != POSTERN_OK ||
         !postern_jwt_typ_is(b->jwt, "at+jwt") ||
         postern_jwt_verify(b->jwt, b->set, &claims, &err) != POSTERN_OK)
-        die("jwt", &err);
+        rig_die("jwt", &err);
 }
 
-/* The same, but the batch does not begin with nothing proved. */
-static void check_cached(struct bench *b, struct token *t)
+/* A hit as validate.c looks for it: digest, table, end of the proof, generation of the keys. */
+static void check_hit(struct bench *b, struct token *t)
 {
-    check_full(b, t);
+    struct cached_token *found;
+    struct cache_key key;
+
+    if (!postern_cache_key_make(b->cache, t->whole, b, b, &key) ||
+        (found = postern_cache_find(b->cache, &key, rig_mono_ms(b))) == NULL ||
+        postern_cached_keys_generation(found) != 1)
+        rig_die("not in the cache", NULL);
+    postern_cached_release(found);
 }
 
 static void do_digest(struct bench *b, struct token *t)
@@ -178,7 +129,7 @@ static void do_base64(struct bench *b, struct token *t)
     (void)b;
     for (size_t i = 0; i < 3; i++)
         if (postern_base64url_decode(t->parts[i], out, &len, NULL) != POSTERN_OK)
-            die("base64", NULL);
+            rig_die("base64", NULL);
 }
 
 /* Decodes too: the caller takes do_base64() off. */
@@ -190,201 +141,19 @@ static void do_base64_and_scan(struct bench *b, struct token *t)
     for (size_t i = 0; i < 3; i++)
         if (postern_base64url_decode(t->parts[i], out, &len, NULL) != POSTERN_OK ||
             (i < 2 && postern_json_scan(&b->json, (postern_bytes){ out, len }, NULL) != POSTERN_OK))
-            die("scan", NULL);
+            rig_die("scan", NULL);
 }
 
-/* ---- making it ---- */
+static const struct candidate bare = { check_bare, NULL }, table = { check_table, NULL },
+                              full = { check_full, rig_forget_proofs }, cached = { check_full, NULL };
 
-static void write_file(const char *path, const char *text)
+/* ---- what is told ---- */
+
+static void print_ratio(const char *alg, const char *part, struct result r, const char *against)
 {
-    FILE *f = fopen(path, "w");
-
-    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0)
-        die(path, NULL);
-}
-
-static int64_t wall_s(void *arg)
-{
-    (void)arg;
-    return (int64_t)now_s(CLOCK_REALTIME);
-}
-
-static int64_t mono_ms(void *arg)
-{
-    return (int64_t)(now_s(CLOCK_MONOTONIC) * 1e3) + ((const struct bench *)arg)->forward_ms;
-}
-
-static void make_context(struct bench *b, const char *jwks)
-{
-    const postern_clock clock = { wall_s, mono_ms, b };
-    postern_config *config = NULL;
-    postern_error err;
-
-    memcpy(b->dir, "/tmp/postern-bench-XXXXXX", sizeof b->dir);
-    if (mkdtemp(b->dir) == NULL)
-        die("mkdtemp", NULL);
-    b->path = test_printf("%s/jwks.json", b->dir);
-    write_file(b->path, jwks);
-    if (postern_config_new_token_check(ISSUER, AUDIENCE, b->path, NULL, &config, &err) !=
-            POSTERN_OK ||
-        postern_context_new(config, &clock, &b->ctx, &err) != POSTERN_OK)
-        die("context", &err);
-    check_full(b, &b->tokens[0]); /* reads the keys */
-}
-
-/* The signature as EVP_PKEY_verify() reads it. */
-static void decode_signature(const struct bench *b, struct token *t)
-{
-    uint8_t raw[SIG_ROOM];
-    size_t len;
-
-    if (postern_base64url_decode(t->parts[2], raw, &len, NULL) != POSTERN_OK)
-        die("signature", NULL);
-    if (b->alg[0] == 'E' && b->alg[1] == 'S') {
-        ECDSA_SIG *rs = ECDSA_SIG_new();
-        uint8_t *at = t->sig;
-
-        if (rs == NULL || ECDSA_SIG_set0(rs, BN_bin2bn(raw, (int)len / 2, NULL),
-                                         BN_bin2bn(raw + len / 2, (int)len / 2, NULL)) != 1)
-            die("r || s", NULL);
-        t->sig_len = (size_t)i2d_ECDSA_SIG(rs, &at);
-        ECDSA_SIG_free(rs);
-        return;
-    }
-    memcpy(t->sig, raw, len);
-    t->sig_len = len;
-}
-
-static void make_token(struct bench *b, struct token *t, size_t number)
-{
-    long long epoch_s = (long long)now_s(CLOCK_REALTIME);
-    char *more =
-        test_printf("\"scope\":\"mail.read mail.send "
-                    "calendar.read\",\"auth_time\":%lld,\"acr\":\"1\",\"sid\":\"session-%08zu\"",
-                    epoch_s, number);
-    char *claims = test_claims(ISSUER, AUDIENCE, "agent-7", epoch_s, more);
-    const char *first, *second;
-
-    t->text = test_token(b->key, b->alg, "2026-11-key-of-the-bench", claims);
-    t->whole = postern_bytes_str(t->text);
-    first = strchr(t->text, '.');
-    second = strchr(first + 1, '.');
-    t->parts[0] = (postern_bytes){ (const uint8_t *)t->text, (size_t)(first - t->text) };
-    t->parts[1] = (postern_bytes){ (const uint8_t *)first + 1, (size_t)(second - first - 1) };
-    t->parts[2] = postern_bytes_str(second + 1);
-    t->input = (postern_bytes){ (const uint8_t *)t->text, (size_t)(second - t->text) };
-    decode_signature(b, t);
-    free(more);
-    free(claims);
-}
-
-static void prepare_bare(struct bench *b)
-{
-    EVP_PKEY *pkey = test_key_pkey(b->key);
-
-    if ((b->hash = EVP_MD_CTX_new()) == NULL)
-        die("prepare", NULL);
-    if (b->md == NULL) {
-        if (EVP_DigestVerifyInit(b->hash, NULL, NULL, NULL, pkey) != 1)
-            die("prepare EdDSA", NULL);
-        return;
-    }
-    if ((b->verify = EVP_PKEY_CTX_new(pkey, NULL)) == NULL ||
-        EVP_PKEY_verify_init(b->verify) != 1 ||
-        (b->alg[0] == 'P' &&
-         (EVP_PKEY_CTX_set_rsa_padding(b->verify, RSA_PKCS1_PSS_PADDING) != 1 ||
-          EVP_PKEY_CTX_set_rsa_pss_saltlen(b->verify, RSA_PSS_SALTLEN_DIGEST) != 1)) ||
-        EVP_PKEY_CTX_set_signature_md(b->verify, b->md) != 1)
-        die("prepare", NULL);
-}
-
-static void make_bench(struct bench *b, const char *alg, const char *kind)
-{
-    char *jwks;
-    postern_error err;
-
-    *b = (struct bench){ .alg = alg };
-    b->key = strcmp(kind, "RSA") == 0 ? test_key_rsa() : test_key_new(kind);
-    b->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    b->md = alg[0] == 'E' && alg[1] == 'd' ? NULL : EVP_MD_fetch(NULL, "SHA256", NULL);
-    jwks = test_key_jwks(b->key, "2026-11-key-of-the-bench", alg);
-    for (size_t i = 0; i < TOKENS; i++)
-        make_token(b, &b->tokens[i], i);
-    prepare_bare(b);
-    if (postern_jwks_parse(postern_bytes_str(jwks), &b->set, &err) != POSTERN_OK ||
-        postern_jwt_new(&b->jwt, &err) != POSTERN_OK)
-        die("jwks", &err);
-    make_context(b, jwks);
-    free(jwks);
-}
-
-static void free_bench(struct bench *b)
-{
-    for (size_t i = 0; i < TOKENS; i++)
-        free(b->tokens[i].text);
-    EVP_PKEY_CTX_free(b->verify);
-    EVP_MD_CTX_free(b->hash);
-    EVP_MD_free((EVP_MD *)b->md);
-    EVP_MD_free(b->sha256);
-    postern_jwks_free(b->set);
-    postern_jwt_free(b->jwt);
-    postern_json_free(&b->json);
-    postern_context_free(b->ctx);
-    unlink(b->path);
-    rmdir(b->dir);
-    free(b->path);
-    if (b->key != test_key_rsa())
-        test_key_free(b->key);
-}
-
-/* ---- measuring ---- */
-
-static double run_batch(struct bench *b, check_fn check, size_t *next)
-{
-    double start;
-
-    if (check == check_full)
-        forget_proofs(b);
-    start = now_s(CLOCK_THREAD_CPUTIME_ID);
-    for (int i = 0; i < BATCH; i++)
-        check(b, &b->tokens[(*next)++ % TOKENS]);
-    return now_s(CLOCK_THREAD_CPUTIME_ID) - start;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *numbers, int count)
-{
-    qsort(numbers, (size_t)count, sizeof *numbers, compare_numbers);
-    return numbers[count / 2];
-}
-
-struct result {
-    double ns, base_ns, ratio; /* medians; ratio is base / ours, round by round */
-};
-
-/* Turn by turn; each turn of `check` is held against those of `base` just before and just after it.
- */
-static struct result measure(struct bench *b, check_fn check, check_fn base, int rounds)
-{
-    double ns[ROUNDS_MAX], base_ns[ROUNDS_MAX], ratio[ROUNDS_MAX];
-    size_t at = 0, base_at = 0;
-    double before_s = run_batch(b, base, &base_at);
-
-    for (int r = 0; r < rounds; r++) {
-        double ours_s = run_batch(b, check, &at), after_s = run_batch(b, base, &base_at);
-
-        ns[r] = ours_s * 1e9 / BATCH;
-        base_ns[r] = (before_s + after_s) / 2 * 1e9 / BATCH;
-        ratio[r] = base_ns[r] / ns[r];
-        before_s = after_s;
-    }
-    return (struct result){ median(ns, rounds), median(base_ns, rounds), median(ratio, rounds) };
+    printf("{\"name\":\"verify/%s%s\",\"value\":%.0f,\"unit\":\"1/s\",\"ratio\":%.3f,"
+           "\"against\":\"%s\"}\n",
+           alg, part, 1e9 / r.ns, r.ratio, against);
 }
 
 static void print_cost(const char *alg, const char *part, double ns)
@@ -392,52 +161,68 @@ static void print_cost(const char *alg, const char *part, double ns)
     printf("{\"name\":\"verify/%s/%s\",\"value\":%.0f,\"unit\":\"ns\"}\n", alg, part, ns);
 }
 
-static void run(const char *alg, const char *kind, int rounds)
+static void measure_proof(struct bench *b, int rounds)
+{
+    struct result whole = rig_measure(b, full, bare, rounds);
+    struct result jwt = rig_measure(b, (struct candidate){ check_jwt, NULL }, bare, rounds);
+    int few = 1 + rounds / 4;
+    struct result base64 = rig_measure(b, (struct candidate){ do_base64, NULL }, bare, few);
+    struct result scan = rig_measure(b, (struct candidate){ do_base64_and_scan, NULL }, bare, few);
+    struct result hash = rig_measure(b, (struct candidate){ do_digest, NULL }, bare, few);
+
+    print_ratio(b->alg, "", whole, "evp-prepared");
+    printf("{\"name\":\"verify/%s/evp-prepared\",\"value\":%.0f,\"unit\":\"1/s\"}\n", b->alg,
+           1e9 / whole.base_ns);
+    print_ratio(b->alg, "/jwt", jwt, "evp-prepared");
+    print_cost(b->alg, "base64", base64.ns);
+    print_cost(b->alg, "scan", scan.ns - base64.ns);
+    print_cost(b->alg, "digest", hash.ns);
+    print_cost(b->alg, "verify", whole.base_ns - hash.ns);
+    /* claims, mapping, cache, grant, the operation itself */
+    print_cost(b->alg, "claims", whole.ns - whole.base_ns - (jwt.ns - jwt.base_ns));
+}
+
+static void measure_cache(struct bench *b, int rounds)
+{
+    struct result hit = rig_measure(b, (struct candidate){ check_hit, NULL }, table, rounds);
+    struct result login;
+
+    for (size_t i = 0; i < TOKENS; i++)
+        check_full(b, &b->tokens[i]);
+    login = rig_measure(b, cached, table, rounds);
+    print_ratio(b->alg, "/cache", hit, "hash-and-table");
+    print_ratio(b->alg, "/cached", login, "hash-and-table");
+    printf("{\"name\":\"verify/%s/cache/memory\",\"value\":%zu,\"unit\":\"bytes/token\"}\n", b->alg,
+           b->bytes_cached);
+}
+
+static void run(const char *alg, const char *kind, const char *peers, int rounds)
 {
     static struct bench b;
-    struct result full, jwt, base64, scan, hash, cached;
-    int split_rounds = 1 + rounds / 4;
+    int few = 1 + rounds / 8;
 
-    make_bench(&b, alg, kind);
-    full = measure(&b, check_full, check_bare, rounds);
-    jwt = measure(&b, check_jwt, check_bare, rounds);
-    base64 = measure(&b, do_base64, check_bare, split_rounds);
-    scan = measure(&b, do_base64_and_scan, check_bare, split_rounds);
-    hash = measure(&b, do_digest, check_bare, split_rounds);
+    rig_make(&b, alg, kind);
+    measure_proof(&b, rounds);
+    measure_cache(&b, rounds);
+    verify_measure_threads(&b, "proof", full, few);
     for (size_t i = 0; i < TOKENS; i++)
-        check_cached(&b, &b.tokens[i]);
-    cached = measure(&b, check_cached, check_table, rounds);
-    printf("{\"name\":\"verify/%s\",\"value\":%.0f,\"unit\":\"1/"
-           "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
-           alg, 1e9 / full.ns, full.ratio);
-    printf("{\"name\":\"verify/%s/evp-prepared\",\"value\":%.0f,\"unit\":\"1/s\"}\n", alg,
-           1e9 / full.base_ns);
-    printf("{\"name\":\"verify/%s/jwt\",\"value\":%.0f,\"unit\":\"1/"
-           "s\",\"ratio\":%.3f,\"against\":\"evp-prepared\"}\n",
-           alg, 1e9 / jwt.ns, jwt.ratio);
-    printf("{\"name\":\"verify/%s/cached\",\"value\":%.0f,\"unit\":\"1/"
-           "s\",\"ratio\":%.3f,\"against\":\"hash-and-table\"}\n",
-           alg, 1e9 / cached.ns, cached.ratio);
-    print_cost(alg, "base64", base64.ns);
-    print_cost(alg, "scan", scan.ns - base64.ns);
-    print_cost(alg, "digest", hash.ns);
-    print_cost(alg, "verify", full.base_ns - hash.ns);
-    print_cost(alg, "claims",
-               full.ns - full.base_ns -
-                   (jwt.ns - jwt.base_ns)); /* claims, mapping, grant, the operation itself */
+        check_full(&b, &b.tokens[i]);
+    verify_measure_threads(&b, "cached", cached, few);
+    verify_measure_peers(&b, peers, bare, few);
     fflush(stdout);
-    free_bench(&b);
+    rig_free(&b);
 }
 
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? (int)strtol(argv[1], NULL, 10) : ROUNDS;
+    const char *peers = argc > 2 ? argv[2] : PEERS_FOLDER;
 
-    if (rounds < 1 || rounds > ROUNDS_MAX)
-        die("usage: verify [ROUNDS]", NULL);
-    run("RS256", "RSA", rounds);
-    run("PS256", "RSA", rounds);
-    run("ES256", "P-256", rounds);
-    run("EdDSA", "Ed25519", rounds);
+    if (rounds < 1 || rounds > RIG_ROUNDS_MAX)
+        rig_die("usage: verify [ROUNDS [FOLDER]]", NULL);
+    run("RS256", "RSA", peers, rounds);
+    run("PS256", "RSA", peers, rounds);
+    run("ES256", "P-256", peers, rounds);
+    run("EdDSA", "Ed25519", peers, rounds);
     return 0;
 }

@@ -417,7 +417,8 @@ class Rig:
 
     # -- clients
 
-    def dial(self, door, how="plain", source=None, ca=None, name="localhost", address="127.0.0.1"):
+    def dial(self, door, how="plain", source=None, ca=None, name="localhost", address="127.0.0.1", cert=None):
+        """`cert`: (certificate, key) that the client shows when it is asked."""
         if how == "unix":
             s = socket.socket(socket.AF_UNIX)
             s.settimeout(DEADLINE_S)
@@ -427,6 +428,8 @@ class Rig:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if how == "tls":
             context = ssl.create_default_context(cafile=ca or self.path + "/run/door.pem")
+            if cert:
+                context.load_cert_chain(*cert)
             s = context.wrap_socket(s, server_hostname=name)
         return s
 

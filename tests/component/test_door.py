@@ -914,6 +914,44 @@ def a_stop_closes_quiet_sessions_writes_their_ends_and_refuses_newcomers(rig):
     backend.wait_live(0)
 
 
+def _finish(answers):
+    """Their clients have said all; the door closes them behind the records of their ends."""
+    for answer in answers:
+        answer.sock.shutdown(socket.SHUT_WR)
+    for answer in answers:
+        answer.wait_end()
+
+
+def ends_are_written_in_their_time_in_order_and_before_the_door_goes(rig):
+    rig.set(door_loops="1")  # each loop has an order of its own
+    rig.echo_door()
+    rig.start()
+    token = rig.token("cache")
+    _finish([rig.login(token=token).talk()])
+    begin = time.monotonic()
+    rig.wait_record(event="end")  # nothing comes behind it: it is sent by its own time, which is 20 ms
+    check(time.monotonic() - begin < 2, "an end that has no company: %.1f s" % (time.monotonic() - begin))
+    for _ in range(10):
+        _finish([rig.login(token=token).talk()])
+    wait_until(lambda: len(rig.records(event="end")) == 11, "ends of 11")
+    story = [(r["event"], r["session"]) for r in rig.audit() if r["event"] in ("login", "end")]
+    assert_equal([event for event, _ in story], ["login", "end"] * 11, "an end goes before the next login")
+    assert_equal([s for _, s in story[::2]], [s for _, s in story[1::2]], "each of its own login")
+
+    def assert_all_ended(count):
+        ends = [r["session"] for r in rig.records(event="end")]
+        assert_equal(sorted(ends), sorted(r["session"] for r in rig.records(event="login")), "one end for each login")
+        assert_equal(len(ends), count, "ends")
+    _finish([rig.login(token=token).talk() for _ in range(5)])
+    rig.reload()
+    wait_until(lambda: len(rig.records(event="end")) >= 16, "ends behind a reload")
+    assert_all_ended(16)
+    _finish([rig.login(token=token).talk() for _ in range(5)])
+    rig.daemon.signal(signal.SIGTERM)
+    assert_equal(rig.daemon.wait_exit(), 0, "exit status")
+    assert_all_ended(21)  # not waited for: whoever stops a daemon may move its files away
+
+
 def a_killed_door_leaves_nobody_half_open_and_opens_again(rig):
     backend, pouring = rig.echo_door(), Backend(pour)
     rig.door("busy", pouring)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Clients that nobody here wrote against the embedded issuer of a real posternd: npm openid-client, oauth4webapi, the MCP SDK's
-machine-to-machine providers, and the authorization suite of the MCP conformance tests."""
+machine-to-machine providers, swagger-parser, and the authorization suite of the MCP conformance tests."""
 import json
 import os
 import re
@@ -112,6 +112,11 @@ def oauth4webapi_finds_nothing_to_object_to(folder, daemons):
     run_peer(folder, "oauth4webapi", dict(orders, app=orders["web"]))
 
 
+def a_generator_of_clients_reads_the_openapi_document(folder, daemons):
+    start(folder, daemons)
+    run_peer(folder, "swagger_parser", {"issuer": folder.issuer})
+
+
 def the_mcp_sdk_authorizes_itself(folder, daemons):
     start(folder, daemons)
     run_peer(folder, "mcp_sdk", make_orders(folder, "http://127.0.0.1:%d/callback" % free_port()))
@@ -148,4 +153,5 @@ if __name__ == "__main__":
         print("ok - foreign clients # SKIP POSTERN_PEERS is not set: tests/peers/fetch FOLDER")
         sys.exit(0)
     sys.exit(run_tests([openid_client_does_all_that_an_agent_and_an_application_do, oauth4webapi_finds_nothing_to_object_to,
-                        the_mcp_sdk_authorizes_itself, the_mcp_conformance_suite_passes_the_authorization_server]))
+                        a_generator_of_clients_reads_the_openapi_document, the_mcp_sdk_authorizes_itself,
+                        the_mcp_conformance_suite_passes_the_authorization_server]))

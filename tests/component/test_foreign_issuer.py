@@ -182,20 +182,25 @@ def test_reuse(server):
     daemon.report(got[0] == 1 and len(server.requests(grant="refresh_token")) == refreshes, "an ended login is not tried again", got)
 
 
+def prepare():
+    """Keys and secrets of the agents, in FOLDER."""
+    for alg, words in KEYS.items():
+        subprocess.run(["openssl", "genpkey", "-out", FOLDER + "/%s.pem" % alg] + words, check=True, stderr=subprocess.DEVNULL)
+    with open(FOLDER + "/jwks", "w") as f:
+        subprocess.run([PEERS + "/node", "-e", JWK] + [FOLDER + "/%s.pem" % alg for alg in KEYS], check=True, stdout=f)
+    with open(FOLDER + "/secret", "w") as f:
+        f.write(SECRET)
+    for name in os.listdir(FOLDER):
+        os.chmod(os.path.join(FOLDER, name), 0o600)
+
+
 def main():
     global FOLDER
     if not os.path.exists(PEERS + "/node"):
         print("ok - foreign issuer # SKIP POSTERN_PEERS is not set: tests/peers/fetch FOLDER")
         return 0
     with tempfile.TemporaryDirectory(prefix="postern-test.") as FOLDER:
-        for alg, words in KEYS.items():
-            subprocess.run(["openssl", "genpkey", "-out", FOLDER + "/%s.pem" % alg] + words, check=True, stderr=subprocess.DEVNULL)
-        with open(FOLDER + "/jwks", "w") as f:
-            subprocess.run([PEERS + "/node", "-e", JWK] + [FOLDER + "/%s.pem" % alg for alg in KEYS], check=True, stdout=f)
-        with open(FOLDER + "/secret", "w") as f:
-            f.write(SECRET)
-        for name in os.listdir(FOLDER):
-            os.chmod(os.path.join(FOLDER, name), 0o600)
+        prepare()
         forget()
         server = Server()
         try:
@@ -210,4 +215,5 @@ def main():
     return daemon.failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

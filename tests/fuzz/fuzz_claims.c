@@ -61,6 +61,36 @@ static void check_facts(const struct postern_grant_facts *f)
     check_details(f);
 }
 
+/* What is accepted with more demands meets them; with another certificate a bound token is refused. */
+static void check_demands(const struct claim_rules *rules, const postern_json *j,
+                          const struct claim_login *login, postern_buf *scratch,
+                          const struct postern_grant_facts *loose)
+{
+    static const char *const clients[] = { "agent-7" }, *const acrs[] = { "mfa" };
+    static const char *const any[] = { "mail.write", "mail.admin" };
+    struct claim_rules strict = *rules;
+    struct claim_login other = *login;
+    struct postern_grant_facts facts;
+
+    other.client_cert_sha256 = POSTERN_BYTES_NONE;
+    if (loose->bound_cert.len != 0 &&
+        postern_claims_check(rules, j, &other, scratch, NULL, &facts, NULL) != POSTERN_ERR_CNF)
+        abort();
+    strict.clients = clients;
+    strict.client_count = strict.acr_count = 1;
+    strict.acrs = acrs;
+    strict.any_scopes = any;
+    strict.any_scope_count = 2;
+    strict.max_auth_age_s = strict.max_token_age_s = strict.max_lifetime_s = 600;
+    if (postern_claims_check(&strict, j, login, scratch, NULL, &facts, NULL) != POSTERN_OK)
+        return;
+    if (!postern_bytes_equal_str(facts.client_id, "agent-7") || facts.iat_s + 660 < NOW_S ||
+        facts.exp_s > facts.iat_s + 600 || !postern_grant_facts_have_human(&facts) ||
+        !(postern_scope_has(facts.scope, POSTERN_BYTES_LIT("mail.write")) ||
+          postern_scope_has(facts.scope, POSTERN_BYTES_LIT("mail.admin"))))
+        abort();
+}
+
 static void judge(postern_arena *arena, const postern_json *j, postern_buf *scratch)
 {
     static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = {
@@ -80,6 +110,8 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
                                  .scopes = scopes,
                                  .scope_count = 1 };
     struct postern_grant_facts facts;
+    static const uint8_t cert[POSTERN_BOUND_CERT_LEN] = "0123456789abcdef0123456789abcdef";
+    const struct claim_login login = { .now_s = NOW_S, .client_cert_sha256 = { cert, sizeof cert } };
     postern_bytes user;
     postern_error err;
 
@@ -87,10 +119,10 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
         if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
             return;
     rules.purpose = paths[5];
-    if (postern_claims_check(&rules, j, NOW_S, POSTERN_BYTES_NONE, scratch, NULL, &facts, &err) !=
-        POSTERN_OK)
+    if (postern_claims_check(&rules, j, &login, scratch, NULL, &facts, &err) != POSTERN_OK)
         return;
     check_facts(&facts);
+    check_demands(&rules, j, &login, scratch, &facts);
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++) {
         struct username_template t;
 

@@ -5,3 +5,5 @@ tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd)
 tests_fuzz_fuzz_config_dump_LDADD = $(fuzz_ldadd)
 fuzz_targets += tests/fuzz/fuzz_username_map
 tests_fuzz_fuzz_username_map_LDADD = $(fuzz_ldadd)
+fuzz_targets += tests/fuzz/fuzz_introspection
+tests_fuzz_fuzz_introspection_LDADD = $(fuzz_ldadd)

@@ -33,6 +33,9 @@ static void record_request(struct fake_record *r, const struct postern_http_requ
     record_text(r->url, sizeof r->url, postern_bytes_str(rq->url));
     record_text(r->authorization, sizeof r->authorization, rq->authorization);
     record_text(r->body, sizeof r->body, rq->body);
+    record_text(r->etag, sizeof r->etag, postern_bytes_str(rq->etag == NULL ? "" : rq->etag));
+    record_text(r->tls_ca_file, sizeof r->tls_ca_file,
+                postern_bytes_str(rq->tls_ca_file == NULL ? "" : rq->tls_ca_file));
     r->is_host_configured = rq->is_host_configured;
     r->allow_loopback_http = rq->allow_loopback_http;
     r->check_listener = rq->check_listener;
@@ -80,6 +83,8 @@ static postern_err step_fake(struct postern_http_exchange *x, postern_error *err
         return postern_error_set(err, a->step_err, __FILE__, __LINE__, "scripted");
     x->response.status = a->status;
     x->response.retry_after_s = a->retry_after_s == 0 ? -1 : a->retry_after_s;
+    x->response.max_age_s = a->max_age_s == 0 ? -1 : a->max_age_s < 0 ? 0 : a->max_age_s;
+    (void)snprintf(x->response.etag, sizeof x->response.etag, "%s", a->etag == NULL ? "" : a->etag);
     (void)snprintf(x->response.content_type, sizeof x->response.content_type, "%s",
                    a->content_type == NULL ? "application/json" : a->content_type);
     postern_buf_add(&x->response.body, a->body);

@@ -9,6 +9,7 @@
 #include "http/http.h"
 
 #define FAKE_FOREVER (-1)
+#define FAKE_NO_STORE (-1)
 #define FAKE_RECORDS 8
 
 struct fake_answer {
@@ -21,11 +22,13 @@ struct fake_answer {
     const char *content_type; /* NULL: application/json */
     int retry_after_s;        /* 0: absent */
     postern_bytes body;
+    int max_age_s;            /* of Cache-Control; 0: absent; FAKE_NO_STORE: not to be kept */
+    const char *etag;         /* NULL: none */
 };
 
 /* What start() was given, as text; cut off where it does not fit. */
 struct fake_record {
-    char method[8], url[512], authorization[4096], body[4096];
+    char method[8], url[512], authorization[4096], body[4096], etag[128], tls_ca_file[256];
     bool is_host_configured, allow_loopback_http, check_listener;
     uid_t listener_uid;
     int deadline_ms;

@@ -13,3 +13,4 @@ tests_unit_test_client_auth_LDADD = $(unit_ldadd) $(OPENSSL_LIBS)
 tests_unit_test_client_auth_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_exchange_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_oauth_login_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_freshness

@@ -46,7 +46,8 @@ void fixture_load_door(struct fixture *f)
                     "audience: " FIXTURE_IMAP "\nhelper_peers: 0\nrequired_scopes: mail.read\n");
     test_folder_put(&folder, "doors/cache.conf",
                     "audience: " FIXTURE_CACHE "\nrequired_scopes: cache.use cache.read\nprotocol: raw\n"
-                    "policy: cache\nlisten: 127.0.0.1:6380\nbackend: 127.0.0.1:6379\n");
+                    "policy: cache\nlisten: 127.0.0.1:6380\nbackend: 127.0.0.1:6379\n"
+                    "required_scopes_any: cache.write cache.admin\ntls_client_certificate: ask\n");
     assert_int_equal(postern_config_load(folder.path, &f->config, NULL), POSTERN_OK);
     issuer_settings_free(&f->settings);
     assert_int_equal(issuer_settings_load(&f->settings, f->config, NULL), POSTERN_OK);

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_blocks tests/unit/test_cache tests/unit/test_claims tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
+unit_tests += tests/unit/test_blocks tests/unit/test_cache tests/unit/test_claims tests/unit/test_claim_rules tests/unit/test_token_limits tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
 	tests/unit/test_context tests/unit/test_identity tests/unit/test_judge_again tests/unit/test_keyring \
 	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate tests/unit/test_validate_cache
 unit_tests += tests/unit/test_trail tests/unit/test_provider tests/unit/test_username tests/unit/test_username_map
+unit_tests += tests/unit/test_trusts
+tests_unit_test_trusts_LDADD = $(oauth_ldadd)
+tests_unit_test_trusts_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_attack_table tests/unit/test_oauth_vectors
+tests_unit_test_oauth_vectors_LDADD = $(oauth_ldadd)
+tests_unit_test_attack_table_LDADD = $(oauth_ldadd)
 tests_unit_test_username_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_username_map_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
+tests_unit_test_token_limits_LDADD = $(oauth_ldadd)
+tests_unit_test_claim_rules_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_trail_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_provider_LDADD = $(oauth_ldadd)
 tests_unit_test_provider_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
@@ -25,3 +33,14 @@ tests_unit_test_validate_cache_LDADD = $(oauth_ldadd)
 tests_unit_test_validate_cache_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 TESTS += tests/e2e/test_verify.sh
 EXTRA_DIST += tests/e2e/test_verify.sh
+unit_tests += tests/unit/test_discovery tests/unit/test_retry
+tests_unit_test_discovery_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_fetch tests/unit/test_key_fetch tests/unit/test_upkeep
+tests_unit_test_key_fetch_LDADD = $(oauth_ldadd) -lpthread
+tests_unit_test_key_fetch_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_fetch_LDADD = $(oauth_ldadd) -lpthread
+tests_unit_test_fetch_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_upkeep_LDADD = $(oauth_ldadd)
+unit_tests += tests/unit/test_introspection
+tests_unit_test_introspection_LDADD = $(oauth_ldadd)
+tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -53,7 +53,7 @@ static void put(const struct cache_key *key, const char *text, int64_t life_s, u
 {
     POSTERN_AUTO_JSON j = { 0 };
     char *json = test_printf("{\"sub\":\"%s\"}", text);
-    struct cache_proof proof = { &j, 7, words, NOW_MS, life_s };
+    struct cache_proof proof = { &j, 7, words, NOW_MS, life_s, 0 };
 
     assert_int_equal(postern_json_scan(&j, postern_bytes_str(json), NULL), POSTERN_OK);
     postern_cache_put(cache, key, &proof);
@@ -269,11 +269,37 @@ static postern_err make_one(void *arg, postern_error *err)
     return e;
 }
 
+/* As introspection_cache: says, past the minute of signatures too; never past exp. */
+static void a_proof_may_have_a_time_of_its_own(void **state)
+{
+    struct cache_key key = key_of("token");
+    POSTERN_AUTO_JSON j = { 0 };
+    struct cache_proof proof = { &j, 7, 0, NOW_MS, LONG_S, 90000 };
+    struct cached_token *t;
+
+    (void)state;
+    assert_int_equal(postern_json_scan(&j, postern_bytes_str("{\"sub\":\"alice\"}"), NULL),
+                     POSTERN_OK);
+    postern_cache_put(cache, &key, &proof);
+    t = postern_cache_find(cache, &key, NOW_MS + 89999);
+    assert_non_null(t);
+    assert_int_equal(postern_cached_proved_ms(t), NOW_MS);
+    postern_cached_release(t);
+    assert_false(has(&key, "alice", NOW_MS + 90000));
+    proof.life_s = 80;
+    postern_cache_put(cache, &key, &proof);
+    assert_true(has(&key, "alice", NOW_MS + 79999));
+    assert_false(has(&key, "alice", NOW_MS + 80000));
+    proof.keep_ms = 1000;
+    postern_cache_put(cache, &key, &proof);
+    assert_false(has(&key, "alice", NOW_MS + 1000));
+}
+
 static void want_of_memory_keeps_a_proof_out_and_no_more(void **state)
 {
     struct cache_key key = key_of("token");
     POSTERN_AUTO_JSON j = { 0 };
-    struct cache_proof proof = { &j, 7, 0, NOW_MS, LONG_S };
+    struct cache_proof proof = { &j, 7, 0, NOW_MS, LONG_S, 0 };
 
     (void)state;
     assert_int_equal(alloc_fail_sweep(make_one, NULL, POSTERN_OK), 1);
@@ -374,6 +400,7 @@ int main(void)
         TEST(the_oldest_go_when_there_are_too_many),
         TEST(bytes_are_bounded_as_entries_are),
         TEST(who_reads_an_entry_keeps_it_past_its_end),
+        TEST(a_proof_may_have_a_time_of_its_own),
         TEST(want_of_memory_keeps_a_proof_out_and_no_more),
         TEST(many_threads_find_and_keep_the_same_tokens),
         TEST(a_forked_child_frees_it_too),

@@ -133,15 +133,23 @@ static void clear_run(void)
     run.scratch = POSTERN_BUF_INIT(1 << 20);
 }
 
-static postern_err check_text(const struct claim_rules *rules, char *take_text,
-                              const char *extra_scopes)
+static postern_err check_login(const struct claim_rules *rules, char *take_text,
+                               const struct claim_login *login)
 {
     clear_run();
     run.text = take_text;
     if (postern_json_scan(&run.json, postern_bytes_str(run.text), &run.err) != POSTERN_OK)
         fail_msg("%s: %s", run.text, run.err.detail);
-    return postern_claims_check(rules, &run.json, NOW_S, postern_bytes_str(extra_scopes),
-                                &run.scratch, NULL, &run.facts, &run.err);
+    return postern_claims_check(rules, &run.json, login, &run.scratch, NULL, &run.facts, &run.err);
+}
+
+static postern_err check_text(const struct claim_rules *rules, char *take_text,
+                              const char *extra_scopes)
+{
+    const struct claim_login login = { .now_s = NOW_S,
+                                       .extra_scopes = postern_bytes_str(extra_scopes) };
+
+    return check_login(rules, take_text, &login);
 }
 
 static void judge(const struct claim_rules *rules, const struct claim_case *cases, size_t count)
@@ -342,12 +350,20 @@ static void identities_are_there_and_safe_to_show(void **state)
 static void a_bound_token_is_refused_without_its_proof(void **state)
 {
     static const struct claim_case cases[] = {
-        { "certificate", "cnf", "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2\"}",
+        { "certificate", "cnf", "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0\"}",
           POSTERN_ERR_CNF },
+        /* as printed there, with a bit behind the 256 */
+        { "RFC 8705 §3.1", "cnf",
+          "{\"x5t#S256\":\"bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2\"}",
+          POSTERN_ERR_MALFORMED_CLAIM },
         { "key", "cnf", "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}",
           POSTERN_ERR_CNF },
-        { "unknown method", "cnf", "{}", POSTERN_ERR_CNF },
-        { "null", "cnf", "null", POSTERN_ERR_CNF },
+        { "no method", "cnf", "{}", POSTERN_ERR_CNF },
+        { "unknown method", "cnf", "{\"x\":\"y\"}", POSTERN_ERR_CNF },
+        { "a whole key", "cnf", "{\"jwk\":{\"kty\":\"EC\"}}", POSTERN_ERR_CNF },
+        { "null", "cnf", "null", POSTERN_ERR_MALFORMED_CLAIM },
+        { "a string", "cnf", "\"x5t#S256\"", POSTERN_ERR_MALFORMED_CLAIM },
+        { "an array", "cnf", "[{\"x5t#S256\":\"x\"}]", POSTERN_ERR_MALFORMED_CLAIM },
         { "who else may act is the exchange's business", "may_act", "{\"sub\":\"someone\"}", OK },
         { "the shape of an ID token is typ's business", "nonce", "\"n\"", OK },
     };

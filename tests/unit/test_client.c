@@ -94,6 +94,7 @@ static postern_request full_request(void)
         .message_host = "mail.example",
         .message_port = "143",
         .extra_scopes = two_scopes,
+        .client_cert_sha256 = POSTERN_BYTES_LIT("0123456789abcdef0123456789abcdef"),
     };
 }
 
@@ -210,6 +211,7 @@ static void the_request_says_all_that_the_host_said(void **state)
         { "op", "verify" },      { "service", "imap" },      { "token", TOKEN },
         { "authzid", "alice" },  { "carrier", "sasl" },      { "tls", "on" },
         { "peer", "192.0.2.1" }, { "host", "mail.example" }, { "port", "143" },
+        { "client_cert_sha256", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY" },
     };
 
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
@@ -220,7 +222,7 @@ static void the_request_says_all_that_the_host_said(void **state)
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, want[i][0]), want[i][1]));
     assert_int_equal(j.nodes[postern_json_member(&j, 0, "scopes")].child_count, 2);
-    assert_int_equal(j.nodes[0].child_count, 12);
+    assert_int_equal(j.nodes[0].child_count, 13);
     postern_op_free(op);
     (void)close(fd);
 }
@@ -518,6 +520,11 @@ static void a_broken_contract_starts_nothing(void **state)
     assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
     rq = full_request();
     rq.extra_scopes = bad_scopes;
+    assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
+    rq = full_request();
+    rq.client_cert_sha256.len = 31;
+    assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("0123456789abcdef0123456789abcdef0");
     assert_int_equal(postern_client_verify_start(&where, &rq, &op, NULL), POSTERN_ERR_USAGE);
     assert_int_equal(postern_client_describe_start(&relative, "imap", &op, NULL),
                      POSTERN_ERR_USAGE);

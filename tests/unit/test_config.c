@@ -194,16 +194,19 @@ static const struct {
       "for a group) whose processes may ask as this service" },
     { "services/imap.conf", SERVICE "issuers: other\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:10: issuers: there is no issuers/other.conf" },
-    { "services/imap.conf", SERVICE "issuers: sso sso\n", POSTERN_ERR_CONFIG_CONFLICT,
-      "services/imap.conf:3:10: issuers: one service trusts one issuer in this version, because "
-      "two could name the same "
-      "local user; write one service file for each" },
+    { "services/imap.conf", SERVICE "issuers: sso sso\n", POSTERN_ERR_CONFIG_VALUE,
+      "services/imap.conf:3:10: issuers: \"sso\" stands twice" },
     { "services/im ap.conf", SERVICE, POSTERN_ERR_CONFIG_FILE,
       "services/im ap.conf: a name has at most 63 letters, digits, dots, underscores or hyphens" },
-    { "issuers/sso.conf", "issuer: https://sso.example.org\n", POSTERN_ERR_CONFIG_MISSING,
-      "issuers/sso.conf: required setting \"jwks_file\" is missing: key set of the issuer; re-read "
-      "when it is replaced "
-      "(in issuer.conf: where posternd writes its own)" },
+    { "issuers/sso.conf", "jwks_file: /k\n", POSTERN_ERR_CONFIG_MISSING,
+      "issuers/sso.conf: required setting \"issuer\" is missing: issuer identifier (RFC 8414 ??2), "
+      "compared byte for byte with the token's iss" },
+    { "issuers/sso.conf", ISSUER "jwks_uri: https://sso.example.org/jwks\n",
+      POSTERN_ERR_CONFIG_CONFLICT,
+      "issuers/sso.conf:3:11: jwks_uri: jwks_file is set as well; keys come from one place" },
+    { "issuers/sso.conf", "issuer: https://sso.example.org\njwks_uri: http://sso.example.org/jwks\n",
+      POSTERN_ERR_CONFIG_VALUE, "issuers/sso.conf:2:11: jwks_uri: \"http://sso.example.org/jwks\" is plain "
+      "http: only 127.0.0.1 and [::1] may be reached so, write https://" },
     { "issuers/sso.conf", ISSUER "algorithms: RS256 none\n", POSTERN_ERR_CONFIG_VALUE,
       "issuers/sso.conf:3:13: algorithms: \"none\" is not one of: RS256 RS384 RS512 PS256 PS384 "
       "PS512 ES256 ES384 ES512 "
@@ -405,7 +408,7 @@ static void a_service_needs_an_issuer_and_names_it_when_there_are_several(void *
     test_folder_put(&folder, "services/imap.conf", SERVICE);
     assert_load_fails(POSTERN_ERR_CONFIG_MISSING,
                       "services/imap.conf: no issuer is trusted yet: write "
-                      "issuers/NAME.conf with issuer: and jwks_file:");
+                      "issuers/NAME.conf with issuer:");
     test_folder_put(&folder, "issuers/a.conf", "issuer: https://a.example\njwks_file: /k\n");
     postern_config_free(load());
     test_folder_put(&folder, "issuers/b.conf", "issuer: https://b.example\njwks_file: /k\n");
@@ -414,9 +417,10 @@ static void a_service_needs_an_issuer_and_names_it_when_there_are_several(void *
                       "are several files in issuers/");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: a b\n");
     assert_load_fails(POSTERN_ERR_CONFIG_CONFLICT,
-                      "services/imap.conf:3:10: issuers: one service trusts one issuer in this "
-                      "version, because two "
-                      "could name the same local user; write one service file for each");
+                      "services/imap.conf:3:10: issuers: a and b may name one local user; give "
+                      "each a username_claim that says whose it is (a-${sub}, b-${sub}), or a "
+                      "username_map_file of its own.  Now: \"*\" by username_claim (default), "
+                      "\"*\" by username_claim (default)");
     test_folder_put(&folder, "services/imap.conf", SERVICE "issuers: b\n");
     postern_config_free(load());
 }

@@ -190,6 +190,7 @@ static void a_refusal_says_what_to_do(void **state)
     } cases[] = {
         { "\"new_token\"", ANSWER_RETRY_NEW_TOKEN },
         { "\"more_scope\"", ANSWER_RETRY_MORE_SCOPE },
+        { "\"login\"", ANSWER_RETRY_LOGIN },
         { "\"later\"", ANSWER_RETRY_LATER },
         { "\"approval\"", ANSWER_RETRY_APPROVAL },
         { "\"never\"", ANSWER_RETRY_NEVER },

@@ -202,7 +202,9 @@ static void settings_say_what_the_files_say(void **state)
     assert_null(settings_door(s, "imap"));
     assert_null(settings_door(s, ""));
     assert_string_equal(cache->adapter->name, "raw");
-    assert_int_equal(mail->skew_s, 9);
+    assert_int_equal(settings_skew_s(mail, "https://sso.example.org"), 9);
+    assert_int_equal(settings_skew_s(mail, "https://sso.example.org/"), 0);
+    assert_int_equal(settings_skew_s(mail, NULL), 0);
     assert_int_equal(mail->session_max_s, 3600);
     assert_int_equal(mail->expiry_grace_s, 7);
     assert_int_equal(mail->login_timeout_ms, 3000);
@@ -340,6 +342,40 @@ static void a_policy_that_does_not_hold_is_refused(void **state)
         assert_int_equal(make_settings(w, p, &s, &err), cases[i].want);
         assert_non_null(strstr(err.detail, "policies/cache.rules:"));
     }
+}
+
+/* Two issuers may call two agents by one name. */
+static void a_door_that_trusts_several_issuers_wants_rules_that_say_which(void **state)
+{
+    static const char both[] = "issuers: sso partner\n";
+    static const char exact[] =
+        "allow agent agent-7 to * if issuer = \"https://partner.example\"\n";
+    struct world *w = *state;
+    struct door_settings *s;
+    postern_error err = { 0 };
+    char *more = test_printf("listen: 127.0.0.1:1\nbackend: 127.0.0.1:6379\npolicy: cache\n%s", both);
+
+    close_set(w);
+    test_folder_put(&w->folder, "issuers/sso.conf",
+                    "issuer: https://sso.example.org\njwks_file: /nonexistent\nclock_skew: 9s\n"
+                    "username_claim: ${sub}@corp\n");
+    test_folder_put(&w->folder, "issuers/partner.conf",
+                    "issuer: https://partner.example\njwks_file: /nonexistent\nclock_skew: 4s\n"
+                    "username_claim: ${sub}@partner\n");
+    put_door(w, "cache", more);
+    assert_int_equal(unlink(test_folder_at(&w->folder, "doors/mail.conf")), 0);
+    assert_int_equal(postern_config_load(w->folder.path, &w->config, &err), POSTERN_OK);
+    assert_int_equal(door_set_open(w->config, &w->set, &err), POSTERN_ERR_RULES);
+    assert_non_null(strstr(err.detail, "policies/cache.rules:1:1: cache:1 must say whose"));
+    close_set(w);
+    test_folder_put(&w->folder, "policies/cache.rules", exact);
+    open_set(w);
+    s = make_good(w);
+    assert_int_equal(settings_skew_s(settings_door(s, "cache"), "https://sso.example.org"), 9);
+    assert_int_equal(settings_skew_s(settings_door(s, "cache"), "https://partner.example"), 4);
+    assert_int_equal(settings_skew_s(settings_door(s, "cache"), "https://third.example"), 0);
+    settings_unref(s);
+    free(more);
 }
 
 static void a_mangled_dump_is_refused(void **state)
@@ -517,6 +553,7 @@ int main(void)
         TEST(descriptors_are_read_from_their_beginning_each_time),
         TEST(without_any_one_of_its_parts_there_are_no_settings),
         TEST(a_policy_that_does_not_hold_is_refused),
+        TEST(a_door_that_trusts_several_issuers_wants_rules_that_say_which),
         TEST(a_mangled_dump_is_refused),
         TEST(a_key_of_another_certificate_is_refused),
         TEST(listeners_are_closed_loop_by_loop),

@@ -58,7 +58,8 @@ static void every_code_has_a_sentence_and_a_source(void **state)
 /* A refusal can be looked up: in an RFC (or OpenID Connect), or in what this machine was told. */
 static void every_refusal_has_a_section_or_a_setting(void **state)
 {
-    static const char *const ours[] = { "deny_users", "policy", "postern block", "postern-raw(7)",
+    static const char *const ours[] = { "deny_users",     "allowed_clients", "policy",
+                                        "postern block", "postern-raw(7)",
                                         "postern login" };
 
     (void)state;

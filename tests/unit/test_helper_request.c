@@ -42,9 +42,24 @@ static void a_full_request_is_read_as_it_was_written(void **state)
     assert_string_equal(r.rq.extra_scopes[0], "mail.read");
     assert_string_equal(r.rq.extra_scopes[1], "mail");
     assert_null(r.rq.extra_scopes[2]);
+    assert_int_equal(r.rq.client_cert_sha256.len, 0);
     assert_int_equal(r.rq.carrier, POSTERN_CARRIER_SASL);
     assert_int_equal(r.rq.tls, POSTERN_TLS_ON);
     assert_int_equal(r.rq.size, sizeof r.rq);
+    helper_request_free(&r);
+}
+
+static void a_certificate_is_told_by_its_digest(void **state)
+{
+    struct helper_request r;
+
+    (void)state;
+    assert_int_equal(read_text(HEAD "\"client_cert_sha256\":"
+                                    "\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI\"," TAIL,
+                               &r, NULL),
+                     POSTERN_OK);
+    assert_true(postern_bytes_equal_str(r.rq.client_cert_sha256,
+                                        "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"));
     helper_request_free(&r);
 }
 
@@ -125,6 +140,17 @@ static const struct {
       HEAD "\"scopes\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"a\",\"b\",\"c\","
            "\"d\",\"e\",\"f\",\"g\",\"h\"]," TAIL,
       "scopes has more than 16" },
+    { "a certificate's digest with a byte less",
+      HEAD "\"client_cert_sha256\":\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQg\"," TAIL,
+      "client_cert_sha256 is not 32 bytes" },
+    { "with a byte more",
+      HEAD "\"client_cert_sha256\":\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJC\"," TAIL,
+      "longer than 43" },
+    { "with pad bits",
+      HEAD "\"client_cert_sha256\":\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ\"," TAIL,
+      "client_cert_sha256 is not 32 bytes" },
+    { "empty", HEAD "\"client_cert_sha256\":\"\"," TAIL, "empty" },
+    { "a list of certificates", HEAD "\"client_cert_sha256\":[]," TAIL, "wrong type" },
     { "something after the frame", HEAD TAIL "{}", "strict JSON" },
 };
 
@@ -182,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_request_is_read_as_it_was_written),
+        cmocka_unit_test(a_certificate_is_told_by_its_digest),
         cmocka_unit_test(what_a_request_leaves_out_is_null),
         cmocka_unit_test(a_description_needs_nothing_but_a_service),
         cmocka_unit_test(a_frame_that_is_not_the_protocol_is_refused_with_a_sentence),

@@ -66,8 +66,10 @@ static postern_err step_held(postern_op *op, postern_error *err)
         return POSTERN_AGAIN;
     if (h->verdict == POSTERN_OK)
         return postern_grant_from_proof(&facts, &op->grant, err);
-    memcpy(op->failure.scope, "mail", 5);
-    memcpy(op->failure.issuer, "https://as.example", 19);
+    if (postern_op_tell(op) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "failure");
+    memcpy(op->failure->scope, "mail", 5);
+    memcpy(op->failure->issuer, "https://as.example", 19);
     return postern_error_set(err, h->verdict, __FILE__, __LINE__, "as the test says");
 }
 

@@ -39,6 +39,14 @@ static const struct {
     { "/later", "HTTP/1.1 429 Too Many\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n" },
     { "/unauthorized", "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic\r\nContent-Type: text/html\r\n"
                        "Content-Length: 2\r\n\r\nno" },
+    { "/kept", JSON_HEAD "ETag: \"v1\"\r\nCache-Control: public\r\nCache-Control: max-age=600\r\nAge: 100\r\n"
+                         "Content-Length: 2\r\n\r\n{}" },
+    { "/not-kept", JSON_HEAD "Cache-Control: no-store, max-age=600\r\nContent-Length: 2\r\n\r\n{}" },
+    { "/odd-etag", JSON_HEAD "ETag: \"\xc3\xa9\"\r\nContent-Length: 2\r\n\r\n{}" },
+    { "/same", "HTTP/1.1 304 Not Modified\r\nETag: \"v2\"\r\nCache-Control: max-age=60\r\n\r\n" },
+    { "/gzip", JSON_HEAD "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b" },
+    { "/br", JSON_HEAD "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}" },
+    { "/identity", JSON_HEAD "Content-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}" },
     { "/http09", "hello, I have no headers at all\n" },
     { "/garbage", "HTTP/9.9 what\r\n\r\n" },
     { "/close", "" },
@@ -176,7 +184,8 @@ static int stop_server(void **state)
 struct fetched {
     postern_err verdict;
     postern_error err;
-    int status, retry_after_s;
+    int status, retry_after_s, max_age_s;
+    char etag[POSTERN_HTTP_ETAG_MAX];
     char content_type[128], body[20000];
     unsigned wakes;
 };
@@ -203,6 +212,8 @@ static struct fetched fetch(const struct postern_http_request *rq)
 
         f.status = r->status;
         f.retry_after_s = r->retry_after_s;
+        f.max_age_s = r->max_age_s;
+        memcpy(f.etag, r->etag, sizeof f.etag);
         (void)snprintf(f.content_type, sizeof f.content_type, "%s", r->content_type);
         (void)snprintf(f.body, sizeof f.body, "%.*s", (int)r->body.len, (const char *)r->body.ptr);
     }
@@ -210,7 +221,7 @@ static struct fetched fetch(const struct postern_http_request *rq)
     return f;
 }
 
-static struct fetched fetch_path(const char *host, const char *path)
+static struct fetched fetch_with_etag(const char *host, const char *path, const char *etag)
 {
     char url[256];
     struct postern_http_request rq = {
@@ -221,10 +232,16 @@ static struct fetched fetch_path(const char *host, const char *path)
         .check_listener = true,
         .listener_uid = getuid(),
         .deadline_ms = 20000,
+        .etag = etag,
     };
 
     (void)snprintf(url, sizeof url, "http://%s:%u%s", host, server.port, path);
     return fetch(&rq);
+}
+
+static struct fetched fetch_path(const char *host, const char *path)
+{
+    return fetch_with_etag(host, path, NULL);
 }
 
 static void assert_verdict(const char *path, const struct fetched *f, postern_err want)
@@ -287,6 +304,58 @@ static void status_type_and_retry_after_are_reported(void **state)
     f = fetch_path("127.0.0.1", "/long-type");
     assert_verdict("/long-type", &f, POSTERN_OK);
     assert_string_equal(f.content_type, "");
+}
+
+static void how_long_an_answer_may_be_kept_is_reported(void **state)
+{
+    static const struct {
+        const char *path, *etag;
+        int max_age_s;
+    } cases[] = { { "/kept", "\"v1\"", 500 },
+                  { "/not-kept", "", 0 },
+                  { "/json", "", -1 },
+                  { "/odd-etag", "", -1 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fetched f = fetch_path("127.0.0.1", cases[i].path);
+
+        assert_verdict(cases[i].path, &f, POSTERN_OK);
+        assert_string_equal(f.etag, cases[i].etag);
+        assert_int_equal(f.max_age_s, cases[i].max_age_s);
+    }
+}
+
+static void not_modified_is_an_answer_to_who_asked_for_it_alone(void **state)
+{
+    struct fetched f = fetch_with_etag("127.0.0.1", "/same", "\"v1\"");
+
+    (void)state;
+    assert_verdict("/same", &f, POSTERN_OK);
+    assert_int_equal(f.status, 304);
+    assert_string_equal(f.etag, "\"v2\"");
+    assert_int_equal(f.max_age_s, 60);
+    f = fetch_with_etag("127.0.0.1", "/echo", "\"v1\"");
+    assert_non_null(strstr(f.body, "\r\nIf-None-Match: \"v1\"\r\n"));
+    f = fetch_path("127.0.0.1", "/same");
+    assert_verdict("/same", &f, POSTERN_ERR_ISSUER_ANSWER);
+    f = fetch_with_etag("127.0.0.1", "/redirect", "\"v1\"");
+    assert_verdict("/redirect", &f, POSTERN_ERR_ISSUER_ANSWER);
+}
+
+static void a_compressed_answer_is_refused_and_never_unpacked(void **state)
+{
+    struct fetched f = fetch_path("127.0.0.1", "/gzip");
+
+    (void)state;
+    assert_verdict("/gzip", &f, POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(f.err.detail, "coded its answer"));
+    f = fetch_path("127.0.0.1", "/br");
+    assert_verdict("/br", &f, POSTERN_ERR_ISSUER_ANSWER);
+    f = fetch_path("127.0.0.1", "/identity");
+    assert_verdict("/identity", &f, POSTERN_OK);
+    f = fetch_path("127.0.0.1", "/echo");
+    assert_null(strstr(f.body, "Accept-Encoding"));
 }
 
 static void a_request_says_what_it_must_and_no_more(void **state)
@@ -619,6 +688,9 @@ int main(void)
         cmocka_unit_test(answers_are_read_however_they_are_framed),
         cmocka_unit_test(what_is_not_an_answer_is_told_apart_from_no_answer),
         cmocka_unit_test(status_type_and_retry_after_are_reported),
+        cmocka_unit_test(how_long_an_answer_may_be_kept_is_reported),
+        cmocka_unit_test(not_modified_is_an_answer_to_who_asked_for_it_alone),
+        cmocka_unit_test(a_compressed_answer_is_refused_and_never_unpacked),
         cmocka_unit_test(a_request_says_what_it_must_and_no_more),
         cmocka_unit_test(the_environment_names_no_proxy_for_us),
         cmocka_unit_test(localhost_is_reached_at_its_loopback_address),

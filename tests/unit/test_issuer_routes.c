@@ -135,6 +135,11 @@ static void each_service_has_a_resource_document(void **state)
     assert_error(f, 404, "not_found");
 }
 
+static int type_of(const struct fixture *f, const char *name)
+{
+    return (int)postern_json_type_of(&f->json, postern_json_member(&f->json, 0, name));
+}
+
 static void a_door_is_described_as_a_service_is(void **state)
 {
     struct fixture *f = *state;
@@ -146,14 +151,16 @@ static void a_door_is_described_as_a_service_is(void **state)
     assert_status(f, 200);
     assert_text(f, "resource", FIXTURE_CACHE);
     assert_list(f, "authorization_servers", FIXTURE_ISSUER);
-    assert_list(f, "scopes_supported", "cache.use cache.read");
+    assert_list(f, "scopes_supported", "cache.use cache.read cache.write cache.admin");
+    assert_int_equal(type_of(f, "tls_client_certificate_bound_access_tokens"), POSTERN_JSON_TRUE);
     fixture_get(f, "/.well-known/oauth-protected-resource/imap");
     assert_text(f, "resource", FIXTURE_IMAP);
+    assert_int_equal(type_of(f, "tls_client_certificate_bound_access_tokens"), POSTERN_JSON_FALSE);
     fixture_get(f, "/.well-known/oauth-protected-resource/Cache");
     assert_error(f, 404, "not_found");
     fixture_get(f, "/.well-known/oauth-authorization-server");
     assert_list(f, "protected_resources", FIXTURE_IMAP " " FIXTURE_CACHE " " FIXTURE_ISSUER "/oauth/whoami");
-    assert_list(f, "scopes_supported", "mail.read cache.use cache.read");
+    assert_list(f, "scopes_supported", "mail.read cache.use cache.read cache.write cache.admin");
 }
 
 static void whoami_has_a_resource_document_at_both_places(void **state)

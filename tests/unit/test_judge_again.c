@@ -280,6 +280,21 @@ static const struct {
     { "no purpose", "issuers/sso.conf", ISSUER "purpose_claim: why\n", POSTERN_ERR_AUTHZID },
     { "one more claim", "issuers/sso.conf", ISSUER "required_claims: sub acr\n",
       POSTERN_ERR_CLAIM_MISSING },
+    { "another client wanted", "doors/cache.conf", OUR_DOOR "allowed_clients: agent-9\n",
+      POSTERN_ERR_CLIENT_NOT_ALLOWED },
+    { "its client wanted", "doors/cache.conf", OUR_DOOR "allowed_clients: agent-9 agent-7\n",
+      POSTERN_OK },
+    { "one of two scopes", "doors/cache.conf", OUR_DOOR "required_scopes_any: x mail.write\n",
+      POSTERN_OK },
+    { "one of two others", "doors/cache.conf", OUR_DOOR "required_scopes_any: x y\n",
+      POSTERN_ERR_INSUFFICIENT_SCOPE },
+    { "a way of authentication", "doors/cache.conf", OUR_DOOR "required_acr: 2\n",
+      POSTERN_ERR_ACR },
+    { "a time of authentication", "doors/cache.conf", OUR_DOOR "max_auth_age: 1h\n",
+      POSTERN_ERR_AUTH_AGE },
+    { "tokens of a second's age", "issuers/sso.conf", ISSUER "max_token_age: 1s\n", POSTERN_OK },
+    { "tokens of a second's life", "issuers/sso.conf", ISSUER "max_token_lifetime: 1s\n",
+      POSTERN_ERR_TOKEN_AGE },
     { "the door is gone", "doors/cache.conf", NULL, POSTERN_ERR_SERVICE_UNKNOWN },
 };
 
@@ -297,6 +312,32 @@ static void a_grant_is_judged_by_the_settings_of_now(void **state)
         assert_again(changes[i].why, changes[i].want);
     }
     assert_string_equal(failure.issuer, ""); /* of a door that is gone */
+}
+
+/* The proof was made on the session's own connection, which is still the same. */
+static void a_bound_token_s_session_keeps_its_proof(void **state)
+{
+    char *token = test_login_token(
+        &t, "aud",
+        "\"" DOOR_AUDIENCE "\",\"cnf\":{\"x5t#S256\":"
+        "\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI\"}");
+    postern_request rq = test_login_request(token);
+
+    (void)state;
+    postern_grant_free(g);
+    g = NULL;
+    rq.service = "cache";
+    assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_ERR_CNF);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
+    assert_true(postern_bytes_equal(postern_grant_bound_cert(g), rq.client_cert_sha256));
+    assert_again("with what was shown", POSTERN_OK);
+    test_login_reload(&t);
+    assert_again("after a reload", POSTERN_OK);
+    postern_grant_free(g);
+    g = log_in("purpose", "\"nightly report\"");
+    assert_int_equal(postern_grant_bound_cert(g).len, 0);
+    free(token);
 }
 
 static void without_its_domain_cut_off_the_user_is_another(void **state)
@@ -439,6 +480,7 @@ int main(void)
         TEST(the_end_of_the_token_is_the_lease_s_business),
         TEST(a_clock_set_back_makes_no_proved_token_too_young),
         TEST(a_grant_is_judged_by_the_settings_of_now),
+        TEST(a_bound_token_s_session_keeps_its_proof),
         TEST(without_its_domain_cut_off_the_user_is_another),
         TEST(a_service_that_answers_to_a_door_s_name_is_not_that_door),
         TEST(a_refusal_says_where_to_go),

@@ -528,6 +528,29 @@ static void nothing_can_be_asked_of_a_token_that_did_not_parse(void **state)
     free(token);
 }
 
+static void a_payload_is_read_only_behind_a_proof(void **state)
+{
+    char *good = test_token(key, "ES256", "k", PAYLOAD),
+         *forged = test_token(other, "ES256", "k", PAYLOAD);
+    const postern_json *claims = NULL;
+
+    (void)state;
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_reason(postern_jwt_prove(jwt, set, NULL), POSTERN_OK);
+    assert_null(claims);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_OK);
+    assert_non_null(claims);
+    claims = NULL;
+    assert_reason(parse(forged), POSTERN_OK); /* the proof of the one before does not count */
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_reason(postern_jwt_prove(jwt, set, NULL), POSTERN_ERR_BAD_SIGNATURE);
+    assert_reason(postern_jwt_read(jwt, &claims, NULL), POSTERN_ERR_USAGE);
+    assert_null(claims);
+    free(good);
+    free(forged);
+}
+
 static void claims_after_a_refused_token_are_those_of_the_next(void **state)
 {
     char *first = test_token(other, "ES256", "k", "{\"iss\":\"evil\",\"sub\":\"root\"}"),
@@ -637,9 +660,103 @@ static void a_tampered_token_is_a_bad_signature(void **state)
     free(mine);
 }
 
+/* ---- whose ---- */
+
+static const char *const issuers[] = { "https://as.example", "https://as.example/", "https://b" };
+
+/* Of a token with that payload, whose signature is nobody's; count issuers[] are configured. */
+static postern_err choose(const char *payload, size_t count, size_t *ret)
+{
+    char *token = test_token(other, "ES256", "k", payload);
+    postern_err e = parse(token);
+
+    if (e == POSTERN_OK)
+        e = postern_jwt_choose_issuer(jwt, issuers, count, ret, NULL);
+    free(token);
+    return e;
+}
+
+static void iss_chooses_the_issuer_that_it_equals_byte_for_byte(void **state)
+{
+    static const struct {
+        const char *payload;
+        postern_err want;
+        size_t index;
+    } cases[] = {
+        { PAYLOAD, POSTERN_OK, 0 },
+        { "{\"iss\":\"https://as.example/\"}", POSTERN_OK, 1 },
+        { "{\"sub\":{\"iss\":\"https://b\"},\"iss\":\"https:\\/\\/as.ex\\u0061mple\"}", POSTERN_OK, 0 },
+        { "{\"\\u0069ss\":\"https://b\"}", POSTERN_OK, 2 },
+        { "{\"iss\":\"https://AS.example\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.exampl\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example:443\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example//\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://as.example\\n\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\" https://as.example\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":\"https://c\"}", POSTERN_ERR_ISS, 0 },
+        { "{}", POSTERN_ERR_ISS, 0 },
+        { "{\"Iss\":\"https://b\"}", POSTERN_ERR_ISS, 0 },
+        { "{\"claims\":{\"iss\":\"https://b\"}}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":[\"https://b\"]}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":{\"https://b\":1}}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":null}", POSTERN_ERR_ISS, 0 },
+        { "{\"iss\":1}", POSTERN_ERR_ISS, 0 },
+        { "[\"iss\",\"https://b\"]", POSTERN_ERR_MALFORMED, 0 },
+        { "\"https://b\"", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\",\"iss\":\"https://b\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\",\"\\u0069ss\":\"https://as.example\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\\u0000\"}", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\"} x", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"iss\":\"https://b\"", POSTERN_ERR_MALFORMED, 0 },
+        { "{\"a\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]],\"iss\":\"https://b\"}", POSTERN_ERR_LIMIT, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t index = 77;
+        postern_err e = choose(cases[i].payload, 3, &index);
+
+        if (e != cases[i].want)
+            fail_msg("%s: wanted %s, got %s", cases[i].payload, postern_err_reason(cases[i].want),
+                     postern_err_reason(e));
+        assert_int_equal(index, e == POSTERN_OK ? cases[i].index : 77);
+    }
+    assert_reason(choose("{\"iss\":\"https://b\"}", 2, &(size_t){ 0 }), POSTERN_ERR_ISS);
+}
+
+/* What iss says is not proved by being read, and a choice leaves no claims behind for the next token. */
+static void a_choice_proves_nothing(void **state)
+{
+    char *forged = test_token(other, "ES256", "k", PAYLOAD);
+    char *good = test_token(key, "ES256", "k", "{\"iss\":\"https://b\",\"sub\":\"x\"}");
+    const postern_json *claims = NULL;
+    size_t i = 77;
+
+    (void)state;
+    postern_jwt_forget(jwt);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_ERR_USAGE);
+    assert_reason(parse(forged), POSTERN_OK);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_OK);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_ERR_BAD_SIGNATURE);
+    assert_null(claims);
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(claims, postern_json_member(claims, 0, "iss"), "https://b"));
+    assert_reason(parse(good), POSTERN_OK);
+    assert_reason(postern_jwt_choose_issuer(jwt, issuers, 3, &i, NULL), POSTERN_OK);
+    assert_int_equal(i, 2);
+    assert_reason(postern_jwt_verify(jwt, set, &claims, NULL), POSTERN_OK);
+    assert_true(postern_json_string_is(claims, postern_json_member(claims, 0, "sub"), "x"));
+    free(forged);
+    free(good);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(iss_chooses_the_issuer_that_it_equals_byte_for_byte),
+        cmocka_unit_test(a_choice_proves_nothing),
         cmocka_unit_test(a_good_token_is_proved_and_its_claims_come_out),
         cmocka_unit_test(one_two_four_and_five_parts_are_malformed),
         cmocka_unit_test(bytes_outside_of_base64url_are_malformed_in_every_part),
@@ -660,6 +777,7 @@ int main(void)
         cmocka_unit_test(a_typ_that_is_absent_long_or_no_string_is_no_type),
         cmocka_unit_test(tokens_with_like_headers_do_not_borrow_each_others),
         cmocka_unit_test(nothing_can_be_asked_of_a_token_that_did_not_parse),
+        cmocka_unit_test(a_payload_is_read_only_behind_a_proof),
         cmocka_unit_test(claims_after_a_refused_token_are_those_of_the_next),
         cmocka_unit_test(a_signed_payload_that_is_not_one_strict_json_object_is_malformed),
         cmocka_unit_test(a_payload_deeper_than_16_is_over_the_limit),

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "../support/test_login.h"
-#include "oauth/keyring.h"
+#include "oauth/key_file.h"
 
 static test_login t;
 static test_key *other;

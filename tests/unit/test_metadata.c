@@ -229,6 +229,39 @@ static postern_err read_more(const char *members, unsigned needs, struct postern
     return read_needed("https://h", "application/json", postern_bytes_str(json), needs, m);
 }
 
+static void keys_and_introspection_are_judged_like_any_endpoint(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned need;
+    } cases[] = { { "jwks_uri", POSTERN_NEED_JWKS },
+                  { "introspection_endpoint", POSTERN_NEED_INTROSPECTION } };
+    static const char *const bad[] = { "http://h/x", "https://u@h/x", "/x", "", "file:///x" };
+    struct postern_metadata m = { 0 };
+    char members[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(read_more("", cases[i].need, NULL), POSTERN_ERR_ISSUER_ANSWER);
+        for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
+            (void)snprintf(members, sizeof members, ",\"%s\":\"%s\"", cases[i].name, bad[k]);
+            assert_int_equal(read_more(members, cases[i].need, NULL), POSTERN_ERR_ISSUER_ANSWER);
+            assert_int_equal(read_more(members, POSTERN_NEED_TOKEN, NULL), POSTERN_OK);
+        }
+    }
+    assert_int_equal(read_more(",\"jwks_uri\":\"https://h/j\",\"introspection_endpoint\":"
+                               "\"https://i/i\",\"introspection_endpoint_auth_methods_supported\":["
+                               "\"client_secret_post\"]",
+                               POSTERN_NEED_JWKS | POSTERN_NEED_INTROSPECTION, &m),
+                     POSTERN_OK);
+    assert_string_equal(m.jwks.url, "https://h/j");
+    assert_true(m.jwks.is_host_configured);
+    assert_string_equal(m.introspection.url, "https://i/i");
+    assert_false(m.introspection.is_host_configured);
+    assert_int_equal(m.introspection_auth, POSTERN_TAKES_POST);
+    assert_int_equal(m.token_auth, POSTERN_TAKES_BASIC);
+}
+
 #define LOGIN  (POSTERN_NEED_AUTHORIZATION | POSTERN_NEED_TOKEN)
 #define PAGE   ",\"authorization_endpoint\":\"https://h/a\""
 #define S256   ",\"code_challenge_methods_supported\":[\"plain\",\"S256\"]"
@@ -329,6 +362,7 @@ int main(void)
         cmocka_unit_test(another_issuers_document_is_untrusted),
         cmocka_unit_test(a_document_that_cannot_be_used_is_an_answer_not_a_verdict),
         cmocka_unit_test(a_loopback_issuer_keeps_its_endpoint_at_its_own_origin),
+        cmocka_unit_test(keys_and_introspection_are_judged_like_any_endpoint),
         cmocka_unit_test(a_login_needs_a_page_and_s256),
         cmocka_unit_test(what_is_not_needed_is_not_judged),
         cmocka_unit_test(the_flag_of_rfc_9207_counts_only_as_true),

@@ -403,6 +403,36 @@ static void every_allocation_may_fail(void **state)
     assert_int_equal(alloc_fail_sweep(new_once, NULL, POSTERN_OK), 1);
 }
 
+static void what_cannot_be_told_for_want_of_memory_is_undecided(void **state)
+{
+    postern_op *op = new_op(&fake_class, 0, POSTERN_ERR_EXPIRED, POSTERN_ERR_UNSET);
+    postern_error err;
+
+    (void)state;
+    alloc_fail_arm(1);
+    assert_int_equal(postern_op_step(op, &err), POSTERN_ERR_NOMEM);
+    assert_true(alloc_fail_disarm());
+    assert_int_equal(err.code, POSTERN_ERR_NOMEM);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_ERR_NOMEM);
+    assert_int_equal(postern_op_failure(op)->code, POSTERN_ERR_NOMEM);
+    assert_null(postern_op_take_grant(op));
+    postern_op_free(op);
+}
+
+static void an_operation_that_has_nothing_to_tell_still_has_a_failure_to_look_at(void **state)
+{
+    postern_op *op = new_op(&fake_class, 0, POSTERN_AGAIN, POSTERN_OK);
+
+    (void)state;
+    assert_int_equal(postern_op_failure(op)->code, POSTERN_ERR_UNSET);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+    assert_int_equal(postern_op_failure(op)->code, POSTERN_ERR_UNSET);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_OK);
+    assert_int_equal(postern_op_failure(op)->code, POSTERN_OK);
+    assert_string_equal(postern_op_failure(op)->agent, "");
+    postern_op_free(op);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +452,8 @@ int main(void)
         cmocka_unit_test(free_destroys_once_and_takes_null),
         cmocka_unit_test(the_clock_is_the_callers_or_the_systems),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(what_cannot_be_told_for_want_of_memory_is_undecided),
+        cmocka_unit_test(an_operation_that_has_nothing_to_tell_still_has_a_failure_to_look_at),
         cmocka_unit_test(only_an_operation_with_events_has_memory_for_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

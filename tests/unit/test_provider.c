@@ -234,6 +234,17 @@ static void what_gives_no_clear_sign_is_refused(void **state)
     }
 }
 
+/* So that a revocation by name finds it: Entra sends no jti. */
+static void a_token_of_entra_is_named_by_its_uti(void **state)
+{
+    POSTERN_AUTO(grant) g = NULL;
+
+    (void)state;
+    use_provider("entra", "");
+    assert_int_equal(log_in(TYPED, ENTRA_PERSON, &g), POSTERN_OK);
+    assert_string_equal(postern_grant_jti(g), "bsK");
+}
+
 static void a_key_in_the_file_wins_over_the_provider(void **state)
 {
     POSTERN_AUTO(grant) g = NULL;
@@ -296,6 +307,7 @@ int main(void)
         TEST(products_tokens_name_agent_and_human),
         TEST(what_gives_no_clear_sign_is_refused),
         TEST(a_key_in_the_file_wins_over_the_provider),
+        TEST(a_token_of_entra_is_named_by_its_uti),
         TEST(a_grant_whose_party_changed_is_not_given_again),
         TEST(every_failing_allocation_says_so),
     };

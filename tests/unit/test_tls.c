@@ -138,6 +138,54 @@ static void descriptors_are_read_from_their_beginning_and_stay_open(void **state
     assert_int_equal(close(cert) + close(key), 0);
 }
 
+static SSL_CTX *asking_ctx(void)
+{
+    SSL_CTX *ctx = test_server_ctx(&leaf, NULL);
+
+    assert_int_equal(tls_ask_for_certificate(ctx, "x", NULL), POSTERN_OK);
+    return ctx;
+}
+
+/* Nobody vouches for it, and its time may be over: its key is what counts. */
+static void a_door_that_asks_takes_every_certificate_and_none(void **state)
+{
+    struct test_cert expired = test_cert_new(NULL, NULL, -7200, -3600);
+    SSL_CTX *server = asking_ctx();
+    SSL_CTX *clients[] = { test_client_ctx(&ca, NULL), test_client_ctx(&ca, &leaf),
+                           test_client_ctx(&ca, &stranger), test_client_ctx(&ca, &expired) };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
+        assert_true(can_talk(server, clients[i]));
+        SSL_CTX_free(clients[i]);
+    }
+    assert_int_equal(SSL_CTX_get_num_tickets(server), 0);
+    assert_true((SSL_CTX_get_options(server) & SSL_OP_NO_TICKET) != 0);
+    SSL_CTX_free(server);
+    test_cert_free(&expired);
+}
+
+/* Such a key can be found, and then anybody holds it. */
+static void a_key_that_is_too_weak_proves_nothing(void **state)
+{
+    struct test_cert weak = test_cert_new(NULL, NULL, -60, 3600);
+    EVP_PKEY *key = EVP_RSA_gen(1024);
+    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
+
+    (void)state;
+    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(X509_set_pubkey(weak.x, key), 1);
+    assert_true(X509_sign(weak.x, key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(client, weak.x), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(client, key), 1);
+    assert_false(can_talk(server, client));
+    EVP_PKEY_free(key);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    test_cert_free(&weak);
+}
+
 static void an_intermediate_behind_the_certificate_is_sent(void **state)
 {
     struct test_cert between = test_cert_new(&ca, NULL, -60, 3600);
@@ -337,6 +385,47 @@ static void ciphers_without_forward_secrecy_are_refused(void **state)
                              NID_auth_null);
     }
     SSL_CTX_free(server);
+}
+
+static void expect_suite(SSL_CTX *server, SSL_CTX *client, const char *offered, const char *want)
+{
+    struct ends e;
+
+    assert_int_equal(SSL_CTX_set_ciphersuites(client, offered), 1);
+    open_ends(&e, server, client);
+    assert_int_equal(shake_hands(&e), want != NULL);
+    if (want != NULL)
+        assert_string_equal(SSL_get_cipher_name(e.server), want);
+    close_ends(&e);
+}
+
+static void the_suite_is_of_the_groups_strength_and_a_client_without_it_has_its_own(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, NULL), *client = test_client_ctx(&ca, NULL);
+
+    (void)state;
+    expect_suite(server, client, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+                 "TLS_AES_128_GCM_SHA256");
+    expect_suite(server, client, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384");
+    expect_suite(server, client, "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256");
+    expect_suite(server, client, "TLS_AES_128_CCM_8_SHA256", NULL); /* short tags: not OpenSSL's default */
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
+/* The clients' CA is no chain of ours, though it signed our certificate. */
+static void no_certificate_is_sent_that_its_file_has_not(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &ca), *client = test_client_ctx(&ca, NULL);
+    struct ends e;
+
+    (void)state;
+    open_ends(&e, server, client);
+    (void)shake_hands(&e); /* which the client's lack of a certificate ends, behind ours */
+    assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(e.client)), 1);
+    close_ends(&e);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
 }
 
 static void the_group_is_one_of_the_fast_two(void **state)
@@ -657,6 +746,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_with_certificate_and_key_is_trusted_by_its_ca_alone),
         cmocka_unit_test(descriptors_are_read_from_their_beginning_and_stay_open),
+        cmocka_unit_test(a_door_that_asks_takes_every_certificate_and_none),
+        cmocka_unit_test(a_key_that_is_too_weak_proves_nothing),
         cmocka_unit_test(an_intermediate_behind_the_certificate_is_sent),
         cmocka_unit_test(files_that_are_not_what_they_should_be_are_refused),
         cmocka_unit_test(a_backends_context_wants_whole_pairs),
@@ -664,6 +755,8 @@ int main(void)
         cmocka_unit_test(a_client_certificate_of_the_right_ca_is_wanted),
         cmocka_unit_test(tls_1_1_is_refused_and_1_2_is_not),
         cmocka_unit_test(ciphers_without_forward_secrecy_are_refused),
+        cmocka_unit_test(the_suite_is_of_the_groups_strength_and_a_client_without_it_has_its_own),
+        cmocka_unit_test(no_certificate_is_sent_that_its_file_has_not),
         cmocka_unit_test(the_group_is_one_of_the_fast_two),
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),

@@ -43,6 +43,30 @@ static void a_trail_stops_where_the_verdict_fell(void **state)
     assert_int_equal(at(t, TRAIL_AUDIENCE).state, POSTERN_TRAIL_PASSED);
 }
 
+/* As when a key is not known and the keys are looked at once more. */
+static void a_step_that_is_taken_again_begins_anew(void **state)
+{
+    POSTERN_AUTO(trail) t = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&t, NULL), POSTERN_OK);
+    postern_trail_enter(t, TRAIL_FORM);
+    postern_trail_note(t, "kept");
+    postern_trail_enter(t, TRAIL_KEYS);
+    postern_trail_note(t, "first look");
+    postern_trail_enter(t, TRAIL_SIGNATURE);
+    postern_trail_note(t, "kid \"b\"");
+    postern_trail_enter(t, TRAIL_KEYS);
+    postern_trail_note(t, "second look");
+    postern_trail_end(t, POSTERN_ERR_KEYS_UNAVAILABLE);
+    assert_int_equal(at(t, TRAIL_FORM).state, POSTERN_TRAIL_PASSED);
+    assert_string_equal(at(t, TRAIL_FORM).facts, "kept");
+    assert_int_equal(at(t, TRAIL_KEYS).state, POSTERN_TRAIL_STOPPED);
+    assert_string_equal(at(t, TRAIL_KEYS).facts, "second look");
+    assert_int_equal(at(t, TRAIL_SIGNATURE).state, POSTERN_TRAIL_NOT_REACHED);
+    assert_string_equal(at(t, TRAIL_SIGNATURE).facts, "");
+}
+
 static void notes_are_printable_and_end_in_their_room(void **state)
 {
     POSTERN_AUTO(trail) t = NULL;
@@ -94,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trail_stops_where_the_verdict_fell),
+        cmocka_unit_test(a_step_that_is_taken_again_begins_anew),
         cmocka_unit_test(notes_are_printable_and_end_in_their_room),
         cmocka_unit_test(every_step_has_a_name_and_a_source),
         cmocka_unit_test(a_failing_allocation_says_so),

@@ -699,6 +699,11 @@ static void misuse_is_told_at_the_start(void **state)
     rq.size++;
     rq.token = (postern_bytes){ NULL, 5 };
     assert_int_equal(postern_validate_start(t.context, &rq, &op, &t.err), POSTERN_ERR_USAGE);
+    rq.token = POSTERN_BYTES_LIT("x");
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("0123456789abcdef0123456789abcde");
+    assert_int_equal(postern_validate_start(t.context, &rq, &op, &t.err), POSTERN_ERR_USAGE);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("0123456789abcdef0123456789abcdef0");
+    assert_int_equal(postern_validate_start(t.context, &rq, &op, &t.err), POSTERN_ERR_USAGE);
     assert_null(op);
 }
 

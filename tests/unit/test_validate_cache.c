@@ -8,6 +8,7 @@
 
 #include "../support/alloc_fail.h"
 #include "../support/test_login.h"
+#include "oauth/key_file.h"
 #include "oauth/context_inner.h"
 
 static test_login t;
@@ -393,6 +394,25 @@ static void what_was_refused_is_not_kept(void **state)
     assert_int_equal(counts().kept, 0);
 }
 
+static void a_bound_token_is_asked_for_its_proof_at_each_login(void **state)
+{
+    char *bound = test_login_token(&t, "cnf",
+                                   "{\"x5t#S256\":\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI\"}");
+
+    (void)state;
+    rq = test_login_request(bound);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    assert_login("its certificate", POSTERN_OK, false);
+    assert_login("once more", POSTERN_OK, true);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBC");
+    assert_login("another", POSTERN_ERR_CNF, true);
+    rq.client_cert_sha256 = POSTERN_BYTES_NONE;
+    assert_login("none", POSTERN_ERR_CNF, true);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    assert_login("its own again", POSTERN_OK, true);
+    free(bound);
+}
+
 /* A login succeeds whether its proof can be kept or not. */
 static void want_of_memory_for_the_cache_refuses_nobody(void **state)
 {
@@ -446,6 +466,7 @@ int main(void)
         TEST(a_request_may_want_to_be_somebody_else),
         TEST(a_request_may_come_by_another_channel),
         TEST(what_was_refused_is_not_kept),
+        TEST(a_bound_token_is_asked_for_its_proof_at_each_login),
         TEST(want_of_memory_for_the_cache_refuses_nobody),
     };
 

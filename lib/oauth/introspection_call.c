@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See introspection_call.h. */
+#include "introspection_call.h"
+
+#include <stdlib.h>
+
+#include <postern-private/form.h>
+
+/* The token, percent-encoded at worst wholly, and an assertion. */
+#define BODY_MAX (3 * POSTERN_TOKEN_MAX + 2 * POSTERN_ASSERTION_MAX + 4096)
+
+static void wipe_question(struct introspection_call *c)
+{
+    postern_secret_free(POSTERN_STEAL(c->token));
+    postern_buf_free(&c->authorization);
+    postern_buf_free(&c->body);
+    postern_buf_free(&c->assertion);
+}
+
+static void free_call(void *job)
+{
+    struct introspection_call *c = job;
+
+    wipe_question(c);
+    postern_introspection_free(&c->answer);
+    free(c);
+}
+
+postern_err postern_introspection_call_new(const struct server *server,
+                                           const struct introspection_client *client,
+                                           const struct postern_metadata *metadata,
+                                           postern_bytes token, struct introspection_call **ret,
+                                           postern_error *err)
+{
+    struct introspection_call *c = calloc(1, sizeof *c);
+    postern_err e;
+
+    if (c == NULL)
+        return POSTERN_FAIL(err, NOMEM, "introspection");
+    c->server = server;
+    c->client = client;
+    c->endpoint = metadata->introspection;
+    c->takes = metadata->introspection_auth;
+    c->authorization = POSTERN_BUF_INIT(POSTERN_BASIC_MAX);
+    c->body = POSTERN_BUF_INIT(BODY_MAX);
+    c->assertion = POSTERN_BUF_INIT(POSTERN_ASSERTION_MAX);
+    c->answer = POSTERN_INTROSPECTION_INIT;
+    c->retry_after_s = -1;
+    e = postern_secret_new(token, &c->token, err);
+    if (e != POSTERN_OK) {
+        free_call(c);
+        return e;
+    }
+    *ret = c;
+    return POSTERN_OK;
+}
+
+/* ---- the question ---- */
+
+static postern_err ask(void *job, struct postern_http_request *rq, postern_error *err)
+{
+    struct introspection_call *c = job;
+    const postern_agent *agent = &c->client->agent;
+    const struct postern_client_proof proof = {
+        .auth = agent->auth,
+        .issuer = agent->issuer,
+        .client_id = agent->client_id,
+        .secret = agent->credential,
+        .signer = c->client->signer,
+    };
+
+    postern_form_add(&c->body, "token", postern_secret_bytes(c->token));
+    postern_form_add(&c->body, "token_type_hint", POSTERN_BYTES_LIT("access_token"));
+    POSTERN_TRY(postern_client_auth_add(&proof, c->takes, c->server->clock.now_s(c->server->clock.arg),
+                                        &c->authorization, &c->body, &c->assertion, err));
+    postern_server_request(c->server, rq);
+    rq->method = "POST";
+    rq->url = c->endpoint.url;
+    rq->is_host_configured = c->endpoint.is_host_configured;
+    rq->authorization = postern_buf_bytes(&c->authorization);
+    rq->body = postern_buf_bytes(&c->body);
+    rq->body_max = POSTERN_INTROSPECTION_MAX;
+    rq->listener_uid = agent->loopback_uid;
+    return POSTERN_OK;
+}
+
+/* ---- the answer ---- */
+
+/* It is our own proof that the server does not take, not the token (RFC 7662 §2.3). */
+static postern_err refuse_us(struct introspection_call *c, int status, postern_error *err)
+{
+    char quoted[300];
+
+    c->refused_us = true;
+    return POSTERN_FAIL(err, ISSUER_ANSWER,
+                        "introspection: status %d to our own credentials: look at client: of the "
+                        "issuer file and at clients/, client_id \"%s\"",
+                        status,
+                        postern_error_quote(c->client->agent.client_id,
+                                            strlen(c->client->agent.client_id), quoted,
+                                            sizeof quoted));
+}
+
+static postern_err take(void *job, const struct postern_http_response *r, postern_error *err)
+{
+    struct introspection_call *c = job;
+
+    wipe_question(c);
+    c->retry_after_s = r->retry_after_s;
+    switch (r->status) {
+    case 200:
+        return postern_introspection_read(r, &c->answer, err);
+    case 401:
+    case 403:
+        return refuse_us(c, r->status, err);
+    default:
+        return postern_answer_refuse_status(r, "introspection", err);
+    }
+}
+
+const struct fetch_kind postern_introspection_call_kind = { "introspection", ask, take, free_call };
