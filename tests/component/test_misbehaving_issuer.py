@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What posternd's helper says of a token while the token's issuer misbehaves (tests/support/misbehaving_issuer.py): a table of
-scenarios at the same time, against a few helpers, each with an issuer and a service of its own.  A row's fault is there before
+scenarios, two dozen at the same time against one helper, each with an issuer and a service of its own.  A row's fault is there before
 posternd starts, which looks for keys at once; a story's issuer is honest at first.
 
 In every scenario:
@@ -34,14 +34,14 @@ from issuer_keys import Authority, Key, base64url, compact, from_base64url  # no
 from misbehaving_issuer import HANG, INTROSPECTION, KEYS, METADATA, OTHER, chunked, drip, http  # noqa: E402
 
 BUILD = os.environ.get("POSTERN_BUILD", ".")
-# Under a sanitizer the helper's loop may be busy for a second at its start; a fetch is taken for abandoned then, and begun anew.
-IS_SANITIZED = bool(os.environ.get("POSTERN_SANITIZED"))
 LATER = 3600
 RECOVERY_S = 25
 SOURCE_BURST, SOURCE_PER_S = 64, 16  # lib/oauth/source_buckets.h
 AFTERWARDS = 2  # logins behind the first, at the same moment
 WORLDS = 2  # posternds at one time
-FOR_EACH_HELPER, CLIENTS_FOR_EACH_HELPER = 120, 20  # scenarios; credentials are descriptors, and a child gets no more than 32
+# Scenarios: few enough that a login's five seconds do for a burst of them on two busy processors.  (Credentials of clients are
+# descriptors, too, and a child gets no more than 32.)
+FOR_EACH_HELPER = 24
 SHORTEST_PAUSES_S = (0.5, 1, 2, 4, 8, 16)  # after one, two ... failures in a row: lib/oauth/retry.c
 COOL_DOWN_S = 30  # between two looks for keys that a stranger's kid causes: lib/oauth/key_fetch.h
 UNUSABLE = ("undecided", "keys_unavailable")
@@ -131,7 +131,8 @@ class Scenario(Fault):
         self.issuer.keys = [self.world.key]
 
     def check_requests(self):
-        left_s, attempts = time.monotonic() - self.world.began, 1 + IS_SANITIZED
+        # One more: on a busy machine a helper may stand still for a second, and then a fetch is taken for abandoned and begun anew.
+        left_s, attempts = time.monotonic() - self.world.began, 2
         for pause_s in SHORTEST_PAUSES_S if self.outcome == "undecided" else ():
             left_s -= pause_s
             attempts += left_s > 0
@@ -493,7 +494,8 @@ def flood_of_tokens(s):
     began = time.monotonic()
     verdicts = [login.verdict() for login in [s.login("nobody-issued-%d" % i) for i in range(200)]]
     took_s = time.monotonic() - began
-    assert set(verdicts) == {("rejected", "inactive"), ("undecided", "busy")}, set(verdicts)
+    assert {("rejected", "inactive"), ("undecided", "busy")} <= set(verdicts) <= {("rejected", "inactive"), ("undecided", "busy"), SLOW}, \
+        set(verdicts)
     assert s.issuer.count(INTROSPECTION) <= SOURCE_BURST + SOURCE_PER_S * (took_s + 1), "%d questions in %.1f s" % (
         s.issuer.count(INTROSPECTION), took_s)
     token = s.make_token(s)
@@ -593,6 +595,11 @@ def run_world(keys, scenarios):
         world.dispose()
 
 
+def split_by_pace(scenarios):
+    """Those that wait first: the others' helpers start and end meanwhile."""
+    return [s for s in scenarios if s.is_slow], [s for s in scenarios if not s.is_slow]
+
+
 def main():
     if os.geteuid() != 0:
         print("not ok - needs root")
@@ -603,10 +610,10 @@ def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))  # a listener for each scenario, and connections
     with tempfile.TemporaryDirectory(prefix="postern-test.") as folder:
-        keys, with_client = Keys(folder), sum(s.by in ("opaque", "always") for s in chosen)
-        count = 1 + max(len(chosen) // FOR_EACH_HELPER, with_client // CLIENTS_FOR_EACH_HELPER)
+        keys = Keys(folder)
+        groups = [pace[at:at + FOR_EACH_HELPER] for pace in split_by_pace(chosen) for at in range(0, len(pace), FOR_EACH_HELPER)]
         with concurrent.futures.ThreadPoolExecutor(WORLDS) as pool:
-            list(pool.map(lambda first: run_world(keys, chosen[first::count]), range(count)))
+            list(pool.map(lambda group: run_world(keys, group), groups))
     print("1..%d" % (daemon.passed + daemon.failed))
     return daemon.failed != 0
 
