@@ -47,8 +47,8 @@ class Peer:
     def __init__(self, script, *words):
         self.log = open(os.path.join(FOLDER, "peer-%d.log" % self.port), "w+")
         self.issuer = "https://127.0.0.1:%d" % self.port
-        self.process = subprocess.Popen([PEERS + "/node", HERE + "/../peers/" + script] + list(words), stdin=subprocess.PIPE, stdout=self.log,
-                                        stderr=self.log, text=True)
+        self.process = subprocess.Popen([PEERS + "/node", HERE + "/../peers/" + script] + list(words), stdin=subprocess.PIPE,
+                                        stdout=self.log, stderr=self.log, text=True)
 
     def requests(self, **want):
         with open(self.log.name) as f:
@@ -96,7 +96,8 @@ class OidcProvider(Peer):
     def log_in(self, resource, scope="openid offline_access mail.read"):
         """A person's: `postern login` and somebody who says yes; what it kept."""
         foreign.forget()
-        got = foreign.log_in(self, "--tls-ca-file", AUTHORITY.file, "--resource", resource, "--scope", scope, client="agent-7", file="secret-7")
+        got = foreign.log_in(self, "--tls-ca-file", AUTHORITY.file, "--resource", resource, "--scope", scope, client="agent-7",
+                             file="secret-7")
         assert got[0] == 0, got
         return foreign.entry()[1]
 
@@ -113,7 +114,7 @@ class MockServer(Peer):
 
     def token(self, kid="ec", **alter):
         post(self.issuer + "/turn", {"kid": kid})
-        got = post(self.issuer + "/token", {"grant_type": "client_credentials", "aud": MOCK, "scope": "mail.read", "alter": json.dumps(alter)})
+        got = post(self.issuer + "/token", {"grant_type": "client_credentials", "alter": json.dumps(alter)})
         return json.loads(got)["access_token"]
 
     def say(self, **answer):
@@ -211,7 +212,8 @@ class Place:
 
     def refuses(self, what, service, token, reason, outcome="rejected"):
         got = self.judge(service, token)
-        daemon.report(tuple(got[:2]) == (outcome, reason), "%s: %s" % (what, reason), (got, self.daemon.log() if got[0] == "undecided" else ""))
+        daemon.report(tuple(got[:2]) == (outcome, reason), "%s: %s" % (what, reason),
+                      (got, self.daemon.log() if got[0] == "undecided" else ""))
 
     def remove(self):
         if self.daemon is not None:
@@ -232,8 +234,8 @@ def damaged(token):
 
 def test_signed_tokens(place, server):
     agent = server.token(IMAP)
-    place.takes("oidc-provider: an agent's own signed token", "imap", agent, user="sso-agent-7", client_id="agent-7", iss=server.issuer, aud=IMAP,
-                agent="agent-7", human=None)
+    place.takes("oidc-provider: an agent's own signed token", "imap", agent, user="sso-agent-7", client_id="agent-7", iss=server.issuer,
+                aud=IMAP, agent="agent-7", human=None)
     person = server.log_in(IMAP)["access_token"]
     place.takes("oidc-provider: a person's", "imap", person, user="sso-alice", agent="agent-7", human="sso-alice")
     place.takes("oidc-provider: the same again, from what was proved", "imap", person, user="sso-alice", agent="agent-7", human="sso-alice")
@@ -242,10 +244,11 @@ def test_signed_tokens(place, server):
     place.refuses("oidc-provider: another signature", "imap", damaged(agent), "bad_signature")
     place.refuses("oidc-provider: the person's signature under the agent's claims", "imap",
                   ".".join(agent.split(".")[:2] + person.split(".")[2:]), "bad_signature")
-    place.refuses("oidc-provider: another key of its curve", "imap", Key(FOLDER, "stranger").sign(claims_of(person), kid=server.keys[0].kid),
-                  "bad_signature")
+    place.refuses("oidc-provider: another key of its curve", "imap",
+                  Key(FOLDER, "stranger").sign(claims_of(person), kid=server.keys[0].kid), "bad_signature")
     asked = {r.get("path", "") for r in server.requests()}
-    daemon.report("/jwks" in asked and any("well-known" in p for p in asked), "oidc-provider: metadata and keys were asked for by HTTPS", asked)
+    daemon.report("/jwks" in asked and any("well-known" in p for p in asked), "oidc-provider: metadata and keys were asked for by HTTPS",
+                  asked)
 
 
 def claims_of(token):
@@ -275,7 +278,8 @@ def test_a_new_key(place, server):
     def later():
         daemon.wait_until(lambda: len(server.requests(path="/jwks")) > before, "upkeep fetches the keys", KEYS_COUNT_S)
         daemon.wait_until(lambda: place.judge("imap", first)[:2] == ["rejected", "unknown_kid"], "the withdrawn key counts no longer")
-        place.refuses("oidc-provider: a key that was withdrawn, when the set is old, without a login that asks for it", "imap", first, "unknown_kid")
+        place.refuses("oidc-provider: a key that was withdrawn, when the set is old, though no login asked for a new one", "imap", first,
+                      "unknown_kid")
         place.takes("oidc-provider: the key that stayed", "imap", second, agent="agent-7")
         place.takes("oidc-provider: the key that came meanwhile", "imap", last, agent="agent-7")
     return later, kept
@@ -287,8 +291,8 @@ def test_opaque_tokens(place, server, how):
     person = server.log_in(OPAQUE_IMAP)
     token = person["access_token"]
     before = len(server.requests(path="/token/introspection"))
-    place.takes("%s: a person's opaque token" % how, "opaque", token, user="sso-alice", agent="agent-7", human="sso-alice", iss=server.issuer,
-                aud=OPAQUE_IMAP)
+    place.takes("%s: a person's opaque token" % how, "opaque", token, user="sso-alice", agent="agent-7", human="sso-alice",
+                iss=server.issuer, aud=OPAQUE_IMAP)
     asked = server.requests(path="/token/introspection")[before:]
     daemon.report(len(asked) >= 1 and all(a["method"] == "POST" and a["status"] == 200 and is_asked_by(how, a) for a in asked),
                   "%s: that is how the issuer was asked" % how, asked)
@@ -309,7 +313,8 @@ def is_asked_by(how, request):
 def test_other_credentials(place, server):
     """Without the authority first; then the secret in the form; a wrong secret; a key."""
     place.put_client("door", server, "introspector", INTROSPECTOR_SECRET)
-    place.put_issuer("sso", server, tls_ca_file=None, introspection="opaque", client="door", introspection_cache="0s", username_claim="sso-${sub}")
+    settings = dict(client="door", introspection_cache="0s", username_claim="sso-${sub}")
+    place.put_issuer("sso", server, tls_ca_file=None, introspection="opaque", **settings)
     place.put_service("opaque", "sso", OPAQUE_IMAP)
     place.put_service("imap", "sso", IMAP)
     place.start()
@@ -317,7 +322,7 @@ def test_other_credentials(place, server):
     place.refuses("an authority that nobody here trusts: signed", "imap", signed, "keys_unavailable", "undecided")
     place.refuses("an authority that nobody here trusts: opaque", "opaque", "made-up-token", "issuer_untrusted", "undecided")
     daemon.report(server.requests(path="/jwks") == server.requests(path="/token/introspection") == [], "and it was told nothing")
-    place.put_issuer("sso", server, introspection="opaque", client="door", introspection_cache="0s", username_claim="sso-${sub}")
+    place.put_issuer("sso", server, introspection="opaque", **settings)
     place.start()
     place.takes("with tls_ca_file: signed", "imap", signed, user="sso-agent-7")
     token = test_opaque_tokens(place, server, "client_secret_post")
@@ -331,6 +336,12 @@ def test_other_credentials(place, server):
     token = test_opaque_tokens(place, server, "private_key_jwt")
     server.revoke(token)
     place.refuses("private_key_jwt: a token that was taken back at the issuer", "opaque", token, "inactive")
+    place.put_issuer("sso", server, introspection="always", **settings)
+    place.start()
+    place.refuses("an issuer that says nothing of the tokens that it signs, always asked", "imap", signed, "issuer_answer", "undecided")
+    detail = place.judge("imap", signed)[2]["detail"]
+    daemon.report("unsupported_token_type" in detail, "and the record says what it answered", detail)
+    place.refuses("that is no failure of the issuer: it is asked about the next one", "opaque", "another-made-up-token", "inactive")
 
 
 # ---- glewlwyd ----
@@ -349,8 +360,6 @@ def test_glewlwyd():
 def of_glewlwyd(place, server):
     place.put_client("door", server, "agent-7", glewlwyd.SECRET)
     place.put_issuer("sso", server)
-    place.put_issuer("asked", server, introspection="always", client="door", introspection_cache="0s")
-    os.rename(place.folder.path + "/etc/issuers/asked.conf", place.folder.path + "/asked.conf")
     place.put_service("imap", "sso", IMAP)
     place.start()
     old, new = server.signers[0], server.make_key()
@@ -364,7 +373,7 @@ def of_glewlwyd(place, server):
     place.takes("glewlwyd: a token by a key that came while posternd runs", "imap", second, user="agent-7")
     place.refuses("glewlwyd: the old key's, which the new set has not", "imap", first, "unknown_kid")
     place.refuses("glewlwyd: the old key under the new one's name", "imap", old.sign(claims_of(second), kid=new.kid), "bad_signature")
-    os.rename(place.folder.path + "/asked.conf", place.folder.path + "/etc/issuers/sso.conf")
+    place.put_issuer("sso", server, introspection="always", client="door", introspection_cache="0s")
     place.start()
     place.takes("glewlwyd: a signed token that is active there", "imap", second, user="agent-7")
     place.refuses("glewlwyd: one by another key is not asked about", "imap", old.sign(claims_of(second)), "unknown_kid")
@@ -455,8 +464,8 @@ def test_altered_tokens(place):
 def test_altered_words(place):
     """What an issuer says of an opaque token."""
     now = int(time.time())
-    good = {"active": True, "iss": MOCK_SERVER.issuer, "sub": "alice", "client_id": "agent-7", "aud": MOCK, "scope": "mail.read", "exp": now + FAR_S,
-            "token_type": "Bearer"}
+    good = {"active": True, "iss": MOCK_SERVER.issuer, "sub": "alice", "client_id": "agent-7", "aud": MOCK, "scope": "mail.read",
+            "exp": now + FAR_S, "token_type": "Bearer"}
     place.put_client("mock", MOCK_SERVER, "door", "any")
     place.put_issuer("mock", MOCK_SERVER, introspection="opaque", client="mock", introspection_cache="0s", username_claim="mock-${sub}")
     place.put_service("mock", "mock", MOCK)
@@ -493,9 +502,10 @@ def test_two_at_once(place, server, for_both, for_mock):
     place.refuses("two issuers: the first one's name, signed by the second", "both", forged, "unknown_kid")
     place.refuses("two issuers: a third one's name", "both", MOCK_SERVER.token(payload={"aud": BOTH, "iss": NEVER_THERE}), "iss")
     place.refuses("two issuers: nobody's name", "both", MOCK_SERVER.token(payload={"aud": BOTH, "iss": None}), "iss")
-    place.refuses("two issuers: a claim that only the other one's rules want", "both", MOCK_SERVER.token(payload={"aud": BOTH, "tenant": None}),
-                  "claim_missing")
-    place.refuses("two issuers: the second one's token where the first alone counts", "imap", MOCK_SERVER.token(payload={"aud": IMAP}), "unknown_kid")
+    place.refuses("two issuers: a claim that only the other one's rules want", "both",
+                  MOCK_SERVER.token(payload={"aud": BOTH, "tenant": None}), "claim_missing")
+    place.refuses("two issuers: the second one's token where the first alone counts", "imap",
+                  MOCK_SERVER.token(payload={"aud": IMAP}), "unknown_kid")
     place.refuses("two issuers: the first one's where the second alone counts", "mock", for_mock, "unknown_kid")
 
 
@@ -536,7 +546,8 @@ def of_npm():
         place.put_issuer("sso", first, introspection="opaque", client="door", introspection_cache="0s", username_claim="sso-${sub}")
         place.put_issuer("mock", MOCK_SERVER, algorithms="RS256 ES256", username_claim="mock-${sub}",
                          required_claims="sub client_id jti iat tenant")
-        for name, issuers, audience in (("imap", "sso", IMAP), ("opaque", "sso", OPAQUE_IMAP), ("mock", "mock", MOCK), ("both", "sso mock", BOTH)):
+        for name, issuers, audience in (("imap", "sso", IMAP), ("opaque", "sso", OPAQUE_IMAP), ("mock", "mock", MOCK),
+                                        ("both", "sso mock", BOTH)):
             place.put_service(name, issuers, audience)
         place.start()
         attempt(test_signed_tokens, place, first)

@@ -13,8 +13,10 @@ const { Provider, errors } = await import(require.resolve('oidc-provider'));
 
 const settings = JSON.parse(process.argv[2]);
 const issuer = `https://127.0.0.1:${settings.port}`;
-const formats = { 'https://mail.example.org/imap': 'jwt', 'https://ldap.example.org/ldap': 'jwt', 'https://opaque.example.org/imap': 'opaque',
-  'https://opaque.example.org/ldap': 'opaque', 'https://both.example.org/imap': 'jwt', 'https://mock.example.org/imap': 'jwt' };
+const formats = {
+  'https://mail.example.org/imap': 'jwt', 'https://ldap.example.org/ldap': 'jwt', 'https://both.example.org/imap': 'jwt',
+  'https://mock.example.org/imap': 'jwt', 'https://opaque.example.org/imap': 'opaque', 'https://opaque.example.org/ldap': 'opaque',
+};
 const scope = 'openid offline_access mail.read mail.write';
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
 const client = (more) => ({ grant_types: ['authorization_code', 'refresh_token', 'client_credentials'], response_types: ['code'],

@@ -18,7 +18,8 @@ folder() {
     issuer=$(sed -n 's/^issuer: *//p' "$examples/$1.conf")
     if [ -e "$examples/$1.map" ]; then cp "$examples/$1.map" "$f/"; fi
     printf 'audience: %s\nrequired_scopes: mail.read\nhelper_peers: root\n' "$2" >"$f/services/imap.conf"
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=sso -keyout "$f/key.pem" -out "$f/sso-ca.pem" 2>/dev/null
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=sso -keyout "$f/key.pem" \
+        -out "$f/sso-ca.pem" 2>/dev/null
     printf 'secret' >"$f/secret"
     chmod 600 "$f/secret"
     for client in keycloak okta sso; do
