@@ -555,11 +555,11 @@ static void who_wants_a_fresh_word_gets_none_that_is_older(void **state)
     assert_login("asked", POSTERN_OK);
     t.mono_ms += 10000;
     t.now_s += 10;
-    rq.introspected_within_s = 11;
+    rq.introspected_within_ms = 11000;
     assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
     assert_int_equal(postern_grant_introspected_s(g), TEST_NOW_S);
     assert_int_equal(fake.started, 2);
-    rq.introspected_within_s = 10;
+    rq.introspected_within_ms = 10000;
     expect(say(200, "{\"active\":false}"));
     assert_login("asked again", POSTERN_ERR_INACTIVE);
 }
