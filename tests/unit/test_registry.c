@@ -66,7 +66,7 @@ static struct registry_entry *entry_of(const struct who *w, const char *door, si
     assert_true(snprintf(e->door, sizeof e->door, "%s", door) > 0);
     memcpy(e->peer, "192.0.2.1:4711", 15);
     e->since_s = now.now_s - 5;
-    e->lease = (struct lease){ now.now_s + 300, now.boot_ms + 300000, now.boot_ms + 3600000 };
+    e->lease = (struct lease){ now.now_s + 300, now.boot_ms + 300000, now.boot_ms + 3600000, 0 };
     e->grant = grant_of(w);
     return e;
 }
