@@ -278,7 +278,8 @@ def many_sessions_from_one_address_are_asked_about_one_by_one(rig):
 
 def sessions_say_when_their_issuer_was_asked_and_who_it_is(rig):
     asked = Asked(rig, "opaque", start=False)
-    asked.write_door(issuers="asked test")
+    asked.write_door(issuers="asked test", rules="\n".join(
+        'allow agent agent-* to raw:connect on cache if issuer = "%s"' % i for i in (asked.issuer.url, "https://sso.test.example")))
     with open(rig.path + "/etc/issuers/test.conf", "a") as f:
         f.write("username_claim: test-${sub}\n")
     rig.start()
