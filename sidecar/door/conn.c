@@ -531,7 +531,7 @@ struct renewal_mail {
     struct loop         *reply_to;
     uint64_t             conn_number;
     struct session_place place;
-    postern_secret      *token; /* for a door that renews at its backend too, or asks again; else NULL */
+    postern_secret      *token; /* for a door that renews at its backend, or asks again; else NULL */
     int64_t              word_ms; /* gate_result's */
     postern_grant       *grant;
     postern_decision     decision;

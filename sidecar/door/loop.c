@@ -470,7 +470,8 @@ static postern_err fill(struct loop *l, postern_error *err)
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
     l->recheck_wake = event_new(l->base, -1, 0, on_recheck_wake, l);
-    if (l->tick == NULL || l->resume == NULL || l->recheck_wake == NULL || event_add(l->tick, &tick) != 0)
+    if (l->tick == NULL || l->resume == NULL || l->recheck_wake == NULL ||
+        event_add(l->tick, &tick) != 0)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }

@@ -548,11 +548,9 @@ void session_tick(struct session *s, struct lease_clock now)
     int64_t drain_end_ms = s->loop->drain_end_ms;
     lease_state state;
 
-    if (s->relay == NULL)
-        return; /* the login's time-out counts */
-    copy_counters(s);
-    if (keep_up_word(s, now))
+    if (keep_up_word(s, now) || s->relay == NULL) /* without: the login's time-out counts */
         return;
+    copy_counters(s);
     state = lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now);
     if (s->backend != NULL)
         backend_session_tick(s->backend, s->settings, s->door, s->entry.id);

@@ -165,7 +165,8 @@ static int set_up(void **state)
     test_folder_make(&folder);
     test_folder_put(&folder, "issuers/sso.conf", "issuer: https://sso.example.org\njwks_file: /k\n");
     test_folder_put(&folder, "doors/cache.conf",
-                    "listen: 127.0.0.1:1\nprotocol: raw\nbackend: 127.0.0.1:2\naudience: x\npolicy: p\n");
+                    "listen: 127.0.0.1:1\nprotocol: raw\nbackend: 127.0.0.1:2\n"
+                    "audience: x\npolicy: p\n");
     if (postern_config_load(folder.path, &config, &err) != POSTERN_OK)
         fail_msg("%s", err.detail);
     door.section = postern_config_section(config, POSTERN_SECTION_DOOR, "cache");
