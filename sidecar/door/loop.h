@@ -86,7 +86,7 @@ struct loop {
     struct session_list  sessions;
     struct recheck_list  rechecks; /* wait for their turn */
     struct event        *recheck_wake;
-    bool                 recheck_is_busy; /* the last round found an issuer without room */
+    const char          *recheck_busy_issuer; /* had no room in this round; NULL: none */
     size_t               conn_count, session_count;
     struct session_ends  untold; /* ended between two rounds of judging: the next tells them too */
     size_t               sessions_before, session_peak; /* as of the last tick; since the last trim */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One queue for each loop (recheck.h), first come, first served: whom the issuer has no room for is put
- * behind the others, so that a slow issuer's sessions do not keep those of another waiting. */
+/* One queue for each loop (recheck.h), first come, first served: whom the issuer has no room for goes to
+ * its end, and all others of that issuer with it, so that a slow issuer's sessions neither keep those of
+ * another waiting nor are tried in vain one after the other. */
 #include "config.h"
 
 #include <string.h>
@@ -86,7 +87,7 @@ static void on_verdict(void *arg, struct gate_result *take_result)
     gate_free(c->gate);
     c->gate = NULL;
     if (take_result->code == POSTERN_ERR_BUSY) {
-        l->recheck_is_busy = true;
+        l->recheck_busy_issuer = c->owner.issuer(c->owner.arg);
         enter_queue(c);
         gate_result_clear(take_result);
         return;
@@ -133,16 +134,34 @@ static void begin(struct recheck *c)
         gate_begin(c->gate); /* likewise */
 }
 
+/* Of the issuer that has just had no room. */
+static bool is_passed_over(const struct recheck *c)
+{
+    const char *busy = c->loop->recheck_busy_issuer, *issuer = c->owner.issuer(c->owner.arg);
+
+    return busy != NULL && issuer != NULL && strcmp(busy, issuer) == 0;
+}
+
 void recheck_run(struct loop *l)
 {
+    const struct recheck *first_passed = NULL;
     struct recheck *c;
+    int begun = 0, passed = 0;
 
-    l->recheck_is_busy = false;
-    for (int i = 0; i < RECHECKS_PER_WAKE && (c = TAILQ_FIRST(&l->rechecks)) != NULL; i++) {
+    l->recheck_busy_issuer = NULL; /* the one of another round, whose text may be gone */
+    while (begun < RECHECKS_PER_WAKE && passed < RECHECKS_PASSED_PER_WAKE &&
+           (c = TAILQ_FIRST(&l->rechecks)) != NULL && c != first_passed) {
         leave_queue(c);
+        if (is_passed_over(c)) {
+            enter_queue(c);
+            passed++;
+            first_passed = first_passed == NULL ? c : first_passed;
+            continue;
+        }
         begin(c);
+        begun++;
     }
-    if (!l->recheck_is_busy) /* else when an answer has come, or at the next tick */
+    if (l->recheck_busy_issuer == NULL) /* else when an answer has come, or at the next tick */
         wake_later(l);
 }
 

@@ -12,6 +12,8 @@
 /* Looks begun before the loop serves its sessions again: each is a request to write, and with a signed
  * token perhaps a signature to verify. */
 #define RECHECKS_PER_WAKE 16
+/* Waiting ones that are passed over in a wake-up, because their issuer has just had no room. */
+#define RECHECKS_PASSED_PER_WAKE 256
 /* After a look without a verdict; doubled each time up to an eighth of revocation_check, or this. */
 #define RECHECK_RETRY_FIRST_MS LOOP_TICK_MS
 #define RECHECK_RETRY_LONGEST_MS 10000
@@ -19,6 +21,7 @@
 struct recheck_owner {
     /* A look begins: fill what it is about, everything borrowed.  is_look_again is set already. */
     void (*describe)(void *arg, struct gate_visit *visit);
+    const char *(*issuer)(void *arg); /* who will be asked */
     /* As gate_owner.done: proved, rejected, undecided for another reason than BUSY, which only waits. */
     void (*heard)(void *arg, struct gate_result *take_result);
     void *arg;

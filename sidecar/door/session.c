@@ -55,6 +55,7 @@ static void copy_rules(struct session *s, const postern_decision *decision)
 }
 
 static void describe_look(void *arg, struct gate_visit *visit);
+static const char *get_issuer(void *arg);
 static void on_look(void *arg, struct gate_result *take_result);
 
 struct session *session_new(struct loop *loop, const struct gate_visit *visit,
@@ -75,7 +76,7 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     s->door = visit->door;
     s->waiter = waiter;
     s->recheck.loop = loop;
-    s->recheck.owner = (struct recheck_owner){ describe_look, on_look, s };
+    s->recheck.owner = (struct recheck_owner){ describe_look, get_issuer, on_look, s };
     s->since_boot_ms = now.boot_ms;
     copy_text(s->source, sizeof s->source, visit->source);
     copy_rules(s, decision);
@@ -434,6 +435,11 @@ static void describe_look(void *arg, struct gate_visit *visit)
     visit->peer = s->entry.peer;
     visit->client_cert_sha256 = postern_grant_bound_cert(s->entry.grant); /* shown on its connection */
     visit->source = policy_source(s);
+}
+
+static const char *get_issuer(void *arg)
+{
+    return postern_grant_issuer(((const struct session *)arg)->entry.grant);
 }
 
 /* As a login with that token now would have it: rights, rules, and no longer lease. */

@@ -135,6 +135,11 @@ static void describe(void *arg, struct gate_visit *visit)
     visit->door = &door;
 }
 
+static const char *get_issuer(void *arg)
+{
+    return (struct recheck *)arg - checks < 3 ? "https://slow.example" : "https://sso.example";
+}
+
 static void hear(void *arg, struct gate_result *take_result)
 {
     heard[heard_count++] = (size_t)((struct recheck *)arg - checks);
@@ -176,7 +181,7 @@ static int set_up(void **state)
 
         verdicts[i] = POSTERN_AGAIN;
         checks[i].loop = &loop;
-        checks[i].owner = (struct recheck_owner){ describe, hear, &checks[i] };
+        checks[i].owner = (struct recheck_owner){ describe, get_issuer, hear, &checks[i] };
         assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
         recheck_watch(&checks[i], token, WORD_MS - 10000, 10000);
     }
@@ -243,23 +248,59 @@ static void a_wake_up_begins_no_more_than_its_share_and_the_rest_follows(void **
         assert_int_equal(begun[i], i); /* first come, first served */
 }
 
-static void whom_an_issuer_has_no_room_for_waits_behind_the_others(void **state)
+static void an_issuer_without_room_keeps_nobody_elses_sessions_waiting(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++)
         verdicts[i] = POSTERN_ERR_BUSY;
     let_all_be_due(5);
     recheck_run(&loop);
-    assert_int_equal(begun_count, RECHECKS_PER_WAKE); /* three again and again, up to the share */
+    assert_int_equal(begun_count, 3); /* one of it, and then nobody's but the other's */
     assert_true(gates[3].is_there && gates[4].is_there);
     assert_int_equal(heard_count, 0); /* it is no failure */
     run_loop();
-    assert_int_equal(begun_count, RECHECKS_PER_WAKE); /* nothing spins */
+    assert_int_equal(begun_count, 3); /* nothing spins */
+    recheck_run(&loop);               /* a tick: one is tried, and it is not always the same */
+    assert_int_equal(begun[0], 0);
+    assert_int_equal(begun_count, 4);
+    assert_int_equal(begun[3], 1);
     verdicts[0] = verdicts[1] = verdicts[2] = POSTERN_OK;
     decide(&gates[3], POSTERN_OK); /* there is room for one more */
     run_loop();
     assert_int_equal(heard_count, 4);
     assert_int_equal(checks[0].failures, 0);
+}
+
+static const char *get_slow_issuer(void *arg)
+{
+    (void)arg;
+    return "https://slow.example";
+}
+
+static void sessions_without_room_are_passed_over_up_to_a_bound(void **state)
+{
+    static struct recheck many[RECHECKS_PASSED_PER_WAKE];
+    const uint8_t name = '!';
+
+    (void)state;
+    verdicts[0] = POSTERN_ERR_BUSY;
+    let_all_be_due(1);
+    for (size_t i = 0; i < RECHECKS_PASSED_PER_WAKE; i++) {
+        postern_secret *token = NULL;
+
+        many[i] = (struct recheck){ .loop = &loop,
+                                    .owner = { describe, get_slow_issuer, hear, NULL } };
+        assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
+        recheck_watch(&many[i], token, WORD_MS - 10000, 10000);
+        recheck_tick(&many[i], WORD_MS);
+    }
+    recheck_tick(&checks[4], WORD_MS); /* of another issuer, behind all of them */
+    recheck_run(&loop);
+    assert_int_equal(begun_count, 1);
+    recheck_run(&loop);
+    assert_true(gates[4].is_there);
+    for (size_t i = 0; i < RECHECKS_PASSED_PER_WAKE; i++)
+        recheck_stop(&many[i]);
 }
 
 static void a_session_that_ends_leaves_the_queue_and_its_question(void **state)
@@ -323,7 +364,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_session_waits_for_its_turn_when_it_is_due_and_not_before),
         TEST(a_wake_up_begins_no_more_than_its_share_and_the_rest_follows),
-        TEST(whom_an_issuer_has_no_room_for_waits_behind_the_others),
+        TEST(an_issuer_without_room_keeps_nobody_elses_sessions_waiting),
+        TEST(sessions_without_room_are_passed_over_up_to_a_bound),
         TEST(a_session_that_ends_leaves_the_queue_and_its_question),
         TEST(a_newer_token_drops_the_question_about_the_older_one),
         TEST(a_failure_puts_it_off_and_a_word_forgets_failures),
