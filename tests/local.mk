@@ -58,6 +58,7 @@ EXTRA_DIST += \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
+	tests/component/test_door_introspection.py \
 	tests/component/test_door_strangers.py \
 	tests/component/test_grants.py \
 	tests/component/test_foreign_clients.py \

@@ -524,5 +524,7 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
         POSTERN_TRY(check_one_reader(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }
+    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next)
+        POSTERN_TRY(postern_config_check_door_issuers(c, s, err));
     return postern_config_check_listens(c, err);
 }

@@ -148,6 +148,22 @@ postern_err postern_config_check_door(const postern_section *s, postern_error *e
     return check_backend(s, err);
 }
 
+/* Nobody could answer. */
+postern_err postern_config_check_door_issuers(const postern_config *c, const postern_section *s,
+                                              postern_error *err)
+{
+    const postern_section *issuer;
+
+    if (postern_section_number(s, "revocation_check") == 0)
+        return POSTERN_OK;
+    for (size_t i = 0; (issuer = postern_config_trusted_by(c, s, i)) != NULL; i++)
+        if (strcmp(postern_section_text(issuer, "introspection"), "no") != 0)
+            return POSTERN_OK;
+    return postern_config_value_fail(
+        s, "revocation_check", err,
+        "none of the issuers that this door trusts has introspection: opaque or always");
+}
+
 /* ---- all doors ---- */
 
 /* Two listeners of one address would share its connections by chance (SO_REUSEPORT). */

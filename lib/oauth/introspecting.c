@@ -53,6 +53,7 @@ static postern_err begin(struct introspecting *s, struct fetch **ret_wait, poste
         .key = &s->key,
         .token = s->token,
         .peer = s->peer,
+        .is_look_again = s->is_look_again,
         .words = postern_cache_words(postern_context_answers(s->ctx)),
     };
 

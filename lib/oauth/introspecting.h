@@ -17,6 +17,7 @@ struct introspecting {
     postern_bytes token;
     const char *peer;
     int64_t max_age_ms; /* of an answer that is remembered; 0: as the issuer file says */
+    bool is_look_again; /* as of postern_request */
     postern_trail *trail;
 
     struct cache_key key;

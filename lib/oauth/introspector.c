@@ -168,13 +168,16 @@ static struct fetch *join(struct introspector *i, const struct introspector_ques
     return NULL;
 }
 
-/* A free place, or one whose question everybody has left.  NULL: none. */
-static struct question *find_place(struct introspector *i)
+/* A free place, or one whose question everybody has left.  NULL: none.  Logins begin at the end of the
+ * list, so that those about sessions find theirs at its head. */
+static struct question *find_place(struct introspector *i, bool is_look_again)
 {
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++)
+    size_t count = is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX : POSTERN_INTROSPECTIONS_MAX;
+
+    for (size_t n = count; n-- > 0;)
         if (i->in_flight[n].fetch == NULL)
             return &i->in_flight[n];
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++) {
+    for (size_t n = count; n-- > 0;) {
         if (is_alive(&i->in_flight[n]))
             continue;
         drop_question(&i->in_flight[n]);
@@ -219,10 +222,12 @@ static postern_err join_or_start(struct introspector *i, const struct introspect
     if ((*ret = join(i, q)) != NULL)
         return POSTERN_OK;
     POSTERN_TRY(check_pause(i, now_ms, err));
-    if ((place = find_place(i)) == NULL)
+    if ((place = find_place(i, q->is_look_again)) == NULL)
         return POSTERN_FAIL(err, BUSY, "introspection: %d questions to %s are in flight",
-                            POSTERN_INTROSPECTIONS_MAX, i->server->issuer);
-    if (!postern_source_buckets_take(i->sources, q->peer, now_ms))
+                            q->is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX :
+                                               POSTERN_INTROSPECTIONS_MAX,
+                            i->server->issuer);
+    if (!q->is_look_again && !postern_source_buckets_take(i->sources, q->peer, now_ms))
         return POSTERN_FAIL(err, BUSY,
                             "introspection: more than %d tokens a second from one address",
                             POSTERN_SOURCE_PER_S);

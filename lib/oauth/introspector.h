@@ -13,6 +13,8 @@
 
 /* Questions in flight: at an issuer that answers in 50 ms, more than a thousand logins a second. */
 #define POSTERN_INTROSPECTIONS_MAX 64
+/* Of these about sessions that live: logins have the rest, however many sessions are due. */
+#define POSTERN_INTROSPECTIONS_AGAIN_MAX 32
 /* One question, metadata apart: a person waits for his login. */
 #define POSTERN_INTROSPECTION_MS 3000
 /* For how long "not active" is remembered: a token that is made a moment later has another name. */
@@ -41,6 +43,7 @@ struct introspector_question {
     const struct cache_key *key; /* of the token at its issuer and a service */
     postern_bytes token;
     const char *peer; /* whose login it is: postern_source_buckets_take() */
+    bool is_look_again; /* none: about a session that lives, whose host bounds how often */
     uint64_t words;   /* postern_cache_words() of now */
 };
 
@@ -50,8 +53,8 @@ struct introspector_question {
  *   ret        a fetch whose job is a struct introspection_call; step it, then settle it; the
  *              caller's to postern_fetch_free()
  *   ret_wait   set on AGAIN alone: metadata is waited for; as of postern_discovery_get()
- *   POSTERN_OK · AGAIN · BUSY (too many in flight, or of that source) · ISSUER_UNREACHABLE (it asked
- *   for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
+ *   POSTERN_OK · AGAIN · BUSY (too many in flight, of that kind or of that source) ·
+ *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
  *   postern_discovery_get() says · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, postern_op *op,

@@ -668,7 +668,8 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
         .op = &v->op,
         .token = v->token,
         .peer = v->peer,
-        .max_age_ms = (int64_t)rq->introspected_within_s * 1000,
+        .max_age_ms = rq->introspected_within_ms,
+        .is_look_again = rq->is_look_again,
         .trail = v->trail,
     };
     return POSTERN_OK;

@@ -588,11 +588,11 @@ static void who_wants_a_fresh_word_gets_none_that_is_older(void **state)
     assert_login("asked", POSTERN_OK);
     t.mono_ms += 10000;
     t.now_s += 10;
-    rq.introspected_within_s = 11;
+    rq.introspected_within_ms = 11000;
     assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
     assert_int_equal(postern_grant_introspected_s(g), TEST_NOW_S);
     assert_int_equal(fake.started, 2);
-    rq.introspected_within_s = 10;
+    rq.introspected_within_ms = 10000;
     expect(say(200, "{\"active\":false}"));
     assert_login("asked again", POSTERN_ERR_INACTIVE);
 }
@@ -886,6 +886,51 @@ static void a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allo
     assert_int_equal(silent_open, 0);
 }
 
+/* From one address, as if a host had all of them: they have half of the places, whoever came first. */
+static void looks_at_live_sessions_leave_room_for_logins(void **state)
+{
+    static postern_op *ops[2 * POSTERN_INTROSPECTIONS_MAX];
+    size_t looks = 0, logins = 0;
+    char peer[32];
+
+    (void)state;
+    silent_started = silent_open = 0;
+    postern_context_set_transport(t.context, &silent);
+    rq.is_look_again = true;
+    for (size_t i = 0; i < POSTERN_INTROSPECTIONS_MAX; i++)
+        looks += flood(i, "192.0.2.1", &ops[i]) == POSTERN_AGAIN;
+    assert_int_equal(looks, POSTERN_INTROSPECTIONS_AGAIN_MAX);
+    rq.is_look_again = false;
+    for (size_t i = POSTERN_INTROSPECTIONS_MAX; i < 2 * POSTERN_INTROSPECTIONS_MAX; i++) {
+        assert_true(snprintf(peer, sizeof peer, "192.0.2.%zu", i) > 0);
+        logins += flood(i, peer, &ops[i]) == POSTERN_AGAIN;
+    }
+    assert_int_equal(logins, POSTERN_INTROSPECTIONS_MAX - POSTERN_INTROSPECTIONS_AGAIN_MAX);
+    for (size_t i = 0; i < 2 * POSTERN_INTROSPECTIONS_MAX; i++)
+        postern_op_free(ops[i]);
+    test_login_reload(&t);
+    assert_int_equal(silent_open, 0);
+}
+
+static void looks_at_live_sessions_are_not_counted_as_their_sources(void **state)
+{
+    postern_op *op = NULL;
+    size_t asked = 0;
+
+    (void)state;
+    silent_started = 0;
+    postern_context_set_transport(t.context, &silent);
+    rq.is_look_again = true;
+    for (size_t i = 0; i < 3 * POSTERN_SOURCE_BURST; i++) {
+        asked += flood(i, "192.0.2.1", &op) == POSTERN_AGAIN;
+        postern_op_free(POSTERN_STEAL(op));
+        t.mono_ms += i % 24 == 23 ? POSTERN_FETCH_ABANDONED_MS + 1 : 0;
+    }
+    assert_int_equal(asked, 3 * POSTERN_SOURCE_BURST);
+    rq.is_look_again = false;
+    test_login_reload(&t);
+}
+
 static void one_source_empties_its_own_bucket_and_nobody_elses(void **state)
 {
     postern_op *op = NULL;
@@ -1069,6 +1114,8 @@ int main(void)
         TEST(an_issuer_that_asks_for_a_pause_gets_it),
         TEST(an_answer_that_cannot_be_used_makes_no_pause),
         TEST(a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allow),
+        TEST(looks_at_live_sessions_leave_room_for_logins),
+        TEST(looks_at_live_sessions_are_not_counted_as_their_sources),
         TEST(one_source_empties_its_own_bucket_and_nobody_elses),
         TEST(introspection_without_credentials_of_that_issuer_is_a_start_error),
         TEST(an_opaque_prefix_is_no_short_word),
