@@ -23,7 +23,7 @@ struct inactive {
 
 struct introspector {
     const struct server *server;
-    struct discovery *discovery;
+    struct discovery *discovery; /* the issuer's; the keyring asks it too */
     struct introspection_client client; /* constant once it is set */
     bool has_client;
     postern_arena texts;
@@ -43,7 +43,6 @@ void postern_introspector_free(struct introspector *i)
         return;
     for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++)
         postern_fetch_free(i->in_flight[n].fetch);
-    postern_discovery_free(i->discovery);
     postern_source_buckets_free(i->sources);
     postern_signer_free(i->client.signer);
     postern_secret_free(i->client.credential);
@@ -67,17 +66,17 @@ static struct introspector *allocate(void)
     return NULL;
 }
 
-postern_err postern_introspector_new(const struct server *server, struct introspector **ret,
-                                     postern_error *err)
+postern_err postern_introspector_new(const struct server *server, struct discovery *discovery,
+                                     struct introspector **ret, postern_error *err)
 {
     __attribute__((cleanup(auto_free_introspector))) struct introspector *i = allocate();
 
     if (i == NULL)
         return POSTERN_FAIL(err, NOMEM, "introspection");
     i->server = server;
+    i->discovery = discovery;
     i->texts = POSTERN_ARENA_INIT(TEXTS_MAX);
     POSTERN_TRY(postern_source_buckets_new(&i->sources, err));
-    POSTERN_TRY(postern_discovery_new(server, POSTERN_NEED_INTROSPECTION, &i->discovery, err));
     *ret = POSTERN_STEAL(i);
     return POSTERN_OK;
 }

@@ -23,10 +23,12 @@
 struct introspector; /* thread-safe */
 
 /*
- *   server   kept, not copied
- *   POSTERN_OK · NOMEM · SYSTEM
+ *   server, discovery   the issuer's, kept, not copied; they outlive it.  discovery was made with
+ *                       POSTERN_NEED_INTROSPECTION
+ *   POSTERN_OK · NOMEM · SYSTEM (no random numbers)
  */
 POSTERN_MUST_USE postern_err postern_introspector_new(const struct server *server,
+                                                      struct discovery *discovery,
                                                       struct introspector **ret,
                                                       postern_error *err);
 void postern_introspector_free(struct introspector *i); /* NULL is fine */

@@ -281,6 +281,68 @@ static void credentials_that_the_server_refuses_are_the_operators_to_look_at(voi
     assert_int_equal(fake.started, 2);
 }
 
+/* ---- its metadata ---- */
+
+#define METADATA_OF_BOTH                                                                           \
+    "{\"issuer\":\"" TEST_ISSUER "\",\"introspection_endpoint\":\"" ENDPOINT                       \
+    "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}"
+
+/* An issuer whose keys are found by its metadata too. */
+static void reload_without_key_file(void)
+{
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\nclient: posternd\nintrospection: opaque\n");
+    reload();
+}
+
+static void keys_and_questions_are_found_by_one_document(void **state)
+{
+    char *set = test_key_jwks(t.key, "a", NULL);
+
+    (void)state;
+    reload_without_key_file();
+    script[0].body = POSTERN_BYTES_LIT(METADATA_OF_BOTH);
+    expect_active(NULL, NULL);
+    expect(say(200, set));
+    assert_login("opaque", POSTERN_OK);
+    assert_string_equal(t.events, "metadata.loaded ");
+    assert_int_equal(fake.started, 2);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_string_equal(fake.records[2].url, "https://sso.example.org/jwks");
+    assert_int_equal(fake.started, 3);
+    free(set);
+}
+
+/* One pause for both: a signed token does not ask for what an opaque one was refused. */
+static void an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions(void **state)
+{
+    static const char *const bodies[] = {
+        METADATA, /* no jwks_uri */
+        "{\"issuer\":\"" TEST_ISSUER "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}",
+        "{}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        reload_without_key_file();
+        fake_transport_init(&fake, script, 0);
+        expect(say(200, bodies[i]));
+        assert_login(bodies[i], POSTERN_ERR_ISSUER_ANSWER);
+        assert_login("again", POSTERN_ERR_ISSUER_ANSWER);
+        assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_ERR_KEYS_UNAVAILABLE);
+        assert_int_equal(fake.started, 1);
+    }
+}
+
+static void keys_from_a_file_need_no_metadata(void **state)
+{
+    (void)state;
+    script[0] = (struct fake_answer){ .step_err = POSTERN_ERR_ISSUER_UNREACHABLE };
+    assert_login("opaque", POSTERN_ERR_ISSUER_UNREACHABLE);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_int_equal(fake.started, 1);
+}
+
 /* ---- its claims are judged like signed ones ---- */
 
 static void each_claim_of_an_answer_is_judged_as_in_a_signed_token(void **state)
@@ -1012,6 +1074,9 @@ int main(void)
         TEST(whatever_else_the_server_says_is_undecided),
         TEST(an_answer_of_more_than_a_token_could_say_is_none),
         TEST(credentials_that_the_server_refuses_are_the_operators_to_look_at),
+        TEST(keys_and_questions_are_found_by_one_document),
+        TEST(an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions),
+        TEST(keys_from_a_file_need_no_metadata),
         TEST(each_claim_of_an_answer_is_judged_as_in_a_signed_token),
         TEST(a_token_of_another_type_does_not_pass_as_an_access_token),
         TEST(which_claims_an_answer_must_hold_is_the_issuer_files_to_say),
