@@ -19,6 +19,16 @@ struct check {
     struct postern_grant_facts *out; /* the caller's: too large to be copied for every login */
 };
 
+static postern_err check_count(struct check *c, postern_error *err)
+{
+    uint32_t count = c->reader.j->nodes[0].child_count;
+
+    postern_trail_note(c->trail, "%" PRIu32 ", at most %d", count, POSTERN_CLAIMS_MAX);
+    if (count > POSTERN_CLAIMS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
+    return POSTERN_OK;
+}
+
 /* Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
  * 8414 §3.3). */
 static postern_err check_issuer(struct check *c, postern_error *err)
@@ -398,18 +408,16 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
                                  postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_issuer,  check_audience, check_times,   check_identities,     check_client,
-        check_binding, check_actors,   check_party,   check_lineage,        check_authentication,
-        check_scope,
+        check_count,  check_issuer,  check_audience, check_times,
+        check_identities, check_client,  check_binding,  check_actors,
+        check_party,  check_lineage, check_authentication, check_scope,
     };
     struct check c = { .rules = rules, .login = login, .trail = trail, .out = ret };
 
     memset(ret, 0, sizeof *ret);
-    if (j->nodes[0].child_count > POSTERN_CLAIMS_MAX)
-        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);
+        postern_trail_enter(trail, TRAIL_CLAIMS + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
     }
     ret->claims = j->text;

@@ -12,7 +12,7 @@
     X(SERVICE, "service", "services/NAME.conf, doors/NAME.conf")                                   \
     X(TRANSPORT, "transport", "RFC 7628 §3")                                                       \
     X(MESSAGE, "message", "RFC 7628 §3.2")                                                         \
-    X(SIZE, "size", "RFC 8725 §3.11")                                                              \
+    X(SIZE, "size", "doc/design/limits.md")                                                        \
     X(CACHE, "cache", "postern.conf(5)")                                                           \
     X(FORM, "form", "RFC 7515 §5.2")                                                               \
     X(WHOSE, "whose", "RFC 8725 §3.8")                                                             \
@@ -24,6 +24,7 @@
     X(INTROSPECTION, "introspection", "RFC 7662 §2.2")                                             \
     X(CLOCK, "clock", "RFC 7519 §4.1.4")                                                           \
     X(ID_TOKEN, "id_token", "OpenID Connect Core §3.1.3.6")                                        \
+    X(CLAIMS, "claims", "RFC 7519 §4")                                                             \
     X(ISSUER, "issuer", "RFC 9068 §4")                                                             \
     X(AUDIENCE, "audience", "RFC 9068 §4")                                                         \
     X(TIMES, "times", "RFC 7519 §4.1.4")                                                           \
