@@ -313,39 +313,6 @@ static postern_err check_authentication(struct check *c, postern_error *err)
     return postern_claims_authentication(&c->reader, c->rules, c->login, c->out, c->trail, err);
 }
 
-/* Tokens with one space between; empty is no scope at all. */
-static bool is_scope(postern_bytes scope)
-{
-    bool is_in_word = false;
-
-    for (size_t i = 0; i < scope.len; i++) {
-        if (scope.ptr[i] == ' ' ? !is_in_word : !postern_is_scope_byte(scope.ptr[i]))
-            return false;
-        is_in_word = scope.ptr[i] != ' ';
-    }
-    return is_in_word || scope.len == 0;
-}
-
-/* The next word of a blank-separated list; empty at the end. */
-static postern_bytes take_word(postern_bytes *rest)
-{
-    size_t end = postern_bytes_find(*rest, ' ');
-    postern_bytes word = { rest->ptr, end };
-    size_t used = end < rest->len ? end + 1 : end;
-
-    rest->ptr = rest->ptr == NULL ? NULL : rest->ptr + used;
-    rest->len -= used;
-    return word;
-}
-
-bool postern_scope_has(postern_bytes scope, postern_bytes wanted)
-{
-    while (scope.len != 0)
-        if (postern_bytes_equal(take_word(&scope), wanted))
-            return true;
-    return false;
-}
-
 static postern_err demand_scope(const struct check *c, postern_bytes wanted, postern_error *err)
 {
     char quoted[300];
@@ -364,7 +331,7 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
     for (size_t i = 0; i < c->rules->scope_count; i++)
         POSTERN_TRY(demand_scope(c, postern_bytes_str(c->rules->scopes[i]), err));
     while (rest.len != 0)
-        POSTERN_TRY(demand_scope(c, take_word(&rest), err));
+        POSTERN_TRY(demand_scope(c, postern_scope_next(&rest), err));
     return POSTERN_OK;
 }
 
@@ -396,7 +363,7 @@ static postern_err check_scope(struct check *c, postern_error *err)
     POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out->scope, err));
     if (c->out->scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
-    if (!is_scope(c->out->scope))
+    if (!postern_scope_is_list(c->out->scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
     postern_trail_note_value(c->trail, "scope", c->out->scope);
     POSTERN_TRY(demand_scopes(c, err));

@@ -172,7 +172,5 @@ POSTERN_MUST_USE postern_err postern_claims_authentication(const struct claim_re
 POSTERN_MUST_USE postern_err postern_claims_scope(struct claim_reader *r,
                                                   const struct claim_rules *rules,
                                                   postern_bytes *ret, postern_error *err);
-/* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
-bool postern_scope_has(postern_bytes scope, postern_bytes wanted);
 
 #endif

@@ -92,7 +92,7 @@ static void note_question(const struct introspecting *s)
 {
     const char *client_id = postern_introspector_client_id(introspector_of(s));
 
-    postern_trail_enter(s->trail, TRAIL_INTROSPECTION);
+    postern_trail_enter(s->trail, s->trail_step);
     postern_trail_note(s->trail, "of %s", s->trust->issuer->issuer);
     if (client_id != NULL)
         postern_trail_note_value(s->trail, "as", postern_bytes_str(client_id));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "provider.h"
+#include "scope.h"
 #include "url.h"
 
 /* One compilation; issuer and trust are those of one of the issuers in turn. */

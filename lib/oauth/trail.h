@@ -38,7 +38,8 @@
     X(SCOPE, "scope", "RFC 6750 §3.1")                                                             \
     X(REVOCATION, "revocation", "RFC 7009 §2.2")                                                   \
     X(USER, "user", "RFC 9068 §5")                                                                 \
-    X(AUTHZID, "authzid", "RFC 4422 §3.4.1")
+    X(AUTHZID, "authzid", "RFC 4422 §3.4.1")                                                       \
+    X(ACTIVE, "active", "RFC 7662 §2.2")
 
 enum trail_step {
 #define POSTERN_TRAIL_ENUM(code, name, source) TRAIL_##code,

@@ -320,6 +320,7 @@ static postern_err ask_issuer(struct validate_op *v, postern_error *err)
     if (!asks_issuer(v))
         return POSTERN_OK;
     v->asking.trust = v->trust;
+    v->asking.trail_step = v->is_opaque ? TRAIL_INTROSPECTION : TRAIL_ACTIVE;
     POSTERN_TRY(postern_introspecting_step(&v->asking, &v->wait, err));
     if (v->is_opaque)
         v->claims = v->asking.claims;

@@ -319,7 +319,7 @@ static void an_issuer_without_usable_metadata_is_asked_once_by_keys_and_question
     static const char *const bodies[] = {
         METADATA, /* no jwks_uri */
         "{\"issuer\":\"" TEST_ISSUER "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}",
-        "{}",
+        "{\"issuer\":\"" TEST_ISSUER "\"}",
     };
 
     (void)state;
@@ -695,6 +695,56 @@ static void of_a_signed_token_both_its_claims_and_the_issuers_word_count(void **
     assert_string_equal(postern_grant_jti(g), "t-1");
     assert_login("remembered", POSTERN_OK);
     assert_int_equal(fake.started, 2);
+}
+
+static postern_trail_state get_state(const postern_trail *trail, enum trail_step step)
+{
+    postern_trail_step s;
+
+    assert_int_equal(postern_trail_at(trail, step, &s), 1);
+    return s.state;
+}
+
+/* What was found good before stays on the trail, and a word that says no is where it ended. */
+static void the_trail_of_a_signed_token_tells_the_issuers_word_last(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_AUDIENCE), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_PASSED);
+    t.mono_ms += 60000;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("inactive", POSTERN_ERR_INACTIVE);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    t.mono_ms += 60000;
+    expect_active("sub", "\"bob\"");
+    assert_login("of another token", POSTERN_ERR_ISSUER_ANSWER);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    postern_trail_free(trail);
+}
+
+static void an_opaque_tokens_trail_tells_the_issuers_word_first(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_SIGNATURE), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_NOT_REACHED);
+    postern_trail_free(trail);
 }
 
 static void an_answer_that_contradicts_the_signed_token_is_none(void **state)
@@ -1093,6 +1143,8 @@ int main(void)
         TEST(a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers),
         ALWAYS(a_signed_token_is_asked_about_only_when_everything_else_is_good),
         ALWAYS(of_a_signed_token_both_its_claims_and_the_issuers_word_count),
+        ALWAYS(the_trail_of_a_signed_token_tells_the_issuers_word_last),
+        TEST(an_opaque_tokens_trail_tells_the_issuers_word_first),
         ALWAYS(an_answer_that_contradicts_the_signed_token_is_none),
         ALWAYS(a_signed_token_revoked_while_the_issuer_was_asked_is_refused),
         TEST(two_who_wait_for_one_token_share_one_question),
