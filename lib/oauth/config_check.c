@@ -260,7 +260,8 @@ static postern_err check_keys_source(const postern_section *s, postern_error *er
 
     if (file->text != NULL && uri->text != NULL)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
-                            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place",
+                            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place, so "
+                            "remove one of the two",
                             s->file, uri->line, uri->column);
     return POSTERN_OK;
 }
@@ -271,7 +272,6 @@ static postern_err check_agent_claim(const postern_section *s, postern_error *er
 {
     const struct config_value *agent = postern_section_value(s, "agent_claim");
 
-    POSTERN_TRY(check_keys_source(s, err));
     for (size_t i = 1; i < agent->count; i++)
         if (strcmp(agent->items[i], "act.sub") == 0)
             return postern_config_value_fail(s, "agent_claim", err, "act.sub must stand first");
@@ -285,12 +285,14 @@ static bool is_asked_about_tokens(const postern_section *issuer)
 
 static postern_err check_issuer(const postern_section *s, postern_error *err)
 {
+    POSTERN_TRY(check_keys_source(s, err));
     POSTERN_TRY(check_agent_claim(s, err));
     if (is_asked_about_tokens(s) && postern_section_text(s, "client") == NULL)
         return postern_config_value_fail(s, "introspection", err,
                                          "needs client: as whom is the issuer asked?");
     if (!is_asked_about_tokens(s) && postern_section_text(s, "client") != NULL)
-        return postern_config_value_fail(s, "client", err, "means nothing without introspection");
+        return postern_config_value_fail(s, "client", err, "means nothing without introspection: set it, or remove "
+                                         "this line");
     return POSTERN_OK;
 }
 
@@ -371,13 +373,13 @@ static postern_err check_issuer_client(const postern_config *c, const postern_se
     if (client == NULL)
         return postern_config_value_fail(s, "client", err, "there is no clients/%s.conf", name);
     if (strcmp(postern_section_text(client, "issuer"), postern_section_text(s, "issuer")) != 0)
-        return POSTERN_FAIL(err, CONFIG_CONFLICT, "%s: client: %s is of another issuer",
+        return POSTERN_FAIL(err, CONFIG_CONFLICT, "%s: client: %s is of another issuer: name a client of this one",
                             postern_section_origin(s, "client"),
                             postern_section_origin(client, "issuer"));
     if (strcmp(postern_section_text(client, "client_auth"), "none") == 0)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "%s: client: %s proves nothing, and such a client is told nothing "
-                            "(RFC 7662 section 2.1)",
+                            "(RFC 7662 section 2.1): give it a client_credential_file",
                             postern_section_origin(s, "client"),
                             postern_section_origin(client, "client_auth"));
     return POSTERN_OK;

@@ -2,6 +2,7 @@
 /* lib/oauth/trail.c: where a validation went, and that notes stay in their room. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
