@@ -44,7 +44,7 @@ static postern_err give_client(postern_context *ctx, const postern_section *clie
     return postern_context_set_issuer_client(ctx, a.issuer, &a, err);
 }
 
-/* Of an issuer file; whoever may not read the credential of another service's issuer needs it not. */
+/* Of an issuer file; who may not read the credential of another service's issuer needs it not. */
 static bool is_trusted(const postern_section *service, const postern_section *issuer)
 {
     const char *name;
@@ -70,8 +70,8 @@ postern_err verify_give_clients(postern_context *ctx, const char *service, poste
         const char *name = postern_section_text(issuer, "client");
 
         if (name != NULL && is_trusted(s, issuer))
-            POSTERN_TRY(give_client(ctx, postern_config_section(c, POSTERN_SECTION_CLIENT, name),
-                                    err));
+            POSTERN_TRY(
+                give_client(ctx, postern_config_section(c, POSTERN_SECTION_CLIENT, name), err));
     }
     return POSTERN_OK;
 }

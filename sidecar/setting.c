@@ -91,8 +91,8 @@ static const postern_section *find_section(const postern_config *config,
     return service;
 }
 
-/* Of two settings of one file that refuse for one reason it is the first that somebody set: the other one's
- * default refuses nobody. */
+/* Of two settings of one file that refuse for one reason it is the first that somebody set: the
+ * other one's default refuses nobody. */
 struct deciding_setting find_deciding_setting(const postern_config *config,
                                               const postern_section *service, deciding_kind kind,
                                               const char *issuer, postern_err code)

@@ -61,7 +61,7 @@ struct cached_token *postern_cache_find(struct cache *c, const struct cache_key 
 const postern_json *postern_cached_claims(const struct cached_token *t);
 uint64_t postern_cached_keys_generation(const struct cached_token *t);
 int64_t postern_cached_proved_ms(const struct cached_token *t); /* now_ms of its proof */
-void postern_cached_release(struct cached_token *t); /* NULL is fine */
+void postern_cached_release(struct cached_token *t);            /* NULL is fine */
 /*
  * Keep a proof, in place of an earlier one of the same key.  Not kept, which changes no verdict:
  * when somebody's word came since the operation began, when it is too big, dies at once or finds no

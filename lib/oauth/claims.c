@@ -97,8 +97,7 @@ static postern_err check_audience(struct check *c, postern_error *err)
 
     note_raw(c, "aud", aud);
     for (size_t i = 0; i < c->rules->audience_count; i++)
-        postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or",
-                           c->rules->audiences[i]);
+        postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or", c->rules->audiences[i]);
     if (aud == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, AUD, "aud is missing");
     if (postern_json_type_of(c->reader.j, aud) == POSTERN_JSON_ARRAY)
@@ -129,11 +128,14 @@ static void note_times(const struct check *c, int64_t exp_s, int64_t nbf_s, int6
     postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->login->now_s,
                        c->rules->skew_s);
     if (exp_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->login->now_s);
+        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s,
+                           exp_s - c->login->now_s);
     if (nbf_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->login->now_s);
+        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s,
+                           nbf_s - c->login->now_s);
     if (iat_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->login->now_s);
+        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s,
+                           iat_s - c->login->now_s);
 }
 
 static postern_err check_times(struct check *c, postern_error *err)
@@ -351,7 +353,8 @@ static postern_err demand_any_scope(const struct check *c, postern_error *err)
     if (c->rules->any_scope_count == 0)
         return POSTERN_OK;
     if (list.failed) /* they are too many to be named */
-        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "none of the %zu scopes of which one is wanted",
+        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE,
+                            "none of the %zu scopes of which one is wanted",
                             c->rules->any_scope_count);
     return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "one of the scopes %s is wanted",
                         postern_buf_cstr(&list));
@@ -372,12 +375,13 @@ static postern_err check_scope(struct check *c, postern_error *err)
 
 postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
                                  const struct claim_login *login, postern_buf *scratch,
-                                 postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
+                                 postern_trail *trail, struct postern_grant_facts *ret,
+                                 postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_count,  check_issuer,  check_audience, check_times,
-        check_identities, check_client,  check_binding,  check_actors,
-        check_party,  check_lineage, check_authentication, check_scope,
+        check_count,      check_issuer,  check_audience,       check_times,
+        check_identities, check_client,  check_binding,        check_actors,
+        check_party,      check_lineage, check_authentication, check_scope,
     };
     struct check c = { .rules = rules, .login = login, .trail = trail, .out = ret };
 

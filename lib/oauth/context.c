@@ -213,8 +213,7 @@ static postern_err add_service(postern_context *ctx, const postern_section *s, p
 {
     struct service_rules *rules;
 
-    POSTERN_TRY(
-        postern_service_rules_new(&ctx->arena, ctx->config, s, ctx->issuers, &rules, err));
+    POSTERN_TRY(postern_service_rules_new(&ctx->arena, ctx->config, s, ctx->issuers, &rules, err));
     rules->next = ctx->services;
     ctx->services = rules;
     return POSTERN_OK;
@@ -281,8 +280,7 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
     return rules;
 }
 
-void postern_context_describe(const postern_context *ctx, const char *service,
-                              postern_failure *ret)
+void postern_context_describe(const postern_context *ctx, const char *service, postern_failure *ret)
 {
     const struct service_rules *rules = postern_context_rules(ctx, service);
 
@@ -326,7 +324,7 @@ static void count_word(postern_context *ctx)
         postern_cache_note_word(ctx->answers);
 }
 
-/* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
+/* A word that takes tokens back is in force: a verdict that was under way is not remembered. */
 static postern_err note_word(postern_context *ctx, postern_err e)
 {
     if (e == POSTERN_OK)
@@ -445,8 +443,8 @@ postern_err postern_context_revocations_ready(postern_context *ctx, const char *
 }
 
 postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
-                                   postern_revocation_kind kind, const char *name,
-                                   int64_t before_s, postern_error *err)
+                                   postern_revocation_kind kind, const char *name, int64_t before_s,
+                                   postern_error *err)
 {
     struct revocations *r = find_revocations(ctx, issuer, err);
 

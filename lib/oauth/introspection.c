@@ -49,8 +49,8 @@ void postern_introspection_free(struct introspection *i)
 /* ---- what kind of token ---- */
 
 static const char *const token_types[] = { "Bearer", "access_token",
-                                           "urn:ietf:params:oauth:token-type:access_token", "at+jwt",
-                                           "JWT" };
+                                           "urn:ietf:params:oauth:token-type:access_token",
+                                           "at+jwt", "JWT" };
 
 static uint8_t to_lower(uint8_t c)
 {
@@ -108,8 +108,8 @@ static postern_err demand_same(const char *name, postern_bytes token, postern_by
 {
     if (token.len == 0 || told.len == 0 || postern_bytes_equal(token, told))
         return POSTERN_OK;
-    return POSTERN_FAIL(err, ISSUER_ANSWER, "introspection answer is of another token: its %s differs",
-                        name);
+    return POSTERN_FAIL(err, ISSUER_ANSWER,
+                        "introspection answer is of another token: its %s differs", name);
 }
 
 static postern_err demand_same_actors(const struct postern_grant_facts *told,

@@ -23,7 +23,7 @@ struct inactive {
 
 struct introspector {
     const struct server *server;
-    struct discovery *discovery; /* the issuer's; the keyring asks it too */
+    struct discovery *discovery;        /* the issuer's; the keyring asks it too */
     struct introspection_client client; /* constant once it is set */
     bool has_client;
     postern_arena texts;
@@ -97,8 +97,9 @@ static postern_err check_client(const struct introspector *i, const postern_agen
         return POSTERN_FAIL(err, USAGE, "client_id is missing or longer than %d bytes",
                             POSTERN_CLIENT_ID_MAX);
     if (a->auth == POSTERN_CLIENT_AUTH_NONE || a->credential.len == 0)
-        return POSTERN_FAIL(err, USAGE, "RFC 7662 section 2.1: a client that proves nothing is told "
-                                        "nothing");
+        return POSTERN_FAIL(err, USAGE,
+                            "RFC 7662 section 2.1: a client that proves nothing is told "
+                            "nothing");
     if (a->auth == POSTERN_CLIENT_AUTH_SECRET && a->credential.len > POSTERN_CLIENT_SECRET_MAX)
         return POSTERN_FAIL(err, USAGE, "client secret is longer than %d bytes",
                             POSTERN_CLIENT_SECRET_MAX);
@@ -199,7 +200,8 @@ static postern_err start_question(struct introspector *i, const struct introspec
 {
     struct introspection_call *call;
 
-    POSTERN_TRY(postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
+    POSTERN_TRY(
+        postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
     call->begun_ms = get_now_ms(i);
     call->words = q->words;
     POSTERN_TRY(postern_fetch_new(&postern_introspection_call_kind, call, i->server->transport,
@@ -254,8 +256,8 @@ postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
     postern_err e;
 
     POSTERN_TRY(check_ready(i, err));
-    POSTERN_TRY(postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata, ret_wait,
-                                      err));
+    POSTERN_TRY(
+        postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata, ret_wait, err));
     pthread_mutex_lock(&i->lock);
     e = join_or_start(i, q, &metadata, ret, err);
     pthread_mutex_unlock(&i->lock);
@@ -279,7 +281,8 @@ static void note_verdict(struct introspector *i, const struct introspection_call
                                                              postern_retry_dice());
 }
 
-void postern_introspector_settle(struct introspector *i, struct fetch *question, postern_err verdict)
+void postern_introspector_settle(struct introspector *i, struct fetch *question,
+                                 postern_err verdict)
 {
     const struct introspection_call *call = postern_fetch_job(question);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Questions to one issuer about tokens (RFC 7662): as whom, at which endpoint, how many at a time,
- * how often for whom, and when not at all.  One question however many wait for its answer.  Knows no
- * claims and no verdict; introspecting.c, on behalf of an operation, asks it.
+ * how often for whom, and when not at all.  One question however many wait for its answer.  Knows
+ * no claims and no verdict; introspecting.c, on behalf of an operation, asks it.
  */
 #ifndef POSTERN_LIB_INTROSPECTOR_H
 #define POSTERN_LIB_INTROSPECTOR_H
@@ -52,8 +52,8 @@ struct introspector_question {
  *   ret        a fetch whose job is a struct introspection_call; step it, then settle it; the
  *              caller's to postern_fetch_free()
  *   ret_wait   set on AGAIN alone: metadata is waited for; as of postern_discovery_get()
- *   POSTERN_OK · AGAIN · BUSY (too many in flight, or of that source) · ISSUER_UNREACHABLE (it asked
- *   for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
+ *   POSTERN_OK · AGAIN · BUSY (too many in flight, or of that source) · ISSUER_UNREACHABLE (it
+ * asked for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
  *   postern_discovery_get() says · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
@@ -62,7 +62,8 @@ POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, po
                                                       postern_error *err);
 /* The question has its verdict: no longer in flight, and what it says of the issuer is noted.  Each
  * that waited calls it; the first one counts. */
-void postern_introspector_settle(struct introspector *i, struct fetch *question, postern_err verdict);
+void postern_introspector_settle(struct introspector *i, struct fetch *question,
+                                 postern_err verdict);
 
 void postern_introspector_note_inactive(struct introspector *i, const struct cache_key *key,
                                         int64_t now_ms);

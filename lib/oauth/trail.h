@@ -48,10 +48,11 @@ enum trail_step {
     TRAIL_STEPS
 };
 
-/* What was entered before has passed.  A step that comes again, because a phase waited and was entered
- * anew, begins anew, and so does everything behind it. */
+/* What was entered before has passed.  A step that comes again, because a phase waited and was
+ * entered anew, begins anew, and so does everything behind it. */
 void postern_trail_enter(postern_trail *t, enum trail_step step);
-/* One more fact of the step that was entered, behind a semicolon.  Not printing bytes become '?'. */
+/* One more fact of the step that was entered, behind a semicolon.  Bytes that do not print become
+ * '?'. */
 void postern_trail_note(postern_trail *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* `name` and a value from outside, escaped and cut; nothing when it is empty. */
