@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See verify_clients.h. */
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "secret_file.h"
+#include "token.h"
 #include "verify_clients.h"
-
-static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
-{
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    const struct passwd *user;
-
-    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX) {
-        *ret = (uid_t)number;
-        return POSTERN_OK;
-    }
-    if ((user = getpwnam(name)) == NULL)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
-    *ret = user->pw_uid;
-    return POSTERN_OK;
-}
 
 static postern_err give_client(postern_context *ctx, const postern_section *client,
                                postern_error *err)
@@ -37,7 +20,8 @@ static postern_err give_client(postern_context *ctx, const postern_section *clie
         .allow_loopback_http = postern_section_flag(client, "allow_loopback_http"),
     };
 
-    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a.loopback_uid, err));
+    POSTERN_TRY(
+        token_loopback_user(postern_section_text(client, "loopback_user"), &a.loopback_uid, err));
     POSTERN_TRY(
         secret_file_read(postern_section_text(client, "client_credential_file"), &credential, err));
     a.credential = postern_secret_bytes(credential);
