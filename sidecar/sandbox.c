@@ -11,7 +11,8 @@
 
 #include "sandbox.h"
 
-#define KEEP_MAX 32
+/* Listeners, pipes and lines of a child, and a credential for each issuer that is asked (issuer_clients.h). */
+#define KEEP_MAX 128
 
 static int compare_fds(const void *a, const void *b)
 {

@@ -74,6 +74,7 @@ EXTRA_DIST += \
 	tests/component/test_misled_agent.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
+	tests/component/test_real_issuers.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_pages.py \

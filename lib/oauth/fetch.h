@@ -10,9 +10,8 @@
 
 #include "http/http.h"
 
-/* After so long without a step everybody who waited has gone: whoever comes then begins anew,
- * because the server has seen a client that fell silent.  A host's loop that is busy for longer has
- * lost its logins anyway. */
+/* A fetch that nobody waits for any more is taken up by who comes next; after so long without a
+ * step he begins anew, because the server has seen a client that fell silent. */
 #define POSTERN_FETCH_ABANDONED_MS 1000
 
 struct fetch; /* refcounted, thread-safe */
@@ -52,7 +51,8 @@ void *postern_fetch_job(struct fetch *f);
 /* Readable when a step has work, and for good once there is a verdict; the fetch's own. */
 int postern_fetch_fd(const struct fetch *f);
 int postern_fetch_wait_ms(struct fetch *f); /* 0 or more */
-/* No verdict, and nobody steps it any more. */
+/* For its owner, who has one reference, and under whose lock others are given out: no verdict, nobody
+ * else has one, and the last step was long ago. */
 bool postern_fetch_is_abandoned(struct fetch *f);
 
 #endif

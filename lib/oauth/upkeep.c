@@ -51,17 +51,24 @@ static postern_err see_to_keys(struct upkeep_op *u, postern_error *err)
 }
 
 /* AGAIN after each issuer, so that its events are pulled before they are too many. */
-static postern_err step(postern_op *op, postern_error *err)
+static postern_err see_to_issuer(struct upkeep_op *u, postern_error *err)
 {
-    struct upkeep_op *u = (struct upkeep_op *)op;
-
-    postern_fetch_free(POSTERN_STEAL(u->wait));
     if (u->issuer == NULL)
         return POSTERN_OK;
     POSTERN_TRY(see_to_metadata(u, err));
     POSTERN_TRY(see_to_keys(u, err));
     u->issuer = u->issuer->next;
     return u->issuer == NULL ? POSTERN_OK : POSTERN_AGAIN;
+}
+
+static postern_err step(postern_op *op, postern_error *err)
+{
+    struct upkeep_op *u = (struct upkeep_op *)op;
+    struct fetch *waited = POSTERN_STEAL(u->wait); /* not let go before it was looked at again */
+    postern_err e = see_to_issuer(u, err);
+
+    postern_fetch_free(waited);
+    return e;
 }
 
 static int get_fd(const postern_op *op)

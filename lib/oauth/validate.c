@@ -479,8 +479,12 @@ static const validate_phase phases[] = { check_login, find_reader,  recall,
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
     for (; *v->phase != NULL; v->phase++) {
-        postern_fetch_free(POSTERN_STEAL(v->wait));
-        POSTERN_TRY((*v->phase)(v, err));
+        struct fetch *waited = POSTERN_STEAL(v->wait); /* not let go before it was looked at again */
+        postern_err e = (*v->phase)(v, err);
+
+        postern_fetch_free(waited);
+        if (e != POSTERN_OK)
+            return e;
     }
     return POSTERN_OK;
 }

@@ -44,3 +44,5 @@ tests_unit_test_upkeep_LDADD = $(oauth_ldadd)
 unit_tests += tests/unit/test_introspection
 tests_unit_test_introspection_LDADD = $(oauth_ldadd)
 tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+TESTS += tests/unit/test_example_issuers.sh
+EXTRA_DIST += tests/unit/test_example_issuers.sh

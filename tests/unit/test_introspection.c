@@ -281,6 +281,40 @@ static void credentials_that_the_server_refuses_are_the_operators_to_look_at(voi
     assert_int_equal(fake.started, 2);
 }
 
+/* Some say that with 400 (RFC 6749 §5.2 has 401 only for Basic). */
+static void credentials_that_the_server_refuses_with_400_are_the_same(void **state)
+{
+    (void)state;
+    expect(say(400, "{\"error\":\"invalid_client\"}"));
+    assert_login("400", POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(t.err.detail, "clients/"));
+    assert_login("it is not asked again at once", POSTERN_ERR_ISSUER_UNREACHABLE);
+    assert_int_equal(fake.started, 2);
+}
+
+static void a_server_that_will_not_say_anything_of_a_token_is_quoted(void **state)
+{
+    static const struct {
+        const char *body, *want;
+    } cases[] = {
+        { "{\"error\":\"unsupported_token_type\"}", "status 400, unsupported_token_type" },
+        { "{\"error\":\"invalid_request\",\"active\":true}", "status 400, invalid_request" },
+        { "{\"error\":\"" OPAQUE "\"}", "unexpected status 400" },
+        { "{\"error\":[\"invalid_client\"]}", "unexpected status 400" },
+        { "{\"active\":true}", "unexpected status 400" },
+        { "{\"error\":\"invalid_client\"", "unexpected status 400" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_answer(cases[i].body, say(400, cases[i].body), POSTERN_ERR_ISSUER_ANSWER);
+        if (strstr(t.err.detail, cases[i].want) == NULL)
+            fail_msg("%s: %s", cases[i].body, t.err.detail);
+        assert_null(strstr(t.err.detail, OPAQUE));
+    }
+}
+
+
 /* ---- its metadata ---- */
 
 #define METADATA_OF_BOTH                                                                           \
@@ -1127,6 +1161,8 @@ int main(void)
         TEST(keys_and_questions_are_found_by_one_document),
         TEST(an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions),
         TEST(keys_from_a_file_need_no_metadata),
+        TEST(credentials_that_the_server_refuses_with_400_are_the_same),
+        TEST(a_server_that_will_not_say_anything_of_a_token_is_quoted),
         TEST(each_claim_of_an_answer_is_judged_as_in_a_signed_token),
         TEST(a_token_of_another_type_does_not_pass_as_an_access_token),
         TEST(which_claims_an_answer_must_hold_is_the_issuer_files_to_say),
