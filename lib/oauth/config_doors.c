@@ -119,7 +119,8 @@ static postern_err check_backend(const postern_section *s, postern_error *err)
 }
 
 /* Who must show a certificate must be able to know which; nobody vouches for one that is only asked
- * for, as holding its key is all that is wanted then (RFC 8705 §3, §7.3).  A unix socket has no TLS. */
+ * for, as holding its key is all that is wanted then (RFC 8705 §3, §7.3).  A unix socket has no
+ * TLS. */
 static postern_err check_client_certificate(const postern_section *s, postern_error *err)
 {
     bool is_required = strcmp(postern_section_text(s, "tls_client_certificate"), "require") == 0;

@@ -21,7 +21,7 @@ struct fetch {
     void *job;
     const postern_http_transport *transport;
     postern_clock clock;
-    int64_t deadline_ms, stepped_ms; /* monotonic */
+    int64_t deadline_ms, stepped_ms;        /* monotonic */
     struct postern_http_exchange *exchange; /* NULL between two */
     postern_err verdict;                    /* UNSET: none yet */
     postern_error why;
@@ -149,7 +149,8 @@ static postern_err advance(struct fetch *f, postern_error *err)
 
     if (f->stepped_ms >= f->deadline_ms)
         return POSTERN_FAIL(err, TIMEOUT, "%s: not done in time", f->kind->name);
-    do { /* as often as the job has something to ask; each time it waits the deadline is looked at */
+    do { /* as often as the job has something to ask; each time it waits the deadline is looked at
+          */
         if (f->exchange == NULL)
             POSTERN_TRY(start_exchange(f, err));
         e = step_exchange(f, err);

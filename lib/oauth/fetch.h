@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What has to be fetched once for everybody who waits for it: one HTTP exchange after another until a
- * job is done.  It belongs to no operation; each one that waits steps it, so there is no leader to
- * lose.  Locks inside.  Knows no keys and no tokens; keyring.c, discovery.c and introspect.c bring
- * jobs.
+ * What has to be fetched once for everybody who waits for it: one HTTP exchange after another until
+ * a job is done.  It belongs to no operation; each one that waits steps it, so there is no leader
+ * to lose.  Locks inside.  Knows no keys and no tokens; key_fetch.c, discovery.c and
+ * introspection_call.c bring jobs.
  */
 #ifndef POSTERN_LIB_FETCH_H
 #define POSTERN_LIB_FETCH_H
 
 #include "http/http.h"
 
-/* A fetch that nobody waits for any more is taken up by who comes next; after so long without a step he
- * begins anew, because the server has seen a client that fell silent. */
+/* A fetch that nobody waits for any more is taken up by who comes next; after so long without a
+ * step he begins anew, because the server has seen a client that fell silent. */
 #define POSTERN_FETCH_ABANDONED_MS 1000
 
 struct fetch; /* refcounted, thread-safe */
 
-/* A job's memory is the fetch's; both functions are called with its lock held, never two at once. */
+/* A job's memory is the fetch's.  ask() and take() are called with its lock held, never two at
+ * once. */
 struct fetch_kind {
     const char *name;
     /* What to ask next.  Texts and bytes in rq are borrowed until take() or the end; deadline_ms is

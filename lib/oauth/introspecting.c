@@ -41,7 +41,8 @@ static postern_err recall(struct introspecting *s, postern_error *err)
     s->cached = found;
     s->claims = postern_cached_claims(found);
     s->told_ms = postern_cached_proved_ms(found);
-    postern_trail_note(s->trail, "active, as it said %d s ago", (int)((now_ms - s->told_ms) / 1000));
+    postern_trail_note(s->trail, "active, as it said %d s ago",
+                       (int)((now_ms - s->told_ms) / 1000));
     return POSTERN_OK;
 }
 
@@ -93,7 +94,7 @@ static void note_question(const struct introspecting *s)
 {
     const char *client_id = postern_introspector_client_id(introspector_of(s));
 
-    postern_trail_enter(s->trail, TRAIL_INTROSPECTION);
+    postern_trail_enter(s->trail, s->trail_step);
     postern_trail_note(s->trail, "of %s", s->trust->issuer->issuer);
     if (client_id != NULL)
         postern_trail_note_value(s->trail, "as", postern_bytes_str(client_id));
@@ -122,8 +123,8 @@ int64_t postern_introspecting_told_s(const struct introspecting *s)
 
 void postern_introspecting_remember(const struct introspecting *s, int64_t exp_s)
 {
-    const struct introspection_call *call = s->question == NULL ? NULL :
-                                                                  postern_fetch_job(s->question);
+    const struct introspection_call *call =
+        s->question == NULL ? NULL : postern_fetch_job(s->question);
     struct cache_proof proof = {
         .claims = s->claims,
         .now_ms = s->told_ms,

@@ -71,7 +71,8 @@ static postern_err ask(void *job, struct postern_http_request *rq, postern_error
 
     postern_form_add(&c->body, "token", postern_secret_bytes(c->token));
     postern_form_add(&c->body, "token_type_hint", POSTERN_BYTES_LIT("access_token"));
-    POSTERN_TRY(postern_client_auth_add(&proof, c->takes, c->server->clock.now_s(c->server->clock.arg),
+    POSTERN_TRY(postern_client_auth_add(&proof, c->takes,
+                                        c->server->clock.now_s(c->server->clock.arg),
                                         &c->authorization, &c->body, &c->assertion, err));
     postern_server_request(c->server, rq);
     rq->method = "POST";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Questions to one issuer about tokens (RFC 7662): as whom, at which endpoint, how many at a time,
- * how often for whom, and when not at all.  One question however many wait for its answer.  Knows no
- * claims and no verdict; introspecting.c, on behalf of an operation, asks it.
+ * how often for whom, and when not at all.  One question however many wait for its answer.  Knows
+ * no claims and no verdict; introspecting.c, on behalf of an operation, asks it.
  */
 #ifndef POSTERN_LIB_INTROSPECTOR_H
 #define POSTERN_LIB_INTROSPECTOR_H
@@ -25,10 +25,12 @@
 struct introspector; /* thread-safe */
 
 /*
- *   server   kept, not copied
- *   POSTERN_OK · NOMEM · SYSTEM
+ *   server, discovery   the issuer's, kept, not copied; they outlive it.  discovery was made with
+ *                       POSTERN_NEED_INTROSPECTION
+ *   POSTERN_OK · NOMEM · SYSTEM (no random numbers)
  */
 POSTERN_MUST_USE postern_err postern_introspector_new(const struct server *server,
+                                                      struct discovery *discovery,
                                                       struct introspector **ret,
                                                       postern_error *err);
 void postern_introspector_free(struct introspector *i); /* NULL is fine */
@@ -63,7 +65,8 @@ POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, po
                                                       postern_error *err);
 /* The question has its verdict: no longer in flight, and what it says of the issuer is noted.  Each
  * that waited calls it; the first one counts. */
-void postern_introspector_settle(struct introspector *i, struct fetch *question, postern_err verdict);
+void postern_introspector_settle(struct introspector *i, struct fetch *question,
+                                 postern_err verdict);
 
 void postern_introspector_note_inactive(struct introspector *i, const struct cache_key *key,
                                         int64_t now_ms);

@@ -50,8 +50,9 @@ struct config_value {
     int64_t number; /* COUNT, DURATION (seconds; 0: one of its choices), FLAG (0 or 1) */
     int line;       /* of the file; 0: the built-in default */
     int column;
-    const char *origin; /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
-    bool is_preset;     /* from `provider:`, of which line and column are */
+    const char
+        *origin;    /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
+    bool is_preset; /* from `provider:`, of which line and column are */
 };
 
 struct postern_section {

@@ -45,9 +45,9 @@ static postern_err see_to_keys(struct upkeep_op *u, postern_error *err)
 
     if (postern_keyring_due_in_ms(u->issuer->keys, postern_op_mono_ms(&u->op)) != 0)
         return POSTERN_OK;
-    return pass(postern_keyring_get(u->issuer->keys, &u->op, &look, &keys, &generation, &u->wait,
-                                    NULL),
-                err);
+    return pass(
+        postern_keyring_get(u->issuer->keys, &u->op, &look, &keys, &generation, &u->wait, NULL),
+        err);
 }
 
 /* AGAIN after each issuer, so that its events are pulled before they are too many. */
@@ -123,8 +123,8 @@ postern_err postern_upkeep_start(postern_context *ctx, postern_op **ret_op, post
     struct upkeep_op *u;
     postern_op *op;
 
-    POSTERN_TRY(postern_op_new(&upkeep_class, postern_context_clock(ctx),
-                               get_deadline_ms(issuers), &op, err));
+    POSTERN_TRY(postern_op_new(&upkeep_class, postern_context_clock(ctx), get_deadline_ms(issuers),
+                               &op, err));
     u = (struct upkeep_op *)op;
     u->ctx = postern_context_ref(ctx);
     u->issuer = issuers;

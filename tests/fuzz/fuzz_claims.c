@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "oauth/claims.h"
+#include "oauth/scope.h"
 #include "oauth/username.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -314,6 +314,69 @@ static void a_server_that_will_not_say_anything_of_a_token_is_quoted(void **stat
     }
 }
 
+
+/* ---- its metadata ---- */
+
+#define METADATA_OF_BOTH                                                                           \
+    "{\"issuer\":\"" TEST_ISSUER "\",\"introspection_endpoint\":\"" ENDPOINT                       \
+    "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}"
+
+/* An issuer whose keys are found by its metadata too. */
+static void reload_without_key_file(void)
+{
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\nclient: posternd\nintrospection: opaque\n");
+    reload();
+}
+
+static void keys_and_questions_are_found_by_one_document(void **state)
+{
+    char *set = test_key_jwks(t.key, "a", NULL);
+
+    (void)state;
+    reload_without_key_file();
+    script[0].body = POSTERN_BYTES_LIT(METADATA_OF_BOTH);
+    expect_active(NULL, NULL);
+    expect(say(200, set));
+    assert_login("opaque", POSTERN_OK);
+    assert_string_equal(t.events, "metadata.loaded ");
+    assert_int_equal(fake.started, 2);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_string_equal(fake.records[2].url, "https://sso.example.org/jwks");
+    assert_int_equal(fake.started, 3);
+    free(set);
+}
+
+/* One pause for both: a signed token does not ask for what an opaque one was refused. */
+static void an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions(void **state)
+{
+    static const char *const bodies[] = {
+        METADATA, /* no jwks_uri */
+        "{\"issuer\":\"" TEST_ISSUER "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}",
+        "{\"issuer\":\"" TEST_ISSUER "\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        reload_without_key_file();
+        fake_transport_init(&fake, script, 0);
+        expect(say(200, bodies[i]));
+        assert_login(bodies[i], POSTERN_ERR_ISSUER_ANSWER);
+        assert_login("again", POSTERN_ERR_ISSUER_ANSWER);
+        assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_ERR_KEYS_UNAVAILABLE);
+        assert_int_equal(fake.started, 1);
+    }
+}
+
+static void keys_from_a_file_need_no_metadata(void **state)
+{
+    (void)state;
+    script[0] = (struct fake_answer){ .step_err = POSTERN_ERR_ISSUER_UNREACHABLE };
+    assert_login("opaque", POSTERN_ERR_ISSUER_UNREACHABLE);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_int_equal(fake.started, 1);
+}
+
 /* ---- its claims are judged like signed ones ---- */
 
 static void each_claim_of_an_answer_is_judged_as_in_a_signed_token(void **state)
@@ -666,6 +729,56 @@ static void of_a_signed_token_both_its_claims_and_the_issuers_word_count(void **
     assert_string_equal(postern_grant_jti(g), "t-1");
     assert_login("remembered", POSTERN_OK);
     assert_int_equal(fake.started, 2);
+}
+
+static postern_trail_state get_state(const postern_trail *trail, enum trail_step step)
+{
+    postern_trail_step s;
+
+    assert_int_equal(postern_trail_at(trail, step, &s), 1);
+    return s.state;
+}
+
+/* What was found good before stays on the trail, and a word that says no is where it ended. */
+static void the_trail_of_a_signed_token_tells_the_issuers_word_last(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_AUDIENCE), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_PASSED);
+    t.mono_ms += 60000;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("inactive", POSTERN_ERR_INACTIVE);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    t.mono_ms += 60000;
+    expect_active("sub", "\"bob\"");
+    assert_login("of another token", POSTERN_ERR_ISSUER_ANSWER);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    postern_trail_free(trail);
+}
+
+static void an_opaque_tokens_trail_tells_the_issuers_word_first(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_SIGNATURE), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_NOT_REACHED);
+    postern_trail_free(trail);
 }
 
 static void an_answer_that_contradicts_the_signed_token_is_none(void **state)
@@ -1090,6 +1203,9 @@ int main(void)
         TEST(whatever_else_the_server_says_is_undecided),
         TEST(an_answer_of_more_than_a_token_could_say_is_none),
         TEST(credentials_that_the_server_refuses_are_the_operators_to_look_at),
+        TEST(keys_and_questions_are_found_by_one_document),
+        TEST(an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions),
+        TEST(keys_from_a_file_need_no_metadata),
         TEST(credentials_that_the_server_refuses_with_400_are_the_same),
         TEST(a_server_that_will_not_say_anything_of_a_token_is_quoted),
         TEST(each_claim_of_an_answer_is_judged_as_in_a_signed_token),
@@ -1108,6 +1224,8 @@ int main(void)
         TEST(a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers),
         ALWAYS(a_signed_token_is_asked_about_only_when_everything_else_is_good),
         ALWAYS(of_a_signed_token_both_its_claims_and_the_issuers_word_count),
+        ALWAYS(the_trail_of_a_signed_token_tells_the_issuers_word_last),
+        TEST(an_opaque_tokens_trail_tells_the_issuers_word_first),
         ALWAYS(an_answer_that_contradicts_the_signed_token_is_none),
         ALWAYS(a_signed_token_revoked_while_the_issuer_was_asked_is_refused),
         TEST(two_who_wait_for_one_token_share_one_question),
