@@ -383,6 +383,16 @@ bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN])
     return is_there; /* without memory for it, it was not shown: the token is refused then */
 }
 
+bool tls_resumes_expired(const SSL *ssl, int64_t now_s)
+{
+    const X509 *shown = SSL_get0_peer_certificate(ssl);
+    time_t now = (time_t)now_s;
+
+    /* 0 is a time that cannot be read */
+    return SSL_session_reused(ssl) == 1 && shown != NULL &&
+           X509_cmp_time(X509_get0_notAfter(shown), &now) <= 0;
+}
+
 postern_err tls_server_context_again(const SSL_CTX *own, struct tls_file client_ca,
                                      const char *name, SSL_CTX **ret, postern_error *err)
 {

@@ -561,6 +561,37 @@ static void one_ticket_is_given_and_is_good_here_only(void **state)
     SSL_CTX_free(client);
 }
 
+/* Else a ticket from a ticket from a ticket would outlive every certificate. */
+static void a_resumed_session_lives_no_longer_than_its_certificate(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &other_ca);
+    SSL_CTX *client = test_client_ctx(&ca, &client_leaf);
+    int64_t now_s = time(NULL);
+    struct ends e;
+
+    (void)state;
+    (void)SSL_CTX_set_session_cache_mode(client,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client, take_ticket);
+    for (int i = 0; i < 3; i++) {
+        ticket_count = 0;
+        open_ends(&e, server, client);
+        if (i != 0)
+            assert_int_equal(SSL_set_session(e.client, ticket), 1);
+        assert_true(shake_hands(&e));
+        assert_int_equal(ticket_count, 1); /* a new one each time */
+        assert_int_equal(SSL_session_reused(e.server), i != 0);
+        assert_false(tls_resumes_expired(e.server, now_s));
+        assert_false(tls_resumes_expired(e.server, now_s + 3500));
+        assert_int_equal(tls_resumes_expired(e.server, now_s + 3601), i != 0);
+        close_ends(&e);
+    }
+    SSL_SESSION_free(ticket);
+    ticket = NULL;
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
 static void contexts_have_the_modes_that_the_relay_needs(void **state)
 {
     const long want = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -761,6 +792,7 @@ int main(void)
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),
         cmocka_unit_test(one_ticket_is_given_and_is_good_here_only),
+        cmocka_unit_test(a_resumed_session_lives_no_longer_than_its_certificate),
         cmocka_unit_test(contexts_have_the_modes_that_the_relay_needs),
         cmocka_unit_test(its_own_certificate_is_good_for_loopback_and_nothing_else),
         cmocka_unit_test(its_own_certificate_is_new_each_time_and_signs_for_nobody),
