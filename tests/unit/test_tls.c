@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "../support/alloc_fail.h"
@@ -165,25 +166,64 @@ static void a_door_that_asks_takes_every_certificate_and_none(void **state)
     test_cert_free(&expired);
 }
 
+/* RSA with an exponent of its own; 0: the usual one. */
+static EVP_PKEY *make_rsa(unsigned bits, unsigned exponent_bits)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *key = NULL;
+    BIGNUM *e = BN_new();
+
+    assert_int_equal(BN_set_word(e, 65537), 1);
+    if (exponent_bits != 0)
+        assert_int_equal(BN_set_bit(e, (int)exponent_bits - 1), 1);
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits), 1);
+    assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e), 1);
+    assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
+    BN_free(e);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+/* May a client with that key talk to a door that asks? */
+static bool is_taken(EVP_PKEY *take_key)
+{
+    struct test_cert cert = test_cert_new(NULL, NULL, -60, 3600);
+    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
+    bool is_up;
+
+    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(X509_set_pubkey(cert.x, take_key), 1);
+    assert_true(X509_sign(cert.x, take_key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(client, cert.x), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(client, take_key), 1);
+    is_up = can_talk(server, client);
+    EVP_PKEY_free(take_key);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    test_cert_free(&cert);
+    return is_up;
+}
+
 /* Such a key can be found, and then anybody holds it. */
 static void a_key_that_is_too_weak_proves_nothing(void **state)
 {
-    struct test_cert weak = test_cert_new(NULL, NULL, -60, 3600);
-    EVP_PKEY *key = EVP_RSA_gen(1024);
-    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
-
     (void)state;
-    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
-    SSL_CTX_set_security_level(client, 0);
-    assert_int_equal(X509_set_pubkey(weak.x, key), 1);
-    assert_true(X509_sign(weak.x, key, EVP_sha256()) > 0);
-    assert_int_equal(SSL_CTX_use_certificate(client, weak.x), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(client, key), 1);
-    assert_false(can_talk(server, client));
-    EVP_PKEY_free(key);
-    SSL_CTX_free(server);
-    SSL_CTX_free(client);
-    test_cert_free(&weak);
+    assert_false(is_taken(EVP_RSA_gen(1024)));
+    assert_true(is_taken(EVP_RSA_gen(2048)));
+}
+
+/* A stranger would have us calculate for a hundred times as long as he does. */
+static void a_key_that_is_dear_to_check_is_not_checked(void **state)
+{
+    (void)state;
+    assert_true(is_taken(make_rsa(2048, 64)));
+    assert_false(is_taken(make_rsa(2048, 65)));
+    assert_false(is_taken(make_rsa(2048, 2000)));
+    assert_true(is_taken(EVP_RSA_gen(4096)));
+    assert_false(is_taken(EVP_RSA_gen(4104)));
+    assert_true(is_taken(EVP_EC_gen("P-521")));
 }
 
 static void an_intermediate_behind_the_certificate_is_sent(void **state)
@@ -779,6 +819,7 @@ int main(void)
         cmocka_unit_test(descriptors_are_read_from_their_beginning_and_stay_open),
         cmocka_unit_test(a_door_that_asks_takes_every_certificate_and_none),
         cmocka_unit_test(a_key_that_is_too_weak_proves_nothing),
+        cmocka_unit_test(a_key_that_is_dear_to_check_is_not_checked),
         cmocka_unit_test(an_intermediate_behind_the_certificate_is_sent),
         cmocka_unit_test(files_that_are_not_what_they_should_be_are_refused),
         cmocka_unit_test(a_backends_context_wants_whole_pairs),
