@@ -816,6 +816,19 @@ static void an_answer_that_cannot_be_used_makes_no_pause(void **state)
     assert_login("another token", POSTERN_OK);
 }
 
+/* "../../etc/passwd" is a token by its form, and a firewall's reason for 403. */
+static void a_token_that_is_forbidden_makes_no_pause_for_others(void **state)
+{
+    (void)state;
+    rq.token = POSTERN_BYTES_LIT("../../../etc/passwd");
+    expect(say(403, "Request blocked."));
+    assert_login("403", POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(t.err.detail, "clients/"));
+    rq.token = POSTERN_BYTES_LIT("another");
+    expect_active(NULL, NULL);
+    assert_login("another token", POSTERN_OK);
+}
+
 /* A transport on which metadata comes and nothing else ever does. */
 struct postern_http_exchange {
     bool is_metadata;
@@ -1121,6 +1134,7 @@ int main(void)
         TEST(two_who_wait_for_one_token_share_one_question),
         TEST(an_issuer_that_asks_for_a_pause_gets_it),
         TEST(an_answer_that_cannot_be_used_makes_no_pause),
+        TEST(a_token_that_is_forbidden_makes_no_pause_for_others),
         TEST(a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allow),
         TEST(one_source_empties_its_own_bucket_and_nobody_elses),
         TEST(introspection_without_credentials_of_that_issuer_is_a_start_error),
