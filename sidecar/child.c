@@ -41,6 +41,7 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4];
     size_t n = 0;
 
+    _Static_assert(sizeof keep / sizeof keep[0] <= SANDBOX_KEEP_MAX, "it may keep them all");
     for (size_t i = 0; i < s->listen_count; i++)
         keep[n++] = s->listen_fds[i];
     keep[n++] = s->supervisor_fd;

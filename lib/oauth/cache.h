@@ -71,6 +71,9 @@ void postern_cached_release(struct cached_token *t);            /* NULL is fine 
 void postern_cache_put(struct cache *c, const struct cache_key *key,
                        const struct cache_proof *proof);
 
+/* Nothing of that token is kept any more for that issuer, at whichever service. */
+void postern_cache_forget(struct cache *c, const struct cache_key *key);
+
 /* How many words that take tokens back (revocations, blocks) came. */
 uint64_t postern_cache_words(const struct cache *c);
 /* One came, and is in force. */

@@ -61,6 +61,13 @@ static postern_err begin(struct introspecting *s, struct fetch **ret_wait, poste
     return postern_introspector_ask(introspector_of(s), s->op, &q, &s->question, ret_wait, err);
 }
 
+/* Whatever it said before is void, also when this is forgotten again. */
+static void note_inactive(const struct introspecting *s)
+{
+    postern_introspector_note_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op));
+    postern_cache_forget(postern_context_answers(s->ctx), &s->key);
+}
+
 static postern_err read_answer(struct introspecting *s, postern_error *err)
 {
     const struct introspection_call *call = postern_fetch_job(s->question);
@@ -68,7 +75,7 @@ static postern_err read_answer(struct introspecting *s, postern_error *err)
     if (call == NULL)
         return POSTERN_FAIL(err, INTERNAL, "a verdict without its job");
     if (!call->answer.is_active) {
-        postern_introspector_note_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op));
+        note_inactive(s);
         return fail_inactive(s, "", err);
     }
     s->claims = &call->answer.claims;
@@ -132,8 +139,9 @@ void postern_introspecting_remember(const struct introspecting *s, int64_t exp_s
         .keep_ms = s->trust->issuer->introspection_keep_ms,
     };
 
-    if (call == NULL || proof.keep_ms == 0)
-        return;
+    if (call == NULL || proof.keep_ms == 0 ||
+        postern_introspector_is_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op)))
+        return; /* it was asked again meanwhile */
     proof.words = call->words;
     postern_cache_put(postern_context_answers(s->ctx), &s->key, &proof);
 }

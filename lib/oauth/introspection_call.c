@@ -92,7 +92,9 @@ static postern_err refuse_us(struct introspection_call *c, int status, postern_e
 {
     char quoted[300];
 
-    c->refused_us = true;
+    /* 403 is also what a guard in front of the server says to a token that looks like an attack: were
+     * that everybody's pause, one stranger could keep everybody out. */
+    c->refused_us = status == 401;
     return POSTERN_FAIL(err, ISSUER_ANSWER,
                         "introspection: status %d to our own credentials: look at client: of the "
                         "issuer file and at clients/, client_id \"%s\"",

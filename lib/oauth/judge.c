@@ -339,12 +339,16 @@ static const struct service_rules *find_rules(const postern_context *ctx, const 
     return rules;
 }
 
-/* The first one's when the service trusts that issuer no more: then `iss` is what is refused. */
-static const struct trust *find_trust(const struct service_rules *rules, const char *issuer)
+/* What an issuer said of an opaque token need not name it: only here is it known whose word that
+ * was, and another issuer's rules are not for it. */
+static postern_err check_source(const struct trust *trust, const postern_grant *g,
+                                postern_error *err)
 {
-    const struct trust *trust = postern_service_trust(rules, issuer);
-
-    return trust != NULL ? trust : &rules->trusts[0];
+    if (trust == NULL)
+        return POSTERN_FAIL(err, ISS, "the service does not trust the token's issuer any more");
+    if (postern_grant_is_answer(g) && trust->issuer->introspection == INTROSPECT_NOTHING)
+        return POSTERN_FAIL(err, MALFORMED, "the issuer is not asked about tokens any more");
+    return POSTERN_OK;
 }
 
 static postern_err judge_again(postern_context *ctx, const postern_grant *g,
@@ -364,8 +368,9 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
     rules = find_rules(ctx, g);
     if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
-    j.trust = find_trust(rules, postern_grant_issuer(g));
-    *failure = j.trust->discovery;
+    j.trust = postern_service_trust(rules, postern_grant_issuer(g));
+    *failure = (j.trust != NULL ? j.trust : &rules->trusts[0])->discovery;
+    POSTERN_TRY(check_source(j.trust, g, err));
     return judge_grant(&j, g, err);
 }
 

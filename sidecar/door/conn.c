@@ -796,12 +796,13 @@ static void shake_hands(struct conn *c)
 
     tls_forget_errors();
     result = SSL_accept(c->ssl);
-    if (result == 1) {
+    if (result == 1 && !tls_resumes_expired(c->ssl, loop_now().now_s)) {
         c->phase = PHASE_LOGIN;
         read_login(c);
         return;
     }
-    if (judge_tls(c, result, &wants) < 0 || has_said_too_much(c) || !wait_for(c, wants)) {
+    if (result == 1 || judge_tls(c, result, &wants) < 0 || has_said_too_much(c) ||
+        !wait_for(c, wants)) {
         atomic_fetch_add(&c->loop->counters.refused_early, 1);
         conn_free(c);
     }

@@ -660,6 +660,90 @@ static void who_wants_a_fresh_word_gets_none_that_is_older(void **state)
     assert_login("asked again", POSTERN_ERR_INACTIVE);
 }
 
+/* "Not active" is remembered for a moment, "active" for longer: the later word counts. */
+static void an_answer_from_before_not_active_counts_no_more(void **state)
+{
+    (void)state;
+    expect_active(NULL, NULL);
+    assert_login("asked", POSTERN_OK);
+    t.mono_ms += 10000;
+    rq.introspected_within_s = 10;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked again", POSTERN_ERR_INACTIVE);
+    rq.introspected_within_s = 0;
+    t.mono_ms += 4999;
+    assert_login("remembered", POSTERN_ERR_INACTIVE);
+    t.mono_ms += 1;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("forgotten, and asked a third time", POSTERN_ERR_INACTIVE);
+    assert_int_equal(fake.started, 4);
+}
+
+/* Another service had the first answer; the second one takes it back there too. */
+static void not_active_is_so_at_every_service(void **state)
+{
+    (void)state;
+    test_folder_put(&t.folder, "services/smtp.conf",
+                    "audience: " TEST_AUDIENCE "\nshared_audience: yes\nhelper_peers: 0\n"
+                    "username_strip_domain: example.org\n");
+    put_service("shared_audience: yes\n");
+    reload();
+    expect_active(NULL, NULL);
+    assert_login("asked", POSTERN_OK);
+    rq.service = "smtp";
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked at the other", POSTERN_ERR_INACTIVE);
+    rq.service = "imap";
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked again", POSTERN_ERR_INACTIVE);
+    assert_int_equal(fake.started, 4);
+}
+
+/* The answer names no issuer, and would do for whichever one is asked whether it is its own. */
+static void an_issuer_that_is_trusted_no_more_takes_its_opaque_tokens_along(void **state)
+{
+    static const char partner[] = "https://partner.example";
+    POSTERN_AUTO(grant) g = NULL;
+    postern_failure failure;
+    char *text = test_printf("issuer: %s\njwks_file: %s\n", partner,
+                             test_folder_at(&t.folder, "keys.json"));
+
+    (void)state;
+    test_folder_put(&t.folder, "issuers/partner.conf", text);
+    put_service("issuers: sso\n");
+    reload();
+    expect_active("iss", NULL);
+    if (test_login_run(&t, &rq, &g) != POSTERN_OK)
+        fail_msg("%s", t.err.detail);
+    assert_string_equal(postern_grant_issuer(g), TEST_ISSUER);
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    put_service("issuers: partner\n");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, &failure, &t.err), POSTERN_ERR_ISS);
+    assert_string_equal(failure.issuer, partner);
+    put_service("issuers: sso\n");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    free(text);
+}
+
+static void who_is_asked_no_more_vouches_for_no_live_session(void **state)
+{
+    POSTERN_AUTO(grant) g = NULL;
+
+    (void)state;
+    expect_active(NULL, NULL);
+    assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
+    put_issuer("always", "");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\njwks_file: keys.json\n");
+    test_login_reload(&t);
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err),
+                     POSTERN_ERR_MALFORMED);
+}
+
 static void a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers(void **state)
 {
     POSTERN_AUTO(grant) g = NULL;
@@ -873,6 +957,19 @@ static void an_answer_that_cannot_be_used_makes_no_pause(void **state)
     (void)state;
     expect(say(400, "{\"error\":\"invalid_request\"}"));
     assert_login("400", POSTERN_ERR_ISSUER_ANSWER);
+    rq.token = POSTERN_BYTES_LIT("another");
+    expect_active(NULL, NULL);
+    assert_login("another token", POSTERN_OK);
+}
+
+/* "../../etc/passwd" is a token by its form, and a firewall's reason for 403. */
+static void a_token_that_is_forbidden_makes_no_pause_for_others(void **state)
+{
+    (void)state;
+    rq.token = POSTERN_BYTES_LIT("../../../etc/passwd");
+    expect(say(403, "Request blocked."));
+    assert_login("403", POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(t.err.detail, "clients/"));
     rq.token = POSTERN_BYTES_LIT("another");
     expect_active(NULL, NULL);
     assert_login("another token", POSTERN_OK);
@@ -1221,6 +1318,10 @@ int main(void)
         TEST(a_revocation_is_asked_of_a_remembered_answer_too),
         TEST(an_answer_from_before_a_word_is_not_remembered),
         TEST(who_wants_a_fresh_word_gets_none_that_is_older),
+        TEST(an_answer_from_before_not_active_counts_no_more),
+        TEST(not_active_is_so_at_every_service),
+        TEST(an_issuer_that_is_trusted_no_more_takes_its_opaque_tokens_along),
+        TEST(who_is_asked_no_more_vouches_for_no_live_session),
         TEST(a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers),
         ALWAYS(a_signed_token_is_asked_about_only_when_everything_else_is_good),
         ALWAYS(of_a_signed_token_both_its_claims_and_the_issuers_word_count),
@@ -1231,6 +1332,7 @@ int main(void)
         TEST(two_who_wait_for_one_token_share_one_question),
         TEST(an_issuer_that_asks_for_a_pause_gets_it),
         TEST(an_answer_that_cannot_be_used_makes_no_pause),
+        TEST(a_token_that_is_forbidden_makes_no_pause_for_others),
         TEST(a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allow),
         TEST(looks_at_live_sessions_leave_room_for_logins),
         TEST(looks_at_live_sessions_are_not_counted_as_their_sources),
