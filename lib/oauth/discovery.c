@@ -306,6 +306,19 @@ postern_err postern_discovery_get(struct discovery *d, postern_op *op, enum disc
     return e;
 }
 
+void postern_discovery_doubt(struct discovery *d)
+{
+    int64_t doubtful_ms;
+
+    pthread_mutex_lock(&d->lock);
+    doubtful_ms = d->fetched_ms + POSTERN_DISCOVERY_DOUBT_MS;
+    if (d->has_current && d->old_ms > doubtful_ms)
+        d->old_ms = doubtful_ms;
+    if (d->has_current && d->ahead_ms > doubtful_ms)
+        d->ahead_ms = doubtful_ms;
+    pthread_mutex_unlock(&d->lock);
+}
+
 int64_t postern_discovery_due_in_ms(struct discovery *d, int64_t now_ms)
 {
     int64_t due_ms = now_ms;

@@ -48,6 +48,11 @@ POSTERN_MUST_USE postern_err postern_discovery_get(struct discovery *d, postern_
                                                    enum discovery_look look,
                                                    struct postern_metadata *ret,
                                                    struct fetch **ret_wait, postern_error *err);
+/* How old metadata must be before a doubt makes it old: one request in so long, whatever fails. */
+#define POSTERN_DISCOVERY_DOUBT_MS 30000
+/* Where it led nobody could be reached, or nothing used: it may be another document by now.  Who asks
+ * next looks, when POSTERN_DISCOVERY_DOUBT_MS have passed since it came. */
+void postern_discovery_doubt(struct discovery *d);
 /* Milliseconds until a look AHEAD has something to do; 0: now. */
 int64_t postern_discovery_due_in_ms(struct discovery *d, int64_t now_ms);
 

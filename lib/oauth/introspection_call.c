@@ -152,6 +152,7 @@ static postern_err take(void *job, const struct postern_http_response *r, poster
 
     wipe_question(c);
     c->retry_after_s = r->retry_after_s;
+    c->stumbled = r->status == 500;
     switch (r->status) {
     case 200:
         return postern_introspection_read(r, &c->answer, err);

@@ -31,6 +31,7 @@ struct introspection_call {
     uint64_t words;
     int retry_after_s; /* -1: the server said nothing */
     bool refused_us;   /* it does not believe that we are who we say */
+    bool stumbled;     /* status 500: it may have been this token alone */
     struct introspection answer;
 };
 

@@ -274,13 +274,15 @@ postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
 static void note_verdict(struct introspector *i, const struct introspection_call *call,
                          postern_err verdict)
 {
-    bool is_away = verdict == POSTERN_ERR_ISSUER_UNREACHABLE || verdict == POSTERN_ERR_TIMEOUT ||
-                   verdict == POSTERN_ERR_ISSUER_UNTRUSTED || call->refused_us;
+    bool is_away = verdict == POSTERN_ERR_TIMEOUT || verdict == POSTERN_ERR_ISSUER_UNTRUSTED ||
+                   (verdict == POSTERN_ERR_ISSUER_UNREACHABLE && !call->stumbled) ||
+                   call->refused_us;
 
     if (verdict == POSTERN_OK)
         i->failures = 0;
     if (!is_away)
         return;
+    postern_discovery_doubt(i->discovery);
     i->failures++;
     i->pause_end_ms = get_now_ms(i) + postern_retry_pause_ms(i->failures, call->retry_after_s,
                                                              postern_retry_dice());

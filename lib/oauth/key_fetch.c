@@ -255,6 +255,8 @@ static void note_failure(struct key_fetch *f, int64_t now_ms, int retry_after_s)
 {
     f->failures++;
     f->retry_ms = now_ms + postern_retry_pause_ms(f->failures, retry_after_s, postern_retry_dice());
+    if (f->discovery != NULL)
+        postern_discovery_doubt(f->discovery);
 }
 
 /* OK: over, see *ret.  AGAIN: under way. */

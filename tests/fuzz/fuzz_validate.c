@@ -351,7 +351,7 @@ static void log_in(postern_context *ctx, uint8_t service, uint8_t wishes)
                            .tls = wishes & 4 ? POSTERN_TLS_NONE : POSTERN_TLS_ON,
                            .message_host = wishes & 8 ? "imap.example.org" : NULL,
                            .extra_scopes = wishes & 16 ? scopes : NULL,
-                           .introspected_within_s = wishes & 64 ? 1 : 0 };
+                           .introspected_within_ms = wishes & 64 ? 1000 : 0 };
     POSTERN_AUTO(op) op = NULL;
     POSTERN_AUTO(grant) g = NULL;
     postern_error err = { 0 };

@@ -667,10 +667,10 @@ static void an_answer_from_before_not_active_counts_no_more(void **state)
     expect_active(NULL, NULL);
     assert_login("asked", POSTERN_OK);
     t.mono_ms += 10000;
-    rq.introspected_within_s = 10;
+    rq.introspected_within_ms = 10000;
     expect(say(200, "{\"active\":false}"));
     assert_login("asked again", POSTERN_ERR_INACTIVE);
-    rq.introspected_within_s = 0;
+    rq.introspected_within_ms = 0;
     t.mono_ms += 4999;
     assert_login("remembered", POSTERN_ERR_INACTIVE);
     t.mono_ms += 1;
@@ -957,6 +957,16 @@ static void an_answer_that_cannot_be_used_makes_no_pause(void **state)
     (void)state;
     expect(say(400, "{\"error\":\"invalid_request\"}"));
     assert_login("400", POSTERN_ERR_ISSUER_ANSWER);
+    rq.token = POSTERN_BYTES_LIT("another");
+    expect_active(NULL, NULL);
+    assert_login("another token", POSTERN_OK);
+}
+
+static void a_token_that_makes_the_issuer_stumble_makes_no_pause_for_others(void **state)
+{
+    (void)state;
+    expect((struct fake_answer){ .status = 500 });
+    assert_login("500", POSTERN_ERR_ISSUER_UNREACHABLE);
     rq.token = POSTERN_BYTES_LIT("another");
     expect_active(NULL, NULL);
     assert_login("another token", POSTERN_OK);
@@ -1333,6 +1343,7 @@ int main(void)
         TEST(an_issuer_that_asks_for_a_pause_gets_it),
         TEST(an_answer_that_cannot_be_used_makes_no_pause),
         TEST(a_token_that_is_forbidden_makes_no_pause_for_others),
+        TEST(a_token_that_makes_the_issuer_stumble_makes_no_pause_for_others),
         TEST(a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allow),
         TEST(looks_at_live_sessions_leave_room_for_logins),
         TEST(looks_at_live_sessions_are_not_counted_as_their_sources),

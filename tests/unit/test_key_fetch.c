@@ -423,6 +423,29 @@ static void without_a_url_the_metadata_comes_first(void **state)
     assert_false(net.records[1].is_host_configured);
 }
 
+/* A document that leads nowhere is looked at again, but not each time that it does. */
+static void metadata_that_led_to_no_keys_is_doubted(void **state)
+{
+    struct fake_answer answers[] = {
+        { .status = 200,
+          .body = POSTERN_BYTES_LIT("{\"issuer\":\"https://h\",\"jwks_uri\":\"https://bad/jwks\"}") },
+        DOWN,
+        DOWN,
+        { .status = 200,
+          .body = POSTERN_BYTES_LIT("{\"issuer\":\"https://h\",\"jwks_uri\":\"https://k/jwks\"}") },
+        answer_with(set_a),
+    };
+
+    (void)state;
+    begin_by_discovery(answers, 5);
+    assert_get(POSTERN_ERR_KEYS_UNAVAILABLE, 2, "metadata.loaded keys.unusable ");
+    stub.mono_ms += POSTERN_DISCOVERY_DOUBT_MS - 1;
+    assert_get(POSTERN_ERR_KEYS_UNAVAILABLE, 3, "");
+    stub.mono_ms += POSTERN_DISCOVERY_DOUBT_MS;
+    assert_get(POSTERN_OK, 5, "metadata.moved keys.loaded ");
+    assert_string_equal(net.records[4].url, "https://k/jwks");
+}
+
 static void without_metadata_there_are_no_keys(void **state)
 {
     static const struct fake_answer answers[] = { DOWN };
@@ -537,6 +560,7 @@ int main(void)
         TEST(upkeep_fetches_ahead),
         TEST(retry_after_is_waited_for),
         TEST(without_a_url_the_metadata_comes_first),
+        TEST(metadata_that_led_to_no_keys_is_doubted),
         TEST(without_metadata_there_are_no_keys),
         TEST(many_threads_cause_one_fetch),
         TEST(out_of_memory_says_nothing_about_the_issuer),
