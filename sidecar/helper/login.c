@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <postern-private/reply.h>
 #include <postern/oauthbearer.h>
@@ -21,6 +22,8 @@
 #include "login.h"
 #include "request.h"
 #include "../setting.h"
+
+#define ANSWER_MAX 4 /* bytes of a saslauthd answer: a length and two letters */
 
 struct login {
     struct helper *helper;
@@ -40,8 +43,7 @@ struct login {
     int64_t started_us;
 };
 
-struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
-                        struct login_owner owner)
+static struct login *new_login(struct helper *h, const struct peer *peer, struct login_owner owner)
 {
     struct login *l = calloc(1, sizeof *l);
 
@@ -53,7 +55,30 @@ struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes
         free(l);
         return NULL;
     }
-    l->refusal = helper_request_read(frame, &l->request, &l->error);
+    return l;
+}
+
+struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
+                        struct login_owner owner)
+{
+    struct login *l = new_login(h, peer, owner);
+
+    if (l != NULL)
+        l->refusal = helper_request_read(frame, &l->request, &l->error);
+    return l;
+}
+
+struct login *login_new_saslauthd(struct helper *h, const struct peer *peer,
+                                  const struct saslauthd_request *request, struct login_owner owner)
+{
+    struct login *l = new_login(h, peer, owner);
+
+    if (l == NULL)
+        return NULL;
+    l->request.is_saslauthd = true;
+    l->refusal = request == NULL ?
+                     POSTERN_FAIL(&l->error, LIMIT, "a field is too long, or there are too many") :
+                     helper_request_from_saslauthd(request, &l->request, &l->error);
     return l;
 }
 
@@ -136,10 +161,10 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
 }
 
 /* Nobody whom a service file names, or nothing that can be read: no token was looked at. */
-static bool is_strangers(postern_err code)
+static bool is_strangers(const struct login *l)
 {
-    return code == POSTERN_ERR_PEER_NOT_ALLOWED || code == POSTERN_ERR_SERVICE_UNKNOWN ||
-           code == POSTERN_ERR_HELPER_PROTOCOL;
+    return l->refusal != POSTERN_OK || l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED ||
+           l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN;
 }
 
 /* ---- the answer ---- */
@@ -172,10 +197,28 @@ static void write_verdict(struct login *l, postern_buf *out)
         postern_reply_write(l->grant, &l->failure, nonce, l->request.rq.service, out);
 }
 
+/* Undecided has no word there: the connection ends without one, and libsasl reports a failure of its
+ * own, not of the password. */
+static void give_saslauthd(struct login *l)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ANSWER_MAX);
+
+    if (l->grant != NULL)
+        postern_buf_add(&out, POSTERN_BYTES_LIT("\0\2OK"));
+    else if (postern_err_outcome(l->failure.code) == POSTERN_REJECTED)
+        postern_buf_add(&out, POSTERN_BYTES_LIT("\0\2NO"));
+    logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
+    give(l, &out, true);
+}
+
 static void give_verdict(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
+    if (l->request.is_saslauthd) {
+        give_saslauthd(l);
+        return;
+    }
     if (l->refusal != POSTERN_OK) {
         give_unreadable(l);
         return;
@@ -257,7 +300,7 @@ static void answer_refusal(struct login *l)
 
     if (l->refusal != POSTERN_OK)
         l->request.rq = (postern_request){ 0 }; /* nor is anything of it recorded */
-    if (is_strangers(l->failure.code) &&
+    if (is_strangers(l) &&
         !quota_take(&l->helper->strangers, clock_mono_us(), &missed))
         give_verdict(l); /* counted in a later one's record */
     else
@@ -269,6 +312,8 @@ static bool fits_reply(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
+    if (l->request.is_saslauthd)
+        return true;
     write_verdict(l, &out);
     return !out.failed;
 }
@@ -305,6 +350,60 @@ static void answer_described(struct login *l, const postern_failure *discovery)
 
 /* ---- from frame to verdict ---- */
 
+/* Does saslauthd_socket: serve it?  (services:) */
+static bool is_served_there(const struct login *l)
+{
+    const postern_section *daemon =
+        postern_config_section(l->helper->config, POSTERN_SECTION_DAEMON, NULL);
+    const char *name;
+
+    for (size_t i = 0; (name = postern_section_item(daemon, "services", i)) != NULL; i++)
+        if (strcmp(name, postern_section_name(l->service)) == 0)
+            return true;
+    return false;
+}
+
+/* A realm of the host's is cut off as a domain of the token's user is. */
+static void cut_realm(struct login *l)
+{
+    char *at = strrchr(l->request.rq.authzid, '@');
+    const char *domain;
+
+    for (size_t i = 0; at != NULL && (domain = postern_section_item(
+                                          l->service, "username_strip_domain", i)) != NULL;
+         i++)
+        if (strcasecmp(domain, at + 1) == 0) {
+            *at = '\0';
+            return;
+        }
+}
+
+/* A person's password ends here: it is not parsed, not looked up, not hashed, and no issuer sees it. */
+static bool may_be_token(const struct login *l)
+{
+    const char *prefix = postern_section_text(l->service, "opaque_prefix");
+    postern_bytes token = l->request.rq.token;
+
+    if (!postern_token_is_token68(token))
+        return false;
+    return is_certainly_token(&l->request.rq) ||
+           (prefix != NULL && token.len > strlen(prefix) &&
+            memcmp(token.ptr, prefix, strlen(prefix)) == 0);
+}
+
+static postern_err judge_saslauthd(struct login *l)
+{
+    if (!is_served_there(l))
+        return POSTERN_FAIL(&l->error, SERVICE_UNKNOWN,
+                            "services: of saslauthd_socket: does not name this service");
+    cut_realm(l);
+    if (l->request.rq.token.len == 0)
+        return POSTERN_FAIL(&l->error, NO_TOKEN, "the password is empty");
+    if (!may_be_token(l))
+        return POSTERN_FAIL(&l->error, MALFORMED, "the password is no token");
+    return POSTERN_OK;
+}
+
 static postern_err judge_peer(struct login *l)
 {
     if (l->refusal != POSTERN_OK)
@@ -317,7 +416,7 @@ static postern_err judge_peer(struct login *l)
             &l->error, PEER_NOT_ALLOWED,
             "processes of uid %ju may not ask as %s: helper_peers does not name them",
             (uintmax_t)l->peer->uid, postern_section_name(l->service));
-    return POSTERN_OK;
+    return l->request.is_saslauthd ? judge_saslauthd(l) : POSTERN_OK;
 }
 
 static void finish(struct login *l, postern_err code)

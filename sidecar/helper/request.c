@@ -5,6 +5,9 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <postern/oauthbearer.h>
 
 #include "request.h"
@@ -183,8 +186,76 @@ postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
     return ret->is_describe ? POSTERN_OK : read_verify(ret, nodes, err);
 }
 
+/* ---- saslauthd's protocol ---- */
+
+static bool is_plain(postern_bytes text)
+{
+    return postern_bytes_is_utf8(text) && !postern_bytes_has_control(text);
+}
+
+/* Copies to *at with a NUL behind, and moves *at past it. */
+static const char *put_text(uint8_t **at, postern_bytes text)
+{
+    char *copy = (char *)*at;
+
+    if (text.len != 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    *at += text.len + 1;
+    return copy;
+}
+
+/* login, or login@realm */
+static const char *put_identity(uint8_t **at, const struct saslauthd_request *from)
+{
+    const char *identity = put_text(at, from->login);
+
+    if (from->realm.len != 0) {
+        (*at)[-1] = '@';
+        (void)put_text(at, from->realm);
+    }
+    return identity;
+}
+
+static postern_err make_block(const struct saslauthd_request *from, struct helper_request *ret,
+                              postern_error *err)
+{
+    uint8_t *at;
+
+    ret->block_len = from->login.len + from->realm.len + from->service.len + from->peer.len +
+                     from->password.len + 5; /* a NUL behind each; login's may be the '@' */
+    ret->block = at = malloc(ret->block_len);
+    if (at == NULL)
+        return POSTERN_FAIL(err, NOMEM, "a request of %zu bytes", ret->block_len);
+    ret->rq.service = put_text(&at, from->service);
+    ret->rq.authzid = put_identity(&at, from);
+    if (from->peer.len != 0 && is_plain(from->peer)) /* audit only: not worth a refusal */
+        ret->rq.peer = put_text(&at, from->peer);
+    ret->rq.token = (postern_bytes){ (const uint8_t *)put_text(&at, from->password),
+                                     from->password.len };
+    return POSTERN_OK;
+}
+
+postern_err helper_request_from_saslauthd(const struct saslauthd_request *from,
+                                          struct helper_request *ret, postern_error *err)
+{
+    ret->is_saslauthd = true;
+    if (from->service.len == 0 || !is_plain(from->service))
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "the service is no name");
+    if (from->login.len == 0 || !is_plain(from->login) || !is_plain(from->realm))
+        return POSTERN_FAIL(err, AUTHZID, "the login is empty or no name");
+    POSTERN_TRY(make_block(from, ret, err));
+    ret->rq.size = sizeof ret->rq;
+    ret->rq.carrier = POSTERN_CARRIER_PASSWORD;
+    ret->rq.tls = POSTERN_TLS_UNKNOWN; /* libsasl does not tell */
+    return POSTERN_OK;
+}
+
 void helper_request_free(struct helper_request *r)
 {
     postern_frame_free(&r->frame);
+    if (r->block != NULL)
+        postern_wipe(r->block, r->block_len);
+    free(r->block);
     *r = (struct helper_request){ 0 };
 }
