@@ -105,6 +105,8 @@ static const char *find_prefix_fault(const char *text)
 {
     if (strlen(text) < OPAQUE_PREFIX_MIN)
         return "is shorter than 4 characters: a password could begin like that";
+    if (strncmp(text, "pst_", 4) == 0)
+        return "begins like a token handle (postern handle)";
     return strchr(text, ' ') == NULL && strchr(text, '.') == NULL &&
                    postern_bytes_is_printable(postern_bytes_str(text))
                ? NULL
@@ -153,6 +155,7 @@ static const struct {
     { "saslauthd_socket", find_saslauthd_fault, POSTERN_SECTION_NONE },
     { "admin_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },
+    { "handle_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "admin_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "helper_user", find_account_fault, POSTERN_SECTION_NONE },
     { "issuer_user", find_account_fault, POSTERN_SECTION_NONE },

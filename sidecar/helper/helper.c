@@ -197,6 +197,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
+    POSTERN_TRY(handles_new(r->helper.base, &r->helper.handles, err));
     POSTERN_TRY(upkeep_new(r->helper.base, r->helper.context, &r->upkeep, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
     POSTERN_TRY(server_new(&r->helper, &sockets,
@@ -219,6 +220,7 @@ static void take_apart(struct role *r)
     block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */
     audit_line_free(r->helper.audit);
+    handles_free(r->helper.handles);
     timer_free(r->patience);
     timer_free(r->give_up);
     if (r->helper.base != NULL)

@@ -34,6 +34,8 @@ struct login {
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
     uint64_t words; /* of revocation and block, that had come when the validation began */
+    postern_secret *token; /* for which its handle came; NULL: came itself */
+    char handle[HANDLE_LEN + 1]; /* minted; "" else */
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
@@ -92,6 +94,8 @@ void login_free(struct login *l)
         event_free(l->ready);
     postern_grant_free(l->grant);
     postern_op_free(l->op);
+    postern_secret_free(l->token);
+    postern_wipe(l->handle, sizeof l->handle);
     helper_request_free(&l->request);
     free(l);
 }
@@ -120,6 +124,13 @@ static const char *other_name(const postern_grant *g)
     return authcid != NULL && user != NULL && strcmp(authcid, user) == 0 ? NULL : authcid;
 }
 
+static const char *get_event(const struct login *l)
+{
+    if (l->request.is_handle)
+        return "handle";
+    return l->request.is_describe ? "describe" : "verify";
+}
+
 /* `done` and codes as for audit_line_send(). */
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
@@ -135,7 +146,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
         l->helper->audit,
         &(struct audit_record){
             .time_ms = clock_wall_ms(),
-            .event = l->request.is_describe ? "describe" : "verify",
+            .event = get_event(l),
             .ref = l->ref,
             .service = l->service != NULL ? postern_section_name(l->service) : rq->service,
             .peer = rq->peer,
@@ -184,15 +195,25 @@ static void give_unreadable(struct login *l)
     give(l, &out, true);
 }
 
+/* NULL: there is none to give. */
+static const struct postern_handle *get_handle(const struct login *l, struct postern_handle *room)
+{
+    *room = (struct postern_handle){ l->handle, l->request.uses, HANDLE_LIFE_MS / 1000 };
+    return l->grant != NULL ? room : NULL;
+}
+
 /* As l->grant and l->failure say. */
 static void write_verdict(struct login *l, postern_buf *out)
 {
     postern_bytes nonce = postern_bytes_str(l->request.nonce);
+    struct postern_handle room;
 
     memcpy(l->failure.ref, l->ref, sizeof l->failure.ref);
     if (l->request.is_describe)
         postern_reply_write_info(&(postern_service_info){ 0 }, &l->failure, nonce,
                                  l->request.rq.service, out);
+    else if (l->request.is_handle)
+        postern_reply_write_handle(get_handle(l, &room), &l->failure, nonce, l->request.rq.service, out);
     else
         postern_reply_write(l->grant, &l->failure, nonce, l->request.rq.service, out);
 }
@@ -224,7 +245,7 @@ static void give_verdict(struct login *l)
         return;
     }
     write_verdict(l, &out);
-    if (!l->request.is_describe)
+    if (!l->request.is_describe && !l->request.is_handle)
         logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
     give(l, &out, false);
 }
@@ -318,10 +339,26 @@ static bool fits_reply(struct login *l)
     return !out.failed;
 }
 
+/* Before its record: one that could not be written leaves a handle that nobody was told. */
+static postern_err mint(struct login *l)
+{
+    return handles_mint(l->helper->handles,
+                        &(struct handle_order){ .token = l->request.rq.token,
+                                                .uid = l->peer->uid,
+                                                .uses = l->request.uses,
+                                                .now_ms = clock_mono_ms() },
+                        l->handle, &l->error);
+}
+
 static void answer_proved(struct login *l, postern_grant *take_grant)
 {
     l->grant = take_grant;
-    l->failure = (postern_failure){ .code = POSTERN_OK };
+    l->failure = (postern_failure){ .code = l->request.is_handle ? mint(l) : POSTERN_OK };
+    if (l->failure.code != POSTERN_OK) {
+        postern_grant_free(POSTERN_STEAL(l->grant));
+        answer_refusal(l);
+        return;
+    }
     if (fits_reply(l)) {
         record_and_give(l, 0);
         return;
@@ -386,7 +423,7 @@ static bool may_be_token(const struct login *l)
 
     if (!postern_token_is_token68(token))
         return false;
-    return is_certainly_token(&l->request.rq) ||
+    return is_certainly_token(&l->request.rq) || handles_is_one(token) ||
            (prefix != NULL && token.len > strlen(prefix) &&
             memcmp(token.ptr, prefix, strlen(prefix)) == 0);
 }
@@ -400,8 +437,14 @@ static postern_err judge_saslauthd(struct login *l)
     if (l->request.rq.token.len == 0)
         return POSTERN_FAIL(&l->error, NO_TOKEN, "the password is empty");
     if (!may_be_token(l))
-        return POSTERN_FAIL(&l->error, MALFORMED, "the password is no token");
+        return POSTERN_FAIL(&l->error, MALFORMED, "the password is neither token nor handle");
     return POSTERN_OK;
+}
+
+static bool is_allowed(const struct login *l)
+{
+    return l->request.is_handle ? peers_allow_handles(l->helper->peers, l->service, l->peer) :
+                                  peers_allow(l->helper->peers, l->service, l->peer);
 }
 
 static postern_err judge_peer(struct login *l)
@@ -411,12 +454,24 @@ static postern_err judge_peer(struct login *l)
     l->service = postern_config_service_for(l->helper->config, l->request.rq.service);
     if (l->service == NULL)
         return POSTERN_FAIL(&l->error, SERVICE_UNKNOWN, "no service file names this service");
-    if (!peers_allow(l->helper->peers, l->service, l->peer))
+    if (!is_allowed(l))
         return POSTERN_FAIL(
             &l->error, PEER_NOT_ALLOWED,
-            "processes of uid %ju may not ask as %s: helper_peers does not name them",
-            (uintmax_t)l->peer->uid, postern_section_name(l->service));
+            "processes of uid %ju may not ask as %s: %s does not name them",
+            (uintmax_t)l->peer->uid, postern_section_name(l->service),
+            l->request.is_handle ? "handle_peers" : "helper_peers");
     return l->request.is_saslauthd ? judge_saslauthd(l) : POSTERN_OK;
+}
+
+/* A handle in the token's place: from here on the token is what came. */
+static postern_err redeem(struct login *l)
+{
+    if (l->request.is_handle || l->request.is_describe || !handles_is_one(l->request.rq.token))
+        return POSTERN_OK;
+    POSTERN_TRY(handles_redeem(l->helper->handles, l->request.rq.token, clock_mono_ms(), &l->token,
+                               &l->error));
+    l->request.rq.token = postern_secret_bytes(l->token);
+    return POSTERN_OK;
 }
 
 static void finish(struct login *l, postern_err code)
@@ -478,6 +533,8 @@ void login_start(struct login *l)
 
     l->words = postern_context_words(l->helper->context);
     l->failure.code = judge_peer(l);
+    if (l->failure.code == POSTERN_OK)
+        l->failure.code = redeem(l);
     if (l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN && l->request.is_describe)
         answer_described(l, &l->failure);
     else if (l->failure.code != POSTERN_OK)

@@ -10,6 +10,7 @@
 
 #include <postern/oauthbearer.h>
 
+#include "handles.h"
 #include "request.h"
 
 #define SCOPE_MAX 255 /* bytes of one extra scope */
@@ -48,6 +49,16 @@ static const struct postern_frame_member table[VERIFY_COUNT] = {
     [PORT] = { "port", POSTERN_JSON_STRING, false, 0 },
     [SCOPES] = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
     [CLIENT_CERT] = { "client_cert_sha256", POSTERN_JSON_STRING, false, 0 },
+};
+
+enum { HANDLE_TOKEN = DESCRIBE_COUNT, HANDLE_USES, HANDLE_COUNT };
+static const struct postern_frame_member handle_table[HANDLE_COUNT] = {
+    [V] = { "v", POSTERN_JSON_NUMBER, true, 0 },
+    [OP] = { "op", POSTERN_JSON_STRING, true, 0 },
+    [NONCE] = { "nonce", POSTERN_JSON_STRING, true, 0 },
+    [SERVICE] = { "service", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_TOKEN] = { "token", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_USES] = { "uses", POSTERN_JSON_NUMBER, false, 0 },
 };
 
 static const char *const carrier_words[] = {
@@ -165,9 +176,30 @@ static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, 
     return read_scopes(r, nodes[SCOPES], err);
 }
 
+/* The token is asked about as if it came as a password over this host: what would not be taken from there
+ * when the handle comes back has no use for one. */
+static postern_err read_handle(struct helper_request *r, const uint32_t *nodes, postern_error *err)
+{
+    POSTERN_TRY(postern_frame_text(&r->frame, nodes[HANDLE_TOKEN], POSTERN_TOKEN_MAX, &r->rq.token,
+                                   err));
+    r->rq.carrier = POSTERN_CARRIER_PASSWORD;
+    r->rq.tls = POSTERN_TLS_LOCAL;
+    r->uses = 1;
+    if (nodes[HANDLE_USES] == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    if (!postern_json_integer(&r->frame.json, nodes[HANDLE_USES], &r->uses) || r->uses < 1 ||
+        r->uses > HANDLE_USES_MAX)
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "uses is not 1 to %d", HANDLE_USES_MAX);
+    return POSTERN_OK;
+}
+
 postern_err helper_request_read(postern_bytes frame, struct helper_request *ret, postern_error *err)
 {
-    static const char *const ops[] = { "verify", "describe" };
+    static const struct {
+        const struct postern_frame_member *table;
+        size_t count;
+    } forms[] = { { table, VERIFY_COUNT }, { table, DESCRIBE_COUNT }, { handle_table, HANDLE_COUNT } };
+    static const char *const ops[] = { "verify", "describe", "handle" };
     uint32_t nodes[VERIFY_COUNT], op_node;
     size_t op = 0;
 
@@ -178,11 +210,13 @@ postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "member op is missing");
     POSTERN_TRY(read_word(ret, op_node, ops, COUNT_OF(ops), "op", &op, err));
     ret->is_describe = op == 1;
-    POSTERN_TRY(postern_frame_members(
-        &ret->frame, 0, table, ret->is_describe ? DESCRIBE_COUNT : VERIFY_COUNT, nodes, err));
+    ret->is_handle = op == 2;
+    POSTERN_TRY(postern_frame_members(&ret->frame, 0, forms[op].table, forms[op].count, nodes, err));
     POSTERN_TRY(read_nonce(ret, nodes[NONCE], err));
     ret->rq.size = sizeof ret->rq;
     POSTERN_TRY(read_text(ret, nodes[SERVICE], REQUEST_SERVICE_MAX, &ret->rq.service, err));
+    if (ret->is_handle)
+        return read_handle(ret, nodes, err);
     return ret->is_describe ? POSTERN_OK : read_verify(ret, nodes, err);
 }
 

@@ -17,6 +17,8 @@
 
 struct helper_request {
     bool is_describe;
+    bool is_handle; /* mint a handle for the token */
+    int64_t uses;   /* of that handle; as it was asked for */
     bool is_saslauthd; /* came that way: no nonce, and an answer of another form */
     const char *nonce;  /* 22 characters of base64url */
     postern_request rq; /* service always; the rest for verify */

@@ -301,6 +301,77 @@ def the_sample_server_takes_a_token_by_plain(folder, daemons):
     expect((rig.last()["outcome"], rig.last()["reason"]), ("rejected", "malformed"), "a person's password")
 
 
+def handle(rig, token, *options, service="imap", as_uid=None):
+    """(exit status, the handle, the message)"""
+    def drop():
+        if as_uid is not None:
+            os.setgroups([])
+            os.setgid(as_uid)
+            os.setuid(as_uid)
+    done = subprocess.run([POSTERN, "handle", "--service", service, "--socket", rig.path + "/run/helper.sock"] + list(options),
+                          input=token.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=drop, timeout=20)
+    return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
+
+
+def mint(rig, token, *options, **more):
+    status, text, message = handle(rig, token, *options, **more)
+    expect((status, len(text) <= 64, text[:4]), (0, True, "pst_"), message)
+    return text
+
+
+def a_handle_logs_in_once(folder, daemons):
+    rig = Rig(folder, daemons)
+    token = rig.token()
+    text = mint(rig, token)
+    expect([rig.last()[k] for k in ("event", "outcome", "user")], ["handle", "proved", "alice"], "the record of minting")
+    status, said = testsaslauthd(rig, "alice", text)
+    expect((status, "OK" in said), (0, True), said)
+    expect([rig.last()[k] for k in ("event", "outcome", "user", "carrier")], ["verify", "proved", "alice", "password"], "the record")
+    expect_refused(rig, rig.ask("alice", text, "imap", ""), "handle")
+    twice = mint(rig, token, "--uses", "2")
+    expect([rig.ask("alice", twice, "imap", "") for _ in range(3)], [OK, OK, NO], "two uses")
+    expect_refused(rig, rig.ask("alice", "pst_" + "A" * 32, "imap", ""), "handle")
+    written = rig.everything_written()
+    expect([t for t in (text[4:], twice[4:], token.rsplit(".")[-1]) if t in written], [], "handles or tokens in a log")
+
+
+def a_handle_opens_no_more_than_its_token(folder, daemons):
+    rig = Rig(folder, daemons)
+    expect_refused(rig, rig.ask("bob", mint(rig, rig.token()), "imap", ""), "authzid")
+    expect_refused(rig, rig.ask("alice", mint(rig, rig.token("smtp"), service="smtp"), "imap", ""), "aud")
+    now = int(time.time())
+    soon = mint(rig, rig.token(exp=now + 2))
+    wait_until(lambda: time.time() >= now + 2, "the token's end")
+    expect_refused(rig, rig.ask("alice", soon, "imap", ""), "expired")
+    old = mint(rig, rig.token())
+    rig.daemon.signal(signal.SIGHUP)
+    rig.daemon.wait_log(r"^posternd: reloaded,")
+    expect_refused(rig, rig.ask("alice", old, "imap", ""), "handle")
+
+
+def a_handle_is_minted_for_a_good_token_and_for_who_may(folder, daemons):
+    rig = Rig(folder, daemons)
+    for token, service, want in ((rig.token("smtp"), "imap", "aud"), (rig.token(exp=1), "imap", "expired"),
+                                 (PASSWORD, "imap", "malformed"), (mint(rig, rig.token()), "imap", "malformed")):
+        status, text, message = handle(rig, token, service=service)
+        expect((status, text, rig.last()["reason"], rig.last()["event"]), (1, "", want, "handle"), message)
+    expect(handle(rig, rig.token(), service="nowhere")[:2], (3, ""), "a service without a file")
+    expect(handle(rig, rig.token(), "--uses", "9")[:2], (2, ""), "nine uses")
+    if subprocess.run([POSTERN, "--version"], preexec_fn=lambda: os.setuid(OTHER_UID), stdout=subprocess.DEVNULL,
+                      stderr=subprocess.DEVNULL).returncode == 0:
+        expect(handle(rig, rig.token(), as_uid=OTHER_UID)[:2], (3, ""), "a stranger")
+        expect(rig.last()["reason"], "peer_not_allowed", "the record")
+        rig.write_service("imap", required_scopes="mail.read", handle_peers=str(OTHER_UID))
+        rig.daemon.signal(signal.SIGHUP)
+        rig.daemon.wait_log(r"^posternd: reloaded,")
+        expect(rig.ask("alice", mint(rig, rig.token(), as_uid=OTHER_UID), "imap", ""), OK, "an agent whom handle_peers names")
+    for _ in range(65):
+        last = handle(rig, rig.token())
+        if last[0] != 0:
+            break
+    expect((last[0], rig.last()["reason"]), (3, "busy"), "too many of one user")
+
+
 def settings_that_say_half_are_start_errors(folder, daemons):
     rig = Rig(folder, daemons)
     for keys, want in (({"saslauthd_socket": "/run/x/mux"}, "needs services"), ({"services": "imap"}, "means nothing without"),
@@ -318,6 +389,7 @@ TESTS = [testsaslauthd_logs_in_with_a_token, a_wrong_token_is_refused_by_its_rea
          a_process_that_helper_peers_does_not_name_is_closed_without_an_answer, what_is_undecided_is_closed_without_an_answer,
          a_fifth_field_is_for_the_record_alone, slow_writers_are_answered_and_slower_ones_closed, oversize_lengths_are_refused_at_once,
          a_caller_that_hangs_up_is_forgotten, a_reload_under_load_loses_no_login, the_sample_server_takes_a_token_by_plain,
+         a_handle_logs_in_once, a_handle_opens_no_more_than_its_token, a_handle_is_minted_for_a_good_token_and_for_who_may,
          settings_that_say_half_are_start_errors]
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@
 
 #include "grant/grant.h"
 #include "grant/op.h"
+#include "grant/reply.h"
 #include "helper/server.h"
 
 #include "../support/audit_child.h"
@@ -241,6 +242,7 @@ static struct world *make_world(size_t connections_max)
                      POSTERN_OK);
     audit_line_set(w->helper.audit, audit_child_writer(&w->audit));
     assert_int_equal(peers_new(w->config, &w->helper.peers, NULL), POSTERN_OK);
+    assert_int_equal(handles_new(w->helper.base, &w->helper.handles, NULL), POSTERN_OK);
     assert_int_equal(server_new(&w->helper,
                                 &(struct server_sockets){ &w->listener, 1, w->stream_listener },
                                 connections_max, &w->server, NULL),
@@ -273,6 +275,7 @@ static int tear_down(void **state)
     server_free(w->server);
     audit_line_free(w->helper.audit);
     audit_child_stop(&w->audit);
+    handles_free(w->helper.handles);
     event_base_free(w->helper.base);
     peers_free(w->helper.peers);
     postern_config_free(w->config);
@@ -1175,6 +1178,85 @@ static void a_request_in_pieces_is_one_and_two_at_once_are_none(void **state)
     assert_heard(late, "NO");
 }
 
+/* ---- handles ---- */
+
+static void ask_for_handle(int fd, const char *token)
+{
+    char text[512];
+
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "{\"v\":1,\"op\":\"handle\",\"nonce\":\"" NONCE
+                                 "\",\"service\":\"imap\",\"token\":\"%s\"}",
+                                 token) < sizeof text);
+    say(fd, text);
+}
+
+/* The text of the handle, "" for a refusal. */
+static postern_err hear_handle(int fd, char ret[HANDLE_LEN + 1])
+{
+    POSTERN_AUTO_FRAME f = { 0 };
+    uint8_t room[POSTERN_HELPER_FRAME_MAX];
+    ssize_t got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    postern_failure failure = { 0 };
+    postern_bytes text = POSTERN_BYTES_NONE;
+    postern_err e;
+
+    assert_true(got > 0);
+    assert_int_equal(postern_frame_open(&f, (postern_bytes){ room, (size_t)got }, NULL), POSTERN_OK);
+    e = postern_reply_read_handle(&f, POSTERN_BYTES_LIT(NONCE), "imap", &text, &failure, NULL);
+    assert_in_range(text.len, 0, HANDLE_LEN);
+    memcpy(ret, text.ptr != NULL ? text.ptr : (const uint8_t *)"", text.len);
+    ret[text.len] = '\0';
+    return e;
+}
+
+static void a_handle_comes_back_as_its_token_and_once(void **state)
+{
+    struct world *w = *state;
+    char text[HANDLE_LEN + 1], line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    ask_for_handle(fd, "good");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_OK);
+    read_record(w, line);
+    assert_member(line, "event", "handle");
+    assert_null(strstr(line, text));
+    ask_by(fd, "password", "imap", text);
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_OK); /* "good" is what was judged */
+    ask(fd, "imap", text);
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_ERR_HANDLE);
+    (void)close(fd);
+}
+
+static void no_handle_is_minted_for_a_refused_token_or_without_a_record(void **state)
+{
+    struct world *w = *state;
+    char text[HANDLE_LEN + 1];
+    int fd = dial(w), stranger = dial_as_stranger(w);
+
+    ask_for_handle(fd, "bad");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_ERR_AUD);
+    assert_string_equal(text, "");
+    assert_int_equal(handles_count(w->helper.handles), 0);
+    if (geteuid() == 0) {
+        ask_for_handle(stranger, "good");
+        spin(w);
+        assert_int_equal(hear_handle(stranger, text), POSTERN_ERR_PEER_NOT_ALLOWED);
+    }
+    audit_child_stop(&w->audit);
+    spin(w);
+    ask_for_handle(fd, "good");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_ERR_AUDIT);
+    assert_string_equal(text, "");
+    (void)close(fd);
+    (void)close(stranger);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1182,6 +1264,8 @@ int main(void)
         TEST(a_password_is_answered_in_one_word_and_recorded),
         TEST(what_is_undecided_ends_the_connection_without_a_word),
         TEST(a_request_in_pieces_is_one_and_two_at_once_are_none),
+        TEST(a_handle_comes_back_as_its_token_and_once),
+        TEST(no_handle_is_minted_for_a_refused_token_or_without_a_record),
         TEST(a_login_is_answered_and_recorded),
         TEST(a_refusal_names_the_line_that_decided),
         TEST(what_may_be_a_persons_password_is_not_even_hashed),
