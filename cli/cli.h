@@ -20,6 +20,7 @@ int command_blocks(int argc, char **argv);
 int command_client(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_exchange(int argc, char **argv);
+int command_handle(int argc, char **argv);
 int command_keys(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_login(int argc, char **argv);

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
     { "connect", "log in to a door with a token and relay a local client", command_connect },
     { "exchange", "fetch a token for another service on behalf of a person", command_exchange },
+    { "handle", "have a short name of a token made, for short password fields", command_handle },
     { "keys", "show and rotate the keys that the embedded issuer signs with", command_keys },
     { "kill", "end sessions at doors", command_kill },
     { "login", "let a person authorize the agent in a browser", command_login },

@@ -43,6 +43,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "or add a file to issuers/ and its name to `issuers:` of the service.",
     [POSTERN_ERR_AUD] = "The token is for another service. Ask for one with --resource and an "
                         "`audience:` of this service's file.",
+    [POSTERN_ERR_HANDLE] =
+        "Mint a new handle (`postern handle`) right before the login: it lasts a minute, as often as "
+        "--uses said, and ends with a reload of posternd.",
     [POSTERN_ERR_EXPIRED] = NEW_TOKEN ". If new ones are refused too, compare the clocks of this "
                                       "host and of the authorization server.",
     [POSTERN_ERR_NOT_YET_VALID] = "Compare the clocks of this host and of the authorization server "

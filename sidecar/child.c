@@ -38,7 +38,7 @@ static void settle_signals(void)
 
 static postern_err close_what_is_not_its_own(const struct role_setup *s, postern_error *err)
 {
-    int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4];
+    int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 5];
     size_t n = 0;
 
     _Static_assert(sizeof keep / sizeof keep[0] <= SANDBOX_KEEP_MAX, "it may keep them all");
@@ -47,6 +47,7 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     keep[n++] = s->supervisor_fd;
     keep[n++] = s->admin_fd;
     keep[n++] = s->status_fd;
+    keep[n++] = s->saslauthd_fd;
     keep[n++] = s->state_dir_fd;
     for (size_t i = 0; s->issuer_clients != NULL && i < s->issuer_clients->count; i++)
         keep[n++] = s->issuer_clients->list[i].fd;

@@ -202,6 +202,7 @@ static const char *const listener_texts[] = {
     [LISTENER_ADMIN] = "issuer is administered at",
     [LISTENER_CONTROL] = "sessions and blocks are administered at",
     [LISTENER_STATUS] = "status is told at",
+    [LISTENER_SASLAUTHD] = "helper speaks saslauthd's protocol at",
 };
 
 /* Whatever is less strict than the default is said at each start. */

@@ -28,6 +28,7 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
                             .supervisor_fd = -1,
                             .admin_fd = -1,
                             .status_fd = -1,
+                            .saslauthd_fd = -1,
                             .state_dir_fd = -1 };
 
     for (size_t i = 0; i < g->listeners.count; i++)
@@ -39,8 +40,10 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
         s.state_dir_fd = g->state_dir_fd;
         s.admin_fd = listener_of(g, LISTENER_ADMIN);
     }
-    if (id == ROLE_HELPER)
+    if (id == ROLE_HELPER) {
         s.issuer_clients = &g->issuer_clients;
+        s.saslauthd_fd = listener_of(g, LISTENER_SASLAUTHD);
+    }
     if (id == ROLE_CONTROL) {
         s.state_dir_fd = g->blocks_dir_fd;
         s.status_fd = listener_of(g, LISTENER_STATUS);

@@ -346,7 +346,7 @@ static int find_activated(const struct listener *l)
 static bool is_unix(const struct listener *l)
 {
     return l->kind == LISTENER_HELPER || l->kind == LISTENER_ADMIN ||
-           l->kind == LISTENER_CONTROL ||
+           l->kind == LISTENER_CONTROL || l->kind == LISTENER_SASLAUTHD ||
            (l->kind == LISTENER_DOOR && strncmp(l->address, "unix:", 5) == 0);
 }
 
@@ -406,8 +406,12 @@ static postern_err note_daemon(struct listeners *ls, const postern_section *daem
                                postern_error *err)
 {
     const char *status = postern_section_text(daemon, "status_listen");
+    const char *saslauthd = postern_section_text(daemon, "saslauthd_socket");
 
     POSTERN_TRY(note_list(ls, daemon, LISTENER_HELPER, "helper_socket", err));
+    if (strcmp(saslauthd, "off") != 0)
+        POSTERN_TRY(
+            note(ls, (struct listener){ .kind = LISTENER_SASLAUTHD, .address = saslauthd }, err));
     POSTERN_TRY(note(ls,
                      (struct listener){ .kind = LISTENER_CONTROL,
                                         .address = postern_section_text(daemon, "control_socket") },

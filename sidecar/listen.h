@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The sockets that posternd listens on, all made by the supervisor before any child and any
- * secret exists: the helper's SEQPACKET sockets, the issuer's loopback HTTP and its
+ * secret exists: the helper's SEQPACKET sockets and its saslauthd one, the issuer's loopback HTTP and its
  * administration socket, each door's addresses once for each loop, control and status.  A reload
  * takes over what stays the same; a service manager may have made some before us.
  */
@@ -22,7 +22,8 @@ typedef enum listener_kind {
     LISTENER_ADMIN,  /* unix stream, 0666: admin_peers: decide by SO_PEERCRED */
     LISTENER_DOOR,   /* TCP anywhere or unix stream, 0666: tokens decide */
     LISTENER_CONTROL, /* unix stream, 0666: control_admins: and control_watchers: by SO_PEERCRED */
-    LISTENER_STATUS  /* TCP: changes nothing */
+    LISTENER_STATUS, /* TCP: changes nothing */
+    LISTENER_SASLAUTHD /* unix stream, 0666: helper_peers: decide by SO_PEERCRED */
 } listener_kind;
 
 struct listener {

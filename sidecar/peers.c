@@ -19,6 +19,7 @@
 struct rule {
     const postern_section *section;
     bool                   is_group;
+    bool                   is_for_handles; /* of handle_peers: no more than that */
     uint32_t               id; /* uid_t or gid_t */
 };
 
@@ -129,7 +130,7 @@ static size_t count_items(const postern_config *config)
     size_t                 count = 0;
 
     for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
-        count += postern_section_count(s, "helper_peers");
+        count += postern_section_count(s, "helper_peers") + postern_section_count(s, "handle_peers");
     return count;
 }
 
@@ -147,6 +148,7 @@ static void add_section(struct peers *p, const postern_section *section, const c
     for (size_t i = 0; (item = postern_section_item(section, key, i)) != NULL; i++) {
         struct rule *r = &p->rules[p->count];
         r->section = section;
+        r->is_for_handles = strcmp(key, "handle_peers") == 0;
         if (resolve_rule(item, r))
             p->count++;
         else
@@ -162,8 +164,10 @@ postern_err peers_new(const postern_config *config, struct peers **ret, postern_
 
     if (p == NULL)
         return POSTERN_FAIL(err, NOMEM, "helper_peers");
-    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+    for (size_t i = 0; (s = postern_config_section_at(config, POSTERN_SECTION_SERVICE, i)) != NULL; i++) {
         add_section(p, s, "helper_peers");
+        add_section(p, s, "handle_peers");
+    }
     *ret = p;
     return POSTERN_OK;
 }
@@ -208,12 +212,24 @@ bool peers_know(const struct peers *p, const struct peer *peer)
     return is_known;
 }
 
-bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer)
+static bool is_named(const struct peers *p, const postern_section *section, const struct peer *peer,
+                     bool for_handles)
 {
     if (peer->uid == 0)
         return true;
     for (size_t i = 0; i < p->count; i++)
-        if (p->rules[i].section == section && names(&p->rules[i], peer))
+        if (p->rules[i].section == section && (for_handles || !p->rules[i].is_for_handles) &&
+            names(&p->rules[i], peer))
             return true;
     return false;
+}
+
+bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer)
+{
+    return is_named(p, section, peer, false);
+}
+
+bool peers_allow_handles(const struct peers *p, const postern_section *section, const struct peer *peer)
+{
+    return is_named(p, section, peer, true);
 }

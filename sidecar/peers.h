@@ -30,7 +30,7 @@ void peer_free(struct peer *p);
 
 struct peers; /* the rules of one or more sections */
 /*
- * Resolve every helper_peers: of `config` (borrowed for life).  A name that does not exist here
+ * Resolve every helper_peers: and handle_peers: of `config` (borrowed for life).  A name that does not exist here
  * admits nobody and is logged.
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
@@ -44,5 +44,8 @@ void peers_free(struct peers *p);
 bool peers_know(const struct peers *p, const struct peer *peer);
 /* May `peer` ask as `section` (a service, or issuer.conf)? */
 bool peers_allow(const struct peers *p, const postern_section *section, const struct peer *peer);
+/* May `peer` have handles minted for a service?  Who may ask as it, and handle_peers:. */
+bool peers_allow_handles(const struct peers *p, const postern_section *section,
+                         const struct peer *peer);
 
 #endif

@@ -23,6 +23,7 @@ struct role_setup {
     int             supervisor_fd;
     int             admin_fd;                 /* issuer: listening unix stream socket; else -1 */
     int             status_fd;                /* control: listening TCP socket, or -1; else -1 */
+    int             saslauthd_fd;             /* helper: listening unix stream socket, or -1; else -1 */
     int             state_dir_fd;             /* issuer, control: O_DIRECTORY; else -1 */
     const char     *state_dir;                /* the same as a path (SQLite wants one) */
     /* Helper: as whom issuers are asked about tokens; else NULL. */

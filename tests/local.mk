@@ -82,6 +82,7 @@ EXTRA_DIST += \
 	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
+	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
 	tests/component/test_slapd.sh \
 	tests/component/test_supervisor.py \

@@ -57,12 +57,12 @@ _postern() {
         return
         ;;
     --event)
-        mapfile -t COMPREPLY < <(compgen -W 'verify describe login renew end refused block unblock kill chain' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'verify describe handle login renew end refused block unblock kill chain' -- "$current")
         return
         ;;
     --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
-        --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
+        --helper-uid | --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
         --human | --since | --head | --seq | --redirect-uri | --title | --uses | --person | --login-resource | --authorization-details | \
         --port | --timeout)
         return
@@ -74,10 +74,11 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect exchange keys kill login logout parse policy sessions status token unblock user verify why
+    '') words='audit block blocks client connect exchange handle keys kill login logout parse policy sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
+    handle) words='--service --uses --socket --helper-uid --help' ;;
     keys)
         words='--json --config --socket --help'
         if [ -z "$sub" ]; then words="list rotate $words"; fi

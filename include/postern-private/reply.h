@@ -17,6 +17,13 @@
  */
 void postern_reply_write(const postern_grant *g, const postern_failure *failure,
                          postern_bytes nonce_text, const char *service, postern_buf *out);
+struct postern_handle {
+    const char *text;
+    int64_t uses, life_s;
+};
+/* Append the answer to a handle request.  handle NULL: rejected or undecided, as failure->code says. */
+void postern_reply_write_handle(const struct postern_handle *handle, const postern_failure *failure,
+                                postern_bytes nonce_text, const char *service, postern_buf *out);
 /* Append what is known of `service`, or why this peer is not told (refusal; NULL: it is told, then
  * info counts). */
 void postern_reply_write_info(const postern_service_info *info, const postern_failure *refusal,

@@ -51,6 +51,20 @@ typedef struct postern_service_info {
 POSTERN_MUST_USE postern_err postern_client_verify_start(const postern_helper_address *where,
                                                          const postern_request *rq,
                                                          postern_op **ret_op, postern_error *err);
+#define POSTERN_HANDLE_USES_MAX 8 /* logins by one handle: connections that a mail client opens at once */
+/*
+ * Start asking for a handle: at most 64 characters that stand for the token, for a minute, wherever a
+ * password is asked for and the helper judges it.  postern_op_take_token() gives it.
+ *
+ *   token   copied; must be good for the service
+ *   uses    1..POSTERN_HANDLE_USES_MAX
+ *   POSTERN_OK · POSTERN_ERR_USAGE · POSTERN_ERR_NOMEM · POSTERN_ERR_SYSTEM; verdicts as of
+ *   postern_client_verify_start(), and BUSY, come from postern_op_step()
+ */
+POSTERN_MUST_USE postern_err postern_client_handle_start(const postern_helper_address *where,
+                                                         const char *service, postern_bytes token,
+                                                         unsigned uses, postern_op **ret_op,
+                                                         postern_error *err);
 /* Start asking what the helper knows of a service; the answer is read with
  * postern_client_info(). */
 POSTERN_MUST_USE postern_err postern_client_describe_start(const postern_helper_address *where,

@@ -59,6 +59,7 @@ typedef enum postern_class {
     X(AUTH_AGE,             "auth_age",             TOKEN,     "insufficient_user_authentication", "RFC 9470 §3",  "the person authenticated too long ago") \
     X(REVOKED,              "revoked",              TOKEN,     "invalid_token",      "RFC 7009 §2.2",            "token or its client was revoked") \
     X(INACTIVE,             "inactive",             TOKEN,     "invalid_token",      "RFC 7662 §2.2",            "authorization server says that the token is not active") \
+    X(HANDLE,               "handle",               TOKEN,     "invalid_token",      "postern-helper(7)",        "token handle is unknown, used up or expired") \
     X(NO_TOKEN,             "no_token",             TOKEN,     "invalid_request",    "RFC 7628 §4.3",            "no token was sent") \
     X(MESSAGE_MALFORMED,    "message_malformed",    TOKEN,     "invalid_request",    "RFC 7628 §3.1",            "login message is not well formed") \
     X(MESSAGE_SERVER,       "message_server",       TOKEN,     "invalid_request",    "RFC 7628 §3.2",            "login message is meant for another server") \

@@ -11,6 +11,7 @@
 #define REASON_MAX 64 /* bytes: reason codes are the error table's names */
 /* Bytes of a helper's sentence: postern_error.detail holds it beside ours. */
 #define DETAIL_MAX 300
+#define HANDLE_TEXT_MAX 64 /* bytes: what a short password field holds */
 
 static const char *get_other_authcid(const postern_grant *g)
 {
@@ -115,6 +116,34 @@ static const struct postern_frame_member info_table[INFO_COUNT] = {
     [INFO_REF] = { "ref", POSTERN_JSON_STRING, false, 0 },
     [INFO_MECH_LIST] = { "mech_list", POSTERN_JSON_ARRAY, false, 8 },
     [INFO_FAILURE] = { "failure", POSTERN_JSON_OBJECT, false, 0 },
+};
+
+enum handle_member {
+    HANDLE_V,
+    HANDLE_OP,
+    HANDLE_NONCE,
+    HANDLE_SERVICE,
+    HANDLE_OUTCOME,
+    HANDLE_REASON,
+    HANDLE_REF,
+    HANDLE_FAILURE,
+    HANDLE_TEXT,
+    HANDLE_USES,
+    HANDLE_LIFE,
+    HANDLE_COUNT
+};
+static const struct postern_frame_member handle_table[HANDLE_COUNT] = {
+    [HANDLE_V] = { "v", POSTERN_JSON_NUMBER, true, 0 },
+    [HANDLE_OP] = { "op", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_NONCE] = { "nonce", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_SERVICE] = { "service", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_OUTCOME] = { "outcome", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_REASON] = { "reason", POSTERN_JSON_STRING, false, 0 },
+    [HANDLE_REF] = { "ref", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_FAILURE] = { "failure", POSTERN_JSON_OBJECT, false, 0 },
+    [HANDLE_TEXT] = { "handle", POSTERN_JSON_STRING, false, 0 },
+    [HANDLE_USES] = { "uses", POSTERN_JSON_NUMBER, false, 0 },
+    [HANDLE_LIFE] = { "expires_in", POSTERN_JSON_NUMBER, false, 0 },
 };
 
 enum error_member { ERROR_V, ERROR_OP, ERROR_REASON, ERROR_DETAIL, ERROR_COUNT };
@@ -263,13 +292,14 @@ static postern_err refuse(postern_err code, const char *ref, postern_error *err)
                              postern_err_text(code), ref);
 }
 
-/* The helper's "no": its code when reason and outcome agree, HELPER_PROTOCOL when they do not. */
-static postern_err read_refusal(postern_frame *f, const uint32_t *nodes,
+/* The helper's "no": its code when reason and outcome agree, HELPER_PROTOCOL when they do not.  `nodes` of a
+ * verify or handle reply, which begin alike; `result` is what it would carry if it were none. */
+static postern_err read_refusal(postern_frame *f, const uint32_t *nodes, uint32_t result,
                                 postern_failure *ret_failure, postern_error *err)
 {
     postern_err code;
 
-    if (nodes[REPLY_GRANT] != POSTERN_JSON_ABSENT)
+    if (result != POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "a refusal carries a grant");
     POSTERN_TRY(read_reason(f, nodes[REPLY_REASON], &code, err));
     if (!postern_json_string_is(&f->json, nodes[REPLY_OUTCOME],
@@ -293,12 +323,32 @@ postern_err postern_reply_read(postern_frame *f, postern_bytes nonce_text, const
     *ret_ref = postern_bytes_str(ret_failure->ref);
     if (!postern_json_string_is(&f->json, nodes[REPLY_OUTCOME],
                                 postern_outcome_name(POSTERN_PROVED)))
-        return read_refusal(f, nodes, ret_failure, err);
+        return read_refusal(f, nodes, nodes[REPLY_GRANT], ret_failure, err);
     if (nodes[REPLY_REASON] != POSTERN_JSON_ABSENT || nodes[REPLY_FAILURE] != POSTERN_JSON_ABSENT ||
         nodes[REPLY_GRANT] == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "a proved reply carries a grant and no reason");
     ret_facts->service = postern_bytes_str(service);
     return read_grant(f, nodes[REPLY_GRANT], ret_facts, err);
+}
+
+postern_err postern_reply_read_handle(postern_frame *f, postern_bytes nonce_text,
+                                      const char *service, postern_bytes *ret_handle,
+                                      postern_failure *ret_failure, postern_error *err)
+{
+    uint32_t nodes[HANDLE_COUNT];
+
+    POSTERN_TRY(check_head(f, "handle", err));
+    POSTERN_TRY(postern_frame_members(f, 0, handle_table, HANDLE_COUNT, nodes, err));
+    POSTERN_TRY(
+        check_binding(f, nodes[HANDLE_NONCE], nodes[HANDLE_SERVICE], nonce_text, service, err));
+    POSTERN_TRY(read_field(f, nodes[HANDLE_REF], ret_failure->ref, sizeof ret_failure->ref, err));
+    if (!postern_json_string_is(&f->json, nodes[HANDLE_OUTCOME],
+                                postern_outcome_name(POSTERN_PROVED)))
+        return read_refusal(f, nodes, nodes[HANDLE_TEXT], ret_failure, err);
+    if (nodes[HANDLE_REASON] != POSTERN_JSON_ABSENT || nodes[HANDLE_FAILURE] != POSTERN_JSON_ABSENT ||
+        nodes[HANDLE_TEXT] == POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "a minted handle comes alone");
+    return postern_frame_text(f, nodes[HANDLE_TEXT], HANDLE_TEXT_MAX, ret_handle, err);
 }
 
 static postern_err read_mechs(const postern_json *j, uint32_t array, postern_service_info *ret,
@@ -385,23 +435,55 @@ static void write_grant(postern_json_writer *w, const postern_grant *g)
     postern_json_close_object(w);
 }
 
+/* No result and no reason: never "proved". */
+static postern_err get_told(bool is_proved, const postern_failure *failure)
+{
+    postern_err code = failure->code;
+
+    if (is_proved)
+        return POSTERN_OK;
+    return code == POSTERN_OK || code == POSTERN_AGAIN || code == POSTERN_ERR_UNSET ?
+               POSTERN_ERR_INTERNAL :
+               code;
+}
+
+static void write_outcome(postern_json_writer *w, postern_err code, const postern_failure *failure)
+{
+    postern_json_put_str(w, "outcome", postern_outcome_name(postern_err_outcome(code)));
+    if (code != POSTERN_OK)
+        postern_json_put_str(w, "reason", postern_err_reason(code));
+    postern_json_put_str(w, "ref", failure->ref);
+}
+
 void postern_reply_write(const postern_grant *g, const postern_failure *failure,
                          postern_bytes nonce_text, const char *service, postern_buf *out)
 {
     postern_json_writer w = { .out = out };
-    postern_err code = g != NULL ? POSTERN_OK : failure->code;
 
-    if (g == NULL && (code == POSTERN_OK || code == POSTERN_AGAIN || code == POSTERN_ERR_UNSET))
-        code = POSTERN_ERR_INTERNAL; /* no grant and no reason: never "proved" */
     write_head(&w, "verify", nonce_text, service);
-    postern_json_put_str(&w, "outcome", postern_outcome_name(postern_err_outcome(code)));
-    if (g == NULL)
-        postern_json_put_str(&w, "reason", postern_err_reason(code));
-    postern_json_put_str(&w, "ref", failure->ref);
+    write_outcome(&w, get_told(g != NULL, failure), failure);
     if (g != NULL)
         write_grant(&w, g);
     else
         write_failure(&w, failure);
+    postern_json_close_object(&w);
+}
+
+void postern_reply_write_handle(const struct postern_handle *handle, const postern_failure *failure,
+                                postern_bytes nonce_text, const char *service, postern_buf *out)
+{
+    postern_json_writer w = { .out = out };
+    postern_err code = get_told(handle != NULL, failure);
+
+    write_head(&w, "handle", nonce_text, service);
+    write_outcome(&w, code, failure);
+    if (handle != NULL) {
+        postern_json_put_str(&w, "handle", handle->text);
+        postern_json_put_integer(&w, "uses", handle->uses);
+        postern_json_put_integer(&w, "expires_in", handle->life_s);
+    } else {
+        write_failure(&w, failure);
+    }
     postern_json_close_object(&w);
 }
 

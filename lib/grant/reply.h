@@ -27,4 +27,15 @@ POSTERN_MUST_USE postern_err postern_reply_read_info(postern_frame *f, postern_b
                                                      const char *service, postern_service_info *ret,
                                                      postern_error *err);
 
+/*
+ * Likewise for handle.
+ *   ret_handle   a view into f
+ *   POSTERN_OK · the helper's own verdict · HELPER_PROTOCOL · NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_reply_read_handle(postern_frame *f, postern_bytes nonce_text,
+                                                       const char *service,
+                                                       postern_bytes *ret_handle,
+                                                       postern_failure *ret_failure,
+                                                       postern_error *err);
+
 #endif

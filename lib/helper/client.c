@@ -37,6 +37,7 @@ enum phase { PHASE_CONNECT = 0, PHASE_SEND, PHASE_RECEIVE };
 struct client_op {
     postern_op op;
     enum phase phase;
+    postern_err (*read)(struct client_op *c, postern_bytes reply, postern_error *err);
     bool is_waiting_for_reply; /* fd is worth polling */
     postern_err refusal;       /* of the request itself, said by the first step */
     int fd;
@@ -125,7 +126,19 @@ static postern_err read_info(struct client_op *c, postern_bytes reply, postern_e
     return postern_reply_read_info(&f, nonce_of(c), c->service, &c->info, err);
 }
 
-static const struct postern_op_class describe_class;
+/* A handle is handed over as what it stands for: postern_op_take_token(). */
+static postern_err read_handle(struct client_op *c, postern_bytes reply, postern_error *err)
+{
+    POSTERN_AUTO_FRAME f = { 0 };
+    postern_failure *failure = postern_op_tell(&c->op);
+    postern_bytes handle;
+
+    if (failure == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
+    POSTERN_TRY(postern_frame_open(&f, reply, err));
+    POSTERN_TRY(postern_reply_read_handle(&f, nonce_of(c), c->service, &handle, failure, err));
+    return postern_secret_new(handle, &c->op.token, err);
+}
 
 /* One datagram into `room`.  POSTERN_OK · POSTERN_AGAIN · HELPER_UNAVAILABLE · HELPER_PROTOCOL */
 static postern_err receive_frame(int fd, uint8_t *room, size_t *ret_len, postern_error *err)
@@ -162,8 +175,7 @@ static postern_err receive_reply(struct client_op *c, postern_error *err)
         return POSTERN_FAIL(err, NOMEM, "reply of the helper");
     e = receive_frame(c->fd, room, &len, err);
     if (e == POSTERN_OK)
-        e = (c->op.class == &describe_class ? read_info
-                                            : read_reply)(c, (postern_bytes){ room, len }, err);
+        e = c->read(c, (postern_bytes){ room, len }, err);
     postern_wipe(room, len);
     free(room);
     return e;
@@ -215,6 +227,7 @@ static void destroy_client(postern_op *op)
     }
 static const struct postern_op_class verify_class = CLIENT_CLASS("client.verify");
 static const struct postern_op_class describe_class = CLIENT_CLASS("client.describe");
+static const struct postern_op_class handle_class = CLIENT_CLASS("client.handle");
 
 /* ---- the request ---- */
 
@@ -383,6 +396,7 @@ postern_err postern_client_verify_start(const postern_helper_address *where,
         return POSTERN_FAIL(err, USAGE, "request needs its size, a carrier and a kind of TLS");
     POSTERN_TRY(new_client(&verify_class, where, "verify", rq->service, &w, &op, err));
     c = (struct client_op *)op;
+    c->read = read_reply;
     c->refusal = judge_request(rq);
     if (c->refusal == POSTERN_ERR_UNSET)
         POSTERN_TRY(put_request(&w, rq, err));
@@ -397,6 +411,31 @@ postern_err postern_client_describe_start(const postern_helper_address *where, c
     postern_json_writer w;
 
     POSTERN_TRY(new_client(&describe_class, where, "describe", service, &w, &op, err));
+    ((struct client_op *)op)->read = read_info;
+    postern_json_close_object(&w);
+    if (w.out->failed)
+        return POSTERN_FAIL(err, NOMEM, "request frame");
+    *ret_op = POSTERN_STEAL(op);
+    return POSTERN_OK;
+}
+
+postern_err postern_client_handle_start(const postern_helper_address *where, const char *service,
+                                        postern_bytes token, unsigned uses, postern_op **ret_op,
+                                        postern_error *err)
+{
+    const postern_request rq = { .size = sizeof rq, .token = token };
+    POSTERN_AUTO(op) op = NULL;
+    postern_json_writer w;
+    struct client_op *c;
+
+    if (uses < 1 || uses > POSTERN_HANDLE_USES_MAX)
+        return POSTERN_FAIL(err, USAGE, "a handle has 1..%d uses", POSTERN_HANDLE_USES_MAX);
+    POSTERN_TRY(new_client(&handle_class, where, "handle", service, &w, &op, err));
+    c = (struct client_op *)op;
+    c->read = read_handle;
+    c->refusal = judge_request(&rq);
+    postern_json_put_string(&w, "token", c->refusal == POSTERN_ERR_UNSET ? token : POSTERN_BYTES_NONE);
+    postern_json_put_integer(&w, "uses", uses);
     postern_json_close_object(&w);
     if (w.out->failed)
         return POSTERN_FAIL(err, NOMEM, "request frame");

@@ -104,6 +104,8 @@ static const char *find_prefix_fault(const char *text)
 {
     if (strlen(text) < OPAQUE_PREFIX_MIN)
         return "is shorter than 4 characters: a password could begin like that";
+    if (strncmp(text, "pst_", 4) == 0)
+        return "begins like a token handle (postern handle)";
     return strchr(text, ' ') == NULL && strchr(text, '.') == NULL &&
                    postern_bytes_is_printable(postern_bytes_str(text))
                ? NULL
@@ -118,6 +120,11 @@ static const char *find_map_fault(const char *word)
 static const char *find_status_fault(const char *word)
 {
     return strcmp(word, "off") == 0 ? NULL : postern_address_fault(word);
+}
+
+static const char *find_saslauthd_fault(const char *word)
+{
+    return strcmp(word, "off") == 0 ? NULL : postern_socket_fault(word);
 }
 
 static const struct {
@@ -144,8 +151,10 @@ static const struct {
     { "username_chars", find_chars_fault, POSTERN_SECTION_NONE },
     { "username_map_file", find_map_fault, POSTERN_SECTION_NONE },
     { "helper_socket", postern_socket_fault, POSTERN_SECTION_NONE },
+    { "saslauthd_socket", find_saslauthd_fault, POSTERN_SECTION_NONE },
     { "admin_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "helper_peers", find_peer_fault, POSTERN_SECTION_NONE },
+    { "handle_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "admin_peers", find_peer_fault, POSTERN_SECTION_NONE },
     { "helper_user", find_account_fault, POSTERN_SECTION_NONE },
     { "issuer_user", find_account_fault, POSTERN_SECTION_NONE },
@@ -517,8 +526,34 @@ static postern_err check_against_earlier(const postern_config *c, const postern_
     return POSTERN_OK;
 }
 
+/* A host that asks there for whatever it likes would get it: the list is never guessed. */
+static postern_err check_saslauthd(const postern_config *c, const postern_section *daemon,
+                                   postern_error *err)
+{
+    bool is_off = strcmp(postern_section_text(daemon, "saslauthd_socket"), "off") == 0;
+    const char *name;
+    char quoted[300];
+
+    if (is_off && postern_section_count(daemon, "services") != 0)
+        return postern_config_value_fail(daemon, "services", err,
+                                         "means nothing without saslauthd_socket");
+    if (!is_off && postern_section_count(daemon, "services") == 0)
+        return postern_config_value_fail(daemon, "saslauthd_socket", err,
+                                         "needs services: which service files it serves");
+    for (size_t i = 0; (name = postern_section_item(daemon, "services", i)) != NULL; i++)
+        if (postern_config_section(c, POSTERN_SECTION_SERVICE, name) == NULL)
+            return postern_config_value_fail(
+                daemon, "services", err, "there is no services/%s.conf",
+                postern_error_quote(name, strlen(name), quoted, sizeof quoted));
+    return POSTERN_OK;
+}
+
 postern_err postern_config_check_all(const postern_config *c, postern_error *err)
 {
+    const postern_section *daemon = postern_config_section(c, POSTERN_SECTION_DAEMON, NULL);
+
+    if (daemon != NULL)
+        POSTERN_TRY(check_saslauthd(c, daemon, err));
     for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)
         POSTERN_TRY(check_issuer_is_unique(c, s, err));
     for (const postern_section *s = c->first[POSTERN_SECTION_ISSUER]; s != NULL; s = s->next)

@@ -183,6 +183,8 @@ static postern_err take_issuer_clients(struct role *r, const struct issuer_clien
 
 static postern_err start(struct role *r, struct role_setup *setup, postern_error *err)
 {
+    const struct server_sockets sockets = { setup->listen_fds, setup->listen_count,
+                                            setup->saslauthd_fd };
     const postern_section *daemon_section;
 
     POSTERN_TRY(fingerprint_start(&r->helper.fingerprint, err));
@@ -195,9 +197,10 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(logins_new(&r->helper.logins, err));
     POSTERN_TRY(peers_new(r->helper.config, &r->helper.peers, err));
     POSTERN_TRY(make_events(r, err));
+    POSTERN_TRY(handles_new(r->helper.base, &r->helper.handles, err));
     POSTERN_TRY(upkeep_new(r->helper.base, r->helper.context, &r->upkeep, err));
     daemon_section = postern_config_section(r->helper.config, POSTERN_SECTION_DAEMON, NULL);
-    POSTERN_TRY(server_new(&r->helper, setup->listen_fds, setup->listen_count,
+    POSTERN_TRY(server_new(&r->helper, &sockets,
                            (size_t)postern_section_number(daemon_section, "helper_max_connections"),
                            &r->server, err));
     POSTERN_TRY(block_line_new(&r->helper, (struct block_line_owner){ stop, on_blocks_told, r },
@@ -217,6 +220,7 @@ static void take_apart(struct role *r)
     block_line_free(r->blocks);
     server_free(r->server); /* its logins leave the audit line */
     audit_line_free(r->helper.audit);
+    handles_free(r->helper.handles);
     timer_free(r->patience);
     timer_free(r->give_up);
     if (r->helper.base != NULL)

@@ -15,6 +15,7 @@
 #include "../names.h"
 #include "../peers.h"
 #include "../quota.h"
+#include "handles.h"
 #include "logins.h"
 
 /*
@@ -34,6 +35,7 @@ struct helper {
     struct fingerprint_key fingerprint;
     struct quota strangers; /* records of refusals that are no verdict */
     struct logins *logins;  /* NULL: nobody counts (tests) */
+    struct handles *handles;
 };
 
 #endif

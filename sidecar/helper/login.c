@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <postern-private/reply.h>
 #include <postern/oauthbearer.h>
@@ -22,6 +23,8 @@
 #include "request.h"
 #include "../setting.h"
 
+#define ANSWER_MAX 4 /* bytes of a saslauthd answer: a length and two letters */
+
 struct login {
     struct helper *helper;
     const struct peer *peer;
@@ -31,6 +34,8 @@ struct login {
     postern_error error;
     const postern_section *service; /* NULL: no file names it */
     uint64_t words; /* of revocation and block, that had come when the validation began */
+    postern_secret *token; /* for which its handle came; NULL: came itself */
+    char handle[HANDLE_LEN + 1]; /* minted; "" else */
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
@@ -40,8 +45,7 @@ struct login {
     int64_t started_us;
 };
 
-struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
-                        struct login_owner owner)
+static struct login *new_login(struct helper *h, const struct peer *peer, struct login_owner owner)
 {
     struct login *l = calloc(1, sizeof *l);
 
@@ -53,7 +57,30 @@ struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes
         free(l);
         return NULL;
     }
-    l->refusal = helper_request_read(frame, &l->request, &l->error);
+    return l;
+}
+
+struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
+                        struct login_owner owner)
+{
+    struct login *l = new_login(h, peer, owner);
+
+    if (l != NULL)
+        l->refusal = helper_request_read(frame, &l->request, &l->error);
+    return l;
+}
+
+struct login *login_new_saslauthd(struct helper *h, const struct peer *peer,
+                                  const struct saslauthd_request *request, struct login_owner owner)
+{
+    struct login *l = new_login(h, peer, owner);
+
+    if (l == NULL)
+        return NULL;
+    l->request.is_saslauthd = true;
+    l->refusal = request == NULL ?
+                     POSTERN_FAIL(&l->error, LIMIT, "a field is too long, or there are too many") :
+                     helper_request_from_saslauthd(request, &l->request, &l->error);
     return l;
 }
 
@@ -67,6 +94,8 @@ void login_free(struct login *l)
         event_free(l->ready);
     postern_grant_free(l->grant);
     postern_op_free(l->op);
+    postern_secret_free(l->token);
+    postern_wipe(l->handle, sizeof l->handle);
     helper_request_free(&l->request);
     free(l);
 }
@@ -95,6 +124,13 @@ static const char *other_name(const postern_grant *g)
     return authcid != NULL && user != NULL && strcmp(authcid, user) == 0 ? NULL : authcid;
 }
 
+static const char *get_event(const struct login *l)
+{
+    if (l->request.is_handle)
+        return "handle";
+    return l->request.is_describe ? "describe" : "verify";
+}
+
 /* `done` and codes as for audit_line_send(). */
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
@@ -110,7 +146,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
         l->helper->audit,
         &(struct audit_record){
             .time_ms = clock_wall_ms(),
-            .event = l->request.is_describe ? "describe" : "verify",
+            .event = get_event(l),
             .ref = l->ref,
             .service = l->service != NULL ? postern_section_name(l->service) : rq->service,
             .peer = rq->peer,
@@ -136,10 +172,10 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
 }
 
 /* Nobody whom a service file names, or nothing that can be read: no token was looked at. */
-static bool is_strangers(postern_err code)
+static bool is_strangers(const struct login *l)
 {
-    return code == POSTERN_ERR_PEER_NOT_ALLOWED || code == POSTERN_ERR_SERVICE_UNKNOWN ||
-           code == POSTERN_ERR_HELPER_PROTOCOL;
+    return l->refusal != POSTERN_OK || l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED ||
+           l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN;
 }
 
 /* ---- the answer ---- */
@@ -159,29 +195,57 @@ static void give_unreadable(struct login *l)
     give(l, &out, true);
 }
 
+/* NULL: there is none to give. */
+static const struct postern_handle *get_handle(const struct login *l, struct postern_handle *room)
+{
+    *room = (struct postern_handle){ l->handle, l->request.uses, HANDLE_LIFE_MS / 1000 };
+    return l->grant != NULL ? room : NULL;
+}
+
 /* As l->grant and l->failure say. */
 static void write_verdict(struct login *l, postern_buf *out)
 {
     postern_bytes nonce = postern_bytes_str(l->request.nonce);
+    struct postern_handle room;
 
     memcpy(l->failure.ref, l->ref, sizeof l->failure.ref);
     if (l->request.is_describe)
         postern_reply_write_info(&(postern_service_info){ 0 }, &l->failure, nonce,
                                  l->request.rq.service, out);
+    else if (l->request.is_handle)
+        postern_reply_write_handle(get_handle(l, &room), &l->failure, nonce, l->request.rq.service, out);
     else
         postern_reply_write(l->grant, &l->failure, nonce, l->request.rq.service, out);
+}
+
+/* Undecided has no word there: the connection ends without one, and libsasl reports a failure of its
+ * own, not of the password. */
+static void give_saslauthd(struct login *l)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ANSWER_MAX);
+
+    if (l->grant != NULL)
+        postern_buf_add(&out, POSTERN_BYTES_LIT("\0\2OK"));
+    else if (postern_err_outcome(l->failure.code) == POSTERN_REJECTED)
+        postern_buf_add(&out, POSTERN_BYTES_LIT("\0\2NO"));
+    logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
+    give(l, &out, true);
 }
 
 static void give_verdict(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
+    if (l->request.is_saslauthd) {
+        give_saslauthd(l);
+        return;
+    }
     if (l->refusal != POSTERN_OK) {
         give_unreadable(l);
         return;
     }
     write_verdict(l, &out);
-    if (!l->request.is_describe)
+    if (!l->request.is_describe && !l->request.is_handle)
         logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
     give(l, &out, false);
 }
@@ -257,7 +321,7 @@ static void answer_refusal(struct login *l)
 
     if (l->refusal != POSTERN_OK)
         l->request.rq = (postern_request){ 0 }; /* nor is anything of it recorded */
-    if (is_strangers(l->failure.code) &&
+    if (is_strangers(l) &&
         !quota_take(&l->helper->strangers, clock_mono_us(), &missed))
         give_verdict(l); /* counted in a later one's record */
     else
@@ -269,14 +333,32 @@ static bool fits_reply(struct login *l)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
 
+    if (l->request.is_saslauthd)
+        return true;
     write_verdict(l, &out);
     return !out.failed;
+}
+
+/* Before its record: one that could not be written leaves a handle that nobody was told. */
+static postern_err mint(struct login *l)
+{
+    return handles_mint(l->helper->handles,
+                        &(struct handle_order){ .token = l->request.rq.token,
+                                                .uid = l->peer->uid,
+                                                .uses = l->request.uses,
+                                                .now_ms = clock_mono_ms() },
+                        l->handle, &l->error);
 }
 
 static void answer_proved(struct login *l, postern_grant *take_grant)
 {
     l->grant = take_grant;
-    l->failure = (postern_failure){ .code = POSTERN_OK };
+    l->failure = (postern_failure){ .code = l->request.is_handle ? mint(l) : POSTERN_OK };
+    if (l->failure.code != POSTERN_OK) {
+        postern_grant_free(POSTERN_STEAL(l->grant));
+        answer_refusal(l);
+        return;
+    }
     if (fits_reply(l)) {
         record_and_give(l, 0);
         return;
@@ -305,6 +387,66 @@ static void answer_described(struct login *l, const postern_failure *discovery)
 
 /* ---- from frame to verdict ---- */
 
+/* Does saslauthd_socket: serve it?  (services:) */
+static bool is_served_there(const struct login *l)
+{
+    const postern_section *daemon =
+        postern_config_section(l->helper->config, POSTERN_SECTION_DAEMON, NULL);
+    const char *name;
+
+    for (size_t i = 0; (name = postern_section_item(daemon, "services", i)) != NULL; i++)
+        if (strcmp(name, postern_section_name(l->service)) == 0)
+            return true;
+    return false;
+}
+
+/* A realm of the host's is cut off as a domain of the token's user is. */
+static void cut_realm(struct login *l)
+{
+    char *at = strrchr(l->request.rq.authzid, '@');
+    const char *domain;
+
+    for (size_t i = 0; at != NULL && (domain = postern_section_item(
+                                          l->service, "username_strip_domain", i)) != NULL;
+         i++)
+        if (strcasecmp(domain, at + 1) == 0) {
+            *at = '\0';
+            return;
+        }
+}
+
+/* A person's password ends here: it is not parsed, not looked up, not hashed, and no issuer sees it. */
+static bool may_be_token(const struct login *l)
+{
+    const char *prefix = postern_section_text(l->service, "opaque_prefix");
+    postern_bytes token = l->request.rq.token;
+
+    if (!postern_token_is_token68(token))
+        return false;
+    return is_certainly_token(&l->request.rq) || handles_is_one(token) ||
+           (prefix != NULL && token.len > strlen(prefix) &&
+            memcmp(token.ptr, prefix, strlen(prefix)) == 0);
+}
+
+static postern_err judge_saslauthd(struct login *l)
+{
+    if (!is_served_there(l))
+        return POSTERN_FAIL(&l->error, SERVICE_UNKNOWN,
+                            "services: of saslauthd_socket: does not name this service");
+    cut_realm(l);
+    if (l->request.rq.token.len == 0)
+        return POSTERN_FAIL(&l->error, NO_TOKEN, "the password is empty");
+    if (!may_be_token(l))
+        return POSTERN_FAIL(&l->error, MALFORMED, "the password is neither token nor handle");
+    return POSTERN_OK;
+}
+
+static bool is_allowed(const struct login *l)
+{
+    return l->request.is_handle ? peers_allow_handles(l->helper->peers, l->service, l->peer) :
+                                  peers_allow(l->helper->peers, l->service, l->peer);
+}
+
 static postern_err judge_peer(struct login *l)
 {
     if (l->refusal != POSTERN_OK)
@@ -312,11 +454,23 @@ static postern_err judge_peer(struct login *l)
     l->service = postern_config_service_for(l->helper->config, l->request.rq.service);
     if (l->service == NULL)
         return POSTERN_FAIL(&l->error, SERVICE_UNKNOWN, "no service file names this service");
-    if (!peers_allow(l->helper->peers, l->service, l->peer))
+    if (!is_allowed(l))
         return POSTERN_FAIL(
             &l->error, PEER_NOT_ALLOWED,
-            "processes of uid %ju may not ask as %s: helper_peers does not name them",
-            (uintmax_t)l->peer->uid, postern_section_name(l->service));
+            "processes of uid %ju may not ask as %s: %s does not name them",
+            (uintmax_t)l->peer->uid, postern_section_name(l->service),
+            l->request.is_handle ? "handle_peers" : "helper_peers");
+    return l->request.is_saslauthd ? judge_saslauthd(l) : POSTERN_OK;
+}
+
+/* A handle in the token's place: from here on the token is what came. */
+static postern_err redeem(struct login *l)
+{
+    if (l->request.is_handle || l->request.is_describe || !handles_is_one(l->request.rq.token))
+        return POSTERN_OK;
+    POSTERN_TRY(handles_redeem(l->helper->handles, l->request.rq.token, clock_mono_ms(), &l->token,
+                               &l->error));
+    l->request.rq.token = postern_secret_bytes(l->token);
     return POSTERN_OK;
 }
 
@@ -379,6 +533,8 @@ void login_start(struct login *l)
 
     l->words = postern_context_words(l->helper->context);
     l->failure.code = judge_peer(l);
+    if (l->failure.code == POSTERN_OK)
+        l->failure.code = redeem(l);
     if (l->failure.code == POSTERN_ERR_SERVICE_UNKNOWN && l->request.is_describe)
         answer_described(l, &l->failure);
     else if (l->failure.code != POSTERN_OK)

@@ -7,6 +7,7 @@
 #define POSTERN_SIDECAR_HELPER_LOGIN_H
 
 #include "helper.h"
+#include "saslauthd.h"
 
 struct login;
 
@@ -28,6 +29,11 @@ struct login_owner {
  */
 struct login *login_new(struct helper *h, const struct peer *peer, postern_bytes frame,
                         struct login_owner owner);
+/* The same for a request of saslauthd's protocol, whose answer is "OK", "NO" or, undecided, empty; NULL:
+ * one that is refused because it cannot be read, by a "NO". */
+struct login *login_new_saslauthd(struct helper *h, const struct peer *peer,
+                                  const struct saslauthd_request *request,
+                                  struct login_owner owner);
 void login_start(struct login *l);
 /* Cancels what is in flight, without an answer.  NULL is fine. */
 void login_free(struct login *l);

@@ -5,8 +5,12 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <postern/oauthbearer.h>
 
+#include "handles.h"
 #include "request.h"
 
 #define SCOPE_MAX 255 /* bytes of one extra scope */
@@ -45,6 +49,16 @@ static const struct postern_frame_member table[VERIFY_COUNT] = {
     [PORT] = { "port", POSTERN_JSON_STRING, false, 0 },
     [SCOPES] = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
     [CLIENT_CERT] = { "client_cert_sha256", POSTERN_JSON_STRING, false, 0 },
+};
+
+enum { HANDLE_TOKEN = DESCRIBE_COUNT, HANDLE_USES, HANDLE_COUNT };
+static const struct postern_frame_member handle_table[HANDLE_COUNT] = {
+    [V] = { "v", POSTERN_JSON_NUMBER, true, 0 },
+    [OP] = { "op", POSTERN_JSON_STRING, true, 0 },
+    [NONCE] = { "nonce", POSTERN_JSON_STRING, true, 0 },
+    [SERVICE] = { "service", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_TOKEN] = { "token", POSTERN_JSON_STRING, true, 0 },
+    [HANDLE_USES] = { "uses", POSTERN_JSON_NUMBER, false, 0 },
 };
 
 static const char *const carrier_words[] = {
@@ -162,9 +176,30 @@ static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, 
     return read_scopes(r, nodes[SCOPES], err);
 }
 
+/* The token is asked about as if it came as a password over this host: what would not be taken from there
+ * when the handle comes back has no use for one. */
+static postern_err read_handle(struct helper_request *r, const uint32_t *nodes, postern_error *err)
+{
+    POSTERN_TRY(postern_frame_text(&r->frame, nodes[HANDLE_TOKEN], POSTERN_TOKEN_MAX, &r->rq.token,
+                                   err));
+    r->rq.carrier = POSTERN_CARRIER_PASSWORD;
+    r->rq.tls = POSTERN_TLS_LOCAL;
+    r->uses = 1;
+    if (nodes[HANDLE_USES] == POSTERN_JSON_ABSENT)
+        return POSTERN_OK;
+    if (!postern_json_integer(&r->frame.json, nodes[HANDLE_USES], &r->uses) || r->uses < 1 ||
+        r->uses > HANDLE_USES_MAX)
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "uses is not 1 to %d", HANDLE_USES_MAX);
+    return POSTERN_OK;
+}
+
 postern_err helper_request_read(postern_bytes frame, struct helper_request *ret, postern_error *err)
 {
-    static const char *const ops[] = { "verify", "describe" };
+    static const struct {
+        const struct postern_frame_member *table;
+        size_t count;
+    } forms[] = { { table, VERIFY_COUNT }, { table, DESCRIBE_COUNT }, { handle_table, HANDLE_COUNT } };
+    static const char *const ops[] = { "verify", "describe", "handle" };
     uint32_t nodes[VERIFY_COUNT], op_node;
     size_t op = 0;
 
@@ -175,16 +210,86 @@ postern_err helper_request_read(postern_bytes frame, struct helper_request *ret,
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "member op is missing");
     POSTERN_TRY(read_word(ret, op_node, ops, COUNT_OF(ops), "op", &op, err));
     ret->is_describe = op == 1;
-    POSTERN_TRY(postern_frame_members(
-        &ret->frame, 0, table, ret->is_describe ? DESCRIBE_COUNT : VERIFY_COUNT, nodes, err));
+    ret->is_handle = op == 2;
+    POSTERN_TRY(postern_frame_members(&ret->frame, 0, forms[op].table, forms[op].count, nodes, err));
     POSTERN_TRY(read_nonce(ret, nodes[NONCE], err));
     ret->rq.size = sizeof ret->rq;
     POSTERN_TRY(read_text(ret, nodes[SERVICE], REQUEST_SERVICE_MAX, &ret->rq.service, err));
+    if (ret->is_handle)
+        return read_handle(ret, nodes, err);
     return ret->is_describe ? POSTERN_OK : read_verify(ret, nodes, err);
+}
+
+/* ---- saslauthd's protocol ---- */
+
+static bool is_plain(postern_bytes text)
+{
+    return postern_bytes_is_utf8(text) && !postern_bytes_has_control(text);
+}
+
+/* Copies to *at with a NUL behind, and moves *at past it. */
+static const char *put_text(uint8_t **at, postern_bytes text)
+{
+    char *copy = (char *)*at;
+
+    if (text.len != 0)
+        memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    *at += text.len + 1;
+    return copy;
+}
+
+/* login, or login@realm */
+static const char *put_identity(uint8_t **at, const struct saslauthd_request *from)
+{
+    const char *identity = put_text(at, from->login);
+
+    if (from->realm.len != 0) {
+        (*at)[-1] = '@';
+        (void)put_text(at, from->realm);
+    }
+    return identity;
+}
+
+static postern_err make_block(const struct saslauthd_request *from, struct helper_request *ret,
+                              postern_error *err)
+{
+    uint8_t *at;
+
+    ret->block_len = from->login.len + from->realm.len + from->service.len + from->peer.len +
+                     from->password.len + 5; /* a NUL behind each; login's may be the '@' */
+    ret->block = at = malloc(ret->block_len);
+    if (at == NULL)
+        return POSTERN_FAIL(err, NOMEM, "a request of %zu bytes", ret->block_len);
+    ret->rq.service = put_text(&at, from->service);
+    ret->rq.authzid = put_identity(&at, from);
+    if (from->peer.len != 0 && is_plain(from->peer)) /* audit only: not worth a refusal */
+        ret->rq.peer = put_text(&at, from->peer);
+    ret->rq.token = (postern_bytes){ (const uint8_t *)put_text(&at, from->password),
+                                     from->password.len };
+    return POSTERN_OK;
+}
+
+postern_err helper_request_from_saslauthd(const struct saslauthd_request *from,
+                                          struct helper_request *ret, postern_error *err)
+{
+    ret->is_saslauthd = true;
+    if (from->service.len == 0 || !is_plain(from->service))
+        return POSTERN_FAIL(err, HELPER_PROTOCOL, "the service is no name");
+    if (from->login.len == 0 || !is_plain(from->login) || !is_plain(from->realm))
+        return POSTERN_FAIL(err, AUTHZID, "the login is empty or no name");
+    POSTERN_TRY(make_block(from, ret, err));
+    ret->rq.size = sizeof ret->rq;
+    ret->rq.carrier = POSTERN_CARRIER_PASSWORD;
+    ret->rq.tls = POSTERN_TLS_UNKNOWN; /* libsasl does not tell */
+    return POSTERN_OK;
 }
 
 void helper_request_free(struct helper_request *r)
 {
     postern_frame_free(&r->frame);
+    if (r->block != NULL)
+        postern_wipe(r->block, r->block_len);
+    free(r->block);
     *r = (struct helper_request){ 0 };
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Listeners and connections of the helper (sidecar/helper/server.h).  One request at a time per
- * connection: a second frame before the answer closes it.  Nothing here blocks: an answer that does
+ * connection: a second frame before the answer closes it.  On the saslauthd socket a connection is one
+ * request, that may come in pieces, and one answer.  Nothing here blocks: an answer that does
  * not fit the socket's buffer belongs to a peer that does not read, and that connection is closed.
  */
 #include "config.h"
@@ -17,7 +18,6 @@
 
 #include "../clock.h"
 #include "../log.h"
-#include "../role.h"
 #include "login.h"
 #include "server.h"
 
@@ -29,14 +29,19 @@ struct connection {
     bool is_stranger; /* no helper_peers: names him */
     struct event *readable; /* persistent; timed while no request is in flight */
     struct login *login;    /* the one request in flight, or NULL */
+    bool is_saslauthd;
+    postern_buf in;   /* saslauthd: what came of the request; wiped */
+    int64_t due_ms;   /* saslauthd: when all of it must be there, however slowly it drips */
+    size_t late_len;  /* saslauthd: bytes that came behind the request */
 };
 
 struct server {
     struct helper *helper;
     size_t connections_max, connection_count, stranger_count;
     LIST_HEAD(connection_list, connection) connections;
-    struct event *listeners[ROLE_LISTEN_MAX];
+    struct event *listeners[SERVER_LISTENERS_MAX];
     size_t listener_count;
+    int saslauthd_fd; /* the listener of that kind; -1: none */
     bool is_accepting, is_draining;
     struct event *resume; /* ends a pause of accept(2) */
     int64_t last_full_log_ms, last_pause_log_ms;
@@ -115,18 +120,28 @@ static const char *find_full_share(const struct server *s, const struct peer *pe
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
 
+static int64_t get_idle_ms(const struct connection *c)
+{
+    int64_t most_ms = (c->server->is_draining ? SERVER_DRAIN_IDLE_S : SERVER_IDLE_S) * 1000;
+    int64_t left_ms = c->due_ms - clock_mono_ms();
+
+    if (!c->is_saslauthd || left_ms > most_ms)
+        return most_ms;
+    return left_ms > 0 ? left_ms : 0;
+}
+
 static bool watch(struct connection *c)
 {
-    struct timeval idle = { .tv_sec = SERVER_IDLE_S };
+    int64_t idle_ms = get_idle_ms(c);
+    struct timeval idle = { .tv_sec = idle_ms / 1000, .tv_usec = idle_ms % 1000 * 1000 };
 
     if (c->login != NULL) /* the op's own deadline counts; a hang-up is still seen */
         return event_remove_timer(c->readable) == 0;
-    if (c->server->is_draining)
-        idle.tv_sec = SERVER_DRAIN_IDLE_S;
     return event_add(c->readable, &idle) == 0;
 }
 
-static bool add_connection(struct server *s, int take_fd, struct peer *take_peer)
+static bool add_connection(struct server *s, int take_fd, struct peer *take_peer,
+                           bool is_saslauthd)
 {
     struct connection *c = calloc(1, sizeof *c);
 
@@ -137,6 +152,9 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     }
     c->server = s;
     c->fd = take_fd;
+    c->is_saslauthd = is_saslauthd;
+    c->in = POSTERN_BUF_INIT(SASLAUTHD_REQUEST_MAX + 1); /* one more: something too long */
+    c->due_ms = clock_mono_ms() + SERVER_IDLE_S * 1000;
     c->peer = *take_peer;
     c->is_stranger = !peers_know(s->helper->peers, take_peer);
     s->stranger_count += c->is_stranger;
@@ -149,7 +167,7 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     return false;
 }
 
-static void admit(struct server *s, int take_fd)
+static void admit(struct server *s, int take_fd, bool is_saslauthd)
 {
     postern_error err = { 0 };
     struct peer peer;
@@ -166,7 +184,7 @@ static void admit(struct server *s, int take_fd)
         (void)close(take_fd);
         return;
     }
-    if (!add_connection(s, take_fd, &peer))
+    if (!add_connection(s, take_fd, &peer, is_saslauthd))
         pause_accepting(s, "out of memory");
     if (s->connection_count >= s->connections_max)
         set_accepting(s, false); /* until close_connection() */
@@ -180,7 +198,7 @@ static void on_caller(evutil_socket_t listener, short what, void *arg)
     for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
-            admit(s, fd);
+            admit(s, fd, listener == s->saslauthd_fd);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_accepting(s, strerror(errno));
         else if (errno != EINTR && errno != ECONNABORTED)
@@ -211,6 +229,7 @@ static void close_connection(struct connection *c)
         event_free(c->readable);
     (void)close(c->fd);
     peer_free(&c->peer);
+    postern_buf_free(&c->in);
     LIST_REMOVE(c, entry);
     s->stranger_count -= c->is_stranger;
     free(c);
@@ -234,10 +253,10 @@ static void send_answer(void *arg, postern_bytes frame, bool is_last)
         close_connection(c);
 }
 
-static void take_frame(struct connection *c, postern_bytes frame)
+/* Owns the login, if there was memory for it. */
+static void start_login(struct connection *c, struct login *take_login)
 {
-    c->login =
-        login_new(c->server->helper, &c->peer, frame, (struct login_owner){ send_answer, c });
+    c->login = take_login;
     if (c->login == NULL || !watch(c)) {
         log_problem("a request was dropped: out of memory or random numbers");
         close_connection(c);
@@ -246,7 +265,40 @@ static void take_frame(struct connection *c, postern_bytes frame)
     login_start(c->login); /* may free the connection */
 }
 
-/* One datagram into s->room.  Its length, 0 for "nothing now", -1 for "close it". */
+static void take_frame(struct connection *c, postern_bytes frame)
+{
+    start_login(c, login_new(c->server->helper, &c->peer, frame,
+                             (struct login_owner){ send_answer, c }));
+}
+
+/* Bytes of a saslauthd request.  Behind a whole one may come the client's address, too late to be of
+ * use; more than that is none. */
+static void take_bytes(struct connection *c, postern_bytes bytes)
+{
+    struct login_owner owner = { send_answer, c };
+    struct saslauthd_request request;
+
+    if (c->login != NULL) {
+        c->late_len += bytes.len;
+        if (c->late_len > 2 + SASLAUTHD_NAME_MAX)
+            close_connection(c);
+        return;
+    }
+    postern_buf_add(&c->in, bytes);
+    switch (c->in.failed ? SASLAUTHD_REFUSED : saslauthd_read(postern_buf_bytes(&c->in), &request)) {
+    case SASLAUTHD_MORE:
+        if (!watch(c))
+            close_connection(c);
+        return;
+    case SASLAUTHD_WHOLE:
+        start_login(c, login_new_saslauthd(c->server->helper, &c->peer, &request, owner));
+        return;
+    case SASLAUTHD_REFUSED:
+        start_login(c, login_new_saslauthd(c->server->helper, &c->peer, NULL, owner));
+    }
+}
+
+/* One datagram, or what has come of a stream, into s->room.  Its length, 0 for "nothing now", -1 for "close it". */
 static ssize_t receive_frame(struct server *s, int fd)
 {
     struct iovec part = { s->room, sizeof s->room };
@@ -273,7 +325,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         return;
     }
     len = receive_frame(s, fd);
-    if (len < 0 || (len > 0 && c->login != NULL)) /* a second frame while one is in flight */
+    if (len > 0 && c->is_saslauthd)
+        take_bytes(c, (postern_bytes){ s->room, (size_t)len });
+    else if (len < 0 || (len > 0 && c->login != NULL)) /* a second frame while one is in flight */
         close_connection(c);
     else if (len > 0)
         take_frame(c, (postern_bytes){ s->room, (size_t)len });
@@ -283,25 +337,34 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- the whole ---- */
 
-postern_err server_new(struct helper *h, const int *fds, size_t fd_count, size_t connections_max,
-                       struct server **ret, postern_error *err)
+static bool add_listener(struct server *s, int fd)
+{
+    if (s->listener_count == SERVER_LISTENERS_MAX || evutil_make_socket_nonblocking(fd) != 0)
+        return false;
+    s->listeners[s->listener_count] =
+        event_new(s->helper->base, fd, EV_READ | EV_PERSIST, on_caller, s);
+    return s->listeners[s->listener_count++] != NULL;
+}
+
+postern_err server_new(struct helper *h, const struct server_sockets *sockets,
+                       size_t connections_max, struct server **ret, postern_error *err)
 {
     struct server *s = calloc(1, sizeof *s);
+    bool is_good;
 
     if (s == NULL)
         return POSTERN_FAIL(err, NOMEM, "helper");
     s->helper = h;
     s->connections_max = connections_max;
+    s->saslauthd_fd = sockets->saslauthd_fd;
     LIST_INIT(&s->connections);
     s->resume = event_new(h->base, -1, 0, on_resume, s);
-    for (size_t i = 0; i < fd_count && i < ROLE_LISTEN_MAX; i++) {
-        s->listeners[i] = event_new(h->base, fds[i], EV_READ | EV_PERSIST, on_caller, s);
-        s->listener_count++;
-        if (s->listeners[i] == NULL || evutil_make_socket_nonblocking(fds[i]) != 0)
-            break;
-    }
-    if (s->resume == NULL || s->listener_count != fd_count ||
-        (fd_count > 0 && s->listeners[fd_count - 1] == NULL)) {
+    is_good = s->resume != NULL;
+    for (size_t i = 0; i < sockets->count; i++)
+        is_good = is_good && add_listener(s, sockets->fds[i]);
+    if (s->saslauthd_fd >= 0)
+        is_good = is_good && add_listener(s, s->saslauthd_fd);
+    if (!is_good) {
         server_free(s);
         return POSTERN_FAIL(err, NOMEM, "listeners of the helper");
     }

@@ -4,6 +4,7 @@
 #ifndef POSTERN_SIDECAR_HELPER_SERVER_H
 #define POSTERN_SIDECAR_HELPER_SERVER_H
 
+#include "../role.h"
 #include "helper.h"
 
 /* A connection that owes us a frame: plugins connect and send in one go, so a second would do; a
@@ -24,16 +25,23 @@
 /* Anybody can keep it so: the log says so at most this often. */
 #define SERVER_ACCEPT_LOG_MS 10000
 
+#define SERVER_LISTENERS_MAX (ROLE_LISTEN_MAX + 1)
+
 struct server;
+
+struct server_sockets { /* borrowed */
+    const int *fds; /* SOCK_SEQPACKET, postern-helper(7) */
+    size_t count;
+    int saslauthd_fd; /* SOCK_STREAM, saslauthd's protocol; -1: none */
+};
 
 /*
  * Prepare to serve on listening sockets; nobody is accepted before server_begin(), callers wait in
  * the kernel's backlog.
  *
- *   fds                 borrowed
  *   POSTERN_OK · POSTERN_ERR_NOMEM
  */
-POSTERN_MUST_USE postern_err server_new(struct helper *h, const int *fds, size_t fd_count,
+POSTERN_MUST_USE postern_err server_new(struct helper *h, const struct server_sockets *sockets,
                                         size_t connections_max, struct server **ret,
                                         postern_error *err);
 void server_begin(struct server *s); /* nothing happens once it drains */

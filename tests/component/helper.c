@@ -172,7 +172,7 @@ static void tell_blocks(const char *block)
 /* The real audit child, for as long as the test runs. */
 static void start_audit(void)
 {
-    struct role_setup setup = { .admin_fd = -1, .status_fd = -1, .state_dir_fd = -1 };
+    struct role_setup setup = { .admin_fd = -1, .status_fd = -1, .saslauthd_fd = -1, .state_dir_fd = -1 };
     int file = open(audit_path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600), line[2];
 
     assert_true(file >= 0);
@@ -221,7 +221,7 @@ static void link_audit(void)
 static void launch_untold_helper(void)
 {
     struct role_setup setup = {
-        .admin_fd = -1, .status_fd = -1, .state_dir_fd = -1, .listen_count = 1
+        .admin_fd = -1, .status_fd = -1, .saslauthd_fd = -1, .state_dir_fd = -1, .listen_count = 1
     };
     postern_error err = { 0 };
     int line[2];

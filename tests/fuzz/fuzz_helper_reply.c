@@ -99,8 +99,23 @@ static void read_info(postern_bytes frame)
         check_info_again(&info);
 }
 
+static void read_handle(postern_bytes frame)
+{
+    POSTERN_AUTO_FRAME f = { 0 };
+    postern_failure failure = { 0 };
+    postern_bytes handle = POSTERN_BYTES_NONE;
+    postern_err e;
+
+    if (postern_frame_open(&f, frame, NULL) != POSTERN_OK)
+        return;
+    e = postern_reply_read_handle(&f, NONCE, "imap", &handle, &failure, NULL);
+    demand(e == POSTERN_OK ? handle.len != 0 && handle.len <= 64 :
+                             postern_err_outcome(e) != POSTERN_PROVED);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    read_handle((postern_bytes){ data, size });
     read_grant((postern_bytes){ data, size });
     read_info((postern_bytes){ data, size });
     return 0;

@@ -189,7 +189,7 @@ void rig_await_door(struct rig *r, const char *type)
 static void *run_door(void *arg)
 {
     struct rig *r = arg;
-    struct role_setup setup = { .admin_fd = -1, .status_fd = -1, .state_dir_fd = -1 };
+    struct role_setup setup = { .admin_fd = -1, .status_fd = -1, .saslauthd_fd = -1, .state_dir_fd = -1 };
 
     setup.supervisor_fd = r->status;
     r->status = door_main(&setup);

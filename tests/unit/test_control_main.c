@@ -74,7 +74,7 @@ static int listen_at(const char *path)
 
 static void start(struct world *w)
 {
-    struct role_setup setup = { .listen_count = 1, .admin_fd = -1, .status_fd = -1 };
+    struct role_setup setup = { .listen_count = 1, .admin_fd = -1, .status_fd = -1, .saslauthd_fd = -1 };
     postern_error err = { 0 };
     int fds[2];
 

@@ -60,7 +60,7 @@ static void every_refusal_has_a_section_or_a_setting(void **state)
 {
     static const char *const ours[] = { "deny_users",     "allowed_clients", "policy",
                                         "postern block", "postern-raw(7)",
-                                        "postern login" };
+                                        "postern login",  "postern-helper(7)" };
 
     (void)state;
     for (size_t i = 0; i < ALL_COUNT; i++) {

@@ -49,6 +49,33 @@ static void a_full_request_is_read_as_it_was_written(void **state)
     helper_request_free(&r);
 }
 
+#define HANDLE "{\"v\":1,\"op\":\"handle\",\"nonce\":\"" NONCE "\",\"service\":\"imap\",\"token\":\"a.b.c\""
+
+static void a_handle_is_asked_for_with_its_uses(void **state)
+{
+    static const char *const refused[] = {
+        HANDLE ",\"uses\":0}", HANDLE ",\"uses\":9}", HANDLE ",\"uses\":1.5}",
+        HANDLE ",\"uses\":\"1\"}", HANDLE ",\"carrier\":\"sasl\"}",
+        "{\"v\":1,\"op\":\"handle\",\"nonce\":\"" NONCE "\",\"service\":\"imap\"}",
+    };
+    struct helper_request r;
+
+    (void)state;
+    assert_int_equal(read_text(HANDLE "}", &r, NULL), POSTERN_OK);
+    assert_true(r.is_handle && !r.is_describe);
+    assert_int_equal(r.uses, 1);
+    assert_true(postern_bytes_equal_str(r.rq.token, "a.b.c"));
+    assert_int_equal(r.rq.carrier, POSTERN_CARRIER_PASSWORD);
+    helper_request_free(&r);
+    assert_int_equal(read_text(HANDLE ",\"uses\":8}", &r, NULL), POSTERN_OK);
+    assert_int_equal(r.uses, 8);
+    helper_request_free(&r);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(read_text(refused[i], &r, NULL), POSTERN_ERR_HELPER_PROTOCOL);
+        helper_request_free(&r);
+    }
+}
+
 static void a_certificate_is_told_by_its_digest(void **state)
 {
     struct helper_request r;
@@ -208,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_full_request_is_read_as_it_was_written),
+        cmocka_unit_test(a_handle_is_asked_for_with_its_uses),
         cmocka_unit_test(a_certificate_is_told_by_its_digest),
         cmocka_unit_test(what_a_request_leaves_out_is_null),
         cmocka_unit_test(a_description_needs_nothing_but_a_service),

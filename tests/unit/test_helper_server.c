@@ -29,6 +29,7 @@
 
 #include "grant/grant.h"
 #include "grant/op.h"
+#include "grant/reply.h"
 #include "helper/server.h"
 
 #include "../support/audit_child.h"
@@ -144,8 +145,8 @@ struct world {
     struct helper helper;
     struct server *server;
     postern_config *config;
-    char folder[64], path[96];
-    int listener;
+    char folder[64], path[96], stream_path[96];
+    int listener, stream_listener; /* the second speaks saslauthd's protocol */
     struct audit_child audit; /* the real one */
     int wish_count;           /* how often a line to it was asked for */
 };
@@ -177,12 +178,13 @@ static void load_config(struct world *w)
 
     put_folder(w, "issuers");
     put_folder(w, "services");
-    put_file(w, "postern.conf", "helper_max_connections: 512\n");
+    put_file(w, "postern.conf", "helper_max_connections: 512\n"
+             "saslauthd_socket: /run/mux\nservices: imap\n");
     put_file(w, "issuers/test.conf",
              "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
     assert_true((size_t)snprintf(text, sizeof text,
                                  "# who\nhelper_peers: %u\naudience: "
-                                 "https://mail.example/imap\nmech_list: OAUTHBEARER\n",
+                                 "https://mail.example/imap\nmech_list: OAUTHBEARER\nopaque_prefix: opaq_\n",
                                  (unsigned)getuid()) < sizeof text);
     put_file(w, "services/imap.conf", text);
     put_file(w, "services/ldap.conf",
@@ -191,18 +193,24 @@ static void load_config(struct world *w)
         fail_msg("%s", err.detail);
 }
 
-static void listen_world(struct world *w)
+static int listen_at(const struct world *w, char *path, size_t size, const char *name, int type)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-    assert_true((size_t)snprintf(w->path, sizeof w->path, "%s/helper.sock", w->folder) <
-                sizeof w->path);
-    memcpy(a.sun_path, w->path, strlen(w->path) + 1);
-    w->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    assert_true(w->listener >= 0);
-    assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(chmod(w->path, 0666), 0);
-    assert_int_equal(listen(w->listener, 1024), 0);
+    assert_true((size_t)snprintf(path, size, "%s/%s", w->folder, name) < size);
+    memcpy(a.sun_path, path, strlen(path) + 1);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(chmod(path, 0666), 0);
+    assert_int_equal(listen(fd, 1024), 0);
+    return fd;
+}
+
+static void listen_world(struct world *w)
+{
+    w->listener = listen_at(w, w->path, sizeof w->path, "helper.sock", SOCK_SEQPACKET);
+    w->stream_listener = listen_at(w, w->stream_path, sizeof w->stream_path, "mux", SOCK_STREAM);
 }
 
 static void count_wish(void *arg)
@@ -234,7 +242,10 @@ static struct world *make_world(size_t connections_max)
                      POSTERN_OK);
     audit_line_set(w->helper.audit, audit_child_writer(&w->audit));
     assert_int_equal(peers_new(w->config, &w->helper.peers, NULL), POSTERN_OK);
-    assert_int_equal(server_new(&w->helper, &w->listener, 1, connections_max, &w->server, NULL),
+    assert_int_equal(handles_new(w->helper.base, &w->helper.handles, NULL), POSTERN_OK);
+    assert_int_equal(server_new(&w->helper,
+                                &(struct server_sockets){ &w->listener, 1, w->stream_listener },
+                                connections_max, &w->server, NULL),
                      POSTERN_OK);
     server_begin(w->server);
     held_count = freed_count = 0;
@@ -258,16 +269,18 @@ static int tear_down(void **state)
     char command[128];
     static const char *const files[] = {
         "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers",
-        "postern.conf",       "helper.sock"
+        "postern.conf",       "helper.sock",        "mux"
     };
 
     server_free(w->server);
     audit_line_free(w->helper.audit);
     audit_child_stop(&w->audit);
+    handles_free(w->helper.handles);
     event_base_free(w->helper.base);
     peers_free(w->helper.peers);
     postern_config_free(w->config);
     (void)close(w->listener);
+    (void)close(w->stream_listener);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         assert_true((size_t)snprintf(command, sizeof command, "%s/%s", w->folder, files[i]) <
                     sizeof command);
@@ -1063,10 +1076,196 @@ static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **sta
     (void)close(late);
 }
 
+/* ---- saslauthd's protocol ---- */
+
+static int dial_stream(const struct world *w)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    memcpy(a.sun_path, w->stream_path, strlen(w->stream_path) + 1);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static void say_counted(int fd, const char *text)
+{
+    const uint8_t length[2] = { (uint8_t)(strlen(text) >> 8), (uint8_t)strlen(text) };
+
+    assert_int_equal(send(fd, length, 2, MSG_NOSIGNAL), 2);
+    say(fd, text);
+}
+
+static void ask_stream(int fd, const char *password, const char *service)
+{
+    say_counted(fd, "alice");
+    say_counted(fd, password);
+    say_counted(fd, service);
+    say_counted(fd, "");
+}
+
+static void assert_heard(int fd, const char *want)
+{
+    char answer[8] = "";
+
+    assert_int_equal(recv(fd, answer, sizeof answer, MSG_DONTWAIT), 4);
+    assert_memory_equal(answer, "\0\2", 2);
+    assert_string_equal(answer + 2, want);
+    assert_closed(fd);
+}
+
+static void a_password_is_answered_in_one_word_and_recorded(void **state)
+{
+    struct world *w = *state;
+    char line[AUDIT_LINE_MAX];
+    int held_one = dial_stream(w), refused = dial_stream(w), person = dial_stream(w);
+
+    ask_stream(held_one, "opaq_1", "imap"); /* AUD, as the fake says */
+    ask_stream(refused, "eyJ.a.b", "imap");
+    spin(w);
+    assert_heard(held_one, "NO");
+    assert_heard(refused, "NO");
+    read_record(w, line);
+    assert_member(line, "carrier", "password");
+    assert_member(line, "authzid", "alice");
+    assert_int_equal(held_count, 2);
+    ask_stream(person, "correct-horse-battery", "imap");
+    spin(w);
+    assert_heard(person, "NO");
+    assert_int_equal(held_count, 2); /* nobody was asked about a person's password */
+}
+
+static void what_is_undecided_ends_the_connection_without_a_word(void **state)
+{
+    struct world *w = *state;
+    int unlisted = dial_stream(w), unknown = dial_stream(w), unrecorded = dial_stream(w);
+
+    ask_stream(unlisted, "eyJ.a.b", "ldap");
+    ask_stream(unknown, "eyJ.a.b", "nowhere");
+    spin(w);
+    assert_closed(unlisted);
+    assert_closed(unknown);
+    assert_int_equal(held_count, 0);
+    audit_child_stop(&w->audit);
+    spin(w);
+    ask_stream(unrecorded, "eyJ.a.b", "imap");
+    spin(w);
+    assert_closed(unrecorded);
+}
+
+static void a_request_in_pieces_is_one_and_two_at_once_are_none(void **state)
+{
+    struct world *w = *state;
+    int pieces = dial_stream(w), two = dial_stream(w), late = dial_stream(w);
+
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const fields[] = { "alice", "eyJ.a.b", "imap", "" };
+        spin(w);
+        assert_nothing_yet(pieces);
+        say_counted(pieces, fields[i]);
+    }
+    spin(w);
+    assert_heard(pieces, "NO");
+    assert_int_equal(held_count, 1);
+    ask_stream(two, "eyJ.a.b", "imap");
+    ask_stream(two, "eyJ.a.b", "imap");
+    spin(w);
+    assert_heard(two, "NO");
+    assert_int_equal(held_count, 1); /* refused as it is */
+    assert_int_equal(send(late, "\xff\xff", 2, MSG_NOSIGNAL), 2);
+    spin(w);
+    assert_heard(late, "NO");
+}
+
+/* ---- handles ---- */
+
+static void ask_for_handle(int fd, const char *token)
+{
+    char text[512];
+
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "{\"v\":1,\"op\":\"handle\",\"nonce\":\"" NONCE
+                                 "\",\"service\":\"imap\",\"token\":\"%s\"}",
+                                 token) < sizeof text);
+    say(fd, text);
+}
+
+/* The text of the handle, "" for a refusal. */
+static postern_err hear_handle(int fd, char ret[HANDLE_LEN + 1])
+{
+    POSTERN_AUTO_FRAME f = { 0 };
+    uint8_t room[POSTERN_HELPER_FRAME_MAX];
+    ssize_t got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    postern_failure failure = { 0 };
+    postern_bytes text = POSTERN_BYTES_NONE;
+    postern_err e;
+
+    assert_true(got > 0);
+    assert_int_equal(postern_frame_open(&f, (postern_bytes){ room, (size_t)got }, NULL), POSTERN_OK);
+    e = postern_reply_read_handle(&f, POSTERN_BYTES_LIT(NONCE), "imap", &text, &failure, NULL);
+    assert_in_range(text.len, 0, HANDLE_LEN);
+    memcpy(ret, text.ptr != NULL ? text.ptr : (const uint8_t *)"", text.len);
+    ret[text.len] = '\0';
+    return e;
+}
+
+static void a_handle_comes_back_as_its_token_and_once(void **state)
+{
+    struct world *w = *state;
+    char text[HANDLE_LEN + 1], line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    ask_for_handle(fd, "good");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_OK);
+    read_record(w, line);
+    assert_member(line, "event", "handle");
+    assert_null(strstr(line, text));
+    ask_by(fd, "password", "imap", text);
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_OK); /* "good" is what was judged */
+    ask(fd, "imap", text);
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_ERR_HANDLE);
+    (void)close(fd);
+}
+
+static void no_handle_is_minted_for_a_refused_token_or_without_a_record(void **state)
+{
+    struct world *w = *state;
+    char text[HANDLE_LEN + 1];
+    int fd = dial(w), stranger = dial_as_stranger(w);
+
+    ask_for_handle(fd, "bad");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_ERR_AUD);
+    assert_string_equal(text, "");
+    assert_int_equal(handles_count(w->helper.handles), 0);
+    if (geteuid() == 0) {
+        ask_for_handle(stranger, "good");
+        spin(w);
+        assert_int_equal(hear_handle(stranger, text), POSTERN_ERR_PEER_NOT_ALLOWED);
+    }
+    audit_child_stop(&w->audit);
+    spin(w);
+    ask_for_handle(fd, "good");
+    spin(w);
+    assert_int_equal(hear_handle(fd, text), POSTERN_ERR_AUDIT);
+    assert_string_equal(text, "");
+    (void)close(fd);
+    (void)close(stranger);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
+        TEST(a_password_is_answered_in_one_word_and_recorded),
+        TEST(what_is_undecided_ends_the_connection_without_a_word),
+        TEST(a_request_in_pieces_is_one_and_two_at_once_are_none),
+        TEST(a_handle_comes_back_as_its_token_and_once),
+        TEST(no_handle_is_minted_for_a_refused_token_or_without_a_record),
         TEST(a_login_is_answered_and_recorded),
         TEST(a_refusal_names_the_line_that_decided),
         TEST(what_may_be_a_persons_password_is_not_even_hashed),
