@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file a line, in order.
 EXTRA_DIST += \
+	examples/pam/mixed \
+	examples/pam/postgresql \
+	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/team-data.rules \
 	examples/quickstart/packages \
