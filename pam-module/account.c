@@ -10,8 +10,9 @@
 
 #define PROOF_NAME "postern_proof"
 /*
- * How long a login may take whose token was taken within the clock's leeway, after its `exp`: how much
- * leeway the service gives is posternd's to know.  Longer than any stack without a person takes.
+ * How long a login may take whose token was taken within the clock's leeway, after its `exp`: how
+ * much leeway the service gives is posternd's to know.  Longer than any stack without a person
+ * takes.
  */
 #define LATE_LOGIN_S 10
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libpam calls.  The only way to PAM_SUCCESS of the authentication phase is a grant whose user is
- * PAM_USER; the only one of the account phase is what was proved on the same handle and still holds.
+ * What libpam calls.  The only way to PAM_SUCCESS of the authentication phase is a grant whose user
+ * is PAM_USER; the only one of the account phase is what was proved on the same handle and still
+ * holds.
  */
 #include <time.h>
 
@@ -96,8 +97,8 @@ static postern_err judge(pam_handle_t *pamh, int argc, const char **argv, struct
     postern_bytes password = POSTERN_BYTES_NONE;
 
     POSTERN_TRY(module_proof_forget(pamh, &a->err));
-    POSTERN_TRY(module_options_read(argc, argv, module_item(pamh, PAM_SERVICE), &a->options,
-                                    &a->err));
+    POSTERN_TRY(
+        module_options_read(argc, argv, module_item(pamh, PAM_SERVICE), &a->options, &a->err));
     POSTERN_TRY(module_password_get(pamh, &password, &a->err));
     POSTERN_TRY(module_password_is_token(&a->options, password, &a->err));
     a->is_token = true;
@@ -124,7 +125,8 @@ static postern_err admit(pam_handle_t *pamh, struct attempt *a)
     return fill_user(pamh, a);
 }
 
-/* A reference leads to the helper's own record; only what the helper did not see needs its detail. */
+/* A reference leads to the helper's own record; only what the helper did not see needs its detail.
+ */
 static void log_attempt(pam_handle_t *pamh, const struct attempt *a, postern_err e)
 {
     const char *ref = a->grant != NULL ? postern_grant_ref(a->grant) : a->failure.ref;
@@ -174,15 +176,16 @@ EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const cha
     postern_err e;
 
     (void)flags;
-    /* Somebody else let this user in (a password, a key): not ours to judge.  Where this is the only
-     * module of the phase, libpam makes a refusal of it. */
+    /* Somebody else let this user in (a password, a key): not ours to judge.  Where this is the
+     * only module of the phase, libpam makes a refusal of it. */
     if (p == NULL)
         return PAM_IGNORE;
     e = module_options_read(argc, argv, module_item(pamh, PAM_SERVICE), &options, &err);
     if (e == POSTERN_OK)
         e = module_proof_check(p, module_item(pamh, PAM_USER), wall_s(), &err);
     if (e != POSTERN_OK)
-        module_log(pamh, &(struct module_verdict){ .service = options.service, .code = e,
-                                                   .ref = p->ref, .detail = err.detail });
+        module_log(
+            pamh, &(struct module_verdict){
+                      .service = options.service, .code = e, .ref = p->ref, .detail = err.detail });
     return module_result_of(MODULE_ACCOUNT, e);
 }

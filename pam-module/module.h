@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of pam_postern.so share.  The module is thin: what was typed in place of a password
- * goes to posternd's helper if it has the form of a token, result.c maps the outcome to a PAM code.
- * It holds no key, checks no token, keeps no state but one note on the PAM handle, starts no thread
- * and no process, and touches no signal: it is a guest in sshd and in PostgreSQL's backends.
+ * What the files of pam_postern.so share.  The module is thin: what was typed in place of a
+ * password goes to posternd's helper if it has the form of a token, result.c maps the outcome to a
+ * PAM code. It holds no key, checks no token, keeps no state but one note on the PAM handle, starts
+ * no thread and no process, and touches no signal: it is a guest in sshd and in PostgreSQL's
+ * backends.
  */
 #ifndef PAM_MODULE_MODULE_H
 #define PAM_MODULE_MODULE_H
@@ -27,8 +28,8 @@ struct module_options {
     postern_helper_address where; /* path points to `socket` */
 };
 /*
- * service= and helper_socket= of the PAM line; the service is PAM's own name of it where the line has
- * none.  use_first_pass and try_first_pass are obeyed by libpam, which reads the line too.
+ * service= and helper_socket= of the PAM line; the service is PAM's own name of it where the line
+ * has none.  use_first_pass and try_first_pass are obeyed by libpam, which reads the line too.
  *   pam_service   may be NULL
  *   POSTERN_OK · CONFIG_KEY (anything else on the line) · CONFIG_VALUE
  */
@@ -65,7 +66,8 @@ struct module_proof {
 /* Keep what `g` says; libpam frees it with the handle.  POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err module_proof_keep(pam_handle_t *pamh, const postern_grant *g,
                                                int64_t now_s, postern_error *err);
-/* An attempt begins: what an earlier one on this handle proved counts no longer.  POSTERN_OK · NOMEM */
+/* An attempt begins: what an earlier one on this handle proved counts no longer.  POSTERN_OK ·
+ * NOMEM */
 POSTERN_MUST_USE postern_err module_proof_forget(pam_handle_t *pamh, postern_error *err);
 /* NULL: nothing was proved here. */
 const struct module_proof *module_proof_find(const pam_handle_t *pamh);
@@ -81,9 +83,9 @@ POSTERN_MUST_USE postern_err module_proof_check(const struct module_proof *p, co
 struct module_verdict {
     const char *service; /* "" unknown */
     postern_err code;
-    const char *ref;     /* "" none */
-    const char *user;    /* who was proved, or NULL: what a stranger typed as his name is not logged */
-    const char *detail;  /* of ours; "" where the helper's record has more */
+    const char *ref;  /* "" none */
+    const char *user; /* who was proved, or NULL: what a stranger typed as his name is not logged */
+    const char *detail; /* of ours; "" where the helper's record has more */
 };
 /* One line to authpriv, never with a byte of what was typed. */
 void module_log(pam_handle_t *pamh, const struct module_verdict *v);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The PAM line (pam_postern(8)).  Everything about tokens is in the service file that posternd reads;
- * here stands only how to reach posternd and as which service.
+ * The PAM line (pam_postern(8)).  Everything about tokens is in the service file that posternd
+ * reads; here stands only how to reach posternd and as which service.
  */
 #include "module.h"
 

@@ -2,8 +2,8 @@
 /*
  * What was typed in place of a password, and whether it is a token at all.  It may be a person's
  * password for the next module of the stack: then it stays here.  The rule is the helper's own (a
- * compact JWS, or what the service's `opaque_prefix:` begins with), applied before anything is sent.
- * A later slice adds handles: another form that module_password_is_token() lets through.
+ * compact JWS, or what the service's `opaque_prefix:` begins with), applied before anything is
+ * sent. A later slice adds handles: another form that module_password_is_token() lets through.
  */
 #include <security/pam_ext.h>
 

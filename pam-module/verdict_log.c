@@ -36,8 +36,9 @@ void module_log(pam_handle_t *pamh, const struct module_verdict *v)
         pam_syslog(pamh, level_of(outcome), "service=%s outcome=proved ref=%s user=%s peer=%s",
                    or_dash(v->service), or_dash(v->ref), or_dash(v->user), or_dash(quoted));
     else
-        pam_syslog(pamh, level_of(outcome), "service=%s outcome=%s reason=%s ref=%s peer=%s: %s%s%s",
-                   or_dash(v->service), postern_outcome_name(outcome), postern_err_reason(v->code),
-                   or_dash(v->ref), or_dash(quoted), postern_err_text(v->code),
-                   v->detail[0] == '\0' ? "" : ": ", v->detail);
+        pam_syslog(pamh, level_of(outcome),
+                   "service=%s outcome=%s reason=%s ref=%s peer=%s: %s%s%s", or_dash(v->service),
+                   postern_outcome_name(outcome), postern_err_reason(v->code), or_dash(v->ref),
+                   or_dash(quoted), postern_err_text(v->code), v->detail[0] == '\0' ? "" : ": ",
+                   v->detail);
 }
