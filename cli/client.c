@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -204,7 +203,7 @@ enum option_id {
     OPTION_HELP
 };
 #define BIT(o)          (1U << (o))
-#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
+#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET))
 #define BITS_ADD                                                                                   \
     (BIT(OPTION_SCOPE) | BIT(OPTION_RESOURCE) | BIT(OPTION_REDIRECT) | BIT(OPTION_SECRET_FILE) |   \
      BIT(OPTION_JWKS) | BIT(OPTION_TITLE) | BIT(OPTION_PUBLIC) | BIT(OPTION_IMPERSONATE) |         \
@@ -246,7 +245,7 @@ static bool set_uses(const char *value, int64_t *ret)
 static bool set_text(const char **ret, const char *value)
 {
     *ret = value;
-    return value[0] != '\0';
+    return true;
 }
 
 static bool set_flag(bool *ret)
@@ -297,13 +296,10 @@ static int fail_usage(const char *what, const char *which)
     return CLI_USAGE;
 }
 
-static int check_request(const struct verb *verb, int argc, char **argv, struct client_request *rq)
+static int check_request(const struct verb *verb, const struct client_request *rq)
 {
-    if (verb->takes_name && optind + 1 != argc)
+    if (verb->takes_name && rq->name[0] == '\0')
         return fail_usage("name one client after ", verb->name);
-    if (!verb->takes_name && optind != argc)
-        return fail_usage("unexpected: ", argv[optind]);
-    rq->name = verb->takes_name ? argv[optind] : "";
     if (rq->is_public && rq->jwks_file != NULL)
         return fail_usage("a public client has no key: --jwks or --public", "");
     if ((rq->is_public || rq->jwks_file != NULL) && rq->secret_file != NULL)
@@ -314,9 +310,32 @@ static int check_request(const struct verb *verb, int argc, char **argv, struct 
     return CLI_PROVED;
 }
 
-/* argv[0] is the verb.  CLI_PROVED: go on. */
-static int read_options(const struct verb *verb, int argc, char **argv, struct client_request *rq,
-                        bool *ret_help)
+/* A secret that somebody wrote where none belongs is in no message: cli_options_read(). */
+struct reading {
+    const struct verb *verb;
+    struct client_request *rq;
+    bool wants_help;
+};
+
+static bool take_option(void *arg, int option, const char *value)
+{
+    struct reading *r = arg;
+
+    if (option == 0) { /* a word: the name, once */
+        if (!r->verb->takes_name || r->rq->name[0] != '\0')
+            return false;
+        r->rq->name = value;
+        return true;
+    }
+    if (option == OPTION_HELP) {
+        r->wants_help = true;
+        return true;
+    }
+    return (r->verb->options & BIT(option)) != 0 && set_option(option, value, r->rq);
+}
+
+/* argv[0] is the verb. */
+static int run_verb(const struct verb *verb, int argc, char **argv)
 {
     static const struct option options[] = {
         { "scope", required_argument, NULL, OPTION_SCOPE },
@@ -336,29 +355,19 @@ static int read_options(const struct verb *verb, int argc, char **argv, struct c
         { "help", no_argument, NULL, OPTION_HELP },
         { NULL, 0, NULL, 0 },
     };
-    int option;
+    struct client_request rq = { .config_dir = POSTERN_SYSCONFDIR, .name = "" };
+    struct reading r = { verb, &rq, false };
+    const struct cli_options reader = { "client", options, take_option, &r };
+    postern_error err = { 0 };
+    int status;
 
-    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == OPTION_HELP) {
-            *ret_help = true;
-            return CLI_PROVED;
-        }
-        if (option == '?' || (verb->options & BIT(option)) == 0 || !set_option(option, optarg, rq))
-            return fail_usage("bad option or value: ", argv[optind - 1]);
-    }
-    return check_request(verb, argc, argv, rq);
-}
-
-static int run_verb(const struct verb *verb, int argc, char **argv)
-{
-    struct client_request rq = { .config_dir = POSTERN_SYSCONFDIR };
-    bool wants_help = false;
-    int status = read_options(verb, argc, argv, &rq, &wants_help);
-
-    if (wants_help) {
+    if (cli_options_read(&reader, argc, argv, &err) != POSTERN_OK)
+        return cli_fail("client", &err);
+    if (r.wants_help) {
         print_help(stdout);
         return CLI_PROVED;
     }
+    status = check_request(verb, &rq);
     return status == CLI_PROVED ? verb->run(&rq) : status;
 }
 

@@ -57,8 +57,8 @@ static int refuse_passphrase(char *room, int room_size, int is_writing, void *ar
 static EVP_PKEY *parse_key(postern_bytes pem)
 {
     BIO *text = BIO_new_mem_buf(pem.ptr, (int)pem.len); /* at most SECRET_FILE_MAX */
-    EVP_PKEY *key = text == NULL ? NULL
-                                 : PEM_read_bio_PrivateKey(text, NULL, refuse_passphrase, NULL);
+    EVP_PKEY *key =
+        text == NULL ? NULL : PEM_read_bio_PrivateKey(text, NULL, refuse_passphrase, NULL);
 
     BIO_free(text);
     return key;
@@ -74,7 +74,8 @@ static postern_err show(SSL_CTX *tls, struct connect_own own, postern_error *err
     if (own.cert_file == NULL)
         return POSTERN_OK;
     if (SSL_CTX_use_certificate_chain_file(tls, own.cert_file) != 1)
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate: %s", own.cert_file, tls_reason());
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate: %s", own.cert_file,
+                            tls_reason());
     POSTERN_TRY(secret_file_read(own.key_file, &pem, err));
     key = parse_key(postern_secret_bytes(pem));
     if (key == NULL)

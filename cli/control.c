@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "cli.h"
@@ -28,7 +27,7 @@ enum option_id {
     OPTION_HELP
 };
 #define BIT(o)          (1U << (o))
-#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET) | BIT(OPTION_HELP))
+#define BITS_EVERYWHERE (BIT(OPTION_CONFIG) | BIT(OPTION_SOCKET))
 #define BITS_WHOSE                                                                                 \
     (BIT(OPTION_SESSION) | BIT(OPTION_SUB) | BIT(OPTION_CLIENT) | BIT(OPTION_JTI) |                \
      BIT(OPTION_AGENT))
@@ -119,8 +118,6 @@ static bool set_whose(int option, const char *value, struct control_call *call)
 static bool set_option(const struct command_line *line, int option, const char *value,
                        struct control_call *call)
 {
-    if (value != NULL && value[0] == '\0')
-        return false;
     if (line->run == control_kill && (BITS_WHOSE & BIT(option)) != 0)
         return set_whose(option, value, call);
     switch (option) {
@@ -152,45 +149,60 @@ static bool set_option(const struct command_line *line, int option, const char *
     }
 }
 
-static int fail_usage(const char *command, const char *what, const char *which)
+static int fail_usage(const char *command, const char *what)
 {
-    fprintf(stderr, "postern %s: %s%s; `postern %s --help` explains\n", command, what, which,
-            command);
+    fprintf(stderr, "postern %s: %s; `postern %s --help` explains\n", command, what, command);
     return CLI_USAGE;
 }
 
-static int check_call(const struct command_line *line, int argc, char **argv,
-                      struct control_call *call)
+static int check_call(const struct command_line *line, const struct control_call *call)
 {
-    if (line->takes_agent && optind + 1 != argc)
-        return fail_usage(line->name, "name one agent", "");
-    if (!line->takes_agent && optind != argc)
-        return fail_usage(line->name, "unexpected: ", argv[optind]);
-    if (line->takes_agent)
-        call->agent = argv[optind];
-    if (call->agent != NULL && call->agent[0] == '\0')
-        return fail_usage(line->name, "an agent's name is not empty", "");
+    if (line->takes_agent && (call->agent == NULL || call->agent[0] == '\0'))
+        return fail_usage(line->name, "name one agent");
     if (line->run == control_kill && call->by == NULL)
-        return fail_usage(line->name, "say whose: --session, --sub, --client, --jti or --agent",
-                          "");
+        return fail_usage(line->name, "say whose: --session, --sub, --client, --jti or --agent");
     return CLI_PROVED;
+}
+
+/* A token that somebody wrote where none belongs is in no message: cli_options_read(). */
+struct reading {
+    const struct command_line *line;
+    struct control_call *call;
+    bool wants_help;
+};
+
+static bool take_option(void *arg, int option, const char *value)
+{
+    struct reading *r = arg;
+
+    if (option == 0) { /* a word: the agent, once */
+        if (!r->line->takes_agent || r->call->agent != NULL)
+            return false;
+        r->call->agent = value;
+        return true;
+    }
+    if (option == OPTION_HELP) {
+        r->wants_help = true;
+        return true;
+    }
+    return (r->line->options & BIT(option)) != 0 && set_option(r->line, option, value, r->call);
 }
 
 static int run_line(const struct command_line *line, int argc, char **argv)
 {
     struct control_call call = { .command = line->name, .config_dir = POSTERN_SYSCONFDIR };
-    int option, status;
+    struct reading r = { line, &call, false };
+    const struct cli_options reader = { line->name, options, take_option, &r };
+    postern_error err = { 0 };
+    int status;
 
-    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == OPTION_HELP) {
-            fputs(line->help, stdout);
-            return CLI_PROVED;
-        }
-        if (option == '?' || (line->options & BIT(option)) == 0 ||
-            !set_option(line, option, optarg, &call))
-            return fail_usage(line->name, "bad option or value: ", argv[optind - 1]);
+    if (cli_options_read(&reader, argc, argv, &err) != POSTERN_OK)
+        return cli_fail(line->name, &err);
+    if (r.wants_help) {
+        fputs(line->help, stdout);
+        return CLI_PROVED;
     }
-    status = check_call(line, argc, argv, &call);
+    status = check_call(line, &call);
     return status == CLI_PROVED ? line->run(&call) : status;
 }
 

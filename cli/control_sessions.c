@@ -35,9 +35,19 @@ static void print_text(const postern_json *j, uint32_t session, const char *name
     printf("%-*s ", width, room[0] == '\0' ? "-" : room);
 }
 
+/* "12s": how long ago the issuer was last asked about it; "-": it is not. */
+static void print_asked(int64_t asked_s, int64_t now_s)
+{
+    char text[32] = "-";
+
+    if (asked_s != 0)
+        (void)snprintf(text, sizeof text, "%" PRId64 "s", now_s > asked_s ? now_s - asked_s : 0);
+    printf(" %6s ", text);
+}
+
 static void print_session(const postern_json *j, uint32_t session, int64_t now_s)
 {
-    char since[CONTROL_TIME_MAX], state[CONTROL_TEXT_MAX];
+    char since[CONTROL_TIME_MAX], state[CONTROL_TEXT_MAX], issuer[CONTROL_TEXT_MAX];
 
     print_text(j, session, "id", 12);
     print_text(j, session, "agent", 16);
@@ -45,14 +55,16 @@ static void print_session(const postern_json *j, uint32_t session, int64_t now_s
     print_text(j, session, "door", 12);
     printf("%-20s", control_time(control_number(j, session, "since", 0), since));
     print_left(control_number(j, session, "lease_end", 0) - now_s);
-    printf(" %12" PRId64 " %12" PRId64 " %s\n", control_number(j, session, "up", 0),
+    printf(" %12" PRId64 " %12" PRId64 " %-10s", control_number(j, session, "up", 0),
            control_number(j, session, "down", 0), control_text(j, session, "state", state));
+    print_asked(control_number(j, session, "asked", 0), now_s);
+    puts(*control_text(j, session, "issuer", issuer) == '\0' ? "-" : issuer);
 }
 
 static void print_heading(void)
 {
-    printf("%-12s %-16s %-16s %-12s %-20s %-8s %12s %12s %s\n", "SESSION", "AGENT", "FOR", "DOOR",
-           "SINCE", "LEASE", "UP", "DOWN", "STATE");
+    printf("%-12s %-16s %-16s %-12s %-20s %-8s %12s %12s %-10s %6s %s\n", "SESSION", "AGENT", "FOR",
+           "DOOR", "SINCE", "LEASE", "UP", "DOWN", "STATE", "ASKED", "ISSUER");
 }
 
 /* ---- all of them ---- */

@@ -83,6 +83,8 @@ POSTERN_MUST_USE postern_err token_settings_read(const struct token_options *o,
 POSTERN_MUST_USE postern_err token_settings_allow(struct token_settings *s, const char *host,
                                                   const char *service, postern_error *err);
 void token_settings_free(struct token_settings *s);
+/* `loopback_user:` or its option: a number, or a user of this machine.  POSTERN_OK · CONFIG_VALUE */
+POSTERN_MUST_USE postern_err token_loopback_user(const char *name, uid_t *ret, postern_error *err);
 
 /* The token and a newline, or the members of RFC 6749 §5.1 as JSON, on standard output.  POSTERN_OK
  * · SYSTEM · NOMEM */

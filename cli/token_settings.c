@@ -114,7 +114,7 @@ static const char *either(const char *option, const char *setting)
     return option != NULL ? option : setting;
 }
 
-static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
+postern_err token_loopback_user(const char *name, uid_t *ret, postern_error *err)
 {
     char room[260], *end;
     unsigned long number = strtoul(name, &end, 10);
@@ -180,8 +180,8 @@ static postern_err take_file(const postern_section *c, const struct token_option
     if (s->scope_room.failed)
         return POSTERN_FAIL(err, CONFIG_VALUE, "%s: scope is longer than %d bytes", s->file,
                             SCOPE_ROOM - 1);
-    return read_user(either(o->loopback_user, postern_section_text(c, "loopback_user")),
-                     &s->loopback_uid, err);
+    return token_loopback_user(either(o->loopback_user, postern_section_text(c, "loopback_user")),
+                               &s->loopback_uid, err);
 }
 
 static postern_err take_options(const struct token_options *o, struct token_settings *s,
@@ -198,7 +198,7 @@ static postern_err take_options(const struct token_options *o, struct token_sett
     s->person = o->person;
     POSTERN_TRY(read_auth(either(o->client_auth, "secret"), &s->auth, err));
     POSTERN_TRY(check_credential(s, err));
-    return read_user(either(o->loopback_user, "root"), &s->loopback_uid, err);
+    return token_loopback_user(either(o->loopback_user, "root"), &s->loopback_uid, err);
 }
 
 /* ---- --for-host ---- */

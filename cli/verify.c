@@ -17,7 +17,7 @@
 
 #define SCOPES_MAX 64 /* --required-scope, each */
 /* Bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a sentence. */
-#define RESULT_MAX (1 << 17)
+#define RESULT_MAX     (1 << 17)
 #define NOW_DIGITS_MAX 15      /* below 2^53, as dates in a token */
 #define TOKEN_SERVICE  "token" /* the service of postern_config_new_token_check() */
 
@@ -147,7 +147,8 @@ static bool read_options(int argc, char **argv, struct verify_request *rq)
         fputs("postern verify: the token comes from standard input, not from an argument\n",
               stderr);
     else if (rq->wants_json && !rq->wants_path)
-        fputs("postern verify: --json belongs to --explain; without it the output is JSON\n", stderr);
+        fputs("postern verify: --json belongs to --explain; without it the output is JSON\n",
+              stderr);
     else if (!is_complete(rq))
         fputs("postern verify: either --service or all of --issuer, --audience and --jwks; see "
               "--help\n",
@@ -179,7 +180,8 @@ static postern_err make_context(struct verify_request *rq, postern_context **ret
     POSTERN_AUTO(config) config = NULL;
 
     POSTERN_TRY(make_config(rq, &config, err));
-    POSTERN_TRY(postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err));
+    POSTERN_TRY(
+        postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err));
     return rq->service == NULL ? POSTERN_OK : verify_give_clients(*ret, rq->service, err);
 }
 

@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See verify_clients.h. */
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "secret_file.h"
+#include "token.h"
 #include "verify_clients.h"
-
-static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
-{
-    char *end;
-    unsigned long number = strtoul(name, &end, 10);
-    const struct passwd *user;
-
-    if (name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < UINT32_MAX) {
-        *ret = (uid_t)number;
-        return POSTERN_OK;
-    }
-    if ((user = getpwnam(name)) == NULL)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "loopback_user: no such user here");
-    *ret = user->pw_uid;
-    return POSTERN_OK;
-}
 
 static postern_err give_client(postern_context *ctx, const postern_section *client,
                                postern_error *err)
@@ -37,14 +20,15 @@ static postern_err give_client(postern_context *ctx, const postern_section *clie
         .allow_loopback_http = postern_section_flag(client, "allow_loopback_http"),
     };
 
-    POSTERN_TRY(read_user(postern_section_text(client, "loopback_user"), &a.loopback_uid, err));
+    POSTERN_TRY(
+        token_loopback_user(postern_section_text(client, "loopback_user"), &a.loopback_uid, err));
     POSTERN_TRY(
         secret_file_read(postern_section_text(client, "client_credential_file"), &credential, err));
     a.credential = postern_secret_bytes(credential);
     return postern_context_set_issuer_client(ctx, a.issuer, &a, err);
 }
 
-/* Of an issuer file; whoever may not read the credential of another service's issuer needs it not. */
+/* Of an issuer file; who may not read the credential of another service's issuer needs it not. */
 static bool is_trusted(const postern_section *service, const postern_section *issuer)
 {
     const char *name;
@@ -70,8 +54,8 @@ postern_err verify_give_clients(postern_context *ctx, const char *service, poste
         const char *name = postern_section_text(issuer, "client");
 
         if (name != NULL && is_trusted(s, issuer))
-            POSTERN_TRY(give_client(ctx, postern_config_section(c, POSTERN_SECTION_CLIENT, name),
-                                    err));
+            POSTERN_TRY(
+                give_client(ctx, postern_config_section(c, POSTERN_SECTION_CLIENT, name), err));
     }
     return POSTERN_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* As whom `postern verify` asks an issuer about a token (RFC 7662): as posternd does, where whoever calls
- * it may read the credential. */
+/* As whom `postern verify` asks an issuer about a token (RFC 7662): as posternd does, where whoever
+ * calls it may read the credential. */
 #ifndef POSTERN_CLI_VERIFY_CLIENTS_H
 #define POSTERN_CLI_VERIFY_CLIENTS_H
 

@@ -13,7 +13,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
                           " with fewer scopes or claims at the authorization server.",
     [POSTERN_ERR_MALFORMED] =
         ASK_CLIENT "the token is damaged or is no JWT (a password, an ID token, quotes or a line "
-                   "break pasted along?). " NEW_TOKEN " and send it as it is.",
+                   "break pasted along?). " NEW_TOKEN " and send it as it is. An opaque token counts "
+                   "only with `introspection:` of the issuer's file, in place of a password only "
+                   "with the service's `opaque_prefix:`.",
     [POSTERN_ERR_ALG_NOT_ALLOWED] =
         "Let the authorization server sign with an algorithm of `algorithms:` in the issuer's "
         "file, or add its algorithm there. `none` and HMAC are never accepted.",
@@ -47,7 +49,7 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
                                   "(`clock_skew:` of the issuer's file is the tolerance).",
     [POSTERN_ERR_CLAIM_MISSING] =
         "Let the authorization server put the claim into its access tokens, or take it out of "
-        "`required_claims:` in the issuer's file.",
+        "`required_claims:` (of an opaque token: `introspection_claims:`) in the issuer's file.",
     [POSTERN_ERR_MALFORMED_CLAIM] = "A claim has a type or value that the standard does not allow. "
                                     "This is the authorization server's to mend.",
     [POSTERN_ERR_UNSAFE_IDENTITY] =
@@ -126,8 +128,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_ISSUER_UNTRUSTED] =
         "Something else listens where the authorization server should be. Find out what (ss "
         "-ltnp), start posternd, then try again.",
-    [POSTERN_ERR_ISSUER_ANSWER] = "The authorization server answered in a way that RFC 6749 does "
-                                  "not allow. Look at its log, and whether a proxy stands between.",
+    [POSTERN_ERR_ISSUER_ANSWER] = "The authorization server answered in a way that RFC 6749 or "
+                                  "RFC 7662 does not allow. Look at its log, whether a proxy stands "
+                                  "between, and whether it knows the client of `client:`.",
     [POSTERN_ERR_BACKEND] =
         "The door's token was fine; the daemon behind the door was not there. Look whether it runs "
         "where `backend:` of the door's file says, and at its certificate where `backend_tls:` asks "
@@ -156,8 +159,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
                             "posternd's log, then try again.",
     [POSTERN_ERR_NOMEM] = "This host, or posternd's control group, is short of memory.",
     [POSTERN_ERR_BUSY] = "More logins at one time than `helper_max_connections:` of postern.conf, or "
-                         "more sessions than `max_connections:` of the door. Raise it, or look who "
-                         "has so many.",
+                         "more sessions than `max_connections:` of the door, or more new tokens at "
+                         "one time than an issuer is asked about. Raise it, or look who has so "
+                         "many.",
     [POSTERN_ERR_AGENT_BUSY] =
         "The agent has as many sessions as `max_connections_per_agent:` of the door says: `postern "
         "sessions --agent` lists them. Raise it, or see why the agent does not close what it opens.",

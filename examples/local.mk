@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file a line, in order.
 EXTRA_DIST += \
+	examples/issuers/entra.conf \
+	examples/issuers/entra.map \
+	examples/issuers/keycloak.conf \
+	examples/issuers/okta.conf \
+	examples/issuers/rfc9068.conf \
 	examples/pam/mixed \
 	examples/pam/postgresql \
 	examples/pam/sshd \

@@ -41,6 +41,7 @@ static postern_err close_what_is_not_its_own(const struct role_setup *s, postern
     int keep[ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4];
     size_t n = 0;
 
+    _Static_assert(sizeof keep / sizeof keep[0] <= SANDBOX_KEEP_MAX, "it may keep them all");
     for (size_t i = 0; i < s->listen_count; i++)
         keep[n++] = s->listen_fds[i];
     keep[n++] = s->supervisor_fd;
@@ -121,8 +122,8 @@ static postern_err go_down(const struct child *c, const struct role_setup *s, si
 
     POSTERN_TRY(close_what_is_not_its_own(s, err));
     if ((allowed = sandbox_raise_descriptors(descriptors)) < descriptors)
-        log_problem("%zu descriptors allowed, %zu wanted (RLIMIT_NOFILE); logins beyond that wait", allowed,
-                    descriptors);
+        log_problem("%zu descriptors allowed, %zu wanted (RLIMIT_NOFILE); logins beyond that wait",
+                    allowed, descriptors);
     if (chdir("/") != 0)
         return POSTERN_FAIL(err, SYSTEM, "chdir: %m");
     (void)umask(077);
@@ -229,10 +230,10 @@ void child_tell(struct child *c, const char *type, int fd)
 
 const char *child_describe_end(int status, char *room, size_t room_size)
 {
-    int n = WIFSIGNALED(status) ?
-                snprintf(room, room_size, "died of signal %d (%s)", WTERMSIG(status),
-                         strsignal(WTERMSIG(status))) :
-                snprintf(room, room_size, "exited with status %d", WEXITSTATUS(status));
+    int n = WIFSIGNALED(status)
+                ? snprintf(room, room_size, "died of signal %d (%s)", WTERMSIG(status),
+                           strsignal(WTERMSIG(status)))
+                : snprintf(room, room_size, "exited with status %d", WEXITSTATUS(status));
 
     return n < 0 ? "ended" : room;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* posternd's own credentials at an authorization server: a section of clients/ and the file that the
- * supervisor opened, made usable in a child. */
+/* posternd's own credentials at an authorization server: a section of clients/ and the file that
+ * the supervisor opened, made usable in a child. */
 #ifndef POSTERN_SIDECAR_CLIENT_FILE_H
 #define POSTERN_SIDECAR_CLIENT_FILE_H
 
@@ -9,7 +9,7 @@
 #define CLIENT_CREDENTIAL_MAX 16384 /* bytes: a secret, or an RSA key in PEM with room */
 
 struct client_file {
-    postern_agent   agent; /* texts of the section, credential below */
+    postern_agent agent; /* texts of the section, credential below */
     postern_secret *credential;
 };
 

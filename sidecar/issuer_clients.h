@@ -8,7 +8,8 @@
 
 #include <postern/context.h>
 
-/* Issuers with introspection in one configuration: a fleet's handful, and descriptors in each child. */
+/* Issuers with introspection in one configuration: a fleet's handful, and descriptors in each
+ * child. */
 #define ISSUER_CLIENTS_MAX 64
 /* Of sidecar/role.h's "file", in place of a key of a door. */
 #define ISSUER_CLIENT_KEY "issuer_client"

@@ -11,8 +11,6 @@
 
 #include "sandbox.h"
 
-#define KEEP_MAX 32
-
 static int compare_fds(const void *a, const void *b)
 {
     int x = *(const int *)a, y = *(const int *)b;
@@ -23,10 +21,10 @@ static int compare_fds(const void *a, const void *b)
 postern_err sandbox_close_others(const int *keep_fds, size_t count, postern_error *err)
 {
     unsigned next = STDERR_FILENO + 1;
-    int sorted[KEEP_MAX];
+    int sorted[SANDBOX_KEEP_MAX];
     size_t used = 0;
 
-    if (count > KEEP_MAX)
+    if (count > SANDBOX_KEEP_MAX)
         return POSTERN_FAIL(err, INTERNAL, "%zu descriptors for one child", count);
     for (size_t i = 0; i < count; i++)
         if (keep_fds[i] > STDERR_FILENO)

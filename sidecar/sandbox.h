@@ -10,6 +10,8 @@
 
 #include <postern/error.h>
 
+/* Descriptors that a child may keep: what every role together could have. */
+#define SANDBOX_KEEP_MAX 128
 /* Close every descriptor above 2 but these (in any order, -1 is skipped).  POSTERN_OK ·
  * POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err sandbox_close_others(const int *keep_fds, size_t count,

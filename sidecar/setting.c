@@ -44,6 +44,7 @@ static const struct {
     { POSTERN_ERR_NOT_YET_VALID, POSTERN_SECTION_ISSUER, "clock_skew" },
     { POSTERN_ERR_TOKEN_AGE, POSTERN_SECTION_ISSUER, "max_token_age" },
     { POSTERN_ERR_TOKEN_AGE, POSTERN_SECTION_ISSUER, "max_token_lifetime" },
+    { POSTERN_ERR_INACTIVE, POSTERN_SECTION_ISSUER, "introspection" },
     { POSTERN_ERR_UNKNOWN_KID, POSTERN_SECTION_ISSUER, "jwks_file" },
     { POSTERN_ERR_BAD_SIGNATURE, POSTERN_SECTION_ISSUER, "jwks_file" },
     { POSTERN_ERR_WEAK_KEY, POSTERN_SECTION_ISSUER, "jwks_file" },
@@ -90,8 +91,8 @@ static const postern_section *find_section(const postern_config *config,
     return service;
 }
 
-/* Of two settings of one file that refuse for one reason it is the first that somebody set: the other one's
- * default refuses nobody. */
+/* Of two settings of one file that refuse for one reason it is the first that somebody set: the
+ * other one's default refuses nobody. */
 struct deciding_setting find_deciding_setting(const postern_config *config,
                                               const postern_section *service, deciding_kind kind,
                                               const char *issuer, postern_err code)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rounds of <postern/upkeep.h> on an event loop: keys and metadata of issuers are there before a login
- * needs them.  For the helper, and for the first loop of a door. */
+/* Rounds of <postern/upkeep.h> on an event loop: keys and metadata of issuers are there before a
+ * login needs them.  For the helper, and for the first loop of a door. */
 #ifndef POSTERN_SIDECAR_UPKEEP_H
 #define POSTERN_SIDECAR_UPKEEP_H
 

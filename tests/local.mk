@@ -59,6 +59,7 @@ EXTRA_DIST += \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
+	tests/component/test_door_introspection.py \
 	tests/component/test_door_strangers.py \
 	tests/component/test_grants.py \
 	tests/component/test_foreign_clients.py \
@@ -75,6 +76,7 @@ EXTRA_DIST += \
 	tests/component/test_misled_agent.py \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
+	tests/component/test_real_issuers.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_pages.py \

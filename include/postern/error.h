@@ -34,7 +34,7 @@ typedef enum postern_class {
 
 /*  code, reason code, class, OAuth error, source, operator's sentence */
 #define POSTERN_ERR_LIST(X) \
-    X(LIMIT,                "limit",                TOKEN,     "invalid_token",      "RFC 8725 §3.11",           "token or message exceeds a size limit") \
+    X(LIMIT,                "limit",                TOKEN,     "invalid_token",      "doc/design/limits.md",     "token or message exceeds a size limit") \
     X(MALFORMED,            "malformed",            TOKEN,     "invalid_token",      "RFC 7515 §5.2",            "token is not well formed") \
     X(ALG_NOT_ALLOWED,      "alg_not_allowed",      TOKEN,     "invalid_token",      "RFC 8725 §3.1",            "signature algorithm is not allowed") \
     X(CRIT,                 "crit",                 TOKEN,     "invalid_token",      "RFC 7515 §4.1.11",         "token demands an extension that is not understood") \

@@ -4,6 +4,8 @@
 #ifndef POSTERN_REQUEST_H
 #define POSTERN_REQUEST_H
 
+#include <stdbool.h>
+
 #include <postern/bytes.h>
 
 #ifdef __cplusplus
@@ -46,9 +48,11 @@ typedef struct postern_request {
      * connection that brought the token (RFC 8705 §3); empty: none.  32 bytes otherwise. */
     postern_bytes      client_cert_sha256;
     /* Of a local validation whose issuer is asked about tokens: its word counts for no longer than so
-     * many seconds, whatever introspection_cache: says (a live session that is looked at again).
-     * 0: as the issuer file says. */
-    unsigned           introspected_within_s;
+     * many milliseconds, whatever introspection_cache: says.  0: as the issuer file says. */
+    unsigned           introspected_within_ms;
+    /* Likewise: a live session is looked at again, by the token that it began with.  Not counted
+     * against the share of its source, and behind logins where the issuer is busy. */
+    bool               is_look_again;
     /* Of a local validation: written while the op lives (<postern/trail.h>).  NULL: nobody asks. */
     struct postern_trail *trail;
 } postern_request;

@@ -17,7 +17,7 @@ typedef struct postern_trail postern_trail;
 
 typedef enum postern_trail_state {
     POSTERN_TRAIL_NOT_REACHED = 0, /* an earlier check stopped it, or nothing asked for it */
-    POSTERN_TRAIL_SKIPPED,         /* known from a login a moment ago */
+    POSTERN_TRAIL_SKIPPED,         /* known from a login a moment ago, or not asked of this token */
     POSTERN_TRAIL_STOPPED,         /* here it ended; the verdict says why */
     POSTERN_TRAIL_PASSED
 } postern_trail_state;

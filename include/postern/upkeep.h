@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a context fetches from issuers (keys, metadata), fetched before it is old, so that no login has
- * to wait for it.  For hosts with a loop; without it everything is fetched by the login that needs it.
+ * What a context fetches from issuers (keys, metadata), fetched before it is old, so that no login
+ * has to wait for it.  For hosts with a loop; without it everything is fetched by the login that
+ * needs it.
  */
 #ifndef POSTERN_UPKEEP_H
 #define POSTERN_UPKEEP_H
@@ -13,8 +14,8 @@ extern "C" {
 #endif
 
 /*
- * One round: whatever is due now, one issuer after the other.  POSTERN_OK says that all were seen to,
- * not that all were well: events tell (keys.loaded, keys.unusable, keys.dropped, metadata.loaded,
+ * One round: whatever is due now, one issuer after the other.  POSTERN_OK says that all were seen
+ * to, not that all were well: events tell (keys.loaded, keys.unusable, keys.dropped, metadata.loaded,
  * metadata.unusable, metadata.moved); pull them after each step.
  *
  *   ctx      shared; kept alive by the op
@@ -23,7 +24,7 @@ extern "C" {
  */
 POSTERN_MUST_USE postern_err postern_upkeep_start(postern_context *ctx, postern_op **ret_op,
                                                   postern_error *err);
-/* Milliseconds until a round has something to do: 0 now, -1 never (all keys come from files).  Ask
+/* Milliseconds until a round has something to do: 0 now, -1 never (nothing is fetched).  Ask
  * again after each round; wait some milliseconds at least.  Thread-safe. */
 int64_t postern_upkeep_in_ms(postern_context *ctx);
 

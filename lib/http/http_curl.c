@@ -147,18 +147,46 @@ static size_t take_body(char *data, size_t one, size_t len, void *arg)
     return 0;
 }
 
-static size_t count_header(char *data, size_t one, size_t len, void *arg)
+static postern_err count_header(struct postern_http_exchange *x, size_t len, postern_error *err)
+{
+    x->headers_len += len;
+    if (x->headers_len > HEADERS_MAX)
+        return POSTERN_FAIL(err, ISSUER_ANSWER, "%s sent more than %d bytes of headers",
+                            x->judge.url.host, HEADERS_MAX);
+    return POSTERN_OK;
+}
+
+/* curl takes all but "chunked" for compression and unpacks it, several layers deep, on this thread;
+ * CURLOPT_HTTP_CONTENT_DECODING does not count here.  Each header line comes before the body. */
+static postern_err check_transfer(const struct postern_http_exchange *x, postern_bytes line,
+                                  postern_error *err)
+{
+    postern_reader r = { line };
+
+    if (!postern_reader_take_lit_nocase(&r, "transfer-encoding:"))
+        return POSTERN_OK;
+    while (postern_reader_take_byte(&r, ' ') || postern_reader_take_byte(&r, '\t'))
+        continue;
+    if (postern_reader_take_lit_nocase(&r, "chunked")) {
+        while (postern_reader_take_byte(&r, ' ') || postern_reader_take_byte(&r, '\t') ||
+               postern_reader_take_byte(&r, '\r') || postern_reader_take_byte(&r, '\n'))
+            continue;
+        if (postern_reader_is_done(&r))
+            return POSTERN_OK;
+    }
+    return POSTERN_FAIL(err, ISSUER_ANSWER, "%s sent a Transfer-Encoding other than chunked",
+                        x->judge.url.host);
+}
+
+static size_t take_header(char *data, size_t one, size_t len, void *arg)
 {
     struct postern_http_exchange *x = arg;
     postern_error err = { 0 };
 
-    (void)data;
     (void)one;
-    x->headers_len += len;
-    if (x->headers_len <= HEADERS_MAX)
+    if (count_header(x, len, &err) == POSTERN_OK &&
+        check_transfer(x, (postern_bytes){ (const uint8_t *)data, len }, &err) == POSTERN_OK)
         return len;
-    (void)POSTERN_FAIL(&err, ISSUER_ANSWER, "%s sent more than %d bytes of headers",
-                       x->judge.url.host, HEADERS_MAX);
     note_trouble(x, &err);
     return 0;
 }
@@ -255,7 +283,7 @@ static bool set_callbacks(struct postern_http_exchange *x)
            curl_easy_setopt(easy, CURLOPT_PREREQDATA, x) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, x) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, count_header) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, x) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, x->curl_text) == CURLE_OK &&
            curl_multi_setopt(x->multi, CURLMOPT_SOCKETFUNCTION, set_socket) == CURLM_OK &&

@@ -15,7 +15,8 @@
 _Static_assert(POSTERN_AGENT_MAX > POSTERN_IDENTITY_MAX, "every agent can be blocked");
 
 struct blocks {
-    atomic_bool is_in_use; /* told or expected; never false again; until then nobody needs the lock */
+    atomic_bool
+        is_in_use; /* told or expected; never false again; until then nobody needs the lock */
     pthread_mutex_t lock;
     bool is_expected, is_told;
     postern_block *list; /* sorted by agent */

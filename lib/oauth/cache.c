@@ -339,6 +339,31 @@ void postern_cache_put(struct cache *c, const struct cache_key *key,
     postern_cached_release(t);
 }
 
+/* ---- forgetting ---- */
+
+static void drop_all_of(struct shard *s, const struct cache_key *key)
+{
+    struct cached_token *t = LIST_FIRST(chain_of(s, key));
+
+    while (t != NULL) {
+        struct cached_token *next = LIST_NEXT(t, in_chain);
+
+        if (t->key.issuer == key->issuer &&
+            memcmp(t->key.digest, key->digest, sizeof key->digest) == 0)
+            take_out(s, t);
+        t = next;
+    }
+}
+
+void postern_cache_forget(struct cache *c, const struct cache_key *key)
+{
+    struct shard *s = shard_of(c, key);
+
+    pthread_mutex_lock(&s->lock);
+    drop_all_of(s, key);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- words ---- */
 
 uint64_t postern_cache_words(const struct cache *c)

@@ -4,7 +4,8 @@
  * same bytes is spared the proof.  Nothing but the proof is remembered.  Whatever depends on the
  * time, the request or somebody's word (exp, audience, binding, scope, mapping, authzid,
  * revocation, block, the key being in force) is judged again by whoever finds an entry.  Called by
- * validate.c. doc/decisions/0023-verified-token-cache.md.
+ * validate.c; another one, of what issuers said of tokens, by introspecting.c.
+ * doc/decisions/0023-verified-token-cache.md, 0051-introspection.md.
  */
 #ifndef POSTERN_LIB_CACHE_H
 #define POSTERN_LIB_CACHE_H
@@ -14,8 +15,7 @@
 /* How long a proof is taken for granted; less when `exp` is nearer.  What it spares is worth having
  * several times a minute, and a bound in minutes is one that nobody has to think about. */
 #define POSTERN_CACHE_KEEP_MS 60000
-/* Tokens: a machine's doors hold 5,000 sessions, and a busy agent has one token for all of its own.
- */
+/* Tokens: a machine's doors hold 5,000 sessions; a busy agent has one token for all of its own. */
 #define POSTERN_CACHE_TOKENS_MAX 4096
 /* Bytes of all entries: 2 KiB for each, where a common token takes 1.5. */
 #define POSTERN_CACHE_BYTES_MAX 8388608
@@ -48,6 +48,7 @@ struct cache_proof {
     int64_t keep_ms;            /* 0: POSTERN_CACHE_KEEP_MS */
 };
 
+/* POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err postern_cache_new(struct cache **ret, postern_error *err);
 /* Wipes every entry; in a forked child those that no thread was busy with.  NULL is fine. */
 void postern_cache_free(struct cache *c);
@@ -61,7 +62,7 @@ struct cached_token *postern_cache_find(struct cache *c, const struct cache_key 
 const postern_json *postern_cached_claims(const struct cached_token *t);
 uint64_t postern_cached_keys_generation(const struct cached_token *t);
 int64_t postern_cached_proved_ms(const struct cached_token *t); /* now_ms of its proof */
-void postern_cached_release(struct cached_token *t); /* NULL is fine */
+void postern_cached_release(struct cached_token *t);            /* NULL is fine */
 /*
  * Keep a proof, in place of an earlier one of the same key.  Not kept, which changes no verdict:
  * when somebody's word came since the operation began, when it is too big, dies at once or finds no
@@ -70,8 +71,10 @@ void postern_cached_release(struct cached_token *t); /* NULL is fine */
 void postern_cache_put(struct cache *c, const struct cache_key *key,
                        const struct cache_proof *proof);
 
-/* How many words that take tokens back (revocations, blocks) came; before and after an operation.
- */
+/* Nothing of that token is kept any more for that issuer, at whichever service. */
+void postern_cache_forget(struct cache *c, const struct cache_key *key);
+
+/* How many words that take tokens back (revocations, blocks) came. */
 uint64_t postern_cache_words(const struct cache *c);
 /* One came, and is in force. */
 void postern_cache_note_word(struct cache *c);

@@ -2,8 +2,8 @@
 /*
  * How old a token may be, and how and when the person behind it authenticated, where an issuer's or
  * a service's file asks for that.  A live session that is judged again is no older than its token
- * was when it was issued: what it was let in with cannot have aged since.  RFC 9068 §2.2.1, RFC 9470,
- * OpenID Connect Core §2.
+ * was when it was issued: what it was let in with cannot have aged since.  RFC 9068 §2.2.1, RFC
+ * 9470, OpenID Connect Core §2.
  */
 #include "claims.h"
 
@@ -32,8 +32,8 @@ postern_err postern_claims_age(const struct claim_rules *rules, const struct cla
         postern_trail_note(trail, "max_token_lifetime %" PRId64 " s", rules->max_lifetime_s);
     if (rules->max_lifetime_s != 0 && life_s > rules->max_lifetime_s)
         return POSTERN_FAIL(err, TOKEN_AGE,
-                            "the token was given %" PRId64 " s to live, max_token_lifetime is %" PRId64
-                            " s",
+                            "the token was given %" PRId64
+                            " s to live, max_token_lifetime is %" PRId64 " s",
                             life_s, rules->max_lifetime_s);
     if (rules->max_token_age_s != 0)
         postern_trail_note(trail, "max_token_age %" PRId64 " s", rules->max_token_age_s);

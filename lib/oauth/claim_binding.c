@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sender-constrained tokens: `cnf` against the certificate that the client showed on the connection
- * that brought the token.  One method of confirmation and no other than x5t#S256 can be proved here;
- * a token that is bound by anything else is refused, never taken for a bearer token.  RFC 7800 §3.1,
- * RFC 8705 §3, RFC 9449 §7.2.
+ * that brought the token.  One method of confirmation and no other than x5t#S256 can be proved
+ * here; a token that is bound by anything else is refused, never taken for a bearer token.  RFC
+ * 7800 §3.1, RFC 8705 §3, RFC 9449 §7.2.
  */
 #include "claims.h"
 
@@ -23,9 +23,11 @@ static postern_err find_thumbprint(const struct claim_reader *r, uint32_t cnf, u
         return POSTERN_FAIL(err, CNF, "the token is bound in more than one way (cnf)");
     member = postern_json_first(r->j, cnf);
     if (postern_json_name_is(r->j, member, "jkt"))
-        return POSTERN_FAIL(err, CNF, "the token is bound to a DPoP key, which no login here proves");
+        return POSTERN_FAIL(err, CNF,
+                            "the token is bound to a DPoP key, which no login here proves");
     if (!postern_json_name_is(r->j, member, "x5t#S256"))
-        return POSTERN_FAIL(err, CNF, "the token is bound in a way that cannot be proved here (cnf)");
+        return POSTERN_FAIL(err, CNF,
+                            "the token is bound in a way that cannot be proved here (cnf)");
     *ret = member;
     return POSTERN_OK;
 }
@@ -56,8 +58,9 @@ postern_err postern_claims_binding(struct claim_reader *r, const struct claim_lo
     postern_bytes shown = login->client_cert_sha256;
 
     postern_trail_note(trail, "%s", cnf != POSTERN_JSON_ABSENT ? "cnf" : "no cnf");
-    postern_trail_note(trail, "%s", shown.len != 0 ? "the client showed a certificate"
-                                                   : "the client showed no certificate");
+    postern_trail_note(trail, "%s",
+                       shown.len != 0 ? "the client showed a certificate"
+                                      : "the client showed no certificate");
     if (cnf == POSTERN_JSON_ABSENT)
         return POSTERN_OK;
     POSTERN_TRY(find_thumbprint(r, cnf, &node, err));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where a token comes from, so that it can end with that, and what was granted in detail.  `grant_id`
- * names a person's authorization (as OAuth grant management does), `derived_from` every token from
- * which this one was exchanged; both are our issuer's own claims.  An issuer that means something
- * else by these names has its tokens refused: what cannot be read cannot be revoked.
+ * Where a token comes from, so that it can end with that, and what was granted in detail.
+ * `grant_id` names a person's authorization (as OAuth grant management does), `derived_from` every
+ * token from which this one was exchanged; both are our issuer's own claims.  An issuer that means
+ * something else by these names has its tokens refused: what cannot be read cannot be revoked.
  * `authorization_details`: RFC 9396 §9.1.
  */
 #include "claims.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whose tokens count at all: the client that a token was issued to against allowed_clients, and the
- * actor of a delegated token against the token's own may_act.  RFC 9068 §2.2, OpenID Connect Core §2
- * (azp), RFC 8693 §4.4.
+ * actor of a delegated token against the token's own may_act.  RFC 9068 §2.2, OpenID Connect Core
+ * §2 (azp), RFC 8693 §4.4.
  */
 #include "claims.h"
 
@@ -67,7 +67,8 @@ static postern_err read_named(struct claim_reader *r, uint32_t may_act, struct n
                                                                          : NULL;
 
         if (postern_json_type_of(j, m) != POSTERN_JSON_STRING)
-            return POSTERN_FAIL(err, MALFORMED_CLAIM, "may_act holds something that is not a string");
+            return POSTERN_FAIL(err, MALFORMED_CLAIM,
+                                "may_act holds something that is not a string");
         if (field == NULL)
             ret->has_more = true;
         else
@@ -79,8 +80,9 @@ static postern_err read_named(struct claim_reader *r, uint32_t may_act, struct n
 }
 
 /* Whose name for the actor it is: act's own issuer, or the token's (RFC 8693 §4.1). */
-static postern_err read_actor_issuer(struct claim_reader *r, const struct postern_grant_facts *facts,
-                                     postern_bytes *ret, postern_error *err)
+static postern_err read_actor_issuer(struct claim_reader *r,
+                                     const struct postern_grant_facts *facts, postern_bytes *ret,
+                                     postern_error *err)
 {
     uint32_t iss = postern_json_member(r->j, r->known[CLAIM_ACT], "iss");
 

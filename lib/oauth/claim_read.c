@@ -15,14 +15,22 @@ static const struct {
     char text[sizeof "authorization_details"];
     uint8_t len;
 } names[CLAIM_NAMES] = {
-    [CLAIM_ISS] = NAME("iss"),     [CLAIM_SUB] = NAME("sub"),
-    [CLAIM_AUD] = NAME("aud"),     [CLAIM_EXP] = NAME("exp"),
-    [CLAIM_NBF] = NAME("nbf"),     [CLAIM_IAT] = NAME("iat"),
-    [CLAIM_JTI] = NAME("jti"),     [CLAIM_CLIENT_ID] = NAME("client_id"),
-    [CLAIM_AZP] = NAME("azp"),     [CLAIM_MAY_ACT] = NAME("may_act"),
-    [CLAIM_CNF] = NAME("cnf"),     [CLAIM_ACT] = NAME("act"),
-    [CLAIM_ACR] = NAME("acr"),     [CLAIM_AUTH_TIME] = NAME("auth_time"),
-    [CLAIM_SCOPE] = NAME("scope"), [CLAIM_GRANT_ID] = NAME("grant_id"),
+    [CLAIM_ISS] = NAME("iss"),
+    [CLAIM_SUB] = NAME("sub"),
+    [CLAIM_AUD] = NAME("aud"),
+    [CLAIM_EXP] = NAME("exp"),
+    [CLAIM_NBF] = NAME("nbf"),
+    [CLAIM_IAT] = NAME("iat"),
+    [CLAIM_JTI] = NAME("jti"),
+    [CLAIM_CLIENT_ID] = NAME("client_id"),
+    [CLAIM_AZP] = NAME("azp"),
+    [CLAIM_MAY_ACT] = NAME("may_act"),
+    [CLAIM_CNF] = NAME("cnf"),
+    [CLAIM_ACT] = NAME("act"),
+    [CLAIM_ACR] = NAME("acr"),
+    [CLAIM_AUTH_TIME] = NAME("auth_time"),
+    [CLAIM_SCOPE] = NAME("scope"),
+    [CLAIM_GRANT_ID] = NAME("grant_id"),
     [CLAIM_DERIVED_FROM] = NAME("derived_from"),
     [CLAIM_AUTHORIZATION_DETAILS] = NAME("authorization_details"),
 };
@@ -115,8 +123,8 @@ uint32_t postern_claim_find(const struct claim_reader *r, const struct claim_pat
     return path->known >= 0 ? r->known[path->known] : postern_claim_find_in(r->j, path);
 }
 
-/* Of one string: as subject, agent, allowed client, actor, purpose, user name and scope when all are
- * configured to be one claim. */
+/* Of one string: as subject, agent, allowed client, actor, purpose, user name and scope when all
+ * are configured to be one claim. */
 #define READS_MAX 8
 /* Joined and mapped names, of the user and of the agent. */
 #define NAMES_ROOM (4 * POSTERN_IDENTITY_MAX)

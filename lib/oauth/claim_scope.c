@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A token's scopes as one string of words with single spaces, wherever its issuer puts them: a string
- * (RFC 8693 §4.2), or an array where scope_form allows it.  claims.c judges the words.
+ * A token's scopes as one string of words with single spaces, wherever its issuer puts them: a
+ * string (RFC 8693 §4.2), or an array where scope_form allows it.  claims.c judges the words.
  */
 #include "claims.h"
 

@@ -19,6 +19,16 @@ struct check {
     struct postern_grant_facts *out; /* the caller's: too large to be copied for every login */
 };
 
+static postern_err check_count(struct check *c, postern_error *err)
+{
+    uint32_t count = c->reader.j->nodes[0].child_count;
+
+    postern_trail_note(c->trail, "%" PRIu32 ", at most %d", count, POSTERN_CLAIMS_MAX);
+    if (count > POSTERN_CLAIMS_MAX)
+        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
+    return POSTERN_OK;
+}
+
 /* Byte for byte: no slash, case, port or Unicode form is evened out (RFC 9068 §4, RFC
  * 8414 §3.3). */
 static postern_err check_issuer(struct check *c, postern_error *err)
@@ -87,8 +97,7 @@ static postern_err check_audience(struct check *c, postern_error *err)
 
     note_raw(c, "aud", aud);
     for (size_t i = 0; i < c->rules->audience_count; i++)
-        postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or",
-                           c->rules->audiences[i]);
+        postern_trail_note(c->trail, "%s \"%s\"", i == 0 ? "wanted" : "or", c->rules->audiences[i]);
     if (aud == POSTERN_JSON_ABSENT)
         return POSTERN_FAIL(err, AUD, "aud is missing");
     if (postern_json_type_of(c->reader.j, aud) == POSTERN_JSON_ARRAY)
@@ -119,11 +128,14 @@ static void note_times(const struct check *c, int64_t exp_s, int64_t nbf_s, int6
     postern_trail_note(c->trail, "now %" PRId64 ", clock_skew %" PRId64 " s", c->login->now_s,
                        c->rules->skew_s);
     if (exp_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s, exp_s - c->login->now_s);
+        postern_trail_note(c->trail, "exp %" PRId64 " (%+" PRId64 " s)", exp_s,
+                           exp_s - c->login->now_s);
     if (nbf_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s, nbf_s - c->login->now_s);
+        postern_trail_note(c->trail, "nbf %" PRId64 " (%+" PRId64 " s)", nbf_s,
+                           nbf_s - c->login->now_s);
     if (iat_s != TIME_ABSENT)
-        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s, iat_s - c->login->now_s);
+        postern_trail_note(c->trail, "iat %" PRId64 " (%+" PRId64 " s)", iat_s,
+                           iat_s - c->login->now_s);
 }
 
 static postern_err check_times(struct check *c, postern_error *err)
@@ -303,39 +315,6 @@ static postern_err check_authentication(struct check *c, postern_error *err)
     return postern_claims_authentication(&c->reader, c->rules, c->login, c->out, c->trail, err);
 }
 
-/* Tokens with one space between; empty is no scope at all. */
-static bool is_scope(postern_bytes scope)
-{
-    bool is_in_word = false;
-
-    for (size_t i = 0; i < scope.len; i++) {
-        if (scope.ptr[i] == ' ' ? !is_in_word : !postern_is_scope_byte(scope.ptr[i]))
-            return false;
-        is_in_word = scope.ptr[i] != ' ';
-    }
-    return is_in_word || scope.len == 0;
-}
-
-/* The next word of a blank-separated list; empty at the end. */
-static postern_bytes take_word(postern_bytes *rest)
-{
-    size_t end = postern_bytes_find(*rest, ' ');
-    postern_bytes word = { rest->ptr, end };
-    size_t used = end < rest->len ? end + 1 : end;
-
-    rest->ptr = rest->ptr == NULL ? NULL : rest->ptr + used;
-    rest->len -= used;
-    return word;
-}
-
-bool postern_scope_has(postern_bytes scope, postern_bytes wanted)
-{
-    while (scope.len != 0)
-        if (postern_bytes_equal(take_word(&scope), wanted))
-            return true;
-    return false;
-}
-
 static postern_err demand_scope(const struct check *c, postern_bytes wanted, postern_error *err)
 {
     char quoted[300];
@@ -354,7 +333,7 @@ static postern_err demand_scopes(const struct check *c, postern_error *err)
     for (size_t i = 0; i < c->rules->scope_count; i++)
         POSTERN_TRY(demand_scope(c, postern_bytes_str(c->rules->scopes[i]), err));
     while (rest.len != 0)
-        POSTERN_TRY(demand_scope(c, take_word(&rest), err));
+        POSTERN_TRY(demand_scope(c, postern_scope_next(&rest), err));
     return POSTERN_OK;
 }
 
@@ -374,7 +353,8 @@ static postern_err demand_any_scope(const struct check *c, postern_error *err)
     if (c->rules->any_scope_count == 0)
         return POSTERN_OK;
     if (list.failed) /* they are too many to be named */
-        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "none of the %zu scopes of which one is wanted",
+        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE,
+                            "none of the %zu scopes of which one is wanted",
                             c->rules->any_scope_count);
     return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "one of the scopes %s is wanted",
                         postern_buf_cstr(&list));
@@ -386,7 +366,7 @@ static postern_err check_scope(struct check *c, postern_error *err)
     POSTERN_TRY(postern_claims_scope(&c->reader, c->rules, &c->out->scope, err));
     if (c->out->scope.len > POSTERN_SCOPE_CLAIM_MAX)
         return POSTERN_FAIL(err, LIMIT, "scope is longer than %d bytes", POSTERN_SCOPE_CLAIM_MAX);
-    if (!is_scope(c->out->scope))
+    if (!postern_scope_is_list(c->out->scope))
         return POSTERN_FAIL(err, MALFORMED_CLAIM, "scope is not words with one space between");
     postern_trail_note_value(c->trail, "scope", c->out->scope);
     POSTERN_TRY(demand_scopes(c, err));
@@ -395,21 +375,20 @@ static postern_err check_scope(struct check *c, postern_error *err)
 
 postern_err postern_claims_check(const struct claim_rules *rules, const postern_json *j,
                                  const struct claim_login *login, postern_buf *scratch,
-                                 postern_trail *trail, struct postern_grant_facts *ret, postern_error *err)
+                                 postern_trail *trail, struct postern_grant_facts *ret,
+                                 postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_issuer,  check_audience, check_times,   check_identities,     check_client,
-        check_binding, check_actors,   check_party,   check_lineage,        check_authentication,
-        check_scope,
+        check_count,      check_issuer,  check_audience,       check_times,
+        check_identities, check_client,  check_binding,        check_actors,
+        check_party,      check_lineage, check_authentication, check_scope,
     };
     struct check c = { .rules = rules, .login = login, .trail = trail, .out = ret };
 
     memset(ret, 0, sizeof *ret);
-    if (j->nodes[0].child_count > POSTERN_CLAIMS_MAX)
-        return POSTERN_FAIL(err, LIMIT, "more than %d claims", POSTERN_CLAIMS_MAX);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        postern_trail_enter(trail, TRAIL_ISSUER + (enum trail_step)i);
+        postern_trail_enter(trail, TRAIL_CLAIMS + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
     }
     ret->claims = j->text;

@@ -14,11 +14,11 @@
 #include "trail.h"
 
 /* Members of the claims: fifty times what the richest of tokens has, and each is looked at. */
-#define POSTERN_CLAIMS_MAX 1024
+#define POSTERN_CLAIMS_MAX      1024
 #define POSTERN_AUD_ENTRIES_MAX 256 /* each is compared with each of ours */
 /* Entries of authorization_details: what a person can have read on a consent page. */
 #define POSTERN_DETAILS_ENTRIES_MAX 32
-#define POSTERN_CLAIM_PARTS_MAX 8   /* of a path: half of the depth that a token may have */
+#define POSTERN_CLAIM_PARTS_MAX     8 /* of a path: half of the depth that a token may have */
 
 /* Claims that every token is asked for: found in one pass over the members. */
 enum claim_name {
@@ -70,7 +70,7 @@ struct claim_rules {
     size_t scope_claim_count;
     bool takes_scope_array;
     const struct provider *provider; /* NULL: rfc9068 */
-    const char *const *scopes; /* all of them */
+    const char *const *scopes;       /* all of them */
     size_t scope_count;
     const char *const *any_scopes; /* one of them at least; none: not asked */
     size_t any_scope_count;
@@ -83,10 +83,11 @@ struct claim_rules {
 
 /* What one login brings beside its token. */
 struct claim_login {
-    int64_t now_s;                    /* when the token must be alive */
-    bool is_live_session;             /* judged again: what has an age is as old as at its issue */
-    postern_bytes extra_scopes;       /* more that must be there, blank-separated */
-    postern_bytes client_cert_sha256; /* of the DER of who holds the connection; empty: none shown */
+    int64_t now_s;              /* when the token must be alive */
+    bool is_live_session;       /* judged again: what has an age is as old as at its issue */
+    postern_bytes extra_scopes; /* more that must be there, blank-separated */
+    postern_bytes
+        client_cert_sha256; /* of the DER of who holds the connection; empty: none shown */
 };
 
 /*
@@ -102,8 +103,7 @@ struct claim_login {
 POSTERN_MUST_USE postern_err postern_claims_check(const struct claim_rules *rules,
                                                   const postern_json *j,
                                                   const struct claim_login *login,
-                                                  postern_buf *scratch,
-                                                  postern_trail *trail,
+                                                  postern_buf *scratch, postern_trail *trail,
                                                   struct postern_grant_facts *ret,
                                                   postern_error *err);
 /* claim_read.c: claims by name or path, and strings that are safe to show and to log in with. */
@@ -133,7 +133,8 @@ POSTERN_MUST_USE postern_err postern_claim_identity(struct claim_reader *r, uint
                                                     const char *name, size_t max,
                                                     postern_bytes *ret, postern_error *err);
 /* claim_lineage.c: grant_id, derived_from (1 to POSTERN_DERIVED_MAX strings) and
- * authorization_details into ret.  POSTERN_OK · MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT · NOMEM */
+ * authorization_details into ret.  POSTERN_OK · MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT ·
+ * NOMEM */
 POSTERN_MUST_USE postern_err postern_claims_lineage(struct claim_reader *r,
                                                     struct postern_grant_facts *ret,
                                                     postern_error *err);
@@ -162,17 +163,12 @@ POSTERN_MUST_USE postern_err postern_claims_age(const struct claim_rules *rules,
                                                 postern_trail *trail, postern_error *err);
 /* claim_age.c: how and when the person authenticated.
  * POSTERN_OK · ACR · AUTH_AGE · NOT_YET_VALID · MALFORMED_CLAIM */
-POSTERN_MUST_USE postern_err postern_claims_authentication(const struct claim_reader *r,
-                                                           const struct claim_rules *rules,
-                                                           const struct claim_login *login,
-                                                           const struct postern_grant_facts *facts,
-                                                           postern_trail *trail,
-                                                           postern_error *err);
+POSTERN_MUST_USE postern_err postern_claims_authentication(
+    const struct claim_reader *r, const struct claim_rules *rules, const struct claim_login *login,
+    const struct postern_grant_facts *facts, postern_trail *trail, postern_error *err);
 /* claim_scope.c: empty when there is none.  POSTERN_OK · MALFORMED_CLAIM · NOMEM */
 POSTERN_MUST_USE postern_err postern_claims_scope(struct claim_reader *r,
                                                   const struct claim_rules *rules,
                                                   postern_bytes *ret, postern_error *err);
-/* True when `scope` (single spaces, judged before) holds `wanted` as a whole word. */
-bool postern_scope_has(postern_bytes scope, postern_bytes wanted);
 
 #endif

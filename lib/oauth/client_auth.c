@@ -64,8 +64,8 @@ static postern_err add_assertion(const struct postern_client_proof *p, int64_t n
     POSTERN_AUTO_BUF claims = POSTERN_BUF_INIT(POSTERN_ASSERTION_MAX);
 
     POSTERN_TRY(write_claims(p, now_s, &claims, err));
-    POSTERN_TRY(postern_signer_sign(p->signer, ASSERTION_TYP, postern_buf_bytes(&claims), assertion,
-                                    err));
+    POSTERN_TRY(
+        postern_signer_sign(p->signer, ASSERTION_TYP, postern_buf_bytes(&claims), assertion, err));
     postern_form_add(body, "client_assertion_type", POSTERN_BYTES_LIT(ASSERTION_TYPE));
     postern_form_add(body, "client_assertion", postern_buf_bytes(assertion));
     return POSTERN_OK;

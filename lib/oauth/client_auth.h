@@ -15,7 +15,7 @@
 #define POSTERN_ASSERTION_LIFE_S  60   /* one request's time, and clocks that differ */
 #define POSTERN_ASSERTION_MAX     8192 /* bytes: two names, an issuer, an RSA signature */
 /* Bytes of "Basic …": id and secret, each byte encoded by three, then by 4/3. */
-#define POSTERN_BASIC_MAX         8192
+#define POSTERN_BASIC_MAX 8192
 
 struct postern_client_proof {
     postern_client_auth auth;

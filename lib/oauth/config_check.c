@@ -30,9 +30,8 @@ static bool is_name(const char *word)
 
 static const char *find_service_name_fault(const char *word)
 {
-    return is_name(word)
-               ? NULL
-               : "is no service name: letters, digits, dots, underscores and hyphens";
+    return is_name(word) ? NULL
+                         : "is no service name: letters, digits, dots, underscores and hyphens";
 }
 
 /* NAME of policies/NAME.rules, so no path. */
@@ -217,8 +216,8 @@ static postern_err check_required(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
-/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http, and a
- * door, whose URL is a resource's name, has nothing to ask with. */
+/* The embedded issuer is on loopback by nature (issuer.conf); everybody else must ask for http, and
+ * a door, whose URL is a resource's name, has nothing to ask with. */
 static enum url_loopback_http may_use_loopback_http(const postern_section *s)
 {
     if (s->kind == POSTERN_SECTION_DOOR)
@@ -256,16 +255,18 @@ static postern_err check_server_port(const postern_section *s, postern_error *er
     return POSTERN_OK;
 }
 
-/* One source: two could hold different keys.  Without either, the issuer's metadata is looked for. */
+/* One source: two could hold different keys.  Without either, the issuer's metadata is asked. */
 static postern_err check_keys_source(const postern_section *s, postern_error *err)
 {
     const struct config_value *file = postern_section_value(s, "jwks_file");
     const struct config_value *uri = postern_section_value(s, "jwks_uri");
 
     if (file->text != NULL && uri->text != NULL)
-        return POSTERN_FAIL(err, CONFIG_CONFLICT,
-                            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place",
-                            s->file, uri->line, uri->column);
+        return POSTERN_FAIL(
+            err, CONFIG_CONFLICT,
+            "%s:%d:%d: jwks_uri: jwks_file is set as well; keys come from one place, so "
+            "remove one of the two",
+            s->file, uri->line, uri->column);
     return POSTERN_OK;
 }
 
@@ -275,7 +276,6 @@ static postern_err check_agent_claim(const postern_section *s, postern_error *er
 {
     const struct config_value *agent = postern_section_value(s, "agent_claim");
 
-    POSTERN_TRY(check_keys_source(s, err));
     for (size_t i = 1; i < agent->count; i++)
         if (strcmp(agent->items[i], "act.sub") == 0)
             return postern_config_value_fail(s, "agent_claim", err, "act.sub must stand first");
@@ -289,16 +289,20 @@ static bool is_asked_about_tokens(const postern_section *issuer)
 
 static postern_err check_issuer(const postern_section *s, postern_error *err)
 {
+    POSTERN_TRY(check_keys_source(s, err));
     POSTERN_TRY(check_agent_claim(s, err));
     if (is_asked_about_tokens(s) && postern_section_text(s, "client") == NULL)
         return postern_config_value_fail(s, "introspection", err,
                                          "needs client: as whom is the issuer asked?");
     if (!is_asked_about_tokens(s) && postern_section_text(s, "client") != NULL)
-        return postern_config_value_fail(s, "client", err, "means nothing without introspection");
+        return postern_config_value_fail(s, "client", err,
+                                         "means nothing without introspection: set it, or remove "
+                                         "this line");
     return POSTERN_OK;
 }
 
-#define KEY_ROTATION_MIN_S 3600 /* an old key is kept for more than an hour: two or three at a time */
+/* An old key is kept for more than an hour: two or three at a time. */
+#define KEY_ROTATION_MIN_S 3600
 
 static postern_err check_server(const postern_section *s, postern_error *err)
 {
@@ -375,20 +379,21 @@ static postern_err check_issuer_client(const postern_config *c, const postern_se
     if (client == NULL)
         return postern_config_value_fail(s, "client", err, "there is no clients/%s.conf", name);
     if (strcmp(postern_section_text(client, "issuer"), postern_section_text(s, "issuer")) != 0)
-        return POSTERN_FAIL(err, CONFIG_CONFLICT, "%s: client: %s is of another issuer",
-                            postern_section_origin(s, "client"),
-                            postern_section_origin(client, "issuer"));
+        return POSTERN_FAIL(
+            err, CONFIG_CONFLICT, "%s: client: %s is of another issuer: name a client of this one",
+            postern_section_origin(s, "client"), postern_section_origin(client, "issuer"));
     if (strcmp(postern_section_text(client, "client_auth"), "none") == 0)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "%s: client: %s proves nothing, and such a client is told nothing "
-                            "(RFC 7662 section 2.1)",
+                            "(RFC 7662 section 2.1): give it a client_credential_file",
                             postern_section_origin(s, "client"),
                             postern_section_origin(client, "client_auth"));
     return POSTERN_OK;
 }
 
-/* An opaque token does not say whose it is, and whoever is asked learns it.  Two issuers that are asked
- * about signed tokens alone are no trouble: opaque ones are shown to none of them (validate.c). */
+/* An opaque token does not say whose it is, and whoever is asked learns it.  Two issuers that are
+ * asked about signed tokens alone are no trouble: opaque ones are shown to none of them
+ * (validate.c). */
 static postern_err check_one_reader(const postern_config *c, const postern_section *s,
                                     postern_error *err)
 {
@@ -402,10 +407,11 @@ static postern_err check_one_reader(const postern_config *c, const postern_secti
     }
     if (asked < 2 || of_opaque == 0)
         return POSTERN_OK;
-    return postern_config_value_fail(
-        s, "issuers", err,
-        "of those that have introspection one is asked about opaque tokens, and an opaque token does not "
-        "say whose it is; write introspection: always for all of them, or one service file for each");
+    return postern_config_value_fail(s, "issuers", err,
+                                     "of those that have introspection one is asked about opaque "
+                                     "tokens, and an opaque token does not say whose it is; write "
+                                     "introspection: always for all of them, or one service file "
+                                     "for each");
 }
 
 static postern_err check_service_issuer(const postern_config *c, const postern_section *s,
@@ -418,8 +424,7 @@ static postern_err check_service_issuer(const postern_config *c, const postern_s
     if (first == NULL)
         return POSTERN_FAIL(
             err, CONFIG_MISSING,
-            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer:",
-            s->file);
+            "%s: no issuer is trusted yet: write issuers/NAME.conf with issuer:", s->file);
     if (v->count == 0 && first->next != NULL)
         return POSTERN_FAIL(
             err, CONFIG_MISSING,
@@ -528,5 +533,7 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
         POSTERN_TRY(check_one_reader(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }
+    for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next)
+        POSTERN_TRY(postern_config_check_door_issuers(c, s, err));
     return postern_config_check_listens(c, err);
 }

@@ -119,7 +119,8 @@ static postern_err check_backend(const postern_section *s, postern_error *err)
 }
 
 /* Who must show a certificate must be able to know which; nobody vouches for one that is only asked
- * for, as holding its key is all that is wanted then (RFC 8705 §3, §7.3).  A unix socket has no TLS. */
+ * for, as holding its key is all that is wanted then (RFC 8705 §3, §7.3).  A unix socket has no
+ * TLS. */
 static postern_err check_client_certificate(const postern_section *s, postern_error *err)
 {
     bool is_required = strcmp(postern_section_text(s, "tls_client_certificate"), "require") == 0;
@@ -146,6 +147,22 @@ postern_err postern_config_check_door(const postern_section *s, postern_error *e
     POSTERN_TRY(check_certificate(s, err));
     POSTERN_TRY(check_client_certificate(s, err));
     return check_backend(s, err);
+}
+
+/* Nobody could answer. */
+postern_err postern_config_check_door_issuers(const postern_config *c, const postern_section *s,
+                                              postern_error *err)
+{
+    const postern_section *issuer;
+
+    if (postern_section_number(s, "revocation_check") == 0)
+        return POSTERN_OK;
+    for (size_t i = 0; (issuer = postern_config_trusted_by(c, s, i)) != NULL; i++)
+        if (strcmp(postern_section_text(issuer, "introspection"), "no") != 0)
+            return POSTERN_OK;
+    return postern_config_value_fail(
+        s, "revocation_check", err,
+        "none of the issuers that this door trusts has introspection: opaque or always");
 }
 
 /* ---- all doors ---- */

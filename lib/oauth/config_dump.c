@@ -55,7 +55,8 @@ static bool accepts_plain_jwt(const struct config_value *v)
 /* Lacks a word that the default has. */
 static bool lacks_default(const struct config_value *v, const char *key)
 {
-    const char *rest = postern_config_key_default(postern_config_key_index(key, POSTERN_SECTION_NONE));
+    const char *rest =
+        postern_config_key_default(postern_config_key_index(key, POSTERN_SECTION_NONE));
 
     while (*rest != '\0') {
         size_t len = strcspn(rest, " ");
@@ -84,7 +85,8 @@ static const struct {
     const char *meaning;
 } relaxations[] = {
     { POSTERN_SECTION_ISSUER, "token_types", accepts_plain_jwt,
-      "tokens without typ at+jwt are accepted, which does not tell an access token from other JWTs of this issuer" },
+      "tokens without typ at+jwt are accepted, which does not tell an access token from other JWTs "
+      "of this issuer" },
     { POSTERN_SECTION_ISSUER, "required_claims", requires_fewer_claims,
       "tokens may lack a claim that RFC 9068 requires" },
     { POSTERN_SECTION_ISSUER, "allow_loopback_http", is_on,
@@ -99,8 +101,7 @@ static const struct {
       "tokens may log in as an account that is denied by default" },
     { POSTERN_SECTION_DOOR, "shared_audience", is_on,
       "a token for this door opens another service as well" },
-    { POSTERN_SECTION_DOOR, "allow_system_users", is_on,
-      "tokens may stand for system accounts" },
+    { POSTERN_SECTION_DOOR, "allow_system_users", is_on, "tokens may stand for system accounts" },
     { POSTERN_SECTION_DOOR, "deny_users", denies_fewer_users,
       "tokens may stand for an account that is denied by default" },
     { POSTERN_SECTION_DOOR, "backend_tls", is_not_full,

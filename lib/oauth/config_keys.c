@@ -98,11 +98,12 @@ static void describe_range(const struct config_key *k, postern_buf *out)
 {
     const char *unit = k->type == CONFIG_DURATION ? "s" : "";
 
-    if (k->choices != NULL)
+    if (k->choices != NULL && k->highest == 0)
         postern_buf_addf(out, "One of: %s.\n", k->choices);
     if (k->highest != 0)
-        postern_buf_addf(out, "From %lld%s to %lld%s.\n", (long long)k->lowest, unit,
-                         (long long)k->highest, unit);
+        postern_buf_addf(out, "From %lld%s to %lld%s%s%s.\n", (long long)k->lowest, unit,
+                         (long long)k->highest, unit, k->choices != NULL ? ", or: " : "",
+                         k->choices != NULL ? k->choices : "");
 }
 
 static void describe_default(int key, postern_buf *out)

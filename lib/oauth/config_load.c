@@ -82,8 +82,8 @@ postern_err postern_config_add_section(postern_config *c, postern_section_kind k
     return POSTERN_OK;
 }
 
-/* "doors/NAME.conf or issuer.conf": where a known key that stands in the wrong kind of file belongs;
- * empty when no file has it. */
+/* "doors/NAME.conf or issuer.conf": where a known key that stands in the wrong kind of file
+ * belongs; empty when no file has it. */
 static void find_right_files(const char *key, char *ret, size_t ret_size)
 {
     size_t used = 0;
@@ -227,7 +227,7 @@ static const struct {
 } places[] = {
     { "postern.conf", POSTERN_SECTION_DAEMON, false }, { "issuers/", POSTERN_SECTION_ISSUER, true },
     { "services/", POSTERN_SECTION_SERVICE, true },    { "doors/", POSTERN_SECTION_DOOR, true },
-    { "issuer.conf", POSTERN_SECTION_SERVER, false }, { "clients/", POSTERN_SECTION_CLIENT, true },
+    { "issuer.conf", POSTERN_SECTION_SERVER, false },  { "clients/", POSTERN_SECTION_CLIENT, true },
 };
 
 /* The file's name without ".conf", which is the service's or issuer's name everywhere. */

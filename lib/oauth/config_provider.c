@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `provider:` fills in what its file does not say itself.  The values stand in the dump like others,
- * with the provider in their origin.
+ * `provider:` fills in what its file does not say itself.  The values stand in the dump like
+ * others, with the provider in their origin.
  */
 #include "provider.h"
 #include "settings.h"
@@ -25,8 +25,8 @@ static postern_err preset(postern_config *c, postern_section *s,
 
     if (s->values[key].line != 0)
         return POSTERN_OK;
-    POSTERN_TRY(postern_config_value_set(c, s, key, setting->text, provider->line,
-                                         provider->column, err));
+    POSTERN_TRY(
+        postern_config_value_set(c, s, key, setting->text, provider->line, provider->column, err));
     return set_origin(c, provider, &s->values[key], err);
 }
 

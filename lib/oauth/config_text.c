@@ -11,11 +11,11 @@
 
 #include "base/keyfile.h"
 
-#define SECTION_BEGIN   "# == "
-#define SECTION_END     " =="
+#define SECTION_BEGIN "# == "
+#define SECTION_END   " =="
 /* Bytes with NUL of a section's name: a map has its whole path. */
 #define FILE_NAME_MAX   PATH_MAX
-#define LINE_DIGITS_MAX 9   /* of a line's number: fits an int */
+#define LINE_DIGITS_MAX 9 /* of a line's number: fits an int */
 
 /* One section's lines, on the way in. */
 struct section_text {
@@ -129,7 +129,8 @@ static bool is_given(const struct entry *e)
     return e->line == 0 || e->is_preset;
 }
 
-/* A default or preset is there already, and must be this version's; a path has no folder to start at. */
+/* A default or preset is there already, and must be this version's; a path has no folder to start
+ * at. */
 static postern_err set_value(postern_config *c, postern_section *s, int key, const struct entry *e,
                              postern_error *err)
 {

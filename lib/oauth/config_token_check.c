@@ -47,7 +47,6 @@ static postern_err put_list(postern_config *c, postern_section *s, const char *k
     return put(c, s, key, postern_buf_cstr(&list), err);
 }
 
-
 /* One issuer, its keys, and what its tokens may be for. */
 struct token_check {
     const char *issuer, *jwks_file, *clock_skew; /* NULL: the key's default */
@@ -86,7 +85,6 @@ static postern_err check_audiences(const char *const *audiences, postern_error *
         POSTERN_TRY(check_word("audience", audiences[i], err));
     return POSTERN_OK;
 }
-
 
 static postern_err make(const struct token_check *t, postern_config **ret, postern_error *err)
 {

@@ -131,6 +131,8 @@ static postern_err parse_duration(struct parse *p, postern_error *err)
     } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
     const char *rest = p->value.text;
 
+    if (p->key->choices != NULL && is_choice(p->key->choices, rest, strlen(rest)))
+        return POSTERN_OK; /* in place of a number: 0 */
     if (!take_digits(&rest, &p->value.number))
         return record_fault(p, err, "a duration is a whole number with a unit, like 30s");
     if (*rest == '\0')

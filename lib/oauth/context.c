@@ -44,10 +44,10 @@ struct postern_context {
 static void free_issuers(struct issuer_rules *issuer)
 {
     for (; issuer != NULL; issuer = issuer->next) {
-        postern_keyring_free(issuer->keys); /* which asks discovery */
-        postern_discovery_free(issuer->discovery);
-        postern_revocations_free(issuer->revocations);
+        postern_keyring_free(issuer->keys);
         postern_introspector_free(issuer->introspector);
+        postern_discovery_free(issuer->discovery); /* which both ask */
+        postern_revocations_free(issuer->revocations);
     }
 }
 
@@ -116,9 +116,6 @@ static postern_err make_source(postern_context *ctx, struct issuer_rules *i,
     i->keys_source = url != NULL ? url : describe_discovery(ctx, i->issuer);
     if (i->keys_source == NULL)
         return POSTERN_FAIL(err, NOMEM, "context");
-    if (url == NULL)
-        POSTERN_TRY(
-            postern_discovery_new(&i->server, POSTERN_NEED_JWKS, &i->discovery, err));
     return postern_key_fetch_new(&i->server, url, i->discovery, ret, err);
 }
 
@@ -154,16 +151,36 @@ static enum introspection_mode read_introspection(const postern_section *s)
     return strcmp(word, "opaque") == 0 ? INTROSPECT_OPAQUE : INTROSPECT_NOTHING;
 }
 
-static postern_err add_introspector(postern_context *ctx, const postern_section *s,
-                                    struct issuer_rules *i, postern_error *err)
+/* What its metadata must bring: POSTERN_NEED_*, 0 when all is in its file. */
+static unsigned find_needs(const postern_section *s, const struct issuer_rules *i)
 {
-    i->introspection = read_introspection(s);
+    unsigned needs = 0;
+
+    if (postern_section_text(s, "jwks_file") == NULL && postern_section_text(s, "jwks_uri") == NULL)
+        needs |= POSTERN_NEED_JWKS;
+    if (i->introspection != INTROSPECT_NOTHING)
+        needs |= POSTERN_NEED_INTROSPECTION;
+    return needs;
+}
+
+/* One for keys and questions: however many need it, the issuer is asked for one document. */
+static postern_err make_discovery(struct issuer_rules *i, const postern_section *s,
+                                  postern_error *err)
+{
+    unsigned needs = find_needs(s, i);
+
+    return needs == 0 ? POSTERN_OK : postern_discovery_new(&i->server, needs, &i->discovery, err);
+}
+
+static postern_err make_introspector(postern_context *ctx, struct issuer_rules *i,
+                                     const postern_section *s, postern_error *err)
+{
     if (i->introspection == INTROSPECT_NOTHING)
         return POSTERN_OK;
     i->introspection_keep_ms = postern_section_number(s, "introspection_cache") * 1000;
     if (ctx->answers == NULL)
         POSTERN_TRY(postern_cache_new(&ctx->answers, err));
-    return postern_introspector_new(&i->server, &i->introspector, err);
+    return postern_introspector_new(&i->server, i->discovery, &i->introspector, err);
 }
 
 /* Linked in before it is complete, so that postern_context_free() finds every part. */
@@ -182,20 +199,21 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
         .transport = &postern_http_curl,
         .clock = ctx->clock,
     };
+    i->introspection = read_introspection(s);
     i->next = ctx->issuers;
     ctx->issuers = i;
     POSTERN_TRY(check_ca_file(ctx, i->server.tls_ca_file, err));
+    POSTERN_TRY(make_discovery(i, s, err));
     POSTERN_TRY(make_keys(ctx, i, s, err));
-    POSTERN_TRY(postern_revocations_new(&i->revocations, err));
-    return add_introspector(ctx, s, i, err);
+    POSTERN_TRY(make_introspector(ctx, i, s, err));
+    return postern_revocations_new(&i->revocations, err);
 }
 
 static postern_err add_service(postern_context *ctx, const postern_section *s, postern_error *err)
 {
     struct service_rules *rules;
 
-    POSTERN_TRY(
-        postern_service_rules_new(&ctx->arena, ctx->config, s, ctx->issuers, &rules, err));
+    POSTERN_TRY(postern_service_rules_new(&ctx->arena, ctx->config, s, ctx->issuers, &rules, err));
     rules->next = ctx->services;
     ctx->services = rules;
     return POSTERN_OK;
@@ -262,8 +280,7 @@ const struct service_rules *postern_context_rules(const postern_context *ctx, co
     return rules;
 }
 
-void postern_context_describe(const postern_context *ctx, const char *service,
-                              postern_failure *ret)
+void postern_context_describe(const postern_context *ctx, const char *service, postern_failure *ret)
 {
     const struct service_rules *rules = postern_context_rules(ctx, service);
 
@@ -307,7 +324,7 @@ static void count_word(postern_context *ctx)
         postern_cache_note_word(ctx->answers);
 }
 
-/* A word that takes tokens back is in force: a verdict that was under way then is not remembered. */
+/* A word that takes tokens back is in force: a verdict that was under way is not remembered. */
 static postern_err note_word(postern_context *ctx, postern_err e)
 {
     if (e == POSTERN_OK)
@@ -426,8 +443,8 @@ postern_err postern_context_revocations_ready(postern_context *ctx, const char *
 }
 
 postern_err postern_context_revoke(postern_context *ctx, const char *issuer,
-                                   postern_revocation_kind kind, const char *name,
-                                   int64_t before_s, postern_error *err)
+                                   postern_revocation_kind kind, const char *name, int64_t before_s,
+                                   postern_error *err)
 {
     struct revocations *r = find_revocations(ctx, issuer, err);
 

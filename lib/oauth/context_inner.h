@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The inside of a postern_context, for validate.c and judge.c: compiled rules, a pool of
- * workspaces, the list of accounts, the tokens that were proved lately. */
+/* The inside of a postern_context, for validate.c, introspecting.c, judge.c and upkeep.c: compiled
+ * rules, a pool of workspaces, the list of accounts, the tokens that were proved lately. */
 #ifndef POSTERN_LIB_CONTEXT_INNER_H
 #define POSTERN_LIB_CONTEXT_INNER_H
 
@@ -28,7 +28,7 @@ bool postern_context_clock_is_sane(const postern_context *ctx, int64_t now_s);
 /* True in the process that made it. */
 bool postern_context_is_ours(const postern_context *ctx);
 
-/* How issuers are reached, in place of libcurl.  Before the first operation; it must outlive ctx. */
+/* How issuers are reached, in place of libcurl.  Before the first operation; it outlives ctx. */
 void postern_context_set_transport(postern_context *ctx, const postern_http_transport *transport);
 
 /* A workspace from the pool, or a new one.  POSTERN_OK · NOMEM */

@@ -135,15 +135,32 @@ static void put(postern_event *event, size_t n, const char *name, const char *te
         event->fields[n].text[0] = '\0';
 }
 
-static postern_err emit(const struct discovery *d, postern_op *op, const char *static_name,
-                        const char *field, const char *text, postern_error *err)
+static postern_err tell_loaded(const struct discovery *d, postern_op *op, postern_error *err)
 {
-    postern_event *event = postern_op_emit(op, static_name);
+    postern_event *event = postern_op_emit(op, "metadata.loaded");
+    size_t n = 0;
 
     if (event == NULL)
         return POSTERN_FAIL(err, NOMEM, "event");
+    put(event, n++, "issuer", d->server->issuer);
+    if (d->needs & POSTERN_NEED_JWKS)
+        put(event, n++, "keys_at", d->current.jwks.url);
+    if (d->needs & POSTERN_NEED_INTROSPECTION)
+        put(event, n++, "introspection_at", d->current.introspection.url);
+    return POSTERN_OK;
+}
+
+static postern_err tell_unusable(const struct discovery *d, postern_op *op, postern_error *err)
+{
+    postern_event *event = postern_op_emit(op, "metadata.unusable");
+    char text[320];
+
+    if (event == NULL)
+        return POSTERN_FAIL(err, NOMEM, "event");
+    if (snprintf(text, sizeof text, "%s: %s", postern_err_text(d->why.code), d->why.detail) < 0)
+        text[0] = '\0';
     put(event, 0, "issuer", d->server->issuer);
-    put(event, 1, field, text);
+    put(event, 1, "why", text);
     return POSTERN_OK;
 }
 
@@ -188,8 +205,7 @@ static postern_err put_in_force(struct discovery *d, postern_op *op, const struc
     d->old_ms = now_ms + ttl_ms;
     d->ahead_ms = now_ms + postern_retry_ahead_ms(ttl_ms, postern_retry_dice());
     d->failures = 0;
-    return is_news ? emit(d, op, "metadata.loaded", "keys_at", d->current.jwks.url, err)
-                   : POSTERN_OK;
+    return is_news ? tell_loaded(d, op, err) : POSTERN_OK;
 }
 
 static postern_err note_failure(struct discovery *d, postern_op *op, int retry_after_s,
@@ -197,16 +213,13 @@ static postern_err note_failure(struct discovery *d, postern_op *op, int retry_a
 {
     int64_t now_ms = postern_op_mono_ms(op);
     bool is_news = d->failures == 0 || now_ms - d->told_ms >= POSTERN_DISCOVERY_REMIND_MS;
-    char text[320];
 
     d->failures++;
     d->retry_ms = now_ms + postern_retry_pause_ms(d->failures, retry_after_s, postern_retry_dice());
     if (!is_news)
         return POSTERN_OK;
     d->told_ms = now_ms;
-    if (snprintf(text, sizeof text, "%s: %s", postern_err_text(d->why.code), d->why.detail) < 0)
-        text[0] = '\0';
-    return emit(d, op, "metadata.unusable", "why", text, err);
+    return tell_unusable(d, op, err);
 }
 
 /* Out of memory says nothing about the issuer: the next one tries again. */

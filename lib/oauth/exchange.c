@@ -67,7 +67,8 @@ static postern_err check_request(const postern_exchange *rq, postern_error *err)
     else if (rq->actor_token_type != NULL) /* RFC 8693 §2.1 */
         return POSTERN_FAIL(err, USAGE, "actor_token_type without actor_token");
     if (rq->resource == NULL)
-        return POSTERN_FAIL(err, USAGE, "resource is missing: a token for one service is asked for");
+        return POSTERN_FAIL(err, USAGE,
+                            "resource is missing: a token for one service is asked for");
     if (rq->purpose != NULL && !is_text(rq->purpose, POSTERN_PURPOSE_TEXT_MAX))
         return POSTERN_FAIL(err, USAGE, "purpose is empty, longer than %d bytes or not printable",
                             POSTERN_PURPOSE_TEXT_MAX);

@@ -14,10 +14,6 @@
 
 #include "grant/op.h"
 
-/* Those who wait step at least so often, also while the server is silent: else each newcomer would
- * take the fetch for abandoned, and ask again. */
-#define STEP_MS (POSTERN_FETCH_ABANDONED_MS / 4)
-
 struct fetch {
     atomic_uint refs;
     pthread_mutex_t lock; /* of everything below but the descriptors */
@@ -25,7 +21,7 @@ struct fetch {
     void *job;
     const postern_http_transport *transport;
     postern_clock clock;
-    int64_t deadline_ms, stepped_ms; /* monotonic */
+    int64_t deadline_ms, stepped_ms;        /* monotonic */
     struct postern_http_exchange *exchange; /* NULL between two */
     postern_err verdict;                    /* UNSET: none yet */
     postern_error why;
@@ -153,7 +149,8 @@ static postern_err advance(struct fetch *f, postern_error *err)
 
     if (f->stepped_ms >= f->deadline_ms)
         return POSTERN_FAIL(err, TIMEOUT, "%s: not done in time", f->kind->name);
-    do { /* as often as the job has something to ask; each time it waits the deadline is looked at */
+    do { /* as often as the job has something to ask; each time it waits the deadline is looked at
+          */
         if (f->exchange == NULL)
             POSTERN_TRY(start_exchange(f, err));
         e = step_exchange(f, err);
@@ -219,8 +216,6 @@ int postern_fetch_wait_ms(struct fetch *f)
     if (f->verdict == POSTERN_ERR_UNSET && f->exchange != NULL)
         wait_ms = f->transport->wait_ms(f->exchange);
     pthread_mutex_unlock(&f->lock);
-    if (wait_ms > STEP_MS)
-        return STEP_MS;
     return wait_ms < 0 ? 0 : wait_ms;
 }
 
@@ -228,6 +223,8 @@ bool postern_fetch_is_abandoned(struct fetch *f)
 {
     bool is_abandoned;
 
+    if (atomic_load(&f->refs) > 1)
+        return false;
     pthread_mutex_lock(&f->lock);
     is_abandoned = f->verdict == POSTERN_ERR_UNSET &&
                    f->clock.mono_ms(f->clock.arg) - f->stepped_ms > POSTERN_FETCH_ABANDONED_MS;

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What has to be fetched once for everybody who waits for it: one HTTP exchange after another until a
- * job is done.  It belongs to no operation; each one that waits steps it, so there is no leader to
- * lose.  Locks inside.  Knows no keys and no tokens; keyring.c, discovery.c and introspect.c bring
- * jobs.
+ * What has to be fetched once for everybody who waits for it: one HTTP exchange after another until
+ * a job is done.  It belongs to no operation; each one that waits steps it, so there is no leader
+ * to lose.  Locks inside.  Knows no keys and no tokens; key_fetch.c, discovery.c and
+ * introspection_call.c bring jobs.
  */
 #ifndef POSTERN_LIB_FETCH_H
 #define POSTERN_LIB_FETCH_H
 
 #include "http/http.h"
 
-/* After so long without a step everybody who waited has gone: whoever comes then begins anew, because
- * the server has seen a client that fell silent.  A host's loop that is busy for longer has lost its
- * logins anyway. */
+/* A fetch that nobody waits for any more is taken up by who comes next; after so long without a
+ * step he begins anew, because the server has seen a client that fell silent. */
 #define POSTERN_FETCH_ABANDONED_MS 1000
 
 struct fetch; /* refcounted, thread-safe */
 
-/* A job's memory is the fetch's; both functions are called with its lock held, never two at once. */
+/* A job's memory is the fetch's.  ask() and take() are called with its lock held, never two at
+ * once. */
 struct fetch_kind {
     const char *name;
     /* What to ask next.  Texts and bytes in rq are borrowed until take() or the end; deadline_ms is
@@ -51,7 +51,8 @@ void *postern_fetch_job(struct fetch *f);
 /* Readable when a step has work, and for good once there is a verdict; the fetch's own. */
 int postern_fetch_fd(const struct fetch *f);
 int postern_fetch_wait_ms(struct fetch *f); /* 0 or more */
-/* No verdict, and nobody steps it any more. */
+/* For its owner, who has one reference, and under whose lock others are given out: no verdict, nobody
+ * else has one, and the last step was long ago. */
 bool postern_fetch_is_abandoned(struct fetch *f);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From a proved name to a local user: look it up in the map, strip the domain, check the characters,
- * refuse the accounts that no token may be.  Pure but for the list of system accounts, which the caller brings.
+ * From a proved name to a local user: look it up in the map, strip the domain, check the
+ * characters, refuse the accounts that no token may be.  Pure but for the list of system accounts,
+ * which the caller brings.
  */
 #ifndef POSTERN_LIB_IDENTITY_H
 #define POSTERN_LIB_IDENTITY_H

@@ -41,7 +41,8 @@ static postern_err recall(struct introspecting *s, postern_error *err)
     s->cached = found;
     s->claims = postern_cached_claims(found);
     s->told_ms = postern_cached_proved_ms(found);
-    postern_trail_note(s->trail, "active, as it said %d s ago", (int)((now_ms - s->told_ms) / 1000));
+    postern_trail_note(s->trail, "active, as it said %d s ago",
+                       (int)((now_ms - s->told_ms) / 1000));
     return POSTERN_OK;
 }
 
@@ -53,10 +54,18 @@ static postern_err begin(struct introspecting *s, struct fetch **ret_wait, poste
         .key = &s->key,
         .token = s->token,
         .peer = s->peer,
+        .is_look_again = s->is_look_again,
         .words = postern_cache_words(postern_context_answers(s->ctx)),
     };
 
     return postern_introspector_ask(introspector_of(s), s->op, &q, &s->question, ret_wait, err);
+}
+
+/* Whatever it said before is void, also when this is forgotten again. */
+static void note_inactive(const struct introspecting *s)
+{
+    postern_introspector_note_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op));
+    postern_cache_forget(postern_context_answers(s->ctx), &s->key);
 }
 
 static postern_err read_answer(struct introspecting *s, postern_error *err)
@@ -66,7 +75,7 @@ static postern_err read_answer(struct introspecting *s, postern_error *err)
     if (call == NULL)
         return POSTERN_FAIL(err, INTERNAL, "a verdict without its job");
     if (!call->answer.is_active) {
-        postern_introspector_note_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op));
+        note_inactive(s);
         return fail_inactive(s, "", err);
     }
     s->claims = &call->answer.claims;
@@ -92,7 +101,7 @@ static void note_question(const struct introspecting *s)
 {
     const char *client_id = postern_introspector_client_id(introspector_of(s));
 
-    postern_trail_enter(s->trail, TRAIL_INTROSPECTION);
+    postern_trail_enter(s->trail, s->trail_step);
     postern_trail_note(s->trail, "of %s", s->trust->issuer->issuer);
     if (client_id != NULL)
         postern_trail_note_value(s->trail, "as", postern_bytes_str(client_id));
@@ -121,8 +130,8 @@ int64_t postern_introspecting_told_s(const struct introspecting *s)
 
 void postern_introspecting_remember(const struct introspecting *s, int64_t exp_s)
 {
-    const struct introspection_call *call = s->question == NULL ? NULL :
-                                                                  postern_fetch_job(s->question);
+    const struct introspection_call *call =
+        s->question == NULL ? NULL : postern_fetch_job(s->question);
     struct cache_proof proof = {
         .claims = s->claims,
         .now_ms = s->told_ms,
@@ -130,8 +139,9 @@ void postern_introspecting_remember(const struct introspecting *s, int64_t exp_s
         .keep_ms = s->trust->issuer->introspection_keep_ms,
     };
 
-    if (call == NULL || proof.keep_ms == 0)
-        return;
+    if (call == NULL || proof.keep_ms == 0 ||
+        postern_introspector_is_inactive(introspector_of(s), &s->key, postern_op_mono_ms(s->op)))
+        return; /* it was asked again meanwhile */
     proof.words = call->words;
     postern_cache_put(postern_context_answers(s->ctx), &s->key, &proof);
 }

@@ -17,7 +17,9 @@ struct introspecting {
     postern_bytes token;
     const char *peer;
     int64_t max_age_ms; /* of an answer that is remembered; 0: as the issuer file says */
+    bool is_look_again; /* as of postern_request */
     postern_trail *trail;
+    enum trail_step trail_step; /* INTROSPECTION, or ACTIVE behind everything else */
 
     struct cache_key key;
     bool has_key;
@@ -28,12 +30,13 @@ struct introspecting {
 };
 
 /*
- *   ret_wait   set on AGAIN alone: wait for it, then step again; the caller's to postern_fetch_free()
- *   POSTERN_OK (claims) · AGAIN · INACTIVE · what postern_introspector_ask() says, and
- *   ISSUER_ANSWER · TIMEOUT · NOMEM
+ *   ret_wait   set on AGAIN alone: wait for it, then step again; the caller's to
+ * postern_fetch_free() POSTERN_OK (claims) · AGAIN · INACTIVE · what postern_introspector_ask()
+ * says, and ISSUER_ANSWER · TIMEOUT · NOMEM
  */
 POSTERN_MUST_USE postern_err postern_introspecting_step(struct introspecting *s,
-                                                        struct fetch **ret_wait, postern_error *err);
+                                                        struct fetch **ret_wait,
+                                                        postern_error *err);
 /* Since 1970, when the answer is of; by the operation's clocks. */
 int64_t postern_introspecting_told_s(const struct introspecting *s);
 /* The token was judged: the next login may have the same answer.

@@ -3,6 +3,7 @@
 #include "introspection.h"
 
 #include "claims.h"
+#include "scope.h"
 
 #define JWS_DOTS 2
 #define JWE_DOTS 4
@@ -48,8 +49,8 @@ void postern_introspection_free(struct introspection *i)
 /* ---- what kind of token ---- */
 
 static const char *const token_types[] = { "Bearer", "access_token",
-                                           "urn:ietf:params:oauth:token-type:access_token", "at+jwt",
-                                           "JWT" };
+                                           "urn:ietf:params:oauth:token-type:access_token",
+                                           "at+jwt", "JWT" };
 
 static uint8_t to_lower(uint8_t c)
 {
@@ -107,8 +108,8 @@ static postern_err demand_same(const char *name, postern_bytes token, postern_by
 {
     if (token.len == 0 || told.len == 0 || postern_bytes_equal(token, told))
         return POSTERN_OK;
-    return POSTERN_FAIL(err, ISSUER_ANSWER, "introspection answer is of another token: its %s differs",
-                        name);
+    return POSTERN_FAIL(err, ISSUER_ANSWER,
+                        "introspection answer is of another token: its %s differs", name);
 }
 
 static postern_err demand_same_actors(const struct postern_grant_facts *told,
@@ -122,16 +123,6 @@ static postern_err demand_same_actors(const struct postern_grant_facts *told,
     return POSTERN_OK;
 }
 
-static postern_bytes take_word(postern_bytes *rest)
-{
-    size_t end = postern_bytes_find(*rest, ' ');
-    postern_bytes word = { rest->ptr, end };
-    size_t used = end < rest->len ? end + 1 : end;
-
-    *rest = (postern_bytes){ rest->ptr + used, rest->len - used };
-    return word;
-}
-
 static postern_err narrow_scope(postern_bytes told, struct postern_grant_facts *facts,
                                 postern_buf *scratch, postern_error *err)
 {
@@ -139,7 +130,7 @@ static postern_err narrow_scope(postern_bytes told, struct postern_grant_facts *
 
     postern_buf_reset(scratch);
     while (rest.len != 0) {
-        postern_bytes word = take_word(&rest);
+        postern_bytes word = postern_scope_next(&rest);
 
         if (!postern_scope_has(told, word))
             continue;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an authorization server says of a token (RFC 7662 §2.2): whether the answer is one, which
- * claims it holds, and whether it is of the token that was asked about.  Pure.  The claims are judged
- * by judge.c like signed ones.  doc/decisions/0051-introspection.md.
+ * claims it holds, and whether it is of the token that was asked about.  Pure.  The claims are
+ * judged by judge.c like signed ones.  doc/decisions/0051-introspection.md.
  */
 #ifndef POSTERN_LIB_INTROSPECTION_H
 #define POSTERN_LIB_INTROSPECTION_H
@@ -18,7 +18,8 @@ struct introspection {
     postern_buf text;
     postern_json claims; /* of text; the root is an object */
 };
-#define POSTERN_INTROSPECTION_INIT ((struct introspection){ .text = { .max = POSTERN_INTROSPECTION_MAX } })
+#define POSTERN_INTROSPECTION_INIT                                                                 \
+    ((struct introspection){ .text = { .max = POSTERN_INTROSPECTION_MAX } })
 
 /*
  * An answer with status 200.
@@ -45,8 +46,8 @@ POSTERN_MUST_USE postern_err postern_introspection_check_type(const postern_json
 POSTERN_MUST_USE postern_err postern_introspection_narrow(const struct postern_grant_facts *told,
                                                           struct postern_grant_facts *facts,
                                                           postern_buf *scratch, postern_error *err);
-/* Could the token be one that only its issuer can read?  Visible ASCII, and neither the two dots of a
- * JWS (RFC 7515 §7.1) nor the four of a JWE (RFC 7516 §7.1): those are what they look like or
+/* Could the token be one that only its issuer can read?  Visible ASCII, and neither the two dots of
+ * a JWS (RFC 7515 §7.1) nor the four of a JWE (RFC 7516 §7.1): those are what they look like or
  * nothing. */
 bool postern_introspection_takes(postern_bytes token);
 

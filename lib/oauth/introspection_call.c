@@ -71,7 +71,8 @@ static postern_err ask(void *job, struct postern_http_request *rq, postern_error
 
     postern_form_add(&c->body, "token", postern_secret_bytes(c->token));
     postern_form_add(&c->body, "token_type_hint", POSTERN_BYTES_LIT("access_token"));
-    POSTERN_TRY(postern_client_auth_add(&proof, c->takes, c->server->clock.now_s(c->server->clock.arg),
+    POSTERN_TRY(postern_client_auth_add(&proof, c->takes,
+                                        c->server->clock.now_s(c->server->clock.arg),
                                         &c->authorization, &c->body, &c->assertion, err));
     postern_server_request(c->server, rq);
     rq->method = "POST";
@@ -91,7 +92,9 @@ static postern_err refuse_us(struct introspection_call *c, int status, postern_e
 {
     char quoted[300];
 
-    c->refused_us = true;
+    /* 403 is also what a guard in front of the server says to a token that looks like an attack: were
+     * that everybody's pause, one stranger could keep everybody out. */
+    c->refused_us = status == 401;
     return POSTERN_FAIL(err, ISSUER_ANSWER,
                         "introspection: status %d to our own credentials: look at client: of the "
                         "issuer file and at clients/, client_id \"%s\"",
@@ -99,6 +102,48 @@ static postern_err refuse_us(struct introspection_call *c, int status, postern_e
                         postern_error_quote(c->client->agent.client_id,
                                             strlen(c->client->agent.client_id), quoted,
                                             sizeof quoted));
+}
+
+/* What a server may say in place of an answer (RFC 6749 §5.2, RFC 7009 §2.2.1).  A word of its own is
+ * not repeated: it might be the token. */
+static const struct refusal {
+    const char *word;
+    bool is_about_us;
+} refusals[] = {
+    { "invalid_client", true },
+    { "unauthorized_client", true },
+    { "unsupported_token_type", false },
+    { "invalid_request", false },
+};
+
+/* NULL: none of those. */
+static const struct refusal *read_refusal(const postern_json *j)
+{
+    uint32_t error = postern_json_member(j, 0, "error");
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        if (postern_json_type_of(j, error) == POSTERN_JSON_STRING &&
+            postern_json_string_is(j, error, refusals[i].word))
+            return &refusals[i];
+    return NULL;
+}
+
+static postern_err refuse_question(struct introspection_call *c,
+                                   const struct postern_http_response *r, postern_error *err)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    const struct refusal *said = NULL;
+    postern_err e = postern_answer_scan(r, &j, err);
+
+    if (e == POSTERN_ERR_NOMEM)
+        return e;
+    if (e == POSTERN_OK)
+        said = read_refusal(&j);
+    if (said == NULL)
+        return postern_answer_refuse_status(r, "introspection", err);
+    if (said->is_about_us)
+        return refuse_us(c, r->status, err);
+    return POSTERN_FAIL(err, ISSUER_ANSWER, "introspection: status %d, %s", r->status, said->word);
 }
 
 static postern_err take(void *job, const struct postern_http_response *r, postern_error *err)
@@ -113,6 +158,8 @@ static postern_err take(void *job, const struct postern_http_response *r, poster
     case 401:
     case 403:
         return refuse_us(c, r->status, err);
+    case 400:
+        return refuse_question(c, r, err);
     default:
         return postern_answer_refuse_status(r, "introspection", err);
     }

@@ -23,7 +23,7 @@ struct inactive {
 
 struct introspector {
     const struct server *server;
-    struct discovery *discovery;
+    struct discovery *discovery;        /* the issuer's; the keyring asks it too */
     struct introspection_client client; /* constant once it is set */
     bool has_client;
     postern_arena texts;
@@ -43,7 +43,6 @@ void postern_introspector_free(struct introspector *i)
         return;
     for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++)
         postern_fetch_free(i->in_flight[n].fetch);
-    postern_discovery_free(i->discovery);
     postern_source_buckets_free(i->sources);
     postern_signer_free(i->client.signer);
     postern_secret_free(i->client.credential);
@@ -67,17 +66,17 @@ static struct introspector *allocate(void)
     return NULL;
 }
 
-postern_err postern_introspector_new(const struct server *server, struct introspector **ret,
-                                     postern_error *err)
+postern_err postern_introspector_new(const struct server *server, struct discovery *discovery,
+                                     struct introspector **ret, postern_error *err)
 {
     __attribute__((cleanup(auto_free_introspector))) struct introspector *i = allocate();
 
     if (i == NULL)
         return POSTERN_FAIL(err, NOMEM, "introspection");
     i->server = server;
+    i->discovery = discovery;
     i->texts = POSTERN_ARENA_INIT(TEXTS_MAX);
     POSTERN_TRY(postern_source_buckets_new(&i->sources, err));
-    POSTERN_TRY(postern_discovery_new(server, POSTERN_NEED_INTROSPECTION, &i->discovery, err));
     *ret = POSTERN_STEAL(i);
     return POSTERN_OK;
 }
@@ -98,8 +97,9 @@ static postern_err check_client(const struct introspector *i, const postern_agen
         return POSTERN_FAIL(err, USAGE, "client_id is missing or longer than %d bytes",
                             POSTERN_CLIENT_ID_MAX);
     if (a->auth == POSTERN_CLIENT_AUTH_NONE || a->credential.len == 0)
-        return POSTERN_FAIL(err, USAGE, "RFC 7662 section 2.1: a client that proves nothing is told "
-                                        "nothing");
+        return POSTERN_FAIL(err, USAGE,
+                            "RFC 7662 section 2.1: a client that proves nothing is told "
+                            "nothing");
     if (a->auth == POSTERN_CLIENT_AUTH_SECRET && a->credential.len > POSTERN_CLIENT_SECRET_MAX)
         return POSTERN_FAIL(err, USAGE, "client secret is longer than %d bytes",
                             POSTERN_CLIENT_SECRET_MAX);
@@ -168,13 +168,16 @@ static struct fetch *join(struct introspector *i, const struct introspector_ques
     return NULL;
 }
 
-/* A free place, or one whose question everybody has left.  NULL: none. */
-static struct question *find_place(struct introspector *i)
+/* A free place, or one whose question everybody has left.  NULL: none.  Logins begin at the end of the
+ * list, so that those about sessions find theirs at its head. */
+static struct question *find_place(struct introspector *i, bool is_look_again)
 {
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++)
+    size_t count = is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX : POSTERN_INTROSPECTIONS_MAX;
+
+    for (size_t n = count; n-- > 0;)
         if (i->in_flight[n].fetch == NULL)
             return &i->in_flight[n];
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++) {
+    for (size_t n = count; n-- > 0;) {
         if (is_alive(&i->in_flight[n]))
             continue;
         drop_question(&i->in_flight[n]);
@@ -200,7 +203,8 @@ static postern_err start_question(struct introspector *i, const struct introspec
 {
     struct introspection_call *call;
 
-    POSTERN_TRY(postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
+    POSTERN_TRY(
+        postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
     call->begun_ms = get_now_ms(i);
     call->words = q->words;
     POSTERN_TRY(postern_fetch_new(&postern_introspection_call_kind, call, i->server->transport,
@@ -219,10 +223,12 @@ static postern_err join_or_start(struct introspector *i, const struct introspect
     if ((*ret = join(i, q)) != NULL)
         return POSTERN_OK;
     POSTERN_TRY(check_pause(i, now_ms, err));
-    if ((place = find_place(i)) == NULL)
+    if ((place = find_place(i, q->is_look_again)) == NULL)
         return POSTERN_FAIL(err, BUSY, "introspection: %d questions to %s are in flight",
-                            POSTERN_INTROSPECTIONS_MAX, i->server->issuer);
-    if (!postern_source_buckets_take(i->sources, q->peer, now_ms))
+                            q->is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX :
+                                               POSTERN_INTROSPECTIONS_MAX,
+                            i->server->issuer);
+    if (!q->is_look_again && !postern_source_buckets_take(i->sources, q->peer, now_ms))
         return POSTERN_FAIL(err, BUSY,
                             "introspection: more than %d tokens a second from one address",
                             POSTERN_SOURCE_PER_S);
@@ -255,8 +261,8 @@ postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
     postern_err e;
 
     POSTERN_TRY(check_ready(i, err));
-    POSTERN_TRY(postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata, ret_wait,
-                                      err));
+    POSTERN_TRY(
+        postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata, ret_wait, err));
     pthread_mutex_lock(&i->lock);
     e = join_or_start(i, q, &metadata, ret, err);
     pthread_mutex_unlock(&i->lock);
@@ -280,7 +286,8 @@ static void note_verdict(struct introspector *i, const struct introspection_call
                                                              postern_retry_dice());
 }
 
-void postern_introspector_settle(struct introspector *i, struct fetch *question, postern_err verdict)
+void postern_introspector_settle(struct introspector *i, struct fetch *question,
+                                 postern_err verdict)
 {
     const struct introspection_call *call = postern_fetch_job(question);
 

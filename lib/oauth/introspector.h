@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Questions to one issuer about tokens (RFC 7662): as whom, at which endpoint, how many at a time,
- * how often for whom, and when not at all.  One question however many wait for its answer.  Knows no
- * claims and no verdict; introspecting.c, on behalf of an operation, asks it.
+ * how often for whom, and when not at all.  One question however many wait for its answer.  Knows
+ * no claims and no verdict; introspecting.c, on behalf of an operation, asks it.
  */
 #ifndef POSTERN_LIB_INTROSPECTOR_H
 #define POSTERN_LIB_INTROSPECTOR_H
@@ -13,6 +13,8 @@
 
 /* Questions in flight: at an issuer that answers in 50 ms, more than a thousand logins a second. */
 #define POSTERN_INTROSPECTIONS_MAX 64
+/* Of these about sessions that live: logins have the rest, however many sessions are due. */
+#define POSTERN_INTROSPECTIONS_AGAIN_MAX 32
 /* One question, metadata apart: a person waits for his login. */
 #define POSTERN_INTROSPECTION_MS 3000
 /* For how long "not active" is remembered: a token that is made a moment later has another name. */
@@ -23,10 +25,12 @@
 struct introspector; /* thread-safe */
 
 /*
- *   server   kept, not copied
- *   POSTERN_OK · NOMEM · SYSTEM
+ *   server, discovery   the issuer's, kept, not copied; they outlive it.  discovery was made with
+ *                       POSTERN_NEED_INTROSPECTION
+ *   POSTERN_OK · NOMEM · SYSTEM (no random numbers)
  */
 POSTERN_MUST_USE postern_err postern_introspector_new(const struct server *server,
+                                                      struct discovery *discovery,
                                                       struct introspector **ret,
                                                       postern_error *err);
 void postern_introspector_free(struct introspector *i); /* NULL is fine */
@@ -41,6 +45,7 @@ struct introspector_question {
     const struct cache_key *key; /* of the token at its issuer and a service */
     postern_bytes token;
     const char *peer; /* whose login it is: postern_source_buckets_take() */
+    bool is_look_again; /* none: about a session that lives, whose host bounds how often */
     uint64_t words;   /* postern_cache_words() of now */
 };
 
@@ -50,8 +55,8 @@ struct introspector_question {
  *   ret        a fetch whose job is a struct introspection_call; step it, then settle it; the
  *              caller's to postern_fetch_free()
  *   ret_wait   set on AGAIN alone: metadata is waited for; as of postern_discovery_get()
- *   POSTERN_OK · AGAIN · BUSY (too many in flight, or of that source) · ISSUER_UNREACHABLE (it asked
- *   for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
+ *   POSTERN_OK · AGAIN · BUSY (too many in flight, of that kind or of that source) ·
+ *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
  *   postern_discovery_get() says · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
@@ -60,7 +65,8 @@ POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, po
                                                       postern_error *err);
 /* The question has its verdict: no longer in flight, and what it says of the issuer is noted.  Each
  * that waited calls it; the first one counts. */
-void postern_introspector_settle(struct introspector *i, struct fetch *question, postern_err verdict);
+void postern_introspector_settle(struct introspector *i, struct fetch *question,
+                                 postern_err verdict);
 
 void postern_introspector_note_inactive(struct introspector *i, const struct cache_key *key,
                                         int64_t now_ms);

@@ -24,15 +24,15 @@ static postern_err check_is_no_id_token(const postern_json *claims, postern_erro
     return POSTERN_OK;
 }
 
-/* One name of the token's.  POSTERN_OK: not known to be taken back; *undecided says when nobody knows
- * yet, so that the names behind it are looked at all the same. */
+/* One name of the token's.  POSTERN_OK: not known to be taken back; *undecided says when nobody
+ * knows yet, so that the names behind it are looked at all the same. */
 static postern_err check_one(const struct judge *j, postern_revocation_kind kind,
                              postern_bytes name, int64_t iat_s, postern_err *undecided,
                              postern_error *err)
 {
     postern_error why; /* written with every refusal */
-    postern_err e = postern_revocations_check(j->trust->issuer->revocations, kind, name, iat_s,
-                                              &why);
+    postern_err e =
+        postern_revocations_check(j->trust->issuer->revocations, kind, name, iat_s, &why);
     bool is_certain = e != POSTERN_OK && postern_err_outcome(e) == POSTERN_REJECTED;
 
     if (e == POSTERN_OK)
@@ -57,28 +57,28 @@ static postern_err check_lineage(const struct judge *j, const struct postern_gra
         POSTERN_TRY(check_one(j, POSTERN_REVOCATION_CLIENT, facts->act[i], iat_s, &undecided, err));
     POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->jti, iat_s, &undecided, err));
     for (size_t i = 0; i < facts->derived_count; i++)
-        POSTERN_TRY(check_one(j, POSTERN_REVOCATION_JTI, facts->derived_from[i], iat_s, &undecided,
-                              err));
+        POSTERN_TRY(
+            check_one(j, POSTERN_REVOCATION_JTI, facts->derived_from[i], iat_s, &undecided, err));
     POSTERN_TRY(check_one(j, POSTERN_REVOCATION_GRANT, facts->grant_id, iat_s, &undecided, err));
     return undecided;
 }
 
 /* ---- who ---- */
 
-/* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody knows
- * of the other yet. */
+/* Removed by its issuer, or blocked here.  One of the two that is certain counts, though nobody
+ * knows of the other yet. */
 static postern_err check_name(const struct judge *j, postern_bytes agent, int64_t iat_s,
                               postern_error *err)
 {
     postern_error blocked; /* written with every refusal */
-    postern_err removal = postern_revocations_check(
-        j->trust->issuer->revocations, POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
+    postern_err removal = postern_revocations_check(j->trust->issuer->revocations,
+                                                    POSTERN_REVOCATION_CLIENT, agent, iat_s, err);
     postern_err block;
 
     if (removal != POSTERN_OK && postern_err_outcome(removal) == POSTERN_REJECTED)
         return removal;
-    block = postern_blocks_check(postern_context_blocks(j->ctx), agent, j->now_s, j->failure,
-                                 &blocked);
+    block =
+        postern_blocks_check(postern_context_blocks(j->ctx), agent, j->now_s, j->failure, &blocked);
     if (block == POSTERN_OK ||
         (removal != POSTERN_OK && postern_err_outcome(block) != POSTERN_REJECTED))
         return removal;
@@ -88,13 +88,13 @@ static postern_err check_name(const struct judge *j, postern_bytes agent, int64_
 }
 
 /* The client, by the name that the issuer knows it by and by the one that agent_claim prefers, and
- * whoever acts for it: any of them removed or blocked ends the token.  A token that names nobody but
- * its subject is that one's own: there is no other name to block it by. */
+ * whoever acts for it: any of them removed or blocked ends the token.  A token that names nobody
+ * but its subject is that one's own: there is no other name to block it by. */
 static postern_err check_names(const struct judge *j, const struct postern_grant_facts *facts,
-                                    postern_error *err)
+                               postern_error *err)
 {
-    bool has_agent = facts->registered_client.len != 0 || facts->client_id.len != 0 ||
-                     facts->act_depth != 0;
+    bool has_agent =
+        facts->registered_client.len != 0 || facts->client_id.len != 0 || facts->act_depth != 0;
     const postern_bytes names[] = {
         facts->registered_client,
         facts->client_id,
@@ -107,7 +107,8 @@ static postern_err check_names(const struct judge *j, const struct postern_grant
         postern_error why; /* written with every refusal */
         postern_err e = check_name(j, names[i], facts->iat_s, &why);
 
-        if (e == POSTERN_OK || (undecided != POSTERN_OK && postern_err_outcome(e) != POSTERN_REJECTED))
+        if (e == POSTERN_OK ||
+            (undecided != POSTERN_OK && postern_err_outcome(e) != POSTERN_REJECTED))
             continue;
         if (err != NULL)
             *err = why;
@@ -338,12 +339,16 @@ static const struct service_rules *find_rules(const postern_context *ctx, const 
     return rules;
 }
 
-/* The first one's when the service trusts that issuer no more: then `iss` is what is refused. */
-static const struct trust *find_trust(const struct service_rules *rules, const char *issuer)
+/* What an issuer said of an opaque token need not name it: only here is it known whose word that
+ * was, and another issuer's rules are not for it. */
+static postern_err check_source(const struct trust *trust, const postern_grant *g,
+                                postern_error *err)
 {
-    const struct trust *trust = postern_service_trust(rules, issuer);
-
-    return trust != NULL ? trust : &rules->trusts[0];
+    if (trust == NULL)
+        return POSTERN_FAIL(err, ISS, "the service does not trust the token's issuer any more");
+    if (postern_grant_is_answer(g) && trust->issuer->introspection == INTROSPECT_NOTHING)
+        return POSTERN_FAIL(err, MALFORMED, "the issuer is not asked about tokens any more");
+    return POSTERN_OK;
 }
 
 static postern_err judge_again(postern_context *ctx, const postern_grant *g,
@@ -363,8 +368,9 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
     rules = find_rules(ctx, g);
     if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
-    j.trust = find_trust(rules, postern_grant_issuer(g));
-    *failure = j.trust->discovery;
+    j.trust = postern_service_trust(rules, postern_grant_issuer(g));
+    *failure = (j.trust != NULL ? j.trust : &rules->trusts[0])->discovery;
+    POSTERN_TRY(check_source(j.trust, g, err));
     return judge_grant(&j, g, err);
 }
 

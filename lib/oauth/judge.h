@@ -13,14 +13,14 @@ struct judge {
     const struct trust *trust; /* the issuer's whose token it is, at the service */
     bool is_answer;            /* claims are the issuer's word on an opaque token (RFC 7662) */
     int64_t now_s, mono_ms;
-    int64_t life_s;             /* when the token must be alive: now, but of a live session */
-    bool is_live_session;       /* a login was judged before; this is another look */
-    postern_bytes extra_scopes; /* blank-separated */
+    int64_t life_s;                   /* when the token must be alive: now, but of a live session */
+    bool is_live_session;             /* a login was judged before; this is another look */
+    postern_bytes extra_scopes;       /* blank-separated */
     postern_bytes client_cert_sha256; /* empty: the client showed none */
-    const char *authzid;        /* "" when none is wanted */
-    postern_buf *scratch;       /* keep it as long as the facts */
-    postern_trail *trail;       /* may be NULL */
-    postern_failure *failure;   /* because and contact of a block */
+    const char *authzid;              /* "" when none is wanted */
+    postern_buf *scratch;             /* keep it as long as the facts */
+    postern_trail *trail;             /* may be NULL */
+    postern_failure *failure;         /* because and contact of a block */
 };
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See key_fetch.h.  One fetch at a time; the keyring's lock is held around every call, so there is no
- * other here.  A set that cannot be used, one without a usable key among them, is a failure: it
+ * See key_fetch.h.  One fetch at a time; the keyring's lock is held around every call, so there is
+ * no other here.  A set that cannot be used, one without a usable key among them, is a failure: it
  * replaces nothing.
  */
 #include "key_fetch.h"
@@ -22,18 +22,18 @@ struct key_fetch {
     const struct server *server;
     const char *url; /* NULL: by discovery */
     struct discovery *discovery;
-    struct fetch *fetch;     /* NULL: none under way */
-    int64_t started_ms;      /* of `fetch` */
-    postern_buf body;        /* of the set in force */
+    struct fetch *fetch; /* NULL: none under way */
+    int64_t started_ms;  /* of `fetch` */
+    postern_buf body;    /* of the set in force */
     char etag[POSTERN_HTTP_ETAG_MAX];
-    int64_t old_ms, ahead_ms;  /* of that set: when it is old, when it is fetched ahead */
-    int64_t good_started_ms;   /* when the fetch began that brought or confirmed it */
-    unsigned failures;         /* in a row */
-    int64_t retry_ms;          /* not asked before, when there were failures */
-    int64_t hurried_ms;        /* the last fetch for the sake of an unknown kid */
-    int64_t refilled_ms;       /* `hurries` are counted from here */
-    unsigned hurries;          /* left of this hour */
-    uint64_t seed;             /* of the hash */
+    int64_t old_ms, ahead_ms; /* of that set: when it is old, when it is fetched ahead */
+    int64_t good_started_ms;  /* when the fetch began that brought or confirmed it */
+    unsigned failures;        /* in a row */
+    int64_t retry_ms;         /* not asked before, when there were failures */
+    int64_t hurried_ms;       /* the last fetch for the sake of an unknown kid */
+    int64_t refilled_ms;      /* `hurries` are counted from here */
+    unsigned hurries;         /* left of this hour */
+    uint64_t seed;            /* of the hash */
     struct absent_kid absent[POSTERN_KEY_FETCH_ABSENT_MAX];
 };
 
@@ -98,9 +98,9 @@ static postern_err take(void *arg, const struct postern_http_response *r, poster
     if (r->status != 200)
         return postern_answer_refuse_status(r, job->url, err);
     if (!is_key_set_type(r->content_type))
-        return POSTERN_FAIL(err, ISSUER_ANSWER, "key set is of type \"%s\"",
-                            postern_error_quote(r->content_type, strlen(r->content_type), room,
-                                                sizeof room));
+        return POSTERN_FAIL(
+            err, ISSUER_ANSWER, "key set is of type \"%s\"",
+            postern_error_quote(r->content_type, strlen(r->content_type), room, sizeof room));
     postern_buf_add(&job->body, postern_buf_bytes(&r->body));
     if (job->body.failed)
         return POSTERN_FAIL(err, NOMEM, "key set");
@@ -219,9 +219,9 @@ static void note_hurry(struct key_fetch *f, int64_t now_ms)
 
 static void note_good(struct key_fetch *f, int64_t now_ms, const struct job *job)
 {
-    int64_t ttl_ms = postern_retry_ttl_ms(job->max_age_s, POSTERN_KEY_FETCH_TTL_MS,
-                                          POSTERN_KEY_FETCH_TTL_MIN_MS,
-                                          POSTERN_KEY_FETCH_TTL_MAX_MS);
+    int64_t ttl_ms =
+        postern_retry_ttl_ms(job->max_age_s, POSTERN_KEY_FETCH_TTL_MS, POSTERN_KEY_FETCH_TTL_MIN_MS,
+                             POSTERN_KEY_FETCH_TTL_MAX_MS);
 
     f->old_ms = now_ms + ttl_ms;
     f->ahead_ms = now_ms + postern_retry_ahead_ms(ttl_ms, postern_retry_dice());
@@ -254,8 +254,7 @@ static void take_set(struct key_fetch *f, struct job *job, bool has_keys, struct
 static void note_failure(struct key_fetch *f, int64_t now_ms, int retry_after_s)
 {
     f->failures++;
-    f->retry_ms =
-        now_ms + postern_retry_pause_ms(f->failures, retry_after_s, postern_retry_dice());
+    f->retry_ms = now_ms + postern_retry_pause_ms(f->failures, retry_after_s, postern_retry_dice());
 }
 
 /* OK: over, see *ret.  AGAIN: under way. */

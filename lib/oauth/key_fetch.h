@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keys of an issuer by HTTP: from jwks_uri, written in its file or found by discovery.  A source for
- * keyring.c.  Whatever strangers send, the issuer is asked once in a cool-down.  RFC 7517 §5, RFC 9111.
+ * Keys of an issuer by HTTP: from jwks_uri, written in its file or found by discovery.  A source
+ * for keyring.c.  Whatever strangers send, the issuer is asked once in a cool-down.  RFC 7517 §5,
+ * RFC 9111.
  */
 #ifndef POSTERN_LIB_KEY_FETCH_H
 #define POSTERN_LIB_KEY_FETCH_H
@@ -9,8 +10,8 @@
 #include "discovery.h"
 #include "keyring.h"
 
-/* How long a set counts: what Cache-Control says within the bounds.  A key that was withdrawn counts
- * no longer than the highest; an issuer that says "0" is not asked for each login. */
+/* How long a set counts: what Cache-Control says within the bounds.  A key that was withdrawn
+ * counts no longer than the highest; an issuer that says "0" is not asked for each login. */
 #define POSTERN_KEY_FETCH_TTL_MS     900000
 #define POSTERN_KEY_FETCH_TTL_MIN_MS 60000
 #define POSTERN_KEY_FETCH_TTL_MAX_MS 86400000

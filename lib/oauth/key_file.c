@@ -20,8 +20,8 @@ static postern_err read_keys(const struct key_file *f, postern_jwks **ret, struc
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_JWKS_MAX);
 
-    POSTERN_TRY(postern_trusted_file_read(f->source.shown, f->source.shown, f->trust, &text, ret_st,
-                                          err));
+    POSTERN_TRY(
+        postern_trusted_file_read(f->source.shown, f->source.shown, f->trust, &text, ret_st, err));
     return postern_jwks_parse(postern_buf_bytes(&text), ret, err);
 }
 

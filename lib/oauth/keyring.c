@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See the header.  Looking happens under the lock, so that a replaced file is read once, and a fetch
- * begun once, and not by every login at the same time.  Called by validate.c and upkeep.c.
+ * See the header.  Looking happens under the lock, so that a replaced file is read once, and a
+ * fetch begun once, and not by every login at the same time.  Called by validate.c and upkeep.c.
  */
 #include "keyring.h"
 
@@ -148,8 +148,8 @@ static postern_err look_locked(struct keyring *k, postern_op *op, const struct k
 {
     struct key_news news = { 0 };
 
-    POSTERN_TRY(k->source->class->look(k->source, op, look, k->current != NULL, &news, ret_wait,
-                                       err));
+    POSTERN_TRY(
+        k->source->class->look(k->source, op, look, k->current != NULL, &news, ret_wait, err));
     POSTERN_TRY(take_news(k, op, &news, err));
     POSTERN_TRY(drop_stale(k, op, err));
     if (k->current == NULL)

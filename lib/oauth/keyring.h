@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One issuer's keys, from a file or fetched: what is in force, its generation, and how long it stays
- * so when its source fails.  Swapped whole under a lock.  A broken replacement leaves the old keys in
- * force for a bounded time; without any key nothing is verified.  RFC 7517 §5.
+ * One issuer's keys, from a file or fetched: what is in force, its generation, and how long it
+ * stays so when its source fails.  Swapped whole under a lock.  A broken replacement leaves the old
+ * keys in force for a bounded time; without any key nothing is verified.  RFC 7517 §5.
  */
 #ifndef POSTERN_LIB_KEYRING_H
 #define POSTERN_LIB_KEYRING_H

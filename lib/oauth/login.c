@@ -295,7 +295,8 @@ static postern_err fill_redemption(struct redemption *r, const struct login *l, 
     postern_call_add(call, "grant_type", "authorization_code");
     postern_call_add(call, "redirect_uri", l->redirect_uri);
     postern_call_add(call, "resource", l->resource);
-    POSTERN_TRY(postern_call_add_secret(call, "code_verifier", postern_bytes_str(l->verifier), err));
+    POSTERN_TRY(
+        postern_call_add_secret(call, "code_verifier", postern_bytes_str(l->verifier), err));
     return postern_call_copy(call, l->scope, &call->asked.scope, err);
 }
 

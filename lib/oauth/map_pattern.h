@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which regular expressions a map of user names may hold: such as mean the same to PostgreSQL and to
- * regcomp(3), match a whole name, and cannot be made slow by one.  Called by username_map.c.
+ * Which regular expressions a map of user names may hold: such as mean the same to PostgreSQL and
+ * to regcomp(3), match a whole name, and cannot be made slow by one.  Called by username_map.c.
  */
 #ifndef POSTERN_LIB_MAP_PATTERN_H
 #define POSTERN_LIB_MAP_PATTERN_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table of providers, and their signs; see the header.  A token that gives no sign, or two that
- * contradict each other, is refused: to take an agent's own token for a human's would put words into
- * somebody's mouth.
+ * contradict each other, is refused: to take an agent's own token for a human's would put words
+ * into somebody's mouth.
  */
 #include "provider.h"
 
@@ -45,9 +45,9 @@ static bool is_service_account(postern_bytes name, postern_bytes client)
 }
 
 /*
- * A client's own token is one of a user that Keycloak made for it, by a name that it alone gives, and
- * without a session.  A person's login through the same client has a session, whatever the person is
- * called.
+ * A client's own token is one of a user that Keycloak made for it, by a name that it alone gives,
+ * and without a session.  A person's login through the same client has a session, whatever the
+ * person is called.
  */
 static postern_err find_party_of_keycloak(const postern_json *j,
                                           const struct postern_grant_facts *facts,
@@ -128,7 +128,8 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub client_id azp appid" },
         { "scope_claim", "scope" },
         { "scope_form", "string" } },
-      NULL, NULL },
+      NULL,
+      NULL },
     { "keycloak",
       { { "token_types", "at+jwt JWT" },
         { "required_claims", "sub azp jti iat" },
@@ -136,7 +137,8 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub azp" },
         { "scope_claim", "scope" },
         { "scope_form", "string" } },
-      find_party_of_keycloak, NULL },
+      find_party_of_keycloak,
+      NULL },
     { "entra",
       { { "token_types", "JWT" },
         { "required_claims", "sub oid tid iat" },
@@ -144,7 +146,8 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub azp appid" },
         { "scope_claim", "scp roles" },
         { "scope_form", "any" } },
-      find_party_of_entra, "uti" },
+      find_party_of_entra,
+      "uti" },
     { "okta",
       { { "token_types", "at+jwt untyped" },
         { "required_claims", "sub cid jti iat" },
@@ -152,7 +155,8 @@ static const struct provider providers[] = {
         { "agent_claim", "act.sub cid" },
         { "scope_claim", "scp" },
         { "scope_form", "any" } },
-      find_party_of_okta, NULL },
+      find_party_of_okta,
+      NULL },
 };
 
 const struct provider *postern_provider(const char *name)

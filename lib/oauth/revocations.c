@@ -19,8 +19,8 @@ struct slot {
 };
 
 struct revocations {
-    /* Something was told or is expected.  Never false again; until then nobody takes the lock, which
-     * a login would seven times. */
+    /* Something was told or is expected.  Never false again; until then nobody takes the lock,
+     * which a login would seven times. */
     atomic_bool is_in_use;
     pthread_mutex_t lock;
     bool is_expected, is_ready;

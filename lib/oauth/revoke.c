@@ -44,7 +44,8 @@ postern_err postern_revoke_start_with(const postern_http_transport *transport,
     if (rq->size != sizeof *rq)
         return POSTERN_FAIL(err, USAGE, "postern_revoke of another version");
     if (rq->token.len == 0 || rq->token.len > POSTERN_TOKEN_MAX)
-        return POSTERN_FAIL(err, USAGE, "token is empty or longer than %d bytes", POSTERN_TOKEN_MAX);
+        return POSTERN_FAIL(err, USAGE, "token is empty or longer than %d bytes",
+                            POSTERN_TOKEN_MAX);
     POSTERN_TRY(postern_call_new(&revoke_kind, transport, clock, &rq->agent, &call, err));
     if ((e = fill(call, rq, err)) == POSTERN_OK)
         return postern_call_hand_over(call, ret_op, err);

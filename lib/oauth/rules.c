@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "provider.h"
+#include "scope.h"
 #include "url.h"
 
 /* One compilation; issuer and trust are those of one of the issuers in turn. */
@@ -71,7 +72,7 @@ static postern_err build_claims(struct build *b, postern_error *err)
                                     &r->purpose, err);
 }
 
-/* iss is in RFC 7662 what the server may leave out: the TLS that it answered by names it as well. */
+/* iss is in RFC 7662 what the server may leave out: the TLS of its answer names it as well. */
 static postern_err build_answer_claims(struct build *b, postern_error *err)
 {
     struct claim_rules *r = &b->trust->answer_claims;
@@ -142,7 +143,8 @@ static postern_err build_username(struct build *b, postern_error *err)
     POSTERN_TRY(postern_username_parse(b->arena, postern_section_text(b->issuer, "username_claim"),
                                        &b->trust->username, err));
     b->trust->identity = b->identity;
-    POSTERN_TRY(postern_config_username_chars(b->service, b->issuer, &b->trust->identity.chars, err));
+    POSTERN_TRY(
+        postern_config_username_chars(b->service, b->issuer, &b->trust->identity.chars, err));
     POSTERN_TRY(find_map(b, &b->trust->identity.map, err));
     b->trust->makes_names =
         b->trust->identity.map != NULL || !postern_username_is_plain(&b->trust->username);

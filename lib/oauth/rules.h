@@ -54,13 +54,13 @@ struct trust {
     struct claim_rules answer_claims; /* the same for what the issuer says of a token */
     struct username_template username;
     struct identity_rules identity; /* the service's, and the map of either */
-    bool makes_names; /* a user's name may be one that stands nowhere in the token */
-    postern_failure discovery; /* what a client that it refuses may know; code unset */
+    bool makes_names;               /* a user's name may be one that stands nowhere in the token */
+    postern_failure discovery;      /* what a client that it refuses may know; code unset */
 };
 
 struct service_rules {
     const postern_section *section;
-    const char *service; /* for the grant; NULL: token-only check */
+    const char *service;  /* for the grant; NULL: token-only check */
     struct trust *trusts; /* in the order of `issuers:` */
     size_t trust_count;   /* 1 to POSTERN_TRUSTS_MAX */
     const char **issuers; /* of the trusts, in their order */
@@ -85,8 +85,8 @@ POSTERN_MUST_USE postern_err postern_service_rules_new(
 /* The trust of that issuer; NULL: the service does not trust it. */
 const struct trust *postern_service_trust(const struct service_rules *rules, const char *issuer);
 /*
- * The trust of which `is_wanted` holds; NULL: of none, or of several.  For tokens that say nothing of
- * their issuer: shown to one after the other, each issuer would come to hold the others' tokens.
+ * The trust of which `is_wanted` holds; NULL: of none, or of several.  For tokens that say nothing
+ * of their issuer: shown to one after the other, each issuer would come to hold the others' tokens.
  */
 const struct trust *postern_service_only_trust(const struct service_rules *rules,
                                                bool (*is_wanted)(const struct trust *trust));

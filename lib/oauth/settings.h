@@ -47,11 +47,12 @@ struct config_value {
     const char *text;   /* as a file would say it; paths absolute; NULL: unset */
     const char **items; /* LIST: its words */
     size_t count;
-    int64_t number; /* COUNT, DURATION (seconds), FLAG (0 or 1) */
+    int64_t number; /* COUNT, DURATION (seconds; 0: one of its choices), FLAG (0 or 1) */
     int line;       /* of the file; 0: the built-in default */
     int column;
-    const char *origin; /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
-    bool is_preset;     /* from `provider:`, of which line and column are */
+    const char
+        *origin;    /* "services/imap.conf:3" or "default"; a preset's begins "provider NAME, " */
+    bool is_preset; /* from `provider:`, of which line and column are */
 };
 
 struct postern_section {
@@ -170,6 +171,10 @@ POSTERN_MUST_USE postern_err postern_config_check_door(const postern_section *s,
 /* client.conf, clients/NAME.conf: what is said of doors there. */
 POSTERN_MUST_USE postern_err postern_config_check_door_agent(const postern_section *s,
                                                              postern_error *err);
+/* What a door says about the issuers that it trusts. */
+POSTERN_MUST_USE postern_err postern_config_check_door_issuers(const postern_config *c,
+                                                               const postern_section *s,
+                                                               postern_error *err);
 /* No two listeners of doors at one address. */
 POSTERN_MUST_USE postern_err postern_config_check_listens(const postern_config *c,
                                                           postern_error *err);

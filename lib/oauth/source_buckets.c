@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See source_buckets.h.  A keyed hash says where a source stands, so that nobody can choose an address
- * whose bucket is another's. */
+/* See source_buckets.h.  A keyed hash says where a source stands, so that nobody can choose an
+ * address whose bucket is another's. */
 #include "source_buckets.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 #include <openssl/evp.h>
 
 #define SETS     (POSTERN_SOURCES_MAX / POSTERN_SOURCE_WAYS)
-#define TEXT_MAX 64                                /* bytes of an address without its port */
+#define TEXT_MAX 64                                     /* bytes of an address without its port */
 #define FULL     ((int64_t)POSTERN_SOURCE_BURST * 1000) /* thousandths of a drop */
 
 struct bucket {

@@ -26,8 +26,8 @@ void postern_source_buckets_free(struct source_buckets *b); /* NULL is fine */
 /*
  * One drop.  False: the bucket is empty.
  *   peer   a client's address in a host's own words: "192.0.2.7", "[2001:db8::1]:25",
- *          "192.0.2.7;25" (Cyrus); an IPv6 /64 is one source, a mapped address is IPv4.  NULL or "":
- *          the host does not say, and all of those are one source
+ *          "192.0.2.7;25" (Cyrus); an IPv6 /64 is one source, a mapped address is IPv4.  NULL or
+ * "": the host does not say, and all of those are one source
  */
 bool postern_source_buckets_take(struct source_buckets *b, const char *peer, int64_t now_ms);
 

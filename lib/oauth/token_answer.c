@@ -171,8 +171,9 @@ static postern_err read_token(const postern_json *j, postern_secret **ret, poste
         return POSTERN_FAIL(err, ISSUER_ANSWER, "access_token of %zu bytes, at most %d", text.len,
                             POSTERN_TOKEN_MAX);
     if (!postern_token_is_token68(text))
-        return POSTERN_FAIL(err, ISSUER_ANSWER,
-                            "access_token holds what no bearer header may carry (RFC 6750 section 2.1)");
+        return POSTERN_FAIL(
+            err, ISSUER_ANSWER,
+            "access_token holds what no bearer header may carry (RFC 6750 section 2.1)");
     return postern_secret_new(text, ret, err);
 }
 
@@ -198,8 +199,8 @@ static postern_err read_refresh_token(const postern_json *j, postern_secret **re
 
 /* ---- whose ---- */
 
-/* True when `claims` of an ID token are of this issuer for this client (OpenID Connect Core §3.1.3.7:
- * it came from the token endpoint itself, over the connection that proved the server). */
+/* True when `claims` of an ID token are of this issuer for this client (OpenID Connect Core
+ * §3.1.3.7: it came from the token endpoint itself, over the connection that proved the server). */
 static bool is_for_us(const postern_json *claims, const struct postern_token_asked *asked)
 {
     return postern_json_string_is(claims, postern_json_member(claims, 0, "iss"), asked->issuer) &&
@@ -282,7 +283,7 @@ postern_err postern_token_answer_read(const struct postern_http_response *r,
     POSTERN_TRY(read_token(&j, &token, err));
     if (asked->wants_refresh)
         POSTERN_TRY(read_refresh_token(&j, &refresh_token, err));
-    *ret = (struct postern_token_answer){ info, POSTERN_STEAL(token),
-                                          POSTERN_STEAL(refresh_token) };
+    *ret =
+        (struct postern_token_answer){ info, POSTERN_STEAL(token), POSTERN_STEAL(refresh_token) };
     return POSTERN_OK;
 }

@@ -14,10 +14,10 @@
 
 /* What was asked for, as far as the answer is measured by it. */
 struct postern_token_asked {
-    const char *scope;     /* NULL: none was asked for */
-    bool may_be_narrowed;  /* a person decides: fewer scopes than asked are an answer */
-    bool is_exchange;      /* issued_token_type must say that it is an access token */
-    bool wants_refresh;    /* otherwise a refresh token is dropped */
+    const char *scope;    /* NULL: none was asked for */
+    bool may_be_narrowed; /* a person decides: fewer scopes than asked are an answer */
+    bool is_exchange;     /* issued_token_type must say that it is an access token */
+    bool wants_refresh;   /* otherwise a refresh token is dropped */
     /* Who is asked, for an ID token's iss and aud. */
     const char *issuer, *client_id;
 };

@@ -395,7 +395,8 @@ postern_err postern_call_add_target(struct postern_call *call, const char *resou
     if (scope != NULL && (strlen(scope) >= sizeof((postern_token_info *)NULL)->scope ||
                           !is_scope(postern_bytes_str(scope))))
         return POSTERN_FAIL(
-            err, USAGE, "scope is not a list of scopes with one blank between two (RFC 6749 section 3.3)");
+            err, USAGE,
+            "scope is not a list of scopes with one blank between two (RFC 6749 section 3.3)");
     postern_call_add(call, "resource", resource);
     postern_call_add(call, "scope", scope);
     return postern_call_copy(call, scope, &call->asked.scope, err);

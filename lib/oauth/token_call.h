@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One request of an agent to its authorization server: metadata, then a form to an endpoint that the
- * metadata names, with the agent's proof of itself.  The engine behind client_credentials, exchange,
- * refresh, login, redemption and revocation; each brings its parameters and says what an answer
- * means.  A state machine over a transport; opens no socket itself.
+ * One request of an agent to its authorization server: metadata, then a form to an endpoint that
+ * the metadata names, with the agent's proof of itself.  The engine behind client_credentials,
+ * exchange, refresh, login, redemption and revocation; each brings its parameters and says what an
+ * answer means.  A state machine over a transport; opens no socket itself.
  *
  * Whatever is secret goes to the endpoint that the issuer's own metadata names, after the document
  * proved to be the issuer's.
@@ -19,7 +19,8 @@
 #include "oauth/metadata.h"
 #include "oauth/token_answer.h"
 
-#define POSTERN_CALL_SECRETS 3 /* beside client secret and assertion: two tokens, or code and verifier */
+#define POSTERN_CALL_SECRETS                                                                       \
+    3 /* beside client secret and assertion: two tokens, or code and verifier */
 
 struct postern_call;
 
@@ -29,7 +30,8 @@ struct postern_call_kind {
     /* NULL: nothing.  Before the first step, with what start() had copied. */
     postern_err (*begin)(struct postern_call *call, postern_error *err);
     /* The endpoint, and what it takes; NULL: metadata is all that is asked for. */
-    const struct postern_endpoint *(*endpoint)(const struct postern_call *call, unsigned *ret_takes);
+    const struct postern_endpoint *(*endpoint)(const struct postern_call *call,
+                                               unsigned *ret_takes);
     /* Status 200, or metadata when there is no endpoint (r NULL). */
     postern_err (*accept)(struct postern_call *call, const struct postern_http_response *r,
                           postern_error *err);
@@ -46,16 +48,16 @@ struct postern_call {
     struct postern_issuer issuer;
     postern_agent agent; /* texts in strings, credential in `credential` */
     postern_secret *credential;
-    postern_signer *signer; /* PRIVATE_KEY_JWT; else NULL */
-    postern_buf form;       /* the grant's own parameters */
+    postern_signer *signer;                        /* PRIVATE_KEY_JWT; else NULL */
+    postern_buf form;                              /* the grant's own parameters */
     postern_secret *secrets[POSTERN_CALL_SECRETS]; /* what no message may show; NULL: none */
     struct postern_token_asked asked;
     const struct postern_call_phase *phase;
     bool has_begun, is_spent; /* is_spent: postern_acquire_was_sent() */
-    size_t place; /* where metadata is looked for */
+    size_t place;             /* where metadata is looked for */
     struct postern_metadata metadata;
     struct postern_http_exchange *exchange; /* NULL between two */
-    int epoll_fd;               /* holds the exchange's: one descriptor for the whole op */
+    int epoll_fd; /* holds the exchange's: one descriptor for the whole op */
     postern_buf assertion;
     struct postern_token_answer answer; /* its token moves to op.token */
     char oauth_error[POSTERN_OAUTH_ERROR_MAX];
@@ -95,7 +97,8 @@ POSTERN_MUST_USE postern_err postern_call_add_secret(struct postern_call *call, 
 /* A copy that lives as long as the call; NULL stays NULL.  POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err postern_call_copy(struct postern_call *call, const char *from,
                                                const char **ret, postern_error *err);
-/* `resource` and `scope`, checked, added, and remembered for the answer.  POSTERN_OK · USAGE · NOMEM */
+/* `resource` and `scope`, checked, added, and remembered for the answer.  POSTERN_OK · USAGE ·
+ * NOMEM */
 POSTERN_MUST_USE postern_err postern_call_add_target(struct postern_call *call,
                                                      const char *resource, const char *scope,
                                                      postern_error *err);

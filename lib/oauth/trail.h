@@ -12,7 +12,7 @@
     X(SERVICE, "service", "services/NAME.conf, doors/NAME.conf")                                   \
     X(TRANSPORT, "transport", "RFC 7628 §3")                                                       \
     X(MESSAGE, "message", "RFC 7628 §3.2")                                                         \
-    X(SIZE, "size", "RFC 8725 §3.11")                                                              \
+    X(SIZE, "size", "doc/design/limits.md")                                                        \
     X(CACHE, "cache", "postern.conf(5)")                                                           \
     X(FORM, "form", "RFC 7515 §5.2")                                                               \
     X(WHOSE, "whose", "RFC 8725 §3.8")                                                             \
@@ -24,6 +24,7 @@
     X(INTROSPECTION, "introspection", "RFC 7662 §2.2")                                             \
     X(CLOCK, "clock", "RFC 7519 §4.1.4")                                                           \
     X(ID_TOKEN, "id_token", "OpenID Connect Core §3.1.3.6")                                        \
+    X(CLAIMS, "claims", "RFC 7519 §4")                                                             \
     X(ISSUER, "issuer", "RFC 9068 §4")                                                             \
     X(AUDIENCE, "audience", "RFC 9068 §4")                                                         \
     X(TIMES, "times", "RFC 7519 §4.1.4")                                                           \
@@ -37,7 +38,8 @@
     X(SCOPE, "scope", "RFC 6750 §3.1")                                                             \
     X(REVOCATION, "revocation", "RFC 7009 §2.2")                                                   \
     X(USER, "user", "RFC 9068 §5")                                                                 \
-    X(AUTHZID, "authzid", "RFC 4422 §3.4.1")
+    X(AUTHZID, "authzid", "RFC 4422 §3.4.1")                                                       \
+    X(ACTIVE, "active", "RFC 7662 §2.2")
 
 enum trail_step {
 #define POSTERN_TRAIL_ENUM(code, name, source) TRAIL_##code,
@@ -46,10 +48,11 @@ enum trail_step {
     TRAIL_STEPS
 };
 
-/* What was entered before has passed.  A step that comes again, because a phase waited and was entered
- * anew, begins anew, and so does everything behind it. */
+/* What was entered before has passed.  A step that comes again, because a phase waited and was
+ * entered anew, begins anew, and so does everything behind it. */
 void postern_trail_enter(postern_trail *t, enum trail_step step);
-/* One more fact of the step that was entered, behind a semicolon.  Not printing bytes become '?'. */
+/* One more fact of the step that was entered, behind a semicolon.  Bytes that do not print become
+ * '?'. */
 void postern_trail_note(postern_trail *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* `name` and a value from outside, escaped and cut; nothing when it is empty. */

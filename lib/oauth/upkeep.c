@@ -45,23 +45,30 @@ static postern_err see_to_keys(struct upkeep_op *u, postern_error *err)
 
     if (postern_keyring_due_in_ms(u->issuer->keys, postern_op_mono_ms(&u->op)) != 0)
         return POSTERN_OK;
-    return pass(postern_keyring_get(u->issuer->keys, &u->op, &look, &keys, &generation, &u->wait,
-                                    NULL),
-                err);
+    return pass(
+        postern_keyring_get(u->issuer->keys, &u->op, &look, &keys, &generation, &u->wait, NULL),
+        err);
 }
 
 /* AGAIN after each issuer, so that its events are pulled before they are too many. */
-static postern_err step(postern_op *op, postern_error *err)
+static postern_err see_to_issuer(struct upkeep_op *u, postern_error *err)
 {
-    struct upkeep_op *u = (struct upkeep_op *)op;
-
-    postern_fetch_free(POSTERN_STEAL(u->wait));
     if (u->issuer == NULL)
         return POSTERN_OK;
     POSTERN_TRY(see_to_metadata(u, err));
     POSTERN_TRY(see_to_keys(u, err));
     u->issuer = u->issuer->next;
     return u->issuer == NULL ? POSTERN_OK : POSTERN_AGAIN;
+}
+
+static postern_err step(postern_op *op, postern_error *err)
+{
+    struct upkeep_op *u = (struct upkeep_op *)op;
+    struct fetch *waited = POSTERN_STEAL(u->wait); /* not let go before it was looked at again */
+    postern_err e = see_to_issuer(u, err);
+
+    postern_fetch_free(waited);
+    return e;
 }
 
 static int get_fd(const postern_op *op)
@@ -116,8 +123,8 @@ postern_err postern_upkeep_start(postern_context *ctx, postern_op **ret_op, post
     struct upkeep_op *u;
     postern_op *op;
 
-    POSTERN_TRY(postern_op_new(&upkeep_class, postern_context_clock(ctx),
-                               get_deadline_ms(issuers), &op, err));
+    POSTERN_TRY(postern_op_new(&upkeep_class, postern_context_clock(ctx), get_deadline_ms(issuers),
+                               &op, err));
     u = (struct upkeep_op *)op;
     u->ctx = postern_context_ref(ctx);
     u->issuer = issuers;

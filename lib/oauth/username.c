@@ -111,8 +111,8 @@ postern_err postern_username_parse(postern_arena *arena, const char *text,
 
 /* ---- the name ---- */
 
-/* An address that nobody verified is whatever its owner typed (OpenID Connect Core §5.7).  The claim
- * that says so stands beside it. */
+/* An address that nobody verified is whatever its owner typed (OpenID Connect Core §5.7).  The
+ * claim that says so stands beside it. */
 static postern_err check_email(const struct claim_reader *r, const struct claim_path *path,
                                postern_error *err)
 {
@@ -140,7 +140,8 @@ static postern_err read_claim(struct claim_reader *r, const struct claim_path *p
     return postern_claim_identity(r, node, path->whole, POSTERN_IDENTITY_MAX, ret, err);
 }
 
-/* Whether `what`, which stands behind `text`, begins in it already; partly in it counts: "a-" before
+/* Whether `what`, which stands behind `text`, begins in it already; partly in it counts: "a-"
+ * before
  * "--" is "a" before "---". */
 static bool begins_within(postern_bytes text, const char *what)
 {

@@ -405,8 +405,8 @@ static postern_err match_pattern(const struct map_line *l, postern_bytes name, b
     *ret = found[0].rm_so == 0 && found[0].rm_eo == (regoff_t)name.len;
     *ret_group = POSTERN_BYTES_NONE;
     if (found[1].rm_so >= 0)
-        *ret_group = (postern_bytes){ name.ptr + found[1].rm_so,
-                                      (size_t)(found[1].rm_eo - found[1].rm_so) };
+        *ret_group =
+            (postern_bytes){ name.ptr + found[1].rm_so, (size_t)(found[1].rm_eo - found[1].rm_so) };
     return POSTERN_OK;
 }
 

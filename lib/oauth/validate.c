@@ -5,8 +5,8 @@
  * what has to be fetched waits, and is entered again; with keys from files none does, so one step()
  * brings the verdict.  RFC 9068 §4, RFC 7519 §7.2, RFC 8725 §3.
  * What was proved within the last minute (cache.h) is spared form and signature, and nothing else.
- * Where the issuer is asked (RFC 7662): a token that only it can read has its word in place of form,
- * key and signature; a signed one is asked about when everything else was found good.
+ * Where the issuer is asked (RFC 7662): a token that only it can read has its word in place of
+ * form, key and signature; a signed one is asked about when everything else was found good.
  */
 #include <postern/validate.h>
 
@@ -28,17 +28,17 @@ struct validate_op {
     postern_context *ctx;
     const struct service_rules *rules; /* NULL: no such service */
     const struct trust *trust; /* NULL: several count, and it is not known yet whose token it is */
-    const validate_phase *phase;       /* NULL in the list: all are done */
-    struct fetch *wait;                /* NULL: nothing is waited for */
-    int64_t began_ms;                  /* monotonic */
-    uint8_t *block;                    /* copies of everything in the request, wiped with the op */
+    const validate_phase *phase; /* NULL in the list: all are done */
+    struct fetch *wait;          /* NULL: nothing is waited for */
+    int64_t began_ms;            /* monotonic */
+    uint8_t *block;              /* copies of everything in the request, wiped with the op */
     size_t block_len;
     postern_bytes token;
     bool is_too_long; /* the token; it was not copied */
     bool is_opaque;   /* the token: its issuer's word is all that there is */
     const char *authzid, *message_host, *message_port, *peer;
     postern_carrier carrier;
-    postern_bytes extra_scopes; /* blank-separated */
+    postern_bytes extra_scopes;                  /* blank-separated */
     uint8_t client_cert[POSTERN_BOUND_CERT_LEN]; /* its SHA-256 */
     bool has_client_cert;
     postern_tls tls;
@@ -171,8 +171,8 @@ static postern_err prove_signature(struct validate_op *v, postern_error *err)
     return e == POSTERN_ERR_UNKNOWN_KID ? verify_with(v, KEYRING_LOOK_AGAIN, err) : e;
 }
 
-/* Among several issuers, the one that the token names: from here on its algorithms, its keys and its
- * rules count, and nobody else's (RFC 8725 §3.8).  What it says is proved behind the signature. */
+/* Among several issuers, the one that the token names: from here on its algorithms, its keys and
+ * its rules count, and nobody else's (RFC 8725 §3.8).  What it says is proved by the signature. */
 static postern_err choose_trust(struct validate_op *v, postern_error *err)
 {
     size_t i;
@@ -180,11 +180,10 @@ static postern_err choose_trust(struct validate_op *v, postern_error *err)
     if (v->trust != NULL)
         return POSTERN_OK;
     postern_trail_enter(v->trail, TRAIL_WHOSE);
-    POSTERN_TRY(postern_jwt_choose_issuer(v->jwt, v->rules->issuers, v->rules->trust_count, &i,
-                                          err));
+    POSTERN_TRY(
+        postern_jwt_choose_issuer(v->jwt, v->rules->issuers, v->rules->trust_count, &i, err));
     v->trust = &v->rules->trusts[i];
-    postern_trail_note(v->trail, "it says %s: %s", v->trust->claims.issuer,
-                       v->trust->issuer_file);
+    postern_trail_note(v->trail, "it says %s: %s", v->trust->claims.issuer, v->trust->issuer_file);
     return POSTERN_OK;
 }
 
@@ -320,14 +319,15 @@ static postern_err ask_issuer(struct validate_op *v, postern_error *err)
     if (!asks_issuer(v))
         return POSTERN_OK;
     v->asking.trust = v->trust;
+    v->asking.trail_step = v->is_opaque ? TRAIL_INTROSPECTION : TRAIL_ACTIVE;
     POSTERN_TRY(postern_introspecting_step(&v->asking, &v->wait, err));
     if (v->is_opaque)
         v->claims = v->asking.claims;
     return POSTERN_OK;
 }
 
-/* The word on a signed token.  What must be there was signed, and names of local users come from the
- * token alone. */
+/* The word on a signed token.  What must be there was signed, and names of local users come from
+ * the token alone. */
 static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts *facts,
                                postern_error *err)
 {
@@ -412,8 +412,8 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     return check_size(v, err);
 }
 
-/* What a person types is no token: where one would stand in its place, an opaque one must be known by
- * how it begins. */
+/* What a person types is no token: where one would stand in its place, an opaque one must be known
+ * by how it begins. */
 static bool may_be_opaque(const struct validate_op *v)
 {
     const char *prefix = v->rules->opaque_prefix;
@@ -432,8 +432,8 @@ static bool is_asked(const struct trust *trust)
     return trust->issuer->introspection != INTROSPECT_NOTHING;
 }
 
-/* By its form alone, never because something was wrong with it as a JWT.  It does not say whose it is:
- * where several issuers are asked, none is shown it. */
+/* By its form alone, never because something was wrong with it as a JWT.  It does not say whose it
+ * is: where several issuers are asked, none is shown it. */
 static postern_err find_reader(struct validate_op *v, postern_error *err)
 {
     const struct trust *reader = postern_service_only_trust(v->rules, is_asked);
@@ -472,15 +472,19 @@ static postern_err prove_origin(struct validate_op *v, postern_error *err)
     return v->is_opaque || v->claims != NULL ? POSTERN_OK : prove_signature(v, err);
 }
 
-static const validate_phase phases[] = { check_login,  find_reader,         recall,     prove_form,
-                                         prove_origin, judge_before_asking, ask_issuer, judge,
-                                         NULL };
+static const validate_phase phases[] = { check_login, find_reader,  recall,
+                                         prove_form,  prove_origin, judge_before_asking,
+                                         ask_issuer,  judge,        NULL };
 
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
     for (; *v->phase != NULL; v->phase++) {
-        postern_fetch_free(POSTERN_STEAL(v->wait));
-        POSTERN_TRY((*v->phase)(v, err));
+        struct fetch *waited = POSTERN_STEAL(v->wait); /* not let go before it was looked at again */
+        postern_err e = (*v->phase)(v, err);
+
+        postern_fetch_free(waited);
+        if (e != POSTERN_OK)
+            return e;
     }
     return POSTERN_OK;
 }
@@ -664,7 +668,8 @@ static postern_err copy_request(struct validate_op *v, const postern_request *rq
         .op = &v->op,
         .token = v->token,
         .peer = v->peer,
-        .max_age_ms = (int64_t)rq->introspected_within_s * 1000,
+        .max_age_ms = rq->introspected_within_ms,
+        .is_look_again = rq->is_look_again,
         .trail = v->trail,
     };
     return POSTERN_OK;

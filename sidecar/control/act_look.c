@@ -7,9 +7,9 @@
 
 /* ---- sessions ---- */
 
-static const char *const session_texts[] = { "id",  "door", "agent",   "human", "user", "client",
-                                             "sub", "jti",  "purpose", "peer",  "state" };
-static const char *const session_numbers[] = { "since", "lease_end", "up", "down" };
+static const char *const session_texts[] = { "id",  "door", "agent",   "human", "user",  "client",
+                                             "sub", "jti",  "purpose", "peer",  "state", "issuer" };
+static const char *const session_numbers[] = { "since", "lease_end", "up", "down", "asked" };
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 static bool matches(const postern_json *j, uint32_t session, const char *name, const char *want)

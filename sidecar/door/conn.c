@@ -496,17 +496,26 @@ static void begin_session(struct conn *c)
                                 .door = c->door,
                                 .peer = c->peer,
                                 .source = policy_source(c) };
-    postern_grant *grant = POSTERN_STEAL(c->result.grant);
+    postern_grant *grant;
+    postern_secret *token = NULL;
     struct login_record r;
     postern_error err = { 0 };
 
+    if (c->result.word_ms != 0 &&
+        postern_secret_new(postern_buf_bytes(&c->token), &token, &err) != POSTERN_OK) {
+        refuse_with(c, POSTERN_ERR_NOMEM, &err);
+        return;
+    }
+    grant = POSTERN_STEAL(c->result.grant);
     c->session = session_new(c->loop, &visit, grant, &c->result.decision,
                              (struct session_waiter){ on_session_refused, c });
     if (c->session == NULL) {
+        postern_secret_free(token);
         (void)POSTERN_FAIL(&err, NOMEM, "a session"); /* told below */
         refuse_with(c, POSTERN_ERR_NOMEM, &err);
         return;
     }
+    session_watch(c->session, token, c->result.word_ms);
     memcpy(c->session_id, session_id(c->session), sizeof c->session_id);
     r = record_of(c);
     r.grant = grant; /* the session's now */
@@ -522,7 +531,8 @@ struct renewal_mail {
     struct loop         *reply_to;
     uint64_t             conn_number;
     struct session_place place;
-    postern_secret      *token; /* for a door that renews at its backend too; else NULL */
+    postern_secret      *token; /* for a door that renews at its backend, or asks again; else NULL */
+    int64_t              word_ms; /* gate_result's */
     postern_grant       *grant;
     postern_decision     decision;
     postern_err          code;
@@ -578,12 +588,15 @@ static void deliver_renewal(struct mail *take_mail, void *receiver)
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session has just ended");
     else
         m->code = session_renew(s, &m->grant, &m->decision, &m->error);
+    if (m->code == POSTERN_OK) {
+        if (m->token != NULL)
+            session_renew_backend(s, postern_secret_bytes(m->token));
+        session_watch(s, POSTERN_STEAL(m->token), m->word_ms);
+    }
     if (m->code == POSTERN_OK && session_judge(s)) /* a revocation came after the verdict */
         m->code = POSTERN_FAIL(&m->error, RENEWAL, "the session was taken back meanwhile");
     else if (m->code == POSTERN_OK)
         m->lease = *session_lease(s);
-    if (m->code == POSTERN_OK && m->token != NULL)
-        session_renew_backend(s, postern_secret_bytes(m->token));
     m->mail.deliver = deliver_renewed;
     mailbox_put(m->reply_to->box, &m->mail);
 }
@@ -602,7 +615,7 @@ static void on_renewal_recorded(void *arg, postern_err e, const postern_error *e
                     e == POSTERN_OK ? &why : err);
         return;
     }
-    if (c->door->exchange.resource != NULL &&
+    if ((c->door->exchange.resource != NULL || c->result.word_ms != 0) &&
         postern_secret_new(postern_buf_bytes(&c->token), &m->token, &why) != POSTERN_OK) {
         free(m);
         refuse_with(c, POSTERN_ERR_NOMEM, &why);
@@ -614,6 +627,7 @@ static void on_renewal_recorded(void *arg, postern_err e, const postern_error *e
     m->place = c->renewal_of;
     m->grant = POSTERN_STEAL(c->result.grant);
     m->decision = c->result.decision;
+    m->word_ms = c->result.word_ms;
     mailbox_put(loop_at(c->loop->process, m->place.loop)->box, &m->mail);
 }
 
@@ -782,12 +796,13 @@ static void shake_hands(struct conn *c)
 
     tls_forget_errors();
     result = SSL_accept(c->ssl);
-    if (result == 1) {
+    if (result == 1 && !tls_resumes_expired(c->ssl, loop_now().now_s)) {
         c->phase = PHASE_LOGIN;
         read_login(c);
         return;
     }
-    if (judge_tls(c, result, &wants) < 0 || has_said_too_much(c) || !wait_for(c, wants)) {
+    if (result == 1 || judge_tls(c, result, &wants) < 0 || has_said_too_much(c) ||
+        !wait_for(c, wants)) {
         atomic_fetch_add(&c->loop->counters.refused_early, 1);
         conn_free(c);
     }

@@ -18,6 +18,7 @@ struct gate {
     const struct door    *door;
     char                  source[64]; /* "": unix socket */
     uint64_t              words;
+    struct lease_clock    begun;
     postern_op           *op;
     struct event         *ready;
     postern_err           refusal; /* before any validation; POSTERN_OK: none */
@@ -134,6 +135,22 @@ static void judge_by_policy(struct gate *g, struct gate_result *r)
 
 /* ---- token ---- */
 
+/* As little of a word's life as that may be over when it is heard: the next one has to be asked for. */
+static unsigned within_ms(const struct door *door)
+{
+    return (unsigned)(door->revocation_check_ms / 4);
+}
+
+/* Of the second in which this began, or later: it was asked anew; else it is as old as it may be. */
+static int64_t find_word(const struct gate *g, const postern_grant *grant)
+{
+    int64_t asked_s = postern_grant_introspected_s(grant);
+
+    if (g->door->revocation_check_ms == 0 || asked_s == 0)
+        return 0;
+    return g->begun.boot_ms - (asked_s >= g->begun.now_s ? 0 : within_ms(g->door));
+}
+
 /* Its last act. */
 static void finish(struct gate *g, postern_err code, const postern_error *err)
 {
@@ -147,6 +164,8 @@ static void finish(struct gate *g, postern_err code, const postern_error *err)
         postern_context_describe(settings_context(g->settings), g->door->name, &r.failure);
     if (code == POSTERN_OK && (r.grant = postern_op_take_grant(g->op)) == NULL)
         r.code = POSTERN_FAIL(&r.error, INTERNAL, "a verdict without a grant");
+    if (r.code == POSTERN_OK)
+        r.word_ms = find_word(g, r.grant);
     if (r.code == POSTERN_OK)
         judge_by_policy(g, &r);
     r.failure.code = r.code;
@@ -201,6 +220,8 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
         .message_host = login->host,
         .message_port = login->port,
         .client_cert_sha256 = visit->client_cert_sha256,
+        .introspected_within_ms = within_ms(visit->door),
+        .is_look_again = visit->is_look_again,
     };
 
     if (g == NULL)
@@ -209,6 +230,7 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
     g->owner = owner;
     g->settings = settings_ref(visit->settings);
     g->door = visit->door;
+    g->begun = loop_now();
     g->words = postern_context_words(settings_context(g->settings));
     if (visit->source != NULL)
         memcpy(g->source, visit->source, strnlen(visit->source, sizeof g->source - 1));

@@ -16,6 +16,7 @@ struct gate_visit {
     const char           *peer;   /* address and port, for records */
     postern_bytes         client_cert_sha256; /* that the client showed; empty: none */
     const char           *source; /* literal address, NULL for unix sockets: for the policy */
+    bool                  is_look_again; /* at a session that lives */
 };
 
 struct gate_result {
@@ -25,6 +26,9 @@ struct gate_result {
     postern_decision decision; /* the policy's, where it was asked */
     uint64_t         words;    /* postern_context_words() before the verdict began */
     postern_grant   *grant;    /* proved; also when the policy then said no.  Taken or freed */
+    /* With a grant at a door with revocation_check: (CLOCK_BOOTTIME): what its issuer said of it was said
+     * then, or later; 0: it was not asked. */
+    int64_t          word_ms;
 };
 void gate_result_clear(struct gate_result *r);
 

@@ -52,6 +52,39 @@ void lease_limit(struct lease *l, int64_t since_boot_ms, const struct lease_term
     l->end_s = least(l->end_s, anew.end_s);
 }
 
+/* ---- the issuer's word ---- */
+
+void lease_hear(struct lease *l, int64_t word_ms, int64_t interval_ms)
+{
+    l->word_end_boot_ms = word_ms + interval_ms;
+}
+
+bool lease_is_unheard(const struct lease *l, struct lease_clock now)
+{
+    return l->word_end_boot_ms != 0 && now.boot_ms >= l->word_end_boot_ms;
+}
+
+static void end_by(struct lease *l, int64_t end_boot_ms, struct lease_clock now)
+{
+    l->end_boot_ms = least(l->end_boot_ms, end_boot_ms);
+    l->end_s = least(l->end_s, now.now_s + whole_seconds(end_boot_ms - now.boot_ms));
+}
+
+void lease_hear_no_more(struct lease *l, struct lease_clock now)
+{
+    if (l->word_end_boot_ms != 0)
+        end_by(l, l->word_end_boot_ms, now);
+    l->word_end_boot_ms = 0;
+}
+
+void lease_cut(struct lease *l, struct lease_clock now)
+{
+    end_by(l, now.boot_ms, now);
+    l->word_end_boot_ms = 0;
+}
+
+/* ---- its state ---- */
+
 /* Milliseconds past the end, by the clock that is further; negative before it. */
 static int64_t past_end_ms(const struct lease *l, struct lease_clock now)
 {

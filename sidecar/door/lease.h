@@ -22,6 +22,7 @@ struct lease {
     int64_t end_s;       /* since 1970 */
     int64_t end_boot_ms;
     int64_t max_boot_ms; /* session_max: no renewal goes beyond */
+    int64_t word_end_boot_ms; /* so long counts what the issuer said last; 0: nobody is asked */
 };
 
 /* What a lease is made of. */
@@ -43,6 +44,18 @@ struct lease lease_renew(const struct lease *old, const struct lease_terms *t,
  * became longer counts for the next renewal. */
 void lease_limit(struct lease *l, int64_t since_boot_ms, const struct lease_terms *t,
                  struct lease_clock now);
+/*
+ * What the issuer says of the token (revocation_check:) is a part of the lease that has no grace, and that
+ * nobody renews but the issuer: a client is told of the rest.
+ *   word_ms   CLOCK_BOOTTIME, when it was said
+ */
+void lease_hear(struct lease *l, int64_t word_ms, int64_t interval_ms);
+bool lease_is_unheard(const struct lease *l, struct lease_clock now);
+/* The token is past its exp, so that the issuer has nothing more to say of it.  Its last word still counts
+ * for as long as it would have; that is now the end of the lease, with its grace. */
+void lease_hear_no_more(struct lease *l, struct lease_clock now);
+/* The end is now, unless it was before; the grace begins. */
+void lease_cut(struct lease *l, struct lease_clock now);
 lease_state lease_state_at(const struct lease *l, int64_t grace_s, struct lease_clock now);
 /* Whole seconds that are left, never negative. */
 int64_t lease_left_s(const struct lease *l, struct lease_clock now);

@@ -19,6 +19,7 @@
 #include "loop.h"
 #include "main.h"
 #include "audit.h"
+#include "recheck.h"
 #include "reserve.h"
 #include "session.h"
 
@@ -43,6 +44,13 @@ void loop_want_audit_line(void *arg)
 
 /* ---- accepting ---- */
 
+static void on_recheck_wake(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    recheck_run(arg);
+}
+
 static void set_accepting(struct loop *l, bool is_accepting)
 {
     if (l->is_accepting == is_accepting || (is_accepting && l->drain_end_ms != 0))
@@ -59,13 +67,18 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     set_accepting(arg, true);
 }
 
-static void log_pause(struct door_process *p, const char *why)
+bool loop_may_log(_Atomic int64_t *logged_ms)
 {
-    int64_t now_ms = clock_boot_ms(), before_ms = atomic_load(&p->pause_logged_ms);
+    int64_t now_ms = clock_boot_ms(), before_ms = atomic_load(logged_ms);
 
     /* Another loop was faster: it has said so. */
-    if ((before_ms == 0 || now_ms - before_ms >= LOOP_ACCEPT_LOG_MS) &&
-        atomic_compare_exchange_strong(&p->pause_logged_ms, &before_ms, now_ms))
+    return (before_ms == 0 || now_ms - before_ms >= LOOP_LOG_MS) &&
+           atomic_compare_exchange_strong(logged_ms, &before_ms, now_ms);
+}
+
+static void log_pause(struct door_process *p, const char *why)
+{
+    if (loop_may_log(&p->pause_logged_ms))
         log_problem("door: no more connections for a moment: %s", why);
 }
 
@@ -371,6 +384,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         session_tick(s, now);
         s = next;
     }
+    recheck_run(l);
     while (c != NULL) {
         struct conn *next = conn_next(c);
 
@@ -455,7 +469,9 @@ static postern_err fill(struct loop *l, postern_error *err)
         &l->audit, err));
     l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
     l->resume = event_new(l->base, -1, 0, on_resume, l);
-    if (l->tick == NULL || l->resume == NULL || event_add(l->tick, &tick) != 0)
+    l->recheck_wake = event_new(l->base, -1, 0, on_recheck_wake, l);
+    if (l->tick == NULL || l->resume == NULL || l->recheck_wake == NULL ||
+        event_add(l->tick, &tick) != 0)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -466,6 +482,7 @@ void loop_free(struct loop *l)
         return;
     timer_free(l->tick); /* first: the look-ups below need a turn of the loop, and it would be due */
     timer_free(l->resume);
+    timer_free(l->recheck_wake);
     mailbox_free(l->box);
     stop_listening(l);
     audit_line_free(l->audit);
@@ -492,6 +509,7 @@ postern_err loop_new(struct door_process *process, size_t index, struct loop **r
     l->process = process;
     LIST_INIT(&l->conns);
     LIST_INIT(&l->sessions);
+    TAILQ_INIT(&l->rechecks);
     e = fill(l, err);
     if (e != POSTERN_OK) {
         loop_free(l);

@@ -29,17 +29,21 @@
 #define LOOP_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */
 #define LOOP_ACCEPT_PAUSE_MS 100
-/* Strangers can keep it so: the log of all loops says so at most this often. */
-#define LOOP_ACCEPT_LOG_MS 10000
+/* What lasts, because strangers keep it so or an issuer is away: the log of all loops says it at most
+ * this often. */
+#define LOOP_LOG_MS 10000
 
 struct conn;
 struct session;
 LIST_HEAD(conn_list, conn);
 LIST_HEAD(session_list, session);
+struct recheck;
+TAILQ_HEAD(recheck_list, recheck);
 
 /* Counters for /metrics; any thread. */
 struct loop_counters {
-    _Atomic uint64_t accepted, refused_early, proved, rejected, undecided, renewed, ended, revoked;
+    _Atomic uint64_t accepted, refused_early, proved, rejected, undecided, renewed, ended, revoked,
+        rechecked, unheard;
 };
 
 /* What all loops share; thread-safe or immutable. */
@@ -53,7 +57,7 @@ struct door_process {
     /* One quota each, however many loops; denials_lock held. */
     struct denials  *denials, *agent_denials;
     pthread_mutex_t  denials_lock;
-    _Atomic int64_t  pause_logged_ms; /* 0: never */
+    _Atomic int64_t  pause_logged_ms, unheard_logged_ms; /* 0: never */
 };
 
 /* Sessions that were judged and ended, by why. */
@@ -80,6 +84,9 @@ struct loop {
     bool                 has_drained;  /* and said so */
     struct conn_list     conns;
     struct session_list  sessions;
+    struct recheck_list  rechecks; /* wait for their turn */
+    struct event        *recheck_wake;
+    const char          *recheck_busy_issuer; /* had no room in this round; NULL: none */
     size_t               conn_count, session_count;
     struct session_ends  untold; /* ended between two rounds of judging: the next tells them too */
     size_t               sessions_before, session_peak; /* as of the last tick; since the last trim */
@@ -133,6 +140,8 @@ struct mail *loop_mail_end(const char *session_id, const char *end, const char *
 /* ---- for conn.c and session.c ---- */
 
 void loop_want_audit_line(void *arg);
+/* True once in LOOP_LOG_MS, whichever loop asks; *logged_ms is door_process's. */
+bool loop_may_log(_Atomic int64_t *logged_ms);
 /* A place is free, or the last one has gone. */
 void loop_note_end(struct loop *l);
 

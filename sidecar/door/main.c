@@ -442,6 +442,8 @@ static const struct {
     COUNTER(renewed, "leases renewed"),
     COUNTER(ended, "sessions ended"),
     COUNTER(revoked, "sessions ended by revocation, block or kill"),
+    COUNTER(rechecked, "live sessions that their issuer was asked about and called active"),
+    COUNTER(unheard, "sessions ended because nothing was heard of their issuer any more"),
 #undef COUNTER
 };
 

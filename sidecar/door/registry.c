@@ -452,6 +452,10 @@ static void put_session(const struct registry_entry *e, struct lease_clock now,
     postern_json_put_str(w, "jti", postern_grant_jti(g));
     postern_json_put_str(w, "purpose", postern_grant_purpose(g));
     postern_json_put_str(w, "peer", e->peer);
+    if (e->has_choice)
+        postern_json_put_str(w, "issuer", postern_grant_issuer(g));
+    if (postern_grant_introspected_s(g) != 0)
+        postern_json_put_integer(w, "asked", postern_grant_introspected_s(g));
     postern_json_put_integer(w, "since", e->since_s);
     postern_json_put_integer(w, "lease_end", e->lease.end_s);
     postern_json_put_integer(w, "lease_left", lease_left_s(&e->lease, now));

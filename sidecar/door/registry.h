@@ -36,6 +36,7 @@ struct registry_entry {
     size_t   loop;
     char     door[64];
     char     peer[64]; /* the client's address with port, or "unix" */
+    bool     has_choice; /* its door trusts several issuers: which one's it is, is worth to be told */
     int64_t  since_s;
     /* Changed by the loop under registry_lock(). */
     session_state  state;

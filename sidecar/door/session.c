@@ -9,6 +9,7 @@
 #include "../log.h"
 #include "audit.h"
 #include "backend_session.h"
+#include "recheck.h"
 #include "session.h"
 
 struct session {
@@ -20,6 +21,7 @@ struct session {
     struct relay         *relay; /* NULL: connecting */
     struct backend_session *backend; /* NULL: the backend knows nothing of tokens */
     struct session_waiter waiter;
+    struct recheck        recheck; /* without a token: its issuer is not asked about it */
     bool                  is_registered;
     int64_t               since_boot_ms;
     char                  source[64]; /* literal address; "": unix socket */
@@ -52,6 +54,10 @@ static void copy_rules(struct session *s, const postern_decision *decision)
     copy_text(s->user_rule, sizeof s->user_rule, decision->user_rule);
 }
 
+static void describe_look(void *arg, struct gate_visit *visit);
+static const char *get_issuer(void *arg);
+static void on_look(void *arg, struct gate_result *take_result);
+
 struct session *session_new(struct loop *loop, const struct gate_visit *visit,
                             postern_grant *take_grant, const postern_decision *decision,
                             struct session_waiter waiter)
@@ -69,12 +75,15 @@ struct session *session_new(struct loop *loop, const struct gate_visit *visit,
     s->settings = settings_ref(visit->settings);
     s->door = visit->door;
     s->waiter = waiter;
+    s->recheck.loop = loop;
+    s->recheck.owner = (struct recheck_owner){ describe_look, get_issuer, on_look, s };
     s->since_boot_ms = now.boot_ms;
     copy_text(s->source, sizeof s->source, visit->source);
     copy_rules(s, decision);
     s->entry.loop = loop->index;
     copy_text(s->entry.door, sizeof s->entry.door, visit->door->name);
     copy_text(s->entry.peer, sizeof s->entry.peer, visit->peer);
+    s->entry.has_choice = settings_trusts_several(visit->door);
     s->entry.since_s = now.now_s;
     s->entry.grant = take_grant;
     terms = session_terms(s->door, take_grant, decision);
@@ -91,6 +100,7 @@ void session_free(struct session *s)
         LIST_REMOVE(s, in_loop);
         s->loop->session_count--;
     }
+    recheck_stop(&s->recheck);
     relay_free(s->relay);
     backend_session_free(s->backend);
     postern_grant_free(s->entry.grant);
@@ -181,11 +191,30 @@ static postern_err judge_by(struct session *s, struct door_settings *settings,
     return rule;
 }
 
+/* The issuer's word is of then. */
+static void hear_word(struct session *s, int64_t word_ms)
+{
+    int64_t interval_ms = s->door->revocation_check_ms;
+    bool is_asked = word_ms != 0 && interval_ms != 0;
+
+    registry_lock(s->loop->process->registry);
+    if (is_asked)
+        lease_hear(&s->entry.lease, word_ms, interval_ms);
+    else
+        s->entry.lease.word_end_boot_ms = 0;
+    registry_unlock(s->loop->process->registry);
+    if (is_asked)
+        recheck_note_word(&s->recheck, word_ms, interval_ms);
+    else
+        recheck_stop(&s->recheck);
+}
+
 /* The lease too each time: a renewal was decided by another look, perhaps from another address. */
 static void adopt_settings(struct session *s, struct door_settings *settings,
                            const postern_decision *decision)
 {
     struct door_settings *old = s->settings;
+    int64_t interval_ms = s->door->revocation_check_ms;
     struct lease_terms terms;
 
     s->settings = settings_ref(settings);
@@ -194,6 +223,8 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
     registry_lock(s->loop->process->registry);
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
     registry_unlock(s->loop->process->registry);
+    if (s->recheck.token != NULL && s->door->revocation_check_ms != interval_ms)
+        hear_word(s, s->recheck.word_ms);
     settings_unref(old);
 }
 
@@ -202,6 +233,14 @@ static void count_end(struct session_ends *n, postern_err e)
     n->blocked += e == POSTERN_ERR_BLOCKED;
     n->revoked += e == POSTERN_ERR_REVOKED;
     n->unfit += e != POSTERN_ERR_BLOCKED && e != POSTERN_ERR_REVOKED;
+}
+
+static void end_rejected(struct session *s, postern_err e, const char *because)
+{
+    if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED || e == POSTERN_ERR_INACTIVE)
+        session_end(s, SESSION_END_TAKEN_BACK, because[0] == '\0' ? NULL : because, e);
+    else
+        session_end(s, SESSION_END_POLICY, NULL, e);
 }
 
 bool session_judge(struct session *s)
@@ -217,10 +256,7 @@ bool session_judge(struct session *s)
     if (!ends_session(e))
         return false; /* undecided: it goes on as it was, and is looked at again with the next word */
     count_end(&s->loop->untold, e);
-    if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED)
-        session_end(s, SESSION_END_TAKEN_BACK, failure.because, e);
-    else
-        session_end(s, SESSION_END_POLICY, NULL, e);
+    end_rejected(s, e, failure.because);
     return true;
 }
 
@@ -340,8 +376,7 @@ void session_end(struct session *s, const char *end, const char *because, poster
         copy_counters(s);
     write_end(s, end, because, code);
     atomic_fetch_add(&s->loop->counters.ended, 1);
-    if (code == POSTERN_ERR_REVOKED || code == POSTERN_ERR_BLOCKED ||
-        strcmp(end, SESSION_END_KILLED) == 0)
+    if (strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0)
         atomic_fetch_add(&s->loop->counters.revoked, 1);
     copy_text(failure.because, sizeof failure.because, because);
     s->waiter = (struct session_waiter){ 0 };
@@ -381,6 +416,113 @@ postern_err session_renew(struct session *s, postern_grant **grant,
     return POSTERN_OK;
 }
 
+/* ---- what its issuer says meanwhile ---- */
+
+void session_watch(struct session *s, postern_secret *take_token, int64_t word_ms)
+{
+    recheck_stop(&s->recheck);
+    s->recheck.token = take_token;
+    hear_word(s, take_token == NULL ? 0 : word_ms);
+}
+
+static void describe_look(void *arg, struct gate_visit *visit)
+{
+    const struct session *s = arg;
+
+    visit->settings = s->settings;
+    visit->door = s->door;
+    visit->tls = POSTERN_TLS_ON; /* judged when the token came, which does not travel now */
+    visit->peer = s->entry.peer;
+    visit->client_cert_sha256 = postern_grant_bound_cert(s->entry.grant); /* shown on its connection */
+    visit->source = policy_source(s);
+}
+
+static const char *get_issuer(void *arg)
+{
+    return postern_grant_issuer(((const struct session *)arg)->entry.grant);
+}
+
+/* As a login with that token now would have it: rights, rules, and no longer lease. */
+static void adopt_look(struct session *s, struct gate_result *r)
+{
+    struct lease_terms terms = session_terms(s->door, r->grant, &r->decision);
+    postern_grant *old = s->entry.grant;
+
+    registry_lock(s->loop->process->registry);
+    s->entry.grant = POSTERN_STEAL(r->grant);
+    lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
+    registry_unlock(s->loop->process->registry);
+    copy_rules(s, &r->decision);
+    postern_grant_free(old);
+    hear_word(s, r->word_ms);
+    atomic_fetch_add(&s->loop->counters.rechecked, 1);
+}
+
+static void note_unheard(struct session *s, const struct gate_result *r)
+{
+    recheck_note_failure(&s->recheck, r->code, s->door->revocation_check_ms);
+    if (loop_may_log(&s->loop->process->unheard_logged_ms))
+        log_problem("door: an issuer says nothing about live sessions, which end when its last word is "
+                    "older than revocation_check: %s",
+                    r->error.detail);
+}
+
+/* True: it ended. */
+static bool judge_look(struct session *s, struct gate_result *r)
+{
+    if (r->code == POSTERN_OK && !registry_is_same_identity(s->entry.grant, r->grant))
+        r->code = POSTERN_ERR_RENEWAL; /* the issuer names another with the same token */
+    if (r->code == POSTERN_ERR_EXPIRED) {
+        registry_lock(s->loop->process->registry);
+        lease_cut(&s->entry.lease, loop_now());
+        registry_unlock(s->loop->process->registry);
+        recheck_stop(&s->recheck);
+    } else if (ends_session(r->code)) {
+        end_rejected(s, r->code, r->failure.because);
+        return true;
+    } else if (r->code != POSTERN_OK) {
+        note_unheard(s, r);
+    } else {
+        adopt_look(s, r);
+    }
+    return false;
+}
+
+static void on_look(void *arg, struct gate_result *take_result)
+{
+    struct session *s = arg;
+    bool is_proved = take_result->code == POSTERN_OK;
+
+    if (!judge_look(s, take_result) && is_proved &&
+        (s->settings != s->loop->settings ||
+         postern_context_words(settings_context(s->settings)) != take_result->words))
+        (void)session_judge(s); /* what came meanwhile */
+    gate_result_clear(take_result);
+}
+
+/* True: it ended. */
+static bool keep_up_word(struct session *s, struct lease_clock now)
+{
+    postern_err why = s->recheck.last_failure;
+
+    if (s->recheck.token == NULL)
+        return false;
+    if (now.now_s >= postern_grant_exp_s(s->entry.grant)) {
+        registry_lock(s->loop->process->registry);
+        lease_hear_no_more(&s->entry.lease, now);
+        registry_unlock(s->loop->process->registry);
+        recheck_stop(&s->recheck);
+        return false;
+    }
+    if (lease_is_unheard(&s->entry.lease, now)) {
+        atomic_fetch_add(&s->loop->counters.unheard, 1);
+        session_end(s, SESSION_END_UNDECIDED, NULL, why == POSTERN_OK ? POSTERN_ERR_BUSY : why);
+        return true;
+    }
+    recheck_tick(&s->recheck, now.boot_ms);
+    return false;
+}
+
 /* ---- time ---- */
 
 static void end_orderly(struct session *s, const char *end)
@@ -409,12 +551,13 @@ static bool drain(struct session *s, struct lease_clock now, bool is_over, const
 
 void session_tick(struct session *s, struct lease_clock now)
 {
-    lease_state state = lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now);
     int64_t drain_end_ms = s->loop->drain_end_ms;
+    lease_state state;
 
-    if (s->relay == NULL)
-        return; /* the login's time-out counts */
+    if (keep_up_word(s, now) || s->relay == NULL) /* without: the login's time-out counts */
+        return;
     copy_counters(s);
+    state = lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now);
     if (s->backend != NULL)
         backend_session_tick(s->backend, s->settings, s->door, s->entry.id);
     if (drain_end_ms != 0 &&

@@ -20,6 +20,7 @@
 #define SESSION_END_KILLED "killed"
 #define SESSION_END_DRAINED "drained"
 #define SESSION_END_FAILED "failed"
+#define SESSION_END_UNDECIDED "undecided" /* its issuer was not heard any more */
 
 /* The connection that a session still has to answer; called at most once, as the last thing before
  * the session is gone. */
@@ -86,6 +87,14 @@ struct session *session_find(struct loop *l, const char *id);
  */
 POSTERN_MUST_USE postern_err session_renew(struct session *s, postern_grant **grant,
                                            const postern_decision *decision, postern_error *err);
+
+/*
+ * Have the issuer asked again about this token, as the door's revocation_check: says.  After
+ * session_new(), and after session_renew().
+ *   take_token   NULL, or word_ms 0: it is not asked
+ *   word_ms      gate_result's
+ */
+void session_watch(struct session *s, postern_secret *take_token, int64_t word_ms);
 
 /* Every LOOP_TICK_MS: lease, idle time, drain. */
 void session_tick(struct session *s, struct lease_clock now);

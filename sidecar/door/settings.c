@@ -331,6 +331,7 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     d->expiry_grace_s = postern_section_number(d->section, "expiry_grace");
     d->login_timeout_ms = postern_section_number(d->section, "login_timeout") * 1000;
     d->idle_timeout_ms = postern_section_number(d->section, "idle_timeout") * 1000;
+    d->revocation_check_ms = postern_section_number(d->section, "revocation_check") * 1000;
     d->sessions_max = (size_t)postern_section_number(d->section, "max_connections");
     d->agent_sessions_max =
         (size_t)postern_section_number(d->section, "max_connections_per_agent");
@@ -372,6 +373,11 @@ int64_t settings_skew_s(const struct door *d, const char *issuer)
         if (issuer != NULL && strcmp(postern_section_text(s, "issuer"), issuer) == 0)
             return postern_section_number(s, "clock_skew");
     return 0;
+}
+
+bool settings_trusts_several(const struct door *d)
+{
+    return postern_config_trusted_by(d->config, d->section, 1) != NULL;
 }
 
 static bool is_local_address(const char *address)

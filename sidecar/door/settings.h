@@ -29,6 +29,7 @@ struct door {
     struct backend_exchange exchange; /* backend_auth: exchange */
     int64_t session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;
+    int64_t revocation_check_ms; /* 0: off */
     size_t  sessions_max, agent_sessions_max;
 };
 
@@ -41,6 +42,7 @@ struct door_listener {
 
 /* clock_skew of that issuer's tokens at this door. */
 int64_t settings_skew_s(const struct door *d, const char *issuer);
+bool settings_trusts_several(const struct door *d);
 
 struct door_settings;
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
@@ -342,9 +343,26 @@ postern_err tls_server_context(struct tls_file cert, struct tls_file key,
 }
 
 /* For the key of a client that nobody vouches for: RSA of 2048 bits, and every curve that TLS 1.3 has. */
-#define CLIENT_KEY_BITS_MIN 112
+#define CLIENT_KEY_SECURITY_MIN 112
+/* The same up: a stranger's RSA of 3072 bits with an exponent as long costs us 34 ms each time that
+ * he calls, one within these bounds 1.5. */
+#define CLIENT_KEY_BITS_MAX      4096
+#define CLIENT_EXPONENT_BITS_MAX 64 /* as of an issuer's keys (lib/jose/jwk.c) */
 /* Bytes of a client's certificates, before anybody knows who it is: three of the common size. */
 #define CLIENT_CERTS_MAX 16384
+
+static bool is_exponent_short(const EVP_PKEY *key)
+{
+    BIGNUM *e = NULL;
+    bool is_short;
+
+    if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA && EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA_PSS)
+        return true;
+    is_short = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
+               BN_num_bits(e) <= CLIENT_EXPONENT_BITS_MAX;
+    BN_free(e);
+    return is_short;
+}
 
 /* In place of building a chain: what a stranger sends is not followed anywhere. */
 static int take_any_certificate(X509_STORE_CTX *store, void *arg)
@@ -353,9 +371,13 @@ static int take_any_certificate(X509_STORE_CTX *store, void *arg)
     EVP_PKEY *key = leaf == NULL ? NULL : X509_get0_pubkey(leaf);
 
     (void)arg;
-    if (key != NULL && EVP_PKEY_get_security_bits(key) >= CLIENT_KEY_BITS_MIN)
+    if (key == NULL || EVP_PKEY_get_security_bits(key) < CLIENT_KEY_SECURITY_MIN) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_EE_KEY_TOO_SMALL);
+        return 0;
+    }
+    if (EVP_PKEY_get_bits(key) <= CLIENT_KEY_BITS_MAX && is_exponent_short(key))
         return 1;
-    X509_STORE_CTX_set_error(store, X509_V_ERR_EE_KEY_TOO_SMALL);
+    X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
     return 0;
 }
 
@@ -381,6 +403,16 @@ bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN])
                len == TLS_CERT_SHA256_LEN;
     ERR_clear_error();
     return is_there; /* without memory for it, it was not shown: the token is refused then */
+}
+
+bool tls_resumes_expired(const SSL *ssl, int64_t now_s)
+{
+    const X509 *shown = SSL_get0_peer_certificate(ssl);
+    time_t now = (time_t)now_s;
+
+    /* 0 is a time that cannot be read */
+    return SSL_session_reused(ssl) == 1 && shown != NULL &&
+           X509_cmp_time(X509_get0_notAfter(shown), &now) <= 0;
 }
 
 postern_err tls_server_context_again(const SSL_CTX *own, struct tls_file client_ca,

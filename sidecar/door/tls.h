@@ -56,6 +56,9 @@ POSTERN_MUST_USE postern_err tls_ask_for_certificate(SSL_CTX *ctx, const char *n
 #define TLS_CERT_SHA256_LEN 32
 /* SHA-256 of the DER of the certificate that the client showed on this connection.  False: none. */
 bool tls_client_certificate(const SSL *ssl, uint8_t ret[TLS_CERT_SHA256_LEN]);
+/* Was the session resumed, and is the client's certificate that began it out of its time?  OpenSSL
+ * asks that in a full handshake alone, and each resumed session has a new ticket. */
+bool tls_resumes_expired(const SSL *ssl, int64_t now_s);
 /*
  * The same with a fresh self-signed certificate for localhost, 127.0.0.1 and ::1, valid for ten
  * years, its key in this process's memory alone.

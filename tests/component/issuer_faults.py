@@ -116,7 +116,7 @@ WRONG_ISSUERS = (("another issuer", {"issuer": ELSEWHERE}, UNTRUSTED),
 class Fault:
     """`act(s)` makes the issuer s.issuer misbehave; `want` is the outcome, or (outcome, reasons); `most` how many requests of a kind it
     may see in all.  A fault of the issuer is over when it is honest again: `recovers`."""
-    most_requests = {}
+    most_requests, issuer = {}, None
 
     def __init__(self, name, act, want, most=None, host="127.0.0.1", path="", recovers=None, listen=True, is_slow=None):
         self.name, self.act, self.host, self.path, self.is_listening = name, act, host, path, listen

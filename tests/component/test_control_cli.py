@@ -61,7 +61,8 @@ SESSION = {"id": "S-1", "door": "cache", "agent": "agent-7", "human": "alice", "
 
 def sessions_are_a_table_page_by_page(folder, daemons):
     pages = [{"ok": True, "sessions": [SESSION], "next": "S-1"}, {"ok": True, "sessions": [], "next": "S-2"},
-             {"ok": True, "sessions": [dict(SESSION, id="S-3", agent="x", state="draining")]}]
+             {"ok": True, "sessions": [dict(SESSION, id="S-3", agent="x", state="draining", asked=1780000000,
+                                              issuer="https://sso.example.org")]}]
     status, out, err, asked = run(folder, pages, "sessions", "--door", "cache", "--user", "alice")
     assert_equal(status, 0, err)
     assert_equal(asked, [{"verb": "sessions", "door": "cache", "user": "alice"},
@@ -69,9 +70,11 @@ def sessions_are_a_table_page_by_page(folder, daemons):
                          {"verb": "sessions", "door": "cache", "user": "alice", "after": "S-2"}], "asked")
     lines = out.splitlines()
     assert_equal(len(lines), 3, out)
-    assert_equal(lines[0].split(), ["SESSION", "AGENT", "FOR", "DOOR", "SINCE", "LEASE", "UP", "DOWN", "STATE"], "heading")
-    assert_equal(lines[1].split(), ["S-1", "agent-7", "alice", "cache", "2026-05-28T20:26:40Z", "over", "5", "6000000000", "open"], "row")
-    assert_equal(lines[2].split()[-1], "draining", "state")
+    assert_equal(lines[0].split(), ["SESSION", "AGENT", "FOR", "DOOR", "SINCE", "LEASE", "UP", "DOWN", "STATE", "ASKED", "ISSUER"], "heading")
+    assert_equal(lines[1].split(), ["S-1", "agent-7", "alice", "cache", "2026-05-28T20:26:40Z", "over", "5", "6000000000", "open", "-", "-"],
+                 "row")
+    assert_equal(lines[2].split()[-3], "draining", "state")
+    assert_equal((lines[2].split()[-2][-1], lines[2].split()[-1]), ("s", "https://sso.example.org"), "when its issuer was asked, and who that is")
 
 
 def no_sessions_is_an_empty_output(folder, daemons):

@@ -42,7 +42,8 @@ IMAP, LDAP = "https://mail.example.org/imap", "https://ldap.example.org/ldap"
 SECRET, PASSWORD, ADMIN = "s3cr3t-of-agent-7", "correct horse battery", "password"  # the last is of its init script
 INIT = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3"
 CONFIGURATION = "/etc/glewlwyd/glewlwyd.conf"
-OWN_KEYS = ("port", "external_url", "log_mode", "log_file", "login_url", "@include")
+SCOPES = ("mail.read", "ldap.read")
+OWN_KEYS = ("port", "external_url", "log_mode", "log_file", "login_url", "use_secure_connection", "secure_connection_", "@include")
 
 
 class Stop(urllib.request.HTTPRedirectHandler):
@@ -77,11 +78,12 @@ class Browser:
 
 
 class Server:
-    """A glewlwyd of our own, as the user who runs the test."""
+    """A glewlwyd of our own, as the user who runs the test; `certificate`: (its file, its key's file), for HTTPS."""
 
-    def __init__(self):
+    def __init__(self, certificate=None):
         self.port, self.redirect_port = daemon.free_port(), daemon.free_port()
-        self.base = "http://127.0.0.1:%d" % self.port
+        self.certificate = certificate
+        self.base = "%s://127.0.0.1:%d" % ("https" if certificate else "http", self.port)
         self.issuer = self.base + "/api/oidc"
         self.prepare()
         self.log = open(FOLDER + "/glewlwyd.log", "w")
@@ -104,6 +106,8 @@ class Server:
             f.write("".join(kept))
             f.write('port=%d\nbind_address="127.0.0.1"\nexternal_url="%s"\n' % (self.port, self.base))
             f.write('login_url="login.html"\nlog_mode="console"\n')
+            if self.certificate:
+                f.write('use_secure_connection=true\nsecure_connection_pem_file="%s"\nsecure_connection_key_file="%s"\n' % self.certificate)
             f.write('database={type="sqlite3";path="%s/glewlwyd.db"};\n' % FOLDER)
 
     def answers(self):
@@ -114,25 +118,30 @@ class Server:
         except (OSError, urllib.error.URLError):
             return False
 
-    def register(self):
-        admin = Browser(self.base, "admin", ADMIN)
-        scopes = ("mail.read", "ldap.read")
-        for scope in scopes + ("admin.all",):
-            admin.must("POST", "/api/scope/", {"name": scope, "display_name": scope, "password_required": False})
-        admin.must("POST", "/api/mod/plugin/", {"module": "oidc", "name": "oidc", "display_name": "oidc", "enabled": True, "parameters": {
-            "iss": self.issuer, "oauth-as-iss-id": True, "allow-non-oidc": True, "subject-type": "public",
-            "jwt-type": "ecdsa", "jwt-key-size": "256", "key": read("server.pem"), "cert": read("server.pub"), "jwks-show": True,
+    def keys(self):
+        """The settings of its signing key."""
+        return {"jwt-type": "ecdsa", "jwt-key-size": "256", "key": read("server.pem"), "cert": read("server.pub")}
+
+    def plugin(self, keys):
+        return {"module": "oidc", "name": "oidc", "display_name": "oidc", "enabled": True, "parameters": dict(keys, **{
+            "iss": self.issuer, "oauth-as-iss-id": True, "allow-non-oidc": True, "subject-type": "public", "jwks-show": True,
             "access-token-duration": 600, "refresh-token-duration": 3600, "code-duration": 60,
             "refresh-token-rolling": False, "refresh-token-one-use": "always", "auth-type-code-revoke-replayed": True,
             "auth-type-code-enabled": True, "auth-type-client-enabled": True, "auth-type-refresh-enabled": True,
-            "allowed-scope": ["openid"] + list(scopes), "pkce-allowed": True, "pkce-required": True, "pkce-method-plain-allowed": False,
+            "allowed-scope": ["openid"] + list(SCOPES), "pkce-allowed": True, "pkce-required": True, "pkce-method-plain-allowed": False,
             "introspection-revocation-allowed": True, "introspection-revocation-allow-target-client": True,
             "resource-allowed": True, "resource-client-property": "resource", "resource-scope-and-client-property": False,
             "request-parameter-allow": True, "request-maximum-exp": 3600, "client-pubkey-parameter": "pubkey",
-            "additional-parameters": [{"user-parameter": "username", "token-parameter": "preferred_username"}]}})
+            "additional-parameters": [{"user-parameter": "username", "token-parameter": "preferred_username"}]})}
+
+    def register(self):
+        admin = Browser(self.base, "admin", ADMIN)
+        for scope in SCOPES + ("admin.all",):
+            admin.must("POST", "/api/scope/", {"name": scope, "display_name": scope, "password_required": False})
+        admin.must("POST", "/api/mod/plugin/", self.plugin(self.keys()))
         admin.must("POST", "/api/user/", {"username": "alice", "name": "Alice", "password": PASSWORD, "enabled": True,
-                                          "scope": ["g_profile"] + list(scopes)})
-        common = {"enabled": True, "confidential": True, "scope": list(scopes), "resource": [IMAP, LDAP],
+                                          "scope": ["g_profile"] + list(SCOPES)})
+        common = {"enabled": True, "confidential": True, "scope": list(SCOPES), "resource": [IMAP, LDAP],
                   "authorization_type": ["code", "client_credentials", "refresh_token"],
                   "redirect_uri": ["http://127.0.0.1:%d/callback" % self.redirect_port]}
         for name, more in (("agent-7", {"client_secret": SECRET, "token_endpoint_auth_method": ["client_secret_basic"]}),

@@ -32,6 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             demand(postern_json_string_is(&found.json, postern_json_member(&found.json, 0, "ref"), "R-1"));
         audit_found_free(&found);
     }
+    demand(audit_find(fd, "R 1", &found, &err) == POSTERN_ERR_USAGE);
     (void)close(fd);
+    demand(audit_find(-1, "R-1", &found, &err) == POSTERN_ERR_SYSTEM);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "oauth/claims.h"
+#include "oauth/scope.h"
 #include "oauth/username.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -91,6 +92,31 @@ static void check_demands(const struct claim_rules *rules, const postern_json *j
         abort();
 }
 
+/* Scopes in an array, as some providers write them: what is accepted is a list of words all the same. */
+static void check_arrays(postern_arena *arena, const postern_json *j, postern_buf *scratch,
+                         const struct claim_login *login)
+{
+    static const char *const audiences[] = { "https://mail.example.org/imap" };
+    struct claim_path paths[2];
+    struct claim_rules rules = { .issuer = "https://sso.example.org",
+                                 .may_lack_issuer = true,
+                                 .audiences = audiences,
+                                 .audience_count = 1,
+                                 .skew_s = 60,
+                                 .scope_claims = paths,
+                                 .scope_claim_count = 2,
+                                 .takes_scope_array = true };
+    struct postern_grant_facts facts;
+
+    if (postern_claim_path_parse(arena, "scp", &paths[0], NULL) != POSTERN_OK ||
+        postern_claim_path_parse(arena, "scope", &paths[1], NULL) != POSTERN_OK ||
+        postern_claims_check(&rules, j, login, scratch, NULL, &facts, NULL) != POSTERN_OK)
+        return;
+    check_identity(facts.scope);
+    if (facts.issuer.len == 0 || facts.audience.len == 0)
+        abort();
+}
+
 static void judge(postern_arena *arena, const postern_json *j, postern_buf *scratch)
 {
     static const char *const audiences[] = { "https://mail.example.org/imap" }, *const scopes[] = {
@@ -115,6 +141,7 @@ static void judge(postern_arena *arena, const postern_json *j, postern_buf *scra
     postern_bytes user;
     postern_error err;
 
+    check_arrays(arena, j, scratch, &login);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (postern_claim_path_parse(arena, names[i], &paths[i], &err) != POSTERN_OK)
             return;

@@ -22,6 +22,24 @@ static void check_html(postern_bytes text)
         abort();
 }
 
+/* A form's own token fits it and no other, for as long as it lives. */
+static void check_token(const char *text)
+{
+    static const char *const cookie = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    static const uint8_t bytes[FORM_TOKEN_NONCE_BYTES] = { 1, 2, 3 };
+    char token[FORM_TOKEN_MAX], nonce[FORM_TOKEN_NONCE_MAX];
+    const int64_t now_s = 1700000000;
+
+    if (!form_token_make(cookie, "consent", text, bytes, now_s, token))
+        return; /* longer than any form */
+    if (!form_token_fits(token, cookie, "consent", text, now_s, nonce) || strstr(token, nonce) == NULL)
+        abort();
+    if (form_token_fits(token, cookie, "login", text, now_s, nonce) ||
+        form_token_fits(token, cookie, "consent", text, now_s - 61, nonce) ||
+        form_token_fits(token, cookie, "consent", text, now_s + FORM_TOKEN_LIFE_S + 1, nonce))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(1 << 20);
@@ -33,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     header = postern_buf_cstr(&text);
     if (header == NULL)
         return 0;
+    check_token(header);
     if (cookie_read(header, "postern", value)) {
         if (strlen(value) != COOKIE_VALUE_MAX - 1 || strstr(header, value) == NULL)
             abort();

@@ -35,6 +35,41 @@ static void check_again(const postern_grant *g)
     demand(postern_grant_act_depth(again) == postern_grant_act_depth(g));
 }
 
+/* A description survives writing and reading; a refusal or an error in its place never reads as one. */
+static void check_info_again(const postern_service_info *info)
+{
+    const postern_failure refusal = { .code = POSTERN_ERR_INTERNAL };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
+    postern_service_info again = { 0 };
+
+    for (int kind = 0; kind < 3; kind++) {
+        POSTERN_AUTO_FRAME f = { 0 };
+
+        postern_buf_reset(&out);
+        if (kind == 2)
+            postern_reply_write_error("no frame", &out);
+        else
+            postern_reply_write_info(info, kind == 0 ? NULL : &refusal, NONCE, "imap", &out);
+        demand(!out.failed && postern_frame_open(&f, postern_buf_bytes(&out), NULL) == POSTERN_OK);
+        demand((postern_reply_read_info(&f, NONCE, "imap", &again, NULL) == POSTERN_OK) == (kind == 0));
+        demand(again.is_known == info->is_known && again.has_xoauth2 == info->has_xoauth2);
+    }
+}
+
+/* What was refused is written as refused. */
+static void check_refusal_again(const postern_failure *failure)
+{
+    POSTERN_AUTO(grant) again = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
+    postern_failure read;
+
+    postern_reply_write(NULL, failure, NONCE, "imap", &out);
+    if (!out.failed)
+        demand(postern_grant_from_reply(postern_buf_bytes(&out), NONCE, "imap", &again, &read, NULL) ==
+               failure->code);
+    demand(again == NULL);
+}
+
 static void read_grant(postern_bytes frame)
 {
     POSTERN_AUTO(grant) g = NULL;
@@ -44,6 +79,7 @@ static void read_grant(postern_bytes frame)
     demand((e == POSTERN_OK) == (g != NULL));
     if (g == NULL) {
         demand(failure.code == e && postern_err_outcome(e) != POSTERN_PROVED);
+        check_refusal_again(&failure);
         return;
     }
     demand(postern_grant_origin(g) == POSTERN_ORIGIN_HELPER && postern_grant_user(g) != NULL);
@@ -59,6 +95,8 @@ static void read_info(postern_bytes frame)
         return;
     if (postern_reply_read_info(&f, NONCE, "imap", &info, NULL) != POSTERN_OK)
         demand(!info.is_known);
+    else
+        check_info_again(&info);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

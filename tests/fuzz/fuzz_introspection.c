@@ -8,6 +8,7 @@
 
 #include "oauth/claims.h"
 #include "oauth/introspection.h"
+#include "oauth/scope.h"
 
 #define NOW_S 1800000000
 #define EXP_S 1800000300

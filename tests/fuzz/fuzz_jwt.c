@@ -56,7 +56,9 @@ static postern_err judge(postern_bytes token)
     const postern_json *claims = NULL;
 
     POSTERN_TRY(postern_jwt_parse(jwt, token, NULL));
-    if (!postern_jwt_is_shaped(token))
+    if (!postern_jwt_is_shaped(token) || postern_jwt_alg(jwt) == POSTERN_ALG_NONE)
+        abort();
+    if (postern_jwt_typ(jwt).len == 0 && postern_jwt_typ_is(jwt, "at+jwt"))
         abort();
     POSTERN_TRY(postern_jwt_verify(jwt, set, &claims, NULL));
     return postern_json_type_of(claims, 0) == POSTERN_JSON_OBJECT ? POSTERN_OK

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The client's first message as either mechanism: what is accepted lies inside the input, is clean, and can be built again. */
 #include <stdlib.h>
+#include <strings.h>
 
 #include <postern/oauthbearer.h>
 
@@ -12,6 +13,18 @@ static void require(bool claim)
         abort();
 }
 
+/* A host of ours, in any case and with its trailing dot, or none; any other is refused. */
+static void check_server(const postern_sasl_message *msg)
+{
+    static const char *const names[] = { "imap.example.org", "Mail.Example.ORG.", NULL };
+    bool is_ours = msg->host[0] == '\0' || strncasecmp(msg->host, "imap.example.org", 16) == 0 ||
+                   strncasecmp(msg->host, "mail.example.org", 16) == 0;
+    bool is_port = msg->port[0] == '\0' || strcmp(msg->port, "143") == 0;
+    postern_err e = postern_sasl_message_check_server(msg, names, "143", NULL);
+
+    require(e == POSTERN_OK ? is_ours && is_port : e == POSTERN_ERR_MESSAGE_SERVER);
+}
+
 static void check_accepted(postern_mech m, postern_bytes raw, const postern_sasl_message *msg)
 {
     POSTERN_AUTO_BUF built = POSTERN_BUF_INIT(4 * POSTERN_SASL_MESSAGE_MAX);
@@ -20,6 +33,8 @@ static void check_accepted(postern_mech m, postern_bytes raw, const postern_sasl
     require(strlen(msg->authzid) < POSTERN_AUTHZID_MAX && strlen(msg->host) < POSTERN_HOST_MAX && strlen(msg->port) < 6);
     require(postern_bytes_is_utf8(postern_bytes_str(msg->authzid)));
     require(msg->has_authzid == (msg->authzid[0] != '\0'));
+    require(postern_mech_from_name(postern_mech_name(m)) == m);
+    check_server(msg);
     if (msg->is_discovery) {
         require(msg->token.len == 0);
         return;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A form at the token, introspection or revocation endpoint of an issuer with clients, a grant, a code and a refresh token.  The
- * first byte chooses the endpoint, the second the client whose credentials go with the rest.  In the rest @A stands for a good
- * access token of mcp for alice, @B for one of another client, @M for mcp's own, @C for a code, @R for a refresh token.  Whatever comes, the answer is whole JSON
- * with a known status, and a token never has a scope or a resource that was not allowed.
+ * first byte chooses the endpoint, the second the client whose credentials go with the rest ('s': one that registered itself).  In the rest @A stands for a good
+ * access token of mcp for alice, @B for one of another client, @M for mcp's own, @G for mcp's with alice's grant behind it, @D for
+ * one that went through hands already, @N for one that names mcp in may_act, @O for one of a scope that no client has, @C for a
+ * code, @R for a refresh token.  Whatever comes, the answer is whole JSON with a known status, and a token never has a scope or a
+ * resource that was not allowed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct issuer_settings settings;
 static struct issuer is;
 static char dir[64]; /* in memory where there is such a place: the disk is not what is looked for */
-static char *access_token, *other_token, *own_token;
+static char *access_token, *other_token, *own_token, *granted_token, *passed_token, *bound_token, *odd_token;
 static int64_t mono_ms;
 static char code[32], refresh[32];
 
@@ -56,17 +58,17 @@ static void add_client(const char *name, client_auth_method auth, unsigned flags
     require(store_client_add(is.store, &c, &added, NULL) == POSTERN_OK && added == STORE_ADDED);
 }
 
-/* alice lets `pub` do a at IMAP; the code is used up for the refresh token where there is one. */
-static void add_grant(const char *id, const char *code_text, const char *refresh_text)
+/* alice lets the client do a at IMAP; the code is used up for the refresh token where there is one. */
+static void add_grant(const char *id, const char *client, const char *code_text, const char *refresh_text)
 {
-    struct grant_record g = { .user = "alice", .client = "pub", .scopes = "a", .resources = IMAP, .details = "[{\"type\":\"x\"}]",
+    struct grant_record g = { .user = "alice", .scopes = "a", .resources = IMAP, .details = "[{\"type\":\"x\"}]",
                               .created_s = NOW_S, .auth_time_s = NOW_S, .ends_s = NOW_S + 3600 };
     struct code_record c = { .redirect = "http://127.0.0.1/cb", .challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
                              .expires_s = NOW_S + 60 };
     struct refresh_record r = { .created_s = NOW_S, .expires_s = NOW_S + 3600 };
     grant_use use = GRANT_USE_UNSET;
 
-    require(snprintf(g.id, sizeof g.id, "%s", id) > 0);
+    require(snprintf(g.id, sizeof g.id, "%s", id) > 0 && snprintf(g.client, sizeof g.client, "%s", client) > 0);
     memcpy(c.grant, g.id, sizeof c.grant);
     memcpy(r.grant, g.id, sizeof r.grant);
     require(opaque_hash(postern_bytes_str(code_text), c.sha256, NULL) == POSTERN_OK &&
@@ -98,28 +100,34 @@ static void renew(void)
 
     if (!is_fresh(code, true)) {
         require(snprintf(id, sizeof id, "g%u", ++n) > 0 && snprintf(code, sizeof code, "c%u", n) > 0);
-        add_grant(id, code, NULL);
+        add_grant(id, "pub", code, NULL);
     }
     if (!is_fresh(refresh, false)) {
         require(snprintf(id, sizeof id, "h%u", ++n) > 0 && snprintf(refresh, sizeof refresh, "r%u", n) > 0 &&
                 snprintf(used, sizeof used, "u%u", n) > 0);
-        add_grant(id, used, refresh);
+        add_grant(id, "pub", used, refresh);
     }
 }
 
-static char *mint(const char *subject, const char *client)
+static char *mint_claims(const struct access_claims *c)
 {
-    struct access_claims c = { .subject = subject, .client = client, .resource = IMAP, .scope = "a", .ends_s = INT64_MAX,
-                               .details = POSTERN_BYTES_LIT("[{\"type\":\"x\"},{\"type\":\"y\"}]") };
     POSTERN_AUTO(secret) token = NULL;
     struct answer a = ANSWER_INIT;
     char *copy;
 
-    require(access_token_mint(&is, &c, NOW_S, &token, &a));
+    require(access_token_mint(&is, c, NOW_S, &token, &a));
     answer_free(&a);
     copy = strndup((const char *)postern_secret_bytes(token).ptr, postern_secret_bytes(token).len);
     require(copy != NULL);
     return copy;
+}
+
+static char *mint(const char *subject, const char *client)
+{
+    struct access_claims c = { .subject = subject, .client = client, .resource = IMAP, .scope = "a", .ends_s = strcmp(subject, client) == 0 ? NOW_S + 60 : INT64_MAX,
+                               .details = POSTERN_BYTES_LIT("[{\"type\":\"x\"},{\"type\":\"y\"}]") };
+
+    return mint_claims(&c);
 }
 
 static void write_keys(const postern_signing_key *key, const char *path)
@@ -166,6 +174,32 @@ static void set_up(void)
     add_client("pub", CLIENT_AUTH_BY_NOTHING, 0);
     add_client("mcp", CLIENT_AUTH_BY_SECRET, 0);
     add_client("ghost", CLIENT_AUTH_BY_SECRET, CLIENT_MAY_IMPERSONATE);
+    add_client("self", CLIENT_AUTH_BY_SECRET, CLIENT_SELF_REGISTERED);
+}
+
+static void renew_special_tokens(void)
+{
+    static unsigned n;
+    char grant[16], used[32];
+    struct access_claims granted = { .subject = "alice", .client = "mcp", .resource = IMAP, .scope = "a", .ends_s = INT64_MAX,
+                                     .grant = grant, .auth_time_s = NOW_S };
+    struct access_claims passed = { .subject = "alice", .client = "ghost", .resource = IMAP, .scope = "a", .ends_s = INT64_MAX,
+                                    .actors = { "ghost", "mcp" }, .actor_count = 2, .purpose = "read mail",
+                                    .parents = { "t-0" }, .parent_count = 1 };
+    struct access_claims bound = { .subject = "alice", .client = "ghost", .resource = IMAP, .scope = "a", .ends_s = INT64_MAX,
+                                   .may_act = POSTERN_BYTES_LIT("{\"sub\":\"mcp\",\"iss\":\"" ISSUER "\"}") };
+    struct access_claims odd = { .subject = "alice", .client = "mcp", .resource = IMAP, .scope = "c", .ends_s = INT64_MAX };
+
+    require(snprintf(grant, sizeof grant, "k%u", ++n) > 0 && snprintf(used, sizeof used, "k%u", n) > 0);
+    add_grant(grant, "mcp", used, NULL);
+    free(granted_token);
+    free(passed_token);
+    free(bound_token);
+    free(odd_token);
+    granted_token = mint_claims(&granted);
+    passed_token = mint_claims(&passed);
+    bound_token = mint_claims(&bound);
+    odd_token = mint_claims(&odd);
 }
 
 /* What an input may have revoked is there again. */
@@ -177,6 +211,7 @@ static void renew_tokens(void)
     access_token = mint("alice", "mcp");
     other_token = mint("alice", "ghost");
     own_token = mint("mcp", "mcp");
+    renew_special_tokens();
 }
 
 static const char *find_text(uint8_t letter)
@@ -188,8 +223,16 @@ static const char *find_text(uint8_t letter)
         return other_token;
     case 'C':
         return code;
+    case 'D':
+        return passed_token;
+    case 'G':
+        return granted_token;
     case 'M':
         return own_token;
+    case 'N':
+        return bound_token;
+    case 'O':
+        return odd_token;
     case 'R':
         return refresh;
     default:
@@ -210,7 +253,8 @@ static void add_expanded(postern_buf *body, const uint8_t *data, size_t size)
     }
 }
 
-/* What a token that was issued may say: nothing that `mcp`, `ghost`, `pub` or alice's grant did not have. */
+/* What a token that was issued may say: nothing that its client or alice's grant did not have; the client of the grant
+ * never gets to another resource by it. */
 static void check_issued(const postern_json *answer)
 {
     uint32_t node = postern_json_member(answer, 0, "access_token");
@@ -223,7 +267,8 @@ static void check_issued(const postern_json *answer)
     require(own_token_judge(&is, is.own_tokens, token, &t, NULL) == POSTERN_OK);
     require(postern_grant_exp_s(t.grant) <= NOW_S + 300);
     require(strcmp(postern_grant_subject(t.grant), "alice") != 0 || !postern_grant_has_scope(t.grant, "b"));
-    require(t.grant_id[0] == '\0' || strcmp(postern_grant_audience(t.grant), LDAP) != 0);
+    require(t.grant_id[0] == '\0' || strcmp(postern_grant_audience(t.grant), LDAP) != 0 ||
+            strcmp(postern_grant_client_id(t.grant), "ghost") == 0);
 }
 
 static void check_answer(const struct answer *a)
@@ -258,7 +303,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     renew();
     mono_ms += 3600000; /* rates are not what is looked for either */
     rq.path = paths[data[0] % 3];
-    postern_buf_add_str(&body, clients[data[1] % 4]);
+    postern_buf_add_str(&body, data[1] == 's' ? "client_id=self&client_secret=s&" : clients[data[1] % 4]);
     add_expanded(&body, data + 2, size - 2);
     if (body.failed)
         return 0;

@@ -24,5 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (postern_url_split(u.origin, &origin, &err) != POSTERN_OK ||
         !postern_url_is_same_origin(&u, &origin))
         abort();
+    if (postern_url_is_loopback(&u) != postern_url_is_loopback(&origin))
+        abort();
     return 0;
 }

@@ -25,6 +25,22 @@ static postern_err find(const struct username_map *m, postern_bytes name, poster
     return e;
 }
 
+/* As many users as lines, none without text, in the lines' order. */
+static void check_users(const struct username_map *m)
+{
+    struct username_map_user user = { .line = 0 };
+    size_t count = 0;
+    int line = 0;
+
+    for (; postern_username_map_user(m, count, &user); count++) {
+        if (user.line <= line)
+            abort();
+        line = user.line;
+    }
+    if (count != postern_username_map_count(m) || strcmp(postern_username_map_shown(m), "m") != 0)
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_MAP_DUMP_MAX);
@@ -50,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     postern_username_map_dump(copy, &again);
     if (!postern_bytes_equal(postern_buf_bytes(&text), postern_buf_bytes(&again)))
         abort();
+    check_users(m);
     if (find(m, name, &first) != find(copy, name, &second) ||
         !postern_bytes_equal(postern_buf_bytes(&first), postern_buf_bytes(&second)))
         abort();

@@ -7,3 +7,5 @@ fuzz_targets += tests/fuzz/fuzz_username_map
 tests_fuzz_fuzz_username_map_LDADD = $(fuzz_ldadd)
 fuzz_targets += tests/fuzz/fuzz_introspection
 tests_fuzz_fuzz_introspection_LDADD = $(fuzz_ldadd)
+fuzz_targets += tests/fuzz/fuzz_validate
+tests_fuzz_fuzz_validate_LDADD = tests/support/libsupport.la $(fuzz_ldadd) $(OPENSSL_LIBS)

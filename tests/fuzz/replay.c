@@ -5,7 +5,8 @@
  * clock, no random source.  Linked into each tests/fuzz/fuzz_NAME in an ordinary build (see
  * tests/fuzz/local.mk); with file names as arguments it runs those alone.
  *
- * Environment: top_srcdir (where tests/fuzz is), POSTERN_FUZZ_RUNS (mutations; RUNS_DEFAULT).
+ * Environment: top_srcdir (where tests/fuzz is), POSTERN_FUZZ_RUNS (mutations; RUNS_DEFAULT, or what
+ * the target says).
  * An input that kills the target is left in ./crash-NAME.
  */
 #include <dirent.h>
@@ -24,6 +25,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
+/* A target whose inputs cost more than most says how many are enough. */
+extern const unsigned long fuzz_replay_runs __attribute__((weak));
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
 
 struct input {
@@ -308,7 +311,9 @@ static unsigned long wanted_runs(void)
 {
     const char *text = getenv("POSTERN_FUZZ_RUNS");
 
-    return text == NULL ? RUNS_DEFAULT : strtoul(text, NULL, 10);
+    if (text != NULL)
+        return strtoul(text, NULL, 10);
+    return &fuzz_replay_runs != NULL ? fuzz_replay_runs : RUNS_DEFAULT;
 }
 
 int main(int argc, char **argv)

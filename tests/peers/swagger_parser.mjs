@@ -18,9 +18,10 @@ await check("swagger-parser: a reference that leads nowhere would be found", asy
   await assert.rejects(SwaggerParser.validate(api));
 });
 
-await check("swagger-parser: an operation without responses would be found", async () => {
+// (In OpenAPI 3.1 an operation may be without responses.)
+await check("swagger-parser: responses of another form would be found", async () => {
   const api = await fetched();
-  delete api.paths["/oauth/token"].post.responses;
+  api.paths["/oauth/token"].post.responses = "whatever";
   await assert.rejects(SwaggerParser.validate(api));
 });
 

@@ -20,3 +20,5 @@ tests_unit_test_login_callback_CPPFLAGS = $(cli_cppflags)
 tests_unit_test_login_store_SOURCES = tests/unit/test_login_store.c cli/login_store.c cli/login_store.h
 tests_unit_test_login_store_CPPFLAGS = $(cli_cppflags)
 tests_unit_test_login_store_LDADD = $(unit_ldadd) $(OPENSSL_LIBS)
+TESTS += tests/unit/test_admin_options.sh
+EXTRA_DIST += tests/unit/test_admin_options.sh

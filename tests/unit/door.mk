@@ -4,7 +4,7 @@ door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthrea
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
 unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
-	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
+	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_recheck tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
 	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
 tests_unit_test_backend_answer_CPPFLAGS = $(door_cppflags)
@@ -14,6 +14,9 @@ tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
 tests_unit_test_relay_CPPFLAGS = $(door_cppflags)
 tests_unit_test_relay_LDADD = $(door_ldadd)
 tests_unit_test_relay_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_recheck_CPPFLAGS = $(door_cppflags)
+tests_unit_test_recheck_LDADD = $(door_ldadd)
+tests_unit_test_recheck_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=loop_now -Wl,--wrap=gate_new -Wl,--wrap=gate_begin -Wl,--wrap=gate_free
 tests_unit_test_reserve_SOURCES = tests/unit/test_reserve.c $(door_certs)
 tests_unit_test_reserve_CPPFLAGS = $(door_cppflags)
 tests_unit_test_reserve_LDADD = $(door_ldadd)

@@ -282,6 +282,15 @@ static postern_err prove_once(void *arg, postern_error *err)
     return e;
 }
 
+static postern_err make_pkce_once(void *arg, postern_error *err)
+{
+    char verifier[POSTERN_PKCE_TEXT + 1], challenge[POSTERN_PKCE_TEXT + 1];
+
+    (void)arg;
+    POSTERN_TRY(postern_pkce_random(verifier, err));
+    return postern_pkce_challenge(verifier, challenge, err);
+}
+
 static void every_failing_allocation_is_out_of_memory(void **state)
 {
     test_key *key = test_key_new("P-256");
@@ -289,6 +298,7 @@ static void every_failing_allocation_is_out_of_memory(void **state)
 
     (void)state;
     assert_true(alloc_fail_sweep(prove_once, pem, POSTERN_OK) > 5);
+    assert_true(alloc_fail_sweep(make_pkce_once, NULL, POSTERN_OK) >= 2);
     free(pem);
     test_key_free(key);
 }

@@ -203,7 +203,8 @@ static const struct {
       "compared byte for byte with the token's iss" },
     { "issuers/sso.conf", ISSUER "jwks_uri: https://sso.example.org/jwks\n",
       POSTERN_ERR_CONFIG_CONFLICT,
-      "issuers/sso.conf:3:11: jwks_uri: jwks_file is set as well; keys come from one place" },
+      "issuers/sso.conf:3:11: jwks_uri: jwks_file is set as well; keys come from one place, so "
+      "remove one of the two" },
     { "issuers/sso.conf", "issuer: https://sso.example.org\njwks_uri: http://sso.example.org/jwks\n",
       POSTERN_ERR_CONFIG_VALUE, "issuers/sso.conf:2:11: jwks_uri: \"http://sso.example.org/jwks\" is plain "
       "http: only 127.0.0.1 and [::1] may be reached so, write https://" },

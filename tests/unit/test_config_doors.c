@@ -10,6 +10,7 @@
 #include <postern/config.h>
 
 #include "../support/test_folder.h"
+#include "../support/test_keys.h"
 #include "oauth/url.h"
 
 #define ISSUER "issuer: https://sso.example.org/realms/agents\njwks_file: /run/keys.json\n"
@@ -125,6 +126,41 @@ static void doors_may_say_much(void **state)
     }
 }
 
+/* With one of its issuers asked it is a door that asks again; with none, no configuration. */
+static void a_door_asks_again_where_one_of_its_issuers_is_asked(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t want_s;
+    } cases[] = { { "1s", 1 }, { "30s", 30 }, { "1h", 3600 }, { "off", 0 } };
+    postern_config *c;
+
+    (void)state;
+    test_folder_put(&folder, "issuers/sso.conf", ISSUER "username_claim: sso-${sub}\n");
+    test_folder_put(&folder, "issuers/asked.conf",
+                    "issuer: https://asked.example.org\njwks_file: /run/keys.json\n"
+                    "username_claim: asked-${sub}\nintrospection: always\nclient: asked\n");
+    test_folder_put(&folder, "clients/asked.conf",
+                    "issuer: https://asked.example.org\nclient_id: posternd\n"
+                    "client_credential_file: secret\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *text = test_printf(LOCAL "issuers: sso asked\nrevocation_check: %s\n", cases[i].text);
+
+        test_folder_put(&folder, "doors/cache.conf", text);
+        c = load(text);
+        assert_int_equal(
+            postern_section_number(postern_config_section(c, POSTERN_SECTION_DOOR, "cache"),
+                                   "revocation_check"),
+            cases[i].want_s);
+        postern_config_free(c);
+        free(text);
+    }
+    test_folder_put(&folder, "doors/cache.conf", LOCAL "issuers: sso\nrevocation_check: 30s\n");
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "doors/cache.conf:7:19: revocation_check: none of the issuers that this door "
+                      "trusts has introspection: opaque or always");
+}
+
 #define AT(line, column) "doors/cache.conf:" #line ":" #column ": "
 #define MISSING          "doors/cache.conf: required setting "
 
@@ -182,9 +218,14 @@ static const struct {
     { "protocol: Raw\n", POSTERN_ERR_CONFIG_VALUE,
       AT(1, 11) "protocol: \"Raw\" is not one of the allowed words; did you mean \"raw\"?" },
     { LOCAL "revocation_check: 30s\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(6, 19) "revocation_check: \"30s\" is not one of: off" },
+      AT(6, 19) "revocation_check: none of the issuers that this door trusts has introspection: opaque or "
+                "always" },
     { LOCAL "revocation_check: on\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(6, 19) "revocation_check: \"on\" is not one of: off" },
+      AT(6, 19) "revocation_check: a duration is a whole number with a unit, like 30s" },
+    { LOCAL "revocation_check: 0s\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 19) "revocation_check: 0s is outside 1s to 3600s" },
+    { LOCAL "revocation_check: 61m\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 19) "revocation_check: 3660s is outside 1s to 3600s" },
     /* bounds, each on both sides */
     { LOCAL "login_timeout: 0s\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 16) "login_timeout: 0s is outside 1s to 120s" },
@@ -636,6 +677,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_door_is_a_section_with_defaults_and_no_service),
+        TEST(a_door_asks_again_where_one_of_its_issuers_is_asked),
         TEST(doors_may_say_much),
         TEST(a_wrong_door_is_named_with_line_column_and_what_to_write),
         TEST(a_door_s_keys_belong_to_doors),

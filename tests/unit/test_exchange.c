@@ -454,10 +454,87 @@ static postern_err exchange_once(void *arg, postern_error *err)
     return finish(op, err);
 }
 
+static postern_err refresh_once(void *arg, postern_error *err)
+{
+    static const struct fake_answer answers[] = {
+        GOOD_METADATA,
+        { .status = 200, .body = LIT("{\"access_token\":\"n\",\"refresh_token\":\"r\\u0032\"," BEARER "}") },
+    };
+    postern_refresh rq = refresh();
+    struct fake_transport f;
+    POSTERN_AUTO(op) op = NULL;
+
+    (void)arg;
+    rq.scope = "a";
+    fake_transport_init(&f, answers, COUNT(answers));
+    POSTERN_TRY(postern_refresh_start_with(&f.transport, &clock_, &rq, &op, err));
+    return finish(op, err);
+}
+
+static postern_err revoke_once(void *arg, postern_error *err)
+{
+    static const struct fake_answer answers[] = { GOOD_METADATA, { .status = 200 } };
+    postern_revoke rq = { .size = sizeof rq, .agent = agent(), .token = LIT("t") };
+    struct fake_transport f;
+    POSTERN_AUTO(op) op = NULL;
+
+    (void)arg;
+    fake_transport_init(&f, answers, COUNT(answers));
+    POSTERN_TRY(postern_revoke_start_with(&f.transport, &clock_, &rq, &op, err));
+    return finish(op, err);
+}
+
 static void every_failing_allocation_is_out_of_memory(void **state)
 {
     (void)state;
     assert_true(alloc_fail_sweep(exchange_once, NULL, POSTERN_OK) > 10);
+    assert_true(alloc_fail_sweep(refresh_once, NULL, POSTERN_OK) > 8);
+    assert_true(alloc_fail_sweep(revoke_once, NULL, POSTERN_OK) > 5);
+}
+
+/* ---- over libcurl ---- */
+
+/* Nothing goes out before the first step: what is dropped then was never sent. */
+static void what_hosts_call_begins_the_same_and_sends_nothing_yet(void **state)
+{
+    const postern_exchange x = exchange();
+    const postern_refresh r = refresh();
+    postern_revoke v = { .size = sizeof v, .agent = agent(), .token = LIT("t") };
+    postern_op *op = NULL;
+
+    (void)state;
+    assert_int_equal(postern_exchange_start(&clock_, &x, &op, NULL), POSTERN_OK);
+    assert_false(postern_acquire_was_sent(op));
+    postern_op_free(op);
+    assert_int_equal(postern_refresh_start(&clock_, &r, &op, NULL), POSTERN_OK);
+    assert_false(postern_acquire_was_sent(op));
+    postern_op_free(op);
+    assert_int_equal(postern_revoke_start(&clock_, &v, &op, NULL), POSTERN_OK);
+    postern_op_free(op);
+    op = NULL;
+    v.size--;
+    assert_int_equal(postern_revoke_start(&clock_, &v, &op, NULL), POSTERN_ERR_USAGE);
+    v.size++;
+    v.agent.client_id = NULL;
+    assert_int_equal(postern_revoke_start(&clock_, &v, &op, NULL), POSTERN_ERR_USAGE);
+    assert_null(op);
+}
+
+static void a_token_longer_than_any_is_not_given_back(void **state)
+{
+    static const uint8_t bytes[POSTERN_TOKEN_MAX + 1];
+    postern_revoke v = { .size = sizeof v, .agent = agent(), .token = { bytes, sizeof bytes } };
+    postern_refresh r = refresh();
+    postern_op *op = NULL;
+
+    (void)state;
+    r.refresh_token = v.token;
+    assert_int_equal(postern_revoke_start(&clock_, &v, &op, NULL), POSTERN_ERR_USAGE);
+    assert_int_equal(postern_refresh_start(&clock_, &r, &op, NULL), POSTERN_ERR_USAGE);
+    r = refresh();
+    r.size--;
+    assert_int_equal(postern_refresh_start(&clock_, &r, &op, NULL), POSTERN_ERR_USAGE);
+    assert_null(op);
 }
 
 int main(void)
@@ -475,6 +552,8 @@ int main(void)
         cmocka_unit_test(a_token_is_given_back_at_the_revocation_endpoint),
         cmocka_unit_test(without_a_revocation_endpoint_nothing_is_sent),
         cmocka_unit_test(every_failing_allocation_is_out_of_memory),
+        cmocka_unit_test(what_hosts_call_begins_the_same_and_sends_nothing_yet),
+        cmocka_unit_test(a_token_longer_than_any_is_not_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,6 +206,21 @@ static void what_nobody_steps_is_abandoned_and_what_is_done_is_not(void **state)
     end(f);
 }
 
+static void what_somebody_waits_for_is_not_abandoned_however_long_he_was_busy(void **state)
+{
+    static const struct fake_answer answers[] = { { .again = 2, .status = 200 } };
+    struct fetch *f = begin(&(struct job){ .rounds = 1, .end = POSTERN_OK }, answers, 1);
+    struct fetch *waits = postern_fetch_ref(f);
+
+    (void)state;
+    assert_int_equal(postern_fetch_step(f, NULL), POSTERN_AGAIN);
+    stub.mono_ms += 2 * POSTERN_FETCH_ABANDONED_MS;
+    assert_false(postern_fetch_is_abandoned(f));
+    postern_fetch_free(waits);
+    assert_true(postern_fetch_is_abandoned(f));
+    end(f);
+}
+
 static void the_last_who_leaves_cancels_it(void **state)
 {
     static const struct fake_answer silent[] = { { .again = FAKE_FOREVER } };
@@ -287,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_silent_server_is_given_up_at_the_deadline),
         cmocka_unit_test(a_later_exchange_has_what_is_left_of_the_time),
         cmocka_unit_test(what_nobody_steps_is_abandoned_and_what_is_done_is_not),
+        cmocka_unit_test(what_somebody_waits_for_is_not_abandoned_however_long_he_was_busy),
         cmocka_unit_test(the_last_who_leaves_cancels_it),
         cmocka_unit_test(threads_that_step_it_together_all_get_it),
         cmocka_unit_test(out_of_memory_leaves_nothing_behind),

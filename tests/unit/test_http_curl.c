@@ -47,6 +47,10 @@ static const struct {
     { "/gzip", JSON_HEAD "Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b" },
     { "/br", JSON_HEAD "Content-Encoding: br\r\nContent-Length: 2\r\n\r\n{}" },
     { "/identity", JSON_HEAD "Content-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}" },
+    { "/te-unknown", JSON_HEAD "Transfer-Encoding: x-zip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" },
+    { "/te-twice",
+      JSON_HEAD "Transfer-Encoding: chunked\r\ntransfer-encoding:gzip\r\n\r\n2\r\n{}\r\n0\r\n\r\n" },
+    { "/te-loud", JSON_HEAD "TRANSFER-ENCODING: \t Chunked \r\n\r\n2\r\n{}\r\n0\r\n\r\n" },
     { "/http09", "hello, I have no headers at all\n" },
     { "/garbage", "HTTP/9.9 what\r\n\r\n" },
     { "/close", "" },
@@ -55,6 +59,9 @@ static const struct {
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n" },
 };
+
+/* {"a":1} */
+static const char gzipped[] = "\037\213\010\000\000\000\000\000\002\003\253\126\112\124\262\062\254\005\000\257\254\033\126\007\000\000\000";
 
 static void send_all(int fd, const char *text, size_t len)
 {
@@ -119,6 +126,9 @@ static void answer_request(int fd, const char *rq)
     } else if (strstr(rq, " /headers ") != NULL) {
         send_many(fd, JSON_HEAD, 1);
         send_many(fd, "X-Filler: 0123456789abcdef\r\n", 1 << 16);
+    } else if (strstr(rq, " /te-gzip ") != NULL) {
+        send_many(fd, JSON_HEAD "Transfer-Encoding: gzip\r\n\r\n", 1);
+        send_all(fd, gzipped, sizeof gzipped - 1);
     } else if (strstr(rq, " /silent ") != NULL) {
         (void)!read(fd, head, sizeof head); /* until the client gives up */
     }
@@ -356,6 +366,24 @@ static void a_compressed_answer_is_refused_and_never_unpacked(void **state)
     assert_verdict("/identity", &f, POSTERN_OK);
     f = fetch_path("127.0.0.1", "/echo");
     assert_null(strstr(f.body, "Accept-Encoding"));
+}
+
+/* curl unpacks these whatever it is told of content: five layers deep, each of which can be a
+ * thousand times the one around it. */
+static void an_answer_that_is_packed_for_the_way_is_refused_and_never_unpacked(void **state)
+{
+    static const char *const paths[] = { "/te-gzip", "/te-unknown", "/te-twice" };
+    struct fetched loud = fetch_path("127.0.0.1", "/te-loud");
+
+    (void)state;
+    assert_verdict("/te-loud", &loud, POSTERN_OK);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        struct fetched f = fetch_path("127.0.0.1", paths[i]);
+
+        assert_verdict(paths[i], &f, POSTERN_ERR_ISSUER_ANSWER);
+        if (strstr(f.err.detail, "Transfer-Encoding") == NULL)
+            fail_msg("%s: %s", paths[i], f.err.detail);
+    }
 }
 
 static void a_request_says_what_it_must_and_no_more(void **state)
@@ -691,6 +719,7 @@ int main(void)
         cmocka_unit_test(how_long_an_answer_may_be_kept_is_reported),
         cmocka_unit_test(not_modified_is_an_answer_to_who_asked_for_it_alone),
         cmocka_unit_test(a_compressed_answer_is_refused_and_never_unpacked),
+        cmocka_unit_test(an_answer_that_is_packed_for_the_way_is_refused_and_never_unpacked),
         cmocka_unit_test(a_request_says_what_it_must_and_no_more),
         cmocka_unit_test(the_environment_names_no_proxy_for_us),
         cmocka_unit_test(localhost_is_reached_at_its_loopback_address),

@@ -281,6 +281,102 @@ static void credentials_that_the_server_refuses_are_the_operators_to_look_at(voi
     assert_int_equal(fake.started, 2);
 }
 
+/* Some say that with 400 (RFC 6749 §5.2 has 401 only for Basic). */
+static void credentials_that_the_server_refuses_with_400_are_the_same(void **state)
+{
+    (void)state;
+    expect(say(400, "{\"error\":\"invalid_client\"}"));
+    assert_login("400", POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(t.err.detail, "clients/"));
+    assert_login("it is not asked again at once", POSTERN_ERR_ISSUER_UNREACHABLE);
+    assert_int_equal(fake.started, 2);
+}
+
+static void a_server_that_will_not_say_anything_of_a_token_is_quoted(void **state)
+{
+    static const struct {
+        const char *body, *want;
+    } cases[] = {
+        { "{\"error\":\"unsupported_token_type\"}", "status 400, unsupported_token_type" },
+        { "{\"error\":\"invalid_request\",\"active\":true}", "status 400, invalid_request" },
+        { "{\"error\":\"" OPAQUE "\"}", "unexpected status 400" },
+        { "{\"error\":[\"invalid_client\"]}", "unexpected status 400" },
+        { "{\"active\":true}", "unexpected status 400" },
+        { "{\"error\":\"invalid_client\"", "unexpected status 400" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_answer(cases[i].body, say(400, cases[i].body), POSTERN_ERR_ISSUER_ANSWER);
+        if (strstr(t.err.detail, cases[i].want) == NULL)
+            fail_msg("%s: %s", cases[i].body, t.err.detail);
+        assert_null(strstr(t.err.detail, OPAQUE));
+    }
+}
+
+
+/* ---- its metadata ---- */
+
+#define METADATA_OF_BOTH                                                                           \
+    "{\"issuer\":\"" TEST_ISSUER "\",\"introspection_endpoint\":\"" ENDPOINT                       \
+    "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}"
+
+/* An issuer whose keys are found by its metadata too. */
+static void reload_without_key_file(void)
+{
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\nclient: posternd\nintrospection: opaque\n");
+    reload();
+}
+
+static void keys_and_questions_are_found_by_one_document(void **state)
+{
+    char *set = test_key_jwks(t.key, "a", NULL);
+
+    (void)state;
+    reload_without_key_file();
+    script[0].body = POSTERN_BYTES_LIT(METADATA_OF_BOTH);
+    expect_active(NULL, NULL);
+    expect(say(200, set));
+    assert_login("opaque", POSTERN_OK);
+    assert_string_equal(t.events, "metadata.loaded ");
+    assert_int_equal(fake.started, 2);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_string_equal(fake.records[2].url, "https://sso.example.org/jwks");
+    assert_int_equal(fake.started, 3);
+    free(set);
+}
+
+/* One pause for both: a signed token does not ask for what an opaque one was refused. */
+static void an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions(void **state)
+{
+    static const char *const bodies[] = {
+        METADATA, /* no jwks_uri */
+        "{\"issuer\":\"" TEST_ISSUER "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}",
+        "{\"issuer\":\"" TEST_ISSUER "\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        reload_without_key_file();
+        fake_transport_init(&fake, script, 0);
+        expect(say(200, bodies[i]));
+        assert_login(bodies[i], POSTERN_ERR_ISSUER_ANSWER);
+        assert_login("again", POSTERN_ERR_ISSUER_ANSWER);
+        assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_ERR_KEYS_UNAVAILABLE);
+        assert_int_equal(fake.started, 1);
+    }
+}
+
+static void keys_from_a_file_need_no_metadata(void **state)
+{
+    (void)state;
+    script[0] = (struct fake_answer){ .step_err = POSTERN_ERR_ISSUER_UNREACHABLE };
+    assert_login("opaque", POSTERN_ERR_ISSUER_UNREACHABLE);
+    assert_int_equal(test_login_try(&t, NULL, NULL), POSTERN_OK);
+    assert_int_equal(fake.started, 1);
+}
+
 /* ---- its claims are judged like signed ones ---- */
 
 static void each_claim_of_an_answer_is_judged_as_in_a_signed_token(void **state)
@@ -555,13 +651,97 @@ static void who_wants_a_fresh_word_gets_none_that_is_older(void **state)
     assert_login("asked", POSTERN_OK);
     t.mono_ms += 10000;
     t.now_s += 10;
-    rq.introspected_within_s = 11;
+    rq.introspected_within_ms = 11000;
     assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
     assert_int_equal(postern_grant_introspected_s(g), TEST_NOW_S);
     assert_int_equal(fake.started, 2);
+    rq.introspected_within_ms = 10000;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked again", POSTERN_ERR_INACTIVE);
+}
+
+/* "Not active" is remembered for a moment, "active" for longer: the later word counts. */
+static void an_answer_from_before_not_active_counts_no_more(void **state)
+{
+    (void)state;
+    expect_active(NULL, NULL);
+    assert_login("asked", POSTERN_OK);
+    t.mono_ms += 10000;
     rq.introspected_within_s = 10;
     expect(say(200, "{\"active\":false}"));
     assert_login("asked again", POSTERN_ERR_INACTIVE);
+    rq.introspected_within_s = 0;
+    t.mono_ms += 4999;
+    assert_login("remembered", POSTERN_ERR_INACTIVE);
+    t.mono_ms += 1;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("forgotten, and asked a third time", POSTERN_ERR_INACTIVE);
+    assert_int_equal(fake.started, 4);
+}
+
+/* Another service had the first answer; the second one takes it back there too. */
+static void not_active_is_so_at_every_service(void **state)
+{
+    (void)state;
+    test_folder_put(&t.folder, "services/smtp.conf",
+                    "audience: " TEST_AUDIENCE "\nshared_audience: yes\nhelper_peers: 0\n"
+                    "username_strip_domain: example.org\n");
+    put_service("shared_audience: yes\n");
+    reload();
+    expect_active(NULL, NULL);
+    assert_login("asked", POSTERN_OK);
+    rq.service = "smtp";
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked at the other", POSTERN_ERR_INACTIVE);
+    rq.service = "imap";
+    expect(say(200, "{\"active\":false}"));
+    assert_login("asked again", POSTERN_ERR_INACTIVE);
+    assert_int_equal(fake.started, 4);
+}
+
+/* The answer names no issuer, and would do for whichever one is asked whether it is its own. */
+static void an_issuer_that_is_trusted_no_more_takes_its_opaque_tokens_along(void **state)
+{
+    static const char partner[] = "https://partner.example";
+    POSTERN_AUTO(grant) g = NULL;
+    postern_failure failure;
+    char *text = test_printf("issuer: %s\njwks_file: %s\n", partner,
+                             test_folder_at(&t.folder, "keys.json"));
+
+    (void)state;
+    test_folder_put(&t.folder, "issuers/partner.conf", text);
+    put_service("issuers: sso\n");
+    reload();
+    expect_active("iss", NULL);
+    if (test_login_run(&t, &rq, &g) != POSTERN_OK)
+        fail_msg("%s", t.err.detail);
+    assert_string_equal(postern_grant_issuer(g), TEST_ISSUER);
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    put_service("issuers: partner\n");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, &failure, &t.err), POSTERN_ERR_ISS);
+    assert_string_equal(failure.issuer, partner);
+    put_service("issuers: sso\n");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    free(text);
+}
+
+static void who_is_asked_no_more_vouches_for_no_live_session(void **state)
+{
+    POSTERN_AUTO(grant) g = NULL;
+
+    (void)state;
+    expect_active(NULL, NULL);
+    assert_int_equal(test_login_run(&t, &rq, &g), POSTERN_OK);
+    put_issuer("always", "");
+    reload();
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+    test_folder_put(&t.folder, "issuers/sso.conf",
+                    "issuer: " TEST_ISSUER "\njwks_file: keys.json\n");
+    test_login_reload(&t);
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err),
+                     POSTERN_ERR_MALFORMED);
 }
 
 static void a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers(void **state)
@@ -633,6 +813,56 @@ static void of_a_signed_token_both_its_claims_and_the_issuers_word_count(void **
     assert_string_equal(postern_grant_jti(g), "t-1");
     assert_login("remembered", POSTERN_OK);
     assert_int_equal(fake.started, 2);
+}
+
+static postern_trail_state get_state(const postern_trail *trail, enum trail_step step)
+{
+    postern_trail_step s;
+
+    assert_int_equal(postern_trail_at(trail, step, &s), 1);
+    return s.state;
+}
+
+/* What was found good before stays on the trail, and a word that says no is where it ended. */
+static void the_trail_of_a_signed_token_tells_the_issuers_word_last(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_AUDIENCE), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_PASSED);
+    t.mono_ms += 60000;
+    expect(say(200, "{\"active\":false}"));
+    assert_login("inactive", POSTERN_ERR_INACTIVE);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    t.mono_ms += 60000;
+    expect_active("sub", "\"bob\"");
+    assert_login("of another token", POSTERN_ERR_ISSUER_ANSWER);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_STOPPED);
+    postern_trail_free(trail);
+}
+
+static void an_opaque_tokens_trail_tells_the_issuers_word_first(void **state)
+{
+    postern_trail *trail = NULL;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    rq.trail = trail;
+    expect_active(NULL, NULL);
+    assert_login("good", POSTERN_OK);
+    assert_int_equal(get_state(trail, TRAIL_INTROSPECTION), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_SIGNATURE), POSTERN_TRAIL_SKIPPED);
+    assert_int_equal(get_state(trail, TRAIL_USER), POSTERN_TRAIL_PASSED);
+    assert_int_equal(get_state(trail, TRAIL_ACTIVE), POSTERN_TRAIL_NOT_REACHED);
+    postern_trail_free(trail);
 }
 
 static void an_answer_that_contradicts_the_signed_token_is_none(void **state)
@@ -727,6 +957,19 @@ static void an_answer_that_cannot_be_used_makes_no_pause(void **state)
     (void)state;
     expect(say(400, "{\"error\":\"invalid_request\"}"));
     assert_login("400", POSTERN_ERR_ISSUER_ANSWER);
+    rq.token = POSTERN_BYTES_LIT("another");
+    expect_active(NULL, NULL);
+    assert_login("another token", POSTERN_OK);
+}
+
+/* "../../etc/passwd" is a token by its form, and a firewall's reason for 403. */
+static void a_token_that_is_forbidden_makes_no_pause_for_others(void **state)
+{
+    (void)state;
+    rq.token = POSTERN_BYTES_LIT("../../../etc/passwd");
+    expect(say(403, "Request blocked."));
+    assert_login("403", POSTERN_ERR_ISSUER_ANSWER);
+    assert_non_null(strstr(t.err.detail, "clients/"));
     rq.token = POSTERN_BYTES_LIT("another");
     expect_active(NULL, NULL);
     assert_login("another token", POSTERN_OK);
@@ -851,6 +1094,51 @@ static void a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allo
     postern_op_free(more);
     test_login_reload(&t);
     assert_int_equal(silent_open, 0);
+}
+
+/* From one address, as if a host had all of them: they have half of the places, whoever came first. */
+static void looks_at_live_sessions_leave_room_for_logins(void **state)
+{
+    static postern_op *ops[2 * POSTERN_INTROSPECTIONS_MAX];
+    size_t looks = 0, logins = 0;
+    char peer[32];
+
+    (void)state;
+    silent_started = silent_open = 0;
+    postern_context_set_transport(t.context, &silent);
+    rq.is_look_again = true;
+    for (size_t i = 0; i < POSTERN_INTROSPECTIONS_MAX; i++)
+        looks += flood(i, "192.0.2.1", &ops[i]) == POSTERN_AGAIN;
+    assert_int_equal(looks, POSTERN_INTROSPECTIONS_AGAIN_MAX);
+    rq.is_look_again = false;
+    for (size_t i = POSTERN_INTROSPECTIONS_MAX; i < 2 * POSTERN_INTROSPECTIONS_MAX; i++) {
+        assert_true(snprintf(peer, sizeof peer, "192.0.2.%zu", i) > 0);
+        logins += flood(i, peer, &ops[i]) == POSTERN_AGAIN;
+    }
+    assert_int_equal(logins, POSTERN_INTROSPECTIONS_MAX - POSTERN_INTROSPECTIONS_AGAIN_MAX);
+    for (size_t i = 0; i < 2 * POSTERN_INTROSPECTIONS_MAX; i++)
+        postern_op_free(ops[i]);
+    test_login_reload(&t);
+    assert_int_equal(silent_open, 0);
+}
+
+static void looks_at_live_sessions_are_not_counted_as_their_sources(void **state)
+{
+    postern_op *op = NULL;
+    size_t asked = 0;
+
+    (void)state;
+    silent_started = 0;
+    postern_context_set_transport(t.context, &silent);
+    rq.is_look_again = true;
+    for (size_t i = 0; i < 3 * POSTERN_SOURCE_BURST; i++) {
+        asked += flood(i, "192.0.2.1", &op) == POSTERN_AGAIN;
+        postern_op_free(POSTERN_STEAL(op));
+        t.mono_ms += i % 24 == 23 ? POSTERN_FETCH_ABANDONED_MS + 1 : 0;
+    }
+    assert_int_equal(asked, 3 * POSTERN_SOURCE_BURST);
+    rq.is_look_again = false;
+    test_login_reload(&t);
 }
 
 static void one_source_empties_its_own_bucket_and_nobody_elses(void **state)
@@ -1014,6 +1302,11 @@ int main(void)
         TEST(whatever_else_the_server_says_is_undecided),
         TEST(an_answer_of_more_than_a_token_could_say_is_none),
         TEST(credentials_that_the_server_refuses_are_the_operators_to_look_at),
+        TEST(keys_and_questions_are_found_by_one_document),
+        TEST(an_issuer_without_usable_metadata_is_asked_once_by_keys_and_questions),
+        TEST(keys_from_a_file_need_no_metadata),
+        TEST(credentials_that_the_server_refuses_with_400_are_the_same),
+        TEST(a_server_that_will_not_say_anything_of_a_token_is_quoted),
         TEST(each_claim_of_an_answer_is_judged_as_in_a_signed_token),
         TEST(a_token_of_another_type_does_not_pass_as_an_access_token),
         TEST(which_claims_an_answer_must_hold_is_the_issuer_files_to_say),
@@ -1027,15 +1320,24 @@ int main(void)
         TEST(a_revocation_is_asked_of_a_remembered_answer_too),
         TEST(an_answer_from_before_a_word_is_not_remembered),
         TEST(who_wants_a_fresh_word_gets_none_that_is_older),
+        TEST(an_answer_from_before_not_active_counts_no_more),
+        TEST(not_active_is_so_at_every_service),
+        TEST(an_issuer_that_is_trusted_no_more_takes_its_opaque_tokens_along),
+        TEST(who_is_asked_no_more_vouches_for_no_live_session),
         TEST(a_grant_from_an_answer_is_judged_again_by_the_rules_for_answers),
         ALWAYS(a_signed_token_is_asked_about_only_when_everything_else_is_good),
         ALWAYS(of_a_signed_token_both_its_claims_and_the_issuers_word_count),
+        ALWAYS(the_trail_of_a_signed_token_tells_the_issuers_word_last),
+        TEST(an_opaque_tokens_trail_tells_the_issuers_word_first),
         ALWAYS(an_answer_that_contradicts_the_signed_token_is_none),
         ALWAYS(a_signed_token_revoked_while_the_issuer_was_asked_is_refused),
         TEST(two_who_wait_for_one_token_share_one_question),
         TEST(an_issuer_that_asks_for_a_pause_gets_it),
         TEST(an_answer_that_cannot_be_used_makes_no_pause),
+        TEST(a_token_that_is_forbidden_makes_no_pause_for_others),
         TEST(a_flood_of_made_up_tokens_makes_no_more_questions_than_the_caps_allow),
+        TEST(looks_at_live_sessions_leave_room_for_logins),
+        TEST(looks_at_live_sessions_are_not_counted_as_their_sources),
         TEST(one_source_empties_its_own_bucket_and_nobody_elses),
         TEST(introspection_without_credentials_of_that_issuer_is_a_start_error),
         TEST(an_opaque_prefix_is_no_short_word),

@@ -244,6 +244,82 @@ static void a_renewal_after_a_reload_stays_within_the_shorter_session_max(void *
     assert_int_equal(lease_state_at(&l, 0, after(200, 200000)), LEASE_OVER);
 }
 
+/* ---- the issuer's word ---- */
+
+static struct lease begin_with_word(int64_t word_ms, int64_t interval_ms)
+{
+    const struct lease_terms t = { NOW_S + 300, 60, 0, 3600 };
+    struct lease l = lease_begin(&t, now);
+
+    lease_hear(&l, word_ms, interval_ms);
+    return l;
+}
+
+static void a_word_counts_for_its_interval_and_changes_no_other_end(void **state)
+{
+    const struct lease l = begin_with_word(BOOT_MS - 500, 30000);
+
+    (void)state;
+    assert_false(lease_is_unheard(&l, after(29, 29499)));
+    assert_true(lease_is_unheard(&l, after(29, 29500)));
+    assert_true(lease_is_unheard(&l, after(0, 29500))); /* whatever the clock on the wall says */
+    assert_int_equal(lease_state_at(&l, 30, after(29, 29500)), LEASE_OPEN);
+    assert_int_equal(lease_left_s(&l, now), 360);
+    assert_false(lease_is_unheard(&(struct lease){ .end_s = NOW_S }, after(9999, 9999999)));
+}
+
+static void a_newer_word_counts_for_longer_and_a_renewal_wants_its_own(void **state)
+{
+    const struct lease_terms t = { NOW_S + 900, 60, 0, 3600 };
+    struct lease l = begin_with_word(BOOT_MS, 30000);
+
+    (void)state;
+    lease_hear(&l, BOOT_MS + 20000, 30000);
+    assert_false(lease_is_unheard(&l, after(49, 49999)));
+    assert_true(lease_is_unheard(&l, after(50, 50000)));
+    lease_limit(&l, BOOT_MS, &t, after(10, 10000)); /* a reload */
+    assert_true(lease_is_unheard(&l, after(50, 50000)));
+    l = lease_renew(&l, &t, after(10, 10000));
+    assert_int_equal(l.word_end_boot_ms, 0);
+}
+
+static void behind_exp_the_last_word_is_the_end_with_its_grace(void **state)
+{
+    static const struct {
+        const char *why;
+        int64_t word_ms, want_end_s; /* of the word, of the lease; after now */
+    } cases[] = {
+        { "said long before", 280000, 310 }, { "said a moment ago", 299000, 329 },
+        { "it reaches beyond the skew", 345000, 360 },
+    };
+    const struct lease_clock at = after(300, 300000);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct lease l = begin_with_word(BOOT_MS + cases[i].word_ms, 30000);
+
+        lease_hear_no_more(&l, at);
+        if (l.end_s != NOW_S + cases[i].want_end_s ||
+            l.end_boot_ms != BOOT_MS + cases[i].want_end_s * 1000)
+            fail_msg("%s: %lld s", cases[i].why, (long long)(l.end_s - NOW_S));
+        assert_false(lease_is_unheard(&l, after(9999, 9999999)));
+        assert_int_equal(lease_state_at(&l, 30, after(cases[i].want_end_s, cases[i].want_end_s * 1000)),
+                         LEASE_GRACE);
+    }
+}
+
+static void a_lease_that_is_cut_is_in_its_grace(void **state)
+{
+    struct lease l = begin_with_word(BOOT_MS, 30000);
+
+    (void)state;
+    lease_cut(&l, after(10, 10000));
+    assert_int_equal(lease_state_at(&l, 30, after(10, 10000)), LEASE_GRACE);
+    assert_int_equal(lease_state_at(&l, 30, after(40, 40000)), LEASE_OVER);
+    lease_cut(&l, after(20, 20000)); /* it was over before */
+    assert_int_equal(lease_state_at(&l, 30, after(40, 40000)), LEASE_OVER);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +332,10 @@ int main(void)
         cmocka_unit_test(a_clock_that_is_set_back_does_not_lengthen_by_renewal),
         cmocka_unit_test(a_reload_shortens_at_once_and_lengthens_nothing),
         cmocka_unit_test(a_renewal_after_a_reload_stays_within_the_shorter_session_max),
+        cmocka_unit_test(a_word_counts_for_its_interval_and_changes_no_other_end),
+        cmocka_unit_test(a_newer_word_counts_for_longer_and_a_renewal_wants_its_own),
+        cmocka_unit_test(behind_exp_the_last_word_is_the_end_with_its_grace),
+        cmocka_unit_test(a_lease_that_is_cut_is_in_its_grace),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

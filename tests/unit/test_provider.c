@@ -53,6 +53,13 @@ static test_login t;
     OKTA_BASE ",\"uid\":\"00uoxpswWkx0IAjfE0h7\",\"auth_time\":1799999990,"                        \
               "\"sub\":\"alice@example.org\""
 #define OKTA_CLIENT OKTA_BASE ",\"sub\":\"0oabskvc6442nkvQO0h7\""
+/* RFC 9068 §3, figures 2 and 3; for a client itself, its sub is the client (§2.2). */
+#define RFC9068_BASE(sub)                                                                          \
+    ISS "\"sub\":\"" sub "\"," AUD TIMES "\"client_id\":\"s6BhdRkqt3\","                            \
+        "\"scope\":\"openid mail.read\""
+#define RFC9068_JTI    ",\"jti\":\"dbe39bf3a3ba4238a513f51d6e1691c4\""
+#define RFC9068_PERSON RFC9068_BASE("5ba552d67") RFC9068_JTI
+#define RFC9068_CLIENT RFC9068_BASE("s6BhdRkqt3") RFC9068_JTI
 
 #define TYPED   "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"a\"}"
 #define AT_JWT  "{\"alg\":\"ES256\",\"typ\":\"at+jwt\",\"kid\":\"a\"}"
@@ -98,6 +105,10 @@ static const struct {
     const char *why, *provider, *header, *claims, *agent, *user, *scope;
     bool has_human;
 } accepted[] = {
+    { "a person at RFC 9068", "rfc9068", AT_JWT, RFC9068_PERSON, "s6BhdRkqt3", "5ba552d67",
+      "openid mail.read", true },
+    { "a client at RFC 9068", "rfc9068", AT_JWT, RFC9068_CLIENT, "s6BhdRkqt3", "s6BhdRkqt3",
+      "openid mail.read", false },
     { "a person at Keycloak", "keycloak", TYPED, KC_PERSON, "agent-7", "alice",
       "profile mail.read email", true },
     { "its at+jwt switch", "keycloak", AT_JWT, KC_PERSON, "agent-7", "alice",
@@ -145,6 +156,11 @@ static const struct {
     const char *why, *provider, *header, *claims;
     postern_err want;
 } refused[] = {
+    { "RFC 9068's without a name of its own", "rfc9068", AT_JWT, RFC9068_BASE("5ba552d67"),
+      E(CLAIM_MISSING) },
+    { "RFC 9068's claims in a plain JWT", "rfc9068", TYPED, RFC9068_PERSON, E(TYP) },
+    { "RFC 9068's claims in a JWT without a type", "rfc9068", UNTYPED, RFC9068_PERSON, E(TYP) },
+    { "RFC 9068's at keycloak", "keycloak", AT_JWT, RFC9068_PERSON, E(CLAIM_MISSING) },
     { "Keycloak's tokens at rfc9068", "rfc9068", TYPED, KC_PERSON, E(TYP) },
     { "the same with typ", "rfc9068", AT_JWT, KC_PERSON, E(CLAIM_MISSING) },
     { "Entra's at rfc9068", "rfc9068", AT_JWT, ENTRA_APP, E(CLAIM_MISSING) },

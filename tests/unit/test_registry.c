@@ -32,6 +32,8 @@ static postern_bytes text(const char *s)
     return s == NULL ? (postern_bytes){ 0 } : postern_bytes_str(s);
 }
 
+static int64_t introspected_s; /* of the grants that are made now */
+
 static postern_grant *grant_of(const struct who *w)
 {
     struct postern_grant_facts facts = {
@@ -46,6 +48,7 @@ static postern_grant *grant_of(const struct who *w)
         .act_depth = w->actor != NULL,
         .exp_s = 1800000300,
         .iat_s = 1800000000,
+        .introspected_s = introspected_s,
         .claims = POSTERN_BYTES_LIT("{}"),
     };
     postern_grant *g = NULL;
@@ -66,7 +69,7 @@ static struct registry_entry *entry_of(const struct who *w, const char *door, si
     assert_true(snprintf(e->door, sizeof e->door, "%s", door) > 0);
     memcpy(e->peer, "192.0.2.1:4711", 15);
     e->since_s = now.now_s - 5;
-    e->lease = (struct lease){ now.now_s + 300, now.boot_ms + 300000, now.boot_ms + 3600000 };
+    e->lease = (struct lease){ now.now_s + 300, now.boot_ms + 300000, now.boot_ms + 3600000, 0 };
     e->grant = grant_of(w);
     return e;
 }
@@ -529,6 +532,42 @@ static void a_page_says_what_there_is_about_a_session(void **state)
     take_out(e);
 }
 
+/* The one session says so; NULL: it says nothing. */
+static void assert_issuer(const char *issuer, int64_t asked_s)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4096);
+    POSTERN_AUTO_JSON j = { 0 };
+    int64_t n = 0;
+    uint32_t one;
+
+    write_page("", 10, &out);
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&out), NULL), POSTERN_OK);
+    one = postern_json_first(&j, postern_json_member(&j, 0, "sessions"));
+    assert_int_equal(postern_json_string_is(&j, postern_json_member(&j, one, "issuer"), agent.issuer),
+                     issuer != NULL);
+    assert_int_equal(postern_json_integer(&j, postern_json_member(&j, one, "asked"), &n),
+                     asked_s != 0);
+    assert_int_equal(n, asked_s);
+}
+
+static void a_page_says_whose_a_session_is_where_there_is_a_choice_and_when_its_issuer_was_asked(
+    void **state)
+{
+    struct registry_entry *e;
+
+    (void)state;
+    e = add(&agent, "cache", 0);
+    assert_issuer(NULL, 0);
+    e->has_choice = true;
+    assert_issuer(agent.issuer, 0);
+    take_out(e);
+    introspected_s = 1800000007;
+    e = add(&agent, "cache", 0);
+    introspected_s = 0;
+    assert_issuer(NULL, 1800000007);
+    take_out(e);
+}
+
 static void hostile_names_stay_names(void **state)
 {
     const struct who hostile = { "https://as.example/\"},{\"id\":\"S-0000000000\"",
@@ -741,6 +780,7 @@ int main(void)
         TEST(a_renewal_does_not_move_a_session_in_the_counts),
         TEST(totals_count_states_and_bytes),
         TEST(a_page_says_what_there_is_about_a_session),
+        TEST(a_page_says_whose_a_session_is_where_there_is_a_choice_and_when_its_issuer_was_asked),
         TEST(hostile_names_stay_names),
         TEST(the_longest_names_fit_a_message),
         TEST(pages_are_ordered_and_complete),

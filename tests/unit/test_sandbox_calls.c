@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "issuer_clients.h"
+#include "role.h"
 #include "sandbox.h"
 
 #define REFUSED 42 /* exit status of a try that failed with EPERM */
@@ -73,6 +76,45 @@ static void assert_deadly(unsigned needs, attempt *try_it)
 static int errno_unless(bool is_done)
 {
     return is_done ? 0 : errno;
+}
+
+/* ---- descriptors ---- */
+
+static int keep_many(size_t count)
+{
+    int keep[SANDBOX_KEEP_MAX + 1], other = dup(STDERR_FILENO);
+
+    for (size_t i = 0; i < count; i++)
+        keep[i] = dup(STDERR_FILENO);
+    if (sandbox_close_others(keep, count, NULL) != POSTERN_OK)
+        return EMFILE;
+    for (size_t i = 0; i < count; i++)
+        if (fcntl(keep[i], F_GETFD) < 0)
+            return errno;
+    return fcntl(other, F_GETFD) < 0 ? 0 : EEXIST;
+}
+
+static int status_of_keeping(size_t count)
+{
+    pid_t pid = fork();
+    int status = 0;
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(keep_many(count));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* 64 issuers that are asked about tokens have a credential each. */
+static void a_child_keeps_all_descriptors_that_it_may_have_and_no_other(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of_keeping(1), 0);
+    assert_int_equal(status_of_keeping(ROLE_LISTEN_MAX + ISSUER_CLIENTS_MAX + 4), 0);
+    assert_int_equal(status_of_keeping(SANDBOX_KEEP_MAX), 0);
+    assert_int_equal(status_of_keeping(SANDBOX_KEEP_MAX + 1), EMFILE);
 }
 
 /* ---- what may be done ---- */
@@ -180,6 +222,7 @@ static void an_intruder_gets_no_other_sockets_and_no_program(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_child_keeps_all_descriptors_that_it_may_have_and_no_other),
         cmocka_unit_test(a_role_asks_what_it_needs),
         cmocka_unit_test(an_intruder_cannot_type_into_the_terminal_of_root),
         cmocka_unit_test(an_intruder_cannot_signal_other_processes),

@@ -18,6 +18,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "../support/alloc_fail.h"
@@ -165,25 +166,64 @@ static void a_door_that_asks_takes_every_certificate_and_none(void **state)
     test_cert_free(&expired);
 }
 
+/* RSA with an exponent of its own; 0: the usual one. */
+static EVP_PKEY *make_rsa(unsigned bits, unsigned exponent_bits)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *key = NULL;
+    BIGNUM *e = BN_new();
+
+    assert_int_equal(BN_set_word(e, 65537), 1);
+    if (exponent_bits != 0)
+        assert_int_equal(BN_set_bit(e, (int)exponent_bits - 1), 1);
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits), 1);
+    assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e), 1);
+    assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
+    BN_free(e);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+/* May a client with that key talk to a door that asks? */
+static bool is_taken(EVP_PKEY *take_key)
+{
+    struct test_cert cert = test_cert_new(NULL, NULL, -60, 3600);
+    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
+    bool is_up;
+
+    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
+    SSL_CTX_set_security_level(client, 0);
+    assert_int_equal(X509_set_pubkey(cert.x, take_key), 1);
+    assert_true(X509_sign(cert.x, take_key, EVP_sha256()) > 0);
+    assert_int_equal(SSL_CTX_use_certificate(client, cert.x), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(client, take_key), 1);
+    is_up = can_talk(server, client);
+    EVP_PKEY_free(take_key);
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+    test_cert_free(&cert);
+    return is_up;
+}
+
 /* Such a key can be found, and then anybody holds it. */
 static void a_key_that_is_too_weak_proves_nothing(void **state)
 {
-    struct test_cert weak = test_cert_new(NULL, NULL, -60, 3600);
-    EVP_PKEY *key = EVP_RSA_gen(1024);
-    SSL_CTX *server = asking_ctx(), *client = test_client_ctx(&ca, NULL);
-
     (void)state;
-    SSL_CTX_set_security_level(server, 0); /* our own rule, not OpenSSL's */
-    SSL_CTX_set_security_level(client, 0);
-    assert_int_equal(X509_set_pubkey(weak.x, key), 1);
-    assert_true(X509_sign(weak.x, key, EVP_sha256()) > 0);
-    assert_int_equal(SSL_CTX_use_certificate(client, weak.x), 1);
-    assert_int_equal(SSL_CTX_use_PrivateKey(client, key), 1);
-    assert_false(can_talk(server, client));
-    EVP_PKEY_free(key);
-    SSL_CTX_free(server);
-    SSL_CTX_free(client);
-    test_cert_free(&weak);
+    assert_false(is_taken(EVP_RSA_gen(1024)));
+    assert_true(is_taken(EVP_RSA_gen(2048)));
+}
+
+/* A stranger would have us calculate for a hundred times as long as he does. */
+static void a_key_that_is_dear_to_check_is_not_checked(void **state)
+{
+    (void)state;
+    assert_true(is_taken(make_rsa(2048, 64)));
+    assert_false(is_taken(make_rsa(2048, 65)));
+    assert_false(is_taken(make_rsa(2048, 2000)));
+    assert_true(is_taken(EVP_RSA_gen(4096)));
+    assert_false(is_taken(EVP_RSA_gen(4104)));
+    assert_true(is_taken(EVP_EC_gen("P-521")));
 }
 
 static void an_intermediate_behind_the_certificate_is_sent(void **state)
@@ -561,6 +601,37 @@ static void one_ticket_is_given_and_is_good_here_only(void **state)
     SSL_CTX_free(client);
 }
 
+/* Else a ticket from a ticket from a ticket would outlive every certificate. */
+static void a_resumed_session_lives_no_longer_than_its_certificate(void **state)
+{
+    SSL_CTX *server = test_server_ctx(&leaf, &other_ca);
+    SSL_CTX *client = test_client_ctx(&ca, &client_leaf);
+    int64_t now_s = time(NULL);
+    struct ends e;
+
+    (void)state;
+    (void)SSL_CTX_set_session_cache_mode(client,
+                                         SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(client, take_ticket);
+    for (int i = 0; i < 3; i++) {
+        ticket_count = 0;
+        open_ends(&e, server, client);
+        if (i != 0)
+            assert_int_equal(SSL_set_session(e.client, ticket), 1);
+        assert_true(shake_hands(&e));
+        assert_int_equal(ticket_count, 1); /* a new one each time */
+        assert_int_equal(SSL_session_reused(e.server), i != 0);
+        assert_false(tls_resumes_expired(e.server, now_s));
+        assert_false(tls_resumes_expired(e.server, now_s + 3500));
+        assert_int_equal(tls_resumes_expired(e.server, now_s + 3601), i != 0);
+        close_ends(&e);
+    }
+    SSL_SESSION_free(ticket);
+    ticket = NULL;
+    SSL_CTX_free(server);
+    SSL_CTX_free(client);
+}
+
 static void contexts_have_the_modes_that_the_relay_needs(void **state)
 {
     const long want = SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -748,6 +819,7 @@ int main(void)
         cmocka_unit_test(descriptors_are_read_from_their_beginning_and_stay_open),
         cmocka_unit_test(a_door_that_asks_takes_every_certificate_and_none),
         cmocka_unit_test(a_key_that_is_too_weak_proves_nothing),
+        cmocka_unit_test(a_key_that_is_dear_to_check_is_not_checked),
         cmocka_unit_test(an_intermediate_behind_the_certificate_is_sent),
         cmocka_unit_test(files_that_are_not_what_they_should_be_are_refused),
         cmocka_unit_test(a_backends_context_wants_whole_pairs),
@@ -761,6 +833,7 @@ int main(void)
         cmocka_unit_test(renegotiation_is_refused),
         cmocka_unit_test(a_ticket_is_given_where_it_is_worth_its_cost),
         cmocka_unit_test(one_ticket_is_given_and_is_good_here_only),
+        cmocka_unit_test(a_resumed_session_lives_no_longer_than_its_certificate),
         cmocka_unit_test(contexts_have_the_modes_that_the_relay_needs),
         cmocka_unit_test(its_own_certificate_is_good_for_loopback_and_nothing_else),
         cmocka_unit_test(its_own_certificate_is_new_each_time_and_signs_for_nobody),

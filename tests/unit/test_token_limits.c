@@ -152,14 +152,19 @@ static postern_err check_claims(const postern_buf *json)
 
 #define FOUR "{\"iss\":\"i\",\"aud\":\"imap\",\"exp\":2000,\"sub\":\""
 
+static void add_members(postern_buf *json, unsigned count)
+{
+    postern_buf_add_str(json, FOUR "alice\"");
+    for (unsigned i = 4; i < count; i++)
+        postern_buf_addf(json, ",\"m%u\":1", i);
+    postern_buf_add_byte(json, '}');
+}
+
 static postern_err check_members(unsigned count)
 {
     POSTERN_AUTO_BUF json = POSTERN_BUF_INIT(ROOM);
 
-    postern_buf_add_str(&json, FOUR "alice\"");
-    for (unsigned i = 4; i < count; i++)
-        postern_buf_addf(&json, ",\"m%u\":1", i);
-    postern_buf_add_byte(&json, '}');
+    add_members(&json, count);
     return check_claims(&json);
 }
 
@@ -186,6 +191,34 @@ static postern_err check_name(const char *member, size_t len)
     return check_claims(&json);
 }
 
+/* `postern verify --explain` shows what it was, not the step before. */
+static void a_token_of_too_many_claims_stops_at_its_own_step(void **state)
+{
+    static const char *const audiences[] = { "imap" };
+    const struct claim_rules rules = { .issuer = "i", .audiences = audiences, .audience_count = 1 };
+    const struct claim_login login = { .now_s = 1000 };
+    POSTERN_AUTO_BUF json = POSTERN_BUF_INIT(ROOM), scratch = POSTERN_BUF_INIT(1 << 20);
+    POSTERN_AUTO_JSON j = { 0 };
+    POSTERN_AUTO(trail) trail = NULL;
+    struct postern_grant_facts facts;
+    postern_trail_step s;
+
+    (void)state;
+    add_members(&json, 1025);
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&json), NULL), POSTERN_OK);
+    assert_int_equal(postern_trail_new(&trail, NULL), POSTERN_OK);
+    postern_trail_enter(trail, TRAIL_ID_TOKEN);
+    assert_int_equal(postern_claims_check(&rules, &j, &login, &scratch, trail, &facts, NULL),
+                     POSTERN_ERR_LIMIT);
+    postern_trail_end(trail, POSTERN_ERR_LIMIT);
+    assert_int_equal(postern_trail_at(trail, TRAIL_CLAIMS, &s), 1);
+    assert_string_equal(s.name, "claims");
+    assert_int_equal(s.state, POSTERN_TRAIL_STOPPED);
+    assert_string_equal(s.facts, "1025, at most 1024");
+    assert_int_equal(postern_trail_at(trail, TRAIL_ID_TOKEN, &s), 1);
+    assert_int_equal(s.state, POSTERN_TRAIL_PASSED);
+}
+
 static void a_name_has_at_most_1024_bytes(void **state)
 {
     static const char *const members[] = { "sub", "client_id", "jti" };
@@ -205,6 +238,7 @@ int main(void)
         cmocka_unit_test(a_header_has_at_most_4096_bytes),
         cmocka_unit_test(a_kid_has_at_most_256_bytes),
         cmocka_unit_test(a_token_has_at_most_1024_claims),
+        cmocka_unit_test(a_token_of_too_many_claims_stops_at_its_own_step),
         cmocka_unit_test(a_name_has_at_most_1024_bytes),
     };
 

@@ -2,6 +2,7 @@
 /* lib/oauth/trail.c: where a validation went, and that notes stay in their room. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -100,6 +101,33 @@ static void every_step_has_a_name_and_a_source(void **state)
     assert_string_equal(postern_trail_state_name((postern_trail_state)99), "not reached");
 }
 
+static void the_design_page_has_the_same_steps_in_the_same_order(void **state)
+{
+    const char *top = getenv("top_srcdir");
+    POSTERN_AUTO(trail) t = NULL;
+    char path[512], line[2048], want[64];
+    int step = 0;
+    FILE *in;
+
+    (void)state;
+    assert_int_equal(postern_trail_new(&t, NULL), POSTERN_OK);
+    assert_true(snprintf(path, sizeof path, "%s/doc/design/token-flow.md", top == NULL ? "." : top) > 0);
+    in = fopen(path, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in) != NULL) {
+        if (line[0] < '0' || line[0] > '9')
+            continue;
+        assert_true(step < TRAIL_STEPS);
+        assert_true(snprintf(want, sizeof want, "%d. %s", step + 1,
+                             at(t, (enum trail_step)step).name) > 0);
+        if (strncmp(line, want, strlen(want)) != 0 || strchr(":,", line[strlen(want)]) == NULL)
+            fail_msg("wanted \"%s\", the page has %.60s", want, line);
+        step++;
+    }
+    assert_int_equal(step, TRAIL_STEPS);
+    fclose(in);
+}
+
 static postern_err make(void *arg, postern_error *err)
 {
     POSTERN_AUTO(trail) t = NULL;
@@ -121,6 +149,7 @@ int main(void)
         cmocka_unit_test(a_step_that_is_taken_again_begins_anew),
         cmocka_unit_test(notes_are_printable_and_end_in_their_room),
         cmocka_unit_test(every_step_has_a_name_and_a_source),
+        cmocka_unit_test(the_design_page_has_the_same_steps_in_the_same_order),
         cmocka_unit_test(a_failing_allocation_says_so),
     };
 

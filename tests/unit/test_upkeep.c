@@ -8,6 +8,7 @@
 
 #include <postern/upkeep.h>
 
+#include "../support/alloc_fail.h"
 #include "../support/fake_transport.h"
 #include "../support/test_login.h"
 #include "oauth/context_inner.h"
@@ -234,6 +235,33 @@ static void a_ca_file_that_others_can_write_is_a_start_error(void **state)
     free(text);
 }
 
+/* ---- memory ---- */
+
+static postern_err keep_up_once(void *arg, postern_error *err)
+{
+    const struct fake_answer answers[] = { answer_with(arg) };
+    POSTERN_AUTO(op) op = NULL;
+    postern_config *config = NULL;
+    POSTERN_AUTO(context) ctx = NULL;
+    postern_err e;
+
+    fake_transport_init(&net, answers, 1);
+    POSTERN_TRY(postern_config_load(t.folder.path, &config, err));
+    POSTERN_TRY(postern_context_new(config, &t.clock, &ctx, err));
+    postern_context_set_transport(ctx, &net.transport);
+    POSTERN_TRY(postern_upkeep_start(ctx, &op, err));
+    while ((e = postern_op_step(op, err)) == POSTERN_AGAIN)
+        continue;
+    return e;
+}
+
+static void a_round_survives_every_failing_allocation(void **state)
+{
+    (void)state;
+    begin("jwks_uri: https://sso.example.org/jwks\n", NULL, 0);
+    assert_true(alloc_fail_sweep(keep_up_once, set_a, POSTERN_OK) > 10);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -247,6 +275,7 @@ int main(void)
         TEST(a_rotated_key_counts_at_once),
         TEST(a_withdrawn_key_counts_no_longer_than_the_set_lives),
         TEST(ten_thousand_tokens_with_unknown_kids_cause_one_fetch),
+        TEST(a_round_survives_every_failing_allocation),
         TEST(a_ca_file_that_others_can_write_is_a_start_error),
     };
 
