@@ -6,6 +6,9 @@ EXTRA_DIST += \
 	examples/issuers/keycloak.conf \
 	examples/issuers/okta.conf \
 	examples/issuers/rfc9068.conf \
+	examples/pam/mixed \
+	examples/pam/postgresql \
+	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/team-data.rules \
 	examples/quickstart/packages \

@@ -22,6 +22,7 @@ include tests/unit/adapters.mk
 include tests/unit/door.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
+include tests/unit/pam.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
@@ -79,6 +80,8 @@ EXTRA_DIST += \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_pages.py \
+	tests/component/test_pam.sh \
+	tests/component/test_pam_servers.sh \
 	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \

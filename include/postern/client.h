@@ -31,6 +31,8 @@ typedef struct postern_service_info {
     bool            is_known;
     bool            has_oauthbearer;
     bool            has_xoauth2;
+    /* How an opaque token begins that comes in place of a password; "": none does. */
+    char            opaque_prefix[POSTERN_OPAQUE_PREFIX_MAX];
     /* Scope, openid_configuration, resource_metadata: the answer to an empty auth. */
     postern_failure discovery;
 } postern_service_info;

@@ -101,6 +101,12 @@ POSTERN_MUST_USE postern_err postern_sasl_error_parse(postern_bytes json, poster
 
 /* True when every byte is of RFC 6750 §2.1 b64token and there is at least one. */
 bool postern_token_is_token68(postern_bytes token);
+/*
+ * True when the bytes are a signed token by their form and nothing that a person would type: three
+ * parts of base64url, none empty, of which the first begins a JSON object ('{"' is eyJ; RFC 7515 §7.1).
+ * Where a token stands in place of a password, nothing else may be sent on or named in a log.
+ */
+bool postern_token_is_compact_jws(postern_bytes token);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,8 @@ extern "C" {
 
 /* Bytes; Cyrus imapd carries ~16,340, Redis 16,384: what fits every carrier we know. */
 #define POSTERN_TOKEN_MAX 16384
+/* Bytes with NUL of `opaque_prefix:`: a mark in front of a token, not a token. */
+#define POSTERN_OPAQUE_PREFIX_MAX 64
 
 typedef enum postern_carrier {
     POSTERN_CARRIER_UNKNOWN = 0,

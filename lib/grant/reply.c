@@ -103,6 +103,7 @@ enum info_member {
     INFO_REASON,
     INFO_REF,
     INFO_MECH_LIST,
+    INFO_OPAQUE_PREFIX,
     INFO_FAILURE,
     INFO_COUNT
 };
@@ -115,6 +116,7 @@ static const struct postern_frame_member info_table[INFO_COUNT] = {
     [INFO_REASON] = { "reason", POSTERN_JSON_STRING, false, 0 },
     [INFO_REF] = { "ref", POSTERN_JSON_STRING, false, 0 },
     [INFO_MECH_LIST] = { "mech_list", POSTERN_JSON_ARRAY, false, 8 },
+    [INFO_OPAQUE_PREFIX] = { "opaque_prefix", POSTERN_JSON_STRING, false, 0 },
     [INFO_FAILURE] = { "failure", POSTERN_JSON_OBJECT, false, 0 },
 };
 
@@ -386,9 +388,12 @@ postern_err postern_reply_read_info(postern_frame *f, postern_bytes nonce_text, 
         return refuse(code, info.discovery.ref, err);
     }
     if (!info.is_known && (nodes[INFO_MECH_LIST] != POSTERN_JSON_ABSENT ||
+                           nodes[INFO_OPAQUE_PREFIX] != POSTERN_JSON_ABSENT ||
                            nodes[INFO_FAILURE] != POSTERN_JSON_ABSENT))
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "an unknown service is described");
     POSTERN_TRY(read_mechs(&f->json, nodes[INFO_MECH_LIST], &info, err));
+    POSTERN_TRY(read_field(f, nodes[INFO_OPAQUE_PREFIX], info.opaque_prefix,
+                           sizeof info.opaque_prefix, err));
     POSTERN_TRY(read_failure(f, nodes[INFO_FAILURE], &info.discovery, err));
     info.discovery.code =
         POSTERN_ERR_NO_TOKEN; /* RFC 7628 §4.3: what an empty auth is answered with */
@@ -502,6 +507,8 @@ void postern_reply_write_info(const postern_service_info *info, const postern_fa
         postern_json_put_str(&w, NULL, info->has_oauthbearer ? "OAUTHBEARER" : NULL);
         postern_json_put_str(&w, NULL, info->has_xoauth2 ? "XOAUTH2" : NULL);
         postern_json_close_array(&w);
+        postern_json_put_str(&w, "opaque_prefix",
+                             info->opaque_prefix[0] == '\0' ? NULL : info->opaque_prefix);
         write_failure(&w, &info->discovery);
     }
     postern_json_close_object(&w);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include <postern/request.h>
+
 #include "identity.h"
 #include "scope.h"
 #include "url.h"
@@ -106,6 +108,8 @@ static const char *find_prefix_fault(const char *text)
         return "is shorter than 4 characters: a password could begin like that";
     if (strncmp(text, "pst_", 4) == 0)
         return "begins like a token handle (postern handle)";
+    if (strlen(text) >= POSTERN_OPAQUE_PREFIX_MAX)
+        return "is longer than 63 characters: how a token begins, not a token";
     return strchr(text, ' ') == NULL && strchr(text, '.') == NULL &&
                    postern_bytes_is_printable(postern_bytes_str(text))
                ? NULL

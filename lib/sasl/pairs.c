@@ -41,6 +41,24 @@ bool postern_token_is_token68(postern_bytes token)
     return i == token.len;
 }
 
+static bool is_base64url(uint8_t c)
+{
+    return postern_ascii_is_alnum(c) || c == '-' || c == '_';
+}
+
+bool postern_token_is_compact_jws(postern_bytes token)
+{
+    postern_reader r = { token };
+    postern_bytes header, payload;
+
+    for (size_t i = 0; i < token.len; i++)
+        if (!is_base64url(token.ptr[i]) && token.ptr[i] != '.')
+            return false;
+    return postern_reader_take_lit(&r, "eyJ") && postern_reader_take_until(&r, '.', &header) &&
+           postern_reader_take_until(&r, '.', &payload) && payload.len != 0 && r.rest.len != 0 &&
+           postern_bytes_find(r.rest, '.') == r.rest.len;
+}
+
 bool postern_sasl_host_is_valid(postern_bytes host)
 {
     return host.len > 0 && host.len < POSTERN_HOST_MAX && postern_bytes_is_printable(host) &&

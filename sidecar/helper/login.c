@@ -103,17 +103,12 @@ void login_free(struct login *l)
 /* ---- the record ---- */
 
 /* What came as a password may be a person's: it is named in a log only when it has the form of a
- * JWS, whose header is a JSON object: base64url of {" begins with eyJ. */
+ * JWS. */
 static bool is_certainly_token(const postern_request *rq)
 {
-    postern_reader r = { rq->token };
-    postern_bytes part;
-
     if (rq->carrier != POSTERN_CARRIER_PASSWORD)
         return rq->token.len != 0;
-    return postern_reader_take_lit(&r, "eyJ") && postern_reader_take_until(&r, '.', &part) &&
-           postern_reader_take_until(&r, '.', &part) && part.len != 0 &&
-           postern_token_is_token68(r.rest);
+    return postern_token_is_compact_jws(rq->token);
 }
 
 /* Whom the host is told besides the user; NULL: nobody. */
@@ -373,8 +368,12 @@ static void answer_described(struct login *l, const postern_failure *discovery)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
     postern_service_info info = { .is_known = l->service != NULL, .discovery = *discovery };
-    const char *mech;
+    const char *mech, *prefix = NULL;
 
+    if (info.is_known)
+        prefix = postern_section_text(l->service, "opaque_prefix");
+    if (prefix != NULL && strlen(prefix) < sizeof info.opaque_prefix) /* the configuration's check */
+        memcpy(info.opaque_prefix, prefix, strlen(prefix) + 1);
     for (size_t i = 0;
          info.is_known && (mech = postern_section_item(l->service, "mech_list", i)) != NULL; i++) {
         info.has_oauthbearer |= strcmp(mech, "OAUTHBEARER") == 0;

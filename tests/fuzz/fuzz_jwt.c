@@ -7,6 +7,8 @@
  */
 #include <stdlib.h>
 
+#include <postern/oauthbearer.h>
+
 #include "jose/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -88,6 +90,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         postern_jwt_new(&jwt, NULL) != POSTERN_OK))
         abort();
     e = judge(token);
+    /* What may be sent on in place of a password has a token's shape, and no more. */
+    if (postern_token_is_compact_jws(token) && !postern_jwt_is_shaped(token))
+        abort();
     if (e == POSTERN_ERR_INTERNAL || judge_chosen(token) != e)
         abort();
     if (e == POSTERN_OK)

@@ -497,6 +497,7 @@ static void a_service_is_described_unknown_or_not_told(void **state)
 {
     postern_service_info info = { .is_known = true,
                                   .has_xoauth2 = true,
+                                  .opaque_prefix = "opq_",
                                   .discovery = { .scope = "mail" } },
                          read = { 0 };
     postern_failure refusal = { .code = POSTERN_ERR_PEER_NOT_ALLOWED, .ref = "R-0123456789" };
@@ -507,6 +508,7 @@ static void a_service_is_described_unknown_or_not_told(void **state)
     assert_int_equal(read_info(&out, &read), POSTERN_OK);
     assert_true(read.is_known && read.has_xoauth2 && !read.has_oauthbearer);
     assert_string_equal(read.discovery.scope, "mail");
+    assert_string_equal(read.opaque_prefix, "opq_");
     assert_int_equal(read.discovery.code, POSTERN_ERR_NO_TOKEN);
     postern_buf_reset(&out);
     info.is_known = false;

@@ -1214,6 +1214,8 @@ static void an_opaque_prefix_is_no_short_word(void **state)
     (void)state;
     put_service("opaque_prefix: opq\n");
     assert_start_error("x", "", "opaque_prefix");
+    put_service("opaque_prefix: opq_012345678901234567890123456789012345678901234567890123456789\n"); /* 64 bytes */
+    assert_start_error("x", "", "opaque_prefix");
     put_service("opaque_prefix: eyJh.\n");
     assert_start_error("x", "", "opaque_prefix");
 }

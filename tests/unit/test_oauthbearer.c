@@ -356,9 +356,27 @@ static void mechanisms_have_exact_names(void **state)
     assert_int_equal(postern_mech_from_name(NULL), POSTERN_MECH_NONE);
 }
 
+static void a_compact_jws_is_told_from_what_a_person_types(void **state)
+{
+    static const char *const tokens[] = { "eyJ.a.b", "eyJhbGciOiJub25lIn0.e30.x", "eyJ-_.A-_9.z" };
+    static const char *const passwords[] = {
+        "", "e", "eyJ", "eyJ.a", "eyJ.a.", "eyJ..b", "eyJ.a.b.", "eyJ.a.b.c", "eyJ.a.b.c.d", "eyK.a.b", "EYJ.a.b", " eyJ.a.b", "eyJ.a.b ",
+        "eyJ.a.b=", "eyJ.a+.b", "eyJ.a/.b", "eyJ.a.~b", "a.b.c", ".eyJ.a.b", "eyJ.a.\xc3\xa4",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++)
+        assert_true(postern_token_is_compact_jws(postern_bytes_str(tokens[i])));
+    for (size_t i = 0; i < sizeof passwords / sizeof passwords[0]; i++)
+        assert_false(postern_token_is_compact_jws(postern_bytes_str(passwords[i])));
+    assert_false(postern_token_is_compact_jws((postern_bytes){ (const uint8_t *)"eyJ.a.b\0c", 9 }));
+    assert_false(postern_token_is_compact_jws(POSTERN_BYTES_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_compact_jws_is_told_from_what_a_person_types),
         cmocka_unit_test(accepted_messages_give_their_fields),
         cmocka_unit_test(an_empty_auth_is_a_discovery_request),
         cmocka_unit_test(malformed_messages_are_refused_with_the_reason),

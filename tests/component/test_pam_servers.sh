@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The packaged sshd (keyboard-interactive) and PostgreSQL 15 (pam) with pam_postern.so, each with its own log line for what happened.  They run
+# in a mount namespace in which /etc/pam.d is examples/pam and alice and bob have accounts.
+set -uo pipefail
+# shellcheck source=tests/component/lib.sh
+. "$(dirname "$0")/lib.sh"
+[ "$(id -u)" = 0 ] || { echo "ok - pam at real servers # skip needs root"; exit 0; }
+if [ "${POSTERN_SANITIZED:-}" = address ]; then
+    echo "ok - sshd's own sandbox admits no sanitizer's runtime: test_pam.sh has the module under one"
+    exit 0
+fi
+config_base
+MODULE=$POSTERN_BUILD/pam-module/.libs/pam_postern.so
+[ -e "$MODULE" ] || MODULE=$POSTERN_BUILD/.libs/pam_postern.so
+service sshd 'helper_peers: root' 'require_tls: host'
+service postgresql 'helper_peers: postgres' 'require_tls: host' 'required_scopes: mail.read'
+posternd_start
+
+# ---- a namespace of their own ----
+
+mkdir -p "$T"/{pam.d,home,pg,ssh,names}
+chmod 777 "$T/home"
+for name in sshd postgresql; do # the examples as they are, but for places of this tree
+    sed "s#pam_postern\.so#$MODULE helper_socket=$HELPER#" "$TOP/examples/pam/$name" >"$T/pam.d/$name"
+done
+printf '%s\n' 'auth required pam_deny.so' 'account required pam_deny.so' >"$T/pam.d/other"
+cp /etc/passwd /etc/group /etc/shadow "$T/names/"
+for user in alice:64731 bob:64732; do
+    echo "${user%:*}:x:${user#*:}:65534::$T/home:/bin/sh" >>"$T/names/passwd"
+    echo "${user%:*}:*:20000:0:99999:7:::" >>"$T/names/shadow"
+done
+# apart COMMAND...: in that namespace.
+# shellcheck disable=SC2016 # the inner shell's
+apart() {
+    exec unshare --mount sh -c 'T=$1; shift
+        for f in passwd group shadow; do mount --bind "$T/names/$f" /etc/$f || exit 1; done
+        mount --bind "$T/pam.d" /etc/pam.d && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"' sh "$T" "$@"
+}
+port_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+last_record() { tail -n 1 "$T/audit.jsonl"; }
+records() { wc -l <"$T/audit.jsonl"; }
+log_has() { tail -n "+$(($1 + 1))" "$2" | grep -qE -- "$3"; }
+# of_size SERVICE LEAST: alice's token of so many bytes, or up to two more: a byte of claims is 4/3 of base64.
+of_size() {
+    local t pad=1
+    while t=$(token "$1" sub='"alice"' jti='"same"' pad="\"$(head -c $pad /dev/zero | tr '\0' x)\""); [ ${#t} -lt "$2" ]; do
+        pad=$((pad + ($2 - ${#t}) * 3 / 4))
+        [ $(($2 - ${#t})) -gt 1 ] || pad=$((pad + 1))
+    done
+    printf %s "$t"
+}
+
+# ---- sshd ----
+
+SSH_PORT=19422
+ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
+printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" 'UsePAM yes' 'KbdInteractiveAuthentication yes' \
+    'PasswordAuthentication no' 'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
+: >"$T/sshd.log"
+(apart /usr/sbin/sshd -D -f "$T/ssh/config" -E "$T/sshd.log") >"$T/sshd-start.log" 2>&1 &
+SSHD_PID=$!
+pids+=("$SSHD_PID")
+wait_for 10 port_listens $SSH_PORT || { echo "not ok - sshd starts"; exit 1; }
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nexec cat "$TOKEN_FILE"\n' >"$T/ssh/askpass"
+chmod 755 "$T/ssh/askpass"
+# ssh_as USER TOKEN: who one is there.
+ssh_as() {
+    local f
+    f=$(mktemp "$T/ssh/token.XXXXXX")
+    printf '%s\n' "$2" >"$f"
+    TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 30 ssh -F none -p $SSH_PORT -o StrictHostKeyChecking=no \
+        -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
+        "$1@127.0.0.1" 'id -un' </dev/null 2>&1
+    rm -f "$f"
+}
+ssh_accepts() { # NAME USER TOKEN
+    local before out
+    before=$(wc -l <"$T/sshd.log")
+    out=$(ssh_as "$2" "$3")
+    if [ "$out" = "$2" ] && log_has "$before" "$T/sshd.log" "Accepted keyboard-interactive/pam for $2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
+}
+ssh_refuses() { # NAME USER TOKEN REASON [LINE]
+    local before out
+    before=$(wc -l <"$T/sshd.log")
+    out=$(ssh_as "$2" "$3")
+    case $out in *denied*) ;; *) not_ok "$1"; echo "# $out"; return ;; esac
+    # shellcheck disable=SC2317
+    ssh_said() { log_has "$before" "$T/sshd.log" "PAM: ${5:-Authentication failure} for $2 "; }
+    wait_for 5 ssh_said "" "$2" "" "" "${5:-}" || { not_ok "$1: sshd's log"; return; }
+    [ -z "$4" ] || [[ $(last_record) == *"\"reason\":\"$4\""* ]] || { not_ok "$1 ($4)"; last_record | sed 's/^/# /'; return; }
+    ok "$1"
+}
+UNAVAIL='Authentication service cannot retrieve authentication info'
+
+alice=$(token sshd sub='"alice"')
+ssh_accepts "sshd: a token opens its account" alice "$alice"
+ssh_accepts "sshd: bob's opens his" bob "$(token sshd sub='"bob"')"
+ssh_refuses "sshd: bob's token never opens alice's account" alice "$(token sshd sub='"bob"')" authzid
+ssh_refuses "sshd: nor root's" root "$(token sshd sub='"root"')" user_denied
+ssh_refuses "sshd: a token for another audience" alice "$(token postgresql sub='"alice"')" aud
+ssh_refuses "sshd: an expired token" alice "$(token sshd sub='"alice"' exp=$(($(date +%s) - 1)))" expired
+before=$(records)
+ssh_refuses "sshd: a person's password" alice 'Hunter2-Geheimnis' ''
+if [ "$(records)" = "$before" ]; then ok "sshd: of which the helper has no record"; else not_ok "sshd: of which the helper has no record"; fi
+echo "# alice's token has ${#alice} bytes"
+long=$(of_size sshd 1021)
+ssh_accepts "sshd: a token of ${#long} bytes, of the 1023 that OpenSSH carries" alice "$long"
+ssh_refuses "sshd: a longer one is cut, and refused" alice "$(of_size sshd 1026)" ''
+if last_record | grep -qE '"reason":"(bad_signature|malformed)"'; then ok "sshd: for its broken signature"; else not_ok "sshd: for its broken signature"; fi # what is left may be no base64
+running=()
+for n in 1 2 3 4 5 6 7 8 9 10; do
+    ssh_as alice "$alice" >"$T/ssh/out.$n" &
+    running+=($!)
+done
+wait "${running[@]}"
+if [ "$(cat "$T"/ssh/out.* | grep -cx alice)" = 10 ]; then ok "sshd: ten at a time"; else not_ok "sshd: ten at a time"; head -n 3 "$T"/ssh/out.*; fi
+
+# ---- PostgreSQL ----
+
+PG_PORT=19432
+bin=/usr/lib/postgresql/15/bin
+chown postgres "$T/pg"
+as_postgres() { (cd "$T/pg" && exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"); }
+check "a cluster of PostgreSQL 15" as_postgres $bin/initdb -D "$T/pg/data" -U owner -A trust -N
+printf '%s\n' 'local all owner trust' "host all all 127.0.0.1/32 pam pamservice=postgresql" >"$T/pg/data/pg_hba.conf"
+: >"$T/pg.log"
+(cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- $bin/postgres -D "$T/pg/data" -p $PG_PORT -c listen_addresses=127.0.0.1 \
+    -c "unix_socket_directories=$T/pg" -c fsync=off -c log_connections=on -c shared_buffers=16MB) >>"$T/pg.log" 2>&1 &
+PG_PID=$!
+pids+=("$PG_PID")
+pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p $PG_PORT -U owner; }
+wait_for 15 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
+check "roles" $bin/psql -q -h "$T/pg" -p $PG_PORT -U owner -d postgres -c 'CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN'
+# pg_as ROLE TOKEN
+pg_as() {
+    local f
+    f=$(mktemp "$T/pg/pass.XXXXXX")
+    printf '127.0.0.1:%s:*:*:%s\n' $PG_PORT "$2" >"$f"
+    PGPASSFILE=$f timeout 30 $bin/psql -w -X -A -t -h 127.0.0.1 -p $PG_PORT -U "$1" -d postgres -c 'SELECT current_user' 2>&1
+    rm -f "$f"
+}
+pg_accepts() {
+    local before out
+    before=$(wc -l <"$T/pg.log")
+    out=$(pg_as "$2" "$3")
+    if [ "$out" = "$2" ] && log_has "$before" "$T/pg.log" "connection authorized: user=$2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
+}
+pg_refuses() { # NAME ROLE TOKEN REASON [LINE]
+    local before out
+    before=$(wc -l <"$T/pg.log")
+    out=$(pg_as "$2" "$3")
+    case $out in *"PAM authentication failed for user \"$2\""*) ;; *) not_ok "$1"; echo "# $out"; return ;; esac
+    log_has "$before" "$T/pg.log" "pam_authenticate failed: ${5:-Authentication failure}" || { not_ok "$1: PostgreSQL's log"; return; }
+    [ -z "$4" ] || [[ $(last_record) == *"\"reason\":\"$4\""* ]] || { not_ok "$1 ($4)"; last_record | sed 's/^/# /'; return; }
+    ok "$1"
+}
+sql=$(token postgresql sub='"alice"')
+pg_accepts "PostgreSQL: a token opens its role" alice "$sql"
+pg_accepts "PostgreSQL: bob's opens his" bob "$(token postgresql sub='"bob"')"
+pg_refuses "PostgreSQL: bob's token never opens alice's role" alice "$(token postgresql sub='"bob"')" authzid
+pg_refuses "PostgreSQL: a token for another audience" alice "$alice" aud
+pg_refuses "PostgreSQL: an expired token" alice "$(token postgresql sub='"alice"' exp=$(($(date +%s) - 1)))" expired
+pg_refuses "PostgreSQL: a token without the scope" alice "$(token postgresql sub='"alice"' scope='"x"')" insufficient_scope
+pg_accepts "PostgreSQL: a token of 15 KB" alice "$(of_size postgresql 15000)"
+before=$(records)
+pg_refuses "PostgreSQL: a token of more than 16 KiB" alice "${sql%%.*}.$(head -c 17000 /dev/zero | tr '\0' x).x" ''
+pg_refuses "PostgreSQL: a person's password" alice 'Hunter2-Geheimnis' ''
+if [ "$(records)" = "$before" ]; then ok "PostgreSQL: of neither the helper has a record"; else not_ok "PostgreSQL: of neither the helper has a record"; fi
+running=()
+for n in $(seq 20); do
+    pg_as alice "$sql" >"$T/pg/out.$n" &
+    running+=($!)
+done
+wait "${running[@]}"
+if [ "$(cat "$T"/pg/out.* | grep -cx alice)" = 20 ]; then ok "PostgreSQL: twenty at a time"; else not_ok "PostgreSQL: twenty at a time"; head -n 3 "$T"/pg/out.*; fi
+
+# ---- nobody to ask ----
+
+server_stop "$POSTERND_PID"
+ssh_refuses "sshd: a helper that is away is no bad password" alice "$alice" '' "$UNAVAIL"
+pg_refuses "PostgreSQL: likewise" alice "$sql" '' "$UNAVAIL"
+posternd_start
+ssh_accepts "sshd: and the next login comes in" alice "$alice"
+pg_accepts "PostgreSQL: and the next login comes in" alice "$sql"
+canary "$alice" "$sql" "$long"
+done_testing
