@@ -33,6 +33,12 @@ static void dump_values(const postern_config *c, postern_section_kind kind, post
             postern_buf_addf(out, "%s: %s\n", postern_config_keys[key].name, s->values[key].text);
 }
 
+/* "off" stands beside a duration. */
+static bool is_word_of(const struct config_key *k, const char *text)
+{
+    return k->choices != NULL && strcmp(k->choices, text) == 0;
+}
+
 static void check_values(const postern_section *s)
 {
     for (int key = 0; key < CONFIG_KEY_COUNT; key++) {
@@ -42,7 +48,8 @@ static void check_values(const postern_section *s)
         if (v->text == NULL && postern_config_key_is_for(key, s->kind) &&
             postern_config_key_is_required(key))
             abort();
-        if (v->text != NULL && k->highest != 0 && (v->number < k->lowest || v->number > k->highest))
+        if (v->text != NULL && k->highest != 0 && !is_word_of(k, v->text) &&
+            (v->number < k->lowest || v->number > k->highest))
             abort();
         if (v->text != NULL && k->type == CONFIG_PATH && v->text[0] != '/' &&
             strcmp(v->text, "-") != 0)

@@ -25,7 +25,7 @@ static const struct { postern_err code; const char *retry, *error; } expected[] 
     ISSUER(UNSAFE_IDENTITY) TOKEN(CNF) ISSUER(ACTOR_UNCLEAR) TOKEN(REVOKED) ROW(NO_TOKEN, "new_token", "invalid_request")
     ROW(MESSAGE_MALFORMED, "never", "invalid_request") ROW(MESSAGE_SERVER, "never", "invalid_request")
     ROW(INSUFFICIENT_SCOPE, "more_scope", "insufficient_scope") ROW(AUTHZID, "never", "access_denied")
-    ISSUER(ACTOR_NOT_ALLOWED) TOKEN(TOKEN_AGE) TOKEN(INACTIVE) ROW(CLIENT_NOT_ALLOWED, "never", "access_denied")
+    ISSUER(ACTOR_NOT_ALLOWED) TOKEN(TOKEN_AGE) TOKEN(INACTIVE) TOKEN(HANDLE) ROW(CLIENT_NOT_ALLOWED, "never", "access_denied")
     ROW(ACR, "login", "insufficient_user_authentication")
     ROW(AUTH_AGE, "login", "insufficient_user_authentication")
     ROW(NO_MAPPING, "never", "access_denied") ROW(EMAIL_UNVERIFIED, "never", "access_denied")
