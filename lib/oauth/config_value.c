@@ -160,11 +160,12 @@ static postern_err parse_flag(struct parse *p, postern_error *err)
 static postern_err parse_path(struct parse *p, postern_error *err)
 {
     POSTERN_AUTO_BUF path = POSTERN_BUF_INIT(PATH_MAX);
+    bool is_relative = p->value.text[0] != '/' && strcmp(p->value.text, "-") != 0 &&
+                       p->config->dir != NULL;
 
-    if (strlen(p->value.text) + (p->config->dir == NULL ? 0 : strlen(p->config->dir)) + 1 >=
-        PATH_MAX)
+    if (strlen(p->value.text) + (is_relative ? strlen(p->config->dir) + 1 : 0) >= PATH_MAX)
         return record_fault(p, err, "the path is too long");
-    if (p->value.text[0] == '/' || strcmp(p->value.text, "-") == 0 || p->config->dir == NULL)
+    if (!is_relative)
         return POSTERN_OK;
     postern_buf_addf(&path, "%s/%s", p->config->dir, p->value.text);
     p->value.text =
