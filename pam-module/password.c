@@ -2,8 +2,8 @@
 /*
  * What was typed in place of a password, and whether it is a token at all.  It may be a person's
  * password for the next module of the stack: then it stays here.  The rule is the helper's own (a
- * compact JWS, or what the service's `opaque_prefix:` begins with), applied before anything is
- * sent. A later slice adds handles: another form that module_password_is_token() lets through.
+ * compact JWS, a token handle, or what the service's `opaque_prefix:` begins with), applied before
+ * anything is sent.
  */
 #include <security/pam_ext.h>
 
@@ -60,7 +60,7 @@ postern_err module_password_is_token(const struct module_options *o, postern_byt
 
     if (password.len == 0)
         return POSTERN_FAIL(err, NO_TOKEN, "the password is empty");
-    if (postern_token_is_compact_jws(password))
+    if (postern_token_is_compact_jws(password) || postern_token_is_handle(password))
         return POSTERN_OK;
     if (postern_token_is_token68(password)) {
         POSTERN_TRY(find_prefix(o, prefix, sizeof prefix, err));

@@ -107,6 +107,12 @@ bool postern_token_is_token68(postern_bytes token);
  * Where a token stands in place of a password, nothing else may be sent on or named in a log.
  */
 bool postern_token_is_compact_jws(postern_bytes token);
+/* What a token handle begins with, so that secret scanners find it, and its length in characters. */
+#define POSTERN_HANDLE_PREFIX "pst_"
+#define POSTERN_HANDLE_LEN    36
+/* True when the bytes are a token handle (postern handle) by their form: the prefix and 32 characters of
+ * base64url.  It counts at the helper that made it, and nowhere else. */
+bool postern_token_is_handle(postern_bytes text);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/un.h>
 
+#include <postern/oauthbearer.h>
 #include <postern/request.h>
 
 #include "identity.h"
@@ -106,7 +107,7 @@ static const char *find_prefix_fault(const char *text)
 {
     if (strlen(text) < OPAQUE_PREFIX_MIN)
         return "is shorter than 4 characters: a password could begin like that";
-    if (strncmp(text, "pst_", 4) == 0)
+    if (strncmp(text, POSTERN_HANDLE_PREFIX, sizeof POSTERN_HANDLE_PREFIX - 1) == 0)
         return "begins like a token handle (postern handle)";
     if (strlen(text) >= POSTERN_OPAQUE_PREFIX_MAX)
         return "is longer than 63 characters: how a token begins, not a token";

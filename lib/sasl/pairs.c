@@ -59,6 +59,18 @@ bool postern_token_is_compact_jws(postern_bytes token)
            postern_bytes_find(r.rest, '.') == r.rest.len;
 }
 
+bool postern_token_is_handle(postern_bytes text)
+{
+    postern_reader r = { text };
+
+    if (text.len != POSTERN_HANDLE_LEN || !postern_reader_take_lit(&r, POSTERN_HANDLE_PREFIX))
+        return false;
+    for (size_t i = 0; i < r.rest.len; i++)
+        if (!is_base64url(r.rest.ptr[i]))
+            return false;
+    return true;
+}
+
 bool postern_sasl_host_is_valid(postern_bytes host)
 {
     return host.len > 0 && host.len < POSTERN_HOST_MAX && postern_bytes_is_printable(host) &&

@@ -125,7 +125,7 @@ static postern_err make_text(char ret[HANDLE_LEN + 1], postern_error *err)
 
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
-    postern_buf_add(&text, POSTERN_BYTES_LIT(HANDLE_PREFIX));
+    postern_buf_add(&text, POSTERN_BYTES_LIT(POSTERN_HANDLE_PREFIX));
     postern_base64url_encode((postern_bytes){ random, sizeof random }, &text);
     postern_wipe(random, sizeof random);
     if (text.failed || text.len != HANDLE_LEN)
@@ -165,22 +165,11 @@ postern_err handles_mint(struct handles *h, const struct handle_order *o, char r
 
 /* ---- redeeming ---- */
 
-bool handles_is_one(postern_bytes text)
-{
-    uint8_t random[POSTERN_BASE64URL_DECODED_MAX(HANDLE_LEN)];
-    postern_reader r = { text };
-    size_t len = 0;
-
-    return text.len == HANDLE_LEN && postern_reader_take_lit(&r, HANDLE_PREFIX) &&
-           postern_base64url_decode(r.rest, random, &len, NULL) == POSTERN_OK &&
-           len == HANDLE_RANDOM;
-}
-
 static struct handle *find(struct handles *h, postern_bytes text)
 {
     uint8_t hash[HASH_LEN];
 
-    if (!handles_is_one(text) || !hash_text(text, hash))
+    if (!postern_token_is_handle(text) || !hash_text(text, hash))
         return NULL;
     for (size_t i = 0; i < h->count; i++)
         if (postern_bytes_equal_ct((postern_bytes){ hash, sizeof hash },

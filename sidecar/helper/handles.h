@@ -13,10 +13,10 @@
 #include <event2/event.h>
 
 #include <postern/client.h>
+#include <postern/oauthbearer.h>
 
-#define HANDLE_PREFIX  "pst_" /* what secret scanners find it by */
-#define HANDLE_RANDOM  24     /* bytes: 192 bits, so that guessing needs no limit */
-#define HANDLE_LEN     36     /* characters: prefix and base64url */
+#define HANDLE_RANDOM  24 /* bytes: 192 bits, so that guessing needs no limit */
+#define HANDLE_LEN     POSTERN_HANDLE_LEN
 /* From the token to the login it is for: a program starts, a person looks at a prompt. */
 #define HANDLE_LIFE_MS 60000
 #define HANDLE_USES_MAX POSTERN_HANDLE_USES_MAX
@@ -48,7 +48,6 @@ void handles_free(struct handles *h); /* wipes; NULL is fine */
  */
 POSTERN_MUST_USE postern_err handles_mint(struct handles *h, const struct handle_order *order,
                                           char ret[HANDLE_LEN + 1], postern_error *err);
-bool handles_is_one(postern_bytes text); /* by its form */
 /*
  * Take one use of it: now, whatever becomes of the login, so that two at once cannot share the last.
  *   POSTERN_OK · POSTERN_ERR_HANDLE (unknown, used up or expired: nobody learns which) · NOMEM

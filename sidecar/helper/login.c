@@ -422,7 +422,7 @@ static bool may_be_token(const struct login *l)
 
     if (!postern_token_is_token68(token))
         return false;
-    return is_certainly_token(&l->request.rq) || handles_is_one(token) ||
+    return is_certainly_token(&l->request.rq) || postern_token_is_handle(token) ||
            (prefix != NULL && token.len > strlen(prefix) &&
             memcmp(token.ptr, prefix, strlen(prefix)) == 0);
 }
@@ -465,7 +465,7 @@ static postern_err judge_peer(struct login *l)
 /* A handle in the token's place: from here on the token is what came. */
 static postern_err redeem(struct login *l)
 {
-    if (l->request.is_handle || l->request.is_describe || !handles_is_one(l->request.rq.token))
+    if (l->request.is_handle || l->request.is_describe || !postern_token_is_handle(l->request.rq.token))
         return POSTERN_OK;
     POSTERN_TRY(handles_redeem(l->helper->handles, l->request.rq.token, clock_mono_ms(), &l->token,
                                &l->error));

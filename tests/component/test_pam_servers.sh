@@ -13,7 +13,7 @@ fi
 config_base
 MODULE=$POSTERN_BUILD/pam-module/.libs/pam_postern.so
 [ -e "$MODULE" ] || MODULE=$POSTERN_BUILD/.libs/pam_postern.so
-service sshd 'helper_peers: root' 'require_tls: host'
+service sshd 'helper_peers: root' 'handle_peers: root' 'require_tls: host'
 service postgresql 'helper_peers: postgres' 'require_tls: host' 'required_scopes: mail.read'
 posternd_start
 
@@ -109,6 +109,13 @@ long=$(of_size sshd 1021)
 ssh_accepts "sshd: a token of ${#long} bytes, of the 1023 that OpenSSH carries" alice "$long"
 ssh_refuses "sshd: a longer one is cut, and refused" alice "$(of_size sshd 1026)" ''
 if last_record | grep -qE '"reason":"(bad_signature|malformed)"'; then ok "sshd: for its broken signature"; else not_ok "sshd: for its broken signature"; fi # what is left may be no base64
+# What OpenSSH would cut has a handle.
+handle_for() { printf %s "$1" | "$POSTERN_BUILD/postern" handle --service sshd --socket "$HELPER"; }
+handle=$(handle_for "$(of_size sshd 4000)")
+ssh_accepts "sshd: a handle of ${#handle} characters for a token of 4000 bytes" alice "$handle"
+ssh_refuses "sshd: it opens no second session" alice "$handle" handle
+ssh_refuses "sshd: bob's handle never opens alice's account" alice "$(handle_for "$(token sshd sub='"bob"')")" authzid
+ssh_refuses "sshd: a handle that nobody made" alice pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA handle
 running=()
 for n in 1 2 3 4 5 6 7 8 9 10; do
     ssh_as alice "$alice" >"$T/ssh/out.$n" &

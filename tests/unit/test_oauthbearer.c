@@ -373,10 +373,27 @@ static void a_compact_jws_is_told_from_what_a_person_types(void **state)
     assert_false(postern_token_is_compact_jws(POSTERN_BYTES_NONE));
 }
 
+static void a_handle_is_told_from_what_a_person_types(void **state)
+{
+    static const char *const others[] = {
+        "", "pst_", "pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "Pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "pst-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "pst_AAAAAAAAAAAAAAAA+AAAAAAAAAAAAAAA", "pst_AAAAAAAAAAAAAAAA AAAAAAAAAAAAAAA",
+        "pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA.A",
+    };
+
+    (void)state;
+    assert_true(postern_token_is_handle(POSTERN_BYTES_LIT("pst_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAA")));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(postern_token_is_handle(postern_bytes_str(others[i])));
+    assert_false(postern_token_is_handle(POSTERN_BYTES_NONE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_compact_jws_is_told_from_what_a_person_types),
+        cmocka_unit_test(a_handle_is_told_from_what_a_person_types),
         cmocka_unit_test(accepted_messages_give_their_fields),
         cmocka_unit_test(an_empty_auth_is_a_discovery_request),
         cmocka_unit_test(malformed_messages_are_refused_with_the_reason),
