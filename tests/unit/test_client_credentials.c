@@ -614,6 +614,25 @@ static void every_failing_allocation_is_out_of_memory(void **state)
     assert_true(alloc_fail_sweep(acquire_once, NULL, POSTERN_OK) > 10);
 }
 
+/* Over libcurl, and nothing goes out before the first step. */
+static void what_hosts_call_begins_the_same_and_sends_nothing_yet(void **state)
+{
+    postern_acquire rq = request();
+    postern_op *op = NULL;
+
+    (void)state;
+    assert_int_equal(postern_acquire_start(&fake_clock, &rq, &op, NULL), POSTERN_OK);
+    assert_false(postern_acquire_was_sent(op));
+    assert_null(postern_acquire_info(op));
+    assert_null(postern_acquire_oauth_error(op));
+    assert_null(postern_acquire_take_refresh_token(op));
+    postern_op_free(op);
+    op = NULL;
+    rq.size--;
+    assert_int_equal(postern_acquire_start(&fake_clock, &rq, &op, NULL), POSTERN_ERR_USAGE);
+    assert_null(op);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -630,6 +649,7 @@ int main(void)
         cmocka_unit_test(the_second_exchange_gets_only_the_time_that_is_left),
         cmocka_unit_test(misuse_is_told_at_the_start),
         cmocka_unit_test(every_failing_allocation_is_out_of_memory),
+        cmocka_unit_test(what_hosts_call_begins_the_same_and_sends_nothing_yet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,6 +54,41 @@ static postern_err make_token_check(void *arg, postern_error *err)
     return e;
 }
 
+static postern_err make_audience_check(void *arg, postern_error *err)
+{
+    static const char *const audiences[] = { TEST_AUDIENCE, "https://other.example", NULL };
+    postern_config *c = NULL;
+    postern_err e = postern_config_new_audience_check(TEST_ISSUER, audiences, arg, &c, err);
+
+    postern_config_free(c);
+    return e;
+}
+
+static void a_check_without_its_words_is_misuse(void **state)
+{
+    static const char *const none[] = { NULL }, *const blank[] = { "https://a b", NULL },
+                            *const good[] = { TEST_AUDIENCE, NULL };
+    static const struct {
+        const char *issuer, *const *audiences, *keys;
+    } cases[] = {
+        { NULL, good, "k" },        { "", good, "k" },           { "https://i i", good, "k" },
+        { "https://\xc3\xa4", good, "k" }, { TEST_ISSUER, NULL, "k" }, { TEST_ISSUER, none, "k" },
+        { TEST_ISSUER, blank, "k" }, { TEST_ISSUER, good, NULL }, { TEST_ISSUER, good, "" },
+    };
+    postern_config *c = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (postern_config_new_audience_check(cases[i].issuer, cases[i].audiences, cases[i].keys, &c,
+                                              NULL) != POSTERN_ERR_USAGE)
+            fail_msg("case %zu was taken", i);
+    assert_int_equal(postern_config_new_token_check(TEST_ISSUER, NULL, "k", NULL, &c, NULL),
+                     POSTERN_ERR_USAGE);
+    assert_int_equal(postern_config_new_token_check("", TEST_AUDIENCE, "k", NULL, &c, NULL),
+                     POSTERN_ERR_USAGE);
+    assert_null(c);
+}
+
 static postern_err load_client(void *arg, postern_error *err)
 {
     postern_config *c = NULL;
@@ -69,6 +104,7 @@ static void other_configurations_survive_every_failing_allocation(void **state)
 
     (void)state;
     assert_true(alloc_fail_sweep(make_token_check, keys, POSTERN_OK) > 3);
+    assert_true(alloc_fail_sweep(make_audience_check, keys, POSTERN_OK) > 3);
     test_folder_put(&t.folder, "client.conf",
                     "issuer: " TEST_ISSUER "\nclient_id: a\nclient_credential_file: s\n");
     memcpy(client, test_folder_at(&t.folder, "client.conf"),
@@ -159,6 +195,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(loading_a_configuration_survives_every_failing_allocation),
+        TEST(a_check_without_its_words_is_misuse),
         TEST(other_configurations_survive_every_failing_allocation),
         TEST(a_first_login_survives_every_failing_allocation),
         TEST(a_login_with_everything_warm_allocates_three_times),

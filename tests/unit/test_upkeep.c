@@ -235,17 +235,58 @@ static void a_ca_file_that_others_can_write_is_a_start_error(void **state)
     free(text);
 }
 
+static void a_round_that_waits_says_for_what_and_may_be_dropped(void **state)
+{
+    const struct fake_answer answers[] = {
+        { .again = 2, .status = 200, .body = postern_bytes_str(set_a) }
+    };
+    postern_op *op = NULL;
+    postern_err e;
+
+    (void)state;
+    for (int is_dropped = 0; is_dropped < 2; is_dropped++) {
+        begin("jwks_uri: https://sso.example.org/jwks\n", answers, 1);
+        assert_int_equal(postern_upkeep_start(t.context, &op, NULL), POSTERN_OK);
+        assert_int_equal(postern_op_fd(op), -1);
+        assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+        assert_true(postern_op_fd(op) >= 0);
+        assert_true(postern_op_wait_ms(op) >= 0);
+        while (!is_dropped && (e = postern_op_step(op, NULL)) != POSTERN_OK)
+            assert_int_equal(e, POSTERN_AGAIN);
+        postern_op_free(op);
+    }
+}
+
+static void the_next_round_is_when_the_keys_are_due(void **state)
+{
+    int64_t one_ms;
+
+    (void)state;
+    begin("jwks_uri: https://sso.example.org/jwks\n",
+          (const struct fake_answer[]){ answer_with(set_a) }, 1);
+    assert_int_equal(postern_upkeep_in_ms(t.context), 0);
+    assert_string_equal(run_round(), "keys.loaded ");
+    one_ms = postern_upkeep_in_ms(t.context);
+    assert_in_range(one_ms, 1, QUARTER_MS * 8);
+    t.mono_ms += one_ms - 1;
+    assert_int_equal(postern_upkeep_in_ms(t.context), 1);
+    t.mono_ms++;
+    assert_int_equal(postern_upkeep_in_ms(t.context), 0);
+}
+
 /* ---- memory ---- */
 
 static postern_err keep_up_once(void *arg, postern_error *err)
 {
-    const struct fake_answer answers[] = { answer_with(arg) };
+    const struct fake_answer answers[] = { answer_with("{\"issuer\":\"" TEST_ISSUER
+                                                       "\",\"jwks_uri\":\"https://sso.example.org/jwks\"}"),
+                                           answer_with(arg) };
     POSTERN_AUTO(op) op = NULL;
     postern_config *config = NULL;
     POSTERN_AUTO(context) ctx = NULL;
     postern_err e;
 
-    fake_transport_init(&net, answers, 1);
+    fake_transport_init(&net, answers, 2);
     POSTERN_TRY(postern_config_load(t.folder.path, &config, err));
     POSTERN_TRY(postern_context_new(config, &t.clock, &ctx, err));
     postern_context_set_transport(ctx, &net.transport);
@@ -258,7 +299,7 @@ static postern_err keep_up_once(void *arg, postern_error *err)
 static void a_round_survives_every_failing_allocation(void **state)
 {
     (void)state;
-    begin("jwks_uri: https://sso.example.org/jwks\n", NULL, 0);
+    begin("", NULL, 0);
     assert_true(alloc_fail_sweep(keep_up_once, set_a, POSTERN_OK) > 10);
 }
 
@@ -275,6 +316,8 @@ int main(void)
         TEST(a_rotated_key_counts_at_once),
         TEST(a_withdrawn_key_counts_no_longer_than_the_set_lives),
         TEST(ten_thousand_tokens_with_unknown_kids_cause_one_fetch),
+        TEST(a_round_that_waits_says_for_what_and_may_be_dropped),
+        TEST(the_next_round_is_when_the_keys_are_due),
         TEST(a_round_survives_every_failing_allocation),
         TEST(a_ca_file_that_others_can_write_is_a_start_error),
     };
