@@ -156,6 +156,8 @@ postern_err postern_introspection_narrow(const struct postern_grant_facts *told,
         return POSTERN_FAIL(err, ISSUER_ANSWER,
                             "introspection answer is of another token: its exp is later");
     facts->exp_s = told->exp_s;
+    if (facts->bound_cert.len == 0) /* it was judged: what was shown is what the answer binds to */
+        facts->bound_cert = told->bound_cert;
     return narrow_scope(told->scope, facts, scratch, err);
 }
 

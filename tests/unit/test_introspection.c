@@ -865,6 +865,26 @@ static void an_opaque_tokens_trail_tells_the_issuers_word_first(void **state)
     postern_trail_free(trail);
 }
 
+/* The token does not say that it is bound, and the issuer does: so a renewal has to be bound too. */
+static void an_answer_binds_a_signed_token_to_a_certificate(void **state)
+{
+    static const char cnf[] = "{\"x5t#S256\":\"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI\"}";
+    POSTERN_AUTO(grant) g = NULL;
+
+    (void)state;
+    expect_active("cnf", cnf);
+    assert_login("none was shown", POSTERN_ERR_CNF);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("CBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    expect_active("cnf", cnf);
+    assert_login("another was shown", POSTERN_ERR_CNF);
+    rq.client_cert_sha256 = POSTERN_BYTES_LIT("BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB");
+    expect_active("cnf", cnf);
+    if (test_login_run(&t, &rq, &g) != POSTERN_OK)
+        fail_msg("%s", t.err.detail);
+    assert_true(postern_bytes_equal(postern_grant_bound_cert(g), rq.client_cert_sha256));
+    assert_int_equal(postern_context_judge_again(t.context, g, NULL, &t.err), POSTERN_OK);
+}
+
 static void an_answer_that_contradicts_the_signed_token_is_none(void **state)
 {
     static const struct {
@@ -1339,6 +1359,7 @@ int main(void)
         ALWAYS(of_a_signed_token_both_its_claims_and_the_issuers_word_count),
         ALWAYS(the_trail_of_a_signed_token_tells_the_issuers_word_last),
         TEST(an_opaque_tokens_trail_tells_the_issuers_word_first),
+        ALWAYS(an_answer_binds_a_signed_token_to_a_certificate),
         ALWAYS(an_answer_that_contradicts_the_signed_token_is_none),
         ALWAYS(a_signed_token_revoked_while_the_issuer_was_asked_is_refused),
         TEST(two_who_wait_for_one_token_share_one_question),
