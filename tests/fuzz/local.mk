@@ -6,6 +6,7 @@
 #     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_ldadd)
 #
 # An ordinary build links replay.c: `make check` runs the corpus and a fixed number of deterministic mutations of it.  With
+# tests/fuzz/parsers says whose parser it is (tests/coverage).  After a new row of the settings: tests/fuzz/renew_dumps.  With
 # --enable-fuzzing (CC=clang) the same target is a libFuzzer program, and `make fuzz FUZZ_SECONDS=60` runs each in turn.
 if FUZZING
 fuzz_ldadd = $(FUZZ_LDFLAGS) $(unit_ldadd)
@@ -29,7 +30,7 @@ include tests/fuzz/adapters.mk
 include tests/fuzz/door.mk
 include tests/fuzz/control.mk
 
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict tests/fuzz/parsers tests/fuzz/renew_dumps tests/coverage
 check_PROGRAMS += $(fuzz_targets)
 FUZZ_SECONDS = 10
 if FUZZING
