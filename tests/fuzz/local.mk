@@ -6,8 +6,8 @@
 #     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_ldadd)
 #
 # An ordinary build links replay.c: `make check` runs the corpus and a fixed number of deterministic mutations of it.  With
-# tests/fuzz/parsers says whose parser it is (tests/coverage).  After a new row of the settings: tests/fuzz/renew_dumps.  With
 # --enable-fuzzing (CC=clang) the same target is a libFuzzer program, and `make fuzz FUZZ_SECONDS=60` runs each in turn.
+# tests/fuzz/parsers says whose parser it is (tests/coverage).  After a new row of the settings: tests/fuzz/renew_dumps.
 if FUZZING
 fuzz_ldadd = $(FUZZ_LDFLAGS) $(unit_ldadd)
 else
