@@ -108,8 +108,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "Let the issuer verify addresses and say so (email_verified: true), or name users by another "
         "claim in `username_claim:` of the issuer's file.",
     [POSTERN_ERR_USER_DENIED] =
-        "That local user may not log in with a token. See `deny_users:` and `allow_system_users:` "
-        "of the service's file; better, use another user.",
+        "That local user may not log in with a token. See `allow_users:`, `deny_users:` and "
+        "`allow_system_users:` of the service's file; better, use another user.",
     [POSTERN_ERR_POLICY] =
         "A policy or an administrator refuses this. See the rule that the detail names.",
     [POSTERN_ERR_BLOCKED] = "An administrator blocked this agent (postern blocks says why and until "

@@ -90,6 +90,43 @@ static postern_err check_chars(const struct identity_rules *rules, postern_bytes
     return POSTERN_OK;
 }
 
+/* '*' stands for any bytes, '?' for one, everything else for itself, case and all.  Linear steps back:
+ * only the last '*' is ever taken up again. */
+static bool fits(postern_bytes name, const char *pattern)
+{
+    const char *star = NULL;
+    size_t at = 0, mark = 0;
+
+    while (at < name.len) {
+        if (*pattern == '*') {
+            star = pattern++;
+            mark = at;
+        } else if (*pattern != '\0' && (*pattern == '?' || (uint8_t)*pattern == name.ptr[at])) {
+            pattern++;
+            at++;
+        } else if (star != NULL) {
+            pattern = star + 1;
+            at = ++mark;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static postern_err check_allowed(const struct identity_rules *rules, postern_bytes user,
+                                 postern_error *err)
+{
+    for (size_t i = 0; i < rules->allow_count; i++)
+        if (fits(user, rules->allow_users[i]))
+            return POSTERN_OK;
+    return rules->allow_count == 0
+               ? POSTERN_OK
+               : POSTERN_FAIL(err, USER_DENIED, "no pattern of allow_users fits the user");
+}
+
 static bool is_denied(const struct identity_rules *rules, postern_bytes user)
 {
     for (size_t i = 0; i < rules->deny_count; i++)
@@ -157,6 +194,7 @@ postern_err postern_identity_map(const struct identity_rules *rules,
     if (user.len != mapped.len)
         postern_trail_note_value(by->trail, "stripped", user);
     POSTERN_TRY(check_chars(rules, user, err));
+    POSTERN_TRY(check_allowed(rules, user, err));
     POSTERN_TRY(check_accounts(rules, by->accounts, by->mono_ms, user, err));
     postern_trail_note_value(by->trail, "user", user);
     *ret_user = user;

@@ -30,6 +30,8 @@ struct identity_rules {
     struct username_chars chars;
     const char *const *strip_domains;
     size_t strip_count;
+    const char *const *allow_users; /* patterns, of which one must fit; none: every name may */
+    size_t allow_count;
     const char *const *deny_users;
     size_t deny_count;
     bool allow_system_users;

@@ -133,6 +133,7 @@ static void build_identity(struct build *b)
     b->rules->maps_user = true;
     b->rules->login_as = read_login_as(b->service);
     r->strip_domains = get_list(b->service, "username_strip_domain", &r->strip_count);
+    r->allow_users = get_list(b->service, "allow_users", &r->allow_count);
     r->deny_users = get_list(b->service, "deny_users", &r->deny_count);
     r->allow_system_users = postern_section_flag(b->service, "allow_system_users");
 }

@@ -276,6 +276,32 @@ static void character_sets_are_ranges_and_single_characters(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void only_users_whom_a_pattern_fits_are_allowed(void **state)
+{
+    static const char *const patterns[] = { "*-bot", "alice", "a?b*c", "x*y*z" };
+    static const char *const in[] = { "alice", "mail-bot", "mail-bot@example.org", "a1bc", "a1b22c", "xyz", "x1y2y3z" };
+    static const char *const out[] = { "bob", "alicE", "alice2", "malice", "mail-bots", "abc", "a1b", "a12bc", "xz", "xyyx",
+                                       "xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaay" };
+    struct identity_rules rules = make_rules();
+    postern_error err;
+    postern_bytes user;
+
+    (void)state;
+    rules.allow_users = patterns;
+    rules.allow_count = sizeof patterns / sizeof patterns[0];
+    for (size_t i = 0; i < sizeof in / sizeof in[0]; i++)
+        assert_int_equal(map_name(&rules, in[i], &no_scratch, &user, &err), POSTERN_OK);
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++)
+        assert_int_equal(map_name(&rules, out[i], &no_scratch, &user, &err), POSTERN_ERR_USER_DENIED);
+    assert_non_null(strstr(err.detail, "allow_users"));
+    /* a pattern that fits allows nobody whom deny_users, or the system, keeps out */
+    rules.allow_users = (const char *const[]){ "*" };
+    rules.allow_count = 1;
+    assert_int_equal(map_name(&rules, "bob", &no_scratch, &user, &err), POSTERN_OK);
+    assert_int_equal(map_name(&rules, "root", &no_scratch, &user, &err), POSTERN_ERR_USER_DENIED);
+    assert_int_equal(map_name(&rules, "daemon", &no_scratch, &user, &err), POSTERN_ERR_USER_DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +310,7 @@ int main(void)
         TEST(system_accounts_can_be_allowed_but_denied_ones_stay_denied),
         TEST(a_new_account_is_noticed_within_a_second),
         TEST(no_file_is_no_account_but_a_bad_file_is_no_answer),
+        TEST(only_users_whom_a_pattern_fits_are_allowed),
         cmocka_unit_test(character_sets_are_ranges_and_single_characters),
     };
 
