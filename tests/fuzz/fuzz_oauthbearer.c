@@ -46,11 +46,21 @@ static void check_accepted(postern_mech m, postern_bytes raw, const postern_sasl
     require(postern_bytes_equal(again.token, msg->token) && strcmp(again.authzid, msg->authzid) == 0);
 }
 
+/* By its form a password may be one of them, and never both; each could stand in a message. */
+static void check_password(postern_bytes raw)
+{
+    bool is_jws = postern_token_is_compact_jws(raw), is_handle = postern_token_is_handle(raw);
+
+    require(!is_jws || !is_handle);
+    require((!is_jws && !is_handle) || postern_token_is_token68(raw));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const postern_mech mechs[] = { POSTERN_MECH_OAUTHBEARER, POSTERN_MECH_XOAUTH2 };
     postern_bytes raw = { data, size };
 
+    check_password(raw);
     for (size_t i = 0; i < 2; i++) {
         postern_sasl_message msg;
         postern_error err;
