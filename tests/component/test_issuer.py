@@ -336,7 +336,7 @@ def what_the_issuer_refuses_leaves_no_file(folder, daemons):
                                     (1, "a-z", ["Agent", "--resource", RESOURCE]), (1, RESOURCE, ["a"]),
                                     (1, RESOURCE, ["a", "--resource", "https://other.example/x"]),
                                     (2, "name one", ["--resource", RESOURCE]), (2, "bad option", ["a", "--json"]),
-                                    (2, "name one", ["a", "b"]), (2, "bad option", ["a", "--nonsense"])):
+                                    (2, "no option", ["a", "b"]), (2, "bad option", ["a", "--nonsense"])):
         word = "already" if word == "exists" else word
         r = client(folder, "add", "--secret-file", path, *arguments, check=status)
         assert word in r.stderr, (arguments, r.stderr)
