@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "base/ascii.h"
+
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t';
@@ -21,19 +23,11 @@ static postern_bytes trim(postern_bytes b)
     return b;
 }
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
-/* `word` in lower case. */
 static bool is_word(postern_bytes b, const char *word)
 {
-    size_t i = 0;
+    postern_reader r = { b };
 
-    while (i < b.len && word[i] != '\0' && to_lower(b.ptr[i]) == (uint8_t)word[i])
-        i++;
-    return i == b.len && word[i] == '\0';
+    return postern_reader_take_lit_nocase(&r, word) && postern_reader_is_done(&r);
 }
 
 /* Digits alone; false: none, or something else. */
@@ -42,7 +36,7 @@ static bool read_seconds(postern_bytes b, int *ret)
     int64_t seconds = 0;
 
     for (size_t i = 0; i < b.len; i++) {
-        if (b.ptr[i] < '0' || b.ptr[i] > '9')
+        if (!postern_ascii_is_digit(b.ptr[i]))
             return false;
         seconds = seconds * 10 + (b.ptr[i] - '0');
         if (seconds > POSTERN_FRESHNESS_MAX_S)
