@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2317,SC2154,SC2034 # functions for wait_for; lib.sh's variables and the tests'
 # SPDX-License-Identifier: BSD-2-Clause
 # A room: a machine of its own for one component test.  Its files are a Debian tree (tests/hosts/bookworm or forky) with what `make install`
 # puts there, below a writable layer that ends with the test; its network is a loopback of its own, so that hosts listen on their usual
