@@ -8,9 +8,12 @@ bench_scripts = revoke door
 bench_needs = $(bench_helpers) posternd postern tests/support/token_tool
 endif
 bench_helpers = tests/bench/splice tests/bench/traffic
+if SASL_PLUGIN
+bench_helpers += tests/bench/login_driver
+endif
 EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
 CLEANFILES += $(bench_programs) $(bench_helpers) tests/bench/verify_peers/*.so
-EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/revoke tests/bench/peers \
+EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/login tests/bench/login_measure.py tests/bench/revoke tests/bench/peers \
 	tests/bench/verify_peers/build tests/bench/verify_peers/cjose.c \
 	tests/bench/verify_peers/jansson_claims.h tests/bench/verify_peers/jose.c \
 	tests/bench/verify_peers/libjwt.c tests/bench/verify_peers/rhonabwy.c
@@ -26,6 +29,9 @@ tests_bench_door_relay_LDADD = $(sidecar_libs) -lpthread
 tests_bench_issuer_SOURCES = tests/bench/issuer.c
 tests_bench_issuer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(SSL_CFLAGS)
 tests_bench_issuer_LDADD = tests/support/libsupport.la $(sidecar_libs)
+tests_bench_login_driver_SOURCES = tests/bench/login_driver.c
+tests_bench_login_driver_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS) $(JSONC_CFLAGS)
+tests_bench_login_driver_LDADD = tests/support/libsupport.la lib/libclientcore.la $(SASL_LIBS) $(JSONC_LIBS) $(OPENSSL_LIBS)
 tests_bench_splice_SOURCES = tests/bench/splice.c
 tests_bench_splice_LDADD =
 tests_bench_traffic_SOURCES = tests/bench/traffic.c
