@@ -122,7 +122,7 @@ room_config() {
 room_posternd() {
     local lines
     lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
-    ROOM_BY=exec room /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
+    ROOM_BY='exec' room /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
     room_posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }
