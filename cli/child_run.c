@@ -17,7 +17,6 @@
 #include "child_run.h"
 
 #define PROGRAM_DEADLINE_MS 20000 /* posternd --check reads files */
-#define FAILED_TO_BEGIN     125   /* exit status; nothing was done */
 
 static int64_t get_now_ms(void)
 {
@@ -46,9 +45,9 @@ __attribute__((noreturn)) static void be_child(const struct child_job *job, int 
     /* Nobody's standard input, and no token that lies there. */
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
         !become(job->as) || (out = fdopen(fd, "w")) == NULL)
-        _exit(FAILED_TO_BEGIN);
+        _exit(CHILD_NOT_RUN);
     job->work(job->arg, out);
-    _exit(fflush(out) == 0 ? 0 : FAILED_TO_BEGIN); /* no handlers of the parent's */
+    _exit(fflush(out) == 0 ? 0 : CHILD_NOT_RUN); /* no handlers of the parent's */
 }
 
 /* ---- in the parent ---- */
@@ -131,7 +130,7 @@ static void run_program(void *arg, FILE *out)
 
     if (dup2(fileno(out), STDOUT_FILENO) >= 0 && dup2(fileno(out), STDERR_FILENO) >= 0)
         (void)execv(argv[0], argv);
-    _exit(FAILED_TO_BEGIN);
+    _exit(CHILD_NOT_RUN);
 }
 
 postern_err child_run_program(char *const *argv, postern_buf *out, int *ret_status,

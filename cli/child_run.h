@@ -11,6 +11,8 @@
 
 #define CHILD_OUTPUT_MAX 65536 /* a list of mechanisms, messages of a plugin: a page or two */
 #define CHILD_VALUE_MAX  1024
+/* Exit status of a child that could not begin, or whose program is not there: nothing was done. */
+#define CHILD_NOT_RUN    125
 #define CHILD_PATH_MAX   4096 /* PATH_MAX */
 
 struct child_user {

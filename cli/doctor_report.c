@@ -18,7 +18,7 @@ static struct doctor_finding *make_room(struct doctor_report *r)
     struct doctor_finding *more = NULL;
 
     if (r->count < DOCTOR_FINDINGS_MAX)
-        more = reallocarray(r->list, r->count + 1, sizeof *more);
+        more = realloc(r->list, (r->count + 1) * sizeof *more); /* bounded just now */
     if (more == NULL) {
         r->is_incomplete = true;
         return NULL;

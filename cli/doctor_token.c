@@ -64,11 +64,12 @@ void doctor_check_token(struct doctor *d)
 {
     POSTERN_AUTO(secret) token = NULL;
     postern_error err = { 0 };
+    postern_err e;
 
     if (isatty(STDIN_FILENO))
         return;
-    if (cli_read_stdin(POSTERN_TOKEN_MAX, &token, &err) != POSTERN_OK)
-        doctor_add(&d->report, "token", DOCTOR_PROBLEM, "", "%s", err.detail);
+    if ((e = cli_read_stdin(POSTERN_TOKEN_MAX, &token, &err)) != POSTERN_OK)
+        doctor_add(&d->report, "token", DOCTOR_PROBLEM, why_advice(e), "%s", err.detail);
     else if (postern_secret_bytes(token).len != 0)
         judge(d, postern_secret_bytes(token));
 }

@@ -45,14 +45,22 @@ static void print_indented(const char *text)
     }
 }
 
-static void print_where(const char *file)
+static void print_lines(const struct host_lines *l, const struct host_words *words)
 {
-    if (strcmp(file, "note") == 0)
+    POSTERN_AUTO_BUF file = POSTERN_BUF_INIT(HOST_TEXT_MAX);
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(HOST_TEXT_MAX);
+    const char *where, *what;
+
+    host_render(l->file, words, &file);
+    host_render(l->text, words, &text);
+    if ((where = postern_buf_cstr(&file)) == NULL || (what = postern_buf_cstr(&text)) == NULL)
+        return; /* no memory: the manual has them too */
+    if (strcmp(where, "note") == 0) {
+        printf("\n  %s", what);
         return;
-    if (file[0] == '$')
-        printf("\n  %s\n", file);
-    else
-        printf("\n  %s:\n", file);
+    }
+    printf("\n  %s%s\n", where, where[0] == '$' ? "" : ":");
+    print_indented(what);
 }
 
 static void print_host(const struct init *in)
@@ -62,15 +70,8 @@ static void print_host(const struct init *in)
     const struct host_lines *l;
 
     printf("\nThe host's own lines (%s):\n", in->row->title);
-    for (size_t i = 0; (l = host_lines_at(in->row, i)) != NULL; i++) {
-        POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(HOST_TEXT_MAX);
-        const char *shown;
-
-        host_render(l->text, &words, &text);
-        print_where(l->file);
-        if ((shown = postern_buf_cstr(&text)) != NULL)
-            print_indented(shown);
-    }
+    for (size_t i = 0; (l = host_lines_at(in->row, i)) != NULL; i++)
+        print_lines(l, &words);
 }
 
 /* ---- the authorization server ---- */

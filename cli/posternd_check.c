@@ -10,8 +10,6 @@
 
 #include "posternd_check.h"
 
-#define EXIT_NOT_RUN 125 /* child_run.c */
-
 static const char *const places[] = { "/posternd", "/../sbin/posternd" };
 
 static bool find_posternd(char room[PATH_MAX])
@@ -41,7 +39,7 @@ enum posternd_check_outcome posternd_check(const char *config_dir, postern_buf *
 
     if (!find_posternd(path) ||
         child_run_program((char *const *)(uintptr_t)argv, out, &status, NULL) != POSTERN_OK ||
-        !WIFEXITED(status) || WEXITSTATUS(status) == EXIT_NOT_RUN)
+        !WIFEXITED(status) || WEXITSTATUS(status) == CHILD_NOT_RUN)
         return POSTERND_CHECK_NONE;
     return WEXITSTATUS(status) == 0 ? POSTERND_CHECK_GOOD : POSTERND_CHECK_FAULTY;
 }
