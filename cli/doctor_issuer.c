@@ -4,7 +4,6 @@
  * two clocks agree?  Asked afresh, by the rules of logins; what posternd holds at the moment is its own.
  */
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <postern/survey.h>
@@ -41,7 +40,7 @@ static void put_age(int64_t age_s, char room[40])
 
 static void tell_file(struct doctor *d, const postern_section *issuer, const postern_survey *s)
 {
-    int64_t age_s = (int64_t)time(NULL) - s->written_s;
+    int64_t age_s = s->came_s - s->written_s;
     bool is_old = age_s > FILE_OLD_S;
     char age[40];
 

@@ -23,7 +23,7 @@
 /* The plugin folders of this libsasl: what is said, else the environment's, else beside the library. */
 static bool find_folders(void *library, const struct doctor_sasl *s, char room[FOLDERS_MAX])
 {
-    const char *said = s->module_dir != NULL ? s->module_dir : getenv("SASL_PATH");
+    const char *said = s->module_dir != NULL ? s->module_dir : secure_getenv("SASL_PATH");
     char folder[CHILD_PATH_MAX];
     int len;
 

@@ -42,7 +42,7 @@ typedef struct postern_survey {
     int64_t max_age_s;    /* how long the set may be kept, by Cache-Control; -1: not said */
     int64_t written_s;    /* when the file was written; -1: no file */
     int64_t date_s;       /* the server's clock (Date); -1: not said */
-    int64_t came_s;       /* ours, when that answer came */
+    int64_t came_s;       /* ours, when that answer came, or the file was read */
 } postern_survey;
 
 /*

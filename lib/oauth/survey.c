@@ -181,6 +181,7 @@ static postern_err read_file(struct look *l, postern_error *err)
 
     POSTERN_TRY(postern_trusted_file_read(l->file, l->file, FILE_OF_ROOT_OR_SELF, &text, &st, err));
     l->found.written_s = st.st_mtime;
+    l->found.came_s = l->clock.now_s(l->clock.arg);
     return take_keys(l, postern_buf_bytes(&text), err);
 }
 
