@@ -42,9 +42,9 @@ __attribute__((noreturn)) static void be_child(const struct child_job *job, int 
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     FILE *out;
 
-    /* Nobody's standard input, and no token that lies there. */
-    if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        !become(job->as) || (out = fdopen(fd, "w")) == NULL)
+    /* Nobody's standard input, and no token that lies there.  A change of user clears the signal. */
+    if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || !become(job->as) ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || (out = fdopen(fd, "w")) == NULL)
         _exit(CHILD_NOT_RUN);
     job->work(job->arg, out);
     _exit(fflush(out) == 0 ? 0 : CHILD_NOT_RUN); /* no handlers of the parent's */

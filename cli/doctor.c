@@ -149,9 +149,9 @@ static void check_service(struct doctor *d, const postern_section *s)
                postern_section_name(s), d->row->title);
     if (strcmp(d->row->require_tls, "host") == 0 &&
         strcmp(postern_section_text(s, "require_tls"), "yes") == 0)
-        doctor_add(&d->report, "tls", DOCTOR_PROBLEM,
+        doctor_add(&d->report, "tls", DOCTOR_WARNING,
                    "Write require_tls: host, and see to it that the host itself demands TLS.",
-                   "%s never tells of TLS, and require_tls: is yes: logins from elsewhere are refused",
+                   "%s mostly does not tell of TLS, and require_tls: is yes: then logins are refused",
                    d->row->title);
     check_host(d);
     doctor_check_issuers(d);

@@ -7,8 +7,8 @@
 #define SERVICE_NAME_MAX 64 /* a file's name, with room for what is put behind it */
 
 static const struct host hosts[] = {
-#define POSTERN_HOST(name_, title_, kind_, users_, tls_, app_, conf_)                              \
-    { name_, title_, HOST_##kind_, users_, tls_, app_, conf_ },
+#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, app_, conf_)             \
+    { name_, folder_, title_, HOST_##kind_, users_, tls_, mechs_, app_, conf_ },
 #define POSTERN_HOST_LINES(name_, file_, text_)
 #include "hosts.def"
 #undef POSTERN_HOST
@@ -16,7 +16,7 @@ static const struct host hosts[] = {
 };
 
 static const struct host_lines lines[] = {
-#define POSTERN_HOST(name_, title_, kind_, users_, tls_, app_, conf_)
+#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, app_, conf_)
 #define POSTERN_HOST_LINES(name_, file_, text_) { name_, file_, text_ },
 #include "hosts.def"
 #undef POSTERN_HOST
@@ -52,7 +52,8 @@ static const char *find_word(postern_bytes name, const struct host_words *w)
     const struct {
         const char *name, *value;
     } words[] = {
-        { "HOST", w->host }, { "SERVICE", w->service }, { "ISSUER", w->issuer }, { "SCOPE", w->scope }
+        { "HOST", w->host },     { "SERVICE", w->service }, { "ISSUER", w->issuer },
+        { "SCOPE", w->scope },   { "SUFFIX", "dc=example,dc=org" },
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -8,11 +8,13 @@
 enum host_kind { HOST_SASL = 0, HOST_PAM, HOST_POSTGRESQL, HOST_SASLAUTHD };
 
 struct host {
-    const char *name; /* "": any that has no row */
+    const char *name;   /* "": any that has no row */
+    const char *folder; /* of examples/hosts/ */
     const char *title;
     enum host_kind kind;
     const char *users;       /* with blanks between */
     const char *require_tls; /* "yes" or "host" */
+    const char *mech_list;   /* "": the default */
     const char *app, *conf;  /* of SASL hosts */
 };
 

@@ -343,7 +343,7 @@ static postern_err make_texts(struct init *in, postern_error *err)
         .allow_loopback_http = in->allow_loopback_http && strncmp(in->issuer, "http:", 5) == 0,
     };
     const struct init_service_text service = { in->audience, in->issuer_name, in->peers, in->scopes,
-                                               in->row->require_tls };
+                                               in->row->require_tls, in->row->mech_list };
 
     POSTERN_TRY(name_file(&in->issuer_file, in, "issuers", in->issuer_name, err));
     POSTERN_TRY(name_file(&in->service_file, in, "services", in->service, err));

@@ -44,6 +44,8 @@ void init_write_service(const struct init_service_text *t, postern_buf *out)
     put_line(out, "helper_peers", t->peers);
     if (t->scopes[0] != '\0')
         put_line(out, "required_scopes", t->scopes);
+    if (t->mech_list[0] != '\0')
+        put_line(out, "mech_list", t->mech_list);
     if (strcmp(t->require_tls, "yes") != 0) {
         postern_buf_add_str(out, "# The host guards TLS itself and never reports it.\n");
         put_line(out, "require_tls", t->require_tls);

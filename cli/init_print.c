@@ -69,7 +69,7 @@ static void print_host(const struct init *in)
                                       in->scopes[0] == '\0' ? "db.connect" : in->scopes };
     const struct host_lines *l;
 
-    printf("\nThe host's own lines (%s):\n", in->row->title);
+    printf("\nThe host's own lines (%s); where a list is set already, add to it:\n", in->row->title);
     for (size_t i = 0; (l = host_lines_at(in->row, i)) != NULL; i++)
         print_lines(l, &words);
 }
@@ -78,7 +78,9 @@ static void print_host(const struct init *in)
 
 static void print_scope_hint(const struct init *in)
 {
-    if (in->scopes[0] != '\0')
+    if (strchr(in->scopes, ' ') != NULL)
+        printf("     One for each of %s, with \"Include in token scope\" on.\n", in->scopes);
+    else if (in->scopes[0] != '\0')
         printf("     Name it %s, with \"Include in token scope\" on.\n", in->scopes);
     else
         puts("     Give it the name of the service.");
@@ -119,13 +121,21 @@ static void print_okta(const struct init *in)
            in->audience);
     puts("  2. Scopes as required_scopes: names them, and an access policy that says which application\n"
          "     may have which.");
+    if (strstr(in->issuer, "/oauth2/") == NULL)
+        puts("  Note: this issuer is the org authorization server, whose access tokens are for Okta alone;\n"
+             "  a custom one is called https://.../oauth2/NAME.");
 }
 
 static void print_embedded(const struct init *in)
 {
-    printf("\nAt posternd's own issuer:\n"
-           "  $ postern client add agent-7 --resource %s%s%s --secret-file agent-7.secret\n",
-           in->audience, in->scopes[0] == '\0' ? "" : " --scope ", in->scopes);
+    printf("\nAt posternd's own issuer:\n  $ postern client add agent-7 --resource %s", in->audience);
+    for (const char *at = in->scopes; *at != '\0';) {
+        size_t len = strcspn(at, " ");
+
+        printf(" --scope %.*s", (int)len, at);
+        at += len + (at[len] == ' ');
+    }
+    puts(" --secret-file agent-7.secret");
 }
 
 static void print_other(const struct init *in)

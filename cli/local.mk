@@ -21,7 +21,6 @@ postern_SOURCES += cli/doctor_sasl.c
 else
 postern_SOURCES += cli/doctor_nosasl.c
 endif
-EXTRA_DIST += cli/doctor_nosasl.c cli/doctor_sasl.c
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
 	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c

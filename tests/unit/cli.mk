@@ -38,3 +38,7 @@ tests_unit_test_init_files_CPPFLAGS = $(cli_cppflags)
 tests_unit_test_init_files_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_init_guess_SOURCES = tests/unit/test_init_guess.c cli/hosts.c cli/hosts.def cli/hosts.h cli/init_guess.c cli/init_guess.h
 tests_unit_test_init_guess_CPPFLAGS = $(cli_cppflags)
+if CLI
+TESTS += tests/unit/test_host_lines.sh
+endif
+EXTRA_DIST += tests/unit/test_host_lines.sh

@@ -177,8 +177,9 @@ static void the_issuers_file_says_what_is_not_default(void **state)
 
 static void the_services_file_names_tls_only_where_the_host_guards_it(void **state)
 {
-    static const struct init_service_text least = { "https://h/ldap", "sso", "openldap", "", "yes" };
-    static const struct init_service_text most = { "https://h/smtp", "sso", "postfix", "a b", "host" };
+    static const struct init_service_text least = { "https://h/ldap", "sso", "openldap", "", "yes", "" };
+    static const struct init_service_text most = { "https://h/smtp", "sso", "postfix", "a b", "host",
+                                                    "OAUTHBEARER XOAUTH2" };
     POSTERN_AUTO_BUF a = POSTERN_BUF_INIT(INIT_TEXT_MAX);
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(INIT_TEXT_MAX);
 
@@ -188,6 +189,7 @@ static void the_services_file_names_tls_only_where_the_host_guards_it(void **sta
                         "audience: https://h/ldap\nissuers: sso\nhelper_peers: openldap\n");
     init_write_service(&most, &b);
     assert_non_null(strstr(postern_buf_cstr(&b), "\nrequired_scopes: a b\n"));
+    assert_non_null(strstr(postern_buf_cstr(&b), "\nmech_list: OAUTHBEARER XOAUTH2\n"));
     assert_non_null(strstr(postern_buf_cstr(&b), "\nrequire_tls: host\n"));
 }
 
