@@ -42,7 +42,8 @@ __attribute__((noreturn)) static void be_child(const struct child_job *job, int 
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     FILE *out;
 
-    /* Nobody's standard input, and no token that lies there.  A change of user clears the signal. */
+    /* Nobody's standard input, and no token that lies there.  A change of user clears the signal.
+     */
     if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || !become(job->as) ||
         prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || (out = fdopen(fd, "w")) == NULL)
         _exit(CHILD_NOT_RUN);
@@ -61,7 +62,8 @@ static postern_err take_some(int fd, postern_buf *out, bool *ret_is_over, poster
     if (n < 0)
         return errno == EINTR ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "reading from a child: %m");
     postern_buf_add(out, (postern_bytes){ chunk, (size_t)n });
-    return out->failed ? POSTERN_FAIL(err, LIMIT, "a child said more than can be kept") : POSTERN_OK;
+    return out->failed ? POSTERN_FAIL(err, LIMIT, "a child said more than can be kept")
+                       : POSTERN_OK;
 }
 
 static postern_err collect(int fd, int deadline_ms, postern_buf *out, postern_error *err)

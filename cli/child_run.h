@@ -12,12 +12,12 @@
 #define CHILD_OUTPUT_MAX 65536 /* a list of mechanisms, messages of a plugin: a page or two */
 #define CHILD_VALUE_MAX  1024
 /* Exit status of a child that could not begin, or whose program is not there: nothing was done. */
-#define CHILD_NOT_RUN    125
-#define CHILD_PATH_MAX   4096 /* PATH_MAX */
+#define CHILD_NOT_RUN  125
+#define CHILD_PATH_MAX 4096 /* PATH_MAX */
 
 struct child_user {
-    bool is_other;    /* false: as whoever runs this */
-    bool has_name;    /* `name` is of /etc/passwd: its groups count */
+    bool is_other; /* false: as whoever runs this */
+    bool has_name; /* `name` is of /etc/passwd: its groups count */
     char name[64];
     uid_t uid;
     gid_t gid;
@@ -46,8 +46,8 @@ POSTERN_MUST_USE postern_err child_run_program(char *const *argv, postern_buf *o
 void child_say(FILE *out, const char *key, const char *value);
 /* The nth value of that key, cut to the room; false: there is none. */
 bool child_said(postern_bytes text, const char *key, size_t n, char room[CHILD_VALUE_MAX]);
-/* The folder of the library that a symbol of it was loaded from, without links in its path; false: it
- * is not known.  symbol may be NULL. */
+/* The folder of the library that a symbol of it was loaded from, without links in its path; false:
+ * it is not known.  symbol may be NULL. */
 bool child_find_folder(const void *symbol, char room[CHILD_PATH_MAX]);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern doctor`: everything between a host and a proved token, check by check, each with what to do.
- * Reads the configuration that is there, loads what the host loads, asks posternd as the host's user, and
- * looks at the issuers; changes nothing.  See postern(1).
+ * `postern doctor`: everything between a host and a proved token, check by check, each with what to
+ * do. Reads the configuration that is there, loads what the host loads, asks posternd as the host's
+ * user, and looks at the issuers; changes nothing.  See postern(1).
  */
 #include "config.h"
 
@@ -21,34 +21,32 @@
 #define OUTPUT_MAX (16 * 1024 * 1024)
 
 static const struct option long_options[] = {
-    { "peer", required_argument, NULL, 'P' },
-    { "module-dir", required_argument, NULL, 'm' },
-    { "conf-dir", required_argument, NULL, 'C' },
-    { "helper-uid", required_argument, NULL, 'u' },
-    { "config", required_argument, NULL, 'c' },
-    { "json", no_argument, NULL, 'j' },
-    { "help", no_argument, NULL, 'h' },
-    { NULL, 0, NULL, 0 },
+    { "peer", required_argument, NULL, 'P' },     { "module-dir", required_argument, NULL, 'm' },
+    { "conf-dir", required_argument, NULL, 'C' }, { "helper-uid", required_argument, NULL, 'u' },
+    { "config", required_argument, NULL, 'c' },   { "json", no_argument, NULL, 'j' },
+    { "help", no_argument, NULL, 'h' },           { NULL, 0, NULL, 0 },
 };
 
 static void print_help(FILE *out)
 {
-    fputs("usage: postern doctor [SERVICE] [OPTION ...]\n"
-          "       postern doctor SERVICE [OPTION ...] < token\n"
-          "\n"
-          "Says of a service, or of all, what is well, what is not, and what to do.  With a token on\n"
-          "standard input: which check stops it.  Changes nothing, and never prints the token.\n"
-          "\n"
-          "  --peer USER       as whom the host runs, where helper_peers: does not say\n"
-          "  --module-dir DIR  where the plugin or module is [the distribution's place, SASL_PATH]\n"
-          "  --conf-dir DIR    where the host's SASL file is, or that file; of PAM: its folder\n"
-          "  --helper-uid UID  user of posternd, when that is not root\n"
-          "  --config DIR      folder of the configuration [" POSTERN_SYSCONFDIR "]\n"
-          "  --json            one JSON object\n"
-          "\n"
-          "Run it as root: only root sees with the host's eyes.\n"
-          "Exit status: 0 all is well, 1 there is a problem, 2 usage.\n",
-          out);
+    fputs(
+        "usage: postern doctor [SERVICE] [OPTION ...]\n"
+        "       postern doctor SERVICE [OPTION ...] < token\n"
+        "\n"
+        "Says of a service, or of all, what is well, what is not, and what to do.  With a token "
+        "on\n"
+        "standard input: which check stops it.  Changes nothing, and never prints the token.\n"
+        "\n"
+        "  --peer USER       as whom the host runs, where helper_peers: does not say\n"
+        "  --module-dir DIR  where the plugin or module is [the distribution's place, SASL_PATH]\n"
+        "  --conf-dir DIR    where the host's SASL file is, or that file; of PAM: its folder\n"
+        "  --helper-uid UID  user of posternd, when that is not root\n"
+        "  --config DIR      folder of the configuration [" POSTERN_SYSCONFDIR "]\n"
+        "  --json            one JSON object\n"
+        "\n"
+        "Run it as root: only root sees with the host's eyes.\n"
+        "Exit status: 0 all is well, 1 there is a problem, 2 usage.\n",
+        out);
 }
 
 static bool set_text(const char **field, const char *value)
@@ -85,8 +83,8 @@ static bool take_option(void *arg, int option, const char *value)
 
 /* ---- one service ---- */
 
-/* As the host names itself: of several service_names the one that was asked for, else the first that
- * has a row. */
+/* As the host names itself: of several service_names the one that was asked for, else the first
+ * that has a row. */
 static const char *find_host_service(const struct doctor *d, const postern_section *s)
 {
     const char *name, *first = NULL;
@@ -94,7 +92,8 @@ static const char *find_host_service(const struct doctor *d, const postern_secti
     for (size_t i = 0; (name = postern_section_item(s, "service_names", i)) != NULL; i++) {
         if (d->service != NULL && strcmp(d->service, name) == 0)
             return name;
-        if (first == NULL || (host_find(first)->name[0] == '\0' && host_find(name)->name[0] != '\0'))
+        if (first == NULL ||
+            (host_find(first)->name[0] == '\0' && host_find(name)->name[0] != '\0'))
             first = name;
     }
     return first != NULL ? first : postern_section_name(s);
@@ -149,10 +148,11 @@ static void check_service(struct doctor *d, const postern_section *s)
                postern_section_name(s), d->row->title);
     if (strcmp(d->row->require_tls, "host") == 0 &&
         strcmp(postern_section_text(s, "require_tls"), "yes") == 0)
-        doctor_add(&d->report, "tls", DOCTOR_WARNING,
-                   "Write require_tls: host, and see to it that the host itself demands TLS.",
-                   "%s mostly does not tell of TLS, and require_tls: is yes: then logins are refused",
-                   d->row->title);
+        doctor_add(
+            &d->report, "tls", DOCTOR_WARNING,
+            "Write require_tls: host, and see to it that the host itself demands TLS.",
+            "%s mostly does not tell of TLS, and require_tls: is yes: then logins are refused",
+            d->row->title);
     check_host(d);
     doctor_check_issuers(d);
     if (d->service != NULL)
@@ -198,8 +198,9 @@ static void check_by_posternd(struct doctor *d)
     else if (outcome == POSTERND_CHECK_NONE)
         doctor_add(&d->report, "configuration", DOCTOR_OK, "", "%s is good", d->config_dir);
     else
-        doctor_add(&d->report, "configuration", DOCTOR_PROBLEM, "Mend it; posternd --check tests it.",
-                   "posternd would not start: %s", said == NULL ? "" : said);
+        doctor_add(&d->report, "configuration", DOCTOR_PROBLEM,
+                   "Mend it; posternd --check tests it.", "posternd would not start: %s",
+                   said == NULL ? "" : said);
 }
 
 static void check_all(struct doctor *d)
@@ -217,8 +218,7 @@ static void check_all(struct doctor *d)
     check_by_posternd(d);
     if (geteuid() != 0)
         doctor_add(&d->report, "user", DOCTOR_NOTE, "Run it as root.",
-                   "some of it only root can see; this is what uid %ju sees",
-                   (uintmax_t)geteuid());
+                   "some of it only root can see; this is what uid %ju sees", (uintmax_t)geteuid());
     check_services(d);
 }
 

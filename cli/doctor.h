@@ -36,8 +36,8 @@ void doctor_check_issuers(struct doctor *d);
 /* A token from standard input. */
 void doctor_check_token(struct doctor *d);
 
-/* What the child for libsasl is told, and does there (doctor_sasl.c, or doctor_nosasl.c where Postern
- * is built without SASL). */
+/* What the child for libsasl is told, and does there (doctor_sasl.c, or doctor_nosasl.c where
+ * Postern is built without SASL). */
 struct doctor_sasl {
     const char *module_dir, *app, *service, *conf_dir, *conf_file; /* NULL: libsasl's own */
 };

@@ -8,8 +8,8 @@
 #define DOCTOR_CONF_MAX 1048576 /* bytes of such a file; imapd.conf(5) knows 300 settings */
 
 /*
- * As imapd looks a plugin's option up: sasl_PLUGIN_OPTION, else sasl_OPTION; "key: value" lines, the
- * first one counts, # begins a comment at a line's start, blanks around the value do not count.
+ * As imapd looks a plugin's option up: sasl_PLUGIN_OPTION, else sasl_OPTION; "key: value" lines,
+ * the first one counts, # begins a comment at a line's start, blanks around the value do not count.
  *   plugin      NULL: the library's own
  *   ret_value   within `text`
  */

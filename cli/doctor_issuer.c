@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The issuers that a service trusts: is there a key set with keys, from where and how old, and do the
- * two clocks agree?  Asked afresh, by the rules of logins; what posternd holds at the moment is its own.
+ * The issuers that a service trusts: is there a key set with keys, from where and how old, and do
+ * the two clocks agree?  Asked afresh, by the rules of logins; what posternd holds at the moment is
+ * its own.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 
 /* Date has whole seconds, and the answer took a while: less than that is no difference. */
 #define CLOCK_GRAIN_S 2
-/* A key set in a file is written anew by who keeps it current: an old one is one that nobody keeps. */
+/* A key set in a file is written anew by who keeps it current: an old one is one that nobody keeps.
+ */
 #define FILE_OLD_S (90 * INT64_C(86400))
 
 static const char *get_name(const postern_section *issuer)
@@ -95,7 +97,8 @@ static void tell_clock(struct doctor *d, const postern_section *issuer, const po
         return;
     }
     doctor_add(&d->report, "clock",
-               llabs((long long)off_s) > allowed_s + CLOCK_GRAIN_S ? DOCTOR_PROBLEM : DOCTOR_WARNING,
+               llabs((long long)off_s) > allowed_s + CLOCK_GRAIN_S ? DOCTOR_PROBLEM
+                                                                   : DOCTOR_WARNING,
                "Set this machine's clock (timedatectl, chrony), or the issuer's.",
                "this clock is %lld s %s that of issuer %s; clock_skew: allows %lld s",
                llabs((long long)off_s), off_s > 0 ? "ahead of" : "behind", get_name(issuer),

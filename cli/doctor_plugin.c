@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a host loads: our SASL plugin by libsasl, pam_postern.so by PAM, the validator by PostgreSQL.  Each
- * is really loaded, in a child that is the host's user: it may lack a library, belong to another
- * architecture, or not be his to read.
+ * What a host loads: our SASL plugin by libsasl, pam_postern.so by PAM, the validator by
+ * PostgreSQL.  Each is really loaded, in a child that is the host's user: it may lack a library,
+ * belong to another architecture, or not be his to read.
  */
 #include "config.h"
 
@@ -35,8 +35,7 @@ static bool run_child(struct doctor *d, const char *check, const struct child_jo
         return true;
     doctor_add(&d->report, check, DOCTOR_PROBLEM,
                "A process that loads it ends that way too: reinstall Postern.",
-               "a process that loaded it ended by %s %d",
-               WIFSIGNALED(status) ? "signal" : "status",
+               "a process that loaded it ended by %s %d", WIFSIGNALED(status) ? "signal" : "status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     return false;
 }
@@ -123,11 +122,12 @@ static void tell_offered(struct doctor *d, const struct doctor_sasl *s, postern_
         }
         for (size_t n = 0; child_said(said, "log", n, why); n++)
             doctor_add(&d->report, "libsasl", DOCTOR_NOTE, "", "%s", why);
-        doctor_add(&d->report, "mechanism", DOCTOR_PROBLEM,
-                   "Mend what stands above first; then look at mech_list and postern_* in the host's "
-                   "SASL settings (oauthbearer(7)).",
-                   "libsasl does not offer %s with the settings of %s (%s.conf); it offers: %s",
-                   wanted, conf, s->app, mechs[0] == '\0' ? "nothing" : mechs);
+        doctor_add(
+            &d->report, "mechanism", DOCTOR_PROBLEM,
+            "Mend what stands above first; then look at mech_list and postern_* in the host's "
+            "SASL settings (oauthbearer(7)).",
+            "libsasl does not offer %s with the settings of %s (%s.conf); it offers: %s", wanted,
+            conf, s->app, mechs[0] == '\0' ? "nothing" : mechs);
     }
 }
 
@@ -250,9 +250,8 @@ static void check_pam_file(struct doctor *d)
 void doctor_check_pam(struct doctor *d, const struct child_user *as)
 {
     struct module m = { .name = "pam_postern.so", .library = "libpam.so.0", .symbol = "pam_start" };
-    int len = d->module_dir == NULL
-                  ? 0
-                  : snprintf(m.path, sizeof m.path, "%s/%s", d->module_dir, m.name);
+    int len =
+        d->module_dir == NULL ? 0 : snprintf(m.path, sizeof m.path, "%s/%s", d->module_dir, m.name);
 
     if (len < 0 || (size_t)len >= sizeof m.path)
         m.path[0] = '\0';

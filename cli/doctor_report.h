@@ -22,7 +22,7 @@ struct doctor_finding {
 struct doctor_report {
     struct doctor_finding *list;
     size_t count;
-    bool is_incomplete; /* no memory, or too many: never "all well" */
+    bool is_incomplete;  /* no memory, or too many: never "all well" */
     const char *service; /* whom the next findings are about; "" at first */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What libsasl makes of our plugin, as the host's user: in a child of `postern doctor` (doctor_plugin.c),
- * which alone loads libsasl; the command itself is not linked with it
+ * What libsasl makes of our plugin, as the host's user: in a child of `postern doctor`
+ * (doctor_plugin.c), which alone loads libsasl; the command itself is not linked with it
  * (doc/decisions/0078-doctor-loads-what-hosts-load.md).
  */
 #include "config.h"
@@ -17,10 +17,12 @@
 
 #define LIBRARY "libsasl2.so.2"
 #define PLUGIN  "liboauthbearer.so"
-#define SSF_TLS 256 /* as a host says of TLS; a host that says nothing offers the same without noplain */
+#define SSF_TLS                                                                                    \
+    256 /* as a host says of TLS; a host that says nothing offers the same without noplain */
 #define FOLDERS_MAX 4096 /* bytes of a list of folders, and of a value */
 
-/* The plugin folders of this libsasl: what is said, else the environment's, else beside the library. */
+/* The plugin folders of this libsasl: what is said, else the environment's, else beside the
+ * library. */
 static bool find_folders(void *library, const struct doctor_sasl *s, char room[FOLDERS_MAX])
 {
     const char *said = s->module_dir != NULL ? s->module_dir : secure_getenv("SASL_PATH");

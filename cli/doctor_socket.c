@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * May the host's user ask posternd?  Done as the plugin does it, by the same client code, in a child
- * that is that user: folders, owner, connection, and whether posternd describes the service to him.
+ * May the host's user ask posternd?  Done as the plugin does it, by the same client code, in a
+ * child that is that user: folders, owner, connection, and whether posternd describes the service
+ * to him.
  */
 #include "config.h"
 
@@ -57,8 +58,7 @@ static const struct {
       "postern_helper_user in the SASL file), and nobody else may write there." },
     { POSTERN_ERR_PEER_NOT_ALLOWED,
       "Add this user to helper_peers: of the service's file and reload posternd." },
-    { POSTERN_ERR_SERVICE_UNKNOWN,
-      "posternd does not know the service yet: reload it (SIGHUP)." },
+    { POSTERN_ERR_SERVICE_UNKNOWN, "posternd does not know the service yet: reload it (SIGHUP)." },
     { POSTERN_ERR_TIMEOUT, "posternd does not answer: look at its log." },
     { POSTERN_ERR_HELPER_PROTOCOL,
       "posternd and this program are of different versions: restart posternd." },

@@ -47,7 +47,8 @@ static void tell(struct doctor *d, postern_err e, const postern_grant *g, const 
 
 static void judge(struct doctor *d, postern_bytes token)
 {
-    const struct verify_run v = { .service = d->host_service, .config_dir = d->config_dir,
+    const struct verify_run v = { .service = d->host_service,
+                                  .config_dir = d->config_dir,
                                   .now_s = -1 };
     POSTERN_AUTO(trail) trail = NULL;
     POSTERN_AUTO(grant) grant = NULL;

@@ -52,8 +52,8 @@ static const char *find_word(postern_bytes name, const struct host_words *w)
     const struct {
         const char *name, *value;
     } words[] = {
-        { "HOST", w->host },     { "SERVICE", w->service }, { "ISSUER", w->issuer },
-        { "SCOPE", w->scope },   { "SUFFIX", "dc=example,dc=org" },
+        { "HOST", w->host },   { "SERVICE", w->service },         { "ISSUER", w->issuer },
+        { "SCOPE", w->scope }, { "SUFFIX", "dc=example,dc=org" },
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

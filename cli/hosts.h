@@ -33,12 +33,13 @@ struct host_words {
 
 /* Never NULL: a name that nobody knows has the row of "". */
 const struct host *host_find(const char *service);
-const struct host *host_at(size_t i);                                     /* NULL past the last */
-const struct host_lines *host_lines_at(const struct host *h, size_t i);   /* NULL past the last */
+const struct host *host_at(size_t i);                                   /* NULL past the last */
+const struct host_lines *host_lines_at(const struct host *h, size_t i); /* NULL past the last */
 void host_render(const char *text, const struct host_words *words, postern_buf *out);
 /* The ith of h->users; false past the last one. */
 bool host_user_at(const struct host *h, size_t i, char room[HOST_USER_MAX]);
-/* 1 to 64 letters, digits, "-", "_", ".", of which the first is none of the three: a file's name. */
+/* 1 to 64 letters, digits, "-", "_", ".", of which the first is none of the three: a file's name.
+ */
 bool host_is_service_name(const char *text);
 
 #endif

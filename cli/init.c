@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern init`: from a service's name and an issuer's URL to the two files that posternd needs, and to
- * the lines that host and issuer need.  Asks the issuer first, writes then, checks what it wrote as
- * posternd does, and takes it back when that is not good.  See postern(1).
+ * `postern init`: from a service's name and an issuer's URL to the two files that posternd needs,
+ * and to the lines that host and issuer need.  Asks the issuer first, writes then, checks what it
+ * wrote as posternd does, and takes it back when that is not good.  See postern(1).
  */
 #include "config.h"
 
@@ -42,7 +42,8 @@ static void print_help(void)
 {
     fputs("usage: postern init SERVICE --issuer URL [OPTION ...]\n"
           "\n"
-          "Looks at the issuer, writes issuers/NAME.conf and services/SERVICE.conf, checks them, and\n"
+          "Looks at the issuer, writes issuers/NAME.conf and services/SERVICE.conf, checks them, "
+          "and\n"
           "prints what goes into the host's files and what the issuer needs.\n"
           "\n"
           "  --issuer URL           the authorization server, exactly as it calls itself\n"
@@ -63,7 +64,8 @@ static void print_help(void)
     for (size_t i = 0; host_at(i)->name[0] != '\0'; i++)
         printf(" %s", host_at(i)->name);
     puts(".\nAny other name is taken for a SASL host.\n"
-         "Exit status: 0 done, 1 a file is in the way or posternd would not start, 2 usage, 3 undecided.");
+         "Exit status: 0 done, 1 a file is in the way or posternd would not start, 2 usage, 3 "
+         "undecided.");
 }
 
 /* ---- what is asked for ---- */
@@ -302,9 +304,10 @@ static postern_err survey(struct init *in, postern_error *err)
 static postern_err find_issuer(struct init *in, postern_error *err)
 {
     if (init_guess_is_entra_v1(in->issuer))
-        return POSTERN_FAIL(err, USAGE,
-                            "that is Entra's issuer of tokens of version 1; the one of version 2 ends "
-                            "with /v2.0, and \"requestedAccessTokenVersion\": 2 asks for it");
+        return POSTERN_FAIL(
+            err, USAGE,
+            "that is Entra's issuer of tokens of version 1; the one of version 2 ends "
+            "with /v2.0, and \"requestedAccessTokenVersion\": 2 asks for it");
     POSTERN_TRY(find_ca_file(in, err));
     if (in->is_known_issuer)
         return POSTERN_OK;
@@ -342,8 +345,10 @@ static postern_err make_texts(struct init *in, postern_error *err)
         .jwks_file = in->is_embedded ? in->jwks_file : NULL,
         .allow_loopback_http = in->allow_loopback_http && strncmp(in->issuer, "http:", 5) == 0,
     };
-    const struct init_service_text service = { in->audience, in->issuer_name, in->peers, in->scopes,
-                                               in->row->require_tls, in->row->mech_list };
+    const struct init_service_text service = {
+        in->audience, in->issuer_name,      in->peers,
+        in->scopes,   in->row->require_tls, in->row->mech_list
+    };
 
     POSTERN_TRY(name_file(&in->issuer_file, in, "issuers", in->issuer_name, err));
     POSTERN_TRY(name_file(&in->service_file, in, "services", in->service, err));
@@ -402,7 +407,8 @@ static postern_err print_files(const struct init *in, postern_error *err)
     return POSTERN_OK;
 }
 
-/* What the files alone cannot show (accounts, sockets, doors): false when posternd would not start. */
+/* What the files alone cannot show (accounts, sockets, doors): false when posternd would not start.
+ */
 static bool check_by_posternd(const struct init *in)
 {
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
@@ -476,8 +482,8 @@ int command_init(int argc, char **argv)
     bool is_good = false;
     postern_err e;
 
-    if (cli_options_read(&(struct cli_options){ "init", long_options, take_option, &in }, argc, argv,
-                         &err) != POSTERN_OK)
+    if (cli_options_read(&(struct cli_options){ "init", long_options, take_option, &in }, argc,
+                         argv, &err) != POSTERN_OK)
         return cli_fail("init", &err);
     if (in.is_help) {
         print_help();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The pieces of `postern init` (init.c): what was asked for, what was found, and what is said of it. */
+/* The pieces of `postern init` (init.c): what was asked for, what was found, and what is said of
+ * it. */
 #ifndef POSTERN_CLI_INIT_H
 #define POSTERN_CLI_INIT_H
 

@@ -23,8 +23,8 @@ static void put_line(postern_buf *out, const char *key, const char *value)
 
 void init_write_issuer(const struct init_issuer_text *t, postern_buf *out)
 {
-    postern_buf_add_str(out,
-                        "# An authorization server whose tokens count here; see postern.conf(5).\n");
+    postern_buf_add_str(
+        out, "# An authorization server whose tokens count here; see postern.conf(5).\n");
     put_line(out, "issuer", t->issuer);
     put_line(out, "provider", t->provider);
     if (t->jwks_file != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two files of `postern init`: what stands in them, and how they come into the folder so that it
- * never holds half of one, and can be put back as it was. */
+/* The two files of `postern init`: what stands in them, and how they come into the folder so that
+ * it never holds half of one, and can be put back as it was. */
 #ifndef POSTERN_CLI_INIT_FILES_H
 #define POSTERN_CLI_INIT_FILES_H
 

@@ -47,7 +47,8 @@ static bool ends_with(const char *text, const char *end)
 /* Microsoft's clouds: global, US government, China. */
 static bool is_entra(postern_bytes host)
 {
-    return is_host(host, "login.microsoftonline.com") || is_host(host, "login.microsoftonline.us") ||
+    return is_host(host, "login.microsoftonline.com") ||
+           is_host(host, "login.microsoftonline.us") ||
            is_host(host, "login.partner.microsoftonline.cn");
 }
 

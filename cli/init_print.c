@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `postern init` says: everything that an administrator still has to do by hand, with the words
- * of this very service in it. */
+/* What `postern init` says: everything that an administrator still has to do by hand, with the
+ * words of this very service in it. */
 #include <stdio.h>
 
 #include "init.h"
@@ -69,7 +69,8 @@ static void print_host(const struct init *in)
                                       in->scopes[0] == '\0' ? "db.connect" : in->scopes };
     const struct host_lines *l;
 
-    printf("\nThe host's own lines (%s); where a list is set already, add to it:\n", in->row->title);
+    printf("\nThe host's own lines (%s); where a list is set already, add to it:\n",
+           in->row->title);
     for (size_t i = 0; (l = host_lines_at(in->row, i)) != NULL; i++)
         print_lines(l, &words);
 }
@@ -96,22 +97,26 @@ static void print_keycloak(const struct init *in)
            "     Add to access token: on.\n",
            in->audience);
     puts("  3. Clients > each agent's client > Client scopes > Add client scope: this one.\n"
-         "  4. That client: Client authentication on; Service accounts roles for an agent that acts\n"
-         "     for itself, Standard flow for a person's agent.  Leave \"Use refresh tokens for client\n"
+         "  4. That client: Client authentication on; Service accounts roles for an agent that "
+         "acts\n"
+         "     for itself, Standard flow for a person's agent.  Leave \"Use refresh tokens for "
+         "client\n"
          "     credentials grant\" off.");
 }
 
 static void print_entra(const struct init *in)
 {
     printf("\nIn Entra (App registrations):\n"
-           "  1. One registration for the service.  Its manifest: \"requestedAccessTokenVersion\": 2.\n"
+           "  1. One registration for the service.  Its manifest: \"requestedAccessTokenVersion\": "
+           "2.\n"
            "     Tokens name it by its Application (client) ID, a bare GUID: that is the audience\n"
            "     (now: %s; --audience GUID --force writes another).\n",
            in->audience);
     puts("  2. Expose an API: scopes for people's agents; App roles for agents of their own.\n"
          "  3. Token configuration: the optional claim idtyp in the access token.\n"
          "  4. One registration for each agent, with a permission for the first one.\n"
-         "  Users are object ids (oid): username_map_file: in the issuer's file says who that is here.");
+         "  Users are object ids (oid): username_map_file: in the issuer's file says who that is "
+         "here.");
 }
 
 static void print_okta(const struct init *in)
@@ -119,16 +124,19 @@ static void print_okta(const struct init *in)
     printf("\nIn Okta (Security > API > Authorization Servers):\n"
            "  1. A custom authorization server whose audience is %s.\n",
            in->audience);
-    puts("  2. Scopes as required_scopes: names them, and an access policy that says which application\n"
+    puts("  2. Scopes as required_scopes: names them, and an access policy that says which "
+         "application\n"
          "     may have which.");
     if (strstr(in->issuer, "/oauth2/") == NULL)
-        puts("  Note: this issuer is the org authorization server, whose access tokens are for Okta alone;\n"
+        puts("  Note: this issuer is the org authorization server, whose access tokens are for "
+             "Okta alone;\n"
              "  a custom one is called https://.../oauth2/NAME.");
 }
 
 static void print_embedded(const struct init *in)
 {
-    printf("\nAt posternd's own issuer:\n  $ postern client add agent-7 --resource %s", in->audience);
+    printf("\nAt posternd's own issuer:\n  $ postern client add agent-7 --resource %s",
+           in->audience);
     for (const char *at = in->scopes; *at != '\0';) {
         size_t len = strcspn(at, " ");
 
@@ -173,7 +181,8 @@ void init_print_steps(const struct init *in)
     print_host(in);
     print_provider(in);
     if (!in->has_user)
-        printf("\nNote: none of %s is known on this machine; --peer USER names whom the host runs as.\n",
+        printf("\nNote: none of %s is known on this machine; --peer USER names whom the host runs "
+               "as.\n",
                in->peers);
     if (strcmp(in->config_dir, POSTERN_SYSCONFDIR) == 0)
         printf("\nNext: reload posternd and the host, then\n  $ postern doctor %s\n", in->service);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See posternd_check.h.  Looked for where it is installed, or where it was built: never in PATH, which is
- * the caller's. */
+/* See posternd_check.h.  Looked for where it is installed, or where it was built: never in PATH,
+ * which is the caller's. */
 #include "config.h"
 
 #include <limits.h>

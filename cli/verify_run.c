@@ -11,7 +11,8 @@ static postern_err make_config(const struct verify_run *v, postern_config **ret,
 {
     if (v->service == NULL)
         return postern_config_new_token_check(v->issuer, v->audience, v->jwks_file, NULL, ret, err);
-    return postern_config_load(v->config_dir == NULL ? POSTERN_SYSCONFDIR : v->config_dir, ret, err);
+    return postern_config_load(v->config_dir == NULL ? POSTERN_SYSCONFDIR : v->config_dir, ret,
+                               err);
 }
 
 static int64_t get_fixed_now(void *arg)

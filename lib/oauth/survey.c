@@ -112,10 +112,9 @@ static postern_err take_metadata(struct look *l, const struct postern_http_respo
     POSTERN_TRY(postern_metadata_read(r, &l->issuer, POSTERN_NEED_JWKS, &m, err));
     memcpy(l->found.jwks_uri, m.jwks.url, strlen(m.jwks.url) + 1);
     l->is_own_host = m.jwks.is_host_configured;
+    POSTERN_TRY(read_endpoint(r, &l->issuer, POSTERN_NEED_TOKEN, l->found.token_endpoint, err));
     POSTERN_TRY(
-        read_endpoint(r, &l->issuer, POSTERN_NEED_TOKEN, l->found.token_endpoint, err));
-    POSTERN_TRY(read_endpoint(r, &l->issuer, POSTERN_NEED_INTROSPECTION, l->found.introspection,
-                              err));
+        read_endpoint(r, &l->issuer, POSTERN_NEED_INTROSPECTION, l->found.introspection, err));
     l->asks_keys = true;
     return POSTERN_AGAIN;
 }
