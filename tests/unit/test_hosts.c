@@ -22,7 +22,8 @@ static const char *render(const char *text)
     host_render(text, &words, &out);
     assert_false(out.failed);
     assert_true(out.len < sizeof room);
-    memcpy(room, out.ptr, out.len);
+    if (out.len != 0)
+        memcpy(room, out.ptr, out.len);
     room[out.len] = '\0';
     return room;
 }
