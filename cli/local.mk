@@ -10,7 +10,17 @@ postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h c
 postern_SOURCES += cli/password_input.c cli/password_input.h cli/user.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_explain.c
 postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_sessions.c
-postern_SOURCES += cli/verify.c cli/verify_clients.c cli/verify_clients.h cli/verify_path.c cli/verify_path.h
+postern_SOURCES += cli/verify.c cli/verify_clients.c cli/verify_clients.h cli/verify_path.c cli/verify_path.h cli/verify_run.c \
+	cli/verify_run.h
+postern_SOURCES += cli/child_run.c cli/child_run.h cli/hosts.c cli/hosts.def cli/hosts.h cli/posternd_check.c cli/posternd_check.h
+postern_SOURCES += cli/init.c cli/init.h cli/init_files.c cli/init_files.h cli/init_guess.c cli/init_guess.h cli/init_print.c
+postern_SOURCES += cli/doctor.c cli/doctor.h cli/doctor_conf.c cli/doctor_conf.h cli/doctor_issuer.c cli/doctor_plugin.c \
+	cli/doctor_report.c cli/doctor_report.h cli/doctor_socket.c cli/doctor_token.c cli/doctor_user.c cli/doctor_user.h
+if SASL_PLUGIN
+postern_SOURCES += cli/doctor_sasl.c
+else
+postern_SOURCES += cli/doctor_nosasl.c
+endif
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
 	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c
@@ -21,7 +31,7 @@ postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_
 	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
 	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c
-postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS)
+postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(SASL_CFLAGS)
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 postern_LDADD = lib/libaudit.la $(core_libs) $(SSL_LIBS)

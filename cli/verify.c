@@ -9,24 +9,19 @@
 #include <stdlib.h>
 
 #include <postern-private/json.h>
-#include <postern/validate.h>
+#include <postern/request.h>
 
 #include "cli.h"
-#include "verify_clients.h"
 #include "verify_path.h"
+#include "verify_run.h"
 
-#define SCOPES_MAX 64 /* --required-scope, each */
 /* Bytes: claims of a 16 KiB token, names with every byte escaped sixfold, and a sentence. */
 #define RESULT_MAX     (1 << 17)
 #define NOW_DIGITS_MAX 15      /* below 2^53, as dates in a token */
-#define TOKEN_SERVICE  "token" /* the service of postern_config_new_token_check() */
 
 struct verify_request {
-    const char *service, *config_dir;
-    const char *issuer, *audience, *jwks_file;
-    const char *scopes[SCOPES_MAX + 1];
-    size_t scope_count;
-    int64_t now_s; /* -1: the system's clock */
+    struct verify_run run;
+    size_t scope_count; /* of run.scopes */
     bool wants_help, wants_path, wants_json;
 };
 
@@ -63,9 +58,9 @@ static bool parse_now(const char *text, int64_t *ret)
 
 static bool add_scope(struct verify_request *rq, const char *scope)
 {
-    if (scope[0] == '\0' || rq->scope_count == SCOPES_MAX)
+    if (scope[0] == '\0' || rq->scope_count == VERIFY_SCOPES_MAX)
         return false;
-    rq->scopes[rq->scope_count++] = scope;
+    rq->run.scopes[rq->scope_count++] = scope;
     return true;
 }
 
@@ -81,19 +76,19 @@ static bool set_option(int option, const char *value, struct verify_request *rq)
 {
     switch (option) {
     case 's':
-        return set_text(&rq->service, value);
+        return set_text(&rq->run.service, value);
     case 'c':
-        return set_text(&rq->config_dir, value);
+        return set_text(&rq->run.config_dir, value);
     case 'i':
-        return set_text(&rq->issuer, value);
+        return set_text(&rq->run.issuer, value);
     case 'a':
-        return set_text(&rq->audience, value);
+        return set_text(&rq->run.audience, value);
     case 'j':
-        return set_text(&rq->jwks_file, value);
+        return set_text(&rq->run.jwks_file, value);
     case 'r':
         return add_scope(rq, value);
     case 'n':
-        return parse_now(value, &rq->now_s);
+        return parse_now(value, &rq->run.now_s);
     case 'e':
         rq->wants_path = true;
         return true;
@@ -111,10 +106,10 @@ static bool set_option(int option, const char *value, struct verify_request *rq)
 /* One of the two forms, and whole. */
 static bool is_complete(const struct verify_request *rq)
 {
-    if (rq->service != NULL)
-        return rq->issuer == NULL && rq->audience == NULL && rq->jwks_file == NULL;
-    return rq->config_dir == NULL && rq->issuer != NULL && rq->audience != NULL &&
-           rq->jwks_file != NULL;
+    if (rq->run.service != NULL)
+        return rq->run.issuer == NULL && rq->run.audience == NULL && rq->run.jwks_file == NULL;
+    return rq->run.config_dir == NULL && rq->run.issuer != NULL && rq->run.audience != NULL &&
+           rq->run.jwks_file != NULL;
 }
 
 /* Never repeats an argument that it does not know: it might be the token. */
@@ -158,62 +153,13 @@ static bool read_options(int argc, char **argv, struct verify_request *rq)
     return false;
 }
 
-static postern_err make_config(const struct verify_request *rq, postern_config **ret,
-                               postern_error *err)
-{
-    if (rq->service == NULL)
-        return postern_config_new_token_check(rq->issuer, rq->audience, rq->jwks_file, NULL, ret,
-                                              err);
-    return postern_config_load(rq->config_dir == NULL ? POSTERN_SYSCONFDIR : rq->config_dir, ret,
-                               err);
-}
-
-static int64_t get_fixed_now(void *arg)
-{
-    return *(const int64_t *)arg;
-}
-
-static postern_err make_context(struct verify_request *rq, postern_context **ret,
-                                postern_error *err)
-{
-    postern_clock fixed = { get_fixed_now, NULL, &rq->now_s };
-    POSTERN_AUTO(config) config = NULL;
-
-    POSTERN_TRY(make_config(rq, &config, err));
-    POSTERN_TRY(
-        postern_context_new(POSTERN_STEAL(config), rq->now_s < 0 ? NULL : &fixed, ret, err));
-    return rq->service == NULL ? POSTERN_OK : verify_give_clients(*ret, rq->service, err);
-}
-
-static postern_err verify(struct verify_request *rq, postern_bytes token, postern_trail *trail,
-                          postern_grant **ret, postern_error *err)
-{
-    POSTERN_AUTO(context) context = NULL; /* set by make_context() also where it fails */
-    POSTERN_AUTO(op) op = NULL;
-    postern_request request = {
-        .size = sizeof request,
-        .service = rq->service == NULL ? TOKEN_SERVICE : rq->service,
-        .token = token,
-        .carrier = POSTERN_CARRIER_SASL,
-        .tls = POSTERN_TLS_LOCAL,
-        .extra_scopes = rq->scopes,
-        .trail = trail,
-    };
-
-    POSTERN_TRY(make_context(rq, &context, err));
-    POSTERN_TRY(postern_validate_start(context, &request, &op, err));
-    POSTERN_TRY(postern_op_run(op, err));
-    *ret = postern_op_take_grant(op);
-    return *ret != NULL ? POSTERN_OK : POSTERN_FAIL(err, INTERNAL, "a proof without a grant");
-}
-
 static postern_err read_and_verify(struct verify_request *rq, postern_trail *trail,
                                    postern_grant **ret, postern_error *err)
 {
     POSTERN_AUTO(secret) token = NULL;
 
     POSTERN_TRY(cli_read_stdin(POSTERN_TOKEN_MAX, &token, err));
-    return verify(rq, postern_secret_bytes(token), trail, ret, err);
+    return verify_run(&rq->run, postern_secret_bytes(token), trail, ret, err);
 }
 
 static void write_result(postern_err e, const postern_grant *g, const postern_error *err,
@@ -256,7 +202,7 @@ static void write_answer(const struct verify_request *rq, postern_err e, const p
 
 int command_verify(int argc, char **argv)
 {
-    struct verify_request rq = { .now_s = -1 };
+    struct verify_request rq = { .run.now_s = -1 };
     POSTERN_AUTO(grant) grant = NULL;
     POSTERN_AUTO(trail) trail = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(RESULT_MAX);

@@ -56,6 +56,7 @@ EXTRA_DIST += \
 	tests/component/test_control.py \
 	tests/component/test_control_cli.py \
 	tests/component/test_cyrus.sh \
+	tests/component/test_doctor.py \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
@@ -67,6 +68,7 @@ EXTRA_DIST += \
 	tests/component/test_glewlwyd.py \
 	tests/component/test_introspection.py \
 	tests/component/test_helper.sh \
+	tests/component/test_init.py \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \

@@ -19,17 +19,25 @@ _postern() {
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
+    --ca-file | --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
         --audit-file | --socket | --file)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
-    --config)
+    --config | --module-dir | --conf-dir)
         mapfile -t COMPREPLY < <(compgen -d -- "$current")
         return
         ;;
-    --loopback-user | --user)
+    --loopback-user | --peer)
         mapfile -t COMPREPLY < <(compgen -u -- "$current")
+        return
+        ;;
+    --provider)
+        mapfile -t COMPREPLY < <(compgen -W 'rfc9068 keycloak entra okta' -- "$current")
+        return
+        ;;
+    --host)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$current")
         return
         ;;
     --for-host)
@@ -64,7 +72,7 @@ _postern() {
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
         --helper-uid | --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
         --human | --since | --head | --seq | --redirect-uri | --title | --uses | --person | --login-resource | --authorization-details | \
-        --port | --timeout)
+        --port | --timeout | --name)
         return
         ;;
     --listen)
@@ -74,11 +82,18 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect exchange handle keys kill login logout parse policy sessions status token unblock user verify why
+    '') words='audit block blocks client connect doctor exchange handle init keys kill login logout parse policy sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
     handle) words='--service --uses --socket --helper-uid --help' ;;
+    init)
+        words='--issuer --host --audience --scope --peer --provider --name --ca-file --allow-loopback-http --loopback-user --config
+            --dry-run --force --help'
+        if [[ $current != -* ]]; then
+            words='ldap imap pop sieve smtp svn memcached libvirt postgresql sshd mariadb saslauthd'
+        fi
+        ;;
     keys)
         words='--json --config --socket --help'
         if [ -z "$sub" ]; then words="list rotate $words"; fi
@@ -116,6 +131,7 @@ _postern() {
         words='--stdio --listen --door-tls-ca-file --client --issuer --client-id --client-auth --secret-file --login --person
             --resource --scope --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
+    doctor) words='--peer --module-dir --conf-dir --helper-uid --config --json --help' ;;
     exchange)
         words='--resource --scope --purpose --authorization-details --subject-token-file --actor-token --login-resource
             --person --client --issuer --client-id --client-auth --secret-file --allow-loopback-http --loopback-user

@@ -43,6 +43,7 @@ struct postern_http_response {
     int         retry_after_s;           /* -1 when absent */
     int         max_age_s;               /* of Cache-Control, less Age; 0: not to be kept; -1 */
     char        etag[POSTERN_HTTP_ETAG_MAX]; /* with its quotes; "" when absent or longer */
+    int64_t     date_s;                  /* of Date (RFC 9110 §6.6.1), since 1970; -1 when absent */
     postern_buf body;
 };
 

@@ -467,6 +467,14 @@ static void copy_freshness(struct postern_http_exchange *x)
     memcpy(x->response.etag, etag, strlen(etag) + 1);
 }
 
+/* The server's clock; what is no date in a form of RFC 9110 §5.6.7 is as good as none. */
+static int64_t read_date(const struct postern_http_exchange *x)
+{
+    const char *line = get_header(x, "Date", 0);
+
+    return line == NULL ? -1 : (int64_t)curl_getdate(line, NULL);
+}
+
 /* RFC 9110 §12.5.3 lets a server code what nobody asked it to; unpacked, 256 KiB can be 256 MiB. */
 static postern_err check_coding(const struct postern_http_exchange *x, postern_error *err)
 {
@@ -500,6 +508,7 @@ static postern_err read_response(struct postern_http_exchange *x, postern_error 
             (int)(retry_after < RETRY_AFTER_MAX ? retry_after : RETRY_AFTER_MAX);
     copy_content_type(content_type, &x->response);
     copy_freshness(x);
+    x->response.date_s = read_date(x);
     return check_coding(x, err);
 }
 

@@ -75,6 +75,16 @@ size_t postern_jwks_skipped(const postern_jwks *set)
     return set->member_count - set->usable_count;
 }
 
+postern_alg_set postern_jwks_algs(const postern_jwks *set)
+{
+    postern_alg_set algs = 0;
+
+    for (size_t i = 0; i < set->member_count; i++)
+        if (set->members[i].usable == POSTERN_OK)
+            algs |= set->members[i].algs;
+    return algs;
+}
+
 postern_jwks *postern_jwks_ref(postern_jwks *set)
 {
     atomic_fetch_add_explicit(&set->refs, 1, memory_order_relaxed);

@@ -21,6 +21,8 @@ POSTERN_MUST_USE postern_err postern_jwks_parse(postern_bytes json, postern_jwks
                                                 postern_error *err);
 size_t        postern_jwks_count(const postern_jwks *set);   /* usable keys */
 size_t        postern_jwks_skipped(const postern_jwks *set); /* unusable members */
+/* What the usable keys can verify, all together. */
+postern_alg_set postern_jwks_algs(const postern_jwks *set);
 postern_jwks *postern_jwks_ref(postern_jwks *set);           /* thread-safe */
 void          postern_jwks_free(postern_jwks *set);          /* drops one reference; NULL is fine */
 static inline void postern_auto_jwks(postern_jwks **s) { postern_jwks_free(*s); }

@@ -56,7 +56,7 @@ static postern_err ask(void *arg, struct postern_http_request *rq, postern_error
     (void)err;
     postern_server_request(job->server, rq);
     rq->url = job->url;
-    rq->accept = "application/jwk-set+json, application/json";
+    rq->accept = POSTERN_KEY_FETCH_ACCEPT;
     rq->is_host_configured = job->is_host_configured;
     rq->etag = job->etag[0] == '\0' ? NULL : job->etag;
     rq->body_max = POSTERN_JWKS_MAX;
@@ -68,6 +68,20 @@ static bool is_key_set_type(const char *content_type)
 {
     return strcmp(content_type, "application/jwk-set+json") == 0 ||
            strcmp(content_type, "application/json") == 0;
+}
+
+postern_err postern_key_fetch_judge(const struct postern_http_response *r, const char *url,
+                                    postern_error *err)
+{
+    char room[260];
+
+    if (r->status != 200)
+        return postern_answer_refuse_status(r, url, err);
+    if (!is_key_set_type(r->content_type))
+        return POSTERN_FAIL(
+            err, ISSUER_ANSWER, "key set is of type \"%s\"",
+            postern_error_quote(r->content_type, strlen(r->content_type), room, sizeof room));
+    return POSTERN_OK;
 }
 
 static postern_err read_keys(struct job *job, postern_error *err)
@@ -88,19 +102,13 @@ static postern_err read_keys(struct job *job, postern_error *err)
 static postern_err take(void *arg, const struct postern_http_response *r, postern_error *err)
 {
     struct job *job = arg;
-    char room[260];
 
     job->retry_after_s = r->retry_after_s;
     job->max_age_s = r->max_age_s;
     memcpy(job->new_etag, r->etag, sizeof job->new_etag);
     if (r->status == 304 && job->etag[0] != '\0')
         return POSTERN_OK;
-    if (r->status != 200)
-        return postern_answer_refuse_status(r, job->url, err);
-    if (!is_key_set_type(r->content_type))
-        return POSTERN_FAIL(
-            err, ISSUER_ANSWER, "key set is of type \"%s\"",
-            postern_error_quote(r->content_type, strlen(r->content_type), room, sizeof room));
+    POSTERN_TRY(postern_key_fetch_judge(r, job->url, err));
     postern_buf_add(&job->body, postern_buf_bytes(&r->body));
     if (job->body.failed)
         return POSTERN_FAIL(err, NOMEM, "key set");

@@ -36,4 +36,10 @@ POSTERN_MUST_USE postern_err postern_key_fetch_new(const struct server *server, 
                                                    struct discovery *discovery,
                                                    struct key_source **ret, postern_error *err);
 
+/* RFC 7517 §8.5.2 names the first; most issuers send the second. */
+#define POSTERN_KEY_FETCH_ACCEPT "application/jwk-set+json, application/json"
+/* Is it a key set, by status and type?  POSTERN_OK · ISSUER_UNREACHABLE · ISSUER_ANSWER */
+POSTERN_MUST_USE postern_err postern_key_fetch_judge(const struct postern_http_response *r,
+                                                     const char *url, postern_error *err);
+
 #endif

@@ -14,3 +14,4 @@ lib_libcore_la_SOURCES += lib/oauth/answer.c lib/oauth/answer.h lib/oauth/client
 	lib/oauth/client_credentials.c lib/oauth/client_credentials.h lib/oauth/exchange.c lib/oauth/exchange.h lib/oauth/login.c \
 	lib/oauth/login.h lib/oauth/metadata.c lib/oauth/metadata.h lib/oauth/pkce.c lib/oauth/pkce.h lib/oauth/refresh.c \
 	lib/oauth/revoke.c lib/oauth/token_answer.c lib/oauth/token_answer.h lib/oauth/token_call.c lib/oauth/token_call.h
+lib_libcore_la_SOURCES += lib/oauth/survey.c lib/oauth/survey.h

@@ -84,6 +84,7 @@ static postern_err step_fake(struct postern_http_exchange *x, postern_error *err
     x->response.status = a->status;
     x->response.retry_after_s = a->retry_after_s == 0 ? -1 : a->retry_after_s;
     x->response.max_age_s = a->max_age_s == 0 ? -1 : a->max_age_s < 0 ? 0 : a->max_age_s;
+    x->response.date_s = a->date_s == 0 ? -1 : a->date_s;
     (void)snprintf(x->response.etag, sizeof x->response.etag, "%s", a->etag == NULL ? "" : a->etag);
     (void)snprintf(x->response.content_type, sizeof x->response.content_type, "%s",
                    a->content_type == NULL ? "application/json" : a->content_type);

@@ -24,6 +24,7 @@ struct fake_answer {
     postern_bytes body;
     int max_age_s;            /* of Cache-Control; 0: absent; FAKE_NO_STORE: not to be kept */
     const char *etag;         /* NULL: none */
+    int64_t date_s;           /* of Date; 0: absent */
 };
 
 /* What start() was given, as text; cut off where it does not fit. */

@@ -50,3 +50,6 @@ tests_unit_test_introspection_LDADD = $(oauth_ldadd)
 tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 TESTS += tests/unit/test_example_issuers.sh
 EXTRA_DIST += tests/unit/test_example_issuers.sh
+unit_tests += tests/unit/test_survey
+tests_unit_test_survey_LDADD = $(oauth_ldadd)
+tests_unit_test_survey_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -30,6 +30,8 @@ same "keys has two verbs" "$(printf '%s\n' list rotate)" "$(offer keys '' | grep
 same "user has three verbs" "$(printf '%s\n' add list remove)" "$(offer user '' | grep -v '^--')"
 same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
 same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
+same "hosts to set up" "$(printf '%s\n' sieve smtp sshd svn)" "$(offer init s | grep -v saslauthd)"
+same "providers" "keycloak" "$(offer init ldap --provider k)"
 same "mechanisms" "XOAUTH2" "$(offer parse --mech X)"
 same "a free value has no offer" "" "$(offer token --issuer '')"
 same "an option of another command is not offered" "" "$(offer why --mech | grep -x -e --mech)"
@@ -49,6 +51,8 @@ for command in $commands; do
     same "every option of $command" "$("$postern" "$command" --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer "$command" -- | grep -vx -e --help)"
 done
+hosts=$("$postern" init --help | sed -n 's/^Services with lines of their own: \(.*\)\.$/\1/p' | tr ' ' '\n' | sort)
+same "every host of init" "$hosts" "$(offer init '')"
 client_options=$(for verb in add invite list remove rotate-secret show; do offer client $verb --; done | sort -u)
 same "every option of client" "$("$postern" client --help | grep -oE -e '--[a-z-]+' | sort -u)" "$client_options"
 for verb in check explain; do

@@ -31,6 +31,8 @@ static const struct {
     const char *path, *answer;
 } answers[] = {
     { "/json", JSON_HEAD "Content-Length: 7\r\n\r\n{\"a\":1}" },
+    { "/dated", JSON_HEAD "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 7\r\n\r\n{\"a\":1}" },
+    { "/odd-date", JSON_HEAD "Date: yesterday\r\nContent-Length: 7\r\n\r\n{\"a\":1}" },
     { "/chunked",
       JSON_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n" },
     { "/until-close", JSON_HEAD "\r\n{\"a\":1}" },
@@ -195,6 +197,7 @@ struct fetched {
     postern_err verdict;
     postern_error err;
     int status, retry_after_s, max_age_s;
+    int64_t date_s;
     char etag[POSTERN_HTTP_ETAG_MAX];
     char content_type[128], body[20000];
     unsigned wakes;
@@ -223,6 +226,7 @@ static struct fetched fetch(const struct postern_http_request *rq)
         f.status = r->status;
         f.retry_after_s = r->retry_after_s;
         f.max_age_s = r->max_age_s;
+        f.date_s = r->date_s;
         memcpy(f.etag, r->etag, sizeof f.etag);
         (void)snprintf(f.content_type, sizeof f.content_type, "%s", r->content_type);
         (void)snprintf(f.body, sizeof f.body, "%.*s", (int)r->body.len, (const char *)r->body.ptr);
@@ -333,6 +337,22 @@ static void how_long_an_answer_may_be_kept_is_reported(void **state)
         assert_verdict(cases[i].path, &f, POSTERN_OK);
         assert_string_equal(f.etag, cases[i].etag);
         assert_int_equal(f.max_age_s, cases[i].max_age_s);
+    }
+}
+
+static void the_servers_clock_is_reported_when_it_tells_it(void **state)
+{
+    static const struct {
+        const char *path;
+        int64_t date_s;
+    } cases[] = { { "/dated", 784111777 }, { "/odd-date", -1 }, { "/json", -1 } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fetched f = fetch_path("127.0.0.1", cases[i].path);
+
+        assert_verdict(cases[i].path, &f, POSTERN_OK);
+        assert_int_equal(f.date_s, cases[i].date_s);
     }
 }
 
@@ -717,6 +737,7 @@ int main(void)
         cmocka_unit_test(what_is_not_an_answer_is_told_apart_from_no_answer),
         cmocka_unit_test(status_type_and_retry_after_are_reported),
         cmocka_unit_test(how_long_an_answer_may_be_kept_is_reported),
+        cmocka_unit_test(the_servers_clock_is_reported_when_it_tells_it),
         cmocka_unit_test(not_modified_is_an_answer_to_who_asked_for_it_alone),
         cmocka_unit_test(a_compressed_answer_is_refused_and_never_unpacked),
         cmocka_unit_test(an_answer_that_is_packed_for_the_way_is_refused_and_never_unpacked),

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* cli/child_run.c: a child speaks, crashes, hangs or floods, and the parent goes on. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child_run.h"
+
+static postern_err run(void (*work)(void *, FILE *), const struct child_user *as, int deadline_ms,
+                       postern_buf *out, int *ret_status)
+{
+    const struct child_job job = { work, NULL, as, deadline_ms };
+
+    return child_run(&job, out, ret_status, NULL);
+}
+
+static void speak(void *arg, FILE *out)
+{
+    char number[32];
+
+    (void)arg;
+    child_say(out, "word", "first");
+    child_say(out, "word", "second\n\x1b[2J");
+    child_say(out, "words", "other");
+    child_say(out, "empty", "");
+    (void)snprintf(number, sizeof number, "%d %d", (int)getuid(), (int)read(STDIN_FILENO, number, 1));
+    child_say(out, "uid", number);
+}
+
+static void what_a_child_says_is_read_by_key_and_number(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    char value[CHILD_VALUE_MAX], number[32];
+    int status = -1;
+
+    (void)state;
+    assert_int_equal(run(speak, NULL, 5000, &out, &status), POSTERN_OK);
+    assert_int_equal(status, 0);
+    assert_true(child_said(postern_buf_bytes(&out), "word", 0, value));
+    assert_string_equal(value, "first");
+    assert_true(child_said(postern_buf_bytes(&out), "word", 1, value));
+    assert_string_equal(value, "second??[2J");
+    assert_false(child_said(postern_buf_bytes(&out), "word", 2, value));
+    assert_true(child_said(postern_buf_bytes(&out), "empty", 0, value));
+    assert_string_equal(value, "");
+    assert_false(child_said(postern_buf_bytes(&out), "wor", 0, value));
+    assert_true(child_said(postern_buf_bytes(&out), "uid", 0, value));
+    (void)snprintf(number, sizeof number, "%d 0", (int)getuid()); /* its standard input is empty */
+    assert_string_equal(value, number);
+}
+
+static void a_child_can_be_somebody_else(void **state)
+{
+    const struct child_user nobody = { .is_other = true, .uid = 65533, .gid = 65533 };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    char value[CHILD_VALUE_MAX];
+    int status = -1;
+
+    (void)state;
+    assert_int_equal(run(speak, &nobody, 5000, &out, &status), POSTERN_OK);
+    if (geteuid() != 0) { /* nobody becomes nobody but root */
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+        assert_int_equal(out.len, 0);
+        return;
+    }
+    assert_int_equal(status, 0);
+    assert_true(child_said(postern_buf_bytes(&out), "uid", 0, value));
+    assert_string_equal(value, "65533 0");
+}
+
+static void crash(void *arg, FILE *out)
+{
+    (void)arg;
+    child_say(out, "word", "lost");
+    (void)kill(getpid(), SIGKILL);
+}
+
+static void a_child_that_crashes_is_told(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(run(crash, NULL, 5000, &out, &status), POSTERN_OK);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void hang(void *arg, FILE *out)
+{
+    (void)arg;
+    (void)out;
+    for (;;)
+        (void)pause();
+}
+
+static void a_child_that_hangs_is_ended(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(run(hang, NULL, 50, &out, &status), POSTERN_ERR_TIMEOUT);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void flood(void *arg, FILE *out)
+{
+    (void)arg;
+    while (fputs("a long line that never ends\n", out) >= 0)
+        continue;
+}
+
+static void a_child_that_floods_is_ended(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(run(flood, NULL, 5000, &out, &status), POSTERN_ERR_LIMIT);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void programs_are_run_without_a_shell(void **state)
+{
+    static const char *const argv[] = { "/bin/echo", "$HOME", NULL };
+    static const char *const missing[] = { "/nowhere/program", NULL };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int status = -1;
+
+    (void)state;
+    assert_int_equal(child_run_program((char *const *)(uintptr_t)argv, &out, &status, NULL),
+                     POSTERN_OK);
+    assert_int_equal(status, 0);
+    assert_true(postern_bytes_equal_str(postern_buf_bytes(&out), "$HOME\n"));
+    assert_int_equal(child_run_program((char *const *)(uintptr_t)missing, &out, &status, NULL),
+                     POSTERN_OK);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == CHILD_NOT_RUN);
+}
+
+static void the_folder_of_a_library_is_found(void **state)
+{
+    char folder[CHILD_PATH_MAX];
+
+    (void)state;
+    assert_true(child_find_folder(dlsym(RTLD_DEFAULT, "malloc"), folder) ||
+                child_find_folder(dlsym(RTLD_DEFAULT, "getpid"), folder));
+    assert_true(folder[0] == '/');
+    assert_false(child_find_folder(NULL, folder));
+    assert_false(child_find_folder(&folder, folder)); /* the stack is of no library */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_child_says_is_read_by_key_and_number),
+        cmocka_unit_test(a_child_can_be_somebody_else),
+        cmocka_unit_test(a_child_that_crashes_is_told),
+        cmocka_unit_test(a_child_that_hangs_is_ended),
+        cmocka_unit_test(a_child_that_floods_is_ended),
+        cmocka_unit_test(programs_are_run_without_a_shell),
+        cmocka_unit_test(the_folder_of_a_library_is_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
