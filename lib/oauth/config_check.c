@@ -346,6 +346,21 @@ static postern_err check_client(const postern_section *s, postern_error *err)
     return postern_config_check_door_agent(s, err);
 }
 
+/* A mode of nothing; and a name that rules cannot say, for which every login would be refused. */
+static postern_err check_service(const postern_section *s, postern_error *err)
+{
+    bool has_policy = postern_section_count(s, "policy") != 0;
+
+    if (!has_policy && postern_section_has(s, "policy_mode"))
+        return postern_config_value_fail(s, "policy_mode", err, "means nothing without policy");
+    if (has_policy && (!is_name(s->name) || strcmp(s->name, "raw") == 0))
+        return postern_config_value_fail(
+            s, "policy", err,
+            "no rule can name this service: rename its file to letters, digits, dots, underscores "
+            "and hyphens, and not to the door protocol raw (service_names: keeps the old name)");
+    return POSTERN_OK;
+}
+
 postern_err postern_config_check_section(const postern_section *s, postern_error *err)
 {
     POSTERN_TRY(check_required(s, err));
@@ -353,6 +368,8 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
     POSTERN_TRY(check_urls(s, err));
     if (s->kind == POSTERN_SECTION_SERVICE || s->kind == POSTERN_SECTION_DOOR)
         POSTERN_TRY(check_server_port(s, err));
+    if (s->kind == POSTERN_SECTION_SERVICE)
+        return check_service(s, err);
     if (s->kind == POSTERN_SECTION_SERVER)
         return check_server(s, err);
     if (s->kind == POSTERN_SECTION_DOOR)

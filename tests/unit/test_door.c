@@ -1132,9 +1132,10 @@ static void where_agent_and_user_are_judged_apart_the_record_says_which_refused(
         const char *agent, *more, *detail;
     } cases[] = {
         { "agent-8", "", "\"detail\":\"the agent's rules: no rule allows it\"" },
-        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine\"" },
+        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine (policies/cache.rules:4)\"" },
         { "agent-7", ",\"act\":{\"sub\":\"agent-6\"}",
-          "\"detail\":\"the agent's rules: cache:direct; the user's rules: cache:direct\"" },
+          "\"detail\":\"the agent's rules: cache:direct (policies/cache.rules:2); "
+          "the user's rules: cache:direct (policies/cache.rules:2)\"" },
     };
     char *token;
     struct rig_session s;
