@@ -351,13 +351,12 @@ static postern_err check_service(const postern_section *s, postern_error *err)
 {
     bool has_policy = postern_section_count(s, "policy") != 0;
 
-    if (!has_policy && postern_section_has(s, "policy_mode"))
+    if (!has_policy && strcmp(postern_section_text(s, "policy_mode"), "enforce") != 0)
         return postern_config_value_fail(s, "policy_mode", err, "means nothing without policy");
-    if (has_policy && (!is_name(s->name) || strcmp(s->name, "raw") == 0))
-        return postern_config_value_fail(
-            s, "policy", err,
-            "no rule can name this service: rename its file to letters, digits, dots, underscores "
-            "and hyphens, and not to the door protocol raw (service_names: keeps the old name)");
+    if (has_policy && strcmp(s->name, "raw") == 0)
+        return postern_config_value_fail(s, "policy", err,
+                                         "no rule can name this service, because raw is a protocol of "
+                                         "doors: rename its file, and name raw in service_names");
     return POSTERN_OK;
 }
 
