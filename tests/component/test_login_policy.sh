@@ -14,6 +14,7 @@ printf '%s\n' 'no-chains: deny anyone to * if chain > 2 because "too many agents
 rules() { printf '%s\n' '# who may act as whom' "$@" >"$T/etc/policies/ldap.rules"; }
 ldap_service() { service ldap "helper_peers: $SERVER_USER" 'username_strip_domain: example.org' "$@"; }
 
+# shellcheck disable=SC2016 # ${user} is the policy's
 rules 'no-boss: deny anyone to ldap:login on boss because "ask postmaster@example.org"' \
     'itself:  allow agent agent-7 for nobody to ldap:login on agent-7' \
     'hers:    allow agent agent-7 for user alice,boss to ldap:login on "${user}" if source in (127.0.0.0/8)' \

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "../support/alloc_fail.h"
 #include "../support/test_folder.h"
 #include "../support/test_policy.h"
 #include "grant/grant.h"
@@ -410,6 +411,40 @@ static void of_several_issuers_a_rule_says_whose_agent_it_means(void **state)
     test_folder_put(&folder, "issuers/as.conf", ISSUER);
 }
 
+/* ---- memory ---- */
+
+static postern_err open_once(void *arg, postern_error *err)
+{
+    struct login_policies s;
+    postern_err e = login_policies_open(config, &s, err);
+
+    (void)arg;
+    login_policies_close(&s);
+    return e;
+}
+
+static postern_err ask_once(void *arg, postern_error *err)
+{
+    struct login_visit *visit = arg;
+
+    return login_policy_ask(&policies, visit, &verdict, err);
+}
+
+static void without_memory_nothing_is_allowed(void **state)
+{
+    struct postern_grant_facts facts = delegated("alice");
+    POSTERN_AUTO(grant) g = NULL;
+    struct login_visit visit = { .now_s = TEST_POLICY_NOW_S };
+
+    (void)state;
+    load("policy_mode: shadow\n", "allow group finance to imap:login\n");
+    assert_true(alloc_fail_sweep(open_once, NULL, POSTERN_OK) >= 5);
+    assert_int_equal(postern_grant_from_proof(&facts, &g, NULL), POSTERN_OK);
+    visit.service = postern_config_section(config, POSTERN_SECTION_SERVICE, "imap");
+    visit.grant = g;
+    assert_true(alloc_fail_sweep(ask_once, &visit, POSTERN_OK) >= 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_policy_that_did_not_come_is_undecided_in_either_mode),
         cmocka_unit_test(claims_that_nobody_can_read_refuse_in_either_mode),
         cmocka_unit_test(a_policy_with_a_mistake_is_refused_with_its_place),
+        cmocka_unit_test(without_memory_nothing_is_allowed),
         cmocka_unit_test(of_several_issuers_a_rule_says_whose_agent_it_means),
     };
 

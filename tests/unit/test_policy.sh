@@ -39,6 +39,7 @@ printf 'judge agent and user\nallow agent bot to *\nallow user alice to * with l
 good=$folder/good.rules
 
 same "the examples are fine and say nothing" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/team-data.rules" 2>&1)"
+same "so is the one of logins" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/logins.rules" 2>&1)"
 same "a fine file says nothing" "" "$("$postern" policy check "$good" 2>&1)"
 check "a mistake is named by file, line and column" 1 "$folder/bad.rules:2:1: \"alow\" is no statement; did you mean \"allow\"?" check "$folder/bad.rules"
 check "an expect that fails is named" 1 "$folder/expect.rules:2:1: expected allow, and expect:1 ($folder/expect.rules:1) says deny" check "$folder/expect.rules"
