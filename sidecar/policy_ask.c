@@ -105,3 +105,16 @@ postern_err policy_decided_by(postern_err code, const postern_decision *d)
                ? POSTERN_ERR_POLICY
                : code;
 }
+
+postern_err policy_obey(const postern_section *section, postern_err answer,
+                        const postern_decision *d)
+{
+    bool is_shadow = strcmp(postern_section_text(section, "policy_mode"), "shadow") == 0;
+
+    return is_shadow && policy_decided_by(answer, d) == POSTERN_ERR_POLICY ? POSTERN_OK : answer;
+}
+
+const char *policy_would(postern_err code, const postern_decision *d)
+{
+    return code == POSTERN_OK && d->refusing_lists != 0 ? "deny" : NULL;
+}

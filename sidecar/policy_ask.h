@@ -35,6 +35,15 @@ POSTERN_MUST_USE postern_err policy_ask(const postern_policy *p, const postern_p
                                         postern_decision *ret, postern_error *err);
 /* What a refused client may know of it: scopes that are wanting, the words of the rule. */
 void policy_tell(const postern_decision *d, postern_failure *ret);
+/*
+ * What becomes of policy_ask()'s answer: with `policy_mode: shadow` its refusal is POSTERN_OK, and `d`
+ * goes on saying what it would be.  Only what the policy says is spared; a question that could not be
+ * asked is undecided in either mode.
+ */
+POSTERN_MUST_USE postern_err policy_obey(const postern_section *section, postern_err answer,
+                                         const postern_decision *d);
+/* For the record of whoever came in all the same: "deny"; NULL: it was allowed, or not asked. */
+const char *policy_would(postern_err code, const postern_decision *d);
 /* Whose word a refusal is: the scope that a rule wants is the policy's, not required_scopes'. */
 postern_err policy_decided_by(postern_err code, const postern_decision *d);
 

@@ -106,6 +106,7 @@ static const struct {
       "tokens may log in as an account that is denied by default" },
     { POSTERN_SECTION_SERVICE, "policy_mode", is_shadow,
       "the policy is asked and not obeyed" },
+    { POSTERN_SECTION_DOOR, "policy_mode", is_shadow, "the policy is asked and not obeyed" },
     { POSTERN_SECTION_DOOR, "shared_audience", is_on,
       "a token for this door opens another service as well" },
     { POSTERN_SECTION_DOOR, "allow_system_users", is_on, "tokens may stand for system accounts" },

@@ -38,6 +38,7 @@ static struct audit_record build(const struct login_record *r)
     struct deciding_setting setting =
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
                               result->failure.issuer, policy_decided_by(result->code, &result->decision));
+    const char *would = policy_would(result->code, &result->decision);
     struct audit_record a = {
         .time_ms = clock_wall_ms(),
         .event = r->event,
@@ -47,7 +48,7 @@ static struct audit_record build(const struct login_record *r)
         .carrier = carrier_word(r->carrier),
         .tls = tls_word(r->tls),
         .code = result->code,
-        .detail = result->code == POSTERN_OK ? NULL : result->error.detail,
+        .detail = result->code == POSTERN_OK && would == NULL ? NULL : result->error.detail,
         .setting = setting.key,
         .origin = setting.origin,
         .issuer = result->failure.issuer,
@@ -60,6 +61,7 @@ static struct audit_record build(const struct login_record *r)
         .resource = r->door->name,
         .rule = result->decision.rule,
         .user_rule = result->decision.user_rule,
+        .would = would,
         .because = result->failure.because[0] != '\0' ? result->failure.because
                                                       : result->decision.because,
         .lease_end_s = r->lease_end_s,

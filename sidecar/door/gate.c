@@ -92,7 +92,7 @@ postern_err gate_ask_policy(const struct door *door, const postern_grant *grant,
 
     *ret = (postern_decision){ 0 };
     POSTERN_TRY(postern_policy_subject_of(grant, &subject, err));
-    return policy_ask(door->policy, &q, ret, err);
+    return policy_obey(door->section, policy_ask(door->policy, &q, ret, err), ret);
 }
 
 static void judge_by_policy(struct gate *g, struct gate_result *r)

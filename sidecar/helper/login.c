@@ -137,6 +137,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
     const postern_request *rq = &l->request.rq;
     const postern_grant *g = l->grant != NULL ? l->grant : l->denied;
     const postern_decision *d = &l->policy.decision;
+    const char *would = policy_would(l->failure.code, d);
     char fingerprint[FINGERPRINT_LEN + 1] = "";
     struct deciding_setting setting =
         find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer,
@@ -158,7 +159,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .tls = l->request.is_describe ? NULL : helper_tls_word(rq->tls),
             .authzid = rq->authzid,
             .code = l->failure.code,
-            .detail = l->grant == NULL || l->policy.is_shadow_deny ? l->error.detail : NULL,
+            .detail = l->grant == NULL || would != NULL ? l->error.detail : NULL,
             .setting = setting.key,
             .origin = setting.origin,
             .issuer = l->failure.issuer,
@@ -171,7 +172,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .resource = g != NULL && l->policy.action[0] != '\0' ? postern_grant_user(g) : NULL,
             .rule = d->rule,
             .user_rule = d->user_rule,
-            .would = l->policy.is_shadow_deny ? "deny" : NULL,
+            .would = would,
             .because = d->because,
             .latency_us = clock_mono_us() - l->started_us,
             .missed = missed,

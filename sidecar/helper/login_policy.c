@@ -53,18 +53,6 @@ static postern_err ask(const postern_policy *p, const struct login_visit *v,
     return policy_ask(p, &q, &ret->decision, err);
 }
 
-static bool is_shadow(const postern_section *service)
-{
-    return strcmp(postern_section_text(service, "policy_mode"), "shadow") == 0;
-}
-
-/* Only what the policy says is a shadow's to spare; a question that could not be asked is undecided in
- * either mode. */
-static bool is_policys(postern_err e, const postern_decision *d)
-{
-    return policy_decided_by(e, d) == POSTERN_ERR_POLICY;
-}
-
 postern_err login_policy_ask(const struct login_policies *all, const struct login_visit *visit,
                              struct login_verdict *ret, postern_error *err)
 {
@@ -78,6 +66,5 @@ postern_err login_policy_ask(const struct login_policies *all, const struct logi
         return POSTERN_FAIL(err, INTERNAL, "the policy of %s did not come",
                             postern_section_name(visit->service));
     e = ask(p, visit, ret, err);
-    ret->is_shadow_deny = is_policys(e, &ret->decision) && is_shadow(visit->service);
-    return ret->is_shadow_deny ? POSTERN_OK : e;
+    return policy_obey(visit->service, e, &ret->decision);
 }

@@ -14,8 +14,7 @@
 
 struct login_verdict {
     char action[LOGIN_ACTION_MAX]; /* "": it was not asked */
-    postern_decision decision;
-    bool is_shadow_deny; /* policy_mode: shadow: it says no, and the login goes on */
+    postern_decision decision; /* with policy_mode: shadow perhaps a no, and the login goes on */
 };
 
 struct login_visit {
@@ -27,7 +26,7 @@ struct login_visit {
 /*
  *   all   NULL: none were read, which a service with `policy:` does not survive
  *   ret   set in every case
- *   err   set as well when ret->is_shadow_deny
+ *   err   set as well when policy_would() has a word
  *   POSTERN_OK (allowed, or there is no policy) · POLICY · INSUFFICIENT_SCOPE · undecided: INTERNAL,
  *   NOMEM
  */

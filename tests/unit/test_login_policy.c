@@ -17,6 +17,7 @@
 #include "../support/test_policy.h"
 #include "grant/grant.h"
 #include "helper/login_policy.h"
+#include "policy_ask.h"
 
 #define ISSUER "issuer: https://as.example\njwks_file: /run/keys.json\n"
 #define IMAP   "audience: https://mail.example/imap\nhelper_peers: root\n"
@@ -148,7 +149,7 @@ static void the_policy_says_who_may_act_as_whom(void **state)
     assert_int_equal(ask(delegated("alice")), POSTERN_OK);
     assert_string_equal(verdict.action, "imap:login");
     assert_string_equal(verdict.decision.rule, "mail:mine");
-    assert_false(verdict.is_shadow_deny);
+    assert_null(policy_would(POSTERN_OK, &verdict.decision));
     assert_int_equal(ask(own("agent-7")), POSTERN_ERR_POLICY); /* for nobody */
     assert_string_equal(why.detail, "no rule of the policy allows it");
     assert_int_equal(ask(own("boss")), POSTERN_ERR_POLICY);
@@ -325,13 +326,13 @@ static void in_shadow_a_denied_login_goes_on_and_is_noted(void **state)
                                   "allow user bob to imap:login\n"
                                   "allow anyone to imap:login if scope has x\n");
     assert_int_equal(ask(delegated("alice")), POSTERN_OK);
-    assert_true(verdict.is_shadow_deny);
+    assert_string_equal(policy_would(POSTERN_OK, &verdict.decision), "deny");
     assert_string_equal(verdict.decision.rule, "mail:no");
     assert_string_equal(why.detail, "rule mail:no (policies/mail.rules:1)");
     assert_int_equal(ask(delegated("bob")), POSTERN_OK);
-    assert_false(verdict.is_shadow_deny);
+    assert_null(policy_would(POSTERN_OK, &verdict.decision));
     assert_int_equal(ask(delegated("carol")), POSTERN_OK); /* only a scope is wanting */
-    assert_true(verdict.is_shadow_deny);
+    assert_string_equal(policy_would(POSTERN_OK, &verdict.decision), "deny");
 }
 
 /* ---- what cannot be judged ---- */
@@ -346,7 +347,7 @@ static void a_policy_that_did_not_come_is_undecided_in_either_mode(void **state)
         login_policies_close(&policies);
         assert_int_equal(ask(delegated("alice")), POSTERN_ERR_INTERNAL);
         assert_int_equal(postern_err_outcome(POSTERN_ERR_INTERNAL), POSTERN_UNDECIDED);
-        assert_false(verdict.is_shadow_deny);
+        assert_null(policy_would(POSTERN_OK, &verdict.decision));
     }
     assert_null(login_policies_find(NULL, "imap"));
 }
@@ -359,7 +360,7 @@ static void claims_that_nobody_can_read_refuse_in_either_mode(void **state)
     facts.claims = POSTERN_BYTES_LIT("{");
     load("policy_mode: shadow\n", "allow anyone to *\n");
     assert_int_not_equal(ask(facts), POSTERN_OK);
-    assert_false(verdict.is_shadow_deny);
+    assert_null(policy_would(POSTERN_OK, &verdict.decision));
 }
 
 static void a_policy_with_a_mistake_is_refused_with_its_place(void **state)
