@@ -32,6 +32,7 @@ set $bots = worker-*
 no-chains: deny anyone to * if chain > 2 because "no chains"
 read: allow agent $bots to raw:connect on cache if scope has cache.read and claim.level >= 3 with lease 15m
 END
+# shellcheck disable=SC2016 # ${user} is the policy's
 printf '%s\n' 'no: deny anyone to imap:login on root because "no root"' \
     'mine: allow agent bot for anyone to imap:login on "${user}" if source in (10.0.0.0/8)' >"$folder/logins.rules"
 printf 'allow anyone to im*p:login\n' >"$folder/glob.rules"
