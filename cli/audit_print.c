@@ -186,6 +186,7 @@ static const struct {
     { "resource", " " },
     { "rule", ", rule " },
     { "user_rule", " and " },
+    { "would", ", would " },
     { "because", ", because " },
     { "purpose", ", purpose " },
     { "duration_ms", ", ms " },

@@ -52,8 +52,8 @@ static void print_explain_help(FILE *out)
         "  --chain N            number of actors in the token [0]\n"
         "  --source ADDRESS     where the connection comes from\n"
         "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
-        "  --action ACTION      what is done [raw:connect]\n"
-        "  --on RESOURCE        to what: the door's name\n"
+        "  --action ACTION      what is done, like imap:login [raw:connect]\n"
+        "  --on RESOURCE        to what: the door's name; of a login the local user\n"
         "  --json               one JSON object instead of lines\n"
         "\n"
         "Exit status: 0 allow, 1 deny, 2 usage, 3 nothing was decided.\n",
@@ -107,7 +107,7 @@ static bool set_action(struct explain_request *rq, const char *action)
     size_t len = strcspn(action, ":");
 
     if (action[len] == '\0' || len >= sizeof rq->protocol)
-        return refuse(rq, "--action is PROTOCOL:NAME, like raw:connect: ");
+        return refuse(rq, "--action is PROTOCOL:NAME, like raw:connect or imap:login: ");
     memcpy(rq->protocol, action, len);
     rq->protocol[len] = '\0';
     rq->question.action = action + len + 1;

@@ -122,6 +122,10 @@ static const struct part token_parts[] = {
     { "jti", "id " },     { "scope", "scope " },      { "fingerprint", "fingerprint " },
 };
 static const struct part detail_parts[] = { { "detail", "" } };
+static const struct part policy_parts[] = {
+    { "action", "" },       { "resource", "on " }, { "rule", "rule " },
+    { "user_rule", "and " }, { "would", "would " }, { "because", "because " },
+};
 static const struct part decided_parts[] = { { "setting", "" }, { "origin", "from " } };
 
 #define PRINT_PARTS(j, label, parts) print_parts((j), (label), (parts), sizeof(parts) / sizeof((parts)[0]))
@@ -180,6 +184,7 @@ static void print_record(const postern_json *j)
     PRINT_PARTS(j, "token", token_parts);
     print_check(j, code);
     PRINT_PARTS(j, "detail", detail_parts);
+    PRINT_PARTS(j, "policy", policy_parts);
     PRINT_PARTS(j, "decided", decided_parts);
     printf("  advice   %s\n",
            advice != NULL ? advice : "This reason is of another version of Postern; see its postern(1).");

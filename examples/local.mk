@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	examples/pam/postgresql \
 	examples/pam/sshd \
 	examples/policies/guardrails.rules \
+	examples/policies/logins.rules \
 	examples/policies/team-data.rules \
 	examples/quickstart/packages \
 	examples/quickstart/run \

@@ -12,11 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <postern/policy.h>
-
 #include "door_set.h"
 #include "generation_open.h"
 #include "issuer_clients.h"
+#include "policy_ask.h"
 
 #define DUMP_MAX (16u << 20) /* as posternd --dump-config */
 #define SEND_PATIENCE_MS 1000
@@ -151,21 +150,14 @@ static bool has_policy(const struct door_set *s, const char *name)
     return false;
 }
 
-static postern_err add_policy(struct door_set *s, const postern_config *c, const char *name,
-                              postern_policy *judged, postern_error *err)
+static postern_err keep_policy(void *arg, const char *name, postern_bytes text, postern_error *err)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
+    struct door_set *s = arg;
     struct door_file f = { NULL, name, -1 };
-    char path[sizeof "policies/.rules" + POSTERN_POLICY_NAME_MAX];
-    int n = snprintf(path, sizeof path, "policies/%s.rules", name);
 
-    if (n < 0 || (size_t)n >= sizeof path)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "policy: name of %zu bytes", strlen(name));
-    POSTERN_TRY(postern_config_read_policy(c, name, &text, err));
-    POSTERN_TRY(postern_policy_add(judged, name, path, postern_buf_bytes(&text), err));
     if (has_policy(s, name))
         return POSTERN_OK;
-    POSTERN_TRY(make_memfd(name, postern_buf_bytes(&text), &f.fd, err));
+    POSTERN_TRY(make_memfd(name, text, &f.fd, err));
     return add_file(s, f, err);
 }
 
@@ -175,15 +167,8 @@ static postern_err add_policies_of(struct door_set *s, const postern_config *c,
                                    const postern_section *door, postern_error *err)
 {
     POSTERN_AUTO(policy) judged = NULL;
-    const char *name;
 
-    POSTERN_TRY(postern_policy_new(&judged, err));
-    for (size_t i = 0; (name = postern_section_item(door, "policy", i)) != NULL; i++)
-        POSTERN_TRY(add_policy(s, c, name, judged, err));
-    POSTERN_TRY(postern_policy_finish(judged, err));
-    if (postern_config_trusted_by(c, door, 1) == NULL)
-        return POSTERN_OK;
-    return postern_policy_check_issuers(judged, err);
+    return policy_read(c, door, (struct policy_reader){ keep_policy, s }, &judged, err);
 }
 
 static postern_err open_all(struct door_set *s, const postern_config *c, postern_error *err)

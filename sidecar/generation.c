@@ -76,6 +76,7 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         g->loops = g->keeper->loops; /* a door that goes on keeps its threads */
     POSTERN_TRY(listeners_check(g->config, err)); /* and what doors need, before anything is made */
     POSTERN_TRY(issuer_clients_open(g->config, &g->issuer_clients, err));
+    POSTERN_TRY(login_policies_open(g->config, &g->login_policies, err));
     POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
@@ -161,12 +162,16 @@ postern_err generation_check(const postern_config *c, const struct role *roles, 
 {
     struct account accounts[ROLE_COUNT];
     struct issuer_clients clients;
+    struct login_policies policies;
     struct door_set set;
     postern_err e;
 
     POSTERN_TRY(open_accounts(c, roles, accounts, err));
     e = issuer_clients_open(c, &clients, err);
     issuer_clients_close(&clients);
+    POSTERN_TRY(e);
+    e = login_policies_open(c, &policies, err);
+    login_policies_close(&policies);
     POSTERN_TRY(e);
     e = door_set_open(c, &set, err);
     door_set_close(&set);
@@ -189,6 +194,7 @@ void generation_free(struct generation *g)
     listeners_close(&g->listeners);
     door_set_close(&g->door_set);
     issuer_clients_close(&g->issuer_clients);
+    login_policies_close(&g->login_policies);
     close_fd(g->audit_fd);
     close_fd(g->state_dir_fd);
     close_fd(g->blocks_dir_fd);

@@ -10,6 +10,7 @@
 #include "child.h"
 #include "door_set.h"
 #include "issuer_clients.h"
+#include "login_policies.h"
 #include "listen.h"
 
 typedef enum generation_state {
@@ -33,6 +34,7 @@ struct generation {
     struct listeners   listeners;
     struct door_set    door_set;
     struct issuer_clients issuer_clients;
+    struct login_policies login_policies;
     size_t             loops;        /* of the door role, for as long as its process lives */
     int                audit_fd;
     int                state_dir_fd; /* -1: no embedded issuer */

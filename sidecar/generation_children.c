@@ -42,6 +42,7 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
     }
     if (id == ROLE_HELPER) {
         s.issuer_clients = &g->issuer_clients;
+        s.login_policies = &g->login_policies;
         s.saslauthd_fd = listener_of(g, LISTENER_SASLAUTHD);
     }
     if (id == ROLE_CONTROL) {

@@ -11,9 +11,9 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \
 	sidecar/generation_open.c sidecar/generation_open.h \
 	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
-	sidecar/log.c sidecar/log.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h \
+	sidecar/log.c sidecar/log.h sidecar/login_policies.c sidecar/login_policies.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h \
 	sidecar/options.c sidecar/options.h sidecar/peers.c sidecar/peers.h sidecar/published_file.c sidecar/published_file.h \
-	sidecar/quota.c sidecar/quota.h \
+	sidecar/policy_ask.c sidecar/policy_ask.h sidecar/quota.c sidecar/quota.h \
 	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
 	sidecar/supervisor.c sidecar/supervisor.h \
 	sidecar/supervisor_line.c sidecar/supervisor_line.h sidecar/text_hash.h sidecar/timer.c sidecar/timer.h sidecar/upkeep.c sidecar/upkeep.h sidecar/users.c sidecar/users.h

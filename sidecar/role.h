@@ -28,6 +28,8 @@ struct role_setup {
     const char     *state_dir;                /* the same as a path (SQLite wants one) */
     /* Helper: as whom issuers are asked about tokens; else NULL. */
     const struct issuer_clients *issuer_clients;
+    /* Helper: of the services; the memory is the parent's, as it was at fork.  Else NULL. */
+    const struct login_policies *login_policies;
 };
 
 /*

@@ -20,6 +20,7 @@ static const struct {
     { POSTERN_ERR_BUSY, POSTERN_SECTION_DOOR, "max_connections" },
     { POSTERN_ERR_AGENT_BUSY, POSTERN_SECTION_DOOR, "max_connections_per_agent" },
     { POSTERN_ERR_CNF, POSTERN_SECTION_DOOR, "tls_client_certificate" },
+    { POSTERN_ERR_POLICY, POSTERN_SECTION_SERVICE, "policy" },
     { POSTERN_ERR_PEER_NOT_ALLOWED, POSTERN_SECTION_SERVICE, "helper_peers" },
     { POSTERN_ERR_ISS, POSTERN_SECTION_SERVICE, "issuers" },
     { POSTERN_ERR_AUD, POSTERN_SECTION_SERVICE, "audience" },

@@ -81,6 +81,7 @@ EXTRA_DIST += \
 	tests/component/test_real_issuers.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
+	tests/component/test_login_policy.sh \
 	tests/component/test_pages.py \
 	tests/component/test_pam.sh \
 	tests/component/test_pam_servers.sh \

@@ -49,7 +49,7 @@ _postern() {
         return
         ;;
     --action)
-        mapfile -t COMPREPLY < <(compgen -W 'raw:connect' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login' -- "$current")
         return
         ;;
     --client-auth)

@@ -79,9 +79,11 @@ typedef struct postern_policy_question {
     size_t size; /* sizeof(postern_policy_question): room to grow */
     const postern_policy_subject *subject;
     const char *source;   /* the client's literal address; NULL: not known, or a unix socket */
-    const char *protocol; /* "raw" */
-    const char *action;   /* "connect" */
-    const char *resource; /* the door's name for raw:connect; NULL: not known */
+    const char *protocol; /* "raw"; of a login the service: NAME of services/NAME.conf */
+    const char *action;   /* "connect"; "login" */
+    /* The door's name for raw:connect, the local user whom the host will know for a login; NULL: not
+     * known.  A deny of a login is for every spelling that a host may make of that user (postern-policy(5)). */
+    const char *resource;
     int64_t now_s;        /* seconds since 1970; negative: not known */
 } postern_policy_question;
 
@@ -118,7 +120,7 @@ POSTERN_MUST_USE postern_err postern_policy_add(postern_policy *p, const char *n
  */
 POSTERN_MUST_USE postern_err postern_policy_finish(postern_policy *p, postern_error *err);
 /*
- * For a door that trusts several issuers, behind finish: each rule that allows or holds by agent,
+ * For a door or service that trusts several issuers, behind finish: each rule that allows or holds by agent,
  * client, group or ${agent}, which two issuers may give to two parties, says which issuer it means.
  *   POSTERN_OK · POSTERN_ERR_RULES ("path:line:1: what") · POSTERN_ERR_USAGE (not finished)
  */

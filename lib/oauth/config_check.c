@@ -346,6 +346,20 @@ static postern_err check_client(const postern_section *s, postern_error *err)
     return postern_config_check_door_agent(s, err);
 }
 
+/* A mode of nothing; and a name that rules cannot say, for which every login would be refused. */
+static postern_err check_service(const postern_section *s, postern_error *err)
+{
+    bool has_policy = postern_section_count(s, "policy") != 0;
+
+    if (!has_policy && strcmp(postern_section_text(s, "policy_mode"), "enforce") != 0)
+        return postern_config_value_fail(s, "policy_mode", err, "means nothing without policy");
+    if (has_policy && strcmp(s->name, "raw") == 0)
+        return postern_config_value_fail(s, "policy", err,
+                                         "no rule can name this service, because raw is a protocol of "
+                                         "doors: rename its file, and name raw in service_names");
+    return POSTERN_OK;
+}
+
 postern_err postern_config_check_section(const postern_section *s, postern_error *err)
 {
     POSTERN_TRY(check_required(s, err));
@@ -353,6 +367,8 @@ postern_err postern_config_check_section(const postern_section *s, postern_error
     POSTERN_TRY(check_urls(s, err));
     if (s->kind == POSTERN_SECTION_SERVICE || s->kind == POSTERN_SECTION_DOOR)
         POSTERN_TRY(check_server_port(s, err));
+    if (s->kind == POSTERN_SECTION_SERVICE)
+        return check_service(s, err);
     if (s->kind == POSTERN_SECTION_SERVER)
         return check_server(s, err);
     if (s->kind == POSTERN_SECTION_DOOR)

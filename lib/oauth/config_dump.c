@@ -34,6 +34,11 @@ static bool is_not_yes(const struct config_value *v)
     return strcmp(v->text, "yes") != 0;
 }
 
+static bool is_shadow(const struct config_value *v)
+{
+    return strcmp(v->text, "shadow") == 0;
+}
+
 static bool is_not_full(const struct config_value *v)
 {
     return strcmp(v->text, "verify-full") != 0;
@@ -99,6 +104,9 @@ static const struct {
       "tokens may log in as system accounts" },
     { POSTERN_SECTION_SERVICE, "deny_users", denies_fewer_users,
       "tokens may log in as an account that is denied by default" },
+    { POSTERN_SECTION_SERVICE, "policy_mode", is_shadow,
+      "the policy is asked and not obeyed" },
+    { POSTERN_SECTION_DOOR, "policy_mode", is_shadow, "the policy is asked and not obeyed" },
     { POSTERN_SECTION_DOOR, "shared_audience", is_on,
       "a token for this door opens another service as well" },
     { POSTERN_SECTION_DOOR, "allow_system_users", is_on, "tokens may stand for system accounts" },

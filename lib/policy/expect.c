@@ -98,7 +98,7 @@ static void set_action(struct asked *a, const struct target *t)
     len = strcspn(rest, " ");
     memcpy(a->action, rest, len);
     a->action[len] = '\0';
-    a->question.protocol = protocol->name;
+    a->question.protocol = t->protocol == PROTOCOL_LOGIN ? t->service : protocol->name;
     a->question.action = a->action;
 }
 

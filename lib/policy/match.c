@@ -53,9 +53,50 @@ static enum match match_name(const struct list *list, postern_bytes name, const 
     return name.len == 0 ? MATCH_UNKNOWN : match_list(list, name, a);
 }
 
-static enum match match_user(const struct list *list, const struct asking *a)
+/* The name up to its first '@', or to its last. */
+static postern_bytes cut_at(postern_bytes name, bool is_last)
 {
-    return a->s->user == NULL ? MATCH_NO : match_name(list, a->user, a);
+    size_t at = postern_bytes_find(name, '@');
+
+    for (size_t i = at; is_last && i < name.len; i++)
+        at = name.ptr[i] == '@' ? i : at;
+    return (postern_bytes){ name.ptr, at };
+}
+
+/*
+ * A local account as a deny of a login sees it: under every spelling that a host may make of it.
+ * Hosts fold case (Cyrus imapd does by default) and cut their own realm off, some at the first '@',
+ * some at the last; what is denied on root must not come in as "Root@example.org".  An allow is for
+ * the name as it is.
+ */
+static enum match match_spellings(const struct list *list, postern_bytes name,
+                                  const struct asking *a)
+{
+    struct asking folding = *a;
+    enum match ret;
+
+    folding.names.folds_case = true;
+    ret = match_name(list, name, &folding);
+    for (int is_last = 0; is_last < 2 && ret != MATCH_YES; is_last++) {
+        postern_bytes cut = cut_at(name, is_last != 0);
+        enum match m = cut.len == name.len ? MATCH_NO : match_name(list, cut, &folding);
+
+        ret = m == MATCH_NO ? ret : m;
+    }
+    return ret;
+}
+
+static enum match match_account(const struct rule *r, const struct list *list, postern_bytes name,
+                                const struct asking *a)
+{
+    if (a->protocol == PROTOCOL_LOGIN && r->verdict == POSTERN_VERDICT_DENY)
+        return match_spellings(list, name, a);
+    return match_name(list, name, a);
+}
+
+static enum match match_user(const struct rule *r, const struct list *list, const struct asking *a)
+{
+    return a->s->user == NULL ? MATCH_NO : match_account(r, list, a->user, a);
 }
 
 /*
@@ -77,7 +118,8 @@ static enum match match_group(const struct list *list, const struct asking *a)
     return ret == MATCH_YES && s->user == NULL ? MATCH_UNKNOWN : ret;
 }
 
-static enum match match_party(const struct party *party, const struct asking *a)
+static enum match match_party(const struct rule *r, const struct party *party,
+                              const struct asking *a)
 {
     switch (party->kind) {
     case PARTY_NONE:
@@ -91,7 +133,7 @@ static enum match match_party(const struct party *party, const struct asking *a)
     case PARTY_ISSUER:
         return match_name(&party->list, a->issuer, a);
     case PARTY_USER:
-        return match_user(&party->list, a);
+        return match_user(r, &party->list, a);
     case PARTY_GROUP:
         return match_group(&party->list, a);
     case PARTY_NOBODY:
@@ -101,26 +143,33 @@ static enum match match_party(const struct party *party, const struct asking *a)
     return MATCH_UNKNOWN;
 }
 
-static enum match match_human(const struct party *human, const struct asking *a)
+static enum match match_human(const struct rule *r, const struct asking *a)
 {
+    const struct party *human = &r->who.human;
+
     if (human->kind == PARTY_ANYONE)
         return from_bool(a->s->user != NULL);
     if (human->kind == PARTY_NOBODY)
         return from_bool(a->s->user == NULL);
-    return match_party(human, a);
+    return match_party(r, human, a);
 }
 
 /* ---- to what ---- */
 
 static bool match_action(const struct target *t, const struct asking *a)
 {
-    return t->protocol == PROTOCOL_ANY ||
-           (t->protocol == a->protocol && (t->actions & a->action) != 0);
+    if (t->protocol == PROTOCOL_ANY)
+        return true;
+    if (t->protocol != a->protocol || (t->actions & a->action) == 0)
+        return false;
+    return t->protocol != PROTOCOL_LOGIN || strcmp(t->service, a->service) == 0;
 }
 
-static enum match match_resource(const struct target *t, const struct asking *a)
+static enum match match_resource(const struct rule *r, const struct asking *a)
 {
-    return t->has_resources ? match_name(&t->resources, a->resource, a) : MATCH_YES;
+    const struct target *t = &r->target;
+
+    return t->has_resources ? match_account(r, &t->resources, a->resource, a) : MATCH_YES;
 }
 
 /* ---- tests ---- */
@@ -278,6 +327,15 @@ static enum match match_test(const struct rule *r, const struct test *t, const s
 
 /* ---- rules ---- */
 
+/* PROTOCOL_ANY: it is none. */
+static size_t find_protocol(postern_bytes name)
+{
+    for (size_t i = POLICY_PROTOCOLS_NAMED; policy_protocols[i].name != NULL; i++)
+        if (postern_bytes_equal_str(name, policy_protocols[i].name))
+            return i;
+    return postern_policy_is_service(name) ? PROTOCOL_LOGIN : PROTOCOL_ANY;
+}
+
 bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
 {
     postern_bytes protocol = postern_bytes_str(q->protocol);
@@ -293,12 +351,12 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
         .resource = postern_bytes_str(q->resource),
     };
     ret->has_source = q->source != NULL && postern_net_read_address(q->source, &ret->source);
-    for (size_t i = PROTOCOL_ANY + 1; policy_protocols[i].name != NULL; i++)
-        if (postern_bytes_equal_str(protocol, policy_protocols[i].name)) {
-            ret->protocol = i;
-            ret->action =
-                postern_policy_action_bit(&policy_protocols[i], postern_bytes_str(q->action));
-        }
+    ret->protocol = find_protocol(protocol);
+    ret->service = q->protocol;
+    ret->action = ret->protocol == PROTOCOL_ANY
+                      ? 0
+                      : postern_policy_action_bit(&policy_protocols[ret->protocol],
+                                                  postern_bytes_str(q->action));
     return ret->action != 0;
 }
 
@@ -348,13 +406,13 @@ struct rule_match postern_rule_match(const struct rule *r, const struct asking *
 
     if (!match_action(&r->target, a))
         return failed(PART_ACTION, MATCH_NO);
-    m = match_party(&r->who.party, a);
+    m = match_party(r, &r->who.party, a);
     if (fails(r, m))
         return failed(PART_WHO, m);
-    m = match_human(&r->who.human, a);
+    m = match_human(r, a);
     if (fails(r, m))
         return failed(PART_HUMAN, m);
-    m = match_resource(&r->target, a);
+    m = match_resource(r, a);
     if (fails(r, m))
         return failed(PART_RESOURCE, m);
     return match_tests(r, a);

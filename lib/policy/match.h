@@ -11,6 +11,7 @@ struct asking {
     const postern_policy_subject *s;
     struct pattern_names names;
     size_t protocol;                                     /* in policy_protocols */
+    const char *service;                                 /* PROTOCOL_LOGIN */
     uint32_t action;                                     /* its bit */
     postern_bytes agent, user, client, issuer, resource; /* empty: not known, or nobody */
     bool has_source;

@@ -173,15 +173,26 @@ static size_t char_len(postern_bytes text, size_t i)
     return len;
 }
 
-/* How much of the text at `i` the op takes; 0: it does not match. */
-static size_t take(int op, postern_bytes text, size_t i, bool is_pattern)
+static uint8_t fold(uint8_t c)
 {
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static bool is_same_byte(uint8_t a, uint8_t b, const struct pattern_names *names)
+{
+    return a == b || (names != NULL && names->folds_case && fold(a) == fold(b));
+}
+
+/* How much of the text at `i` the op takes; 0: it does not match. */
+static size_t take(int op, postern_bytes text, size_t i, const struct pattern_names *names)
+{
+    bool is_pattern = names == NULL;
     uint8_t c = text.ptr[i];
 
     if (op == PATTERN_ANY)
         return !is_pattern || c == PATTERN_ANY || c > PATTERN_USER ? char_len(text, i) : 0;
     if (op >= LITERAL)
-        return op - LITERAL == c;
+        return is_same_byte((uint8_t)(op - LITERAL), c, names);
     return is_pattern && op == c ? 1 : 0; /* the same variable */
 }
 
@@ -207,7 +218,7 @@ static bool run(const struct pattern *p, postern_bytes text, const struct patter
         }
         if (i == text.len)
             return op == PATTERN_END;
-        taken = op == PATTERN_END ? 0 : take(op, text, i, names == NULL);
+        taken = op == PATTERN_END ? 0 : take(op, text, i, names);
         if (taken != 0) {
             step(&at);
             i += taken;
@@ -221,11 +232,19 @@ static bool run(const struct pattern *p, postern_bytes text, const struct patter
     }
 }
 
-static bool has_prefix(const struct pattern *p, postern_bytes text)
+static bool has_prefix(const struct pattern *p, postern_bytes text,
+                       const struct pattern_names *names)
 {
     if (p->prefix_len == 0) /* then the text may be NULL */
         return true;
-    return text.len >= p->prefix_len && memcmp(p->ops, text.ptr, p->prefix_len) == 0;
+    if (text.len < p->prefix_len)
+        return false;
+    if (names == NULL || !names->folds_case)
+        return memcmp(p->ops, text.ptr, p->prefix_len) == 0;
+    for (size_t i = 0; i < p->prefix_len; i++)
+        if (fold((uint8_t)p->ops[i]) != fold(text.ptr[i]))
+            return false;
+    return true;
 }
 
 static bool is_unknown(const struct pattern *p, const struct pattern_names *names)
@@ -237,7 +256,7 @@ static bool is_unknown(const struct pattern *p, const struct pattern_names *name
 enum pattern_match postern_pattern_match(const struct pattern *p, postern_bytes text,
                                          const struct pattern_names *names)
 {
-    if (!has_prefix(p, text))
+    if (!has_prefix(p, text, names))
         return PATTERN_NO;
     if (p->kind == PATTERN_LITERAL)
         return p->len == text.len ? PATTERN_YES : PATTERN_NO;
@@ -250,7 +269,7 @@ bool postern_pattern_covers(const struct pattern *wide, const struct pattern *na
 {
     postern_bytes text = { (const uint8_t *)narrow->ops, narrow->len };
 
-    return has_prefix(wide, text) && run(wide, text, NULL);
+    return has_prefix(wide, text, NULL) && run(wide, text, NULL);
 }
 
 /* ---- printing ---- */

@@ -27,6 +27,7 @@ struct pattern {
 /* What ${agent} and ${user} stand for; NULL or "": not known. */
 struct pattern_names {
     const char *agent, *user;
+    bool folds_case; /* of ASCII letters: Alice is alice */
 };
 
 /* NOT_KNOWN: it depends on a name that is not known. */

@@ -50,7 +50,7 @@ static void print_actions(const struct target *t, postern_buf *out)
     const char *separator = ":";
     uint32_t bit = 1;
 
-    postern_buf_add_str(out, protocol->name);
+    postern_buf_add_str(out, t->protocol == PROTOCOL_LOGIN ? t->service : protocol->name);
     if (t->actions == UINT32_MAX) {
         postern_buf_add_str(out, t->protocol == PROTOCOL_ANY ? "" : ":*");
         return;

@@ -199,6 +199,9 @@ static postern_err parse_lease(struct parser *p, struct rule *r)
 
     if (r->lease_s != 0)
         return postern_parse_fail(p, t, "a rule has one lease");
+    if (r->target.protocol == PROTOCOL_LOGIN) /* a promise that nobody could keep */
+        return postern_parse_fail(p, t - 1,
+                                  "a lease ends sessions of doors; nobody can end one of a service");
     POSTERN_TRY(postern_parse_value(p, "a duration like 15m", text));
     fault = postern_value_read_duration(text, &r->lease_s);
     return fault == NULL ? POSTERN_OK : postern_parse_fail(p, t, "\"%s\" %s", text, fault);

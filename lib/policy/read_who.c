@@ -5,14 +5,31 @@
  */
 #include "policy/read.h"
 
+#include "base/ascii.h"
 #include "base/nearest.h"
 
 const struct protocol policy_protocols[] = {
     [PROTOCOL_ANY] = { "*", "" },
+    [PROTOCOL_LOGIN] = { "", "login" },
     { "raw", "connect" },
     { NULL, NULL },
 };
 #define PROTOCOL_WORDS "raw"
+
+/* No globs: a deny for "imap*:login" would be read aloud as more than it is. */
+bool postern_policy_is_service(postern_bytes name)
+{
+    static const char allowed[] = "._-";
+
+    for (size_t i = POLICY_PROTOCOLS_NAMED; policy_protocols[i].name != NULL; i++)
+        if (postern_bytes_equal_str(name, policy_protocols[i].name))
+            return false;
+    for (size_t i = 0; i < name.len; i++)
+        if (!postern_ascii_is_alnum(name.ptr[i]) &&
+            (name.ptr[i] == '\0' || strchr(allowed, name.ptr[i]) == NULL))
+            return false;
+    return name.len != 0;
+}
 
 uint32_t postern_policy_action_bit(const struct protocol *protocol, postern_bytes name)
 {
@@ -173,13 +190,26 @@ static postern_err find_protocol(struct parser *p, postern_bytes name, size_t *r
 {
     struct token t = *p->at;
 
-    for (size_t i = PROTOCOL_ANY + 1; policy_protocols[i].name != NULL; i++)
+    for (size_t i = POLICY_PROTOCOLS_NAMED; policy_protocols[i].name != NULL; i++)
         if (postern_bytes_equal_str(name, policy_protocols[i].name)) {
             *ret = i;
             return POSTERN_OK;
         }
     t.text = name;
-    return postern_parse_unknown(p, &t, "protocol of this version", PROTOCOL_WORDS);
+    return postern_parse_unknown(p, &t, "protocol of this version (a service has SERVICE:login)",
+                                 PROTOCOL_WORDS);
+}
+
+/* A service is called what its administrator likes, so only the action tells that one is meant: it is
+ * `login`, spelled out. */
+static postern_err take_protocol(struct parser *p, postern_bytes name, postern_bytes action,
+                                 struct target *ret)
+{
+    if (!postern_bytes_equal_str(action, policy_protocols[PROTOCOL_LOGIN].actions) ||
+        !postern_policy_is_service(name))
+        return find_protocol(p, name, &ret->protocol);
+    ret->protocol = PROTOCOL_LOGIN;
+    return postern_parse_keep(p, name, &ret->service);
 }
 
 static postern_err parse_action(struct parser *p, const struct token *t, postern_bytes name,
@@ -189,7 +219,7 @@ static postern_err parse_action(struct parser *p, const struct token *t, postern
     struct token action = *t;
     uint32_t bit;
 
-    if (postern_bytes_equal_str(name, "*")) {
+    if (postern_bytes_equal_str(name, "*") && ret->protocol != PROTOCOL_LOGIN) {
         ret->actions = UINT32_MAX;
         return POSTERN_OK;
     }
@@ -217,9 +247,9 @@ static postern_err parse_actions(struct parser *p, struct target *ret)
         return POSTERN_OK;
     }
     if (colon == name.len)
-        return postern_parse_fail(p, t, "expected an action like raw:connect, or *");
-    POSTERN_TRY(find_protocol(p, (postern_bytes){ name.ptr, colon }, &ret->protocol));
+        return postern_parse_fail(p, t, "expected an action like raw:connect or imap:login, or *");
     name = (postern_bytes){ name.ptr + colon + 1, name.len - colon - 1 };
+    POSTERN_TRY(take_protocol(p, (postern_bytes){ t->text.ptr, colon }, name, ret));
     p->at++;
     for (;;) {
         POSTERN_TRY(parse_action(p, t, name, ret));

@@ -61,17 +61,22 @@ struct who {
     struct party human; /* behind `for` */
 };
 
-#define PROTOCOL_ANY 0 /* `to *` */
+#define PROTOCOL_ANY   0 /* `to *` */
+#define PROTOCOL_LOGIN 1 /* SERVICE:login; the service is the target's */
 struct protocol {
     const char *name;
     const char *actions; /* with blanks between, at most 32 */
 };
-extern const struct protocol policy_protocols[]; /* [0] is PROTOCOL_ANY; ends with name NULL */
+extern const struct protocol policy_protocols[]; /* ends with name NULL */
+#define POLICY_PROTOCOLS_NAMED 2 /* from here on each has a name of its own */
+/* NAME of services/NAME.conf, and of no protocol above. */
+bool postern_policy_is_service(postern_bytes name);
 /* The bit of an action, 0 when the protocol has none of that name. */
 uint32_t postern_policy_action_bit(const struct protocol *protocol, postern_bytes name);
 
 struct target {
     size_t protocol;  /* in policy_protocols */
+    const char *service; /* PROTOCOL_LOGIN */
     uint32_t actions; /* bits of its actions; UINT32_MAX: all */
     bool has_resources;
     struct list resources;

@@ -46,9 +46,12 @@ static const char *find_status(postern_mech m, postern_err code)
     return NULL;
 }
 
-/* Whom an administrator blocked will not get in by trying again, nor with another token. */
+/* Whom an administrator blocked will not get in by trying again, nor with another token.  The words
+ * of a policy's rule are written for the agent that it refuses. */
 static void write_advice(const postern_failure *f, postern_json_writer *w)
 {
+    if (f->code == POSTERN_ERR_POLICY && f->because[0] != '\0')
+        postern_json_put_str(w, "because", f->because);
     if (f->code != POSTERN_ERR_BLOCKED)
         return;
     postern_json_put_str(w, "retry", "never");

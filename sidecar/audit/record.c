@@ -10,7 +10,7 @@
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the record fits; with the last it always does: 36
+/* Texts are cut at the first size with which the record fits; with the last it always does: 37
  * texts, each byte of which may need six.  A UUID as jti has 36 bytes. */
 static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
@@ -157,6 +157,7 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_text(l, "resource", r->resource);
     put_text(l, "rule", r->rule);
     put_text(l, "user_rule", r->user_rule);
+    put_text(l, "would", r->would);
     put_text(l, "because", r->because);
     put_text(l, "end", r->end);
     put_positive(l, "lease_end", r->lease_end_s);

@@ -44,10 +44,11 @@ struct audit_record {
     const char *agent;    /* who acts, as the policy sees it; of a block: whom it is for */
     const char *human;    /* for whom; NULL: for itself */
     const char *authcid;  /* whom the host logs in for the user (login_as: both); "" else */
-    const char *action;   /* "raw:connect" */
+    const char *action;   /* "raw:connect", "imap:login" */
     const char *resource; /* what it is done to */
     const char *rule;     /* "cache:write": policy's label */
     const char *user_rule; /* likewise of the user's list, with `judge agent and user` */
+    const char *would;    /* "deny": what the policy says and is not obeyed in (policy_mode: shadow) */
     const char *because;  /* the rule's or the administrator's words */
     const char *end;      /* why a session ended: "client" "backend" "expired" "revoked" "killed" … */
     int64_t lease_end_s;  /* since 1970; 0: left out */

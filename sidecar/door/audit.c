@@ -7,6 +7,7 @@
 
 #include "../clock.h"
 #include "../human.h"
+#include "../policy_ask.h"
 #include "../log.h"
 #include "../setting.h"
 #include "audit.h"
@@ -30,21 +31,14 @@ static void put_who(struct audit_record *a, const postern_grant *g)
     a->human = grant_human(g);
 }
 
-/* The scope that a rule wants is the policy's word, not required_scopes'. */
-static postern_err decided_by(const struct gate_result *r)
-{
-    return r->code == POSTERN_ERR_INSUFFICIENT_SCOPE && r->decision.missing_scope[0] != '\0'
-               ? POSTERN_ERR_POLICY
-               : r->code;
-}
-
 static struct audit_record build(const struct login_record *r)
 {
     const struct gate_result *result = r->result;
     const postern_grant *grant = r->grant != NULL ? r->grant : result->grant;
     struct deciding_setting setting =
         find_deciding_setting(settings_config(r->settings), r->door->section, DECIDING_DOOR,
-                              result->failure.issuer, decided_by(result));
+                              result->failure.issuer, policy_decided_by(result->code, &result->decision));
+    const char *would = policy_would(result->code, &result->decision);
     struct audit_record a = {
         .time_ms = clock_wall_ms(),
         .event = r->event,
@@ -54,7 +48,7 @@ static struct audit_record build(const struct login_record *r)
         .carrier = carrier_word(r->carrier),
         .tls = tls_word(r->tls),
         .code = result->code,
-        .detail = result->code == POSTERN_OK ? NULL : result->error.detail,
+        .detail = result->code == POSTERN_OK && would == NULL ? NULL : result->error.detail,
         .setting = setting.key,
         .origin = setting.origin,
         .issuer = result->failure.issuer,
@@ -67,6 +61,7 @@ static struct audit_record build(const struct login_record *r)
         .resource = r->door->name,
         .rule = result->decision.rule,
         .user_rule = result->decision.user_rule,
+        .would = would,
         .because = result->failure.because[0] != '\0' ? result->failure.because
                                                       : result->decision.because,
         .lease_end_s = r->lease_end_s,

@@ -9,6 +9,7 @@
 #include <postern/validate.h>
 
 #include "../event_log.h"
+#include "../policy_ask.h"
 #include "gate.h"
 
 struct gate {
@@ -75,26 +76,6 @@ static postern_err check_target(const struct door *door, const struct adapter_lo
 
 /* ---- policy ---- */
 
-static const char *find_words(const char *rule)
-{
-    return rule[0] == '\0' ? "no rule allows it" : rule;
-}
-
-/* Which half refused, where there are two: the rule of the other one is no reason. */
-static postern_err refuse_by_policy(const postern_decision *d, unsigned lists, postern_error *err)
-{
-    if (lists == POSTERN_POLICY_LIST_AGENT && d->rule[0] == '\0')
-        return POSTERN_FAIL(err, POLICY, "no rule of the door's policy allows it");
-    if (lists == POSTERN_POLICY_LIST_AGENT)
-        return POSTERN_FAIL(err, POLICY, "rule %s", d->rule);
-    if (d->refusing_lists == lists)
-        return POSTERN_FAIL(err, POLICY, "the agent's rules: %s; the user's rules: %s",
-                            find_words(d->rule), find_words(d->user_rule));
-    if (d->refusing_lists == POSTERN_POLICY_LIST_AGENT)
-        return POSTERN_FAIL(err, POLICY, "the agent's rules: %s", find_words(d->rule));
-    return POSTERN_FAIL(err, POLICY, "the user's rules: %s", find_words(d->user_rule));
-}
-
 postern_err gate_ask_policy(const struct door *door, const postern_grant *grant, const char *source,
                             int64_t now_s, postern_decision *ret, postern_error *err)
 {
@@ -111,13 +92,7 @@ postern_err gate_ask_policy(const struct door *door, const postern_grant *grant,
 
     *ret = (postern_decision){ 0 };
     POSTERN_TRY(postern_policy_subject_of(grant, &subject, err));
-    postern_policy_decide(door->policy, &q, ret);
-    if (ret->verdict == POSTERN_VERDICT_ALLOW)
-        return POSTERN_OK;
-    if (ret->missing_scope[0] != '\0')
-        return POSTERN_FAIL(err, INSUFFICIENT_SCOPE, "%s wants scope %s", ret->rule,
-                            ret->missing_scope);
-    return refuse_by_policy(ret, postern_policy_lists(door->policy), err);
+    return policy_obey(door->section, policy_ask(door->policy, &q, ret, err), ret);
 }
 
 static void judge_by_policy(struct gate *g, struct gate_result *r)
@@ -128,9 +103,7 @@ static void judge_by_policy(struct gate *g, struct gate_result *r)
         return;
     /* What a refused client may know is the same as at a bad token. */
     postern_context_describe(settings_context(g->settings), g->door->name, &r->failure);
-    if (r->code == POSTERN_ERR_INSUFFICIENT_SCOPE)
-        memcpy(r->failure.scope, r->decision.missing_scope, sizeof r->failure.scope);
-    memcpy(r->failure.because, r->decision.because, sizeof r->failure.because);
+    policy_tell(&r->decision, &r->failure);
 }
 
 /* ---- token ---- */

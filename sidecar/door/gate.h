@@ -47,8 +47,9 @@ struct gate *gate_new(struct loop *loop, const struct gate_visit *visit,
 void gate_begin(struct gate *g);
 void gate_free(struct gate *g); /* cancels; NULL is fine */
 
-/* Ask a door's policy whether `grant` may connect from `source`.  POSTERN_OK · POLICY ·
- * INSUFFICIENT_SCOPE (ret->missing_scope) */
+/* Ask a door's policy whether `grant` may connect from `source`.  POSTERN_OK (with
+ * policy_mode: shadow perhaps against ret's word) · POLICY · INSUFFICIENT_SCOPE
+ * (ret->missing_scope) */
 POSTERN_MUST_USE postern_err gate_ask_policy(const struct door *door, const postern_grant *grant,
                                              const char *source, int64_t now_s,
                                              postern_decision *ret, postern_error *err);

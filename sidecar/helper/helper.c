@@ -191,6 +191,7 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
     POSTERN_TRY(
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
+    r->helper.policies = setup->login_policies;
     POSTERN_TRY(take_issuer_clients(r, setup->issuer_clients, err));
     POSTERN_TRY(expect_issuer(r, err));
     postern_context_expect_blocks(r->helper.context);

@@ -12,6 +12,7 @@
 #include <postern/context.h>
 
 #include "../audit/line.h"
+#include "../login_policies.h"
 #include "../names.h"
 #include "../peers.h"
 #include "../quota.h"
@@ -36,6 +37,7 @@ struct helper {
     struct quota strangers; /* records of refusals that are no verdict */
     struct logins *logins;  /* NULL: nobody counts (tests) */
     struct handles *handles;
+    const struct login_policies *policies; /* NULL: none (tests) */
 };
 
 #endif

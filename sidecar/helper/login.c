@@ -20,7 +20,9 @@
 #include "../human.h"
 #include "../log.h"
 #include "login.h"
+#include "login_policy.h"
 #include "request.h"
+#include "../policy_ask.h"
 #include "../setting.h"
 
 #define ANSWER_MAX 4 /* bytes of a saslauthd answer: a length and two letters */
@@ -39,6 +41,8 @@ struct login {
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
     postern_grant *grant;    /* proved; NULL: not, or not any more */
+    postern_grant *denied;   /* proved, and its policy says no: for the record alone */
+    struct login_verdict policy;
     postern_failure failure; /* what the record and the answer say */
     bool is_recording;       /* the record is on its way; then the answer */
     char ref[POSTERN_REF_MAX];
@@ -93,6 +97,7 @@ void login_free(struct login *l)
     if (l->ready != NULL)
         event_free(l->ready);
     postern_grant_free(l->grant);
+    postern_grant_free(l->denied);
     postern_op_free(l->op);
     postern_secret_free(l->token);
     postern_wipe(l->handle, sizeof l->handle);
@@ -130,12 +135,15 @@ static const char *get_event(const struct login *l)
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
     const postern_request *rq = &l->request.rq;
+    const postern_grant *g = l->grant != NULL ? l->grant : l->denied;
+    const postern_decision *d = &l->policy.decision;
+    const char *would = policy_would(l->failure.code, d);
     char fingerprint[FINGERPRINT_LEN + 1] = "";
     struct deciding_setting setting =
         find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer,
-                              l->failure.code);
+                              policy_decided_by(l->failure.code, d));
 
-    if (l->grant == NULL && is_certainly_token(rq))
+    if (g == NULL && is_certainly_token(rq))
         fingerprint_token(&l->helper->fingerprint, rq->token, fingerprint);
     return audit_line_send(
         l->helper->audit,
@@ -151,15 +159,21 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .tls = l->request.is_describe ? NULL : helper_tls_word(rq->tls),
             .authzid = rq->authzid,
             .code = l->failure.code,
-            .detail = l->grant == NULL ? l->error.detail : NULL,
+            .detail = l->grant == NULL || would != NULL ? l->error.detail : NULL,
             .setting = setting.key,
             .origin = setting.origin,
             .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
-            .grant = l->grant,
-            .agent = l->grant != NULL ? postern_grant_actor(l->grant) : l->failure.agent,
-            .human = l->grant != NULL ? grant_human(l->grant) : l->failure.human,
-            .authcid = l->grant != NULL ? other_name(l->grant) : NULL,
+            .grant = g,
+            .agent = g != NULL ? postern_grant_actor(g) : l->failure.agent,
+            .human = g != NULL ? grant_human(g) : l->failure.human,
+            .authcid = g != NULL ? other_name(g) : NULL,
+            .action = l->policy.action,
+            .resource = g != NULL && l->policy.action[0] != '\0' ? postern_grant_user(g) : NULL,
+            .rule = d->rule,
+            .user_rule = d->user_rule,
+            .would = would,
+            .because = d->because,
             .latency_us = clock_mono_us() - l->started_us,
             .missed = missed,
         },
@@ -282,6 +296,7 @@ static bool is_taken_back(struct login *l)
             POSTERN_OK)
         return false;
     l->failure = failure;
+    l->policy = (struct login_verdict){ .action = "" }; /* a rule is not what refuses */
     postern_grant_free(POSTERN_STEAL(l->grant));
     return true;
 }
@@ -345,8 +360,35 @@ static postern_err mint(struct login *l)
                         l->handle, &l->error);
 }
 
+/* Not of a handle: the login for which it is redeemed is asked about, with the client's address and
+ * at that time. */
+static postern_err judge_by_policy(struct login *l, const postern_grant *g)
+{
+    const struct login_visit visit = { l->service, g, l->request.rq.peer, clock_wall_s() };
+
+    return l->request.is_handle ? POSTERN_OK
+                                : login_policy_ask(l->helper->policies, &visit, &l->policy,
+                                                   &l->error);
+}
+
+/* What a refused client may know is the same as at a bad token. */
+static void answer_denied(struct login *l, postern_err code, postern_grant *take_grant)
+{
+    l->denied = take_grant;
+    postern_context_describe(l->helper->context, postern_section_name(l->service), &l->failure);
+    policy_tell(&l->policy.decision, &l->failure);
+    l->failure.code = code;
+    answer_refusal(l);
+}
+
 static void answer_proved(struct login *l, postern_grant *take_grant)
 {
+    postern_err verdict = judge_by_policy(l, take_grant);
+
+    if (verdict != POSTERN_OK) {
+        answer_denied(l, verdict, take_grant);
+        return;
+    }
     l->grant = take_grant;
     l->failure = (postern_failure){ .code = l->request.is_handle ? mint(l) : POSTERN_OK };
     if (l->failure.code != POSTERN_OK) {

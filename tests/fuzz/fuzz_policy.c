@@ -86,6 +86,28 @@ static void check_question(const postern_policy *p, const postern_policy_questio
                                             : d.lease_s == 0);
 }
 
+/* Every account under a spelling of its own, which a deny must see through. */
+static void ask_logins(const postern_policy *p, const postern_policy_subject *s, size_t i)
+{
+    static const char *const accounts[] = { NULL, "a", "alice", "Root@b@c" };
+    static const char *const services[] = { "imap", "imap", "x.y-z_1", "raw" };
+    const postern_policy_question q = { .size = sizeof q,
+                                        .subject = s,
+                                        .protocol = services[i],
+                                        .action = "login",
+                                        .resource = accounts[i],
+                                        .now_s = 1796119200 };
+
+    if (strcmp(services[i], "raw") == 0) {
+        postern_decision d;
+
+        postern_policy_decide(p, &q, &d); /* there is no such action */
+        must(d.verdict == POSTERN_VERDICT_DENY && d.rule_index == POSTERN_POLICY_NO_RULE);
+        return;
+    }
+    check_question(p, &q);
+}
+
 static void ask(const postern_policy *p)
 {
     static const char *const groups[] = { "g", "ops" };
@@ -116,6 +138,8 @@ static void ask(const postern_policy *p)
         q.source = i == 0 ? NULL : i == 1 ? "10.1.2.3" : "2001:db8::1";
         q.now_s = i == 0 ? -1 : 1796119200;
         check_question(p, &q);
+        for (size_t k = 0; k < 4; k++)
+            ask_logins(p, &subjects[i], k);
     }
     postern_policy_subject_clear(&subjects[3]);
 }
@@ -123,6 +147,20 @@ static void ask(const postern_policy *p)
 static bool holds(postern_bytes text, const char *word)
 {
     return memmem(text.ptr, text.len, word, strlen(word)) != NULL;
+}
+
+static void check_no_login(const postern_policy *p)
+{
+    postern_policy_subject s = { .agent = "a", .client = "a", .scope = "x" };
+    postern_policy_question q = { .size = sizeof q,
+                                  .subject = &s,
+                                  .protocol = "imap",
+                                  .action = "login",
+                                  .resource = "c" };
+    postern_decision d;
+
+    postern_policy_decide(p, &q, &d);
+    must(d.verdict == POSTERN_VERDICT_DENY);
 }
 
 static void check_no_allow(const postern_policy *p)
@@ -158,6 +196,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ask(p);
     if (size == 0 || !holds(text, "allow"))
         check_no_allow(p);
+    if (size == 0 || (!holds(text, "imap:login") && !holds(text, "*")))
+        check_no_login(p);
     postern_policy_warnings(p, &warnings);
     must(!warnings.failed);
     return 0;

@@ -179,6 +179,13 @@ static const struct {
     { "services/imap.conf", SERVICE "username_chars: a-z A-Z\n", POSTERN_ERR_CONFIG_VALUE,
       "services/imap.conf:3:17: username_chars: \"a-z A-Z\" holds a blank or a character that is "
       "not ASCII" },
+    { "services/imap.conf", SERVICE "policy_mode: shadow\n", POSTERN_ERR_CONFIG_VALUE,
+      "services/imap.conf:3:14: policy_mode: means nothing without policy" },
+    { "services/imap.conf", SERVICE "policy: mail\npolicy_mode: off\n", POSTERN_ERR_CONFIG_VALUE,
+      "services/imap.conf:4:14: policy_mode: \"off\" is not one of: enforce shadow" },
+    { "services/imap.conf", SERVICE "policy: ../mail\n", POSTERN_ERR_CONFIG_VALUE,
+      "services/imap.conf:3:9: policy: \"../mail\" is no policy name: letters, digits, dots, "
+      "underscores and hyphens, no dot first" },
     { "services/imap.conf", SERVICE "server_port: 143\n", POSTERN_ERR_CONFIG_CONFLICT,
       "services/imap.conf:3:14: server_port: means nothing without server_names" },
     { "services/imap.conf", "audience: https://mail.example.org/imap\nhelper_peers: group:\n",
@@ -609,6 +616,34 @@ static void a_dump_is_a_configuration_that_dumps_the_same(void **state)
     test_folder_remove(&again);
 }
 
+/* With a policy, a service needs a name that rules can say: else all its logins would be refused. */
+static void a_service_with_a_policy_can_be_named_by_rules(void **state)
+{
+    static const char *const texts[] = { SERVICE, SERVICE "policy: mail more\n",
+                                         SERVICE "policy: mail\npolicy_mode: shadow\n" };
+    (void)state;
+    test_folder_put(&folder, "issuers/sso.conf", ISSUER);
+    test_folder_put(&folder, "services/raw.conf", texts[0]);
+    postern_config_free(load());
+    test_folder_put(&folder, "services/raw.conf", texts[1]);
+    assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
+                      "services/raw.conf:3:9: policy: no rule can name this service, because raw is a "
+                      "protocol of doors: rename its file, and name raw in service_names");
+    test_folder_drop(&folder, "services/raw.conf");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const postern_section *s;
+        postern_config *c;
+
+        test_folder_put(&folder, "services/im.a-p_2.conf", texts[i]);
+        c = load();
+        s = postern_config_section(c, POSTERN_SECTION_SERVICE, "im.a-p_2");
+        assert_int_equal(postern_section_count(s, "policy"), i == 0 ? 0 : 3 - i);
+        assert_string_equal(postern_section_text(s, "policy_mode"), i == 2 ? "shadow" : "enforce");
+        postern_config_free(c);
+    }
+    test_folder_drop(&folder, "services/im.a-p_2.conf");
+}
+
 static void each_relaxation_is_told_with_its_place(void **state)
 {
     postern_config *c;
@@ -617,7 +652,8 @@ static void each_relaxation_is_told_with_its_place(void **state)
     (void)state;
     test_folder_put(&folder, "issuers/sso.conf", ISSUER);
     test_folder_put(&folder, "services/imap.conf",
-                    SERVICE "require_tls: yes\ndeny_users: cyrus root postgres bob\n");
+                    SERVICE "require_tls: yes\ndeny_users: cyrus root postgres bob\n"
+                            "policy: a\npolicy_mode: enforce\n");
     c = load();
     postern_config_relaxations(c, &out);
     assert_int_equal(out.len, 0);
@@ -627,7 +663,8 @@ static void each_relaxation_is_told_with_its_place(void **state)
     test_folder_put(
         &folder, "services/imap.conf",
         SERVICE
-        "require_tls: host\nallow_system_users: yes\ndeny_users: root\nshared_audience: yes\n");
+        "require_tls: host\nallow_system_users: yes\ndeny_users: root\nshared_audience: yes\n"
+        "policy: a\npolicy_mode: shadow\n");
     c = load();
     postern_config_relaxations(c, &out);
     postern_config_free(c);
@@ -643,7 +680,8 @@ static void each_relaxation_is_told_with_its_place(void **state)
         "well\n"
         "services/imap.conf:4: allow_system_users: yes: tokens may log in as system accounts\n"
         "services/imap.conf:5: deny_users: root: tokens may log in as an account that is denied by "
-        "default\n");
+        "default\n"
+        "services/imap.conf:8: policy_mode: shadow: the policy is asked and not obeyed\n");
 }
 
 static void a_client_has_a_credential_unless_it_is_public(void **state)
@@ -760,6 +798,7 @@ int main(void)
         TEST(sizes_have_limits),
         TEST(a_folder_that_is_not_there_is_an_error),
         TEST(a_dump_is_a_configuration_that_dumps_the_same),
+        TEST(a_service_with_a_policy_can_be_named_by_rules),
         TEST(each_relaxation_is_told_with_its_place),
         TEST(a_client_file_stands_for_itself),
         TEST(a_client_has_a_credential_unless_it_is_public),

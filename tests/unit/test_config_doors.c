@@ -353,7 +353,8 @@ static void a_door_s_keys_belong_to_doors(void **state)
         { "postern.conf", "listen: 127.0.0.1:1", "doors/NAME.conf or issuer.conf" },
         { "issuers/sso.conf", "listen: 127.0.0.1:1", "doors/NAME.conf or issuer.conf" },
         { "services/imap.conf", "backend: h:1", "doors/NAME.conf" },
-        { "services/imap.conf", "policy: a", "doors/NAME.conf" },
+        { "issuers/sso.conf", "policy: a", "services/NAME.conf or doors/NAME.conf" },
+        { "issuers/sso.conf", "policy_mode: shadow", "services/NAME.conf or doors/NAME.conf" },
         { "issuer.conf", "session_max: 1h", "doors/NAME.conf" },
         { "postern.conf", "tls_cert_file: c", "doors/NAME.conf or client.conf" },
         { "services/imap.conf", "blocks_file: /b", "postern.conf" },
@@ -650,6 +651,9 @@ static void a_door_s_relaxations_are_told_with_their_place(void **state)
         "default\n"
         "doors/cache.conf:6: backend_tls: verify-ca: the backend is reached without TLS, or its "
         "name is not compared\n");
+    assert_relaxations(REMOTE "policy_mode: shadow\n",
+                       "doors/cache.conf:6: policy_mode: shadow: the policy is asked and not obeyed\n");
+    assert_relaxations(REMOTE "policy_mode: enforce\n", "");
     assert_relaxations(REMOTE "backend_tls: disable\n",
                        "doors/cache.conf:6: backend_tls: disable: the backend is reached without "
                        "TLS, or its name is not compared\n");

@@ -994,6 +994,41 @@ static void a_reload_ends_what_no_longer_passes_and_keeps_the_rest(void **state)
     rig_end(r);
 }
 
+/* policy_mode: shadow: nobody is kept out or thrown out, and each record says who would be; then it
+ * counts. */
+static void a_policy_on_trial_refuses_nobody_and_says_whom_it_would(void **state)
+{
+    struct rig_session mine, theirs;
+    char *other;
+
+    (void)state;
+    set_text(r->door_lines, sizeof r->door_lines, "policy_mode: shadow\n");
+    set_text(r->rules, sizeof r->rules,
+             "no: deny agent agent-8 to * because \"not yet\"\nyes: allow anyone to *\n");
+    start();
+    mine = open_session(0);
+    (void)rig_await_record(r, 0, "\"event\":\"login\"", "\"rule\":\"cache:yes\"", NULL);
+    other = rig_token(r, "agent-8", 300);
+    theirs = rig_open(r, 1, other);
+    (void)rig_await_record(r, 0, "\"outcome\":\"proved\"", "\"rule\":\"cache:no\"",
+                           "\"detail\":\"rule cache:no (policies/cache.rules:1)\"");
+    (void)rig_await_record(r, 0, "\"would\":\"deny\"", "\"agent\":\"agent-8\"", NULL);
+    set_text(r->rules, sizeof r->rules, "");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    rig_assert_lives(&mine);
+    rig_assert_lives(&theirs);
+    set_text(r->door_lines, sizeof r->door_lines, "");
+    set_text(r->rules, sizeof r->rules, "deny agent agent-8 to *\nallow anyone to *\n");
+    assert_true(rig_prepare(r));
+    rig_commit(r);
+    assert_session_ended(&theirs, "policy");
+    rig_assert_lives(&mine);
+    free(other);
+    rig_close(&mine);
+    rig_end(r);
+}
+
 /* From the next reload on RIG_ISSUER is the embedded issuer, and its list of what was revoked is
  * awaited: until then a look at a session is undecided. */
 static void await_revocations(void)
@@ -1132,9 +1167,10 @@ static void where_agent_and_user_are_judged_apart_the_record_says_which_refused(
         const char *agent, *more, *detail;
     } cases[] = {
         { "agent-8", "", "\"detail\":\"the agent's rules: no rule allows it\"" },
-        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine\"" },
+        { "agent-9", "", "\"detail\":\"the user's rules: cache:not-nine (policies/cache.rules:4)\"" },
         { "agent-7", ",\"act\":{\"sub\":\"agent-6\"}",
-          "\"detail\":\"the agent's rules: cache:direct; the user's rules: cache:direct\"" },
+          "\"detail\":\"the agent's rules: cache:direct (policies/cache.rules:2); "
+          "the user's rules: cache:direct (policies/cache.rules:2)\"" },
     };
     char *token;
     struct rig_session s;
@@ -1788,6 +1824,7 @@ int main(void)
         TEST(the_end_may_come_while_sessions_are_judged),
         TEST(a_reload_ends_what_no_longer_passes_and_keeps_the_rest),
         TEST(an_undecided_look_ends_no_session_and_the_next_word_counts),
+        TEST(a_policy_on_trial_refuses_nobody_and_says_whom_it_would),
         TEST(an_undecided_look_asks_the_policy_too),
         TEST(an_undecided_look_opens_no_session),
         TEST(an_ended_authorization_ends_its_sessions_and_theirs_alone),

@@ -101,6 +101,32 @@ static void a_blocked_agent_is_told_not_to_come_again_and_whom_to_ask(void **sta
     assert_null(strstr(postern_buf_cstr(&out), "contact"));
 }
 
+/* They are written for it; of a block they are the administrators' own, and stay here. */
+static void a_denied_agent_is_told_the_words_of_the_rule(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_ERROR_JSON_MAX);
+    postern_failure f = { .code = POSTERN_ERR_POLICY, .ref = "7Q4K", .because = "ask \"ops\"" };
+
+    (void)state;
+    assert_int_equal(postern_sasl_error_build(OB, &f, &out, NULL), POSTERN_OK);
+    assert_string_equal(
+        postern_buf_cstr(&out),
+        "{\"status\":\"invalid_token\",\"ref\":\"7Q4K\",\"because\":\"ask \\\"ops\\\"\"}");
+    f.because[0] = '\0';
+    postern_buf_reset(&out);
+    assert_int_equal(postern_sasl_error_build(XO, &f, &out, NULL), POSTERN_OK);
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"status\":\"401\",\"schemes\":\"bearer\",\"ref\":\"7Q4K\"}");
+    memset(f.because, '"', sizeof f.because - 1);
+    memset(f.scope, '"', sizeof f.scope - 1);
+    memset(f.openid_configuration, '"', sizeof f.openid_configuration - 1);
+    memset(f.resource_metadata, '\\', sizeof f.resource_metadata - 1);
+    postern_buf_reset(&out);
+    assert_int_equal(postern_sasl_error_build(OB, &f, &out, NULL), POSTERN_OK);
+    assert_in_range(out.len, 1, POSTERN_ERROR_JSON_MAX);
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"because\":"));
+}
+
 static void the_longest_block_fits_with_its_advice(void **state)
 {
     postern_failure f = { .code = POSTERN_ERR_BLOCKED };
@@ -211,6 +237,7 @@ int main(void)
         cmocka_unit_test(each_kind_of_rejection_has_its_status),
         cmocka_unit_test(every_rejection_has_a_challenge_and_nothing_else_has),
         cmocka_unit_test(what_a_server_writes_is_what_a_client_reads),
+        cmocka_unit_test(a_denied_agent_is_told_the_words_of_the_rule),
         cmocka_unit_test(a_blocked_agent_is_told_not_to_come_again_and_whom_to_ask),
         cmocka_unit_test(the_longest_block_fits_with_its_advice),
         cmocka_unit_test(the_longest_failure_fits_by_leaving_members_out),

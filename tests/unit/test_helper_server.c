@@ -33,6 +33,7 @@
 #include "helper/server.h"
 
 #include "../support/audit_child.h"
+#include "../support/test_policy.h"
 
 #define NONCE    "AAECAwQFBgcICQoLDA0ODw"
 #define STRANGER 64711 /* a uid that no service file names */
@@ -104,8 +105,10 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     h->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!postern_bytes_equal_str(rq->token, "hold"))
         h->verdict = rq->token.len == 0                           ? POSTERN_ERR_NO_TOKEN
-                     : postern_bytes_equal_str(rq->token, "good") ? POSTERN_OK
-                                                                  : POSTERN_ERR_AUD;
+                     : postern_bytes_equal_str(rq->token, "good") ||
+                             postern_bytes_equal_str(rq->token, "eyJ.good.b")
+                         ? POSTERN_OK
+                         : POSTERN_ERR_AUD;
     assert_true(h->fd >= 0 && held_count < sizeof held / sizeof held[0]);
     held[held_count++] = h;
     return POSTERN_OK;
@@ -133,6 +136,14 @@ postern_err postern_context_judge_again(postern_context *ctx, const postern_gran
     return postern_error_set(err, verdict_of_now, __FILE__, __LINE__, "as the test says");
 }
 
+void postern_context_describe(const postern_context *ctx, const char *service, postern_failure *ret)
+{
+    (void)ctx;
+    *ret = (postern_failure){ .scope = "mail" };
+    assert_true(snprintf(ret->openid_configuration, sizeof ret->openid_configuration,
+                         "https://as.example/%s", service) > 0);
+}
+
 static void release(size_t i, postern_err verdict)
 {
     held[i]->verdict = verdict;
@@ -145,6 +156,8 @@ struct world {
     struct helper helper;
     struct server *server;
     postern_config *config;
+    struct login_policy policies[2];
+    struct login_policies all_policies;
     char folder[64], path[96], stream_path[96];
     int listener, stream_listener; /* the second speaks saslauthd's protocol */
     struct audit_child audit; /* the real one */
@@ -179,7 +192,7 @@ static void load_config(struct world *w)
     put_folder(w, "issuers");
     put_folder(w, "services");
     put_file(w, "postern.conf", "helper_max_connections: 512\n"
-             "saslauthd_socket: /run/mux\nservices: imap\n");
+             "saslauthd_socket: /run/mux\nservices: imap judged\n");
     put_file(w, "issuers/test.conf",
              "issuer: https://as.example\njwks_file: /nonexistent/jwks.json\n");
     assert_true((size_t)snprintf(text, sizeof text,
@@ -187,6 +200,15 @@ static void load_config(struct world *w)
                                  "https://mail.example/imap\nmech_list: OAUTHBEARER\nopaque_prefix: opaq_\n",
                                  (unsigned)getuid()) < sizeof text);
     put_file(w, "services/imap.conf", text);
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "helper_peers: %u\naudience: https://mail.example/judged\npolicy: t\n",
+                                 (unsigned)getuid()) < sizeof text);
+    put_file(w, "services/judged.conf", text);
+    assert_true((size_t)snprintf(text, sizeof text,
+                                 "helper_peers: %u\naudience: https://mail.example/shadow\npolicy: t\n"
+                                 "policy_mode: shadow\n",
+                                 (unsigned)getuid()) < sizeof text);
+    put_file(w, "services/shadow.conf", text);
     put_file(w, "services/ldap.conf",
              "audience: https://mail.example/ldap\nhelper_peers: 64799 group:64798\n");
     if (postern_config_load(w->folder, &w->config, &err) != POSTERN_OK)
@@ -234,6 +256,8 @@ static struct world *make_world(size_t connections_max)
     load_config(w);
     listen_world(w);
     w->helper.config = w->config;
+    w->helper.policies = &w->all_policies;
+    w->all_policies = (struct login_policies){ w->policies, 0 };
     w->helper.base = event_base_new();
     assert_non_null(w->helper.base);
     audit_child_start(&w->audit, w->helper.base);
@@ -268,13 +292,16 @@ static int tear_down(void **state)
     struct world *w = *state;
     char command[128];
     static const char *const files[] = {
-        "services/imap.conf", "services/ldap.conf", "services", "issuers/test.conf", "issuers",
+        "services/imap.conf", "services/ldap.conf", "services/judged.conf", "services/shadow.conf",
+        "services", "issuers/test.conf", "issuers",
         "postern.conf",       "helper.sock",        "mux"
     };
 
     server_free(w->server);
     audit_line_free(w->helper.audit);
     audit_child_stop(&w->audit);
+    for (size_t i = 0; i < w->all_policies.count; i++)
+        postern_policy_free(w->policies[i].policy);
     handles_free(w->helper.handles);
     event_base_free(w->helper.base);
     peers_free(w->helper.peers);
@@ -358,7 +385,7 @@ static void ask(int fd, const char *service, const char *token)
 }
 
 /* The verdict that a client would see. */
-static postern_err hear(int fd, postern_failure *ret_failure)
+static postern_err hear_of(int fd, const char *service, postern_failure *ret_failure)
 {
     uint8_t room[POSTERN_HELPER_FRAME_MAX];
     ssize_t got = recv(fd, room, sizeof room, MSG_DONTWAIT);
@@ -366,7 +393,12 @@ static postern_err hear(int fd, postern_failure *ret_failure)
 
     assert_true(got > 0);
     return postern_grant_from_reply((postern_bytes){ room, (size_t)got }, POSTERN_BYTES_LIT(NONCE),
-                                    "imap", &g, ret_failure, NULL);
+                                    service, &g, ret_failure, NULL);
+}
+
+static postern_err hear(int fd, postern_failure *ret_failure)
+{
+    return hear_of(fd, "imap", ret_failure);
 }
 
 static postern_err hear_verdict(int fd)
@@ -1257,6 +1289,224 @@ static void no_handle_is_minted_for_a_refused_token_or_without_a_record(void **s
     (void)close(stranger);
 }
 
+/* ---- policy: who may act as whom ---- */
+
+static void judge_by(struct world *w, const char *rules)
+{
+    static const char *const services[] = { "judged", "shadow" };
+
+    for (size_t i = 0; i < 2; i++)
+        w->policies[i] = (struct login_policy){ services[i], test_policy_make(rules) };
+    w->all_policies.count = 2;
+}
+
+static void a_login_that_the_policy_allows_names_its_rule(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    judge_by(w, "ours: allow agent agent-7 for user alice to judged:login on alice "
+                "if source in (192.0.2.0/24)\n");
+    ask(fd, "judged", "good");
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_OK);
+    read_record(w, line);
+    assert_member(line, "outcome", "proved");
+    assert_member(line, "action", "judged:login");
+    assert_member(line, "resource", "alice");
+    assert_member(line, "rule", "t:ours");
+    assert_null(strstr(line, "would"));
+    (void)close(fd);
+}
+
+static void a_login_that_the_policy_denies_is_refused_with_its_words(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    judge_by(w, "# who\nno: deny agent agent-7 to judged:login because \"ask postmaster\"\n"
+                "allow anyone to *\n");
+    ask(fd, "judged", "good");
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_ERR_POLICY);
+    assert_string_equal(failure.because, "ask postmaster");
+    assert_string_equal(failure.openid_configuration, "https://as.example/judged");
+    assert_string_equal(failure.scope, "mail");
+    assert_int_equal(strncmp(failure.ref, "R-", 2), 0);
+    read_record(w, line);
+    assert_member(line, "outcome", "rejected");
+    assert_member(line, "reason", "policy");
+    assert_member(line, "ref", failure.ref);
+    assert_member(line, "detail", "rule t:no (policies/t.rules:2)");
+    assert_member(line, "setting", "policy");
+    assert_member(line, "origin", "services/judged.conf:3");
+    assert_member(line, "rule", "t:no");
+    assert_member(line, "because", "ask postmaster");
+    assert_member(line, "resource", "alice");
+    assert_member(line, "agent", "agent-7"); /* proved, and refused all the same */
+    assert_member(line, "jti", "j-1");
+    assert_null(strstr(line, "fingerprint"));
+    (void)close(fd);
+}
+
+static void a_scope_that_the_policy_wants_is_told(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    judge_by(w, "allow anyone to judged:login if scope has mail.read\n");
+    ask(fd, "judged", "good");
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_ERR_INSUFFICIENT_SCOPE);
+    assert_string_equal(failure.scope, "mail.read");
+    read_record(w, line);
+    assert_member(line, "setting", "policy"); /* and not required_scopes */
+    (void)close(fd);
+}
+
+static void a_shadow_lets_in_and_says_what_it_would_do(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    judge_by(w, "no: deny agent agent-7 to shadow:login because \"ask postmaster\"\n");
+    ask(fd, "shadow", "good");
+    spin(w);
+    assert_int_equal(hear_of(fd, "shadow", &failure), POSTERN_OK);
+    read_record(w, line);
+    assert_member(line, "outcome", "proved");
+    assert_member(line, "would", "deny");
+    assert_member(line, "rule", "t:no");
+    assert_member(line, "detail", "rule t:no (policies/t.rules:1)");
+    (void)close(fd);
+}
+
+static void a_policy_that_is_not_there_leaves_logins_undecided(void **state)
+{
+    static const char *const services[] = { "judged", "shadow" };
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    for (size_t i = 0; i < 2; i++) {
+        ask(fd, services[i], "good");
+        spin(w);
+        assert_int_equal(hear_of(fd, services[i], &failure), POSTERN_ERR_INTERNAL);
+        read_record(w, line);
+        assert_member(line, "outcome", "undecided");
+    }
+    (void)close(fd);
+}
+
+/* Its peer's address is not the client's, and the time is not that of the login. */
+static void a_handle_is_judged_when_it_comes_back(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    POSTERN_AUTO_FRAME f = { 0 };
+    uint8_t room[POSTERN_HELPER_FRAME_MAX];
+    char line[AUDIT_LINE_MAX], text[HANDLE_LEN + 1] = "";
+    postern_bytes handle;
+    ssize_t got;
+    int fd = dial(w);
+
+    judge_by(w, "no: deny agent agent-7 to judged:login\n");
+    say(fd, "{\"v\":1,\"op\":\"handle\",\"nonce\":\"" NONCE
+            "\",\"service\":\"judged\",\"token\":\"good\"}");
+    spin(w);
+    got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+    assert_true(got > 0);
+    assert_int_equal(postern_frame_open(&f, (postern_bytes){ room, (size_t)got }, NULL), POSTERN_OK);
+    assert_int_equal(postern_reply_read_handle(&f, POSTERN_BYTES_LIT(NONCE), "judged", &handle,
+                                               &failure, NULL),
+                     POSTERN_OK);
+    memcpy(text, handle.ptr, handle.len < HANDLE_LEN ? handle.len : HANDLE_LEN);
+    read_record(w, line);
+    assert_null(strstr(line, "action"));
+    ask_by(fd, "password", "judged", text);
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_ERR_POLICY);
+    read_record(w, line);
+    assert_member(line, "rule", "t:no");
+    (void)close(fd);
+}
+
+/* A rule did not refuse it, so none is named. */
+static void what_is_taken_back_behind_an_allow_names_no_rule(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    char line[AUDIT_LINE_MAX];
+    int fd = dial(w);
+
+    judge_by(w, "ours: allow anyone to judged:login\n");
+    ask(fd, "judged", "hold");
+    spin(w);
+    words++;
+    verdict_of_now = POSTERN_ERR_BLOCKED;
+    release(0, POSTERN_OK);
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_ERR_BLOCKED);
+    verdict_of_now = POSTERN_OK;
+    read_record(w, line);
+    assert_member(line, "rule", "t:ours");
+    read_record(w, line);
+    assert_member(line, "reason", "blocked");
+    assert_null(strstr(line, "\"rule\""));
+    (void)close(fd);
+}
+
+/* Where a host sends the token as a password, by saslauthd's protocol: the same rules. */
+static void a_password_is_judged_by_the_policy_too(void **state)
+{
+    struct world *w = *state;
+    char line[AUDIT_LINE_MAX];
+    int allowed, denied;
+
+    judge_by(w, "allow user alice to judged:login on alice if not source in (10.0.0.0/8)\n"
+                "allow user alice to judged:login on alice if chain = 0\n");
+    allowed = dial_stream(w);
+    ask_stream(allowed, "eyJ.good.b", "judged");
+    spin(w);
+    assert_heard(allowed, "OK");
+    read_record(w, line);
+    assert_member(line, "rule", "t:2"); /* where it comes from is not known */
+    assert_member(line, "carrier", "password");
+    postern_policy_free(w->policies[0].policy);
+    w->policies[0].policy = test_policy_make("allow user alice to judged:login on bob\n");
+    denied = dial_stream(w);
+    ask_stream(denied, "eyJ.good.b", "judged");
+    spin(w);
+    assert_heard(denied, "NO");
+    read_record(w, line);
+    assert_member(line, "reason", "policy");
+    assert_member(line, "detail", "no rule of the policy allows it");
+}
+
+static void without_its_record_a_deny_is_undecided(void **state)
+{
+    struct world *w = *state;
+    postern_failure failure;
+    int fd = dial(w);
+
+    judge_by(w, "");
+    spin(w);
+    use_file(w, "/dev/full");
+    ask(fd, "judged", "good");
+    spin(w);
+    assert_int_equal(hear_of(fd, "judged", &failure), POSTERN_ERR_AUDIT);
+    (void)close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1266,6 +1516,15 @@ int main(void)
         TEST(a_request_in_pieces_is_one_and_two_at_once_are_none),
         TEST(a_handle_comes_back_as_its_token_and_once),
         TEST(no_handle_is_minted_for_a_refused_token_or_without_a_record),
+        TEST(a_login_that_the_policy_allows_names_its_rule),
+        TEST(a_login_that_the_policy_denies_is_refused_with_its_words),
+        TEST(a_scope_that_the_policy_wants_is_told),
+        TEST(a_shadow_lets_in_and_says_what_it_would_do),
+        TEST(a_policy_that_is_not_there_leaves_logins_undecided),
+        TEST(a_handle_is_judged_when_it_comes_back),
+        TEST(what_is_taken_back_behind_an_allow_names_no_rule),
+        TEST(a_password_is_judged_by_the_policy_too),
+        TEST(without_its_record_a_deny_is_undecided),
         TEST(a_login_is_answered_and_recorded),
         TEST(a_refusal_names_the_line_that_decided),
         TEST(what_may_be_a_persons_password_is_not_even_hashed),

@@ -32,6 +32,10 @@ set $bots = worker-*
 no-chains: deny anyone to * if chain > 2 because "no chains"
 read: allow agent $bots to raw:connect on cache if scope has cache.read and claim.level >= 3 with lease 15m
 END
+# shellcheck disable=SC2016 # ${user} is the policy's
+printf '%s\n' 'no: deny anyone to imap:login on root because "no root"' \
+    'mine: allow agent bot for anyone to imap:login on "${user}" if source in (10.0.0.0/8)' >"$folder/logins.rules"
+printf 'allow anyone to im*p:login\n' >"$folder/glob.rules"
 printf 'allow agent a to *\nallow agent a to raw:connect\n' >"$folder/shadow.rules"
 printf '\nalow anyone to *\n' >"$folder/bad.rules"
 printf 'deny anyone to *\nexpect allow agent a to raw:connect\n' >"$folder/expect.rules"
@@ -39,6 +43,7 @@ printf 'judge agent and user\nallow agent bot to *\nallow user alice to * with l
 good=$folder/good.rules
 
 same "the examples are fine and say nothing" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/team-data.rules" 2>&1)"
+same "so is the one of logins" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/logins.rules" 2>&1)"
 same "a fine file says nothing" "" "$("$postern" policy check "$good" 2>&1)"
 check "a mistake is named by file, line and column" 1 "$folder/bad.rules:2:1: \"alow\" is no statement; did you mean \"allow\"?" check "$folder/bad.rules"
 check "an expect that fails is named" 1 "$folder/expect.rules:2:1: expected allow, and expect:1 ($folder/expect.rules:1) says deny" check "$folder/expect.rules"
@@ -90,4 +95,14 @@ check "a bad number of actors" 2 "--chain is a number" explain --chain -1 "$good
 check "an action without a protocol" 2 "--action is PROTOCOL:NAME" explain --action connect "$good"
 check "an option that is not there" 2 "bad option or value" explain --agnet a "$good"
 check "explain wants files" 2 "explain takes rules files" explain --agent a
+# Who may act as whom: imap:login.
+login=(explain --agent bot --user alice --action imap:login)
+check "a login is explained" 0 "allow by logins:mine ($folder/logins.rules:2)" "${login[@]}" --on alice --source 10.1.2.3 "$folder/logins.rules"
+check "with what is not known of it" 1 "source in (10.0.0.0/8) is not known, and that counts against the agent" "${login[@]}" --on alice "$folder/logins.rules"
+# shellcheck disable=SC2016 # the rule's own words
+check "and as somebody else" 1 '"bob" is not among "${user}"' "${login[@]}" --on bob --source 10.1.2.3 "$folder/logins.rules"
+check "a deny sees through another spelling" 1 "because: no root" "${login[@]}" --on ROOT@b --source 10.1.2.3 "$folder/logins.rules"
+check "another service has rules of its own" 1 "about other actions" explain --agent bot --action smtp:login --on a "$folder/logins.rules"
+check "doors do not log in" 1 "no rule is about an unknown action" explain --agent bot --action raw:login "$folder/logins.rules"
+check "a service is no pattern" 1 "glob.rules:1:17: \"im*p\" is no protocol" check "$folder/glob.rules"
 exit $failed

@@ -126,7 +126,12 @@ static void an_action_that_nobody_knows_is_denied(void **state)
     static const char *const actions[][2] = { { "raw", "conn" },   { "raw", "" },
                                               { "raw", NULL },     { "", "connect" },
                                               { NULL, "connect" }, { "*", "connect" },
-                                              { "RAW", "connect" } };
+                                              { "RAW", "connect" }, { "raw", "login" },
+                                              { "imap", "Login" },   { "imap", "login " },
+                                              { "imap", NULL },      { "imap", "" },
+                                              { "", "login" },       { NULL, "login" },
+                                              { "*", "login" },      { "im*", "login" },
+                                              { "a b", "login" },    { "imap/", "login" } };
 
     (void)state;
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
@@ -134,6 +139,49 @@ static void an_action_that_nobody_knows_is_denied(void **state)
         q.question.action = actions[i][1];
         assert_false(allows("allow anyone to *"));
     }
+}
+
+/* SERVICE:login is of that service and no other, whatever it is called. */
+static void a_login_is_of_its_service(void **state)
+{
+    static const struct {
+        const char *rules;
+        bool imap, smtp;
+    } cases[] = {
+        { "allow anyone to imap:login", true, false },
+        { "allow anyone to imap:login,login", true, false },
+        { "allow anyone to IMAP:login", false, false },
+        { "allow anyone to imap-2:login", false, false },
+        { "allow anyone to raw:*", false, false },
+        { "allow anyone to *", true, true },
+        { "deny anyone to imap:login\nallow anyone to *", false, true },
+        { "allow anyone to smtp:login on cache", false, true },
+        { "allow anyone to smtp:login on \"${agent}\"", false, false },
+        { "allow anyone to imap:login on other,ca?he", true, false },
+    };
+
+    (void)state;
+    q.question.action = "login";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        q.question.protocol = "imap";
+        assert_int_equal(allows(cases[i].rules), cases[i].imap);
+        q.question.protocol = "smtp";
+        assert_int_equal(allows(cases[i].rules), cases[i].smtp);
+    }
+    q.question.protocol = "raw";
+    q.question.action = "connect";
+    assert_false(allows("allow anyone to imap:login"));
+}
+
+static void an_account_that_is_not_known_counts_against_the_agent(void **state)
+{
+    (void)state;
+    q.question.protocol = "imap";
+    q.question.action = "login";
+    q.question.resource = NULL;
+    assert_false(allows("allow anyone to imap:login on *"));
+    assert_false(allows("deny anyone to imap:login on root\nallow anyone to *"));
+    assert_true(allows("allow anyone to imap:login"));
 }
 
 static void a_question_of_another_version_is_denied(void **state)
@@ -382,6 +430,8 @@ int main(void)
         TEST(files_are_one_list),
         TEST(a_policy_that_is_not_finished_or_broken_denies),
         TEST(an_action_that_nobody_knows_is_denied),
+        TEST(a_login_is_of_its_service),
+        TEST(an_account_that_is_not_known_counts_against_the_agent),
         TEST(a_question_of_another_version_is_denied),
         TEST(a_refusal_for_a_scope_alone_names_it),
         TEST(half_a_list_of_scopes_is_not_told),

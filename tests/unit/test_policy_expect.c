@@ -74,6 +74,15 @@ static void an_expect_asks_exactly_what_it_says(void **state)
         "expect deny agent a to raw:connect given scope = \"r s\", purpose = p, acr = x,\n"
         " source = 10.1.2.3, chain = 1, auth_age = 4m, claim.n = 2, claim.n = 1, claim.r = y,\n"
         " time = 2026-12-01T10:59:59Z\n",
+        "no: deny anyone to imap:login on root\n"
+        "allow agent a for anyone to imap:login on \"${user}\" if source in (10.0.0.0/8)\n"
+        "expect allow agent a for user u to imap:login on u given source = 10.1.2.3\n"
+        "expect deny agent a for user u to imap:login on u\n"
+        "expect deny agent a for user u to imap:login on v given source = 10.1.2.3\n"
+        "expect deny agent a for user u to smtp:login on u given source = 10.1.2.3\n"
+        "expect deny agent a for user root to imap:login on root given source = 10.1.2.3\n"
+        "expect deny agent a for user Root to imap:login on Root given source = 10.1.2.3\n"
+        "expect deny agent a to imap:login on a given source = 10.1.2.3\n",
         /* a policy loads at night as it does by day */
         "allow agent a to * if time 00:00-24:00\nexpect deny agent a to raw:connect\n",
     };

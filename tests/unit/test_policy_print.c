@@ -35,6 +35,8 @@ static void there_is_one_spelling(void **state)
           "\"x:${agent}\",\"\\*\"\n" },
         { "allow anyone to raw:connect,connect on \"a\\\\b\\\"c\\$d\\?e\"",
           "allow anyone to raw:connect on \"a\\\\b\\\"c\\$d\\?e\"\n" },
+        { "allow agent a to  im-ap.2:login,login on \"${user}\",b\nexpect deny agent a to x:login",
+          "allow agent a to im-ap.2:login on \"${user}\",b\nexpect deny agent a to x:login\n" },
         { "allow anyone to * if not scope has \"a\" and claim.\"a b\".c in (\"x\", y) and chain <= "
           "02 "
           "and auth_age < 60s and time until 2027-01-31 and source in ( 10.0.0.0/8 )",
@@ -113,6 +115,8 @@ static void a_rule_that_can_never_decide_is_named(void **state)
         "allow agent a to * if scope has x\nallow agent a to * if chain = 1 and scope has x",
         "deny agent a to *\nallow agent a to *",
         "judge agent and user\nallow anyone to *\nallow user u to *",
+        "allow agent a to imap:login\nallow agent a to imap:login on x",
+        "allow agent a to *\nallow agent a to imap:login",
     };
     char text[4096];
 
@@ -136,6 +140,9 @@ static void a_rule_that_may_decide_is_not_named(void **state)
 {
     static const char *const texts[] = {
         "deny agent a to *\nallow anyone to *",
+        "allow agent a to imap:login\nallow agent a to smtp:login",
+        "allow agent a to imap:login\nallow agent a to raw:connect",
+        "allow agent a to imap:login on x\ndeny agent a to imap:login on x",
         "deny agent a to * if scope has x\nallow agent a to *",
         "allow agent a to raw:connect on x\nallow agent a to raw:connect",
         "allow agent a for user u to *\nallow agent a to *",
