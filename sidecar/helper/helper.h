@@ -9,7 +9,7 @@
 
 #include <event2/event.h>
 
-#include <postern/context.h>
+#include <postern-private/issuer_line.h>
 
 #include "../audit/line.h"
 #include "../names.h"
@@ -36,6 +36,7 @@ struct helper {
     struct quota strangers; /* records of refusals that are no verdict */
     struct logins *logins;  /* NULL: nobody counts (tests) */
     struct handles *handles;
+    postern_issuer_line *issuer; /* the context's; NULL: none (tests) */
 };
 
 #endif
