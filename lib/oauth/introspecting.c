@@ -80,6 +80,8 @@ static postern_err read_answer(struct introspecting *s, postern_error *err)
     }
     s->claims = &call->answer.claims;
     s->told_ms = call->begun_ms;
+    if (s->is_embedded)
+        postern_introspector_give_back(introspector_of(s), s->op, s->peer, call);
     postern_trail_note(s->trail, "active");
     return POSTERN_OK;
 }

@@ -29,6 +29,7 @@ struct introspection_call {
     postern_buf authorization, body, assertion;
     /* When the question began, and what had been taken back by then: the answer may be as old. */
     int64_t begun_ms;
+    const postern_op *payer; /* of a drop of its source's bucket, for comparing alone; NULL: nobody */
     uint64_t words;
     int retry_after_s; /* -1: the server said nothing */
     bool refused_us;   /* it does not believe that we are who we say */

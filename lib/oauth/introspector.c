@@ -203,7 +203,8 @@ static const struct fetch_kind *get_kind(const struct introspector *i)
                                   &postern_introspection_call_kind;
 }
 
-static postern_err start_question(struct introspector *i, const struct introspector_question *q,
+static postern_err start_question(struct introspector *i, const postern_op *op,
+                                  const struct introspector_question *q,
                                   const struct postern_metadata *metadata, struct question *place,
                                   postern_error *err)
 {
@@ -213,13 +214,15 @@ static postern_err start_question(struct introspector *i, const struct introspec
         postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
     call->begun_ms = get_now_ms(i);
     call->words = q->words;
+    call->payer = q->is_look_again ? NULL : op;
     POSTERN_TRY(postern_fetch_new(get_kind(i), call, i->server->transport,
                                   &i->server->clock, POSTERN_INTROSPECTION_MS, &place->fetch, err));
     memcpy(place->digest, q->key->digest, sizeof place->digest);
     return POSTERN_OK;
 }
 
-static postern_err join_or_start(struct introspector *i, const struct introspector_question *q,
+static postern_err join_or_start(struct introspector *i, const postern_op *op,
+                                 const struct introspector_question *q,
                                  const struct postern_metadata *metadata, struct fetch **ret,
                                  postern_error *err)
 {
@@ -238,7 +241,7 @@ static postern_err join_or_start(struct introspector *i, const struct introspect
         return POSTERN_FAIL(err, BUSY,
                             "introspection: more than %d tokens a second from one address",
                             POSTERN_SOURCE_PER_S);
-    POSTERN_TRY(start_question(i, q, metadata, place, err));
+    POSTERN_TRY(start_question(i, op, q, metadata, place, err));
     *ret = postern_fetch_ref(place->fetch);
     return POSTERN_OK;
 }
@@ -278,7 +281,7 @@ postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
         POSTERN_TRY(postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata,
                                           ret_wait, err));
     pthread_mutex_lock(&i->lock);
-    e = join_or_start(i, q, i->discovery == NULL ? NULL : &metadata, ret, err);
+    e = join_or_start(i, op, q, i->discovery == NULL ? NULL : &metadata, ret, err);
     pthread_mutex_unlock(&i->lock);
     return e;
 }
@@ -315,6 +318,16 @@ void postern_introspector_settle(struct introspector *i, struct fetch *question,
             note_verdict(i, call, verdict);
         drop_question(&i->in_flight[n]);
     }
+    pthread_mutex_unlock(&i->lock);
+}
+
+void postern_introspector_give_back(struct introspector *i, const postern_op *op, const char *peer,
+                                    const struct introspection_call *call)
+{
+    if (call->payer != op)
+        return;
+    pthread_mutex_lock(&i->lock);
+    postern_source_buckets_give_back(i->sources, peer);
     pthread_mutex_unlock(&i->lock);
 }
 

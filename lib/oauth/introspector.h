@@ -69,6 +69,12 @@ POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, po
 void postern_introspector_settle(struct introspector *i, struct fetch *question,
                                  postern_err verdict);
 
+/* A token of the embedded issuer that is one: only guesses are counted as their source's, because the
+ * question itself costs next to nothing.
+ *   call   of `op`'s question, perhaps begun by another */
+void postern_introspector_give_back(struct introspector *i, const postern_op *op, const char *peer,
+                                    const struct introspection_call *call);
+
 void postern_introspector_note_inactive(struct introspector *i, const struct cache_key *key,
                                         int64_t now_ms);
 bool postern_introspector_is_inactive(struct introspector *i, const struct cache_key *key,

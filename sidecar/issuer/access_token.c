@@ -102,6 +102,9 @@ static bool sign(const struct issuer *is, const postern_buf *claims, postern_sec
 
 /* ---- opaque ones ---- */
 
+/* An agent of sixty services has a token for each every few minutes.  65,536 at the usual size are some
+ * 40 MB; those that registered themselves leave room to the rest. */
+static const struct opaque_caps caps = { .of_client = 512, .of_self_registered = 8192, .all = 65536 };
 #define FULL_RETRY_S 60 /* tokens of a few minutes end all the time */
 
 static bool answer_kept(store_opaque kept, struct answer *a)
@@ -132,7 +135,8 @@ static bool keep(struct issuer *is, struct opaque_record *o, int64_t now_s, post
     postern_error err = { 0 };
 
     if (opaque_new_access(&token, o->sha256, &err) != POSTERN_OK ||
-        store_opaque_add(is->store, o, now_s - ISSUER_SKEW_MAX_S, &kept, &err) != POSTERN_OK) {
+        store_opaque_add(is->store, o, &caps, now_s - ISSUER_SKEW_MAX_S, &kept, &err) !=
+            POSTERN_OK) {
         log_error("keeping an opaque token", &err);
         answer_internal(a);
         return false;

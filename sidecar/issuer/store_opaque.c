@@ -45,6 +45,7 @@ static postern_err insert(struct store *s, const struct opaque_record *o, poster
 
 struct addition {
     const struct opaque_record *record;
+    const struct opaque_caps *caps;
     int64_t over_s;
     store_opaque outcome;
 };
@@ -58,19 +59,20 @@ static postern_err add_inside(struct store *s, void *arg, postern_error *err)
     POSTERN_TRY(count(s, QUERY_OPAQUE_COUNT_OF, a->record->client, &of_client, err));
     POSTERN_TRY(count(s, QUERY_OPAQUE_COUNT_SELF, a->record->client, &of_strangers, err));
     POSTERN_TRY(count(s, QUERY_OPAQUE_COUNT, NULL, &all, err));
-    if (of_client >= OPAQUE_PER_CLIENT_MAX)
+    if (of_client >= a->caps->of_client)
         a->outcome = STORE_OPAQUE_FULL_CLIENT;
-    else if (of_strangers >= OPAQUE_SELF_REGISTERED_MAX || all >= OPAQUE_MAX)
+    else if (of_strangers >= a->caps->of_self_registered || all >= a->caps->all)
         a->outcome = STORE_OPAQUE_FULL;
     else
         a->outcome = STORE_OPAQUE_KEPT;
     return a->outcome == STORE_OPAQUE_KEPT ? insert(s, a->record, err) : POSTERN_OK;
 }
 
-postern_err store_opaque_add(struct store *s, const struct opaque_record *o, int64_t over_s,
-                             store_opaque *ret, postern_error *err)
+postern_err store_opaque_add(struct store *s, const struct opaque_record *o,
+                             const struct opaque_caps *caps, int64_t over_s, store_opaque *ret,
+                             postern_error *err)
 {
-    struct addition a = { o, over_s, STORE_OPAQUE_UNSET };
+    struct addition a = { o, caps, over_s, STORE_OPAQUE_UNSET };
 
     POSTERN_TRY(store_transact(s, add_inside, &a, err));
     *ret = a.outcome;
@@ -81,15 +83,18 @@ postern_err store_opaque_find(struct store *s, const uint8_t sha256[OPAQUE_HASH]
                               postern_buf *ret_claims, postern_error *err)
 {
     AUTO_RUN r = run_start(s, QUERY_OPAQUE_FIND);
+    postern_bytes claims;
 
     if (run_bind_blob(&r, 1, sha256, OPAQUE_HASH) != SQLITE_OK)
         return fail_bind(s, "finding an opaque token", err);
     POSTERN_TRY(run_row(&r, "finding an opaque token", ret_found, err));
     if (!*ret_found)
         return POSTERN_OK;
-    postern_buf_add(ret_claims, (postern_bytes){ sqlite3_column_text(r.stmt, 0),
-                                                 (size_t)sqlite3_column_bytes(r.stmt, 0) });
-    if (ret_claims->failed)
+    claims.ptr = sqlite3_column_text(r.stmt, 0);
+    claims.len = (size_t)sqlite3_column_bytes(r.stmt, 0);
+    if (claims.ptr != NULL) /* else: no memory, for the column is never NULL */
+        postern_buf_add(ret_claims, claims);
+    if (claims.ptr == NULL || ret_claims->failed)
         return POSTERN_FAIL(err, NOMEM, "claims of an opaque token");
     return POSTERN_OK;
 }
