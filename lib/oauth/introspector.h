@@ -57,8 +57,8 @@ struct introspector_question {
  *              caller's to postern_fetch_free()
  *   ret_wait   set on AGAIN alone: metadata is waited for; as of postern_discovery_get()
  *   POSTERN_OK · AGAIN · BUSY (too many in flight, of that kind or of that source) ·
- *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago; no line) · CONFIG_MISSING (no client) · what
- *   postern_discovery_get() says · NOMEM · SYSTEM
+ *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago; no
+ *   line) · CONFIG_MISSING (no client) · what postern_discovery_get() says · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
                                                       const struct introspector_question *q,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Codes, refresh tokens and opaque access tokens: random text that we know by its SHA-256 alone.  OAuth 2.1 §7.7, RFC 9700
- * §4.17. */
+/* Codes, refresh tokens and opaque access tokens: random text that we know by its SHA-256 alone.
+ * OAuth 2.1 §7.7, RFC 9700 §4.17. */
 #ifndef POSTERN_ISSUER_OPAQUE_H
 #define POSTERN_ISSUER_OPAQUE_H
 
