@@ -123,6 +123,17 @@ def a_short_token_opens_what_it_is_for_and_nothing_else(rig):
     # the issuer's own endpoints know it like any other
     told = json.loads(w.introspect(at_imap))
     assert_equal([told[k] for k in ("active", "client_id", "aud")], [True, "agent-7", rig.audience("imap")], "introspection by HTTP")
+    # a command is no part of posternd, and says so
+    r = subprocess.run([POSTERN, "verify", "--service", "imap", "--config", rig.path + "/etc"], input=at_imap.encode(),
+                       stdout=subprocess.PIPE, timeout=60)
+    said = json.loads(r.stdout)
+    assert_equal((r.returncode, said["outcome"], said["reason"]), (3, "undecided", "issuer_unreachable"), "postern verify")
+    # a handle may stand for it as for any token
+    r = subprocess.run([POSTERN, "handle", "--service", "imap", "--socket", rig.path + "/run/helper.sock"], input=at_imap.encode(),
+                       stdout=subprocess.PIPE, timeout=60, check=True)
+    handle = r.stdout.decode().strip()
+    rig.secrets.append(handle)
+    w.assert_helper(handle, "imap", "proved")
     # the client's own tool hands it on as it is
     r = subprocess.run([POSTERN, "token", "--issuer", rig.issuer, "--allow-loopback-http", "--client-id", "agent-7", "--secret-file",
                         rig.path + "/agent-7.secret", "--resource", rig.audience("imap"), "--no-cache"], stdout=subprocess.PIPE,
