@@ -305,15 +305,15 @@ def sshd_takes_it_at_its_prompt(rig):
     late = w.token("sshd", "agent-8")
     w.let_expire(late)
     sshd.refuses("agent-8", late, "expired")
-    said = _together(10, lambda n: sshd.login("agent-7", w_tokens[n])) if (w_tokens := [w.token("sshd") for _ in range(10)]) else []
-    assert_equal(set(said), {"agent-7"}, "ten at a time")
+    tokens = [w.token("sshd") for _ in range(10)]
+    assert_equal(set(_together(10, lambda n: sshd.login("agent-7", tokens[n]))), {"agent-7"}, "ten at a time")
     gone = w.token("sshd")
     w.revoke(gone)
     sshd.refuses("agent-7", gone, "inactive")
     os.kill(rig.child("issuer"), signal.SIGSTOP)
-    sshd.refuses("agent-7", w_tokens[0], "timeout", "Authentication service cannot retrieve authentication info")
+    sshd.refuses("agent-7", tokens[0], "timeout", "Authentication service cannot retrieve authentication info")
     rig.kill_child("issuer")()
-    wait_until(lambda: sshd.login("agent-7", w_tokens[0]) == "agent-7", "a login at the issuer's successor")
+    wait_until(lambda: sshd.login("agent-7", tokens[0]) == "agent-7", "a login at the issuer's successor")
     rig.stop_process(sshd.process)
 
 
