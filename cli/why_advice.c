@@ -13,9 +13,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
                           " with fewer scopes or claims at the authorization server.",
     [POSTERN_ERR_MALFORMED] =
         ASK_CLIENT "the token is damaged or is no JWT (a password, an ID token, quotes or a line "
-                   "break pasted along?). " NEW_TOKEN " and send it as it is. An opaque token counts "
-                   "only with `introspection:` of the issuer's file, in place of a password only "
-                   "with the service's `opaque_prefix:`.",
+                   "break pasted along?). " NEW_TOKEN " and send it as it is. An opaque token that is "
+                   "not of the embedded issuer counts only with `introspection:` of the issuer's file, "
+                   "in place of a password only with the service's `opaque_prefix:`.",
     [POSTERN_ERR_ALG_NOT_ALLOWED] =
         "Let the authorization server sign with an algorithm of `algorithms:` in the issuer's "
         "file, or add its algorithm there. `none` and HMAC are never accepted.",
@@ -127,7 +127,9 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "The embedded issuer has not told the helper its revocations yet: try again in a moment. "
         "If it stays, look for the issuer child in posternd's log.",
     [POSTERN_ERR_ISSUER_UNREACHABLE] =
-        "Look whether the authorization server runs and can be reached from this host.",
+        "Look whether the authorization server runs and can be reached from this host. What an opaque "
+        "token of the embedded issuer stands for is known to posternd's issuer child alone (postern "
+        "verify cannot ask it): look for that child in posternd's log.",
     [POSTERN_ERR_ISSUER_UNTRUSTED] =
         "Something else listens where the authorization server should be. Find out what (ss "
         "-ltnp), start posternd, then try again.",

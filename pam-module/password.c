@@ -60,7 +60,8 @@ postern_err module_password_is_token(const struct module_options *o, postern_byt
 
     if (password.len == 0)
         return POSTERN_FAIL(err, NO_TOKEN, "the password is empty");
-    if (postern_token_is_compact_jws(password) || postern_token_is_handle(password))
+    if (postern_token_is_compact_jws(password) || postern_token_is_handle(password) ||
+        postern_token_is_opaque(password))
         return POSTERN_OK;
     if (postern_token_is_token68(password)) {
         POSTERN_TRY(find_prefix(o, prefix, sizeof prefix, err));

@@ -102,6 +102,10 @@ int control_main(struct role_setup *setup);
  *                         and what was derived from it; all tokens of a person's authorization
  *                       {"type":"revocations_ready","id":n,"issuer":URL}
  *   back                {"type":"done","id":n}
+ *   helper, door → issuer
+ *                       {"type":"introspect","sha256":BASE64URL} + descriptor (SEQPACKET)
+ *                         an opaque token by its hash (lib/http/issuer_line.c).  One datagram on that
+ *                         descriptor is the answer, as of RFC 7662; its end without one: nobody can say
  *
  * Control; a list of blocks goes out whole, item by item, after each new line and each change:
  *   control → helper, door

@@ -86,6 +86,7 @@ EXTRA_DIST += \
 	tests/component/test_pam.sh \
 	tests/component/test_pam_servers.sh \
 	tests/component/test_on_behalf.py \
+	tests/component/test_opaque_tokens.py \
 	tests/component/test_posternd.py \
 	tests/component/test_quickstart.sh \
 	tests/component/test_saslauthd.py \

@@ -113,6 +113,12 @@ bool postern_token_is_compact_jws(postern_bytes token);
 /* True when the bytes are a token handle (postern handle) by their form: the prefix and 32 characters of
  * base64url.  It counts at the helper that made it, and nowhere else. */
 bool postern_token_is_handle(postern_bytes text);
+/* What an opaque access token of the embedded issuer begins with, and its length in characters. */
+#define POSTERN_OPAQUE_TOKEN_PREFIX "pot_"
+#define POSTERN_OPAQUE_TOKEN_LEN    47
+/* True when the bytes are one by their form: the prefix and 43 characters of base64url (256 bits).  Its
+ * issuer alone knows what it stands for. */
+bool postern_token_is_opaque(postern_bytes token);
 
 #ifdef __cplusplus
 }

@@ -440,6 +440,27 @@ static postern_err check_one_reader(const postern_config *c, const postern_secti
                                      "for each");
 }
 
+/* Who else would give them, and know what they stand for? */
+static postern_err check_token_format(const postern_config *c, const postern_section *s,
+                                      postern_error *err)
+{
+    const postern_section *server = postern_config_section(c, POSTERN_SECTION_SERVER, NULL);
+
+    if (strcmp(postern_section_text(s, "access_token_format"), "opaque") != 0)
+        return POSTERN_OK;
+    if (server == NULL)
+        return postern_config_value_fail(s, "access_token_format", err,
+                                         "opaque tokens come from the embedded issuer, and there is "
+                                         "no issuer.conf");
+    for (size_t i = 0; i < postern_config_issuer_count(s); i++)
+        if (strcmp(postern_section_text(postern_config_issuer_of(c, s, i), "issuer"),
+                   postern_section_text(server, "issuer")) == 0)
+            return POSTERN_OK;
+    return postern_config_value_fail(s, "access_token_format", err,
+                                     "opaque tokens come from the embedded issuer, which this file "
+                                     "does not trust");
+}
+
 static postern_err check_service_issuer(const postern_config *c, const postern_section *s,
                                         postern_error *err)
 {
@@ -583,6 +604,7 @@ postern_err postern_config_check_all(const postern_config *c, postern_error *err
          s = get_next_guarded(c, s)) {
         POSTERN_TRY(check_service_issuer(c, s, err));
         POSTERN_TRY(check_one_reader(c, s, err));
+        POSTERN_TRY(check_token_format(c, s, err));
         POSTERN_TRY(check_against_earlier(c, s, err));
     }
     for (const postern_section *s = c->first[POSTERN_SECTION_DOOR]; s != NULL; s = s->next)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fork_mark.h"
+#include "http/issuer_line.h"
 #include "key_fetch.h"
 #include "key_file.h"
 
@@ -46,6 +47,7 @@ static void free_issuers(struct issuer_rules *issuer)
     for (; issuer != NULL; issuer = issuer->next) {
         postern_keyring_free(issuer->keys);
         postern_introspector_free(issuer->introspector);
+        postern_introspector_free(issuer->embedded);
         postern_discovery_free(issuer->discovery); /* which both ask */
         postern_revocations_free(issuer->revocations);
     }
@@ -183,6 +185,27 @@ static postern_err make_introspector(postern_context *ctx, struct issuer_rules *
     return postern_introspector_new(&i->server, i->discovery, &i->introspector, err);
 }
 
+static bool is_embedded(const postern_context *ctx, const struct issuer_rules *i)
+{
+    const postern_section *server =
+        postern_config_section(ctx->config, POSTERN_SECTION_SERVER, NULL);
+
+    return server != NULL && strcmp(postern_section_text(server, "issuer"), i->issuer) == 0;
+}
+
+/* Whatever `introspection:` says: what it needs is inside posternd.  `answers` hashes tokens; none of
+ * these answers is kept in it. */
+static postern_err make_embedded(postern_context *ctx, struct issuer_rules *i, postern_error *err)
+{
+    if (!is_embedded(ctx, i))
+        return POSTERN_OK;
+    i->embedded_server = i->server;
+    i->embedded_server.transport = NULL;
+    if (ctx->answers == NULL)
+        POSTERN_TRY(postern_cache_new(&ctx->answers, err));
+    return postern_introspector_new(&i->embedded_server, NULL, &i->embedded, err);
+}
+
 /* Linked in before it is complete, so that postern_context_free() finds every part. */
 static postern_err add_issuer(postern_context *ctx, const postern_section *s, postern_error *err)
 {
@@ -206,6 +229,7 @@ static postern_err add_issuer(postern_context *ctx, const postern_section *s, po
     POSTERN_TRY(make_discovery(i, s, err));
     POSTERN_TRY(make_keys(ctx, i, s, err));
     POSTERN_TRY(make_introspector(ctx, i, s, err));
+    POSTERN_TRY(make_embedded(ctx, i, err));
     return postern_revocations_new(&i->revocations, err);
 }
 
@@ -360,6 +384,13 @@ postern_err postern_context_set_issuer_client(postern_context *ctx, const char *
         return POSTERN_FAIL(err, USAGE, "no issuer \"%s\" is configured that is asked about tokens",
                             postern_error_quote(issuer, strlen(issuer), quoted, sizeof quoted));
     return postern_introspector_set_client(rules->introspector, client, err);
+}
+
+void postern_context_set_issuer_line(postern_context *ctx, postern_issuer_line *l)
+{
+    for (struct issuer_rules *i = ctx->issuers; i != NULL; i = i->next)
+        if (i->embedded != NULL)
+            i->embedded_server.transport = postern_issuer_line_transport(l);
 }
 
 const postern_clock *postern_context_clock(const postern_context *ctx)

@@ -4,7 +4,7 @@
 
 static struct introspector *introspector_of(const struct introspecting *s)
 {
-    return s->trust->issuer->introspector;
+    return s->is_embedded ? s->trust->issuer->embedded : s->trust->issuer->introspector;
 }
 
 /* ---- remembered ---- */
@@ -80,6 +80,8 @@ static postern_err read_answer(struct introspecting *s, postern_error *err)
     }
     s->claims = &call->answer.claims;
     s->told_ms = call->begun_ms;
+    if (s->is_embedded)
+        postern_introspector_give_back(introspector_of(s), s->op, s->peer, call);
     postern_trail_note(s->trail, "active");
     return POSTERN_OK;
 }
@@ -103,6 +105,8 @@ static void note_question(const struct introspecting *s)
 
     postern_trail_enter(s->trail, s->trail_step);
     postern_trail_note(s->trail, "of %s", s->trust->issuer->issuer);
+    if (s->is_embedded)
+        postern_trail_note(s->trail, "inside posternd");
     if (client_id != NULL)
         postern_trail_note_value(s->trail, "as", postern_bytes_str(client_id));
 }
@@ -136,7 +140,7 @@ void postern_introspecting_remember(const struct introspecting *s, int64_t exp_s
         .claims = s->claims,
         .now_ms = s->told_ms,
         .life_s = exp_s - postern_introspecting_told_s(s),
-        .keep_ms = s->trust->issuer->introspection_keep_ms,
+        .keep_ms = s->is_embedded ? 0 : s->trust->issuer->introspection_keep_ms,
     };
 
     if (call == NULL || proof.keep_ms == 0 ||

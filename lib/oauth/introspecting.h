@@ -18,6 +18,7 @@ struct introspecting {
     const char *peer;
     int64_t max_age_ms; /* of an answer that is remembered; 0: as the issuer file says */
     bool is_look_again; /* as of postern_request */
+    bool is_embedded;   /* a token of the embedded issuer: asked over its line, never remembered */
     postern_trail *trail;
     enum trail_step trail_step; /* INTROSPECTION, or ACTIVE behind everything else */
 

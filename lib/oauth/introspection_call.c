@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include <openssl/evp.h>
+
 #include <postern-private/form.h>
 
 /* The token, percent-encoded at worst wholly, and an assertion. */
@@ -39,8 +41,10 @@ postern_err postern_introspection_call_new(const struct server *server,
         return POSTERN_FAIL(err, NOMEM, "introspection");
     c->server = server;
     c->client = client;
-    c->endpoint = metadata->introspection;
-    c->takes = metadata->introspection_auth;
+    if (metadata != NULL) {
+        c->endpoint = metadata->introspection;
+        c->takes = metadata->introspection_auth;
+    }
     c->authorization = POSTERN_BUF_INIT(POSTERN_BASIC_MAX);
     c->body = POSTERN_BUF_INIT(BODY_MAX);
     c->assertion = POSTERN_BUF_INIT(POSTERN_ASSERTION_MAX);
@@ -82,6 +86,25 @@ static postern_err ask(void *job, struct postern_http_request *rq, postern_error
     rq->body = postern_buf_bytes(&c->body);
     rq->body_max = POSTERN_INTROSPECTION_MAX;
     rq->listener_uid = agent->loopback_uid;
+    return POSTERN_OK;
+}
+
+#define SHA256_BYTES 32
+
+/* By its hash, which is all that the issuer has of it: the token stays here. */
+static postern_err ask_line(void *job, struct postern_http_request *rq, postern_error *err)
+{
+    struct introspection_call *c = job;
+    postern_bytes token = postern_secret_bytes(c->token);
+    uint8_t digest[SHA256_BYTES];
+
+    if (EVP_Digest(token.ptr, token.len, digest, NULL, EVP_sha256(), NULL) != 1)
+        return POSTERN_FAIL(err, NOMEM, "hashing a token");
+    postern_base64url_encode((postern_bytes){ digest, sizeof digest }, &c->body);
+    if (c->body.failed)
+        return POSTERN_FAIL(err, NOMEM, "introspection");
+    rq->body = postern_buf_bytes(&c->body);
+    rq->body_max = POSTERN_INTROSPECTION_MAX;
     return POSTERN_OK;
 }
 
@@ -166,4 +189,14 @@ static postern_err take(void *job, const struct postern_http_response *r, poster
     }
 }
 
+static postern_err take_line(void *job, const struct postern_http_response *r, postern_error *err)
+{
+    struct introspection_call *c = job;
+
+    wipe_question(c);
+    return postern_introspection_read(r, &c->answer, err);
+}
+
 const struct fetch_kind postern_introspection_call_kind = { "introspection", ask, take, free_call };
+const struct fetch_kind postern_introspection_line_kind = { "introspection", ask_line, take_line,
+                                                            free_call };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The question about one token (RFC 7662 §2.1) as a job of a fetch: one POST, token and proof of
- * ourselves in it, both wiped as soon as the answer is there.  Called by introspector.c.
+ * ourselves in it, both wiped as soon as the answer is there; or, to the embedded issuer over its
+ * line (http/issuer_line.h), the token's SHA-256 and nothing else.  Called by introspector.c.
  */
 #ifndef POSTERN_LIB_INTROSPECTION_CALL_H
 #define POSTERN_LIB_INTROSPECTION_CALL_H
@@ -28,6 +29,7 @@ struct introspection_call {
     postern_buf authorization, body, assertion;
     /* When the question began, and what had been taken back by then: the answer may be as old. */
     int64_t begun_ms;
+    const postern_op *payer; /* of a drop of its source's bucket, for comparing alone; NULL: nobody */
     uint64_t words;
     int retry_after_s; /* -1: the server said nothing */
     bool refused_us;   /* it does not believe that we are who we say */
@@ -35,9 +37,12 @@ struct introspection_call {
     struct introspection answer;
 };
 
-extern const struct fetch_kind postern_introspection_call_kind;
+extern const struct fetch_kind postern_introspection_call_kind; /* by HTTP */
+extern const struct fetch_kind postern_introspection_line_kind; /* without client and endpoint */
 
-/* With the endpoint of `metadata`; a fetch frees it.  POSTERN_OK · NOMEM */
+/* A fetch frees it.
+ *   metadata   whose endpoint is asked; NULL: by line
+ *   POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err postern_introspection_call_new(
     const struct server *server, const struct introspection_client *client,
     const struct postern_metadata *metadata, postern_bytes token, struct introspection_call **ret,

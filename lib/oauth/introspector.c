@@ -23,7 +23,7 @@ struct inactive {
 
 struct introspector {
     const struct server *server;
-    struct discovery *discovery;        /* the issuer's; the keyring asks it too */
+    struct discovery *discovery;        /* the issuer's; the keyring asks it too; NULL: by line */
     struct introspection_client client; /* constant once it is set */
     bool has_client;
     postern_arena texts;
@@ -197,7 +197,14 @@ static postern_err check_pause(const struct introspector *i, int64_t now_ms, pos
                         i->server->issuer, (int)((left_ms + 999) / 1000));
 }
 
-static postern_err start_question(struct introspector *i, const struct introspector_question *q,
+static const struct fetch_kind *get_kind(const struct introspector *i)
+{
+    return i->discovery == NULL ? &postern_introspection_line_kind :
+                                  &postern_introspection_call_kind;
+}
+
+static postern_err start_question(struct introspector *i, const postern_op *op,
+                                  const struct introspector_question *q,
                                   const struct postern_metadata *metadata, struct question *place,
                                   postern_error *err)
 {
@@ -207,13 +214,15 @@ static postern_err start_question(struct introspector *i, const struct introspec
         postern_introspection_call_new(i->server, &i->client, metadata, q->token, &call, err));
     call->begun_ms = get_now_ms(i);
     call->words = q->words;
-    POSTERN_TRY(postern_fetch_new(&postern_introspection_call_kind, call, i->server->transport,
+    call->payer = q->is_look_again ? NULL : op;
+    POSTERN_TRY(postern_fetch_new(get_kind(i), call, i->server->transport,
                                   &i->server->clock, POSTERN_INTROSPECTION_MS, &place->fetch, err));
     memcpy(place->digest, q->key->digest, sizeof place->digest);
     return POSTERN_OK;
 }
 
-static postern_err join_or_start(struct introspector *i, const struct introspector_question *q,
+static postern_err join_or_start(struct introspector *i, const postern_op *op,
+                                 const struct introspector_question *q,
                                  const struct postern_metadata *metadata, struct fetch **ret,
                                  postern_error *err)
 {
@@ -232,7 +241,7 @@ static postern_err join_or_start(struct introspector *i, const struct introspect
         return POSTERN_FAIL(err, BUSY,
                             "introspection: more than %d tokens a second from one address",
                             POSTERN_SOURCE_PER_S);
-    POSTERN_TRY(start_question(i, q, metadata, place, err));
+    POSTERN_TRY(start_question(i, op, q, metadata, place, err));
     *ret = postern_fetch_ref(place->fetch);
     return POSTERN_OK;
 }
@@ -243,6 +252,13 @@ static postern_err check_ready(struct introspector *i, postern_error *err)
 {
     postern_err e;
 
+    if (i->discovery == NULL)
+        return i->server->transport != NULL ?
+                   POSTERN_OK :
+                   POSTERN_FAIL(err, ISSUER_UNREACHABLE,
+                                "an opaque token: only posternd can ask %s, which is embedded in "
+                                "it, what it stands for",
+                                i->server->issuer);
     if (!i->has_client)
         return POSTERN_FAIL(err, CONFIG_MISSING,
                             "introspection at %s: the credentials of its client: were not given",
@@ -261,10 +277,11 @@ postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
     postern_err e;
 
     POSTERN_TRY(check_ready(i, err));
-    POSTERN_TRY(
-        postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata, ret_wait, err));
+    if (i->discovery != NULL)
+        POSTERN_TRY(postern_discovery_get(i->discovery, op, DISCOVERY_LOOK_WHEN_OLD, &metadata,
+                                          ret_wait, err));
     pthread_mutex_lock(&i->lock);
-    e = join_or_start(i, q, &metadata, ret, err);
+    e = join_or_start(i, op, q, i->discovery == NULL ? NULL : &metadata, ret, err);
     pthread_mutex_unlock(&i->lock);
     return e;
 }
@@ -280,7 +297,7 @@ static void note_verdict(struct introspector *i, const struct introspection_call
 
     if (verdict == POSTERN_OK)
         i->failures = 0;
-    if (!is_away)
+    if (!is_away || i->discovery == NULL) /* over a line it costs nothing to try */
         return;
     postern_discovery_doubt(i->discovery);
     i->failures++;
@@ -301,6 +318,16 @@ void postern_introspector_settle(struct introspector *i, struct fetch *question,
             note_verdict(i, call, verdict);
         drop_question(&i->in_flight[n]);
     }
+    pthread_mutex_unlock(&i->lock);
+}
+
+void postern_introspector_give_back(struct introspector *i, const postern_op *op, const char *peer,
+                                    const struct introspection_call *call)
+{
+    if (call->payer != op)
+        return;
+    pthread_mutex_lock(&i->lock);
+    postern_source_buckets_give_back(i->sources, peer);
     pthread_mutex_unlock(&i->lock);
 }
 

@@ -26,7 +26,8 @@ struct introspector; /* thread-safe */
 
 /*
  *   server, discovery   the issuer's, kept, not copied; they outlive it.  discovery was made with
- *                       POSTERN_NEED_INTROSPECTION
+ *                       POSTERN_NEED_INTROSPECTION; NULL: the embedded issuer, asked over the line
+ *                       that is server's transport by then, as nobody, and never paused
  *   POSTERN_OK · NOMEM · SYSTEM (no random numbers)
  */
 POSTERN_MUST_USE postern_err postern_introspector_new(const struct server *server,
@@ -56,8 +57,8 @@ struct introspector_question {
  *              caller's to postern_fetch_free()
  *   ret_wait   set on AGAIN alone: metadata is waited for; as of postern_discovery_get()
  *   POSTERN_OK · AGAIN · BUSY (too many in flight, of that kind or of that source) ·
- *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago) · CONFIG_MISSING (no client) · what
- *   postern_discovery_get() says · NOMEM · SYSTEM
+ *   ISSUER_UNREACHABLE (it asked for a pause, or was not there a moment ago; no
+ *   line) · CONFIG_MISSING (no client) · what postern_discovery_get() says · NOMEM · SYSTEM
  */
 POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, postern_op *op,
                                                       const struct introspector_question *q,
@@ -67,6 +68,12 @@ POSTERN_MUST_USE postern_err postern_introspector_ask(struct introspector *i, po
  * that waited calls it; the first one counts. */
 void postern_introspector_settle(struct introspector *i, struct fetch *question,
                                  postern_err verdict);
+
+/* A token of the embedded issuer that is one: only guesses are counted as their source's, because the
+ * question itself costs next to nothing.
+ *   call   of `op`'s question, perhaps begun by another */
+void postern_introspector_give_back(struct introspector *i, const postern_op *op, const char *peer,
+                                    const struct introspection_call *call);
 
 void postern_introspector_note_inactive(struct introspector *i, const struct cache_key *key,
                                         int64_t now_ms);

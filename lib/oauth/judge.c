@@ -332,7 +332,8 @@ static postern_err check_source(const struct trust *trust, const postern_grant *
 {
     if (trust == NULL)
         return POSTERN_FAIL(err, ISS, "the service does not trust the token's issuer any more");
-    if (postern_grant_is_answer(g) && trust->issuer->introspection == INTROSPECT_NOTHING)
+    if (postern_grant_is_answer(g) && trust->issuer->introspection == INTROSPECT_NOTHING &&
+        trust->issuer->embedded == NULL)
         return POSTERN_FAIL(err, MALFORMED, "the issuer is not asked about tokens any more");
     return POSTERN_OK;
 }

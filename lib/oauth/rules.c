@@ -213,12 +213,12 @@ static void put_scopes(struct build *b)
 
 /* The embedded issuer serves the RFC 9728 documents of the services that trust it: their own hosts
  * speak no HTTP.  NULL: this one does not. */
-static const char *find_embedded(const struct build *b)
+static const struct trust *find_embedded(const struct build *b)
 {
     const postern_section *server = postern_config_section(b->config, POSTERN_SECTION_SERVER, NULL);
-    const char *issuer = server == NULL ? NULL : postern_section_text(server, "issuer");
 
-    return issuer != NULL && postern_service_trust(b->rules, issuer) != NULL ? issuer : NULL;
+    return server == NULL ? NULL :
+                            postern_service_trust(b->rules, postern_section_text(server, "issuer"));
 }
 
 #define RESOURCE_METADATA "/.well-known/oauth-protected-resource"
@@ -250,7 +250,8 @@ static int get_base_len(const char *issuer)
 
 static void build_discovery(struct build *b)
 {
-    const char *issuer = b->trust->claims.issuer, *embedded = find_embedded(b);
+    const char *issuer = b->trust->claims.issuer;
+    const struct trust *embedded = b->rules->embedded;
     postern_failure *f = &b->trust->discovery;
 
     put_scopes(b);
@@ -258,8 +259,8 @@ static void build_discovery(struct build *b)
     put_url(f->openid_configuration, "%.*s/.well-known/openid-configuration", get_base_len(issuer),
             issuer);
     if (embedded != NULL)
-        put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s", get_base_len(embedded),
-                embedded, b->service->name);
+        put_url(f->resource_metadata, "%.*s" RESOURCE_METADATA "/%s",
+                get_base_len(embedded->claims.issuer), embedded->claims.issuer, b->service->name);
     else
         put_resource_metadata(f->resource_metadata, b->trust->claims.audiences[0]);
 }
@@ -330,6 +331,7 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     if (!c->is_token_check)
         build_identity(&b);
     POSTERN_TRY(build_trusts(&b, issuers, err));
+    b.rules->embedded = find_embedded(&b);
     POSTERN_TRY(build_server_names(&b, err));
     for (b.trust = b.rules->trusts; b.trust != b.rules->trusts + b.rules->trust_count; b.trust++)
         build_discovery(&b);

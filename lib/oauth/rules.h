@@ -34,6 +34,9 @@ struct issuer_rules {
     enum introspection_mode introspection;
     struct introspector *introspector; /* NULL: INTROSPECT_NOTHING */
     int64_t introspection_keep_ms;     /* of its answers; 0: none is kept */
+    struct introspector *embedded;     /* of its opaque tokens, asked over a line inside posternd;
+                                          NULL: it is not the embedded issuer */
+    struct server embedded_server;     /* its transport is NULL until there is a line */
     struct issuer_rules *next;
 };
 
@@ -63,6 +66,7 @@ struct service_rules {
     const char *service;  /* for the grant; NULL: token-only check */
     struct trust *trusts; /* in the order of `issuers:` */
     size_t trust_count;   /* 1 to POSTERN_TRUSTS_MAX */
+    const struct trust *embedded; /* of the embedded issuer; NULL: it is not trusted here */
     const char **issuers; /* of the trusts, in their order */
     bool needs_tls;
     const char **server_names; /* NULL-terminated; NULL: the message's host is not compared */

@@ -152,3 +152,16 @@ bool postern_source_buckets_take(struct source_buckets *b, const char *peer, int
     mine->drops -= 1000;
     return true;
 }
+
+void postern_source_buckets_give_back(struct source_buckets *b, const char *peer)
+{
+    struct bucket *set;
+    uint64_t name;
+
+    if (!hash_source(b, peer, &name))
+        return;
+    set = b->sets[name % SETS];
+    for (size_t i = 0; i < POSTERN_SOURCE_WAYS; i++)
+        if (set[i].name == name)
+            set[i].drops = set[i].drops > FULL - 1000 ? FULL : set[i].drops + 1000;
+}

@@ -30,5 +30,7 @@ void postern_source_buckets_free(struct source_buckets *b); /* NULL is fine */
  * "": the host does not say, and all of those are one source
  */
 bool postern_source_buckets_take(struct source_buckets *b, const char *peer, int64_t now_ms);
+/* It was no guess: the drop goes back; nothing where the source was forgotten meanwhile. */
+void postern_source_buckets_give_back(struct source_buckets *b, const char *peer);
 
 #endif

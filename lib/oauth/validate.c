@@ -357,7 +357,7 @@ static postern_err judge(struct validate_op *v, postern_error *err)
     POSTERN_TRY(judge_claims(v, was_judged ? NULL : v->trail, &facts, err));
     if (was_judged)
         POSTERN_TRY(hear_issuer(v, &facts, err));
-    if (asks_issuer(v))
+    if (asks_issuer(v) && !v->asking.is_embedded) /* that one tells what it takes back */
         facts.introspected_s = postern_introspecting_told_s(&v->asking);
     facts.is_answer = v->is_opaque;
     POSTERN_TRY(postern_grant_from_proof(&facts, &v->op.grant, err));
@@ -421,7 +421,7 @@ static bool may_be_opaque(const struct validate_op *v)
 
     if (!postern_introspection_takes(v->token))
         return false;
-    if (!is_password)
+    if (!is_password || postern_token_is_opaque(v->token))
         return true;
     return prefix != NULL && v->token.len > strlen(prefix) &&
            memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;
@@ -433,12 +433,16 @@ static bool is_asked(const struct trust *trust)
 }
 
 /* By its form alone, never because something was wrong with it as a JWT.  It does not say whose it
- * is: where several issuers are asked, none is shown it. */
+ * is: where several issuers are asked, none is shown it.  What looks like the embedded issuer's is
+ * shown to nobody else where that one is trusted, whatever others are asked. */
 static postern_err find_reader(struct validate_op *v, postern_error *err)
 {
     const struct trust *reader = postern_service_only_trust(v->rules, is_asked);
 
     (void)err;
+    v->asking.is_embedded = v->rules->embedded != NULL && postern_token_is_opaque(v->token);
+    if (v->asking.is_embedded)
+        reader = v->rules->embedded;
     if (reader == NULL || !may_be_opaque(v))
         return POSTERN_OK;
     v->trust = reader;

@@ -59,16 +59,28 @@ bool postern_token_is_compact_jws(postern_bytes token)
            postern_bytes_find(r.rest, '.') == r.rest.len;
 }
 
+static bool is_all_base64url(postern_bytes text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_base64url(text.ptr[i]))
+            return false;
+    return true;
+}
+
 bool postern_token_is_handle(postern_bytes text)
 {
     postern_reader r = { text };
 
-    if (text.len != POSTERN_HANDLE_LEN || !postern_reader_take_lit(&r, POSTERN_HANDLE_PREFIX))
-        return false;
-    for (size_t i = 0; i < r.rest.len; i++)
-        if (!is_base64url(r.rest.ptr[i]))
-            return false;
-    return true;
+    return text.len == POSTERN_HANDLE_LEN && postern_reader_take_lit(&r, POSTERN_HANDLE_PREFIX) &&
+           is_all_base64url(r.rest);
+}
+
+bool postern_token_is_opaque(postern_bytes token)
+{
+    postern_reader r = { token };
+
+    return token.len == POSTERN_OPAQUE_TOKEN_LEN &&
+           postern_reader_take_lit(&r, POSTERN_OPAQUE_TOKEN_PREFIX) && is_all_base64url(r.rest);
 }
 
 bool postern_sasl_host_is_valid(postern_bytes host)

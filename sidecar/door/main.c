@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <postern-private/issuer_line.h>
+
 #include "../clock.h"
 #include "../log.h"
 #include "../role.h"
@@ -52,6 +54,7 @@ struct door_main {
     struct own_certificate own;
     struct taken_back     *taken_back;
     struct role_line           *issuer, *control;
+    postern_issuer_line        *tokens; /* the issuer's line as the loops' validations see it */
     struct ack            *acks;   /* for the judgement that comes next */
     size_t                 ack_count, ack_room;
     bool                   owes_ready; /* the first settings are prepared, "ready" is not said */
@@ -508,10 +511,18 @@ static bool on_control_message(void *arg, struct role_line *l)
     return true;
 }
 
+/* Before the line is closed: loops ask over it. */
+static void leave_issuer(struct door_main *m, const struct role_line *l)
+{
+    if (m->issuer == l && m->tokens != NULL)
+        postern_issuer_line_set(m->tokens, -1);
+}
+
 static void on_link_gone(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
 
+    leave_issuer(m, l);
     forget_link(m, l);
     if (m->issuer == l)
         m->issuer = NULL;
@@ -521,6 +532,7 @@ static void on_link_gone(void *arg, struct role_line *l)
 
 static void drop_line(struct door_main *m, struct role_line **at)
 {
+    leave_issuer(m, *at);
     forget_link(m, *at);
     role_line_free(*at);
     *at = NULL;
@@ -689,6 +701,7 @@ static postern_err prepare(struct door_main *m, int dump_fd, int64_t loops, post
         return POSTERN_FAIL(err, INTERNAL, "the configuration did not come whole");
     }
     POSTERN_TRY(settings_new(parts, dump_fd, &m->own, &m->prepared, err));
+    postern_context_set_issuer_line(settings_context(m->prepared), m->tokens);
     POSTERN_TRY(check_listeners(m->prepared, (size_t)loops, err));
     POSTERN_TRY(taken_back_tell(m->taken_back, settings_context(m->prepared), err));
     POSTERN_TRY(make_loops(m, (size_t)loops, err));
@@ -926,6 +939,8 @@ static void take_issuer(void *arg)
     struct door_main *m = arg;
 
     take_link(m, &m->issuer, "issuer", on_issuer_message);
+    if (m->issuer != NULL)
+        postern_issuer_line_set(m->tokens, channel_fd(role_line_channel(m->issuer)));
 }
 
 static void take_control(void *arg)
@@ -959,6 +974,7 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
         (struct supervisor_line_owner){ messages, sizeof messages / sizeof *messages, drain, m },
         &m->supervisor_line, err));
     m->supervisor = supervisor_line_channel(m->supervisor_line);
+    POSTERN_TRY(postern_issuer_line_new(&m->tokens, err));
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
@@ -984,6 +1000,7 @@ static void take_apart(struct door_main *m)
     settings_unref(m->current);
     settings_unref(m->prepared);
     settings_parts_free(m->parts);
+    postern_issuer_line_free(m->tokens);
     SSL_CTX_free(m->own.tls);
     postern_buf_free(&m->own.pem);
     taken_back_free(m->taken_back);

@@ -192,6 +192,8 @@ static postern_err start(struct role *r, struct role_setup *setup, postern_error
         postern_context_new(POSTERN_STEAL(setup->take_config), NULL, &r->helper.context, err));
     r->helper.config = postern_context_config(r->helper.context);
     r->helper.policies = setup->login_policies;
+    POSTERN_TRY(postern_issuer_line_new(&r->helper.issuer, err));
+    postern_context_set_issuer_line(r->helper.context, r->helper.issuer);
     POSTERN_TRY(take_issuer_clients(r, setup->issuer_clients, err));
     POSTERN_TRY(expect_issuer(r, err));
     postern_context_expect_blocks(r->helper.context);
@@ -229,6 +231,7 @@ static void take_apart(struct role *r)
     peers_free(r->helper.peers);
     logins_free(r->helper.logins);
     postern_context_free(r->helper.context);
+    postern_issuer_line_free(r->helper.issuer);
     postern_wipe(&r->helper.fingerprint, sizeof r->helper.fingerprint);
 }
 

@@ -9,7 +9,7 @@
 
 #include <event2/event.h>
 
-#include <postern/context.h>
+#include <postern-private/issuer_line.h>
 
 #include "../audit/line.h"
 #include "../login_policies.h"
@@ -38,6 +38,7 @@ struct helper {
     struct logins *logins;  /* NULL: nobody counts (tests) */
     struct handles *handles;
     const struct login_policies *policies; /* NULL: none (tests) */
+    postern_issuer_line *issuer; /* the context's; NULL: none (tests) */
 };
 
 #endif

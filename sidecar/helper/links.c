@@ -27,6 +27,19 @@ struct links {
 
 /* ---- issuer ---- */
 
+static void set_issuer(struct links *l, int fd)
+{
+    if (l->helper->issuer != NULL)
+        postern_issuer_line_set(l->helper->issuer, fd);
+}
+
+/* From now on nobody asks it about tokens. */
+static void close_issuer(struct links *l)
+{
+    set_issuer(l, -1);
+    channel_watch_close(&l->issuer);
+}
+
 /* USAGE: no issuer file trusts that issuer, so none of its tokens opens anything here. */
 static postern_err unless_untrusted(postern_err e)
 {
@@ -95,7 +108,7 @@ static postern_err take_issuer_message(struct links *l, postern_error *err)
 static void leave(struct links *l, const postern_error *err)
 {
     log_error("line to the issuer, leaving for a new start", err);
-    channel_watch_close(&l->issuer);
+    close_issuer(l);
     l->owner.stop(l->owner.arg);
 }
 
@@ -128,7 +141,7 @@ static void on_issuer(evutil_socket_t fd, short what, void *arg)
             return;
         break;
     case CHANNEL_CLOSED:
-        channel_watch_close(&l->issuer);
+        close_issuer(l);
         return;
     case CHANNEL_BROKEN:
         break;
@@ -144,8 +157,10 @@ static void take_issuer(void *arg, int take_fd)
     struct channel_watch_calls calls = { on_issuer, on_issuer_writable, l };
     postern_error err = { 0 };
 
-    channel_watch_close(&l->issuer);
-    if (channel_watch_open(&l->issuer, l->helper->base, take_fd, calls, &err) != POSTERN_OK)
+    close_issuer(l);
+    if (channel_watch_open(&l->issuer, l->helper->base, take_fd, calls, &err) == POSTERN_OK)
+        set_issuer(l, channel_fd(l->issuer.channel));
+    else
         leave(l, &err);
 }
 
@@ -215,7 +230,7 @@ void links_free(struct links *l)
 {
     if (l == NULL)
         return;
-    channel_watch_close(&l->issuer);
+    close_issuer(l);
     supervisor_line_free(l->supervisor);
     free(l);
 }

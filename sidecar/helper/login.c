@@ -107,13 +107,13 @@ void login_free(struct login *l)
 
 /* ---- the record ---- */
 
-/* What came as a password may be a person's: it is named in a log only when it has the form of a
- * JWS. */
+/* What came as a password may be a person's: it is named in a log only when it has the form of a JWS,
+ * or of an opaque token of ours. */
 static bool is_certainly_token(const postern_request *rq)
 {
     if (rq->carrier != POSTERN_CARRIER_PASSWORD)
         return rq->token.len != 0;
-    return postern_token_is_compact_jws(rq->token);
+    return postern_token_is_compact_jws(rq->token) || postern_token_is_opaque(rq->token);
 }
 
 /* Whom the host is told besides the user; NULL: nobody. */

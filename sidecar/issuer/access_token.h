@@ -38,7 +38,7 @@ struct access_answer {
     const char           *token_type; /* issued_token_type (RFC 8693 §2.2.1); NULL: none */
 };
 
-/* A token of now on; ends_s lies ahead.  False: answered. */
+/* A token of now on, signed or opaque as its resource wants it; ends_s lies ahead.  False: answered. */
 bool access_token_mint(struct issuer *is, const struct access_claims *c, int64_t now_s,
                        postern_secret **ret, struct answer *a);
 /* 200 with everything in it.  Written before the store commits what the answer depends on: a failure

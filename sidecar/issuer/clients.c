@@ -17,6 +17,7 @@
 #include "redirect_uri.h"
 #include "registrations.h"
 #include "store_grants.h"
+#include "store_opaque.h"
 #include "store_revocations.h"
 #include "words.h"
 
@@ -389,5 +390,6 @@ postern_err issuer_forget_what_is_over(struct issuer *is, postern_error *err)
     POSTERN_TRY(store_revocations_forget(is->store, issuer_now_s(is), err));
     POSTERN_TRY(store_sessions_forget(is->store, issuer_now_s(is), err));
     POSTERN_TRY(store_grants_forget(is->store, issuer_now_s(is), err));
+    POSTERN_TRY(store_opaque_forget(is->store, issuer_now_s(is) - ISSUER_SKEW_MAX_S, err));
     return registrations_forget(is, err);
 }

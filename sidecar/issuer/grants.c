@@ -3,6 +3,7 @@
 #include "grants.h"
 
 #include "opaque.h"
+#include "store_opaque.h"
 #include "store_revocations.h"
 
 postern_err grants_end(struct issuer *is, const char *id, postern_error *err)
@@ -34,7 +35,7 @@ postern_err grants_end_token(struct issuer *is, const char *jti, int64_t exp_s, 
     memcpy(what.name, jti, len + 1);
     POSTERN_TRY(store_revocation_add(is->store, &what, err));
     issuer_tell_revoked(is, &what);
-    return POSTERN_OK;
+    return store_opaque_end(is->store, jti, err); /* its row is room for another */
 }
 
 postern_err grants_new_refresh(const struct grant_record *grant, int64_t now_s,

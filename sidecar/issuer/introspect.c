@@ -30,13 +30,18 @@ static void answer_whole(struct answer *a)
         a->status = 200;
 }
 
-static void answer_inactive(struct answer *a)
+void introspect_write_inactive(postern_buf *out)
 {
-    postern_json_writer w = { &a->body, false };
+    postern_json_writer w = { out, false };
 
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "active", false);
     postern_json_close_object(&w);
+}
+
+static void answer_inactive(struct answer *a)
+{
+    introspect_write_inactive(&a->body);
     answer_whole(a);
 }
 
@@ -65,7 +70,7 @@ static void put_claim(postern_json_writer *w, const struct own_token *t, const c
         postern_json_put_raw(w, name, json);
 }
 
-static void answer_access_token(const struct own_token *t, struct answer *a)
+void introspect_write_active(const struct own_token *t, postern_buf *out)
 {
     static const char *const claims[] = { "iss",       "sub",
                                           "client_id", "aud",
@@ -75,7 +80,7 @@ static void answer_access_token(const struct own_token *t, struct answer *a)
                                           "purpose",   "authorization_details",
                                           "auth_time", "grant_id",
                                           "derived_from" };
-    postern_json_writer w = { &a->body, false };
+    postern_json_writer w = { out, false };
 
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "active", true);
@@ -84,6 +89,11 @@ static void answer_access_token(const struct own_token *t, struct answer *a)
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
         put_claim(&w, t, claims[i]);
     postern_json_close_object(&w);
+}
+
+static void answer_access_token(const struct own_token *t, struct answer *a)
+{
+    introspect_write_active(t, &a->body);
     answer_whole(a);
 }
 
@@ -171,7 +181,7 @@ void introspect(struct issuer *is, const struct http_request *rq, struct answer 
     if (q.token.len == 0)
         answer_error(a, 400, "invalid_request", "token is missing",
                      "Send the token to be looked at as the parameter token.");
-    else if (postern_bytes_find(q.token, '.') != q.token.len)
+    else if (own_token_has_form(q.token))
         ask_access_token(is, &q, a);
     else
         ask_refresh_token(is, &q, a);

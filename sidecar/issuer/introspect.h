@@ -6,7 +6,12 @@
 
 #include "answer.h"
 #include "issuer.h"
+#include "own_token.h"
 
 void introspect(struct issuer *is, const struct http_request *rq, struct answer *a);
+
+/* The answer alone, appended (RFC 7662 §2.2); a failure is out's. */
+void introspect_write_active(const struct own_token *t, postern_buf *out);
+void introspect_write_inactive(postern_buf *out);
 
 #endif

@@ -9,7 +9,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/grant_client_credentials.c sidecar/issuer/grant_code.c \
 	sidecar/issuer/grant_exchange.c sidecar/issuer/grant_refresh.c \
 	sidecar/issuer/grants.c sidecar/issuer/grants.h \
-	sidecar/issuer/introspect.c sidecar/issuer/introspect.h \
+	sidecar/issuer/introspect.c sidecar/issuer/introspect.h sidecar/issuer/introspect_line.c sidecar/issuer/introspect_line.h \
 	sidecar/issuer/issuer.h sidecar/issuer/job.h sidecar/issuer/random.c \
 	sidecar/issuer/metadata.c sidecar/issuer/metadata.h \
 	sidecar/issuer/key_ring.c sidecar/issuer/key_ring.h sidecar/issuer/keys.c sidecar/issuer/keys.h \
@@ -20,6 +20,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/register.c sidecar/issuer/register.h \
 	sidecar/issuer/register_request.c sidecar/issuer/register_request.h \
 	sidecar/issuer/registrations.c sidecar/issuer/registrations.h \
+	sidecar/issuer/store_opaque.c sidecar/issuer/store_opaque.h \
 	sidecar/issuer/store_keys.c sidecar/issuer/store_keys.h \
 	sidecar/issuer/store_registrations.c sidecar/issuer/store_registrations.h \
 	sidecar/issuer/client_assertion.c sidecar/issuer/client_assertion.h \

@@ -12,12 +12,15 @@ postern_err opaque_hash(postern_bytes text, uint8_t ret_sha256[GRANT_HASH], post
     return POSTERN_OK;
 }
 
-postern_err opaque_new(postern_secret **ret, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
+static postern_err make(const char *prefix, postern_secret **ret, uint8_t ret_sha256[GRANT_HASH],
+                        postern_error *err)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_BASE64_ENCODED_MAX(OPAQUE_BYTES) + 1);
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(sizeof POSTERN_OPAQUE_TOKEN_PREFIX +
+                                             POSTERN_BASE64_ENCODED_MAX(OPAQUE_BYTES));
     uint8_t raw[OPAQUE_BYTES];
     bool is_made = issuer_random(raw, sizeof raw);
 
+    postern_buf_add_str(&text, prefix);
     if (is_made)
         postern_base64url_encode((postern_bytes){ raw, sizeof raw }, &text);
     postern_wipe(raw, sizeof raw);
@@ -27,6 +30,17 @@ postern_err opaque_new(postern_secret **ret, uint8_t ret_sha256[GRANT_HASH], pos
         return POSTERN_FAIL(err, NOMEM, "refresh token");
     POSTERN_TRY(opaque_hash(postern_buf_bytes(&text), ret_sha256, err));
     return postern_secret_new(postern_buf_bytes(&text), ret, err);
+}
+
+postern_err opaque_new(postern_secret **ret, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
+{
+    return make("", ret, ret_sha256, err);
+}
+
+postern_err opaque_new_access(postern_secret **ret, uint8_t ret_sha256[GRANT_HASH],
+                              postern_error *err)
+{
+    return make(POSTERN_OPAQUE_TOKEN_PREFIX, ret, ret_sha256, err);
 }
 
 postern_err opaque_check_verifier(const char *verifier, const char *challenge, bool *ret_is_equal,

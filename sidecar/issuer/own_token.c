@@ -8,8 +8,12 @@
 
 #include <postern/validate.h>
 
+#include <postern/oauthbearer.h>
+
 #include "clients.h"
+#include "opaque.h"
 #include "store_grants.h"
+#include "store_opaque.h"
 #include "store_revocations.h"
 #include "words.h"
 
@@ -23,6 +27,11 @@ void own_token_free(struct own_token *t)
     postern_buf_free(&t->scratch);
     postern_grant_free(t->grant);
     t->grant = NULL;
+}
+
+bool own_token_has_form(postern_bytes token)
+{
+    return postern_token_is_opaque(token) || postern_bytes_find(token, '.') != token.len;
 }
 
 /* ---- what they are judged by ---- */
@@ -131,6 +140,34 @@ static postern_err prove(postern_context *ctx, postern_bytes token, postern_gran
     if (e == POSTERN_OK)
         *ret = postern_op_take_grant(op);
     return e;
+}
+
+/* What an opaque token stands for is signed for the moment and judged like any other: there is one way
+ * in which claims of ours are proved. */
+static postern_err prove_opaque(const struct issuer *is, postern_context *ctx,
+                                const uint8_t sha256[OPAQUE_HASH], postern_grant **ret,
+                                postern_error *err)
+{
+    POSTERN_AUTO_BUF claims = POSTERN_BUF_INIT(POSTERN_TOKEN_MAX);
+    POSTERN_AUTO(secret) token = NULL;
+    bool is_found = false;
+
+    POSTERN_TRY(store_opaque_find(is->store, sha256, &is_found, &claims, err));
+    if (!is_found)
+        return POSTERN_FAIL(err, INACTIVE, "no opaque token of ours, or one that has ended");
+    POSTERN_TRY(postern_mint_token(is->key, "at+jwt", postern_buf_bytes(&claims), &token, err));
+    return prove(ctx, postern_secret_bytes(token), ret, err);
+}
+
+static postern_err prove_any(const struct issuer *is, postern_context *ctx, postern_bytes token,
+                             postern_grant **ret, postern_error *err)
+{
+    uint8_t sha256[OPAQUE_HASH];
+
+    if (!postern_token_is_opaque(token))
+        return prove(ctx, token, ret, err);
+    POSTERN_TRY(opaque_hash(token, sha256, err));
+    return prove_opaque(is, ctx, sha256, ret, err);
 }
 
 /* ---- the claims that are ours ---- */
@@ -261,7 +298,7 @@ static postern_err check_taken_back(struct issuer *is, const struct own_token *t
 postern_err own_token_judge(struct issuer *is, postern_context *ctx, postern_bytes token,
                             struct own_token *ret, postern_error *err)
 {
-    POSTERN_TRY(prove(ctx, token, &ret->grant, err));
+    POSTERN_TRY(prove_any(is, ctx, token, &ret->grant, err));
     POSTERN_TRY(read_claims(ret, err));
     POSTERN_TRY(check_end(is, ret, err));
     return check_taken_back(is, ret, err);
@@ -270,7 +307,15 @@ postern_err own_token_judge(struct issuer *is, postern_context *ctx, postern_byt
 postern_err own_token_judge_elsewhere(struct issuer *is, postern_bytes token,
                                       struct own_token *ret, postern_error *err)
 {
-    POSTERN_TRY(prove(is->own_tokens, token, &ret->grant, err));
+    POSTERN_TRY(prove_any(is, is->own_tokens, token, &ret->grant, err));
+    POSTERN_TRY(read_claims(ret, err));
+    return check_taken_back(is, ret, err);
+}
+
+postern_err own_token_judge_opaque(struct issuer *is, const uint8_t sha256[OPAQUE_HASH],
+                                   struct own_token *ret, postern_error *err)
+{
+    POSTERN_TRY(prove_opaque(is, is->own_tokens, sha256, &ret->grant, err));
     POSTERN_TRY(read_claims(ret, err));
     return check_taken_back(is, ret, err);
 }

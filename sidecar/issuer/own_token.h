@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A token of ours that somebody brought back: proved by the library like at every other door, then
+ * A token of ours, signed or opaque, that somebody brought back: proved by the library like at every other door, then
  * by the store, which knows at once what was taken back.  For whoami, exchange, introspection and
  * revocation.
  */
@@ -11,6 +11,7 @@
 
 #include "access_token.h"
 #include "issuer.h"
+#include "store_opaque.h"
 
 struct own_token {
     postern_grant *grant;
@@ -26,6 +27,8 @@ struct own_token {
 void own_token_free(struct own_token *t);
 #define AUTO_OWN_TOKEN __attribute__((cleanup(own_token_free))) struct own_token
 
+/* An access token by its form, not a code or a refresh token, which have neither dot nor prefix. */
+bool own_token_has_form(postern_bytes token);
 /*
  * What tokens are judged by: our key set in its file, for whoami alone and for every resource that
  * is configured.  Called again whenever the file was written.
@@ -45,6 +48,10 @@ POSTERN_MUST_USE postern_err own_token_judge(struct issuer *is, postern_context 
  * For its end by a revocation, which is for nobody but them. */
 POSTERN_MUST_USE postern_err own_token_judge_elsewhere(struct issuer *is, postern_bytes token,
                                                        struct own_token *ret, postern_error *err);
+/* The same of an opaque token by its hash, for who asks in a verifier's place. */
+POSTERN_MUST_USE postern_err own_token_judge_opaque(struct issuer *is,
+                                                    const uint8_t sha256[OPAQUE_HASH],
+                                                    struct own_token *ret, postern_error *err);
 /* The raw JSON of a claim; empty: absent. */
 postern_bytes own_token_claim(const struct own_token *t, const char *name);
 

@@ -2,7 +2,7 @@
 /*
  * Removals on their way to the verifier; see revocations.h.  Everything unsent lies in one outbox
  * in order, so that a slow verifier costs memory for removals only, and "revocations_ready" never
- * overtakes one.
+ * overtakes one.  What verifiers ask on the same line is answered by introspect_line.c.
  */
 #include "revocations.h"
 
@@ -12,9 +12,11 @@
 
 #include "channel_watch.h"
 #include "clients.h"
+#include "introspect_line.h"
 #include "log.h"
 #include "timer.h"
 
+#define MESSAGES_PER_WAKE 64 /* others on the loop want their turn */
 #define MESSAGE_MAX 1024 /* issuer URL and a client name */
 /* A line that the verifier closed was mostly replaced by one that is on its way to us already. */
 #define LINK_PATIENCE_MS 100
@@ -192,10 +194,14 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     flush(arg);
 }
 
-static void handle_done(struct revocations *r)
+static void handle_message(struct revocations *r)
 {
     int64_t id = 0;
 
+    if (channel_type_is(r->line.channel, "introspect")) {
+        introspect_line_answer(r->is, r->line.channel);
+        return;
+    }
     if (!channel_type_is(r->line.channel, "done") || !channel_integer(r->line.channel, "id", &id) ||
         id <= 0)
         return; /* a newer verifier's message: not for us */
@@ -211,10 +217,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;   /* the channel's */
     (void)what; /* only EV_READ is asked for */
-    while (r->line.channel != NULL) {
+    for (int i = 0; i < MESSAGES_PER_WAKE && r->line.channel != NULL; i++) {
         switch (channel_receive(r->line.channel, &err)) {
         case CHANNEL_MESSAGE:
-            handle_done(r);
+            handle_message(r);
             continue;
         case CHANNEL_NOTHING:
             return;

@@ -155,7 +155,7 @@ void revoke(struct issuer *is, const struct http_request *rq, struct answer *a)
     if (r.token.len == 0)
         answer_error(a, 400, "invalid_request", "token is missing",
                      "Send the token to be ended as the parameter token.");
-    else if (postern_bytes_find(r.token, '.') != r.token.len)
+    else if (own_token_has_form(r.token))
         revoke_access_token(is, &r, a);
     else
         revoke_refresh_token(is, &r, a);

@@ -104,6 +104,15 @@ bool issuer_settings_has_resource(const struct issuer_settings *s, postern_bytes
     return postern_bytes_equal_str(resource, s->whoami);
 }
 
+bool issuer_settings_wants_opaque(const struct issuer_settings *s, const char *resource)
+{
+    for (size_t i = 0; i < s->service_count; i++)
+        if (s->services[i].wants_opaque &&
+            words_has(s->services[i].audiences, postern_bytes_str(resource)))
+            return true;
+    return false;
+}
+
 bool issuer_settings_is_https(const struct issuer_settings *s)
 {
     return strncmp(s->origin, "https:", 6) == 0;

@@ -36,6 +36,7 @@ struct issuer_service {
     char       *audiences;
     char       *scopes;    /* words of required_scopes: and required_scopes_any: */
     char       *issuers;   /* words: whose tokens it takes; NULL: ours */
+    bool        wants_opaque; /* access_token_format: opaque */
     bool        asks_certificate; /* a door that asks for, or wants, a client certificate */
 };
 
@@ -77,6 +78,9 @@ void issuer_settings_free(struct issuer_settings *s);
 
 /* An audience of a service or door that is an absolute URI, or our own whoami. */
 bool issuer_settings_has_resource(const struct issuer_settings *s, postern_bytes resource);
+/* A service or door with that audience wants opaque access tokens: one is enough, since all of them take
+ * both. */
+bool issuer_settings_wants_opaque(const struct issuer_settings *s, const char *resource);
 /* The pages' cookie may be marked Secure. */
 bool issuer_settings_is_https(const struct issuer_settings *s);
 /* The URI that names a service (its first absolute-URI audience); empty when it has none. */

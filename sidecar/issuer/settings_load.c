@@ -55,6 +55,8 @@ static postern_err load_service(struct issuer_settings *s, const postern_config 
     POSTERN_TRY(issuer_settings_add_service(s, postern_section_name(section),
                                             postern_buf_cstr(&audiences),
                                             postern_buf_cstr(&scopes), err));
+    s->services[s->service_count - 1].wants_opaque =
+        strcmp(postern_section_text(section, "access_token_format"), "opaque") == 0;
     s->services[s->service_count - 1].asks_certificate = asks_certificate(section, kind);
     return load_issuers(&s->services[s->service_count - 1], c, section, err);
 }

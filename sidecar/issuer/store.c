@@ -72,6 +72,14 @@ static const char *const migrations[] = {
     ("CREATE TABLE signing_key (kid TEXT NOT NULL PRIMARY KEY, jwk TEXT NOT NULL,"
      "  made_s INTEGER NOT NULL, published_s INTEGER NOT NULL DEFAULT 0,"
      "  started_s INTEGER NOT NULL DEFAULT 0, retired_s INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"),
+    /* Opaque access tokens (store_opaque.c). */
+    ("CREATE TABLE opaque (sha256 BLOB NOT NULL PRIMARY KEY CHECK (length(sha256) = 32),"
+     "  client TEXT NOT NULL COLLATE NOCASE REFERENCES client ON DELETE CASCADE,"
+     "  jti TEXT NOT NULL, claims TEXT NOT NULL, exp_s INTEGER NOT NULL,"
+     "  self_registered INTEGER NOT NULL);"
+     "CREATE INDEX opaque_client ON opaque (client); CREATE UNIQUE INDEX opaque_jti ON opaque (jti);"
+     "CREATE INDEX opaque_exp ON opaque (exp_s);"
+     "CREATE INDEX opaque_self ON opaque (self_registered) WHERE self_registered = 1;"),
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof *migrations))
 

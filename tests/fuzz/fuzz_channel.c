@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "introspect_message.h"
 #include "key_set.h"
 #include "listen.h"
 
@@ -14,6 +15,21 @@ static void demand(bool holds)
 {
     if (!holds)
         abort();
+}
+
+/* What is read as a hash is the text that stood there, and nothing stood beside it. */
+static void read_question(const struct channel *c)
+{
+    POSTERN_AUTO_BUF again = POSTERN_BUF_INIT(64);
+    uint8_t sha256[INTROSPECT_HASH];
+    char text[64];
+
+    if (!introspect_message_read(c, sha256))
+        return;
+    postern_base64url_encode((postern_bytes){ sha256, sizeof sha256 }, &again);
+    demand(channel_text(c, "sha256", text, sizeof text));
+    demand(again.failed || strcmp(postern_buf_cstr(&again), text) == 0);
+    demand(postern_json_member(channel_message(c), 0, "token") == POSTERN_JSON_ABSENT);
 }
 
 static void read_message(const struct channel *c)
@@ -62,8 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             event = channel_receive(c, &err);
             demand(event == CHANNEL_MESSAGE || event == CHANNEL_BROKEN);
             demand(event == CHANNEL_MESSAGE || err.detail[0] != '\0');
-            if (event == CHANNEL_MESSAGE)
+            if (event == CHANNEL_MESSAGE) {
                 read_message(c);
+                read_question(c);
+            }
         }
         channel_free(c);
     }

@@ -13,7 +13,7 @@ unit_tests += tests/unit/test_issuer_words tests/unit/test_issuer_rate tests/uni
 unit_tests += tests/unit/test_issuer_redirect_uri tests/unit/test_issuer_assertion tests/unit/test_issuer_register \
 	tests/unit/test_issuer_key_ring
 unit_tests += tests/unit/test_issuer_pages tests/unit/test_issuer_html tests/unit/test_issuer_work tests/unit/test_issuer_pages_nomem
-unit_tests += tests/unit/test_issuer_crash tests/unit/test_issuer_opaque
+unit_tests += tests/unit/test_issuer_crash tests/unit/test_issuer_opaque tests/unit/test_issuer_opaque_access
 endif
 tests_unit_test_issuer_words_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_words_LDADD = $(issuer_ldadd)
@@ -96,3 +96,7 @@ tests_unit_test_issuer_pages_nomem_SOURCES = tests/unit/test_issuer_pages_nomem.
 tests_unit_test_issuer_pages_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_nomem_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_opaque_access_SOURCES = tests/unit/test_issuer_opaque_access.c $(grants_fixture)
+tests_unit_test_issuer_opaque_access_CPPFLAGS = $(issuer_cppflags)
+tests_unit_test_issuer_opaque_access_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_opaque_access_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

@@ -389,11 +389,29 @@ static void a_handle_is_told_from_what_a_person_types(void **state)
     assert_false(postern_token_is_handle(POSTERN_BYTES_NONE));
 }
 
+static void an_opaque_token_of_ours_is_told_from_what_a_person_types(void **state)
+{
+    static const char *const others[] = {
+        "", "pot_", "pot_Geheimnis", "pot_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "pot_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "Pot_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "pot_AAAAAAAAAAAAAAAAAAAA+AAAAAAAAAAAAAAAAAAAAAA", "pot_AAAAAAAAAAAAAAAAAAAA AAAAAAAAAAAAAAAAAAAAAA",
+        "pot_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "pot_AAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA",
+    };
+
+    (void)state;
+    assert_true(postern_token_is_opaque(POSTERN_BYTES_LIT("pot_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(postern_token_is_opaque(postern_bytes_str(others[i])));
+    assert_false(postern_token_is_opaque(POSTERN_BYTES_NONE));
+    assert_false(postern_token_is_handle(POSTERN_BYTES_LIT("pot_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_compact_jws_is_told_from_what_a_person_types),
         cmocka_unit_test(a_handle_is_told_from_what_a_person_types),
+        cmocka_unit_test(an_opaque_token_of_ours_is_told_from_what_a_person_types),
         cmocka_unit_test(accepted_messages_give_their_fields),
         cmocka_unit_test(an_empty_auth_is_a_discovery_request),
         cmocka_unit_test(malformed_messages_are_refused_with_the_reason),

@@ -412,6 +412,21 @@ static void a_persons_password_goes_nowhere_and_stays_for_the_next_module(void *
     assert_int_equal(helper.verifies, 0);
 }
 
+static void an_opaque_token_of_the_embedded_issuer_is_known_by_its_form_alone(void **state)
+{
+    (void)state;
+    host.typed = "pot_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    assert_int_equal(authenticate(NULL), PAM_SUCCESS);
+    assert_int_equal(helper.verifies, 1);
+    assert_int_equal(host.has_authtok, 0);
+    host.typed = "pot_SECRET";
+    assert_refused(PAM_AUTH_ERR, "malformed");
+    host.typed = "pot_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"; /* one more */
+    host.has_authtok = 0;
+    assert_refused(PAM_AUTH_ERR, "malformed");
+    assert_int_equal(helper.verifies, 1);
+}
+
 static void an_opaque_token_is_known_by_how_it_begins(void **state)
 {
     (void)state;
@@ -640,6 +655,7 @@ int main(void)
         LOGIN_TEST(a_token_of_an_earlier_module_needs_no_prompt),
         LOGIN_TEST(an_application_without_an_answer_gets_none_either),
         LOGIN_TEST(a_persons_password_goes_nowhere_and_stays_for_the_next_module),
+        LOGIN_TEST(an_opaque_token_of_the_embedded_issuer_is_known_by_its_form_alone),
         LOGIN_TEST(an_opaque_token_is_known_by_how_it_begins),
         LOGIN_TEST(without_the_helper_nobody_knows_whether_it_is_a_token),
         LOGIN_TEST(bobs_token_never_opens_alices_account),

@@ -109,9 +109,24 @@ static void a_failing_allocation_is_out_of_memory(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_drop_that_was_given_back_is_there_again_and_no_more_than_all(void **state)
+{
+    (void)state;
+    postern_source_buckets_give_back(buckets, "192.0.2.7"); /* nobody knows it */
+    use_up("192.0.2.7");
+    postern_source_buckets_give_back(buckets, "192.0.2.7:4711");
+    assert_true(take("192.0.2.7", 1000));
+    assert_false(take("192.0.2.7", 1000));
+    assert_true(take("192.0.2.8", 1000));
+    for (int i = 0; i < 2 * POSTERN_SOURCE_BURST; i++)
+        postern_source_buckets_give_back(buckets, "192.0.2.7");
+    use_up("192.0.2.7");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_drop_that_was_given_back_is_there_again_and_no_more_than_all),
         TEST(peers_with_one_address_are_one_source_whatever_their_spelling),
         TEST(an_ipv6_host_is_its_network_and_a_nameless_one_is_one_source),
         TEST(what_was_used_up_comes_back_with_time_and_never_more_than_the_burst),
