@@ -35,6 +35,7 @@ struct login {
     const postern_section *service; /* NULL: no file names it */
     uint64_t words; /* of revocation and block, that had come when the validation began */
     postern_secret *token; /* for which its handle came; NULL: came itself */
+    bool is_by_handle;     /* a handle came, good or not */
     char handle[HANDLE_LEN + 1]; /* minted; "" else */
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
@@ -126,14 +127,25 @@ static const char *get_event(const struct login *l)
     return l->request.is_describe ? "describe" : "verify";
 }
 
+static struct deciding_setting find_setting(const struct login *l)
+{
+    struct deciding_setting found = find_deciding_setting(
+        l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer, l->failure.code);
+
+    if (l->request.is_handle && l->service != NULL &&
+        l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED) {
+        found.key = "handle_peers";
+        found.origin = postern_section_origin(l->service, found.key);
+    }
+    return found;
+}
+
 /* `done` and codes as for audit_line_send(). */
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
     const postern_request *rq = &l->request.rq;
     char fingerprint[FINGERPRINT_LEN + 1] = "";
-    struct deciding_setting setting =
-        find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer,
-                              l->failure.code);
+    struct deciding_setting setting = find_setting(l);
 
     if (l->grant == NULL && is_certainly_token(rq))
         fingerprint_token(&l->helper->fingerprint, rq->token, fingerprint);
@@ -150,6 +162,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .carrier = helper_carrier_word(rq->carrier),
             .tls = l->request.is_describe ? NULL : helper_tls_word(rq->tls),
             .authzid = rq->authzid,
+            .is_by_handle = l->is_by_handle,
             .code = l->failure.code,
             .detail = l->grant == NULL ? l->error.detail : NULL,
             .setting = setting.key,
@@ -467,6 +480,7 @@ static postern_err redeem(struct login *l)
 {
     if (l->request.is_handle || l->request.is_describe || !postern_token_is_handle(l->request.rq.token))
         return POSTERN_OK;
+    l->is_by_handle = true;
     POSTERN_TRY(handles_redeem(l->helper->handles, l->request.rq.token, clock_mono_ms(), &l->token,
                                &l->error));
     l->request.rq.token = postern_secret_bytes(l->token);
