@@ -146,6 +146,7 @@ X
 }
 
 # cyrus_start PORT: Cyrus IMAP with INBOXes below user/NAME.  Sets CYRUS_PID.  CYRUS_LINES: lines more for imapd.conf.
+# CYRUS_IMAPD_OPTIONS and CYRUS_SERVICE: words more for imapd's command and for its line in cyrus.conf.
 cyrus_start() {
     local c=$R/usr/lib/cyrus/bin
     port_is_free "$1" || { echo "port $1 is in use; the demo needs it for Cyrus IMAP" >&2; return 1; }
@@ -155,7 +156,7 @@ cyrus_start() {
         'altnamespace: yes' 'sasl_mech_list: OAUTHBEARER XOAUTH2' "sasl_postern_helper_socket: $HELPER" \
         "sasl_postern_helper_user: $(id -u)" "${CYRUS_LINES:-# none more}" >"$T/imapd.conf"
     printf '%s\n' 'START {' " recover cmd=\"$c/ctl_cyrusdb -C $T/imapd.conf -r\"" '}' 'SERVICES {' \
-        " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
+        " imap cmd=\"$c/imapd -C $T/imapd.conf ${CYRUS_IMAPD_OPTIONS:-}\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0 ${CYRUS_SERVICE:-}" \
         '}' 'EVENTS {' '}' >"$T/cyrus.conf"
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
     "${in_root[@]}" "LD_PRELOAD=${POSTERN_HOST_PRELOAD:+$POSTERN_HOST_PRELOAD:}$T/log-to-file.so" "LOG_FILE=$T/imap.log" \

@@ -45,6 +45,7 @@ struct server {
     size_t listener_count;
     int saslauthd_fd; /* the listener of that kind; -1: none */
     bool is_accepting, is_draining;
+    bool has_swept; /* in this wake-up of a listener */
     struct event *resume; /* ends a pause of accept(2) */
     int64_t last_full_log_ms, last_pause_log_ms;
     uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
@@ -167,6 +168,21 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     return false;
 }
 
+/* Who has hung up takes no share: with hundreds of logins at once the ends of those before are often
+ * not read yet when the next ones call. */
+static void sweep_gone(struct server *s)
+{
+    struct connection *c = LIST_FIRST(&s->connections), *next;
+    uint8_t ahead;
+
+    for (; c != NULL; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->login == NULL && recv(c->fd, &ahead, sizeof ahead, MSG_PEEK | MSG_DONTWAIT) == 0)
+            close_connection(c);
+    }
+    s->has_swept = true;
+}
+
 /*
  * Undecided, and why: a plugin reads it in the place of its answer.  The frame that may be there
  * already is taken out unread, since a connection that is closed with something unread is reset.  In
@@ -203,7 +219,12 @@ static void admit(struct server *s, int take_fd, bool is_saslauthd)
         (void)close(take_fd);
         return;
     }
-    if ((full = find_full_share(s, &peer)) != NULL) {
+    full = find_full_share(s, &peer);
+    if (full != NULL && !s->has_swept) { /* once for many callers: it asks each connection */
+        sweep_gone(s);
+        full = find_full_share(s, &peer);
+    }
+    if (full != NULL) {
         log_full(s, peer.uid, full);
         peer_free(&peer);
         turn_away(take_fd, full, is_saslauthd);
@@ -220,6 +241,7 @@ static void on_caller(evutil_socket_t listener, short what, void *arg)
     struct server *s = arg;
 
     (void)what;
+    s->has_swept = false;
     for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
