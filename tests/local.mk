@@ -68,6 +68,7 @@ EXTRA_DIST += \
 	tests/component/test_glewlwyd.py \
 	tests/component/test_introspection.py \
 	tests/component/test_canary.sh \
+	tests/component/test_canary_children.py \
 	tests/component/test_growth.sh \
 	tests/component/test_helper.sh \
 	tests/component/test_helper_faults.sh \

@@ -110,13 +110,13 @@ redis_start() {
 redis_cli() { "${in_root[@]}" "$R/usr/bin/redis-cli" "$@"; }
 
 # slapd_start PORT [URLS]: dc=example,dc=org with the token's user mapped to uid=USER,dc=example,dc=org.  Sets SLAPD_PID.
-# SLAPD_GLOBAL and SLAPD_DATABASE: lines more for either part of its configuration.
+# SLAPD_GLOBAL and SLAPD_DATABASE: lines more for either part of its configuration; SLAPD_SASL: for its SASL file.
 slapd_start() {
     local as=()
     [ "$(id -u)" != 0 ] || as=(-u "$SERVER_USER" -g "$SERVER_GROUP")
     port_is_free "$1" || { echo "port $1 is in use; the demo needs it for slapd" >&2; return 1; }
     printf '%s\n' 'mech_list: OAUTHBEARER XOAUTH2' 'postern_service: ldap' "postern_helper_socket: $HELPER" \
-        "postern_helper_user: $(id -u)" >"$T/sasl/slapd.conf"
+        "postern_helper_user: $(id -u)" "${SLAPD_SASL:-# none more}" >"$T/sasl/slapd.conf"
     cat >"$T/slapd.conf" <<X
 include $R/etc/ldap/schema/core.schema
 include $R/etc/ldap/schema/cosine.schema

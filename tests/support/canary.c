@@ -168,15 +168,15 @@ static void add_text(const uint8_t *text, size_t len, unsigned token, const char
 
 static void add_canary_claim(const uint8_t *payload, size_t len, unsigned token)
 {
-    static const char name[] = "\"canary\":\"";
-    const uint8_t *at = memmem(payload, len, name, sizeof name - 1), *end;
+    static const char name[] = "\"canary\":";
+    const uint8_t *at = memmem(payload, len, name, sizeof name - 1), *after = payload + len, *end;
 
     if (at == NULL)
         return;
-    at += sizeof name - 1;
-    end = memchr(at, '"', (size_t)(payload + len - at));
+    at = memchr(at + sizeof name - 1, '"', (size_t)(after - at) - (sizeof name - 1));
+    end = at == NULL ? NULL : memchr(at + 1, '"', (size_t)(after - at) - 1);
     if (end != NULL)
-        add_windows(at, (size_t)(end - at), token, "decoded payload");
+        add_windows(at + 1, (size_t)(end - at) - 1, token, "decoded payload");
 }
 
 static void add_token(const char *line, size_t len, unsigned token)
