@@ -6,7 +6,7 @@
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
-: "${R:?}" "${HELPER:?}"
+: "${R:?}" "${HELPER:?}" "${postern:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py finder=$POSTERN_BUILD/tests/support/canary
 PORT=19394 IMAP_PORT=19395
 servers_fetch && servers_prepare && config_base
@@ -45,7 +45,7 @@ for host in ldap imap; do
 done
 "$finder" watch <"$T/tokens" >"$T/watch.out" 2>&1 &
 watcher=$!
-pids+=($watcher)
+pids+=("$watcher")
 wait_for 10 grep -q watching "$T/watch.out"
 
 "$logins" ldap $PORT 5 6 <"$T/ldap-users" >"$T/tally-ldap.log"

@@ -5,7 +5,7 @@
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
-: "${R:?}" "${HELPER:?}"
+: "${R:?}" "${HELPER:?}" "${posternd:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py
 PORT=19391 JAIL=$T/jail/run/postern/helper.sock
 servers_fetch && servers_prepare && config_base
@@ -22,10 +22,7 @@ for i in $(seq 0 19); do printf 'user%d %s\n' "$i" "$(token ldap "sub=\"user$i\"
 good=$(token imap)
 
 child() { # ROLE: the pid of posternd's newest child of that name
-    local p
-    for p in $(cat "/proc/$POSTERND_PID/task/$POSTERND_PID/children"); do
-        [ "$(cat "/proc/$p/comm" 2>/dev/null)" != "posternd-$1" ] || echo "$p"
-    done | tail -n 1
+    pgrep -n -P "$POSTERND_PID" -x "posternd-$1"
 }
 lines() { grep -cE "$1" "$T/posternd.log"; }
 # await PATTERN COUNT: until posternd's log has that many lines of it
@@ -111,7 +108,7 @@ sys.stdin.read()
 P
 (ulimit -n 8192; exec python3 "$T/fill.py" "$HELPER") >"$T/fill.out" < <(exec tail -f /dev/null --pid=$$) &
 fill=$!
-pids+=($fill)
+pids+=("$fill")
 check "the backlog is full" wait_for 20 grep -q full "$T/fill.out"
 undecided "a full backlog" timeout 'not done in time: the backlog of the helper.s socket was full' 13000
 (login; cp "$T/pair.log" "$T/patient.log") &
@@ -145,10 +142,11 @@ sys.stdin.read()
 P
 python3 "$T/hold.py" "$HELPER" "$(id -u "$SERVER_USER")" >"$T/hold.out" 2>&1 < <(exec tail -f /dev/null --pid=$$) &
 hold=$!
-pids+=($hold)
+pids+=("$hold")
 check "who floods is told that it is too much for one user" wait_for 10 grep -q '"reason":"busy","detail":"one user holds the share' "$T/hold.out"
 check "others keep theirs" login
-once ldap $PORT && not_ok "the same user's slapd" || check "the same user's slapd is told to come later" grep -q '"52": 1' "$T/once.tally"
+refuses "the same user's slapd gets no place" once ldap $PORT
+check "it is told to come later" grep -q '"52": 1' "$T/once.tally"
 check "slapd's log says why" grep -q 'outcome=undecided reason=busy .*one user holds the share.*try again later' "$T/slapd.log"
 kill $hold
 wait $hold 2>/dev/null
@@ -194,7 +192,7 @@ fake() { # UID VERSION
 }
 fake 64777 1
 SASL_PAIR_SOCKET=$T/run/fake.sock undecided "a socket of another user" helper_untrusted 'served by uid 64777' 2000
-refuses "who is told nothing" grep -qE 'heard [1-9]' "$T/fake.out"
+refuses "which hears nothing" grep -qE 'heard [1-9]' "$T/fake.out"
 
 # ---- another version ----
 fake 0 2
