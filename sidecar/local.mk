@@ -5,7 +5,7 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h sidecar/crypto_memory.c sidecar/crypto_memory.h sidecar/client_file.c sidecar/client_file.h \
+	sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/human.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.c sidecar/clock.h sidecar/client_file.c sidecar/client_file.h \
 	sidecar/issuer_clients.c sidecar/issuer_clients.h \
 	sidecar/door_set.c sidecar/door_set.h sidecar/event_log.c sidecar/event_log.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \
@@ -22,6 +22,7 @@ sidecar_libsidecar_la_SOURCES += sidecar/sandbox_calls.c
 else
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_nocalls.c
 endif
+sidecar_libsidecar_la_SOURCES += sidecar/crypto_memory.c sidecar/crypto_memory.h
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(SSL_CFLAGS)
 sidecar_libs = sidecar/libsidecar.la lib/libmint.la lib/libaudit.la $(SSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
 
