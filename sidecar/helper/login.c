@@ -23,6 +23,7 @@
 #include "request.h"
 #include "../setting.h"
 
+#define HANDLE_PEERS "handle_peers"
 #define ANSWER_MAX 4 /* bytes of a saslauthd answer: a length and two letters */
 
 struct login {
@@ -127,17 +128,11 @@ static const char *get_event(const struct login *l)
     return l->request.is_describe ? "describe" : "verify";
 }
 
-static struct deciding_setting find_setting(const struct login *l)
+/* Refused a handle for who he is: another list decided than at a login. */
+static bool is_strange_minter(const struct login *l)
 {
-    struct deciding_setting found = find_deciding_setting(
-        l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer, l->failure.code);
-
-    if (l->request.is_handle && l->service != NULL &&
-        l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED) {
-        found.key = "handle_peers";
-        found.origin = postern_section_origin(l->service, found.key);
-    }
-    return found;
+    return l->request.is_handle && l->service != NULL &&
+           l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED;
 }
 
 /* `done` and codes as for audit_line_send(). */
@@ -145,7 +140,9 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
 {
     const postern_request *rq = &l->request.rq;
     char fingerprint[FINGERPRINT_LEN + 1] = "";
-    struct deciding_setting setting = find_setting(l);
+    struct deciding_setting setting =
+        find_deciding_setting(l->helper->config, l->service, DECIDING_SERVICE, l->failure.issuer,
+                              l->failure.code);
 
     if (l->grant == NULL && is_certainly_token(rq))
         fingerprint_token(&l->helper->fingerprint, rq->token, fingerprint);
@@ -165,8 +162,9 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .is_by_handle = l->is_by_handle,
             .code = l->failure.code,
             .detail = l->grant == NULL ? l->error.detail : NULL,
-            .setting = setting.key,
-            .origin = setting.origin,
+            .setting = is_strange_minter(l) ? HANDLE_PEERS : setting.key,
+            .origin = is_strange_minter(l) ? postern_section_origin(l->service, HANDLE_PEERS) :
+                                             setting.origin,
             .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
             .grant = l->grant,
@@ -471,7 +469,7 @@ static postern_err judge_peer(struct login *l)
             &l->error, PEER_NOT_ALLOWED,
             "processes of uid %ju may not ask as %s: %s does not name them",
             (uintmax_t)l->peer->uid, postern_section_name(l->service),
-            l->request.is_handle ? "handle_peers" : "helper_peers");
+            l->request.is_handle ? HANDLE_PEERS : "helper_peers");
     return l->request.is_saslauthd ? judge_saslauthd(l) : POSTERN_OK;
 }
 
