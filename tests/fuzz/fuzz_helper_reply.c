@@ -59,16 +59,20 @@ static void check_info_again(const postern_service_info *info)
 }
 
 /* What was refused is written as refused. */
-static void check_refusal_again(const postern_failure *failure)
+static void check_refusal_again(const postern_failure *refused)
 {
+    static const char ref[] = "R-0000000000";
+    postern_failure told = *refused;
     POSTERN_AUTO(grant) again = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
     postern_failure read;
 
-    postern_reply_write(NULL, failure, NONCE, "imap", &out);
+    if (told.ref[0] == '\0') /* a frame that is not taken has none */
+        memcpy(told.ref, ref, sizeof ref);
+    postern_reply_write(NULL, &told, NONCE, "imap", &out);
     if (!out.failed)
         demand(postern_grant_from_reply(postern_buf_bytes(&out), NONCE, "imap", &again, &read, NULL) ==
-               failure->code);
+               told.code);
     demand(again == NULL);
 }
 
