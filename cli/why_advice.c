@@ -175,7 +175,8 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
     [POSTERN_ERR_AUDIT] = "Nothing is accepted that cannot be recorded. Make room on the disk of "
                           "`audit_file:`, then try again.",
     [POSTERN_ERR_PEER_NOT_ALLOWED] = "Add the user that the host runs as to `helper_peers:` of the "
-                                     "service's file, if it is the right host.",
+                                     "service's file, if it is the right host; an agent that wants a "
+                                     "token handle belongs into `handle_peers:`.",
     [POSTERN_ERR_SERVICE_UNKNOWN] = "Make services/NAME.conf, or put the host's service name into "
                                     "`service_names:` of an existing one, and reload posternd.",
     [POSTERN_ERR_CONFIG_SYNTAX] =

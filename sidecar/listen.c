@@ -251,18 +251,30 @@ static postern_err bind_and_move(int fd, const char *path, postern_error *err)
     return POSTERN_ERR_SYSTEM;
 }
 
+/* With several sockets the folder alone would not say whose fault it is. */
+static postern_err make_socket_folder(const char *path, postern_error *err)
+{
+    postern_error why = { 0 };
+    const char *name;
+    int folder;
+    postern_err e = folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &folder, &name, &why);
+
+    if (e != POSTERN_OK)
+        return postern_error_set(err, e, __FILE__, __LINE__, "socket %s: %s", path, why.detail);
+    (void)close(folder);
+    return POSTERN_OK;
+}
+
 static postern_err open_unix(const char *path, listener_kind kind, int *ret_fd, postern_error *err)
 {
     struct sockaddr_un a;
-    const char *name;
     postern_err e;
-    int folder, fd;
+    int fd;
 
     if (!fill_unix_address(path, &a))
         return POSTERN_FAIL(err, CONFIG_VALUE, "socket path of %zu bytes; unix(7) has room for %zu",
                             strlen(path), sizeof a.sun_path - 1);
-    POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &folder, &name, err));
-    (void)close(folder);
+    POSTERN_TRY(make_socket_folder(path, err));
     POSTERN_TRY(check_stale(path, &a, kind, err));
     fd = socket(AF_UNIX, socket_type(kind), 0);
     if (fd < 0)

@@ -22,6 +22,7 @@ sidecar_libsidecar_la_SOURCES += sidecar/sandbox_calls.c
 else
 sidecar_libsidecar_la_SOURCES += sidecar/sandbox_nocalls.c
 endif
+sidecar_libsidecar_la_SOURCES += sidecar/crypto_memory.c sidecar/crypto_memory.h
 sidecar_libsidecar_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SQLITE_CFLAGS) $(SSL_CFLAGS)
 sidecar_libs = sidecar/libsidecar.la lib/libmint.la lib/libaudit.la $(SSL_LIBS) $(core_libs) $(EVENT_LIBS) $(SQLITE_LIBS) $(SECCOMP_LIBS)
 

@@ -15,6 +15,7 @@
 
 #include <postern/config.h>
 
+#include "crypto_memory.h"
 #include "generation.h"
 #include "log.h"
 #include "options.h"
@@ -126,6 +127,10 @@ int main(int argc, char **argv)
     struct options o;
 
     fill_standard_descriptors();
+    if (!crypto_memory_wipe_freed()) {
+        log_problem("OpenSSL was in use before its memory could be made to wipe itself");
+        return EXIT_FAILURE;
+    }
     o = options_parse(argc, argv);
     switch (o.action) {
     case OPTIONS_VERSION:

@@ -17,6 +17,7 @@ struct upkeep {
     postern_op *op;      /* the round; NULL: between two */
     struct event *round; /* when the next one begins */
     struct event *ready; /* of op: its descriptor or its time */
+    struct event *forget;
 };
 
 static void schedule(struct upkeep *u)
@@ -83,6 +84,24 @@ static void on_round(evutil_socket_t fd, short what, void *arg)
         advance(u);
 }
 
+static void on_forget(evutil_socket_t fd, short what, void *arg)
+{
+    struct upkeep *u = arg;
+
+    (void)fd;
+    (void)what;
+    postern_upkeep_forget(u->ctx);
+}
+
+/* Again and again, while there is a context. */
+static bool start_forgetting(struct upkeep *u)
+{
+    struct timeval pause = { .tv_sec = UPKEEP_FORGET_S };
+
+    u->forget = event_new(u->base, -1, EV_PERSIST, on_forget, u);
+    return u->forget != NULL && event_add(u->forget, &pause) == 0;
+}
+
 postern_err upkeep_new(struct event_base *base, postern_context *ctx, struct upkeep **ret,
                        postern_error *err)
 {
@@ -93,7 +112,7 @@ postern_err upkeep_new(struct event_base *base, postern_context *ctx, struct upk
     u->base = base;
     u->ctx = postern_context_ref(ctx);
     u->round = event_new(base, -1, 0, on_round, u);
-    if (u->round == NULL || (postern_upkeep_in_ms(ctx) >= 0 && !timer_start(u->round, 0))) {
+    if (!start_forgetting(u) || u->round == NULL || (postern_upkeep_in_ms(ctx) >= 0 && !timer_start(u->round, 0))) {
         upkeep_free(u);
         return POSTERN_FAIL(err, NOMEM, "upkeep");
     }
@@ -106,6 +125,7 @@ void upkeep_free(struct upkeep *u)
     if (u == NULL)
         return;
     timer_free(u->round);
+    timer_free(u->forget);
     if (u->ready != NULL)
         event_free(u->ready);
     postern_op_free(u->op);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Rounds of <postern/upkeep.h> on an event loop: keys and metadata of issuers are there before a
- * login needs them.  For the helper, and for the first loop of a door. */
+ * login needs them, and claims are forgotten in time.  For the helper, and for the first loop of a door. */
 #ifndef POSTERN_SIDECAR_UPKEEP_H
 #define POSTERN_SIDECAR_UPKEEP_H
 
@@ -9,6 +9,8 @@
 
 /* Between two rounds at least: what keeps failing at once keeps no processor busy. */
 #define UPKEEP_PAUSE_MS 200
+/* Between two looks for claims whose minute in the cache is over: that long they may outlast it. */
+#define UPKEEP_FORGET_S 5
 
 struct upkeep;
 

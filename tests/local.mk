@@ -46,6 +46,7 @@ EXTRA_DIST += \
 	tests/component/door_rig.py \
 	tests/component/issuer_faults.py \
 	tests/component/lib.sh \
+	tests/component/logins.py \
 	tests/component/network.py \
 	tests/component/person.py \
 	tests/component/test_attacks.py \
@@ -67,8 +68,12 @@ EXTRA_DIST += \
 	tests/component/test_foreign_issuer.py \
 	tests/component/test_glewlwyd.py \
 	tests/component/test_introspection.py \
+	tests/component/test_canary.sh \
+	tests/component/test_canary_children.py \
+	tests/component/test_growth.sh \
 	tests/component/test_helper.sh \
 	tests/component/test_init.py \
+	tests/component/test_helper_faults.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \

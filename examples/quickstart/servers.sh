@@ -110,13 +110,13 @@ redis_start() {
 redis_cli() { "${in_root[@]}" "$R/usr/bin/redis-cli" "$@"; }
 
 # slapd_start PORT [URLS]: dc=example,dc=org with the token's user mapped to uid=USER,dc=example,dc=org.  Sets SLAPD_PID.
-# SLAPD_GLOBAL and SLAPD_DATABASE: lines more for either part of its configuration.
+# SLAPD_GLOBAL and SLAPD_DATABASE: lines more for either part of its configuration; SLAPD_SASL: for its SASL file.
 slapd_start() {
     local as=()
     [ "$(id -u)" != 0 ] || as=(-u "$SERVER_USER" -g "$SERVER_GROUP")
     port_is_free "$1" || { echo "port $1 is in use; the demo needs it for slapd" >&2; return 1; }
     printf '%s\n' 'mech_list: OAUTHBEARER XOAUTH2' 'postern_service: ldap' "postern_helper_socket: $HELPER" \
-        "postern_helper_user: $(id -u)" >"$T/sasl/slapd.conf"
+        "postern_helper_user: $(id -u)" "${SLAPD_SASL:-# none more}" >"$T/sasl/slapd.conf"
     cat >"$T/slapd.conf" <<X
 include $R/etc/ldap/schema/core.schema
 include $R/etc/ldap/schema/cosine.schema
@@ -146,6 +146,7 @@ X
 }
 
 # cyrus_start PORT: Cyrus IMAP with INBOXes below user/NAME.  Sets CYRUS_PID.  CYRUS_LINES: lines more for imapd.conf.
+# CYRUS_IMAPD_OPTIONS and CYRUS_SERVICE: words more for imapd's command and for its line in cyrus.conf.
 cyrus_start() {
     local c=$R/usr/lib/cyrus/bin
     port_is_free "$1" || { echo "port $1 is in use; the demo needs it for Cyrus IMAP" >&2; return 1; }
@@ -155,7 +156,7 @@ cyrus_start() {
         'altnamespace: yes' 'sasl_mech_list: OAUTHBEARER XOAUTH2' "sasl_postern_helper_socket: $HELPER" \
         "sasl_postern_helper_user: $(id -u)" "${CYRUS_LINES:-# none more}" >"$T/imapd.conf"
     printf '%s\n' 'START {' " recover cmd=\"$c/ctl_cyrusdb -C $T/imapd.conf -r\"" '}' 'SERVICES {' \
-        " imap cmd=\"$c/imapd -C $T/imapd.conf\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0" \
+        " imap cmd=\"$c/imapd -C $T/imapd.conf ${CYRUS_IMAPD_OPTIONS:-}\" listen=\"127.0.0.1:$1\" proto=\"tcp4\" prefork=0 ${CYRUS_SERVICE:-}" \
         '}' 'EVENTS {' '}' >"$T/cyrus.conf"
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
     "${in_root[@]}" "LD_PRELOAD=${POSTERN_HOST_PRELOAD:+$POSTERN_HOST_PRELOAD:}$T/log-to-file.so" "LOG_FILE=$T/imap.log" \

@@ -31,5 +31,7 @@ void postern_reply_write_info(const postern_service_info *info, const postern_fa
 /* Append the answer to a frame that could not be read: nothing of it is echoed.  `detail` is one
  * sentence for the log. */
 void postern_reply_write_error(const char *detail, postern_buf *out);
+/* Append the answer to a connection that is not taken now: later perhaps.  `detail` likewise. */
+void postern_reply_write_busy(const char *detail, postern_buf *out);
 
 #endif

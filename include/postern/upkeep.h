@@ -27,6 +27,12 @@ POSTERN_MUST_USE postern_err postern_upkeep_start(postern_context *ctx, postern_
 /* Milliseconds until a round has something to do: 0 now, -1 never (nothing is fetched).  Ask
  * again after each round; wait some milliseconds at least.  Thread-safe. */
 int64_t postern_upkeep_in_ms(postern_context *ctx);
+/*
+ * Wipe what is remembered of tokens for the next login and is over by now: their claims would stay
+ * in memory until another login comes by.  Short; call it every few seconds.  Thread-safe; does
+ * nothing in a forked child.
+ */
+void postern_upkeep_forget(postern_context *ctx);
 
 #ifdef __cplusplus
 }

@@ -126,6 +126,15 @@ static int64_t remaining_ms(const postern_op *op)
     return left < 0 ? 0 : left;
 }
 
+static postern_err time_out(const postern_op *op, postern_error *err)
+{
+    const char *awaited = op->class->awaits == NULL ? NULL : op->class->awaits(op);
+
+    if (awaited == NULL)
+        return POSTERN_FAIL(err, TIMEOUT, "%s: not done in time", op->class->name);
+    return POSTERN_FAIL(err, TIMEOUT, "%s: not done in time: %s", op->class->name, awaited);
+}
+
 /* What the class said, with nothing else than OK, AGAIN and the codes of the table getting through.
  */
 static postern_err step_class(postern_op *op)
@@ -139,13 +148,13 @@ static postern_err step_class(postern_op *op)
                                        "%s: begun before fork(2)", op->class->name)
                    : POSTERN_FAIL(why, USAGE, "%s: begun before fork(2)", op->class->name);
     if (remaining_ms(op) == 0)
-        return POSTERN_FAIL(why, TIMEOUT, "%s: not done in time", op->class->name);
+        return time_out(op, why);
     why->code = POSTERN_ERR_UNSET;
     e = op->class->step(op, why);
     if (e == POSTERN_OK || (e == POSTERN_AGAIN && remaining_ms(op) > 0))
         return e;
     if (e == POSTERN_AGAIN)
-        return POSTERN_FAIL(why, TIMEOUT, "%s: not done in time", op->class->name);
+        return time_out(op, why);
     if (postern_err_class(e) == POSTERN_CLASS_INTERNAL && e != POSTERN_ERR_INTERNAL)
         return POSTERN_FAIL(why, INTERNAL, "%s: a step without a result", op->class->name);
     if (why->code != e)
@@ -239,8 +248,7 @@ postern_err postern_op_run(postern_op *op, postern_error *err)
         if (left > 0)
             wait_once(op, left);
         else
-            finish(op, POSTERN_FAIL(&op->verdict_error, TIMEOUT, "%s: not done in time",
-                                    op->class->name));
+            finish(op, time_out(op, &op->verdict_error));
     }
     return say_verdict(op, err);
 }

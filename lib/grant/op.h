@@ -29,6 +29,8 @@ struct postern_op_class {
     postern_err after_fork;
     /* False in a forked child; NULL: the engine asks getpid(2). */
     bool (*is_ours)(const postern_op *op);
+    /* For the sentence of a deadline that passed: what was waited for.  NULL: nothing to add. */
+    const char *(*awaits)(const postern_op *op);
 };
 
 struct postern_op {

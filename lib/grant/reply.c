@@ -206,11 +206,24 @@ static postern_err check_binding(postern_frame *f, uint32_t nonce, uint32_t serv
     return POSTERN_OK;
 }
 
+/* The helper's word about a frame that it could not read, or did not take for want of room. */
+static postern_err read_error(postern_frame *f, postern_error *err)
+{
+    uint32_t nodes[ERROR_COUNT];
+    postern_bytes detail;
+
+    POSTERN_TRY(postern_frame_members(f, 0, error_table, ERROR_COUNT, nodes, err));
+    POSTERN_TRY(postern_frame_text(f, nodes[ERROR_DETAIL], DETAIL_MAX, &detail, err));
+    if (postern_json_string_is(&f->json, nodes[ERROR_REASON], postern_err_reason(POSTERN_ERR_BUSY)))
+        return POSTERN_FAIL(err, BUSY, "helper: %s", (const char *)detail.ptr);
+    return POSTERN_FAIL(err, HELPER_PROTOCOL, "helper refused the request: %s",
+                        (const char *)detail.ptr);
+}
+
 /* Version first, then the helper's "I could not read your frame", then the op that was asked. */
 static postern_err check_head(postern_frame *f, const char *op, postern_error *err)
 {
-    uint32_t nodes[ERROR_COUNT], op_node;
-    postern_bytes detail;
+    uint32_t op_node;
 
     POSTERN_TRY(postern_frame_check_version(f, err));
     op_node = postern_json_member(&f->json, 0, "op");
@@ -218,10 +231,7 @@ static postern_err check_head(postern_frame *f, const char *op, postern_error *e
         return POSTERN_OK;
     if (op_node == POSTERN_JSON_ABSENT || !postern_json_string_is(&f->json, op_node, "error"))
         return POSTERN_FAIL(err, HELPER_PROTOCOL, "reply is to another op than %s", op);
-    POSTERN_TRY(postern_frame_members(f, 0, error_table, ERROR_COUNT, nodes, err));
-    POSTERN_TRY(postern_frame_text(f, nodes[ERROR_DETAIL], DETAIL_MAX, &detail, err));
-    return POSTERN_FAIL(err, HELPER_PROTOCOL, "helper refused the request: %s",
-                        (const char *)detail.ptr);
+    return read_error(f, err);
 }
 
 static postern_err read_time(const postern_frame *f, uint32_t node, int64_t *ret_s,
@@ -514,7 +524,7 @@ void postern_reply_write_info(const postern_service_info *info, const postern_fa
     postern_json_close_object(&w);
 }
 
-void postern_reply_write_error(const char *detail, postern_buf *out)
+static void write_error(postern_err reason, const char *detail, postern_buf *out)
 {
     postern_json_writer w = { .out = out };
     postern_bytes sentence = postern_bytes_str(detail);
@@ -524,7 +534,17 @@ void postern_reply_write_error(const char *detail, postern_buf *out)
     postern_json_open_object(&w, NULL);
     postern_json_put_integer(&w, "v", POSTERN_FRAME_VERSION);
     postern_json_put_str(&w, "op", "error");
-    postern_json_put_str(&w, "reason", postern_err_reason(POSTERN_ERR_HELPER_PROTOCOL));
+    postern_json_put_str(&w, "reason", postern_err_reason(reason));
     postern_json_put_string(&w, "detail", sentence);
     postern_json_close_object(&w);
+}
+
+void postern_reply_write_error(const char *detail, postern_buf *out)
+{
+    write_error(POSTERN_ERR_HELPER_PROTOCOL, detail, out);
+}
+
+void postern_reply_write_busy(const char *detail, postern_buf *out)
+{
+    write_error(POSTERN_ERR_BUSY, detail, out);
 }

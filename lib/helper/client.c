@@ -100,6 +100,8 @@ static postern_err send_request(struct client_op *c, postern_error *err)
 
     if (sent < 0 && (errno == EAGAIN || errno == EINTR))
         return POSTERN_AGAIN;
+    if (sent < 0 && errno == EPIPE)
+        sent = (ssize_t)c->frame.len; /* turned away: why may be there to read */
     if (sent < 0 || (size_t)sent != c->frame.len)
         return POSTERN_FAIL(err, HELPER_UNAVAILABLE, "sending to the helper: %s",
                             sent < 0 ? strerror(errno) : "cut short");
@@ -147,6 +149,8 @@ static postern_err receive_frame(int fd, uint8_t *room, size_t *ret_len, postern
     struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
     ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+    if (got < 0 && errno == ECONNRESET) /* closed with our frame unread; what it said comes now */
+        got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return POSTERN_AGAIN;
     if (got < 0)
@@ -210,6 +214,14 @@ static int wait_ms_of_client(const postern_op *op)
     return c->is_waiting_for_reply ? POSTERN_OP_DEADLINE_MS : RETRY_MS;
 }
 
+static const char *client_awaits(const postern_op *op)
+{
+    const struct client_op *c = (const struct client_op *)op;
+
+    return c->phase == PHASE_CONNECT ? "the backlog of the helper's socket was full" :
+                                       "the helper did not answer";
+}
+
 static void destroy_client(postern_op *op)
 {
     struct client_op *c = (struct client_op *)op;
@@ -223,7 +235,7 @@ static void destroy_client(postern_op *op)
     {                                                                                              \
         .name = name_, .size = sizeof(struct client_op), .step = step_client, .fd = fd_of_client,  \
         .wait_ms = wait_ms_of_client, .destroy = destroy_client,                                   \
-        .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE,                                              \
+        .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE, .awaits = client_awaits,                     \
     }
 static const struct postern_op_class verify_class = CLIENT_CLASS("client.verify");
 static const struct postern_op_class describe_class = CLIENT_CLASS("client.describe");

@@ -313,6 +313,7 @@ postern_err postern_jws_verify(const struct postern_jwk *key, postern_alg alg, p
                : v->digest == NULL ? check_eddsa(v, s, input, sig)
                                    : check_digested(v, s, input, sig);
     blame = postern_crypto_errors_end(before);
+    postern_wipe(der, sizeof der); /* with its signature a token is whole again */
     if (verified == 1) {
         give_session_back(v, s);
         return POSTERN_OK;

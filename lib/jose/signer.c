@@ -176,6 +176,7 @@ postern_err postern_signer_sign(const postern_signer *s, const char *typ, poster
         return POSTERN_FAIL(err, NOMEM, "signing an assertion");
     postern_buf_add_byte(out, '.');
     postern_base64url_encode((postern_bytes){ sig, len }, out);
+    postern_wipe(sig, sizeof sig);
     return out->failed ? POSTERN_FAIL(err, NOMEM, "an assertion of %zu bytes", out->len)
                        : POSTERN_OK;
 }

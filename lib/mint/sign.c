@@ -228,6 +228,7 @@ static bool sign(EVP_PKEY *pkey, postern_bytes input, uint8_t rs[2 * COORDINATE]
         EVP_DigestSign(ctx, der, &len, input.ptr, input.len) == 1 && unwrap(der, len, rs);
 
     EVP_MD_CTX_free(ctx);
+    postern_wipe(der, sizeof der);
     return is_done;
 }
 
@@ -266,6 +267,7 @@ postern_err postern_mint_token(const postern_signing_key *k, const char *typ, po
         return POSTERN_FAIL(err, NOMEM, "signing a token");
     postern_buf_add_byte(&token, '.');
     postern_base64url_encode((postern_bytes){ rs, sizeof rs }, &token);
+    postern_wipe(rs, sizeof rs);
     if (token.failed)
         return POSTERN_FAIL(err, NOMEM, "a token of %zu bytes", token.len);
     return postern_secret_new(postern_buf_bytes(&token), ret_token, err);

@@ -201,6 +201,27 @@ static void drop_old(struct shard *s, int64_t now_ms)
         take_out(s, t);
 }
 
+/* Some live shorter than the ones before them. */
+static void sweep_shard(struct shard *s, int64_t now_ms)
+{
+    struct cached_token *t = TAILQ_FIRST(&s->by_age), *next;
+
+    for (; t != NULL; t = next) {
+        next = TAILQ_NEXT(t, by_age);
+        if (now_ms >= t->end_ms)
+            take_out(s, t);
+    }
+}
+
+void postern_cache_sweep(struct cache *c, int64_t now_ms)
+{
+    for (size_t i = 0; i < c->shard_count; i++) {
+        pthread_mutex_lock(&c->shards[i].lock);
+        sweep_shard(&c->shards[i], now_ms);
+        pthread_mutex_unlock(&c->shards[i].lock);
+    }
+}
+
 static struct cached_token *look(struct shard *s, const struct cache_key *key)
 {
     struct cached_token *t;

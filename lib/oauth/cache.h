@@ -74,6 +74,9 @@ void postern_cache_put(struct cache *c, const struct cache_key *key,
 /* Nothing of that token is kept any more for that issuer, at whichever service. */
 void postern_cache_forget(struct cache *c, const struct cache_key *key);
 
+/* Wipe what is over, asked for again or not. */
+void postern_cache_sweep(struct cache *c, int64_t now_ms);
+
 /* How many words that take tokens back (revocations, blocks) came. */
 uint64_t postern_cache_words(const struct cache *c);
 /* One came, and is in force. */

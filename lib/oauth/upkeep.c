@@ -149,3 +149,15 @@ int64_t postern_upkeep_in_ms(postern_context *ctx)
     }
     return in_ms;
 }
+
+void postern_upkeep_forget(postern_context *ctx)
+{
+    const postern_clock *clock = postern_context_clock(ctx);
+    int64_t now_ms = clock->mono_ms(clock->arg);
+
+    if (!postern_context_is_ours(ctx)) /* whose locks may be held for ever */
+        return;
+    postern_cache_sweep(postern_context_cache(ctx), now_ms);
+    if (postern_context_answers(ctx) != NULL)
+        postern_cache_sweep(postern_context_answers(ctx), now_ms);
+}

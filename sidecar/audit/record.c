@@ -104,6 +104,8 @@ static void put_who_asked(struct line *l, const struct audit_record *r)
     put_text(l, "carrier", r->carrier);
     put_text(l, "tls", r->tls);
     put_text(l, "authzid", r->authzid);
+    if (r->is_by_handle)
+        postern_json_put_flag(&l->w, "handle", true);
 }
 
 /* Something that happened or was done, not a judgement. */

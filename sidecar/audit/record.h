@@ -29,6 +29,7 @@ struct audit_record {
     const char *carrier;        /* "sasl" "password" "raw" */
     const char *tls;            /* "on" "local" "none" "unknown" */
     const char *authzid;        /* wanted identity */
+    bool is_by_handle;          /* a token handle came in the token's place */
     /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "block", "unblock" and "kill",
      * which are no verdicts; anywhere else it is undecided. */
     postern_err code;

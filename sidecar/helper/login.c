@@ -25,6 +25,7 @@
 #include "../policy_ask.h"
 #include "../setting.h"
 
+#define HANDLE_PEERS "handle_peers"
 #define ANSWER_MAX 4 /* bytes of a saslauthd answer: a length and two letters */
 
 struct login {
@@ -37,6 +38,7 @@ struct login {
     const postern_section *service; /* NULL: no file names it */
     uint64_t words; /* of revocation and block, that had come when the validation began */
     postern_secret *token; /* for which its handle came; NULL: came itself */
+    bool is_by_handle;     /* a handle came, good or not */
     char handle[HANDLE_LEN + 1]; /* minted; "" else */
     postern_op *op;
     struct event *ready;     /* of op: its descriptor or its time */
@@ -131,6 +133,13 @@ static const char *get_event(const struct login *l)
     return l->request.is_describe ? "describe" : "verify";
 }
 
+/* Refused a handle for who he is: another list decided than at a login. */
+static bool is_strange_minter(const struct login *l)
+{
+    return l->request.is_handle && l->service != NULL &&
+           l->failure.code == POSTERN_ERR_PEER_NOT_ALLOWED;
+}
+
 /* `done` and codes as for audit_line_send(). */
 static postern_err send_record(struct login *l, int64_t missed, audit_done done, postern_error *err)
 {
@@ -158,10 +167,12 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .carrier = helper_carrier_word(rq->carrier),
             .tls = l->request.is_describe ? NULL : helper_tls_word(rq->tls),
             .authzid = rq->authzid,
+            .is_by_handle = l->is_by_handle,
             .code = l->failure.code,
             .detail = l->grant == NULL || would != NULL ? l->error.detail : NULL,
-            .setting = setting.key,
-            .origin = setting.origin,
+            .setting = is_strange_minter(l) ? HANDLE_PEERS : setting.key,
+            .origin = is_strange_minter(l) ? postern_section_origin(l->service, HANDLE_PEERS) :
+                                             setting.origin,
             .issuer = l->failure.issuer,
             .fingerprint = fingerprint,
             .grant = g,
@@ -500,7 +511,7 @@ static postern_err judge_peer(struct login *l)
             &l->error, PEER_NOT_ALLOWED,
             "processes of uid %ju may not ask as %s: %s does not name them",
             (uintmax_t)l->peer->uid, postern_section_name(l->service),
-            l->request.is_handle ? "handle_peers" : "helper_peers");
+            l->request.is_handle ? HANDLE_PEERS : "helper_peers");
     return l->request.is_saslauthd ? judge_saslauthd(l) : POSTERN_OK;
 }
 
@@ -509,6 +520,7 @@ static postern_err redeem(struct login *l)
 {
     if (l->request.is_handle || l->request.is_describe || !postern_token_is_handle(l->request.rq.token))
         return POSTERN_OK;
+    l->is_by_handle = true;
     POSTERN_TRY(handles_redeem(l->helper->handles, l->request.rq.token, clock_mono_ms(), &l->token,
                                &l->error));
     l->request.rq.token = postern_secret_bytes(l->token);

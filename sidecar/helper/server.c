@@ -8,12 +8,14 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern-private/reply.h>
 #include <postern/client.h>
 
 #include "../clock.h"
@@ -43,6 +45,7 @@ struct server {
     size_t listener_count;
     int saslauthd_fd; /* the listener of that kind; -1: none */
     bool is_accepting, is_draining;
+    bool has_swept; /* in this wake-up of a listener */
     struct event *resume; /* ends a pause of accept(2) */
     int64_t last_full_log_ms, last_pause_log_ms;
     uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
@@ -93,8 +96,6 @@ static size_t count_of_user(const struct server *s, uid_t uid)
     return count;
 }
 
-/* Refused without a word: what could be said would arrive where nobody reads any more (a frame is
- * on its way already). */
 static void log_full(struct server *s, uid_t uid, const char *whose)
 {
     int64_t now_ms = clock_mono_ms();
@@ -102,7 +103,7 @@ static void log_full(struct server *s, uid_t uid, const char *whose)
     if (s->last_full_log_ms != 0 && now_ms - s->last_full_log_ms < 1000)
         return; /* one line a second */
     s->last_full_log_ms = now_ms;
-    log_problem("%s the share of helper_max_connections (of %zu): closing further ones, now of uid "
+    log_problem("%s the share of helper_max_connections (of %zu): turning away further ones, now of uid "
                 "%ju",
                 whose, s->connections_max, (uintmax_t)uid);
 }
@@ -167,6 +168,46 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     return false;
 }
 
+/* Who has hung up takes no share: with hundreds of logins at once the ends of those before are often
+ * not read yet when the next ones call. */
+static void sweep_gone(struct server *s)
+{
+    struct connection *c = LIST_FIRST(&s->connections), *next;
+    uint8_t ahead;
+
+    for (; c != NULL; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->login == NULL && recv(c->fd, &ahead, sizeof ahead, MSG_PEEK | MSG_DONTWAIT) == 0)
+            close_connection(c);
+    }
+    s->has_swept = true;
+}
+
+/*
+ * Undecided, and why: a plugin reads it in the place of its answer.  The frame that may be there
+ * already is taken out unread, since a connection that is closed with something unread is reset.  In
+ * saslauthd's protocol undecided has no word.
+ */
+static void turn_away(int take_fd, const char *whose, bool is_saslauthd)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+    char detail[SERVER_BUSY_DETAIL_MAX];
+    uint8_t unread;
+    ssize_t moved;
+
+    if (!is_saslauthd) {
+        moved = recv(take_fd, &unread, sizeof unread, MSG_DONTWAIT | MSG_TRUNC);
+        (void)snprintf(detail, sizeof detail, "%s the share of helper_max_connections: try again later",
+                       whose);
+        postern_reply_write_busy(detail, &out);
+        if (!out.failed)
+            moved = send(take_fd, out.ptr, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)moved; /* neither matters any more */
+        postern_wipe(&unread, sizeof unread);
+    }
+    (void)close(take_fd);
+}
+
 static void admit(struct server *s, int take_fd, bool is_saslauthd)
 {
     postern_error err = { 0 };
@@ -178,10 +219,15 @@ static void admit(struct server *s, int take_fd, bool is_saslauthd)
         (void)close(take_fd);
         return;
     }
-    if ((full = find_full_share(s, &peer)) != NULL) {
+    full = find_full_share(s, &peer);
+    if (full != NULL && !s->has_swept) { /* once for many callers: it asks each connection */
+        sweep_gone(s);
+        full = find_full_share(s, &peer);
+    }
+    if (full != NULL) {
         log_full(s, peer.uid, full);
         peer_free(&peer);
-        (void)close(take_fd);
+        turn_away(take_fd, full, is_saslauthd);
         return;
     }
     if (!add_connection(s, take_fd, &peer, is_saslauthd))
@@ -195,6 +241,7 @@ static void on_caller(evutil_socket_t listener, short what, void *arg)
     struct server *s = arg;
 
     (void)what;
+    s->has_swept = false;
     for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)

@@ -25,6 +25,8 @@
 /* Anybody can keep it so: the log says so at most this often. */
 #define SERVER_ACCEPT_LOG_MS 10000
 
+#define SERVER_BUSY_DETAIL_MAX 128 /* bytes: a sentence about a share */
+
 #define SERVER_LISTENERS_MAX (ROLE_LISTEN_MAX + 1)
 
 struct server;

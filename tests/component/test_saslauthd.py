@@ -324,9 +324,11 @@ def a_handle_logs_in_once(folder, daemons):
     token = rig.token()
     text = mint(rig, token)
     expect([rig.last()[k] for k in ("event", "outcome", "user")], ["handle", "proved", "alice"], "the record of minting")
+    expect("handle" in rig.last(), False, "the token itself came")
     status, said = testsaslauthd(rig, "alice", text)
     expect((status, "OK" in said), (0, True), said)
-    expect([rig.last()[k] for k in ("event", "outcome", "user", "carrier")], ["verify", "proved", "alice", "password"], "the record")
+    expect([rig.last()[k] for k in ("event", "outcome", "user", "carrier", "handle")], ["verify", "proved", "alice", "password", True],
+           "the record")
     expect_refused(rig, rig.ask("alice", text, "imap", ""), "handle")
     twice = mint(rig, token, "--uses", "2")
     expect([rig.ask("alice", twice, "imap", "") for _ in range(3)], [OK, OK, NO], "two uses")
@@ -360,7 +362,7 @@ def a_handle_is_minted_for_a_good_token_and_for_who_may(folder, daemons):
     if subprocess.run([POSTERN, "--version"], preexec_fn=lambda: os.setuid(OTHER_UID), stdout=subprocess.DEVNULL,
                       stderr=subprocess.DEVNULL).returncode == 0:
         expect(handle(rig, rig.token(), as_uid=OTHER_UID)[:2], (3, ""), "a stranger")
-        expect(rig.last()["reason"], "peer_not_allowed", "the record")
+        expect((rig.last()["reason"], rig.last()["setting"]), ("peer_not_allowed", "handle_peers"), "the record")
         rig.write_service("imap", required_scopes="mail.read", handle_peers=str(OTHER_UID))
         rig.daemon.signal(signal.SIGHUP)
         rig.daemon.wait_log(r"^posternd: helper \d+ drained")

@@ -42,12 +42,14 @@ static void check_info_again(const postern_service_info *info)
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
     postern_service_info again = { 0 };
 
-    for (int kind = 0; kind < 3; kind++) {
+    for (int kind = 0; kind < 4; kind++) {
         POSTERN_AUTO_FRAME f = { 0 };
 
         postern_buf_reset(&out);
         if (kind == 2)
             postern_reply_write_error("no frame", &out);
+        else if (kind == 3)
+            postern_reply_write_busy("no room", &out);
         else
             postern_reply_write_info(info, kind == 0 ? NULL : &refusal, NONCE, "imap", &out);
         demand(!out.failed && postern_frame_open(&f, postern_buf_bytes(&out), NULL) == POSTERN_OK);
@@ -57,16 +59,20 @@ static void check_info_again(const postern_service_info *info)
 }
 
 /* What was refused is written as refused. */
-static void check_refusal_again(const postern_failure *failure)
+static void check_refusal_again(const postern_failure *refused)
 {
+    static const char ref[] = "R-0000000000";
+    postern_failure told = *refused;
     POSTERN_AUTO(grant) again = NULL;
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(2 * POSTERN_HELPER_FRAME_MAX);
     postern_failure read;
 
-    postern_reply_write(NULL, failure, NONCE, "imap", &out);
+    if (told.ref[0] == '\0') /* a frame that is not taken has none */
+        memcpy(told.ref, ref, sizeof ref);
+    postern_reply_write(NULL, &told, NONCE, "imap", &out);
     if (!out.failed)
         demand(postern_grant_from_reply(postern_buf_bytes(&out), NONCE, "imap", &again, &read, NULL) ==
-               failure->code);
+               told.code);
     demand(again == NULL);
 }
 

@@ -3,6 +3,7 @@
  * the helper relies on. */
 #include <stdlib.h>
 
+#include "helper/handles.h"
 #include "helper/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,6 +20,7 @@ static void check_request(const struct helper_request *r)
     demand(r->rq.service[0] != '\0' && strlen(r->rq.service) <= REQUEST_SERVICE_MAX);
     demand(r->is_describe == (r->rq.token.len == 0) && r->rq.token.len <= POSTERN_TOKEN_MAX);
     demand(r->rq.authzid == NULL || !postern_bytes_has_control(postern_bytes_str(r->rq.authzid)));
+    demand(!r->is_handle || (!r->is_describe && r->uses >= 1 && r->uses <= HANDLE_USES_MAX));
     demand(r->is_describe ||
            (helper_carrier_word(r->rq.carrier) != NULL && helper_tls_word(r->rq.tls) != NULL));
     for (size_t i = 0; r->rq.extra_scopes != NULL && r->rq.extra_scopes[i] != NULL; i++)

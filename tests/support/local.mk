@@ -19,3 +19,8 @@ tests_support_libsupport_la_LIBADD = $(OPENSSL_LIBS)
 alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
 check_PROGRAMS += tests/support/token_tool
 tests_support_token_tool_LDADD = lib/libmint.la $(core_libs)
+# Looks for pieces of tokens where none may be; component tests run it (tests/component/test_canary.sh).
+check_PROGRAMS += tests/support/canary
+tests_support_canary_SOURCES = tests/support/canary.c
+TESTS += tests/unit/test_canary.sh
+EXTRA_DIST += tests/unit/test_canary.sh

@@ -7,23 +7,37 @@
  *     sasl_pair list SERVICE                    the mechanisms that a server offers
  *     sasl_pair fork SERVICE COUNT USER USER    the parent logs in as the first, a child as the second, at the same time
  *     sasl_pair threads SERVICE COUNT USER ...  one thread a user
+ *     sasl_pair prefork SERVICE COUNT USER ...  libsasl is started, then there is one child a user; the parent logs in after them
+ *     sasl_pair grow SERVICE COUNT USER         1,000 logins, then COUNT more, which may cost neither memory nor descriptors
+ *     sasl_pair chroot SERVICE COUNT USER FOLDER UID   libsasl is started, then the process goes into FOLDER and becomes UID
+ *     sasl_pair silent SERVICE                  what a process does that only has the plugin installed: it dies when a socket or a
+ *                                               thread is made
  *
- * fork and threads fail when a login fails, when a login yields another user, or when descriptors are left open.
+ * All but login, list and silent fail when a login fails, when a login yields another user, or when descriptors are left open.
  */
 #include "config.h"
 
 #include <dirent.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <sasl/sasl.h>
 
 #define TOKEN_MAX 20000
-#define USERS_MAX 64
+#define USERS_MAX 256
+#define WARM_COUNT 1000 /* logins after which libsasl, the plugin and malloc(3) have what they keep */
+/* Pages of malloc's that come and go; one lost allocation of 24 bytes a login were 240 KiB in 10,000. */
+#define GROWTH_MAX_KIB 160
 #define STEPS_MAX 8 /* an exchange has at most four */
 
 struct credentials {
@@ -195,7 +209,7 @@ static int count_descriptors(void)
     return count;
 }
 
-/* ---- the four commands --------------------------------------------------------------------------------------------------------- */
+/* ---- the commands -------------------------------------------------------------------------------------------------------------- */
 
 static void read_token(struct credentials *c)
 {
@@ -224,7 +238,7 @@ static int read_users(int argc, char **argv)
     int n = argc - 4;
 
     if (n < 1 || n > USERS_MAX)
-        die(argv[1], "wants 1..64 users");
+        die(argv[1], "wants 1..256 users");
     for (int i = 0; i < n; i++) {
         users[i].service = argv[2];
         users[i].mech = "OAUTHBEARER";
@@ -283,6 +297,114 @@ static int run_threads(int n)
     return failed;
 }
 
+/* As servers do that load all before they fork: nobody has logged in yet. */
+static int run_prefork(int n)
+{
+    int descriptors = count_descriptors(), failed = 0, status;
+
+    for (int i = 0; i < n; i++) {
+        pid_t child = fork();
+
+        if (child < 0)
+            die("fork", "failed");
+        if (child == 0) {
+            log_in_often(&users[i]);
+            failed = report("child", &users[i], descriptors);
+            (void)fflush(stdout);
+            _exit(failed);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        failed |= wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    log_in_often(&users[0]);
+    return report("parent", &users[0], descriptors) | failed;
+}
+
+static long resident_kib(void)
+{
+    long total = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (f == NULL || fscanf(f, "%ld %ld", &total, &resident) != 2)
+        die("/proc/self/statm", "cannot be read");
+    (void)fclose(f);
+    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static int run_grow(void)
+{
+    int count = users[0].count, descriptors;
+    long before, grown;
+
+    users[0].count = WARM_COUNT;
+    log_in_often(&users[0]);
+    descriptors = count_descriptors();
+    before = resident_kib();
+    users[0].count = count;
+    log_in_often(&users[0]);
+    grown = resident_kib() - before;
+    printf("grown by %ld KiB from %ld, at most %d\n", grown, before, GROWTH_MAX_KIB);
+    return report("process", &users[0], descriptors) | (grown > GROWTH_MAX_KIB);
+}
+
+/* Nothing is in the folder but the helper's socket: no library, no device, no configuration. */
+static int run_chroot(const char *folder, const char *uid_text)
+{
+    uid_t uid = (uid_t)strtoul(uid_text, NULL, 10);
+
+    if (chroot(folder) != 0 || chdir("/") != 0)
+        die(folder, "chroot failed");
+    if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 || setresuid(uid, uid, uid) != 0)
+        die(uid_text, "cannot become this user");
+    log_in_often(&users[0]);
+    printf("in %s as %s: %d logins, %d failed\n", folder, uid_text, users[0].count, users[0].failures);
+    return users[0].failures != 0;
+}
+
+/* From here on a socket, a connection, a thread or a child is the end. */
+static void forbid_company(void)
+{
+    static const int calls[] = {
+        SYS_socket, SYS_socketpair, SYS_connect, SYS_clone, SYS_clone3,
+#ifdef SYS_fork /* older machines alone have calls of their own */
+        SYS_fork, SYS_vfork,
+#endif
+    };
+    enum { COUNT = sizeof calls / sizeof calls[0] };
+    struct sock_filter code[COUNT + 3] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+    struct sock_fprog program = { COUNT + 3, code };
+
+    for (int i = 0; i < COUNT; i++)
+        code[i + 1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], (unsigned char)(COUNT - i), 0);
+    code[COUNT + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    code[COUNT + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        die("seccomp", "refused");
+}
+
+static int run_silent(const sasl_callback_t *callbacks, const char *service)
+{
+    sasl_conn_t *server = NULL;
+    const char *list = "";
+    int descriptors = count_descriptors(), left;
+
+    forbid_company();
+    if (sasl_server_init(callbacks, "sasl_pair") != SASL_OK || sasl_client_init(callbacks) != SASL_OK)
+        die("libsasl", "does not start");
+    if (sasl_server_new(service, "localhost", NULL, NULL, NULL, NULL, 0, &server) != SASL_OK)
+        die("libsasl", "makes no connection");
+    if (sasl_listmech(server, NULL, "", " ", "", &list, NULL, NULL) != SASL_OK)
+        list = "";
+    printf("offers \"%s\"\n", list);
+    sasl_dispose(&server);
+    sasl_done();
+    left = count_descriptors() - descriptors;
+    (void)fflush(stdout);
+    _exit(left != 0); /* a leak checker would want company */
+}
+
 int main(int argc, char **argv)
 {
     static const sasl_callback_t callbacks[] = {
@@ -294,6 +416,8 @@ int main(int argc, char **argv)
 
     if (argc < 3)
         die("usage", "see the head of tests/support/sasl_pair.c");
+    if (strcmp(argv[1], "silent") == 0)
+        return run_silent(callbacks, argv[2]);
     sasl_set_mutex(new_mutex, lock_mutex, unlock_mutex, free_mutex);
     if (sasl_server_init(callbacks, "sasl_pair") != SASL_OK || sasl_client_init(callbacks) != SASL_OK)
         die("libsasl", "does not start");
@@ -308,6 +432,12 @@ int main(int argc, char **argv)
         failed = run_fork();
     else if (strcmp(argv[1], "threads") == 0)
         failed = run_threads(read_users(argc, argv));
+    else if (strcmp(argv[1], "prefork") == 0)
+        failed = run_prefork(read_users(argc, argv));
+    else if (strcmp(argv[1], "grow") == 0 && read_users(argc, argv) == 1)
+        failed = run_grow();
+    else if (strcmp(argv[1], "chroot") == 0 && argc == 7 && read_users(5, argv) == 1)
+        failed = run_chroot(argv[5], argv[6]);
     sasl_done();
     return failed;
 }

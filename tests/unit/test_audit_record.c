@@ -50,6 +50,17 @@ static void a_refusal_is_one_line_with_the_reason_and_where_it_stands(void **sta
                         "as.example\",\"fingerprint\":\"0123456789ab\",\"latency_us\":77}");
 }
 
+static void a_login_by_a_handle_says_so(void **state)
+{
+    struct audit_record r = refusal;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+
+    (void)state;
+    r.is_by_handle = true;
+    assert_true(audit_format(&r, &out));
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"authzid\":\"bob\",\"handle\":true,\"outcome\""));
+}
+
 static postern_grant *make_grant(const char *filler)
 {
     struct postern_grant_facts facts = {
@@ -310,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_refusal_is_one_line_with_the_reason_and_where_it_stands),
+        cmocka_unit_test(a_login_by_a_handle_says_so),
         cmocka_unit_test(a_proved_token_is_named_by_its_jti),
         cmocka_unit_test(the_longest_record_is_cut_to_one_line_and_says_so),
         cmocka_unit_test(a_newline_in_a_value_stays_inside_the_line),

@@ -157,6 +157,26 @@ static void what_is_over_behind_one_that_is_not_is_not_found(void **state)
     assert_int_equal(postern_cache_counts(cache).tokens, 32);
 }
 
+static void a_sweep_wipes_what_is_over_and_nothing_else(void **state)
+{
+    struct cache_key long_lived = key_of("long"), brief = key_of("brief"), briefer = key_of("briefer");
+
+    (void)state;
+    put(&long_lived, "l", LONG_S, 0);
+    put(&brief, "b", 20, 0);
+    put(&briefer, "c", 5, 0);
+    postern_cache_sweep(cache, NOW_MS + 4999);
+    assert_int_equal(postern_cache_counts(cache).tokens, 3);
+    postern_cache_sweep(cache, NOW_MS + 5000);
+    assert_int_equal(postern_cache_counts(cache).tokens, 2);
+    postern_cache_sweep(cache, NOW_MS + 20000);
+    assert_int_equal(postern_cache_counts(cache).tokens, 1);
+    postern_cache_sweep(cache, NOW_MS + POSTERN_CACHE_KEEP_MS);
+    assert_int_equal(postern_cache_counts(cache).tokens, 0);
+    assert_int_equal(postern_cache_counts(cache).bytes, 0);
+    postern_cache_sweep(cache, INT64_MAX);
+}
+
 static void a_later_proof_takes_the_place_of_the_one_before(void **state)
 {
     struct cache_key key = key_of("token");
@@ -395,6 +415,7 @@ int main(void)
         TEST(every_byte_of_a_token_counts),
         TEST(a_proof_lives_a_minute_or_until_exp_if_that_is_nearer),
         TEST(what_is_over_behind_one_that_is_not_is_not_found),
+        TEST(a_sweep_wipes_what_is_over_and_nothing_else),
         TEST(a_later_proof_takes_the_place_of_the_one_before),
         TEST(a_proof_is_not_kept_across_a_word),
         TEST(the_oldest_go_when_there_are_too_many),

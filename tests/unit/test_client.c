@@ -375,6 +375,7 @@ static void a_silent_helper_is_given_up_at_the_deadline(void **state)
 {
     struct fake *f = *state;
     postern_op *op = start_full(f);
+    postern_error err = { 0 };
 
     op->clock.mono_ms = held_clock;
     op->deadline_mono_ms = 5000;
@@ -384,8 +385,36 @@ static void a_silent_helper_is_given_up_at_the_deadline(void **state)
     assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
     assert_in_range(postern_op_wait_ms(op), 0, 1);
     held_mono_ms = 5000;
-    assert_int_equal(postern_op_step(op, NULL), POSTERN_ERR_TIMEOUT);
+    assert_int_equal(postern_op_step(op, &err), POSTERN_ERR_TIMEOUT);
+    assert_non_null(strstr(err.detail, "the helper did not answer"));
     postern_op_free(op);
+}
+
+static const char busy[] =
+    "{\"v\":1,\"op\":\"error\",\"reason\":\"busy\",\"detail\":\"one user holds all\"}";
+
+static void assert_busy(postern_op *op)
+{
+    postern_error err = { 0 };
+
+    assert_int_equal(postern_op_step(op, &err), POSTERN_ERR_BUSY);
+    assert_non_null(strstr(err.detail, "one user holds all"));
+    assert_null(postern_op_take_grant(op));
+    postern_op_free(op);
+}
+
+/* The helper may close before it has read: the kernel resets the connection, and the word is behind. */
+static void a_helper_that_turns_away_is_heard_though_it_read_nothing(void **state)
+{
+    struct fake *f = *state;
+    postern_op *op = start_full(f);
+    int fd;
+
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+    fd = accept_one(f);
+    assert_true(send(fd, busy, sizeof busy - 1, 0) > 0);
+    (void)close(fd); /* with the frame unread */
+    assert_busy(op);
 }
 
 /* ---- before anything is sent ---- */
@@ -535,7 +564,8 @@ static void a_broken_contract_starts_nothing(void **state)
 static void a_full_backlog_is_waited_for_without_spinning(void **state)
 {
     struct fake *f = *state;
-    postern_op *ops[8], *late;
+    postern_op *ops[8], *late, *patient;
+    postern_error err = { 0 };
     size_t count = 0;
     postern_err e = POSTERN_AGAIN;
 
@@ -552,6 +582,12 @@ static void a_full_backlog_is_waited_for_without_spinning(void **state)
     assert_int_equal(postern_op_step(late, NULL), POSTERN_AGAIN);
     assert_int_equal(postern_op_fd(late), -1);
     assert_in_range(postern_op_wait_ms(late), 1, 50);
+    patient = start_full(f);
+    assert_int_equal(postern_op_step(patient, NULL), POSTERN_AGAIN);
+    patient->deadline_mono_ms = 0; /* its time is over while there is no room */
+    assert_int_equal(postern_op_step(patient, &err), POSTERN_ERR_TIMEOUT);
+    assert_non_null(strstr(err.detail, "the backlog of the helper's socket was full"));
+    postern_op_free(patient);
     (void)close(accept_one(f));
     assert_int_equal(postern_op_step(late, NULL), POSTERN_AGAIN);
     assert_true(postern_op_fd(late) >= 0);
@@ -648,9 +684,66 @@ static postern_err one_login(void *arg, postern_error *err)
     return e;
 }
 
+static postern_err one_handle(void *arg, postern_error *err)
+{
+    struct fake *f = arg;
+    postern_helper_address where = address_of(f);
+    POSTERN_AUTO(op) op = NULL;
+    POSTERN_AUTO(secret) handle = NULL;
+    char frame[POSTERN_HELPER_FRAME_MAX], text[512], *at;
+    int fd, len;
+    postern_err e = postern_client_handle_start(&where, "imap", POSTERN_BYTES_LIT(TOKEN), 2, &op, err);
+
+    while ((fd = accept(f->listener, NULL, NULL)) >= 0) /* as in one_login() */
+        (void)close(fd);
+    if (e != POSTERN_OK)
+        return e;
+    e = postern_op_step(op, err);
+    if (e != POSTERN_AGAIN)
+        return e;
+    fd = accept_one(f);
+    frame[receive(fd, frame, sizeof frame - 1)] = '\0';
+    at = strstr(frame, "\"nonce\":\"") + 9;
+    len = snprintf(text, sizeof text,
+                   "{\"v\":1,\"op\":\"handle\",\"nonce\":\"%.22s\",\"service\":\"imap\",\"outcome\":\"proved\","
+                   "\"ref\":\"R-0123456789\",\"handle\":\"pst_x\",\"uses\":2,\"expires_in\":60}",
+                   at);
+    assert_int_equal(send(fd, text, (size_t)len, 0), len);
+    (void)close(fd);
+    e = postern_op_step(op, err);
+    handle = e == POSTERN_OK ? postern_op_take_token(op) : NULL;
+    if (e == POSTERN_OK)
+        assert_non_null(handle);
+    return e;
+}
+
 static void every_allocation_may_fail(void **state)
 {
     assert_true(alloc_fail_sweep(one_login, *state, POSTERN_OK) > 4);
+    assert_true(alloc_fail_sweep(one_handle, *state, POSTERN_OK) > 4);
+}
+
+static void a_handle_is_asked_for_within_its_bounds(void **state)
+{
+    static const unsigned bad_uses[] = { 0, POSTERN_HANDLE_USES_MAX + 1, 4294967295u };
+    static const char *const bad_tokens[] = { "", "two words", "pa\\ss" };
+    struct fake *f = *state;
+    postern_helper_address where = address_of(f);
+    postern_op *op = NULL;
+
+    for (size_t i = 0; i < sizeof bad_uses / sizeof bad_uses[0]; i++)
+        assert_int_equal(postern_client_handle_start(&where, "imap", POSTERN_BYTES_LIT(TOKEN), bad_uses[i],
+                                                     &op, NULL),
+                         POSTERN_ERR_USAGE);
+    assert_int_equal(postern_client_handle_start(&where, "", POSTERN_BYTES_LIT(TOKEN), 1, &op, NULL),
+                     POSTERN_ERR_USAGE);
+    assert_null(op);
+    for (size_t i = 0; i < sizeof bad_tokens / sizeof bad_tokens[0]; i++) {
+        assert_int_equal(postern_client_handle_start(&where, "imap", postern_bytes_str(bad_tokens[i]), 1,
+                                                     &op, NULL),
+                         POSTERN_OK);
+        assert_refused_unheard(f, op, i == 0 ? POSTERN_ERR_NO_TOKEN : POSTERN_ERR_MALFORMED);
+    }
 }
 
 int main(void)
@@ -666,6 +759,7 @@ int main(void)
         TEST(an_answer_with_a_descriptor_is_no_verdict),
         TEST(a_helper_that_hangs_up_leaves_it_undecided),
         TEST(a_silent_helper_is_given_up_at_the_deadline),
+        TEST(a_helper_that_turns_away_is_heard_though_it_read_nothing),
         TEST(no_socket_is_undecided_at_the_first_step),
         TEST(a_socket_that_nobody_serves_is_undecided_at_the_first_step),
         TEST(a_folder_that_others_may_write_is_not_trusted),
@@ -678,6 +772,7 @@ int main(void)
         TEST(a_forked_child_never_uses_what_it_inherited),
         TEST(a_service_is_described_for_mech_avail),
         TEST(every_allocation_may_fail),
+        TEST(a_handle_is_asked_for_within_its_bounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

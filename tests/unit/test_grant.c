@@ -485,6 +485,42 @@ static void the_helpers_sentence_about_a_bad_request_is_passed_on(void **state)
     assert_null(g);
 }
 
+static void a_helper_that_is_full_says_later_and_decides_nothing(void **state)
+{
+    postern_error err = { 0 };
+    postern_failure failure;
+    postern_service_info info;
+    postern_bytes handle;
+    postern_grant *g = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+    POSTERN_AUTO_FRAME described = { 0 }, minted = { 0 };
+
+    (void)state;
+    postern_reply_write_busy("one user holds all: try again later", &out);
+    assert_int_equal(postern_grant_from_reply(postern_buf_bytes(&out), POSTERN_BYTES_LIT(NONCE),
+                                              "imap", &g, &failure, &err),
+                     POSTERN_ERR_BUSY);
+    assert_int_equal(postern_err_outcome(failure.code), POSTERN_UNDECIDED);
+    assert_string_equal(err.detail, "helper: one user holds all: try again later");
+    assert_null(g);
+    assert_int_equal(postern_frame_open(&described, postern_buf_bytes(&out), NULL), POSTERN_OK);
+    assert_int_equal(postern_reply_read_info(&described, POSTERN_BYTES_LIT(NONCE), "imap", &info, NULL),
+                     POSTERN_ERR_BUSY);
+    assert_int_equal(postern_frame_open(&minted, postern_buf_bytes(&out), NULL), POSTERN_OK);
+    assert_int_equal(postern_reply_read_handle(&minted, POSTERN_BYTES_LIT(NONCE), "imap", &handle,
+                                               &failure, NULL),
+                     POSTERN_ERR_BUSY);
+    /* No other reason gets through that way: a verdict is bound to its question. */
+    assert_int_equal(read_text("{\"v\":1,\"op\":\"error\",\"reason\":\"expired\",\"detail\":\"x\"}", "imap",
+                               &g, &failure),
+                     POSTERN_ERR_HELPER_PROTOCOL);
+    assert_int_equal(read_text("{\"v\":1,\"op\":\"error\",\"reason\":\"ok\",\"detail\":\"x\"}", "imap", &g,
+                               &failure),
+                     POSTERN_ERR_HELPER_PROTOCOL);
+    assert_int_equal(read_text("{\"v\":1,\"op\":\"error\",\"reason\":\"busy\"}", "imap", &g, &failure),
+                     POSTERN_ERR_HELPER_PROTOCOL);
+}
+
 static postern_err read_info(const postern_buf *out, postern_service_info *ret)
 {
     POSTERN_AUTO_FRAME f = { 0 };
@@ -545,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_reply_that_contradicts_itself_is_no_verdict),
         cmocka_unit_test(the_same_reply_without_the_fault_is_a_grant),
         cmocka_unit_test(the_helpers_sentence_about_a_bad_request_is_passed_on),
+        cmocka_unit_test(a_helper_that_is_full_says_later_and_decides_nothing),
         cmocka_unit_test(a_service_is_described_unknown_or_not_told),
     };
 

@@ -1065,6 +1065,54 @@ static void two_hundred_logins_are_in_flight_while_one_connection_stalls(void **
     (void)close(deaf);
 }
 
+static void assert_turned_away(int fd, const char *whose)
+{
+    char room[POSTERN_HELPER_FRAME_MAX] = "";
+
+    assert_true(recv(fd, room, sizeof room - 1, MSG_DONTWAIT) > 0);
+    assert_non_null(strstr(room, "{\"v\":1,\"op\":\"error\",\"reason\":\"busy\",\"detail\":\""));
+    assert_non_null(strstr(room, whose));
+    assert_non_null(strstr(room, "try again later"));
+    assert_closed(fd);
+}
+
+static void who_has_hung_up_takes_no_share(void **state)
+{
+    struct world *w;
+    int fds[4], fifth;
+
+    (void)tear_down(state);
+    *state = w = make_world(8);
+    for (size_t i = 0; i < 4; i++)
+        fds[i] = dial(w);
+    spin(w);
+    fifth = dial(w); /* the listener is readable before any of the ends is */
+    ask(fifth, "imap", "good");
+    for (size_t i = 0; i < 4; i++)
+        (void)close(fds[i]);
+    spin(w);
+    assert_int_equal(hear_verdict(fifth), POSTERN_OK);
+    (void)close(fifth);
+}
+
+static void who_is_turned_away_reads_why_also_when_his_frame_was_there_already(void **state)
+{
+    struct world *w;
+    int fds[4], late;
+
+    (void)tear_down(state);
+    *state = w = make_world(8);
+    for (size_t i = 0; i < 4; i++)
+        fds[i] = dial(w);
+    spin(w);
+    late = dial(w);
+    ask(late, "imap", "good");
+    spin(w);
+    assert_turned_away(late, "one user holds");
+    for (size_t i = 0; i < 4; i++)
+        (void)close(fds[i]);
+}
+
 static void one_user_cannot_take_all_connections(void **state)
 {
     struct world *w;
@@ -1078,8 +1126,8 @@ static void one_user_cannot_take_all_connections(void **state)
     }
     for (size_t i = 0; i < 4; i++)
         assert_nothing_yet(fds[i]);
-    assert_closed(fds[4]);
-    assert_closed(fds[5]);
+    assert_turned_away(fds[4], "one user holds");
+    assert_turned_away(fds[5], "one user holds");
     (void)close(fds[0]);
     spin(w);
     fds[0] = dial(w);
@@ -1551,6 +1599,8 @@ int main(void)
         TEST(a_caller_that_never_reads_is_closed_when_its_buffer_is_full),
         TEST(two_hundred_logins_are_in_flight_while_one_connection_stalls),
         TEST(one_user_cannot_take_all_connections),
+        TEST(who_has_hung_up_takes_no_share),
+        TEST(who_is_turned_away_reads_why_also_when_his_frame_was_there_already),
         TEST(draining_answers_what_is_in_flight_and_takes_nothing_more),
     };
 

@@ -67,13 +67,19 @@ static void fake_destroy(postern_op *op)
         (*fake(op)->destroyed)++;
 }
 
+static const char *fake_awaits(const postern_op *op)
+{
+    (void)op;
+    return "somebody's word";
+}
+
 static const struct postern_op_class fake_class = {
-    "fake",       sizeof(struct fake_op), fake_step,         fake_fd,
-    fake_wait_ms, fake_destroy,           POSTERN_ERR_UNSET, NULL
+    .name = "fake",           .size = sizeof(struct fake_op), .step = fake_step, .fd = fake_fd,
+    .wait_ms = fake_wait_ms, .destroy = fake_destroy,        .awaits = fake_awaits,
 };
 static const struct postern_op_class bare_class = {
-    "bare", sizeof(struct fake_op),         fake_step, NULL, NULL,
-    NULL,   POSTERN_ERR_HELPER_UNAVAILABLE, NULL
+    .name = "bare", .size = sizeof(struct fake_op), .step = fake_step,
+    .after_fork = POSTERN_ERR_HELPER_UNAVAILABLE,
 };
 
 static struct hand_clock hand;
@@ -184,8 +190,12 @@ static void the_deadline_is_a_timeout_also_when_a_result_lies_ready(void **state
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         POSTERN_AUTO(op) op = new_op(&fake_class, cases[i].deadline_ms, POSTERN_OK, POSTERN_OK);
 
+        postern_error err = { 0 };
+
         hand.mono_ms += cases[i].passed_ms;
-        assert_int_equal(postern_op_step(op, NULL), cases[i].want);
+        assert_int_equal(postern_op_step(op, &err), cases[i].want);
+        if (cases[i].want == POSTERN_ERR_TIMEOUT)
+            assert_string_equal(err.detail, "fake: not done in time: somebody's word");
     }
 }
 
@@ -200,13 +210,14 @@ static postern_err late_step(postern_op *op, postern_error *err)
 static void again_past_the_deadline_is_a_timeout(void **state)
 {
     static const struct postern_op_class late_class = {
-        "late", sizeof(struct fake_op), late_step, NULL, NULL, NULL, POSTERN_ERR_UNSET, NULL
+        .name = "late", .size = sizeof(struct fake_op), .step = late_step,
     };
     POSTERN_AUTO(op) op = new_op(&late_class, 0, POSTERN_OK, POSTERN_OK);
     postern_error err;
 
     (void)state;
     assert_int_equal(postern_op_step(op, &err), POSTERN_ERR_TIMEOUT);
+    assert_string_equal(err.detail, "late: not done in time"); /* nothing to add */
     assert_string_equal(err.detail, "late: not done in time");
     assert_int_equal(fake(op)->steps, 1);
 }
@@ -268,7 +279,7 @@ static postern_err again_step(postern_op *op, postern_error *err)
 }
 
 static const struct postern_op_class never_class = {
-    "never", sizeof(struct fake_op), again_step, fake_fd, NULL, NULL, POSTERN_ERR_UNSET, NULL
+    .name = "never", .size = sizeof(struct fake_op), .step = again_step, .fd = fake_fd,
 };
 
 static void run_ends_although_the_clock_stands_still(void **state)
