@@ -50,3 +50,11 @@ tests_unit_test_introspection_LDADD = $(oauth_ldadd)
 tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 TESTS += tests/unit/test_example_issuers.sh
 EXTRA_DIST += tests/unit/test_example_issuers.sh
+unit_tests += tests/unit/test_system_fails
+tests_unit_test_system_fails_LDADD = $(oauth_ldadd)
+tests_unit_test_system_fails_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_init -Wl,--wrap=pthread_mutex_trylock -Wl,--wrap=getrandom \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=eventfd -Wl,--wrap=write \
+	-Wl,--wrap=read -Wl,--wrap=access -Wl,--wrap=fstat -Wl,--wrap=lstat -Wl,--wrap=statvfs \
+	-Wl,--wrap=regcomp -Wl,--wrap=regexec -Wl,--wrap=newlocale -Wl,--wrap=EVP_MD_fetch \
+	-Wl,--wrap=EVP_DigestInit_ex2 -Wl,--wrap=EVP_DigestFinal_ex -Wl,--wrap=EVP_Digest \
+	-Wl,--wrap=pthread_mutex_destroy
