@@ -58,3 +58,5 @@ tests_unit_test_system_fails_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_in
 	-Wl,--wrap=regcomp -Wl,--wrap=regexec -Wl,--wrap=newlocale -Wl,--wrap=EVP_MD_fetch \
 	-Wl,--wrap=EVP_DigestInit_ex2 -Wl,--wrap=EVP_DigestFinal_ex -Wl,--wrap=EVP_Digest \
 	-Wl,--wrap=pthread_mutex_destroy
+unit_tests += tests/unit/test_config_refusals
+tests_unit_test_config_refusals_LDADD = $(oauth_ldadd)
