@@ -58,5 +58,8 @@ tests_unit_test_system_fails_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_in
 	-Wl,--wrap=regcomp -Wl,--wrap=regexec -Wl,--wrap=newlocale -Wl,--wrap=EVP_MD_fetch \
 	-Wl,--wrap=EVP_DigestInit_ex2 -Wl,--wrap=EVP_DigestFinal_ex -Wl,--wrap=EVP_Digest \
 	-Wl,--wrap=pthread_mutex_destroy
-unit_tests += tests/unit/test_config_refusals
+unit_tests += tests/unit/test_config_refusals tests/unit/test_accounts tests/unit/test_token_call
 tests_unit_test_config_refusals_LDADD = $(oauth_ldadd)
+tests_unit_test_accounts_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_token_call_LDADD = $(oauth_ldadd)
+tests_unit_test_token_call_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
