@@ -63,3 +63,5 @@ tests_unit_test_config_refusals_LDADD = $(oauth_ldadd)
 tests_unit_test_accounts_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_token_call_LDADD = $(oauth_ldadd)
 tests_unit_test_token_call_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_config_urls
+tests_unit_test_config_urls_LDADD = $(oauth_ldadd)
