@@ -65,3 +65,7 @@ tests_unit_test_token_call_LDADD = $(oauth_ldadd)
 tests_unit_test_token_call_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 unit_tests += tests/unit/test_config_urls
 tests_unit_test_config_urls_LDADD = $(oauth_ldadd)
+unit_tests += tests/unit/test_verdicts tests/unit/test_introspector
+tests_unit_test_verdicts_LDADD = $(oauth_ldadd)
+tests_unit_test_introspector_LDADD = $(oauth_ldadd)
+tests_unit_test_introspector_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
