@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/oauth/introspector.c by itself: as whom an issuer may be asked, and which tokens were not
- * active a moment ago. */
+ * active a moment ago.  lib/oauth/introspection.c: what an answer beside a signed token changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
 #include "../support/alloc_fail.h"
 #include "../support/test_keys.h"
+#include "oauth/introspection.h"
 #include "oauth/introspector.h"
 
 #define ISSUER "https://sso.example.org"
@@ -146,6 +148,92 @@ static void only_the_very_token_at_that_service_was_not_active(void **state)
     assert_false(postern_introspector_is_inactive(i, &key, 1000));
 }
 
+/* ---- an answer beside signed claims ---- */
+
+#define LIT(s) POSTERN_BYTES_LIT(s)
+
+static struct postern_grant_facts make_facts(void)
+{
+    return (struct postern_grant_facts){ .subject = LIT("alice"),
+                                         .registered_client = LIT("agent-7"),
+                                         .jti = LIT("t-1"),
+                                         .act_depth = 2,
+                                         .act = { LIT("agent-7"), LIT("agent-8") },
+                                         .scope = LIT("a b c"),
+                                         .exp_s = 1000 };
+}
+
+static postern_err narrow(const struct postern_grant_facts *told, struct postern_grant_facts *facts,
+                          postern_buf *scratch)
+{
+    *facts = make_facts();
+    return postern_introspection_narrow(told, facts, scratch, &err);
+}
+
+static void an_answer_of_another_token_is_refused_by_each_part(void **state)
+{
+    struct postern_grant_facts others[7], facts;
+    static const char *const names[] = { "sub", "client_id", "jti", "act", "act", "act", "exp" };
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(100);
+    char want[100];
+
+    (void)state;
+    for (size_t n = 0; n < 7; n++)
+        others[n] = make_facts();
+    others[0].subject = LIT("bob");
+    others[1].registered_client = LIT("agent-9");
+    others[2].jti = LIT("t-2");
+    others[3].act_depth = 1;
+    others[4].act[1] = LIT("agent-9");
+    others[5].act_depth = 3;
+    others[6].exp_s = 1001;
+    for (size_t n = 0; n < 7; n++) {
+        if (narrow(&others[n], &facts, &scratch) != POSTERN_ERR_ISSUER_ANSWER)
+            fail_msg("difference %zu", n);
+        (void)snprintf(want, sizeof want, "introspection answer is of another token: its %s %s",
+                       names[n], n == 6 ? "is later" : "differs");
+        assert_string_equal(err.detail, want);
+    }
+}
+
+static void an_answer_takes_away_and_adds_nothing(void **state)
+{
+    static const uint8_t cert[32] = { 1 }, other_cert[32] = { 2 };
+    struct postern_grant_facts told = make_facts(), facts;
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(100);
+
+    (void)state;
+    assert_int_equal(narrow(&told, &facts, &scratch), POSTERN_OK);
+    assert_true(postern_bytes_equal_str(facts.scope, "a b c"));
+    told = (struct postern_grant_facts){ .exp_s = 900, .scope = LIT("c d a") };
+    assert_int_equal(narrow(&told, &facts, &scratch), POSTERN_OK); /* what it leaves out agrees */
+    assert_true(postern_bytes_equal_str(facts.scope, "a c"));
+    assert_true(postern_bytes_equal_str(facts.subject, "alice"));
+    assert_int_equal(facts.act_depth, 2);
+    assert_int_equal(facts.exp_s, 900);
+    assert_int_equal(facts.bound_cert.len, 0);
+    told.bound_cert = (postern_bytes){ cert, sizeof cert };
+    assert_int_equal(narrow(&told, &facts, &scratch), POSTERN_OK);
+    assert_ptr_equal(facts.bound_cert.ptr, cert);
+    facts = make_facts();
+    facts.bound_cert = (postern_bytes){ other_cert, sizeof other_cert };
+    assert_int_equal(postern_introspection_narrow(&told, &facts, &scratch, &err), POSTERN_OK);
+    assert_ptr_equal(facts.bound_cert.ptr, other_cert); /* the token's own was proved too */
+}
+
+static void an_opaque_token_is_printable_and_has_no_form_of_jose(void **state)
+{
+    (void)state;
+    assert_true(postern_introspection_takes(LIT("opq_1")));
+    assert_true(postern_introspection_takes(LIT("a.b")));
+    assert_true(postern_introspection_takes(LIT("a.b.c.d")));
+    assert_false(postern_introspection_takes(POSTERN_BYTES_NONE));
+    assert_false(postern_introspection_takes(LIT("a.b.c")));
+    assert_false(postern_introspection_takes(LIT("a.b.c.d.e")));
+    assert_false(postern_introspection_takes(LIT("a b")));
+    assert_false(postern_introspection_takes(LIT("caf\xc3\xa9")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -155,6 +243,9 @@ int main(void)
         TEST(a_client_with_a_key_has_one_that_signs),
         TEST(a_client_for_which_memory_lacked_can_be_set_later),
         TEST(only_the_very_token_at_that_service_was_not_active),
+        TEST(an_answer_of_another_token_is_refused_by_each_part),
+        TEST(an_answer_takes_away_and_adds_nothing),
+        TEST(an_opaque_token_is_printable_and_has_no_form_of_jose),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
