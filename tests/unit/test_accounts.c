@@ -80,8 +80,10 @@ static void a_line_with_a_low_uid_is_a_system_account(void **state)
 static void a_line_that_is_no_account_is_passed_over(void **state)
 {
     static const char *const lines[] = {
-        "a\n", "a:x\n", "a:x:1\n", "a:x::1:\n", "a:x:-1:1:\n", "a:x:1 :1:\n", "a:x:+1:1:\n", "a:x:x:1:\n",
-        "a:x:99999999999999999999:1:\n", ":x:1:1:\n", "\n",
+        "a\n",         "a:x\n",       "a:x:1\n",
+        "a:x::1:\n",   "a:x:-1:1:\n", "a:x:1 :1:\n",
+        "a:x:+1:1:\n", "a:x:x:1:\n",  "a:x:99999999999999999999:1:\n",
+        ":x:1:1:\n",   "\n",
     };
 
     (void)state;
@@ -169,17 +171,17 @@ static void a_file_that_cannot_be_used_leaves_it_undecided(void **state)
     test_folder_mode(&folder, "passwd", 0666);
     mono_ms += POSTERN_ACCOUNTS_RECHECK_MS;
     for (int i = 0; i < 2; i++) { /* the second time too: it is tried again each time */
-        assert_int_equal(postern_accounts_is_system(accounts, mono_ms, POSTERN_BYTES_LIT("root"),
-                                                    &is_it, &err),
-                         POSTERN_ERR_SYSTEM);
+        assert_int_equal(
+            postern_accounts_is_system(accounts, mono_ms, POSTERN_BYTES_LIT("root"), &is_it, &err),
+            POSTERN_ERR_SYSTEM);
         (void)snprintf(want, sizeof want, "%s/passwd cannot be used", folder.path);
         assert_string_equal(err.detail, want);
     }
     (void)snprintf(path, sizeof path, "%s/passwd/x", folder.path);
     assert_int_equal(postern_accounts_new(path, &behind_a_file, NULL), POSTERN_OK);
-    assert_int_equal(postern_accounts_is_system(behind_a_file, mono_ms, POSTERN_BYTES_LIT("root"),
-                                                &is_it, &err),
-                     POSTERN_ERR_SYSTEM);
+    assert_int_equal(
+        postern_accounts_is_system(behind_a_file, mono_ms, POSTERN_BYTES_LIT("root"), &is_it, &err),
+        POSTERN_ERR_SYSTEM);
     (void)snprintf(want, sizeof want, "%s/passwd/x: Not a directory", folder.path);
     assert_string_equal(err.detail, want);
     postern_accounts_free(behind_a_file);
@@ -229,9 +231,12 @@ static void a_file_is_trusted_by_its_owner_group_and_mode(void **state)
         { "a stranger's", { .st_uid = stranger, .st_mode = 0600 }, POSTERN_ERR_CONFIG_FILE },
         { "everybody's", { .st_uid = us, .st_mode = 0602 }, POSTERN_ERR_CONFIG_FILE },
         { "root's group", { .st_uid = us, .st_gid = 0, .st_mode = 0664 }, POSTERN_OK },
-        { "another group", { .st_uid = us, .st_gid = stranger, .st_mode = 0664 },
+        { "another group",
+          { .st_uid = us, .st_gid = stranger, .st_mode = 0664 },
           POSTERN_ERR_CONFIG_FILE },
-        { "that group may read", { .st_uid = us, .st_gid = stranger, .st_mode = 0640 }, POSTERN_OK },
+        { "that group may read",
+          { .st_uid = us, .st_gid = stranger, .st_mode = 0640 },
+          POSTERN_OK },
     };
 
     (void)state;
@@ -242,8 +247,9 @@ static void a_file_is_trusted_by_its_owner_group_and_mode(void **state)
 
 static void a_file_is_the_same_when_nothing_that_stat_tells_has_changed(void **state)
 {
-    const struct stat one = { .st_dev = 1, .st_ino = 2, .st_size = 3, .st_mtim = { 4, 5 },
-                              .st_ctim = { 6, 7 } };
+    const struct stat one = {
+        .st_dev = 1, .st_ino = 2, .st_size = 3, .st_mtim = { 4, 5 }, .st_ctim = { 6, 7 }
+    };
     struct stat others[7] = { one, one, one, one, one, one, one };
 
     (void)state;

@@ -27,7 +27,8 @@
 #define CLIENT  "issuer: https://sso.example.org\nclient_id: a\nclient_credential_file: s\n"
 #define X64     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X256    X64 X64 X64 X64
-#define X_SHOWN "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..." /* cut by the quote */
+#define X_SHOWN                                                                                    \
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx..." /* cut by the quote */
 
 static test_folder folder;
 
@@ -88,15 +89,18 @@ static const struct {
       "services/imap.conf:3:16: service_names: \"" X64
       "\" is no service name: letters, digits, dots, underscores and hyphens" },
     { "services/imap.conf", SERVICE "handle_peers: cyrus:mail\n",
-      "services/imap.conf:3:15: handle_peers: \"cyrus:mail\" is not USER, group:GROUP or a number" },
+      "services/imap.conf:3:15: handle_peers: \"cyrus:mail\" is not USER, group:GROUP or a "
+      "number" },
     { "services/imap.conf", SERVICE "handle_peers: group:mail:x\n",
-      "services/imap.conf:3:15: handle_peers: \"group:mail:x\" is not USER, group:GROUP or a number" },
+      "services/imap.conf:3:15: handle_peers: \"group:mail:x\" is not USER, group:GROUP or a "
+      "number" },
     { "services/imap.conf", SERVICE "handle_peers: group:mail 33\n", NULL },
     { "services/imap.conf", "helper_peers: cyrus\naudience: " X256 X64 X64 X64 "x\n",
       "services/imap.conf:2:11: audience: \"" X_SHOWN "\" is longer than 448 bytes" },
     { "services/imap.conf", "helper_peers: cyrus\naudience: " X256 X64 X64 X64 "\n", NULL },
     { "services/imap.conf", SERVICE "allowed_clients: agent-7 caf\xc3\xa9\n",
-      "services/imap.conf:3:18: allowed_clients: \"caf\\xc3\\xa9\" holds a character that is not ASCII" },
+      "services/imap.conf:3:18: allowed_clients: \"caf\\xc3\\xa9\" holds a character that is not "
+      "ASCII" },
     { "services/imap.conf", SERVICE "opaque_prefix: abc\n",
       "services/imap.conf:3:16: opaque_prefix: \"abc\" is shorter than 4 characters: a password "
       "could begin like that" },
@@ -113,7 +117,8 @@ static const struct {
       "services/imap.conf:3:16: opaque_prefix: \"opq.8\" holds what no opaque token begins with: a "
       "blank, a dot or what is not ASCII" },
     { "services/imap.conf", SERVICE "opaque_prefix: opq\xc3\xa9\n",
-      "services/imap.conf:3:16: opaque_prefix: \"opq\\xc3\\xa9\" holds what no opaque token begins with: a "
+      "services/imap.conf:3:16: opaque_prefix: \"opq\\xc3\\xa9\" holds what no opaque token begins "
+      "with: a "
       "blank, a dot or what is not ASCII" },
     { "services/imap.conf", SERVICE "opaque_prefix: opq_\n", NULL },
     { "services/imap.conf", SERVICE "username_map_file: -\n",
@@ -131,7 +136,8 @@ static const struct {
       "issuers/sso.conf:3:14: scope_claim: \"realm..scope\" has an empty part: a path is "
       "NAME.NAME" },
     { "postern.conf", "status_listen: here\n",
-      "postern.conf:1:16: status_listen: \"here\" is not ADDRESS:PORT with a port from 1 to 65535" },
+      "postern.conf:1:16: status_listen: \"here\" is not ADDRESS:PORT with a port from 1 to "
+      "65535" },
     { "postern.conf", "status_listen: localhost:9\n",
       "postern.conf:1:16: status_listen: \"localhost:9\" is no literal address, such as "
       "192.0.2.1:6380 or [::]:6380" },
@@ -145,7 +151,8 @@ static const struct {
     { "issuer.conf", SERVER "registration: open\n",
       "issuer.conf:3:15: registration: needs registration_resources: what may strangers ask "
       "tokens for?" },
-    { "issuer.conf", SERVER "registration: open\nregistration_resources: https://m.example\n", NULL },
+    { "issuer.conf", SERVER "registration: open\nregistration_resources: https://m.example\n",
+      NULL },
     { "postern.conf", "services: mail\n",
       "postern.conf:1:11: services: means nothing without saslauthd_socket" },
     { "postern.conf", "saslauthd_socket: /run/mux\n",
@@ -177,12 +184,14 @@ static void an_issuer_is_asked_as_a_client_of_its_own_that_proves_itself(void **
 {
     (void)state;
     test_folder_put(&folder, "issuers/sso.conf", ISSUER "introspection: always\n");
-    assert_load_fails(POSTERN_ERR_CONFIG_VALUE, "issuers/sso.conf:3:16: introspection: needs client: "
-                                                "as whom is the issuer asked?");
-    test_folder_put(&folder, "issuers/sso.conf", ISSUER "client: d\n");
     assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
-                      "issuers/sso.conf:3:9: client: means nothing without introspection: set it, or "
-                      "remove this line");
+                      "issuers/sso.conf:3:16: introspection: needs client: "
+                      "as whom is the issuer asked?");
+    test_folder_put(&folder, "issuers/sso.conf", ISSUER "client: d\n");
+    assert_load_fails(
+        POSTERN_ERR_CONFIG_VALUE,
+        "issuers/sso.conf:3:9: client: means nothing without introspection: set it, or "
+        "remove this line");
     test_folder_put(&folder, "issuers/sso.conf", ISSUER "introspection: always\nclient: d\n");
     assert_load_fails(POSTERN_ERR_CONFIG_FILE, "clients/d.conf: No such file or directory");
     test_folder_put(&folder, "clients/d.conf", CLIENT);
@@ -194,9 +203,10 @@ static void an_issuer_is_asked_as_a_client_of_its_own_that_proves_itself(void **
                       "client of this one");
     test_folder_put(&folder, "clients/d.conf",
                     "issuer: https://sso.example.org\nclient_id: a\nclient_auth: none\n");
-    assert_load_fails(POSTERN_ERR_CONFIG_CONFLICT,
-                      "issuers/sso.conf:4: client: clients/d.conf:3 proves nothing, and such a client "
-                      "is told nothing (RFC 7662 section 2.1): give it a client_credential_file");
+    assert_load_fails(
+        POSTERN_ERR_CONFIG_CONFLICT,
+        "issuers/sso.conf:4: client: clients/d.conf:3 proves nothing, and such a client "
+        "is told nothing (RFC 7662 section 2.1): give it a client_credential_file");
 }
 
 /* Two files that name one client read it once. */
@@ -249,11 +259,12 @@ static void a_service_has_one_reader_of_opaque_tokens(void **state)
         if (cases[i].is_fine)
             assert_loads();
         else
-            assert_load_fails(POSTERN_ERR_CONFIG_VALUE,
-                              "services/imap.conf:3:10: issuers: of those that have introspection one "
-                              "is asked about opaque tokens, and an opaque token does not say whose "
-                              "it is; write introspection: always for all of them, or one service "
-                              "file for each");
+            assert_load_fails(
+                POSTERN_ERR_CONFIG_VALUE,
+                "services/imap.conf:3:10: issuers: of those that have introspection one "
+                "is asked about opaque tokens, and an opaque token does not say whose "
+                "it is; write introspection: always for all of them, or one service "
+                "file for each");
         free(a), free(b);
     }
 }
@@ -288,9 +299,10 @@ static void a_client_file_is_found_from_where_one_stands_or_not_at_all(void **st
     assert_int_equal(chdir(folder.path), 0);
     assert_int_equal(postern_config_load_client("client.conf", &c, &err), POSTERN_OK);
     assert_int_equal(chdir(before), 0);
-    assert_string_equal(postern_section_text(postern_config_section(c, POSTERN_SECTION_CLIENT, NULL),
-                                             "client_credential_file"),
-                        test_folder_at(&folder, "s"));
+    assert_string_equal(
+        postern_section_text(postern_config_section(c, POSTERN_SECTION_CLIENT, NULL),
+                             "client_credential_file"),
+        test_folder_at(&folder, "s"));
     postern_config_free(POSTERN_STEAL(c));
     memset(long_path, '/', PATH_MAX);
     long_path[PATH_MAX] = '\0';
@@ -316,8 +328,8 @@ static void a_policy_is_a_file_of_its_folder_alone(void **state)
     assert_int_equal(postern_config_read_policy(c, "p", &text, &err), POSTERN_OK);
     assert_string_equal(postern_buf_cstr(&text), "deny\n");
     postern_buf_reset(&text);
-    assert_complaint(POSTERN_ERR_USAGE, postern_config_read_policy(c, "../secret", &text, &err), &err,
-                     "a policy is a name in a configuration folder");
+    assert_complaint(POSTERN_ERR_USAGE, postern_config_read_policy(c, "../secret", &text, &err),
+                     &err, "a policy is a name in a configuration folder");
     test_folder_mode(&folder, "policies", 0777);
     assert_complaint(POSTERN_ERR_CONFIG_FILE, postern_config_read_policy(c, "p", &text, &err), &err,
                      "policies can be written by everybody (mode 0777)");
@@ -344,8 +356,8 @@ static void a_policy_is_a_file_of_its_folder_alone(void **state)
 static void the_folder_of_a_map_is_looked_at_too(void **state)
 {
     char *text = test_printf(SERVICE "username_map_file: %s\n", test_folder_at(&folder, "m/map"));
-    char *want = test_printf("%s can be written by everybody (mode 0777)",
-                             test_folder_at(&folder, "m"));
+    char *want =
+        test_printf("%s can be written by everybody (mode 0777)", test_folder_at(&folder, "m"));
 
     (void)state;
     test_folder_put(&folder, "issuers/sso.conf", ISSUER);
@@ -357,7 +369,8 @@ static void the_folder_of_a_map_is_looked_at_too(void **state)
     test_folder_mode(&folder, "m", 0755);
     test_folder_put(&folder, "services/imap.conf",
                     SERVICE "username_map_file: /no-such-map-in-the-root\n");
-    assert_load_fails(POSTERN_ERR_CONFIG_FILE, "/no-such-map-in-the-root: No such file or directory");
+    assert_load_fails(POSTERN_ERR_CONFIG_FILE,
+                      "/no-such-map-in-the-root: No such file or directory");
     free(text), free(want);
 }
 
@@ -443,15 +456,17 @@ static void a_dump_holds_lines_as_they_are_dumped(void **state)
     static const struct {
         const char *what, *with, *detail;
     } cases[] = {
-        { "audience: https", ": https", "dump of services/imap.conf: not a value under its origin" },
+        { "audience: https", ": https",
+          "dump of services/imap.conf: not a value under its origin" },
         { "audience: https", "audience: \thttps",
           "dump of services/imap.conf: not a value under its origin" },
         { "# services/imap.conf:1\naudience", "# provider audience\naudience",
           "dump of services/imap.conf: not a value under its origin" },
         { "# services/imap.conf:1\naudience", "# provider keycloak,services/imap.conf:1\naudience",
           "dump of services/imap.conf: not a value under its origin" },
-        { "# == services/imap.conf ==", "# == " X256 X256 X256 X256 X256 X256 X256 X256 X256 X256
-          X256 X256 X256 X256 X256 X256 X256 " ==",
+        { "# == services/imap.conf ==",
+          "# == " X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256 X256
+              X256 " ==",
           "dump of issuers/sso.conf: not a value under its origin" },
     };
     char *dump = make_dump();
@@ -476,7 +491,8 @@ static void tokens_without_a_type_are_a_relaxation_and_the_default_is_none(void 
     } cases[] = {
         { "token_types: at+jwt\n", "" },
         { "token_types: at+jwt untyped\n",
-          "issuers/sso.conf:3: token_types: at+jwt untyped: tokens without typ at+jwt are accepted, "
+          "issuers/sso.conf:3: token_types: at+jwt untyped: tokens without typ at+jwt are "
+          "accepted, "
           "which does not tell an access token from other JWTs of this issuer\n" },
     };
 
@@ -505,9 +521,10 @@ static void denying_somebody_else_instead_is_a_relaxation(void **state)
     test_folder_put(&folder, "services/imap.conf", SERVICE "deny_users: toor cyrus postgres\n");
     assert_int_equal(postern_config_load(folder.path, &c, NULL), POSTERN_OK);
     postern_config_relaxations(c, &out);
-    assert_string_equal(postern_buf_cstr(&out),
-                        "services/imap.conf:3: deny_users: toor cyrus postgres: tokens may log in as "
-                        "an account that is denied by default\n");
+    assert_string_equal(
+        postern_buf_cstr(&out),
+        "services/imap.conf:3: deny_users: toor cyrus postgres: tokens may log in as "
+        "an account that is denied by default\n");
 }
 
 static sigjmp_buf stopped;
@@ -563,8 +580,8 @@ static void a_token_check_takes_words_of_448_bytes(void **state)
         "issuer must have 1 to 448 bytes");
     assert_complaint(
         POSTERN_ERR_USAGE,
-        postern_config_new_token_check("https://h", X256 X64 X64 X64 "x", "/k", none, &c, &err), &err,
-        "audience must have 1 to 448 bytes");
+        postern_config_new_token_check("https://h", X256 X64 X64 X64 "x", "/k", none, &c, &err),
+        &err, "audience must have 1 to 448 bytes");
     assert_null(c);
 }
 

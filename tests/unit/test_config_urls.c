@@ -93,18 +93,12 @@ static void two_addresses_are_one_place_however_they_are_written(void **state)
         const char *a, *b;
         bool is_same;
     } cases[] = {
-        { "[::1]:80", "[0::1]:80", true },
-        { "[::1]:80", "[0:0:0:0:0:0:0:1]:80", true },
-        { "unix:/run/a", "unix:/run/a", true },
-        { "[::1]:80", "[::2]:80", false },
-        { "[::1]:80", "[0::1]:81", false },
-        { "[::]:80", "0.0.0.0:80", false },
-        { "unix:/run/a", "unix:/run/b", false },
-        { "h.example:80", "[::1]:80", false },
-        { "h.example:80", "127.0.0.1:80", false },
-        { "127.0.0.1:80", "h.example:80", false },
-        { "127.0.0.1:80", "127.0.0.2:80", false },
-        { "127.0.0.1:x", "127.0.0.1:80", false },
+        { "[::1]:80", "[0::1]:80", true },         { "[::1]:80", "[0:0:0:0:0:0:0:1]:80", true },
+        { "unix:/run/a", "unix:/run/a", true },    { "[::1]:80", "[::2]:80", false },
+        { "[::1]:80", "[0::1]:81", false },        { "[::]:80", "0.0.0.0:80", false },
+        { "unix:/run/a", "unix:/run/b", false },   { "h.example:80", "[::1]:80", false },
+        { "h.example:80", "127.0.0.1:80", false }, { "127.0.0.1:80", "h.example:80", false },
+        { "127.0.0.1:80", "127.0.0.2:80", false }, { "127.0.0.1:x", "127.0.0.1:80", false },
         { "127.0.0.1:80", "127.0.0.1:x", false },
     };
 

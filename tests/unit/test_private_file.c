@@ -52,8 +52,10 @@ static void a_file_is_written_whole_for_its_owner_alone(void **state)
     struct stat st;
 
     (void)state;
-    assert_true(private_file_write(folder_fd, "a", POSTERN_BYTES_LIT("token"), PRIVATE_FILE_WRITTEN));
-    assert_true(private_file_write(folder_fd, "b", POSTERN_BYTES_LIT("login"), PRIVATE_FILE_SYNCED));
+    assert_true(
+        private_file_write(folder_fd, "a", POSTERN_BYTES_LIT("token"), PRIVATE_FILE_WRITTEN));
+    assert_true(
+        private_file_write(folder_fd, "b", POSTERN_BYTES_LIT("login"), PRIVATE_FILE_SYNCED));
     (void)umask(before);
     assert_int_equal(fstatat(folder_fd, "a", &st, 0), 0);
     assert_int_equal(st.st_mode, S_IFREG | 0600);
@@ -68,9 +70,11 @@ static void what_is_there_already_is_neither_followed_nor_overwritten(void **sta
     test_folder_put(&folder, "there", "mine");
     assert_int_equal(symlinkat("there", folder_fd, "link"), 0);
     assert_int_equal(symlinkat("nowhere", folder_fd, "dangling"), 0);
-    assert_false(private_file_write(folder_fd, "there", POSTERN_BYTES_LIT("x"), PRIVATE_FILE_SYNCED));
+    assert_false(
+        private_file_write(folder_fd, "there", POSTERN_BYTES_LIT("x"), PRIVATE_FILE_SYNCED));
     assert_int_equal(errno, EEXIST);
-    assert_false(private_file_write(folder_fd, "link", POSTERN_BYTES_LIT("x"), PRIVATE_FILE_SYNCED));
+    assert_false(
+        private_file_write(folder_fd, "link", POSTERN_BYTES_LIT("x"), PRIVATE_FILE_SYNCED));
     assert_false(
         private_file_write(folder_fd, "dangling", POSTERN_BYTES_LIT("x"), PRIVATE_FILE_WRITTEN));
     assert_content("there", "mine");

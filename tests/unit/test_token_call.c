@@ -35,8 +35,11 @@
     "\"authorization_endpoint\":\"https://h/authorize\","                                          \
     "\"token_endpoint_auth_methods_supported\":[\"client_secret_basic\",\"private_key_jwt\","      \
     "\"none\"],\"code_challenge_methods_supported\":[\"S256\"]}"
-#define GOOD_METADATA  { .status = 200, .body = LIT(METADATA) }
-#define LONGER(n)      (n), 0 /* printf's "%0*d": n digits */
+#define GOOD_METADATA                                                                              \
+    {                                                                                              \
+        .status = 200, .body = LIT(METADATA)                                                       \
+    }
+#define LONGER(n) (n), 0 /* printf's "%0*d": n digits */
 
 static int64_t now_ms, step_ms;
 
@@ -124,7 +127,8 @@ static void one_descriptor_stands_for_all_exchanges_of_an_operation(void **state
     assert_int_equal(f.open, 0);
 }
 
-/* The engine looked at the deadline a moment before: what is left is a millisecond, not "for ever". */
+/* The engine looked at the deadline a moment before: what is left is a millisecond, not "for ever".
+ */
 static void an_exchange_begun_at_the_deadline_has_a_millisecond(void **state)
 {
     static const struct fake_answer answers[] = { { .again = FAKE_FOREVER } };
@@ -268,7 +272,8 @@ static void a_client_proves_itself_in_one_of_three_ways_and_wholly(void **state)
             a.credential = postern_bytes_str(long_secret);
         if (i == 4)
             a.credential = postern_bytes_str(long_pem);
-        if (postern_call_new(&plain_kind, &f.transport, &clock_, &a, &call, &err) != cases[i].want ||
+        if (postern_call_new(&plain_kind, &f.transport, &clock_, &a, &call, &err) !=
+                cases[i].want ||
             (cases[i].detail != NULL && strcmp(err.detail, cases[i].detail) != 0))
             fail_msg("case %zu: %s", i, err.detail);
         if (call != NULL)
@@ -414,7 +419,8 @@ static void an_id_token_names_the_person_when_it_is_ours_and_whole(void **state)
     char *good = make_id_token(MINE), *listed, *long_sub, *big, *foreign, *other, *broken;
     char *long_subject = test_printf("{" TOKEN ",\"sub\":\"%0*d\"}", LONGER(256));
 
-    char *claims = test_printf("{\"iss\":\"https://h\",\"aud\":\"a\",\"sub\":\"%0*d\"}", LONGER(256));
+    char *claims =
+        test_printf("{\"iss\":\"https://h\",\"aud\":\"a\",\"sub\":\"%0*d\"}", LONGER(256));
 
     (void)state;
     long_sub = make_id_token(claims);
@@ -543,10 +549,12 @@ static void what_an_exchange_says_of_itself_has_limits(void **state)
                      POSTERN_ERR_USAGE);
     long_text[sizeof long_text - 3] = ']';
     long_text[sizeof long_text - 2] = '\0'; /* as long as it may be */
-    assert_int_equal(postern_exchange_start_with(&f.transport, &clock_, &rq, &op, &err), POSTERN_OK);
+    assert_int_equal(postern_exchange_start_with(&f.transport, &clock_, &rq, &op, &err),
+                     POSTERN_OK);
     postern_op_free(POSTERN_STEAL(op));
     rq.authorization_details = NULL;
-    assert_int_equal(postern_exchange_start_with(&f.transport, &clock_, &rq, &op, &err), POSTERN_OK);
+    assert_int_equal(postern_exchange_start_with(&f.transport, &clock_, &rq, &op, &err),
+                     POSTERN_OK);
     assert_int_equal(finish(op, NULL), POSTERN_AGAIN);
     assert_non_null(strstr(f.records[1].body,
                            "subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt&"));
@@ -606,7 +614,8 @@ static void a_login_asks_for_nine_resources_at_most(void **state)
                                         "https://x/7", "https://x/8", NULL };
     static const char *const too_many[] = { "https://x/1", "https://x/2", "https://x/3",
                                             "https://x/4", "https://x/5", "https://x/6",
-                                            "https://x/7", "https://x/8", "https://x/9", NULL };
+                                            "https://x/7", "https://x/8", "https://x/9",
+                                            NULL };
     postern_login rq = login();
     postern_error err = { 0 };
     struct fake_transport f;
@@ -642,8 +651,7 @@ static void a_hint_longer_than_256_bytes_is_misuse(void **state)
     fake_transport_init(&f, answers, 1);
     assert_int_equal(postern_login_start_with(&f.transport, &clock_, &rq, &op, &err),
                      POSTERN_ERR_USAGE);
-    assert_string_equal(err.detail,
-                        "login_hint is empty, longer than 256 bytes or not printable");
+    assert_string_equal(err.detail, "login_hint is empty, longer than 256 bytes or not printable");
     hint[256] = '\0';
     op = begin_login(&f, &rq);
     assert_non_null(strstr(postern_login_url(op), hint));
@@ -690,7 +698,8 @@ static void an_answer_that_does_not_fit_is_not_redeemed(void **state)
         { test_printf("code=%0*d", LONGER(4097)), "the code is too long or not printable" },
         { test_printf("code=a%%0Ab"), "the code is too long or not printable" },
         { test_printf("code=1&x=%0*d", LONGER(8192)), "the browser's answer: too long" },
-        { test_printf("error=%0*d", LONGER(64)), "the answer holds neither one code nor one error" },
+        { test_printf("error=%0*d", LONGER(64)),
+          "the answer holds neither one code nor one error" },
         { test_printf("error=a%%0Ab"), "the answer holds neither one code nor one error" },
         { test_printf("code=1&code=2"), "the answer holds neither one code nor one error" },
     };
@@ -707,8 +716,9 @@ static void an_answer_that_does_not_fit_is_not_redeemed(void **state)
         op = begin_login(&f, &rq);
         state_text = copy_state(op);
         query = test_printf("%s&%s", state_text, cases[i].more);
-        assert_int_equal(postern_login_redeem_start(op, postern_bytes_str(query), &redemption, NULL),
-                         POSTERN_OK);
+        assert_int_equal(
+            postern_login_redeem_start(op, postern_bytes_str(query), &redemption, NULL),
+            POSTERN_OK);
         assert_int_equal(finish(redemption, &err), POSTERN_ERR_ISSUER_ANSWER);
         assert_string_equal(err.detail, cases[i].detail);
         assert_int_equal(f.started, 1);

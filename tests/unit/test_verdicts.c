@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The edges of a verdict: lib/oauth/validate.c, judge.c, rules.c and context.c where a request leaves
- * something out, a name is longer than what is told of it, or a grant is of another configuration.
+ * The edges of a verdict: lib/oauth/validate.c, judge.c, rules.c and context.c where a request
+ * leaves something out, a name is longer than what is told of it, or a grant is of another
+ * configuration.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,7 +188,8 @@ static void two_names_of_one_length_are_two(void **state)
 static void what_neither_list_knows_yet_is_undecided(void **state)
 {
     (void)state;
-    assert_int_equal(postern_context_expect_revocations(t.context, TEST_ISSUER, &t.err), POSTERN_OK);
+    assert_int_equal(postern_context_expect_revocations(t.context, TEST_ISSUER, &t.err),
+                     POSTERN_OK);
     postern_context_expect_blocks(t.context);
     assert_verdict("neither", test_login_try(&t, NULL, NULL), POSTERN_ERR_REVOCATIONS_UNKNOWN);
     assert_int_equal(postern_context_set_blocks(t.context, NULL, 0, &t.err), POSTERN_OK);
@@ -283,7 +285,8 @@ static void a_checked_token_is_no_login_to_judge_again(void **state)
     t.context = check;
     assert_verdict("checked", test_login_run(&t, &rq, &g), POSTERN_OK);
     t.context = logins;
-    assert_int_equal(postern_context_judge_again(check, g, NULL, NULL), POSTERN_ERR_SERVICE_UNKNOWN);
+    assert_int_equal(postern_context_judge_again(check, g, NULL, NULL),
+                     POSTERN_ERR_SERVICE_UNKNOWN);
     assert_int_equal(postern_context_judge_again(logins, g, NULL, NULL),
                      POSTERN_ERR_SERVICE_UNKNOWN);
     postern_grant_free(g);
@@ -360,16 +363,14 @@ static void an_issuer_that_is_not_asked_has_no_client(void **state)
                                           .credential = POSTERN_BYTES_LIT("s") };
 
     (void)state;
-    assert_int_equal(
-        postern_context_set_issuer_client(t.context, "https://h", &client, &t.err),
-        POSTERN_ERR_USAGE);
+    assert_int_equal(postern_context_set_issuer_client(t.context, "https://h", &client, &t.err),
+                     POSTERN_ERR_USAGE);
     assert_string_equal(t.err.detail,
                         "no issuer \"https://h\" is configured that is asked about tokens");
-    assert_int_equal(
-        postern_context_set_issuer_client(t.context, TEST_ISSUER, &client, &t.err),
-        POSTERN_ERR_USAGE);
-    assert_string_equal(t.err.detail, "no issuer \"" TEST_ISSUER
-                                      "\" is configured that is asked about tokens");
+    assert_int_equal(postern_context_set_issuer_client(t.context, TEST_ISSUER, &client, &t.err),
+                     POSTERN_ERR_USAGE);
+    assert_string_equal(t.err.detail,
+                        "no issuer \"" TEST_ISSUER "\" is configured that is asked about tokens");
 }
 
 static void a_revocation_at_an_issuer_of_no_file_is_misuse(void **state)
@@ -380,9 +381,9 @@ static void a_revocation_at_an_issuer_of_no_file_is_misuse(void **state)
     assert_string_equal(t.err.detail, "no issuer \"https://h\" is configured");
     assert_int_equal(postern_context_revocations_ready(t.context, "https://h", &t.err),
                      POSTERN_ERR_USAGE);
-    assert_int_equal(postern_context_revoke(t.context, "https://h", POSTERN_REVOCATION_JTI, "t-1", 1,
-                                            &t.err),
-                     POSTERN_ERR_USAGE);
+    assert_int_equal(
+        postern_context_revoke(t.context, "https://h", POSTERN_REVOCATION_JTI, "t-1", 1, &t.err),
+        POSTERN_ERR_USAGE);
     assert_verdict("nothing was taken back", test_login_try(&t, NULL, NULL), POSTERN_OK);
 }
 
@@ -425,7 +426,8 @@ static void an_issuer_that_no_service_trusts_serves_no_metadata_of_it(void **sta
     postern_failure f;
 
     (void)state;
-    test_folder_put(&t.folder, "issuer.conf", "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
+    test_folder_put(&t.folder, "issuer.conf",
+                    "issuer: http://127.0.0.1:8414\njwks_file: keys.json\n");
     test_login_reload(&t);
     postern_context_describe(t.context, "imap", &f);
     assert_string_equal(f.resource_metadata,
@@ -436,7 +438,8 @@ static void an_issuer_that_no_service_trusts_serves_no_metadata_of_it(void **sta
 static void a_metadata_address_that_does_not_fit_is_left_out(void **state)
 {
     char *issuer = test_printf("http://127.0.0.1:8414/%0*d", 426, 0);
-    char *text = test_printf("issuer: %s\nallow_loopback_http: yes\njwks_file: keys.json\n", issuer);
+    char *text =
+        test_printf("issuer: %s\nallow_loopback_http: yes\njwks_file: keys.json\n", issuer);
     char *server = test_printf("issuer: %s\njwks_file: keys.json\n", issuer);
     char *fits = test_printf("%s/.well-known/oauth-protected-resource/imap", issuer);
     postern_failure f;
