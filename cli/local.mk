@@ -22,7 +22,7 @@ else
 postern_SOURCES += cli/doctor_nosasl.c
 endif
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
-	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
+	cli/options.c cli/options.h cli/private_file.c cli/private_file.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c
 postern_SOURCES += cli/exchange.c cli/login.c cli/login_browser.c cli/login_browser.h cli/login_callback.c cli/login_callback.h \
 	cli/login_listen.c cli/login_listen.h cli/login_store.c cli/login_store.h cli/login_token.c cli/login_token.h cli/logout.c \
