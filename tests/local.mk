@@ -67,6 +67,12 @@ EXTRA_DIST += \
 	tests/component/test_glewlwyd.py \
 	tests/component/test_introspection.py \
 	tests/component/test_helper.sh \
+	tests/component/test_host_libvirt.sh \
+	tests/component/test_host_mariadb.sh \
+	tests/component/test_host_memcached.sh \
+	tests/component/test_host_sample.sh \
+	tests/component/test_host_slapd.sh \
+	tests/component/test_host_svnserve.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \
@@ -96,6 +102,9 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/hosts/bookworm \
+	tests/hosts/cases.sh \
+	tests/hosts/ldap_many.py \
+	tests/hosts/memcached.py \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \
