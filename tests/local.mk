@@ -108,6 +108,7 @@ EXTRA_DIST += \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \
+	tests/hosts/svn_many.py \
 	tests/packages \
 	tests/support/issuer_keys.py \
 	tests/support/misbehaving_issuer.py \

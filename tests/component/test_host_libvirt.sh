@@ -30,14 +30,22 @@ wait_for 20 libvirtd_listens || { echo "not ok - libvirtd starts"; exit 1; }
 SAID_IN='service=libvirt outcome=proved.* user=%u' SAID_NO='authentication failed: ' SAID_LATER='SASL negotiation: -24'
 HEARD_NO='authentication failed' HEARD_LATER='authentication failed'
 SAID_LONG='End of file while reading' HEARD_LONG='SASL\(-7\).*too long'
-login() {
+# credentials USER TOKEN: a file of them; its name in the room.
+credentials() {
     local f
     f=$(mktemp "$ROOM/tmp/auth.XXXXXX")
     printf '%s\n' '[credentials-x]' "authname=$1" "username=$1" "password=$2" '[auth-libvirt-default]' 'credentials=x' >"$f"
-    room_host virsh -q -c "test+unix:///default?socket=/run/libvirt/libvirt-sock&authfile=/tmp/$(basename "$f")" list --all --name </dev/null
-    rm -f "$f"
+    echo "${f#"$ROOM"}"
 }
+uri_with() { echo "test+unix:///default?socket=/run/libvirt/libvirt-sock&authfile=$1"; }
+login() { room_host virsh -q -c "$(uri_with "$(credentials "$1" "$2")")" list --all --name </dev/null; }
 is_in() { [ "$(head -n 1 <<<"$2")" = test ]; }
+# One virsh that connects again and again.
+logins() {
+    local uri
+    uri=$(uri_with "$(credentials alice "$ALICE")")
+    [ "$(for ((i = 0; i < $1; i++)); do printf '%s\n' "connect '$uri'" 'list --all --name'; done | room_host virsh -q 2>&1 | grep -cx test)" = "$1" ]
+}
 
 cases_login
 cases_concurrent

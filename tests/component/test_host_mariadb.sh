@@ -34,6 +34,13 @@ login() {
     printf '%s\n' "$2" | room sh -c 'read -r MYSQL_PWD && export MYSQL_PWD && exec mariadb --no-defaults -h 127.0.0.1 -u "$1" -N -e "SELECT CURRENT_USER()"' sh "$1"
 }
 is_in() { [ "${2%%@*}" = "$1" ]; }
+# One client that connects again and again.
+logins() {
+    # shellcheck disable=SC2016 # the room's shell's
+    [ "$(printf '%s\n' "$ALICE" | room sh -c 'read -r MYSQL_PWD && export MYSQL_PWD && { i=0; while [ $i -lt "$1" ]; do
+        echo "connect information_schema 127.0.0.1"; echo "SELECT CURRENT_USER();"; i=$((i + 1)); done; } |
+        mariadb --no-defaults -h 127.0.0.1 -u alice -N -B' sh "$1" 2>/dev/null | grep -c '^alice@')" = "$1" ]
+}
 
 # Its program for PAM has 10 KB for everything that comes; what is longer comes as nothing.
 SAID_LONG='conversation failed' HEARD_LONG='Access denied for user'

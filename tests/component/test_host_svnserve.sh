@@ -36,6 +36,7 @@ login() {
         svn://svn.example.org/repo
 }
 is_in() { grep -q '^Repository Root: ' <<<"$2"; }
+logins() { [ "$(printf '%s\n' "$ALICE" | "$TOP/tests/hosts/svn_many.py" "$1")" = in ]; }
 
 cases_login
 host_accepts "alice@example.org is alice: the domain is svnserve's realm" alice "$(host_token alice@example.org)"

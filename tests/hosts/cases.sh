@@ -84,7 +84,7 @@ said() {
     local i
     for i in "${!HOST_LOG[@]}"; do tail -c "+$((marks[i] + 1))" "${HOST_LOG[i]}" 2>/dev/null; done
 }
-says() { said | grep -qaE -- "$1"; }
+says() { grep -qaE -- "$1" <(said); } # no pipe: it would fail by SIGPIPE where grep has seen enough
 
 show() { # what a failed case had to say
     echo "# client: ${1:0:400}"
