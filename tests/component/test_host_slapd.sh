@@ -29,9 +29,14 @@ slapd_run() {
     wait_for 10 slapd_listens || { echo "not ok - slapd starts"; exit 1; }
 }
 slapd_listens() { room ldapsearch -x -H ldapi:/// -s base -b ''; }
+URL=ldaps://ldap.example.org
+if [ "${POSTERN_SANITIZED:-}" = address ]; then # with the runtime preloaded slapd stands still as soon as it has a certificate: ldapi:// alone
+    URL=ldapi:///
+    sed -i '/^replace: olcTLS/,/^-$/d' "$ROOM/etc/ldap/postern.ldif"
+fi
 slapd_run
-HOST_LOG=("$T/slapd.log" "$T/syslog.log")
 check "its configuration" room ldapmodify -Q -Y EXTERNAL -H ldapi:/// -f /etc/ldap/postern.ldif
+HOST_LOG=("$T/slapd.log" "$T/syslog.log")
 
 # bind URL USER TOKEN [OPTION...]
 MECH=OAUTHBEARER
@@ -42,7 +47,7 @@ bind() {
     room_host env LDAPTLS_CACERT=/etc/ldap/tls.crt ldapwhoami -Q -H "$1" -Y "$MECH" -U "$2" -y "/tmp/$(basename "$f")" "${@:4}"
     rm -f "$f"
 }
-login() { bind ldaps://ldap.example.org "$1" "$2"; }
+login() { bind "$URL" "$1" "$2"; }
 is_in() { [ "$2" = "dn:uid=$1,ou=people,dc=nodomain" ]; }
 SAID_IN='BIND dn="uid=%u,ou=people,dc=nodomain" mech=OAUTHBEARER' SAID_NO='RESULT tag=97 err=49' SAID_LATER='RESULT tag=97 err=52'
 HEARD_NO='Invalid credentials|\(49\)' HEARD_LATER='unavailable|\(52\)'
@@ -51,18 +56,20 @@ SAID_OTHER='RESULT tag=97 err=50' HEARD_OTHER='Insufficient access|\(50\)'
 
 cases_login
 # The same by the other two ways.
-login() { bind ldap://ldap.example.org "$1" "$2" -ZZ; }
-host_accepts "StartTLS: accept" alice "$ALICE"
-host_rejects "StartTLS: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
-mark
-answer=$(bind ldap://ldap.example.org alice "$ALICE" -O none 2>&1)
-if ! is_in alice "$answer" && says 'RESULT tag=97 err=48'; then ok "without TLS there is no such mechanism"; else not_ok "without TLS there is no such mechanism"; show "$answer"; fi
+if [ "$URL" != ldapi:/// ]; then
+    login() { bind ldap://ldap.example.org "$1" "$2" -ZZ; }
+    host_accepts "StartTLS: accept" alice "$ALICE"
+    host_rejects "StartTLS: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
+    mark
+    answer=$(bind ldap://ldap.example.org alice "$ALICE" -O none 2>&1)
+    if ! is_in alice "$answer" && says 'RESULT tag=97 err=48'; then ok "without TLS there is no such mechanism"; else not_ok "without TLS there is no such mechanism"; show "$answer"; fi
+fi
 login() { bind ldapi:/// "$1" "$2"; }
 host_accepts "ldapi: accept" alice "$ALICE"
 host_rejects "ldapi: expired" expired alice "$(host_token alice "exp=$(($(date +%s) - 1))")"
-login() { bind ldaps://ldap.example.org "$1" "$2"; }
+login() { bind "$URL" "$1" "$2"; }
 cases_concurrent
-# Ten thousand here, where a client can be as quick as slapd is: 4 KiB a login would be 40 MB.
+# Ten thousand here, where a client can be as quick as slapd is, within the same bound.
 logins() { [ "$(printf '%s\n' "$ALICE" | "$TOP/tests/hosts/ldap_many.py" "$ROOM/run/slapd/ldapi" "$1")" = in ]; }
 MANY_WARM=1000 MANY_MORE=9000
 cases_many
