@@ -1,14 +1,47 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file a line, in order.
 EXTRA_DIST += \
+	examples/hosts/README \
+	examples/hosts/libvirt/about \
+	examples/hosts/libvirt/etc/libvirt/libvirtd.conf.add \
+	examples/hosts/libvirt/etc/postern/services/libvirt.conf \
+	examples/hosts/libvirt/etc/sasl2/libvirt.conf \
+	examples/hosts/mariadb/about \
+	examples/hosts/mariadb/etc/mysql/mariadb.conf.d/60-postern.cnf \
+	examples/hosts/mariadb/etc/pam.d/mariadb \
+	examples/hosts/mariadb/etc/postern/services/mariadb.conf \
+	examples/hosts/memcached/about \
+	examples/hosts/memcached/etc/memcached.conf.add \
+	examples/hosts/memcached/etc/postern/services/memcached.conf \
+	examples/hosts/memcached/etc/sasl2/memcached.conf \
+	examples/hosts/postgresql15/about \
+	examples/hosts/postgresql15/etc/pam.d/postgresql \
+	examples/hosts/postgresql15/etc/postern/services/postgresql.conf \
+	examples/hosts/postgresql15/etc/postgresql/15/main/pg_hba.conf.add \
+	examples/hosts/slapd-saslauthd/about \
+	examples/hosts/slapd-saslauthd/etc/ldap/postern.ldif \
+	examples/hosts/slapd-saslauthd/etc/ldap/sasl2/slapd.conf \
+	examples/hosts/slapd-saslauthd/etc/postern/postern.conf.add \
+	examples/hosts/slapd-saslauthd/etc/postern/services/ldap.conf \
+	examples/hosts/slapd/about \
+	examples/hosts/slapd/etc/ldap/postern.ldif \
+	examples/hosts/slapd/etc/ldap/sasl2/slapd.conf \
+	examples/hosts/slapd/etc/postern/services/ldap.conf \
+	examples/hosts/sshd/about \
+	examples/hosts/sshd/etc/pam.d/sshd \
+	examples/hosts/sshd/etc/postern/services/sshd.conf \
+	examples/hosts/sshd/etc/ssh/sshd_config.d/postern.conf \
+	examples/hosts/svnserve/about \
+	examples/hosts/svnserve/etc/postern/services/svn.conf \
+	examples/hosts/svnserve/etc/sasl2/svn.conf \
+	examples/hosts/svnserve/etc/sysusers.d/svnserve.conf \
+	examples/hosts/svnserve/srv/svn/repo/conf/svnserve.conf.add \
 	examples/issuers/entra.conf \
 	examples/issuers/entra.map \
 	examples/issuers/keycloak.conf \
 	examples/issuers/okta.conf \
 	examples/issuers/rfc9068.conf \
 	examples/pam/mixed \
-	examples/pam/postgresql \
-	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/logins.rules \
 	examples/policies/team-data.rules \

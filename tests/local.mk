@@ -74,6 +74,12 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_init.py \
 	tests/component/test_helper_faults.sh \
+	tests/component/test_host_libvirt.sh \
+	tests/component/test_host_mariadb.sh \
+	tests/component/test_host_memcached.sh \
+	tests/component/test_host_sample.sh \
+	tests/component/test_host_slapd.sh \
+	tests/component/test_host_svnserve.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \
@@ -105,9 +111,13 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/hosts/bookworm \
+	tests/hosts/cases.sh \
+	tests/hosts/ldap_many.py \
+	tests/hosts/memcached.py \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \
+	tests/hosts/svn_many.py \
 	tests/packages \
 	tests/support/issuer_keys.py \
 	tests/support/misbehaving_issuer.py \
