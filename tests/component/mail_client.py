@@ -8,7 +8,7 @@ ManageSieve, and says how each login ended:
     temporary TEXT           the host said that it cannot say now
     json {…}                 before it: the challenge of RFC 7628, section 3.2.2
 
-The token comes on standard input.  Exit status: 0 all in, 1 all refused, 3 all temporary, 2 anything else."""
+The token comes on standard input; several, one a line, are for --at-once, and %d in the name of the user is the number of the line.  Exit status: 0 all in, 1 all refused, 3 all temporary, 2 anything else."""
 import argparse
 import base64
 import imaplib
@@ -46,7 +46,7 @@ class Session:
         else:
             self.message = "\0%s\0%s" % (user, token)
 
-    def answer(self, challenge):
+    def answer(self, challenge=None):
         if not challenge:
             return self.message
         self.challenge = challenge.decode() if isinstance(challenge, bytes) else challenge
@@ -103,6 +103,8 @@ def smtp(o, context, s):
         c.auth(s.mech, s.answer, initial_response_ok=not o.two_steps)
     except smtplib.SMTPResponseException as e:
         raise No("%d %s" % (e.smtp_code, e.smtp_error.decode()))
+    if o.send:
+        c.sendmail("%s@mail.example.org" % o.user.replace("%d", "n"), ["alice@example.net"], "Subject: By a token\r\n\r\nHello.\r\n")
     return lambda: c.quit()
 
 
@@ -166,7 +168,7 @@ def sieve(o, context, s):
 
 
 def log_in(o, context, token, together, results, at):
-    s = Session(o.mech, o.user, token)
+    s = Session(o.mech, o.user.replace("%d", str(at)), token)
     try:
         together.wait(PATIENCE_S)
         log_out = globals()[o.protocol](o, context, s)
@@ -193,17 +195,18 @@ def main():
     p.add_argument("--at-once", type=int, default=1)
     p.add_argument("--hold", action="store_true", help="all are logged in at one time")
     p.add_argument("--rounds", type=int, default=1)
+    p.add_argument("--send", action="store_true", help="SMTP: a message after the login")
     p.add_argument("--two-steps", action="store_true", help="SMTP: no initial response")
     p.add_argument("--offers", action="store_true", help="what the host offers, no login")
     o = p.parse_args()
     o.port = o.port or PORTS[o.protocol][o.tls == "ssl"]
-    token = sys.stdin.read().strip()
+    tokens = sys.stdin.read().split("\n")
     context = ssl.create_default_context(cafile=o.ca)
     results = []
     for _ in range(o.rounds):
         part = [None] * o.at_once
         together = threading.Barrier(o.at_once)
-        threads = [threading.Thread(target=log_in, args=(o, context, token, together, part, at)) for at in range(o.at_once)]
+        threads = [threading.Thread(target=log_in, args=(o, context, tokens[at % len(tokens)].strip(), together, part, at)) for at in range(o.at_once)]
         for t in threads:
             t.start()
         for t in threads:

@@ -12,12 +12,12 @@ set -uo pipefail
 : "${POSTERN_PEERS:?what tests/peers/fetch has fetched}"
 tokens=()
 
-# cyrus_with EXAMPLE PORT...: its files, and a test's wish: no pause after a login that was refused.
+# cyrus_with EXAMPLE PORT...: its files, and a test's wishes: no pause after a login that was refused, none between two of pop3d.
 cyrus_with() {
     [ -z "${CYRUS_PID:-}" ] || server_stop "$CYRUS_PID"
     mail_examples "$1"
     shift
-    echo 'failedloginpause: 0' >>"$ROOM/etc/imapd.conf"
+    printf '%s\n' 'failedloginpause: 0' 'pop3_popminpoll: 0' 'pop3s_popminpoll: 0' 'many_tls_session_timeout: 0' >>"$ROOM/etc/imapd.conf"
     kill -HUP "$POSTERND_PID"
     cyrus_run "$@"
 }
@@ -41,15 +41,16 @@ host() {
     refuses_login "$protocol: another user" "$program" 'badlogin: .*OAUTHBEARER' authzid "$good" "$protocol" alice
     refuses_login "$protocol: another user by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' authzid "$good" "$protocol" alice --mech XOAUTH2
     refuses_oversize "$protocol" "$program" "$good" "$protocol" agent-7
-    together "$protocol" "$program" 'login: .* agent-7 OAUTHBEARER\+TLS User logged in' "$good" "$protocol" agent-7
+    together "$protocol" "$program" 'login: .* user-[0-9]+ OAUTHBEARER\+TLS User logged in' "$service" "$protocol"
     without_issuer "$protocol" "$program" 'badlogin: .*(unavailable|OAUTHBEARER)' "$good" "$protocol" agent-7
 }
 
-# sasl_test NAME WANT PROGRAM COMMANDS ARGUMENTS...: imtest and its sisters with our client plugin and the token in /tmp/token.
+# sasl_test NAME WANT PROGRAM COMMANDS ARGUMENTS...: imtest and its sisters with our client plugin and the token in /tmp/token.  Ours alone:
+# where KDE's is installed too, libsasl takes that for XOAUTH2.
 sasl_test() {
     local name=$1 want=$2 program=$3 commands=$4
     shift 4
-    { sleep 0.5; printf '%b' "$commands"; } | room_host BEARER_TOKEN_FILE=/tmp/token timeout 20 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
+    { sleep 0.5; printf '%b' "$commands"; } | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 20 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
     if grep -q Authenticated "$T/sasl_test.out" && grep -qE "$want" "$T/sasl_test.out"; then ok "$name"; else
         not_ok "$name"
         grep -v '^C:' "$T/sasl_test.out" | tail -n 15 | sed 's/^/# /'
@@ -62,6 +63,7 @@ curl_mail() { # USER TOKEN URL [ARGUMENTS]
 }
 
 mail_room cyrus-imap
+mkdir "$ROOM/tmp/ours" && cp "$ROOM/usr/lib/x86_64-linux-gnu/sasl2/liboauthbearer.so" "$ROOM/tmp/ours/"
 cyrus_with cyrus-imap 143 993
 host imap 'cyrus/imaps?' imap starttls ssl
 good=$(mail_token imap)
@@ -131,16 +133,10 @@ C
     in_terminal "imap: $reader shows the message" 'Sent to a robot' q "$reader" -F "/tmp/$reader.rc" -f imaps://mail.example.org/INBOX
 done
 
-peer() { # SCRIPT ORDERS
-    cp "$TOP/tests/peers/line.mjs" "$TOP/tests/peers/$1.mjs" "$T/"
-    printf '%s\n' "$2" | NODE_NO_WARNINGS=1 timeout 60 "$POSTERN_PEERS/node" "$T/$1.mjs" >"$T/$1.out" 2>&1
-    failures=$((failures + $(grep -c '^not ok' "$T/$1.out")))
-    grep -E '^(not )?ok|^#' "$T/$1.out" || not_ok "$1 says something"
-}
 peer imapflow "{\"host\":\"mail.example.org\",\"ca\":\"$T/ca.pem\",\"user\":\"agent-7\",\"good\":\"$good\",\"bad\":\"$(mail_token ldap)\",\"status\":\"invalid_token\"}"
 check "imap: imapflow's reference is in the audit file" mail_audited "$(last_ref "$T/imapflow.out")" reason aud
 
-# 500 logins, one process of imapd for all of them.
+# 500 logins, one process of imapd for all of them, which keeps no TLS sessions (OpenSSL would, 2 KB each).
 sed -i 's/^SERVICES {/&\n\tmany\tcmd="imapd -s -U 1000 -T 120" listen="127.0.0.1:9930" prefork=0 maxchild=1/' "$ROOM/etc/cyrus.conf"
 server_stop "$CYRUS_PID"
 cyrus_run 143 9930
@@ -150,7 +146,7 @@ size() {
     local p files=0 kib=0
     for p; do
         files=$((files + $(find "/proc/$p/fd" -mindepth 1 | wc -l)))
-        kib=$((kib + $(awk '/^Private_(Clean|Dirty)/ { n += $2 } END { print n + 0 }' "/proc/$p/smaps_rollup")))
+        kib=$((kib + $(awk '/^Anonymous/ { print $2 }' "/proc/$p/smaps_rollup")))
     done
     echo "$files $kib"
 }
@@ -166,9 +162,9 @@ check "posternd: no file more than before ($posternd_files, $more_files)" test "
 read -r imapd_more_files imapd_more_kib < <(size $imapd)
 check "imapd: no file more than before ($imapd_files, $imapd_more_files)" test "$imapd_more_files" -le "$imapd_files"
 if [ "${POSTERN_SANITIZED:-}" != address ]; then # whose quarantine keeps what was freed
-    # 450 logins that each lost a hundred bytes would be 45 KB; the allocators' own play is below 1 MB.
+    # Half a kilobyte lost at each login would show in imapd, 2 KB in posternd, whose helper remembers tokens and whose allocators play.
     check "posternd: less than 1 MiB more memory ($posternd_kib, $more_kib KiB)" test $((more_kib - posternd_kib)) -lt 1024
-    check "imapd: less than 1 MiB more memory ($imapd_kib, $imapd_more_kib KiB)" test $((imapd_more_kib - imapd_kib)) -lt 1024
+    check "imapd: less than 256 KiB more memory ($imapd_kib, $imapd_more_kib KiB)" test $((imapd_more_kib - imapd_kib)) -lt 256
 fi
 
 cyrus_with cyrus-pop3 110 995
