@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # lib.sh's and room.sh's variables
+# shellcheck disable=SC2154,SC2317 # lib.sh's and room.sh's variables; functions for wait_for
 # SPDX-License-Identifier: BSD-2-Clause
 # What tests of mail hosts share, beside lib.sh and tests/hosts/room.sh: the hosts of examples/hosts in a room, an issuer whose keys come by
 # HTTP so that it can be stopped, a certificate for mail.example.org, logins by mail_client.py and what hosts log of them.
@@ -67,7 +67,7 @@ cyrus_run() {
     local p
     room install -d -o cyrus -g mail -m 755 /run/cyrus && room install -d -o cyrus -g mail -m 750 /run/cyrus/socket || exit 1
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
-    ROOM_BY=exec room_host setsid /usr/sbin/cyrmaster -l 32 -C /etc/imapd.conf -M /etc/cyrus.conf >"$T/cyrmaster.log" 2>&1 &
+    ROOM_BY='exec' room_host setsid /usr/sbin/cyrmaster -l 32 -C /etc/imapd.conf -M /etc/cyrus.conf >"$T/cyrmaster.log" 2>&1 &
     CYRUS_PID=$!
     pids+=("$CYRUS_PID")
     for p; do wait_for 20 mail_listens "$p" || { echo "not ok - cyrmaster listens on $p"; exit 1; }; done
@@ -79,8 +79,10 @@ postfix_run() {
     if [ "${POSTERN_SANITIZED:-}" = address ]; then # smtpd gets what its configuration names, and the runtime must be there
         room postconf -e 'import_environment=MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS'
     fi
-    room /usr/lib/postfix/configure-instance.sh - >"$T/postfix-start.log" 2>&1 &&
-        room_host /usr/sbin/postmulti -i - -p start >>"$T/postfix-start.log" 2>&1 || { echo "not ok - postfix starts"; exit 1; }
+    if ! { room /usr/lib/postfix/configure-instance.sh - && room_host /usr/sbin/postmulti -i - -p start; } >"$T/postfix-start.log" 2>&1; then
+        echo "not ok - postfix starts"
+        exit 1
+    fi
     for p; do wait_for 20 mail_listens "$p" || { echo "not ok - postfix listens on $p"; exit 1; }; done
 }
 
@@ -230,3 +232,62 @@ peer() {
     failures=$((failures + $(grep -c '^not ok' "$T/$1.out")))
     grep -E '^(not )?ok|^#' "$T/$1.out" || { not_ok "$1 says something"; sed 's/^/# /' "$T/$1.out"; }
 }
+
+# What a test wishes of imapd.conf beside the example: no pause after a login that was refused, none between two of pop3d, no TLS sessions
+# kept by the service `many`; and no fopen(NULL) for the authorities of clients, which the sanitizer's fopen does not survive.
+cyrus_wishes() {
+    printf '%s\n' 'failedloginpause: 0' 'pop3_popminpoll: 0' 'pop3s_popminpoll: 0' 'many_tls_session_timeout: 0' >>"$ROOM/etc/imapd.conf"
+    [ "${POSTERN_SANITIZED:-}" != address ] || echo 'tls_client_ca_file: /etc/ssl/test-authority.pem' >>"$ROOM/etc/imapd.conf"
+}
+# cyrus_with EXAMPLE PORT...: Cyrus anew with the files of an example.
+cyrus_with() {
+    [ -z "${CYRUS_PID:-}" ] || server_stop "$CYRUS_PID"
+    mail_examples "$1"
+    shift
+    cyrus_wishes
+    kill -HUP "$POSTERND_PID"
+    cyrus_run "$@"
+}
+
+# cyrus_host PROTOCOL PROGRAM SERVICE TLS...: what each host of Cyrus must do, on each kind of TLS.  Adds to tokens.
+cyrus_host() {
+    local protocol=$1 program=$2 service=$3 tls mech good other
+    shift 3
+    good=$(mail_token "$service") other=$(mail_token ldap)
+    tokens+=("$good" "$other")
+    mail_login "$good" "$protocol" agent-7 --tls no --offers >"$T/offers"
+    if grep -qE 'OAUTH' "$T/offers"; then not_ok "$protocol: nothing is offered without TLS"; else ok "$protocol: nothing is offered without TLS"; fi
+    for tls; do
+        for mech in OAUTHBEARER XOAUTH2; do
+            accepts "$protocol: $mech logs in, $tls" "$program" "login: .* agent-7 $mech\+TLS User logged in" "$good" "$protocol" agent-7 --mech $mech --tls "$tls"
+        done
+    done
+    refuses_login "$protocol: wrong audience" "$program" 'badlogin: .*OAUTHBEARER' aud "$other" "$protocol" agent-7
+    refuses_login "$protocol: wrong audience by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' aud "$other" "$protocol" agent-7 --mech XOAUTH2
+    refuses_login "$protocol: expired" "$program" 'badlogin: .*OAUTHBEARER' expired "$(mail_token "$service" exp=$(($(date +%s) - 1)))" "$protocol" agent-7
+    refuses_login "$protocol: another user" "$program" 'badlogin: .*OAUTHBEARER' authzid "$good" "$protocol" alice
+    refuses_login "$protocol: another user by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' authzid "$good" "$protocol" alice --mech XOAUTH2
+    refuses_oversize "$protocol" "$program" "$good" "$protocol" agent-7
+    together "$protocol" "$program" 'login: .* user-[0-9]+ OAUTHBEARER\+TLS User logged in' "$service" "$protocol"
+    without_issuer "$protocol" "$program" 'badlogin: .*(unavailable|OAUTHBEARER)' "$good" "$protocol" agent-7
+}
+
+# sasl_test NAME WANT PROGRAM COMMANDS ARGUMENTS...: imtest and its sisters with our client plugin and the token in /tmp/token.  Ours alone:
+# where KDE's is installed too, libsasl takes that for XOAUTH2.
+sasl_test() {
+    local name=$1 want=$2 program=$3 commands=$4
+    shift 4
+    { sleep 0.5; printf '%b' "$commands"; } | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 20 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
+    if grep -q Authenticated "$T/sasl_test.out" && grep -qE "$want" "$T/sasl_test.out"; then ok "$name"; else
+        not_ok "$name"
+        grep -v '^C:' "$T/sasl_test.out" | tail -n 15 | sed 's/^/# /'
+    fi
+}
+curl_mail() { # USER TOKEN URL [ARGUMENTS]
+    local user=$1 bearer=$2
+    shift 2
+    printf 'user = "%s"\noauth2-bearer = "%s"\n' "$user" "$bearer" | curl -sS -K - --max-time 20 --cacert "$T/ca.pem" --ssl-reqd "$@"
+}
+
+# plugin_alone: a folder for SASL_PATH with nothing but our plugin.
+plugin_alone() { mkdir "$ROOM/tmp/ours" && cp "$ROOM/usr/lib/x86_64-linux-gnu/sasl2/liboauthbearer.so" "$ROOM/tmp/ours/"; }

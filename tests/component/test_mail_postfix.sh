@@ -105,7 +105,7 @@ C
     # shellcheck disable=SC2016 # the room's shell's
     sends "smtp: $reader" OAUTHBEARER room TERM=dumb timeout 30 sh -c '"$1" -F "/tmp/$1.rc" -s "From a robot" alice@example.net </tmp/message' sh "$reader"
 done
-mkdir "$ROOM/tmp/ours" && cp "$ROOM/usr/lib/x86_64-linux-gnu/sasl2/liboauthbearer.so" "$ROOM/tmp/ours/"
+plugin_alone
 smtptest_send() { # MECH TOKEN-FILE
     { sleep 0.5; printf 'MAIL FROM:<agent-7@mail.example.org>\r\n'; sleep 0.2; printf 'RCPT TO:<alice@example.net>\r\n'; sleep 0.2; printf 'QUIT\r\n'; } |
         room_host SASL_PATH=/tmp/ours "BEARER_TOKEN_FILE=$2" timeout 20 /usr/lib/cyrus/bin/smtptest -p 587 -m "$1" -u agent-7 -a agent-7 -t '' mail.example.org
