@@ -36,6 +36,35 @@ EXTRA_DIST += \
 	examples/hosts/svnserve/etc/sasl2/svn.conf \
 	examples/hosts/svnserve/etc/sysusers.d/svnserve.conf \
 	examples/hosts/svnserve/srv/svn/repo/conf/svnserve.conf.add \
+	examples/hosts/cyrus-imap-saslauthd/about \
+	examples/hosts/cyrus-imap-saslauthd/etc/cyrus.conf \
+	examples/hosts/cyrus-imap-saslauthd/etc/imapd.conf.add \
+	examples/hosts/cyrus-imap-saslauthd/etc/postern/postern.conf \
+	examples/hosts/cyrus-imap-saslauthd/etc/postern/services/imap.conf \
+	examples/hosts/cyrus-imap/about \
+	examples/hosts/cyrus-imap/etc/cyrus.conf \
+	examples/hosts/cyrus-imap/etc/imapd.conf.add \
+	examples/hosts/cyrus-imap/etc/postern/services/imap.conf \
+	examples/hosts/cyrus-pop3/about \
+	examples/hosts/cyrus-pop3/etc/cyrus.conf \
+	examples/hosts/cyrus-pop3/etc/imapd.conf.add \
+	examples/hosts/cyrus-pop3/etc/postern/services/pop.conf \
+	examples/hosts/cyrus-sieve/about \
+	examples/hosts/cyrus-sieve/etc/cyrus.conf \
+	examples/hosts/cyrus-sieve/etc/imapd.conf.add \
+	examples/hosts/cyrus-sieve/etc/postern/services/sieve.conf \
+	examples/hosts/postfix-saslauthd/about \
+	examples/hosts/postfix-saslauthd/etc/postern/postern.conf \
+	examples/hosts/postfix-saslauthd/etc/postern/services/smtp.conf \
+	examples/hosts/postfix-saslauthd/etc/postfix/main.cf.add \
+	examples/hosts/postfix-saslauthd/etc/postfix/master.cf.add \
+	examples/hosts/postfix-saslauthd/etc/postfix/sasl/smtpd.conf \
+	examples/hosts/postfix/about \
+	examples/hosts/postfix/etc/postern/postern.conf \
+	examples/hosts/postfix/etc/postern/services/smtp.conf \
+	examples/hosts/postfix/etc/postfix/main.cf.add \
+	examples/hosts/postfix/etc/postfix/master.cf.add \
+	examples/hosts/postfix/etc/postfix/sasl/smtpd.conf \
 	examples/issuers/entra.conf \
 	examples/issuers/entra.map \
 	examples/issuers/keycloak.conf \

@@ -87,6 +87,14 @@ EXTRA_DIST += \
 	tests/component/test_login.py \
 	tests/component/test_misbehaving_issuer.py \
 	tests/component/test_misled_agent.py \
+	tests/component/mail.sh \
+	tests/component/mail_client.py \
+	tests/component/terminal.py \
+	tests/component/test_mail_cyrus.sh \
+	tests/component/test_mail_dovecot.sh \
+	tests/component/test_mail_pop_sieve.sh \
+	tests/component/test_mail_postfix.sh \
+	tests/component/test_mail_saslauthd.sh \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_real_issuers.py \
