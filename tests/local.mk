@@ -23,6 +23,7 @@ include tests/unit/door.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/pam.mk
+include tests/unit/validator.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
