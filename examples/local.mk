@@ -11,6 +11,10 @@ EXTRA_DIST += \
 	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/team-data.rules \
+	examples/postgresql18/pg_hba.conf \
+	examples/postgresql18/pg_ident.conf \
+	examples/postgresql18/postgresql.conf \
+	examples/postgresql18/service.conf \
 	examples/quickstart/packages \
 	examples/quickstart/run \
 	examples/quickstart/servers.sh \
