@@ -96,6 +96,10 @@ EXTRA_DIST += \
 	tests/e2e/installed \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
+	tests/hosts/bookworm \
+	tests/hosts/packages \
+	tests/hosts/room.sh \
+	tests/hosts/sources \
 	tests/packages \
 	tests/support/issuer_keys.py \
 	tests/support/misbehaving_issuer.py \

@@ -27,7 +27,8 @@ finish() {
     trap - EXIT
     [ ${#pids[@]} = 0 ] || server_stop "${pids[@]}"
     [ "$status" = 0 ] || for f in "$T"/*.log; do echo "# --- $f"; tail -n 25 "$f" | sed 's/^/# /'; done
-    rm -rf "$T"
+    [ -z "${ROOM:-}" ] || room_close
+    rm -rf --one-file-system "$T"
     exit "$status"
 }
 trap finish EXIT
