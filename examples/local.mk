@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file a line, in order.
 EXTRA_DIST += \
+	examples/hosts/postgresql18/about \
+	examples/hosts/postgresql18/etc/postern/services/postgresql.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/conf.d/postern.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_hba.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_ident.conf.add \
 	examples/issuers/entra.conf \
 	examples/issuers/entra.map \
 	examples/issuers/keycloak.conf \
@@ -11,10 +16,6 @@ EXTRA_DIST += \
 	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/team-data.rules \
-	examples/postgresql18/pg_hba.conf \
-	examples/postgresql18/pg_ident.conf \
-	examples/postgresql18/postgresql.conf \
-	examples/postgresql18/service.conf \
 	examples/quickstart/packages \
 	examples/quickstart/run \
 	examples/quickstart/servers.sh \

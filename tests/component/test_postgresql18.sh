@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The packaged PostgreSQL 18 with postern_validator.so and the lines of examples/postgresql18, each verdict with the server's own line in its
+# The packaged PostgreSQL 18 with postern_validator.so and the lines of examples/hosts/postgresql18, each verdict with the server's own line in its
 # log.  Clients: pg_wire.py, for what libpq does not do; test_psql.sh has the real psql.
 set -uo pipefail
 # shellcheck source=tests/hosts/room.sh
@@ -15,23 +15,27 @@ room_config
 "$token_tool" jwks "$T/partner.pem" >"$ROOM/etc/postern/partner-jwks.json"
 printf '%s\n' "issuer: $PARTNER" 'jwks_file: /etc/postern/partner-jwks.json' "username_claim: partner-\${sub}" >"$ROOM/etc/postern/issuers/partner.conf"
 printf '%s\n' "issuer: $GONE" 'allow_loopback_http: yes' "username_claim: gone-\${sub}" >"$ROOM/etc/postern/issuers/gone.conf"
-echo "username_claim: \${sub}" >>"$ROOM/etc/postern/issuers/test.conf"
+printf '%s %s\n' alice alice bob bob agent-7 agent-7 report-42 report-42 >"$ROOM/etc/postern/people.map"
+echo 'username_map_file: /etc/postern/people.map' >>"$ROOM/etc/postern/issuers/test.conf"
+printf '%s\n' 'audience: https://db.example.org/federated' 'issuers: test partner gone' 'helper_peers: postgres' 'required_scopes: db.connect' \
+    >"$ROOM/etc/postern/services/federated.conf"
 
 # ---- the server, as its package made it, and the examples as they are ----
 
 pg_etc=$ROOM/etc/postgresql/18/main
-cp "$TOP/examples/postgresql18/service.conf" "$ROOM/etc/postern/services/postgresql.conf"
-cp "$TOP/examples/postgresql18/postgresql.conf" "$pg_etc/conf.d/postern.conf"
+example=$TOP/examples/hosts/postgresql18
+cp "$example/etc/postern/services/postgresql.conf" "$ROOM/etc/postern/services/"
+cp "$example/etc/postgresql/18/main/conf.d/postern.conf" "$pg_etc/conf.d/"
+cat "$example/etc/postgresql/18/main/pg_ident.conf.add" >>"$pg_etc/pg_ident.conf"
 {
     echo "hostssl partner all all oauth issuer=\"$PARTNER\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl gone all all oauth issuer=\"$GONE\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl document all all oauth issuer=\"$ISSUER/.well-known/openid-configuration\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl greedy all all oauth issuer=\"$ISSUER\" scope=\"a b c d e f g h i j k l m n o p q\" delegate_ident_mapping=1"
-    cat "$TOP/examples/postgresql18/pg_hba.conf"
+    cat "$example/etc/postgresql/18/main/pg_hba.conf"
     echo "host all all 127.0.0.1/32 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "host all all 192.0.2.0/24 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
 } >"$pg_etc/pg_hba.conf"
-cp "$TOP/examples/postgresql18/pg_ident.conf" "$pg_etc/pg_ident.conf"
 printf '%s\n' "log_connections = 'all'" 'fsync = off' "listen_addresses = '*'" 'log_line_prefix = '"'%p '" 'max_connections = 60' >"$pg_etc/conf.d/test.conf"
 : >"$T/pg.log"
 as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --)
@@ -54,13 +58,15 @@ pg_reload() { # and wait until a new backend has it: SETTING VALUE
 room_posternd
 pg_start
 wait_for 20 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
-ok "PostgreSQL $(sql 'SHOW server_version' | cut -d' ' -f1) with the lines of examples/postgresql18"
+ok "PostgreSQL $(sql 'SHOW server_version' | cut -d' ' -f1) with the files of examples/hosts/postgresql18"
 [ "$(sql 'SHOW oauth_validator_libraries')" = postern_validator ] || not_ok "the example configures the validator"
 check "roles" test -z "$(sql 'CREATE ROLE agents NOLOGIN; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents; CREATE ROLE reports LOGIN;
     CREATE ROLE "partner-alice" LOGIN; CREATE ROLE "gone-alice" LOGIN')"
+for name in partner document; do check "a database for the line with $name" test -z "$(sql "CREATE DATABASE $name")"; done
 
 # ---- one login ----
 
+service=postgresql
 of() { token postgresql aud='"https://db.example.org/postgresql"' scope='"db.connect"' "$@"; }
 log_lines() { wc -l <"$T/pg.log"; }
 log_has() { tail -n "+$(($1 + 1))" "$T/pg.log" | grep -qE -- "$2"; }
@@ -83,7 +89,7 @@ accepts() { # NAME ROLE DATABASE TOKEN IDENTITY [OPTION...]
     before=$(log_lines)
     out=$(wire "$t" "$@" "$role" "$db")
     [ "$out" = ok ] || { not_ok "$name"; printf '%s\n' "$out" | sed 's/^/# /'; tail -n "+$((before + 1))" "$T/pg.log" | sed 's/^/# log: /'; return; }
-    if log_says "$before" "postern: service=postgresql outcome=proved ref=R-[0-9A-Z]{10} user=$who\$" "connection authenticated: identity=\"$who\" method=oauth" \
+    if log_says "$before" "postern: service=$service outcome=proved ref=R-[0-9A-Z]{10} user=$who\$" "connection authenticated: identity=\"$who\" method=oauth" \
         "connection authorized: user=$role "; then ok "$name"; else not_ok "$name"; fi
 }
 refuses() { # NAME ROLE DATABASE TOKEN REASON [OPTION...]
@@ -95,7 +101,7 @@ refuses() { # NAME ROLE DATABASE TOKEN REASON [OPTION...]
     'challenge {'*'"status": "invalid_token"}'*"28000 OAuth bearer authentication failed for user \"$role\"") ;;
     *) not_ok "$name"; printf '%s\n' "$out" | sed 's/^/# /'; return ;;
     esac
-    log_says "$before" "LOG:  postern: service=postgresql outcome=rejected reason=$reason ref=(R-[0-9A-Z]{10}|-): " \
+    log_says "$before" "LOG:  postern: service=$service outcome=rejected reason=$reason ref=(R-[0-9A-Z]{10}|-): " \
         "LOG:  OAuth bearer authentication failed for user \"$role\"" 'Validator failed to authorize the provided token' \
         "FATAL:  OAuth bearer authentication failed for user \"$role\"" || { not_ok "$name ($reason)"; return; }
     ok "$name ($reason)"
@@ -109,7 +115,7 @@ undecided() { # NAME ROLE DATABASE TOKEN REASON [OPTION...]
     '57P03 OAuth login could not be decided'*) ;;
     *) not_ok "$name"; printf '%s\n' "$out" | sed 's/^/# /'; return ;;
     esac
-    log_says "$before" "LOG:  postern: service=postgresql outcome=undecided reason=$reason ref=(R-[0-9A-Z]{10}|-): " \
+    log_says "$before" "LOG:  postern: service=$service outcome=undecided reason=$reason ref=(R-[0-9A-Z]{10}|-): " \
         'FATAL:  OAuth login could not be decided' || { not_ok "$name ($reason)"; return; }
     ok "$name ($reason)"
 }
@@ -142,5 +148,131 @@ if log_says "$before" 'outcome=proved .* user=alice' 'no match in usermap "agent
 else
     not_ok "map=: and the server says whom the token named"
 fi
+
+# ---- several issuers: each line of pg_hba.conf has its own ----
+
+echo "postern.service = 'federated'" >"$pg_etc/conf.d/federated.conf"
+pg_reload postern.service federated
+service=federated
+of() { token postgresql aud='"https://db.example.org/federated"' scope='"db.connect"' "$@"; }
+one=$(of sub='"alice"')
 partner=$(of iss="\"$PARTNER\"" sub='"alice"' key="$T/partner.pem")
-accepts "the other issuer's token, on its line" partner-alice partner "$partner" partner-alice 2>/dev/null || :
+accepts "the other issuer's token, on its line" partner-alice partner "$partner" partner-alice
+refuses "but never on the first one's" partner-alice postgres "$partner" iss --plain
+refuses "nor the first one's on its" alice partner "$one" iss
+accepts "an issuer that the line names by its document" alice document "$one" alice
+refuses "nor does another's count there" partner-alice document "$partner" iss
+refuses "a token for the other service" alice postgres "$alice" aud
+undecided "a line that asks more than can be asked" alice greedy "$one" config_value
+undecided "an issuer whose keys cannot be fetched is no bad token" gone-alice gone "$(of iss="\"$GONE\"" sub='"alice"' key="$T/partner.pem")" keys_unavailable
+echo "postern.service = 'postgresql'" >"$pg_etc/conf.d/federated.conf"
+pg_reload postern.service postgresql
+service=postgresql
+of() { token postgresql aud='"https://db.example.org/postgresql"' scope='"db.connect"' "$@"; }
+
+# ---- probes and sizes ----
+
+before=$(records)
+lines=$(log_lines)
+want='challenge {"openid-configuration": "https://sso.example.org/.well-known/openid-configuration", "scope": "db.connect db.read", "status": "invalid_token"}'
+case $(wire '' --probe reports postgres) in "$want"*'28000 '*) ok "an empty token learns issuer and scope" ;; *) not_ok "an empty token learns issuer and scope" ;; esac
+if [ "$(records)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "and neither module nor helper is asked"; else not_ok "and neither module nor helper is asked"; fi
+long=$(of sub='"alice"' pad="\"$(head -c 11000 /dev/zero | tr '\0' x)\"")
+accepts "a token of ${#long} bytes" alice postgres "$long" alice
+before=$(records)
+refuses "one of more than 16 KiB" alice postgres "$long$(head -c 3000 /dev/zero | tr '\0' x)" limit
+refuses "one of 60000 bytes" alice postgres "${alice%%.*}.$(head -c 60000 /dev/zero | tr '\0' x).x" limit
+if [ "$(records)" = "$before" ]; then ok "of which the helper has no record"; else not_ok "of which the helper has no record"; fi
+out=$(wire "${alice%%.*}.$(head -c 70000 /dev/zero | tr '\0' x).x" alice postgres)
+case $out in *'08P01 invalid message length'*) ok "one of 70000 bytes the server does not read" ;; *) not_ok "one of 70000 bytes the server does not read"; echo "# $out" ;; esac
+
+# ---- many ----
+
+postmaster() { # descriptors, and KiB that are its own
+    echo "$(find "/proc/$PG_REAL/fd" | wc -l) $(awk '/^RssAnon/ { print $2 }' "/proc/$PG_REAL/status")"
+}
+PG_REAL=$(head -n 1 "$ROOM/var/lib/postgresql/18/main/postmaster.pid")
+out=$(wire "$alice" --count 20 --together 20 alice postgres)
+if [ "$(grep -cx ok <<<"$out")" = 20 ]; then ok "twenty at a time"; else not_ok "twenty at a time"; sort <<<"$out" | uniq -c | sed 's/^/# /'; fi
+read -r fds_before kib_before < <(postmaster)
+out=$(wire "$alice" --plain --count 500 --together 4 alice postgres)
+if [ "$(grep -cx ok <<<"$out")" = 500 ]; then ok "five hundred logins"; else not_ok "five hundred logins"; sort <<<"$out" | uniq -c | sed 's/^/# /'; fi
+read -r fds kib < <(postmaster)
+if [ "$fds" -le "$fds_before" ] && [ $((kib - kib_before)) -lt 512 ]; then
+    ok "after which the postmaster holds no more ($fds_before and $fds descriptors, $kib_before and $kib KiB)"
+else
+    not_ok "after which the postmaster holds no more ($fds_before and $fds descriptors, $kib_before and $kib KiB)"
+fi
+
+# ---- a helper that says nothing ----
+
+cat >"$T/silent.py" <<'P'
+import selectors, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+s.bind(sys.argv[1])
+s.listen(64)
+wait = selectors.DefaultSelector()
+wait.register(s, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in wait.select():
+        if key.fileobj is s:
+            wait.register(s.accept()[0], selectors.EVENT_READ)
+        elif key.fileobj.recv(65536):
+            print("asked", flush=True)
+        else:
+            print("closed", flush=True)
+            wait.unregister(key.fileobj)
+            key.fileobj.close()
+P
+python3 "$T/silent.py" "$ROOM/run/postern/silent.sock" >"$T/silent.log" 2>&1 &
+pids+=("$!")
+wait_for 5 grep -q ready "$T/silent.log"
+chmod 666 "$ROOM/run/postern/silent.sock"
+echo "postern.helper_socket = '/run/postern/silent.sock'" >"$pg_etc/conf.d/silent.conf"
+pg_reload postern.helper_socket /run/postern/silent.sock
+lines=$(log_lines)
+wire "$alice" alice postgres >"$T/ended.out" &
+waiting=$!
+waits() { sql "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PosternHelper'" | grep -x '[0-9][0-9]*'; }
+if wait_for 5 waits; then ok "pg_stat_activity shows that a login waits for the helper"; else not_ok "pg_stat_activity shows that a login waits for the helper"; sql 'SELECT pid, state, wait_event_type, wait_event FROM pg_stat_activity' | sed 's/^/# /'; fi
+backend=$(waits)
+start=$(date +%s%N)
+sql "SELECT pg_terminate_backend($backend)" >/dev/null
+wait "$waiting"
+took=$((($(date +%s%N) - start) / 1000000))
+if [ "$took" -lt 1000 ] && grep -qE '^(57014|57P01) ' "$T/ended.out"; then ok "pg_terminate_backend ends it at once"; else not_ok "pg_terminate_backend ends it at once ($took ms)"; sed 's/^/# /' "$T/ended.out"; fi
+if wait_for 2 grep -q closed "$T/silent.log" && ! log_has "$lines" 'postern:'; then ok "with its connection to the helper, and no verdict"; else not_ok "with its connection to the helper, and no verdict"; fi
+echo "authentication_timeout = '1s'" >>"$pg_etc/conf.d/silent.conf"
+pg_reload authentication_timeout 1s
+start=$(date +%s%N)
+wire "$alice" alice postgres >"$T/ended.out"
+took=$((($(date +%s%N) - start) / 1000000))
+if [ "$took" -lt 2500 ] && grep -q '^57014 canceling authentication due to timeout' "$T/ended.out"; then ok "authentication_timeout ends it"; else not_ok "authentication_timeout ends it ($took ms)"; sed 's/^/# /' "$T/ended.out"; fi
+sed -i '/authentication_timeout/d' "$pg_etc/conf.d/silent.conf"
+pg_reload authentication_timeout 1min
+undecided "without any of it the login is undecided in five seconds" alice postgres "$alice" timeout
+
+# ---- settings, and nobody to ask ----
+
+printf '%s\n' "postern.service = 'nobody'" >"$pg_etc/conf.d/silent.conf"
+pg_reload postern.service nobody
+service=nobody
+undecided "a service without a file decides nothing" alice postgres "$alice" service_unknown
+printf '%s\n' "postern.service = '../postgresql'" >"$pg_etc/conf.d/silent.conf"
+pg_reload postern.service ../postgresql
+service=-
+undecided "a name that is none does not fall back to another service's rules" alice postgres "$alice" config_value
+printf '%s\n' "postern.service = 'postgresql'" "postern.helper_user = 'root'" >"$pg_etc/conf.d/silent.conf"
+pg_reload postern.service postgresql
+service=postgresql
+server_stop "$POSTERND_PID"
+undecided "a helper that is away is no bad token" alice postgres "$alice" helper_unavailable
+room_posternd
+accepts "and the next login comes in" alice postgres "$alice" alice
+leaked=no
+for t in "$alice" "$partner" "$long"; do
+    if grep -rqF -- "${t##*.}" "$AUDIT" "$T"/*.log; then leaked=yes; fi
+done
+if [ $leaked = no ]; then ok "no token in any log"; else not_ok "no token in any log"; fi
+done_testing
