@@ -97,19 +97,25 @@ bool postern_bytes_is_utf8(postern_bytes b)
 
 #define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
 
-/* Eight bytes at a time.  Of a byte of 0x20 to 0x7E neither difference nor sum reaches the top bit, or
- * the next byte: a top bit that is set proves that one of the eight is another. */
+/* Of a byte of 0x20 to 0x7E neither difference nor sum reaches the top bit, or the next byte: a top
+ * bit that is set proves that one of the eight is another. */
+static bool are_printable(const uint8_t *eight)
+{
+    uint64_t x;
+
+    memcpy(&x, eight, sizeof x);
+    return (((x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1)) | x) & EACH_BYTE(0x80)) == 0;
+}
+
 bool postern_bytes_is_printable(postern_bytes b)
 {
     size_t i = 0;
 
-    for (; b.len - i >= 8; i += 8) {
-        uint64_t x;
-
-        memcpy(&x, b.ptr + i, 8);
-        if ((((x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1)) | x) & EACH_BYTE(0x80)) != 0)
+    for (; b.len - i >= 8; i += 8)
+        if (!are_printable(b.ptr + i))
             return false;
-    }
+    if (b.len > 8) /* the last eight, of which some were looked at */
+        return are_printable(b.ptr + b.len - 8);
     for (; i < b.len; i++)
         if (b.ptr[i] < 0x20 || b.ptr[i] > 0x7E)
             return false;

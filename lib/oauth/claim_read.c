@@ -22,22 +22,51 @@ static const struct {
     [CLAIM_NBF] = NAME("nbf"),
     [CLAIM_IAT] = NAME("iat"),
     [CLAIM_JTI] = NAME("jti"),
-    [CLAIM_CLIENT_ID] = NAME("client_id"),
     [CLAIM_AZP] = NAME("azp"),
-    [CLAIM_MAY_ACT] = NAME("may_act"),
     [CLAIM_CNF] = NAME("cnf"),
     [CLAIM_ACT] = NAME("act"),
     [CLAIM_ACR] = NAME("acr"),
+    [CLAIM_CLIENT_ID] = NAME("client_id"),
+    [CLAIM_MAY_ACT] = NAME("may_act"),
     [CLAIM_AUTH_TIME] = NAME("auth_time"),
     [CLAIM_SCOPE] = NAME("scope"),
     [CLAIM_GRANT_ID] = NAME("grant_id"),
     [CLAIM_DERIVED_FROM] = NAME("derived_from"),
     [CLAIM_AUTHORIZATION_DETAILS] = NAME("authorization_details"),
+    [CLAIM_AT_HASH] = NAME("at_hash"),
+    [CLAIM_C_HASH] = NAME("c_hash"),
 };
+
+#define LETTERS(a, b, c) ((uint32_t)(a) | (uint32_t)(b) << 8 | (uint32_t)(c) << 16)
+
+/* Most claims that every token has are called by three letters: one comparison of a number each. */
+static int find_short_name(const char *text)
+{
+    const uint8_t *t = (const uint8_t *)text;
+
+    /* clang-format off */
+    switch (LETTERS(t[0], t[1], t[2])) {
+    case LETTERS('i', 's', 's'): return CLAIM_ISS;
+    case LETTERS('s', 'u', 'b'): return CLAIM_SUB;
+    case LETTERS('a', 'u', 'd'): return CLAIM_AUD;
+    case LETTERS('e', 'x', 'p'): return CLAIM_EXP;
+    case LETTERS('n', 'b', 'f'): return CLAIM_NBF;
+    case LETTERS('i', 'a', 't'): return CLAIM_IAT;
+    case LETTERS('j', 't', 'i'): return CLAIM_JTI;
+    case LETTERS('a', 'z', 'p'): return CLAIM_AZP;
+    case LETTERS('c', 'n', 'f'): return CLAIM_CNF;
+    case LETTERS('a', 'c', 't'): return CLAIM_ACT;
+    case LETTERS('a', 'c', 'r'): return CLAIM_ACR;
+    default: return -1;
+    }
+    /* clang-format on */
+}
 
 static int find_name(const char *text, size_t len)
 {
-    for (int i = 0; i < CLAIM_NAMES; i++)
+    if (len == 3)
+        return find_short_name(text);
+    for (int i = CLAIM_LONGER; i < CLAIM_NAMES; i++)
         if (names[i].len == len && names[i].text[0] == text[0] &&
             memcmp(names[i].text, text, len) == 0)
             return i;

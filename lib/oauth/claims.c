@@ -19,6 +19,17 @@ struct check {
     struct postern_grant_facts *out; /* the caller's: too large to be copied for every login */
 };
 
+/* An issuer whose access tokens have the typ of plain JWT gives its ID tokens the same; only those
+ * vouch for another token or a code by its hash (OpenID Connect Core §3.1.3.6, §3.3.2.11). */
+static postern_err check_is_no_id_token(struct check *c, postern_error *err)
+{
+    if (c->reader.known[CLAIM_AT_HASH] != POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, TYP, "an ID token: it has at_hash");
+    if (c->reader.known[CLAIM_C_HASH] != POSTERN_JSON_ABSENT)
+        return POSTERN_FAIL(err, TYP, "an ID token: it has c_hash");
+    return POSTERN_OK;
+}
+
 static postern_err check_count(struct check *c, postern_error *err)
 {
     uint32_t count = c->reader.j->nodes[0].child_count;
@@ -379,16 +390,16 @@ postern_err postern_claims_check(const struct claim_rules *rules, const postern_
                                  postern_error *err)
 {
     static postern_err (*const steps[])(struct check *, postern_error *) = {
-        check_count,      check_issuer,  check_audience,       check_times,
-        check_identities, check_client,  check_binding,        check_actors,
-        check_party,      check_lineage, check_authentication, check_scope,
+        check_is_no_id_token, check_count,          check_issuer,  check_audience, check_times,
+        check_identities,     check_client,         check_binding, check_actors,   check_party,
+        check_lineage,        check_authentication, check_scope,
     };
     struct check c = { .rules = rules, .login = login, .trail = trail, .out = ret };
 
     memset(ret, 0, sizeof *ret);
     postern_claim_reader_init(&c.reader, j, scratch);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        postern_trail_enter(trail, TRAIL_CLAIMS + (enum trail_step)i);
+        postern_trail_enter(trail, TRAIL_ID_TOKEN + (enum trail_step)i);
         POSTERN_TRY(steps[i](&c, err));
     }
     ret->claims = j->text;

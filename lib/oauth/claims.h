@@ -29,17 +29,20 @@ enum claim_name {
     CLAIM_NBF,
     CLAIM_IAT,
     CLAIM_JTI,
-    CLAIM_CLIENT_ID,
     CLAIM_AZP,
     CLAIM_CNF,
     CLAIM_ACT,
+    CLAIM_ACR,
+    CLAIM_LONGER, /* from here on: not of three letters */
+    CLAIM_CLIENT_ID = CLAIM_LONGER,
     CLAIM_MAY_ACT,
     CLAIM_AUTH_TIME,
-    CLAIM_ACR,
     CLAIM_SCOPE,
     CLAIM_GRANT_ID,
     CLAIM_DERIVED_FROM,
     CLAIM_AUTHORIZATION_DETAILS,
+    CLAIM_AT_HASH, /* of ID tokens alone */
+    CLAIM_C_HASH,
     CLAIM_NAMES
 };
 
@@ -96,7 +99,7 @@ struct claim_login {
  *   trail          may be NULL
  *   ret            views into the JSON text, the scratch or the rules; service and user are left
  *                  empty; of no meaning unless POSTERN_OK
- *   POSTERN_OK · ISS · AUD · EXPIRED · NOT_YET_VALID · TOKEN_AGE · CLAIM_MISSING ·
+ *   POSTERN_OK · TYP (an ID token) · ISS · AUD · EXPIRED · NOT_YET_VALID · TOKEN_AGE · CLAIM_MISSING ·
  * MALFORMED_CLAIM · UNSAFE_IDENTITY · LIMIT · CLIENT_NOT_ALLOWED · CNF · ACTOR_NOT_ALLOWED · ACR ·
  * AUTH_AGE · INSUFFICIENT_SCOPE · NOMEM
  */

@@ -12,18 +12,6 @@ static postern_err check_clock(const struct judge *j, postern_error *err)
     return POSTERN_OK;
 }
 
-/* An issuer whose access tokens have the typ of plain JWT gives its ID tokens the same; only those
- * vouch for another token or a code by its hash (OpenID Connect Core §3.1.3.6, §3.3.2.11). */
-static postern_err check_is_no_id_token(const postern_json *claims, postern_error *err)
-{
-    static const char *const names[] = { "at_hash", "c_hash" };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (postern_json_member(claims, 0, names[i]) != POSTERN_JSON_ABSENT)
-            return POSTERN_FAIL(err, TYP, "an ID token: it has %s", names[i]);
-    return POSTERN_OK;
-}
-
 /* One name of the token's.  POSTERN_OK: not known to be taken back; *undecided says when nobody
  * knows yet, so that the names behind it are looked at all the same. */
 static postern_err check_one(const struct judge *j, postern_revocation_kind kind,
@@ -265,8 +253,6 @@ postern_err postern_judge_claims(const struct judge *j, const postern_json *clai
     POSTERN_TRY(check_clock(j, err));
     if (j->is_answer)
         POSTERN_TRY(postern_introspection_check_type(claims, err));
-    postern_trail_enter(j->trail, TRAIL_ID_TOKEN);
-    POSTERN_TRY(check_is_no_id_token(claims, err));
     POSTERN_TRY(postern_claims_check(rules, claims, &login, j->scratch, j->trail, ret, err));
     postern_trail_enter(j->trail, TRAIL_REVOCATION);
     postern_trail_note(j->trail, "what this process was told of clients, tokens and blocks");

@@ -43,9 +43,9 @@ void postern_trail_free(postern_trail *t)
     free(t);
 }
 
-void postern_trail_enter(postern_trail *t, enum trail_step step)
+void postern_trail_put_step(postern_trail *t, enum trail_step step)
 {
-    if (t == NULL || (unsigned)step >= TRAIL_STEPS)
+    if ((unsigned)step >= TRAIL_STEPS)
         return;
     for (int i = (int)step; i <= t->last; i++) { /* entered again: what was noted is void */
         t->steps[i].is_entered = false;
@@ -55,13 +55,13 @@ void postern_trail_enter(postern_trail *t, enum trail_step step)
     t->steps[step].is_entered = true;
 }
 
-void postern_trail_note(postern_trail *t, const char *fmt, ...)
+void postern_trail_put(postern_trail *t, const char *fmt, ...)
 {
     size_t used;
     char *facts;
     va_list args;
 
-    if (t == NULL || t->last < 0)
+    if (t->last < 0)
         return;
     facts = t->steps[t->last].facts;
     used = strlen(facts);
@@ -78,13 +78,13 @@ void postern_trail_note(postern_trail *t, const char *fmt, ...)
             *c = '?';
 }
 
-void postern_trail_note_value(postern_trail *t, const char *name, postern_bytes value)
+void postern_trail_put_value(postern_trail *t, const char *name, postern_bytes value)
 {
     char quoted[300];
 
-    if (t != NULL && value.len != 0)
-        postern_trail_note(t, "%s \"%s\"", name,
-                           postern_error_quote(value.ptr, value.len, quoted, sizeof quoted));
+    if (value.len != 0)
+        postern_trail_put(t, "%s \"%s\"", name,
+                          postern_error_quote(value.ptr, value.len, quoted, sizeof quoted));
 }
 
 void postern_trail_end(postern_trail *t, postern_err verdict)

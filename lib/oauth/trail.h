@@ -45,18 +45,37 @@ enum trail_step {
 #define POSTERN_TRAIL_ENUM(code, name, source) TRAIL_##code,
     POSTERN_TRAIL_LIST(POSTERN_TRAIL_ENUM)
 #undef POSTERN_TRAIL_ENUM
-    TRAIL_STEPS
+        TRAIL_STEPS
 };
 
-/* What was entered before has passed.  A step that comes again, because a phase waited and was
- * entered anew, begins anew, and so does everything behind it. */
-void postern_trail_enter(postern_trail *t, enum trail_step step);
-/* One more fact of the step that was entered, behind a semicolon.  Bytes that do not print become
- * '?'. */
-void postern_trail_note(postern_trail *t, const char *fmt, ...)
+/*
+ * Nearly every login is judged without a trail: what would be noted is not even worked out then.
+ *
+ *   enter        what was entered before has passed.  A step that comes again, because a phase
+ * waited and was entered anew, begins anew, and so does everything behind it note         one more
+ * fact of the step that was entered, behind a semicolon.  Bytes that do not print become '?'
+ *   note_value   `name` and a value from outside, escaped and cut; nothing when it is empty
+ */
+#define postern_trail_enter(t, step)                                                               \
+    do {                                                                                           \
+        if ((t) != NULL)                                                                           \
+            postern_trail_put_step((t), (step));                                                   \
+    } while (0)
+#define postern_trail_note(t, ...)                                                                 \
+    do {                                                                                           \
+        if ((t) != NULL)                                                                           \
+            postern_trail_put((t), __VA_ARGS__);                                                   \
+    } while (0)
+#define postern_trail_note_value(t, name, value)                                                   \
+    do {                                                                                           \
+        if ((t) != NULL)                                                                           \
+            postern_trail_put_value((t), (name), (value));                                         \
+    } while (0)
+
+void postern_trail_put_step(postern_trail *t, enum trail_step step);
+void postern_trail_put(postern_trail *t, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* `name` and a value from outside, escaped and cut; nothing when it is empty. */
-void postern_trail_note_value(postern_trail *t, const char *name, postern_bytes value);
+void postern_trail_put_value(postern_trail *t, const char *name, postern_bytes value);
 void postern_trail_end(postern_trail *t, postern_err verdict);
 
 #endif

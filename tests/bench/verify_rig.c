@@ -225,6 +225,7 @@ void rig_make(struct bench *b, const char *alg, const char *kind)
     if (postern_jwks_parse(postern_bytes_str(jwks), &b->set, &err) != POSTERN_OK ||
         postern_jwt_new(&b->jwt, &err) != POSTERN_OK)
         rig_die("jwks", &err);
+    b->scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     make_context(b, jwks);
     fill_cache(b);
     free(jwks);
@@ -241,6 +242,7 @@ void rig_free(struct bench *b)
     postern_jwks_free(b->set);
     postern_jwt_free(b->jwt);
     postern_json_free(&b->json);
+    postern_buf_free(&b->scratch);
     postern_cache_free(b->cache);
     postern_context_free(b->ctx);
     unlink(b->path);

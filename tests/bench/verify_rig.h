@@ -44,6 +44,7 @@ struct bench {
     postern_jwks *set;
     postern_jwt *jwt;
     postern_json json;
+    postern_buf scratch; /* of claims */
     char dir[sizeof "/tmp/postern-bench-XXXXXX"], *path; /* of the key set */
     atomic_int_least64_t forward_ms; /* of the context's clock: what it has proved lies so far back */
     struct token *table[TOKENS * 2]; /* by digest, open addressing */

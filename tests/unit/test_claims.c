@@ -663,6 +663,61 @@ static void a_claim_path_has_at_most_eight_parts(void **state)
                      POSTERN_ERR_CONFIG_VALUE);
 }
 
+/* A name that the table has and the look-up misses would be a claim that is never judged. */
+static void every_known_claim_is_found_by_its_name_and_by_no_other(void **state)
+{
+    static const struct {
+        const char *text;
+        int name;
+    } rows[] = {
+        { "iss", CLAIM_ISS },
+        { "sub", CLAIM_SUB },
+        { "aud", CLAIM_AUD },
+        { "exp", CLAIM_EXP },
+        { "nbf", CLAIM_NBF },
+        { "iat", CLAIM_IAT },
+        { "jti", CLAIM_JTI },
+        { "azp", CLAIM_AZP },
+        { "cnf", CLAIM_CNF },
+        { "act", CLAIM_ACT },
+        { "acr", CLAIM_ACR },
+        { "client_id", CLAIM_CLIENT_ID },
+        { "may_act", CLAIM_MAY_ACT },
+        { "auth_time", CLAIM_AUTH_TIME },
+        { "scope", CLAIM_SCOPE },
+        { "grant_id", CLAIM_GRANT_ID },
+        { "derived_from", CLAIM_DERIVED_FROM },
+        { "authorization_details", CLAIM_AUTHORIZATION_DETAILS },
+        { "at_hash", CLAIM_AT_HASH },
+        { "c_hash", CLAIM_C_HASH },
+    };
+    size_t count = sizeof rows / sizeof rows[0];
+
+    (void)state;
+    assert_int_equal(count, CLAIM_NAMES);
+    for (size_t i = 0; i < count; i++) {
+        struct claim_path path;
+        char near[40];
+        size_t len = strlen(rows[i].text);
+
+        assert_int_equal(postern_claim_path_parse(&arena, rows[i].text, &path, NULL), OK);
+        assert_int_equal(path.known, rows[i].name);
+        for (size_t at = 0; at < len; at++) { /* one letter is another, or in upper case */
+            memcpy(near, rows[i].text, len + 1);
+            near[at] = near[at] == '_' ? 'x' : (char)(near[at] ^ 0x20);
+            assert_int_equal(postern_claim_path_parse(&arena, near, &path, NULL), OK);
+            assert_int_equal(path.known, -1);
+        }
+        memcpy(near, rows[i].text, len);
+        memcpy(near + len, "s", 2);
+        assert_int_equal(postern_claim_path_parse(&arena, near, &path, NULL), OK);
+        assert_int_equal(path.known, -1);
+        near[len - 1] = '\0';
+        assert_int_equal(postern_claim_path_parse(&arena, near, &path, NULL), OK);
+        assert_int_equal(path.known, -1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -684,6 +739,7 @@ int main(void)
         cmocka_unit_test(a_claim_name_with_escapes_is_the_same_claim),
         cmocka_unit_test(escaped_strings_stay_where_they_were_read),
         cmocka_unit_test(a_claim_path_has_at_most_eight_parts),
+        cmocka_unit_test(every_known_claim_is_found_by_its_name_and_by_no_other),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
