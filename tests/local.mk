@@ -49,6 +49,7 @@ EXTRA_DIST += \
 	tests/component/lib.sh \
 	tests/component/network.py \
 	tests/component/person.py \
+	tests/component/pg_wire.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
@@ -85,6 +86,7 @@ EXTRA_DIST += \
 	tests/component/test_pam_servers.sh \
 	tests/component/test_on_behalf.py \
 	tests/component/test_posternd.py \
+	tests/component/test_postgresql18.sh \
 	tests/component/test_quickstart.sh \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
@@ -97,6 +99,7 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/hosts/bookworm \
+	tests/hosts/forky \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \

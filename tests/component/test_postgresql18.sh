@@ -42,7 +42,7 @@ as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --)
 pg_start() {
     mkdir -p "$ROOM/run/postgresql"
     chroot "$ROOM" chown postgres: /run/postgresql
-    room_exec=exec room_host "${as_postgres[@]}" /usr/lib/postgresql/18/bin/postgres -D /var/lib/postgresql/18/main -c config_file=/etc/postgresql/18/main/postgresql.conf \
+    room_exec="exec" room_host "${as_postgres[@]}" /usr/lib/postgresql/18/bin/postgres -D /var/lib/postgresql/18/main -c config_file=/etc/postgresql/18/main/postgresql.conf \
         >>"$T/pg.log" 2>&1 &
     PG_PID=$!
     pids+=("$PG_PID")

@@ -74,7 +74,7 @@ room_close() {
 }
 
 # room COMMAND...: in the room, with nothing of this test's environment.
-# In the background `room_exec=exec room …` makes $! the command's own id.
+# In the background `room_exec="exec" room …` makes $! the command's own id.
 room() { ${room_exec:-} chroot "$ROOM" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 # room_host COMMAND...: the same for a host, whose processes load the plugin: under sanitizers with the runtime preloaded (the host's own
 # leaks are not ours to report).
@@ -123,7 +123,7 @@ room_config() {
 room_posternd() {
     local lines
     lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
-    room_exec=exec room /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
+    room_exec="exec" room /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
     room_posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }
