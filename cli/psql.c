@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern psql`: psql of PostgreSQL 18 with a token of the agent's where it would send a person to a
- * browser.  Sets the environment and becomes psql; the token is fetched by libpostern-libpq.so in
+ * `postern psql`: psql of PostgreSQL 18 with a token of the agent's where it would send a person to
+ * a browser.  Sets the environment and becomes psql; the token is fetched by libpostern-libpq.so in
  * there, and goes only to hosts that the client file names.  See postern(1).
  */
 #include "config.h"
@@ -26,17 +26,18 @@ struct psql_options {
 
 static void print_help(FILE *out)
 {
-    fputs("usage: postern psql [--client FILE|NAME] [--service NAME] [--] [PSQL-ARGUMENT ...]\n"
-          "\n"
-          "  --client FILE|NAME  client file, or NAME of clients/NAME.conf (default: POSTERN_CLIENT, "
-          "then client.conf)\n"
-          "  --service NAME      the token is for https://HOST/NAME unless the file names a resource "
-          "[postgresql]\n"
-          "\n"
-          "Everything else is psql's.  The host must be in hosts: of the client file; over the "
-          "network sslmode=verify-full.\n"
-          "Exit status: psql's; 2 or 3 when it could not be started.\n",
-          out);
+    fputs(
+        "usage: postern psql [--client FILE|NAME] [--service NAME] [--] [PSQL-ARGUMENT ...]\n"
+        "\n"
+        "  --client FILE|NAME  client file, or NAME of clients/NAME.conf (default: POSTERN_CLIENT, "
+        "then client.conf)\n"
+        "  --service NAME      the token is for https://HOST/NAME unless the file names a resource "
+        "[postgresql]\n"
+        "\n"
+        "Everything else is psql's.  The host must be in hosts: of the client file; over the "
+        "network sslmode=verify-full.\n"
+        "Exit status: psql's; 2 or 3 when it could not be started.\n",
+        out);
 }
 
 /* Ours stand first; the first word that is none of them is psql's. */
@@ -70,8 +71,11 @@ static bool is_plain(const char *text)
 }
 
 /*
- * libpq has no variables for issuer and client, but a service file can name them.  It is one in memory,
- * which psql inherits: nothing to remove, and later connections of the same psql find it too.
+ * libpq has no variables for issuer and client, but a service file can name them.  It is one in
+ * memory, which psql inherits: nothing to remove, and later connections of the same psql find it
+ * too.  The issuer stands there by the address of its document, as the server would tell it: libpq
+ * then makes no connection to ask for that, which psql's \\connect cannot wait for
+ * (doc/decisions/0073).
  */
 static postern_err write_service(const struct token_settings *s, int *ret_fd, postern_error *err)
 {
@@ -80,8 +84,10 @@ static postern_err write_service(const struct token_settings *s, int *ret_fd, po
 
     if (!is_plain(s->issuer) || !is_plain(s->client_id))
         return POSTERN_FAIL(err, CONFIG_VALUE, "issuer or client_id has a control character");
-    len = snprintf(text, sizeof text, "[postern]\noauth_issuer=%s\noauth_client_id=%s\n", s->issuer,
-                   s->client_id);
+    len = snprintf(
+        text, sizeof text,
+        "[postern]\noauth_issuer=%s/.well-known/openid-configuration\noauth_client_id=%s\n",
+        s->issuer, s->client_id);
     if (len < 0 || len >= (int)sizeof text)
         return POSTERN_FAIL(err, CONFIG_VALUE, "issuer and client_id are too long");
     fd = memfd_create("postern-psql", 0); /* no MFD_CLOEXEC: psql is to read it */
@@ -104,7 +110,7 @@ static postern_err set_variable(const char *name, const char *value, postern_err
 
 static postern_err set_preload(postern_error *err)
 {
-    const char *others = getenv("LD_PRELOAD");
+    const char *others = secure_getenv("LD_PRELOAD");
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(SERVICE_ROOM);
 
     if (access(HOOK_LIBRARY, R_OK) != 0)
@@ -132,7 +138,7 @@ static postern_err set_environment(const struct psql_options *o, const struct to
     char path[64];
     int fd = -1;
 
-    if (getenv("PGSERVICE") != NULL)
+    if (secure_getenv("PGSERVICE") != NULL)
         return POSTERN_FAIL(err, CONFIG_CONFLICT,
                             "PGSERVICE is set: unset it, or write oauth_issuer=%s there and say "
                             "LD_PRELOAD=" HOOK_LIBRARY " psql",
@@ -159,9 +165,10 @@ static postern_err become_psql(struct psql_options *o, postern_error *err)
     token_settings_free(&s);
     if (e != POSTERN_OK)
         return e;
-    o->rest[-1] = (char *)(uintptr_t)"psql";
+    o->rest[-1] = (char *)(uintptr_t) "psql";
     (void)execvp("psql", o->rest - 1);
-    return POSTERN_FAIL(err, CONFIG_FILE, "psql: %m; it is in postgresql-client, from version 18 on");
+    return POSTERN_FAIL(err, CONFIG_FILE,
+                        "psql: %m; it is in postgresql-client, from version 18 on");
 }
 
 int command_psql(int argc, char **argv)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The answer to PQAUTHDATA_OAUTH_BEARER_TOKEN: `postern token` is run beside libpq's own waiting.  The
- * token is for the host that the program connects to and from the issuer of the client file; what the
- * server asks for (request->openid_configuration, ->scope) decides nothing.
+ * The answer to PQAUTHDATA_OAUTH_BEARER_TOKEN: `postern token` is run beside libpq's own waiting.
+ * The token is for the host that the program connects to and from the issuer of the client file;
+ * what the server asks for (request->openid_configuration, ->scope) decides nothing.
  */
 #include "config.h" /* first: asks libc for its extensions */
 
@@ -127,7 +127,8 @@ static bool watch(struct request *r)
                                                    wait_ms % 1000 * 1000000L + 1 } };
 
     if (r->child >= 0 && fd != r->child)
-        (void)epoll_ctl(r->wait, EPOLL_CTL_DEL, r->child, NULL); /* it may be closed: then it is gone */
+        (void)epoll_ctl(r->wait, EPOLL_CTL_DEL, r->child,
+                        NULL); /* it may be closed: then it is gone */
     if (fd >= 0 && fd != r->child && epoll_ctl(r->wait, EPOLL_CTL_ADD, fd, &readable) != 0)
         return false;
     r->child = fd;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The question to the helper, and the wait for its answer.  The only file where something of the core
- * is alive while the server may unwind: by longjmp (ERROR), or by proc_exit() (FATAL: the backend is
- * to end, a time-out, the postmaster is gone).  PG_ENSURE_ERROR_CLEANUP covers both, so that the
- * token is wiped and the helper's connection closed in every case.
+ * The question to the helper, and the wait for its answer.  The only file where something of the
+ * core is alive while the server may unwind: by longjmp (ERROR), or by proc_exit() (FATAL: the
+ * backend is to end, a time-out, the postmaster is gone).  PG_ENSURE_ERROR_CLEANUP covers both, so
+ * that the token is wiped and the helper's connection closed in every case.
  */
 #include "postgres.h"
 

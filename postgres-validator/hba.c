@@ -36,7 +36,8 @@ postern_err validator_scopes_read(const char *hba_scope, struct validator_scopes
 }
 
 /* The bytes of `address` before and behind the part that makes it one of a document. */
-static bool cut_well_known(const char *address, postern_bytes *ret_before, postern_bytes *ret_behind)
+static bool cut_well_known(const char *address, postern_bytes *ret_before,
+                           postern_bytes *ret_behind)
 {
     static const char *const documents[] = { "oauth-authorization-server", "openid-configuration" };
     const char *mark = strstr(address, WELL_KNOWN), *name;

@@ -30,7 +30,8 @@ static char *setting_service, *setting_socket, *setting_user;
  */
 static void define(const char *name, const char *what, char **value, const char *by_default)
 {
-    DefineCustomStringVariable(name, what, NULL, value, by_default, PGC_SIGHUP, 0, NULL, NULL, NULL);
+    DefineCustomStringVariable(name, what, NULL, value, by_default, PGC_SIGHUP, 0, NULL, NULL,
+                               NULL);
 }
 
 void _PG_init(void)

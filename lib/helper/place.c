@@ -47,9 +47,8 @@ static postern_err read_user(const char *name, uid_t *ret, postern_error *err)
         return POSTERN_OK;
     }
     if (getpwnam_r(name, &entry, room, sizeof room, &found) != 0 || found == NULL)
-        return POSTERN_FAIL(
-            err, CONFIG_VALUE,
-            "the helper's user names nobody here; a number works in a chroot too");
+        return POSTERN_FAIL(err, CONFIG_VALUE,
+                            "the helper's user names nobody here; a number works in a chroot too");
     *ret = found->pw_uid;
     return POSTERN_OK;
 }

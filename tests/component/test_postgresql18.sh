@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The packaged PostgreSQL 18 with postern_validator.so and the lines of examples/hosts/postgresql18, each verdict with the server's own line in its
-# log.  Clients: pg_wire.py, for what libpq does not do; test_psql.sh has the real psql.
+# log.  Clients: pg_wire.py, for what libpq does not do, and the packaged psql 18 through `postern psql`.
 set -uo pipefail
 # shellcheck source=tests/hosts/room.sh
 . "$(dirname "$0")/../hosts/room.sh" && room_apart "$@"
@@ -19,6 +19,11 @@ printf '%s %s\n' alice alice bob bob agent-7 agent-7 report-42 report-42 >"$ROOM
 echo 'username_map_file: /etc/postern/people.map' >>"$ROOM/etc/postern/issuers/test.conf"
 printf '%s\n' 'audience: https://db.example.org/federated' 'issuers: test partner gone' 'helper_peers: postgres' 'required_scopes: db.connect' \
     >"$ROOM/etc/postern/services/federated.conf"
+OWN=http://127.0.0.1:8414
+printf '%s\n' "issuer: $OWN" 'jwks_file: /run/postern/jwks.json' >"$ROOM/etc/postern/issuer.conf"
+printf '%s\n' "issuer: $OWN" 'jwks_file: /run/postern/jwks.json' 'allow_loopback_http: yes' >"$ROOM/etc/postern/issuers/own.conf"
+printf '%s\n' 'audience: https://db.example.org/own' 'issuers: own' 'helper_peers: postgres' 'required_scopes: db.connect' \
+    >"$ROOM/etc/postern/services/own.conf"
 
 # ---- the server, as its package made it, and the examples as they are ----
 
@@ -31,6 +36,7 @@ cat "$example/etc/postgresql/18/main/pg_ident.conf.add" >>"$pg_etc/pg_ident.conf
     echo "hostssl partner all all oauth issuer=\"$PARTNER\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl gone all all oauth issuer=\"$GONE\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl document all all oauth issuer=\"$ISSUER/.well-known/openid-configuration\" scope=\"db.connect\" delegate_ident_mapping=1"
+    echo "host own all all oauth issuer=\"$OWN\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl greedy all all oauth issuer=\"$ISSUER\" scope=\"a b c d e f g h i j k l m n o p q\" delegate_ident_mapping=1"
     cat "$example/etc/postgresql/18/main/pg_hba.conf"
     echo "host all all 127.0.0.1/32 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
@@ -61,8 +67,9 @@ wait_for 20 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
 ok "PostgreSQL $(sql 'SHOW server_version' | cut -d' ' -f1) with the files of examples/hosts/postgresql18"
 [ "$(sql 'SHOW oauth_validator_libraries')" = postern_validator ] || not_ok "the example configures the validator"
 check "roles" test -z "$(sql 'CREATE ROLE agents NOLOGIN; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents; CREATE ROLE reports LOGIN;
-    CREATE ROLE "partner-alice" LOGIN; CREATE ROLE "gone-alice" LOGIN')"
-for name in partner document; do check "a database for the line with $name" test -z "$(sql "CREATE DATABASE $name")"; done
+    CREATE ROLE "partner-alice" LOGIN; CREATE ROLE "gone-alice" LOGIN;
+    CREATE ROLE "agent-7" LOGIN')"
+for name in partner document own; do check "a database for the line with $name" test -z "$(sql "CREATE DATABASE $name")"; done
 
 # ---- one login ----
 
@@ -190,6 +197,69 @@ case $out in
 *) not_ok "one of 70000 bytes"; echo "# $out" ;;
 esac
 if log_says "$lines" 'invalid message length' && ! log_has "$lines" 'postern:'; then ok "one of 70000 bytes the server itself does not read"; else not_ok "one of 70000 bytes the server itself does not read"; fi
+
+# ---- an agent's psql ----
+
+cat >"$T/far.cnf" <<'X'
+[req]
+distinguished_name = name
+x509_extensions = names
+[name]
+[names]
+subjectAltName = DNS:far.example.org
+X
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=far.example.org -config "$T/far.cnf" \
+    -keyout "$pg_etc/far.key" -out "$pg_etc/far.crt" >"$T/openssl.log" 2>&1
+chroot "$ROOM" chown postgres: /etc/postgresql/18/main/far.key
+printf '%s\n' "ssl_cert_file = '/etc/postgresql/18/main/far.crt'" "ssl_key_file = '/etc/postgresql/18/main/far.key'" "postern.service = 'own'" \
+    >"$pg_etc/conf.d/federated.conf"
+pg_reload postern.service own
+ip address add 192.0.2.1/32 dev lo
+echo '192.0.2.1 far.example.org elsewhere.example.org' >>"$ROOM/etc/hosts"
+mkdir -p "$ROOM/root/.config/postern"
+printf '%s\n' "issuer: $OWN" 'client_id: agent-7' 'client_credential_file: /root/.config/postern/secret' 'scope: db.connect' 'resource: https://db.example.org/own' \
+    'hosts: db.example.org far.example.org localhost' 'allow_loopback_http: yes' >"$ROOM/root/.config/postern/client.conf"
+check "an agent of the embedded issuer" room postern client add agent-7 --scope db.connect --resource https://db.example.org/own \
+    --secret-file /root/.config/postern/secret
+# agent CONNINFO SQL: psql as an agent has it.
+agent() { room "${sanitized[@]}" postern psql --service own -X -A -t -w -d "$1" -c "$2" 2>&1; }
+sanitized=()
+psql_accepts() { # NAME CONNINFO
+    local out
+    out=$(agent "$2" 'SELECT system_user')
+    if [ "$out" = oauth:agent-7 ]; then ok "$1"; else not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; fi
+}
+psql_refuses() { # NAME CONNINFO WORDS: and no token went anywhere
+    local before out lines
+    before=$(verified) lines=$(log_lines)
+    out=$(agent "$2" 'SELECT system_user')
+    case $out in *"$3"*) ;; *) not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; return ;; esac
+    if [ "$(verified)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "$1"; else not_ok "$1: a token went there"; fi
+}
+verified() { grep -c '"event":"verify"' "$AUDIT"; }
+psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.example.org user=agent-7 dbname=own"
+psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
+out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
+if grep -q 'You are now connected' <<<"$out"; then ok "psql connects anew with a token anew"; else not_ok "psql connects anew with a token anew"; echo "# $out"; fi
+psql_refuses "no token goes over TLS that nobody checked" "host=far.example.org user=agent-7 dbname=own sslmode=require" "sslmode=verify-full only"
+psql_refuses "nor to a host that the client file does not name" "host=elsewhere.example.org hostaddr=127.0.0.1 user=agent-7 dbname=own" 'no token: see `postern token'
+out=$(agent "host=db.example.org user=agent-7 dbname=partner sslmode=require" 'SELECT 1')
+case $out in *"$PARTNER/.well-known/openid-configuration"*) ok "a line of another issuer is no login, and psql says whose it is" ;; *) not_ok "a line of another issuer is no login, and psql says whose it is"; echo "# $out" ;; esac
+out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
+case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
+out=$(room LD_PRELOAD=/usr/lib/libpostern-libpq.so POSTERN_PSQL_SERVICE=own PGOAUTHDEBUG=UNSAFE /usr/lib/postgresql/18/bin/psql -X -A -t \
+    -d "host=db.example.org user=agent-7 dbname=own oauth_issuer=$OWN oauth_client_id=agent-7" -c 'SELECT system_user' 2>&1)
+if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
+out=$(room PGSERVICE=mine postern psql -l 2>&1)
+case $out in *'PGSERVICE is set'*) ok "with a service file of one's own it says what to write there" ;; *) not_ok "with a service file of one's own it says what to write there"; echo "# $out" ;; esac
+out=$(room HOME=/nonexistent postern psql -l 2>&1)
+case $out in *'client'*) ok "without a client file it says so" ;; *) not_ok "without a client file it says so"; echo "# $out" ;; esac
+room postern client remove agent-7 >"$T/client.log" 2>&1
+rm -rf "$ROOM/root/.cache" "$ROOM/root/.local"
+psql_refuses "an agent whose issuer gives it none has none" "host=db.example.org user=agent-7 dbname=own" 'no token: see `postern token'
+rm "$ROOM/root/.config/postern/client.conf"
+printf '%s\n' "postern.service = 'postgresql'" >"$pg_etc/conf.d/federated.conf"
+pg_reload postern.service postgresql
 
 # ---- many ----
 

@@ -10,3 +10,8 @@ tests_unit_test_validator_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=postern_client_veri
 	-Wl,--wrap=postern_grant_user -Wl,--wrap=postern_grant_authcid -Wl,--wrap=postern_grant_ref -Wl,--wrap=postern_grant_issuer \
 	-Wl,--wrap=postern_grant_free
 tests_unit_test_validator_LDADD = postgres-validator/libvalidator.la $(unit_ldadd)
+# The client's side: what libpq calls is driven by test_postgresql18.sh.
+if LIBPQ_HOOK
+unit_tests += tests/unit/test_hook_target
+endif
+tests_unit_test_hook_target_LDADD = libpq-hook/libhook.la lib/librun.la $(unit_ldadd)
