@@ -6,6 +6,7 @@
  */
 #include "config.h" /* first: asks libc for its extensions */
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -36,9 +37,10 @@ static PQauthDataHook_type previous;
 struct request {
     postern_op *op;
     postern_secret *token;
-    int wait;  /* epoll(7) on the two below: libpq waits for one descriptor and no time */
-    int timer; /* when the op wants a step anyway */
-    int child; /* the op's descriptor as it is watched; -1: none */
+    int wait;     /* epoll(7) on the two below: libpq waits for one descriptor and no time */
+    int timer;    /* when the op wants a step anyway */
+    int child;    /* the op's descriptor as it is watched; -1: none */
+    bool is_deaf; /* SIGCHLD is blocked, by us */
 };
 
 static void explain(const postern_error *err)
@@ -76,6 +78,33 @@ static postern_err find_target(PGconn *conn, const char **ret_host, postern_erro
     return e;
 }
 
+/* ---- SIGCHLD ---- */
+
+/*
+ * The end of our child must not end a poll(2) of the program: psql's \\connect takes an interrupted
+ * one for a failed connection.  The signal is delivered when nobody waits.
+ */
+static void block_child_signal(struct request *r)
+{
+    sigset_t child, before;
+
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    r->is_deaf =
+        pthread_sigmask(SIG_BLOCK, &child, &before) == 0 && sigismember(&before, SIGCHLD) == 0;
+}
+
+static void unblock_child_signal(struct request *r)
+{
+    sigset_t child;
+
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    if (r->is_deaf)
+        (void)pthread_sigmask(SIG_UNBLOCK, &child, NULL);
+    r->is_deaf = false;
+}
+
 /* ---- the request ---- */
 
 static void free_request(struct request *r)
@@ -83,6 +112,7 @@ static void free_request(struct request *r)
     if (r == NULL)
         return;
     postern_op_free(r->op);
+    unblock_child_signal(r);
     postern_secret_free(r->token);
     if (r->wait >= 0)
         (void)close(r->wait);
@@ -147,6 +177,7 @@ static PostgresPollingStatusType poll_request(PGconn *conn, PGoauthBearerRequest
         *altsock = r->wait;
         return PGRES_POLLING_READING;
     }
+    unblock_child_signal(r);
     if (e == POSTERN_AGAIN)
         e = POSTERN_FAIL(&err, SYSTEM, "epoll: %m");
     if (e == POSTERN_OK)
@@ -177,6 +208,7 @@ static postern_err begin(PGconn *conn, struct request **ret, postern_error *err)
     postern_err e;
 
     POSTERN_TRY(new_request(ret, err));
+    block_child_signal(*ret);
     e = find_target(conn, &host, err);
     if (e == POSTERN_OK)
         e = postern_run_token_start(host, service_name(), &(*ret)->op, err);

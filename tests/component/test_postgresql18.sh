@@ -221,9 +221,23 @@ printf '%s\n' "issuer: $OWN" 'client_id: agent-7' 'client_credential_file: /root
     'hosts: db.example.org far.example.org localhost' 'allow_loopback_http: yes' >"$ROOM/root/.config/postern/client.conf"
 check "an agent of the embedded issuer" room postern client add agent-7 --scope db.connect --resource https://db.example.org/own \
     --secret-file /root/.config/postern/secret
+psql=/usr/lib/postgresql/18/bin/psql by_hand="oauth_issuer=$OWN/.well-known/openid-configuration oauth_client_id=agent-7"
+preload=(LD_PRELOAD=/usr/lib/libpostern-libpq.so)
+if [ "${POSTERN_SANITIZED:-}" = address ]; then # the runtime goes before the library, and not into programs that have it
+    runtime=$(clang -print-file-name=libclang_rt.asan-x86_64.so)
+    printf '#!/bin/sh\nunset LD_PRELOAD\nexec /usr/bin/postern "$@"\n' >"$ROOM/usr/local/bin/plain-postern"
+    chmod 755 "$ROOM/usr/local/bin/plain-postern"
+    preload=("LD_PRELOAD=$runtime:/usr/lib/libpostern-libpq.so" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 POSTERN_COMMAND=/usr/local/bin/plain-postern)
+fi
+with_library() { room "${preload[@]}" POSTERN_PSQL_SERVICE=own PGOAUTHDEBUG=UNSAFE $psql -X -A -t -w -d "$1 $by_hand" -c "$2" 2>&1; }
 # agent CONNINFO SQL: psql as an agent has it.
-agent() { room "${sanitized[@]}" postern psql --service own -X -A -t -w -d "$1" -c "$2" 2>&1; }
-sanitized=()
+agent() {
+    if [ "${POSTERN_SANITIZED:-}" = address ]; then # Debian's psql is a script in Perl: that carries no runtime
+        with_library "$@"
+    else
+        room postern psql --service own -X -A -t -w -d "$1" -c "$2" 2>&1
+    fi
+}
 psql_accepts() { # NAME CONNINFO
     local out
     out=$(agent "$2" 'SELECT system_user')
@@ -247,8 +261,7 @@ out=$(agent "host=db.example.org user=agent-7 dbname=partner sslmode=require" 'S
 case $out in *"$PARTNER/.well-known/openid-configuration"*) ok "a line of another issuer is no login, and psql says whose it is" ;; *) not_ok "a line of another issuer is no login, and psql says whose it is"; echo "# $out" ;; esac
 out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
 case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
-out=$(room LD_PRELOAD=/usr/lib/libpostern-libpq.so POSTERN_PSQL_SERVICE=own PGOAUTHDEBUG=UNSAFE /usr/lib/postgresql/18/bin/psql -X -A -t \
-    -d "host=db.example.org user=agent-7 dbname=own oauth_issuer=$OWN oauth_client_id=agent-7" -c 'SELECT system_user' 2>&1)
+out=$(with_library "host=db.example.org user=agent-7 dbname=own" 'SELECT system_user')
 if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
 out=$(room PGSERVICE=mine postern psql -l 2>&1)
 case $out in *'PGSERVICE is set'*) ok "with a service file of one's own it says what to write there" ;; *) not_ok "with a service file of one's own it says what to write there"; echo "# $out" ;; esac
