@@ -263,6 +263,22 @@ out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
 case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
 out=$(with_library "host=db.example.org user=agent-7 dbname=own" 'SELECT system_user')
 if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
+# A program that loads libpq by itself, as Python's drivers do: 0 when a hook is there.
+cat >"$T/late.c" <<'X'
+#include <dlfcn.h>
+int main(void)
+{
+    void *libpq = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
+    void *(*get)(void) = libpq ? (void *(*)(void))dlsym(libpq, "PQgetAuthDataHook") : 0;
+    return get == 0 ? 2 : get() == dlsym(libpq, "PQdefaultAuthDataHook");
+}
+X
+check "a program that loads libpq late" gcc -o "$ROOM/tmp/late" "$T/late.c"
+late() { # "" or :LIBRARY
+    room "${preload[0]}$1" "${preload[@]:1}" /tmp/late
+}
+check "has the hook where both are preloaded" late :libpq.so.5
+if late ""; then not_ok "and not where the library alone is"; else ok "and not where the library alone is"; fi
 out=$(room PGSERVICE=mine postern psql -l 2>&1)
 case $out in *'PGSERVICE is set'*) ok "with a service file of one's own it says what to write there" ;; *) not_ok "with a service file of one's own it says what to write there"; echo "# $out" ;; esac
 out=$(room HOME=/nonexistent postern psql -l 2>&1)
