@@ -31,7 +31,8 @@ postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_
 	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
 	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c
-postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(SASL_CFLAGS)
+postern_SOURCES += cli/psql.c
+postern_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_LIBDIR='"$(libdir)"' $(SSL_CFLAGS) $(SASL_CFLAGS)
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 postern_LDADD = lib/libaudit.la $(core_libs) $(SSL_LIBS)

@@ -65,6 +65,11 @@ EXTRA_DIST += \
 	examples/hosts/postfix/etc/postfix/main.cf.add \
 	examples/hosts/postfix/etc/postfix/master.cf.add \
 	examples/hosts/postfix/etc/postfix/sasl/smtpd.conf \
+	examples/hosts/postgresql18/about \
+	examples/hosts/postgresql18/etc/postern/services/postgresql.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/conf.d/postern.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_hba.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_ident.conf.add \
 	examples/issuers/entra.conf \
 	examples/issuers/entra.map \
 	examples/issuers/keycloak.conf \

@@ -23,6 +23,7 @@ include tests/unit/door.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/pam.mk
+include tests/unit/validator.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
@@ -49,6 +50,7 @@ EXTRA_DIST += \
 	tests/component/logins.py \
 	tests/component/network.py \
 	tests/component/person.py \
+	tests/component/pg_wire.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
@@ -107,6 +109,7 @@ EXTRA_DIST += \
 	tests/component/test_on_behalf.py \
 	tests/component/test_opaque_tokens.py \
 	tests/component/test_posternd.py \
+	tests/component/test_postgresql18.sh \
 	tests/component/test_quickstart.sh \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
@@ -122,6 +125,7 @@ EXTRA_DIST += \
 	tests/hosts/cases.sh \
 	tests/hosts/ldap_many.py \
 	tests/hosts/memcached.py \
+	tests/hosts/forky \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \

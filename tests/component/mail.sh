@@ -67,7 +67,7 @@ cyrus_run() {
     local p
     room install -d -o cyrus -g mail -m 755 /run/cyrus && room install -d -o cyrus -g mail -m 750 /run/cyrus/socket || exit 1
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
-    ROOM_BY='exec' room_host setsid /usr/sbin/cyrmaster -l 32 -C /etc/imapd.conf -M /etc/cyrus.conf >"$T/cyrmaster.log" 2>&1 &
+    room_host_exec setsid /usr/sbin/cyrmaster -l 32 -C /etc/imapd.conf -M /etc/cyrus.conf >"$T/cyrmaster.log" 2>&1 &
     CYRUS_PID=$!
     pids+=("$CYRUS_PID")
     for p; do wait_for 20 mail_listens "$p" || { echo "not ok - cyrmaster listens on $p"; exit 1; }; done

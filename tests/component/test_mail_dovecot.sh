@@ -73,7 +73,7 @@ active_attribute = active
 active_value = true
 openid_configuration_url = http://127.0.0.1:8414/.well-known/openid-configuration
 C
-ROOM_BY='exec' room /usr/sbin/dovecot -F >"$T/dovecot.out" 2>&1 &
+room_exec /usr/sbin/dovecot -F >"$T/dovecot.out" 2>&1 &
 pids+=("$!")
 wait_for 20 mail_listens 993 || { echo "not ok - dovecot starts"; cat "$T/dovecot.out"; exit 1; }
 log=$ROOM/var/log/dovecot.log

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sasl-plugin/, client side: client.c, client_ask.c, client_token.c, client_run.c.  libsasl is a fake; `postern token` is a
+ * sasl-plugin/, client side: client.c, client_ask.c, client_token.c, and lib/run/token_run.c.  libsasl is a fake; `postern token` is a
  * shell script of the test's.
  */
 #include <setjmp.h>
