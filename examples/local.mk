@@ -18,6 +18,9 @@ EXTRA_DIST += \
 	examples/hosts/postgresql15/etc/pam.d/postgresql \
 	examples/hosts/postgresql15/etc/postern/services/postgresql.conf \
 	examples/hosts/postgresql15/etc/postgresql/15/main/pg_hba.conf.add \
+	examples/hosts/redis-door/about \
+	examples/hosts/redis-door/etc/postern/doors/cache.conf \
+	examples/hosts/redis-door/etc/postern/policies/cache.rules \
 	examples/hosts/slapd-saslauthd/about \
 	examples/hosts/slapd-saslauthd/etc/ldap/postern.ldif \
 	examples/hosts/slapd-saslauthd/etc/ldap/sasl2/slapd.conf \
