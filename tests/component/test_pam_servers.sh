@@ -193,7 +193,7 @@ wait "${running[@]}"
 if [ "$(cat "$T"/pg/out.* | grep -cx alice)" = 20 ]; then ok "PostgreSQL: twenty at a time"; else not_ok "PostgreSQL: twenty at a time"; head -n 3 "$T"/pg/out.*; fi
 # Any driver: its password is the token.
 driver() { # ROLE TOKEN
-    printf '%s' "$2" | timeout 30 python3 -c '
+    printf '%s' "$2" | timeout 30 /usr/bin/python3 -c '
 import sys, psycopg2
 db = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user=sys.argv[2], dbname="postgres", password=sys.stdin.read(), sslmode="require")
 with db.cursor() as cursor:
