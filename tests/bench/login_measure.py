@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 T, DRIVER, ROOM = sys.argv[1:4]
 POSTERND, ROUNDS, LOGINS = map(int, sys.argv[4:7])
@@ -22,11 +23,23 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 def tree(pid):
     found = [pid]
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/children" % (pid, task)) as f:
-            for child in f.read().split():
-                found += tree(int(child))
+    try:
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/children" % (pid, task)) as f:
+                for child in f.read().split():
+                    found += tree(int(child))
+    except (FileNotFoundError, ProcessLookupError):
+        pass  # it ended meanwhile
     return found
+
+
+def settle(roots):
+    """Processes of logins that are over have ended, and those above them know."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        if all(len(tree(root)) <= AT_REST[root] for root in roots):
+            return
+        time.sleep(0.002)
 
 
 def cpu_s(*roots):
@@ -41,6 +54,9 @@ def cpu_s(*roots):
                 fields = f.read().rpartition(")")[2].split()
                 total += (int(fields[13]) + int(fields[14])) * TICK_S
     return total
+
+
+AT_REST = {}  # processes below each root when nobody logs in
 
 
 def median(numbers):
@@ -59,12 +75,15 @@ def tokens(name):
 def in_rounds(candidates):
     """{name: a sample of each round}: (CPU us a login, share of posternd's tree in it), in an order that rotates."""
     found = {name: [] for name, *_ in candidates}
+    time.sleep(0.5)
+    AT_REST.update((root, len(tree(root))) for root in [POSTERND] + PIDS)
     for n in range(ROUNDS):
         at = n % len(candidates)
         for name, roots, work in candidates[at:] + candidates[:at]:
             before, before_ours = cpu_s(*roots), cpu_s(POSTERND)
             own = work(n)  # seconds of a process of its own that served
             ours = cpu_s(POSTERND) - before_ours
+            settle(roots)
             total = cpu_s(*roots) - before + own
             found[name].append((total * 1e6 / LOGINS, (ours if POSTERND in roots else 0) * 1e6 / LOGINS))
     return found
