@@ -24,8 +24,8 @@ struct child_user {
 };
 
 struct child_job {
-    /* In the child, which holds no terminal and none of the standard three; ends the process when it
-     * returns. */
+    /* In the child, which holds no terminal and none of the standard three; ends the process by
+     * returning. */
     void (*work)(void *arg, FILE *out);
     void *arg;
     const struct child_user *as; /* NULL: no other */
