@@ -126,6 +126,14 @@ static postern_err wait_for(pid_t pid, int *ret_status, postern_error *err)
     return POSTERN_OK;
 }
 
+/* Our own child, not waited for yet: nobody else's pid, nor his group.  It leads one (setsid) unless
+ * it has not come that far. */
+static void end(pid_t pid)
+{
+    (void)kill(pid, SIGKILL);
+    (void)kill(-pid, SIGKILL);
+}
+
 static postern_err see_through(pid_t pid, int fd, int deadline_ms, postern_buf *out,
                                int *ret_status, postern_error *err)
 {
@@ -135,7 +143,7 @@ static postern_err see_through(pid_t pid, int fd, int deadline_ms, postern_buf *
     if (e == POSTERN_OK)
         e = wait_for_end(pid, end_ms, err);
     if (e != POSTERN_OK)
-        (void)kill(pid, SIGKILL); /* our own child, not waited for yet: nobody else's pid */
+        end(pid);
     waited = wait_for(pid, ret_status, e == POSTERN_OK ? err : NULL);
     return e == POSTERN_OK ? waited : e;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -131,6 +132,32 @@ static void a_child_that_says_no_more_and_does_not_end_is_ended(void **state)
     assert_true(WIFSIGNALED(status));
 }
 
+/* A process of its own that holds the pipe, and `arg`, and would stay behind. */
+static void leave_one_behind(void *arg, FILE *out)
+{
+    if (fork() == 0)
+        hang(NULL, NULL);
+    (void)close(*(const int *)arg);
+    child_say(out, "word", "left");
+}
+
+static void what_a_child_leaves_behind_is_ended_with_it(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int ends[2], status = 0;
+    const struct child_job job = { leave_one_behind, &ends[1], NULL, 200 };
+    char room[1];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(child_run(&job, &out, &status, NULL), POSTERN_ERR_TIMEOUT);
+    assert_true(postern_bytes_equal_str(postern_buf_bytes(&out), "word left\n"));
+    (void)close(ends[1]);
+    assert_int_equal(poll(&(struct pollfd){ .fd = ends[0], .events = POLLIN }, 1, 10000), 1);
+    assert_int_equal(read(ends[0], room, 1), 0); /* nobody holds its other end any more */
+    (void)close(ends[0]);
+}
+
 /* A plugin's words go nowhere but through child_say(), and its user gets no terminal of root's. */
 static void show_standard_three(void *arg, FILE *out)
 {
@@ -225,6 +252,7 @@ int main(void)
         cmocka_unit_test(a_child_that_crashes_is_told),
         cmocka_unit_test(a_child_that_hangs_is_ended),
         cmocka_unit_test(a_child_that_says_no_more_and_does_not_end_is_ended),
+        cmocka_unit_test(what_a_child_leaves_behind_is_ended_with_it),
         cmocka_unit_test(a_child_has_no_terminal_and_none_of_the_standard_three),
         cmocka_unit_test(a_child_that_floods_is_ended),
         cmocka_unit_test(programs_are_run_without_a_shell),
