@@ -45,9 +45,11 @@ static bool become(const struct child_user *as)
 static bool leave_terminal(int *fd)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int high = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
-    *fd = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* where the caller's own were closed */
-    return *fd >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+    (void)close(*fd); /* it may be one of the three, where the caller's own were closed */
+    *fd = high;
+    return high >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
            dup2(nothing, STDOUT_FILENO) >= 0 && dup2(nothing, STDERR_FILENO) >= 0 && setsid() >= 0;
 }
 
@@ -126,8 +128,8 @@ static postern_err wait_for(pid_t pid, int *ret_status, postern_error *err)
     return POSTERN_OK;
 }
 
-/* Our own child, not waited for yet: nobody else's pid, nor his group.  It leads one (setsid) unless
- * it has not come that far. */
+/* Our own child, not waited for yet: nobody else's pid, nor his group.  It leads one (setsid)
+ * unless it has not come that far. */
 static void end(pid_t pid)
 {
     (void)kill(pid, SIGKILL);
