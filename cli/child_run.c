@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -37,15 +38,28 @@ static bool become(const struct child_user *as)
     return setresgid(as->gid, as->gid, as->gid) == 0 && setresuid(as->uid, as->uid, as->uid) == 0;
 }
 
-__attribute__((noreturn)) static void be_child(const struct child_job *job, int fd)
+/*
+ * Nobody's standard input, and no token that lies there; nor the terminal: what a child prints past
+ * `out` is not escaped, and another user who held root's terminal could type into it (TIOCSTI).
+ */
+static bool leave_terminal(int *fd)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int high = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+    (void)close(*fd); /* it may be one of the three, where the caller's own were closed */
+    *fd = high;
+    return high >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+           dup2(nothing, STDOUT_FILENO) >= 0 && dup2(nothing, STDERR_FILENO) >= 0 && setsid() >= 0;
+}
+
+__attribute__((noreturn)) static void be_child(const struct child_job *job, int fd)
+{
     FILE *out;
 
-    /* Nobody's standard input, and no token that lies there.  A change of user clears the signal.
-     */
-    if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || !become(job->as) ||
-        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || (out = fdopen(fd, "w")) == NULL)
+    /* A change of user clears the signal. */
+    if (!leave_terminal(&fd) || !become(job->as) || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        (out = fdopen(fd, "w")) == NULL)
         _exit(CHILD_NOT_RUN);
     job->work(job->arg, out);
     _exit(fflush(out) == 0 ? 0 : CHILD_NOT_RUN); /* no handlers of the parent's */
@@ -66,24 +80,44 @@ static postern_err take_some(int fd, postern_buf *out, bool *ret_is_over, poster
                        : POSTERN_OK;
 }
 
-static postern_err collect(int fd, int deadline_ms, postern_buf *out, postern_error *err)
+static postern_err wait_to_read(int fd, int64_t end_ms, postern_error *err)
 {
-    int64_t end_ms = get_now_ms() + deadline_ms;
-    bool is_over = false;
-
-    while (!is_over) {
+    for (;;) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int64_t left_ms = end_ms - get_now_ms();
         int n = left_ms <= 0 ? 0 : poll(&p, 1, (int)left_ms);
 
-        if (n == 0)
-            return POSTERN_FAIL(err, TIMEOUT, "no end in %d ms", deadline_ms);
-        if (n < 0 && errno != EINTR)
-            return POSTERN_FAIL(err, SYSTEM, "poll: %m");
         if (n > 0)
-            POSTERN_TRY(take_some(fd, out, &is_over, err));
+            return POSTERN_OK;
+        if (n == 0)
+            return POSTERN_FAIL(err, TIMEOUT, "no end in time");
+        if (errno != EINTR)
+            return POSTERN_FAIL(err, SYSTEM, "poll: %m");
+    }
+}
+
+static postern_err collect(int fd, int64_t end_ms, postern_buf *out, postern_error *err)
+{
+    bool is_over = false;
+
+    while (!is_over) {
+        POSTERN_TRY(wait_to_read(fd, end_ms, err));
+        POSTERN_TRY(take_some(fd, out, &is_over, err));
     }
     return POSTERN_OK;
+}
+
+/* Who closed its end of the pipe need not have ended. */
+static postern_err wait_for_end(pid_t pid, int64_t end_ms, postern_error *err)
+{
+    int fd = pidfd_open(pid, 0);
+    postern_err e;
+
+    if (fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "pidfd_open: %m");
+    e = wait_to_read(fd, end_ms, err);
+    (void)close(fd); /* only polled */
+    return e;
 }
 
 static postern_err wait_for(pid_t pid, int *ret_status, postern_error *err)
@@ -94,13 +128,24 @@ static postern_err wait_for(pid_t pid, int *ret_status, postern_error *err)
     return POSTERN_OK;
 }
 
+/* Our own child, not waited for yet: nobody else's pid, nor his group.  It leads one (setsid)
+ * unless it has not come that far. */
+static void end(pid_t pid)
+{
+    (void)kill(pid, SIGKILL);
+    (void)kill(-pid, SIGKILL);
+}
+
 static postern_err see_through(pid_t pid, int fd, int deadline_ms, postern_buf *out,
                                int *ret_status, postern_error *err)
 {
-    postern_err e = collect(fd, deadline_ms, out, err), waited;
+    const int64_t end_ms = get_now_ms() + deadline_ms;
+    postern_err e = collect(fd, end_ms, out, err), waited;
 
+    if (e == POSTERN_OK)
+        e = wait_for_end(pid, end_ms, err);
     if (e != POSTERN_OK)
-        (void)kill(pid, SIGKILL); /* our own child, not waited for yet: nobody else's pid */
+        end(pid);
     waited = wait_for(pid, ret_status, e == POSTERN_OK ? err : NULL);
     return e == POSTERN_OK ? waited : e;
 }

@@ -24,7 +24,9 @@ struct child_user {
 };
 
 struct child_job {
-    void (*work)(void *arg, FILE *out); /* in the child; ends the process when it returns */
+    /* In the child, which holds no terminal and none of the standard three; ends the process by
+     * returning. */
+    void (*work)(void *arg, FILE *out);
     void *arg;
     const struct child_user *as; /* NULL: no other */
     int deadline_ms;             /* then it is killed */

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -113,6 +114,11 @@ static void tell_offered(struct doctor *d, const struct doctor_sasl *s, postern_
     char mechs[CHILD_VALUE_MAX] = "", why[CHILD_VALUE_MAX] = "";
     const char *wanted;
 
+    if (child_said(said, "no-conf", 0, why)) { /* what libsasl offers without it says nothing */
+        doctor_add(&d->report, "mechanism", DOCTOR_PROBLEM, "Let the host's user read it.",
+                   "%s, with the host's SASL settings, cannot be read by the host's user", why);
+        return;
+    }
     (void)child_said(said, "mechs", 0, mechs); /* stays "": nothing is offered */
     for (size_t i = 0; (wanted = postern_section_item(d->section, "mech_list", i)) != NULL; i++) {
         if (has_word(mechs, wanted)) {
@@ -209,6 +215,17 @@ static void check_module(struct doctor *d, struct module *m, const struct child_
         tell_module(d, m, postern_buf_bytes(&said));
 }
 
+/* A FIFO, which whoever may write to the folder can put there, is not waited for. */
+static FILE *open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+
+    if (f == NULL && fd >= 0)
+        (void)close(fd); /* only opened */
+    return f;
+}
+
 /* Where libpam looks for a service (pam.d(5)), or the folder that is said. */
 static bool read_pam_file(const struct doctor *d, char path[PATH_MAX], char text[PAM_FILE_MAX])
 {
@@ -218,7 +235,7 @@ static bool read_pam_file(const struct doctor *d, char path[PATH_MAX], char text
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         const char *folder = d->conf_dir != NULL ? d->conf_dir : folders[i];
         int len = snprintf(path, PATH_MAX, "%s/%s", folder, d->host_service);
-        FILE *f = len < 0 || len >= PATH_MAX ? NULL : fopen(path, "re");
+        FILE *f = len < 0 || len >= PATH_MAX ? NULL : open_file(path);
 
         if (f == NULL)
             continue;

@@ -38,11 +38,15 @@ static void tell_refusal(struct doctor *d, postern_err e, const postern_error *e
 static void tell(struct doctor *d, postern_err e, const postern_grant *g, const postern_error *err,
                  const postern_trail *trail)
 {
+    bool has_policy = postern_section_count(d->section, "policy") != 0;
+
     if (e != POSTERN_OK)
         tell_refusal(d, e, err, trail);
     else
-        doctor_add(&d->report, "token", DOCTOR_OK, "", "it logs in as %s, for %s",
-                   postern_grant_user(g), postern_grant_actor(g));
+        doctor_add(
+            &d->report, "token", DOCTOR_OK, has_policy ? "Ask it: postern policy explain." : "",
+            "it logs in as %s, for %s%s", postern_grant_user(g), postern_grant_actor(g),
+            has_policy ? ", unless the service's policy refuses, which posternd alone asks" : "");
 }
 
 static void judge(struct doctor *d, postern_bytes token)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,18 +267,18 @@ static postern_err look_at_folder(struct init *in, postern_config **ret, postern
 
 /* ---- the issuer ---- */
 
+/* It becomes a line of a file: a name with a line break in it would be two. */
 static postern_err find_ca_file(struct init *in, postern_error *err)
 {
-    char *path;
+    char path[PATH_MAX];
 
     if (in->tls_ca_file == NULL)
         return POSTERN_OK;
-    if ((path = realpath(in->tls_ca_file, NULL)) == NULL || strlen(path) >= sizeof in->ca_path) {
-        free(path);
+    if (realpath(in->tls_ca_file, path) == NULL)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: %m", in->tls_ca_file);
-    }
+    if (strlen(path) >= sizeof in->ca_path || postern_bytes_has_control(postern_bytes_str(path)))
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: no configuration can hold that path", path);
     memcpy(in->ca_path, path, strlen(path) + 1);
-    free(path);
     in->tls_ca_file = in->ca_path;
     return POSTERN_OK;
 }

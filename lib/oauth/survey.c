@@ -18,6 +18,9 @@
 /* A person waits; three places and a key set, each of which answers in a second or not at all. */
 #define SURVEY_DEADLINE_MS 20000
 
+/* Bytes that the longest place of metadata adds to an issuer (metadata.c). */
+#define PLACE_MAX (sizeof "/.well-known/oauth-authorization-server" - 1)
+
 _Static_assert(POSTERN_SURVEY_URL_MAX >= POSTERN_HTTP_URL_MAX, "a URL that is fetched fits");
 
 struct look {
@@ -240,6 +243,8 @@ static postern_err fill(struct look *l, const postern_http_transport *transport,
                      l->found.jwks_uri, err));
     POSTERN_TRY(postern_issuer_read(l->issuer_text, &l->issuer, err));
     l->asks_keys = l->found.jwks_uri[0] != '\0';
+    if (!l->asks_keys && strlen(l->issuer_text) + PLACE_MAX >= POSTERN_HTTP_URL_MAX)
+        return POSTERN_FAIL(err, USAGE, "issuer: its metadata would have too long a URL");
     l->server = (struct server){
         .issuer = l->issuer_text,
         .tls_ca_file = t->tls_ca_file == NULL ? NULL : l->ca_file,

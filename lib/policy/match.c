@@ -343,7 +343,7 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
     *ret = (struct asking){
         .q = q,
         .s = q->subject,
-        .names = { q->subject->agent, q->subject->user },
+        .names = { .agent = q->subject->agent, .user = q->subject->user },
         .agent = postern_bytes_str(q->subject->agent),
         .user = postern_bytes_str(q->subject->user),
         .client = postern_bytes_str(q->subject->client),

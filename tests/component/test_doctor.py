@@ -187,6 +187,10 @@ def test_settings_among_the_hosts_own(folder, daemons):
     found = rig.doctor(service="imap", conf_dir="sasl/imapd.conf")[1]
     expect(found, "mechanism", "problem", "imapd.conf")
     none_but(found, "mechanism")
+    os.chmod(rig.path + "/sasl/imapd.conf", 0)  # what libsasl offers without its settings says nothing
+    found = rig.doctor(service="imap", conf_dir="sasl/imapd.conf")[1]
+    expect(found, "mechanism", "problem", "imapd.conf", "cannot be read by the host's user")
+    none_but(found, "mechanism")
 
 
 def test_the_socket(folder, daemons):
@@ -321,6 +325,11 @@ def test_tokens(folder, daemons):
     expect(rig.doctor(token="x" * 20000)[1], "token", "problem", "more than 16384 bytes")
     rig.service(required_scopes="ldap.write")
     expect(rig.doctor(token=token)[1], "token", "problem", '"scope"', "insufficient_scope")
+    os.makedirs(rig.path + "/etc/policies", exist_ok=True)
+    with open(rig.path + "/etc/policies/nobody.rules", "w") as f:
+        f.write("deny anyone to ldap:login\n")
+    rig.service(policy="nobody")  # it would be refused, and that is not promised away
+    expect(rig.doctor(token=token)[1], "token", "ok", "unless the service's policy refuses", "postern policy explain")
 
 
 def test_pam(folder, daemons):
@@ -344,6 +353,9 @@ def test_pam(folder, daemons):
     assert status == 0, found
     rig.service("sshd")
     expect(rig.doctor(service="sshd", conf_dir="pam.d")[1], "tls", "warning", "require_tls: host")
+    os.unlink(rig.path + "/pam.d/sshd")
+    os.mkfifo(rig.path + "/pam.d/sshd")  # whoever may write to that folder cannot keep it waiting
+    expect(rig.doctor(service="sshd", conf_dir="pam.d")[1], "pam", "problem", "does not name pam_postern.so")
 
 
 def test_configuration(folder, daemons):

@@ -239,6 +239,13 @@ def test_what_is_not_asked_rightly_is_refused(folder, daemons):
                   ["ldap", "--issuer", "https://h/?q=1"], ["ldap", "--issuer", folder.issuer + "\nx: y"]):
         status, said = init(folder, *words)
         assert status == 2 and said, (words, status, said)
+    # A path that would be two lines, the second a setting.
+    injected = folder.path + "/ca\nclock_skew: 300s"
+    with open(injected, "w"):
+        os.symlink(injected, folder.path + "/ca.pem")
+    for more in ([], ["--dry-run"]):
+        status, said = init(folder, "ldap", "--issuer", folder.issuer, "--peer", "root", "--ca-file", folder.path + "/ca.pem", *more)
+        assert status == 3 and "no configuration can hold that path" in said, (status, said)
     assert files(folder) == {}
 
 

@@ -9,8 +9,10 @@
 #include <cmocka.h>
 
 #include <dlfcn.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +115,89 @@ static void a_child_that_hangs_is_ended(void **state)
     assert_true(WIFSIGNALED(status));
 }
 
+/* Whatever it holds of the pipe is gone, and it goes on. */
+static void hang_silently(void *arg, FILE *out)
+{
+    (void)fclose(out);
+    hang(arg, NULL);
+}
+
+static void a_child_that_says_no_more_and_does_not_end_is_ended(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int status = 0;
+
+    (void)state;
+    assert_int_equal(run(hang_silently, NULL, 50, &out, &status), POSTERN_ERR_TIMEOUT);
+    assert_true(WIFSIGNALED(status));
+}
+
+/* A process of its own that holds the pipe, and `arg`, and would stay behind. */
+static void leave_one_behind(void *arg, FILE *out)
+{
+    if (fork() == 0)
+        hang(NULL, NULL);
+    (void)close(*(const int *)arg);
+    child_say(out, "word", "left");
+}
+
+static void what_a_child_leaves_behind_is_ended_with_it(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    int ends[2], status = 0;
+    const struct child_job job = { leave_one_behind, &ends[1], NULL, 200 };
+    char room[1];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(child_run(&job, &out, &status, NULL), POSTERN_ERR_TIMEOUT);
+    assert_true(postern_bytes_equal_str(postern_buf_bytes(&out), "word left\n"));
+    (void)close(ends[1]);
+    assert_int_equal(poll(&(struct pollfd){ .fd = ends[0], .events = POLLIN }, 1, 10000), 1);
+    assert_int_equal(read(ends[0], room, 1), 0); /* nobody holds its other end any more */
+    (void)close(ends[0]);
+}
+
+/* A plugin's words go nowhere but through child_say(), and its user gets no terminal of root's. */
+static void show_standard_three(void *arg, FILE *out)
+{
+    struct stat null = { 0 }, st;
+
+    (void)arg;
+    (void)stat("/dev/null", &null);
+    for (int fd = 0; fd <= 2; fd++)
+        child_say(out, "null", fstat(fd, &st) == 0 && st.st_rdev == null.st_rdev ? "yes" : "no");
+    child_say(out, "session", getsid(0) == getpid() ? "own" : "the caller's");
+}
+
+static void expect_no_terminal(void)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHILD_OUTPUT_MAX);
+    char value[CHILD_VALUE_MAX] = "";
+    int status = -1;
+
+    assert_int_equal(run(show_standard_three, NULL, 5000, &out, &status), POSTERN_OK);
+    assert_int_equal(status, 0);
+    for (size_t i = 0; i <= 2; i++) {
+        assert_true(child_said(postern_buf_bytes(&out), "null", i, value));
+        assert_string_equal(value, "yes");
+    }
+    assert_true(child_said(postern_buf_bytes(&out), "session", 0, value));
+    assert_string_equal(value, "own");
+}
+
+static void a_child_has_no_terminal_and_none_of_the_standard_three(void **state)
+{
+    int kept = dup(STDIN_FILENO);
+
+    (void)state;
+    expect_no_terminal();
+    (void)close(STDIN_FILENO); /* then the pipe itself may be one of the three */
+    expect_no_terminal();
+    assert_int_equal(kept < 0 ? 0 : dup2(kept, STDIN_FILENO), STDIN_FILENO);
+    (void)close(kept);
+}
+
 static void flood(void *arg, FILE *out)
 {
     (void)arg;
@@ -166,6 +251,9 @@ int main(void)
         cmocka_unit_test(a_child_can_be_somebody_else),
         cmocka_unit_test(a_child_that_crashes_is_told),
         cmocka_unit_test(a_child_that_hangs_is_ended),
+        cmocka_unit_test(a_child_that_says_no_more_and_does_not_end_is_ended),
+        cmocka_unit_test(what_a_child_leaves_behind_is_ended_with_it),
+        cmocka_unit_test(a_child_has_no_terminal_and_none_of_the_standard_three),
         cmocka_unit_test(a_child_that_floods_is_ended),
         cmocka_unit_test(programs_are_run_without_a_shell),
         cmocka_unit_test(the_folder_of_a_library_is_found),

@@ -201,6 +201,36 @@ static void what_is_no_issuer_is_refused_at_once(void **state)
         assert_int_equal(run(&bad[i], &s), POSTERN_ERR_USAGE);
 }
 
+/* "https://h/" and so many letters. */
+static const char *make_long_issuer(char room[POSTERN_SURVEY_URL_MAX], size_t len)
+{
+    static const char begin[] = "https://h/";
+
+    memset(room, 'a', len);
+    memcpy(room, begin, sizeof begin - 1);
+    room[len] = '\0';
+    return room;
+}
+
+static void an_issuer_whose_metadata_has_too_long_a_url_is_refused(void **state)
+{
+    static const size_t suffix = sizeof "/.well-known/oauth-authorization-server" - 1;
+    static const struct fake_answer answers[] = { NOT_THERE, NOT_THERE, NOT_THERE };
+    char room[POSTERN_SURVEY_URL_MAX];
+    postern_survey_target target = { .tls_ca_file = "/ca.pem" };
+    postern_survey s;
+
+    (void)state;
+    target.issuer = make_long_issuer(room, POSTERN_SURVEY_URL_MAX - 1 - suffix);
+    fake_transport_init(&net, answers, 3);
+    assert_int_equal(run(&target, &s), POSTERN_ERR_ISSUER_ANSWER);
+    for (size_t len = POSTERN_SURVEY_URL_MAX - suffix; len < POSTERN_SURVEY_URL_MAX; len++) {
+        target.issuer = make_long_issuer(room, len);
+        fake_transport_init(&net, answers, 3);
+        assert_int_equal(run(&target, &s), POSTERN_ERR_USAGE);
+    }
+}
+
 static postern_err look_once(void *arg, postern_error *e)
 {
     static const struct fake_answer answers[] = { { .status = 200, .body = DOC },
@@ -230,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_jwks_uri_of_the_administrators_needs_no_metadata),
         cmocka_unit_test(a_file_is_read_and_nobody_is_asked),
         cmocka_unit_test(what_is_no_issuer_is_refused_at_once),
+        cmocka_unit_test(an_issuer_whose_metadata_has_too_long_a_url_is_refused),
         cmocka_unit_test(out_of_memory_is_said_at_every_step),
     };
 
