@@ -195,8 +195,10 @@ static postern_err step_client(postern_op *op, postern_error *err)
                                  postern_err_text(c->refusal));
     if (c->phase == PHASE_CONNECT)
         POSTERN_TRY(connect_helper(c, err));
-    if (c->phase == PHASE_SEND)
+    if (c->phase == PHASE_SEND) {
         POSTERN_TRY(send_request(c, err));
+        return POSTERN_AGAIN; /* no answer is that fast: its record is written first */
+    }
     return receive_reply(c, err);
 }
 
@@ -391,6 +393,7 @@ static postern_err put_request(postern_json_writer *w, const postern_request *rq
     postern_json_put_str(w, "port", rq->message_port);
     POSTERN_TRY(put_scopes(w, rq->extra_scopes, err));
     POSTERN_TRY(put_client_cert(w, rq->client_cert_sha256, err));
+    postern_json_put_flag(w, "last", true); /* one op, one connection */
     postern_json_close_object(w);
     return w->out->failed ? POSTERN_FAIL(err, NOMEM, "request frame") : POSTERN_OK;
 }
