@@ -46,7 +46,7 @@ struct client_op {
     char service[SERVICE_MAX + 1];
     char nonce_text[POSTERN_NONCE_TEXT_LEN + 1];
     postern_buf frame; /* the request; wiped when sent */
-    postern_service_info info;
+    postern_service_info *info; /* described; NULL: not (yet) */
 };
 
 static postern_bytes nonce_of(const struct client_op *c)
@@ -125,7 +125,9 @@ static postern_err read_info(struct client_op *c, postern_bytes reply, postern_e
     POSTERN_AUTO_FRAME f = { 0 };
 
     POSTERN_TRY(postern_frame_open(&f, reply, err));
-    return postern_reply_read_info(&f, nonce_of(c), c->service, &c->info, err);
+    if (c->info == NULL && (c->info = calloc(1, sizeof *c->info)) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
+    return postern_reply_read_info(&f, nonce_of(c), c->service, c->info, err);
 }
 
 /* A handle is handed over as what it stands for: postern_op_take_token(). */
@@ -231,6 +233,7 @@ static void destroy_client(postern_op *op)
     if (c->fd >= 0)
         (void)close(c->fd);
     postern_buf_free(&c->frame);
+    free(c->info);
 }
 
 #define CLIENT_CLASS(name_)                                                                        \
@@ -462,5 +465,5 @@ const postern_service_info *postern_client_info(const postern_op *op)
 {
     if (op == NULL || op->class != &describe_class || op->verdict != POSTERN_OK)
         return NULL;
-    return &((const struct client_op *)op)->info;
+    return ((const struct client_op *)op)->info;
 }

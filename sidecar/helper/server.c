@@ -252,7 +252,7 @@ static void turn_away(int take_fd, const char *whose, bool is_saslauthd)
     (void)close(take_fd);
 }
 
-/* Returns whether the request was there as well. */
+/* Returns whether it is worth a look for the next one. */
 static bool admit(struct server *s, int take_fd, bool is_saslauthd)
 {
     postern_error err = { 0 };
@@ -281,11 +281,11 @@ static bool admit(struct server *s, int take_fd, bool is_saslauthd)
         pause_accepting(s, "out of memory");
     if (s->connection_count >= s->connections_max)
         set_accepting(s, false); /* until close_connection() */
-    return c != NULL && serve_first(c);
+    return c != NULL && serve_first(c) && s->connection_count > 1;
 }
 
-/* Whose request was there already called a while ago, and others may have since; else a look for them is
- * mostly in vain: epoll(7) tells. */
+/* Whose request was there already called a while ago, and where others are connected, more may have
+ * since; else a look for them is mostly in vain, and epoll(7) tells. */
 static void on_caller(evutil_socket_t listener, short what, void *arg)
 {
     struct server *s = arg;
