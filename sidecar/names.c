@@ -14,14 +14,29 @@
 
 #include "names.h"
 
+/* For REFS_AT_ONCE references from one call: they need to be distinct, not secret.  A process that forks
+ * takes none before (posternd's supervisor). */
+#define REFS_AT_ONCE 25
+
+static const uint8_t *take_random(void)
+{
+    static _Thread_local uint8_t pool[REFS_AT_ONCE * REF_DIGITS];
+    static _Thread_local size_t left;
+
+    if (left == 0 && getrandom(pool, sizeof pool, 0) != (ssize_t)sizeof pool)
+        return NULL;
+    left = (left == 0 ? sizeof pool : left) - REF_DIGITS;
+    return pool + left;
+}
+
 bool make_ref(char ret[POSTERN_REF_MAX])
 {
     static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint8_t random[REF_DIGITS];
+    const uint8_t *random = take_random();
     size_t at = strlen(REF_PREFIX);
 
     memset(ret, 0, POSTERN_REF_MAX);
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+    if (random == NULL)
         return false;
     memcpy(ret, REF_PREFIX, at);
     for (size_t i = 0; i < REF_DIGITS; i++)

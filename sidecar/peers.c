@@ -14,6 +14,7 @@
 #include "log.h"
 
 #define GROUP_PREFIX "group:"
+#define FEW_GROUPS 32
 #define ID_MAX 4294967294ULL /* (uid_t)-1 means "none" to the kernel */
 
 struct rule {
@@ -31,20 +32,23 @@ struct peers {
 /* ---- the process at the other end
  * ------------------------------------------------------------------------------------ */
 
+/* With room for as many as nearly everybody has; else the kernel says how much is needed (ERANGE). */
 static postern_err read_groups(int fd, struct peer *p, postern_error *err)
 {
-    socklen_t size = 0;
+    gid_t few[FEW_GROUPS];
+    socklen_t size = sizeof few;
+    bool is_few = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, few, &size) == 0;
 
-    /* The first call has no room on purpose: it says how much is needed (ERANGE), or that there is
-     * nothing. */
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 && size == 0)
+    if (is_few && size == 0)
         return POSTERN_OK;
-    if (errno != ERANGE || size == 0)
+    if (!is_few && (errno != ERANGE || size == 0))
         return POSTERN_FAIL(err, SYSTEM, "SO_PEERGROUPS: %s", strerror(errno));
     p->groups = malloc(size);
     if (p->groups == NULL)
         return POSTERN_FAIL(err, NOMEM, "groups of a peer");
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->groups, &size) != 0)
+    if (is_few)
+        memcpy(p->groups, few, size);
+    else if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, p->groups, &size) != 0)
         return POSTERN_FAIL(err, SYSTEM, "SO_PEERGROUPS: %s", strerror(errno));
     p->group_count = size / sizeof p->groups[0];
     return POSTERN_OK;

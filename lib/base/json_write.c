@@ -6,6 +6,8 @@
  */
 #include <postern-private/json.h>
 
+#include <string.h>
+
 /*
  * Line ends that are no controls (U+2028, U+2029: many programs split lines there) and the marks
  * that turn the direction of text around (U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to
@@ -26,11 +28,31 @@ static unsigned find_deceiver(const uint8_t *at, size_t len)
     return 0;
 }
 
+#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
+
+/* A top bit of the result is set where a byte of x is 0, and then perhaps in bytes above it. */
+static uint64_t find_zeros(uint64_t x)
+{
+    return (x - EACH_BYTE(1)) & ~x & EACH_BYTE(0x80);
+}
+
+/* Of plain bytes neither difference nor sum reaches the top bit, or the next byte. */
+static bool are_plain(const uint8_t *eight)
+{
+    uint64_t x;
+
+    memcpy(&x, eight, sizeof x);
+    return (((x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1)) | x) & EACH_BYTE(0x80)) == 0 &&
+           (find_zeros(x ^ EACH_BYTE('"')) | find_zeros(x ^ EACH_BYTE('\\'))) == 0;
+}
+
 /* The longest beginning of plain ASCII: nearly always the whole. */
 static size_t count_plain(postern_bytes text)
 {
     size_t len = 0;
 
+    while (text.len - len >= 8 && are_plain(text.ptr + len))
+        len += 8;
     while (len < text.len && text.ptr[len] >= 0x20 && text.ptr[len] < 0x7F &&
            text.ptr[len] != '"' && text.ptr[len] != '\\')
         len++;

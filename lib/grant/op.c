@@ -202,20 +202,17 @@ postern_err postern_op_step(postern_op *op, postern_error *err)
     return say_verdict(op, err);
 }
 
-int postern_op_fd(const postern_op *op)
+/* Of an op that is ours and has no verdict; so the next one, too. */
+static int get_fd(const postern_op *op)
 {
-    if (is_final(op) || op->class->fd == NULL || !is_ours(op))
-        return -1;
-    return op->class->fd(op);
+    return op->class->fd == NULL ? -1 : op->class->fd(op);
 }
 
-int postern_op_wait_ms(const postern_op *op)
+static int get_wait_ms(const postern_op *op)
 {
     int64_t left = remaining_ms(op);
     int wait_ms = -1;
 
-    if (is_final(op) || !is_ours(op))
-        return 0;
     if (op->class->wait_ms != NULL)
         wait_ms = op->class->wait_ms(op);
     if (wait_ms >= 0 && wait_ms < left)
@@ -223,11 +220,22 @@ int postern_op_wait_ms(const postern_op *op)
     return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* One poll(2).  What cannot be polled would spin until the deadline: it is a verdict. */
+int postern_op_fd(const postern_op *op)
+{
+    return is_final(op) || !is_ours(op) ? -1 : get_fd(op);
+}
+
+int postern_op_wait_ms(const postern_op *op)
+{
+    return is_final(op) || !is_ours(op) ? 0 : get_wait_ms(op);
+}
+
+/* One poll(2), after a step that found it ours.  What cannot be polled would spin until the deadline: it
+ * is a verdict. */
 static void wait_once(postern_op *op, int64_t most_ms)
 {
-    struct pollfd p = { .fd = postern_op_fd(op), .events = POLLIN };
-    int wait_ms = postern_op_wait_ms(op);
+    struct pollfd p = { .fd = get_fd(op), .events = POLLIN };
+    int wait_ms = get_wait_ms(op);
     int n = poll(&p, p.fd >= 0 ? 1 : 0, wait_ms < most_ms ? wait_ms : (int)most_ms);
 
     if (n < 0 && errno != EINTR)

@@ -46,7 +46,7 @@ struct client_op {
     char service[SERVICE_MAX + 1];
     char nonce_text[POSTERN_NONCE_TEXT_LEN + 1];
     postern_buf frame; /* the request; wiped when sent */
-    postern_service_info info;
+    postern_service_info *info; /* described; NULL: not (yet) */
 };
 
 static postern_bytes nonce_of(const struct client_op *c)
@@ -125,7 +125,9 @@ static postern_err read_info(struct client_op *c, postern_bytes reply, postern_e
     POSTERN_AUTO_FRAME f = { 0 };
 
     POSTERN_TRY(postern_frame_open(&f, reply, err));
-    return postern_reply_read_info(&f, nonce_of(c), c->service, &c->info, err);
+    if (c->info == NULL && (c->info = calloc(1, sizeof *c->info)) == NULL)
+        return POSTERN_FAIL(err, NOMEM, "%s", c->op.class->name);
+    return postern_reply_read_info(&f, nonce_of(c), c->service, c->info, err);
 }
 
 /* A handle is handed over as what it stands for: postern_op_take_token(). */
@@ -195,8 +197,10 @@ static postern_err step_client(postern_op *op, postern_error *err)
                                  postern_err_text(c->refusal));
     if (c->phase == PHASE_CONNECT)
         POSTERN_TRY(connect_helper(c, err));
-    if (c->phase == PHASE_SEND)
+    if (c->phase == PHASE_SEND) {
         POSTERN_TRY(send_request(c, err));
+        return POSTERN_AGAIN; /* no answer is that fast: its record is written first */
+    }
     return receive_reply(c, err);
 }
 
@@ -229,6 +233,7 @@ static void destroy_client(postern_op *op)
     if (c->fd >= 0)
         (void)close(c->fd);
     postern_buf_free(&c->frame);
+    free(c->info);
 }
 
 #define CLIENT_CLASS(name_)                                                                        \
@@ -391,6 +396,7 @@ static postern_err put_request(postern_json_writer *w, const postern_request *rq
     postern_json_put_str(w, "port", rq->message_port);
     POSTERN_TRY(put_scopes(w, rq->extra_scopes, err));
     POSTERN_TRY(put_client_cert(w, rq->client_cert_sha256, err));
+    postern_json_put_flag(w, "last", true); /* one op, one connection */
     postern_json_close_object(w);
     return w->out->failed ? POSTERN_FAIL(err, NOMEM, "request frame") : POSTERN_OK;
 }
@@ -459,5 +465,5 @@ const postern_service_info *postern_client_info(const postern_op *op)
 {
     if (op == NULL || op->class != &describe_class || op->verdict != POSTERN_OK)
         return NULL;
-    return &((const struct client_op *)op)->info;
+    return ((const struct client_op *)op)->info;
 }

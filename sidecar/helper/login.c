@@ -47,6 +47,7 @@ struct login {
     struct login_verdict policy;
     postern_failure failure; /* what the record and the answer say */
     bool is_recording;       /* the record is on its way; then the answer */
+    postern_buf proved_answer; /* made before the record; empty: not made, or not so any more */
     char ref[POSTERN_REF_MAX];
     int64_t started_us;
 };
@@ -103,6 +104,7 @@ void login_free(struct login *l)
     postern_op_free(l->op);
     postern_secret_free(l->token);
     postern_wipe(l->handle, sizeof l->handle);
+    postern_buf_free(&l->proved_answer);
     helper_request_free(&l->request);
     free(l);
 }
@@ -264,13 +266,21 @@ static void give_verdict(struct login *l)
         give_unreadable(l);
         return;
     }
-    write_verdict(l, &out);
+    if (l->proved_answer.len == 0)
+        write_verdict(l, &out);
     if (!l->request.is_describe && !l->request.is_handle)
         logins_note(l->helper->logins, l->grant, l->failure.code, clock_wall_s());
-    give(l, &out, false);
+    give(l, l->proved_answer.len == 0 ? &out : &l->proved_answer, l->request.is_last);
 }
 
 /* ---- record, then answer ---- */
+
+/* Proved no more. */
+static void drop_grant(struct login *l)
+{
+    postern_buf_free(&l->proved_answer);
+    postern_grant_free(POSTERN_STEAL(l->grant));
+}
 
 /*
  * There will be no record.  A rejection is a verdict too, so either becomes undecided; what is
@@ -283,7 +293,7 @@ static void go_without_record(struct login *l, const postern_error *err)
     postern_err again;
 
     log_error(l->ref, err);
-    postern_grant_free(POSTERN_STEAL(l->grant));
+    drop_grant(l);
     if (was_proved || postern_err_outcome(l->failure.code) == POSTERN_REJECTED)
         l->failure.code = POSTERN_ERR_AUDIT;
     if (was_proved) {
@@ -308,7 +318,7 @@ static bool is_taken_back(struct login *l)
         return false;
     l->failure = failure;
     l->policy = (struct login_verdict){ .action = "" }; /* a rule is not what refuses */
-    postern_grant_free(POSTERN_STEAL(l->grant));
+    drop_grant(l);
     return true;
 }
 
@@ -350,14 +360,13 @@ static void answer_refusal(struct login *l)
 }
 
 /* A grant that no reply frame holds must not stand as "proved" in the log. */
-static bool fits_reply(struct login *l)
+static bool make_proved_answer(struct login *l)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
-
     if (l->request.is_saslauthd)
         return true;
-    write_verdict(l, &out);
-    return !out.failed;
+    l->proved_answer = POSTERN_BUF_INIT(POSTERN_HELPER_FRAME_MAX);
+    write_verdict(l, &l->proved_answer);
+    return !l->proved_answer.failed;
 }
 
 /* Before its record: one that could not be written leaves a handle that nobody was told. */
@@ -407,11 +416,11 @@ static void answer_proved(struct login *l, postern_grant *take_grant)
         answer_refusal(l);
         return;
     }
-    if (fits_reply(l)) {
+    if (make_proved_answer(l)) {
         record_and_give(l, 0);
         return;
     }
-    postern_grant_free(POSTERN_STEAL(l->grant));
+    drop_grant(l);
     l->failure.code = POSTERN_FAIL(&l->error, NOMEM, "the grant does not fit a reply frame");
     answer_refusal(l);
 }

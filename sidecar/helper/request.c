@@ -31,6 +31,7 @@ enum member {
     PORT,
     SCOPES,
     CLIENT_CERT,
+    LAST,
     VERIFY_COUNT,
     DESCRIBE_COUNT = TOKEN
 };
@@ -49,6 +50,7 @@ static const struct postern_frame_member table[VERIFY_COUNT] = {
     [PORT] = { "port", POSTERN_JSON_STRING, false, 0 },
     [SCOPES] = { "scopes", POSTERN_JSON_ARRAY, false, REQUEST_SCOPES_MAX },
     [CLIENT_CERT] = { "client_cert_sha256", POSTERN_JSON_STRING, false, 0 },
+    [LAST] = { "last", POSTERN_JSON_FALSE, false, 0 },
 };
 
 enum { HANDLE_TOKEN = DESCRIBE_COUNT, HANDLE_USES, HANDLE_COUNT };
@@ -172,6 +174,8 @@ static postern_err read_verify(struct helper_request *r, const uint32_t *nodes, 
     POSTERN_TRY(read_word(r, nodes[TLS], tls_words, COUNT_OF(tls_words), "tls", &tls, err));
     rq->carrier = (postern_carrier)carrier;
     rq->tls = (postern_tls)tls;
+    r->is_last = nodes[LAST] != POSTERN_JSON_ABSENT &&
+                 postern_json_type_of(&r->frame.json, nodes[LAST]) == POSTERN_JSON_TRUE;
     POSTERN_TRY(read_client_cert(r, nodes[CLIENT_CERT], err));
     return read_scopes(r, nodes[SCOPES], err);
 }

@@ -19,6 +19,7 @@ struct helper_request {
     bool is_describe;
     bool is_handle; /* mint a handle for the token */
     int64_t uses;   /* of that handle; as it was asked for */
+    bool is_last;   /* no other comes on this connection */
     bool is_saslauthd; /* came that way: no nonce, and an answer of another form */
     const char *nonce;  /* 22 characters of base64url */
     postern_request rq; /* service always; the rest for verify */

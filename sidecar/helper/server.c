@@ -20,6 +20,7 @@
 
 #include "../clock.h"
 #include "../log.h"
+#include "../timer.h"
 #include "login.h"
 #include "server.h"
 
@@ -30,6 +31,7 @@ struct connection {
     struct peer peer;
     bool is_stranger; /* no helper_peers: names him */
     struct event *readable; /* persistent; timed while no request is in flight */
+    bool is_watched;        /* `readable` is pending */
     struct login *login;    /* the one request in flight, or NULL */
     bool is_saslauthd;
     postern_buf in;   /* saslauthd: what came of the request; wiped */
@@ -47,6 +49,8 @@ struct server {
     bool is_accepting, is_draining;
     bool has_swept; /* in this wake-up of a listener */
     struct event *resume; /* ends a pause of accept(2) */
+    struct event *late;   /* SERVER_UNWATCHED_MS after the first of those that are not watched */
+    size_t unwatched_count;
     int64_t last_full_log_ms, last_pause_log_ms;
     uint8_t room[POSTERN_HELPER_FRAME_MAX]; /* the frame being read; wiped after each */
 };
@@ -120,6 +124,7 @@ static const char *find_full_share(const struct server *s, const struct peer *pe
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg);
+static bool serve_first(struct connection *c);
 
 static int64_t get_idle_ms(const struct connection *c)
 {
@@ -131,25 +136,63 @@ static int64_t get_idle_ms(const struct connection *c)
     return left_ms > 0 ? left_ms : 0;
 }
 
-static bool watch(struct connection *c)
+static void note_watched(struct connection *c)
 {
-    int64_t idle_ms = get_idle_ms(c);
-    struct timeval idle = { .tv_sec = idle_ms / 1000, .tv_usec = idle_ms % 1000 * 1000 };
+    struct server *s = c->server;
 
-    if (c->login != NULL) /* the op's own deadline counts; a hang-up is still seen */
-        return event_remove_timer(c->readable) == 0;
-    return event_add(c->readable, &idle) == 0;
+    if (c->is_watched)
+        return;
+    c->is_watched = true;
+    if (--s->unwatched_count == 0)
+        (void)event_del(s->late);
 }
 
-static bool add_connection(struct server *s, int take_fd, struct peer *take_peer,
-                           bool is_saslauthd)
+static bool watch_soon(struct server *s)
+{
+    return event_pending(s->late, EV_TIMEOUT, NULL) || timer_start(s->late, SERVER_UNWATCHED_MS);
+}
+
+static bool watch(struct connection *c)
+{
+    struct timeval idle;
+    int64_t idle_ms;
+
+    if (c->login != NULL) /* the op's own deadline counts; a hang-up is still seen */
+        return c->is_watched ? event_remove_timer(c->readable) == 0 : watch_soon(c->server);
+    idle_ms = get_idle_ms(c);
+    idle = (struct timeval){ .tv_sec = idle_ms / 1000, .tv_usec = idle_ms % 1000 * 1000 };
+    if (event_add(c->readable, &idle) != 0)
+        return false;
+    note_watched(c);
+    return true;
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    struct server *s = arg;
+    struct connection *c = LIST_FIRST(&s->connections), *next;
+
+    (void)fd;
+    (void)what;
+    for (; c != NULL && s->unwatched_count != 0; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (!c->is_watched && event_add(c->readable, NULL) == 0)
+            note_watched(c);
+        else if (!c->is_watched)
+            close_connection(c);
+    }
+}
+
+/* NULL: no memory. */
+static struct connection *add_connection(struct server *s, int take_fd, struct peer *take_peer,
+                                         bool is_saslauthd)
 {
     struct connection *c = calloc(1, sizeof *c);
 
     if (c == NULL) {
         peer_free(take_peer);
         (void)close(take_fd);
-        return false;
+        return NULL;
     }
     c->server = s;
     c->fd = take_fd;
@@ -161,11 +204,12 @@ static bool add_connection(struct server *s, int take_fd, struct peer *take_peer
     s->stranger_count += c->is_stranger;
     LIST_INSERT_HEAD(&s->connections, c, entry);
     s->connection_count++;
+    s->unwatched_count++;
     c->readable = event_new(s->helper->base, take_fd, EV_READ | EV_PERSIST, on_readable, c);
-    if (c->readable != NULL && watch(c))
-        return true;
+    if (c->readable != NULL)
+        return c;
     close_connection(c);
-    return false;
+    return NULL;
 }
 
 /* Who has hung up takes no share: with hundreds of logins at once the ends of those before are often
@@ -177,7 +221,7 @@ static void sweep_gone(struct server *s)
 
     for (; c != NULL; c = next) {
         next = LIST_NEXT(c, entry);
-        if (c->login == NULL && recv(c->fd, &ahead, sizeof ahead, MSG_PEEK | MSG_DONTWAIT) == 0)
+        if ((c->login == NULL || !c->is_watched) && recv(c->fd, &ahead, sizeof ahead, MSG_PEEK | MSG_DONTWAIT) == 0)
             close_connection(c);
     }
     s->has_swept = true;
@@ -208,16 +252,18 @@ static void turn_away(int take_fd, const char *whose, bool is_saslauthd)
     (void)close(take_fd);
 }
 
-static void admit(struct server *s, int take_fd, bool is_saslauthd)
+/* Returns whether it is worth a look for the next one. */
+static bool admit(struct server *s, int take_fd, bool is_saslauthd)
 {
     postern_error err = { 0 };
     struct peer peer;
+    struct connection *c;
     const char *full;
 
     if (peer_of_socket(take_fd, &peer, &err) != POSTERN_OK) {
         log_error("a caller of the helper socket", &err);
         (void)close(take_fd);
-        return;
+        return true;
     }
     full = find_full_share(s, &peer);
     if (full != NULL && !s->has_swept) { /* once for many callers: it asks each connection */
@@ -228,24 +274,29 @@ static void admit(struct server *s, int take_fd, bool is_saslauthd)
         log_full(s, peer.uid, full);
         peer_free(&peer);
         turn_away(take_fd, full, is_saslauthd);
-        return;
+        return true;
     }
-    if (!add_connection(s, take_fd, &peer, is_saslauthd))
+    c = add_connection(s, take_fd, &peer, is_saslauthd);
+    if (c == NULL)
         pause_accepting(s, "out of memory");
     if (s->connection_count >= s->connections_max)
         set_accepting(s, false); /* until close_connection() */
+    return c != NULL && serve_first(c) && s->connection_count > 1;
 }
 
+/* Whose request was there already called a while ago, and where others are connected, more may have
+ * since; else a look for them is mostly in vain, and epoll(7) tells. */
 static void on_caller(evutil_socket_t listener, short what, void *arg)
 {
     struct server *s = arg;
+    bool is_busy = true;
 
     (void)what;
     s->has_swept = false;
-    for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting; i++) {
+    for (int i = 0; i < SERVER_ACCEPTS_PER_WAKE && s->is_accepting && is_busy; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
-            admit(s, fd, listener == s->saslauthd_fd);
+            is_busy = admit(s, fd, listener == s->saslauthd_fd);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_accepting(s, strerror(errno));
         else if (errno != EINTR && errno != ECONNABORTED)
@@ -272,6 +323,7 @@ static void close_connection(struct connection *c)
     struct server *s = c->server;
 
     login_free(c->login);
+    note_watched(c); /* or need not be */
     if (c->readable != NULL)
         event_free(c->readable);
     (void)close(c->fd);
@@ -358,28 +410,49 @@ static ssize_t receive_frame(struct server *s, int fd)
         return -1; /* gone, or an empty datagram, which nobody of ours sends */
     /* Longer than a frame may be, or with descriptors beside it (no room for them: the kernel
      * closed them): not our protocol. */
-    return (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ? -1 : got;
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+        return got;
+    postern_wipe(s->room, sizeof s->room);
+    return -1;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* Returns what receive_frame() did; but for 0 the connection may be gone. */
+static ssize_t take_what_came(struct connection *c)
 {
-    struct connection *c = arg;
     struct server *s = c->server;
-    ssize_t len;
+    ssize_t len = receive_frame(s, c->fd);
 
-    if ((what & EV_READ) == 0) { /* silent for too long */
-        close_connection(c);
-        return;
-    }
-    len = receive_frame(s, fd);
     if (len > 0 && c->is_saslauthd)
         take_bytes(c, (postern_bytes){ s->room, (size_t)len });
     else if (len < 0 || (len > 0 && c->login != NULL)) /* a second frame while one is in flight */
         close_connection(c);
     else if (len > 0)
         take_frame(c, (postern_bytes){ s->room, (size_t)len });
-    if (len != 0)
-        postern_wipe(s->room, len > 0 ? (size_t)len : sizeof s->room);
+    if (len > 0)
+        postern_wipe(s->room, (size_t)len);
+    return len;
+}
+
+/* A plugin sends its request as soon as it is connected: it is there more often than not.  Returns
+ * whether. */
+static bool serve_first(struct connection *c)
+{
+    if (take_what_came(c) != 0)
+        return true;
+    if (!watch(c))
+        close_connection(c);
+    return false;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct connection *c = arg;
+
+    (void)fd;
+    if ((what & EV_READ) == 0) /* silent for too long */
+        close_connection(c);
+    else
+        (void)take_what_came(c);
 }
 
 /* ---- the whole ---- */
@@ -406,7 +479,8 @@ postern_err server_new(struct helper *h, const struct server_sockets *sockets,
     s->saslauthd_fd = sockets->saslauthd_fd;
     LIST_INIT(&s->connections);
     s->resume = event_new(h->base, -1, 0, on_resume, s);
-    is_good = s->resume != NULL;
+    s->late = event_new(h->base, -1, 0, on_late, s);
+    is_good = s->resume != NULL && s->late != NULL;
     for (size_t i = 0; i < sockets->count; i++)
         is_good = is_good && add_listener(s, sockets->fds[i]);
     if (s->saslauthd_fd >= 0)
@@ -449,7 +523,7 @@ void server_free(struct server *s)
     for (size_t i = 0; i < s->listener_count; i++)
         if (s->listeners[i] != NULL)
             event_free(s->listeners[i]);
-    if (s->resume != NULL)
-        event_free(s->resume);
+    timer_free(s->resume);
+    timer_free(s->late);
     free(s);
 }

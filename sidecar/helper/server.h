@@ -18,6 +18,9 @@
 /* And all whom no helper_peers: names, whoever they are, this part: anybody may connect, and a user
  * with a range of subordinate uids is as many users as he likes. */
 #define SERVER_STRANGERS_SHARE_DIVISOR 8
+/* A request that is answered sooner does not cost its connection a place in epoll(7).  So late is a hang-up
+ * meanwhile, or a second frame, seen. */
+#define SERVER_UNWATCHED_MS 20
 /* Connections accepted per wake-up: the loop serves those it has before it takes more. */
 #define SERVER_ACCEPTS_PER_WAKE 64
 /* Pause of accept(2) when descriptors or memory ran out. */

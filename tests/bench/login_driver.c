@@ -5,6 +5,7 @@
  *   login_driver tokens ALG COUNT ISSUER AUDIENCE SUBJECT TYP FOLDER    a new key; its set and public half, and COUNT distinct tokens
  *   login_driver helper SOCKET SERVICE COUNT TOKENS                     round trips of the helper, one token after the other
  *   login_driver echo SOCKET                                            a bare server: reads a JSON object, writes it back, closes
+ *   login_driver recorded SOCKET FILE                                   the same; another process has written the object to FILE before
  *   login_driver echoes SOCKET COUNT TOKENS                             round trips to that, with frames as long as the helper's
  *   login_driver sasl MECH SERVICE COUNT TOKENS                         logins in libsasl2 alone, as a server, in this process
  *
@@ -13,6 +14,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <sasl/sasl.h>
 #include <signal.h>
@@ -203,8 +205,38 @@ static struct sockaddr_un make_address(const char *path)
     return at;
 }
 
-/* What the least server does that speaks JSON: parse, print. */
-static void echo_one(int fd)
+/* The other process: writes what comes, then says so. */
+static void __attribute__((noreturn)) record(int line, const char *path)
+{
+    static char room[FRAME];
+    int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t len;
+
+    while (file >= 0 && (len = recv(line, room, sizeof room, 0)) > 0)
+        if (write(file, room, (size_t)len) != len || send(line, "done", 4, MSG_NOSIGNAL) != 4)
+            break;
+    _exit(0);
+}
+
+static int start_recorder(const char *path)
+{
+    int line[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, line) != 0)
+        die("socketpair", strerror(errno));
+    switch (fork()) {
+    case -1:
+        die("fork", strerror(errno));
+    case 0:
+        close(line[0]);
+        record(line[1], path);
+    }
+    close(line[1]);
+    return line[0];
+}
+
+/* What the least server does that speaks JSON: parse, print.  recorder: -1, or who writes it down before. */
+static void echo_one(int fd, int recorder)
 {
     static char room[FRAME];
     ssize_t len = recv(fd, room, sizeof room - 1, 0);
@@ -217,23 +249,35 @@ static void echo_one(int fd)
     if ((o = json_tokener_parse(room)) == NULL)
         die("echo", "no JSON");
     text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
+    if (recorder >= 0 && (send(recorder, text, strlen(text), MSG_NOSIGNAL) < 0 || recv(recorder, room, 4, 0) != 4))
+        die("recorder", strerror(errno));
     if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
         die("echo", strerror(errno));
     json_object_put(o);
 }
 
-static int serve_echoes(char **arg)
+static int serve(const char *path, int recorder)
 {
-    struct sockaddr_un at = make_address(arg[0]);
+    struct sockaddr_un at = make_address(path);
     int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), fd;
 
     if (s < 0 || bind(s, (struct sockaddr *)&at, sizeof at) != 0 || listen(s, 64) != 0)
-        die(arg[0], strerror(errno));
+        die(path, strerror(errno));
     while ((fd = accept4(s, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
-        echo_one(fd);
+        echo_one(fd, recorder);
         close(fd);
     }
     die("accept", strerror(errno));
+}
+
+static int serve_echoes(char **arg)
+{
+    return serve(arg[0], -1);
+}
+
+static int serve_recorded(char **arg)
+{
+    return serve(arg[0], start_recorder(arg[1]));
 }
 
 static void ask_echo(void *arg, const char *token)
@@ -308,12 +352,12 @@ int main(int argc, char **argv)
     } verbs[] = {
         { "tokens", 7, make_tokens },    { "helper", 4, measure_helper },
         { "echo", 1, serve_echoes },     { "echoes", 3, measure_echoes },
-        { "sasl", 4, measure_sasl },
+        { "sasl", 4, measure_sasl },     { "recorded", 2, serve_recorded },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(argv[1], verbs[i].name) == 0 && argc == 2 + verbs[i].arguments)
             return verbs[i].run(argv + 2);
-    fputs("usage: login_driver tokens|helper|echo|echoes|sasl ARGUMENTS\n", stderr);
+    fputs("usage: login_driver tokens|helper|echo|recorded|echoes|sasl ARGUMENTS\n", stderr);
     return 2;
 }

@@ -119,7 +119,7 @@ def drive(*words):
 # ---- the helper alone ----
 
 def measure_helper():
-    one, sock, walls = T + "/rs256/one", ROOM + "/run/postern/helper.sock", {}
+    one, sock, walls = T + "/rs256/one", "/run/postern/helper.sock", {}
 
     def run(name, *words):
         cpu, wall = drive(*words)
@@ -129,9 +129,11 @@ def measure_helper():
     found = in_rounds([
         ("helper/cached", [POSTERND], lambda n: run("helper/cached", "helper", sock, "rs256", str(LOGINS), one)),
         ("helper/proof", [POSTERND], lambda n: run("helper/proof", "helper", sock, "rs256", str(LOGINS), write_slice("rs256", n))),
-        ("helper/echo", PIDS, lambda n: run("helper/echo", "echoes", T + "/echo.sock", str(LOGINS), one)),
+        ("helper/echo", PIDS[:1], lambda n: run("helper/echo", "echoes", T + "/echo.sock", str(LOGINS), one)),
+        ("helper/recorded-echo", PIDS[1:], lambda n: run("helper/recorded-echo", "echoes", T + "/recorded.sock", str(LOGINS), one)),
     ])
-    report(found, [("helper/cached", "helper/echo"), ("helper/proof", "helper/echo")])
+    report(found, [("helper/cached", "helper/echo"), ("helper/proof", "helper/echo"), ("helper/recorded-echo", "helper/echo"),
+                   ("helper/cached", "helper/recorded-echo")])
     for name in ("helper/cached", "helper/proof"):
         say(name + "/wall", median(walls[name]), "us", per_s=round(1e6 / median(walls[name])), against="helper/echo",
             ratio=round(median([a / b for a, b in zip(walls[name], walls["helper/echo"])]), 3))

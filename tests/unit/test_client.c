@@ -222,7 +222,8 @@ static void the_request_says_all_that_the_host_said(void **state)
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, want[i][0]), want[i][1]));
     assert_int_equal(j.nodes[postern_json_member(&j, 0, "scopes")].child_count, 2);
-    assert_int_equal(j.nodes[0].child_count, 13);
+    assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "last")), POSTERN_JSON_TRUE);
+    assert_int_equal(j.nodes[0].child_count, 14);
     postern_op_free(op);
     (void)close(fd);
 }
@@ -471,6 +472,66 @@ static void a_link_through_a_folder_that_others_may_write_is_not_trusted(void **
     (void)unlink(through.path);
     (void)unlink(link_path);
     (void)rmdir(open_folder);
+}
+
+static struct fake reached_by(const struct fake *f, const char *tail)
+{
+    struct fake through = *f;
+
+    assert_true((size_t)snprintf(through.path, sizeof through.path, "%s/%s", f->folder, tail) <
+                sizeof through.path);
+    return through;
+}
+
+static void a_link_to_a_socket_in_a_folder_that_others_may_write_is_not_trusted(void **state)
+{
+    struct fake *f = *state;
+    struct fake open_folder = reached_by(f, "open"), inside = reached_by(f, "open/s"),
+                through = reached_by(f, "link");
+
+    assert_int_equal(mkdir(open_folder.path, 0700), 0);
+    assert_int_equal(chmod(open_folder.path, 0777), 0);
+    assert_int_equal(symlink("open/s", through.path), 0);
+    (void)close(f->listener);
+    f->listener = listen_at(inside.path, SOCK_SEQPACKET, 8);
+    assert_refused_unheard(f, start_full(&through), POSTERN_ERR_HELPER_UNTRUSTED);
+    assert_int_equal(chmod(open_folder.path, 0755), 0);
+    postern_op *op = start_full(&through);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+    postern_op_free(op);
+    (void)unlink(through.path);
+    (void)unlink(inside.path);
+    (void)rmdir(open_folder.path);
+}
+
+static void a_path_with_dots_is_looked_at_as_written_and_as_it_resolves(void **state)
+{
+    static const char *const ways[] = { "open/.././helper.sock", ".//open/../helper.sock",
+                                        "inner/../helper.sock" };
+    struct fake *f = *state;
+    struct fake open_folder = reached_by(f, "open"), other = reached_by(f, "elsewhere"),
+                inner = reached_by(f, "inner");
+
+    assert_int_equal(mkdir(open_folder.path, 0700), 0);
+    assert_int_equal(mkdir(other.path, 0700), 0);
+    assert_int_equal(chmod(open_folder.path, 0777), 0);
+    assert_int_equal(symlink("elsewhere", inner.path), 0);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct fake through = reached_by(f, ways[i]);
+        postern_op *op;
+
+        if (i < 2)
+            assert_refused_unheard(f, start_full(&through), POSTERN_ERR_HELPER_UNTRUSTED);
+        assert_int_equal(chmod(open_folder.path, 0755), 0);
+        op = start_full(&through);
+        assert_int_equal(postern_op_step(op, NULL), POSTERN_AGAIN);
+        postern_op_free(op);
+        (void)close(accept_one(f));
+        assert_int_equal(chmod(open_folder.path, 0777), 0);
+    }
+    (void)unlink(inner.path);
+    (void)rmdir(open_folder.path);
+    (void)rmdir(other.path);
 }
 
 static void a_socket_of_another_type_is_not_trusted(void **state)
@@ -764,6 +825,8 @@ int main(void)
         TEST(a_socket_that_nobody_serves_is_undecided_at_the_first_step),
         TEST(a_folder_that_others_may_write_is_not_trusted),
         TEST(a_link_through_a_folder_that_others_may_write_is_not_trusted),
+        TEST(a_link_to_a_socket_in_a_folder_that_others_may_write_is_not_trusted),
+        TEST(a_path_with_dots_is_looked_at_as_written_and_as_it_resolves),
         TEST(a_socket_of_another_type_is_not_trusted),
         TEST(what_is_no_token_is_refused_without_asking),
         TEST(the_longest_token_with_the_longest_names_fits_one_frame),

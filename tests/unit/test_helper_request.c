@@ -43,6 +43,7 @@ static void a_full_request_is_read_as_it_was_written(void **state)
     assert_string_equal(r.rq.extra_scopes[1], "mail");
     assert_null(r.rq.extra_scopes[2]);
     assert_int_equal(r.rq.client_cert_sha256.len, 0);
+    assert_false(r.is_last);
     assert_int_equal(r.rq.carrier, POSTERN_CARRIER_SASL);
     assert_int_equal(r.rq.tls, POSTERN_TLS_ON);
     assert_int_equal(r.rq.size, sizeof r.rq);
@@ -88,6 +89,27 @@ static void a_certificate_is_told_by_its_digest(void **state)
     assert_true(postern_bytes_equal_str(r.rq.client_cert_sha256,
                                         "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"));
     helper_request_free(&r);
+}
+
+static void the_last_request_of_a_connection_says_so(void **state)
+{
+    static const char *const refused[] = {
+        HEAD "\"last\":1," TAIL, HEAD "\"last\":\"true\"," TAIL, HEAD "\"last\":null," TAIL,
+        HEAD "\"last\":true,\"last\":true," TAIL, HANDLE ",\"last\":true}",
+    };
+    struct helper_request r;
+
+    (void)state;
+    assert_int_equal(read_text(HEAD "\"last\":true," TAIL, &r, NULL), POSTERN_OK);
+    assert_true(r.is_last);
+    helper_request_free(&r);
+    assert_int_equal(read_text(HEAD "\"last\":false," TAIL, &r, NULL), POSTERN_OK);
+    assert_false(r.is_last);
+    helper_request_free(&r);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(read_text(refused[i], &r, NULL), POSTERN_ERR_HELPER_PROTOCOL);
+        helper_request_free(&r);
+    }
 }
 
 static void what_a_request_leaves_out_is_null(void **state)
@@ -237,6 +259,7 @@ int main(void)
         cmocka_unit_test(a_full_request_is_read_as_it_was_written),
         cmocka_unit_test(a_handle_is_asked_for_with_its_uses),
         cmocka_unit_test(a_certificate_is_told_by_its_digest),
+        cmocka_unit_test(the_last_request_of_a_connection_says_so),
         cmocka_unit_test(what_a_request_leaves_out_is_null),
         cmocka_unit_test(a_description_needs_nothing_but_a_service),
         cmocka_unit_test(a_frame_that_is_not_the_protocol_is_refused_with_a_sentence),

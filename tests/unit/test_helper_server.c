@@ -326,6 +326,14 @@ static void spin(struct world *w)
         assert_in_range(event_base_loop(w->helper.base, EVLOOP_NONBLOCK), 0, 1);
 }
 
+/* The same, until the server looks also at callers whose request is in flight. */
+static void spin_until_freed(struct world *w, size_t count)
+{
+    for (int i = 0; i < 100 && freed_count != count; i++)
+        assert_in_range(event_base_loop(w->helper.base, EVLOOP_ONCE), 0, 1);
+    spin(w);
+}
+
 /* The same, and the loop was told to end. */
 static bool spin_to_exit(struct world *w)
 {
@@ -904,7 +912,7 @@ static void a_caller_that_hangs_up_while_its_record_is_written_is_forgotten(void
     spin(w);
     take_record(line_fd, "\"outcome\":\"proved\"");
     (void)close(fd);
-    spin(w);
+    spin_until_freed(w, 1);
     assert_int_equal(freed_count, 1);
     assert_false(audit_line_is_idle(w->helper.audit)); /* it is written all the same */
     say(line_fd, "{\"type\":\"done\",\"id\":1}");
@@ -922,7 +930,7 @@ static void draining_waits_for_the_records_of_callers_that_are_gone(void **state
     ask(fd, "imap", "good");
     spin(w);
     (void)close(fd);
-    spin(w);
+    spin_until_freed(w, 1);
     server_drain(w->server);
     assert_false(spin_to_exit(w));
     say(line_fd, "{\"type\":\"done\",\"id\":1}");
@@ -989,7 +997,7 @@ static void a_second_frame_before_the_answer_ends_the_connection(void **state)
     spin(w);
     assert_nothing_yet(fd);
     ask(fd, "imap", "good");
-    spin(w);
+    spin_until_freed(w, 1);
     assert_closed(fd);
     assert_int_equal(freed_count, 1);
     assert_int_equal(held_count, 1);
@@ -1004,7 +1012,7 @@ static void a_caller_that_hangs_up_takes_its_request_with_it(void **state)
     ask(fd, "imap", "hold");
     spin(w);
     (void)close(fd);
-    spin(w);
+    spin_until_freed(w, 1);
     assert_int_equal(freed_count, 1);
     assert_no_record(w);
 }
@@ -1025,6 +1033,26 @@ static void a_caller_that_never_reads_is_closed_when_its_buffer_is_full(void **s
         held_count = 0;
     }
     assert_true(is_closed);
+    (void)close(fd);
+}
+
+static void a_connection_ends_behind_the_answer_to_its_last_request(void **state)
+{
+    struct world *w = *state;
+    int fd = dial(w);
+
+    say(fd, "{\"v\":1,\"op\":\"verify\",\"nonce\":\"" NONCE "\",\"service\":\"imap\",\"token\":\"good\","
+            "\"carrier\":\"sasl\",\"tls\":\"on\",\"last\":true}");
+    spin(w);
+    assert_int_equal(hear_verdict(fd), POSTERN_OK);
+    assert_closed(fd);
+    fd = dial(w);
+    for (int i = 0; i < 2; i++) { /* and not behind another's */
+        ask(fd, "imap", "good");
+        spin(w);
+        assert_int_equal(hear_verdict(fd), POSTERN_OK);
+        assert_nothing_yet(fd);
+    }
     (void)close(fd);
 }
 
@@ -1596,6 +1624,7 @@ int main(void)
         TEST(what_is_no_single_frame_ends_the_connection_unanswered),
         TEST(a_second_frame_before_the_answer_ends_the_connection),
         TEST(a_caller_that_hangs_up_takes_its_request_with_it),
+        TEST(a_connection_ends_behind_the_answer_to_its_last_request),
         TEST(a_caller_that_never_reads_is_closed_when_its_buffer_is_full),
         TEST(two_hundred_logins_are_in_flight_while_one_connection_stalls),
         TEST(one_user_cannot_take_all_connections),

@@ -346,6 +346,32 @@ static void the_writer_makes_any_bytes_readable_again(void **state)
                                        "a\xef\xbf\xbd\xef\xbf\xbd"));
 }
 
+/* Wherever it stands: the writer looks at eight bytes at a time. */
+static void a_byte_is_written_at_each_place_as_it_is_alone(void **state)
+{
+    (void)state;
+    for (unsigned c = 1; c < 0x80; c++) {
+        uint8_t alone[1] = { (uint8_t)c }, text[19];
+        POSTERN_AUTO_BUF want = POSTERN_BUF_INIT(64);
+        postern_json_writer w = { &want, false };
+
+        postern_json_put_string(&w, NULL, (postern_bytes){ alone, 1 });
+        for (size_t at = 0; at < sizeof text; at++) {
+            POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(64);
+
+            w = (postern_json_writer){ &out, false };
+            memset(text, 'x', sizeof text);
+            text[at] = (uint8_t)c;
+            postern_json_put_string(&w, NULL, (postern_bytes){ text, sizeof text });
+            assert_int_equal(out.len, want.len + sizeof text - 1);
+            assert_memory_equal(out.ptr + 1, text, at);
+            assert_memory_equal(out.ptr + 1 + at, want.ptr + 1, want.len - 2);
+            for (size_t i = at + want.len - 1; i < out.len - 1; i++)
+                assert_int_equal(out.ptr[i], 'x');
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +389,7 @@ int main(void)
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(the_writer_places_commas_and_escapes),
         cmocka_unit_test(the_writer_makes_any_bytes_readable_again),
+        cmocka_unit_test(a_byte_is_written_at_each_place_as_it_is_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

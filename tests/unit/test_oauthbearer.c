@@ -406,6 +406,25 @@ static void an_opaque_token_of_ours_is_told_from_what_a_person_types(void **stat
     assert_false(postern_token_is_handle(POSTERN_BYTES_LIT("pot_AZaz09-_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")));
 }
 
+/* RFC 6750 §2.1, byte by byte. */
+static void a_token_is_of_the_bytes_of_token68_alone(void **state)
+{
+    static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
+
+    (void)state;
+    for (unsigned c = 0; c < 256; c++) {
+        bool is_one = c != 0 && strchr(all, (int)c) != NULL;
+        uint8_t alone = (uint8_t)c, last[] = { 'a', 'b', (uint8_t)c }, first[] = { (uint8_t)c, 'a' };
+
+        assert_int_equal(postern_token_is_token68((postern_bytes){ &alone, 1 }), is_one);
+        assert_int_equal(postern_token_is_token68((postern_bytes){ first, sizeof first }), is_one);
+        assert_int_equal(postern_token_is_token68((postern_bytes){ last, sizeof last }),
+                         is_one || c == '=');
+    }
+    assert_false(postern_token_is_token68(POSTERN_BYTES_NONE));
+    assert_false(postern_token_is_token68(POSTERN_BYTES_LIT("a=b")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -423,6 +442,7 @@ int main(void)
         cmocka_unit_test(a_client_never_builds_what_breaks_the_grammar),
         cmocka_unit_test(a_message_that_does_not_fit_is_an_error),
         cmocka_unit_test(mechanisms_have_exact_names),
+        cmocka_unit_test(a_token_is_of_the_bytes_of_token68_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
