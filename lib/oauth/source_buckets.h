@@ -8,7 +8,8 @@
 
 #include <postern/bytes.h>
 
-/* At once: what a host that starts its agents together sends. */
+/* At once, where each question goes through the network: what a host that starts its agents together
+ * sends. */
 #define POSTERN_SOURCE_BURST 64
 /* Then: four times what a busy agent needs whose answers are kept for no longer than a second. */
 #define POSTERN_SOURCE_PER_S 16
@@ -19,8 +20,9 @@
 
 struct source_buckets; /* 64 KiB */
 
-/* POSTERN_OK · NOMEM · SYSTEM (no random numbers) */
-POSTERN_MUST_USE postern_err postern_source_buckets_new(struct source_buckets **ret,
+/*   burst   drops of a full bucket
+ * POSTERN_OK · NOMEM · SYSTEM (no random numbers) */
+POSTERN_MUST_USE postern_err postern_source_buckets_new(int burst, struct source_buckets **ret,
                                                         postern_error *err);
 void postern_source_buckets_free(struct source_buckets *b); /* NULL is fine */
 /*
