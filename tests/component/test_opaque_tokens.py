@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Opaque tokens of the embedded issuer (access_token_format: opaque) in a real posternd: at the helper, at a raw door and at the packaged
-sshd, whose prompt holds 1,023 bytes; what they open and what not, how they end, and what becomes of logins while the issuer child is
-away."""
+"""Opaque tokens of the embedded issuer (access_token_format: opaque) in a real posternd: at the helper, at a raw door, at the packaged
+sshd, whose prompt holds 1,023 bytes, and at Cyrus SASL's sample server, by our plugin and by saslauthd's protocol (slapd:
+test_two_issuers.sh); what they open and what not, how they end, and what becomes of logins while the issuer child is away."""
+import base64
 import json
 import os
 import re
@@ -17,7 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import free_port  # noqa: E402
-from door_rig import BUILD, IS_SANITIZED, POSTERN, assert_equal, auth_line, check, run_door_tests, wait_until, with_options  # noqa: E402
+from door_rig import BUILD, IS_SANITIZED, POSTERN, assert_equal, auth_line, check, message, run_door_tests, wait_until, with_options  # noqa: E402
 from test_grants import ACCESS, EXCHANGE, form, post  # noqa: E402
 from test_posternd import ask  # noqa: E402
 
@@ -238,6 +239,48 @@ def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     said = [r["outcome"] for r in _ask_at_one_moment(rig, ["pot_" + ("%043d" % n) for n in range(400)])]
     assert_equal(set(said), {"rejected", "undecided"}, "four hundred guesses from one source")
     rig.login("cache", at_door).talk()
+
+
+# ---- libsasl ----
+
+def _sample_server(conf, plugins, mechanism, text):
+    """What Cyrus SASL's own server says to one message of a client."""
+    server = subprocess.Popen(["sasl-sample-server", "-m", mechanism, "-s", "imap", "-i", "local=127.0.0.1;1,remote=127.0.0.1;2"] + plugins,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, SASL_CONF_PATH=conf))
+    lines = "C: %s\nC: %s\n" % (base64.b64encode(mechanism.encode()).decode(), text)
+    return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
+
+
+def _plain(user, token):
+    return base64.b64encode(("\0%s\0%s" % (user, token)).encode()).decode()
+
+
+@with_options(has_issuer=True)
+def libsasl_takes_it_by_our_plugin_and_by_saslauthds_protocol(rig):
+    mux = rig.path + "/run/saslauthd/mux"
+    rig.set(saslauthd_socket=mux, services="imap")
+    w = World(rig)
+    token, other = w.token("imap"), w.token("sshd")
+    for user, word, is_taken in (("agent-7", token, True), ("agent-8", token, False), ("agent-7", other, False), ("agent-7", NOBODYS, False)):
+        r = subprocess.run(["testsaslauthd", "-f", mux, "-s", "imap", "-u", user, "-p", word], stdout=subprocess.PIPE, timeout=60)
+        assert_equal((r.returncode == 0, b"OK" in r.stdout), (is_taken, is_taken), "testsaslauthd as " + user)
+    if IS_SANITIZED:
+        print("# the sample server has no sanitizer's runtime for our plugin")
+        return
+    conf = rig.path + "/sasl"
+    os.makedirs(conf + "/plug")
+    plugin = next(p for p in (BUILD + "/sasl-plugin/.libs/liboauthbearer.so", BUILD + "/.libs/liboauthbearer.so") if os.path.exists(p))
+    shutil.copy(plugin, conf + "/plug")
+    with open(conf + "/sample.conf", "w") as f:
+        f.write("postern_helper_socket: %s/run/helper.sock\npwcheck_method: saslauthd\nsaslauthd_path: %s\n" % (rig.path, mux))
+    for mechanism, plugins, good, bad in (("OAUTHBEARER", ["-p", conf + "/plug"], message(token), message(other)),
+                                          ("PLAIN", [], _plain("agent-7", token), _plain("agent-7", other))):
+        said = _sample_server(conf, plugins, mechanism, good)
+        check("Username: agent-7" in said or "successful" in said.lower(), said)
+        said = _sample_server(conf, plugins, mechanism, bad)
+        check("Username: " not in said, said)
+        assert_equal(rig.audit()[-1]["reason"], "aud", "the record")
 
 
 # ---- sshd ----
