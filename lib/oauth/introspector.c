@@ -69,20 +69,26 @@ static struct introspector *allocate(size_t places)
     return NULL;
 }
 
+/* How many questions at one time, and how often for one source. */
+static const struct measure {
+    size_t places;
+    struct source_rate sources;
+} of_network = { POSTERN_INTROSPECTIONS_MAX, { POSTERN_SOURCE_BURST, POSTERN_SOURCE_PER_S } },
+  of_line = { POSTERN_INTROSPECTIONS_LINE_MAX,
+              { POSTERN_INTROSPECTIONS_LINE_MAX, POSTERN_LINE_GUESSES_PER_S } };
+
 postern_err postern_introspector_new(const struct server *server, struct discovery *discovery,
                                      struct introspector **ret, postern_error *err)
 {
-    bool is_line = discovery == NULL;
-    __attribute__((cleanup(auto_free_introspector))) struct introspector *i =
-        allocate(is_line ? POSTERN_INTROSPECTIONS_LINE_MAX : POSTERN_INTROSPECTIONS_MAX);
+    const struct measure *m = discovery == NULL ? &of_line : &of_network;
+    __attribute__((cleanup(auto_free_introspector))) struct introspector *i = allocate(m->places);
 
     if (i == NULL)
         return POSTERN_FAIL(err, NOMEM, "introspection");
     i->server = server;
     i->discovery = discovery;
     i->texts = POSTERN_ARENA_INIT(TEXTS_MAX);
-    POSTERN_TRY(postern_source_buckets_new(
-        is_line ? POSTERN_INTROSPECTIONS_LINE_MAX : POSTERN_SOURCE_BURST, &i->sources, err));
+    POSTERN_TRY(postern_source_buckets_new(m->sources, &i->sources, err));
     *ret = POSTERN_STEAL(i);
     return POSTERN_OK;
 }
@@ -247,9 +253,7 @@ static postern_err join_or_start(struct introspector *i, const postern_op *op,
         return POSTERN_FAIL(err, BUSY, "introspection: %zu questions to %s are in flight",
                             count_places(i, q->is_look_again), i->server->issuer);
     if (!q->is_look_again && !postern_source_buckets_take(i->sources, q->peer, now_ms))
-        return POSTERN_FAIL(err, BUSY,
-                            "introspection: more than %d tokens a second from one address",
-                            POSTERN_SOURCE_PER_S);
+        return POSTERN_FAIL(err, BUSY, "introspection: too many tokens a second from one address");
     POSTERN_TRY(start_question(i, op, q, metadata, place, err));
     *ret = postern_fetch_ref(place->fetch);
     return POSTERN_OK;

