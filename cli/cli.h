@@ -29,6 +29,7 @@ int command_login(int argc, char **argv);
 int command_logout(int argc, char **argv);
 int command_parse(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_psql(int argc, char **argv);
 int command_sessions(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_token(int argc, char **argv);

@@ -22,7 +22,7 @@ else
 postern_SOURCES += cli/doctor_nosasl.c
 endif
 postern_SOURCES += cli/host_match.c cli/host_match.h cli/secret_file.c cli/secret_file.h cli/token.c cli/token.h \
-	cli/options.c cli/options.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
+	cli/options.c cli/options.h cli/private_file.c cli/private_file.h cli/token_cache.c cli/token_cache.h cli/token_fetch.c cli/token_fetch.h cli/token_options.c \
 	cli/token_print.c cli/token_settings.c
 postern_SOURCES += cli/exchange.c cli/login.c cli/login_browser.c cli/login_browser.h cli/login_callback.c cli/login_callback.h \
 	cli/login_listen.c cli/login_listen.h cli/login_store.c cli/login_store.h cli/login_token.c cli/login_token.h cli/logout.c \
@@ -31,7 +31,8 @@ postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_
 	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
 	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c
-postern_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS) $(SASL_CFLAGS)
+postern_SOURCES += cli/psql.c
+postern_CPPFLAGS = $(AM_CPPFLAGS) -DPOSTERN_LIBDIR='"$(libdir)"' $(SSL_CFLAGS) $(SASL_CFLAGS)
 postern_CFLAGS = $(AM_CFLAGS) $(PROGRAM_CFLAGS)
 postern_LDFLAGS = $(AM_LDFLAGS) $(PROGRAM_LDFLAGS)
 postern_LDADD = lib/libaudit.la $(core_libs) $(SSL_LIBS)

@@ -17,6 +17,7 @@
 #include <postern-private/json.h>
 
 #include "login_store.h"
+#include "private_file.h"
 
 #define PATH_ROOM    4096  /* bytes: PATH_MAX */
 #define ENTRY_MAX    65536 /* bytes: two of the longest tokens, escaped a little, and names */
@@ -424,31 +425,6 @@ static void build_entry(const struct login_entry *e, postern_buf *out)
     postern_json_close_object(&w);
 }
 
-static bool write_all(int fd, postern_bytes b)
-{
-    for (size_t at = 0; at < b.len;) {
-        ssize_t n = write(fd, b.ptr + at, b.len - at);
-
-        if (n < 0 && errno != EINTR)
-            return false;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
-static bool write_file(int folder_fd, const char *name, postern_bytes text)
-{
-    int fd;
-    bool is_written;
-
-    (void)unlinkat(folder_fd, name, 0); /* of a run that was killed; under the entry's lock */
-    fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    is_written = write_all(fd, text) && fsync(fd) == 0;
-    return close(fd) == 0 && is_written;
-}
-
 postern_err login_store_write(const struct login_store *s, const char *name,
                               const struct login_entry *e, postern_error *err)
 {
@@ -459,7 +435,8 @@ postern_err login_store_write(const struct login_store *s, const char *name,
     build_entry(e, &text);
     if (text.failed)
         return POSTERN_FAIL(err, NOMEM, "a login of more than %d bytes, or no memory", ENTRY_MAX);
-    if (write_file(s->folder_fd, fresh, postern_buf_bytes(&text)) &&
+    (void)unlinkat(s->folder_fd, fresh, 0); /* of a run that was killed; under the entry's lock */
+    if (private_file_write(s->folder_fd, fresh, postern_buf_bytes(&text), PRIVATE_FILE_SYNCED) &&
         renameat(s->folder_fd, fresh, s->folder_fd, name) == 0 && fsync(s->folder_fd) == 0)
         return POSTERN_OK;
     (void)POSTERN_FAIL(err, SYSTEM, "storing a login: %m");

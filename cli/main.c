@@ -23,6 +23,7 @@ static const struct command commands[] = {
     { "logout", "give a person's authorization back and forget it", command_logout },
     { "parse", "read a SASL bearer message and say what it holds", command_parse },
     { "policy", "check rules files, and say what they decide and why", command_policy },
+    { "psql", "run psql with a token of the agent's", command_psql },
     { "sessions", "list the sessions at doors", command_sessions },
     { "status", "show the stored logins, without their tokens", command_status },
     { "token", "fetch an access token and print it", command_token },

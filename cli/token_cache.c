@@ -18,6 +18,7 @@
 #include <postern-private/json.h>
 #include <postern/oauthbearer.h>
 
+#include "private_file.h"
 #include "token_cache.h"
 
 #define PATH_ROOM      4096  /* bytes: PATH_MAX */
@@ -237,33 +238,15 @@ static void build_entry(int64_t expires_s, postern_bytes token, const char *scop
     postern_json_close_object(&w);
 }
 
-static bool write_all(int fd, postern_bytes b)
-{
-    for (size_t at = 0; at < b.len;) {
-        ssize_t n = write(fd, b.ptr + at, b.len - at);
-
-        if (n < 0 && errno != EINTR)
-            return false;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
 /* No fsync: after a crash a lost entry is fetched again, and a cut one is not JSON. */
 static void replace_entry(const struct token_cache *c, postern_bytes text)
 {
     char name[NAME_ROOM + 16];
-    int fd;
-    bool is_written;
 
     if (snprintf(name, sizeof name, "%s.%ld", c->name, (long)getpid()) >= (int)sizeof name)
         return;
-    fd = openat(c->folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    is_written = write_all(fd, text);
-    is_written = close(fd) == 0 && is_written;
-    if (!is_written || renameat(c->folder_fd, name, c->folder_fd, c->name) != 0)
+    if (!private_file_write(c->folder_fd, name, text, PRIVATE_FILE_WRITTEN) ||
+        renameat(c->folder_fd, name, c->folder_fd, c->name) != 0)
         (void)unlinkat(c->folder_fd, name, 0);
 }
 

@@ -1,14 +1,84 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # One file a line, in order.
 EXTRA_DIST += \
+	examples/hosts/README \
+	examples/hosts/libvirt/about \
+	examples/hosts/libvirt/etc/libvirt/libvirtd.conf.add \
+	examples/hosts/libvirt/etc/postern/services/libvirt.conf \
+	examples/hosts/libvirt/etc/sasl2/libvirt.conf \
+	examples/hosts/mariadb/about \
+	examples/hosts/mariadb/etc/mysql/mariadb.conf.d/60-postern.cnf \
+	examples/hosts/mariadb/etc/pam.d/mariadb \
+	examples/hosts/mariadb/etc/postern/services/mariadb.conf \
+	examples/hosts/memcached/about \
+	examples/hosts/memcached/etc/memcached.conf.add \
+	examples/hosts/memcached/etc/postern/services/memcached.conf \
+	examples/hosts/memcached/etc/sasl2/memcached.conf \
+	examples/hosts/postgresql15/about \
+	examples/hosts/postgresql15/etc/pam.d/postgresql \
+	examples/hosts/postgresql15/etc/postern/services/postgresql.conf \
+	examples/hosts/postgresql15/etc/postgresql/15/main/pg_hba.conf.add \
+	examples/hosts/redis-door/about \
+	examples/hosts/redis-door/etc/postern/doors/cache.conf \
+	examples/hosts/redis-door/etc/postern/policies/cache.rules \
+	examples/hosts/slapd-saslauthd/about \
+	examples/hosts/slapd-saslauthd/etc/ldap/postern.ldif \
+	examples/hosts/slapd-saslauthd/etc/ldap/sasl2/slapd.conf \
+	examples/hosts/slapd-saslauthd/etc/postern/postern.conf.add \
+	examples/hosts/slapd-saslauthd/etc/postern/services/ldap.conf \
+	examples/hosts/slapd/about \
+	examples/hosts/slapd/etc/ldap/postern.ldif \
+	examples/hosts/slapd/etc/ldap/sasl2/slapd.conf \
+	examples/hosts/slapd/etc/postern/services/ldap.conf \
+	examples/hosts/sshd/about \
+	examples/hosts/sshd/etc/pam.d/sshd \
+	examples/hosts/sshd/etc/postern/services/sshd.conf \
+	examples/hosts/sshd/etc/ssh/sshd_config.d/postern.conf \
+	examples/hosts/svnserve/about \
+	examples/hosts/svnserve/etc/postern/services/svn.conf \
+	examples/hosts/svnserve/etc/sasl2/svn.conf \
+	examples/hosts/svnserve/etc/sysusers.d/svnserve.conf \
+	examples/hosts/svnserve/srv/svn/repo/conf/svnserve.conf.add \
+	examples/hosts/cyrus-imap-saslauthd/about \
+	examples/hosts/cyrus-imap-saslauthd/etc/cyrus.conf \
+	examples/hosts/cyrus-imap-saslauthd/etc/imapd.conf.add \
+	examples/hosts/cyrus-imap-saslauthd/etc/postern/postern.conf \
+	examples/hosts/cyrus-imap-saslauthd/etc/postern/services/imap.conf \
+	examples/hosts/cyrus-imap/about \
+	examples/hosts/cyrus-imap/etc/cyrus.conf \
+	examples/hosts/cyrus-imap/etc/imapd.conf.add \
+	examples/hosts/cyrus-imap/etc/postern/services/imap.conf \
+	examples/hosts/cyrus-pop3/about \
+	examples/hosts/cyrus-pop3/etc/cyrus.conf \
+	examples/hosts/cyrus-pop3/etc/imapd.conf.add \
+	examples/hosts/cyrus-pop3/etc/postern/services/pop.conf \
+	examples/hosts/cyrus-sieve/about \
+	examples/hosts/cyrus-sieve/etc/cyrus.conf \
+	examples/hosts/cyrus-sieve/etc/imapd.conf.add \
+	examples/hosts/cyrus-sieve/etc/postern/services/sieve.conf \
+	examples/hosts/postfix-saslauthd/about \
+	examples/hosts/postfix-saslauthd/etc/postern/postern.conf \
+	examples/hosts/postfix-saslauthd/etc/postern/services/smtp.conf \
+	examples/hosts/postfix-saslauthd/etc/postfix/main.cf.add \
+	examples/hosts/postfix-saslauthd/etc/postfix/master.cf.add \
+	examples/hosts/postfix-saslauthd/etc/postfix/sasl/smtpd.conf \
+	examples/hosts/postfix/about \
+	examples/hosts/postfix/etc/postern/postern.conf \
+	examples/hosts/postfix/etc/postern/services/smtp.conf \
+	examples/hosts/postfix/etc/postfix/main.cf.add \
+	examples/hosts/postfix/etc/postfix/master.cf.add \
+	examples/hosts/postfix/etc/postfix/sasl/smtpd.conf \
+	examples/hosts/postgresql18/about \
+	examples/hosts/postgresql18/etc/postern/services/postgresql.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/conf.d/postern.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_hba.conf \
+	examples/hosts/postgresql18/etc/postgresql/18/main/pg_ident.conf.add \
 	examples/issuers/entra.conf \
 	examples/issuers/entra.map \
 	examples/issuers/keycloak.conf \
 	examples/issuers/okta.conf \
 	examples/issuers/rfc9068.conf \
 	examples/pam/mixed \
-	examples/pam/postgresql \
-	examples/pam/sshd \
 	examples/policies/guardrails.rules \
 	examples/policies/logins.rules \
 	examples/policies/team-data.rules \

@@ -34,7 +34,7 @@ static bool is_empty(const char *text)
 
 /* One attempt, while pam_sm_authenticate() runs. */
 struct attempt {
-    struct module_options options;
+    postern_helper_place options;
     bool is_token; /* what was typed: no other module shall have it */
     postern_failure failure;
     postern_grant *grant;
@@ -171,7 +171,7 @@ EXPORTED int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char 
 EXPORTED int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
     const struct module_proof *p = module_proof_find(pamh);
-    struct module_options options = { 0 };
+    postern_helper_place options = { 0 };
     postern_error err = { 0 };
     postern_err e;
 

@@ -20,13 +20,6 @@ enum module_phase { MODULE_AUTH = 0, MODULE_ACCOUNT };
 int module_result_of(enum module_phase phase, postern_err e);
 
 /* ---- options.c ---- */
-#define MODULE_SERVICE_MAX 128 /* bytes with NUL */
-#define MODULE_PATH_MAX    108 /* bytes with NUL: sun_path of unix(7) */
-struct module_options {
-    char service[MODULE_SERVICE_MAX];
-    char socket[MODULE_PATH_MAX];
-    postern_helper_address where; /* path points to `socket` */
-};
 /*
  * service= and helper_socket= of the PAM line; the service is PAM's own name of it where the line
  * has none.  use_first_pass and try_first_pass are obeyed by libpam, which reads the line too.
@@ -35,7 +28,7 @@ struct module_options {
  */
 POSTERN_MUST_USE postern_err module_options_read(int argc, const char **argv,
                                                  const char *pam_service,
-                                                 struct module_options *ret, postern_error *err);
+                                                 postern_helper_place *ret, postern_error *err);
 
 /* ---- password.c ---- */
 /*
@@ -52,7 +45,7 @@ POSTERN_MUST_USE postern_err module_password_get(pam_handle_t *pamh, postern_byt
  *   POSTERN_OK · NO_TOKEN (empty) · MALFORMED (a password, it seems) · SERVICE_UNKNOWN · what
  *   postern_client_describe_start() lists
  */
-POSTERN_MUST_USE postern_err module_password_is_token(const struct module_options *o,
+POSTERN_MUST_USE postern_err module_password_is_token(const postern_helper_place *o,
                                                       postern_bytes password, postern_error *err);
 
 /* ---- account.c ---- */

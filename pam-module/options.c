@@ -13,29 +13,6 @@ static const char *value_of(const char *word, const char *name)
     return strncmp(word, name, len) == 0 && word[len] == '=' ? word + len + 1 : NULL;
 }
 
-/*
- * Service names become no path here, but the helper looks files up by them: only what a file name
- * needs.
- */
-static bool is_service_name(const char *s)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
-
-    return s[0] != '\0' && s[0] != '.' && s[0] != '-' && s[strspn(s, allowed)] == '\0';
-}
-
-static postern_err copy_text(const char *from, const char *name, char *to, size_t to_size,
-                             postern_error *err)
-{
-    size_t len = strlen(from);
-
-    if (len >= to_size)
-        return POSTERN_FAIL(err, CONFIG_VALUE, "%s is longer than %zu bytes", name, to_size - 1);
-    memcpy(to, from, len + 1);
-    return POSTERN_OK;
-}
-
 static postern_err check_word(const char *word, postern_error *err)
 {
     char quoted[300];
@@ -47,11 +24,11 @@ static postern_err check_word(const char *word, postern_error *err)
 }
 
 postern_err module_options_read(int argc, const char **argv, const char *pam_service,
-                                struct module_options *ret, postern_error *err)
+                                postern_helper_place *ret, postern_error *err)
 {
     const char *service = NULL, *path = NULL, *value;
 
-    *ret = (struct module_options){ .where.path = ret->socket };
+    *ret = (postern_helper_place){ .service = "" };
     for (int i = 0; i < argc; i++) {
         const char **named = NULL;
 
@@ -67,14 +44,5 @@ postern_err module_options_read(int argc, const char **argv, const char *pam_ser
             return POSTERN_FAIL(err, CONFIG_KEY, "an option stands twice on the PAM line");
         *named = value;
     }
-    if (service == NULL)
-        service = pam_service == NULL ? "" : pam_service;
-    if (path == NULL)
-        path = POSTERN_HELPER_SOCKET_DEFAULT;
-    if (!is_service_name(service))
-        return POSTERN_FAIL(err, CONFIG_VALUE, "service= is no service name");
-    POSTERN_TRY(copy_text(service, "service=", ret->service, sizeof ret->service, err));
-    if (path[0] != '/')
-        return POSTERN_FAIL(err, CONFIG_VALUE, "helper_socket= is no absolute path");
-    return copy_text(path, "helper_socket=", ret->socket, sizeof ret->socket, err);
+    return postern_helper_place_read(service == NULL ? pam_service : service, path, NULL, ret, err);
 }

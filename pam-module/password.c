@@ -34,7 +34,7 @@ static bool begins_with(postern_bytes b, const char *prefix)
 
 /* Asked each time: a process that keeps no cache has none to go stale, and a round trip is short
  * beside a person's typing. */
-static postern_err find_prefix(const struct module_options *o, char *ret, size_t ret_size,
+static postern_err find_prefix(const postern_helper_place *o, char *ret, size_t ret_size,
                                postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
@@ -53,7 +53,7 @@ static postern_err find_prefix(const struct module_options *o, char *ret, size_t
     return POSTERN_OK;
 }
 
-postern_err module_password_is_token(const struct module_options *o, postern_bytes password,
+postern_err module_password_is_token(const postern_helper_place *o, postern_bytes password,
                                      postern_error *err)
 {
     char prefix[POSTERN_OPAQUE_PREFIX_MAX];

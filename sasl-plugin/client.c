@@ -2,8 +2,8 @@
 /*
  * The client side of OAUTHBEARER (RFC 7628) and XOAUTH2: one message with the token, and at most
  * one answer to an error. The first step returns SASL_OK with doneflag 0, because some applications
- * end there (svn) and others step once more (imtest, virsh, mbsync); libldap alone gets
- * SASL_CONTINUE (doc/decisions/0005-ldap-second-bind.md).
+ * end there (svn) and others step once more (virsh); LDAP and IMAP clients get SASL_CONTINUE
+ * (doc/decisions/0005-ldap-second-bind.md, 0082-mbsync-waits-for-nobody.md).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,13 +76,15 @@ static postern_err build_message(struct client_conn *conn, const sasl_client_par
 
 /*
  * What the first step says when more may come.  SASL_OK with doneflag 0 works with every client but
- * libldap, which forgets the mechanism on SASL_OK: it would send the next answer as a simple bind
- * (doc/decisions/0005-ldap-second-bind.md).  libldap alone uses the service name "ldap".
+ * libldap, which forgets the mechanism on SASL_OK and would send the next answer as a simple bind
+ * (doc/decisions/0005-ldap-second-bind.md), and mbsync, which takes an error challenge for a breach
+ * of protocol then and hangs (0082-mbsync-waits-for-nobody.md).  svn takes nothing else.
  */
 static int first_result(const sasl_client_params_t *params)
 {
-    return params->service != NULL && strcmp(params->service, "ldap") == 0 ? SASL_CONTINUE
-                                                                           : SASL_OK;
+    const char *service = params->service == NULL ? "" : params->service;
+
+    return strcmp(service, "ldap") == 0 || strcmp(service, "imap") == 0 ? SASL_CONTINUE : SASL_OK;
 }
 
 static int first_step(struct client_conn *conn, sasl_client_params_t *params,

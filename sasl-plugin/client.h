@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The client side of the plugin, in three files: the exchange (client.c), names and prompts
- * (client_ask.c), tokens found without asking (client_token.c, client_run.c).
+ * (client_ask.c), tokens found without asking (client_token.c).
  */
 #ifndef SASL_PLUGIN_CLIENT_H
 #define SASL_PLUGIN_CLIENT_H
@@ -43,14 +43,5 @@ bool client_is_protected(const sasl_client_params_t *params);
  */
 POSTERN_MUST_USE postern_err client_find_token(const sasl_client_params_t *params,
                                                postern_secret **ret, postern_error *err);
-
-/* ---- client_run.c ---- */
-/*
- * Run `postern token --quiet --for-host HOST --for-service SERVICE` and take the token from its
- * standard output. POSTERN_OK · NO_TOKEN (no client is configured here) · SYSTEM · TIMEOUT ·
- * TOKEN_REFUSED (it ended with an error) · NOMEM
- */
-POSTERN_MUST_USE postern_err client_run_postern(const char *host, const char *service,
-                                                postern_secret **ret, postern_error *err);
 
 #endif

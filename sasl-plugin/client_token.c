@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <postern/run.h>
+
 #include "client.h"
 
 #define TOKEN_FILE_MAX (POSTERN_TOKEN_MAX + 64) /* blanks and a newline around the token */
@@ -153,6 +155,17 @@ static postern_err discover(postern_secret **ret, postern_error *err)
     return read_default_file(runtime != NULL ? runtime : "/tmp", ret, err);
 }
 
+static postern_err run_postern(const sasl_client_params_t *params, postern_secret **ret,
+                               postern_error *err)
+{
+    POSTERN_AUTO(op) op = NULL;
+
+    POSTERN_TRY(postern_run_token_start(params->serverFQDN, params->service, &op, err));
+    POSTERN_TRY(postern_op_run(op, err));
+    *ret = postern_op_take_token(op);
+    return *ret == NULL ? POSTERN_FAIL(err, INTERNAL, "postern token: no token") : POSTERN_OK;
+}
+
 postern_err client_find_token(const sasl_client_params_t *params, postern_secret **ret,
                               postern_error *err)
 {
@@ -163,5 +176,5 @@ postern_err client_find_token(const sasl_client_params_t *params, postern_secret
     e = discover(ret, err);
     if (e != POSTERN_ERR_NO_TOKEN)
         return e;
-    return client_run_postern(params->serverFQDN, params->service, ret, err);
+    return run_postern(params, ret, err);
 }

@@ -65,32 +65,25 @@ postern_tls plugin_tls_state(sasl_ssf_t external_ssf, const char *iplocalport,
                              const char *ipremoteport);
 
 /* ---- options.c ---- */
-#define PLUGIN_SERVICE_MAX 128 /* bytes with NUL */
-#define PLUGIN_PATH_MAX    108 /* bytes with NUL: sun_path of unix(7) */
-struct plugin_options {
-    char service[PLUGIN_SERVICE_MAX];
-    char socket[PLUGIN_PATH_MAX];
-    postern_helper_address where; /* path points to `socket` */
-};
 /*
  * postern_service, postern_helper_socket and postern_helper_user of the host's SASL file.
  * POSTERN_OK · CONFIG_VALUE
  */
 POSTERN_MUST_USE postern_err plugin_options_read(const sasl_server_params_t *sparams,
-                                                 struct plugin_options *ret, postern_error *err);
+                                                 postern_helper_place *ret, postern_error *err);
 
 /* ---- service.c ---- */
 /*
  * What the helper says of the service, at most 60 s old.  `now_s` is monotonic.
  *   POSTERN_OK (unknown services too: is_known) · what postern_client_describe_start() lists
  */
-POSTERN_MUST_USE postern_err plugin_service_info(const struct plugin_options *o, int64_t now_s,
+POSTERN_MUST_USE postern_err plugin_service_info(const postern_helper_place *o, int64_t now_s,
                                                  postern_service_info *ret, postern_error *err);
 /*
  * The helper failed to answer for this service a few seconds ago: a list of mechanisms need not
  * wait for it again.
  */
-bool plugin_service_is_down(const struct plugin_options *o, int64_t now_s);
+bool plugin_service_is_down(const postern_helper_place *o, int64_t now_s);
 void plugin_service_forget_all(void);
 
 /* ---- server.c, client.c ---- */

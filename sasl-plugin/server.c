@@ -24,7 +24,7 @@ struct server_conn {
 
 /* One login attempt, while a step runs. */
 struct attempt {
-    struct plugin_options options;
+    postern_helper_place options;
     postern_sasl_message message;
     postern_failure failure; /* code is the verdict */
     postern_grant *grant;
@@ -68,7 +68,7 @@ void plugin_server_dispose(void *conn_context, const sasl_utils_t *utils)
 
 /* ---- is the mechanism offered? ---- */
 
-static bool has_socket_file(const struct plugin_options *o)
+static bool has_socket_file(const postern_helper_place *o)
 {
     struct stat st;
 
@@ -84,7 +84,7 @@ static bool has_socket_file(const struct plugin_options *o)
 int plugin_server_avail(void *glob, sasl_server_params_t *sparams, void **conn_context)
 {
     postern_mech mech = ((const struct plugin_mech *)glob)->mech;
-    struct plugin_options options;
+    postern_helper_place options;
     postern_service_info info;
     int64_t now_s = monotonic_s();
 

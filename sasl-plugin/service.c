@@ -16,9 +16,9 @@
 #define KEEP_DOWN_S 5
 
 struct slot {
-    char socket[PLUGIN_PATH_MAX];
+    char socket[POSTERN_HELPER_PATH_MAX];
     uid_t server_uid;
-    char service[PLUGIN_SERVICE_MAX];
+    char service[POSTERN_SERVICE_NAME_MAX];
     int64_t until_s; /* 0: free */
     bool is_down;
     postern_service_info info;
@@ -28,14 +28,14 @@ static struct slot slots[SLOTS];
 static size_t next_slot;
 static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static bool is_slot_of(const struct slot *s, const struct plugin_options *o)
+static bool is_slot_of(const struct slot *s, const postern_helper_place *o)
 {
     return strcmp(s->service, o->service) == 0 && strcmp(s->socket, o->socket) == 0 &&
            s->server_uid == o->where.server_uid;
 }
 
 /* The slot of `o`, live or not; NULL when there is none.  Locked. */
-static struct slot *find_slot(const struct plugin_options *o)
+static struct slot *find_slot(const postern_helper_place *o)
 {
     for (size_t i = 0; i < SLOTS; i++)
         if (slots[i].until_s != 0 && is_slot_of(&slots[i], o))
@@ -43,7 +43,7 @@ static struct slot *find_slot(const struct plugin_options *o)
     return NULL;
 }
 
-static bool recall(const struct plugin_options *o, int64_t now_s, struct slot *ret)
+static bool recall(const postern_helper_place *o, int64_t now_s, struct slot *ret)
 {
     const struct slot *s;
     bool is_live = false;
@@ -60,7 +60,7 @@ static bool recall(const struct plugin_options *o, int64_t now_s, struct slot *r
 }
 
 /* `info` NULL: the helper did not answer. */
-static void remember(const struct plugin_options *o, int64_t now_s,
+static void remember(const postern_helper_place *o, int64_t now_s,
                      const postern_service_info *info)
 {
     struct slot fresh = { .server_uid = o->where.server_uid, .is_down = info == NULL };
@@ -80,7 +80,7 @@ static void remember(const struct plugin_options *o, int64_t now_s,
     (void)pthread_mutex_unlock(&slots_lock);
 }
 
-static postern_err ask(const struct plugin_options *o, postern_service_info *ret,
+static postern_err ask(const postern_helper_place *o, postern_service_info *ret,
                        postern_error *err)
 {
     POSTERN_AUTO(op) op = NULL;
@@ -95,7 +95,7 @@ static postern_err ask(const struct plugin_options *o, postern_service_info *ret
     return POSTERN_OK;
 }
 
-postern_err plugin_service_info(const struct plugin_options *o, int64_t now_s,
+postern_err plugin_service_info(const postern_helper_place *o, int64_t now_s,
                                 postern_service_info *ret, postern_error *err)
 {
     struct slot s;
@@ -110,7 +110,7 @@ postern_err plugin_service_info(const struct plugin_options *o, int64_t now_s,
     return e;
 }
 
-bool plugin_service_is_down(const struct plugin_options *o, int64_t now_s)
+bool plugin_service_is_down(const postern_helper_place *o, int64_t now_s)
 {
     struct slot s;
 

@@ -23,6 +23,7 @@ include tests/unit/door.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/pam.mk
+include tests/unit/validator.mk
 include tests/unit/cli.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
@@ -49,6 +50,7 @@ EXTRA_DIST += \
 	tests/component/logins.py \
 	tests/component/network.py \
 	tests/component/person.py \
+	tests/component/pg_wire.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
@@ -74,6 +76,12 @@ EXTRA_DIST += \
 	tests/component/test_helper.sh \
 	tests/component/test_init.py \
 	tests/component/test_helper_faults.sh \
+	tests/component/test_host_libvirt.sh \
+	tests/component/test_host_mariadb.sh \
+	tests/component/test_host_memcached.sh \
+	tests/component/test_host_sample.sh \
+	tests/component/test_host_slapd.sh \
+	tests/component/test_host_svnserve.sh \
 	tests/component/test_insider.py \
 	tests/component/test_issuer.py \
 	tests/component/test_keys_over_https.py \
@@ -81,6 +89,14 @@ EXTRA_DIST += \
 	tests/component/test_login.py \
 	tests/component/test_misbehaving_issuer.py \
 	tests/component/test_misled_agent.py \
+	tests/component/mail.sh \
+	tests/component/mail_client.py \
+	tests/component/terminal.py \
+	tests/component/test_mail_cyrus.sh \
+	tests/component/test_mail_dovecot.sh \
+	tests/component/test_mail_pop_sieve.sh \
+	tests/component/test_mail_postfix.sh \
+	tests/component/test_mail_saslauthd.sh \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_real_issuers.py \
@@ -93,6 +109,7 @@ EXTRA_DIST += \
 	tests/component/test_on_behalf.py \
 	tests/component/test_opaque_tokens.py \
 	tests/component/test_posternd.py \
+	tests/component/test_postgresql18.sh \
 	tests/component/test_quickstart.sh \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
@@ -105,9 +122,14 @@ EXTRA_DIST += \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/hosts/bookworm \
+	tests/hosts/cases.sh \
+	tests/hosts/ldap_many.py \
+	tests/hosts/memcached.py \
+	tests/hosts/forky \
 	tests/hosts/packages \
 	tests/hosts/room.sh \
 	tests/hosts/sources \
+	tests/hosts/svn_many.py \
 	tests/packages \
 	tests/support/issuer_keys.py \
 	tests/support/misbehaving_issuer.py \

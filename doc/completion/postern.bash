@@ -82,7 +82,7 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect doctor exchange handle init keys kill login logout parse policy sessions status token unblock user verify why
+    '') words='audit block blocks client connect doctor exchange handle init keys kill login logout parse policy psql sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
     blocks) words='--json --config --socket --help' ;;
@@ -99,6 +99,7 @@ _postern() {
         if [ -z "$sub" ]; then words="list rotate $words"; fi
         ;;
     kill) words='--session --sub --client --jti --agent --reason --config --socket --help' ;;
+    psql) words='--client --service --help' ;;
     sessions) words='--door --agent --user --json --config --socket --help' ;;
     unblock) words='--config --socket --help' ;;
     audit)

@@ -26,6 +26,27 @@ typedef struct postern_helper_address {
     uid_t       server_uid; /* the peer must be uid 0 or this one; 0 for "root only" */
 } postern_helper_address;
 
+#define POSTERN_SERVICE_NAME_MAX 128 /* bytes with NUL of a service's name in a host's settings */
+#define POSTERN_HELPER_PATH_MAX  108 /* bytes with NUL: sun_path of unix(7) */
+/* What a host's own configuration says of the helper.  Not to be moved: `where` points into it. */
+typedef struct postern_helper_place {
+    char service[POSTERN_SERVICE_NAME_MAX];
+    char socket[POSTERN_HELPER_PATH_MAX];
+    postern_helper_address where; /* path points to `socket` */
+} postern_helper_place;
+
+/*
+ * Read it.  After a failure `service` is "" or what was named.
+ *
+ *   service   letters, digits, '-', '_' and '.'
+ *   socket    absolute; NULL: POSTERN_HELPER_SOCKET_DEFAULT
+ *   user      whom posternd's helper may run as beside root, a name or a number; NULL: nobody
+ *   POSTERN_OK · POSTERN_ERR_CONFIG_VALUE
+ */
+POSTERN_MUST_USE postern_err postern_helper_place_read(const char *service, const char *socket,
+                                                       const char *user, postern_helper_place *ret,
+                                                       postern_error *err);
+
 /* What the helper says of a service (mech_avail asks once and keeps the answer 60 s). */
 typedef struct postern_service_info {
     bool            is_known;

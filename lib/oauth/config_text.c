@@ -48,14 +48,15 @@ static bool read_number(postern_bytes digits, int *ret)
     return true;
 }
 
-/* "provider NAME, " in front of an origin; whose preset it is, is known already. */
-static bool skip_provider(postern_reader *r)
+/* "provider NAME, " in front of an origin; whose preset it is, is known already.  False: it begins so
+ * and is something else. */
+static bool skip_provider(postern_reader *r, bool *ret_is_preset)
 {
     postern_bytes name;
 
-    if (!postern_reader_take_lit(r, "provider "))
-        return false;
-    return postern_reader_take_until(r, ',', &name) && postern_reader_take_byte(r, ' ');
+    *ret_is_preset = postern_reader_take_lit(r, "provider ");
+    return !*ret_is_preset ||
+           (postern_reader_take_until(r, ',', &name) && postern_reader_take_byte(r, ' '));
 }
 
 /* "# services/imap.conf:3" is 3; "# default" is 0; anything else is no dump. */
@@ -70,9 +71,8 @@ static bool read_origin(postern_bytes comment, const char *file, struct entry *r
     ret->origin = r.rest;
     if (postern_bytes_equal_str(r.rest, "default"))
         return true;
-    ret->is_preset = skip_provider(&r);
-    return postern_reader_take_lit(&r, file) && postern_reader_take_byte(&r, ':') &&
-           read_number(r.rest, &ret->line);
+    return skip_provider(&r, &ret->is_preset) && postern_reader_take_lit(&r, file) &&
+           postern_reader_take_byte(&r, ':') && read_number(r.rest, &ret->line);
 }
 
 static bool is_blank(uint8_t c)

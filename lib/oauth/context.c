@@ -308,7 +308,7 @@ void postern_context_describe(const postern_context *ctx, const char *service, p
 {
     const struct service_rules *rules = postern_context_rules(ctx, service);
 
-    *ret = rules != NULL ? rules->trusts[0].discovery : (postern_failure){ 0 };
+    *ret = rules != NULL ? rules->trusts[0].challenge : (postern_failure){ 0 };
 }
 
 struct accounts *postern_context_accounts(const postern_context *ctx)

@@ -133,8 +133,7 @@ postern_err postern_introspector_set_client(struct introspector *i, const poster
         return POSTERN_FAIL(err, NOMEM, "client");
     if (client->auth == POSTERN_CLIENT_AUTH_PRIVATE_KEY_JWT && own->signer == NULL)
         POSTERN_TRY(postern_signer_from_pem(client->credential, &own->signer, err));
-    if (own->credential == NULL)
-        POSTERN_TRY(postern_secret_new(client->credential, &own->credential, err));
+    POSTERN_TRY(postern_secret_new(client->credential, &own->credential, err));
     own->agent.credential = postern_secret_bytes(own->credential);
     i->has_client = true;
     return POSTERN_OK;

@@ -356,7 +356,7 @@ static postern_err judge_again(postern_context *ctx, const postern_grant *g,
     if (rules == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "no file in services/ or doors/ has that name");
     j.trust = postern_service_trust(rules, postern_grant_issuer(g));
-    *failure = (j.trust != NULL ? j.trust : &rules->trusts[0])->discovery;
+    *failure = (j.trust != NULL ? j.trust : &rules->trusts[0])->challenge;
     POSTERN_TRY(check_source(j.trust, g, err));
     return judge_grant(&j, g, err);
 }

@@ -199,7 +199,7 @@ static bool put_scope(char *scope, const char *word)
 static void put_scopes(struct build *b)
 {
     const struct claim_rules *r = &b->trust->claims;
-    char *scope = b->trust->discovery.scope;
+    char *scope = b->trust->challenge.scope;
 
     for (size_t i = 0; i < r->scope_count; i++)
         if (!put_scope(scope, r->scopes[i]))
@@ -248,11 +248,11 @@ static int get_base_len(const char *issuer)
                                                     : len); /* at most POSTERN_CONFIG_URL_MAX */
 }
 
-static void build_discovery(struct build *b)
+static void build_challenge(struct build *b)
 {
     const char *issuer = b->trust->claims.issuer;
     const struct trust *embedded = b->rules->embedded;
-    postern_failure *f = &b->trust->discovery;
+    postern_failure *f = &b->trust->challenge;
 
     put_scopes(b);
     put_url(f->issuer, "%s", issuer);
@@ -334,7 +334,7 @@ postern_err postern_service_rules_new(postern_arena *arena, const postern_config
     b.rules->embedded = find_embedded(&b);
     POSTERN_TRY(build_server_names(&b, err));
     for (b.trust = b.rules->trusts; b.trust != b.rules->trusts + b.rules->trust_count; b.trust++)
-        build_discovery(&b);
+        build_challenge(&b);
     *ret = b.rules;
     return POSTERN_OK;
 }

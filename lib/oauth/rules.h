@@ -58,7 +58,7 @@ struct trust {
     struct username_template username;
     struct identity_rules identity; /* the service's, and the map of either */
     bool makes_names;               /* a user's name may be one that stands nowhere in the token */
-    postern_failure discovery;      /* what a client that it refuses may know; code unset */
+    postern_failure challenge;      /* what a client that it refuses may know; code unset */
 };
 
 struct service_rules {

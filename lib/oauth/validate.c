@@ -511,11 +511,11 @@ static void tell_extra_scopes(const struct validate_op *v, char scope[POSTERN_SC
 }
 
 /* Where a token for this service comes from, beside what the judge has told. */
-static postern_err tell_discovery(struct validate_op *v, postern_err verdict, postern_error *err)
+static postern_err tell_challenge(struct validate_op *v, postern_err verdict, postern_error *err)
 {
     postern_failure *told = postern_op_tell(&v->op);
     /* the first issuer is where a client that has none is sent */
-    const postern_failure *d = &(v->trust != NULL ? v->trust : v->rules->trusts)->discovery;
+    const postern_failure *d = &(v->trust != NULL ? v->trust : v->rules->trusts)->challenge;
 
     if (told == NULL)
         return POSTERN_FAIL(err, NOMEM, "what to say of a refusal");
@@ -545,7 +545,7 @@ static postern_err step(postern_op *op, postern_error *err)
     if (verdict == POSTERN_AGAIN)
         return verdict;
     if (verdict != POSTERN_OK && v->rules != NULL)
-        verdict = tell_discovery(v, verdict, err);
+        verdict = tell_challenge(v, verdict, err);
     postern_trail_end(v->trail, verdict);
     drop_means(v);
     return verdict;

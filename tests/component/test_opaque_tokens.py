@@ -290,7 +290,7 @@ def libsasl_takes_it_by_our_plugin_and_by_saslauthds_protocol(rig):
 # ---- sshd ----
 
 class Sshd:
-    """In a mount namespace where /etc/pam.d is examples/pam and the agents have accounts."""
+    """In a mount namespace where /etc/pam.d is that of examples/hosts/sshd and the agents have accounts."""
 
     def __init__(self, rig):
         self.rig, self.port, self.folder, self.count = rig, free_port(), rig.path + "/ssh", 0
@@ -298,7 +298,7 @@ class Sshd:
             os.makedirs("%s/%s" % (self.folder, name))
         os.chmod(self.folder + "/home", 0o777)
         module = next(p for p in (BUILD + "/pam-module/.libs/pam_postern.so", BUILD + "/.libs/pam_postern.so") if os.path.exists(p))
-        with open(TOP + "/examples/pam/sshd") as f, open(self.folder + "/pam.d/sshd", "w") as to:
+        with open(TOP + "/examples/hosts/sshd/etc/pam.d/sshd") as f, open(self.folder + "/pam.d/sshd", "w") as to:
             to.write(f.read().replace("pam_postern.so", "%s helper_socket=%s/run/helper.sock" % (module, rig.path)))
         with open(self.folder + "/pam.d/other", "w") as f:
             f.write("auth required pam_deny.so\naccount required pam_deny.so\n")

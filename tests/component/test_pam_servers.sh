@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The packaged sshd (keyboard-interactive) and PostgreSQL 15 (pam) with pam_postern.so, each with its own log line for what happened.  They run
-# in a mount namespace in which /etc/pam.d is examples/pam and alice and bob have accounts.
+# with the files of examples/hosts/sshd and examples/hosts/postgresql15, in a mount namespace in which alice and bob have accounts.
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,16 +13,22 @@ fi
 config_base
 MODULE=$POSTERN_BUILD/pam-module/.libs/pam_postern.so
 [ -e "$MODULE" ] || MODULE=$POSTERN_BUILD/.libs/pam_postern.so
-service sshd 'helper_peers: root' 'handle_peers: root' 'require_tls: host'
-service postgresql 'helper_peers: postgres' 'require_tls: host' 'required_scopes: mail.read'
+hosts=$TOP/examples/hosts
+cp "$hosts/sshd/etc/postern/services/sshd.conf" "$hosts/postgresql15/etc/postern/services/postgresql.conf" "$T/etc/services/"
 posternd_start
+token_for() { # SERVICE [CLAIM=JSON ...]: for the audiences that those files name
+    case $1 in
+    sshd) token sshd 'aud="https://shell.example.org/sshd"' "${@:2}" ;;
+    postgresql) token postgresql 'aud="https://db.example.org/postgresql"' 'scope="db.connect"' "${@:2}" ;;
+    esac
+}
 
 # ---- a namespace of their own ----
 
 mkdir -p "$T"/{pam.d,home,pg,ssh,names}
 chmod 777 "$T/home"
-for name in sshd postgresql; do # the examples as they are, but for places of this tree
-    sed "s#pam_postern\.so#$MODULE helper_socket=$HELPER#" "$TOP/examples/pam/$name" >"$T/pam.d/$name"
+for name in sshd postgresql15; do # the examples as they are, but for places of this tree
+    for f in "$hosts/$name"/etc/pam.d/*; do sed "s#pam_postern\.so#$MODULE helper_socket=$HELPER#" "$f" >"$T/pam.d/${f##*/}"; done
 done
 printf '%s\n' 'auth required pam_deny.so' 'account required pam_deny.so' >"$T/pam.d/other"
 cp /etc/passwd /etc/group /etc/shadow "$T/names/"
@@ -44,7 +50,7 @@ log_has() { tail -n "+$(($1 + 1))" "$2" | grep -qE -- "$3"; }
 # of_size SERVICE LEAST: alice's token of so many bytes, or up to two more: a byte of claims is 4/3 of base64.
 of_size() {
     local t pad=1
-    while t=$(token "$1" sub='"alice"' jti='"same"' pad="\"$(head -c $pad /dev/zero | tr '\0' x)\""); [ ${#t} -lt "$2" ]; do
+    while t=$(token_for "$1" sub='"alice"' jti='"same"' pad="\"$(head -c $pad /dev/zero | tr '\0' x)\""); [ ${#t} -lt "$2" ]; do
         pad=$((pad + ($2 - ${#t}) * 3 / 4))
         [ $(($2 - ${#t})) -gt 1 ] || pad=$((pad + 1))
     done
@@ -55,8 +61,8 @@ of_size() {
 
 SSH_PORT=19422
 ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
-printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" 'UsePAM yes' 'KbdInteractiveAuthentication yes' \
-    'PasswordAuthentication no' 'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
+printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" "Include $hosts/sshd/etc/ssh/sshd_config.d/*.conf" \
+    'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
 : >"$T/sshd.log"
 (apart /usr/sbin/sshd -D -f "$T/ssh/config" -E "$T/sshd.log") >"$T/sshd-start.log" 2>&1 &
 SSHD_PID=$!
@@ -94,13 +100,13 @@ ssh_refuses() { # NAME USER TOKEN REASON [LINE]
 }
 UNAVAIL='Authentication service cannot retrieve authentication info'
 
-alice=$(token sshd sub='"alice"')
+alice=$(token_for sshd sub='"alice"')
 ssh_accepts "sshd: a token opens its account" alice "$alice"
-ssh_accepts "sshd: bob's opens his" bob "$(token sshd sub='"bob"')"
-ssh_refuses "sshd: bob's token never opens alice's account" alice "$(token sshd sub='"bob"')" authzid
-ssh_refuses "sshd: nor root's" root "$(token sshd sub='"root"')" user_denied
-ssh_refuses "sshd: a token for another audience" alice "$(token postgresql sub='"alice"')" aud
-ssh_refuses "sshd: an expired token" alice "$(token sshd sub='"alice"' exp=$(($(date +%s) - 1)))" expired
+ssh_accepts "sshd: bob's opens his" bob "$(token_for sshd sub='"bob"')"
+ssh_refuses "sshd: bob's token never opens alice's account" alice "$(token_for sshd sub='"bob"')" authzid
+ssh_refuses "sshd: nor root's" root "$(token_for sshd sub='"root"')" user_denied
+ssh_refuses "sshd: a token for another audience" alice "$(token_for postgresql sub='"alice"')" aud
+ssh_refuses "sshd: an expired token" alice "$(token_for sshd sub='"alice"' exp=$(($(date +%s) - 1)))" expired
 before=$(records)
 ssh_refuses "sshd: a person's password" alice 'Hunter2-Geheimnis' ''
 if [ "$(records)" = "$before" ]; then ok "sshd: of which the helper has no record"; else not_ok "sshd: of which the helper has no record"; fi
@@ -114,7 +120,7 @@ handle_for() { printf %s "$1" | "$POSTERN_BUILD/postern" handle --service sshd -
 handle=$(handle_for "$(of_size sshd 4000)")
 ssh_accepts "sshd: a handle of ${#handle} characters for a token of 4000 bytes" alice "$handle"
 ssh_refuses "sshd: it opens no second session" alice "$handle" handle
-ssh_refuses "sshd: bob's handle never opens alice's account" alice "$(handle_for "$(token sshd sub='"bob"')")" authzid
+ssh_refuses "sshd: bob's handle never opens alice's account" alice "$(handle_for "$(token_for sshd sub='"bob"')")" authzid
 ssh_refuses "sshd: a handle that nobody made" alice pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA handle
 running=()
 for n in 1 2 3 4 5 6 7 8 9 10; do
@@ -131,15 +137,18 @@ bin=/usr/lib/postgresql/15/bin
 chown postgres "$T/pg"
 as_postgres() { (cd "$T/pg" && exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"); }
 check "a cluster of PostgreSQL 15" as_postgres $bin/initdb -D "$T/pg/data" -U owner -A trust -N
-printf '%s\n' 'local all owner trust' "host all all 127.0.0.1/32 pam pamservice=postgresql" >"$T/pg/data/pg_hba.conf"
+echo 'local all owner trust' | cat - "$hosts/postgresql15/etc/postgresql/15/main/pg_hba.conf.add" >"$T/pg/data/pg_hba.conf"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout "$T/pg/server.key" -out "$T/pg/server.crt" \
+    >"$T/openssl.log" 2>&1 && chown postgres "$T/pg/server.key" "$T/pg/server.crt" || exit 1
 : >"$T/pg.log"
 (cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- $bin/postgres -D "$T/pg/data" -p $PG_PORT -c listen_addresses=127.0.0.1 \
-    -c "unix_socket_directories=$T/pg" -c fsync=off -c log_connections=on -c shared_buffers=16MB) >>"$T/pg.log" 2>&1 &
+    -c "unix_socket_directories=$T/pg" -c fsync=off -c log_connections=on -c shared_buffers=16MB \
+    -c ssl=on -c "ssl_cert_file=$T/pg/server.crt" -c "ssl_key_file=$T/pg/server.key") >>"$T/pg.log" 2>&1 &
 PG_PID=$!
 pids+=("$PG_PID")
 pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p $PG_PORT -U owner; }
 wait_for 15 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
-check "roles" $bin/psql -q -h "$T/pg" -p $PG_PORT -U owner -d postgres -c 'CREATE ROLE alice LOGIN; CREATE ROLE bob LOGIN'
+check "roles" $bin/psql -q -h "$T/pg" -p $PG_PORT -U owner -d postgres -c 'CREATE ROLE agents; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents'
 # pg_as ROLE TOKEN
 pg_as() {
     local f
@@ -163,13 +172,13 @@ pg_refuses() { # NAME ROLE TOKEN REASON [LINE]
     [ -z "$4" ] || [[ $(last_record) == *"\"reason\":\"$4\""* ]] || { not_ok "$1 ($4)"; last_record | sed 's/^/# /'; return; }
     ok "$1"
 }
-sql=$(token postgresql sub='"alice"')
+sql=$(token_for postgresql sub='"alice"')
 pg_accepts "PostgreSQL: a token opens its role" alice "$sql"
-pg_accepts "PostgreSQL: bob's opens his" bob "$(token postgresql sub='"bob"')"
-pg_refuses "PostgreSQL: bob's token never opens alice's role" alice "$(token postgresql sub='"bob"')" authzid
+pg_accepts "PostgreSQL: bob's opens his" bob "$(token_for postgresql sub='"bob"')"
+pg_refuses "PostgreSQL: bob's token never opens alice's role" alice "$(token_for postgresql sub='"bob"')" authzid
 pg_refuses "PostgreSQL: a token for another audience" alice "$alice" aud
-pg_refuses "PostgreSQL: an expired token" alice "$(token postgresql sub='"alice"' exp=$(($(date +%s) - 1)))" expired
-pg_refuses "PostgreSQL: a token without the scope" alice "$(token postgresql sub='"alice"' scope='"x"')" insufficient_scope
+pg_refuses "PostgreSQL: an expired token" alice "$(token_for postgresql sub='"alice"' exp=$(($(date +%s) - 1)))" expired
+pg_refuses "PostgreSQL: a token without the scope" alice "$(token_for postgresql sub='"alice"' scope='"x"')" insufficient_scope
 pg_accepts "PostgreSQL: a token of 15 KB" alice "$(of_size postgresql 15000)"
 before=$(records)
 pg_refuses "PostgreSQL: a token of more than 16 KiB" alice "${sql%%.*}.$(head -c 17000 /dev/zero | tr '\0' x).x" ''
@@ -182,6 +191,18 @@ for n in $(seq 20); do
 done
 wait "${running[@]}"
 if [ "$(cat "$T"/pg/out.* | grep -cx alice)" = 20 ]; then ok "PostgreSQL: twenty at a time"; else not_ok "PostgreSQL: twenty at a time"; head -n 3 "$T"/pg/out.*; fi
+# Any driver: its password is the token.
+driver() { # ROLE TOKEN
+    printf '%s' "$2" | timeout 30 /usr/bin/python3 -c '
+import sys, psycopg2
+db = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user=sys.argv[2], dbname="postgres", password=sys.stdin.read(), sslmode="require")
+with db.cursor() as cursor:
+    cursor.execute("SELECT current_user")
+    print(cursor.fetchone()[0])' "$PG_PORT" "$1" 2>&1
+}
+pg_as() { driver "$@"; }
+pg_accepts "PostgreSQL: psycopg2 logs in with a token" alice "$sql"
+pg_refuses "PostgreSQL: and not with one for another audience" alice "$alice" aud
 
 # ---- nobody to ask ----
 

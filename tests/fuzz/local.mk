@@ -19,6 +19,7 @@ endif
 include tests/fuzz/base.mk
 include tests/fuzz/sasl.mk
 include tests/fuzz/helper.mk
+include tests/fuzz/validator.mk
 include tests/fuzz/jose.mk
 include tests/fuzz/http.mk
 include tests/fuzz/oauth.mk

@@ -7,7 +7,8 @@
 #   . "$(dirname "$0")/../hosts/room.sh" && room_apart "$@"     # the test runs again in namespaces of its own
 #   . "$(dirname "$0")/lib.sh"                                   # T, POSTERN_BUILD, TAP lines
 #   room_open "$POSTERN_HOSTS"                                   # sets ROOM: what is /etc/x for a host is $ROOM/etc/x for the test
-#   room postfix start-fg                                        # a command in the room
+#   room postmap /etc/aliases                                    # a command in the room
+#   room_host_exec postfix start-fg &                            # a host
 #
 # Environment: POSTERN_HOSTS, POSTERN_FORKY (trees that tests/run has made), POSTERN_BUILD (configured as README's "Installing it").
 
@@ -73,18 +74,21 @@ room_close() {
     umount --lazy "$T/layer" || :
 }
 
-# room COMMAND...: in the room, with nothing of this test's environment.  `ROOM_BY=exec room COMMAND &`: $! is the command's own process.
-room() { ${ROOM_BY:-} chroot "$ROOM" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
-# room_host COMMAND...: the same for a host, whose processes load the plugin: under sanitizers with the runtime preloaded (the host's own
-# leaks are not ours to report).
-room_host() {
+# room COMMAND...: in the room, with nothing of this test's environment.  What runs in the background is begun by room_exec: its process is
+# then the command itself, which can be asked about and ended.
+room_exec() { exec chroot "$ROOM" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
+room() { (room_exec "$@"); }
+# room_host COMMAND..., room_host_exec COMMAND... &: the same for a host, whose processes load the plugin: under sanitizers with the runtime
+# preloaded (the host's own leaks are not ours to report).
+room_host_exec() {
     local more=()
     if [ "${POSTERN_SANITIZED:-}" = address ]; then
         more=("LD_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so)" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
             UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
     fi
-    room "${more[@]}" "$@"
+    room_exec "${more[@]}" "$@"
 }
+room_host() { (room_host_exec "$@"); }
 
 # room_syslog: what hosts say to syslog is in $T/syslog.log, from the room and from chroots in it that are named (as rsyslog does).
 room_syslog() {
@@ -122,7 +126,7 @@ room_config() {
 room_posternd() {
     local lines
     lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
-    ROOM_BY='exec' room /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
+    room_exec /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
     room_posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 lints = \
 	tests/lint/banned \
+	tests/lint/hosts \
 	tests/lint/includes \
 	tests/lint/leaks \
 	tests/lint/manpages \

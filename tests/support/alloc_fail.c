@@ -16,11 +16,13 @@
 void *__real_malloc(size_t len);
 void *__real_calloc(size_t count, size_t len);
 void *__real_realloc(void *old, size_t len);
+void *__real_reallocarray(void *old, size_t count, size_t len);
 char *__real_strdup(const char *s);
 char *__real_strndup(const char *s, size_t len);
 void *__wrap_malloc(size_t len);
 void *__wrap_calloc(size_t count, size_t len);
 void *__wrap_realloc(void *old, size_t len);
+void *__wrap_reallocarray(void *old, size_t count, size_t len);
 char *__wrap_strdup(const char *s);
 char *__wrap_strndup(const char *s, size_t len);
 
@@ -49,6 +51,11 @@ void *__wrap_calloc(size_t count, size_t len)
 void *__wrap_realloc(void *old, size_t len)
 {
     return must_fail() ? NULL : __real_realloc(old, len);
+}
+
+void *__wrap_reallocarray(void *old, size_t count, size_t len)
+{
+    return must_fail() ? NULL : __real_reallocarray(old, count, len);
 }
 
 char *__wrap_strdup(const char *s)

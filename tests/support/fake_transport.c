@@ -8,13 +8,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "fake_transport.h"
 
 struct postern_http_exchange {
     struct fake_transport *owner;
     const struct fake_answer *answer;
-    int again_left;
+    int again_left, fd;
     struct postern_http_response response;
 };
 
@@ -63,7 +65,10 @@ static postern_err start_fake(const struct postern_http_transport *t,
         return postern_error_set(err, a->start_err, __FILE__, __LINE__, "scripted");
     }
     f->open++;
-    *x = (struct postern_http_exchange){ .owner = f, .answer = a, .again_left = a->again };
+    *x = (struct postern_http_exchange){
+        .owner = f, .answer = a, .again_left = a->again, .fd = a->has_fd ? eventfd(0, EFD_CLOEXEC) : -1
+    };
+    assert_true(!a->has_fd || x->fd >= 0);
     x->response.body = POSTERN_BUF_INIT(POSTERN_HTTP_BODY_MAX);
     *ret = x;
     return POSTERN_OK;
@@ -94,8 +99,7 @@ static postern_err step_fake(struct postern_http_exchange *x, postern_error *err
 
 static int fake_fd(const struct postern_http_exchange *x)
 {
-    (void)x;
-    return -1;
+    return x->fd;
 }
 
 static int fake_wait_ms(const struct postern_http_exchange *x)
@@ -119,6 +123,8 @@ static void free_fake(struct postern_http_exchange *x)
     if (x == NULL)
         return;
     x->owner->open--;
+    if (x->fd >= 0)
+        (void)close(x->fd);
     postern_buf_free(&x->response.body);
     free(x);
 }

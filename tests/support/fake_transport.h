@@ -18,6 +18,7 @@ struct fake_answer {
     int again;             /* step() says AGAIN that many times first; FAKE_FOREVER: always */
     postern_err step_err;  /* UNSET: the response below */
     bool is_unsent;        /* not a byte of the request left */
+    bool has_fd;           /* a descriptor to wait for, never readable; else none */
     int status;
     const char *content_type; /* NULL: application/json */
     int retry_after_s;        /* 0: absent */

@@ -16,7 +16,7 @@ tests_support_attack_table_SOURCES = tests/support/attack_print.c
 tests_support_attack_table_LDADD = tests/support/libsupport.la $(core_libs) $(OPENSSL_LIBS)
 tests_support_libsupport_la_LIBADD = $(OPENSSL_LIBS)
 # For a test that makes allocations fail (tests/support/alloc_fail.h): tests_unit_test_NAME_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
-alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=strdup -Wl,--wrap=strndup
+alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray -Wl,--wrap=strdup -Wl,--wrap=strndup
 check_PROGRAMS += tests/support/token_tool
 tests_support_token_tool_LDADD = lib/libmint.la $(core_libs)
 # Looks for pieces of tokens where none may be; component tests run it (tests/component/test_canary.sh).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-unit_tests += tests/unit/test_client
+unit_tests += tests/unit/test_place tests/unit/test_client
 tests_unit_test_client_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 
 helper_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS)

@@ -50,8 +50,27 @@ tests_unit_test_issuer_line_LDADD = $(oauth_ldadd)
 tests_unit_test_issuer_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_introspection_LDADD = $(oauth_ldadd)
 tests_unit_test_introspection_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
-TESTS += tests/unit/test_example_issuers.sh
-EXTRA_DIST += tests/unit/test_example_issuers.sh
+TESTS += tests/unit/test_example_hosts.sh tests/unit/test_example_issuers.sh
+EXTRA_DIST += tests/unit/test_example_hosts.sh tests/unit/test_example_issuers.sh
 unit_tests += tests/unit/test_survey
 tests_unit_test_survey_LDADD = $(oauth_ldadd)
 tests_unit_test_survey_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_system_fails
+tests_unit_test_system_fails_LDADD = $(oauth_ldadd)
+tests_unit_test_system_fails_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_init -Wl,--wrap=pthread_mutex_trylock -Wl,--wrap=getrandom \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=eventfd -Wl,--wrap=write \
+	-Wl,--wrap=read -Wl,--wrap=access -Wl,--wrap=fstat -Wl,--wrap=lstat -Wl,--wrap=statvfs \
+	-Wl,--wrap=regcomp -Wl,--wrap=regexec -Wl,--wrap=newlocale -Wl,--wrap=EVP_MD_fetch \
+	-Wl,--wrap=EVP_DigestInit_ex2 -Wl,--wrap=EVP_DigestFinal_ex -Wl,--wrap=EVP_Digest \
+	-Wl,--wrap=pthread_mutex_destroy
+unit_tests += tests/unit/test_config_refusals tests/unit/test_accounts tests/unit/test_token_call
+tests_unit_test_config_refusals_LDADD = $(oauth_ldadd)
+tests_unit_test_accounts_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_token_call_LDADD = $(oauth_ldadd)
+tests_unit_test_token_call_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+unit_tests += tests/unit/test_config_urls
+tests_unit_test_config_urls_LDADD = $(oauth_ldadd)
+unit_tests += tests/unit/test_verdicts tests/unit/test_introspector
+tests_unit_test_verdicts_LDADD = $(oauth_ldadd)
+tests_unit_test_introspector_LDADD = $(oauth_ldadd)
+tests_unit_test_introspector_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

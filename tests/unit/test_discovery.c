@@ -10,6 +10,7 @@
 #include "../support/fake_transport.h"
 #include "../support/op_stub.h"
 #include "oauth/discovery.h"
+#include "oauth/retry.h"
 
 #define LIT(s)  POSTERN_BYTES_LIT(s)
 #define ISSUER  "https://h/t"
@@ -348,6 +349,41 @@ static void a_fetch_that_everybody_left_is_begun_anew(void **state)
     assert_get(POSTERN_OK, 2, "metadata.loaded ");
 }
 
+static void what_is_under_way_or_paused_says_when_it_is_due(void **state)
+{
+    static const struct fake_answer answers[] = { { .again = 1, .status = 200, .body = DOC("https://h/jwks") },
+                                                  DOWN, DOWN };
+    int64_t ahead_ms, pause_ms;
+
+    (void)state;
+    BEGIN(answers);
+    assert_int_equal(postern_discovery_due_in_ms(d, stub.mono_ms), 0); /* never asked */
+    assert_get(POSTERN_AGAIN, 1, "");
+    assert_int_equal(postern_discovery_due_in_ms(d, stub.mono_ms), 0); /* it wants its steps */
+    assert_get(POSTERN_OK, 1, "metadata.loaded ");
+    ahead_ms = postern_discovery_due_in_ms(d, stub.mono_ms);
+    assert_in_range(ahead_ms, HOUR_MS * 675 / 1000, HOUR_MS * 3 / 4);
+    stub.mono_ms += ahead_ms;
+    assert_int_equal(look(DISCOVERY_LOOK_AHEAD), POSTERN_OK); /* what is there serves on */
+    pause_ms = postern_discovery_due_in_ms(d, stub.mono_ms);
+    assert_in_range(pause_ms, 1, POSTERN_RETRY_FIRST_MS);
+    stub.mono_ms += pause_ms;
+    assert_int_equal(postern_discovery_due_in_ms(d, stub.mono_ms), 0);
+    assert_string_equal(op_stub_events(&stub), "metadata.unusable ");
+}
+
+static void an_issuer_that_is_no_url_has_no_metadata(void **state)
+{
+    struct server none = { .issuer = "sso" };
+    struct discovery *other = NULL;
+
+    (void)state;
+    begin(NULL, 0);
+    assert_int_equal(postern_discovery_new(&none, POSTERN_NEED_JWKS, &other, NULL),
+                     POSTERN_ERR_USAGE);
+    assert_null(other);
+}
+
 static postern_err discover_once(void *arg, postern_error *e)
 {
     static const struct fake_answer answers[] = { { .status = 404 }, GOOD };
@@ -397,6 +433,8 @@ int main(void)
         TEST(many_who_ask_cause_one_fetch),
         TEST(a_silent_issuer_is_given_up_after_four_seconds),
         TEST(a_fetch_that_everybody_left_is_begun_anew),
+        TEST(what_is_under_way_or_paused_says_when_it_is_due),
+        TEST(an_issuer_that_is_no_url_has_no_metadata),
         TEST(out_of_memory_says_nothing_about_the_issuer),
     };
 

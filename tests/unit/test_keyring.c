@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/op_stub.h"
 #include "../support/test_login.h"
 #include "oauth/key_file.h"
 
@@ -172,6 +173,95 @@ static void a_strangers_file_is_no_key_set(void **state)
     assert_non_null(strstr(t.err.detail, "belongs to uid 12345"));
 }
 
+/* ---- a source that says what it is told to ---- */
+
+struct told_source {
+    struct key_source source;
+    int kind;      /* of the news; 0: none */
+    bool is_freed; /* with its keyring */
+};
+
+static postern_err look_told(struct key_source *s, postern_op *op, const struct key_look *look,
+                             bool has_keys, struct key_news *ret, struct fetch **ret_wait,
+                             postern_error *err)
+{
+    struct told_source *told = (struct told_source *)s;
+    char *jwks;
+
+    (void)op, (void)look, (void)has_keys, (void)ret_wait, (void)err;
+    if (told->kind == KEY_NEWS_FRESH) {
+        jwks = test_key_jwks(t.key, "a", NULL);
+        assert_int_equal(postern_jwks_parse(postern_bytes_str(jwks), &ret->fresh, NULL), POSTERN_OK);
+        free(jwks);
+    }
+    if (told->kind == KEY_NEWS_BROKEN)
+        (void)POSTERN_FAIL(&ret->why, ISSUER_UNREACHABLE, "as told");
+    ret->kind = told->kind;
+    return POSTERN_OK;
+}
+
+static int64_t never_due(struct key_source *s, int64_t now_ms)
+{
+    (void)s, (void)now_ms;
+    return -1;
+}
+
+static void free_told(struct key_source *s)
+{
+    ((struct told_source *)s)->is_freed = true;
+}
+
+static const struct key_source_class told_class = { .field = "from",
+                                                    .stale_ms = 1000,
+                                                    .look = look_told,
+                                                    .due_in_ms = never_due,
+                                                    .free = free_told };
+
+static void assert_keys(struct keyring *k, struct op_stub *stub, postern_err want, uint64_t generation,
+                        const char *events)
+{
+    uint64_t found = 0;
+    postern_error err = { 0 };
+    postern_err e = postern_keyring_generation(k, stub->op, &found, NULL, &err);
+    const char *seen = op_stub_events(stub);
+
+    if (e != want || found != generation || strcmp(seen, events) != 0)
+        fail_msg("wanted %s, %d, \"%s\"; got %s (%s), %d, \"%s\"", postern_err_reason(want),
+                 (int)generation, events, postern_err_reason(e), err.detail, (int)found, seen);
+}
+
+/* "Not changed" makes no keys of none, and is no news to an administrator. */
+static void a_source_that_has_not_changed_brings_back_no_keys_that_were_withdrawn(void **state)
+{
+    struct told_source told = { .source = { &told_class, "told" } };
+    struct keyring *k = NULL;
+    struct op_stub stub;
+
+    (void)state;
+    op_stub_make(&stub);
+    assert_int_equal(postern_keyring_new(&told.source, &k, NULL), POSTERN_OK);
+    assert_keys(k, &stub, POSTERN_ERR_KEYS_UNAVAILABLE, 0, ""); /* nobody has looked yet */
+    told.kind = KEY_NEWS_FRESH;
+    assert_keys(k, &stub, POSTERN_OK, 1, "keys.loaded ");
+    told.kind = KEY_NEWS_BROKEN;
+    assert_keys(k, &stub, POSTERN_OK, 1, "keys.unusable ");
+    told.kind = KEY_NEWS_SAME;
+    assert_keys(k, &stub, POSTERN_OK, 1, "keys.loaded "); /* it is usable again */
+    assert_keys(k, &stub, POSTERN_OK, 1, "");
+    told.kind = KEY_NEWS_BROKEN;
+    assert_keys(k, &stub, POSTERN_OK, 1, "keys.unusable ");
+    stub.mono_ms += 1000;
+    assert_keys(k, &stub, POSTERN_ERR_KEYS_UNAVAILABLE, 0, "keys.dropped ");
+    told.kind = KEY_NEWS_SAME;
+    assert_keys(k, &stub, POSTERN_ERR_KEYS_UNAVAILABLE, 0, "");
+    told.kind = KEY_NEWS_FRESH;
+    assert_keys(k, &stub, POSTERN_OK, 3, "keys.loaded ");
+    postern_keyring_free(k);
+    postern_keyring_free(NULL);
+    assert_true(told.is_freed);
+    op_stub_remove(&stub);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -185,6 +275,7 @@ int main(void)
         TEST(a_set_larger_than_256_kib_is_not_read),
         TEST(a_pipe_or_a_folder_is_no_key_set),
         TEST(a_strangers_file_is_no_key_set),
+        TEST(a_source_that_has_not_changed_brings_back_no_keys_that_were_withdrawn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -531,22 +531,22 @@ static void an_option_that_is_none_is_an_error(void **state)
 
 static void names_that_are_too_long_are_refused_by_one_byte(void **state)
 {
-    char service[sizeof "service=" + MODULE_SERVICE_MAX], path[sizeof "helper_socket=" + MODULE_PATH_MAX];
+    char service[sizeof "service=" + POSTERN_SERVICE_NAME_MAX], path[sizeof "helper_socket=" + POSTERN_HELPER_PATH_MAX];
     const char *line[2] = { service, NULL };
 
     (void)state;
     memset(service, 'a', sizeof service);
     memcpy(service, "service=", 8);
-    service[8 + MODULE_SERVICE_MAX] = '\0';
+    service[8 + POSTERN_SERVICE_NAME_MAX] = '\0';
     assert_int_equal(authenticate(line), PAM_AUTHINFO_UNAVAIL);
-    service[8 + MODULE_SERVICE_MAX - 1] = '\0';
+    service[8 + POSTERN_SERVICE_NAME_MAX - 1] = '\0';
     assert_int_equal(authenticate(line), PAM_SUCCESS);
     line[0] = path;
     memset(path, '/', sizeof path);
     memcpy(path, "helper_socket=", 14);
-    path[14 + MODULE_PATH_MAX] = '\0';
+    path[14 + POSTERN_HELPER_PATH_MAX] = '\0';
     assert_int_equal(authenticate(line), PAM_AUTHINFO_UNAVAIL);
-    path[14 + MODULE_PATH_MAX - 1] = '\0';
+    path[14 + POSTERN_HELPER_PATH_MAX - 1] = '\0';
     assert_int_equal(authenticate(line), PAM_SUCCESS);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sasl-plugin/, client side: client.c, client_ask.c, client_token.c, client_run.c.  libsasl is a fake; `postern token` is a
+ * sasl-plugin/, client side: client.c, client_ask.c, client_token.c, and lib/run/token_run.c.  libsasl is a fake; `postern token` is a
  * shell script of the test's.
  */
 #include <setjmp.h>
@@ -79,7 +79,7 @@ static int set_up(void **state)
     assert_int_equal(setenv("HOME", folder, 1), 0);
     fake_sasl_reset(&app);
     cparams = (sasl_client_params_t){
-        .service = "imap", .serverFQDN = "mail.example.org", .utils = &app.utils, .canon_user = fake_sasl_canon_user,
+        .service = "smtp", .serverFQDN = "mail.example.org", .utils = &app.utils, .canon_user = fake_sasl_canon_user,
         .external_ssf = 256, .iplocalport = "192.0.2.9;50000", .ipremoteport = "192.0.2.1;143",
     };
     return 0;
@@ -264,20 +264,25 @@ static void xoauth2_needs_a_user_and_never_answers_with_nothing(void **state)
     end(&x);
 }
 
-/* doc/decisions/0005-ldap-second-bind.md */
-static void libldap_is_told_that_more_may_come(void **state)
+/* doc/decisions/0005-ldap-second-bind.md, 0082-mbsync-waits-for-nobody.md */
+static void clients_of_ldap_and_imap_are_told_that_more_may_come(void **state)
 {
-    struct exchange x = begin(&plugin_oauthbearer);
+    static const struct { const char *service; int first; } cases[] = {
+        { "ldap", SASL_CONTINUE }, { "imap", SASL_CONTINUE }, { "svn", SASL_OK }, { "imaps", SASL_OK },
+    };
 
     (void)state;
     app.callbacks = password_given;
-    cparams.service = "ldap";
-    assert_int_equal(step(&x, NULL), SASL_CONTINUE);
-    assert_int_equal(x.oparams.doneflag, 0);
-    assert_int_equal(step(&x, ""), SASL_OK);
-    assert_int_equal(x.oparams.doneflag, 1);
-    cparams.service = "imap";
-    end(&x);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct exchange x = begin(&plugin_oauthbearer);
+
+        cparams.service = cases[i].service;
+        assert_int_equal(step(&x, NULL), cases[i].first);
+        assert_int_equal(x.oparams.doneflag, 0);
+        assert_int_equal(step(&x, ""), SASL_OK);
+        assert_int_equal(x.oparams.doneflag, 1);
+        end(&x);
+    }
 }
 
 static void a_token_that_breaks_the_grammar_is_not_sent(void **state)
@@ -518,7 +523,7 @@ static void the_program_is_asked_for_this_host_and_service(void **state)
     assert_non_null(f);
     assert_true(fread(args, 1, sizeof args - 1, f) > 0);
     assert_int_equal(fclose(f), 0);
-    assert_string_equal(args, "token\n--quiet\n--for-host\nmail.example.org\n--for-service\nimap\n");
+    assert_string_equal(args, "token\n--quiet\n--for-host\nmail.example.org\n--for-service\nsmtp\n");
 }
 
 static void without_a_client_nothing_is_run(void **state)
@@ -551,7 +556,7 @@ static void a_client_file_is_enough(void **state)
 static void what_the_program_does_wrong_ends_the_login(void **state)
 {
     static const struct { const char *script, *want; } cases[] = {
-        { "exit 1", "see `postern token --for-host mail.example.org --for-service imap`" },
+        { "exit 1", "see `postern token --for-host mail.example.org --for-service smtp`" },
         { "echo SECRET; exit 3", "see `postern token" },
         { "kill -9 $$", "see `postern token" },
         { "echo SECRET TOKEN", "printed no bearer token" },
@@ -586,7 +591,7 @@ static void names_that_look_like_options_are_not_passed_on(void **state)
         cparams.serverFQDN = "mail.example.org";
         cparams.service = names[i];
         assert_int_equal(try_once(NULL), SASL_FAIL);
-        cparams.service = "imap";
+        cparams.service = "smtp";
     }
     assert_int_not_equal(access(in_folder("args"), F_OK), 0);
 }
@@ -649,7 +654,7 @@ int main(void)
         CLIENT_TEST(an_authzid_is_sent_and_kept_apart_from_the_name),
         CLIENT_TEST(a_refusal_is_answered_so_that_it_can_end),
         CLIENT_TEST(a_refusal_that_is_not_json_fails_all_the_same),
-        CLIENT_TEST(libldap_is_told_that_more_may_come),
+        CLIENT_TEST(clients_of_ldap_and_imap_are_told_that_more_may_come),
         CLIENT_TEST(xoauth2_needs_a_user_and_never_answers_with_nothing),
         CLIENT_TEST(a_token_that_breaks_the_grammar_is_not_sent),
         CLIENT_TEST(a_refused_user_name_stops_the_client),

@@ -355,7 +355,7 @@ static void a_helper_that_is_down_is_offered_and_asked_once_in_five_seconds(void
 
 static void what_the_helper_said_is_kept_sixty_seconds(void **state)
 {
-    struct plugin_options o;
+    postern_helper_place o;
     postern_service_info info;
 
     (void)state;
@@ -378,7 +378,7 @@ static void services_sockets_and_users_are_kept_apart(void **state)
 {
     static const struct fake_option other_user[] = { { "postern_helper_socket", "/dev/null" }, { "postern_helper_user", "12" }, { NULL, NULL } };
     static const struct fake_option other_socket[] = { { "postern_helper_socket", "/dev/zero" }, { NULL, NULL } };
-    struct plugin_options o;
+    postern_helper_place o;
     postern_service_info info;
 
     (void)state;
@@ -402,7 +402,7 @@ static void services_sockets_and_users_are_kept_apart(void **state)
 
 static void more_services_than_slots_only_ask_again(void **state)
 {
-    struct plugin_options o;
+    postern_helper_place o;
     postern_service_info info;
 
     (void)state;
@@ -424,7 +424,7 @@ static void options_override_names_and_say_whom_to_trust(void **state)
     static const struct fake_option options[] = {
         { "postern_service", "mail" }, { "postern_helper_socket", "/run/x/h.sock" }, { "postern_helper_user", "4711" }, { NULL, NULL },
     };
-    struct plugin_options o;
+    postern_helper_place o;
 
     (void)state;
     host.options = options;
@@ -442,7 +442,7 @@ static void options_override_names_and_say_whom_to_trust(void **state)
 static void a_user_may_be_a_name(void **state)
 {
     static const struct fake_option options[] = { { "postern_helper_user", "daemon" }, { NULL, NULL } };
-    struct plugin_options o;
+    postern_helper_place o;
 
     (void)state;
     host.options = options;
@@ -464,7 +464,7 @@ static void bad_options_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct fake_option options[] = { { cases[i].name, cases[i].value }, { NULL, NULL } };
-        struct plugin_options o;
+        postern_helper_place o;
 
         host.options = options;
         if (plugin_options_read(&sparams, &o, NULL) != POSTERN_ERR_CONFIG_VALUE)

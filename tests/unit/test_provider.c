@@ -10,6 +10,7 @@
 
 #include "../support/alloc_fail.h"
 #include "../support/test_login.h"
+#include "oauth/provider.h"
 
 static test_login t;
 
@@ -291,6 +292,125 @@ static void a_grant_whose_party_changed_is_not_given_again(void **state)
     assert_int_equal(postern_context_judge_again(t.context, g, NULL, NULL), POSTERN_ERR_AUTHZID);
 }
 
+/* ---- the judgement alone, of facts that claims.c checked ---- */
+
+#define BEARER "\"typ\":\"Bearer\","
+
+/* POSTERN_OK and whose it is, or why nobody can tell. */
+static const struct {
+    const char *why, *provider, *client, *claims;
+    postern_err want;
+    bool is_clients_own;
+} parties[] = {
+    { "a service account", "keycloak", "agent-7",
+      "{" BEARER "\"preferred_username\":\"service-account-agent-7\"}", POSTERN_OK, true },
+    { "a client's name in capitals", "keycloak", "Agent-Z",
+      "{" BEARER "\"preferred_username\":\"service-account-agent-z\"}", POSTERN_OK, true },
+    { "another client's service account", "keycloak", "agent-7",
+      "{" BEARER "\"preferred_username\":\"service-account-agent-8\"}", POSTERN_OK, false },
+    { "a longer name", "keycloak", "agent-7",
+      "{" BEARER "\"preferred_username\":\"service-account-agent-77\"}", POSTERN_OK, false },
+    { "a name that only begins like one", "keycloak", "agent-7",
+      "{" BEARER "\"preferred_username\":\"service-accountagent-7\"}", POSTERN_OK, false },
+    { "[ is no capital of {", "keycloak", "agent[",
+      "{" BEARER "\"preferred_username\":\"service-account-agent{\"}", POSTERN_OK, false },
+    { "no name", "keycloak", "agent-7", "{\"typ\":\"Bearer\"}", E(ACTOR_UNCLEAR), false },
+    { "a name that is a number", "keycloak", "agent-7", "{" BEARER "\"preferred_username\":7}",
+      E(MALFORMED_CLAIM), false },
+    { "an application", "entra", "app", "{\"roles\":[],\"oid\":\"o\",\"sub\":\"o\"}", POSTERN_OK,
+      true },
+    { "no object", "entra", "app", "{\"roles\":[],\"sub\":\"o\"}", E(ACTOR_UNCLEAR), false },
+    { "no subject", "entra", "app", "{\"roles\":[],\"oid\":\"o\"}", E(ACTOR_UNCLEAR), false },
+    { "two objects", "entra", "app", "{\"roles\":[],\"oid\":\"o\",\"sub\":\"p\"}",
+      E(ACTOR_UNCLEAR), false },
+    { "no client", "entra", "", "{\"roles\":[],\"oid\":\"o\",\"sub\":\"o\"}", E(CLAIM_MISSING),
+      false },
+};
+
+static postern_err judge_party(const char *provider, const char *client, const char *claims,
+                               bool *ret_is_clients_own)
+{
+    struct postern_grant_facts facts = { .subject = POSTERN_BYTES_LIT("somebody"),
+                                         .client_id = postern_bytes_str(client) };
+    POSTERN_AUTO_JSON j = { 0 };
+    postern_err e;
+
+    assert_int_equal(postern_json_scan(&j, postern_bytes_str(claims), NULL), POSTERN_OK);
+    e = postern_provider_judge(postern_provider(provider), &j, &facts, NULL);
+    *ret_is_clients_own = facts.is_clients_own;
+    return e;
+}
+
+static void whose_a_token_is_depends_on_each_part_of_the_sign(void **state)
+{
+    bool is_clients_own;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
+        postern_err e = judge_party(parties[i].provider, parties[i].client, parties[i].claims,
+                                    &is_clients_own);
+
+        if (e != parties[i].want || (e == POSTERN_OK && is_clients_own != parties[i].is_clients_own))
+            fail_msg("%s: %s, %d", parties[i].why, postern_err_reason(e), is_clients_own);
+    }
+}
+
+static void a_name_longer_than_any_is_no_sign(void **state)
+{
+    char *longest = test_printf("{" BEARER "\"preferred_username\":\"%0*d\"}", 6142, 0);
+    char *longer = test_printf("{" BEARER "\"preferred_username\":\"%0*d\"}", 6143, 0);
+    bool is_clients_own;
+
+    (void)state;
+    assert_int_equal(judge_party("keycloak", "agent-7", longest, &is_clients_own), POSTERN_OK);
+    assert_int_equal(judge_party("keycloak", "agent-7", longer, &is_clients_own),
+                     E(UNSAFE_IDENTITY));
+    free(longest), free(longer);
+}
+
+/* Who was delegated to is who acts; no sign of the provider's says otherwise. */
+static void an_actor_is_asked_for_no_sign(void **state)
+{
+    struct postern_grant_facts facts = { .act_depth = 1, .act = { POSTERN_BYTES_LIT("agent-7") } };
+    POSTERN_AUTO_JSON j = { 0 };
+
+    (void)state;
+    assert_int_equal(postern_json_scan(&j, POSTERN_BYTES_LIT("{}"), NULL), POSTERN_OK);
+    assert_int_equal(postern_provider_judge(postern_provider("keycloak"), &j, &facts, NULL),
+                     POSTERN_OK);
+    assert_false(facts.is_clients_own);
+    facts.act_depth = 0;
+    assert_int_equal(postern_provider_judge(postern_provider("keycloak"), &j, &facts, NULL),
+                     E(CLAIM_MISSING));
+}
+
+static void a_provider_of_no_name_that_is_known_is_none(void **state)
+{
+    (void)state;
+    assert_null(postern_provider("Keycloak"));
+    assert_null(postern_provider(""));
+    assert_string_equal(postern_provider_name(postern_provider("okta")), "okta");
+    assert_string_equal(postern_provider_name(NULL), "rfc9068");
+}
+
+static postern_err judge_escaped(void *arg, postern_error *err)
+{
+    struct postern_grant_facts facts = { .client_id = POSTERN_BYTES_LIT("agent-7") };
+
+    return postern_provider_judge(postern_provider("keycloak"), arg, &facts, err);
+}
+
+static void a_sign_for_which_memory_lacks_is_not_read_as_another(void **state)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+
+    (void)state;
+    assert_int_equal(
+        postern_json_scan(&j, POSTERN_BYTES_LIT("{" BEARER "\"preferred_username\":\"\\u0061\"}"), NULL),
+        POSTERN_OK);
+    assert_true(alloc_fail_sweep(judge_escaped, &j, POSTERN_OK) >= 1);
+}
+
 static postern_err log_in_to_okta(void *arg, postern_error *err)
 {
     postern_request rq = test_login_request(arg);
@@ -325,6 +445,11 @@ int main(void)
         TEST(a_key_in_the_file_wins_over_the_provider),
         TEST(a_token_of_entra_is_named_by_its_uti),
         TEST(a_grant_whose_party_changed_is_not_given_again),
+        TEST(whose_a_token_is_depends_on_each_part_of_the_sign),
+        TEST(a_name_longer_than_any_is_no_sign),
+        TEST(an_actor_is_asked_for_no_sign),
+        TEST(a_provider_of_no_name_that_is_known_is_none),
+        TEST(a_sign_for_which_memory_lacks_is_not_read_as_another),
         TEST(every_failing_allocation_says_so),
     };
 

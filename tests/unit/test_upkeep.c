@@ -274,6 +274,48 @@ static void the_next_round_is_when_the_keys_are_due(void **state)
     assert_int_equal(postern_upkeep_in_ms(t.context), 0);
 }
 
+static void without_issuers_a_round_is_over_at_once_and_none_is_due(void **state)
+{
+    postern_op *op = NULL;
+
+    (void)state;
+    test_folder_drop(&t.folder, "issuers/sso.conf");
+    test_folder_drop(&t.folder, "services/imap.conf");
+    test_login_reload(&t);
+    assert_int_equal(postern_upkeep_in_ms(t.context), -1);
+    assert_int_equal(postern_upkeep_start(t.context, &op, NULL), POSTERN_OK);
+    assert_int_equal(postern_op_fd(op), -1);
+    assert_int_equal(postern_op_wait_ms(op), 0);
+    assert_int_equal(postern_op_step(op, NULL), POSTERN_OK);
+    postern_op_free(op);
+}
+
+/* One whose keys stand in a file is never due, wherever it stands in the list. */
+static void the_next_round_is_that_of_the_issuer_who_is_due_first(void **state)
+{
+    static const char other_issuer[] = "issuer: https://other.example.org\n";
+    char *by_file = test_printf("%sjwks_file: %s\n", other_issuer, test_folder_at(&t.folder, "keys.json"));
+    char *by_uri = test_printf("%sjwks_uri: https://other.example.org/jwks\n", other_issuer);
+
+    (void)state;
+    test_folder_put(&t.folder, "services/imap.conf",
+                    "audience: " TEST_AUDIENCE "\nhelper_peers: 0\nissuers: sso\n");
+    for (int i = 0; i < 2; i++) { /* before it and behind it */
+        const char *file = i == 0 ? "issuers/a.conf" : "issuers/z.conf";
+
+        test_folder_put(&t.folder, file, by_file);
+        begin("jwks_uri: https://sso.example.org/jwks\n", NULL, 0);
+        assert_int_equal(postern_upkeep_in_ms(t.context), 0);
+        test_folder_drop(&t.folder, file);
+    }
+    test_folder_put(&t.folder, "issuers/a.conf", by_uri);
+    begin("jwks_uri: https://sso.example.org/jwks\n",
+          (const struct fake_answer[]){ answer_with(set_a), { .status = 503, .retry_after_s = 7 } }, 2);
+    (void)run_round();
+    assert_int_equal(postern_upkeep_in_ms(t.context), 7000); /* a good one's is a quarter of an hour */
+    free(by_file), free(by_uri);
+}
+
 /* ---- memory ---- */
 
 static postern_err keep_up_once(void *arg, postern_error *err)
@@ -318,6 +360,8 @@ int main(void)
         TEST(ten_thousand_tokens_with_unknown_kids_cause_one_fetch),
         TEST(a_round_that_waits_says_for_what_and_may_be_dropped),
         TEST(the_next_round_is_when_the_keys_are_due),
+        TEST(without_issuers_a_round_is_over_at_once_and_none_is_due),
+        TEST(the_next_round_is_that_of_the_issuer_who_is_due_first),
         TEST(a_round_survives_every_failing_allocation),
         TEST(a_ca_file_that_others_can_write_is_a_start_error),
     };

@@ -121,8 +121,9 @@ static void a_setting_is_a_path_or_a_template_with_text_between(void **state)
     static const char *const bad[] = {
         "",       ".a",     "a.",    "a..b",       "a b",     "$",    "$sub",
         "${}",    "${sub",  "${a}${b}", "${a}{b}", "a}${b}",  "${a} x", "${.a}",
-        "${a}-${b}-${c}-${d}-${e}", "$${a}", "${a$}", "x$", "\xc3\xa4${a}",
+        "${a}-${b}-${c}-${d}-${e}", "$${a}", "${a$}", "x$", "\xc3\xa4${a}", "a\tb", "${a\tb}",
     };
+    char path[258];
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -131,6 +132,71 @@ static void a_setting_is_a_path_or_a_template_with_text_between(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (postern_username_fault(bad[i]) == NULL)
             fail_msg("\"%s\" was taken", bad[i]);
+    memset(path, 'a', sizeof path - 1);
+    path[257] = '\0';
+    assert_non_null(postern_username_fault(path));
+    path[256] = '\0';
+    assert_null(postern_username_fault(path));
+}
+
+/* Nobody compiles a setting that config_check.c has refused; if somebody does, it is no rule. */
+static void a_setting_with_a_fault_is_not_compiled(void **state)
+{
+    static const char *const bad[] = { "${sub", "${}", "$", "${a}-${b}-${c}-${d}-${e}" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        postern_arena arena = POSTERN_ARENA_INIT(1 << 16);
+        struct username_template template = { 0 };
+
+        if (postern_username_parse(&arena, bad[i], &template, NULL) != POSTERN_ERR_CONFIG_VALUE)
+            fail_msg("%s", bad[i]);
+        assert_null(template.text);
+        postern_arena_free(&arena);
+    }
+}
+
+static void a_name_is_joined_only_where_room_was_made(void **state)
+{
+    postern_arena arena = POSTERN_ARENA_INIT(1 << 16);
+    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(1 << 16);
+    POSTERN_AUTO_JSON j = { 0 };
+    struct username_template template;
+    postern_bytes name = POSTERN_BYTES_NONE;
+    postern_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(postern_json_scan(&j, POSTERN_BYTES_LIT("{\"sub\":\"alice\"}"), NULL),
+                     POSTERN_OK);
+    assert_int_equal(postern_username_parse(&arena, "x-${sub}", &template, NULL), POSTERN_OK);
+    assert_int_equal(postern_claims_username(&template, &j, &scratch, &name, &err),
+                     POSTERN_ERR_INTERNAL); /* it would move what views into it stand in */
+    assert_string_equal(err.detail, "no room was made for a name");
+    assert_int_equal(name.len, 0);
+    postern_arena_free(&arena);
+}
+
+/* However little memory there is for rules: out of memory, or the whole template. */
+static void a_template_is_compiled_whole_or_not_at_all(void **state)
+{
+    postern_err e = POSTERN_ERR_NOMEM;
+    size_t failures = 0;
+
+    (void)state;
+    for (size_t max = 0; e != POSTERN_OK && max < 4096; max += 8) {
+        postern_arena arena = POSTERN_ARENA_INIT(max);
+        struct username_template template = { 0 };
+
+        e = postern_username_parse(&arena, "x-${azp}.${sub}@y", &template, NULL);
+        if (e == POSTERN_OK)
+            assert_string_equal(template.after, "@y");
+        else
+            assert_int_equal(e, POSTERN_ERR_NOMEM);
+        failures += e != POSTERN_OK;
+        postern_arena_free(&arena);
+    }
+    assert_int_equal(e, POSTERN_OK);
+    assert_true(failures >= 4);
 }
 
 static void every_failing_allocation_says_so(void **state)
@@ -147,6 +213,9 @@ int main(void)
         cmocka_unit_test(a_token_names_one_user_or_none),
         cmocka_unit_test(a_joined_name_has_at_most_1024_bytes),
         cmocka_unit_test(a_setting_is_a_path_or_a_template_with_text_between),
+        cmocka_unit_test(a_setting_with_a_fault_is_not_compiled),
+        cmocka_unit_test(a_name_is_joined_only_where_room_was_made),
+        cmocka_unit_test(a_template_is_compiled_whole_or_not_at_all),
         cmocka_unit_test(every_failing_allocation_says_so),
     };
 

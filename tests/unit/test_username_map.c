@@ -148,6 +148,10 @@ static void a_line_that_is_none_is_named_with_its_column(void **state)
         { "/^[z-a]$ a", "1:1", "no regular expression" },
         { "/^a^b$ a", "1:4", "only at the beginning" },
         { "/^a$b$ a", "1:4", "only at the end" },
+        { "\"/^a{1,65}$\" a", "1:1", "at most 64" },
+        { "\"/^a{1,x}$\" a", "1:1", "at most 64" },
+        { "/^[[:a:x$ a", "1:4", "without :]" },
+        { "/^a*b*c*d*e*f*g*h*i*j*k*l*m*n*o*p*q*$ a", "1:36", "more than 16" },
         { "a b\r\n", "1:4", "carriage return" },
         { "a\x01 b\n", "1:2", "control" },
         { "a\xff b\n", "1:2", "UTF-8" },
@@ -173,6 +177,7 @@ static void expressions_of_the_common_part_are_taken(void **state)
 {
     static const char *const texts[] = {
         "/^a{2}$ x",          "\"/^a{2,}b{0,64}$\" x", "/^[]a]$ x",     "/^[^]a]$ x",
+        "/^[[a]$ x",          "/^[[:alpha:]:]$ x", "/^a*b*c*d*e*f*g*h*i*j*k*l*m*n*o*p*$ x",
         "/^[a-z0-9._-]+$ x",  "/^(a|b)?c$ x",      "/^(|a)$ x",     "/^[[:alpha:]_]$ x",
         "/^\\.\\[\\]\\(\\)\\{\\}\\*\\+\\?\\^\\$\\|\\\\\\/\\-\\@$ x", "/^$ x", "# only this", "",
     };
@@ -180,6 +185,49 @@ static void expressions_of_the_common_part_are_taken(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         postern_username_map_free(read_map(texts[i]));
+}
+
+static void a_pattern_has_256_bytes_and_ends_where_it_ends(void **state)
+{
+    static const char *const unfinished[] = { "^a\\", "^[", "^[[", "^a{", "^[^" };
+    uint8_t text[POSTERN_MAP_PATTERN_MAX + 1];
+    size_t at, groups;
+
+    (void)state;
+    memset(text, 'a', sizeof text);
+    text[0] = '^';
+    text[sizeof text - 2] = '$';
+    assert_null(postern_map_pattern_fault((postern_bytes){ text, sizeof text - 1 }, &at, &groups));
+    text[sizeof text - 2] = 'a';
+    text[sizeof text - 1] = '$';
+    assert_string_equal(
+        postern_map_pattern_fault((postern_bytes){ text, sizeof text }, &at, &groups),
+        "a pattern has at most 256 bytes");
+    for (size_t i = 0; i < sizeof unfinished / sizeof *unfinished; i++)
+        if (postern_map_pattern_fault(postern_bytes_str(unfinished[i]), &at, &groups) == NULL ||
+            at > strlen(unfinished[i]))
+            fail_msg("%s: at %zu", unfinished[i], at);
+}
+
+static void a_word_of_a_line_has_at_most_1024_bytes(void **state)
+{
+    char text[1100];
+    struct username_map *m = NULL;
+    postern_error err = { 0 };
+    int line;
+
+    (void)state;
+    memset(text, 'a', 1025);
+    memcpy(text + 1025, " bob\n", 6);
+    assert_int_equal(postern_username_map_parse("m", postern_bytes_str(text), &m, &err),
+                     POSTERN_ERR_CONFIG_SYNTAX);
+    assert_string_equal(err.detail, "m:1:1: longer than 1024 bytes");
+    m = read_map(text + 1);
+    text[1025] = '\0';
+    assert_string_equal(find(m, text + 1, &line), "bob");
+    assert_string_equal(find(m, text, &line), ""); /* longer than any identity */
+    assert_string_equal(find(m, "", &line), "");
+    postern_username_map_free(m);
 }
 
 static void limits_hold_to_the_line(void **state)
@@ -298,6 +346,34 @@ static void a_dump_means_the_same_and_keeps_the_lines_numbers(void **state)
     postern_username_map_free(m);
 }
 
+/* A line's number is told to people; one that cannot be is the dump's own. */
+static void an_origin_that_is_no_number_is_none(void **state)
+{
+    static const struct {
+        const char *origin;
+        int line;
+    } cases[] = {
+        { "# line 7", 7 },      { "# line 7x", 2 },          { "# line ", 2 },
+        { "# line -7", 2 },     { "# line 99999999999", 2 }, { "# lime 7", 2 },
+        { "# line 7 or so", 2 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct username_map *m = NULL;
+        char text[64];
+        int line = 0;
+
+        (void)snprintf(text, sizeof text, "%s\nalice bob\n", cases[i].origin);
+        assert_int_equal(postern_username_map_parse_dump("m", postern_bytes_str(text), &m, NULL),
+                         POSTERN_OK);
+        assert_string_equal(find(m, "alice", &line), "bob");
+        if (line != cases[i].line)
+            fail_msg("%s: %d", cases[i].origin, line);
+        postern_username_map_free(m);
+    }
+}
+
 static postern_err parse_once(void *arg, postern_error *err)
 {
     struct username_map *m = NULL;
@@ -332,6 +408,9 @@ int main(void)
         cmocka_unit_test(a_name_finds_the_user_of_the_first_line_that_matches),
         cmocka_unit_test(a_line_that_is_none_is_named_with_its_column),
         cmocka_unit_test(expressions_of_the_common_part_are_taken),
+        cmocka_unit_test(a_pattern_has_256_bytes_and_ends_where_it_ends),
+        cmocka_unit_test(a_word_of_a_line_has_at_most_1024_bytes),
+        cmocka_unit_test(an_origin_that_is_no_number_is_none),
         cmocka_unit_test(limits_hold_to_the_line),
         cmocka_unit_test(a_mapped_name_has_at_most_1024_bytes),
         cmocka_unit_test(no_name_makes_an_expression_slow),

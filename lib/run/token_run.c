@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Ask `postern token` for a token for this host and service.  That program reads the client file,
- * compares the host with its `hosts:`, talks to the authorization server and keeps the cache; here
- * it is only run: fixed arguments, no shell, no descriptor of the application's, a deadline.  Only
- * where a client is configured at all (POSTERN_CLIENT, client.conf).
+ * `postern token` as an operation: a child, the pipe of its standard output, and its end.  Not in the
+ * archive that PAM and PostgreSQL modules link: those start no process (lib/local.mk).
  */
 #include "config.h" /* first: asks libc for its extensions */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "client.h"
+#include <postern/oauthbearer.h>
+#include <postern/run.h>
+
+#include "grant/op.h"
 
 #define RUN_DEADLINE_MS 10000                   /* twice the deadline of one operation */
 #define OUTPUT_MAX      (POSTERN_TOKEN_MAX + 1) /* and the newline */
+#define END_WAIT_MS     5 /* between looks at a child that closed its output and has not ended */
 
 extern char **environ;
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now = { 0 };
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+struct run_op {
+    postern_op op;
+    char host[POSTERN_HOST_MAX], service[POSTERN_HOST_MAX];
+    pid_t pid; /* 0: none, or it was waited for */
+    int output; /* -1: not open */
+    bool is_read; /* to its end */
+    postern_buf text;
+};
 
 static bool has_file(const char *folder, const char *name)
 {
@@ -133,28 +135,51 @@ static int spawn(const char *host, const char *service, int output, pid_t *ret_p
     return e;
 }
 
-/* Everything until end of file, the deadline, or one byte too many. */
-static postern_err collect(int fd, int64_t deadline_ms, postern_buf *out, postern_error *err)
+/* ---- the child ---- */
+
+static postern_err begin(struct run_op *r, postern_error *err)
+{
+    int pipe_fd[2], spawned;
+    pid_t pid = 0;
+
+    if (getauxval(AT_SECURE) != 0 || !has_client())
+        return POSTERN_FAIL(
+            err, NO_TOKEN, "no token: none was given, none was found, and no client file is there");
+    if (!is_safe_name(r->host) || !is_safe_name(r->service))
+        return POSTERN_FAIL(err, NO_TOKEN, "no token: host or service has no plain name");
+    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "pipe: %s", strerror(errno));
+    r->output = pipe_fd[0];
+    spawned = spawn(r->host, r->service, pipe_fd[1], &pid);
+    (void)close(pipe_fd[1]);
+    if (spawned != 0)
+        return POSTERN_FAIL(err, SYSTEM, "%s: %s", find_program(), strerror(spawned));
+    r->pid = pid;
+    if (fcntl(r->output, F_SETFL, O_NONBLOCK) != 0)
+        return POSTERN_FAIL(err, SYSTEM, "pipe: %s", strerror(errno));
+    return POSTERN_OK;
+}
+
+/* Everything until end of file, or one byte too many. */
+static postern_err collect(struct run_op *r, postern_error *err)
 {
     for (;;) {
-        struct pollfd wait = { .fd = fd, .events = POLLIN };
-        int64_t left_ms = deadline_ms - monotonic_ms();
         uint8_t chunk[1024];
-        ssize_t got;
+        ssize_t got = read(r->output, chunk, sizeof chunk);
 
-        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) == 0)
-            return POSTERN_FAIL(err, TIMEOUT, "postern token: no answer within %d s",
-                                RUN_DEADLINE_MS / 1000);
-        got = read(fd, chunk, sizeof chunk);
-        if (got == 0)
+        if (got == 0) {
+            r->is_read = true;
             return POSTERN_OK;
-        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+        }
+        if (got < 0 && errno == EINTR)
             continue;
+        if (got < 0 && errno == EAGAIN)
+            return POSTERN_AGAIN;
         if (got < 0)
             return POSTERN_FAIL(err, SYSTEM, "postern token: read: %s", strerror(errno));
-        postern_buf_add(out, (postern_bytes){ chunk, (size_t)got });
+        postern_buf_add(&r->text, (postern_bytes){ chunk, (size_t)got });
         postern_wipe(chunk, (size_t)got);
-        if (out->failed)
+        if (r->text.failed)
             return POSTERN_FAIL(err, SYSTEM, "postern token: more output than a token");
     }
 }
@@ -163,72 +188,104 @@ static postern_err collect(int fd, int64_t deadline_ms, postern_buf *out, poster
  * An application that reaps all its children (or ignores SIGCHLD) leaves us no status: then the
  * output must speak.
  */
-static bool has_ended_well(pid_t pid)
+static postern_err see_end(struct run_op *r, postern_error *err)
 {
     int status = 0;
     pid_t waited;
 
     do
-        waited = waitpid(pid, &status, 0);
+        waited = waitpid(r->pid, &status, WNOHANG);
     while (waited < 0 && errno == EINTR);
-    if (waited < 0)
-        return errno == ECHILD;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (waited == 0)
+        return POSTERN_AGAIN;
+    r->pid = 0;
+    if (waited > 0 ? WIFEXITED(status) && WEXITSTATUS(status) == 0 : errno == ECHILD)
+        return POSTERN_OK;
+    return POSTERN_FAIL(err, TOKEN_REFUSED,
+                        "no token: see `postern token --for-host %s --for-service %s`", r->host,
+                        r->service);
 }
 
-static postern_err take_output(postern_bytes text, postern_secret **ret, postern_error *err)
+static postern_err take_output(struct run_op *r, postern_error *err)
 {
+    postern_bytes text = postern_buf_bytes(&r->text);
+
     if (text.len != 0 && text.ptr[text.len - 1] == '\n')
         text.len--;
     if (text.len > POSTERN_TOKEN_MAX || !postern_token_is_token68(text))
         return POSTERN_FAIL(err, SYSTEM, "postern token: printed no bearer token");
-    return postern_secret_new(text, ret, err);
+    return postern_secret_new(text, &r->op.token, err);
 }
 
-static postern_err run(const char *host, const char *service, int pipe_fd[2], postern_secret **ret,
-                       postern_error *err)
-{
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
-    int64_t deadline_ms = monotonic_ms() + RUN_DEADLINE_MS;
-    pid_t pid = -1;
-    int spawned = spawn(host, service, pipe_fd[1], &pid);
-    postern_err e;
-    bool is_well;
+/* ---- the operation ---- */
 
-    (void)close(pipe_fd[1]);
-    pipe_fd[1] = -1;
-    if (spawned != 0)
-        return POSTERN_FAIL(err, SYSTEM, "%s: %s", find_program(), strerror(spawned));
-    e = collect(pipe_fd[0], deadline_ms, &out, err);
-    if (e != POSTERN_OK)
-        (void)kill(pid, SIGKILL);
-    is_well = has_ended_well(pid);
-    if (e != POSTERN_OK)
-        return e;
-    if (!is_well)
-        return POSTERN_FAIL(err, TOKEN_REFUSED,
-                            "no token: see `postern token --for-host %s --for-service %s`", host,
-                            service);
-    return take_output(postern_buf_bytes(&out), ret, err);
+static postern_err step_run(postern_op *op, postern_error *err)
+{
+    struct run_op *r = (struct run_op *)op;
+
+    if (r->output < 0)
+        POSTERN_TRY(begin(r, err));
+    if (!r->is_read)
+        POSTERN_TRY(collect(r, err));
+    POSTERN_TRY(see_end(r, err));
+    return take_output(r, err);
 }
 
-postern_err client_run_postern(const char *host, const char *service, postern_secret **ret,
-                               postern_error *err)
+static int fd_of_run(const postern_op *op)
 {
-    int pipe_fd[2] = { -1, -1 };
-    postern_err e;
+    const struct run_op *r = (const struct run_op *)op;
 
-    if (!has_client())
-        return POSTERN_FAIL(
-            err, NO_TOKEN, "no token: none was given, none was found, and no client file is there");
-    if (!is_safe_name(host) || !is_safe_name(service))
-        return POSTERN_FAIL(err, NO_TOKEN, "no token: host or service has no plain name");
-    if (pipe2(pipe_fd, O_CLOEXEC) != 0)
-        return POSTERN_FAIL(err, SYSTEM, "pipe: %s", strerror(errno));
-    e = run(host, service, pipe_fd, ret, err);
-    if (pipe_fd[0] >= 0)
-        (void)close(pipe_fd[0]);
-    if (pipe_fd[1] >= 0)
-        (void)close(pipe_fd[1]);
-    return e;
+    return r->is_read ? -1 : r->output;
+}
+
+static int wait_ms_of_run(const postern_op *op)
+{
+    return ((const struct run_op *)op)->is_read ? END_WAIT_MS : -1;
+}
+
+/* A child that is not needed any more ends; it is the child of the process that started it alone. */
+static void destroy_run(postern_op *op)
+{
+    struct run_op *r = (struct run_op *)op;
+
+    if (r->pid > 0 && op->pid == getpid()) {
+        (void)kill(r->pid, SIGKILL);
+        while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    if (r->output >= 0)
+        (void)close(r->output);
+    postern_buf_free(&r->text);
+}
+
+static const struct postern_op_class run_class = {
+    .name = "postern token",
+    .size = sizeof(struct run_op),
+    .step = step_run,
+    .fd = fd_of_run,
+    .wait_ms = wait_ms_of_run,
+    .destroy = destroy_run,
+};
+
+/* A name that does not fit is none. */
+static void keep_name(const char *name, char *room)
+{
+    if (is_safe_name(name))
+        memcpy(room, name, strlen(name) + 1);
+}
+
+postern_err postern_run_token_start(const char *host, const char *service, postern_op **ret_op,
+                                    postern_error *err)
+{
+    postern_op *op;
+    struct run_op *r;
+
+    POSTERN_TRY(postern_op_new(&run_class, NULL, RUN_DEADLINE_MS, &op, err));
+    r = (struct run_op *)op;
+    r->output = -1;
+    r->text = POSTERN_BUF_INIT(OUTPUT_MAX);
+    keep_name(host, r->host);
+    keep_name(service, r->service);
+    *ret_op = op;
+    return POSTERN_OK;
 }

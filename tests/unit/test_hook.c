@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libpq-hook/hook.c: libpq is a fake that calls the hook and waits as libpq does; `postern token` is a shell script of the test's.  The real
+ * psql is in tests/component/test_postgresql18.sh.
+ */
+#include <dirent.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <libpq-fe.h>
+
+#include "../../libpq-hook/hook.h"
+#include "../support/test_folder.h"
+
+#define DEADLINE_MS 20000
+
+static test_folder folder;
+
+/* ---- libpq ------------------------------------------------------------------------------------------------------------- */
+
+static PQauthDataHook_type hook; /* set before main() */
+static unsigned previous_calls;
+static const char *host, *hostaddr;
+static PQconninfoOption options[2];
+static int is_tls;
+
+static int previous(PGauthData type, PGconn *conn, void *data)
+{
+    (void)type, (void)conn, (void)data;
+    previous_calls++;
+    return 0;
+}
+
+void PQsetAuthDataHook(PQauthDataHook_type h)
+{
+    hook = h;
+}
+
+PQauthDataHook_type PQgetAuthDataHook(void)
+{
+    return previous;
+}
+
+char *PQhost(const PGconn *conn)
+{
+    (void)conn;
+    return (char *)(uintptr_t)host;
+}
+
+char *PQhostaddr(const PGconn *conn)
+{
+    (void)conn;
+    return (char *)(uintptr_t)hostaddr;
+}
+
+int PQsslInUse(PGconn *conn)
+{
+    (void)conn;
+    return is_tls;
+}
+
+PQconninfoOption *PQconninfo(PGconn *conn)
+{
+    (void)conn;
+    return options;
+}
+
+void PQconninfoFree(PQconninfoOption *o)
+{
+    assert_ptr_equal(o, options);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------------------------------- */
+
+static unsigned count_descriptors(void)
+{
+    DIR *d = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    assert_non_null(d);
+    while (readdir(d) != NULL)
+        n++;
+    assert_int_equal(closedir(d), 0);
+    return n;
+}
+
+static bool hears_children(void)
+{
+    sigset_t now;
+
+    assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &now), 0);
+    return sigismember(&now, SIGCHLD) == 0;
+}
+
+static void install(const char *script)
+{
+    char text[512];
+
+    (void)snprintf(text, sizeof text, "#!/bin/sh\nprintf '%%s ' \"$@\" >%s\n%s\n", test_folder_at(&folder, "args"), script);
+    test_folder_put(&folder, "postern", text);
+    test_folder_mode(&folder, "postern", 0755);
+    (void)unlink(test_folder_at(&folder, "args"));
+    assert_int_equal(setenv("POSTERN_COMMAND", test_folder_at(&folder, "postern"), 1), 0);
+    assert_int_equal(setenv("POSTERN_CLIENT", "agent", 1), 0);
+}
+
+static bool was_run(void)
+{
+    return access(test_folder_at(&folder, "args"), F_OK) == 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_folder_make(&folder);
+    host = "db.example.org";
+    hostaddr = "192.0.2.1";
+    options[0] = (PQconninfoOption){ .keyword = (char *)(uintptr_t)"sslmode", .val = (char *)(uintptr_t)"verify-full" };
+    is_tls = 1;
+    previous_calls = 0;
+    assert_int_equal(unsetenv("POSTERN_PSQL_SERVICE"), 0);
+    assert_int_equal(setenv("HOME", folder.path, 1), 0);
+    assert_int_equal(setenv("XDG_CONFIG_HOME", folder.path, 1), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_folder_remove(&folder);
+    return 0;
+}
+
+/* As libpq waits: readable, then again. */
+static PostgresPollingStatusType wait_for_token(PGoauthBearerRequest *r)
+{
+    PostgresPollingStatusType status;
+    int altsock = -1;
+
+    while ((status = r->async(NULL, r, &altsock)) == PGRES_POLLING_READING) {
+        struct pollfd p = { .fd = altsock, .events = POLLIN };
+
+        assert_int_equal(poll(&p, 1, DEADLINE_MS), 1);
+    }
+    return status;
+}
+
+static void a_token_is_fetched_for_the_host(void **state)
+{
+    PGoauthBearerRequest r = { .openid_configuration = "https://evil.example/.well-known/openid-configuration", .scope = "admin" };
+    unsigned before = count_descriptors();
+    char args[200] = "";
+    FILE *f;
+
+    (void)state;
+    install("echo FETCHED");
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), 1);
+    assert_false(hears_children());
+    assert_int_equal(wait_for_token(&r), PGRES_POLLING_OK);
+    assert_string_equal(r.token, "FETCHED");
+    assert_true(hears_children());
+    r.cleanup(NULL, &r);
+    assert_null(r.token);
+    assert_null(r.user);
+    assert_int_equal(count_descriptors(), before);
+    f = fopen(test_folder_at(&folder, "args"), "r");
+    assert_non_null(f);
+    assert_true(fread(args, 1, sizeof args - 1, f) > 0);
+    assert_int_equal(fclose(f), 0);
+    assert_string_equal(args, "token --quiet --for-host db.example.org --for-service postgresql ");
+}
+
+static void no_token_is_a_failed_login(void **state)
+{
+    static const char *const scripts[] = { "exit 1", "echo SECRET; exit 3", "exit 0", "echo two words", "kill -9 $$" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        PGoauthBearerRequest r = { .token = NULL };
+        unsigned before = count_descriptors();
+
+        install(scripts[i]);
+        if (hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r) == 1) { /* else it had ended already */
+            assert_int_equal(wait_for_token(&r), PGRES_POLLING_FAILED);
+            r.cleanup(NULL, &r);
+        }
+        assert_true(was_run());
+        assert_null(r.token);
+        assert_null(r.user);
+        assert_true(hears_children());
+        assert_int_equal(count_descriptors(), before);
+    }
+}
+
+static void a_login_that_is_given_up_leaves_nothing(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+    unsigned before = count_descriptors();
+    int altsock = -1;
+
+    (void)state;
+    install("exec sleep 1000");
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), 1);
+    assert_int_equal(r.async(NULL, &r, &altsock), PGRES_POLLING_READING);
+    r.cleanup(NULL, &r); /* ends the child, or this waits for it */
+    assert_true(hears_children());
+    assert_int_equal(count_descriptors(), before);
+}
+
+static void nothing_is_fetched_for_an_unverified_server(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+    unsigned before = count_descriptors();
+
+    (void)state;
+    install("echo FETCHED");
+    options[0].val = (char *)(uintptr_t)"require";
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), -1);
+    assert_false(was_run());
+    options[0].val = (char *)(uintptr_t)"verify-full";
+    is_tls = 0;
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), -1);
+    assert_false(was_run());
+    assert_null(r.user);
+    assert_int_equal(previous_calls, 0);
+    assert_true(hears_children());
+    assert_int_equal(count_descriptors(), before);
+}
+
+static void what_is_not_ours_is_asked_of_who_was_there_before(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+
+    (void)state;
+    install("echo FETCHED");
+    assert_int_equal(hook(PQAUTHDATA_PROMPT_OAUTH_DEVICE, NULL, NULL), 0);
+    assert_int_equal(previous_calls, 1);
+    assert_int_equal(unsetenv("POSTERN_CLIENT"), 0); /* and there is no client.conf */
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), 0);
+    assert_int_equal(previous_calls, 2);
+    assert_false(was_run());
+    assert_true(hears_children());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_token_is_fetched_for_the_host, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_token_is_a_failed_login, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_login_that_is_given_up_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_fetched_for_an_unverified_server, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_ours_is_asked_of_who_was_there_before, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
