@@ -8,6 +8,9 @@
 #include "lines.h"
 
 #define DESCRIPTORS_SPARE 256 /* files of the libraries, key sets, the store */
+/* Questions about opaque tokens that are under way, three each: 256 to the embedded issuer, 64 to
+ * another (lib/oauth/introspector.h). */
+#define DESCRIPTORS_ASKING 1024
 
 /* ---- starting ---- */
 
@@ -96,14 +99,15 @@ static size_t count_descriptors(const struct generation *g, role_id id)
     size_t wanted = DESCRIPTORS_SPARE;
 
     if (id == ROLE_HELPER)
-        return wanted + (size_t)postern_section_number(daemon, "helper_max_connections");
+        return wanted + DESCRIPTORS_ASKING +
+               (size_t)postern_section_number(daemon, "helper_max_connections");
     if (id != ROLE_DOOR)
         return wanted;
     /* A session: two sockets, and at times a pipe. */
     for (size_t i = 0; (door = postern_config_section_at(g->config, POSTERN_SECTION_DOOR, i)) != NULL;
          i++)
         wanted += 4 * (size_t)postern_section_number(door, "max_connections");
-    return wanted + (size_t)postern_section_number(daemon, "login_max") +
+    return wanted + DESCRIPTORS_ASKING + (size_t)postern_section_number(daemon, "login_max") +
            (g->listeners.count + g->door_set.count) * 2;
 }
 

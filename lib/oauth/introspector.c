@@ -28,11 +28,12 @@ struct introspector {
     bool has_client;
     postern_arena texts;
     pthread_mutex_t lock; /* of everything below */
-    struct question in_flight[POSTERN_INTROSPECTIONS_MAX];
     struct source_buckets *sources;
     unsigned failures; /* in a row, of the issuer */
     int64_t pause_end_ms;
     struct inactive inactive[POSTERN_INACTIVE_MAX];
+    size_t places; /* constant */
+    struct question in_flight[];
 };
 
 /* ---- life ---- */
@@ -41,7 +42,7 @@ void postern_introspector_free(struct introspector *i)
 {
     if (i == NULL)
         return;
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++)
+    for (size_t n = 0; n < i->places; n++)
         postern_fetch_free(i->in_flight[n].fetch);
     postern_source_buckets_free(i->sources);
     postern_signer_free(i->client.signer);
@@ -56,27 +57,38 @@ static inline void auto_free_introspector(struct introspector **i)
     postern_introspector_free(*i);
 }
 
-static struct introspector *allocate(void)
+static struct introspector *allocate(size_t places)
 {
-    struct introspector *i = calloc(1, sizeof *i);
+    struct introspector *i = calloc(1, sizeof *i + places * sizeof i->in_flight[0]);
 
-    if (i != NULL && pthread_mutex_init(&i->lock, NULL) == 0)
+    if (i != NULL && pthread_mutex_init(&i->lock, NULL) == 0) {
+        i->places = places;
         return i;
+    }
     free(i);
     return NULL;
 }
 
+/* How many questions at one time, and how often for one source. */
+static const struct measure {
+    size_t places;
+    struct source_rate sources;
+} of_network = { POSTERN_INTROSPECTIONS_MAX, { POSTERN_SOURCE_BURST, POSTERN_SOURCE_PER_S } },
+  of_line = { POSTERN_INTROSPECTIONS_LINE_MAX,
+              { POSTERN_INTROSPECTIONS_LINE_MAX, POSTERN_LINE_GUESSES_PER_S } };
+
 postern_err postern_introspector_new(const struct server *server, struct discovery *discovery,
                                      struct introspector **ret, postern_error *err)
 {
-    __attribute__((cleanup(auto_free_introspector))) struct introspector *i = allocate();
+    const struct measure *m = discovery == NULL ? &of_line : &of_network;
+    __attribute__((cleanup(auto_free_introspector))) struct introspector *i = allocate(m->places);
 
     if (i == NULL)
         return POSTERN_FAIL(err, NOMEM, "introspection");
     i->server = server;
     i->discovery = discovery;
     i->texts = POSTERN_ARENA_INIT(TEXTS_MAX);
-    POSTERN_TRY(postern_source_buckets_new(&i->sources, err));
+    POSTERN_TRY(postern_source_buckets_new(m->sources, &i->sources, err));
     *ret = POSTERN_STEAL(i);
     return POSTERN_OK;
 }
@@ -154,7 +166,7 @@ static bool is_alive(struct question *q)
 /* NULL: nobody asks about that token. */
 static struct fetch *join(struct introspector *i, const struct introspector_question *q)
 {
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++) {
+    for (size_t n = 0; n < i->places; n++) {
         struct question *other = &i->in_flight[n];
 
         if (other->fetch == NULL ||
@@ -167,11 +179,16 @@ static struct fetch *join(struct introspector *i, const struct introspector_ques
     return NULL;
 }
 
+static size_t count_places(const struct introspector *i, bool is_look_again)
+{
+    return is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX : i->places;
+}
+
 /* A free place, or one whose question everybody has left.  NULL: none.  Logins begin at the end of the
  * list, so that those about sessions find theirs at its head. */
 static struct question *find_place(struct introspector *i, bool is_look_again)
 {
-    size_t count = is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX : POSTERN_INTROSPECTIONS_MAX;
+    size_t count = count_places(i, is_look_again);
 
     for (size_t n = count; n-- > 0;)
         if (i->in_flight[n].fetch == NULL)
@@ -232,14 +249,10 @@ static postern_err join_or_start(struct introspector *i, const postern_op *op,
         return POSTERN_OK;
     POSTERN_TRY(check_pause(i, now_ms, err));
     if ((place = find_place(i, q->is_look_again)) == NULL)
-        return POSTERN_FAIL(err, BUSY, "introspection: %d questions to %s are in flight",
-                            q->is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX :
-                                               POSTERN_INTROSPECTIONS_MAX,
-                            i->server->issuer);
+        return POSTERN_FAIL(err, BUSY, "introspection: %zu questions to %s are in flight",
+                            count_places(i, q->is_look_again), i->server->issuer);
     if (!q->is_look_again && !postern_source_buckets_take(i->sources, q->peer, now_ms))
-        return POSTERN_FAIL(err, BUSY,
-                            "introspection: more than %d tokens a second from one address",
-                            POSTERN_SOURCE_PER_S);
+        return POSTERN_FAIL(err, BUSY, "introspection: too many tokens a second from one address");
     POSTERN_TRY(start_question(i, op, q, metadata, place, err));
     *ret = postern_fetch_ref(place->fetch);
     return POSTERN_OK;
@@ -310,7 +323,7 @@ void postern_introspector_settle(struct introspector *i, struct fetch *question,
     const struct introspection_call *call = postern_fetch_job(question);
 
     pthread_mutex_lock(&i->lock);
-    for (size_t n = 0; n < POSTERN_INTROSPECTIONS_MAX; n++) {
+    for (size_t n = 0; n < i->places; n++) {
         if (i->in_flight[n].fetch != question)
             continue;
         if (call != NULL)

@@ -13,6 +13,12 @@
 
 /* Questions in flight: at an issuer that answers in 50 ms, more than a thousand logins a second. */
 #define POSTERN_INTROSPECTIONS_MAX 64
+/* To the embedded issuer, whose answer takes less than a millisecond: agents that log in at the same
+ * moment.  The line's socket holds some 270 that are not read yet (net.core.wmem_default). */
+#define POSTERN_INTROSPECTIONS_LINE_MAX 256
+/* Guesses of one source there: a look-up by hash each.  Fewer, and whoever guesses would keep out all
+ * that are behind his address, or on this host. */
+#define POSTERN_LINE_GUESSES_PER_S 256
 /* Of these about sessions that live: logins have the rest, however many sessions are due. */
 #define POSTERN_INTROSPECTIONS_AGAIN_MAX 32
 /* One question, metadata apart: a person waits for his login. */

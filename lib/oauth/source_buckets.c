@@ -12,7 +12,6 @@
 
 #define SETS     (POSTERN_SOURCES_MAX / POSTERN_SOURCE_WAYS)
 #define TEXT_MAX 64                                     /* bytes of an address without its port */
-#define FULL     ((int64_t)POSTERN_SOURCE_BURST * 1000) /* thousandths of a drop */
 
 struct bucket {
     uint64_t name; /* of the source; 0: free */
@@ -21,16 +20,21 @@ struct bucket {
 };
 
 struct source_buckets {
+    int64_t full; /* thousandths of a drop */
+    int per_s;
     uint8_t key[16];
     struct bucket sets[SETS][POSTERN_SOURCE_WAYS];
 };
 
-postern_err postern_source_buckets_new(struct source_buckets **ret, postern_error *err)
+postern_err postern_source_buckets_new(struct source_rate rate, struct source_buckets **ret,
+                                       postern_error *err)
 {
     struct source_buckets *b = calloc(1, sizeof *b);
 
     if (b == NULL)
         return POSTERN_FAIL(err, NOMEM, "sources");
+    b->full = (int64_t)rate.burst * 1000;
+    b->per_s = rate.per_s;
     if (getrandom(b->key, sizeof b->key, 0) != (ssize_t)sizeof b->key) {
         free(b);
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
@@ -101,40 +105,39 @@ static bool hash_source(const struct source_buckets *b, const char *peer, uint64
 
 /* ---- its bucket ---- */
 
-static void fill_up(struct bucket *b, int64_t now_ms)
+static void fill_up(const struct source_buckets *b, struct bucket *one, int64_t now_ms)
 {
-    int64_t passed_ms = now_ms - b->filled_ms;
+    int64_t passed_ms = now_ms - one->filled_ms;
 
-    b->filled_ms = now_ms;
+    one->filled_ms = now_ms;
     if (passed_ms <= 0)
         return;
-    if (passed_ms >= FULL / POSTERN_SOURCE_PER_S)
-        b->drops = FULL;
+    if (passed_ms >= b->full / b->per_s)
+        one->drops = b->full;
     else
-        b->drops += passed_ms * POSTERN_SOURCE_PER_S;
-    if (b->drops > FULL)
-        b->drops = FULL;
+        one->drops += passed_ms * b->per_s;
+    if (one->drops > b->full)
+        one->drops = b->full;
 }
 
 /* The source's own; else a free one, or that of whoever could come again with the fullest: he loses
  * least. */
-static struct bucket *find_bucket(struct bucket set[POSTERN_SOURCE_WAYS], uint64_t name,
-                                  int64_t now_ms)
+static struct bucket *find_bucket(struct source_buckets *b, uint64_t name, int64_t now_ms)
 {
-    struct bucket *fullest = &set[0];
+    struct bucket *set = b->sets[name % SETS], *fullest = &set[0];
 
     for (size_t i = 0; i < POSTERN_SOURCE_WAYS; i++) {
         if (set[i].name == name)
             return &set[i];
         if (set[i].name == 0) {
-            set[i].drops = FULL;
+            set[i].drops = b->full;
             set[i].filled_ms = now_ms;
         }
-        fill_up(&set[i], now_ms);
+        fill_up(b, &set[i], now_ms);
         if (set[i].drops > fullest->drops)
             fullest = &set[i];
     }
-    *fullest = (struct bucket){ name, FULL, now_ms };
+    *fullest = (struct bucket){ name, b->full, now_ms };
     return fullest;
 }
 
@@ -145,8 +148,8 @@ bool postern_source_buckets_take(struct source_buckets *b, const char *peer, int
 
     if (!hash_source(b, peer, &name))
         return false;
-    mine = find_bucket(b->sets[name % SETS], name, now_ms);
-    fill_up(mine, now_ms);
+    mine = find_bucket(b, name, now_ms);
+    fill_up(b, mine, now_ms);
     if (mine->drops < 1000)
         return false;
     mine->drops -= 1000;
@@ -163,5 +166,5 @@ void postern_source_buckets_give_back(struct source_buckets *b, const char *peer
     set = b->sets[name % SETS];
     for (size_t i = 0; i < POSTERN_SOURCE_WAYS; i++)
         if (set[i].name == name)
-            set[i].drops = set[i].drops > FULL - 1000 ? FULL : set[i].drops + 1000;
+            set[i].drops = set[i].drops > b->full - 1000 ? b->full : set[i].drops + 1000;
 }

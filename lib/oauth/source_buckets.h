@@ -8,7 +8,7 @@
 
 #include <postern/bytes.h>
 
-/* At once: what a host that starts its agents together sends. */
+/* An issuer elsewhere.  At once: what a host that starts its agents together sends. */
 #define POSTERN_SOURCE_BURST 64
 /* Then: four times what a busy agent needs whose answers are kept for no longer than a second. */
 #define POSTERN_SOURCE_PER_S 16
@@ -17,10 +17,16 @@
 #define POSTERN_SOURCES_MAX 2048
 #define POSTERN_SOURCE_WAYS 4 /* places where one source may stand */
 
+struct source_rate {
+    int burst; /* drops of a full bucket */
+    int per_s; /* that run in */
+};
+
 struct source_buckets; /* 64 KiB */
 
 /* POSTERN_OK · NOMEM · SYSTEM (no random numbers) */
-POSTERN_MUST_USE postern_err postern_source_buckets_new(struct source_buckets **ret,
+POSTERN_MUST_USE postern_err postern_source_buckets_new(struct source_rate rate,
+                                                        struct source_buckets **ret,
                                                         postern_error *err);
 void postern_source_buckets_free(struct source_buckets *b); /* NULL is fine */
 /*

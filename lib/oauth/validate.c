@@ -413,7 +413,8 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
 }
 
 /* What a person types is no token: where one would stand in its place, an opaque one must be known
- * by how it begins. */
+ * by how it begins.  Of an issuer elsewhere also one that looks like ours: it may be, of another
+ * service. */
 static bool may_be_opaque(const struct validate_op *v)
 {
     const char *prefix = v->rules->opaque_prefix;
@@ -421,7 +422,7 @@ static bool may_be_opaque(const struct validate_op *v)
 
     if (!postern_introspection_takes(v->token))
         return false;
-    if (!is_password || postern_token_is_opaque(v->token))
+    if (!is_password || v->asking.is_embedded)
         return true;
     return prefix != NULL && v->token.len > strlen(prefix) &&
            memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;

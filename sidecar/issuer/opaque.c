@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Random text and its hash; see opaque.h.  Called by grant_code.c, grant_refresh.c, introspect.c and
- * revoke.c. */
+/* Random text and its hash; see opaque.h.  Called by whoever makes or takes a code, a refresh token
+ * or an opaque access token. */
 #include "opaque.h"
 
 #include <openssl/evp.h>
@@ -8,7 +8,7 @@
 postern_err opaque_hash(postern_bytes text, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
 {
     if (EVP_Digest(text.ptr, text.len, ret_sha256, NULL, EVP_sha256(), NULL) != 1)
-        return POSTERN_FAIL(err, NOMEM, "hashing a code or refresh token");
+        return POSTERN_FAIL(err, NOMEM, "hashing a code or token");
     return POSTERN_OK;
 }
 
@@ -27,7 +27,7 @@ static postern_err make(const char *prefix, postern_secret **ret, uint8_t ret_sh
     if (!is_made)
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
     if (text.failed)
-        return POSTERN_FAIL(err, NOMEM, "refresh token");
+        return POSTERN_FAIL(err, NOMEM, "code or token");
     POSTERN_TRY(opaque_hash(postern_buf_bytes(&text), ret_sha256, err));
     return postern_secret_new(postern_buf_bytes(&text), ret, err);
 }

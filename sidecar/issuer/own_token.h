@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A token of ours, signed or opaque, that somebody brought back: proved by the library like at every other door, then
- * by the store, which knows at once what was taken back.  For whoami, exchange, introspection and
- * revocation.
+ * A token of ours, signed or opaque, that somebody brought back: proved by the library like at every
+ * other door, then by the store, which knows at once what was taken back.  For whoami, exchange,
+ * introspection and revocation.
  */
 #ifndef POSTERN_ISSUER_OWN_TOKEN_H
 #define POSTERN_ISSUER_OWN_TOKEN_H

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Opaque tokens of the embedded issuer (access_token_format: opaque) in a real posternd: at the helper, at a raw door and at the packaged
-sshd, whose prompt holds 1,023 bytes; what they open and what not, how they end, and what becomes of logins while the issuer child is
-away."""
+"""Opaque tokens of the embedded issuer (access_token_format: opaque) in a real posternd: at the helper, at a raw door, at the packaged
+sshd, whose prompt holds 1,023 bytes, and at Cyrus SASL's sample server, by our plugin and by saslauthd's protocol (slapd:
+test_two_issuers.sh); what they open and what not, how they end, and what becomes of logins while the issuer child is away."""
+import base64
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import free_port  # noqa: E402
-from door_rig import BUILD, IS_SANITIZED, POSTERN, assert_equal, auth_line, check, run_door_tests, wait_until, with_options  # noqa: E402
+from door_rig import BUILD, IS_SANITIZED, POSTERN, assert_equal, auth_line, check, message, run_door_tests, wait_until, with_options  # noqa: E402
 from test_grants import ACCESS, EXCHANGE, form, post  # noqa: E402
 from test_posternd import ask  # noqa: E402
 
@@ -24,6 +27,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 FORM = re.compile(r"pot_[A-Za-z0-9_-]{43}\Z")
 NOBODYS = "pot_" + 43 * "A"
 TOGETHER = 20
+MANY = 200
 
 
 class World:
@@ -52,6 +56,9 @@ class World:
         assert_equal(status, 200, members)
         token = members["access_token"]
         self.rig.secrets.append(token if FORM.match(token) else token.split(".")[2])
+        # what finds it in the store is nobody's business either
+        digest = hashlib.sha256(token.encode())
+        self.rig.secrets += [digest.hexdigest(), base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")]
         return token
 
     def token(self, service, agent="agent-7"):
@@ -98,6 +105,24 @@ def _together(count, act):
     for t in threads:
         t.join()
     return results
+
+
+def _ask_at_one_moment(rig, tokens):
+    """All are sent before the helper reads the first."""
+    helper, sockets = rig.child("helper"), []
+    os.kill(helper, signal.SIGSTOP)
+    for n, token in enumerate(tokens):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.settimeout(60)
+        s.connect(rig.path + "/run/helper.sock")
+        s.send(json.dumps({"v": 1, "op": "verify", "nonce": "%021dA" % n, "service": "imap", "token": token, "carrier": "sasl",
+                           "tls": "local"}).encode())
+        sockets.append(s)
+    os.kill(helper, signal.SIGCONT)
+    replies = [json.loads(s.recv(65536)) for s in sockets]
+    for s in sockets:
+        s.close()
+    return replies
 
 
 @with_options(has_issuer=True)
@@ -178,12 +203,15 @@ def it_ends_by_time_revocation_and_with_its_parent_or_client(rig):
 
 
 @with_options(has_issuer=True)
-def twenty_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
+def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     w = World(rig)
     at_door, at_imap, signed = w.token("cache"), w.token("imap"), w.token("plain")
     assert_equal({r[0] for r in _together(TOGETHER, lambda n: ask(rig, at_imap, "imap"))}, {"proved"}, "one token, twenty logins")
     tokens = [w.token("imap", "agent-8") for _ in range(TOGETHER)]
     assert_equal({r[0] for r in _together(TOGETHER, lambda n: ask(rig, tokens[n], "imap"))}, {"proved"}, "twenty tokens")
+    # a whole fleet, from one address
+    tokens += [w.token("imap", "agent-8") for _ in range(MANY - TOGETHER)]
+    assert_equal({(r["outcome"], r.get("reason", "")) for r in _ask_at_one_moment(rig, tokens)}, {("proved", "")}, "two hundred at one moment")
     live = _together(TOGETHER, lambda n: rig.login("cache", at_door).talk())
     # An issuer that hangs holds up whoever has an opaque token, for three seconds, and nobody else.
     issuer = rig.child("issuer")
@@ -211,10 +239,52 @@ def twenty_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     rig.login("cache", at_door).talk()
     for session in live:
         session.talk()
-    # A guesser is told to wait, an honest one from elsewhere is not in that queue.
-    said = [ask(rig, "pot_" + ("%043d" % n), "imap")[0] for n in range(100)]
-    check("undecided" in said, "a hundred guesses from one source were all answered")
+    # Of many guesses some are told to wait; an honest one from elsewhere is not in that queue.
+    said = [r["outcome"] for r in _ask_at_one_moment(rig, ["pot_" + ("%043d" % n) for n in range(400)])]
+    check("proved" not in said, "four hundred guesses from one source")
     rig.login("cache", at_door).talk()
+
+
+# ---- libsasl ----
+
+def _sample_server(conf, plugins, mechanism, text):
+    """What Cyrus SASL's own server says to one message of a client."""
+    server = subprocess.Popen(["sasl-sample-server", "-m", mechanism, "-s", "imap", "-i", "local=127.0.0.1;1,remote=127.0.0.1;2"] + plugins,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env=dict(os.environ, SASL_CONF_PATH=conf))
+    lines = "C: %s\nC: %s\n" % (base64.b64encode(mechanism.encode()).decode(), text)
+    return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
+
+
+def _plain(user, token):
+    return base64.b64encode(("\0%s\0%s" % (user, token)).encode()).decode()
+
+
+@with_options(has_issuer=True)
+def libsasl_takes_it_by_our_plugin_and_by_saslauthds_protocol(rig):
+    mux = rig.path + "/run/saslauthd/mux"
+    rig.set(saslauthd_socket=mux, services="imap")
+    w = World(rig)
+    token, other = w.token("imap"), w.token("sshd")
+    for user, word, is_taken in (("agent-7", token, True), ("agent-8", token, False), ("agent-7", other, False), ("agent-7", NOBODYS, False)):
+        r = subprocess.run(["testsaslauthd", "-f", mux, "-s", "imap", "-u", user, "-p", word], stdout=subprocess.PIPE, timeout=60)
+        assert_equal((r.returncode == 0, b"OK" in r.stdout), (is_taken, is_taken), "testsaslauthd as " + user)
+    if IS_SANITIZED:
+        print("# the sample server has no sanitizer's runtime for our plugin")
+        return
+    conf = rig.path + "/sasl"
+    os.makedirs(conf + "/plug")
+    plugin = next(p for p in (BUILD + "/sasl-plugin/.libs/liboauthbearer.so", BUILD + "/.libs/liboauthbearer.so") if os.path.exists(p))
+    shutil.copy(plugin, conf + "/plug")
+    with open(conf + "/sample.conf", "w") as f:
+        f.write("postern_helper_socket: %s/run/helper.sock\npwcheck_method: saslauthd\nsaslauthd_path: %s\n" % (rig.path, mux))
+    for mechanism, plugins, good, bad in (("OAUTHBEARER", ["-p", conf + "/plug"], message(token), message(other)),
+                                          ("PLAIN", [], _plain("agent-7", token), _plain("agent-7", other))):
+        said = _sample_server(conf, plugins, mechanism, good)
+        check("Username: agent-7" in said or "successful" in said.lower(), said)
+        said = _sample_server(conf, plugins, mechanism, bad)
+        check("Username: " not in said, said)
+        assert_equal(rig.audit()[-1]["reason"], "aud", "the record")
 
 
 # ---- sshd ----

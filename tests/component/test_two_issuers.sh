@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # A real slapd that trusts two issuers: the embedded one, and one whose keys are a file.  Each one's tokens are its own people, and
-# nothing of the one counts for the other.
+# nothing of the one counts for the other; also when the embedded one's are opaque.
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -63,8 +63,22 @@ else
     not_ok "the service's metadata names both issuers"
 fi
 
+# From now on short ones; those from before count as they did.
+both 'access_token_format: opaque'
+kill -HUP "$POSTERND_PID"
+# shellcheck disable=SC2317
+is_ready_again() { [ "$(grep -c '^posternd: ready$' "$T/posternd.log")" = 2 ]; }
+check "the reload is done" wait_for 20 is_ready_again
+short=$(own_token)
+if [[ $short =~ ^pot_[A-Za-z0-9_-]{43}$ ]]; then ok "the embedded issuer gives an opaque token"; else not_ok "the embedded issuer gives an opaque token"; fi
+accepts "slapd takes it" own-agent-7 "$short"
+accepts "and a signed one from before" own-agent-7 "$own"
+accepts "and the other issuer's" test-agent-7 "$other"
+rejects "a guess" inactive "pot_$(printf %043d 0)"
+
 "$postern" client remove agent-7 --config "$T/etc" >>"$T/client.log" 2>&1
 rejects "removed at the embedded issuer: its tokens are taken back" revoked "$own"
+rejects "the opaque one too" inactive "$short"
 accepts "and the other issuer's agent of that name is another" test-agent-7 "$other"
 
 # A configuration in which the two could be one is not taken, and what it was before goes on.
@@ -75,5 +89,5 @@ sed -i "s/^username_claim:.*/username_claim: test-x-\${sub}/" "$T/etc/issuers/ow
 "$posternd" --config "$T/etc" --check >"$T/refusal.txt" 2>&1 && not_ok "names of which one begins as the other are refused"
 check "names of which one begins as the other are refused, with the place and what to write" grep -q \
     'services/ldap.conf:2:10: issuers: own and test may name one local user; give each a username_claim' "$T/refusal.txt"
-canary "$own" "$other"
+canary "$own" "$other" "$short"
 done_testing

@@ -531,6 +531,8 @@ static void a_humans_password_goes_to_no_issuer(void **state)
     assert_not_asked("correct-horse-battery", POSTERN_CARRIER_PASSWORD, POSTERN_ERR_MALFORMED);
     assert_not_asked(OPAQUE, POSTERN_CARRIER_PASSWORD, POSTERN_ERR_MALFORMED);
     assert_not_asked(OPAQUE, POSTERN_CARRIER_UNKNOWN, POSTERN_ERR_MALFORMED);
+    /* the form of an embedded issuer's, which is not trusted here: perhaps another service's live token */
+    assert_not_asked("pot_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", POSTERN_CARRIER_PASSWORD, POSTERN_ERR_MALFORMED);
     put_service("opaque_prefix: opq_\n");
     reload();
     assert_not_asked("correct-horse-battery", POSTERN_CARRIER_PASSWORD, POSTERN_ERR_MALFORMED);

@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 #include "issuer/store_clients.h"
+#include "issuer/store_inner.h"
+#include "issuer/store_opaque.h"
 #include "issuer/store_revocations.h"
 
 #define CRASH_ADDS_MIN 40 /* how many adds the child acknowledges before it is killed */
@@ -102,6 +104,41 @@ static void a_client_is_kept_with_all_it_has(void **state)
     assert_string_equal(c.resources, "https://m.example/imap");
     assert_int_equal(c.created_s, 1000);
     assert_int_equal(c.secret_sha256[31], 0x5a);
+}
+
+/* As a posternd without opaque tokens left it. */
+static void undo_last_version(struct store *s)
+{
+    sqlite3_stmt *version = NULL;
+    char text[64];
+
+    assert_int_equal(sqlite3_prepare_v2(s->db, "PRAGMA user_version", -1, &version, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(version), SQLITE_ROW);
+    assert_true(snprintf(text, sizeof text, "DROP TABLE opaque; PRAGMA user_version = %d", sqlite3_column_int(version, 0) - 1) > 0);
+    assert_int_equal(sqlite3_finalize(version), SQLITE_OK);
+    for (size_t i = 0; i < STORE_QUERIES; i++)
+        assert_int_equal(sqlite3_reset(s->queries[i]), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(s->db, text, NULL, NULL, NULL), SQLITE_OK);
+}
+
+static void a_store_from_before_opaque_tokens_takes_them_and_keeps_its_clients(void **state)
+{
+    static const struct opaque_caps caps = { 1, 1, 1 };
+    struct opaque_record o = { .client = "agent-7", .jti = "j-1", .claims = "{}", .exp_s = 2000 };
+    POSTERN_AUTO_BUF claims = POSTERN_BUF_INIT(64);
+    struct fixture *f = *state;
+    store_opaque kept = STORE_OPAQUE_UNSET;
+    bool is_found = true;
+
+    assert_int_equal(add(f->store, "agent-7"), STORE_ADDED);
+    undo_last_version(f->store);
+    reopen(f);
+    assert_true(has(f->store, "agent-7"));
+    assert_int_equal(store_opaque_add(f->store, &o, &caps, 1000, &kept, NULL), POSTERN_OK);
+    assert_int_equal(kept, STORE_OPAQUE_KEPT);
+    reopen(f);
+    assert_int_equal(store_opaque_find(f->store, o.sha256, &is_found, &claims, NULL), POSTERN_OK);
+    assert_true(is_found);
 }
 
 static void names_are_unique_ignoring_case_but_found_exactly(void **state)
@@ -290,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_client_is_kept_with_all_it_has, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_store_from_before_opaque_tokens_takes_them_and_keeps_its_clients, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_unique_ignoring_case_but_found_exactly, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clients_are_listed_in_pages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removal_is_remembered_and_never_moves_back, set_up, tear_down),

@@ -16,7 +16,7 @@ static struct source_buckets *buckets;
 static int set_up(void **state)
 {
     (void)state;
-    return postern_source_buckets_new(&buckets, NULL) == POSTERN_OK ? 0 : -1;
+    return postern_source_buckets_new((struct source_rate){ POSTERN_SOURCE_BURST, POSTERN_SOURCE_PER_S }, &buckets, NULL) == POSTERN_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -94,7 +94,7 @@ static void strangers_do_not_wash_out_the_one_who_was_refused(void **state)
 static postern_err make_once(void *arg, postern_error *err)
 {
     struct source_buckets *b = NULL;
-    postern_err e = postern_source_buckets_new(&b, err);
+    postern_err e = postern_source_buckets_new((struct source_rate){ POSTERN_SOURCE_BURST, POSTERN_SOURCE_PER_S }, &b, err);
 
     (void)arg;
     postern_source_buckets_free(b);
