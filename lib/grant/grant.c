@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include <postern-private/human.h>
+
 #include "grant/grant.h"
 #include "grant/reply.h"
 
@@ -401,4 +403,20 @@ void postern_grant_free(postern_grant *g)
         return;
     postern_wipe(g, g->size); /* no secret, but somebody's identity */
     free(g);
+}
+
+/* The agent's name stands apart wherever it was mapped (judge.c). */
+static bool is_user_the_agent(const postern_grant *g)
+{
+    const char *agent = g->text[TEXT_AUTHCID], *user = g->text[TEXT_USER];
+
+    return user != NULL && agent != NULL && strcmp(user, agent) == 0;
+}
+
+const char *postern_grant_human(const postern_grant *g)
+{
+    if (!postern_grant_has_human(g))
+        return NULL;
+    return g->text[TEXT_USER] == NULL || is_user_the_agent(g) ? g->text[TEXT_SUBJECT] :
+                                                                g->text[TEXT_USER];
 }

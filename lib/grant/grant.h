@@ -31,7 +31,8 @@ struct postern_grant_facts {
     postern_bytes registered_client;
     postern_bytes act[POSTERN_ACT_DEPTH_MAX]; /* outermost first */
     size_t        act_depth;
-    /* Whom a host logs in, in the name of user (login_as: both); empty: user itself. */
+    /* Whom a host logs in, in the name of user (login_as: both); as user: that is the agent's own
+     * name (login_as: agent); empty: user itself. */
     postern_bytes authcid;
     bool          is_clients_own;             /* by its provider's sign: no human stands behind it */
     postern_bytes grant_id;

@@ -162,6 +162,15 @@ static postern_err map_agent(const struct judge *j, const struct postern_grant_f
     return map_name(j, &rules, name, ret, err);
 }
 
+/* Under one name, which is nobody else's. */
+static postern_err map_agent_alone(const struct judge *j, struct postern_grant_facts *facts,
+                                   postern_error *err)
+{
+    POSTERN_TRY(map_agent(j, facts, &facts->authcid, err));
+    facts->user = facts->authcid;
+    return POSTERN_OK;
+}
+
 static uint8_t to_lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
@@ -182,12 +191,9 @@ static bool is_one_name(postern_bytes a, postern_bytes b)
 static postern_err map_both(const struct judge *j, const postern_json *claims,
                             struct postern_grant_facts *facts, postern_error *err)
 {
-    POSTERN_TRY(map_agent(j, facts, &facts->authcid, err));
-    if (facts->act_depth == 0 && !postern_grant_facts_have_human(facts)) {
-        /* an agent for itself stands under one name */
-        facts->user = facts->authcid;
-        return POSTERN_OK;
-    }
+    POSTERN_TRY(map_agent_alone(j, facts, err));
+    if (facts->act_depth == 0 && !postern_grant_facts_have_human(facts))
+        return POSTERN_OK; /* an agent for itself stands under one name */
     POSTERN_TRY(map_human(j, claims, &facts->user, err));
     if (is_one_name(facts->user, facts->authcid))
         return POSTERN_FAIL(err, USER_DENIED,
@@ -206,7 +212,7 @@ static postern_err map_user(const struct judge *j, const postern_json *claims,
     if (j->trust->service->login_as == LOGIN_AS_BOTH)
         POSTERN_TRY(map_both(j, claims, facts, err));
     else if (j->trust->service->login_as == LOGIN_AS_AGENT)
-        POSTERN_TRY(map_agent(j, facts, &facts->user, err));
+        POSTERN_TRY(map_agent_alone(j, facts, err));
     else
         POSTERN_TRY(map_human(j, claims, &facts->user, err));
     if (j->authzid[0] != '\0')

@@ -6,7 +6,7 @@ lib_libcore_la_SOURCES += \
 	lib/oauth/context_inner.h lib/oauth/discovery.c lib/oauth/discovery.h lib/oauth/retry.c lib/oauth/retry.h lib/oauth/fetch.c lib/oauth/fetch.h lib/oauth/identity.c lib/oauth/identity.h lib/oauth/judge.c lib/oauth/judge.h lib/oauth/key_fetch.c lib/oauth/key_fetch.h lib/oauth/key_file.c lib/oauth/key_file.h lib/oauth/keyring.c lib/oauth/keyring.h \
 	lib/oauth/claim_scope.c lib/oauth/provider.c lib/oauth/provider.h lib/oauth/map_pattern.c lib/oauth/map_pattern.h lib/oauth/revocations.c lib/oauth/revocations.h lib/oauth/rules.c lib/oauth/rules.h lib/oauth/scope.c lib/oauth/scope.h lib/oauth/server.h lib/oauth/settings.h \
 	lib/oauth/trusted_file.c lib/oauth/trusted_file.h lib/oauth/url.c lib/oauth/url.h lib/oauth/trail.c lib/oauth/trail.h lib/oauth/username.c lib/oauth/username.h lib/oauth/username_map.c \
-	lib/oauth/upkeep.c lib/oauth/username_map.h lib/oauth/validate.c
+	lib/oauth/upkeep.c lib/oauth/username_map.h lib/oauth/validate.c lib/oauth/validate_request.c lib/oauth/validate_request.h
 lib_libcore_la_SOURCES += lib/oauth/introspecting.c lib/oauth/introspecting.h lib/oauth/introspection.c lib/oauth/introspection.h \
 	lib/oauth/introspection_call.c lib/oauth/introspection_call.h lib/oauth/introspector.c lib/oauth/introspector.h \
 	lib/oauth/source_buckets.c lib/oauth/source_buckets.h

@@ -17,6 +17,7 @@
 #include "fetch.h"
 #include "introspecting.h"
 #include "judge.h"
+#include "validate_request.h"
 
 struct validate_op;
 
@@ -31,17 +32,8 @@ struct validate_op {
     const validate_phase *phase; /* NULL in the list: all are done */
     struct fetch *wait;          /* NULL: nothing is waited for */
     int64_t began_ms;            /* monotonic */
-    uint8_t *block;              /* copies of everything in the request, wiped with the op */
-    size_t block_len;
-    postern_bytes token;
-    bool is_too_long; /* the token; it was not copied */
-    bool is_opaque;   /* the token: its issuer's word is all that there is */
-    const char *authzid, *message_host, *message_port, *peer;
-    postern_carrier carrier;
-    postern_bytes extra_scopes;                  /* blank-separated */
-    uint8_t client_cert[POSTERN_BOUND_CERT_LEN]; /* its SHA-256 */
-    bool has_client_cert;
-    postern_tls tls;
+    struct request_copy rq;
+    bool is_opaque;       /* the token: its issuer's word is all that there is */
     postern_trail *trail; /* the caller's, or NULL */
     uint64_t words;       /* of revocation and block, that had come when this began */
     struct cache_key key; /* of the token, when has_key */
@@ -59,7 +51,7 @@ struct validate_op {
 
 static postern_err check_transport(const struct validate_op *v, postern_error *err)
 {
-    if (v->rules->needs_tls && v->tls != POSTERN_TLS_ON && v->tls != POSTERN_TLS_LOCAL)
+    if (v->rules->needs_tls && v->rq.tls != POSTERN_TLS_ON && v->rq.tls != POSTERN_TLS_LOCAL)
         return POSTERN_FAIL(err, TLS_REQUIRED, "%s: require_tls", v->rules->section->file);
     return POSTERN_OK;
 }
@@ -84,8 +76,8 @@ static postern_err check_message(const struct validate_op *v, postern_error *err
     if (v->rules->server_names == NULL)
         return POSTERN_OK;
     memset(&m, 0, sizeof m);
-    if (!copy_field(v->message_host, m.host, sizeof m.host) ||
-        !copy_field(v->message_port, m.port, sizeof m.port))
+    if (!copy_field(v->rq.message_host, m.host, sizeof m.host) ||
+        !copy_field(v->rq.message_port, m.port, sizeof m.port))
         return POSTERN_FAIL(err, MESSAGE_SERVER, "host or port of the message is too long");
     return postern_sasl_message_check_server(&m, v->rules->server_names, v->rules->server_port,
                                              err);
@@ -93,9 +85,9 @@ static postern_err check_message(const struct validate_op *v, postern_error *err
 
 static postern_err check_size(const struct validate_op *v, postern_error *err)
 {
-    if (v->is_too_long)
+    if (v->rq.is_too_long)
         return POSTERN_FAIL(err, LIMIT, "token has more than %d bytes", POSTERN_TOKEN_MAX);
-    if (v->token.len == 0)
+    if (v->rq.token.len == 0)
         return POSTERN_FAIL(err, NO_TOKEN, "the token is empty");
     return POSTERN_OK;
 }
@@ -192,7 +184,7 @@ static postern_err check_form(struct validate_op *v, postern_error *err)
 {
     postern_trail_enter(v->trail, TRAIL_FORM);
     POSTERN_TRY(postern_context_take_jwt(v->ctx, &v->jwt, err));
-    POSTERN_TRY(postern_jwt_parse(v->jwt, v->token, err));
+    POSTERN_TRY(postern_jwt_parse(v->jwt, v->rq.token, err));
     POSTERN_TRY(choose_trust(v, err));
     postern_trail_enter(v->trail, TRAIL_ALGORITHM);
     postern_trail_note(v->trail, "alg %s", postern_alg_name(postern_jwt_alg(v->jwt)));
@@ -218,7 +210,7 @@ static postern_err find_proved(struct validate_op *v, postern_error *err)
     postern_err e;
 
     v->has_key =
-        postern_cache_key_make(postern_context_cache(v->ctx), v->token, NULL, v->rules, &v->key);
+        postern_cache_key_make(postern_context_cache(v->ctx), v->rq.token, NULL, v->rules, &v->key);
     for (; v->has_key && found == NULL && trust != end; trust++)
         found = find_proved_by(v, trust);
     if (found == NULL)
@@ -249,11 +241,6 @@ static void remember(struct validate_op *v, int64_t now_s)
         postern_cache_put(postern_context_cache(v->ctx), &v->key, &proof);
 }
 
-static postern_bytes get_client_cert(const struct validate_op *v)
-{
-    return (postern_bytes){ v->client_cert, v->has_client_cert ? sizeof v->client_cert : 0 };
-}
-
 /* What the judge said of a token that was proved and refused all the same. */
 static postern_err tell_judged(struct validate_op *v, const postern_failure *judged,
                                postern_err verdict, postern_error *err)
@@ -282,9 +269,9 @@ static postern_err judge_claims(struct validate_op *v, postern_trail *trail,
         .now_s = now_s,
         .life_s = now_s,
         .mono_ms = postern_op_mono_ms(&v->op),
-        .extra_scopes = v->extra_scopes,
-        .client_cert_sha256 = get_client_cert(v),
-        .authzid = v->authzid,
+        .extra_scopes = v->rq.extra_scopes,
+        .client_cert_sha256 = v->rq.client_cert_sha256,
+        .authzid = v->rq.authzid,
         .scratch = &v->scratch,
         .trail = trail,
         .failure = &judged,
@@ -334,8 +321,8 @@ static postern_err hear_issuer(struct validate_op *v, struct postern_grant_facts
     struct claim_rules rules = v->trust->answer_claims;
     const struct claim_login login = {
         .now_s = postern_op_now_s(&v->op),
-        .extra_scopes = v->extra_scopes,
-        .client_cert_sha256 = get_client_cert(v),
+        .extra_scopes = v->rq.extra_scopes,
+        .client_cert_sha256 = v->rq.client_cert_sha256,
     };
     struct postern_grant_facts told;
 
@@ -400,15 +387,15 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
     note_service(v);
     postern_trail_enter(v->trail, TRAIL_TRANSPORT);
     postern_trail_note(v->trail, "%s, TLS %s", v->rules->needs_tls ? "wanted" : "not wanted",
-                       get_tls_word(v->tls));
+                       get_tls_word(v->rq.tls));
     POSTERN_TRY(check_transport(v, err));
     postern_trail_enter(v->trail, TRAIL_MESSAGE);
     POSTERN_TRY(check_message(v, err));
     postern_trail_enter(v->trail, TRAIL_SIZE);
-    postern_trail_note(v->trail, v->is_too_long ? "more than %d bytes" : "at most %d bytes",
+    postern_trail_note(v->trail, v->rq.is_too_long ? "more than %d bytes" : "at most %d bytes",
                        POSTERN_TOKEN_MAX);
-    if (!v->is_too_long)
-        postern_trail_note(v->trail, "%zu bytes", v->token.len);
+    if (!v->rq.is_too_long)
+        postern_trail_note(v->trail, "%zu bytes", v->rq.token.len);
     return check_size(v, err);
 }
 
@@ -418,14 +405,15 @@ static postern_err check_login(struct validate_op *v, postern_error *err)
 static bool may_be_opaque(const struct validate_op *v)
 {
     const char *prefix = v->rules->opaque_prefix;
-    bool is_password = v->carrier != POSTERN_CARRIER_SASL && v->carrier != POSTERN_CARRIER_RAW;
+    bool is_password =
+        v->rq.carrier != POSTERN_CARRIER_SASL && v->rq.carrier != POSTERN_CARRIER_RAW;
 
-    if (!postern_introspection_takes(v->token))
+    if (!postern_introspection_takes(v->rq.token))
         return false;
     if (!is_password || v->asking.is_embedded)
         return true;
-    return prefix != NULL && v->token.len > strlen(prefix) &&
-           memcmp(v->token.ptr, prefix, strlen(prefix)) == 0;
+    return prefix != NULL && v->rq.token.len > strlen(prefix) &&
+           memcmp(v->rq.token.ptr, prefix, strlen(prefix)) == 0;
 }
 
 static bool is_asked(const struct trust *trust)
@@ -441,7 +429,7 @@ static postern_err find_reader(struct validate_op *v, postern_error *err)
     const struct trust *reader = postern_service_only_trust(v->rules, is_asked);
 
     (void)err;
-    v->asking.is_embedded = v->rules->embedded != NULL && postern_token_is_opaque(v->token);
+    v->asking.is_embedded = v->rules->embedded != NULL && postern_token_is_opaque(v->rq.token);
     if (v->asking.is_embedded)
         reader = v->rules->embedded;
     if (reader == NULL || !may_be_opaque(v))
@@ -484,7 +472,8 @@ static const validate_phase phases[] = { check_login, find_reader,  recall,
 static postern_err validate(struct validate_op *v, postern_error *err)
 {
     for (; *v->phase != NULL; v->phase++) {
-        struct fetch *waited = POSTERN_STEAL(v->wait); /* not let go before it was looked at again */
+        struct fetch *waited =
+            POSTERN_STEAL(v->wait); /* not let go before it was looked at again */
         postern_err e = (*v->phase)(v, err);
 
         postern_fetch_free(waited);
@@ -500,13 +489,14 @@ static postern_err validate(struct validate_op *v, postern_error *err)
  * them. */
 static void tell_extra_scopes(const struct validate_op *v, char scope[POSTERN_SCOPE_MAX])
 {
-    size_t used = strlen(scope), len = v->extra_scopes.len;
+    size_t used = strlen(scope), len = v->rq.extra_scopes.len;
 
     if (len == 0 || used + 1 + len > POSTERN_SCOPE_MAX)
         return;
     if (used != 0)
         scope[used++] = ' ';
-    memcpy(scope + used, v->extra_scopes.ptr, len - 1); /* without the blank behind the last one */
+    memcpy(scope + used, v->rq.extra_scopes.ptr,
+           len - 1); /* without the blank behind the last one */
     scope[used + len - 1] = '\0';
 }
 
@@ -573,9 +563,7 @@ static void destroy(postern_op *op)
     postern_buf_free(&v->scratch);
     postern_buf_free(&v->answer_scratch);
     postern_buf_free(&v->scope);
-    if (v->block != NULL)
-        postern_wipe(v->block, v->block_len);
-    free(v->block);
+    postern_request_copy_drop(&v->rq);
     postern_context_free(v->ctx);
 }
 
@@ -593,92 +581,6 @@ static const struct postern_op_class validate_class = {
     .destroy = destroy,
     .is_ours = is_ours,
 };
-
-/* ---- the request, copied into one block ---- */
-
-/* Bytes copied of each text: longer than any identity or host name that could match. */
-#define TEXT_MAX 4096
-
-static size_t get_text_len(const char *text)
-{
-    return text == NULL ? 0 : strnlen(text, TEXT_MAX);
-}
-
-static size_t get_scopes_len(const char *const *scopes)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; scopes != NULL && scopes[i] != NULL; i++)
-        len += strlen(scopes[i]) + 1;
-    return len;
-}
-
-/* Copies to *at, with a NUL behind, and moves *at past it. */
-static const char *put_text(uint8_t **at, const char *text)
-{
-    char *copy = (char *)*at;
-    size_t len = get_text_len(text);
-
-    if (len != 0)
-        memcpy(copy, text, len);
-    copy[len] = '\0';
-    *at += len + 1;
-    return copy;
-}
-
-static postern_bytes put_scopes(uint8_t **at, const char *const *scopes)
-{
-    postern_bytes list = { *at, get_scopes_len(scopes) };
-
-    for (size_t i = 0; scopes != NULL && scopes[i] != NULL; i++) {
-        size_t len = strlen(scopes[i]);
-
-        memcpy(*at, scopes[i], len);
-        (*at)[len] = ' ';
-        *at += len + 1;
-    }
-    return list;
-}
-
-static postern_err copy_request(struct validate_op *v, const postern_request *rq,
-                                postern_error *err)
-{
-    size_t token_len = rq->token.len <= POSTERN_TOKEN_MAX ? rq->token.len : 0;
-    uint8_t *at;
-
-    v->block_len = token_len + get_text_len(rq->authzid) + get_text_len(rq->message_host) +
-                   get_text_len(rq->message_port) + get_text_len(rq->peer) + 4 +
-                   get_scopes_len(rq->extra_scopes);
-    at = v->block = malloc(v->block_len);
-    if (at == NULL)
-        return POSTERN_FAIL(err, NOMEM, "request of %zu bytes", v->block_len);
-    v->is_too_long = rq->token.len > POSTERN_TOKEN_MAX;
-    v->token = (postern_bytes){ at, token_len };
-    if (token_len != 0)
-        memcpy(at, rq->token.ptr, token_len);
-    at += token_len;
-    v->authzid = put_text(&at, rq->authzid);
-    v->message_host = put_text(&at, rq->message_host);
-    v->message_port = put_text(&at, rq->message_port);
-    v->peer = put_text(&at, rq->peer);
-    v->extra_scopes = put_scopes(&at, rq->extra_scopes);
-    v->has_client_cert = rq->client_cert_sha256.len != 0;
-    if (v->has_client_cert)
-        memcpy(v->client_cert, rq->client_cert_sha256.ptr, sizeof v->client_cert);
-    v->tls = rq->tls;
-    v->carrier = rq->carrier;
-    v->trail = rq->trail;
-    v->asking = (struct introspecting){
-        .ctx = v->ctx,
-        .op = &v->op,
-        .token = v->token,
-        .peer = v->peer,
-        .max_age_ms = rq->introspected_within_ms,
-        .is_look_again = rq->is_look_again,
-        .trail = v->trail,
-    };
-    return POSTERN_OK;
-}
 
 static postern_err check_request(const postern_context *ctx, const postern_request *rq,
                                  postern_error *err)
@@ -712,7 +614,17 @@ postern_err postern_validate_start(postern_context *ctx, const postern_request *
     v->answer_scratch = POSTERN_BUF_INIT(8 * POSTERN_TOKEN_MAX);
     v->scope = POSTERN_BUF_INIT(POSTERN_SCOPE_CLAIM_MAX);
     v->rules = postern_context_rules(ctx, rq->service);
-    POSTERN_TRY(copy_request(v, rq, err));
+    POSTERN_TRY(postern_request_copy_make(rq, &v->rq, err));
+    v->trail = rq->trail;
+    v->asking = (struct introspecting){
+        .ctx = v->ctx,
+        .op = &v->op,
+        .token = v->rq.token,
+        .peer = v->rq.peer,
+        .max_age_ms = rq->introspected_within_ms,
+        .is_look_again = rq->is_look_again,
+        .trail = v->trail,
+    };
     *ret_op = POSTERN_STEAL(op);
     return POSTERN_OK;
 }

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <postern-private/human.h>
+
 #include "../clock.h"
-#include "../human.h"
 #include "../policy_ask.h"
 #include "../log.h"
 #include "../setting.h"
@@ -28,7 +29,7 @@ static void put_who(struct audit_record *a, const postern_grant *g)
     if (g == NULL)
         return; /* perhaps named by the failure */
     a->agent = postern_grant_actor(g);
-    a->human = grant_human(g);
+    a->human = postern_grant_human(g);
 }
 
 static struct audit_record build(const struct login_record *r)

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../human.h"
+#include <postern-private/human.h>
+
 #include "../text_hash.h"
 #include "registry.h"
 
@@ -445,7 +446,7 @@ static void put_session(const struct registry_entry *e, struct lease_clock now,
     postern_json_put_str(w, "id", e->id);
     postern_json_put_str(w, "door", e->door);
     postern_json_put_str(w, "agent", postern_grant_actor(g));
-    postern_json_put_str(w, "human", grant_human(g));
+    postern_json_put_str(w, "human", postern_grant_human(g));
     postern_json_put_str(w, "user", postern_grant_user(g));
     postern_json_put_str(w, "client", postern_grant_client_id(g));
     postern_json_put_str(w, "sub", postern_grant_subject(g));

@@ -11,13 +11,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include <postern-private/human.h>
 #include <postern-private/reply.h>
 #include <postern/oauthbearer.h>
 #include <postern/validate.h>
 
 #include "../clock.h"
 #include "../event_log.h"
-#include "../human.h"
 #include "../log.h"
 #include "login.h"
 #include "login_policy.h"
@@ -179,7 +179,7 @@ static postern_err send_record(struct login *l, int64_t missed, audit_done done,
             .fingerprint = fingerprint,
             .grant = g,
             .agent = g != NULL ? postern_grant_actor(g) : l->failure.agent,
-            .human = g != NULL ? grant_human(g) : l->failure.human,
+            .human = g != NULL ? postern_grant_human(g) : l->failure.human,
             .authcid = g != NULL ? other_name(g) : NULL,
             .action = l->policy.action,
             .resource = g != NULL && l->policy.action[0] != '\0' ? postern_grant_user(g) : NULL,

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <postern-private/human.h>
+
 #include "../support/test_login.h"
 
 static test_login t;
@@ -467,6 +469,52 @@ static void login_as_agent_shows_the_host_who_acts(void **state)
                    POSTERN_ERR_NO_MAPPING);
 }
 
+static void log_in_by_map(const char *login_as, const char *map)
+{
+    char *service = test_printf("audience: " TEST_AUDIENCE "\nhelper_peers: 0\nlogin_as: %s\n"
+                                "username_map_file: maps/names\n",
+                                login_as);
+
+    test_folder_put(&t.folder, "maps/names", map);
+    test_folder_put(&t.folder, "services/imap.conf", service);
+    free(service);
+    test_login_reload(&t);
+}
+
+static void assert_human(const char *subject, const char *human)
+{
+    POSTERN_AUTO(grant) g = NULL;
+    char *token = test_login_token(&t, "sub", subject);
+    postern_request rq = test_login_request(token);
+
+    assert_verdict(subject, test_login_run(&t, &rq, &g), POSTERN_OK);
+    if (human == NULL)
+        assert_null(postern_grant_human(g));
+    else
+        assert_string_equal(postern_grant_human(g), human);
+    free(token);
+}
+
+/* Renamed or not, the agent's local name is never told as the human's. */
+static void the_human_is_never_the_agents_local_name(void **state)
+{
+    static const char map[] = "agent-7 svc-mail\nalice@example.org alice\n";
+
+    (void)state;
+    log_in_as("agent");
+    assert_human("\"alice@example.org\"", "alice@example.org");
+    assert_human("\"agent-7\"", NULL);
+    log_in_by_map("agent", map);
+    assert_names("sub", "\"alice@example.org\"", "svc-mail", "svc-mail");
+    assert_human("\"alice@example.org\"", "alice@example.org");
+    assert_human("\"agent-7\"", NULL);
+    log_in_by_map("both", map);
+    assert_human("\"alice@example.org\"", "alice");
+    assert_human("\"agent-7\"", NULL);
+    log_in_by_map("user", map);
+    assert_human("\"alice@example.org\"", "alice");
+}
+
 static void login_as_both_shows_the_host_the_agent_and_the_human(void **state)
 {
     (void)state;
@@ -773,6 +821,7 @@ int main(void)
         TEST(a_login_keeps_its_lineage),
         TEST(login_as_user_shows_the_host_the_human_alone),
         TEST(login_as_agent_shows_the_host_who_acts),
+        TEST(the_human_is_never_the_agents_local_name),
         TEST(login_as_both_shows_the_host_the_agent_and_the_human),
         TEST(login_as_both_refuses_names_that_would_hide_one_of_the_two),
         TEST(the_wanted_identity_is_the_human_s_under_both),
