@@ -255,6 +255,23 @@ psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.ex
 psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
 out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
 if grep -q 'You are now connected' <<<"$out"; then ok "psql connects anew with a token anew"; else not_ok "psql connects anew with a token anew"; echo "# $out"; fi
+cp "$ROOM/root/.config/postern/client.conf" "$ROOM/root/here.conf"
+moves() { # VARIABLE=FILE OPTION...: psql that changes its folder between two logins
+    # shellcheck disable=SC2016
+    room env "$1" sh -c 'cd /root && exec postern psql "$@" --service own -X -A -t -w -d "host=db.example.org user=agent-7 dbname=own" -c "\\cd /tmp" \
+        -c "\\connect -reuse-previous=on \"host=db.example.org\""' sh "${@:2}" 2>&1
+}
+if [ "${POSTERN_SANITIZED:-}" != address ]; then
+    for how in 'POSTERN_CLIENT= --client ./here.conf' POSTERN_CLIENT=./here.conf; do
+        # shellcheck disable=SC2086
+        out=$(moves $how)
+        if grep -q 'You are now connected' <<<"$out"; then ok "a client file is the same one in another folder (${how%% *})"; else
+            not_ok "a client file is the same one in another folder (${how%% *})"
+            echo "# $out"
+        fi
+    done
+fi
+rm "$ROOM/root/here.conf"
 psql_refuses "no token goes over TLS that nobody checked" "host=far.example.org user=agent-7 dbname=own sslmode=require" "sslmode=verify-full only"
 psql_refuses "nor to a host that the client file does not name" "host=elsewhere.example.org hostaddr=127.0.0.1 user=agent-7 dbname=own" 'no token: see `postern token'
 out=$(agent "host=db.example.org user=agent-7 dbname=partner sslmode=require" 'SELECT 1')
