@@ -280,6 +280,16 @@ out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
 case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
 out=$(with_library "host=db.example.org user=agent-7 dbname=own" 'SELECT system_user')
 if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
+session_says() { # NAME SQL WORDS [MORE-CONNINFO]
+    local out
+    out=$(with_library "host=db.example.org user=agent-7 dbname=own ${4:-}" "$2")
+    case $out in *"$3"*) ok "$1" ;; *) not_ok "$1"; echo "# $out" ;; esac
+}
+session_says "a session cannot choose by whose rules tokens count" "SET postern.service = 'federated'" 'cannot be changed now'
+session_says "nor at its start" 'SELECT 1' 'cannot be changed now' "options='-c postern.service=federated'"
+session_says "nor for a role's next ones" "ALTER ROLE CURRENT_USER SET postern.helper_socket = '/tmp/s'" 'cannot be changed now'
+session_says "nor for the server" "ALTER SYSTEM SET postern.helper_user = 'nobody'" 'permission denied'
+session_says "parallel workers of such a session load the module too" "SET debug_parallel_query = on; SELECT count(*) > 0 FROM pg_class" t
 # A program that loads libpq by itself, as Python's drivers do: 0 when a hook is there.
 cat >"$T/late.c" <<'X'
 #include <dlfcn.h>
@@ -399,6 +409,22 @@ server_stop "$POSTERND_PID"
 undecided "a helper that is away is no bad token" alice postgres "$alice" helper_unavailable
 room_posternd
 accepts "and the next login comes in" alice postgres "$alice" alice
+before=$(records)
+refuses "a role whose name has a control character" $'ali\ace' postgres "$alice" authzid --plain
+if [ "$(records)" = "$before" ]; then ok "of which the helper has no record"; else not_ok "of which the helper has no record"; fi
+echo "postern.helper_socket = '/run/postern/silent.sock'" >>"$pg_etc/conf.d/silent.conf"
+pg_reload postern.helper_socket /run/postern/silent.sock
+closed() { grep -c closed "$T/silent.log"; }
+before=$(closed)
+wire "$alice" alice postgres >"$T/ended.out" &
+waiting=$!
+wait_for 5 waits || not_ok "a login waits"
+start=$(date +%s%N)
+kill -INT "$PG_PID"
+wait "$waiting"
+took=$((($(date +%s%N) - start) / 1000000))
+is_closed() { [ "$(closed)" = $((before + 1)) ]; }
+if [ "$took" -lt 1000 ] && wait_for 2 is_closed; then ok "the end of the server does not wait for the helper"; else not_ok "the end of the server does not wait for the helper ($took ms)"; fi
 leaked=no
 for t in "$alice" "$partner" "$long"; do
     if grep -rqF -- "${t##*.}" "$AUDIT" "$T"/*.log; then leaked=yes; fi
