@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -108,6 +109,20 @@ static postern_err set_variable(const char *name, const char *value, postern_err
     return POSTERN_OK;
 }
 
+/* A file by its whole path: psql can change its folder (\\cd), and reads the file again at each
+ * connection. */
+static postern_err set_client(const char *client, postern_error *err)
+{
+    char *path = strchr(client, '/') == NULL ? strdup(client) : realpath(client, NULL);
+    postern_err e;
+
+    if (path == NULL)
+        return POSTERN_FAIL(err, CONFIG_FILE, "client file: %m");
+    e = set_variable("POSTERN_CLIENT", path, err);
+    free(path);
+    return e;
+}
+
 static postern_err set_preload(postern_error *err)
 {
     const char *others = secure_getenv("LD_PRELOAD");
@@ -135,6 +150,8 @@ static postern_err set_http(const struct token_settings *s, postern_error *err)
 static postern_err set_environment(const struct psql_options *o, const struct token_settings *s,
                                    postern_error *err)
 {
+    const char *client =
+        o->token.client != NULL ? o->token.client : secure_getenv("POSTERN_CLIENT");
     char path[64];
     int fd = -1;
 
@@ -145,8 +162,8 @@ static postern_err set_environment(const struct psql_options *o, const struct to
                             s->issuer);
     POSTERN_TRY(set_preload(err));
     POSTERN_TRY(set_http(s, err));
-    if (o->token.client != NULL)
-        POSTERN_TRY(set_variable("POSTERN_CLIENT", o->token.client, err));
+    if (client != NULL && client[0] != '\0')
+        POSTERN_TRY(set_client(client, err));
     if (o->service != NULL)
         POSTERN_TRY(set_variable("POSTERN_PSQL_SERVICE", o->service, err));
     POSTERN_TRY(write_service(s, &fd, err));

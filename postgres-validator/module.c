@@ -81,6 +81,7 @@ static postern_err prepare(struct login *l, const HbaLine *hba)
 /* The helper judges; of a delegated line the role too, so that its record says who was wanted. */
 static postern_err ask(struct login *l, const Port *port, const char *token, const char *role)
 {
+    char address[INET6_ADDRSTRLEN];
     const postern_request rq = {
         .size = sizeof rq,
         .service = l->place.service,
@@ -88,7 +89,7 @@ static postern_err ask(struct login *l, const Port *port, const char *token, con
         .authzid = port->hba->oauth_skip_usermap ? role : NULL,
         .carrier = POSTERN_CARRIER_SASL,
         .tls = validator_tls_state(port),
-        .peer = port->remote_host,
+        .peer = validator_peer(port, address),
         .extra_scopes = l->scopes.list,
     };
 

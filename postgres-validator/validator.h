@@ -11,6 +11,8 @@
 #ifndef POSTGRES_VALIDATOR_VALIDATOR_H
 #define POSTGRES_VALIDATOR_VALIDATOR_H
 
+#include <netinet/in.h>
+
 #include <postern/client.h>
 #include <postern/oauthbearer.h>
 
@@ -61,6 +63,8 @@ void validator_ask(const postern_helper_place *place, const postern_request *rq,
 struct Port;
 /* How the connection that brought the token is protected. */
 postern_tls validator_tls_state(const struct Port *port);
+/* The client's address, in `room`, or that there is none; for the policy and the record. */
+const char *validator_peer(const struct Port *port, char room[INET6_ADDRSTRLEN]);
 
 /* ---- verdict_log.c ---- */
 /* One line of the server's log, never with a byte of a token. */

@@ -7,14 +7,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "folder.h"
 
-/* Which parts of a path walk() judges; "above" allows root's sticky folders. */
+/* Which folders of a way are judged; "above" allows root's sticky folders. */
 typedef enum judgement { JUDGE_NOTHING, JUDGE_LAST, JUDGE_ALL, JUDGE_ALL_AS_ABOVE } judgement;
 
 static postern_err judge(const char *path, const struct stat *st, bool is_above, postern_error *err)
@@ -30,65 +30,139 @@ static postern_err judge(const char *path, const struct stat *st, bool is_above,
     return POSTERN_OK;
 }
 
-static postern_err judge_part(const char *path, int fd, judgement how, bool is_last,
-                              postern_error *err)
+/* ---- the way there ---- */
+
+#define LINKS_MAX 40 /* as path_resolution(7) */
+
+/* The kernel's own way from the root, folder by folder, each of them held while it is judged. */
+struct walk {
+    judgement how;
+    int fd;              /* where we are */
+    char at[PATH_MAX];   /* the same in words, "" is the root; for messages */
+    char rest[PATH_MAX]; /* still to go */
+    int links;           /* that were followed */
+};
+
+/* The next name of the way; false: we are there. */
+static bool take_name(struct walk *w, char ret[PATH_MAX])
+{
+    const char *from = w->rest + strspn(w->rest, "/");
+    size_t len = strcspn(from, "/");
+
+    memcpy(ret, from, len);
+    ret[len] = '\0';
+    memmove(w->rest, from + len, strlen(from + len) + 1);
+    return len != 0;
+}
+
+/* What stands behind the link goes before the rest. */
+static postern_err follow(struct walk *w, int link, const struct stat *st, const char *name,
+                          postern_error *err)
+{
+    bool is_judged = w->how == JUDGE_ALL || w->how == JUDGE_ALL_AS_ABOVE;
+    char target[PATH_MAX], rest[PATH_MAX];
+    ssize_t len = readlinkat(link, "", target, sizeof target);
+    int n;
+
+    /* In a sticky folder anybody may have made it. */
+    if (is_judged && st->st_uid != 0 && st->st_uid != geteuid())
+        return POSTERN_FAIL(err, CONFIG_FILE, "link %s/%s belongs to uid %lu", w->at, name,
+                            (unsigned long)st->st_uid);
+    if (len <= 0 || len == (ssize_t)sizeof target || ++w->links > LINKS_MAX)
+        return POSTERN_FAIL(err, CONFIG_FILE, "link %s/%s leads nowhere", w->at, name);
+    n = snprintf(rest, sizeof rest, "%.*s/%s", (int)len, target, w->rest);
+    if (n < 0 || n >= (int)sizeof rest)
+        return POSTERN_FAIL(err, CONFIG_FILE, "link %s/%s leads too far", w->at, name);
+    memcpy(w->rest, rest, (size_t)n + 1);
+    if (target[0] != '/')
+        return POSTERN_OK;
+    (void)close(w->fd);
+    w->at[0] = '\0';
+    w->fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return w->fd >= 0 ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "opening the root folder: %m");
+}
+
+static postern_err enter(struct walk *w, int take_fd, const struct stat *st, const char *name,
+                         postern_error *err)
+{
+    size_t len = strlen(w->at);
+
+    (void)close(w->fd);
+    w->fd = take_fd;
+    if (strcmp(name, "..") == 0) {
+        w->at[len == 0 ? 0 : (size_t)(strrchr(w->at, '/') - w->at)] = '\0';
+    } else if (strcmp(name, ".") != 0) {
+        if (len + 1 + strlen(name) >= sizeof w->at)
+            return POSTERN_FAIL(err, CONFIG_FILE, "folder path of %zu bytes", len + strlen(name));
+        w->at[len] = '/';
+        memcpy(w->at + len + 1, name, strlen(name) + 1);
+    }
+    if (!S_ISDIR(st->st_mode))
+        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s: %s", w->at, strerror(ENOTDIR));
+    return POSTERN_OK;
+}
+
+static postern_err step(struct walk *w, const char *name, postern_error *err)
+{
+    int fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    postern_err e;
+
+    if (fd < 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s/%s: %m", w->at, name);
+    if (fstat(fd, &st) != 0) {
+        (void)close(fd);
+        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s/%s: %m", w->at, name);
+    }
+    if (!S_ISLNK(st.st_mode))
+        return enter(w, fd, &st, name, err);
+    e = follow(w, fd, &st, name, err);
+    (void)close(fd);
+    return e;
+}
+
+static postern_err judge_here(const struct walk *w, bool is_last, postern_error *err)
 {
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s: %m", path);
-    if (how == JUDGE_NOTHING || (how == JUDGE_LAST && !is_last))
+    if (w->how == JUDGE_NOTHING || (w->how == JUDGE_LAST && !is_last))
         return POSTERN_OK;
-    return judge(path, &st, !is_last || how == JUDGE_ALL_AS_ABOVE, err);
+    if (fstat(w->fd, &st) != 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s: %m", w->at);
+    return judge(w->at[0] == '\0' ? "/" : w->at, &st, !is_last || w->how == JUDGE_ALL_AS_ABOVE,
+                 err);
 }
 
-/* Open the folder at `path` (canonical: no links, no dots).  `path` is cut at each '/' on the way,
- * whole at the end. */
-static postern_err walk(char *path, judgement how, int *ret_fd, postern_error *err)
+/* A folder is judged before anything in it is opened: a link that somebody else may change would
+ * lead elsewhere the next time. */
+static postern_err go(struct walk *w, postern_error *err)
 {
-    int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    char *part = path + 1;
-    bool is_last = *part == '\0';
-    postern_err e = POSTERN_OK;
+    char name[PATH_MAX];
 
-    while (fd >= 0 && !is_last && e == POSTERN_OK) {
-        char *slash = strchr(part, '/');
-        int next;
-
-        is_last = slash == NULL;
-        if (slash != NULL)
-            *slash = '\0';
-        next = openat(fd, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        (void)close(fd);
-        fd = next;
-        e = judge_part(path, fd, how, is_last, err);
-        if (slash != NULL) {
-            *slash = '/';
-            part = slash + 1;
-        }
+    while (take_name(w, name)) {
+        POSTERN_TRY(judge_here(w, false, err));
+        POSTERN_TRY(step(w, name, err));
     }
-    if (fd < 0 && e == POSTERN_OK)
-        return POSTERN_FAIL(err, SYSTEM, "opening the root folder: %m");
-    if (e != POSTERN_OK) {
-        if (fd >= 0)
-            (void)close(fd);
-        return e;
-    }
-    *ret_fd = fd;
-    return POSTERN_OK;
+    return judge_here(w, true, err);
 }
 
 static postern_err open_existing(const char *path, judgement how, int *ret_fd, postern_error *err)
 {
-    char *canonical = realpath(path, NULL);
+    struct walk w = { .how = how, .fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) };
     postern_err e;
 
-    if (canonical == NULL)
-        return POSTERN_FAIL(err, CONFIG_FILE, "folder %s: %m", path);
-    e = walk(canonical, how, ret_fd, err);
-    free(canonical);
+    if (w.fd < 0)
+        return POSTERN_FAIL(err, SYSTEM, "opening the root folder: %m");
+    memcpy(w.rest, path, strlen(path) + 1); /* folder_open() looked at its length */
+    e = go(&w, err);
+    if (e == POSTERN_OK)
+        *ret_fd = w.fd;
+    else if (w.fd >= 0)
+        (void)close(w.fd);
     return e;
 }
+
+/* ---- making ---- */
 
 /* Make `path`, whose parent is there, inside its judged parent.  Somebody else making it meanwhile
  * is fine. */

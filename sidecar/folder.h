@@ -23,7 +23,8 @@ typedef enum folder_trust {
  * process's user, and not writable by group or others (root's sticky folders above it, such as
  * /tmp, are fine).
  *
- *   path     absolute; links are followed first, what they lead to is judged
+ *   path     absolute; links are followed, and of a chain the folders that they stand in are judged
+ *            as well as those that they lead to
  *   mode     of folders made here, 0755 for those above it
  *   ret_fd   O_PATH descriptor of the folder, the caller's
  *   POSTERN_OK · POSTERN_ERR_CONFIG_FILE (the detail names the folder and what to change) ·

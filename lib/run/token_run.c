@@ -243,12 +243,20 @@ static int wait_ms_of_run(const postern_op *op)
     return ((const struct run_op *)op)->is_read ? END_WAIT_MS : -1;
 }
 
+/* False: the application has waited for it, and its number may be anybody's. */
+static bool is_there(pid_t child)
+{
+    siginfo_t info;
+
+    return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 /* A child that is not needed any more ends; it is the child of the process that started it alone. */
 static void destroy_run(postern_op *op)
 {
     struct run_op *r = (struct run_op *)op;
 
-    if (r->pid > 0 && op->pid == getpid()) {
+    if (r->pid > 0 && op->pid == getpid() && is_there(r->pid)) {
         (void)kill(r->pid, SIGKILL);
         while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -42,7 +42,7 @@ cat "$example/etc/postgresql/18/main/pg_ident.conf.add" >>"$pg_etc/pg_ident.conf
     echo "host all all 127.0.0.1/32 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "host all all 192.0.2.0/24 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
 } >"$pg_etc/pg_hba.conf"
-printf '%s\n' "log_connections = 'all'" 'fsync = off' "listen_addresses = '*'" 'log_line_prefix = '"'%p '" 'max_connections = 60' >"$pg_etc/conf.d/test.conf"
+printf '%s\n' "log_connections = 'all'" 'fsync = off' 'log_hostname = on' "listen_addresses = '*'" 'log_line_prefix = '"'%p '" 'max_connections = 60' >"$pg_etc/conf.d/test.conf"
 : >"$T/pg.log"
 as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups --)
 pg_start() {
@@ -129,6 +129,7 @@ undecided() { # NAME ROLE DATABASE TOKEN REASON [OPTION...]
 
 alice=$(of sub='"alice"')
 accepts "a token opens the role of its user" alice postgres "$alice" alice
+case $(last_record) in *'"peer":"127.0.0.1"'*) ok "as the client's address stands in the record, though the server looks up names" ;; *) not_ok "the client's address in the record"; last_record | sed 's/^/# /' ;; esac
 accepts "bob's opens his" bob postgres "$(of sub='"bob"')" bob
 accepts "in clear on loopback, where a line allows it" alice postgres "$alice" alice --plain
 refuses "bob's token never opens alice's role" alice postgres "$(of sub='"bob"')" authzid
@@ -255,6 +256,23 @@ psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.ex
 psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
 out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
 if grep -q 'You are now connected' <<<"$out"; then ok "psql connects anew with a token anew"; else not_ok "psql connects anew with a token anew"; echo "# $out"; fi
+cp "$ROOM/root/.config/postern/client.conf" "$ROOM/root/here.conf"
+moves() { # VARIABLE=FILE OPTION...: psql that changes its folder between two logins
+    # shellcheck disable=SC2016
+    room env "$1" sh -c 'cd /root && exec postern psql "$@" --service own -X -A -t -w -d "host=db.example.org user=agent-7 dbname=own" -c "\\cd /tmp" \
+        -c "\\connect -reuse-previous=on \"host=db.example.org\""' sh "${@:2}" 2>&1
+}
+if [ "${POSTERN_SANITIZED:-}" != address ]; then
+    for how in 'POSTERN_CLIENT= --client ./here.conf' POSTERN_CLIENT=./here.conf; do
+        # shellcheck disable=SC2086
+        out=$(moves $how)
+        if grep -q 'You are now connected' <<<"$out"; then ok "a client file is the same one in another folder (${how%% *})"; else
+            not_ok "a client file is the same one in another folder (${how%% *})"
+            echo "# $out"
+        fi
+    done
+fi
+rm "$ROOM/root/here.conf"
 psql_refuses "no token goes over TLS that nobody checked" "host=far.example.org user=agent-7 dbname=own sslmode=require" "sslmode=verify-full only"
 psql_refuses "nor to a host that the client file does not name" "host=elsewhere.example.org hostaddr=127.0.0.1 user=agent-7 dbname=own" 'no token: see `postern token'
 out=$(agent "host=db.example.org user=agent-7 dbname=partner sslmode=require" 'SELECT 1')
@@ -263,6 +281,16 @@ out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
 case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
 out=$(with_library "host=db.example.org user=agent-7 dbname=own" 'SELECT system_user')
 if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
+session_says() { # NAME SQL WORDS [MORE-CONNINFO]
+    local out
+    out=$(with_library "host=db.example.org user=agent-7 dbname=own ${4:-}" "$2")
+    case $out in *"$3"*) ok "$1" ;; *) not_ok "$1"; echo "# $out" ;; esac
+}
+session_says "a session cannot choose by whose rules tokens count" "SET postern.service = 'federated'" 'cannot be changed now'
+session_says "nor at its start" 'SELECT 1' 'cannot be changed now' "options='-c postern.service=federated'"
+session_says "nor for a role's next ones" "ALTER ROLE CURRENT_USER SET postern.helper_socket = '/tmp/s'" 'cannot be changed now'
+session_says "nor for the server" "ALTER SYSTEM SET postern.helper_user = 'nobody'" 'permission denied'
+session_says "parallel workers of such a session load the module too" "SET debug_parallel_query = on; SELECT count(*) > 0 FROM pg_class" t
 # A program that loads libpq by itself, as Python's drivers do: 0 when a hook is there.
 cat >"$T/late.c" <<'X'
 #include <dlfcn.h>
@@ -382,6 +410,22 @@ server_stop "$POSTERND_PID"
 undecided "a helper that is away is no bad token" alice postgres "$alice" helper_unavailable
 room_posternd
 accepts "and the next login comes in" alice postgres "$alice" alice
+before=$(records)
+refuses "a role whose name has a control character" $'ali\ace' postgres "$alice" authzid --plain
+if [ "$(records)" = "$before" ]; then ok "of which the helper has no record"; else not_ok "of which the helper has no record"; fi
+echo "postern.helper_socket = '/run/postern/silent.sock'" >>"$pg_etc/conf.d/silent.conf"
+pg_reload postern.helper_socket /run/postern/silent.sock
+closed() { grep -c closed "$T/silent.log"; }
+before=$(closed)
+wire "$alice" alice postgres >"$T/ended.out" &
+waiting=$!
+wait_for 5 waits || not_ok "a login waits"
+start=$(date +%s%N)
+kill -INT "$PG_PID"
+wait "$waiting"
+took=$((($(date +%s%N) - start) / 1000000))
+is_closed() { [ "$(closed)" = $((before + 1)) ]; }
+if [ "$took" -lt 1000 ] && wait_for 2 is_closed; then ok "the end of the server does not wait for the helper"; else not_ok "the end of the server does not wait for the helper ($took ms)"; fi
 leaked=no
 for t in "$alice" "$partner" "$long"; do
     if grep -rqF -- "${t##*.}" "$AUDIT" "$T"/*.log; then leaked=yes; fi

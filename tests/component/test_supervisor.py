@@ -319,6 +319,21 @@ def a_folder_of_blocks_that_others_own_or_write_is_a_start_error(folder, daemons
     assert_equal(start(folder, daemons).stop(), 0, "exit status")
 
 
+def a_link_that_a_service_may_change_leads_no_socket_elsewhere(folder, daemons):
+    spool, elsewhere = folder.path + "/chroot/spool", folder.path + "/elsewhere"
+    os.makedirs(spool)
+    os.mkdir(elsewhere)
+    os.symlink(elsewhere, spool + "/run")
+    folder.set(helper_socket=folder.path + "/run/helper.sock " + spool + "/run/postern/helper.sock")
+    assert_equal(start(folder, daemons).stop(), 0, "exit status where all are root's")
+    assert_equal(os.listdir(elsewhere), ["postern"], "what was made behind the link")
+    os.unlink(elsewhere + "/postern/helper.sock")
+    os.rmdir(elsewhere + "/postern")
+    os.chown(spool, OTHER_UID, OTHER_UID)
+    assert_refused(folder, daemons, "socket .*/spool/run/postern/helper.sock: .*/spool belongs to uid %d" % OTHER_UID)
+    assert_equal(os.listdir(elsewhere), [], "what was made behind the link")
+
+
 def a_file_in_the_socket_s_place_is_not_removed(folder, daemons):
     os.mkdir(folder.path + "/run")
     with open(folder.path + "/run/helper.sock", "w") as f:

@@ -290,7 +290,8 @@ static void set_connection(void)
     set_address(&port.laddr, ends[fake_postgres.connection].family, ends[fake_postgres.connection].local);
     set_address(&port.raddr, ends[fake_postgres.connection].family, ends[fake_postgres.connection].remote);
     port.ssl_in_use = fake_postgres.connection == FAKE_TLS;
-    port.remote_host = (char *)(uintptr_t)"192.0.2.7";
+    /* With log_hostname what the client's name server says: it may say anything. */
+    port.remote_host = (char *)(uintptr_t)(fake_postgres.connection == FAKE_UNIX ? "[local]" : "10.0.0.1");
 }
 
 extern const Pg_magic_struct *Pg_magic_func(void);

@@ -128,6 +128,61 @@ static void links_are_followed_and_their_target_is_judged(void **state)
     assert_int_equal(open_and_close(below("link"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
 }
 
+/* Whoever may change the link on the way decides in whose folder the socket is made, and may change his mind
+ * after it was judged. */
+static void a_link_in_a_folder_that_others_write_is_not_followed(void **state)
+{
+    postern_error err;
+
+    (void)state;
+    assert_int_equal(mkdir(below("a"), 0755), 0);
+    assert_int_equal(mkdir(below("open"), 0755), 0);
+    assert_int_equal(symlink("../a", below("open/x")), 0);
+    assert_int_equal(open_and_close(below("open/x"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_OK);
+    assert_int_equal(chmod(below("open"), 0777), 0);
+    assert_int_equal(open_and_close(below("open/x"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_non_null(strstr(err.detail, "/open can be written by others: chmod go-w"));
+    assert_int_equal(open_and_close(below("open/x/b"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(access(below("a/b"), F_OK), -1); /* nothing was made behind it */
+    assert_int_equal(open_and_close(below("open/../a"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(open_and_close(below("open/x"), FOLDER_TRUST_SELF, 0755, &err), POSTERN_OK);
+}
+
+static void a_link_of_another_user_in_a_sticky_folder_is_not_followed(void **state)
+{
+    postern_error err;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(mkdir(below("a"), 0755), 0);
+    assert_int_equal(mkdir(below("open"), 0755), 0);
+    assert_int_equal(chmod(below("open"), 01777), 0);
+    assert_int_equal(symlink("../a", below("open/x")), 0);
+    assert_int_equal(open_and_close(below("open/x"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_OK);
+    assert_int_equal(lchown(below("open/x"), 64801, 64801), 0);
+    assert_int_equal(open_and_close(below("open/x"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_non_null(strstr(err.detail, "/open/x belongs to uid 64801"));
+    assert_int_equal(open_and_close(below("open/x/b"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(access(below("a/b"), F_OK), -1);
+}
+
+static void links_that_lead_round_end(void **state)
+{
+    postern_error err;
+
+    (void)state;
+    assert_int_equal(symlink("link", below("link")), 0);
+    assert_int_equal(open_and_close(below("link"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(open_and_close(below("link"), FOLDER_TRUST_SELF, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(open_and_close(below("link/x"), FOLDER_TRUST_CHAIN, 0755, &err), POSTERN_ERR_CONFIG_FILE);
+    assert_int_equal(unlink(below("link")), 0);
+    assert_int_equal(symlink("/", below("link")), 0); /* a whole way anew */
+    snprintf(path, sizeof path, "%s/link%s/a", base, base);
+    assert_int_equal(open_and_close(path, FOLDER_TRUST_CHAIN, 0700, &err), POSTERN_OK);
+    assert_int_equal(mode_of("a"), 0700);
+}
+
 static void what_is_no_folder_is_refused(void **state)
 {
     static char long_path[5000];
@@ -175,6 +230,9 @@ int main(void)
         WITH_BASE(a_parent_that_others_can_write_counts_only_for_the_chain),
         WITH_BASE(a_folder_of_another_user_is_refused),
         WITH_BASE(links_are_followed_and_their_target_is_judged),
+        WITH_BASE(a_link_in_a_folder_that_others_write_is_not_followed),
+        WITH_BASE(a_link_of_another_user_in_a_sticky_folder_is_not_followed),
+        WITH_BASE(links_that_lead_round_end),
         WITH_BASE(what_is_no_folder_is_refused),
         WITH_BASE(the_folder_of_a_file_is_opened),
     };

@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -137,6 +139,15 @@ static int tear_down(void **state)
     return 0;
 }
 
+static unsigned kills;
+
+/* The archive under test calls this one. */
+int kill(pid_t pid, int number)
+{
+    kills++;
+    return (int)syscall(SYS_kill, pid, number);
+}
+
 /* As libpq waits: readable, then again. */
 static PostgresPollingStatusType wait_for_token(PGoauthBearerRequest *r)
 {
@@ -213,6 +224,27 @@ static void a_login_that_is_given_up_leaves_nothing(void **state)
     assert_int_equal(count_descriptors(), before);
 }
 
+/* Its number may be another process by then. */
+static void a_child_that_the_program_reaped_is_not_killed(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+    int altsock = -1;
+
+    (void)state;
+    install("sleep 0.2; exit 1"); /* not over within the first step */
+    kills = 0;
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), 1);
+    assert_true(wait(NULL) > 0);
+    r.cleanup(NULL, &r);
+    assert_int_equal(kills, 0);
+    install("exec sleep 1000");
+    assert_int_equal(hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, &r), 1);
+    assert_int_equal(r.async(NULL, &r, &altsock), PGRES_POLLING_READING);
+    r.cleanup(NULL, &r);
+    assert_int_equal(kills, 1); /* one that is there is */
+    assert_int_equal(wait(NULL), -1);
+}
+
 static void nothing_is_fetched_for_an_unverified_server(void **state)
 {
     PGoauthBearerRequest r = { .token = NULL };
@@ -254,6 +286,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_is_fetched_for_the_host, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_token_is_a_failed_login, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_login_that_is_given_up_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_child_that_the_program_reaped_is_not_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_fetched_for_an_unverified_server, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_asked_of_who_was_there_before, set_up, tear_down),
     };

@@ -240,10 +240,28 @@ static void a_proved_token_is_its_users(void **state)
     assert_string_equal(helper.service, "postgresql");
     assert_string_equal(helper.path, POSTERN_HELPER_SOCKET_DEFAULT);
     assert_string_equal(helper.scopes, "openid,db.connect,");
-    assert_string_equal(helper.peer, "192.0.2.7");
+    assert_string_equal(helper.peer, "2001:db8::7");
     assert_int_equal(helper.uid, 0);
     assert_int_equal(helper.carrier, POSTERN_CARRIER_SASL);
     assert_string_equal(fake_postgres_module_name(), "postern_validator");
+}
+
+static void the_clients_address_is_not_what_its_name_server_says(void **state)
+{
+    static const struct {
+        enum fake_connection connection;
+        const char *peer;
+    } cases[] = {
+        { FAKE_REMOTE, "192.0.2.7" }, { FAKE_TLS, "2001:db8::7" }, { FAKE_LOOPBACK4, "127.9.9.9" }, { FAKE_UNIX, "[local]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        fake_postgres.connection = cases[i].connection;
+        login("reporting");
+        assert_admitted();
+        assert_string_equal(helper.peer, cases[i].peer);
+    }
 }
 
 static void a_rejected_token_is_refused_with_its_reference(void **state)
@@ -558,6 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_class_has_its_end, setup),
         cmocka_unit_test_setup(a_proved_token_is_its_users, setup),
+        cmocka_unit_test_setup(the_clients_address_is_not_what_its_name_server_says, setup),
         cmocka_unit_test_setup(a_rejected_token_is_refused_with_its_reference, setup),
         cmocka_unit_test_setup(what_the_helper_did_not_see_is_explained, setup),
         cmocka_unit_test_setup(an_undecided_login_says_nothing_bad_of_the_token, setup),
