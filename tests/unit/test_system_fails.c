@@ -379,6 +379,8 @@ static postern_err make_assertion(postern_error *err)
     return e;
 }
 
+static const struct source_rate elsewhere = { POSTERN_SOURCE_BURST, POSTERN_SOURCE_PER_S };
+
 static void without_random_numbers_nothing_that_must_be_unique_is_made(void **state)
 {
     char text[POSTERN_PKCE_TEXT + 1] = "untouched";
@@ -391,7 +393,7 @@ static void without_random_numbers_nothing_that_must_be_unique_is_made(void **st
     ARM(getrandom, 1, ENOSYS);
     assert_int_equal(make_assertion(NULL), POSTERN_ERR_SYSTEM);
     ARM(getrandom, 1, ENOSYS);
-    assert_int_equal(postern_source_buckets_new(&b, NULL), POSTERN_ERR_SYSTEM);
+    assert_int_equal(postern_source_buckets_new(elsewhere, &b, NULL), POSTERN_ERR_SYSTEM);
     assert_null(b);
     ARM(getrandom, 1, ENOSYS);
     assert_int_equal(make_introspector(NULL), POSTERN_ERR_SYSTEM);
@@ -408,7 +410,7 @@ static void a_digest_that_fails_is_neither_a_challenge_nor_a_source(void **state
     ARM(EVP_Digest, 1, 0);
     assert_int_equal(postern_pkce_challenge("v", challenge, NULL), POSTERN_ERR_NOMEM);
     assert_string_equal(challenge, "untouched");
-    assert_int_equal(postern_source_buckets_new(&b, NULL), POSTERN_OK);
+    assert_int_equal(postern_source_buckets_new(elsewhere, &b, NULL), POSTERN_OK);
     ARM(EVP_Digest, 1, 0);
     assert_false(postern_source_buckets_take(b, "192.0.2.7", 1)); /* nobody is not counted */
     assert_true(postern_source_buckets_take(b, "192.0.2.7", 1));
