@@ -264,9 +264,10 @@ def sessions_of_one_token_share_the_question(rig):
 
 
 def many_sessions_from_one_address_are_asked_about_one_by_one(rig):
-    asked = Asked(rig, "opaque", check_s=6)
+    slow = os.environ.get("POSTERN_SANITIZED") is not None
+    asked = Asked(rig, "opaque", check_s=12 if slow else 6)
     answers = [rig.login(token=asked.token()) for _ in range(60)]  # more in a second than a source may have of logins
-    asked.wait_rechecked(180)
+    asked.wait_rechecked(60 if slow else 180)
     assert_equal(rig.records(event="end"), [], "ends")
     for answer in answers:
         answer.talk()
