@@ -5,6 +5,9 @@
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/hosts/cases.sh
+. "$(dirname "$0")/../hosts/cases.sh" # of it only the issuer
+ISSUER=https://sso.test.example # with its keys in a file, until it is to be away
 [ "$(id -u)" = 0 ] || { echo "ok - pam at real servers # skip needs root"; exit 0; }
 if [ "${POSTERN_SANITIZED:-}" = address ]; then
     echo "ok - sshd's own sandbox admits no sanitizer's runtime: test_pam.sh has the module under one"
@@ -212,5 +215,36 @@ pg_refuses "PostgreSQL: likewise" alice "$sql" '' "$UNAVAIL"
 posternd_start
 ssh_accepts "sshd: and the next login comes in" alice "$alice"
 pg_accepts "PostgreSQL: and the next login comes in" alice "$sql"
-canary "$alice" "$sql" "$long"
+
+# ---- an issuer that is away: the helper has no key of it yet ----
+
+server_stop "$POSTERND_PID"
+ISSUER=http://127.0.0.1:19434
+printf '%s\n' "issuer: $ISSUER" 'allow_loopback_http: yes' 'clock_skew: 0s' >"$T/etc/issuers/test.conf"
+cp "$T/run/test-jwks.json" "$T/jwks"
+alice_there=$(token_for sshd sub='"alice"') sql_there=$(token_for postgresql sub='"alice"')
+# pg_together NAME LINE ANSWER: twenty at a time; each client hears ANSWER, and PostgreSQL has LINE for each.
+pg_together() {
+    local n before running=() heard
+    before=$(wc -l <"$T/pg.log")
+    for n in $(seq 20); do
+        pg_as alice "$sql_there" >"$T/pg/out.$n" &
+        running+=($!)
+    done
+    wait "${running[@]}"
+    heard=$(cat "$T"/pg/out.* | grep -cE -- "$3")
+    # shellcheck disable=SC2317
+    pg_said_all() { [ "$(tail -n "+$((before + 1))" "$T/pg.log" | grep -cE -- "$1")" = 20 ]; }
+    if [ "$heard" = 20 ] && wait_for 5 pg_said_all "$2"; then ok "$1"; else not_ok "$1: $heard"; head -n 3 "$T"/pg/out.*; tail -n 8 "$T/pg.log" | sed 's/^/# /'; fi
+}
+posternd_start
+ssh_refuses "sshd: an issuer that is away is no bad password" alice "$alice_there" keys_unavailable "$UNAVAIL"
+pg_refuses "PostgreSQL: likewise" alice "$sql_there" keys_unavailable "$UNAVAIL"
+pg_together "PostgreSQL: twenty at a time while the issuer is away" "pam_authenticate failed: $UNAVAIL" 'PAM authentication failed for user "alice"'
+issuer_start
+ssh_in_again() { [ "$(ssh_as alice "$alice_there")" = alice ]; }
+check "sshd: the issuer is back" wait_for 30 ssh_in_again
+ssh_accepts "sshd: and the next login comes in" alice "$alice_there"
+pg_together "PostgreSQL: and twenty at a time" 'connection authorized: user=alice ' '^alice$'
+canary "$alice" "$sql" "$long" "$alice_there" "$sql_there"
 done_testing

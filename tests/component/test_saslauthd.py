@@ -15,7 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, OTHER_UID, run_tests, wait_until  # noqa: E402
+from daemon import Daemon, OTHER_UID, free_port, run_tests, wait_until  # noqa: E402
 
 BUILD = os.environ["POSTERN_BUILD"]
 POSTERND, POSTERN, TOKEN_TOOL = BUILD + "/posternd", BUILD + "/postern", BUILD + "/tests/support/token_tool"
@@ -277,28 +277,58 @@ def a_reload_under_load_loses_no_login(folder, daemons):
     expect(set(answers), {OK}, "answers of %d logins" % len(answers))
 
 
-def the_sample_server_takes_a_token_by_plain(folder, daemons):
-    rig = Rig(folder, daemons)
+def sample_login(rig, user, password):
+    """What Cyrus SASL's sample server says of a login by PLAIN, with saslauthd's protocol behind it."""
     conf = rig.path + "/sasl"
-    os.mkdir(conf)
+    os.makedirs(conf, exist_ok=True)
     with open(conf + "/sample.conf", "w") as f:
         f.write("pwcheck_method: saslauthd\nsaslauthd_path: %s\nmech_list: PLAIN\n" % rig.socket)
+    lines = "C: %s\n" % base64.b64encode(("PLAIN\0\0%s\0%s" % (user, password)).encode()).decode()
+    server = subprocess.Popen(["sasl-sample-server", "-m", "PLAIN", "-s", "imap"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env=dict(os.environ, SASL_CONF_PATH=conf))
+    return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
 
-    def login(user, password):
-        lines = "C: %s\n" % base64.b64encode(("PLAIN\0\0%s\0%s" % (user, password)).encode()).decode()
-        server = subprocess.Popen(["sasl-sample-server", "-m", "PLAIN", "-s", "imap"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, env=dict(os.environ, SASL_CONF_PATH=conf))
-        return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
 
-    out = login("alice", rig.token())
+def the_sample_server_takes_a_token_by_plain(folder, daemons):
+    rig = Rig(folder, daemons)
+    out = sample_login(rig, "alice", rig.token())
     expect("Username: alice" in out or "successful" in out.lower(), True, out)
     expect(rig.last()["outcome"], "proved", "the record")
-    out = login("alice@example.org", rig.token())
+    out = sample_login(rig, "alice@example.org", rig.token())
     expect(("authentication failed" in out, rig.last()["outcome"]), (False, "proved"), "libsasl takes the name apart: " + out)
-    out = login("bob", rig.token())
+    out = sample_login(rig, "bob", rig.token())
     expect(("Username: bob" in out, rig.last()["reason"]), (False, "authzid"), out)
-    login("alice", PASSWORD)
+    sample_login(rig, "alice", PASSWORD)
     expect((rig.last()["outcome"], rig.last()["reason"]), ("rejected", "malformed"), "a person's password")
+
+
+def an_issuer_that_is_away_is_no_bad_password(folder, daemons):
+    """The issuer's keys would come by http from a port at which nobody listens.  libsasl has no word for "later": it says that it could
+    read no answer, and that is another error than a refusal."""
+    rig = Rig(folder, daemons)
+    issuer = "http://127.0.0.1:%d" % free_port()
+    folder.write("issuers/test.conf", {"issuer": issuer, "allow_loopback_http": "yes", "clock_skew": "0s"})
+    rig.daemon.signal(signal.SIGHUP)
+    rig.daemon.wait_log(r"^posternd: helper \d+ drained")
+    token = rig.token(iss=issuer)
+
+    def said_of(password, want, reason, heard, unheard):
+        for what, said in (("testsaslauthd", testsaslauthd(rig, "alice", password)[1]), ("sample server", sample_login(rig, "alice", password))):
+            expect((heard[what] in said, unheard[what] in said), (True, False), "%s, %s: %s" % (what, reason, said))
+            expect((rig.last()["outcome"], rig.last()["reason"]), (want, reason), "the record of " + what)
+
+    later = {"testsaslauthd": "size read failed", "sample server": "SASL negotiation: generic failure"}
+    no = {"testsaslauthd": 'NO "authentication failed"', "sample server": "SASL negotiation: authentication failure"}
+    said_of(token, "undecided", "keys_unavailable", later, no)
+    said_of(PASSWORD, "rejected", "malformed", no, later)
+
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(rig.ask("alice", token, "imap", ""))) for _ in range(20)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    expect(answers, [NOTHING] * 20, "twenty at a time")
 
 
 def handle(rig, token, *options, service="imap", as_uid=None):
@@ -390,7 +420,7 @@ TESTS = [testsaslauthd_logs_in_with_a_token, a_wrong_token_is_refused_by_its_rea
          a_service_that_is_not_listed_is_closed_without_an_answer,
          a_process_that_helper_peers_does_not_name_is_closed_without_an_answer, what_is_undecided_is_closed_without_an_answer,
          a_fifth_field_is_for_the_record_alone, slow_writers_are_answered_and_slower_ones_closed, oversize_lengths_are_refused_at_once,
-         a_caller_that_hangs_up_is_forgotten, a_reload_under_load_loses_no_login, the_sample_server_takes_a_token_by_plain,
+         a_caller_that_hangs_up_is_forgotten, a_reload_under_load_loses_no_login, the_sample_server_takes_a_token_by_plain, an_issuer_that_is_away_is_no_bad_password,
          a_handle_logs_in_once, a_handle_opens_no_more_than_its_token, a_handle_is_minted_for_a_good_token_and_for_who_may,
          settings_that_say_half_are_start_errors]
 

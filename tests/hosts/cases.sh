@@ -43,7 +43,8 @@ issuer_config() {
     AUDIT=$ROOM/var/log/postern/audit.jsonl
     ln -s "$AUDIT" "$T/audit.jsonl" # where lib.sh looks
 }
-issuer_answers() { (exec 3<>/dev/tcp/127.0.0.1/9000) 2>/dev/null; }
+# A test that has no room, and no loopback of its own, sets ISSUER to another port.
+issuer_answers() { (exec 3<>"/dev/tcp/127.0.0.1/${ISSUER##*:}") 2>/dev/null; }
 issuer_start() {
     python3 - "$ISSUER" "$T/jwks" <<'P' >>"$T/issuer.log" 2>&1 &
 import http.server, sys
@@ -57,7 +58,7 @@ class Issuer(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-http.server.ThreadingHTTPServer(("127.0.0.1", 9000), Issuer).serve_forever()
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1].rpartition(":")[2])), Issuer).serve_forever()
 P
     ISSUER_PID=$!
     pids+=("$ISSUER_PID")
