@@ -418,7 +418,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run.mono_ms += (data[0] >> 6) * INT64_C(20000); /* within and past what is remembered */
     run.now_s += (data[0] >> 6) * 20;
     log_in(context, data[0], data[1]);
-    demand(run.open <= 4); /* one for the metadata, the keys and the question of each issuer, at most */
+    demand(run.open <= 6); /* metadata, keys and a question of each of the two that are fetched from, left over at most */
     free(token);
     return 0;
 }
