@@ -184,12 +184,21 @@ static size_t count_places(const struct introspector *i, bool is_look_again)
     return is_look_again ? POSTERN_INTROSPECTIONS_AGAIN_MAX : i->places;
 }
 
-/* A free place, or one whose question everybody has left.  NULL: none.  Logins begin at the end of the
- * list, so that those about sessions find theirs at its head. */
+static bool is_left(const struct question *q)
+{
+    return q->fetch != NULL && postern_fetch_is_abandoned(q->fetch);
+}
+
+/* A free place, or one whose question was answered.  NULL: none.  What everybody has left is let go
+ * first: it holds a connection to the issuer.  Logins begin at the end of the list, so that those
+ * about sessions find theirs at its head. */
 static struct question *find_place(struct introspector *i, bool is_look_again)
 {
     size_t count = count_places(i, is_look_again);
 
+    for (size_t n = 0; n < i->places; n++)
+        if (is_left(&i->in_flight[n]))
+            drop_question(&i->in_flight[n]);
     for (size_t n = count; n-- > 0;)
         if (i->in_flight[n].fetch == NULL)
             return &i->in_flight[n];
