@@ -53,7 +53,7 @@ log_has() { tail -n "+$(($1 + 1))" "$2" | grep -qE -- "$3"; }
 # of_size SERVICE LEAST: alice's token of so many bytes, or up to two more: a byte of claims is 4/3 of base64.
 of_size() {
     local t pad=1
-    while t=$(token_for "$1" sub='"alice"' jti='"same"' pad="\"$(head -c $pad /dev/zero | tr '\0' x)\""); [ ${#t} -lt "$2" ]; do
+    while t=$(token_for "$1" sub='"alice"' jti='"same"' pad="\"$(head -c $pad /dev/zero | tr '\0' x)\"") && [ ${#t} -lt "$2" ]; do
         pad=$((pad + ($2 - ${#t}) * 3 / 4))
         [ $(($2 - ${#t})) -gt 1 ] || pad=$((pad + 1))
     done
