@@ -5,6 +5,9 @@
  */
 #include <postern/bytes.h>
 
+#include "base/ascii.h"
+#include "base/eight_bytes.h"
+
 bool postern_bytes_equal(postern_bytes a, postern_bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -95,27 +98,15 @@ bool postern_bytes_is_utf8(postern_bytes b)
     return true;
 }
 
-#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
-
-/* Of a byte of 0x20 to 0x7E neither difference nor sum reaches the top bit, or the next byte: a top
- * bit that is set proves that one of the eight is another. */
-static bool are_printable(const uint8_t *eight)
-{
-    uint64_t x;
-
-    memcpy(&x, eight, sizeof x);
-    return (((x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1)) | x) & EACH_BYTE(0x80)) == 0;
-}
-
 bool postern_bytes_is_printable(postern_bytes b)
 {
     size_t i = 0;
 
     for (; b.len - i >= 8; i += 8)
-        if (!are_printable(b.ptr + i))
+        if (!postern_eight_are_printable(postern_eight_at(b.ptr + i)))
             return false;
     if (b.len > 8) /* the last eight, of which some were looked at */
-        return are_printable(b.ptr + b.len - 8);
+        return postern_eight_are_printable(postern_eight_at(b.ptr + b.len - 8));
     for (; i < b.len; i++)
         if (b.ptr[i] < 0x20 || b.ptr[i] > 0x7E)
             return false;
@@ -163,21 +154,13 @@ bool postern_reader_take_lit(postern_reader *r, const char *want)
     return true;
 }
 
-/* ASCII only, by hand: tolower(3) follows the host's locale. */
-static uint8_t fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
+/* ASCII only, by hand: strncasecmp(3) follows the host's locale. */
 bool postern_reader_take_lit_nocase(postern_reader *r, const char *want)
 {
     size_t len = strlen(want);
 
-    if (r->rest.len < len)
+    if (r->rest.len < len || !postern_ascii_equal_nocase(r->rest.ptr, (const uint8_t *)want, len))
         return false;
-    for (size_t i = 0; i < len; i++)
-        if (fold(r->rest.ptr[i]) != fold((uint8_t)want[i]))
-            return false;
     skip(r, len);
     return true;
 }

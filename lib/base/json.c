@@ -10,6 +10,7 @@
 #include "base/json_names.h"
 #include "base/json_text.h"
 #include "base/ascii.h"
+#include "base/eight_bytes.h"
 
 #define NODES_FIRST 64 /* first allocation: a token's claims fit, a key set grows six times */
 
@@ -68,8 +69,6 @@ static inline uint32_t offset(const struct scan *s)
 
 /* ---- strings ---- */
 
-#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
-
 /* Top bits of the bytes that are '"', '\\', a control or not ASCII.  The lowest one set is exact;
  * those above may be false. */
 static inline uint64_t find_special(uint64_t x)
@@ -89,10 +88,8 @@ static inline bool is_special(uint8_t c)
 static inline void skip_plain(struct scan *s)
 {
     while (s->end - s->at >= 8) {
-        uint64_t x, special;
+        uint64_t special = find_special(le64toh(postern_eight_at(s->at)));
 
-        memcpy(&x, s->at, 8);
-        special = find_special(le64toh(x));
         if (special != 0) {
             s->at += __builtin_ctzll(special) / 8;
             return;

@@ -6,7 +6,7 @@
  */
 #include <postern-private/json.h>
 
-#include <string.h>
+#include "base/eight_bytes.h"
 
 /*
  * Line ends that are no controls (U+2028, U+2029: many programs split lines there) and the marks
@@ -28,21 +28,17 @@ static unsigned find_deceiver(const uint8_t *at, size_t len)
     return 0;
 }
 
-#define EACH_BYTE(v) (UINT64_C(0x0101010101010101) * (v))
-
 /* A top bit of the result is set where a byte of x is 0, and then perhaps in bytes above it. */
 static uint64_t find_zeros(uint64_t x)
 {
     return (x - EACH_BYTE(1)) & ~x & EACH_BYTE(0x80);
 }
 
-/* Of plain bytes neither difference nor sum reaches the top bit, or the next byte. */
 static bool are_plain(const uint8_t *eight)
 {
-    uint64_t x;
+    uint64_t x = postern_eight_at(eight);
 
-    memcpy(&x, eight, sizeof x);
-    return (((x - EACH_BYTE(0x20)) | (x + EACH_BYTE(1)) | x) & EACH_BYTE(0x80)) == 0 &&
+    return postern_eight_are_printable(x) &&
            (find_zeros(x ^ EACH_BYTE('"')) | find_zeros(x ^ EACH_BYTE('\\'))) == 0;
 }
 

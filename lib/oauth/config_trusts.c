@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "base/ascii.h"
 #include "identity.h"
 #include "rules.h"
 #include "username.h"
@@ -44,19 +45,6 @@ static const postern_section *get_issuer(const struct proof *p, size_t i)
 
 /* ---- what an issuer can name ---- */
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
-static bool is_same_nocase(const uint8_t *a, const uint8_t *b, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (to_lower(a[i]) != to_lower(b[i]))
-            return false;
-    return true;
-}
-
 static size_t get_shorter(postern_bytes a, postern_bytes b)
 {
     return a.len < b.len ? a.len : b.len;
@@ -64,14 +52,14 @@ static size_t get_shorter(postern_bytes a, postern_bytes b)
 
 static bool begin_alike(postern_bytes a, postern_bytes b)
 {
-    return is_same_nocase(a.ptr, b.ptr, get_shorter(a, b));
+    return postern_ascii_equal_nocase(a.ptr, b.ptr, get_shorter(a, b));
 }
 
 static bool end_alike(postern_bytes a, postern_bytes b)
 {
     size_t len = get_shorter(a, b);
 
-    return is_same_nocase(a.ptr + a.len - len, b.ptr + b.len - len, len);
+    return postern_ascii_equal_nocase(a.ptr + a.len - len, b.ptr + b.len - len, len);
 }
 
 /* Where the last '@' stands; SIZE_MAX: nowhere. */
@@ -201,9 +189,9 @@ static bool is_in(postern_bytes whole, const struct form *f)
 /* A host that folds case makes one letter of two. */
 static bool is_allowed(const struct username_chars *chars, uint8_t c)
 {
-    uint8_t lower = to_lower(c), other = lower != c             ? lower
-                                         : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
-                                                                : c;
+    uint8_t lower = postern_ascii_to_lower(c), other = lower != c             ? lower
+                                                       : c >= 'a' && c <= 'z' ? (uint8_t)(c & 0xdf)
+                                                                              : c;
 
     return c < sizeof chars->allowed && (chars->allowed[c] || chars->allowed[other]);
 }
@@ -288,7 +276,8 @@ static int compare(const void *one, const void *other)
     if (!a->is_whole || !b->is_whole)
         return (int)b->is_whole - (int)a->is_whole;
     for (size_t i = 0; i < len; i++) {
-        int difference = to_lower(a->before.ptr[i]) - to_lower(b->before.ptr[i]);
+        int difference =
+            postern_ascii_to_lower(a->before.ptr[i]) - postern_ascii_to_lower(b->before.ptr[i]);
 
         if (difference != 0)
             return difference;

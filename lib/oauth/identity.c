@@ -6,6 +6,7 @@
 #include "identity.h"
 
 #include "accounts.h"
+#include "base/ascii.h"
 #include "grant/grant.h"
 #include "username_map.h"
 
@@ -39,21 +40,11 @@ void postern_username_chars_limit(struct username_chars *chars, const struct use
         chars->allowed[c] = chars->allowed[c] && by->allowed[c];
 }
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 /* ASCII case ignored: domains are (RFC 4343), and hosts fold user names (Cyrus imapd does by
  * default). */
 static bool is_equal_nocase(postern_bytes a, const char *b)
 {
-    if (a.len != strlen(b))
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (to_lower(a.ptr[i]) != to_lower((uint8_t)b[i]))
-            return false;
-    return true;
+    return a.len == strlen(b) && postern_ascii_equal_nocase(a.ptr, (const uint8_t *)b, a.len);
 }
 
 /* The last '@' separates: a quoted local part may hold one, a domain never does. */

@@ -52,20 +52,12 @@ static const char *const token_types[] = { "Bearer", "access_token",
                                            "urn:ietf:params:oauth:token-type:access_token",
                                            "at+jwt", "JWT" };
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 /* RFC 6749 §5.1: a token type is compared without case. */
 static bool is_word(postern_bytes text, const char *word)
 {
-    if (text.len != strlen(word))
-        return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (to_lower(text.ptr[i]) != to_lower((uint8_t)word[i]))
-            return false;
-    return true;
+    postern_reader r = { text };
+
+    return postern_reader_take_lit_nocase(&r, word) && postern_reader_is_done(&r);
 }
 
 static postern_err judge_type(const char *name, postern_bytes type, postern_error *err)

@@ -5,6 +5,8 @@
  */
 #include "judge.h"
 
+#include "base/ascii.h"
+
 static postern_err check_clock(const struct judge *j, postern_error *err)
 {
     if (!postern_context_clock_is_sane(j->ctx, j->now_s))
@@ -171,20 +173,10 @@ static postern_err map_agent_alone(const struct judge *j, struct postern_grant_f
     return POSTERN_OK;
 }
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 /* As hosts compare that fold user names (Cyrus imapd does by default). */
 static bool is_one_name(postern_bytes a, postern_bytes b)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++)
-        if (to_lower(a.ptr[i]) != to_lower(b.ptr[i]))
-            return false;
-    return true;
+    return a.len == b.len && postern_ascii_equal_nocase(a.ptr, b.ptr, a.len);
 }
 
 /* Two names that are one would keep the host's proxy policy from being asked. */

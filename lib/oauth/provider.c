@@ -6,6 +6,8 @@
  */
 #include "provider.h"
 
+#include "base/ascii.h"
+
 static bool is_text(const postern_json *j, const char *name, const char *want)
 {
     uint32_t node = postern_json_member(j, 0, name);
@@ -26,22 +28,13 @@ static postern_err fail_unclear(const char *what, postern_error *err)
 
 /* ---- Keycloak ---- */
 
-static uint8_t to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 /* "service-account-CLIENT", in lower case as all user names of Keycloak. */
 static bool is_service_account(postern_bytes name, postern_bytes client)
 {
     postern_reader r = { name };
 
-    if (!postern_reader_take_lit(&r, "service-account-") || r.rest.len != client.len)
-        return false;
-    for (size_t i = 0; i < client.len; i++)
-        if (to_lower(r.rest.ptr[i]) != to_lower(client.ptr[i]))
-            return false;
-    return client.len != 0;
+    return postern_reader_take_lit(&r, "service-account-") && r.rest.len == client.len &&
+           client.len != 0 && postern_ascii_equal_nocase(r.rest.ptr, client.ptr, client.len);
 }
 
 /*

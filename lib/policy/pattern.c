@@ -173,14 +173,10 @@ static size_t char_len(postern_bytes text, size_t i)
     return len;
 }
 
-static uint8_t fold(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 static bool is_same_byte(uint8_t a, uint8_t b, const struct pattern_names *names)
 {
-    return a == b || (names != NULL && names->folds_case && fold(a) == fold(b));
+    return a == b || (names != NULL && names->folds_case &&
+                      postern_ascii_to_lower(a) == postern_ascii_to_lower(b));
 }
 
 /* How much of the text at `i` the op takes; 0: it does not match. */
@@ -241,10 +237,7 @@ static bool has_prefix(const struct pattern *p, postern_bytes text,
         return false;
     if (names == NULL || !names->folds_case)
         return memcmp(p->ops, text.ptr, p->prefix_len) == 0;
-    for (size_t i = 0; i < p->prefix_len; i++)
-        if (fold((uint8_t)p->ops[i]) != fold(text.ptr[i]))
-            return false;
-    return true;
+    return postern_ascii_equal_nocase((const uint8_t *)p->ops, text.ptr, p->prefix_len);
 }
 
 static bool is_unknown(const struct pattern *p, const struct pattern_names *names)
