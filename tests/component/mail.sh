@@ -291,3 +291,31 @@ curl_mail() { # USER TOKEN URL [ARGUMENTS]
 
 # plugin_alone: a folder for SASL_PATH with nothing but our plugin.
 plugin_alone() { mkdir "$ROOM/tmp/ours" && cp "$ROOM/usr/lib/x86_64-linux-gnu/sasl2/liboauthbearer.so" "$ROOM/tmp/ours/"; }
+
+# mbsync_config: /tmp/mbsyncrc of the room fetches agent-7's INBOX into /tmp/maildir, by the token in /tmp/token.
+mbsync_config() {
+    mkdir "$ROOM/tmp/maildir"
+    cat >"$ROOM/tmp/mbsyncrc" <<'C'
+IMAPAccount mail
+Host mail.example.org
+User agent-7
+PassCmd "cat /tmp/token"
+AuthMechs OAUTHBEARER
+SSLType IMAPS
+DisableExtension SASL-IR
+CertificateFile /etc/ssl/test-authority.pem
+
+IMAPStore far
+Account mail
+
+MaildirStore near
+Path /tmp/maildir/
+Inbox /tmp/maildir/INBOX
+
+Channel mail
+Far :far:
+Near :near:
+Patterns INBOX
+Create Near
+C
+}

@@ -39,30 +39,7 @@ check "imap: KDE's XOAUTH2 plugin logs in" kde_login "$good"
 refuses "imap: KDE's XOAUTH2 plugin is refused with the wrong token" kde_login "$(mail_token ldap)"
 check "imap: and ends the exchange, as imtest says" grep -qi 'authentication failed' "$T/kde.out"
 
-cat >"$ROOM/tmp/mbsyncrc" <<'C'
-IMAPAccount mail
-Host mail.example.org
-User agent-7
-PassCmd "cat /tmp/token"
-AuthMechs OAUTHBEARER
-SSLType IMAPS
-DisableExtension SASL-IR
-CertificateFile /etc/ssl/test-authority.pem
-
-IMAPStore far
-Account mail
-
-MaildirStore near
-Path /tmp/maildir/
-Inbox /tmp/maildir/INBOX
-
-Channel mail
-Far :far:
-Near :near:
-Patterns INBOX
-Create Near
-C
-mkdir "$ROOM/tmp/maildir"
+mbsync_config
 check "imap: mbsync with our client plugin fetches the message" room_host timeout 30 mbsync -c /tmp/mbsyncrc mail
 check "imap: it is there" grep -rq 'Sent to a robot' "$ROOM/tmp/maildir/INBOX"
 token_file other "$(mail_token ldap)"

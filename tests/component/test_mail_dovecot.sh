@@ -124,30 +124,7 @@ check "its JSON is shown" json_is
 imtest_refused "another user" OAUTHBEARER alice BEARER_TOKEN_FILE=/tmp/token
 check "Dovecot's log names the other" wait_for 5 logged 'oauth2\(alice.*(username|Username|user)'
 
-cat >"$ROOM/tmp/mbsyncrc" <<'C'
-IMAPAccount mail
-Host mail.example.org
-User agent-7
-PassCmd "cat /tmp/token"
-AuthMechs OAUTHBEARER
-SSLType IMAPS
-DisableExtension SASL-IR
-CertificateFile /etc/ssl/test-authority.pem
-
-IMAPStore far
-Account mail
-
-MaildirStore near
-Path /tmp/maildir/
-Inbox /tmp/maildir/INBOX
-
-Channel mail
-Far :far:
-Near :near:
-Patterns INBOX
-Create Near
-C
-mkdir "$ROOM/tmp/maildir"
+mbsync_config
 mbsync() { room_host timeout 25 mbsync -c "/tmp/$1" mail >"$T/mbsync.out" 2>&1; }
 mark
 check "mbsync logs in" mbsync mbsyncrc
