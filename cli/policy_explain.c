@@ -161,7 +161,7 @@ static bool set_option(int option, const char *value, struct explain_request *rq
     case 'A':
         return set_action(rq, value);
     case 'o':
-        rq->question.resource = value;
+        rq->question.resource = postern_bytes_str(value);
         return true;
     case 'j':
         rq->is_json = true;

@@ -27,7 +27,7 @@ typedef struct postern_policy postern_policy; /* immutable after finish; any thr
 typedef enum postern_verdict {
     POSTERN_VERDICT_DENY = 0,
     POSTERN_VERDICT_ALLOW,
-    POSTERN_VERDICT_HOLD /* allowed once somebody approves; no door can hold yet */
+    POSTERN_VERDICT_HOLD /* allowed once somebody approves */
 } postern_verdict;
 const char *postern_verdict_name(postern_verdict v); /* "deny" "allow" "hold" */
 
@@ -74,18 +74,47 @@ void postern_policy_subject_clear(postern_policy_subject *s);
 #define POSTERN_AUTO_POLICY_SUBJECT                                                                \
     __attribute__((cleanup(postern_policy_subject_clear))) postern_policy_subject
 
+struct postern_json; /* of the scan in postern-private/json.h */
+
+/*
+ * What an action was given, for arg.PATH and `args only`.  A zeroed one has arguments that are not
+ * known, which counts against the agent.
+ */
+typedef enum postern_policy_args_kind {
+    POSTERN_POLICY_ARGS_UNKNOWN = 0,
+    POSTERN_POLICY_ARGS_LIST, /* arg.0, arg.1 …: what stands behind the action's name */
+    POSTERN_POLICY_ARGS_JSON  /* arg.NAME.NAME: members of an object */
+} postern_policy_args_kind;
+typedef struct postern_policy_args {
+    postern_policy_args_kind kind;
+    const postern_bytes *list; /* LIST: any bytes */
+    size_t count;
+    const struct postern_json *json; /* JSON: scanned, and which of its nodes is the object */
+    uint32_t object;
+} postern_policy_args;
+
 /* One action that somebody wants to take.  Everything is borrowed. */
 typedef struct postern_policy_question {
     size_t size; /* sizeof(postern_policy_question): room to grow */
     const postern_policy_subject *subject;
     const char *source;   /* the client's literal address; NULL: not known, or a unix socket */
-    const char *protocol; /* "raw"; of a login the service: NAME of services/NAME.conf */
-    const char *action;   /* "connect"; "login" */
-    /* The door's name for raw:connect, the local user whom the host will know for a login; NULL: not
-     * known.  A deny of a login is for every spelling that a host may make of that user (postern-policy(5)). */
-    const char *resource;
+    const char *protocol; /* "raw" "redis" "mcp"; of a login the service: NAME of services/NAME.conf */
+    const char *action;   /* "connect" "GET" "CONFIG|GET" "tools/call"; "login"; NULL: not known */
+    /* The door's name for raw:connect, a key, a tool's name, a URI, the local user whom the host will
+     * know for a login; ptr NULL: not known.  A deny of a login is for every spelling that a host may
+     * make of that user (postern-policy(5)). */
+    postern_bytes resource;
+    postern_policy_args args;
     int64_t now_s;        /* seconds since 1970; negative: not known */
+    /* May it be shown in a list?  Arguments that are not known then speak for the agent: what some
+     * arguments would allow is allowed, what some would deny is not denied yet. */
+    bool is_preview;
 } postern_policy_question;
+
+/* At most `count` in any `period_s`, of one agent under one rule. */
+struct postern_policy_rate {
+    int64_t count, period_s;
+};
 
 #define POSTERN_POLICY_NO_RULE SIZE_MAX
 typedef struct postern_decision {
@@ -98,6 +127,11 @@ typedef struct postern_decision {
     char because[POSTERN_POLICY_TEXT_MAX]; /* the words of the rule that denies; "": none */
     char missing_scope[POSTERN_SCOPE_MAX]; /* only this was wanting for an allow; "" */
     int64_t lease_s;                       /* longest session; 0: the rule says none */
+    /* Duties of an allow or hold, the tighter of two lists; 0: none. */
+    struct postern_policy_rate rate, user_rate; /* of `rule`, of `user_rule`: both are kept */
+    int64_t rows, bytes;                        /* of the answer */
+    int64_t wait_s;                             /* how long a hold waits for its approval */
+    bool logs_summary; /* every rule that allowed says `log summary` */
 } postern_decision;
 
 /* POSTERN_OK · POSTERN_ERR_NOMEM */
@@ -138,6 +172,26 @@ static inline void postern_auto_policy(postern_policy **p)
  */
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret);
+
+/*
+ * May this person approve what `held` says: is he of the `approver` of each rule that holds it?  A
+ * rule without one takes any administrator.  That nobody approves his own request is the caller's
+ * to see to.
+ *   approver   user and groups alone are looked at
+ */
+bool postern_policy_may_approve(const postern_policy *p, const postern_decision *held,
+                                const postern_policy_subject *approver);
+
+/* What can be written behind `to PROTOCOL:`. */
+typedef struct postern_policy_action {
+    const char *name;     /* "GET" "CONFIG|GET" "tools/call" */
+    const char *classes;  /* "@read @string", with blanks between; "": none */
+    const char *resource; /* what `on` compares: "key" "tool" "URI"; "": it has none */
+} postern_policy_action;
+/* Protocol i in the order of the alphabet; NULL past the last one.  Logins are not among them. */
+const char *postern_policy_protocol(size_t i);
+/* Action i of a protocol in the order of the alphabet; false past the last one. */
+bool postern_policy_action_at(const char *protocol, size_t i, postern_policy_action *ret);
 
 /* With `judge agent and user` there are two lists and a rule may stand in both.  Where there is no
  * human, no rule for a user or a group allows: the user's list then has those for anyone alone. */

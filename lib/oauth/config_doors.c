@@ -100,6 +100,32 @@ static postern_err check_backend_exchange(const postern_section *s, bool has_tls
     return POSTERN_OK;
 }
 
+/* A password of the door's own goes out: in words of the protocol, and over no network in clear. */
+static postern_err check_backend_password(const postern_section *s, bool has_tls,
+                                          postern_error *err)
+{
+    static const char *const keys[] = { "backend_user", "backend_password_file" };
+    bool wants = strcmp(postern_section_text(s, "backend_auth"), "password") == 0;
+
+    for (size_t i = 0; !wants && i < sizeof keys / sizeof keys[0]; i++)
+        if (postern_section_text(s, keys[i]) != NULL)
+            return postern_config_value_fail(s, keys[i], err,
+                                             "means nothing without backend_auth: password");
+    if (!wants)
+        return POSTERN_OK;
+    if (strcmp(postern_section_text(s, "protocol"), "redis") != 0)
+        return postern_config_value_fail(s, "backend_auth", err,
+                                         "password is for protocol: redis; elsewhere the door does "
+                                         "not know how to log in");
+    if (postern_section_text(s, "backend_password_file") == NULL)
+        return postern_config_value_fail(s, "backend_auth", err,
+                                         "password needs backend_password_file");
+    if (!has_tls && !is_local(postern_section_text(s, "backend")))
+        return postern_config_value_fail(s, "backend_tls", err,
+                                         "password sends a password: it needs TLS to the backend");
+    return POSTERN_OK;
+}
+
 /* What looks like TLS to the backend is TLS to the backend. */
 static postern_err check_backend(const postern_section *s, postern_error *err)
 {
@@ -115,6 +141,7 @@ static postern_err check_backend(const postern_section *s, postern_error *err)
             s, "backend_tls_ca_file", err,
             "means nothing without TLS: write backend_tls: verify-full or verify-ca");
     POSTERN_TRY(check_backend_exchange(s, has_tls, err));
+    POSTERN_TRY(check_backend_password(s, has_tls, err));
     return check_backend_cert(s, has_tls, err);
 }
 

@@ -152,7 +152,7 @@ static void explain_human(const struct rule *r, bool is_unknown, postern_buf *ou
 static void explain_resource(const struct rule *r, const struct asking *a, bool is_unknown,
                              postern_buf *out)
 {
-    if (a->resource.len == 0)
+    if (a->resource.ptr == NULL)
         postern_buf_add_str(out, "the resource");
     else
         print_name(a->resource, out);

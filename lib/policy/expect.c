@@ -117,7 +117,7 @@ static void make_question(const struct expect *e, struct asked *ret)
         ret->subject.user = "";
     set_action(ret, &e->target);
     if (e->target.has_resources)
-        ret->question.resource = e->target.resources.first->pattern.ops;
+        ret->question.resource = postern_bytes_str(e->target.resources.first->pattern.ops);
     for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next)
         set_pair(ret, pair);
 }

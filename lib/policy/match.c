@@ -169,7 +169,9 @@ static enum match match_resource(const struct rule *r, const struct asking *a)
 {
     const struct target *t = &r->target;
 
-    return t->has_resources ? match_account(r, &t->resources, a->resource, a) : MATCH_YES;
+    if (!t->has_resources)
+        return MATCH_YES;
+    return a->resource.ptr == NULL ? MATCH_UNKNOWN : match_account(r, &t->resources, a->resource, a);
 }
 
 /* ---- tests ---- */
@@ -348,7 +350,7 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
         .user = postern_bytes_str(q->subject->user),
         .client = postern_bytes_str(q->subject->client),
         .issuer = postern_bytes_str(q->subject->issuer),
-        .resource = postern_bytes_str(q->resource),
+        .resource = q->resource,
     };
     ret->has_source = q->source != NULL && postern_net_read_address(q->source, &ret->source);
     ret->protocol = find_protocol(protocol);

@@ -8,6 +8,7 @@
 #define POSTERN_SIDECAR_ADAPTER_H
 
 #include <postern/grant.h>
+#include <postern/policy.h>
 #include <postern/request.h>
 
 /* Bytes of one login, from its first byte to the last before the backend's own: the base64 of a
@@ -58,6 +59,117 @@ struct adapter_denied {
     int64_t                retry_after_s; /* 0: what answer.c takes where the answer is "later" */
 };
 
+/* ---- sessions of which every action is judged ---- */
+
+/* Bytes of one message that is judged whole; longer ones only where the adapter can name everything
+ * that they touch from their beginning. */
+#define ADAPTER_MESSAGE_MAX (1u << 20)
+/* Decisions that one action may need: a DEL of a thousand keys is ordinary, ten thousand are not. */
+#define ADAPTER_RESOURCES_MAX 4096
+/* Actions of one session that wait for their verdict or their turn: a pipeline of redis-benchmark
+ * has 1,000 at most; whoever sends more waits. */
+#define ADAPTER_PENDING_MAX 1024
+/* Bytes that the door reads ahead for one side of one session. */
+#define ADAPTER_READ_AHEAD (ADAPTER_MESSAGE_MAX + 65536)
+
+enum adapter_side { ADAPTER_CLIENT = 0, ADAPTER_BACKEND };
+
+/* Bytes to be sent on, in order.  Both grow; a failed one (out of memory) ends the session. */
+struct adapter_flow {
+    postern_buf *to_client, *to_backend;
+};
+
+/* One thing that somebody wants to do.  Views into `in` or the state: valid until the next call. */
+struct adapter_action {
+    uint64_t id;              /* the adapter's own number, for settle() */
+    enum adapter_side from;   /* who wants it */
+    const char *name;         /* "GET" "CONFIG|GET" "tools/call"; NULL: nobody can say, so denied */
+    /* What it touches: each is a decision of its own, and all must be allowed.  None: one decision,
+     * in which the resource is not known. */
+    const postern_bytes *resources;
+    size_t resource_count;
+    bool has_unnamed; /* it may touch more than it names: one more decision, on something not known */
+    postern_policy_args args;
+    /* What the digest in its record is made of, piece by piece: its arguments, as received. */
+    const postern_bytes *digested;
+    size_t digested_count;
+    const char *claimed_purpose; /* said with the call, logged and never judged; NULL: none */
+    bool can_wait; /* held, it may wait for its approval while others go on; else it is refused */
+};
+
+typedef enum adapter_ruling {
+    ADAPTER_REFUSE = 0, /* answer it with `denied`, in its turn */
+    ADAPTER_RELEASE,    /* its bytes go on, in their turn */
+    ADAPTER_HOLD        /* it waits (can_wait): settle() is called once more, with one of the above */
+} adapter_ruling;
+
+struct adapter_verdict {
+    adapter_ruling ruling;
+    struct adapter_denied denied; /* REFUSE */
+    int64_t rows_max, bytes_max;  /* of its answer, where that can be counted; 0: no bound */
+};
+
+typedef enum adapter_step {
+    ADAPTER_STEP_BROKEN = 0, /* nobody can be sure what the bytes mean: the session ends (flow is sent) */
+    ADAPTER_STEP_MORE,  /* `used` bytes are dealt with; for the rest more must come */
+    ADAPTER_STEP_AGAIN, /* `used` bytes are dealt with; call again */
+    ADAPTER_STEP_PASS,  /* the same, and these go to the other side as they are, behind the flow */
+    ADAPTER_STEP_JUDGE, /* the same, and `action` waits for settle(), before or after the next read() */
+    ADAPTER_STEP_LOGIN, /* the same, and `login` asks for a longer lease: renewed() follows before the
+                         * next read() of this side */
+    ADAPTER_STEP_FULL   /* too much waits: call again when something was settled or came back */
+} adapter_step;
+
+/* What it may ask meanwhile: would such an action be allowed, with some arguments?  For lists. */
+struct adapter_host {
+    bool (*may_see)(void *arg, const char *action, postern_bytes resource);
+    void *arg;
+};
+
+/* As whom the door logs in at the backend; NULL or "": as nobody. */
+struct adapter_backend_login {
+    const char   *user;
+    postern_bytes password; /* secret; borrowed for the call */
+};
+
+/* The same state as the login's.  Sans I/O: everything comes and goes as bytes. */
+struct adapter_inspector {
+    /*
+     * Between the backend's connection and the client's answer: say the first words there, and judge
+     * the backend's.  What they mean for the client (HELLO's map) is kept for grant().
+     *   POSTERN_OK · POSTERN_ERR_USAGE (a login that this protocol cannot make) · POSTERN_ERR_NOMEM
+     */
+    postern_err (*greet)(void *state, const struct adapter_backend_login *as,
+                         postern_buf *to_backend, postern_error *err);
+    /* BROKEN: the backend refuses, or speaks something else · MORE · AGAIN · PASS: the greeting is
+     * over; bytes behind `used` are the session's. */
+    adapter_step (*greeted)(void *state, postern_bytes in, size_t *ret_used,
+                            postern_buf *to_backend, postern_error *err);
+    /* Once, behind grant(); the host stays. */
+    void (*begin)(void *state, const struct adapter_host *host);
+    /*
+     * Bytes of one side, from the first that was not used.  The verdicts do not depend on how the
+     * bytes were cut into calls.
+     *   in        at most ADAPTER_READ_AHEAD bytes; so many that MORE would mean BROKEN
+     *   ret       JUDGE
+     *   login     LOGIN: token and carrier
+     *   err       BROKEN: filled; no byte of either side is in it
+     */
+    adapter_step (*read)(void *state, enum adapter_side from, postern_bytes in, size_t *ret_used,
+                         struct adapter_action *ret, struct adapter_login *login,
+                         struct adapter_flow *out, postern_error *err);
+    /* A verdict on action `id`; in any order. */
+    void (*settle)(void *state, uint64_t id, const struct adapter_verdict *v,
+                   struct adapter_flow *out);
+    /* What became of LOGIN: granted, or denied (the other is NULL). */
+    void (*renewed)(void *state, const struct adapter_granted *g, const struct adapter_denied *d,
+                    struct adapter_flow *out);
+    /* The session ends: the protocol's own last word, where it has one and it may be said now. */
+    void (*goodbye)(void *state, const struct adapter_denied *why, struct adapter_flow *out);
+    /* Nothing is in flight: no answer is owed, no transaction open.  A safe moment to end. */
+    bool (*is_quiet)(const void *state);
+};
+
 struct adapter {
     const char *name;       /* as `protocol:` spells it */
     size_t      state_size; /* conn.c allocates it zeroed and wipes it after wipe() */
@@ -81,6 +193,9 @@ struct adapter {
     void (*deny)(void *state, const struct adapter_denied *d, postern_buf *out);
     /* Secrets out of the state, allocations freed; also before the first feed(). */
     void (*wipe)(void *state);
+    /* NULL: behind the login bytes are relayed as they come, and nothing but the connection is
+     * judged. */
+    const struct adapter_inspector *inspector;
 };
 
 /* NULL: no such protocol in this build. */

@@ -18,8 +18,9 @@
  * says so. */
 struct audit_record {
     int64_t time_ms;   /* since 1970 */
-    /* static: "verify" "describe" (helper) · "login" "renew" "end" "refused" (doors; "refused" sums
-     * up what strangers sent) · "block" "unblock" "kill" (administration) */
+    /* static: "verify" "describe" (helper) · "login" "renew" "action" "actions" "held" "approve" "end"
+     * "refused" (doors; "actions" counts what `log summary` allowed, "refused" sums up what
+     * strangers sent) · "block" "unblock" "kill" (administration) */
     const char *event;
     const char *ref;
     const char *service; /* name of its file; as asked when there is none */
@@ -46,7 +47,11 @@ struct audit_record {
     const char *human;    /* for whom; NULL: for itself */
     const char *authcid;  /* whom the host logs in for the user (login_as: both); "" else */
     const char *action;   /* "raw:connect", "imap:login" */
-    const char *resource; /* what it is done to */
+    const char *resource; /* what it is done to; of several the one that decided, else the first */
+    int64_t more_resources; /* how many more of them there are; 0: left out */
+    const char *args_digest; /* of its arguments (door/args_digest.h) */
+    const char *claimed_purpose; /* what the call itself said; never judged */
+    const char *approver; /* who approved or denied what was held */
     const char *rule;     /* "cache:write": policy's label */
     const char *user_rule; /* likewise of the user's list, with `judge agent and user` */
     const char *would;    /* "deny": what the policy says and is not obeyed in (policy_mode: shadow) */

@@ -86,7 +86,7 @@ postern_err gate_ask_policy(const struct door *door, const postern_grant *grant,
         .source = source,
         .protocol = "raw",
         .action = "connect",
-        .resource = door->name,
+        .resource = postern_bytes_str(door->name),
         .now_s = now_s,
     };
 

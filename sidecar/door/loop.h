@@ -16,6 +16,7 @@
 #include "../audit/denials.h"
 #include "../audit/line.h"
 #include "../names.h"
+#include "args_digest.h"
 #include "lease.h"
 #include "limits.h"
 #include "mailbox.h"
@@ -57,6 +58,8 @@ struct door_process {
     /* One quota each, however many loops; denials_lock held. */
     struct denials  *denials, *agent_denials;
     pthread_mutex_t  denials_lock;
+    struct args_digest_key args_key;
+    bool                   has_args_key; /* without it no action is released */
     _Atomic int64_t  pause_logged_ms, unheard_logged_ms; /* 0: never */
 };
 
@@ -75,6 +78,7 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
+    struct tally        *tally; /* NULL: nothing can be counted, everything is recorded */
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */
     struct event       **accepts;

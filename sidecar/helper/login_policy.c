@@ -41,7 +41,7 @@ static postern_err ask(const postern_policy *p, const struct login_visit *v,
         .source = find_source(v->peer, room),
         .protocol = service,
         .action = "login",
-        .resource = postern_grant_user(v->grant),
+        .resource = postern_bytes_str(postern_grant_user(v->grant)),
         .now_s = v->now_s,
     };
     int n = snprintf(ret->action, sizeof ret->action, "%s:login", service);

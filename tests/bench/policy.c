@@ -118,7 +118,7 @@ int main(void)
                                   .source = "10.1.2.3",
                                   .protocol = "raw",
                                   .action = "connect",
-                                  .resource = "cache",
+                                  .resource = postern_bytes_str("cache"),
                                   .now_s = NOW_S };
 
     if (postern_policy_subject_prepare(&s, NULL) != POSTERN_OK)

@@ -95,7 +95,7 @@ static void ask_logins(const postern_policy *p, const postern_policy_subject *s,
                                         .subject = s,
                                         .protocol = services[i],
                                         .action = "login",
-                                        .resource = accounts[i],
+                                        .resource = postern_bytes_str(accounts[i]),
                                         .now_s = 1796119200 };
 
     if (strcmp(services[i], "raw") == 0) {
@@ -134,7 +134,7 @@ static void ask(const postern_policy *p)
     must(postern_policy_subject_prepare(&subjects[3], NULL) == POSTERN_OK);
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
         q.subject = &subjects[i];
-        q.resource = i == 0 ? NULL : i == 1 ? "c" : "cache";
+        q.resource = postern_bytes_str(i == 0 ? NULL : i == 1 ? "c" : "cache");
         q.source = i == 0 ? NULL : i == 1 ? "10.1.2.3" : "2001:db8::1";
         q.now_s = i == 0 ? -1 : 1796119200;
         check_question(p, &q);
@@ -156,7 +156,7 @@ static void check_no_login(const postern_policy *p)
                                   .subject = &s,
                                   .protocol = "imap",
                                   .action = "login",
-                                  .resource = "c" };
+                                  .resource = postern_bytes_str("c") };
     postern_decision d;
 
     postern_policy_decide(p, &q, &d);
@@ -171,7 +171,7 @@ static void check_no_allow(const postern_policy *p)
                                   .source = "10.1.2.3",
                                   .protocol = "raw",
                                   .action = "connect",
-                                  .resource = "c" };
+                                  .resource = postern_bytes_str("c") };
     postern_decision d;
 
     postern_policy_decide(p, &q, &d);

@@ -39,7 +39,7 @@ void test_question_make(test_question *q)
                       .source = "192.0.2.7",
                       .protocol = "raw",
                       .action = "connect",
-                      .resource = "cache",
+                      .resource = postern_bytes_str("cache"),
                       .now_s = TEST_POLICY_NOW_S },
     };
 }

@@ -231,7 +231,7 @@ static postern_verdict ask(const struct door *d, const char *agent)
                                         .subject = (postern_policy_subject *)(uintptr_t)&who,
                                         .protocol = "raw",
                                         .action = "connect",
-                                        .resource = d->name };
+                                        .resource = postern_bytes_str(d->name) };
     postern_decision decision = { 0 };
 
     postern_policy_decide(d->policy, &q, &decision);

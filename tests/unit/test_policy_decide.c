@@ -178,7 +178,7 @@ static void an_account_that_is_not_known_counts_against_the_agent(void **state)
     (void)state;
     q.question.protocol = "imap";
     q.question.action = "login";
-    q.question.resource = NULL;
+    q.question.resource = (postern_bytes){ 0 };
     assert_false(allows("allow anyone to imap:login on *"));
     assert_false(allows("deny anyone to imap:login on root\nallow anyone to *"));
     assert_true(allows("allow anyone to imap:login"));

@@ -158,7 +158,7 @@ static void resources_are_matched_and_unknown_ones_counted_against(void **state)
     assert_true(allows("allow agent bot to * on \"c*\",x"));
     assert_false(allows("allow agent bot to raw:connect on cach,Cache"));
     assert_true(allows("allow agent bot to raw:* on \"?ache\""));
-    q.question.resource = NULL;
+    q.question.resource = (postern_bytes){ 0 };
     assert_true(allows("allow agent bot to raw:connect"));
     assert_false(allows("allow agent bot to raw:connect on *"));
     assert_false(allows("deny agent bot to raw:connect on ssh\nallow anyone to *"));
@@ -167,14 +167,14 @@ static void resources_are_matched_and_unknown_ones_counted_against(void **state)
 static void a_name_in_a_template_is_no_pattern(void **state)
 {
     (void)state;
-    q.question.resource = "stream:bot:jobs";
+    q.question.resource = postern_bytes_str("stream:bot:jobs");
     assert_true(allows("allow anyone to * on \"stream:${agent}:*\""));
     q.subject.agent = "bo";
     assert_false(allows("allow anyone to * on \"stream:${agent}:*\""));
     q.subject.agent = "*"; /* an agent that named itself like a glob */
     assert_false(allows("allow anyone to * on \"stream:${agent}:*\""));
     assert_false(allows("allow anyone to * on \"${agent}\""));
-    q.question.resource = "*";
+    q.question.resource = postern_bytes_str("*");
     assert_true(allows("allow anyone to * on \"${agent}\""));
     q.subject.agent = "${user}";
     q.subject.user = "*";
@@ -186,14 +186,14 @@ static void a_template_without_its_name_counts_against_the_agent(void **state)
 {
     (void)state;
     assert_false(allows("allow anyone to * on \"*${user}*\""));
-    q.question.resource = "home-bob";
+    q.question.resource = postern_bytes_str("home-bob");
     assert_false(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
-    q.question.resource = "cache"; /* which no user's name can make of it */
+    q.question.resource = postern_bytes_str("cache"); /* which no user's name can make of it */
     assert_true(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
     q.subject.user = "alice";
-    q.question.resource = "home-alice";
+    q.question.resource = postern_bytes_str("home-alice");
     assert_false(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
-    q.question.resource = "cache";
+    q.question.resource = postern_bytes_str("cache");
     assert_true(allows("deny anyone to * on \"home-${user}\"\nallow anyone to *"));
     assert_true(allows("allow anyone to * on x,\"home-${user}\",cache"));
 }
@@ -227,7 +227,7 @@ static void stars_find_their_way_back(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)snprintf(text, sizeof text, "allow anyone to * on \"%s\"", cases[i].pattern);
-        q.question.resource = cases[i].text;
+        q.question.resource = postern_bytes_str(cases[i].text);
         if (allows(text) != cases[i].matches)
             fail_msg("%s on %s", cases[i].pattern, cases[i].text);
     }
