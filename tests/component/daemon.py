@@ -3,6 +3,7 @@
 Python's own modules; waits for conditions with a deadline, never for time to pass."""
 import fcntl
 import glob
+import json
 import os
 import re
 import shutil
@@ -44,6 +45,18 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
         if time.monotonic() > end:
             raise AssertionError("not in %d s: %s" % (deadline_s, what))
         time.sleep(0.02)
+
+
+def whole_lines(path):
+    """What a file that others append to has in lines that are ended: a write that crosses a page is seen in parts."""
+    with open(path, "rb") as f:
+        text = f.read()
+    return text[:text.rfind(b"\n") + 1].decode(errors="replace")
+
+
+def records_in(path):
+    """The records of an audit file, oldest first."""
+    return [json.loads(line) for line in whole_lines(path).split("\n") if line]
 
 
 def free_port():
@@ -151,8 +164,7 @@ class Daemon:
                                             pass_fds=pass_fds)
 
     def log(self):
-        with open(self.log_path) as f:
-            return f.read()
+        return whole_lines(self.log_path)
 
     def wait_log(self, pattern, count=1):
         def seen():

@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import DEADLINE_S, Daemon, free_port, report, wait_until  # noqa: E402
+from daemon import DEADLINE_S, Daemon, free_port, records_in, report, wait_until  # noqa: E402
 
 BUILD = os.environ.get("POSTERN_BUILD", ".")
 POSTERN, TOKEN_TOOL = BUILD + "/postern", BUILD + "/tests/support/token_tool"
@@ -545,8 +545,7 @@ class Rig:
     # -- audit
 
     def audit(self, path=None):
-        with open(path or self.audit_path, "rb") as f:
-            return [json.loads(line) for line in f.read().split(b"\n") if line]
+        return records_in(path or self.audit_path)
 
     def records(self, **members):
         return [r for r in self.audit() if all(r.get(k) == v for k, v in members.items())]
