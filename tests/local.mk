@@ -117,6 +117,7 @@ EXTRA_DIST += \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
 	tests/component/test_two_issuers.sh \
+	tests/component/test_valgrind_hosts.sh \
 	tests/e2e/bare \
 	tests/e2e/installed \
 	tests/e2e/pages/walk.mjs \
@@ -124,6 +125,7 @@ EXTRA_DIST += \
 	tests/hosts/bookworm \
 	tests/hosts/cases.sh \
 	tests/hosts/ldap_many.py \
+	tests/hosts/memcheck.py \
 	tests/hosts/memcached.py \
 	tests/hosts/forky \
 	tests/hosts/packages \

@@ -19,11 +19,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import DEADLINE_S, Daemon, free_port, report, wait_until  # noqa: E402
+from daemon import BUSY_S, DEADLINE_S, IS_SANITIZED, Daemon, free_port, records_in, report, wait_until  # noqa: E402
 
 BUILD = os.environ.get("POSTERN_BUILD", ".")
 POSTERN, TOKEN_TOOL = BUILD + "/postern", BUILD + "/tests/support/token_tool"
-IS_SANITIZED = bool(os.environ.get("POSTERN_SANITIZED"))
 USERS = {"helper_user": 64731, "issuer_user": 64732, "audit_user": 64733, "door_user": 64734, "control_user": 64735}
 AGENT_UID = 64736
 ISSUER = "https://sso.test.example"
@@ -545,8 +544,7 @@ class Rig:
     # -- audit
 
     def audit(self, path=None):
-        with open(path or self.audit_path, "rb") as f:
-            return [json.loads(line) for line in f.read().split(b"\n") if line]
+        return records_in(path or self.audit_path)
 
     def records(self, **members):
         return [r for r in self.audit() if all(r.get(k) == v for k, v in members.items())]

@@ -122,6 +122,7 @@ class Door:
         self.logins.append({"gs2": message.split("\x01")[0], "host": fields.get("host"), "port": fields.get("port"),
                             "token": fields["auth"].split()[1]})
         answer = self.login(text)
+        self.answered = time.monotonic()
         c.sendall(answer)
         if answer.startswith(b"OK ") and b"\r\n" in answer:
             self.serve(c)
@@ -406,7 +407,7 @@ def a_door_that_stalls_is_left_after_ten_seconds(folder, daemons):
     for name, run in runs.items():
         out, err = run.communicate(b"", timeout=60)
         took = time.monotonic() - begin
-        check(run.returncode == 3 and b"within the deadline" in err and 9 < took < 20, "%s: %s %s %.1f s" % (name, run.returncode, err, took))
+        check(run.returncode == 3 and b"within the deadline" in err and 9 < took < 20 + daemon.BUSY_S, "%s: %s %s %.1f s" % (name, run.returncode, err, took))
     hold.set()
     check(silent.logins == [], silent.logins)
 
@@ -594,7 +595,6 @@ def a_session_outlives_its_lease_by_renewing_it(folder, daemons):
     p = Place(folder, daemons)
     door = Door(p.pem)
     door.login, door.renew, door.serve = (lambda text: granted(lease=3)), (lambda text: granted(lease=3, session=None)), echo
-    begin = time.monotonic()
     run = p.start(door.url)
     daemon.wait_until(lambda: len(door.renewals) >= 3, "three renewals")
     run.stdin.write(b"still here")
@@ -602,7 +602,8 @@ def a_session_outlives_its_lease_by_renewing_it(folder, daemons):
     check(os.read(run.stdout.fileno(), 100) == b"still here", "the relayed pair")
     out, err = run.communicate(timeout=30)
     check(run.returncode == 0 and err == b"" and len(door.logins) == 1, err)
-    check(1.0 < door.renewals[0][0] - begin < 3.0, "renewed before the end: %.1f s" % (door.renewals[0][0] - begin))
+    spent = door.renewals[0][0] - door.answered
+    check(1.0 < spent < 3.0 + daemon.BUSY_S, "renewed before the end: %.1f s" % spent)
     check(all(r[1][1] == SESSION for r in door.renewals), "by the session's secret")
     # The stored token lives long enough for such leases; one that ends with the lease would renew nothing.
     p.daemon.stop()
@@ -628,7 +629,7 @@ def a_renewal_that_is_put_off_is_tried_again(folder, daemons):
     out, err = run.communicate(timeout=30)
     check(run.returncode == 0 and err.count(b"R-9") == 1, "said once: %s" % err)
     gaps = [b[0] - a[0] for a, b in zip(door.renewals, door.renewals[1:])]
-    check(all(0.4 < g < 4 for g in gaps), gaps)
+    check(all(0.4 < g < 4 + daemon.BUSY_S for g in gaps), gaps)
 
 
 def a_renewal_that_is_refused_is_said_once_and_the_session_goes_on(folder, daemons):

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The control child of a real posternd: who may what, what a block does at a host that asks the helper, the file of blocks, reload,
 restart, kill -9, and the status listener."""
-import json
 import os
 import signal
 import socket
@@ -10,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, OTHER_UID, free_port, run_tests, wait_until  # noqa: E402
+from daemon import Daemon, OTHER_UID, free_port, records_in, run_tests, wait_until  # noqa: E402
 from test_posternd import add_agent, ask, fetch_token  # noqa: E402
 
 BUILD = os.environ["POSTERN_BUILD"]
@@ -58,8 +57,7 @@ def get(folder, page, method="GET"):
 
 
 def records(folder, event):
-    with open(folder.path + "/log/audit.jsonl") as f:
-        return [r for r in map(json.loads, f) if r.get("event") == event]
+    return [r for r in records_in(folder.path + "/log/audit.jsonl") if r.get("event") == event]
 
 
 def assert_login(folder, token, outcome, reason):

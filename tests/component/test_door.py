@@ -15,10 +15,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import door_rig  # noqa: E402
-from door_rig import (DEADLINE_S, REF, Backend, assert_equal, auth_line, check, connect_head, message, pour, receive,  # noqa: E402
-                      run_door_tests, stall, wait_until, with_options)
+from door_rig import (BUSY_S, DEADLINE_S, IS_SANITIZED, REF, Backend, assert_equal, auth_line, check, connect_head,  # noqa: E402
+                      message, pour, receive, run_door_tests, stall, wait_until, with_options)
 
-TAKEN_BACK_S = 3  # a revocation ends a session in so much time
+TAKEN_BACK_S = 3 + BUSY_S  # a revocation ends a session in so much time
+SHORT_S = 8 if IS_SANITIZED else 2  # a life that is short, and long enough for the login
 
 
 # ---- getting in ----
@@ -340,7 +341,7 @@ def _ends_in(answer, low, high, what):
     begin = time.monotonic()
     answer.wait_end()
     took = time.monotonic() - begin
-    check(low <= took <= high, "%s: ended after %.2f s, wanted %.1f to %.1f" % (what, took, low, high))
+    check(low <= took <= high + BUSY_S, "%s: ended after %.2f s, wanted %.1f to %.1f" % (what, took, low, high + BUSY_S))
 
 
 def a_lease_ends_as_it_says(rig):
@@ -350,15 +351,15 @@ def a_lease_ends_as_it_says(rig):
     rig.echo_door("renewed", expiry_grace="2s")
     rig.echo_door("late", expiry_grace="5s")
     rig.echo_door("idle", idle_timeout="2s")
-    rig.echo_door("longest", session_max="3s", expiry_grace="0s")
+    rig.echo_door("longest", session_max="%ds" % (SHORT_S + 1), expiry_grace="0s")
     rig.echo_door("lent", rules="in: allow agent agent-* to raw:connect on lent with lease 2s", expiry_grace="0s")
     rig.start()
     results, threads = {}, []
 
-    def chatter(answer, until):
+    def chatter(answer, until, over=None):
         end = time.monotonic() + until
         try:
-            while time.monotonic() < end:
+            while time.monotonic() < end and not (over and over.is_set()):
                 answer.talk(b"x")
                 time.sleep(0.05)  # slower than a session, faster than silence
         except (OSError, AssertionError):
@@ -366,35 +367,42 @@ def a_lease_ends_as_it_says(rig):
         return False
 
     def quiet(name):
-        answer = rig.login(name, life=2)
-        check(answer["lease"] <= 2, answer)
+        answer = rig.login(name, life=SHORT_S)
+        check(answer["lease"] <= SHORT_S, answer)
         answer.wait_end()
-        check(-0.2 <= time.time() - answer["lease_end"] <= 2.5, "a silent session: %.2f s behind" % (time.time() - answer["lease_end"]))
+        check(-0.2 <= time.time() - answer["lease_end"] <= 2.5 + BUSY_S, "a silent session: %.2f s behind" % (time.time() - answer["lease_end"]))
 
     def busy(name):
-        answer = rig.login(name, life=2)
-        check(chatter(answer, 10), "a busy session goes on for ever")
+        answer = rig.login(name, life=SHORT_S)
+        check(chatter(answer, SHORT_S + 8 + BUSY_S), "a busy session goes on for ever")
         late = time.time() - answer["lease_end"]
-        check(2.8 <= late <= 5, "a busy session and a grace of 3 s: %.2f s behind the end of the lease" % late)
+        # On a busy machine it may be silent for long enough that its grace ends with that.
+        check((-0.2 if IS_SANITIZED else 2.8) <= late <= 5 + BUSY_S, "a busy session and a grace of 3 s: %.2f s behind the end of the lease" % late)
 
     def renewed(name):
-        answer = rig.login(name, life=2)
+        answer = rig.login(name, life=SHORT_S)
         for _ in range(4):
-            again = rig.renew(name, answer["session"], rig.token(name, life=3))
+            again = rig.renew(name, answer["session"], rig.token(name, life=SHORT_S + 1))
             check(again.is_granted, again)
             again.close()
             check(not chatter(answer, 1.2), "a renewed session ended")
         answer.talk()
-        _ends_in(answer, 0.5, 6, "after the last renewal")
+        _ends_in(answer, 0.5, SHORT_S + 4, "after the last renewal")
 
     def late(name):
-        answer = rig.login(name, life=2)
-        wait_until(lambda: not chatter(answer, 0.3) and [s for s in rig.sessions("--door", name) if s["state"] == "draining"],
-                   "a session in its grace")
-        again = rig.renew(name, answer["session"], rig.token(name, life=60))
-        check(again.is_granted, again)
-        assert_equal([s["state"] for s in rig.sessions("--door", name)], ["open"], "state after a renewal in the grace")
-        check(not chatter(answer, 5.5), "a session that was renewed in its grace ended with it")
+        answer, over, ended = rig.login(name, life=SHORT_S), threading.Event(), []
+        talker = threading.Thread(target=lambda: ended.append(chatter(answer, 60, over)))  # never silent, whatever else takes its time
+        talker.start()
+        try:
+            wait_until(lambda: [s for s in rig.sessions("--door", name) if s["state"] == "draining"], "a session in its grace")
+            again = rig.renew(name, answer["session"], rig.token(name, life=120))
+            check(again.is_granted, again)
+            assert_equal([s["state"] for s in rig.sessions("--door", name)], ["open"], "state after a renewal in the grace")
+            over.wait(5.5)
+        finally:
+            over.set()
+            talker.join()
+        check(ended == [False], "a session that was renewed in its grace ended with it")
 
     def idle(name):
         answer = rig.login(name)
@@ -404,19 +412,19 @@ def a_lease_ends_as_it_says(rig):
     def longest(name):
         begin = time.monotonic()
         answer = rig.login(name)
-        check(answer["lease"] <= 3, answer)
+        check(answer["lease"] <= SHORT_S + 1, answer)
         again = rig.renew(name, answer["session"], rig.token(name))
-        check(again.is_granted and again["lease"] <= 3, again)
-        check(chatter(answer, 10), "a session lives longer than session_max")
+        check(again.is_granted and again["lease"] <= SHORT_S + 1, again)
+        check(chatter(answer, SHORT_S + 8 + BUSY_S), "a session lives longer than session_max")
         took = time.monotonic() - begin
-        check(1.9 <= took <= 5, "session_max of 3 s: %.2f s" % took)
+        check(SHORT_S - 0.1 <= took <= SHORT_S + 3 + BUSY_S, "session_max of %d s: %.2f s" % (SHORT_S + 1, took))
         over = rig.renew(name, answer["session"], rig.token(name))
         assert_equal(over["reason"], "renewal", over)
 
     def lent(name):
         answer = rig.login(name)
         check(answer["lease"] <= 2, answer)
-        check(chatter(answer, 10), "a lease of the policy is none")
+        check(chatter(answer, 10 + BUSY_S), "a lease of the policy is none")
 
     def run(f):
         try:
@@ -429,7 +437,7 @@ def a_lease_ends_as_it_says(rig):
         threads.append(threading.Thread(target=run, args=(f,)))
         threads[-1].start()
     for t in threads:
-        t.join(60)
+        t.join(120)
     wrong = {name: repr(e) for name, e in results.items() if e is not None}
     assert_equal((wrong, len(results)), ({}, 7), "leases")
     expected = {"quiet": "expired", "busy": "expired", "renewed": "expired", "idle": "idle", "longest": "expired", "lent": "expired"}
@@ -447,7 +455,8 @@ def a_lease_ends_as_it_says(rig):
 
 @with_options(has_issuer=True)
 def the_connector_renews_a_session_beyond_three_lifetimes_of_its_token(rig):
-    rig.set(token_lifetime="5s")
+    lifetime_s = 10 if IS_SANITIZED else 5
+    rig.set(token_lifetime="%ds" % lifetime_s)
     backend = rig.echo_door(issuers="local", expiry_grace="2s")
     rig.start()
     rig.add_agent("agent-7", ["cache"])
@@ -460,7 +469,7 @@ def the_connector_renews_a_session_beyond_three_lifetimes_of_its_token(rig):
         assert_equal(s.recv(1), b"x", "through the connector")
         session = wait_until(rig.sessions, "a session")[0]["id"]
         begin = time.monotonic()
-        while time.monotonic() < begin + 16:
+        while time.monotonic() < begin + 3 * lifetime_s + 1:
             s.sendall(b"x")
             assert_equal(s.recv(1), b"x", "after %.1f s" % (time.monotonic() - begin))
             time.sleep(0.1)  # the time is what is tested
@@ -532,9 +541,9 @@ def a_clock_that_jumps_ends_leases_early_and_lengthens_none(rig):
     other.talk()
     # Back again: the token of `short` would be good for an hour more by the wall clock, its lease is not.
     jump(0, 0)
-    short = rig.login(life=2)
+    short = rig.login(life=SHORT_S)
     jump(-3600, 0)
-    _ends_in(short, 0.9, 4, "a wall clock set back")
+    _ends_in(short, 0.9, SHORT_S + 2, "a wall clock set back")
     other.talk()
     # A machine that slept: time since boot goes on, the lease is over.
     jump(0, 0)
@@ -901,7 +910,7 @@ def a_stop_closes_quiet_sessions_writes_their_ends_and_refuses_newcomers(rig):
     begin = time.monotonic()
     rig.daemon.signal(signal.SIGTERM)
     took, _ = quiet.wait_end()
-    check(took < 3, "a quiet session ends at once: %.1f s" % took)
+    check(t.is_alive() and (took < 3 or IS_SANITIZED), "a quiet session ends at once, while a busy one goes on: %.1f s" % took)
     assert_equal(waiting.recv(1), b"", "a connection that had not logged in")
     try:
         rig.dial("cache")
@@ -909,7 +918,8 @@ def a_stop_closes_quiet_sessions_writes_their_ends_and_refuses_newcomers(rig):
     except ConnectionRefusedError:
         pass
     assert_equal(rig.daemon.wait_exit(), 0, "exit status")
-    check(3.5 <= time.monotonic() - begin <= 7, "drain_timeout of 5 s: %.1f s" % (time.monotonic() - begin))
+    took = time.monotonic() - begin
+    check((IS_SANITIZED or took >= 3.5) and took <= 7 + BUSY_S, "drain_timeout of 5 s: %.1f s" % took)
     over.set()
     t.join(30)
     assert_equal(sorted((r["agent"], r["end"]) for r in rig.records(event="end")), [("agent-7", "drained"), ("agent-8", "drained")],
@@ -933,7 +943,7 @@ def ends_are_written_in_their_time_in_order_and_before_the_door_goes(rig):
     _finish([rig.login(token=token).talk()])
     begin = time.monotonic()
     rig.wait_record(event="end")  # nothing comes behind it: it is sent by its own time, which is 20 ms
-    check(time.monotonic() - begin < 2, "an end that has no company: %.1f s" % (time.monotonic() - begin))
+    check(time.monotonic() - begin < 2 + BUSY_S, "an end that has no company: %.1f s" % (time.monotonic() - begin))
     for _ in range(10):
         _finish([rig.login(token=token).talk()])
     wait_until(lambda: len(rig.records(event="end")) == 11, "ends of 11")

@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from door_rig import (DEADLINE_S, IS_SANITIZED, Answer, Backend, assert_equal, auth_line, check, echo, pour, read_answer,  # noqa: E402
+from door_rig import (BUSY_S, DEADLINE_S, IS_SANITIZED, Answer, Backend, assert_equal, auth_line, check, echo, pour, read_answer,  # noqa: E402
                       receive, run_door_tests, wait_until)
 from network import Line, ManyEchoes, NameServer, Namespace  # noqa: E402
 
@@ -25,9 +25,10 @@ CLIENT, DOOR = "10.70.1.1", "10.70.1.2"  # the line that agents come by
 DOOR_INSIDE, BACKEND, BACKEND_2 = "10.70.2.2", "10.70.2.1", "10.70.2.3"
 LINE = 24
 BACKEND_PORT = 7070
-CONNECT_S = 8 if IS_SANITIZED else 6  # a backend that does not answer is given up by then
-TAKEN_BACK_S = 3  # a revocation ends a session in so much time
-TICK_S = 1  # what a lease or an idle time may be late by: the door's tick, and a busy machine
+CONNECT_S = 7 + BUSY_S  # a backend that does not answer is given up by then
+TAKEN_BACK_S = 3 + BUSY_S  # a revocation ends a session in so much time
+TICK_S = 1.5 + BUSY_S  # what a lease or an idle time may be late by: the door's tick, and a busy machine
+LEASE_S = 10 if IS_SANITIZED else 3  # short, and long enough for the login
 
 
 class FarBackend(Backend):
@@ -162,7 +163,7 @@ class Network:
                    "the door has the %d sockets it began with, now %d" % (self.sockets, self.door_sockets()))
         pipes = self.door_descriptors("pipe:")
         check(pipes <= 2 * 64 * os.cpu_count(), "%d ends of pipes are kept" % pipes)  # PIPES_KEPT of each loop, for the next transfer
-        assert_equal(self.rig.sessions(), [], "sessions")
+        wait_until(lambda: not self.rig.sessions(), "no session is left in the list")
 
     def end_of(self, answer):
         """The record of its end, when there is one."""
@@ -229,9 +230,9 @@ def a_login_from_far_away_only_takes_its_time(net):
     answer = net.login()
     spent = time.monotonic() - begin
     # TCP, TLS and the login are a round trip each; the way to the backend is one more.
-    check(1.6 <= spent <= 8, "a login took %.1f s" % spent)
+    check(1.6 <= spent <= 8 + BUSY_S, "a login took %.1f s" % spent)
     spent = stopwatch(lambda: answer.talk(b"over both lines and back"))
-    check(0.8 <= spent <= 4, "a round trip took %.1f s" % spent)
+    check(0.8 <= spent <= 4 + BUSY_S, "a round trip took %.1f s" % spent)
     answer.sock.unwrap()
     assert_equal(net.end_of(answer)["end"], "finished", "end")
 
@@ -334,7 +335,7 @@ def a_lease_ends_on_time_though_nobody_takes_what_the_backend_pours(net):
     backend = net.backend(pour)
     net.add_door(expiry_grace="1s")
     net.start()
-    answer = net.login(life=3)
+    answer = net.login(life=LEASE_S)
     receive_all(answer.sock, 1 << 20)
     net.outer_line.is_cut = True
     backend.wait_live(0)
@@ -369,6 +370,19 @@ def what_is_taken_back_ends_at_once_on_a_silent_line(net):
 
 # ---- silence between door and backend ----
 
+def check_others_get_in(net, answers):
+    """At the door "near", on every loop that somebody waits on, as long as nobody who waits has an answer."""
+    line, count = auth_line(net.rig.token("near")), 0
+    while not answers:
+        sock = net.dial("near", far=False)
+        sock.sendall(line)
+        answer = Answer(sock, read_answer(sock))
+        check(answer.is_granted, answer)
+        answer.talk().close()
+        count += not answers
+    check(count >= 3, "%d logins at another door before the first answer" % count)
+
+
 @on_a_network
 def a_backend_that_does_not_answer_is_given_up_and_disturbs_nobody(net):
     far = net.backend()
@@ -389,14 +403,10 @@ def a_backend_that_does_not_answer_is_given_up_and_disturbs_nobody(net):
     threads = [threading.Thread(target=try_far) for _ in range(8)]
     for t in threads:
         t.start()
-    others = 0
-    while any(t.is_alive() for t in threads):
-        took = stopwatch(lambda: net.login("near", far=False).talk().close())
-        check(took <= 2, "a login at another door took %.1f s meanwhile" % took)
-        others += 1
+    wait_until(lambda: answers or len(net.rig.sessions()) == len(threads), "all of them wait for the backend")
+    check_others_get_in(net, answers)
     for t in threads:
         t.join()
-    check(others >= 3, "%d logins at another door meanwhile" % others)
     check(max(spent) <= CONNECT_S, "given up after %.1f s" % max(spent))
     for answer in answers:
         assert_equal((answer.is_granted, answer["error"], answer["retry"]), (False, "temporarily_unavailable", "later"), answer)
@@ -479,9 +489,8 @@ def a_silent_name_server_leaves_a_login_undecided_and_the_others_alone(net):
     threads = [threading.Thread(target=try_named) for _ in range(8)]
     for t in threads:
         t.start()
-    while any(t.is_alive() for t in threads):
-        took = stopwatch(lambda: net.login("near", far=False).talk().close())
-        check(took <= 2, "a login at another door took %.1f s meanwhile" % took)
+    wait_until(lambda: answers or len(net.rig.sessions()) == len(threads), "all of them wait for the name")
+    check_others_get_in(net, answers)
     for t in threads:
         t.join()
     check(max(spent) <= CONNECT_S, "given up after %.1f s" % max(spent))
@@ -768,7 +777,7 @@ def five_thousand_sessions_stand_at_once_and_a_block_ends_its_agents_own(net):
         except OSError:
             pass
         s.close()
-    check(spent <= TAKEN_BACK_S or IS_SANITIZED, "the block was obeyed after %.2f s" % spent)
+    check(spent <= TAKEN_BACK_S, "the block was obeyed after %.2f s" % spent)
     rest = sum(sessions.values(), [])
     assert_equal(len(rest), count - count // 5, "sessions that are left")
     are_alive(rest)

@@ -384,8 +384,7 @@ def test_at_a_service(server):
         d.wait_ready(2)
         verdict = verify(folder, person)
         asked = ask(folder, person, "imap")
-        with open(folder.path + "/log/audit.jsonl") as f:
-            record = [r for r in map(json.loads, f) if r["event"] == "verify"][-1]
+        record = [r for r in daemon.records_in(folder.path + "/log/audit.jsonl") if r["event"] == "verify"][-1]
         daemon.report(asked[0] == "proved" and verdict["user"] == "alice" and (record["agent"], record["human"]) == ("agent-7", "alice"),
                       "of a person's token both names are known", (asked, verdict, record))
     finally:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# plain only: libvirtd and virsh stand still with a preloaded runtime; test_sasl.sh has the plugin under one
+# plain only: libvirtd and virsh stand still with a preloaded runtime; test_sasl.sh has the plugin under one, test_valgrind_hosts.sh this under memcheck
 # libvirtd 9.0 as packaged, in a room, with examples/hosts/libvirt, on its unix socket; virsh with our client plugin and a file of credentials.
 set -uo pipefail
 # shellcheck source=tests/hosts/room.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# plain only: auth_pam's program is set-user-ID and takes no preloaded runtime; test_pam.sh has the module under one
+# plain only: auth_pam's program is set-user-ID and takes no preloaded runtime; test_pam.sh has the module under one, test_valgrind_hosts.sh this under memcheck
 # MariaDB 10.11 as packaged, in a room, with examples/hosts/mariadb: auth_pam and pam_postern.so; the mariadb client.
 set -uo pipefail
 # shellcheck source=tests/hosts/room.sh
@@ -19,7 +19,16 @@ room_posternd
 
 room install -d -o mysql -g mysql /run/mysqld
 # The data folder is what its package has made.
-room_host_exec mariadbd --user=mysql >"$T/mariadbd.log" 2>&1 &
+options=(--user=mysql)
+if [ -n "${POSTERN_VALGRIND:-}" ]; then # which takes no program that is set-user-ID: all of it as root, and its program for PAM alone
+    tool=$ROOM/usr/lib/mysql/plugin/auth_pam_tool_dir/auth_pam_tool
+    mv "$tool" "$tool.real" && chmod u-s "$tool.real"
+    printf '#!/bin/sh\nexec %s %s.real "$@"\n' "${under_valgrind[*]}" "${tool#"$ROOM"}" >"$tool"
+    chmod 755 "$tool"
+    under_valgrind=()
+    options=(--user=root --connect-timeout=60) AT_ONCE=6
+fi
+room_host_exec mariadbd "${options[@]}" >"$T/mariadbd.log" 2>&1 &
 HOST_PID=$!
 pids+=("$HOST_PID")
 HOST_LOG=("$T/mariadbd.log" "$T/syslog.log")

@@ -11,12 +11,14 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import door_rig  # noqa: E402
-from door_rig import Backend, assert_equal, auth_line, check, run_door_tests, wait_until  # noqa: E402
+from door_rig import BUSY_S, IS_SANITIZED, Backend, assert_equal, auth_line, check, run_door_tests, wait_until  # noqa: E402
+
+TAKEN_BACK_S = 3 + BUSY_S  # a session that is taken back ends in so much time
 
 
 def _lease_ends(answer, high, what):
     took, _ = answer.wait_end(high + 5)
-    check(took <= high, "%s: the session ended after %.1f s, not %d" % (what, took, high))
+    check(took <= high, "%s: the session ended after %.1f s, not %.1f" % (what, took, high))
 
 
 # ---- a longer life ----
@@ -29,7 +31,7 @@ def a_renewal_from_a_better_place_gives_the_session_no_better_lease(rig):
     check(live["lease"] <= 4, live)
     renewed = rig.renew("cache", live["session"], rig.token("cache", life=600), source="127.0.0.2")
     check(renewed.is_granted and renewed["lease"] <= 4, "the lease is the session's own source's: %s" % renewed)
-    _lease_ends(live, 6, "renewed from elsewhere")
+    _lease_ends(live, 6 + BUSY_S, "renewed from elsewhere")
 
 
 def a_renewal_that_is_refused_late_names_agent_and_session(rig):
@@ -40,7 +42,7 @@ def a_renewal_that_is_refused_late_names_agent_and_session(rig):
     end = time.monotonic() + 3.5
     while time.monotonic() < end:  # never quiet for a second: the grace goes on
         live.talk(b"x")
-        time.sleep(0.3)
+        time.sleep(0.1)
     answer = rig.renew("cache", live["session"], rig.token("cache", life=600))
     check(not answer.is_granted and answer["reason"] == "renewal", answer)
     record = rig.wait_record(event="renew", reason="renewal")
@@ -57,14 +59,14 @@ def who_has_no_client_is_blocked_and_killed_by_its_subject(rig):
     token = rig.token("cache", sub="robot-9", client_id=None)
     live = rig.login(token=token)
     rig.control("block", "robot-9")
-    took, _ = live.wait_end(5)
-    check(took < 3, "ended after %.1f s" % took)
+    took, _ = live.wait_end()
+    check(took < TAKEN_BACK_S, "ended after %.1f s" % took)
     answer = rig.refused("cache", auth_line(token))
     assert_equal([answer["reason"], answer["retry"]], ["blocked", "never"], answer)
     rig.control("unblock", "robot-9")
     live = rig.login(token=token)
     rig.control("kill", "--agent", "robot-9")
-    live.wait_end(5)
+    live.wait_end()
     # The subject of a token with a client is the human that it is for: blocking an agent of that name is not meant.
     other = rig.login(token=rig.token("cache", sub="robot-9", client_id="agent-7"))
     rig.control("block", "robot-9")
@@ -132,8 +134,8 @@ def a_session_that_is_renewed_all_the_time_is_ended_like_any_other(rig):
         wait_until(lambda: len(rig.records(event="renew", outcome="proved")) > 40, "renewals")
         act()
         for answer in live:
-            took, _ = answer.wait_end(5)
-            check(took < 3, "ended after %.1f s" % took)
+            took, _ = answer.wait_end()
+            check(took < TAKEN_BACK_S, "ended after %.1f s" % took)
         is_over.set()
         for t in threads:
             t.join()
@@ -167,7 +169,7 @@ def who_waits_for_a_backend_is_taken_back_at_once_and_told_why(rig):
         act()
         answer = door_rig.Answer(s, door_rig.read_answer(s))
         assert_equal([answer["reason"], answer["retry"]], [reason, retry], answer)
-        check(time.monotonic() - begin < 4, "told after its backend's time-out")
+        check(IS_SANITIZED or time.monotonic() - begin < 4, "told after its backend's time-out")
         record = rig.records(ref=answer["ref"])
         check(len(record) == 2 and record[0]["session"] == record[1]["session"], record)
         if reason == "blocked":
@@ -188,7 +190,7 @@ def the_longest_names_are_listed_killed_and_blocked(rig):
     for i, arguments in enumerate((("kill", "--sub", '"\\' * 500 + "000"), ("kill", "--jti", '"' * 1000 + "001"),
                                    ("kill", "--agent", '"' * 1000 + "002"), ("block", '\\"' * 500 + "003"))):
         rig.control(*arguments)
-        live[i].wait_end(5)
+        live[i].wait_end()
     assert_equal(len(rig.sessions()), 36, "sessions that are left")
 
 

@@ -72,8 +72,7 @@ class Place:
         return p.stdout
 
     def record(self):
-        with open(self.folder.path + "/log/audit.jsonl") as f:
-            return [r for r in map(json.loads, f) if r["event"] == "verify"][-1]
+        return [r for r in daemon.records_in(self.folder.path + "/log/audit.jsonl") if r["event"] == "verify"][-1]
 
     def remove(self):
         if self.daemon is not None:

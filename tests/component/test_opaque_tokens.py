@@ -183,7 +183,7 @@ def it_ends_by_time_revocation_and_with_its_parent_or_client(rig):
     bystander = rig.login("cache", w.token("cache", "agent-8")).talk()
     w.revoke(parent)
     for s in sessions:
-        s.wait_end(5)
+        s.wait_end()
     bystander.talk()
     for token in (parent, child):
         check(rig.refused("cache", auth_line(token))["reason"] in ("inactive", "revoked"), "revoked")
@@ -192,7 +192,7 @@ def it_ends_by_time_revocation_and_with_its_parent_or_client(rig):
     orphan = w.token("imap")
     session = rig.login("cache", w.token("cache")).talk()
     rig.postern("client", "remove", "agent-7", "--config", rig.path + "/etc")
-    session.wait_end(5)
+    session.wait_end()
     check(ask(rig, orphan, "imap")[1] in ("inactive", "revoked"), "its client is gone")
     # and a name that comes again has none of it
     wait_until(lambda: subprocess.run([POSTERN, "client", "add", "agent-7", "--config", rig.path + "/etc", "--scope", "door.use",
@@ -221,7 +221,7 @@ def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     waiting.results = []
     waiting.start()
     w.assert_helper(signed, "plain", "proved")
-    check(time.monotonic() - begin < 2, "a signed token waited")
+    check(IS_SANITIZED or time.monotonic() - begin < 2, "a signed token waited")
     waiting.join()
     assert_equal({r[0] for r in waiting.results[0]}, {"undecided"}, "with an issuer that hangs")
     for session in live:

@@ -189,8 +189,7 @@ class Place:
             self.daemon.wait_log(r"^posternd: helper \d+ drained", self.starts - 1)
 
     def record(self, ref):
-        with open(self.folder.path + "/log/audit.jsonl") as f:
-            return [r for r in map(json.loads, f) if r.get("ref") == ref][0]
+        return [r for r in daemon.records_in(self.folder.path + "/log/audit.jsonl") if r.get("ref") == ref][0]
 
     def judge(self, service, token):
         """(outcome, reason or None, record); again while undecided for want of time: a machine may be busy."""

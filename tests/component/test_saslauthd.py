@@ -15,7 +15,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, OTHER_UID, free_port, run_tests, wait_until  # noqa: E402
+from daemon import Daemon, OTHER_UID, free_port, records_in, run_tests, wait_until  # noqa: E402
 
 BUILD = os.environ["POSTERN_BUILD"]
 POSTERND, POSTERN, TOKEN_TOOL = BUILD + "/posternd", BUILD + "/postern", BUILD + "/tests/support/token_tool"
@@ -56,8 +56,7 @@ class Rig:
                               check=True).stdout.decode().strip()
 
     def records(self):
-        with open(self.path + "/log/audit.jsonl") as f:
-            return [r for r in map(json.loads, f) if r["event"] not in ("chain",)]
+        return [r for r in records_in(self.path + "/log/audit.jsonl") if r["event"] not in ("chain",)]
 
     def last(self):
         return self.records()[-1]

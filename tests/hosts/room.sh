@@ -63,9 +63,18 @@ room_open() {
         mkdir -p "$ROOM$(dirname "$f")"
         cp "$f" "$ROOM$f"
     fi
+    [ -z "${POSTERN_VALGRIND:-}" ] || room_valgrind || exit 1
     # Users of posternd's children, as the package's sysusers file has them.
     systemd-sysusers --root="$ROOM" "$TOP/examples/systemd/postern.sysusers.conf" >"$T/users.log" 2>&1 || { cat "$T/users.log"; exit 1; }
     mkdir -p "$ROOM/etc/postern/issuers" "$ROOM/etc/postern/services"
+}
+
+# valgrind of this machine, where it is here, and its folder of logs.  It needs the symbols of the very libc that the room has.
+room_valgrind() {
+    local f
+    cmp -s /lib64/ld-linux-x86-64.so.2 "$ROOM/lib64/ld-linux-x86-64.so.2" || { echo "not ok - the room's libc is this machine's, whose symbols valgrind has"; return 1; }
+    for f in /usr/bin/valgrind /usr/bin/valgrind.bin; do : >"$ROOM$f" && mount --bind "$f" "$ROOM$f" || return 1; done
+    for f in /usr/libexec/valgrind /usr/lib/debug "$POSTERN_VALGRIND"; do mkdir -p "$ROOM$f" && mount --bind "$f" "$ROOM$f" || return 1; done
 }
 
 # At the end; lib.sh calls it.
@@ -79,8 +88,10 @@ room_close() {
 room_exec() { exec chroot "$ROOM" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 room() { (room_exec "$@"); }
 # room_host COMMAND..., room_host_exec COMMAND... &: the same for a host, whose processes load the plugin: under sanitizers with the runtime
-# preloaded (the host's own leaks are not ours to report).
-room_host_exec() {
+# preloaded (the host's own leaks are not ours to report).  Under valgrind are hosts alone: room_host is for their clients.
+room_host_exec() { room_loads_exec "${under_valgrind[@]}" "$@"; }
+room_host() { (room_loads_exec "$@"); }
+room_loads_exec() {
     local more=()
     if [ "${POSTERN_SANITIZED:-}" = address ]; then
         more=("LD_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so)" ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
@@ -88,7 +99,6 @@ room_host_exec() {
     fi
     room_exec "${more[@]}" "$@"
 }
-room_host() { (room_host_exec "$@"); }
 
 # room_syslog: what hosts say to syslog is in $T/syslog.log, from the room and from chroots in it that are named (as rsyslog does).
 room_syslog() {

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -367,6 +368,7 @@ static int watch(void)
 
     if (sigaction(SIGTERM, &term, NULL) != 0)
         die("sigaction");
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever started it may be killed: it would watch for ever */
     printf("watching\n");
     (void)fflush(stdout);
     for (; !is_over; rounds++) {
