@@ -97,13 +97,31 @@ static void settle(const struct answer *answers, size_t count, const struct aski
     ret->verdict = POSTERN_VERDICT_ALLOW;
 }
 
+static bool is_question(const postern_policy_question *q)
+{
+    return q->size == sizeof *q && q->subject != NULL;
+}
+
 static bool is_askable(const postern_policy *p, const postern_policy_question *q)
 {
-    return p->is_finished && !p->is_broken && q->size == sizeof *q && q->subject != NULL;
+    return p->is_finished && !p->is_broken && is_question(q);
 }
 
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret)
+{
+    if (is_askable(p, q)) {
+        postern_policy_judge(p, q, ret);
+        return;
+    }
+    *ret = (postern_decision){ .verdict = POSTERN_VERDICT_DENY,
+                               .refusing_lists = postern_policy_lists(p),
+                               .rule_index = POSTERN_POLICY_NO_RULE,
+                               .user_rule_index = POSTERN_POLICY_NO_RULE };
+}
+
+void postern_policy_judge(const postern_policy *p, const postern_policy_question *q,
+                          postern_decision *ret)
 {
     struct answer answers[2];
     size_t count = 1;
@@ -113,7 +131,7 @@ void postern_policy_decide(const postern_policy *p, const postern_policy_questio
                                .refusing_lists = postern_policy_lists(p),
                                .rule_index = POSTERN_POLICY_NO_RULE,
                                .user_rule_index = POSTERN_POLICY_NO_RULE };
-    if (!is_askable(p, q) || !postern_asking_make(q, &a))
+    if (!is_question(q) || !postern_asking_make(q, &a))
         return;
     if (p->judge == JUDGE_BOTH) {
         answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT, &a);
@@ -218,6 +236,7 @@ bool postern_policy_look(const postern_policy *p, const postern_policy_question 
     }
     m = postern_rule_match(r, &a);
     ret->is_match = m.is_match;
+    ret->is_near = !m.is_match && postern_rule_look_at_parts(r, &a).failing_count == 1;
     if (!m.is_match)
         tell_why(r, &a, &m, ret->why);
     return true;

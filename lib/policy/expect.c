@@ -158,3 +158,21 @@ postern_err postern_policy_run_expects(const postern_policy *p, postern_error *e
     }
     return POSTERN_OK;
 }
+
+bool postern_policy_expect_at(const postern_policy *p, size_t i, postern_policy_expectation *ret,
+                              postern_buf *out)
+{
+    const struct expect *e = p->is_finished ? p->expects : NULL;
+    struct asked asked;
+
+    while (e != NULL && i-- != 0)
+        e = e->next;
+    if (e == NULL)
+        return false;
+    *ret = (postern_policy_expectation){ .path = e->file->path, .line = e->line, .want = e->verdict };
+    make_question(e, &asked);
+    postern_policy_judge(p, &asked.question, &ret->got);
+    if (out != NULL)
+        postern_policy_print_expect(e, out);
+    return true;
+}

@@ -420,6 +420,22 @@ struct rule_match postern_rule_match(const struct rule *r, const struct asking *
     return match_tests(r, a);
 }
 
+struct rule_parts postern_rule_look_at_parts(const struct rule *r, const struct asking *a)
+{
+    struct rule_parts ret = {
+        .is_action = match_action(&r->target, a),
+        .who = match_party(r, &r->who.party, a),
+        .human = match_human(r, a),
+        .resource = match_resource(r, a),
+    };
+
+    ret.failing_count = (size_t)!ret.is_action + (size_t)fails(r, ret.who) +
+                        (size_t)fails(r, ret.human) + (size_t)fails(r, ret.resource);
+    for (const struct test *t = r->tests; t != NULL; t = t->next)
+        ret.failing_count += (size_t)fails(r, match_test(r, t, a));
+    return ret;
+}
+
 void postern_rule_missing_scopes(const struct rule *r, const struct asking *a, char *ret,
                                  size_t ret_size)
 {

@@ -30,6 +30,15 @@ struct rule_match {
     bool wants_scope; /* an allow to which scopes alone are wanting */
 };
 struct rule_match postern_rule_match(const struct rule *r, const struct asking *a);
+
+/* What each part says alone. */
+struct rule_parts {
+    bool is_action; /* it is about this action */
+    enum match who, human, resource;
+    size_t failing_count; /* parts, each test one, that keep it from matching */
+};
+struct rule_parts postern_rule_look_at_parts(const struct rule *r, const struct asking *a);
+
 /* Tests of r that want a scope which is not there: their values, with blanks between. */
 void postern_rule_missing_scopes(const struct rule *r, const struct asking *a, char *ret,
                                  size_t ret_size);

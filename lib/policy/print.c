@@ -35,7 +35,7 @@ void postern_policy_print_party(const struct party *party, postern_buf *out)
     postern_policy_print_list(&party->list, out);
 }
 
-static void print_who(const struct who *who, postern_buf *out)
+void postern_policy_print_who(const struct who *who, postern_buf *out)
 {
     postern_policy_print_party(&who->party, out);
     if (who->human.kind == PARTY_NONE)
@@ -67,7 +67,7 @@ static void print_actions(const struct target *t, postern_buf *out)
     }
 }
 
-static void print_target(const struct target *t, postern_buf *out)
+void postern_policy_print_target(const struct target *t, postern_buf *out)
 {
     postern_buf_add_str(out, " to ");
     print_actions(t, out);
@@ -130,7 +130,7 @@ void postern_policy_print_test(const struct test *t, postern_buf *out)
 
 /* ---- statements ---- */
 
-static void print_duties(const struct rule *r, postern_buf *out)
+void postern_policy_print_duties(const struct rule *r, postern_buf *out)
 {
     const char *separator = " with ";
 
@@ -148,13 +148,13 @@ void postern_policy_print_rule(const struct rule *r, postern_buf *out)
     if (r->label != NULL)
         postern_buf_addf(out, "%s: ", r->label);
     postern_buf_addf(out, "%s ", postern_verdict_name(r->verdict));
-    print_who(&r->who, out);
-    print_target(&r->target, out);
+    postern_policy_print_who(&r->who, out);
+    postern_policy_print_target(&r->target, out);
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
         postern_buf_add_str(out, t == r->tests ? " if " : " and ");
         postern_policy_print_test(t, out);
     }
-    print_duties(r, out);
+    postern_policy_print_duties(r, out);
     if (r->because != NULL) {
         postern_buf_add_str(out, " because ");
         postern_text_print(r->because, out);
@@ -186,11 +186,11 @@ static void print_pair(const struct pair *pair, postern_buf *out)
     postern_text_print(pair->text, out);
 }
 
-static void print_expect(const struct expect *e, postern_buf *out)
+void postern_policy_print_expect(const struct expect *e, postern_buf *out)
 {
     postern_buf_addf(out, "expect %s ", postern_verdict_name(e->verdict));
-    print_who(&e->who, out);
-    print_target(&e->target, out);
+    postern_policy_print_who(&e->who, out);
+    postern_policy_print_target(&e->target, out);
     for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next) {
         postern_buf_add_str(out, pair == e->pairs ? " given " : ", ");
         print_pair(pair, out);
@@ -229,6 +229,6 @@ bool postern_policy_print(const postern_policy *p, size_t file, postern_buf *out
         postern_policy_print_rule(r, out);
     for (const struct expect *e = p->expects; e != NULL; e = e->next)
         if (e->file == f)
-            print_expect(e, out);
+            postern_policy_print_expect(e, out);
     return true;
 }

@@ -211,5 +211,26 @@ void postern_policy_print_list(const struct list *list, postern_buf *out);
 void postern_policy_print_party(const struct party *party, postern_buf *out);
 void postern_policy_print_test(const struct test *test, postern_buf *out);
 void postern_policy_print_rule(const struct rule *rule, postern_buf *out);
+void postern_policy_print_who(const struct who *who, postern_buf *out);
+void postern_policy_print_target(const struct target *t, postern_buf *out);  /* " to …" */
+void postern_policy_print_duties(const struct rule *r, postern_buf *out); /* " with …", or nothing */
+void postern_policy_print_expect(const struct expect *e, postern_buf *out);
+
+/* warn.c: is everything that `narrow` takes in these parts taken by `wide` too?  False when in doubt.
+ *   work   comparisons that are left; at 0 everything is in doubt */
+enum {
+    COVERS_PARTY = 1,
+    COVERS_HUMAN = 2,
+    COVERS_ACTION = 4,
+    COVERS_RESOURCE = 8,
+    COVERS_TESTS = 16
+};
+bool postern_rule_covers(const struct rule *wide, const struct rule *narrow, unsigned parts,
+                         size_t *work);
+/* decide.c: as postern_policy_decide(), also of a policy of which an expect fails. */
+void postern_policy_judge(const postern_policy *p, const postern_policy_question *q,
+                          postern_decision *ret);
+/* Since 1970, from when on the rule never matches because a time has passed; -1: no such time. */
+int64_t postern_rule_end(const struct rule *r);
 
 #endif
