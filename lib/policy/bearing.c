@@ -81,6 +81,39 @@ static bool print_nth_test(const struct rule *r, size_t n, postern_buf *out)
     return t != NULL;
 }
 
+/* Whoever reads this does not have the file's sets before him. */
+static void print_without_sets(const struct list *list, const char **separator, postern_buf *out)
+{
+    for (const struct item *i = list->first; i != NULL; i = i->next) {
+        if (i->set != NULL) {
+            print_without_sets(&i->set->list, separator, out);
+            continue;
+        }
+        postern_buf_add_str(out, *separator);
+        postern_pattern_print(&i->pattern, out);
+        *separator = ",";
+    }
+}
+
+static void print_party(const struct party *party, postern_buf *out)
+{
+    struct party word = *party;
+    const char *separator = " ";
+
+    word.list.first = NULL;
+    postern_policy_print_party(&word, out);
+    print_without_sets(&party->list, &separator, out);
+}
+
+static void print_who(const struct who *who, postern_buf *out)
+{
+    print_party(&who->party, out);
+    if (who->human.kind == PARTY_NONE)
+        return;
+    postern_buf_add_str(out, " for ");
+    print_party(&who->human, out);
+}
+
 /* Without the list behind `on`. */
 static void print_actions(const struct rule *r, postern_buf *out)
 {
@@ -95,19 +128,20 @@ bool postern_policy_print_part(const postern_policy *p, size_t i, postern_policy
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
     const struct rule *r = rule_of(p, i);
+    const char *separator = "";
 
     if (r == NULL)
         return false;
     switch (part) {
     case POSTERN_POLICY_WHO:
-        postern_policy_print_who(&r->who, out);
+        print_who(&r->who, out);
         return true;
     case POSTERN_POLICY_TARGET:
         print_actions(r, &text);
         return add_behind(&text, strlen(" to "), out);
     case POSTERN_POLICY_RESOURCES:
         if (r->target.has_resources)
-            postern_policy_print_list(&r->target.resources, out);
+            print_without_sets(&r->target.resources, &separator, out);
         return r->target.has_resources;
     case POSTERN_POLICY_TEST:
         return print_nth_test(r, n, out);
@@ -311,8 +345,36 @@ static bool is_for_humans(const struct who *who)
            who->party.kind == PARTY_USER;
 }
 
+static bool is_about_accounts(const struct target *t)
+{
+    return t->protocol == PROTOCOL_ANY || t->protocol == PROTOCOL_LOGIN;
+}
+
+static bool actions_may_meet(const struct target *a, const struct target *b)
+{
+    if (a->protocol == PROTOCOL_ANY || b->protocol == PROTOCOL_ANY)
+        return true;
+    return a->protocol == b->protocol &&
+           (a->protocol != PROTOCOL_LOGIN || strcmp(a->service, b->service) == 0);
+}
+
+/* An account has several spellings. */
+static bool resources_may_meet(const struct target *a, const struct target *b, size_t *work)
+{
+    if (!a->has_resources || !b->has_resources || (is_about_accounts(a) && is_about_accounts(b)))
+        return true;
+    return lists_may_meet(&a->resources, &b->resources, work);
+}
+
 static bool rules_may_meet(const struct rule *a, const struct rule *b, size_t *work)
 {
+    if (!actions_may_meet(&a->target, &b->target))
+        return false;
+    /* Both match whatever is not known, however much they differ. */
+    if (a->verdict == POSTERN_VERDICT_DENY && b->verdict == POSTERN_VERDICT_DENY)
+        return true;
+    if (!resources_may_meet(&a->target, &b->target, work))
+        return false;
     if ((is_for_humans(&a->who) && b->who.human.kind == PARTY_NOBODY) ||
         (is_for_humans(&b->who) && a->who.human.kind == PARTY_NOBODY))
         return false;

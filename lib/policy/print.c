@@ -35,7 +35,7 @@ void postern_policy_print_party(const struct party *party, postern_buf *out)
     postern_policy_print_list(&party->list, out);
 }
 
-void postern_policy_print_who(const struct who *who, postern_buf *out)
+static void print_who(const struct who *who, postern_buf *out)
 {
     postern_policy_print_party(&who->party, out);
     if (who->human.kind == PARTY_NONE)
@@ -148,7 +148,7 @@ void postern_policy_print_rule(const struct rule *r, postern_buf *out)
     if (r->label != NULL)
         postern_buf_addf(out, "%s: ", r->label);
     postern_buf_addf(out, "%s ", postern_verdict_name(r->verdict));
-    postern_policy_print_who(&r->who, out);
+    print_who(&r->who, out);
     postern_policy_print_target(&r->target, out);
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
         postern_buf_add_str(out, t == r->tests ? " if " : " and ");
@@ -189,7 +189,7 @@ static void print_pair(const struct pair *pair, postern_buf *out)
 void postern_policy_print_expect(const struct expect *e, postern_buf *out)
 {
     postern_buf_addf(out, "expect %s ", postern_verdict_name(e->verdict));
-    postern_policy_print_who(&e->who, out);
+    print_who(&e->who, out);
     postern_policy_print_target(&e->target, out);
     for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next) {
         postern_buf_add_str(out, pair == e->pairs ? " given " : ", ");

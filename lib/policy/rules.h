@@ -211,7 +211,6 @@ void postern_policy_print_list(const struct list *list, postern_buf *out);
 void postern_policy_print_party(const struct party *party, postern_buf *out);
 void postern_policy_print_test(const struct test *test, postern_buf *out);
 void postern_policy_print_rule(const struct rule *rule, postern_buf *out);
-void postern_policy_print_who(const struct who *who, postern_buf *out);
 void postern_policy_print_target(const struct target *t, postern_buf *out);  /* " to …" */
 void postern_policy_print_duties(const struct rule *r, postern_buf *out); /* " with …", or nothing */
 void postern_policy_print_expect(const struct expect *e, postern_buf *out);

@@ -25,8 +25,8 @@ static postern_policy_about about_connecting(const char *resource)
 static void a_rule_is_told_apart_from_its_words(void **state)
 {
     POSTERN_AUTO(policy)
-    p = test_policy_make("timezone +01:00\n"
-                         "end: allow agent a for user u to raw:connect on \"c:*\" if scope has x and "
+    p = test_policy_make("timezone +01:00\nset $b = b,\"c d\"\n"
+                         "end: allow agent a,$b for user u to raw:connect on \"c:*\" if scope has x and "
                          "time until 2026-11-30 and time until 2026-12-31 with lease 15m because \"so\"\n"
                          "deny anyone to imap:login if not time until 2026-11-30\n");
     static const struct {
@@ -34,7 +34,7 @@ static void a_rule_is_told_apart_from_its_words(void **state)
         size_t n;
         const char *want; /* NULL: none */
     } words[] = {
-        { POSTERN_POLICY_WHO, 0, "agent a for user u" },
+        { POSTERN_POLICY_WHO, 0, "agent a,b,\"c d\" for user u" },
         { POSTERN_POLICY_TARGET, 0, "raw:connect" },
         { POSTERN_POLICY_RESOURCES, 0, "c:*" },
         { POSTERN_POLICY_TEST, 0, "scope has x" },
@@ -48,7 +48,7 @@ static void a_rule_is_told_apart_from_its_words(void **state)
     assert_true(postern_policy_rule_at(p, 0, &r));
     assert_string_equal(r.rule, "t:end");
     assert_string_equal(r.path, "policies/t.rules");
-    assert_int_equal(r.line, 2);
+    assert_int_equal(r.line, 3);
     assert_int_equal(r.verdict, POSTERN_VERDICT_ALLOW);
     assert_string_equal(r.service, "");
     assert_string_equal(r.because, "so");
@@ -176,6 +176,14 @@ static void a_rule_above_takes_all_some_or_nothing(void **state)
         { "allow anyone to *", "deny agent a to *", A, A },
         { "allow anyone to raw:connect on c", "deny agent a to raw:connect on c", P, A },
         { "allow agent a to *", "allow agent a to *", A, A },
+        { "deny anyone to raw:connect on \"d*\"", "allow anyone to raw:connect on c,e", N, N },
+        { "deny anyone to raw:connect on \"*${user}\"", "allow anyone to raw:connect on c", P, P },
+        { "deny anyone to * on d", "allow anyone to * on c", P, N },
+        { "deny anyone to imap:login", "allow anyone to smtp:login", N, N },
+        { "deny anyone to imap:login", "allow anyone to raw:connect", N, N },
+        /* both match what is not known */
+        { "deny agent a to *", "deny agent b to *", P, P },
+        { "deny anyone to raw:connect on d", "deny anyone to raw:connect on c", P, N },
         { "judge agent and user\ndeny agent a to *", "allow user u to *", N, N },
         { "judge agent and user\ndeny anyone to *", "allow user u to *", A, A },
     };
@@ -213,12 +221,12 @@ static void add_rule(postern_buf *out)
 {
     static const char *const verdicts[] = { "allow", "allow", "allow", "deny" };
     static const char *const parties[] = { "anyone", "agent a", "agent a*,b", "agent \"?\"",
-                                           "client a", "user u,a", "group g", "issuer i",
+                                           "client a", "agent ab", "client b", "user u,a", "group g", "issuer i",
                                            "agent \"${user}\"", "agent *" };
     static const char *const humans[] = { "", "", " for anyone", " for nobody", " for user u",
                                           " for group g", " for user \"${agent}\"" };
     static const char *const targets[] = { "*", "raw:connect", "raw:*", "imap:login", "smtp:login" };
-    static const char *const resources[] = { "",         "",           " on c",
+    static const char *const resources[] = { "",         "",           " on c", " on b",
                                              " on a,b",  " on \"*\"",  " on \"${agent}\"",
                                              " on ab*",  " on \"${user}\"", " on \"a${agent}\"" };
     static const char *const tests[] = { "", "", "", " if scope has x", " if not scope has x",
@@ -356,9 +364,9 @@ static void whoever_can_is_covered_by_a_rule_that_may_decide(void **state)
         }
     }
     /* The test tests something. */
-    assert_true(allowed > 5000);
-    assert_true(denied > 5000);
-    assert_true(hidden > 5000);
+    assert_true(allowed > 2000);
+    assert_true(denied > 2000);
+    assert_true(hidden > 2000);
 }
 
 int main(void)
