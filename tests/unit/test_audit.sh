@@ -104,10 +104,10 @@ why() { # NAME REF PART
     report $? "$1"
 }
 why "why the policy refused an action" A-1 "policy   redis:SET, on a, rule cache:no"
-why "what to do about it" A-1 'advice   The door'"'"'s policy does not allow this action. `postern policy explain`'
+why "what to do about it" A-1 "advice   The door's policy does not allow this action."
 why "why a scope was wanting" A-2 "advice   Ask for a token that also has the scopes"
 why "what would have been denied" A-3 "advice   It was let through because the policy is on trial"
-why "why an action is held" A-4 '`postern approve` with this reference'
+why "why an action is held" A-4 "with this reference. Where the client was refused"
 why "who approved it" A-5 "judged by eve"
 why "why it was too often" A-6 "The agent did this more often"
 
