@@ -12,6 +12,7 @@
 #include "policy.h"
 
 #define CLASSES_MAX 64 /* of one protocol: Redis has 21 */
+#define CLASS_MAX   POSTERN_POLICY_CLASSES_MAX /* bytes with NUL of a name */
 
 struct actions_request {
     const char *protocol; /* NULL: list the protocols */
@@ -85,7 +86,7 @@ static bool is_of_class(const postern_policy_action *a, const char *class)
 }
 
 struct class_count {
-    postern_bytes name;
+    char name[CLASS_MAX];
     size_t actions;
 };
 
@@ -97,11 +98,11 @@ static size_t add_classes(const postern_policy_action *a, struct class_count *li
     while (take_class(&r, &one)) {
         size_t i = 0;
 
-        while (i < count && !postern_bytes_equal(list[i].name, one))
+        while (i < count && !postern_bytes_equal_str(one, list[i].name))
             i++;
-        if (i == CLASSES_MAX)
+        if (i == CLASSES_MAX || one.len >= CLASS_MAX)
             continue;
-        list[i].name = one;
+        memcpy(list[i].name, one.ptr, one.len); /* zeroed behind it */
         list[i].actions += 1;
         count = i == count ? count + 1 : count;
     }
@@ -122,12 +123,11 @@ static size_t count_classes(const char *protocol, struct class_count *ret)
 
 static bool add_class_lines(const char *protocol, postern_buf *out)
 {
-    struct class_count classes[CLASSES_MAX] = { { { NULL, 0 }, 0 } };
+    struct class_count classes[CLASSES_MAX] = { { .actions = 0 } };
     size_t count = count_classes(protocol, classes);
 
     for (size_t i = 0; i < count; i++)
-        postern_buf_addf(out, "%s:%.*s  %zu actions\n", protocol, (int)classes[i].name.len,
-                         (const char *)classes[i].name.ptr, classes[i].actions);
+        postern_buf_addf(out, "%s:%s  %zu actions\n", protocol, classes[i].name, classes[i].actions);
     return count != 0;
 }
 

@@ -5,6 +5,7 @@
  * can is left out.  Called by `postern policy who-can`, `show` and `check`.
  */
 #include "policy/match.h"
+#include "policy/under.h"
 
 /* Comparisons of two names for one pair of rules: two lists of 256, five times.  Past it: in doubt. */
 #define PAIR_WORK_MAX (1 << 19)
@@ -178,22 +179,37 @@ static void make_open_question(const postern_policy_about *about, struct open_qu
     ret->is_action = postern_asking_make(&ret->question, &ret->asking);
 }
 
-bool postern_policy_has_action(const char *protocol, const char *action)
+/* False: no door asks about such an action. */
+static bool make_question_of(const char *protocol, const char *action, struct open_question *ret)
 {
     const postern_policy_about about = {
         .size = sizeof about, .protocol = protocol, .action = action, .now_s = -1
     };
+
+    make_open_question(&about, ret);
+    return ret->is_action;
+}
+
+bool postern_policy_has_action(const char *protocol, const char *action)
+{
     struct open_question q;
 
-    make_open_question(&about, &q);
-    return q.is_action;
+    return make_question_of(protocol, action, &q) &&
+           (q.asking.action != POLICY_NO_ACTION || policy_protocols[q.asking.protocol].is_open);
+}
+
+bool postern_policy_opens_session(const char *protocol, const char *action)
+{
+    struct open_question q;
+
+    return make_question_of(protocol, action, &q) && q.asking.is_session;
 }
 
 static postern_policy_bearing from_match(enum match m)
 {
-    if (m == MATCH_UNKNOWN)
-        return POSTERN_POLICY_PERHAPS;
-    return m == MATCH_YES ? POSTERN_POLICY_ALWAYS : POSTERN_POLICY_NEVER;
+    if (m == MATCH_YES)
+        return POSTERN_POLICY_ALWAYS;
+    return m == MATCH_NO ? POSTERN_POLICY_NEVER : POSTERN_POLICY_PERHAPS;
 }
 
 static postern_policy_bearing both(postern_policy_bearing a, postern_policy_bearing b)
@@ -219,11 +235,10 @@ static postern_policy_bearing bear_human(const struct rule *r, const postern_pol
     return from_match(m);
 }
 
-static postern_policy_bearing bear_action(const struct rule *r, const struct open_question *q,
-                                          bool is_action)
+static postern_policy_bearing bear_action(const struct open_question *q, bool is_action)
 {
-    if (!q->has_action)
-        return r->target.protocol == PROTOCOL_ANY ? POSTERN_POLICY_ALWAYS : POSTERN_POLICY_PERHAPS;
+    if (!q->has_action) /* not even `to *` means what clients say first */
+        return POSTERN_POLICY_PERHAPS;
     return q->is_action && is_action ? POSTERN_POLICY_ALWAYS : POSTERN_POLICY_NEVER;
 }
 
@@ -241,7 +256,8 @@ static enum match agree(enum match a, enum match b)
     return a == b ? a : MATCH_UNKNOWN;
 }
 
-/* Where the action is left open it may be a login, whose denies see more spellings of a name. */
+/* Where the action is left open it may be a login, whose denies see more spellings of a name, or about
+ * a URI, which has more too. */
 static struct rule_parts look_at_parts(const struct rule *r, struct open_question *q)
 {
     struct rule_parts ret = postern_rule_look_at_parts(r, &q->asking), login;
@@ -253,7 +269,7 @@ static struct rule_parts look_at_parts(const struct rule *r, struct open_questio
     login = postern_rule_look_at_parts(r, &q->asking);
     ret.who = agree(ret.who, login.who);
     ret.human = agree(ret.human, login.human);
-    ret.resource = agree(ret.resource, login.resource);
+    ret.resource = r->target.has_resources ? MATCH_UNKNOWN : MATCH_YES;
     return ret;
 }
 
@@ -265,7 +281,7 @@ static struct bearings bear(const struct rule *r, const postern_policy_about *ab
     make_open_question(about, &q);
     parts = look_at_parts(r, &q);
     return (struct bearings){
-        .action = bear_action(r, &q, parts.is_action),
+        .action = bear_action(&q, parts.is_action),
         .who = from_match(parts.who),
         .human = bear_human(r, about, parts.human),
         .resource = from_match(parts.resource),
@@ -350,18 +366,68 @@ static bool is_about_accounts(const struct target *t)
     return t->protocol == PROTOCOL_ANY || t->protocol == PROTOCOL_LOGIN;
 }
 
+/* Nothing but rows of the table: no name that is not there, no subcommand that is still to come. */
+static bool is_of_table(const struct target *t)
+{
+    const struct protocol *protocol = &policy_protocols[t->protocol];
+
+    for (const struct action_item *i = t->items; i != NULL; i = i->next)
+        if (i->kind == ACTION_GLOB || i->kind == ACTION_ALL ||
+            (i->kind == ACTION_NAME &&
+             (postern_policy_find_action(protocol, i->text) == POLICY_NO_ACTION ||
+              postern_policy_is_container(protocol, i->text))))
+            return false;
+    return !t->takes_unknown;
+}
+
+static bool rows_meet(const struct target *a, const struct target *b)
+{
+    size_t words = postern_policy_action_words(&policy_protocols[a->protocol]);
+
+    for (size_t i = 0; i < words; i++)
+        if ((a->known[i] & b->known[i]) != 0)
+            return true;
+    return false;
+}
+
 static bool actions_may_meet(const struct target *a, const struct target *b)
 {
     if (a->protocol == PROTOCOL_ANY || b->protocol == PROTOCOL_ANY)
         return true;
-    return a->protocol == b->protocol &&
-           (a->protocol != PROTOCOL_LOGIN || strcmp(a->service, b->service) == 0);
+    if (a->protocol != b->protocol)
+        return false;
+    if (a->protocol == PROTOCOL_LOGIN)
+        return strcmp(a->service, b->service) == 0;
+    return rows_meet(a, b) || !(is_of_table(a) || is_of_table(b));
+}
+
+static bool may_have_uris(const struct target *t)
+{
+    return t->protocol == PROTOCOL_ANY || policy_protocols[t->protocol].has_uris;
+}
+
+/* A URI that may mean another than it says: a rule that does not say it letter by letter does not know
+ * whether it is meant. */
+static bool may_be_devious(const struct list *list)
+{
+    for (const struct item *i = list->first; i != NULL; i = i->next)
+        if (i->set != NULL
+                ? may_be_devious(&i->set->list)
+                : i->pattern.kind == PATTERN_TEMPLATE ||
+                      (i->pattern.kind == PATTERN_LITERAL &&
+                       postern_uri_is_devious(
+                           (postern_bytes){ (const uint8_t *)i->pattern.ops, i->pattern.len })))
+            return true;
+    return false;
 }
 
 /* An account has several spellings. */
 static bool resources_may_meet(const struct target *a, const struct target *b, size_t *work)
 {
     if (!a->has_resources || !b->has_resources || (is_about_accounts(a) && is_about_accounts(b)))
+        return true;
+    if (may_have_uris(a) && may_have_uris(b) &&
+        (may_be_devious(&a->resources) || may_be_devious(&b->resources)))
         return true;
     return lists_may_meet(&a->resources, &b->resources, work);
 }
@@ -408,6 +474,9 @@ postern_policy_bearing postern_policy_takes(const postern_policy *p, size_t abov
      * what everybody can see. */
     if (wide->verdict != POSTERN_VERDICT_DENY && narrow->verdict == POSTERN_VERDICT_DENY &&
         whole(&b) != POSTERN_POLICY_ALWAYS)
+        return POSTERN_POLICY_PERHAPS;
+    if (wide->verdict != POSTERN_VERDICT_DENY && b.resource != POSTERN_POLICY_ALWAYS &&
+        may_have_uris(&wide->target) && may_be_devious(&narrow->target.resources))
         return POSTERN_POLICY_PERHAPS;
     return postern_rule_covers(wide, narrow, parts_to_cover(&b), &work) ? POSTERN_POLICY_ALWAYS
                                                                         : POSTERN_POLICY_PERHAPS;

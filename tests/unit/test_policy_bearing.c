@@ -95,7 +95,7 @@ static void a_rule_matches_always_never_or_perhaps(void **state)
         /* nothing said; raw:connect on "c"; agent a; agent a for user u; connect, by agent a */
         int want[5];
     } cases[] = {
-        { "deny anyone to *", { A, A, A, A, A } },
+        { "deny anyone to *", { P, A, P, P, A } }, /* not what clients say first */
         { "deny anyone to raw:connect", { P, A, P, P, A } },
         { "deny anyone to imap:login", { P, N, P, P, N } },
         { "deny anyone to * on c", { P, A, P, P, A } },
@@ -105,17 +105,17 @@ static void a_rule_matches_always_never_or_perhaps(void **state)
         { "deny anyone to * on \"${agent}\"", { P, P, P, P, N } },
         { "deny anyone to * on \"${user}\"", { P, P, P, P, P } },
         { "deny anyone to * if scope has x", { P, P, P, P, P } },
-        { "deny agent a to *", { P, P, A, A, A } },
+        { "deny agent a to *", { P, P, P, P, A } },
         { "deny agent b to *", { P, P, N, N, N } },
         { "deny client a to *", { P, P, P, P, P } },
         { "deny issuer a to *", { P, P, P, P, P } },
-        { "deny user u to *", { P, P, P, A, P } },
+        { "deny user u to *", { P, P, P, P, P } },
         { "deny user v to *", { P, P, P, N, P } },
         { "deny group g to *", { P, P, P, P, P } },
-        { "deny agent a for user u to *", { P, P, P, A, P } },
+        { "deny agent a for user u to *", { P, P, P, P, P } },
         { "deny agent a for user v to *", { P, P, P, N, P } },
         { "deny agent a for group g to *", { P, P, P, P, P } },
-        { "deny agent a for anyone to *", { P, P, P, A, P } },
+        { "deny agent a for anyone to *", { P, P, P, P, P } },
         { "deny agent a for nobody to *", { P, P, P, N, P } },
         { "deny anyone to imap:login on c", { P, N, P, P, N } },
     };
@@ -173,7 +173,7 @@ static void a_rule_above_takes_all_some_or_nothing(void **state)
         { "deny agent a for anyone to *", "allow agent a for user u to *", A, A },
         { "deny user u to *", "allow user v to *", P, P }, /* a login's names have spellings */
         { "allow agent a to *", "deny agent a to *", P, P },
-        { "allow anyone to *", "deny agent a to *", A, A },
+        { "allow anyone to *", "deny agent a to *", P, A }, /* which denies what no table has */
         { "allow anyone to raw:connect on c", "deny agent a to raw:connect on c", P, A },
         { "allow agent a to *", "allow agent a to *", A, A },
         { "deny anyone to raw:connect on \"d*\"", "allow anyone to raw:connect on c,e", N, N },

@@ -175,9 +175,9 @@ static void a_deny_that_an_allow_above_leaves_nearly_nothing_is_named(void **sta
 {
     static const char *const texts[] = {
         "allow agent a to imap:login on x\ndeny agent a to imap:login on x",
-        "allow agent * to *\ndeny agent a to *",
-        "allow anyone to * on \"*\"\ndeny anyone to * on x",
-        "allow anyone to * if chain >= 0\ndeny anyone to * if chain >= 0",
+        "allow agent * to raw:*\ndeny agent a to raw:*",
+        "allow anyone to redis:@read on \"*\"\ndeny anyone to redis:GET on x",
+        "hold anyone to redis:@read if chain >= 0\ndeny anyone to redis:GET,MGET if chain >= 0",
     };
     char text[4096];
 
