@@ -115,6 +115,13 @@ static bool takes_something(const struct who_request *rq, const postern_policy *
            postern_policy_takes(p, above, i, &rq->about) != POSTERN_POLICY_NEVER;
 }
 
+/* A rule that takes a client's first words from somebody. */
+static bool stops_session(const struct who_request *rq, const postern_policy *p, size_t i,
+                          unsigned list, const postern_policy_rule *r)
+{
+    return r->verdict != POSTERN_VERDICT_ALLOW && postern_policy_may_decide(p, i, list, &rq->about);
+}
+
 static const char *list_name(unsigned list)
 {
     return list == POSTERN_POLICY_LIST_USER ? "user" : "agent";
@@ -164,6 +171,23 @@ static void add_row(const struct who_request *rq, const postern_policy *p, size_
             add_unless(p, j, &above, out);
 }
 
+/* What every client says first needs no rule. */
+static bool opens_session(const struct who_request *rq)
+{
+    return postern_policy_opens_session(rq->protocol, rq->about.action);
+}
+
+static void add_session_row(const struct who_request *rq, const postern_policy *p, unsigned list,
+                            postern_buf *out)
+{
+    postern_policy_rule r;
+
+    postern_buf_add_str(out, "anyone who came in\n  by @session: what every client says first\n");
+    for (size_t i = 0; postern_policy_rule_at(p, i, &r); i++)
+        if (stops_session(rq, p, i, list, &r))
+            add_unless(p, i, &r, out);
+}
+
 static size_t add_list(const struct who_request *rq, const postern_policy *p, unsigned list,
                        postern_buf *out)
 {
@@ -174,6 +198,10 @@ static size_t add_list(const struct who_request *rq, const postern_policy *p, un
         if (!lets_somebody(rq, p, i, list, &r))
             continue;
         add_row(rq, p, i, list, &r, out);
+        rows++;
+    }
+    if (opens_session(rq)) {
+        add_session_row(rq, p, list, out);
         rows++;
     }
     if (rows == 0)
@@ -214,6 +242,27 @@ static void put_unless(const struct who_request *rq, const postern_policy *p, si
     postern_json_close_array(w);
 }
 
+static void put_session(const struct who_request *rq, const postern_policy *p, unsigned list,
+                        postern_json_writer *w)
+{
+    postern_policy_rule r;
+
+    postern_json_open_object(w, NULL);
+    postern_json_put_str(w, "rule", "@session");
+    postern_json_put_str(w, "verdict", postern_verdict_name(POSTERN_VERDICT_ALLOW));
+    postern_json_put_str(w, "who", "anyone");
+    postern_json_open_array(w, "unless");
+    for (size_t i = 0; postern_policy_rule_at(p, i, &r); i++) {
+        if (!stops_session(rq, p, i, list, &r))
+            continue;
+        postern_json_open_object(w, NULL);
+        policy_put_rule_members(p, i, w);
+        postern_json_close_object(w);
+    }
+    postern_json_close_array(w);
+    postern_json_close_object(w);
+}
+
 static bool put_list(const struct who_request *rq, const postern_policy *p, unsigned list,
                      postern_json_writer *w)
 {
@@ -230,6 +279,10 @@ static bool put_list(const struct who_request *rq, const postern_policy *p, unsi
         policy_put_rule_members(p, i, w);
         put_unless(rq, p, i, list, w);
         postern_json_close_object(w);
+        can = true;
+    }
+    if (opens_session(rq)) {
+        put_session(rq, p, list, w);
         can = true;
     }
     postern_json_close_array(w);

@@ -12,16 +12,19 @@ static bool known_are_covered(const struct target *wide, const struct target *na
     return true;
 }
 
-/* Actions that no table has come by a name or a glob. */
-static bool may_be_unknown(const struct action_item *item)
+/* Actions that no table has come by a name or a glob; subcommands that are new, by their command. */
+static bool may_be_unknown(const struct protocol *protocol, const struct action_item *item)
 {
-    return item->kind == ACTION_NAME || item->kind == ACTION_GLOB;
+    if (item->kind != ACTION_NAME)
+        return item->kind == ACTION_GLOB;
+    return postern_policy_find_action(protocol, item->text) == POLICY_NO_ACTION ||
+           postern_policy_is_container(protocol, item->text);
 }
 
 static bool item_is_covered(const struct target *wide, const struct action_item *narrow)
 {
     for (const struct action_item *w = wide->items; w != NULL; w = w->next)
-        if (may_be_unknown(w) && strcmp(w->text, narrow->text) == 0)
+        if ((w->kind == ACTION_NAME || w->kind == ACTION_GLOB) && strcmp(w->text, narrow->text) == 0)
             return true;
     return false;
 }
@@ -39,14 +42,17 @@ static bool any_covers(const struct target *narrow)
 
 static bool unknown_are_covered(const struct target *wide, const struct target *narrow)
 {
+    const struct protocol *protocol = &policy_protocols[narrow->protocol];
+
     if (wide->takes_unknown)
+        return true;
+    /* Where the door does not look at actions there are no others. */
+    if (narrow->protocol != PROTOCOL_ANY && !protocol->is_inspected)
         return true;
     if (narrow->takes_unknown)
         return false;
-    if (!policy_protocols[narrow->protocol].is_inspected)
-        return true;
     for (const struct action_item *n = narrow->items; n != NULL; n = n->next)
-        if (may_be_unknown(n) && !item_is_covered(wide, n))
+        if (may_be_unknown(protocol, n) && !item_is_covered(wide, n))
             return false;
     return true;
 }

@@ -218,6 +218,25 @@ static void warn_of_tests(const struct rule *r, size_t *work, postern_buf *out)
         }
 }
 
+/* An argument that is not there counts against the agent, so such a deny is for every other tool too. */
+static void warn_of_arguments(const struct rule *r, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+
+    if (r->verdict != POSTERN_VERDICT_DENY || r->target.has_resources)
+        return;
+    for (const struct test *t = r->tests; t != NULL; t = t->next) {
+        if (t->attr != ATTR_ARG && t->attr != ATTR_ARGS)
+            continue;
+        postern_policy_label(r, label);
+        postern_buf_addf(out,
+                         "%s:%d:1: warning: %s denies every action that has no such argument: say "
+                         "with `on` which are meant\n",
+                         r->file->path, r->line, label);
+        return;
+    }
+}
+
 /* ---- two lists: a half that never allows ---- */
 
 static bool has_allow(const postern_policy *p, unsigned list)
@@ -290,6 +309,7 @@ void postern_policy_warnings(const postern_policy *p, postern_buf *out)
         warn_of_halves(p, out);
     for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next) {
         warn_of_tests(r, &work, out);
+        warn_of_arguments(r, out);
         compare_with_those_above(p, r, lists, &work, out);
     }
     if (work == 0)

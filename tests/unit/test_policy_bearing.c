@@ -79,6 +79,14 @@ static void an_action_is_known_or_not(void **state)
     (void)state;
     assert_true(postern_policy_has_action("raw", "connect"));
     assert_true(postern_policy_has_action("imap", "login"));
+    assert_true(postern_policy_has_action("redis", "get"));
+    assert_true(postern_policy_has_action("mcp", "new/one")); /* its peers make new ones */
+    assert_false(postern_policy_has_action("redis", "GTE"));
+    assert_false(postern_policy_has_action("redis", "@read"));
+    assert_true(postern_policy_opens_session("redis", "PING"));
+    assert_true(postern_policy_opens_session("mcp", "ping"));
+    assert_false(postern_policy_opens_session("redis", "GET"));
+    assert_false(postern_policy_opens_session("imap", "login"));
     assert_false(postern_policy_has_action("raw", "login"));
     assert_false(postern_policy_has_action("raw", "*"));
     assert_false(postern_policy_has_action("imap", "read"));
@@ -184,6 +192,22 @@ static void a_rule_above_takes_all_some_or_nothing(void **state)
         /* both match what is not known */
         { "deny agent a to *", "deny agent b to *", P, P },
         { "deny anyone to raw:connect on d", "deny anyone to raw:connect on c", P, N },
+        { "deny anyone to redis:@write", "allow agent a to redis:GET", N, N },
+        { "deny anyone to redis:@read", "allow agent a to redis:GET", A, N },
+        { "deny anyone to redis:CONFIG", "allow agent a to redis:CONFIG|GET", A, N },
+        { "deny anyone to redis:CONFIG|GET", "allow agent a to redis:CONFIG", P, N },
+        { "deny anyone to redis:CONFIG*", "allow agent a to redis:GET", N, N },
+        { "deny anyone to redis:EVAL*", "allow agent a to redis:EVAL*", A, N },
+        { "deny anyone to redis:EVAL", "allow agent a to redis:EVAL*", P, N },
+        { "deny anyone to mcp:new/a", "allow agent a to mcp:new/b", P, N },
+        { "deny anyone to mcp:tools/call on \"d*\"", "allow agent a to mcp:tools/call on c", N, N },
+        /* a URI that may mean another is meant only letter by letter */
+        { "deny anyone to mcp:resources/read on \"file:///a/*\"",
+          "allow agent a to mcp:resources/read on \"file:///b/../c\"", P, N },
+        { "allow agent a to mcp:resources/read on \"file:///a/*\"",
+          "allow agent a to mcp:resources/read on \"file:///a/../c\"", P, N },
+        { "allow agent a to mcp:resources/read on \"file:///a/*\"",
+          "allow agent a to mcp:resources/read on \"file:///a/c\"", A, N },
         { "judge agent and user\ndeny agent a to *", "allow user u to *", N, N },
         { "judge agent and user\ndeny anyone to *", "allow user u to *", A, A },
     };
@@ -219,27 +243,38 @@ static const char *const names[] = { "a", "ab", "b", "u", "c" };
 
 static void add_rule(postern_buf *out)
 {
-    static const char *const verdicts[] = { "allow", "allow", "allow", "deny" };
+    static const char *const verdicts[] = { "allow", "allow", "allow", "deny", "hold" };
     static const char *const parties[] = { "anyone", "agent a", "agent a*,b", "agent \"?\"",
                                            "client a", "agent ab", "client b", "user u,a", "group g", "issuer i",
                                            "agent \"${user}\"", "agent *" };
     static const char *const humans[] = { "", "", " for anyone", " for nobody", " for user u",
                                           " for group g", " for user \"${agent}\"" };
-    static const char *const targets[] = { "*", "raw:connect", "raw:*", "imap:login", "smtp:login" };
+    static const char *const targets[] = { "*",          "raw:connect", "raw:*",
+                                           "imap:login", "smtp:login",  "redis:@read",
+                                           "redis:GET,PING", "redis:@session", "redis:CONFIG",
+                                           "mcp:tools/call", "mcp:resources/*", "mcp:*" };
     static const char *const resources[] = { "",         "",           " on c", " on b",
                                              " on a,b",  " on \"*\"",  " on \"${agent}\"",
-                                             " on ab*",  " on \"${user}\"", " on \"a${agent}\"" };
+                                             " on ab*",  " on \"${user}\"", " on \"a${agent}\"",
+                                             " on \"file:///a/*\"", " on \"file:///a/../b\"" };
     static const char *const tests[] = { "", "", "", " if scope has x", " if not scope has x",
                                          " if purpose = p", " if chain > 1 and scope has x",
                                          " if time until 2026-11-30", " if time until 2026-12-31",
-                                         " if claim.x = 1" };
-    const char *party = ONE_OF(parties);
+                                         " if claim.x = 1", " if arg.p = x" };
+    const char *party = ONE_OF(parties), *verdict = ONE_OF(verdicts), *target = ONE_OF(targets);
+    bool is_inspected = strncmp(target, "redis", 5) == 0 || strncmp(target, "mcp", 3) == 0;
+    const char *test = ONE_OF(tests);
     bool may_act_for = strncmp(party, "anyone", 6) != 0 && strncmp(party, "user", 4) != 0 &&
                        strncmp(party, "group", 5) != 0;
 
-    postern_buf_addf(out, "%s %s%s to %s%s%s\n", ONE_OF(verdicts), party,
-                     may_act_for ? ONE_OF(humans) : "", ONE_OF(targets), ONE_OF(resources),
-                     ONE_OF(tests));
+    if (!is_inspected) { /* these doors neither hold nor see arguments */
+        verdict = strcmp(verdict, "hold") == 0 ? "allow" : verdict;
+        test = strncmp(test, " if arg", 7) == 0 ? "" : test;
+    } else if (strncmp(target, "redis", 5) == 0 && strncmp(test, " if arg", 7) == 0) {
+        test = " if arg.0 = x";
+    }
+    postern_buf_addf(out, "%s %s%s to %s%s%s\n", verdict, party, may_act_for ? ONE_OF(humans) : "",
+                     target, ONE_OF(resources), test);
 }
 
 static postern_policy *draw_policy(postern_buf *text)
@@ -253,7 +288,14 @@ static postern_policy *draw_policy(postern_buf *text)
 
 static void draw_question(test_question *q)
 {
-    static const char *const protocols[] = { "raw", "raw", "imap", "smtp" };
+    static const char *const actions[][2] = {
+        { "raw", "connect" }, { "raw", "connect" }, { "imap", "login" },         { "smtp", "login" },
+        { "redis", "GET" },   { "redis", "PING" },  { "redis", "CONFIG|NEW" },   { "redis", "get" },
+        { "mcp", "new/one" }, { "mcp", "ping" },    { "mcp", "resources/read" }, { "mcp", "tools/call" },
+    };
+    static const char *const uris[] = { "file:///a/b", "file:///a/../b", "file:///b" };
+    static const postern_bytes list[] = { { (const uint8_t *)"x", 1 } };
+    const char *const *action = ONE_OF(actions);
     static const char *const groups[] = { "g" };
     static const char *const spellings[] = { "A", "a@x", "U@x" };
 
@@ -268,9 +310,17 @@ static void draw_question(test_question *q)
     q->subject.chain = draw(4);
     q->subject.groups = draw(2) == 0 ? NULL : groups;
     q->subject.group_count = q->subject.groups == NULL ? 0 : draw(2);
-    q->question.protocol = ONE_OF(protocols);
-    q->question.action = strcmp(q->question.protocol, "raw") == 0 ? "connect" : "login";
-    q->question.resource = postern_bytes_str(draw(5) == 0 ? ONE_OF(spellings) : ONE_OF(names));
+    q->question.protocol = action[0];
+    q->question.action = action[1];
+    q->question.resource = postern_bytes_str(draw(5) == 0 ? ONE_OF(spellings) :
+                                             draw(5) == 0 ? ONE_OF(uris) :
+                                                            ONE_OF(names));
+    if (draw(6) == 0) /* a door that cannot name it */
+        q->question.resource = (postern_bytes){ NULL, 0 };
+    if (draw(2) == 0)
+        q->question.args = (postern_policy_args){
+            .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 1
+        };
 }
 
 /* What somebody may ask about whom this question is one of. */
@@ -313,7 +363,8 @@ static bool is_looked_through(const postern_policy *p, const test_question *q,
 static bool is_listed(const postern_policy *p, const postern_decision *d,
                       const postern_policy_about *about)
 {
-    bool ret = true;
+    bool ret = d->verdict == POSTERN_VERDICT_DENY || d->rule_index != POSTERN_POLICY_NO_RULE ||
+               about->action == NULL || postern_policy_opens_session(about->protocol, about->action);
 
     if (d->rule_index != POSTERN_POLICY_NO_RULE)
         ret = postern_policy_may_decide(p, d->rule_index, POSTERN_POLICY_LIST_AGENT, about);

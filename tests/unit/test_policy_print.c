@@ -175,7 +175,7 @@ static void a_deny_that_an_allow_above_leaves_nearly_nothing_is_named(void **sta
 {
     static const char *const texts[] = {
         "allow agent a to imap:login on x\ndeny agent a to imap:login on x",
-        "allow agent * to raw:*\ndeny agent a to raw:*",
+        "allow agent * to raw:connect\ndeny agent a to raw:connect",
         "allow anyone to redis:@read on \"*\"\ndeny anyone to redis:GET on x",
         "hold anyone to redis:@read if chain >= 0\ndeny anyone to redis:GET,MGET if chain >= 0",
     };
@@ -217,6 +217,30 @@ static void tests_that_cannot_all_hold_are_named(void **state)
         warn(cases[i].text, text, sizeof text);
         if ((strstr(text, "policies/t.rules:1:1: warning: t:1 never matches: it wants ") == text) !=
             cases[i].is_named)
+            fail_msg("%s: %s", cases[i].text, text);
+    }
+}
+
+/* What is not known counts against the agent: such a deny is for every action without the argument. */
+static void a_deny_that_tests_an_argument_and_names_no_resource_is_named(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_named;
+    } cases[] = {
+        { "deny anyone to mcp:tools/call if arg.path under \"/etc\"", true },
+        { "deny anyone to mcp:tools/call if scope has x and not args only (a)", true },
+        { "deny anyone to mcp:tools/call on read_file if arg.path under \"/etc\"", false },
+        { "allow anyone to mcp:tools/call if arg.path under \"/etc\"", false },
+        { "deny anyone to mcp:tools/call if scope has x", false },
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        warn(cases[i].text, text, sizeof text);
+        if ((strstr(text, "policies/t.rules:1:1: warning: t:1 denies every action that has no such "
+                          "argument") == text) != cases[i].is_named)
             fail_msg("%s: %s", cases[i].text, text);
     }
 }
@@ -305,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_rule_that_may_decide_is_not_named),
         cmocka_unit_test(a_deny_that_an_allow_above_leaves_nearly_nothing_is_named),
         cmocka_unit_test(tests_that_cannot_all_hold_are_named),
+        cmocka_unit_test(a_deny_that_tests_an_argument_and_names_no_resource_is_named),
         cmocka_unit_test(a_place_knows_the_time_and_its_services),
         cmocka_unit_test(a_half_that_never_allows_is_named),
         cmocka_unit_test(rules_that_name_too_much_end_the_comparison),
