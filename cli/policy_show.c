@@ -220,7 +220,7 @@ static bool add_lines(const struct show_request *rq, const postern_policy *p, po
     if (rows[SECTION_ALLOWED] + rows[SECTION_HELD] == 0)
         postern_buf_addf(out, "%s may do nothing: no rule lets it\n", rq->about.agent);
     else
-        postern_buf_add_str(out, "Whatever is not listed is denied.\n");
+        postern_buf_add_str(out, "Whatever is not listed is denied, but for what every client says first (@session).\n");
     return rows[SECTION_ALLOWED] + rows[SECTION_HELD] != 0;
 }
 

@@ -209,7 +209,7 @@ typedef struct postern_policy_view {
     unsigned lists; /* POSTERN_POLICY_LIST_… in which it stands */
     postern_verdict verdict;
     bool is_match;
-    bool is_near; /* no match, and a single part keeps it from one */
+    bool is_near; /* it is about this action, and a single part keeps it from a match */
     char why[POSTERN_POLICY_WHY_MAX]; /* why not; "" for a match */
 } postern_policy_view;
 /* Rule i in the order of the files; false past the last one. */

@@ -291,7 +291,8 @@ bool postern_policy_look(const postern_policy *p, const postern_policy_question 
     }
     m = postern_rule_match(r, &a);
     ret->is_match = m.is_match;
-    ret->is_near = !m.is_match && postern_rule_look_at_parts(r, &a).failing_count == 1;
+    ret->is_near = !m.is_match && m.part != PART_ACTION &&
+                   postern_rule_look_at_parts(r, &a).failing_count == 1;
     if (!m.is_match)
         tell_why(r, &a, &m, ret->why);
     return true;

@@ -43,6 +43,10 @@ printf 'judge agent and user\nallow agent bot to *\nallow user alice to * with l
 good=$folder/good.rules
 
 same "the examples are fine and say nothing" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/team-data.rules" 2>&1)"
+same "so is the one of a Redis door" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/cache.rules" 2>&1)"
+same "so is the one of an MCP door" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/files.rules" 2>&1)"
+same "so are all of them as one" "" "$("$postern" policy check "$examples"/guardrails.rules "$examples"/{cache,files,logins,team-data}.rules 2>&1)"
+same "and no expect of theirs fails" "" "$("$postern" policy test "$examples"/guardrails.rules "$examples"/{cache,files,logins,team-data}.rules | grep '^not ok')"
 same "so is the one of logins" "" "$("$postern" policy check "$examples/guardrails.rules" "$examples/logins.rules" 2>&1)"
 same "a fine file says nothing" "" "$("$postern" policy check "$good" 2>&1)"
 check "a mistake is named by file, line and column" 1 "$folder/bad.rules:2:1: \"alow\" is no statement; did you mean \"allow\"?" check "$folder/bad.rules"
@@ -145,7 +149,7 @@ check "an argument twice" 2 "a name stands twice" explain --agent bot --arg x=1 
 check "arguments of a command have numbers" 2 "here 1=VALUE" explain --agent bot --action redis:GET --arg 0=a --arg 2=b "$folder/two.rules"
 check "a door is explained" 0 "allow by cache:in (policies/cache.rules:1)" explain --config "$folder/etc" --agent bot --on cache cache
 # test: each expect by itself.
-check "expects that hold" 0 "1..17" test "$examples/guardrails.rules" "$examples/team-data.rules" --expect "allow agent worker-3 to raw:connect on stream-worker-3"
+check "expects that hold" 0 "1..21" test "$examples/guardrails.rules" "$examples/team-data.rules" --expect "allow agent worker-3 to raw:connect on stream-worker-3"
 check "and by which rule" 0 "team-data.rules:20: expect deny agent worker-3 to raw:connect on cache, by no rule" test "$examples/guardrails.rules" "$examples/team-data.rules"
 check "one that fails is told with the others" 1 "not ok 1 - $folder/expect.rules:2: expect allow agent a to raw:connect, by expect:1
 # expected allow, got deny
@@ -194,7 +198,7 @@ bot is denied:
     by logins:no ($folder/logins.rules:1), as anyone
     on root
     because no root
-Whatever is not listed is denied." show --agent bot "$folder/logins.rules"
+Whatever is not listed is denied, but for what every client says first (@session)." show --agent bot "$folder/logins.rules"
 check "when it acts for somebody" 1 "a may do nothing" show --agent a --for alice "$folder/logins.rules"
 check "when rights end, and which are over" 0 "ends 2027-01-31T23:00:00Z" show --agent fixer --at 2026-12-01T10:00Z "$examples/team-data.rules"
 check "a right that is over" 1 "c could, until it was over:
@@ -203,7 +207,42 @@ check "a right that is over" 1 "c could, until it was over:
 check "JSON of what it may do" 0 "{\"agent\":\"bot\",\"allowed\":[{\"rule\":\"two:a\"" show --json --agent bot "$folder/two.rules"
 check "show wants an agent" 2 "show wants --agent" show "$good"
 # actions
-check "protocols" 0 "raw" actions
+check "protocols" 0 "mcp
+raw
+redis" actions
+check "actions of Redis, with their classes and resources" 0 "
+redis:GET  on key  @" actions redis
+check "classes of Redis" 0 "redis:@read  " actions redis
+check "actions of a class" 0 "mcp:resources/read  on URI  @read" actions mcp --class @read
+same "and no others" "" "$("$postern" policy actions mcp --class @read | grep -v @read)"
+check "what clients say first needs no rule" 0 "anyone who came in
+  by @session" who-can redis:PING "$examples/cache.rules"
+printf 'no: deny agent bot to redis:PING\n' >"$folder/ping.rules"
+check "but a rule can name it" 0 "unless it is agent bot: ping:no (" who-can redis:ping "$folder/ping.rules"
+check "JSON of what clients say first" 0 '{"rule":"@session","verdict":"allow","who":"anyone","unless":[{"rule":"ping:no"' who-can --json redis:PING "$folder/ping.rules"
+check "who can once somebody approves" 0 "agent report-bot for group finance
+  by files:change ($examples/files.rules:9), once somebody approves
+  on write_file,move_file
+  if arg.path under /srv/reports
+  with approver group oncall and wait 10m
+  unless it is anyone if chain > 2: guardrails:no-chains" who-can mcp:tools/call on write_file "$examples/guardrails.rules" "$examples/files.rules"
+check "what needs an approval" 0 "report-bot may, once somebody approves:
+  mcp:tools/call
+    by files:change" show --agent report-bot "$examples/guardrails.rules" "$examples/files.rules"
+call=(explain --agent report-bot --action mcp:tools/call --on read_file)
+check "arguments of a tool" 0 "allow by files:look" "${call[@]}" --arg path=/srv/reports/q3.csv "$examples/files.rules"
+check "an argument too many is near" 1 "near: files:look ($examples/files.rules:6) would allow, but: not so: args only" "${call[@]}" --arg path=/srv/reports/q3.csv --arg 'x={"y":1}' "$examples/files.rules"
+check "arguments that are not told count against the agent" 1 "arg.path under /srv/reports is not known" "${call[@]}" "$examples/files.rules"
+pay=(explain --agent pay-bot --user alice --purpose invoice-1 --action mcp:tools/call --on create_payment --arg currency=EUR)
+check "a number is a number" 0 "allow by files:pay" "${pay[@]}" --arg amount=500 "$examples/files.rules"
+check "and a text is none" 1 "arg.amount <= 500" "${pay[@]}" --arg 'amount="500"' "$examples/files.rules"
+check "several keys of a command" 1 "deny
+on cache:1: allow
+  allow by cache:read ($examples/cache.rules:9)" explain --agent worker-3 --action redis:mget --on cache:1 --on session:1 "$examples/cache.rules"
+check "duties are told" 0 "  rate: 100 in 1 s" explain --agent cache-bot --scope cache.write --action redis:SET --on cache:1 "$examples/cache.rules"
+check "JSON of duties" 0 '"rate":{"count":100,"period_s":1}' explain --json --agent cache-bot --scope cache.write --action redis:SET --on cache:1 "$examples/cache.rules"
+check "a hold is no allow" 1 "hold
+  hold by cache:flush" explain --agent cache-bot --action redis:UNLINK --on cache:1 "$examples/cache.rules"
 check "actions of one" 0 "raw:connect  on " actions raw
 check "JSON of actions" 0 '"raw":[{"action":"connect","classes":[' actions --json
 check "no such protocol" 1 "no such protocol or class" actions gopher
