@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A policy and questions to it.  What is refused names its place; what is accepted has one spelling
- * that reads as the same; nothing is allowed by a policy without an allow, and a decision is what
- * the rules looked at one by one say.
+ * that reads as the same; nothing is allowed by a policy without an allow, a decision is what the
+ * rules looked at one by one say, and whoever asks with less in his hands hears of the rule that
+ * decides.
  */
 #include <stdlib.h>
 
@@ -85,6 +86,31 @@ static postern_verdict stricter(postern_verdict a, postern_verdict b)
     return a == POSTERN_VERDICT_HOLD ? a : b;
 }
 
+/* Compared with each rule above them: a file of thousands would take minutes. */
+#define COMPARED_RULES_MAX 64
+
+/* A rule that decides is one that may, whatever of the question is left open. */
+static void check_bearing(const postern_policy *p, const postern_policy_question *q,
+                          const postern_decision *d)
+{
+    const postern_policy_about about[] = {
+        { .size = sizeof *about, .now_s = -1 },
+        { .size = sizeof *about, .agent = q->subject->agent, .user = q->subject->user, .now_s = -1 },
+        { .size = sizeof *about,
+          .protocol = q->protocol,
+          .action = q->action,
+          .resource = q->resource,
+          .now_s = q->now_s },
+    };
+
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+        must(d->rule_index > COMPARED_RULES_MAX ||
+             postern_policy_may_decide(p, d->rule_index, POSTERN_POLICY_LIST_AGENT, &about[i]));
+        must(d->user_rule_index > COMPARED_RULES_MAX ||
+             postern_policy_may_decide(p, d->user_rule_index, POSTERN_POLICY_LIST_USER, &about[i]));
+    }
+}
+
 static void check_question(const postern_policy *p, const postern_policy_question *q)
 {
     bool is_one_list = postern_policy_lists(p) == POSTERN_POLICY_LIST_AGENT;
@@ -99,6 +125,8 @@ static void check_question(const postern_policy *p, const postern_policy_questio
     must((d.refusing_lists == 0) == (d.verdict == POSTERN_VERDICT_ALLOW));
     must((d.refusing_lists & ~postern_policy_lists(p)) == 0);
     must(d.rule_index == agent_index && d.user_rule_index == user_index);
+    if (!q->is_preview)
+        check_bearing(p, q, &d);
     must(d.verdict == stricter(agent, user));
     must(d.verdict != POSTERN_VERDICT_ALLOW || d.because[0] == '\0');
     if (d.verdict == POSTERN_VERDICT_DENY)
@@ -248,8 +276,28 @@ static void check_no_allow(const postern_policy *p)
     must(d.verdict == POSTERN_VERDICT_DENY);
 }
 
+/* Parts of rules have words, and the expects of a policy that loads hold. */
+static void check_words(const postern_policy *p)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1 << 24);
+    postern_policy_expectation x;
+    postern_policy_rule r;
+
+    for (size_t i = 0; i < COMPARED_RULES_MAX && postern_policy_rule_at(p, i, &r); i++) {
+        must(postern_policy_print_part(p, i, POSTERN_POLICY_WHO, 0, &out));
+        must(postern_policy_print_part(p, i, POSTERN_POLICY_TARGET, 0, &out));
+        (void)postern_policy_print_part(p, i, POSTERN_POLICY_RESOURCES, 0, &out); /* may have none */
+        must(postern_policy_print_part(p, i, POSTERN_POLICY_TEST, 0, &out) == r.has_tests);
+        (void)postern_policy_print_part(p, i, POSTERN_POLICY_DUTIES, 0, &out); /* may have none */
+    }
+    for (size_t i = 0; postern_policy_expect_at(p, i, &x, i < COMPARED_RULES_MAX ? &out : NULL); i++)
+        must(x.got.verdict == x.want);
+    must(!out.failed);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const postern_policy_place place = { .size = sizeof place, .now_s = 1796119200 };
     static const char arguments[] =
         "{\"path\":\"/srv/\\u0061\",\"n\":500.00,\"e\":1e2,\"a\":{\"b\":[true,\"x\",5,null]},"
         "\"\\u0066\":false,\"s\":\"5\",\"d\":\"uid=a,ou=b\",\"h\":\"10.1.2.3\"}";
@@ -267,13 +315,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_round_trip(p);
+    check_words(p);
     must(postern_json_scan(&json, postern_bytes_str(arguments), NULL) == POSTERN_OK);
     ask(p, &json);
     if (size == 0 || !holds(text, "allow"))
         check_no_allow(p);
     if (size == 0 || (!holds(text, "imap:login") && !holds(text, "*")))
         check_no_login(p);
-    postern_policy_warnings(p, &warnings);
+    postern_policy_warnings_at(p, &place, &warnings);
     must(!warnings.failed);
     return 0;
 }
