@@ -42,7 +42,8 @@ int policy_fail_usage(const char *what, const char *which)
 {
     POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
 
-    postern_buf_addf(&line, "postern policy: %s%s; `postern policy --help` explains\n", what, which);
+    postern_buf_addf(&line, "postern policy: %s%s; `postern policy --help` explains\n", what,
+                     which);
     (void)policy_put(&line, stderr);
     return CLI_USAGE;
 }

@@ -19,7 +19,8 @@
 typedef void policy_fault(void *arg, const postern_error *err);
 void policy_print_fault(void *arg, const postern_error *err); /* a line on standard error */
 
-/* Which policy: rules files, in this order, or the one of a door or service of the configuration. */
+/* Which policy: rules files, in this order, or the one of a door or service of the configuration.
+ */
 struct policy_source {
     char **names;
     size_t count;
@@ -47,7 +48,10 @@ int policy_exit_code(postern_err e);
 /* Takes --door and --config (letters 'D' and 'F'); false: another option. */
 bool policy_source_option(struct policy_source *from, int letter, const char *value);
 #define POLICY_SOURCE_OPTIONS                                                                      \
-    { "door", required_argument, NULL, 'D' }, { "config", required_argument, NULL, 'F' }
+    { "door", required_argument, NULL, 'D' },                                                      \
+    {                                                                                              \
+        "config", required_argument, NULL, 'F'                                                     \
+    }
 
 /* ---- policy_words.c ---- */
 
@@ -61,10 +65,12 @@ void policy_add_conditions(const postern_policy *p, size_t i, const char *indent
 /* "2027-02-01T00:00:00Z" */
 void policy_add_time(int64_t s, postern_buf *out);
 
-/* rule, file, line, verdict, who, action, resources, tests, duties, because, ends: into the object. */
+/* rule, file, line, verdict, who, action, resources, tests, duties, because, ends: into the object.
+ */
 void policy_put_rule_members(const postern_policy *p, size_t i, postern_json_writer *w);
 int64_t policy_clock_s(void);
-/* "redis:GET": the part before the colon into `room` of POSTERN_POLICY_NAME_MAX, the rest as *ret. */
+/* "redis:GET": the part before the colon into `room` of POSTERN_POLICY_NAME_MAX, the rest as *ret.
+ */
 bool policy_split_action(const char *text, char *room, const char **ret);
 
 /* ---- policy_arguments.c ---- */

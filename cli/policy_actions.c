@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy actions`: what rules can name of a protocol: each action with its classes and what
- * its resource is, or each class with its actions.
+ * `postern policy actions`: what rules can name of a protocol: each action with its classes and
+ * what its resource is, or each class with its actions.
  */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 #include "cli.h"
 #include "policy.h"
 
-#define CLASSES_MAX 64 /* of one protocol: Redis has 21 */
+#define CLASSES_MAX 64                         /* of one protocol: Redis has 21 */
 #define CLASS_MAX   POSTERN_POLICY_CLASSES_MAX /* bytes with NUL of a name */
 
 struct actions_request {
@@ -24,9 +24,9 @@ static void print_actions_help(FILE *out)
 {
     fputs("usage: postern policy actions [OPTION ...] [PROTOCOL]\n"
           "\n"
-          "Lists what a rule can name behind `to PROTOCOL:`: classes, then actions with their classes\n"
-          "and with what `on` compares.  Without PROTOCOL it lists the protocols.  A service has\n"
-          "SERVICE:login, on the local user.\n"
+          "Lists what a rule can name behind `to PROTOCOL:`: classes, then actions with what `on`\n"
+          "compares and with their classes.  Without PROTOCOL it lists the protocols.  A service\n"
+          "has SERVICE:login, on the local user.\n"
           "\n"
           "  --class CLASS   the actions of one class alone, like @read\n"
           "  --json          one JSON object instead of lines\n"
@@ -127,7 +127,8 @@ static bool add_class_lines(const char *protocol, postern_buf *out)
     size_t count = count_classes(protocol, classes);
 
     for (size_t i = 0; i < count; i++)
-        postern_buf_addf(out, "%s:%s  %zu actions\n", protocol, classes[i].name, classes[i].actions);
+        postern_buf_addf(out, "%s:%s  %zu actions\n", protocol, classes[i].name,
+                         classes[i].actions);
     return count != 0;
 }
 

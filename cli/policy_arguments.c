@@ -41,9 +41,9 @@ static postern_err make_list(struct policy_arguments *a, postern_error *err)
             return POSTERN_FAIL(err, USAGE, "--arg: here %s=VALUE, then the next number: %s", want,
                                 a->pairs[i]);
     }
-    a->args = (postern_policy_args){
-        .kind = POSTERN_POLICY_ARGS_LIST, .list = a->list, .count = a->count
-    };
+    a->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
+                                     .list = a->list,
+                                     .count = a->count };
     return POSTERN_OK;
 }
 
@@ -65,11 +65,11 @@ static postern_err make_object(struct policy_arguments *a, postern_error *err)
     if (a->text.failed)
         return POSTERN_FAIL(err, USAGE, "--arg: the arguments are too long, or not UTF-8");
     if (postern_json_scan(&a->json, postern_buf_bytes(&a->text), err) != POSTERN_OK)
-        return err->code == POSTERN_ERR_NOMEM ? err->code :
-                                                POSTERN_FAIL(err, USAGE, "--arg: a name stands twice");
-    a->args = (postern_policy_args){
-        .kind = POSTERN_POLICY_ARGS_JSON, .json = &a->json, .object = 0
-    };
+        return err->code == POSTERN_ERR_NOMEM
+                   ? err->code
+                   : POSTERN_FAIL(err, USAGE, "--arg: a name stands twice");
+    a->args =
+        (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_JSON, .json = &a->json, .object = 0 };
     return POSTERN_OK;
 }
 

@@ -19,19 +19,20 @@ struct check_request {
 
 static void print_check_help(FILE *out)
 {
-    fputs("usage: postern policy check [OPTION ...] FILE...|DOOR\n"
-          "\n"
-          "Reads rules files as one policy, in this order, or the policy of a door or service, runs\n"
-          "its `expect` lines and warns of rules that can never decide, that contradict one above\n"
-          "them, whose time is over, or (with a configuration) whose service is not there.\n"
-          "\n"
-          "  --print         print the rules as they were understood\n"
-          "  --json          one JSON object: ok, errors and warnings\n"
-          "  --door NAME     a door or service of the configuration, in place of files\n"
-          "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
-          "\n"
-          "Exit status: 0 fine, 1 faulty, 2 usage, 3 a file cannot be read.\n",
-          out);
+    fputs(
+        "usage: postern policy check [OPTION ...] FILE...|DOOR\n"
+        "\n"
+        "Reads rules files as one policy, in this order, or the policy of a door or service, runs\n"
+        "its `expect` lines and warns of rules that can never decide, that contradict one above\n"
+        "them, whose time is over, or (with a configuration) whose service is not there.\n"
+        "\n"
+        "  --print         print the rules as they were understood\n"
+        "  --json          one JSON object: ok, errors and warnings\n"
+        "  --door NAME     a door or service of the configuration, in place of files\n"
+        "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
+        "\n"
+        "Exit status: 0 fine, 1 faulty, 2 usage, 3 a file cannot be read.\n",
+        out);
 }
 
 static bool read_check_options(int argc, char **argv, struct check_request *rq)
@@ -76,8 +77,9 @@ static postern_err add_warnings(const struct policy_opened *opened, postern_buf 
         services = calloc(count + 1, sizeof *services);
         if (services == NULL)
             return POSTERN_FAIL(err, NOMEM, "%zu services", count);
-        for (size_t i = 0; (s = postern_config_section_at(opened->config, POSTERN_SECTION_SERVICE,
-                                                          i)) != NULL; i++)
+        for (size_t i = 0;
+             (s = postern_config_section_at(opened->config, POSTERN_SECTION_SERVICE, i)) != NULL;
+             i++)
             services[i] = postern_section_name(s);
     }
     place.services = services;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy explain`: one question, its answer, the rules that were passed over on the way, and
- * those that a single part kept from matching.
+ * `postern policy explain`: one question, its answer, the rules that were passed over on the way,
+ * and those that a single part kept from matching.
  */
 #include "config.h"
 
@@ -19,8 +19,9 @@ static void print_explain_help(FILE *out)
     fputs(
         "usage: postern policy explain [OPTION ...] FILE...|DOOR\n"
         "\n"
-        "Says what the policy decides, by which rule, why not by those before it, and which rules a\n"
-        "single part keeps from matching.  What is not said is not there; see postern-policy(5).\n"
+        "Says what the policy decides, by which rule, why not by those before it, and which rules\n"
+        "a single part keeps from matching.  What is not said is not there; see\n"
+        "postern-policy(5).\n"
         "\n"
         "  --agent NAME         who acts\n"
         "  --user NAME          for which human; without it for nobody\n"
@@ -34,11 +35,11 @@ static void print_explain_help(FILE *out)
         "  --source ADDRESS     where the connection comes from\n"
         "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
         "  --action ACTION      what is done, like imap:login [raw:connect]\n"
-        "  --on RESOURCE        to what: a key, a tool, a URI; the door's name of raw:connect; of a\n"
-        "                       login the local user; repeated, each is judged and all must be allowed\n"
+        "  --on RESOURCE        to what: a key, a tool, a URI, the door's name of raw:connect,\n"
+        "                       the local user of a login; repeated, all must be allowed\n"
         "  --resource RESOURCE  the same\n"
-        "  --arg NAME=VALUE     an argument of the action, JSON or a text; of redis 0=VALUE, 1=VALUE\n"
-        "                       ...; may be repeated\n"
+        "  --arg NAME=VALUE     an argument of the action, JSON or a text; of redis 0=VALUE,\n"
+        "                       1=VALUE ...; may be repeated\n"
         "  --json               one JSON object instead of lines\n"
         "  --door NAME          a door or service of the configuration, in place of files\n"
         "  --config DIR         the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"

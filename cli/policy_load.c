@@ -189,8 +189,8 @@ static void add_expects(struct loading *l, postern_policy *p)
         return;
     for (size_t i = 0; i < l->from->expect_count; i++)
         postern_buf_addf(&text, "expect %s\n", l->from->expects[i]);
-    e = text.failed ? POSTERN_FAIL(&err, USAGE, "--expect: too many") :
-                      postern_policy_add(p, "expect", "--expect", postern_buf_bytes(&text), &err);
+    e = text.failed ? POSTERN_FAIL(&err, USAGE, "--expect: too many")
+                    : postern_policy_add(p, "expect", "--expect", postern_buf_bytes(&text), &err);
     (void)note(l, e, &err);
 }
 

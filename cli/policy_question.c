@@ -128,22 +128,32 @@ static bool set_option(int option, const char *value, struct policy_asked *rq)
         rq->wants_help = true;
         return true;
     default:
-        return policy_source_option(&rq->from, option, value) || refuse(rq, "bad option or value: ");
+        return policy_source_option(&rq->from, option, value) ||
+               refuse(rq, "bad option or value: ");
     }
 }
 
 bool policy_asked_read(int argc, char **argv, struct policy_asked *rq)
 {
     static const struct option options[] = {
-        { "agent", required_argument, NULL, 'a' },   { "user", required_argument, NULL, 'u' },
-        { "client", required_argument, NULL, 'c' },  { "issuer", required_argument, NULL, 'i' },
-        { "group", required_argument, NULL, 'g' },   { "scope", required_argument, NULL, 's' },
-        { "purpose", required_argument, NULL, 'p' }, { "claim", required_argument, NULL, 'C' },
-        { "chain", required_argument, NULL, 'n' },   { "source", required_argument, NULL, 'S' },
-        { "at", required_argument, NULL, 't' },      { "action", required_argument, NULL, 'A' },
-        { "on", required_argument, NULL, 'o' },      { "resource", required_argument, NULL, 'o' },
-        { "arg", required_argument, NULL, 'r' },     { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },          POLICY_SOURCE_OPTIONS,
+        { "agent", required_argument, NULL, 'a' },
+        { "user", required_argument, NULL, 'u' },
+        { "client", required_argument, NULL, 'c' },
+        { "issuer", required_argument, NULL, 'i' },
+        { "group", required_argument, NULL, 'g' },
+        { "scope", required_argument, NULL, 's' },
+        { "purpose", required_argument, NULL, 'p' },
+        { "claim", required_argument, NULL, 'C' },
+        { "chain", required_argument, NULL, 'n' },
+        { "source", required_argument, NULL, 'S' },
+        { "at", required_argument, NULL, 't' },
+        { "action", required_argument, NULL, 'A' },
+        { "on", required_argument, NULL, 'o' },
+        { "resource", required_argument, NULL, 'o' },
+        { "arg", required_argument, NULL, 'r' },
+        { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },
+        POLICY_SOURCE_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     int option;

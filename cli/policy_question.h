@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One question on the command line: who asks, for what, on which resources, with which arguments. */
+/* One question on the command line: who asks, for what, on which resources, with which arguments.
+ */
 #ifndef POSTERN_CLI_POLICY_QUESTION_H
 #define POSTERN_CLI_POLICY_QUESTION_H
 
@@ -27,7 +28,7 @@ struct policy_asked {
 void policy_asked_begin(struct policy_asked *rq);
 /* False: rq->fault says why, argv[optind - 1] is what was refused. */
 bool policy_asked_read(int argc, char **argv, struct policy_asked *rq);
-/* POSTERN_OK · POSTERN_ERR_USAGE and codes of postern_policy_subject_prepare() · POSTERN_ERR_NOMEM */
+/* POSTERN_OK · POSTERN_ERR_USAGE · POSTERN_ERR_NOMEM · as postern_policy_subject_prepare() */
 POSTERN_MUST_USE postern_err policy_asked_finish(struct policy_asked *rq, postern_error *err);
 /* The question about one of the resources; valid until the next call. */
 const postern_policy_question *policy_asked_about(struct policy_asked *rq, size_t i);

@@ -22,8 +22,8 @@ static void print_show_help(FILE *out)
 {
     fputs("usage: postern policy show --agent NAME [OPTION ...] FILE...|DOOR\n"
           "\n"
-          "Lists what the policy lets an agent do, rule by rule with its conditions and duties, what\n"
-          "waits for an approval, what is denied, and which rights are over.\n"
+          "Lists what the policy lets an agent do, rule by rule with its conditions and duties,\n"
+          "what waits for an approval, what is denied, and which rights are over.\n"
           "\n"
           "  --agent NAME    who acts\n"
           "  --for USER      for which human [whomever, or nobody]\n"
@@ -177,9 +177,9 @@ static void add_rule(const struct show_request *rq, const postern_policy *p, siz
     postern_buf_addf(out, "\n    by %s (%s:%d), as ", r->rule, r->path, r->line);
     (void)postern_policy_print_part(p, i, POSTERN_POLICY_WHO, 0, out);
     if (postern_policy_lists(p) != POSTERN_POLICY_LIST_AGENT)
-        postern_buf_add_str(out, r->lists == POSTERN_POLICY_LIST_AGENT ? ", in the agent's list" :
-                                 r->lists == POSTERN_POLICY_LIST_USER  ? ", in the user's list" :
-                                                                         ", in both lists");
+        postern_buf_add_str(out, r->lists == POSTERN_POLICY_LIST_AGENT  ? ", in the agent's list"
+                                 : r->lists == POSTERN_POLICY_LIST_USER ? ", in the user's list"
+                                                                        : ", in both lists");
     postern_buf_add_byte(out, '\n');
     policy_add_conditions(p, i, "    ", true, out);
     if (r->because[0] != '\0')
@@ -214,13 +214,15 @@ static bool add_lines(const struct show_request *rq, const postern_policy *p, po
     size_t rows[SECTION_COUNT];
 
     if (postern_policy_lists(p) != POSTERN_POLICY_LIST_AGENT)
-        postern_buf_add_str(out, "There are two lists, the agent's and the user's; both must allow.\n");
+        postern_buf_add_str(out,
+                            "There are two lists, the agent's and the user's; both must allow.\n");
     for (int s = 0; s < SECTION_COUNT; s++)
         rows[s] = add_section(rq, p, (enum section)s, out);
     if (rows[SECTION_ALLOWED] + rows[SECTION_HELD] == 0)
         postern_buf_addf(out, "%s may do nothing: no rule lets it\n", rq->about.agent);
     else
-        postern_buf_add_str(out, "Whatever is not listed is denied, but for what every client says first (@session).\n");
+        postern_buf_add_str(out, "Whatever is not listed is denied, but for what every client says "
+                                 "first (@session).\n");
     return rows[SECTION_ALLOWED] + rows[SECTION_HELD] != 0;
 }
 

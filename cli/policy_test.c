@@ -22,20 +22,21 @@ struct test_request {
 
 static void print_test_help(FILE *out)
 {
-    fputs("usage: postern policy test [OPTION ...] FILE...|DOOR\n"
-          "\n"
-          "Runs each `expect` line of these files, or of a door's or service's policy, and says by\n"
-          "which rule it was decided (Test Anything Protocol).\n"
-          "\n"
-          "  --expect TEXT   one more, without the word: 'deny agent a to raw:connect on db'; may be\n"
-          "                  repeated\n"
-          "  --json          one JSON object: ok, count, failed and expects\n"
-          "  --door NAME     a door or service of the configuration, in place of files\n"
-          "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
-          "\n"
-          "Exit status: 0 all hold, 1 one fails or a file is faulty, 2 usage, 3 a file cannot be "
-          "read.\n",
-          out);
+    fputs(
+        "usage: postern policy test [OPTION ...] FILE...|DOOR\n"
+        "\n"
+        "Runs each `expect` line of these files, or of a door's or service's policy, and says by\n"
+        "which rule it was decided (Test Anything Protocol).\n"
+        "\n"
+        "  --expect TEXT   one more, without the word: 'deny agent a to raw:connect on db';\n"
+        "                  may be repeated\n"
+        "  --json          one JSON object: ok, count, failed and expects\n"
+        "  --door NAME     a door or service of the configuration, in place of files\n"
+        "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
+        "\n"
+        "Exit status: 0 all hold, 1 one fails or a file is faulty, 2 usage, 3 a file cannot be "
+        "read.\n",
+        out);
 }
 
 static bool take_expect(struct test_request *rq, const char *text)
@@ -115,7 +116,8 @@ static size_t count_expects(const postern_policy *p)
 static void add_tap_line(const postern_policy_expectation *x, size_t number, postern_buf *text,
                          postern_buf *out)
 {
-    postern_buf_addf(out, "%s %zu - %s:%d: ", is_held(x) ? "ok" : "not ok", number, x->path, x->line);
+    postern_buf_addf(out, "%s %zu - %s:%d: ", is_held(x) ? "ok" : "not ok", number, x->path,
+                     x->line);
     out->failed = out->failed || text->failed;
     postern_buf_add(out, postern_buf_bytes(text));
     postern_buf_add_str(out, ", ");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy who-can`: whom the rules let do something, and under which conditions.  Nobody who
- * can is left out: what depends on more than the question says is a condition, and a deny above that
- * may take something away is told as "unless".
+ * `postern policy who-can`: whom the rules let do something, and under which conditions.  Nobody
+ * who can is left out: what depends on more than the question says is a condition, and a deny above
+ * that may take something away is told as "unless".
  */
 #include "config.h"
 
@@ -23,20 +23,20 @@ struct who_request {
 
 static void print_who_can_help(FILE *out)
 {
-    fputs("usage: postern policy who-can [OPTION ...] ACTION [on RESOURCE] FILE...|DOOR\n"
-          "\n"
-          "Lists whom the policy lets do ACTION (like redis:GET or imap:login): who, by which rule,\n"
-          "under which conditions, and unless which rule above denies it.  Nobody is left out;\n"
-          "without `on RESOURCE` it is anything.\n"
-          "\n"
-          "  --at TIME       RFC 3339, like 2026-12-01T10:00Z [now]: rights that are over then are not\n"
-          "                  listed\n"
-          "  --json          one JSON object instead of lines\n"
-          "  --door NAME     a door or service of the configuration, in place of files\n"
-          "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
-          "\n"
-          "Exit status: 0 somebody can, 1 nobody can, 2 usage, 3 nothing was decided.\n",
-          out);
+    fputs(
+        "usage: postern policy who-can [OPTION ...] ACTION [on RESOURCE] FILE...|DOOR\n"
+        "\n"
+        "Lists whom the policy lets do ACTION (like redis:GET or imap:login): who, by which rule,\n"
+        "under which conditions, and unless which rule above denies it.  Nobody is left out;\n"
+        "without `on RESOURCE` it is anything.\n"
+        "\n"
+        "  --at TIME       RFC 3339, like 2026-12-01T10:00Z [now]: without rights that are over\n"
+        "  --json          one JSON object instead of lines\n"
+        "  --door NAME     a door or service of the configuration, in place of files\n"
+        "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
+        "\n"
+        "Exit status: 0 somebody can, 1 nobody can, 2 usage, 3 nothing was decided.\n",
+        out);
 }
 
 static bool refuse(struct who_request *rq, const char *why)
@@ -50,21 +50,24 @@ static bool read_words(int argc, char **argv, struct who_request *rq)
     int next = optind;
 
     if (next == argc)
-        return refuse(rq, "who-can takes an action, perhaps `on` a resource, and rules files or a door");
+        return refuse(
+            rq, "who-can takes an action, perhaps `on` a resource, and rules files or a door");
     rq->action_text = argv[next++];
     if (!policy_split_action(rq->action_text, rq->protocol, &rq->about.action))
         return refuse(rq, "an action is PROTOCOL:NAME, like raw:connect or imap:login");
     rq->about.protocol = rq->protocol;
     if (!postern_policy_has_action(rq->protocol, rq->about.action))
-        return refuse(rq, "there is no such action (`postern policy actions` lists them, and a service "
-                          "has SERVICE:login)");
+        return refuse(rq,
+                      "there is no such action (`postern policy actions` lists them, and a service "
+                      "has SERVICE:login)");
     if (next + 1 < argc && strcmp(argv[next], "on") == 0) {
         rq->about.resource = postern_bytes_str(argv[next + 1]);
         next += 2;
     }
     rq->from.names = argv + next;
     rq->from.count = (size_t)(argc - next);
-    return (rq->from.count != 0) != (rq->from.door != NULL) || refuse(rq, "who-can takes rules files or a door");
+    return (rq->from.count != 0) != (rq->from.door != NULL) ||
+           refuse(rq, "who-can takes rules files or a door");
 }
 
 static bool read_who_options(int argc, char **argv, struct who_request *rq)
@@ -138,8 +141,9 @@ static void add_who(const postern_policy *p, size_t i, postern_buf *out)
 static void add_unless(const postern_policy *p, size_t above, const postern_policy_rule *r,
                        postern_buf *out)
 {
-    postern_buf_add_str(out, r->verdict == POSTERN_VERDICT_DENY ? "  unless it is " :
-                                                                  "  only once approved where it is ");
+    postern_buf_add_str(out, r->verdict == POSTERN_VERDICT_DENY
+                                 ? "  unless it is "
+                                 : "  only once approved where it is ");
     add_who(p, above, out);
     for (int part = POSTERN_POLICY_RESOURCES; part <= POSTERN_POLICY_TEST; part++)
         for (size_t n = 0; n == 0 || part == POSTERN_POLICY_TEST; n++) {
@@ -148,9 +152,9 @@ static void add_unless(const postern_policy *p, size_t above, const postern_poli
             if (!postern_policy_print_part(p, above, (postern_policy_part)part, n, &text))
                 break;
             out->failed = out->failed || text.failed;
-            postern_buf_add_str(out, part == POSTERN_POLICY_RESOURCES ? " on " :
-                                     n == 0                           ? " if " :
-                                                                        " and ");
+            postern_buf_add_str(out, part == POSTERN_POLICY_RESOURCES ? " on "
+                                     : n == 0                         ? " if "
+                                                                      : " and ");
             postern_buf_add(out, postern_buf_bytes(&text));
         }
     postern_buf_addf(out, ": %s (%s:%d) %s it\n", r->rule, r->path, r->line,

@@ -7,7 +7,8 @@
 #include "policy/match.h"
 #include "policy/under.h"
 
-/* Comparisons of two names for one pair of rules: two lists of 256, five times.  Past it: in doubt. */
+/* Comparisons of two names for one pair of rules: two lists of 256, five times.  Past it: in doubt.
+ */
 #define PAIR_WORK_MAX (1 << 19)
 #define NOT_ENDING    (-1)
 #define DAY_S         INT64_C(86400)
@@ -124,8 +125,8 @@ static void print_actions(const struct rule *r, postern_buf *out)
     postern_policy_print_target(&t, out);
 }
 
-bool postern_policy_print_part(const postern_policy *p, size_t i, postern_policy_part part, size_t n,
-                               postern_buf *out)
+bool postern_policy_print_part(const postern_policy *p, size_t i, postern_policy_part part,
+                               size_t n, postern_buf *out)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
     const struct rule *r = rule_of(p, i);
@@ -256,8 +257,8 @@ static enum match agree(enum match a, enum match b)
     return a == b ? a : MATCH_UNKNOWN;
 }
 
-/* Where the action is left open it may be a login, whose denies see more spellings of a name, or about
- * a URI, which has more too. */
+/* Where the action is left open it may be a login, whose denies see more spellings of a name, or
+ * about a URI, which has more too. */
 static struct rule_parts look_at_parts(const struct rule *r, struct open_question *q)
 {
     struct rule_parts ret = postern_rule_look_at_parts(r, &q->asking), login;
@@ -343,8 +344,8 @@ static bool lists_may_meet(const struct list *a, const struct list *b, size_t *w
     return false;
 }
 
-/* One subject has one agent, one client and one issuer.  A user's name has several spellings, and he
- * is of many groups. */
+/* One subject has one agent, one client and one issuer.  A user's name has several spellings, and
+ * he is of many groups. */
 static bool parties_may_meet(const struct party *a, const struct party *b, size_t *work)
 {
     if (a->kind != b->kind)
@@ -406,17 +407,16 @@ static bool may_have_uris(const struct target *t)
     return t->protocol == PROTOCOL_ANY || policy_protocols[t->protocol].has_uris;
 }
 
-/* A URI that may mean another than it says: a rule that does not say it letter by letter does not know
- * whether it is meant. */
+/* A URI that may mean another than it says: a rule that does not say it letter by letter does not
+ * know whether it is meant. */
 static bool may_be_devious(const struct list *list)
 {
     for (const struct item *i = list->first; i != NULL; i = i->next)
-        if (i->set != NULL
-                ? may_be_devious(&i->set->list)
-                : i->pattern.kind == PATTERN_TEMPLATE ||
-                      (i->pattern.kind == PATTERN_LITERAL &&
-                       postern_uri_is_devious(
-                           (postern_bytes){ (const uint8_t *)i->pattern.ops, i->pattern.len })))
+        if (i->set != NULL ? may_be_devious(&i->set->list)
+                           : i->pattern.kind == PATTERN_TEMPLATE ||
+                                 (i->pattern.kind == PATTERN_LITERAL &&
+                                  postern_uri_is_devious((postern_bytes){
+                                      (const uint8_t *)i->pattern.ops, i->pattern.len })))
             return true;
     return false;
 }
@@ -447,7 +447,8 @@ static bool rules_may_meet(const struct rule *a, const struct rule *b, size_t *w
     return parties_may_meet(&a->who.party, &b->who.party, work);
 }
 
-/* The parts in which `above` must take all that rule i takes: the others it takes whatever they are. */
+/* The parts in which `above` must take all that rule i takes: the others it takes whatever they
+ * are. */
 static unsigned parts_to_cover(const struct bearings *above)
 {
     return (above->who == POSTERN_POLICY_ALWAYS ? 0 : COVERS_PARTY) |

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/policy/bearing.c: what can be said of rules while part of the question is open; nobody who can
- * is left out. */
+/* lib/policy/bearing.c: what can be said of rules while part of the question is open; nobody who
+ * can is left out. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,10 +25,11 @@ static postern_policy_about about_connecting(const char *resource)
 static void a_rule_is_told_apart_from_its_words(void **state)
 {
     POSTERN_AUTO(policy)
-    p = test_policy_make("timezone +01:00\nset $b = b,\"c d\"\n"
-                         "end: allow agent a,$b for user u to raw:connect on \"c:*\" if scope has x and "
-                         "time until 2026-11-30 and time until 2026-12-31 with lease 15m because \"so\"\n"
-                         "deny anyone to imap:login if not time until 2026-11-30\n");
+    p = test_policy_make(
+        "timezone +01:00\nset $b = b,\"c d\"\n"
+        "end: allow agent a,$b for user u to raw:connect on \"c:*\" if scope has x and "
+        "time until 2026-11-30 and time until 2026-12-31 with lease 15m because \"so\"\n"
+        "deny anyone to imap:login if not time until 2026-11-30\n");
     static const struct {
         postern_policy_part part;
         size_t n;
@@ -52,7 +53,8 @@ static void a_rule_is_told_apart_from_its_words(void **state)
     assert_int_equal(r.verdict, POSTERN_VERDICT_ALLOW);
     assert_string_equal(r.service, "");
     assert_string_equal(r.because, "so");
-    assert_int_equal(r.ends_s, INT64_C(1796079600)); /* 2026-12-01T00:00+01:00, the earlier of two */
+    assert_int_equal(r.ends_s,
+                     INT64_C(1796079600)); /* 2026-12-01T00:00+01:00, the earlier of two */
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4096);
         bool is_there = postern_policy_print_part(p, 0, words[i].part, words[i].n, &out);
@@ -127,8 +129,8 @@ static void a_rule_matches_always_never_or_perhaps(void **state)
         { "deny agent a for nobody to *", { P, P, P, N, P } },
         { "deny anyone to imap:login on c", { P, N, P, P, N } },
     };
-    postern_policy_about about[5] = { nothing_said, about_connecting("c"), nothing_said, nothing_said,
-                                      about_connecting("c") };
+    postern_policy_about about[5] = { nothing_said, about_connecting("c"), nothing_said,
+                                      nothing_said, about_connecting("c") };
 
     (void)state;
     about[2].agent = about[3].agent = about[4].agent = "a";
@@ -171,7 +173,8 @@ static void a_rule_above_takes_all_some_or_nothing(void **state)
         { "deny agent a to *", "allow client a to *", P, P },
         { "deny agent b* to *", "allow agent a to *", N, N },
         { "deny anyone to * if chain > 2", "allow agent a to *", P, P },
-        { "deny agent a to * if chain > 2", "allow agent a to * if scope has x and chain > 2", A, A },
+        { "deny agent a to * if chain > 2", "allow agent a to * if scope has x and chain > 2", A,
+          A },
         { "deny anyone to raw:connect on c", "allow agent a to raw:connect", P, A },
         { "deny anyone to raw:connect on d", "allow agent a to raw:connect", P, N },
         { "deny anyone to imap:login", "allow agent a to *", P, N },
@@ -244,23 +247,52 @@ static const char *const names[] = { "a", "ab", "b", "u", "c" };
 static void add_rule(postern_buf *out)
 {
     static const char *const verdicts[] = { "allow", "allow", "allow", "deny", "hold" };
-    static const char *const parties[] = { "anyone", "agent a", "agent a*,b", "agent \"?\"",
-                                           "client a", "agent ab", "client b", "user u,a", "group g", "issuer i",
-                                           "agent \"${user}\"", "agent *" };
-    static const char *const humans[] = { "", "", " for anyone", " for nobody", " for user u",
-                                          " for group g", " for user \"${agent}\"" };
-    static const char *const targets[] = { "*",          "raw:connect", "raw:*",
-                                           "imap:login", "smtp:login",  "redis:@read",
-                                           "redis:GET,PING", "redis:@session", "redis:CONFIG",
-                                           "mcp:tools/call", "mcp:resources/*", "mcp:*" };
-    static const char *const resources[] = { "",         "",           " on c", " on b",
-                                             " on a,b",  " on \"*\"",  " on \"${agent}\"",
-                                             " on ab*",  " on \"${user}\"", " on \"a${agent}\"",
-                                             " on \"file:///a/*\"", " on \"file:///a/../b\"" };
-    static const char *const tests[] = { "", "", "", " if scope has x", " if not scope has x",
-                                         " if purpose = p", " if chain > 1 and scope has x",
-                                         " if time until 2026-11-30", " if time until 2026-12-31",
-                                         " if claim.x = 1", " if arg.p = x" };
+    static const char *const parties[] = { "anyone",      "agent a",           "agent a*,b",
+                                           "agent \"?\"", "client a",          "agent ab",
+                                           "client b",    "user u,a",          "group g",
+                                           "issuer i",    "agent \"${user}\"", "agent *" };
+    static const char *const humans[] = { "",
+                                          "",
+                                          " for anyone",
+                                          " for nobody",
+                                          " for user u",
+                                          " for group g",
+                                          " for user \"${agent}\"" };
+    static const char *const targets[] = { "*",
+                                           "raw:connect",
+                                           "raw:*",
+                                           "imap:login",
+                                           "smtp:login",
+                                           "redis:@read",
+                                           "redis:GET,PING",
+                                           "redis:@session",
+                                           "redis:CONFIG",
+                                           "mcp:tools/call",
+                                           "mcp:resources/*",
+                                           "mcp:*" };
+    static const char *const resources[] = { "",
+                                             "",
+                                             " on c",
+                                             " on b",
+                                             " on a,b",
+                                             " on \"*\"",
+                                             " on \"${agent}\"",
+                                             " on ab*",
+                                             " on \"${user}\"",
+                                             " on \"a${agent}\"",
+                                             " on \"file:///a/*\"",
+                                             " on \"file:///a/../b\"" };
+    static const char *const tests[] = { "",
+                                         "",
+                                         "",
+                                         " if scope has x",
+                                         " if not scope has x",
+                                         " if purpose = p",
+                                         " if chain > 1 and scope has x",
+                                         " if time until 2026-11-30",
+                                         " if time until 2026-12-31",
+                                         " if claim.x = 1",
+                                         " if arg.p = x" };
     const char *party = ONE_OF(parties), *verdict = ONE_OF(verdicts), *target = ONE_OF(targets);
     bool is_inspected = strncmp(target, "redis", 5) == 0 || strncmp(target, "mcp", 3) == 0;
     const char *test = ONE_OF(tests);
@@ -289,9 +321,10 @@ static postern_policy *draw_policy(postern_buf *text)
 static void draw_question(test_question *q)
 {
     static const char *const actions[][2] = {
-        { "raw", "connect" }, { "raw", "connect" }, { "imap", "login" },         { "smtp", "login" },
-        { "redis", "GET" },   { "redis", "PING" },  { "redis", "CONFIG|NEW" },   { "redis", "get" },
-        { "mcp", "new/one" }, { "mcp", "ping" },    { "mcp", "resources/read" }, { "mcp", "tools/call" },
+        { "raw", "connect" },      { "raw", "connect" },        { "imap", "login" },
+        { "smtp", "login" },       { "redis", "GET" },          { "redis", "PING" },
+        { "redis", "CONFIG|NEW" }, { "redis", "get" },          { "mcp", "new/one" },
+        { "mcp", "ping" },         { "mcp", "resources/read" }, { "mcp", "tools/call" },
     };
     static const char *const uris[] = { "file:///a/b", "file:///a/../b", "file:///b" };
     static const postern_bytes list[] = { { (const uint8_t *)"x", 1 } };
@@ -312,15 +345,14 @@ static void draw_question(test_question *q)
     q->subject.group_count = q->subject.groups == NULL ? 0 : draw(2);
     q->question.protocol = action[0];
     q->question.action = action[1];
-    q->question.resource = postern_bytes_str(draw(5) == 0 ? ONE_OF(spellings) :
-                                             draw(5) == 0 ? ONE_OF(uris) :
-                                                            ONE_OF(names));
+    q->question.resource = postern_bytes_str(draw(5) == 0   ? ONE_OF(spellings)
+                                             : draw(5) == 0 ? ONE_OF(uris)
+                                                            : ONE_OF(names));
     if (draw(6) == 0) /* a door that cannot name it */
         q->question.resource = (postern_bytes){ NULL, 0 };
     if (draw(2) == 0)
-        q->question.args = (postern_policy_args){
-            .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 1
-        };
+        q->question.args =
+            (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 1 };
 }
 
 /* What somebody may ask about whom this question is one of. */
@@ -364,7 +396,8 @@ static bool is_listed(const postern_policy *p, const postern_decision *d,
                       const postern_policy_about *about)
 {
     bool ret = d->verdict == POSTERN_VERDICT_DENY || d->rule_index != POSTERN_POLICY_NO_RULE ||
-               about->action == NULL || postern_policy_opens_session(about->protocol, about->action);
+               about->action == NULL ||
+               postern_policy_opens_session(about->protocol, about->action);
 
     if (d->rule_index != POSTERN_POLICY_NO_RULE)
         ret = postern_policy_may_decide(p, d->rule_index, POSTERN_POLICY_LIST_AGENT, about);
