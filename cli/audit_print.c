@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 
 #include "audit_print.h"
 #include "safe_text.h"
+
+#define ACTION_TEXT_MAX 16384 /* bytes: a line of posternd's, each byte escaped */
 
 /* ---- since when ---- */
 
@@ -123,14 +126,29 @@ static bool is_since(const postern_json *j, const char *since)
     return time.len < len + 2 || memcmp(time.ptr + 1, since, len) >= 0;
 }
 
+/* By its name as audit_print_record() prints it: a name has no control characters. */
+static bool is_action(const postern_json *j, const char *want)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(ACTION_TEXT_MAX);
+    const char *action;
+
+    if (!safe_member_add(j, "action", &text))
+        return false;
+    action = postern_buf_cstr(&text);
+    return action != NULL && fnmatch(want, action, FNM_NOESCAPE) == 0;
+}
+
 bool audit_filter_takes(const struct audit_filter *f, const postern_json *j)
 {
     if (f->only_denied && (!has(j, "outcome") || member_is(j, "outcome", "proved")))
+        return false;
+    if (f->only_would_deny && !member_is(j, "would", "deny"))
         return false;
     return (!is_asked(f->agent) || is_agent(j, f->agent)) &&
            (!is_asked(f->human) || is_human(j, f->human)) &&
            (!is_asked(f->service) || member_is(j, "service", f->service)) &&
            (!is_asked(f->session) || member_is(j, "session", f->session)) &&
+           (!is_asked(f->action) || is_action(j, f->action)) &&
            (!is_asked(f->event) || member_is(j, "event", f->event)) &&
            (!is_asked(f->purpose) || member_is(j, "purpose", f->purpose)) &&
            (!is_asked(f->grant_id) || member_is(j, "grant_id", f->grant_id)) &&
@@ -184,11 +202,15 @@ static const struct {
     { "session", ", session " },
     { "action", ", " },
     { "resource", " " },
+    { "more_resources", " and more: " },
+    { "args_digest", ", arguments " },
     { "rule", ", rule " },
     { "user_rule", " and " },
     { "would", ", would " },
     { "because", ", because " },
+    { "approver", ", by " },
     { "purpose", ", purpose " },
+    { "claimed_purpose", ", says it is for " },
     { "duration_ms", ", ms " },
     { "up", ", up " },
     { "down", ", down " },

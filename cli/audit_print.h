@@ -15,7 +15,9 @@ struct audit_filter {
     const char *agent;   /* record's agent; without one, act[0] or client_id */
     const char *human;   /* record's human, also by his sub; without an agent, sub or user */
     const char *service, *session, *event, *purpose, *grant_id;
+    const char *action;      /* "redis:GET", "imap:login"; * stands for any characters, ? for one */
     bool        only_denied; /* outcome is there and is not "proved" */
+    bool        only_would_deny; /* of a policy on trial: would is "deny" */
     char        since[AUDIT_SINCE_MAX];
 };
 

@@ -49,7 +49,9 @@ static const struct option long_options[] = {
     { "service", required_argument, NULL, 's' }, { "session", required_argument, NULL, 'S' },
     { "event", required_argument, NULL, 'e' },   { "since", required_argument, NULL, 't' },
     { "purpose", required_argument, NULL, 'p' }, { "grant", required_argument, NULL, 'g' },
-    { "denied", no_argument, NULL, 'd' },        { "json", no_argument, NULL, 'j' },
+    { "action", required_argument, NULL, 'A' },  { "door", required_argument, NULL, 's' },
+    { "denied", no_argument, NULL, 'd' },        { "would-deny", no_argument, NULL, 'w' },
+    { "json", no_argument, NULL, 'j' },
     { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
 };
 
@@ -61,10 +63,13 @@ static void print_show_usage(const struct show *s, FILE *out)
             "  --config DIR    the configuration that names it otherwise\n"
             "  --agent NAME    who acts          --human NAME    for whom\n"
             "  --service NAME  which service     --session ID    which session of a door\n"
+            "  --door NAME     which door        --action NAME   what was done: redis:GET, 'mcp:*'\n"
             "  --purpose TEXT  what for          --grant ID      by which authorization\n"
-            "  --event NAME    verify, login, renew, end, refused, block ...\n"
+            "  --event NAME    verify, login, action, actions, held, approve, renew, end, refused,\n"
+            "                  block ...\n"
             "  --since TIME    2026-11-21, 2026-11-21T10:30, or 30m, 12h, 7d ago\n"
             "  --denied        only what was not proved\n"
+            "  --would-deny    only what a policy on trial would have denied\n"
             "  --json          the records as they stand in the file\n\n"
             "Exit status: 0 done, 2 usage, 3 a file cannot be read.\n",
             s->verb,
@@ -114,6 +119,12 @@ static bool take_option(struct show *s, int letter)
     case 't':
         return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
                audit_since_parse(optarg, now.tv_sec, s->filter.since);
+    case 'A':
+        s->filter.action = optarg;
+        return true;
+    case 'w':
+        s->filter.only_would_deny = true;
+        return true;
     case 'd':
         s->filter.only_denied = true;
         return true;
@@ -134,7 +145,7 @@ static bool parse_show_options(int argc, char **argv, struct show *s)
 
     *s = (struct show){ .verb = argv[0], .config_dir = POSTERN_SYSCONFDIR };
     optind = 0;
-    while ((letter = getopt_long(argc, argv, "f:c:a:u:s:S:e:p:g:t:djh", long_options, NULL)) != -1)
+    while ((letter = getopt_long(argc, argv, "f:c:a:u:s:S:e:p:g:t:A:dwjh", long_options, NULL)) != -1)
         if (!take_option(s, letter))
             return false;
     return optind == argc;

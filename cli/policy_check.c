@@ -3,37 +3,36 @@
  * `postern policy check`: mistakes, expects that fail and rules that can never decide, as lines
  * that editors jump to or as JSON.
  */
-#include "policy.h"
+#include "config.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <postern-private/json.h>
-
 #include "cli.h"
-
-/* Bytes: each file in one spelling (quotes, blanks), and each of its lines in a warning. */
-#define OUTPUT_MAX (64 * 1024 * 1024)
+#include "policy.h"
 
 struct check_request {
-    char **paths;
-    size_t count;
+    struct policy_source from;
     bool is_json, wants_print, wants_help;
 };
 
 static void print_check_help(FILE *out)
 {
-    fputs("usage: postern policy check [--json | --print] FILE...\n"
-          "\n"
-          "Reads rules files as one policy, in this order, runs their `expect` lines and warns of\n"
-          "rules that can never decide.\n"
-          "\n"
-          "  --print    print the rules as they were understood\n"
-          "  --json     one JSON object: ok, errors and warnings\n"
-          "\n"
-          "Exit status: 0 fine, 1 faulty, 2 usage, 3 a file cannot be read.\n",
-          out);
+    fputs(
+        "usage: postern policy check [OPTION ...] FILE...|DOOR\n"
+        "\n"
+        "Reads rules files as one policy, in this order, or the policy of a door or service, runs\n"
+        "its `expect` lines and warns of rules that can never decide, that contradict one above\n"
+        "them, whose time is over, or (with a configuration) whose service is not there.\n"
+        "\n"
+        "  --print         print the rules as they were understood\n"
+        "  --json          one JSON object: ok, errors and warnings\n"
+        "  --door NAME     a door or service of the configuration, in place of files\n"
+        "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
+        "\n"
+        "Exit status: 0 fine, 1 faulty, 2 usage, 3 a file cannot be read.\n",
+        out);
 }
 
 static bool read_check_options(int argc, char **argv, struct check_request *rq)
@@ -42,166 +41,194 @@ static bool read_check_options(int argc, char **argv, struct check_request *rq)
         { "json", no_argument, NULL, 'j' },
         { "print", no_argument, NULL, 'p' },
         { "help", no_argument, NULL, 'h' },
+        POLICY_SOURCE_OPTIONS,
         { NULL, 0, NULL, 0 },
     };
     int option;
 
+    rq->from.config_dir = POSTERN_SYSCONFDIR;
     for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?')
             return false;
+        (void)policy_source_option(&rq->from, option, optarg);
         rq->is_json = rq->is_json || option == 'j';
         rq->wants_print = rq->wants_print || option == 'p';
         rq->wants_help = rq->wants_help || option == 'h';
     }
-    rq->paths = argv + optind;
-    rq->count = (size_t)(argc - optind);
-    return rq->wants_help || rq->count != 0;
+    rq->from.names = argv + optind;
+    rq->from.count = (size_t)(argc - optind);
+    return rq->wants_help || (rq->from.count != 0) != (rq->from.door != NULL);
+}
+
+/* ---- warnings ---- */
+
+/* Where the configuration is known, so are the services. */
+static postern_err add_warnings(const struct policy_opened *opened, postern_buf *out,
+                                postern_error *err)
+{
+    postern_policy_place place = { .size = sizeof place, .now_s = policy_clock_s() };
+    const postern_section *s;
+    const char **services = NULL;
+    size_t count = 0;
+
+    if (opened->config != NULL) {
+        while (postern_config_section_at(opened->config, POSTERN_SECTION_SERVICE, count) != NULL)
+            count++;
+        services = calloc(count + 1, sizeof *services);
+        if (services == NULL)
+            return POSTERN_FAIL(err, NOMEM, "%zu services", count);
+        for (size_t i = 0;
+             (s = postern_config_section_at(opened->config, POSTERN_SECTION_SERVICE, i)) != NULL;
+             i++)
+            services[i] = postern_section_name(s);
+    }
+    place.services = services;
+    place.service_count = count;
+    postern_policy_warnings_at(opened->policy, &place, out);
+    free(services);
+    return out->failed ? POSTERN_FAIL(err, NOMEM, "warnings") : POSTERN_OK;
 }
 
 /* ---- lines ---- */
 
-static void print_fault(void *arg, const postern_error *err)
-{
-    (void)arg;
-    fprintf(stderr, "%s\n", err->detail);
-}
-
-static int print_buf(postern_buf *out, FILE *to)
-{
-    const char *text = postern_buf_cstr(out);
-
-    if (text == NULL) {
-        fputs("postern policy: out of memory\n", stderr);
-        return CLI_UNDECIDED;
-    }
-    return fputs(text, to) < 0 || fflush(to) != 0 ? CLI_UNDECIDED : CLI_PROVED;
-}
-
 static int print_rules(const postern_policy *p)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
 
     for (size_t i = 0; postern_policy_print(p, i, &out); i++)
         ;
-    return print_buf(&out, stdout);
+    return policy_put(&out, stdout);
 }
 
-static int check_in_lines(const struct check_request *rq)
+static int check_in_lines(const struct check_request *rq, const struct policy_opened *opened)
 {
-    POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(OUTPUT_MAX);
-    POSTERN_AUTO(policy) p = NULL;
-    postern_err e = policy_load(rq->paths, rq->count, print_fault, NULL, &p);
+    POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
+    postern_error err = { 0 };
     int status;
 
-    if (e != POSTERN_OK)
-        return policy_exit_code(e);
-    postern_policy_warnings(p, &warnings);
-    status = print_buf(&warnings, stderr);
-    return status == CLI_PROVED && rq->wants_print ? print_rules(p) : status;
+    if (add_warnings(opened, &warnings, &err) != POSTERN_OK) {
+        policy_print_fault(NULL, &err);
+        return CLI_UNDECIDED;
+    }
+    status = policy_put(&warnings, stderr);
+    return status == CLI_PROVED && rq->wants_print ? print_rules(opened->policy) : status;
 }
 
 /* ---- JSON ---- */
 
-struct faults {
-    const struct check_request *rq;
-    postern_json_writer *w;
+/* "PATH:LINE:COLUMN: what" */
+struct place {
+    postern_bytes path;
+    long line, column;
+    const char *what;
 };
 
-/* "PATH:LINE:COLUMN: what": the place that follows the path, if it does. */
-static bool find_place(const char *text, const char *path, long *ret_line, long *ret_column,
-                       const char **ret_what)
+static bool read_place_at(const char *text, const char *colon, struct place *ret)
 {
-    size_t len = strlen(path);
     char *end;
 
-    if (strncmp(text, path, len) != 0 || text[len] != ':')
+    ret->path = (postern_bytes){ (const uint8_t *)text, (size_t)(colon - text) };
+    ret->line = strtol(colon + 1, &end, 10);
+    if (ret->line <= 0 || *end != ':')
         return false;
-    *ret_line = strtol(text + len + 1, &end, 10);
-    if (*ret_line <= 0 || *end != ':')
-        return false;
-    *ret_column = strtol(end + 1, &end, 10);
-    if (*ret_column <= 0 || strncmp(end, ": ", 2) != 0)
-        return false;
-    *ret_what = end + 2;
-    return true;
+    ret->column = strtol(end + 1, &end, 10);
+    ret->what = end + 2;
+    return ret->column > 0 && strncmp(end, ": ", 2) == 0;
 }
 
-static void put_message(const struct check_request *rq, postern_json_writer *w, const char *text)
+static bool find_place(const char *text, struct place *ret)
 {
-    const char *what = text;
-    long line, column;
+    for (const char *colon = strchr(text, ':'); colon != NULL; colon = strchr(colon + 1, ':'))
+        if (read_place_at(text, colon, ret))
+            return true;
+    return false;
+}
+
+static void put_message(postern_json_writer *w, const char *text)
+{
+    struct place place;
 
     postern_json_open_object(w, NULL);
-    for (size_t i = 0; i < rq->count; i++)
-        if (find_place(text, rq->paths[i], &line, &column, &what)) {
-            postern_json_put_str(w, "file", rq->paths[i]);
-            postern_json_put_integer(w, "line", line);
-            postern_json_put_integer(w, "column", column);
-            break;
-        }
-    postern_json_put_str(w, "message", what);
+    if (find_place(text, &place)) {
+        postern_json_put_string(w, "file", place.path);
+        postern_json_put_integer(w, "line", place.line);
+        postern_json_put_integer(w, "column", place.column);
+        text = place.what;
+    }
+    postern_json_put_str(w, "message", text);
     postern_json_close_object(w);
 }
 
 static void put_fault(void *arg, const postern_error *err)
 {
-    struct faults *faults = arg;
-
-    put_message(faults->rq, faults->w, err->detail);
+    put_message(arg, err->detail);
 }
 
-static void put_warnings(const struct check_request *rq, const postern_policy *p,
-                         postern_json_writer *w)
+static void put_warnings(const struct policy_opened *opened, postern_json_writer *w)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(OUTPUT_MAX);
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
+    postern_error err = { 0 };
     postern_reader r;
     postern_bytes line;
     char message[1024]; /* two paths that are longer are cut */
 
-    if (p != NULL)
-        postern_policy_warnings(p, &text);
-    w->out->failed = w->out->failed || text.failed;
+    if (opened->policy != NULL && add_warnings(opened, &text, &err) != POSTERN_OK)
+        w->out->failed = true;
     r.rest = postern_buf_bytes(&text);
     while (postern_reader_take_until(&r, '\n', &line)) {
         (void)snprintf(message, sizeof message, "%.*s", (int)line.len, (const char *)line.ptr);
-        put_message(rq, w, message);
+        put_message(w, message);
     }
 }
 
 static int check_in_json(const struct check_request *rq)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
-    POSTERN_AUTO(policy) p = NULL;
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
     postern_json_writer w = { .out = &out };
-    struct faults faults = { rq, &w };
+    struct policy_opened opened;
     postern_err e;
     int status;
 
     postern_json_open_object(&w, NULL);
     postern_json_open_array(&w, "errors");
-    e = policy_load(rq->paths, rq->count, put_fault, &faults, &p);
+    e = policy_open(&rq->from, put_fault, &w, &opened);
     postern_json_close_array(&w);
     postern_json_open_array(&w, "warnings");
-    put_warnings(rq, p, &w);
+    if (e == POSTERN_OK)
+        put_warnings(&opened, &w);
     postern_json_close_array(&w);
     postern_json_put_flag(&w, "ok", e == POSTERN_OK);
     postern_json_close_object(&w);
-    postern_buf_add_byte(&out, '\n');
-    status = print_buf(&out, stdout);
+    policy_close(&opened);
+    status = policy_put_json(&out);
     return status == CLI_PROVED ? policy_exit_code(e) : status;
+}
+
+static int run_check(const struct check_request *rq)
+{
+    struct policy_opened opened;
+    postern_err e;
+    int status;
+
+    if (rq->is_json)
+        return check_in_json(rq);
+    e = policy_open(&rq->from, policy_print_fault, NULL, &opened);
+    status = e == POSTERN_OK ? check_in_lines(rq, &opened) : policy_exit_code(e);
+    policy_close(&opened);
+    return status;
 }
 
 int policy_check(int argc, char **argv)
 {
-    struct check_request rq = { 0 };
+    struct check_request rq = { .is_json = false };
 
     if (!read_check_options(argc, argv, &rq))
-        return policy_fail_usage("check takes rules files, --json and --print", "");
+        return policy_fail_usage("check takes rules files or a door, --json and --print", "");
     if (rq.wants_help) {
         print_check_help(stdout);
         return CLI_PROVED;
     }
     if (rq.is_json && rq.wants_print)
         return policy_fail_usage("--print has no JSON", "");
-    return rq.is_json ? check_in_json(&rq) : check_in_lines(&rq);
+    return run_check(&rq);
 }

@@ -1,45 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `postern policy explain`: one question, its answer, and the rules that were passed over on the
- * way.  What is asked is said on the command line; no token is involved and none is proved.
+ * `postern policy explain`: one question, its answer, the rules that were passed over on the way,
+ * and those that a single part kept from matching.
  */
-#include "policy.h"
+#include "config.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include <postern-private/json.h>
 
 #include "cli.h"
+#include "policy_question.h"
 
-#define GROUPS_MAX 256       /* --group, each */
-#define CLAIMS_MAX (1 << 16) /* bytes of all --claim: four times the largest token */
-#define CHAIN_MAX  1000000   /* more actors than any issuer writes */
-#define OUTPUT_MAX (16 * 1024 * 1024)
-
-struct explain_request {
-    postern_policy_subject subject;
-    postern_policy_question question;
-    const char *groups[GROUPS_MAX];
-    postern_buf claims; /* JSON object, closed when the options are read */
-    postern_json_writer writer;
-    char protocol[POSTERN_POLICY_NAME_MAX];
-    const char *fault; /* of the option that was refused */
-    char **paths;
-    size_t count;
-    bool is_json, wants_help;
-};
+#define NEAR_LINES_MAX 10 /* more of them help nobody; --json has all */
 
 static void print_explain_help(FILE *out)
 {
     fputs(
-        "usage: postern policy explain [OPTION ...] FILE...\n"
+        "usage: postern policy explain [OPTION ...] FILE...|DOOR\n"
         "\n"
-        "Says what the policy of these files decides, by which rule, and why not by those before\n"
-        "it.  What is not said is not there; see postern-policy(5).\n"
+        "Says what the policy decides, by which rule, why not by those before it, and which rules\n"
+        "a single part keeps from matching.  What is not said is not there; see\n"
+        "postern-policy(5).\n"
         "\n"
         "  --agent NAME         who acts\n"
         "  --user NAME          for which human; without it for nobody\n"
@@ -53,179 +35,17 @@ static void print_explain_help(FILE *out)
         "  --source ADDRESS     where the connection comes from\n"
         "  --at TIME            RFC 3339, like 2026-12-01T10:00Z [now]\n"
         "  --action ACTION      what is done, like imap:login [raw:connect]\n"
-        "  --on RESOURCE        to what: the door's name; of a login the local user\n"
+        "  --on RESOURCE        to what: a key, a tool, a URI, the door's name of raw:connect,\n"
+        "                       the local user of a login; repeated, all must be allowed\n"
+        "  --resource RESOURCE  the same\n"
+        "  --arg NAME=VALUE     an argument of the action, JSON or a text; of redis 0=VALUE,\n"
+        "                       1=VALUE ...; may be repeated\n"
         "  --json               one JSON object instead of lines\n"
+        "  --door NAME          a door or service of the configuration, in place of files\n"
+        "  --config DIR         the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
         "\n"
-        "Exit status: 0 allow, 1 deny, 2 usage, 3 nothing was decided.\n",
+        "Exit status: 0 allow, 1 deny or hold, 2 usage, 3 nothing was decided.\n",
         out);
-}
-
-/* ---- options ---- */
-
-static int64_t read_clock_s(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
-    return t.tv_sec;
-}
-
-static bool refuse(struct explain_request *rq, const char *why)
-{
-    rq->fault = why;
-    return false;
-}
-
-static bool add_group(struct explain_request *rq, const char *name)
-{
-    if (rq->subject.group_count == GROUPS_MAX)
-        return refuse(rq, "too many groups: ");
-    rq->groups[rq->subject.group_count++] = name;
-    return true;
-}
-
-static bool add_claim(struct explain_request *rq, const char *pair)
-{
-    const char *equals = strchr(pair, '=');
-    POSTERN_AUTO_JSON j = { 0 };
-    postern_bytes json;
-    char name[POSTERN_POLICY_TEXT_MAX];
-
-    if (equals == NULL || equals == pair || (size_t)(equals - pair) >= sizeof name)
-        return refuse(rq, "--claim is NAME=JSON: ");
-    json = postern_bytes_str(equals + 1);
-    if (postern_json_scan(&j, json, NULL) != POSTERN_OK)
-        return refuse(rq, "no JSON (a text needs its quotes: --claim 'acr=\"high\"'): ");
-    memcpy(name, pair, (size_t)(equals - pair));
-    name[equals - pair] = '\0';
-    postern_json_put_raw(&rq->writer, name, json);
-    return true;
-}
-
-static bool set_action(struct explain_request *rq, const char *action)
-{
-    size_t len = strcspn(action, ":");
-
-    if (action[len] == '\0' || len >= sizeof rq->protocol)
-        return refuse(rq, "--action is PROTOCOL:NAME, like raw:connect or imap:login: ");
-    memcpy(rq->protocol, action, len);
-    rq->protocol[len] = '\0';
-    rq->question.action = action + len + 1;
-    return true;
-}
-
-static bool set_chain(struct explain_request *rq, const char *text)
-{
-    char *end;
-    long n = strtol(text, &end, 10);
-
-    if (end == text || *end != '\0' || n < 0 || n > CHAIN_MAX)
-        return refuse(rq, "--chain is a number of actors: ");
-    rq->subject.chain = (size_t)n;
-    return true;
-}
-
-static bool set_option(int option, const char *value, struct explain_request *rq)
-{
-    switch (option) {
-    case 'a':
-        rq->subject.agent = value;
-        return true;
-    case 'u':
-        rq->subject.user = value;
-        return true;
-    case 'c':
-        rq->subject.client = value;
-        return true;
-    case 'i':
-        rq->subject.issuer = value;
-        return true;
-    case 'g':
-        return add_group(rq, value);
-    case 's':
-        rq->subject.scope = value;
-        return true;
-    case 'p':
-        rq->subject.purpose = value;
-        return true;
-    case 'C':
-        return add_claim(rq, value);
-    case 'n':
-        return set_chain(rq, value);
-    case 'S':
-        rq->question.source = value;
-        return true;
-    case 't':
-        return postern_policy_read_time(value, &rq->question.now_s) ||
-               refuse(rq, "--at is a time like 2026-12-01T10:00Z: ");
-    case 'A':
-        return set_action(rq, value);
-    case 'o':
-        rq->question.resource = postern_bytes_str(value);
-        return true;
-    case 'j':
-        rq->is_json = true;
-        return true;
-    case 'h':
-        rq->wants_help = true;
-        return true;
-    default:
-        return refuse(rq, "bad option or value: ");
-    }
-}
-
-static bool read_explain_options(int argc, char **argv, struct explain_request *rq)
-{
-    static const struct option options[] = {
-        { "agent", required_argument, NULL, 'a' },   { "user", required_argument, NULL, 'u' },
-        { "client", required_argument, NULL, 'c' },  { "issuer", required_argument, NULL, 'i' },
-        { "group", required_argument, NULL, 'g' },   { "scope", required_argument, NULL, 's' },
-        { "purpose", required_argument, NULL, 'p' }, { "claim", required_argument, NULL, 'C' },
-        { "chain", required_argument, NULL, 'n' },   { "source", required_argument, NULL, 'S' },
-        { "at", required_argument, NULL, 't' },      { "action", required_argument, NULL, 'A' },
-        { "on", required_argument, NULL, 'o' },      { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
-    };
-    int option;
-
-    for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        if (!set_option(option, optarg, rq))
-            return false;
-    rq->paths = argv + optind;
-    rq->count = (size_t)(argc - optind);
-    return true;
-}
-
-/* ---- the question ---- */
-
-/* As an `expect` says it: what is not named is not there. */
-static void begin_request(struct explain_request *rq)
-{
-    rq->claims = POSTERN_BUF_INIT(CLAIMS_MAX);
-    rq->writer = (postern_json_writer){ .out = &rq->claims };
-    postern_json_open_object(&rq->writer, NULL);
-    rq->subject.scope = "";
-    rq->question = (postern_policy_question){ .size = sizeof rq->question };
-    rq->question.now_s = read_clock_s();
-    (void)set_action(rq, "raw:connect"); /* well formed */
-}
-
-static postern_err finish_request(struct explain_request *rq, postern_error *err)
-{
-    postern_json_close_object(&rq->writer);
-    if (postern_buf_cstr(&rq->claims) == NULL)
-        return POSTERN_FAIL(err, USAGE, "the claims are too long");
-    rq->subject.claims = postern_buf_bytes(&rq->claims);
-    if (rq->subject.client == NULL)
-        rq->subject.client = rq->subject.agent;
-    if (rq->subject.group_count != 0)
-        rq->subject.groups = rq->groups;
-    POSTERN_TRY(postern_policy_subject_prepare(&rq->subject, err));
-    if (rq->subject.groups == NULL) /* neither --group nor a claim: none */
-        rq->subject.groups = rq->groups;
-    rq->question.protocol = rq->protocol;
-    rq->question.subject = &rq->subject;
-    return POSTERN_OK;
 }
 
 /* ---- lines ---- */
@@ -267,6 +87,50 @@ static void print_list(const postern_policy *p, const postern_policy_question *q
             postern_buf_addf(out, "    not %s (%s:%d): %s\n", v.rule, v.path, v.line, v.why);
 }
 
+/* Would another answer have come, but for one part of this rule? */
+static bool is_near(const postern_decision *d, const postern_policy_view *v)
+{
+    return v->is_near && v->verdict != d->verdict;
+}
+
+static void print_near(const postern_policy *p, const postern_policy_question *q,
+                       const postern_decision *d, postern_buf *out)
+{
+    postern_policy_view v;
+    size_t count = 0;
+
+    for (size_t i = 0; postern_policy_look(p, q, i, &v); i++) {
+        if (!is_near(d, &v))
+            continue;
+        if (count++ < NEAR_LINES_MAX)
+            postern_buf_addf(out, "  near: %s (%s:%d) would %s, but: %s\n", v.rule, v.path, v.line,
+                             postern_verdict_name(v.verdict), v.why);
+    }
+    if (count > NEAR_LINES_MAX)
+        postern_buf_addf(out, "  near: %zu more\n", count - NEAR_LINES_MAX);
+}
+
+/* What an allow or a hold is bound to. */
+static void print_duties(const postern_decision *d, postern_buf *out)
+{
+    if (d->rate.count != 0)
+        postern_buf_addf(out, "  rate: %" PRId64 " in %" PRId64 " s\n", d->rate.count,
+                         d->rate.period_s);
+    if (d->user_rate.count != 0)
+        postern_buf_addf(out, "  rate of the user's list: %" PRId64 " in %" PRId64 " s\n",
+                         d->user_rate.count, d->user_rate.period_s);
+    if (d->rows != 0)
+        postern_buf_addf(out, "  rows: %" PRId64 "\n", d->rows);
+    if (d->bytes != 0)
+        postern_buf_addf(out, "  bytes: %" PRId64 "\n", d->bytes);
+    if (d->wait_s != 0)
+        postern_buf_addf(out, "  wait: %" PRId64 " s\n", d->wait_s);
+    if (d->lease_s != 0)
+        postern_buf_addf(out, "  lease: %" PRId64 " s\n", d->lease_s);
+    if (d->logs_summary)
+        postern_buf_add_str(out, "  log: summary\n");
+}
+
 static void print_lines(const postern_policy *p, const postern_policy_question *q,
                         const postern_decision *d, postern_buf *out)
 {
@@ -282,8 +146,9 @@ static void print_lines(const postern_policy *p, const postern_policy_question *
         postern_buf_addf(out, "  because: %s\n", d->because);
     if (d->missing_scope[0] != '\0')
         postern_buf_addf(out, "  would be allowed with scope: %s\n", d->missing_scope);
-    if (d->lease_s != 0)
-        postern_buf_addf(out, "  lease: %" PRId64 " s\n", d->lease_s);
+    if (d->verdict != POSTERN_VERDICT_ALLOW) /* guardrails are near every allow */
+        print_near(p, q, d, out);
+    print_duties(d, out);
 }
 
 /* ---- JSON ---- */
@@ -321,79 +186,189 @@ static void put_list(const postern_policy *p, const postern_policy_question *q, 
     postern_json_close_object(w);
 }
 
-static void print_json(const postern_policy *p, const postern_policy_question *q,
-                       const postern_decision *d, postern_buf *out)
+static void put_near(const postern_policy *p, const postern_policy_question *q,
+                     const postern_decision *d, postern_json_writer *w)
+{
+    postern_policy_view v;
+
+    postern_json_open_array(w, "near");
+    for (size_t i = 0; postern_policy_look(p, q, i, &v); i++) {
+        if (!is_near(d, &v))
+            continue;
+        postern_json_open_object(w, NULL);
+        put_rule(w, &v);
+        postern_json_put_str(w, "verdict", postern_verdict_name(v.verdict));
+        postern_json_put_str(w, "why", v.why);
+        postern_json_close_object(w);
+    }
+    postern_json_close_array(w);
+}
+
+static void put_number(const char *name, int64_t value, postern_json_writer *w)
+{
+    if (value != 0)
+        postern_json_put_integer(w, name, value);
+}
+
+static void put_rate(const char *name, const struct postern_policy_rate *rate,
+                     postern_json_writer *w)
+{
+    if (rate->count == 0)
+        return;
+    postern_json_open_object(w, name);
+    postern_json_put_integer(w, "count", rate->count);
+    postern_json_put_integer(w, "period_s", rate->period_s);
+    postern_json_close_object(w);
+}
+
+static void put_duties(const postern_decision *d, postern_json_writer *w)
+{
+    put_rate("rate", &d->rate, w);
+    put_rate("user_rate", &d->user_rate, w);
+    put_number("rows", d->rows, w);
+    put_number("bytes", d->bytes, w);
+    put_number("wait_s", d->wait_s, w);
+    put_number("lease_s", d->lease_s, w);
+    if (d->logs_summary)
+        postern_json_put_flag(w, "logs_summary", true);
+}
+
+/* The members of one decision, in an object that is open. */
+static void put_decision(const postern_policy *p, const postern_policy_question *q,
+                         const postern_decision *d, postern_json_writer *w)
 {
     unsigned lists = postern_policy_lists(p);
+
+    postern_json_put_str(w, "verdict", postern_verdict_name(d->verdict));
+    postern_json_open_array(w, "lists");
+    for (unsigned list = 1; list <= lists; list <<= 1)
+        put_list(p, q, list, w);
+    postern_json_close_array(w);
+    put_near(p, q, d, w);
+    postern_json_put_str(w, "because", d->because);
+    postern_json_put_str(w, "missing_scope", d->missing_scope);
+    put_duties(d, w);
+}
+
+/* ---- one resource, or several of which all must be allowed ---- */
+
+/* Deny before hold before allow. */
+static postern_verdict stricter(postern_verdict a, postern_verdict b)
+{
+    if (a == POSTERN_VERDICT_DENY || b == POSTERN_VERDICT_DENY)
+        return POSTERN_VERDICT_DENY;
+    return a == POSTERN_VERDICT_HOLD ? a : b;
+}
+
+static postern_verdict judge_all(struct policy_asked *rq, const postern_policy *p)
+{
+    postern_verdict ret = POSTERN_VERDICT_ALLOW;
+    postern_decision d;
+
+    for (size_t i = 0; i < rq->resource_count; i++) {
+        postern_policy_decide(p, policy_asked_about(rq, i), &d);
+        ret = stricter(ret, d.verdict);
+    }
+    return ret;
+}
+
+static void add_lines(struct policy_asked *rq, const postern_policy *p, postern_verdict verdict,
+                      postern_buf *out)
+{
+    postern_decision d;
+
+    if (rq->resource_count > 1)
+        postern_buf_addf(out, "%s\n", postern_verdict_name(verdict));
+    for (size_t i = 0; i < rq->resource_count; i++) {
+        const postern_policy_question *q = policy_asked_about(rq, i);
+
+        if (rq->resource_count > 1) {
+            postern_buf_add_str(out, "on ");
+            postern_buf_add(out, q->resource);
+            postern_buf_add_str(out, ": ");
+        }
+        postern_policy_decide(p, q, &d);
+        print_lines(p, q, &d, out);
+    }
+}
+
+static void add_json(struct policy_asked *rq, const postern_policy *p, postern_verdict verdict,
+                     postern_buf *out)
+{
     postern_json_writer w = { .out = out };
+    postern_decision d;
 
     postern_json_open_object(&w, NULL);
-    postern_json_put_str(&w, "verdict", postern_verdict_name(d->verdict));
-    postern_json_open_array(&w, "lists");
-    for (unsigned list = 1; list <= lists; list <<= 1)
-        put_list(p, q, list, &w);
+    if (rq->resource_count == 1) {
+        postern_policy_decide(p, policy_asked_about(rq, 0), &d);
+        put_decision(p, policy_asked_about(rq, 0), &d, &w);
+        postern_json_close_object(&w);
+        return;
+    }
+    postern_json_put_str(&w, "verdict", postern_verdict_name(verdict));
+    postern_json_open_array(&w, "resources");
+    for (size_t i = 0; i < rq->resource_count; i++) {
+        const postern_policy_question *q = policy_asked_about(rq, i);
+
+        postern_policy_decide(p, q, &d);
+        postern_json_open_object(&w, NULL);
+        postern_json_put_string(&w, "resource", q->resource);
+        put_decision(p, q, &d, &w);
+        postern_json_close_object(&w);
+    }
     postern_json_close_array(&w);
-    postern_json_put_str(&w, "because", d->because);
-    postern_json_put_str(&w, "missing_scope", d->missing_scope);
-    if (d->lease_s != 0)
-        postern_json_put_integer(&w, "lease_s", d->lease_s);
     postern_json_close_object(&w);
-    postern_buf_add_byte(out, '\n');
 }
 
 /* ---- the command ---- */
 
-static void print_fault(void *arg, const postern_error *err)
+static int answer(struct policy_asked *rq, const postern_policy *p)
 {
-    (void)arg;
-    fprintf(stderr, "%s\n", err->detail);
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
+    postern_verdict verdict = judge_all(rq, p);
+    int status;
+
+    (rq->is_json ? add_json : add_lines)(rq, p, verdict, &out);
+    status = rq->is_json ? policy_put_json(&out) : policy_put(&out, stdout);
+    if (status != CLI_PROVED)
+        return status;
+    return verdict == POSTERN_VERDICT_ALLOW ? CLI_PROVED : CLI_REJECTED;
 }
 
-static int answer(const struct explain_request *rq, const postern_policy *p)
+static int run_explain(struct policy_asked *rq)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OUTPUT_MAX);
-    postern_decision d;
-
-    postern_policy_decide(p, &rq->question, &d);
-    (rq->is_json ? print_json : print_lines)(p, &rq->question, &d, &out);
-    if (postern_buf_cstr(&out) == NULL || fputs(postern_buf_cstr(&out), stdout) < 0 ||
-        fflush(stdout) != 0)
-        return CLI_UNDECIDED;
-    return d.verdict == POSTERN_VERDICT_ALLOW ? CLI_PROVED : CLI_REJECTED;
-}
-
-static int run_explain(struct explain_request *rq)
-{
-    POSTERN_AUTO(policy) p = NULL;
+    struct policy_opened opened;
     postern_error err = { 0 };
+    int status = CLI_UNDECIDED;
 
-    if (finish_request(rq, &err) != POSTERN_OK) {
-        fprintf(stderr, "postern policy: --claim: %s\n", err.detail);
+    if (policy_asked_finish(rq, &err) != POSTERN_OK) {
+        fputs("postern policy: ", stderr);
+        policy_print_fault(NULL, &err);
         return err.code == POSTERN_ERR_NOMEM ? CLI_UNDECIDED : CLI_USAGE;
     }
     /* A file with a mistake is no deny: nothing was decided. */
-    if (policy_load(rq->paths, rq->count, print_fault, NULL, &p) != POSTERN_OK)
-        return CLI_UNDECIDED;
-    return answer(rq, p);
+    if (policy_open(&rq->from, policy_print_fault, NULL, &opened) == POSTERN_OK)
+        status = answer(rq, opened.policy);
+    policy_close(&opened);
+    return status;
 }
 
 int policy_explain(int argc, char **argv)
 {
-    struct explain_request rq = { 0 };
+    static struct policy_asked rq; /* it is large, and asked once */
     int status;
 
-    begin_request(&rq);
-    if (!read_explain_options(argc, argv, &rq)) {
+    policy_asked_begin(&rq);
+    if (!policy_asked_read(argc, argv, &rq)) {
         status = policy_fail_usage(rq.fault, argv[optind - 1]);
     } else if (rq.wants_help) {
         print_explain_help(stdout);
         status = CLI_PROVED;
-    } else if (rq.count == 0) {
-        status = policy_fail_usage("explain takes rules files", "");
+    } else if ((rq.from.count != 0) == (rq.from.door != NULL)) {
+        status = policy_fail_usage("explain takes rules files or a door", "");
     } else {
         status = run_explain(&rq);
     }
-    postern_policy_subject_clear(&rq.subject);
-    postern_buf_free(&rq.claims);
+    policy_asked_end(&rq);
     return status;
 }

@@ -22,6 +22,8 @@
 
 #define PRINTED_MAX (6u << 18) /* bytes of one text: a line that audit_find() takes, each byte as \\u0000 */
 
+#define REASON_MAX 64 /* bytes with NUL: twice the longest */
+
 enum { WHY_FOUND = 0, WHY_NOT_FOUND = 1, WHY_USAGE = 2, WHY_UNREADABLE = 3 };
 
 struct why_options {
@@ -41,7 +43,8 @@ static const struct option long_options[] = {
 static void print_why_usage(FILE *out)
 {
     fputs("usage: postern why [--audit-file FILE | --config DIR] [--json] REF\n\n"
-          "Says why the login with that reference was accepted or refused, and what to change.\n"
+          "Says why the login or action with that reference was accepted, refused or held, and what to\n"
+          "change.\n"
           "REF stands in the host's log and in what the client was told.\n\n"
           "Exit status: 0 found, 1 not found, 2 usage, 3 the audit file cannot be read.\n", out);
 }
@@ -123,28 +126,70 @@ static const struct part token_parts[] = {
 };
 static const struct part detail_parts[] = { { "detail", "" } };
 static const struct part policy_parts[] = {
-    { "action", "" },       { "resource", "on " }, { "rule", "rule " },
-    { "user_rule", "and " }, { "would", "would " }, { "because", "because " },
+    { "action", "" },
+    { "resource", "on " },
+    { "more_resources", "more resources " },
+    { "args_digest", "arguments " },
+    { "rule", "rule " },
+    { "user_rule", "and " },
+    { "would", "would " },
+    { "because", "because " },
+    { "approver", "judged by " },
+};
+static const struct part purpose_parts[] = {
+    { "purpose", "" },
+    { "claimed_purpose", "as the call said (nobody judged it) " },
 };
 static const struct part decided_parts[] = { { "setting", "" }, { "origin", "from " } };
 
 #define PRINT_PARTS(j, label, parts) print_parts((j), (label), (parts), sizeof(parts) / sizeof((parts)[0]))
 
-/* The code of the record's reason; POSTERN_ERR_UNSET for one that this version does not know. */
-static postern_err reason_of(const postern_json *j)
+/* The record's reason as text; false: there is none, or a longer one than any. */
+static bool read_reason(const postern_json *j, char reason[REASON_MAX])
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(4096);
     postern_bytes text;
-    char reason[64];
+
+    if (!postern_json_string(j, postern_json_member(j, 0, "reason"), &scratch, &text) ||
+        text.len >= REASON_MAX || postern_bytes_find(text, 0) != text.len)
+        return false;
+    memcpy(reason, text.ptr, text.len);
+    reason[text.len] = '\0';
+    return true;
+}
+
+/* The code of the record's reason; POSTERN_ERR_UNSET for one that this version does not know. */
+static postern_err reason_of(const postern_json *j)
+{
+    char reason[REASON_MAX];
 
     if (postern_json_string_is(j, postern_json_member(j, 0, "outcome"), postern_outcome_name(POSTERN_PROVED)))
         return POSTERN_OK;
-    if (!postern_json_string(j, postern_json_member(j, 0, "reason"), &scratch, &text) ||
-        text.len >= sizeof reason || postern_bytes_find(text, 0) != text.len)
-        return POSTERN_ERR_UNSET;
-    memcpy(reason, text.ptr, text.len);
-    reason[text.len] = '\0';
-    return postern_err_from_reason(reason);
+    return read_reason(j, reason) ? postern_err_from_reason(reason) : POSTERN_ERR_UNSET;
+}
+
+/* Of what is judged while a session lives, not of its beginning. */
+static bool is_about_action(const postern_json *j)
+{
+    static const char *const events[] = { "action", "actions", "held", "approve" };
+    uint32_t event = postern_json_member(j, 0, "event");
+
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        if (postern_json_string_is(j, event, events[i]))
+            return true;
+    return false;
+}
+
+static const char *advice_for(const postern_json *j, postern_err code)
+{
+    char reason[REASON_MAX];
+    const char *advice = NULL;
+
+    if (code == POSTERN_OK && postern_json_string_is(j, postern_json_member(j, 0, "would"), "deny"))
+        return WHY_ADVICE_SHADOW;
+    if (code != POSTERN_OK && is_about_action(j) && read_reason(j, reason))
+        advice = why_advice_action(reason);
+    return advice != NULL ? advice : why_advice(code);
 }
 
 static const char *outcome_words(const postern_json *j)
@@ -174,7 +219,7 @@ static void print_check(const postern_json *j, postern_err code)
 static void print_record(const postern_json *j)
 {
     postern_err code = reason_of(j);
-    const char *advice = why_advice(code);
+    const char *advice = advice_for(j, code);
 
     print_member(j, "ref");
     printf(": %s at ", outcome_words(j));
@@ -185,6 +230,7 @@ static void print_record(const postern_json *j)
     print_check(j, code);
     PRINT_PARTS(j, "detail", detail_parts);
     PRINT_PARTS(j, "policy", policy_parts);
+    PRINT_PARTS(j, "purpose", purpose_parts);
     PRINT_PARTS(j, "decided", decided_parts);
     printf("  advice   %s\n",
            advice != NULL ? advice : "This reason is of another version of Postern; see its postern(1).");

@@ -2,6 +2,8 @@
 /* One line of advice a reason code; a test holds the table against POSTERN_ERR_LIST. */
 #include "config.h"
 
+#include <string.h>
+
 #include "why_advice.h"
 
 #define NEW_TOKEN "Fetch a new token"
@@ -204,4 +206,29 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
 const char *why_advice(postern_err code)
 {
     return (unsigned)code < POSTERN_ERR_COUNT ? advice[code] : NULL;
+}
+
+/* What was refused is one action of a session that lives: its token was good. */
+static const struct {
+    const char *reason, *advice;
+} action_advice[] = {
+    { "policy", "The door's policy does not allow this action. `postern policy explain` with the same "
+                "agent, action, resource and arguments says which rules were near, `postern policy "
+                "who-can` who may do it; change the rules, or let the agent do something else." },
+    { "insufficient_scope",
+      "Ask for a token that also has the scopes which the detail names (postern token --scope), and "
+      "allow them to the agent (postern client add --scope): then the same action is allowed." },
+    { "held", "It waits for somebody: whoever the rule's `approver` names, else an administrator, runs "
+              "`postern approve` with this reference. Where the client was refused meanwhile, it sends "
+              "the same action with the same arguments again, which passes once." },
+    { "rate", "The agent did this more often than `with rate` of the rule says. Let it wait, or raise "
+              "the rate of that rule." },
+};
+
+const char *why_advice_action(const char *reason)
+{
+    for (size_t i = 0; i < sizeof action_advice / sizeof *action_advice; i++)
+        if (strcmp(action_advice[i].reason, reason) == 0)
+            return action_advice[i].advice;
+    return NULL;
 }

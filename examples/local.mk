@@ -79,6 +79,8 @@ EXTRA_DIST += \
 	examples/issuers/okta.conf \
 	examples/issuers/rfc9068.conf \
 	examples/pam/mixed \
+	examples/policies/cache.rules \
+	examples/policies/files.rules \
 	examples/policies/guardrails.rules \
 	examples/policies/logins.rules \
 	examples/policies/team-data.rules \

@@ -105,7 +105,8 @@ _postern() {
     audit)
         case $sub in
         show | follow)
-            words='--file --config --agent --human --service --session --event --purpose --grant --since --denied --json --help'
+            words='--file --config --agent --human --service --door --session --event --action --purpose --grant --since --denied
+                --would-deny --json --help'
             ;;
         verify)
             words='--head --seq --config --help'
@@ -150,14 +151,27 @@ _postern() {
     parse) words='--mech --server-host --server-port --step --wire --help' ;;
     policy)
         case $sub in
-        check) words='--json --print --help' ;;
+        actions)
+            words='--class --json --help'
+            if [[ $current != -* ]]; then words='mcp raw redis'; fi
+            ;;
+        check) words='--json --print --door --config --help' ;;
         explain)
             words='--agent --user --client --issuer --group --scope --purpose --claim --chain --source --at --action --on
-                --json --help'
+                --resource --arg --json --door --config --help'
             ;;
-        *) words='check explain --help' ;;
+        show) words='--agent --for --at --json --door --config --help' ;;
+        test) words='--expect --json --door --config --help' ;;
+        who-can)
+            words='--at --json --door --config --help'
+            if [ "$COMP_CWORD" = 3 ] && [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login' -- "$current")
+                return
+            fi
+            ;;
+        *) words='actions check explain show test who-can --help' ;;
         esac
-        if [ -n "$sub" ] && [[ $current != -* ]]; then
+        if [[ $sub = [cestw]* && $current != -* ]]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$current")
             return
         fi

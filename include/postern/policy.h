@@ -20,6 +20,7 @@ extern "C" {
 #define POSTERN_POLICY_NAME_MAX    65   /* bytes with NUL of a file's name, a label, a set's name */
 #define POSTERN_POLICY_LABEL_MAX   130  /* bytes with NUL of "file:label" */
 #define POSTERN_POLICY_TEXT_MAX    256 /* bytes with NUL of a name, a pattern, a rule's own words */
+#define POSTERN_POLICY_CLASSES_MAX 96 /* bytes with NUL of one action's classes */
 #define POSTERN_POLICY_WHY_MAX     384 /* bytes with NUL of why a rule does not match */
 
 typedef struct postern_policy postern_policy; /* immutable after finish; any thread may decide */
@@ -185,12 +186,13 @@ bool postern_policy_may_approve(const postern_policy *p, const postern_decision 
 /* What can be written behind `to PROTOCOL:`. */
 typedef struct postern_policy_action {
     const char *name;     /* "GET" "CONFIG|GET" "tools/call" */
-    const char *classes;  /* "@read @string", with blanks between; "": none */
+    char classes[POSTERN_POLICY_CLASSES_MAX]; /* "@read @string", with blanks between; "": none */
     const char *resource; /* what `on` compares: "key" "tool" "URI"; "": it has none */
 } postern_policy_action;
-/* Protocol i in the order of the alphabet; NULL past the last one.  Logins are not among them. */
+/* Protocol i in the order of the alphabet; NULL past the last one.  Logins are not among them.  Actions
+ * in the order of their bytes: "connect" of Redis's doors, which is theirs and no command, is last. */
 const char *postern_policy_protocol(size_t i);
-/* Action i of a protocol in the order of the alphabet; false past the last one. */
+/* False past the last action. */
 bool postern_policy_action_at(const char *protocol, size_t i, postern_policy_action *ret);
 
 /* With `judge agent and user` there are two lists and a rule may stand in both.  Where there is no
@@ -207,11 +209,106 @@ typedef struct postern_policy_view {
     unsigned lists; /* POSTERN_POLICY_LIST_… in which it stands */
     postern_verdict verdict;
     bool is_match;
+    bool is_near; /* it is about this action, and a single part keeps it from a match */
     char why[POSTERN_POLICY_WHY_MAX]; /* why not; "" for a match */
 } postern_policy_view;
 /* Rule i in the order of the files; false past the last one. */
 bool postern_policy_look(const postern_policy *p, const postern_policy_question *q, size_t i,
                          postern_policy_view *ret);
+
+/* ---- what can be said without a question: lib/policy/bearing.c ---- */
+
+/* One rule, apart from its words. */
+typedef struct postern_policy_rule {
+    char rule[POSTERN_POLICY_LABEL_MAX];
+    const char *path; /* lives as long as the policy, like the texts below */
+    int line;
+    unsigned lists; /* POSTERN_POLICY_LIST_… in which it stands */
+    postern_verdict verdict;
+    const char *service; /* of SERVICE:login; "": it is about something else */
+    const char *because; /* "": it says none */
+    int64_t ends_s;      /* since 1970: from then on it never matches (`time until`); -1: it has no end */
+    bool has_tests;
+} postern_policy_rule;
+/* Rule i in the order of the files; false past the last one, and of a policy that is not finished. */
+bool postern_policy_rule_at(const postern_policy *p, size_t i, postern_policy_rule *ret);
+
+/* Words of a rule, in the one spelling: "agent a for anyone", "redis:GET", "\"cache:*\"", a test,
+ * "lease 15m and log each". */
+typedef enum postern_policy_part {
+    POSTERN_POLICY_WHO = 0,
+    POSTERN_POLICY_TARGET,
+    POSTERN_POLICY_RESOURCES,
+    POSTERN_POLICY_TEST, /* the nth */
+    POSTERN_POLICY_DUTIES
+} postern_policy_part;
+/* False when rule i has no such part, or no nth test.  Check out->failed. */
+bool postern_policy_print_part(const postern_policy *p, size_t i, postern_policy_part part, size_t n,
+                               postern_buf *out);
+
+/* What somebody wants to know about; NULL, and now_s < 0, leave that open.  Borrowed. */
+typedef struct postern_policy_about {
+    size_t size; /* sizeof(postern_policy_about) */
+    const char *agent;
+    const char *user;     /* the human for whom it acts */
+    const char *protocol; /* as in a question; with action */
+    const char *action;
+    postern_bytes resource;
+    int64_t now_s;
+} postern_policy_about;
+
+/* Zero is what leaves nobody out. */
+typedef enum postern_policy_bearing {
+    POSTERN_POLICY_PERHAPS = 0, /* it depends on what is left open */
+    POSTERN_POLICY_NEVER,       /* whatever that is */
+    POSTERN_POLICY_ALWAYS
+} postern_policy_bearing;
+
+/* Is there such an action?  A login's is "login" of any service; of MCP there may be any. */
+bool postern_policy_has_action(const char *protocol, const char *action);
+/* Is it what every client says first (@session), which needs no rule?  A deny can name it. */
+bool postern_policy_opens_session(const char *protocol, const char *action);
+/* Does rule i match?  NEVER past the last rule. */
+postern_policy_bearing postern_policy_bears(const postern_policy *p, size_t i,
+                                            const postern_policy_about *about);
+/*
+ * Does rule `above` match what rule i would, so that it decides in its place?
+ *   ALWAYS: rule i decides none of it · NEVER: the two have nothing in common
+ */
+postern_policy_bearing postern_policy_takes(const postern_policy *p, size_t above, size_t i,
+                                            const postern_policy_about *about);
+/*
+ * Can rule i decide some of it, in this list (one bit of POSTERN_POLICY_LIST_…)?  False is proved: no
+ * question of that kind has this rule in its decision.
+ */
+bool postern_policy_may_decide(const postern_policy *p, size_t i, unsigned list,
+                               const postern_policy_about *about);
+
+/* One expect and what became of it. */
+typedef struct postern_policy_expectation {
+    const char *path;
+    int line;
+    postern_verdict want;
+    postern_decision got;
+} postern_policy_expectation;
+/*
+ * Expect i in the order of the files, asked now; also of a policy whose finish said RULES_EXPECT.
+ *   out   its text, a line; may be NULL.  Check out->failed
+ *   False past the last one, and of a policy that could not be read.
+ */
+bool postern_policy_expect_at(const postern_policy *p, size_t i, postern_policy_expectation *ret,
+                              postern_buf *out);
+
+/* What a policy cannot know of where it is used. */
+typedef struct postern_policy_place {
+    size_t size;  /* sizeof(postern_policy_place) */
+    int64_t now_s; /* negative: not known */
+    const char *const *services; /* names of services/NAME.conf; NULL: not known */
+    size_t service_count;
+} postern_policy_place;
+/* As postern_policy_warnings(), and of rules whose time is over and of services that are not there. */
+void postern_policy_warnings_at(const postern_policy *p, const postern_policy_place *place,
+                                postern_buf *out);
 
 /* One line each, "path:line:1: warning: what", for rules that can never decide and for lists of which
  * none allows.  Check out->failed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rules that can never decide, because one above them always matches first, and policies of two lists
- * of which one never allows.  Careful in one
+ * Rules that can never decide, because one above them always matches first or because their tests
+ * cannot all hold, and policies of two lists of which one never allows.  Careful in one
  * direction: what is reported is so; what is too clever to compare is not reported.  Called by
  * `postern policy check` and by hosts that log it.
  */
@@ -50,18 +50,9 @@ static bool human_is_covered(const struct party *wide, const struct party *narro
     return wide->kind == narrow->kind && list_is_covered(&wide->list, &narrow->list, work);
 }
 
-static bool actions_are_covered(const struct target *wide, const struct target *narrow)
-{
-    if (wide->protocol == PROTOCOL_ANY)
-        return true;
-    if (wide->protocol != narrow->protocol || (narrow->actions & ~wide->actions) != 0)
-        return false;
-    return wide->protocol != PROTOCOL_LOGIN || strcmp(wide->service, narrow->service) == 0;
-}
-
 static bool target_is_covered(const struct target *wide, const struct target *narrow, size_t *work)
 {
-    if (!actions_are_covered(wide, narrow))
+    if (!postern_target_covers_actions(wide, narrow))
         return false;
     if (!wide->has_resources)
         return true;
@@ -108,9 +99,28 @@ static bool tests_are_covered(const struct rule *wide, const struct rule *narrow
     return true;
 }
 
-static bool hides(const struct rule *wide, const struct rule *narrow, unsigned lists, size_t *work)
+bool postern_rule_covers(const struct rule *wide, const struct rule *narrow, unsigned parts,
+                         size_t *work)
 {
-    return (narrow->lists & lists & ~wide->lists) == 0 && hides_unknown(wide, narrow) &&
+    const struct target *w = &wide->target, *n = &narrow->target;
+
+    if ((parts & COVERS_PARTY) != 0 && !party_is_covered(&wide->who.party, &narrow->who.party, work))
+        return false;
+    if ((parts & COVERS_HUMAN) != 0 && !human_is_covered(&wide->who.human, &narrow->who.human, work))
+        return false;
+    if ((parts & COVERS_ACTION) != 0 && !postern_target_covers_actions(w, n))
+        return false;
+    if ((parts & COVERS_RESOURCE) != 0 && w->has_resources &&
+        (!n->has_resources || !list_is_covered(&w->resources, &n->resources, work)))
+        return false;
+    return (parts & COVERS_TESTS) == 0 || tests_are_covered(wide, narrow, work);
+}
+
+/* But for what is not known. */
+static bool hides_known(const struct rule *wide, const struct rule *narrow, unsigned lists,
+                        size_t *work)
+{
+    return (narrow->lists & lists & ~wide->lists) == 0 &&
            party_is_covered(&wide->who.party, &narrow->who.party, work) &&
            human_is_covered(&wide->who.human, &narrow->who.human, work) &&
            target_is_covered(&wide->target, &narrow->target, work) &&
@@ -128,6 +138,103 @@ static void warn(const struct rule *r, const struct rule *above, postern_buf *ou
                      r->file->path, r->line, label, other, above->file->path, above->line);
     postern_buf_addf(out, r->verdict == above->verdict ? "\n" : " and says the contrary, %s\n",
                      postern_verdict_name(above->verdict));
+}
+
+/* A deny below an allow for the same is left with what is not known, and with other spellings of a
+ * user's name: hardly what was meant. */
+static void warn_of_contrary(const struct rule *r, const struct rule *above, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX], other[POSTERN_POLICY_LABEL_MAX];
+
+    postern_policy_label(r, label);
+    postern_policy_label(above, other);
+    postern_buf_addf(out,
+                     "%s:%d:1: warning: %s contradicts %s (%s:%d), which says %s before it: it is left "
+                     "with what that one cannot see\n",
+                     r->file->path, r->line, label, other, above->file->path, above->line,
+                     postern_verdict_name(above->verdict));
+}
+
+/* The first rule above `r` that leaves nothing, or nothing known, to it. */
+static void compare_with_those_above(const postern_policy *p, const struct rule *r, unsigned lists,
+                                     size_t *work, postern_buf *out)
+{
+    const struct rule *contrary = NULL;
+
+    for (const struct rule *above = p->rules; above != r; above = above->next) {
+        if (!hides_known(above, r, lists, work))
+            continue;
+        if (hides_unknown(above, r)) {
+            warn(r, above, out);
+            return;
+        }
+        contrary = contrary == NULL ? above : contrary;
+    }
+    if (contrary != NULL)
+        warn_of_contrary(r, contrary, out);
+}
+
+/* ---- one rule alone ---- */
+
+/* The same test, once with `not` and once without. */
+static bool is_opposite(const struct test *a, const struct test *b)
+{
+    struct test turned = *b;
+
+    turned.is_not = !b->is_not;
+    return a->attr == b->attr && is_same_test(a, &turned);
+}
+
+static bool is_empty_time(const struct test *a, const struct test *b)
+{
+    return a->attr == ATTR_TIME && b->attr == ATTR_TIME && !a->is_not && !b->is_not &&
+           a->span.kind == SPAN_UNTIL && b->span.kind == SPAN_FROM && a->span.date < b->span.date;
+}
+
+/* A deny takes what is not known for so, on both sides. */
+static bool cannot_both_hold(const struct rule *r, const struct test *a, const struct test *b)
+{
+    return is_empty_time(a, b) || is_empty_time(b, a) ||
+           (r->verdict != POSTERN_VERDICT_DENY && is_opposite(a, b));
+}
+
+static void warn_of_tests(const struct rule *r, size_t *work, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+
+    for (const struct test *a = r->tests; a != NULL; a = a->next)
+        for (const struct test *b = a->next; b != NULL && *work != 0; b = b->next) {
+            *work -= *work < TEST_WORK ? *work : TEST_WORK;
+            if (!cannot_both_hold(r, a, b))
+                continue;
+            postern_policy_label(r, label);
+            postern_buf_addf(out, "%s:%d:1: warning: %s never matches: it wants ", r->file->path,
+                             r->line, label);
+            postern_policy_print_test(a, out);
+            postern_buf_add_str(out, " and ");
+            postern_policy_print_test(b, out);
+            postern_buf_add_byte(out, '\n');
+            return;
+        }
+}
+
+/* An argument that is not there counts against the agent, so such a deny is for every other tool too. */
+static void warn_of_arguments(const struct rule *r, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+
+    if (r->verdict != POSTERN_VERDICT_DENY || r->target.has_resources)
+        return;
+    for (const struct test *t = r->tests; t != NULL; t = t->next) {
+        if (t->attr != ATTR_ARG && t->attr != ATTR_ARGS)
+            continue;
+        postern_policy_label(r, label);
+        postern_buf_addf(out,
+                         "%s:%d:1: warning: %s denies every action that has no such argument: say "
+                         "with `on` which are meant\n",
+                         r->file->path, r->line, label);
+        return;
+    }
 }
 
 /* ---- two lists: a half that never allows ---- */
@@ -200,12 +307,57 @@ void postern_policy_warnings(const postern_policy *p, postern_buf *out)
 
     if (p->judge == JUDGE_BOTH)
         warn_of_halves(p, out);
-    for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next)
-        for (const struct rule *above = p->rules; above != r; above = above->next)
-            if (hides(above, r, lists, &work)) {
-                warn(r, above, out);
-                break;
-            }
+    for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next) {
+        warn_of_tests(r, &work, out);
+        warn_of_arguments(r, out);
+        compare_with_those_above(p, r, lists, &work, out);
+    }
     if (work == 0)
         postern_buf_add_str(out, "the rules name too much to compare them all\n");
+}
+
+/* ---- where it is used ---- */
+
+static void warn_of_end(const struct rule *r, int64_t now_s, postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+    int64_t end_s = postern_rule_end(r);
+
+    if (now_s < 0 || end_s < 0 || now_s < end_s)
+        return;
+    postern_policy_label(r, label);
+    postern_buf_addf(out, "%s:%d:1: warning: %s is over: its `time until` is past\n", r->file->path,
+                     r->line, label);
+}
+
+static bool is_service(const postern_policy_place *place, const char *name)
+{
+    for (size_t i = 0; i < place->service_count; i++)
+        if (strcmp(place->services[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void warn_of_service(const struct rule *r, const postern_policy_place *place,
+                            postern_buf *out)
+{
+    char label[POSTERN_POLICY_LABEL_MAX];
+
+    if (place->services == NULL || r->target.protocol != PROTOCOL_LOGIN ||
+        is_service(place, r->target.service))
+        return;
+    postern_policy_label(r, label);
+    postern_buf_addf(out,
+                     "%s:%d:1: warning: %s is about nothing: there is no services/%s.conf\n",
+                     r->file->path, r->line, label, r->target.service);
+}
+
+void postern_policy_warnings_at(const postern_policy *p, const postern_policy_place *place,
+                                postern_buf *out)
+{
+    postern_policy_warnings(p, out);
+    for (const struct rule *r = p->rules; r != NULL; r = r->next) {
+        warn_of_end(r, place->now_s, out);
+        warn_of_service(r, place, out);
+    }
 }

@@ -82,6 +82,35 @@ check "no such file" 3 "No such file" show --file "$folder/missing"
 check "no verb" 2 usage
 check "another verb" 2 usage erase
 
+# ---- actions, and why ----
+cat >"$folder/actions" <<'END'
+{"time":"2026-11-28T16:00:00.000Z","ref":"A-1","event":"action","service":"cache","outcome":"rejected","reason":"policy","agent":"bot","action":"redis:SET","resource":"a","rule":"cache:no"}
+{"time":"2026-11-28T16:00:01.000Z","ref":"A-2","event":"action","service":"cache","outcome":"rejected","reason":"insufficient_scope","agent":"bot","action":"redis:DEL","detail":"cache.write"}
+{"time":"2026-11-28T16:00:02.000Z","ref":"A-3","event":"action","service":"files","outcome":"proved","agent":"bot","action":"mcp:tools/call","resource":"t","rule":"files:x","would":"deny"}
+{"time":"2026-11-28T16:00:03.000Z","ref":"A-4","event":"held","service":"files","outcome":"rejected","reason":"held","agent":"bot","action":"mcp:tools/call"}
+{"time":"2026-11-28T16:00:04.000Z","event":"actions","service":"cache","outcome":"proved","agent":"bot","action":"redis:GET","rule":"cache:read","count":1200}
+{"time":"2026-11-28T16:00:05.000Z","ref":"A-5","event":"approve","service":"files","outcome":"proved","agent":"bot","action":"mcp:tools/call","approver":"eve"}
+{"time":"2026-11-28T16:00:06.000Z","ref":"A-6","event":"action","service":"cache","outcome":"rejected","reason":"rate","agent":"bot","action":"redis:SET","rule":"cache:write"}
+END
+count() { "$postern" audit show --file "$folder/actions" "$@" | wc -l; }
+[ "$(count --agent bot --denied)" = 4 ] && [ "$(count --agent bot --denied --door cache --action 'redis:SET')" = 2 ] && [ "$(count --action 'mcp:*')" = 3 ] &&
+    [ "$(count --would-deny)" = 1 ] && [ "$(count --event actions)" = 1 ] && [ "$(count --denied --since 2026-11-28T16:00:03)" = 2 ]
+report $? "actions are filtered"
+check "actions that were counted" 0 "redis:GET, rule cache:read, count 1200" show --file "$folder/actions"
+check "who approved" 0 "mcp:tools/call, by eve, A-5" show --event approve --file "$folder/actions"
+why() { # NAME REF PART
+    local out
+    out=$("$postern" why --audit-file "$folder/actions" "$2" 2>&1) && [[ $out == *"$3"* ]]
+    report $? "$1"
+}
+why "why the policy refused an action" A-1 "policy   redis:SET, on a, rule cache:no"
+why "what to do about it" A-1 "advice   The door's policy does not allow this action."
+why "why a scope was wanting" A-2 "advice   Ask for a token that also has the scopes"
+why "what would have been denied" A-3 "advice   It was let through because the policy is on trial"
+why "why an action is held" A-4 "with this reference. Where the client was refused"
+why "who approved it" A-5 "judged by eve"
+why "why it was too often" A-6 "The agent did this more often"
+
 # ---- follow ----
 cp "$folder/audit" "$folder/live"
 mkfifo "$folder/out"

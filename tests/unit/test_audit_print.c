@@ -162,6 +162,54 @@ static void a_filter_takes_what_was_asked_for(void **state)
     assert_true(takes(&(struct audit_filter){ .since = "2025-11-24" }, "{}"));
 }
 
+#define ACTION                                                                                     \
+    "{\"time\":\"2026-11-28T16:00:00.123Z\",\"ref\":\"R-9\",\"event\":\"action\",\"service\":\"cache\"," \
+    "\"outcome\":\"rejected\",\"reason\":\"policy\",\"agent\":\"agent-7\",\"action\":\"redis:CONFIG|GET\","  \
+    "\"resource\":\"a\",\"more_resources\":2,\"args_digest\":\"dGVzdA\",\"rule\":\"guardrails:no-admin\"," \
+    "\"claimed_purpose\":\"x\\u001b\"}"
+#define TRIAL                                                                                      \
+    "{\"event\":\"action\",\"outcome\":\"proved\",\"action\":\"mcp:tools/call\",\"would\":\"deny\"}"
+
+static void actions_are_found_by_name_and_on_trial(void **state)
+{
+    static const struct {
+        struct audit_filter f;
+        bool action, trial, login;
+    } cases[] = {
+        { { .action = "redis:CONFIG|GET" }, true, false, false },
+        { { .action = "redis:*" }, true, false, false },
+        { { .action = "*" }, true, true, false },
+        { { .action = "mcp:tools/*" }, false, true, false }, /* a slash is a character */
+        { { .action = "redis:CONFIG" }, false, false, false },
+        { { .action = "redis:config|get" }, false, false, false },
+        { { .action = "\\redis:*" }, false, false, false },
+        { { .only_denied = true }, true, false, false },
+        { { .only_would_deny = true }, false, true, false },
+        { { .only_would_deny = true, .action = "redis:*" }, false, false, false },
+        { { .only_denied = true, .service = "cache", .agent = "agent-7" }, true, false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (takes(&cases[i].f, ACTION) != cases[i].action || takes(&cases[i].f, TRIAL) != cases[i].trial ||
+            takes(&cases[i].f, LOGIN) != cases[i].login)
+            fail_msg("case %zu", i);
+}
+
+static void an_action_is_printed_whole(void **state)
+{
+    POSTERN_AUTO_JSON j = { 0 };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4096);
+
+    (void)state;
+    assert_int_equal(postern_json_scan(&j, postern_bytes_str(ACTION), NULL), POSTERN_OK);
+    audit_print_record(&j, &out);
+    assert_string_equal(postern_buf_cstr(&out),
+                        "2026-11-28T16:00:00.123Z action   rejected  cache        agent-7, policy, "
+                        "redis:CONFIG|GET a and more: 2, arguments dGVzdA, rule guardrails:no-admin, "
+                        "says it is for x\\x1b, R-9\n");
+}
+
 static void a_time_is_a_day_or_more_or_how_long_ago(void **state)
 {
     static const struct {
@@ -266,6 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_is_one_aligned_line),
+        cmocka_unit_test(actions_are_found_by_name_and_on_trial),
+        cmocka_unit_test(an_action_is_printed_whole),
         cmocka_unit_test(a_human_is_found_by_either_name_and_no_agent_is_one),
         cmocka_unit_test(nothing_of_a_record_steers_a_terminal_or_makes_a_line),
         cmocka_unit_test(a_filter_takes_what_was_asked_for),

@@ -28,7 +28,7 @@ same "a beginning is completed" "token" "$(offer to)"
 same "client has six verbs" "$(printf '%s\n' add invite list remove rotate-secret show)" "$(offer client '' | grep -v '^--')"
 same "keys has two verbs" "$(printf '%s\n' list rotate)" "$(offer keys '' | grep -v '^--')"
 same "user has three verbs" "$(printf '%s\n' add list remove)" "$(offer user '' | grep -v '^--')"
-same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
+same "policy has six verbs" "$(printf '%s\n' actions check explain show test who-can)" "$(offer policy '' | grep -v '^--')"
 same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
 same "hosts to set up" "$(printf '%s\n' sieve smtp sshd svn)" "$(offer init s | grep -v saslauthd)"
 same "providers" "keycloak" "$(offer init ldap --provider k)"
@@ -40,6 +40,9 @@ folder=$(mktemp -d)
 same "files where a file is wanted" "$folder/agent.secret" "$(offer token --secret-file "$folder/ag")"
 same "files to verify" "$folder/agent.secret" "$(offer audit verify "$folder/ag")"
 same "folders where a folder is wanted" "$folder" "$(offer verify --config "$folder")"
+same "actions where who-can wants one" "imap:login" "$(offer policy who-can im)"
+same "protocols where actions wants one" "redis" "$(offer policy actions re)"
+same "files where policies are shown" "$folder/agent.secret" "$(offer policy show --agent a "$folder/ag")"
 same "files where policies are checked" "$folder/agent.secret" "$(offer policy check "$folder/ag")"
 rm -r "$folder"
 
@@ -55,7 +58,7 @@ hosts=$("$postern" init --help | sed -n 's/^Services with lines of their own: \(
 same "every host of init" "$hosts" "$(offer init '')"
 client_options=$(for verb in add invite list remove rotate-secret show; do offer client $verb --; done | sort -u)
 same "every option of client" "$("$postern" client --help | grep -oE -e '--[a-z-]+' | sort -u)" "$client_options"
-for verb in check explain; do
+for verb in actions check explain show test who-can; do
     same "every option of policy $verb" "$("$postern" policy $verb --help | grep -oE -e '--[a-z-]+' | sort -u)" \
         "$(offer policy $verb -- | grep -vx -e --help)"
 done

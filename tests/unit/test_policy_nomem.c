@@ -109,6 +109,42 @@ static void texts_without_memory_are_failed_and_not_short(void **state)
     assert_true(warnings.failed);
 }
 
+static void parts_without_memory_are_failed_and_not_short(void **state)
+{
+    POSTERN_AUTO(policy)
+    p = test_policy_make("allow agent a to redis:GET on k if scope has x with log each\n"
+                         "expect deny agent a to redis:GET");
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(1000);
+    postern_policy_expectation x;
+
+    (void)state;
+    for (int part = POSTERN_POLICY_WHO; part <= POSTERN_POLICY_DUTIES; part++) {
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1000);
+
+        alloc_fail_arm(1);
+        (void)postern_policy_print_part(p, 0, (postern_policy_part)part, 0, &out);
+        assert_true(alloc_fail_disarm());
+        assert_true(out.failed);
+    }
+    alloc_fail_arm(1);
+    assert_true(postern_policy_expect_at(p, 0, &x, &text));
+    assert_true(alloc_fail_disarm());
+    assert_true(text.failed);
+    assert_int_equal(x.got.verdict, POSTERN_VERDICT_DENY);
+}
+
+static void what_may_decide_needs_no_memory(void **state)
+{
+    POSTERN_AUTO(policy) p = test_policy_make("deny agent b to *\nallow agent a to *");
+    const postern_policy_about about = { .size = sizeof about, .agent = "a", .now_s = -1 };
+
+    (void)state;
+    alloc_fail_arm(1);
+    assert_true(postern_policy_may_decide(p, 1, POSTERN_POLICY_LIST_AGENT, &about));
+    assert_int_equal(postern_policy_takes(p, 0, 1, &about), POSTERN_POLICY_NEVER);
+    assert_false(alloc_fail_disarm());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +153,8 @@ int main(void)
         cmocka_unit_test(a_decision_needs_no_memory),
         cmocka_unit_test(a_look_without_memory_still_says_that_nothing_matches),
         cmocka_unit_test(texts_without_memory_are_failed_and_not_short),
+        cmocka_unit_test(parts_without_memory_are_failed_and_not_short),
+        cmocka_unit_test(what_may_decide_needs_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 #include "../support/test_policy.h"
@@ -142,7 +143,6 @@ static void a_rule_that_may_decide_is_not_named(void **state)
         "deny agent a to *\nallow anyone to *",
         "allow agent a to imap:login\nallow agent a to smtp:login",
         "allow agent a to imap:login\nallow agent a to raw:connect",
-        "allow agent a to imap:login on x\ndeny agent a to imap:login on x",
         "deny agent a to * if scope has x\nallow agent a to *",
         "allow agent a to raw:connect on x\nallow agent a to raw:connect",
         "allow agent a for user u to *\nallow agent a to *",
@@ -152,10 +152,6 @@ static void a_rule_that_may_decide_is_not_named(void **state)
         "allow agent a? to *\nallow agent a* to *",
         "allow agent \"${user}\" to *\nallow agent \"${agent}\" to *",
         "allow agent a to * if scope has x\nallow agent a to * if scope has y",
-        /* a deny sees an agent whose name is not known, an allow does not */
-        "allow agent * to *\ndeny agent a to *",
-        "allow anyone to * on \"*\"\ndeny anyone to * on x",
-        "allow anyone to * if chain >= 0\ndeny anyone to * if chain >= 0",
         /* each side has a list of its own */
         "judge agent and user\nallow agent a to *\nallow anyone to *",
         "judge agent and user\nallow agent a to *\nallow user u to *",
@@ -172,6 +168,107 @@ static void a_rule_that_may_decide_is_not_named(void **state)
         if (text[0] != '\0')
             fail_msg("%s: %s", texts[i], text);
     }
+}
+
+/* A deny sees an agent whose name is not known and a user's other spellings; an allow does not. */
+static void a_deny_that_an_allow_above_leaves_nearly_nothing_is_named(void **state)
+{
+    static const char *const texts[] = {
+        "allow agent a to imap:login on x\ndeny agent a to imap:login on x",
+        "allow agent * to raw:connect\ndeny agent a to raw:connect",
+        "allow anyone to redis:@read on \"*\"\ndeny anyone to redis:GET on x",
+        "hold anyone to redis:@read if chain >= 0\ndeny anyone to redis:GET,MGET if chain >= 0",
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        warn(texts[i], text, sizeof text);
+        if (strstr(text, "policies/t.rules:2:1: warning: t:2 contradicts t:1 (policies/t.rules:1), which "
+                         "says ") != text)
+            fail_msg("%s: %s", texts[i], text);
+    }
+    /* Not when a rule before it hides it whole: one warning a rule. */
+    warn("allow agent a to *\ndeny anyone to *\ndeny agent a to *", text, sizeof text);
+    assert_non_null(strstr(text, "t:3 is never reached: t:2"));
+    assert_null(strstr(text, "contradicts"));
+}
+
+static void tests_that_cannot_all_hold_are_named(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_named;
+    } cases[] = {
+        { "allow anyone to * if scope has x and not scope has x", true },
+        { "allow anyone to * if purpose = a and scope has x and not purpose = a", true },
+        { "allow anyone to * if time from 2027-02-01 and time until 2027-01-31", true },
+        { "deny anyone to * if time until 2027-01-31 and time from 2027-02-01", true },
+        { "allow anyone to * if time from 2027-01-31 and time until 2027-01-31", false },
+        { "allow anyone to * if not time from 2027-02-01 and time until 2027-01-31", false },
+        /* what is not known makes both of them true */
+        { "deny anyone to * if purpose = a and not purpose = a", false },
+        { "allow anyone to * if scope has x and not scope has y", false },
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        warn(cases[i].text, text, sizeof text);
+        if ((strstr(text, "policies/t.rules:1:1: warning: t:1 never matches: it wants ") == text) !=
+            cases[i].is_named)
+            fail_msg("%s: %s", cases[i].text, text);
+    }
+}
+
+/* What is not known counts against the agent: such a deny is for every action without the argument. */
+static void a_deny_that_tests_an_argument_and_names_no_resource_is_named(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_named;
+    } cases[] = {
+        { "deny anyone to mcp:tools/call if arg.path under \"/etc\"", true },
+        { "deny anyone to mcp:tools/call if scope has x and not args only (a)", true },
+        { "deny anyone to mcp:tools/call on read_file if arg.path under \"/etc\"", false },
+        { "allow anyone to mcp:tools/call if arg.path under \"/etc\"", false },
+        { "deny anyone to mcp:tools/call if scope has x", false },
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        warn(cases[i].text, text, sizeof text);
+        if ((strstr(text, "policies/t.rules:1:1: warning: t:1 denies every action that has no such "
+                          "argument") == text) != cases[i].is_named)
+            fail_msg("%s: %s", cases[i].text, text);
+    }
+}
+
+static void a_place_knows_the_time_and_its_services(void **state)
+{
+    static const char *const services[] = { "imap", "ldap" };
+    postern_policy_place place = { .size = sizeof place, .now_s = -1 };
+    POSTERN_AUTO(policy) p = test_policy_make("timezone +01:00\n"
+                                              "allow agent a to raw:connect if time until 2026-11-30\n"
+                                              "allow agent a to imap:login on x\n"
+                                              "allow agent a to sshd:login on x\n");
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(65536);
+
+    (void)state;
+    postern_policy_warnings_at(p, &place, &out);
+    assert_int_equal(out.len, 0);
+    place.now_s = INT64_C(1796079599); /* 2026-11-30T23:59:59+01:00 */
+    postern_policy_warnings_at(p, &place, &out);
+    assert_int_equal(out.len, 0);
+    place.now_s++;
+    place.services = services;
+    place.service_count = 2;
+    postern_policy_warnings_at(p, &place, &out);
+    assert_string_equal(
+        postern_buf_cstr(&out),
+        "policies/t.rules:2:1: warning: t:2 is over: its `time until` is past\n"
+        "policies/t.rules:4:1: warning: t:4 is about nothing: there is no services/sshd.conf\n");
 }
 
 static void a_half_that_never_allows_is_named(void **state)
@@ -230,6 +327,10 @@ int main(void)
         cmocka_unit_test(each_file_is_printed_by_itself),
         cmocka_unit_test(a_rule_that_can_never_decide_is_named),
         cmocka_unit_test(a_rule_that_may_decide_is_not_named),
+        cmocka_unit_test(a_deny_that_an_allow_above_leaves_nearly_nothing_is_named),
+        cmocka_unit_test(tests_that_cannot_all_hold_are_named),
+        cmocka_unit_test(a_deny_that_tests_an_argument_and_names_no_resource_is_named),
+        cmocka_unit_test(a_place_knows_the_time_and_its_services),
         cmocka_unit_test(a_half_that_never_allows_is_named),
         cmocka_unit_test(rules_that_name_too_much_end_the_comparison),
     };

@@ -32,6 +32,21 @@ static void every_reason_has_its_own_advice(void **state)
     assert_null(why_advice((postern_err)-1));
 }
 
+static void an_action_that_was_refused_has_advice_of_its_own(void **state)
+{
+    static const char *const reasons[] = { "policy", "insufficient_scope", "held", "rate" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        const char *advice = why_advice_action(reasons[i]);
+
+        if (advice == NULL || advice == why_advice(postern_err_from_reason(reasons[i])))
+            fail_msg("no advice for %s", reasons[i]);
+    }
+    assert_null(why_advice_action("expired"));
+    assert_null(why_advice_action(""));
+}
+
 static FILE *audit_log(void)
 {
     FILE *f = tmpfile();
@@ -175,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_reason_has_its_own_advice),
+        cmocka_unit_test(an_action_that_was_refused_has_advice_of_its_own),
         cmocka_unit_test(the_newest_record_of_a_reference_is_found),
         cmocka_unit_test(a_last_line_without_newline_counts),
         cmocka_unit_test(a_reference_inside_other_members_is_not_the_record),
