@@ -27,7 +27,7 @@ tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c $(audit_child_
 tests_unit_test_audit_server_SOURCES = tests/unit/test_audit_server.c $(audit_child_sources)
 
 # postern audit, without the rest of the command line
-audit_cli_sources = cli/audit_check.c cli/audit_check.h cli/audit_print.c cli/audit_print.h cli/line_reader.c cli/line_reader.h \
+audit_cli_sources = cli/audit_check.c cli/audit_check.h cli/audit_proof.c cli/audit_proof.h cli/audit_print.c cli/audit_print.h cli/line_reader.c cli/line_reader.h \
 	cli/safe_text.c cli/safe_text.h
 TESTS += tests/unit/test_audit.sh
 EXTRA_DIST += tests/unit/test_audit.sh
