@@ -34,7 +34,7 @@ EXTRA_DIST += tests/unit/test_audit.sh
 if CLI
 unit_tests += tests/unit/test_audit_print
 if POSTERND
-unit_tests += tests/unit/test_audit_verify
+unit_tests += tests/unit/test_audit_checkpoint tests/unit/test_audit_verify
 endif
 endif
 tests_unit_test_audit_print_SOURCES = tests/unit/test_audit_print.c $(audit_cli_sources)
@@ -42,3 +42,7 @@ tests_unit_test_audit_print_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_unit_test_audit_verify_SOURCES = tests/unit/test_audit_verify.c $(audit_cli_sources)
 tests_unit_test_audit_verify_CPPFLAGS = $(helper_cppflags) -I$(top_srcdir)/cli
 tests_unit_test_audit_verify_LDADD = $(helper_ldadd)
+tests_unit_test_audit_checkpoint_SOURCES = tests/unit/test_audit_checkpoint.c $(audit_cli_sources)
+tests_unit_test_audit_checkpoint_CPPFLAGS = $(helper_cppflags) -I$(top_srcdir)/cli
+tests_unit_test_audit_checkpoint_LDADD = $(helper_ldadd)
+tests_unit_test_audit_checkpoint_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
