@@ -94,6 +94,23 @@ def keys_are_made_once_and_are_each_ones_own(rig):
     assert_equal({n: open(rig.keys + "/" + n, "rb").read() for n in modes}, before, "keys after a restart")
 
 
+def another_key_of_digests_waits_for_a_restart_and_says_so(rig):
+    _start(rig)
+    with open(rig.keys + "/new", "wb") as f:
+        f.write(os.urandom(32))
+    os.chmod(rig.keys + "/new", 0o600)
+    rig.reload()
+    check("another args.key" not in rig.daemon.log(), "the same key is no news")
+    os.rename(rig.keys + "/new", rig.keys + "/args.key")
+    rig.reload()
+    rig.daemon.wait_log("door: another args.key in audit_key_dir takes effect when posternd is restarted")
+    with open(rig.keys + "/args.key", "wb") as f:
+        f.write(b"short")
+    rig.reload()
+    rig.daemon.wait_log("door: args.key of audit_key_dir has not the 32 bytes of a key")
+    _login(rig)  # nothing of a raw door needs a digest
+
+
 def a_key_that_others_can_read_is_refused(rig):
     _start(rig)
     rig.daemon.stop()
