@@ -20,6 +20,7 @@ include tests/unit/sidecar.mk
 include tests/unit/issuer.mk
 include tests/unit/adapters.mk
 include tests/unit/door.mk
+include tests/unit/spawner.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/pam.mk
