@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/component/network.py \
 	tests/component/person.py \
 	tests/component/pg_wire.py \
+	tests/component/probe_program.py \
 	tests/component/test_attacks.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
@@ -115,6 +116,7 @@ EXTRA_DIST += \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
 	tests/component/test_slapd.sh \
+	tests/component/test_spawner.py \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
 	tests/component/test_two_issuers.sh \
