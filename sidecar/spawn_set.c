@@ -55,7 +55,8 @@ static postern_err judge_place(const postern_section *door, const char *path, po
     int fd;
 
     if (folder_open_parent(path, FOLDER_TRUST_CHAIN, 0755, &fd, &name, &why) != POSTERN_OK)
-        return fail_of(door, path, why.detail, err);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s: %s", postern_section_origin(door, "backend"),
+                            path, why.detail);
     (void)close(fd);
     return POSTERN_OK;
 }

@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 if POSTERND
-unit_tests += tests/unit/test_spawner
+unit_tests += tests/unit/test_program tests/unit/test_program_start tests/unit/test_said tests/unit/test_spawn_set tests/unit/test_spawner
 endif
+tests_unit_test_program_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_program_LDADD = $(sidecar_ldadd)
+tests_unit_test_program_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_program_start_CPPFLAGS = $(door_cppflags)
+tests_unit_test_program_start_LDADD = $(door_ldadd)
+tests_unit_test_program_start_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_said_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_said_LDADD = $(sidecar_ldadd)
+tests_unit_test_spawn_set_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_spawn_set_LDADD = $(sidecar_ldadd)
 tests_unit_test_spawner_CPPFLAGS = $(sidecar_cppflags) $(EVENT_CFLAGS)
 tests_unit_test_spawner_LDADD = $(sidecar_ldadd)
 
