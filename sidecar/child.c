@@ -17,6 +17,7 @@
 
 #include "child.h"
 #include "issuer_clients.h"
+#include "privilege.h"
 #include "sandbox.h"
 
 #define READ_FILES_MAX 2051 /* two for each issuer (POSTERN_CONFIG_FILES_MAX), ours, NULL */
@@ -108,12 +109,21 @@ static postern_err confine(const struct child *c, const struct role_setup *s, po
     const struct sandbox_rules rules = { get_needs(c, s->take_config), s->state_dir_fd, files };
     bool is_complete = false;
 
+    if ((c->role->needs & SANDBOX_START) != 0)
+        return sandbox_forbid_root(err);
     collect_read_files(s->take_config, files, READ_FILES_MAX);
     POSTERN_TRY(sandbox_restrict_files(&rules, &is_complete, err));
     if (!is_complete)
         log_note("this kernel has no landlock, or an early one: its user and the filter of system "
                  "calls confine this child");
     return sandbox_restrict_calls(&rules, err);
+}
+
+static postern_err become(const struct child *c, postern_error *err)
+{
+    if ((c->role->needs & SANDBOX_START) != 0)
+        return privilege_become(&c->account, err);
+    return users_become(&c->account, err);
 }
 
 static postern_err go_down(const struct child *c, const struct role_setup *s, size_t descriptors,
@@ -129,7 +139,7 @@ static postern_err go_down(const struct child *c, const struct role_setup *s, si
         return POSTERN_FAIL(err, SYSTEM, "chdir: %m");
     (void)umask(077);
     (void)prctl(PR_SET_NAME, c->role->title, 0, 0, 0);
-    POSTERN_TRY(users_become(&c->account, err));
+    POSTERN_TRY(become(c, err));
     POSTERN_TRY(sandbox_enter(parent, err));
     return confine(c, s, err);
 }

@@ -21,6 +21,7 @@ typedef enum role_id {
     ROLE_HELPER,
     ROLE_DOOR,
     ROLE_CONTROL,
+    ROLE_SPAWNER,
     ROLE_COUNT
 } role_id;
 

@@ -97,6 +97,7 @@ static postern_err open_all(struct generation *g, const struct generation *old,
     POSTERN_TRY(issuer_clients_open(g->config, &g->issuer_clients, err));
     POSTERN_TRY(login_policies_open(g->config, &g->login_policies, err));
     POSTERN_TRY(door_set_open(g->config, &g->door_set, err));
+    POSTERN_TRY(open_programs(g->config, roles, accounts, &g->spawn_set, err));
     POSTERN_TRY(open_audit_file(postern_section_text(daemon, "audit_file"), &g->audit_fd, err));
     POSTERN_TRY(open_blocks_dir(postern_section_text(daemon, "blocks_file"),
                                 &accounts[ROLE_CONTROL], &g->blocks_dir_fd, err));
@@ -186,6 +187,7 @@ postern_err generation_check(const postern_config *c, const struct role *roles, 
     struct account accounts[ROLE_COUNT];
     struct issuer_clients clients;
     struct login_policies policies;
+    struct spawn_set programs;
     struct door_set set;
     postern_err e;
 
@@ -199,6 +201,9 @@ postern_err generation_check(const postern_config *c, const struct role *roles, 
     POSTERN_TRY(e);
     e = door_set_open(c, &set, err);
     door_set_close(&set);
+    POSTERN_TRY(e);
+    e = open_programs(c, roles, accounts, &programs, err);
+    spawn_set_close(&programs);
     POSTERN_TRY(e);
     return listeners_check(c, err);
 }
@@ -217,6 +222,7 @@ void generation_free(struct generation *g)
         child_close_channel(&g->children[id]);
     listeners_close(&g->listeners);
     door_set_close(&g->door_set);
+    spawn_set_close(&g->spawn_set);
     issuer_clients_close(&g->issuer_clients);
     login_policies_close(&g->login_policies);
     close_fd(g->audit_fd);
@@ -275,6 +281,9 @@ void generation_log(const struct generation *g)
     if (geteuid() != 0)
         log_note("not started as root: all roles share uid %lu, and whoever is that user can read "
                  "the signing key", (unsigned long)geteuid());
+    if (geteuid() != 0 && g->spawn_set.count != 0)
+        log_note("not started as root: programs of doors (backend: exec:) run as that user too, can end "
+                 "posternd's processes and read its files");
     if (server != NULL)
         log_note("issuer %s is embedded, key set in %s", postern_section_text(server, "issuer"),
                  postern_section_text(server, "jwks_file"));

@@ -14,6 +14,7 @@
 #include "issuer_clients.h"
 #include "login_policies.h"
 #include "listen.h"
+#include "spawn_set.h"
 
 typedef enum generation_state {
     GENERATION_STARTING = 0, /* until each child has said "ready" once */
@@ -37,6 +38,7 @@ struct generation {
     struct door_set    door_set;
     struct issuer_clients issuer_clients;
     struct login_policies login_policies;
+    struct spawn_set   spawn_set;
     size_t             loops;        /* of the door role, for as long as its process lives */
     int                audit_fd;
     int                checkpoint_file_fd; /* -1: none */

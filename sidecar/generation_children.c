@@ -101,6 +101,12 @@ static size_t count_descriptors(const struct generation *g, role_id id)
     if (id == ROLE_HELPER)
         return wanted + DESCRIPTORS_ASKING +
                (size_t)postern_section_number(daemon, "helper_max_connections");
+    /* A program that starts: five.  All of a door can come at once. */
+    for (size_t i = 0; id == ROLE_SPAWNER &&
+                       (door = postern_config_section_at(g->config, POSTERN_SECTION_DOOR, i)) != NULL;
+         i++)
+        if (spawn_set_is_program(door))
+            wanted += 5 * (size_t)postern_section_number(door, "max_connections");
     if (id != ROLE_DOOR)
         return wanted;
     /* A session: two sockets, and at times a pipe. */
@@ -150,6 +156,8 @@ static postern_err send_start(struct generation *g, role_id id, postern_error *e
         POSTERN_TRY(channel_send_type(c->channel, "tally", g->tally_fd, err));
         return door_set_send(&g->door_set, &g->listeners, g->loops, c->channel, err);
     }
+    if (id == ROLE_SPAWNER)
+        return spawn_set_send(&g->spawn_set, g->drain_ms, c->channel, err);
     return POSTERN_OK;
 }
 
@@ -314,19 +322,35 @@ void generation_kill(struct generation *g)
 
 /* ---- lasting children change hands ---- */
 
-static void inherit(struct generation *g, role_id id)
+/* The spawner goes on with what it started; the next sessions have what this configuration says.
+ * Before the door works by it. */
+static void tell_spawner(struct generation *g)
+{
+    struct child *spawner = &g->children[ROLE_SPAWNER];
+    postern_error err;
+
+    if (spawner->channel == NULL ||
+        spawn_set_send(&g->spawn_set, g->drain_ms, spawner->channel, &err) == POSTERN_OK)
+        return;
+    log_error(spawner->role->name, &err);
+    child_condemn(spawner, "cannot be told what it needs");
+}
+
+/* False: this generation has one of its own, or none. */
+static bool inherit(struct generation *g, role_id id)
 {
     struct child *from = &g->keeper->children[id], *to = &g->children[id];
     const struct child none = { .role = from->role, .link_due_ms = INT64_MAX };
 
     if (!runs_role(g->config, id) || to->state != CHILD_NONE || from->state == CHILD_NONE ||
         from->state == CHILD_DRAINING)
-        return;
+        return false;
     if (to->account.uid != from->account.uid)
         log_problem("%s: takes effect when posternd is restarted; the %s child stays as it is",
                     to->role->user_key, to->role->name);
     *to = *from;
     *from = none;
+    return true;
 }
 
 /* A reload: another file, perhaps other checkpoints. */
@@ -341,10 +365,13 @@ static void retell_audit(struct generation *g)
 
 void generation_take_over(struct generation *g, int64_t now_ms)
 {
+    bool is_old[ROLE_COUNT] = { false };
+
     if (g->keeper != NULL) {
         for (role_id id = 0; id < ROLE_COUNT; id++)
-            if (g->children[id].role->is_lasting)
-                inherit(g, id);
+            is_old[id] = g->children[id].role->is_lasting && inherit(g, id);
+        if (is_old[ROLE_SPAWNER])
+            tell_spawner(g);
         retell_audit(g);
     }
     g->keeper = NULL;
@@ -355,6 +382,8 @@ void generation_take_over(struct generation *g, int64_t now_ms)
         link_with(g, ROLE_ISSUER, ROLE_DOOR, now_ms);
         link_with(g, ROLE_CONTROL, ROLE_DOOR, now_ms);
     }
+    if (is_old[ROLE_SPAWNER] != is_old[ROLE_DOOR])
+        link_with(g, ROLE_SPAWNER, ROLE_DOOR, now_ms);
 }
 
 void generation_give_up(struct generation *g)

@@ -20,6 +20,8 @@ bool runs_role(const postern_config *c, role_id id)
         return postern_config_section(c, POSTERN_SECTION_SERVER, NULL) != NULL;
     if (id == ROLE_DOOR)
         return postern_config_section_at(c, POSTERN_SECTION_DOOR, 0) != NULL;
+    if (id == ROLE_SPAWNER)
+        return spawn_set_is_wanted(c);
     return true;
 }
 
@@ -50,6 +52,19 @@ postern_err open_accounts(const postern_config *c, const struct role *roles,
         POSTERN_TRY(check_distinct(c, roles, ret, id, err));
     }
     return POSTERN_OK;
+}
+
+postern_err open_programs(const postern_config *c, const struct role *roles,
+                          const struct account accounts[ROLE_COUNT], struct spawn_set *ret,
+                          postern_error *err)
+{
+    struct spawn_forbidden forbidden[ROLE_COUNT];
+    size_t count = 0;
+
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        if (runs_role(c, id))
+            forbidden[count++] = (struct spawn_forbidden){ accounts[id].uid, roles[id].user_key };
+    return spawn_set_open(c, forbidden, count, ret, err);
 }
 
 /* ---- files ---- */

@@ -5,6 +5,7 @@
 #define POSTERN_SIDECAR_GENERATION_OPEN_H
 
 #include "child.h"
+#include "spawn_set.h"
 
 /*
  * The account of each role that this configuration runs (the others: this process's own).  Started
@@ -14,6 +15,11 @@
 POSTERN_MUST_USE postern_err open_accounts(const postern_config *c, const struct role *roles,
                                            struct account ret[ROLE_COUNT], postern_error *err);
 bool runs_role(const postern_config *c, role_id id); /* does this configuration have that role? */
+
+/* What the doors start, as users that are nobody's of `accounts`.  POSTERN_OK · as spawn_set_open() */
+POSTERN_MUST_USE postern_err open_programs(const postern_config *c, const struct role *roles,
+                                           const struct account accounts[ROLE_COUNT],
+                                           struct spawn_set *ret, postern_error *err);
 
 /* O_RDWR|O_APPEND on audit_file:, or standard output.  POSTERN_OK · CONFIG_FILE */
 POSTERN_MUST_USE postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err);

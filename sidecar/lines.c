@@ -17,6 +17,7 @@ static const struct {
     { ROLE_ISSUER, ROLE_DOOR, "door", "issuer" },
     { ROLE_CONTROL, ROLE_HELPER, "helper", "control" },
     { ROLE_CONTROL, ROLE_DOOR, "door", "control" },
+    { ROLE_SPAWNER, ROLE_DOOR, "door", "spawner" },
 };
 
 struct end {

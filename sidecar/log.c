@@ -26,6 +26,11 @@ void log_start(log_target target, const char *role)
         openlog("posternd", LOG_PID, LOG_DAEMON);
 }
 
+void log_forked(void)
+{
+    log_start(current_target, current_role);
+}
+
 const char *log_escape(const char *text, char *room, size_t room_size)
 {
     static const char hex[] = "0123456789abcdef";

@@ -21,6 +21,10 @@ typedef enum log_target { LOG_TO_STDERR = 0, LOG_TO_SYSLOG } log_target;
  */
 void log_start(log_target target, const char *role);
 
+/* In a fork that is about to close what it did not open: nothing is said to a descriptor that is
+ * another's by then. */
+void log_forked(void);
+
 /* What happened, for the record.  Control characters, newlines and bytes that are not ASCII
  * become \xNN. */
 void log_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -41,6 +41,8 @@ static const struct role roles[ROLE_COUNT] = {
                     SANDBOX_READ_ANYWHERE | SANDBOX_CONNECT, ROLE_READY_MAX_MS },
     [ROLE_CONTROL] = { "control", "posternd-ctl", "control_user", control_main, false,
                        SANDBOX_READ | SANDBOX_STATE, ROLE_READY_MAX_MS },
+    [ROLE_SPAWNER] = { "spawner", "posternd-spawn", "spawner_user", spawner_main, true,
+                       SANDBOX_START, ROLE_READY_MAX_MS },
 };
 
 /* Descriptors 0 to 2 exist, so that no socket of ours becomes somebody's standard error. */

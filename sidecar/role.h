@@ -42,6 +42,7 @@ int issuer_main(struct role_setup *setup);
 int audit_main(struct role_setup *setup);
 int door_main(struct role_setup *setup);
 int control_main(struct role_setup *setup);
+int spawner_main(struct role_setup *setup);
 
 /*
  * Messages on supervisor_fd and between roles: one JSON object a datagram, "type" first
@@ -55,6 +56,7 @@ int control_main(struct role_setup *setup);
  *   issuer – door       {"type":"door"}                   {"type":"issuer"}
  *   control – helper    {"type":"helper"}                 {"type":"control"}
  *   control – door      {"type":"door"}                   {"type":"control"}
+ *   spawner – door      {"type":"door"}                   {"type":"spawner"}
  *   audit – anybody     {"type":"writer","role":NAME}     {"type":"audit","loop":n}
  *                         a door has one for each loop, n from 0; the others have n = 0.  The audit
  *                         child keeps every writer until its end of file
@@ -102,6 +104,21 @@ int control_main(struct role_setup *setup);
  *                                               each set too
  *   door → supervisor   {"type":"certificate","pem":TEXT}
  *                         before "ready" when it made one for loopback: write it to door_cert_file
+ *
+ * Spawner; the first in any number before "programs", which makes them the ones that count.  What
+ * was started before lives on:
+ *   supervisor → spawner
+ *                       {"type":"program","door":NAME,"argv":[TEXT,…],"env":["NAME=VALUE",…],
+ *                        "dir":PATH,"uid":n,"gid":n,"max":n,"memory":BYTES,"processes":n,"cpu":SECONDS}
+ *                         of the last three, absent: no limit
+ *   supervisor → spawner
+ *                       {"type":"programs","drain":MS}
+ *   door → spawner      {"type":"spawn","door":NAME,"session":ID} + descriptor (SEQPACKET)
+ *                         any of the door's threads.  One datagram on that descriptor is the answer;
+ *                         its end without one: nobody can say.  Closed by the door: never mind
+ *   on that descriptor  {"type":"spawned"} + descriptor (stream socket: the program's standard input
+ *                         and output; when the door closes it, the program is ended)
+ *                       {"type":"refused","detail":TEXT}
  *
  * Issuer:
  *   issuer → supervisor {"type":"jwks","jwks":{…}}

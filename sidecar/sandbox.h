@@ -26,7 +26,10 @@ typedef enum sandbox_need {
     SANDBOX_READ_ANYWHERE = 2, /* the same below every folder: a configuration to come may name any */
     SANDBOX_STATE = 4,         /* write below its state folder */
     SANDBOX_CONNECT = 8,       /* begin TCP connections */
-    SANDBOX_FETCH = 16         /* the same where the configuration has an issuer to fetch from */
+    SANDBOX_FETCH = 16,        /* the same where the configuration has an issuer to fetch from */
+    /* Start programs.  What confines this child confines them too, for good: so it has nothing but
+     * sandbox_forbid_root(). */
+    SANDBOX_START = 32
 } sandbox_need;
 
 struct sandbox_rules {
@@ -59,6 +62,13 @@ POSTERN_MUST_USE postern_err sandbox_restrict_files(const struct sandbox_rules *
  */
 POSTERN_MUST_USE postern_err sandbox_restrict_calls(const struct sandbox_rules *rules,
                                                     postern_error *err);
+/*
+ * Of a child that may change its user, and of all that it starts: nobody becomes root by a system
+ * call, nor asks the kernel for what only root has.  Refused with EPERM, for programs try such
+ * things.  Nothing in a build without libseccomp.
+ *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)
+ */
+POSTERN_MUST_USE postern_err sandbox_forbid_root(postern_error *err);
 bool sandbox_has_call_filter(void); /* in this build */
 
 #endif

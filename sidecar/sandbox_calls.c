@@ -163,6 +163,77 @@ static postern_err fill(scmp_filter_ctx filter, const struct sandbox_rules *rule
     return add_sockets(filter, rules, err);
 }
 
+/* ---- the spawner and what it starts ---- */
+
+/* Of the ids that each takes, the first `ids` arguments; -1, which leaves one as it is, is no root. */
+static const struct {
+    int call;
+    unsigned ids;
+} identities[] = {
+    { SCMP_SYS(setuid), 1 },      { SCMP_SYS(setgid), 1 },      { SCMP_SYS(setreuid), 2 },
+    { SCMP_SYS(setregid), 2 },    { SCMP_SYS(setresuid), 3 },   { SCMP_SYS(setresgid), 3 },
+    { SCMP_SYS(setfsuid), 1 },    { SCMP_SYS(setfsgid), 1 },
+    /* where a number of 16 bits was the first */
+    { SCMP_SYS(setuid32), 1 },    { SCMP_SYS(setgid32), 1 },    { SCMP_SYS(setreuid32), 2 },
+    { SCMP_SYS(setregid32), 2 },  { SCMP_SYS(setresuid32), 3 }, { SCMP_SYS(setresgid32), 3 },
+    { SCMP_SYS(setfsuid32), 1 },  { SCMP_SYS(setfsgid32), 1 },
+};
+
+/* What asks for capabilities that nobody there has: said once more, where nothing can be forgotten. */
+static const int roots[] = {
+    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+    SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(open_by_handle_at), SCMP_SYS(acct),
+    SCMP_SYS(quotactl), SCMP_SYS(iopl), SCMP_SYS(ioperm), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
+    SCMP_SYS(add_key), SCMP_SYS(keyctl), SCMP_SYS(request_key), SCMP_SYS(userfaultfd),
+};
+
+/* The kernel looks at the lower half of the register alone, so do we. */
+static postern_err add_identities(scmp_filter_ctx filter, postern_error *err)
+{
+    for (size_t i = 0; i < COUNT(identities); i++)
+        for (unsigned arg = 0; arg < identities[i].ids; arg++) {
+            int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), identities[i].call, 1,
+                                        SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0));
+
+            if (code != 0 && code != -EDOM && code != -EFAULT)
+                return fail(code, err);
+        }
+    return POSTERN_OK;
+}
+
+/* A list of groups lies in memory, where root's cannot be told from another: only none at all. */
+static postern_err add_groups(scmp_filter_ctx filter, postern_error *err)
+{
+    int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setgroups), 1,
+                                SCMP_A0(SCMP_CMP_NE, 0));
+
+    return code == 0 ? POSTERN_OK : fail(code, err);
+}
+
+postern_err sandbox_forbid_root(postern_error *err)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    postern_err e;
+    int code;
+
+    if (filter == NULL)
+        return POSTERN_FAIL(err, SYSTEM, "seccomp_init");
+    /* Calls of another architecture's numbers would pass the list by: they do not exist. */
+    code = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+    e = code == 0 ? add_identities(filter, err) : fail(code, err);
+    if (e == POSTERN_OK)
+        e = add_groups(filter, err);
+    if (e == POSTERN_OK)
+        e = add_list(filter, SCMP_ACT_ERRNO(EPERM), roots, COUNT(roots), err);
+    if (e == POSTERN_OK && (code = seccomp_load(filter)) != 0)
+        e = fail(code, err);
+    seccomp_release(filter);
+    return e;
+}
+
+/* ---- everybody else ---- */
+
 postern_err sandbox_restrict_calls(const struct sandbox_rules *rules, postern_error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));

@@ -12,7 +12,7 @@
 struct supervisor_line {
     struct channel_watch watch;
     struct supervisor_line_owner owner;
-    bool is_broken;
+    bool is_broken, is_over;
 };
 
 static void handle(struct supervisor_line *l, const struct supervisor_message *m)
@@ -44,14 +44,11 @@ static void take_message(struct supervisor_line *l)
     log_problem("the supervisor sent a message of an unknown type");
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+void supervisor_line_read(struct supervisor_line *l)
 {
-    struct supervisor_line *l = arg;
     postern_error err = { 0 };
 
-    (void)fd;   /* the channel's */
-    (void)what; /* only EV_READ is asked for */
-    for (;;)
+    while (!l->is_over)
         switch (channel_receive(l->watch.channel, &err)) {
         case CHANNEL_MESSAGE:
             take_message(l);
@@ -64,9 +61,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
             /* fallthrough */
         case CHANNEL_CLOSED:
             (void)event_del(l->watch.readable); /* end of file stays readable for ever */
+            l->is_over = true;
             l->owner.drain(l->owner.arg);
             return;
         }
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;   /* the channel's */
+    (void)what; /* only EV_READ is asked for */
+    supervisor_line_read(arg);
 }
 
 postern_err supervisor_line_new(struct event_base *base, int take_fd,

@@ -37,6 +37,9 @@ POSTERN_MUST_USE postern_err supervisor_line_new(struct event_base *base, int ta
 struct channel *supervisor_line_channel(struct supervisor_line *l);
 POSTERN_MUST_USE postern_err supervisor_line_say_ready(struct supervisor_line *l,
                                                        postern_error *err);
+/* Obey what is there already, before something that another process says because of it.  Not from a
+ * handler. */
+void supervisor_line_read(struct supervisor_line *l);
 /* "link": make our lines to the other roles anew.  A failure is logged. */
 void supervisor_line_want_lines(struct supervisor_line *l);
 /* It ended because a message broke the rules. */

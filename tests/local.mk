@@ -20,6 +20,7 @@ include tests/unit/sidecar.mk
 include tests/unit/issuer.mk
 include tests/unit/adapters.mk
 include tests/unit/door.mk
+include tests/unit/spawner.mk
 include tests/unit/control.mk
 include tests/unit/plugin.mk
 include tests/unit/pam.mk
@@ -51,6 +52,7 @@ EXTRA_DIST += \
 	tests/component/network.py \
 	tests/component/person.py \
 	tests/component/pg_wire.py \
+	tests/component/probe_program.py \
 	tests/component/test_attacks.py \
 	tests/component/test_audit_proof.py \
 	tests/component/test_backend_exchange.py \
@@ -118,6 +120,7 @@ EXTRA_DIST += \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
 	tests/component/test_slapd.sh \
+	tests/component/test_spawner.py \
 	tests/component/test_supervisor.py \
 	tests/component/test_token.py \
 	tests/component/test_two_issuers.sh \

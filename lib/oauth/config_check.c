@@ -167,6 +167,8 @@ static const struct {
     { "door_user", find_account_fault, POSTERN_SECTION_NONE },
     { "audit_user", find_account_fault, POSTERN_SECTION_NONE },
     { "control_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "spawner_user", find_account_fault, POSTERN_SECTION_NONE },
+    { "exec_user", find_account_fault, POSTERN_SECTION_NONE },
     { "control_socket", postern_socket_fault, POSTERN_SECTION_NONE },
     { "control_admins", find_peer_fault, POSTERN_SECTION_NONE },
     { "control_watchers", find_peer_fault, POSTERN_SECTION_NONE },

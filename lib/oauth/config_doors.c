@@ -5,11 +5,18 @@
  */
 #include "settings.h"
 
+#include <postern-private/exec_words.h>
+
 #include "url.h"
 
 static bool is_unix(const char *address)
 {
     return strncmp(address, "unix:", 5) == 0;
+}
+
+static bool is_exec(const char *address)
+{
+    return strncmp(address, POSTERN_EXEC_PREFIX, sizeof POSTERN_EXEC_PREFIX - 1) == 0;
 }
 
 /* A literal address with a port, or a socket: doors wait for no resolver. */
@@ -24,6 +31,8 @@ const char *postern_door_backend_fault(const char *word)
 {
     if (is_unix(word))
         return postern_socket_fault(word + 5);
+    if (is_exec(word))
+        return postern_exec_fault(word + sizeof POSTERN_EXEC_PREFIX - 1);
     return postern_target_fault(word);
 }
 
@@ -126,12 +135,48 @@ static postern_err check_backend_password(const postern_section *s, bool has_tls
     return POSTERN_OK;
 }
 
+/* Nobody but the child of this door is at the other end of a program's standard input. */
+static postern_err check_exec_way(const postern_section *s, postern_error *err)
+{
+    static const char *const keys[] = { "backend_tls", "backend_tls_ca_file", "backend_cert_file",
+                                        "backend_key_file" };
+
+    if (strcmp(postern_section_text(s, "protocol"), "mcp") != 0)
+        return postern_config_value_fail(s, "backend", err, "exec: is for protocol: mcp");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (postern_section_text(s, keys[i]) != NULL)
+            return postern_config_value_fail(s, keys[i], err, "means nothing with backend: exec:");
+    if (strcmp(postern_section_text(s, "backend_auth"), "none") != 0)
+        return postern_config_value_fail(s, "backend_auth", err, "means nothing with backend: exec:");
+    return POSTERN_OK;
+}
+
+/* What a program is started with. */
+static postern_err check_exec(const postern_section *s, postern_error *err)
+{
+    static const char *const keys[] = { "exec_user",       "exec_env",           "exec_dir",
+                                        "exec_memory_max", "exec_processes_max", "exec_cpu_max" };
+    const char *env = postern_section_text(s, "exec_env"), *fault;
+
+    if (is_exec(postern_section_text(s, "backend"))) {
+        POSTERN_TRY(check_exec_way(s, err));
+        if (postern_section_text(s, "exec_dir")[0] != '/')
+            return postern_config_value_fail(s, "exec_dir", err, "is no folder's path");
+        fault = env == NULL ? NULL : postern_exec_env_fault(env);
+        return fault == NULL ? POSTERN_OK : postern_config_value_fail(s, "exec_env", err, "%s", fault);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (postern_section_has(s, keys[i]))
+            return postern_config_value_fail(s, keys[i], err, "means nothing without backend: exec:");
+    return POSTERN_OK;
+}
+
 /* What looks like TLS to the backend is TLS to the backend. */
 static postern_err check_backend(const postern_section *s, postern_error *err)
 {
     const char *tls = postern_section_text(s, "backend_tls");
     const char *backend = postern_section_text(s, "backend");
-    bool has_tls = tls == NULL ? !is_local(backend) : strcmp(tls, "disable") != 0;
+    bool has_tls = tls == NULL ? !is_local(backend) && !is_exec(backend) : strcmp(tls, "disable") != 0;
 
     if (tls != NULL && strcmp(tls, "verify-full") == 0 && is_unix(backend))
         return postern_config_value_fail(s, "backend_tls", err,
@@ -173,6 +218,7 @@ postern_err postern_config_check_door(const postern_section *s, postern_error *e
     POSTERN_TRY(check_pair(s, "backend_cert_file", "backend_key_file", err));
     POSTERN_TRY(check_certificate(s, err));
     POSTERN_TRY(check_client_certificate(s, err));
+    POSTERN_TRY(check_exec(s, err));
     return check_backend(s, err);
 }
 

@@ -65,6 +65,7 @@ struct conn {
     char                  session_id[SESSION_ID_MAX]; /* its, also when it is gone; of a renewal */
     struct upstream      *upstream;
     struct backend_login *backend_login; /* in its place, with backend_auth: exchange */
+    struct program_start *program_start; /* in its place, with backend: exec: */
     struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct backend_session *backend_session; /* what came of it, until our session has it */
     struct leg            backend;
@@ -105,9 +106,11 @@ static void drop_upstream(struct conn *c)
 {
     upstream_free(c->upstream);
     backend_login_free(c->backend_login);
+    program_start_free(c->program_start);
     settings_unref(c->upstream_settings);
     c->upstream = NULL;
     c->backend_login = NULL;
+    c->program_start = NULL;
     c->upstream_settings = NULL;
 }
 
@@ -455,6 +458,9 @@ static postern_err connect_backend(struct conn *c, postern_error *err)
         return backend_login_start(c->loop->base, c->loop->dns, &rq,
                                    (struct backend_login_owner){ on_backend_login, c },
                                    &c->backend_login, err);
+    if (door->starts_program)
+        return program_start_new(c->loop->base, c->loop->process->spawner, door->name, c->session_id,
+                                 (struct upstream_owner){ on_backend, c }, &c->program_start, err);
     return upstream_connect(c->loop->base, c->loop->dns, &door->backend,
                             (struct upstream_owner){ on_backend, c }, &c->upstream, err);
 }

@@ -8,6 +8,7 @@ sidecar_libsidecar_la_SOURCES += sidecar/door/backend_answer.c sidecar/door/back
 	sidecar/door/settings.h sidecar/door/taken_back.c sidecar/door/taken_back.h
 sidecar_libsidecar_la_SOURCES += \
 	sidecar/door/pipes.c sidecar/door/pipes.h \
+	sidecar/door/program_start.c sidecar/door/program_start.h \
 	sidecar/door/recheck.c sidecar/door/recheck.h sidecar/door/records.c sidecar/door/records.h \
 	sidecar/door/relay.c sidecar/door/relay.h \
 	sidecar/door/reserve.c sidecar/door/reserve.h \

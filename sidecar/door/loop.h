@@ -20,6 +20,7 @@
 #include "lease.h"
 #include "limits.h"
 #include "mailbox.h"
+#include "program_start.h"
 #include "registry.h"
 #include "relay.h"
 #include "settings.h"
@@ -51,6 +52,7 @@ struct loop_counters {
 struct door_process {
     struct registry *registry;
     struct limits   *limits;
+    struct spawner_line *spawner;
     struct mailbox  *box; /* of the first thread */
     struct loop    **loops; /* all of them, from before the first accept on */
     size_t           loop_count;

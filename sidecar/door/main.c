@@ -57,7 +57,7 @@ struct door_main {
     struct own_certificate own;
     struct tally_memory   *tally; /* NULL: the loops count nothing */
     struct taken_back     *taken_back;
-    struct role_line           *issuer, *control;
+    struct role_line           *issuer, *control, *spawner;
     postern_issuer_line        *tokens; /* the issuer's line as the loops' validations see it */
     struct ack            *acks;   /* for the judgement that comes next */
     size_t                 ack_count, ack_room;
@@ -532,6 +532,10 @@ static void on_link_gone(void *arg, struct role_line *l)
         m->issuer = NULL;
     if (m->control == l)
         m->control = NULL;
+    if (m->spawner == l) {
+        m->spawner = NULL;
+        spawner_line_set(m->process.spawner, -1);
+    }
 }
 
 static void drop_line(struct door_main *m, struct role_line **at)
@@ -996,14 +1000,31 @@ static void take_control(void *arg)
     take_link(m, &m->control, "control", on_control_message);
 }
 
+/* It answers on descriptors that come along with questions, and says nothing here. */
+static bool on_spawner_message(void *arg, struct role_line *l)
+{
+    (void)arg;
+    (void)l;
+    return false;
+}
+
+static void take_spawner(void *arg)
+{
+    struct door_main *m = arg;
+
+    take_link(m, &m->spawner, "spawner", on_spawner_message);
+    spawner_line_set(m->process.spawner,
+                     m->spawner == NULL ? -1 : channel_fd(role_line_channel(m->spawner)));
+}
+
 /* They take their descriptor themselves: a part without it spoils the set. */
 static const struct supervisor_message messages[] = {
     { "listener", .obey = take_listener }, { "file", .obey = take_file },
     { "policy", .obey = take_file },       { "prepare", .obey = take_prepare },
     { "commit", .obey = take_commit },     { "abandon", .obey = take_abandon },
     { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
-    { "control", .obey = take_control },   { "tally", .take = take_tally },
-    { "args_key", .take = take_args_key },
+    { "control", .obey = take_control },   { "spawner", .obey = take_spawner },
+    { "tally", .take = take_tally },       { "args_key", .take = take_args_key },
 };
 
 /* ---- beginning ---- */
@@ -1025,6 +1046,7 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(taken_back_new(&m->taken_back, err));
     POSTERN_TRY(registry_new(&m->process.registry, err));
     POSTERN_TRY(limits_new(&m->process.limits, err));
+    POSTERN_TRY(spawner_line_new(&m->process.spawner, err));
     POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
     POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
@@ -1041,6 +1063,7 @@ static void take_apart(struct door_main *m)
     free_loops(m);
     drop_line(m, &m->issuer);
     drop_line(m, &m->control);
+    drop_line(m, &m->spawner);
     m->wants_judging = false; /* there is nobody to judge */
     mailbox_free(m->process.box);
     upkeep_free(m->upkeep);
@@ -1053,6 +1076,7 @@ static void take_apart(struct door_main *m)
     taken_back_free(m->taken_back);
     registry_free(m->process.registry);
     limits_free(m->process.limits);
+    spawner_line_free(m->process.spawner);
     denials_free(m->process.denials);
     denials_free(m->process.agent_denials);
     free(m->process.loops);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../issuer_clients.h"
+#include "../spawn_set.h"
 #include "settings.h"
 #include "tls.h"
 
@@ -249,6 +250,9 @@ static postern_err read_backend_side(struct door *d, const struct settings_parts
 {
     char ca_name[FILE_NAME_MAX], cert_name[FILE_NAME_MAX], key_name[FILE_NAME_MAX];
 
+    d->starts_program = spawn_set_is_program(d->section);
+    if (d->starts_program)
+        return POSTERN_OK;
     POSTERN_TRY(
         upstream_target_parse(postern_section_text(d->section, "backend"), &d->backend, err));
     d->backend.tls = backend_tls_of(d);

@@ -25,7 +25,8 @@ struct door {
     const struct adapter   *adapter;
     postern_policy         *policy;
     SSL_CTX                *tls;     /* for its clients */
-    struct upstream_target  backend;
+    struct upstream_target  backend; /* unless it is a program: */
+    bool                    starts_program; /* backend: exec: */
     struct backend_exchange exchange; /* backend_auth: exchange */
     int64_t session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;

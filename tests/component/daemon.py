@@ -22,7 +22,7 @@ HELPER_UID, ISSUER_UID, OTHER_UID, AUDIT_UID, DOOR_UID, CONTROL_UID = 64801, 648
 UIDS = {"audit": AUDIT_UID, "issuer": ISSUER_UID, "helper": HELPER_UID, "door": DOOR_UID, "control": CONTROL_UID}
 
 # The kernel cuts the name of a process after 15 bytes.
-ROLE_NAMES = dict({"posternd-" + role: role for role in UIDS}, **{"posternd-ctl": "control"})
+ROLE_NAMES = dict({"posternd-" + role: role for role in UIDS}, **{"posternd-spawn": "spawner", "posternd-ctl": "control"})
 
 passed = failed = 0
 

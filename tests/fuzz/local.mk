@@ -29,6 +29,7 @@ include tests/fuzz/sidecar.mk
 include tests/fuzz/issuer.mk
 include tests/fuzz/adapters.mk
 include tests/fuzz/door.mk
+include tests/fuzz/spawner.mk
 include tests/fuzz/control.mk
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict tests/fuzz/parsers tests/fuzz/renew_dumps tests/coverage

@@ -9,3 +9,5 @@ fuzz_targets += tests/fuzz/fuzz_introspection
 tests_fuzz_fuzz_introspection_LDADD = $(fuzz_ldadd)
 fuzz_targets += tests/fuzz/fuzz_validate
 tests_fuzz_fuzz_validate_LDADD = tests/support/libsupport.la $(fuzz_ldadd) $(OPENSSL_LIBS)
+fuzz_targets += tests/fuzz/fuzz_exec_words
+tests_fuzz_fuzz_exec_words_LDADD = $(fuzz_ldadd)

@@ -2,7 +2,7 @@
 unit_tests += tests/unit/test_blocks tests/unit/test_cache tests/unit/test_claims tests/unit/test_claim_rules tests/unit/test_token_limits tests/unit/test_config tests/unit/test_config_doors tests/unit/test_config_text \
 	tests/unit/test_context tests/unit/test_identity tests/unit/test_judge_again tests/unit/test_keyring \
 	tests/unit/test_man_keys tests/unit/test_oauth_nomem tests/unit/test_revocations tests/unit/test_validate tests/unit/test_validate_cache
-unit_tests += tests/unit/test_trail tests/unit/test_provider tests/unit/test_username tests/unit/test_username_map
+unit_tests += tests/unit/test_exec_words tests/unit/test_trail tests/unit/test_provider tests/unit/test_username tests/unit/test_username_map
 unit_tests += tests/unit/test_trusts
 tests_unit_test_trusts_LDADD = $(oauth_ldadd)
 tests_unit_test_trusts_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
@@ -15,6 +15,8 @@ oauth_ldadd = tests/support/libsupport.la $(unit_ldadd) $(OPENSSL_LIBS)
 tests_unit_test_token_limits_LDADD = $(oauth_ldadd)
 tests_unit_test_claim_rules_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_trail_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_exec_words_LDADD = $(oauth_ldadd)
+tests_unit_test_exec_words_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_provider_LDADD = $(oauth_ldadd)
 tests_unit_test_provider_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_blocks_LDADD = $(oauth_ldadd) -lpthread

@@ -20,6 +20,10 @@
     "listen: 127.0.0.1:6380\n"
 #define LOCAL  DOOR "backend: 127.0.0.1:6379\n"
 #define REMOTE DOOR "backend: redis.example.org:6379\n"
+/* Five lines too; the fourth is the backend. */
+#define MCP                                                                                        \
+    "audience: https://tools.example.org/files\nprotocol: mcp\nlisten: 127.0.0.1:6380\n"
+#define EXEC MCP "backend: exec:/usr/bin/node /srv/files.js \"/srv/re ports\"\npolicy: cache\n"
 
 static test_folder folder;
 
@@ -111,6 +115,10 @@ static const char *const good_doors[] = {
     DOOR "backend: unix:/run/redis.sock\n",
     DOOR "backend: unix:/run/redis.sock\nbackend_tls: verify-ca\n",
     DOOR "backend: [2001:db8::1]:6379\n",
+    EXEC,
+    EXEC "exec_user: mcp\nexec_env: A=1 \"B=two words\" C=\nexec_dir: /srv\nexec_memory_max: 512\n"
+         "exec_processes_max: 64\nexec_cpu_max: 10m\n",
+    EXEC "exec_user: 64752\nexec_cpu_max: off\nbackend_auth: none\n",
     "audience: x\nprotocol: raw\npolicy: a b\nlisten: 127.0.0.1:1 [::1]:1 unix:/run/d.sock\n"
     "backend: h:1\n",
     "audience: x\nprotocol: raw\npolicy: a\nlisten: 0.0.0.0:65535 [::]:65535\nbackend: h:1\n"
@@ -180,7 +188,9 @@ static const struct {
       MISSING "\"protocol\" is missing: what is spoken behind the door" },
     { "audience: x\nprotocol: raw\npolicy: a\nlisten: 127.0.0.1:1\n", POSTERN_ERR_CONFIG_MISSING,
       MISSING "\"backend\" is missing: the daemon behind the door: HOST:PORT or unix:/PATH; names "
-              "are resolved anew for each session" },
+              "are resolved anew for each session; or exec:/PROGRAM ARGUMENT ..., with protocol: mcp: a "
+              "program that is started for each session, without a shell, and spoken to over its "
+              "standard input and output" },
     { "audience: x\nprotocol: raw\nlisten: 127.0.0.1:1\nbackend: h:1\n", POSTERN_ERR_CONFIG_MISSING,
       MISSING "\"policy\" is missing: names of policies/NAME.rules, read as one list; first match "
               "counts, no match is a refusal" },
@@ -230,6 +240,47 @@ static const struct {
       AT(6, 19) "revocation_check: 0s is outside 1s to 3600s" },
     { LOCAL "revocation_check: 61m\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 19) "revocation_check: 3660s is outside 1s to 3600s" },
+    /* programs */
+    { DOOR "backend: exec:/bin/cat\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(5, 10) "backend: exec: is for protocol: mcp" },
+    { MCP "policy: cache\nbackend: exec:\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(5, 10) "backend: \"exec:\" names no program" },
+    { MCP "policy: cache\nbackend: exec:node x.js\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(5, 10) "backend: \"exec:node x.js\" does not begin with the program's absolute path" },
+    { MCP "policy: cache\nbackend: exec:/bin/\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(5, 10) "backend: \"exec:/bin/\" names a folder" },
+    { MCP "policy: cache\nbackend: exec:/bin/sh -c \"ls\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(5, 10) "backend: \"exec:/bin/sh -c \"ls\" has a quotation mark that is not closed" },
+    { EXEC "backend_tls: disable\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 14) "backend_tls: means nothing with backend: exec:" },
+    { EXEC "backend_tls_ca_file: ca.pem\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 22) "backend_tls_ca_file: means nothing with backend: exec:" },
+    { EXEC "backend_cert_file: c\nbackend_key_file: k\nbackend_auth: certificate\n",
+      POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 20) "backend_cert_file: means nothing with backend: exec:" },
+    { EXEC "backend_auth: exchange\nbackend_resource: https://h/x\nclient: front\n",
+      POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 15) "backend_auth: means nothing with backend: exec:" },
+    { EXEC "exec_dir: -\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 11) "exec_dir: is no folder's path" },
+    { EXEC "exec_user: a b\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 12) "exec_user: \"a b\" is no user name" },
+    { EXEC "exec_env: PATH\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 11) "exec_env: holds a word that is not NAME=VALUE" },
+    { EXEC "exec_env: A=1 A=2\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 11) "exec_env: names one twice" },
+    { EXEC "exec_cpu_max: 0s\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 15) "exec_cpu_max: 0s is outside 1s to 604800s" },
+    { EXEC "exec_memory_max: 16777217\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 18) "exec_memory_max: 16777217 is outside 0 to 16777216" },
+    { EXEC "exec_processes_max: -1\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 21) "exec_processes_max: a whole number of at most 9 digits is wanted" },
+    { LOCAL "exec_user: mcp\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 12) "exec_user: means nothing without backend: exec:" },
+    { LOCAL "exec_dir: /\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 11) "exec_dir: means nothing without backend: exec:" },
+    { LOCAL "exec_memory_max: 0\n", POSTERN_ERR_CONFIG_VALUE,
+      AT(6, 18) "exec_memory_max: means nothing without backend: exec:" },
     /* bounds, each on both sides */
     { LOCAL "login_timeout: 0s\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 16) "login_timeout: 0s is outside 1s to 120s" },
