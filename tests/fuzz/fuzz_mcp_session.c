@@ -5,6 +5,8 @@
  * answer, a list with entries left out, or an error of the door's own; no request is answered twice;
  * the cuts change nothing.
  */
+#include "config.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -57,7 +57,8 @@ bool mcp_rig_open(struct mcp_rig *r, const char *door)
     r->to_client = r->to_backend = POSTERN_BUF_INIT(FLOW_MAX);
     r->in[0] = r->in[1] = POSTERN_BUF_INIT(FLOW_MAX);
     r->state = calloc(1, r->adapter->state_size);
-    if (r->state == NULL)
+    r->actions = calloc(MCP_RIG_ACTIONS, sizeof *r->actions);
+    if (r->state == NULL || r->actions == NULL)
         return false;
     r->host = (struct adapter_host){ .may_see = see, .arg = r };
     if (!log_in(r, door))
@@ -74,7 +75,9 @@ void mcp_rig_close(struct mcp_rig *r)
         if (((uint8_t *)r->state)[i] != 0)
             abort();
     free(r->state);
+    free(r->actions);
     r->state = NULL;
+    r->actions = NULL;
     postern_buf_free(&r->to_client);
     postern_buf_free(&r->to_backend);
     postern_buf_free(&r->in[0]);

@@ -38,7 +38,7 @@ struct mcp_rig {
     adapter_step last; /* of the last read() */
     postern_error err; /* BROKEN */
     size_t action_count;
-    struct mcp_rig_action actions[MCP_RIG_ACTIONS];
+    struct mcp_rig_action *actions; /* MCP_RIG_ACTIONS */
     /* NULL: everything is released. */
     mcp_rig_ruling (*decide)(void *arg, const struct mcp_rig_action *a);
     /* NULL: everything may be seen. */

@@ -887,7 +887,7 @@ static void however_bytes_are_cut_the_session_is_the_same(void **state)
 /* Nothing but what was released reaches the other side, and nothing twice, when memory fails. */
 static void without_memory_a_session_ends_and_nothing_escapes(void **state)
 {
-    POSTERN_AUTO_BUF whole = POSTERN_BUF_INIT(100000), less = POSTERN_BUF_INIT(100000);
+    POSTERN_AUTO_BUF whole = POSTERN_BUF_INIT(100000);
     bool was_refused = true;
     unsigned runs = 0;
 
