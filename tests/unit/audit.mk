@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 audit_child_sources = tests/support/audit_child.c tests/support/audit_child.h
 if POSTERND
-unit_tests += tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
+unit_tests += tests/unit/test_args_digest tests/unit/test_tally tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
 	tests/unit/test_audit_record tests/unit/test_audit_server
 endif
+tests_unit_test_args_digest_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_args_digest_LDADD = $(helper_ldadd)
+tests_unit_test_tally_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_tally_LDADD = $(helper_ldadd)
 tests_unit_test_audit_chain_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_chain_LDADD = $(helper_ldadd)
 tests_unit_test_audit_denials_CPPFLAGS = $(helper_cppflags)
