@@ -26,7 +26,7 @@ struct pending {
     uint64_t id;
     adapter_ruling ruling;
     int64_t rows, bytes, retry_after_s;
-    postern_failure *failure; /* unless it is released */
+    postern_failure *failure; /* NULL: it is released, or its record failed */
 };
 LIST_HEAD(pending_list, pending);
 
@@ -155,7 +155,8 @@ static void explain(const struct actions *a, const struct adapter_action *action
 
     q.args = action->args;
     q.resource = r->facts.resource;
-    (void)policy_ask(a->session->door->policy, &q, &d, &r->facts.error); /* its words are wanted */
+    if (policy_ask(a->session->door->policy, &q, &d, &r->facts.error) == POSTERN_OK)
+        r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "a policy with two answers");
 }
 
 static const char *issuer_of(const struct actions *a)
@@ -237,18 +238,31 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
 
 /* ---- telling the adapter ---- */
 
+static struct adapter_denied denied_of(const struct actions *a, const postern_failure *f,
+                                       int64_t retry_after_s)
+{
+    return (struct adapter_denied){
+        .failure = f,
+        .because = f->because,
+        .contact = f->contact[0] != '\0' ? f->contact : settings_contact(a->session->settings),
+        .retry_after_s = retry_after_s,
+    };
+}
+
+/* A refusal that needs no memory. */
+static void refuse_plainly(struct actions *a, uint64_t id, const postern_failure *f)
+{
+    const struct adapter_verdict v = { .ruling = ADAPTER_REFUSE, .denied = denied_of(a, f, 0) };
+
+    inspect_settle(a->inspect, id, &v);
+}
+
 static void tell(struct actions *a, const struct pending *p)
 {
     struct adapter_verdict v = { .ruling = p->ruling, .rows_max = p->rows, .bytes_max = p->bytes };
-    const postern_failure *f = p->failure;
 
-    if (p->ruling != ADAPTER_RELEASE)
-        v.denied = (struct adapter_denied){
-            .failure = f,
-            .because = f->because,
-            .contact = f->contact[0] != '\0' ? f->contact : settings_contact(a->session->settings),
-            .retry_after_s = p->retry_after_s,
-        };
+    if (p->failure != NULL)
+        v.denied = denied_of(a, p->failure, p->retry_after_s);
     inspect_settle(a->inspect, p->id, &v);
 }
 
@@ -268,6 +282,7 @@ static void conclude(struct pending *p)
 /* A yes without its record is none; a no is undecided then, and a no all the same. */
 static void on_recorded(void *arg, postern_err e, const postern_error *err)
 {
+    static const postern_failure unrecorded = { .code = POSTERN_ERR_AUDIT };
     struct pending *p = arg;
 
     if (e == POSTERN_OK) {
@@ -276,29 +291,31 @@ static void on_recorded(void *arg, postern_err e, const postern_error *err)
     }
     if (loop_may_log(&p->actions->session->loop->process->unrecorded_logged_ms))
         log_error("an action is refused without its audit record", err);
-    p->ruling = ADAPTER_REFUSE;
-    p->failure->code = POSTERN_ERR_AUDIT;
-    conclude(p);
+    refuse_plainly(p->actions, p->id, &unrecorded);
+    free_pending(p);
 }
 
-static void fill_failure(struct actions *a, struct pending *p, const struct ruling *r)
+/* False: no memory. */
+static bool fill_failure(struct actions *a, struct pending *p, const struct ruling *r)
 {
     struct session *s = a->session;
 
+    p->failure = calloc(1, sizeof *p->failure);
+    if (p->failure == NULL)
+        return false;
     postern_context_describe(settings_context(s->settings), s->door->name, p->failure);
-    if (r->code != POSTERN_OK)
-        policy_tell(&r->facts.decision, p->failure);
+    policy_tell(&r->facts.decision, p->failure);
     p->failure->code = r->code;
     memcpy(p->failure->ref, r->facts.ref, sizeof p->failure->ref);
     p->retry_after_s = (r->wait_ms + 999) / 1000;
+    return true;
 }
 
-/* With the place for why it may be refused still: its record may fail. */
 static struct pending *new_pending(struct actions *a, uint64_t id, const struct ruling *r)
 {
     struct pending *p = calloc(1, sizeof *p);
 
-    if (p == NULL || (p->failure = calloc(1, sizeof *p->failure)) == NULL) {
+    if (p == NULL || (r->code != POSTERN_OK && !fill_failure(a, p, r))) {
         free(p);
         return NULL;
     }
@@ -307,22 +324,8 @@ static struct pending *new_pending(struct actions *a, uint64_t id, const struct 
     p->ruling = r->code == POSTERN_OK ? ADAPTER_RELEASE : ADAPTER_REFUSE;
     p->rows = r->rows;
     p->bytes = r->bytes;
-    fill_failure(a, p, r);
     LIST_INSERT_HEAD(&a->pendings, p, entry);
     return p;
-}
-
-/* ---- no memory: a refusal that needs none ---- */
-
-static void refuse_for_memory(struct actions *a, uint64_t id)
-{
-    static const postern_failure failure = { .code = POSTERN_ERR_NOMEM };
-    const struct adapter_verdict v = {
-        .ruling = ADAPTER_REFUSE,
-        .denied = { .failure = &failure, .because = "", .contact = "" },
-    };
-
-    inspect_settle(a->inspect, id, &v);
 }
 
 /* ---- an action ---- */
@@ -353,6 +356,7 @@ static bool is_summed_up(struct actions *a, const struct ruling *r)
 
 static void put_on_record(struct actions *a, uint64_t id, struct ruling *r)
 {
+    static const postern_failure no_memory = { .code = POSTERN_ERR_NOMEM };
     struct action_session s = action_session_of(a->session);
     postern_error err = { 0 };
     struct pending *p;
@@ -361,7 +365,7 @@ static void put_on_record(struct actions *a, uint64_t id, struct ruling *r)
         r->facts.ref[0] = '\0'; /* without: it is found by its session */
     p = new_pending(a, id, r);
     if (p == NULL)
-        refuse_for_memory(a, id);
+        refuse_plainly(a, id, &no_memory);
     else if (is_summed_up(a, r))
         conclude(p);
     else if (action_record(a->session->loop, &s, &r->facts, r->code, on_recorded, p, &err) !=

@@ -594,6 +594,13 @@ static void close_leg(struct leg leg)
     (void)close(leg.fd);
 }
 
+void inspect_drop(const struct inspect_parts *parts)
+{
+    close_leg(parts->take_client);
+    close_leg(parts->take_backend);
+    free_state(parts->adapter, parts->take_state);
+}
+
 postern_err inspect_new(struct relay_pool *pool, const struct inspect_parts *parts,
                         struct inspect_owner owner, struct inspect **ret, postern_error *err)
 {
@@ -601,9 +608,7 @@ postern_err inspect_new(struct relay_pool *pool, const struct inspect_parts *par
     postern_err e;
 
     if (i == NULL) {
-        close_leg(parts->take_client);
-        close_leg(parts->take_backend);
-        free_state(parts->adapter, parts->take_state);
+        inspect_drop(parts);
         return POSTERN_FAIL(err, NOMEM, "a judged session");
     }
     i->pool = pool;

@@ -53,6 +53,8 @@ struct inspect;
 POSTERN_MUST_USE postern_err inspect_new(struct relay_pool *pool, const struct inspect_parts *parts,
                                          struct inspect_owner owner, struct inspect **ret,
                                          postern_error *err);
+/* Legs and state of one that does not begin. */
+void inspect_drop(const struct inspect_parts *parts);
 void inspect_free(struct inspect *i); /* closes both at once; NULL is fine */
 
 /* A verdict on action `id` of judge(). */

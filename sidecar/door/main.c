@@ -20,6 +20,7 @@
 #include "../upkeep.h"
 #include "role_line.h"
 #include "main.h"
+#include "rates.h"
 #include "taken_back.h"
 
 #define LOOPS_MAX 64
@@ -980,6 +981,7 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(limits_new(&m->process.limits, err));
     POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
     POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
+    POSTERN_TRY(rates_new(&m->process.rates, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
@@ -1008,6 +1010,7 @@ static void take_apart(struct door_main *m)
     limits_free(m->process.limits);
     denials_free(m->process.denials);
     denials_free(m->process.agent_denials);
+    rates_free(m->process.rates);
     free(m->process.loops);
     free(m->acks);
     timer_free(m->want_lines);
