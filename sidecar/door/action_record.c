@@ -25,8 +25,7 @@ static const char *agent_of(const postern_grant *g)
     return actor != NULL ? actor : postern_grant_subject(g);
 }
 
-/* Any bytes as text: what is no UTF-8, and control characters, as \xNN. */
-static void write_resource(postern_bytes from, char ret[ACTIONS_RESOURCE_MAX])
+void action_resource_text(postern_bytes from, char ret[ACTIONS_RESOURCE_MAX])
 {
     static const char hex[] = "0123456789abcdef";
     bool is_text = postern_bytes_is_utf8(from);
@@ -83,8 +82,7 @@ postern_err action_record(struct loop *l, const struct action_session *s,
         .because = f->decision.because,
     };
 
-    if (f->resource.ptr != NULL)
-        write_resource(f->resource, resource);
+    action_resource_text(f->resource, resource);
     return audit_line_send_together(l->audit, &a, done, arg, err);
 }
 

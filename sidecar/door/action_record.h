@@ -25,6 +25,8 @@ struct action_facts {
     postern_error error;
 };
 
+/* Any bytes as text: what is no UTF-8, and control characters, as \xNN; "" when not known. */
+void action_resource_text(postern_bytes from, char ret[ACTIONS_RESOURCE_MAX]);
 /* As audit_line_send_together(). */
 POSTERN_MUST_USE postern_err action_record(struct loop *l, const struct action_session *s,
                                            const struct action_facts *f, postern_err code,

@@ -10,6 +10,8 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/door/action_record.c sidecar/door/action_record.h \
 	sidecar/door/actions.c sidecar/door/actions.h \
 	sidecar/door/greeting.c sidecar/door/greeting.h \
+	sidecar/door/holds.c sidecar/door/holds.h \
+	sidecar/door/holds_control.c sidecar/door/holds_control.h \
 	sidecar/door/inspect.c sidecar/door/inspect.h \
 	sidecar/door/rates.c sidecar/door/rates.h \
 	sidecar/door/renew_within.c sidecar/door/renew_within.h \
