@@ -100,6 +100,9 @@ EXTRA_DIST += \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_real_issuers.py \
+	tests/component/redis_wire.py \
+	tests/component/test_redis_differential.py \
+	tests/component/test_redis_table.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_login_policy.sh \
