@@ -3,7 +3,8 @@ if CLI
 bin_PROGRAMS += postern
 endif
 postern_SOURCES = cli/main.c cli/cli.h cli/parse.c
-postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h cli/audit_print.c cli/audit_print.h cli/audit_show.c \
+postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h cli/audit_digest.c cli/audit_key.c cli/audit_keys.h \
+	cli/audit_proof.c cli/audit_proof.h cli/audit_print.c cli/audit_print.h cli/audit_show.c \
 	cli/audit_verify.c cli/line_reader.c cli/line_reader.h cli/safe_text.c cli/safe_text.h
 postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c cli/why_advice.h
 postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h cli/client_add.c cli/client_list.c cli/handle.c cli/keys.c

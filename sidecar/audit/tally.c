@@ -54,6 +54,14 @@ static bool is_ours(int fd)
            st.st_size == (off_t)sizeof(struct tally_shared);
 }
 
+void tally_memory_free(struct tally_memory *m)
+{
+    if (m == NULL)
+        return;
+    (void)munmap(m->shared, sizeof *m->shared); /* ours and whole: cannot fail */
+    free(m);
+}
+
 postern_err tally_memory_map(int fd, struct tally_memory **ret, postern_error *err)
 {
     struct tally_memory *m;
@@ -68,16 +76,13 @@ postern_err tally_memory_map(int fd, struct tally_memory **ret, postern_error *e
         free(m);
         return POSTERN_FAIL(err, SYSTEM, "memory for counters: %m");
     }
+    /* The supervisor's other children have no business there. */
+    if (madvise(m->shared, sizeof *m->shared, MADV_DONTFORK) != 0) {
+        tally_memory_free(m);
+        return POSTERN_FAIL(err, SYSTEM, "memory for counters: %m");
+    }
     *ret = m;
     return POSTERN_OK;
-}
-
-void tally_memory_free(struct tally_memory *m)
-{
-    if (m == NULL)
-        return;
-    (void)munmap(m->shared, sizeof *m->shared); /* ours and whole: cannot fail */
-    free(m);
 }
 
 /* ---- regions ---- */

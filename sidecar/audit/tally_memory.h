@@ -62,10 +62,15 @@ void tally_memory_orphan(struct tally_memory *m, pid_t pid);
 
 /* ---- audit child ---- */
 
+/* Which slot, and how much was counted in it up to now. */
+struct tally_place {
+    size_t   region, slot;
+    uint64_t through;
+};
+
 /* What was counted in a slot and is not in the log. */
 struct tally_sum {
-    size_t   region, slot; /* for tally_mark() */
-    uint64_t through;
+    struct tally_place place; /* for tally_mark() */
     int64_t  count; /* above 0 */
     int64_t  first_ms, last_ms;
     char     texts[TALLY_TEXTS_MAX + TALLY_FIELDS];
@@ -82,7 +87,7 @@ struct tally_cursor {
  */
 bool tally_next(struct tally_memory *m, struct tally_cursor *at, struct tally_sum *ret);
 /* It stands in the log. */
-void tally_mark(struct tally_memory *m, const struct tally_sum *s);
+void tally_mark(struct tally_memory *m, const struct tally_place *p);
 /* Nothing can be written at the moment: nobody counts until it is said otherwise. */
 void tally_set_stuck(struct tally_memory *m, bool is_stuck);
 

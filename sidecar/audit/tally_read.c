@@ -68,9 +68,7 @@ static bool read_slot(struct tally_memory *m, struct tally_cursor at, struct tal
 
     if (count == written)
         return false;
-    ret->region = at.region;
-    ret->slot = at.slot;
-    ret->through = count;
+    ret->place = (struct tally_place){ at.region, at.slot, count };
     ret->count = clamp(count - written); /* around zero, too: whoever lies is counted as he says */
     ret->last_ms = atomic_load_explicit(&s->last_ms, memory_order_relaxed);
     ret->first_ms = atomic_load_explicit(&s->first_ms, memory_order_relaxed);
@@ -79,11 +77,6 @@ static bool read_slot(struct tally_memory *m, struct tally_cursor at, struct tal
     if (!read_texts(s, ret))
         forget_texts(ret);
     return true;
-}
-
-static bool is_free(uint64_t owner)
-{
-    return owner == 0;
 }
 
 /* Its door has ended, and every slot was looked at since: what was in them is written. */
@@ -103,7 +96,7 @@ bool tally_next(struct tally_memory *m, struct tally_cursor *at, struct tally_su
     for (; at->region < TALLY_REGIONS; at->region++, at->slot = 0) {
         uint64_t owner = atomic_load(&m->shared->owner[at->region]);
 
-        if (is_free(owner))
+        if (owner == 0)
             continue;
         while (at->slot < TALLY_SLOTS) {
             struct tally_cursor here = *at;
@@ -118,9 +111,9 @@ bool tally_next(struct tally_memory *m, struct tally_cursor *at, struct tally_su
     return false;
 }
 
-void tally_mark(struct tally_memory *m, const struct tally_sum *s)
+void tally_mark(struct tally_memory *m, const struct tally_place *p)
 {
-    atomic_store_explicit(&m->shared->slots[s->region][s->slot].written, s->through,
+    atomic_store_explicit(&m->shared->slots[p->region][p->slot].written, p->through,
                           memory_order_release);
 }
 

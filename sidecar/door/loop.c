@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../audit/tally_memory.h"
 #include "../clock.h"
 #include "../log.h"
 #include "../timer.h"
@@ -508,6 +509,7 @@ void loop_free(struct loop *l)
     if (l->base != NULL)
         event_base_free(l->base);
     settings_unref(l->settings);
+    tally_free(l->tally);
     free(l);
 }
 

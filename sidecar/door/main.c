@@ -10,8 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include <postern-private/issuer_line.h>
 
+#include "../audit/tally_memory.h"
 #include "../clock.h"
 #include "../log.h"
 #include "../role.h"
@@ -55,6 +58,7 @@ struct door_main {
     struct door_settings  *prepared, *current;
     struct upkeep         *upkeep; /* of what `current` fetches */
     struct own_certificate own;
+    struct tally_memory   *tally; /* NULL: the loops count nothing */
     struct taken_back     *taken_back;
     struct role_line           *issuer, *control;
     postern_issuer_line        *tokens; /* the issuer's line as the loops' validations see it */
@@ -650,11 +654,53 @@ static void take_file(void *arg)
     spoil(m, &err);
 }
 
+/* Once, before the first settings; where it cannot be used, each action has a record of its own. */
+static void take_tally(void *arg, int take_fd)
+{
+    struct door_main *m = arg;
+    postern_error err = { 0 };
+
+    if (m->tally == NULL && tally_memory_map(take_fd, &m->tally, &err) != POSTERN_OK)
+        log_error("actions are not counted", &err);
+    (void)close(take_fd);
+}
+
+static void give_tally(struct door_main *m, struct loop *l)
+{
+    postern_error err = { 0 };
+
+    if (m->tally != NULL && tally_new(m->tally, getpid(), &l->tally, &err) != POSTERN_OK)
+        log_error("actions of a loop are not counted", &err);
+}
+
+/* What is held is held by its digest, and loops read the key without a lock: it is the process's. */
+static void take_args_key(void *arg, int take_fd)
+{
+    struct door_main *m = arg;
+    uint8_t room[ARGS_DIGEST_KEY_LEN + 1];
+    ssize_t len = pread(take_fd, room, sizeof room, 0);
+
+    (void)close(take_fd);
+    if (len != ARGS_DIGEST_KEY_LEN) {
+        log_problem("args.key of audit_key_dir has not the %d bytes of a key: what needs a digest "
+                    "is not released",
+                    ARGS_DIGEST_KEY_LEN);
+    } else if (m->process.loop_count == 0) {
+        memcpy(m->process.args_key.bytes, room, ARGS_DIGEST_KEY_LEN);
+        m->process.has_args_key = true;
+    } else if (!m->process.has_args_key ||
+               CRYPTO_memcmp(m->process.args_key.bytes, room, ARGS_DIGEST_KEY_LEN) != 0) {
+        log_note("another args.key in audit_key_dir takes effect when posternd is restarted");
+    }
+    postern_wipe(room, sizeof room);
+}
+
 static postern_err start_loops(struct door_main *m, size_t count, postern_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         POSTERN_TRY(loop_new(&m->process, i, &m->process.loops[i], err));
         m->process.loop_count++;
+        give_tally(m, m->process.loops[i]);
     }
     for (size_t i = 0; i < count; i++)
         POSTERN_TRY(loop_start(m->process.loops[i], err));
@@ -971,7 +1017,8 @@ static const struct supervisor_message messages[] = {
     { "policy", .obey = take_file },       { "prepare", .obey = take_prepare },
     { "commit", .obey = take_commit },     { "abandon", .obey = take_abandon },
     { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
-    { "control", .obey = take_control },
+    { "control", .obey = take_control },   { "tally", .take = take_tally },
+    { "args_key", .take = take_args_key },
 };
 
 /* ---- beginning ---- */
@@ -1034,7 +1081,9 @@ static void take_apart(struct door_main *m)
     supervisor_line_free(m->supervisor_line);
     if (m->base != NULL)
         event_base_free(m->base);
+    tally_memory_free(m->tally);
     postern_wipe(&m->process.fingerprint, sizeof m->process.fingerprint);
+    postern_wipe(&m->process.args_key, sizeof m->process.args_key);
 }
 
 int door_main(struct role_setup *setup)

@@ -91,10 +91,10 @@ static void what_is_marked_is_not_read_again_and_what_came_meanwhile_is(void **s
     assert_true(tally_add(r->tally, &reading, NOW));
     assert_true(take(r, &s));
     assert_true(tally_add(r->tally, &reading, NOW + 1));
-    tally_mark(r->audit, &s);
+    tally_mark(r->audit, &s.place);
     assert_true(take(r, &s));
     assert_int_equal(s.count, 1);
-    tally_mark(r->audit, &s);
+    tally_mark(r->audit, &s.place);
     assert_false(take(r, &s));
     assert_true(tally_add(r->tally, &reading, NOW + 9));
     assert_true(take(r, &s));
@@ -114,7 +114,7 @@ static void what_was_not_marked_is_read_again(void **state)
     assert_int_equal(tally_memory_map(r->fd, &r->audit, NULL), POSTERN_OK);
     assert_true(take(r, &again));
     assert_int_equal(again.count, 1);
-    assert_int_equal(again.through, first.through);
+    assert_int_equal(again.place.through, first.place.through);
 }
 
 static void names_that_differ_anywhere_are_counted_apart(void **state)
@@ -153,7 +153,7 @@ static void a_slot_that_is_drained_serves_the_next_and_keeps_nothing_of_the_one_
         assert_string_equal(s.of.session, session);
         assert_string_equal(s.of.agent, "");
         assert_int_equal(s.count, 1);
-        tally_mark(r->audit, &s);
+        tally_mark(r->audit, &s.place);
     }
 }
 
@@ -218,7 +218,7 @@ static void what_nobody_takes_is_soon_not_counted_any_more(void **state)
     assert_false(tally_add(r->tally, &reading, NOW - TALLY_STALE_MS - 1)); /* a clock set back */
     assert_true(take(r, &s));
     assert_int_equal(s.count, 2);
-    tally_mark(r->audit, &s);
+    tally_mark(r->audit, &s.place);
     assert_true(tally_add(r->tally, &reading, NOW + TALLY_STALE_MS + 1));
 }
 
@@ -234,7 +234,7 @@ static void a_slot_that_fills_as_fast_as_it_is_drained_is_not_stale(void **state
         now += TALLY_PERIOD_MS;
         assert_true(take(r, &s));
         assert_true(tally_add(r->tally, &reading, now));
-        tally_mark(r->audit, &s);
+        tally_mark(r->audit, &s.place);
         assert_true(now - s.last_ms <= 2 * TALLY_PERIOD_MS);
         sum += s.count;
     }
@@ -270,7 +270,7 @@ static void a_dead_doors_region_is_given_back_when_it_is_written_and_not_before(
     assert_true(tally_next(r->audit, &at, &s));
     assert_false(tally_next(r->audit, &at, &s));
     assert_true(atomic_load(&r->audit->shared->owner[0]) != 0);
-    tally_mark(r->audit, &s);
+    tally_mark(r->audit, &s.place);
     assert_false(take(r, &s));
     assert_int_equal(atomic_load(&r->audit->shared->owner[0]), 0);
 }
@@ -329,7 +329,7 @@ static void texts_that_are_no_texts_are_nobodys_and_the_count_stands(void **stat
         atomic_fetch_add(&slot->count, 3);
         if (!take(r, &s) || s.count != 3 || s.of.session[0] != '\0' || s.of.agent != NULL)
             fail_msg("%s", lies[i].why);
-        tally_mark(r->audit, &s);
+        tally_mark(r->audit, &s.place);
     }
 }
 
@@ -346,7 +346,7 @@ static void numbers_that_cannot_be_are_clamped_and_read_once(void **state)
     assert_true(take(r, &s));
     assert_int_equal(s.count, 9007199254740991);
     assert_true(s.first_ms <= s.last_ms);
-    tally_mark(r->audit, &s);
+    tally_mark(r->audit, &s.place);
     assert_false(take(r, &s));
 }
 
@@ -380,7 +380,7 @@ static int64_t drain(struct rig *r)
         if (strcmp(s.of.session, s.of.agent) != 0 || strcmp(s.of.session, s.of.action) != 0)
             fail_msg("%s %s %s", s.of.session, s.of.agent, s.of.action);
         sum += s.count;
-        tally_mark(r->audit, &s);
+        tally_mark(r->audit, &s.place);
     }
     return sum;
 }
