@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/component/person.py \
 	tests/component/pg_wire.py \
 	tests/component/test_attacks.py \
+	tests/component/test_audit_proof.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
 	tests/component/test_bound_tokens.py \
@@ -100,6 +101,9 @@ EXTRA_DIST += \
 	tests/component/test_five_habits.py \
 	tests/component/test_seven_steps.py \
 	tests/component/test_real_issuers.py \
+	tests/component/redis_wire.py \
+	tests/component/test_redis_differential.py \
+	tests/component/test_redis_table.py \
 	tests/component/test_registration.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_login_policy.sh \

@@ -2,8 +2,9 @@
 /* The wire protocols of this build: one row each. */
 #include "mcp.h"
 #include "raw.h"
+#include "redis.h"
 
-static const struct adapter *const adapters[] = { &raw_adapter, &mcp_adapter };
+static const struct adapter *const adapters[] = { &raw_adapter, &redis_adapter, &mcp_adapter };
 
 const struct adapter *adapter_find(const char *protocol)
 {

@@ -85,15 +85,28 @@ static bool has_form_of_jws(postern_bytes text)
     return false;
 }
 
-static postern_err take_user(postern_bytes user, struct credential *c, postern_error *err)
+postern_err credential_take_user(postern_bytes user, char ret[POSTERN_AUTHZID_MAX],
+                                 postern_error *err)
 {
-    if (user.len >= sizeof c->authzid)
-        return POSTERN_FAIL(err, LIMIT, "the user name is longer than %zu bytes",
-                            sizeof c->authzid - 1);
+    if (user.len >= POSTERN_AUTHZID_MAX)
+        return POSTERN_FAIL(err, LIMIT, "the user name is longer than %d bytes",
+                            POSTERN_AUTHZID_MAX - 1);
     if (!postern_bytes_is_utf8(user) || postern_bytes_has_control(user))
         return POSTERN_FAIL(err, MESSAGE_MALFORMED,
                             "the user name is not UTF-8 or holds a control character");
-    memcpy(c->authzid, user.ptr, user.len); /* zeroed: a NUL stands behind */
+    if (user.len != 0)
+        memcpy(ret, user.ptr, user.len);
+    ret[user.len] = '\0';
+    return POSTERN_OK;
+}
+
+postern_err credential_check_password(postern_bytes password, postern_error *err)
+{
+    if (password.len > POSTERN_TOKEN_MAX)
+        return POSTERN_FAIL(err, LIMIT, "the password is longer than %d bytes",
+                            POSTERN_TOKEN_MAX);
+    if (!has_form_of_jws(password) && !postern_token_is_opaque(password))
+        return POSTERN_FAIL(err, MALFORMED, "the password is not a token");
     return POSTERN_OK;
 }
 
@@ -108,7 +121,7 @@ postern_err credential_read_basic(struct credential *c, struct adapter_login *re
     if (!has_form_of_jws(r.rest))
         return POSTERN_FAIL(err, MALFORMED, "the password is not a signed token");
     POSTERN_TRY(credential_check_token(r.rest, err));
-    POSTERN_TRY(take_user(user, c, err));
+    POSTERN_TRY(credential_take_user(user, c->authzid, err));
     ret->authzid = c->authzid;
     ret->token = r.rest;
     ret->carrier = POSTERN_CARRIER_PASSWORD;

@@ -36,6 +36,16 @@ POSTERN_MUST_USE postern_err credential_read_sasl(struct credential *c, struct a
  */
 POSTERN_MUST_USE postern_err credential_read_basic(struct credential *c, struct adapter_login *ret,
                                                    postern_error *err);
+/*
+ * A token in the place of a password, where a protocol has both as they are: a compact JWS, or an
+ * opaque token of the embedded issuer.  Anything else is somebody's password.
+ *   POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_MALFORMED
+ */
+POSTERN_MUST_USE postern_err credential_check_password(postern_bytes password, postern_error *err);
+/* A user name into an authzid.  POSTERN_OK · POSTERN_ERR_LIMIT · POSTERN_ERR_MESSAGE_MALFORMED */
+POSTERN_MUST_USE postern_err credential_take_user(postern_bytes user,
+                                                  char ret[POSTERN_AUTHZID_MAX],
+                                                  postern_error *err);
 /* Wipe and free; NULL is fine. */
 void credential_free(struct credential *c);
 

@@ -14,4 +14,10 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/adapters/mcp_message.c sidecar/adapters/mcp_message.h sidecar/adapters/mcp_names.c \
 	sidecar/adapters/mcp_session.c sidecar/adapters/mcp_session.h sidecar/adapters/mcp_uri.c \
 	sidecar/adapters/raw.c sidecar/adapters/raw.h \
-	sidecar/adapters/raw_connect.c sidecar/adapters/raw_connect.h
+	sidecar/adapters/raw_connect.c sidecar/adapters/raw_connect.h \
+	sidecar/adapters/redis.h sidecar/adapters/redis_backend.c sidecar/adapters/redis_client.c \
+	sidecar/adapters/redis_commands.c sidecar/adapters/redis_keys.c sidecar/adapters/redis_keys.h \
+	sidecar/adapters/redis_login.c sidecar/adapters/redis_queue.c \
+	sidecar/adapters/redis_reply.c sidecar/adapters/redis_reply.h \
+	sidecar/adapters/redis_request.c sidecar/adapters/redis_request.h \
+	sidecar/adapters/redis_session.c sidecar/adapters/redis_state.h

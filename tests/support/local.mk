@@ -19,6 +19,14 @@ tests_support_libsupport_la_LIBADD = $(OPENSSL_LIBS)
 alloc_fail_ldflags = -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=reallocarray -Wl,--wrap=strdup -Wl,--wrap=strndup
 check_PROGRAMS += tests/support/token_tool
 tests_support_token_tool_LDADD = lib/libmint.la $(core_libs)
+# The Redis adapter alone, in front of a real server (tests/component/test_redis_table.py, test_redis_differential.py).
+redis_rig = tests/support/redis_rig.c tests/support/redis_rig.h
+if POSTERND
+check_PROGRAMS += tests/support/redis_judge
+endif
+tests_support_redis_judge_SOURCES = tests/support/redis_judge.c $(redis_rig)
+tests_support_redis_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_support_redis_judge_LDADD = $(sidecar_libs)
 # Looks for pieces of tokens where none may be; component tests run it (tests/component/test_canary.sh).
 check_PROGRAMS += tests/support/canary
 tests_support_canary_SOURCES = tests/support/canary.c
