@@ -88,7 +88,8 @@ static const struct {
     bool is_secret;
 } file_keys[] = { { "tls_cert_file", false },     { "tls_key_file", true },
                   { "backend_cert_file", false }, { "backend_key_file", true },
-                  { "backend_tls_ca_file", false }, { "tls_client_ca_file", false } };
+                  { "backend_tls_ca_file", false }, { "tls_client_ca_file", false },
+                  { "backend_password_file", true } };
 
 static postern_err add_files_of(struct door_set *s, const postern_section *door, postern_error *err)
 {

@@ -13,7 +13,7 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/key_set.c sidecar/key_set.h sidecar/lines.c sidecar/lines.h sidecar/listen.c sidecar/listen.h \
 	sidecar/log.c sidecar/log.h sidecar/login_policies.c sidecar/login_policies.h sidecar/names.c sidecar/names.h sidecar/notify.c sidecar/notify.h \
 	sidecar/options.c sidecar/options.h sidecar/peers.c sidecar/peers.h sidecar/published_file.c sidecar/published_file.h \
-	sidecar/privilege.c sidecar/privilege.h sidecar/spawn_set.c sidecar/spawn_set.h \
+	sidecar/privilege.c sidecar/privilege.h sidecar/spawn_set.c sidecar/spawn_set.h sidecar/pins.c sidecar/pins.h \
 	sidecar/policy_ask.c sidecar/policy_ask.h sidecar/quota.c sidecar/quota.h \
 	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h \
 	sidecar/supervisor.c sidecar/supervisor.h \

@@ -13,6 +13,9 @@
 #define POSTERN_JSON_DEPTH_MAX 16     /* deeper is an attack on the reader's stack, not a token */
 /* Values in one document (a name belongs to its value): a 100-key JWK set needs 800. */
 #define POSTERN_JSON_NODES_MAX 4096
+/* The most that a reader of larger documents may ask for: a tool server's list of 500 tools, each
+ * with the schema of its arguments; 1 MiB of index. */
+#define POSTERN_JSON_NODES_LARGE 32768
 /* Bytes: four times the largest document that is read, a JWK set; offsets fit 32 bits. */
 #define POSTERN_JSON_TEXT_MAX 1048576
 
@@ -39,6 +42,7 @@ typedef struct postern_json {
     postern_json_node *nodes; /* nodes[0] is the root value */
     uint32_t           count;
     uint32_t           cap;
+    uint32_t           nodes_max; /* at most NODES_LARGE; 0: POSTERN_JSON_NODES_MAX */
 } postern_json;
 
 /*

@@ -214,10 +214,12 @@ static bool scan_name(struct scan *s, struct frame *f, struct span *ret)
 
 static bool grow_nodes(struct scan *s)
 {
-    uint32_t cap = s->j->cap == 0 ? NODES_FIRST : s->j->cap * 2;
+    uint32_t cap = s->j->cap == 0 ? NODES_FIRST : s->j->cap * 2, most = s->j->nodes_max;
     postern_json_node *bigger;
 
-    if (s->j->cap >= POSTERN_JSON_NODES_MAX)
+    if (most == 0)
+        most = POSTERN_JSON_NODES_MAX;
+    if (s->j->cap >= most || s->j->cap >= POSTERN_JSON_NODES_LARGE)
         return stop_with(s, POSTERN_ERR_LIMIT, "too many values");
     bigger = realloc(s->j->nodes, cap * sizeof *bigger); /* offsets only: nothing to wipe */
     if (bigger == NULL)
@@ -374,7 +376,7 @@ postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error
 {
     struct scan s;
 
-    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
+    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap, .nodes_max = j->nodes_max };
     if (text.len > POSTERN_JSON_TEXT_MAX)
         return POSTERN_FAIL(err, LIMIT, "JSON text of %zu bytes, at most %d", text.len,
                             POSTERN_JSON_TEXT_MAX);
@@ -390,7 +392,7 @@ postern_err postern_json_scan(postern_json *j, postern_bytes text, postern_error
     j->text = text;
     if (scan_document(&s))
         return POSTERN_OK;
-    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap };
+    *j = (postern_json){ .nodes = j->nodes, .cap = j->cap, .nodes_max = j->nodes_max };
     return postern_error_set(err, s.code, __FILE__, __LINE__, "JSON byte %u: %s", offset(&s),
                              s.what);
 }

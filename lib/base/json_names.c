@@ -100,9 +100,8 @@ static void sort_names(const postern_json *j, uint16_t *order, uint32_t count)
     }
 }
 
-bool postern_json_names_differ(const postern_json *j, uint32_t object)
+static bool differ(const postern_json *j, uint32_t object, uint16_t *order)
 {
-    uint16_t order[POSTERN_JSON_NODES_MAX]; /* 8 KiB of stack, one object at a time */
     uint32_t count = 0;
 
     for (uint32_t i = object + 1; i != 0; i = j->nodes[i].next)
@@ -112,4 +111,22 @@ bool postern_json_names_differ(const postern_json *j, uint32_t object)
         if (compare_names(j, order[i - 1], order[i]) == 0)
             return false;
     return true;
+}
+
+/* 64 KiB of stack, only where a reader asked for so many values. */
+_Static_assert(POSTERN_JSON_NODES_LARGE <= UINT16_MAX, "an index fits");
+__attribute__((noinline)) static bool differ_in_large(const postern_json *j, uint32_t object)
+{
+    uint16_t order[POSTERN_JSON_NODES_LARGE];
+
+    return differ(j, object, order);
+}
+
+bool postern_json_names_differ(const postern_json *j, uint32_t object)
+{
+    uint16_t order[POSTERN_JSON_NODES_MAX]; /* 8 KiB of stack, one object at a time */
+
+    if (j->nodes[object].child_count > POSTERN_JSON_NODES_MAX)
+        return differ_in_large(j, object);
+    return differ(j, object, order);
 }

@@ -1,200 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The raw login: the first bytes say which of three forms it has, and what fits none is refused at
- * the byte where that is seen.  `AUTH` and `RENEW` are one line; CONNECT is raw_connect.c's.
- * RFC 7628 §3.1 for the message of AUTH.
- */
+/* The raw door: a login of login.h, then the backend's own bytes, of which none is judged. */
 #include "raw.h"
 
-#include "answer.h"
-#include "raw_connect.h"
-
-#define SESSION_SECRET_MAX 64 /* bytes: twice what 192 random bits need in base64url */
-
-typedef enum raw_form {
-    RAW_FORM_NONE = 0,
-    RAW_FORM_AUTH,
-    RAW_FORM_RENEW,
-    RAW_FORM_CONNECT
-} raw_form;
-
-struct raw_state {
-    raw_form form;
-    bool is_read;                       /* LOGIN or RENEW was said */
-    postern_err refusal;                /* what REJECT said; UNSET before */
-    char sentence[ANSWER_SENTENCE_MAX]; /* of that refusal, for the client; "": the code's own */
-    struct line_scan scan;
-    struct connect_head head;
-    struct credential *credential; /* of AUTH and Basic, once the login is complete */
-};
-
-static const struct {
-    const char *prefix;
-    raw_form form;
-} forms[] = {
-    { "AUTH ", RAW_FORM_AUTH },
-    { "RENEW ", RAW_FORM_RENEW },
-    { "CONNECT ", RAW_FORM_CONNECT },
-};
-
-static postern_err find_form(postern_bytes in, raw_form *ret, postern_error *err)
-{
-    bool may_become_one = false;
-
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        postern_bytes prefix = postern_bytes_str(forms[i].prefix);
-        size_t len = in.len < prefix.len ? in.len : prefix.len;
-
-        if (!postern_bytes_equal((postern_bytes){ in.ptr, len },
-                                 (postern_bytes){ prefix.ptr, len }))
-            continue;
-        if (len == prefix.len) {
-            *ret = forms[i].form;
-            return POSTERN_OK;
-        }
-        may_become_one = true;
-    }
-    if (may_become_one)
-        return POSTERN_AGAIN;
-    return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                        "the login begins with neither AUTH nor RENEW nor CONNECT and one blank");
-}
-
-/* ---- the two lines ---- */
-
-/* "AUTH OAUTHBEARER " base64 */
-static postern_err read_auth(struct raw_state *s, postern_bytes line, struct adapter_login *ret,
-                             postern_error *err)
-{
-    postern_reader r = { line };
-
-    if (postern_reader_take_lit(&r, "AUTH XOAUTH2"))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                            "XOAUTH2 is not taken here; send AUTH OAUTHBEARER (RFC 7628)");
-    if (!postern_reader_take_lit(&r, "AUTH OAUTHBEARER ") || postern_reader_is_done(&r))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                            "the line is not AUTH OAUTHBEARER, one blank and base64");
-    POSTERN_TRY(credential_decode(r.rest, &s->credential, err));
-    return credential_read_sasl(s->credential, ret, err);
-}
-
-/* "RENEW " secret " " token */
-static postern_err read_renew(postern_bytes line, struct adapter_login *ret, postern_error *err)
-{
-    postern_reader r = { line };
-
-    if (!postern_reader_take_lit(&r, "RENEW ") ||
-        !postern_reader_take_until(&r, ' ', &ret->session))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                            "the line is not RENEW, a session secret and a token");
-    if (ret->session.len > SESSION_SECRET_MAX || !line_is_made_of(ret->session, LINE_BASE64URL))
-        return POSTERN_FAIL(err, MESSAGE_MALFORMED,
-                            "the session secret is not 1 to 64 characters of base64url");
-    POSTERN_TRY(credential_check_token(r.rest, err));
-    ret->token = r.rest;
-    return POSTERN_OK;
-}
-
-static postern_err read_line(struct raw_state *s, postern_bytes in, struct adapter_login *ret,
-                             postern_error *err)
-{
-    struct line line;
-
-    POSTERN_TRY(line_next(&s->scan, in, ADAPTER_LOGIN_MAX, &line, err));
-    return s->form == RAW_FORM_AUTH ? read_auth(s, line.text, ret, err)
-                                    : read_renew(line.text, ret, err);
-}
-
-static postern_err read_login(struct raw_state *s, postern_bytes in, struct adapter_login *ret,
-                              postern_error *err)
-{
-    if (s->is_read || s->refusal != POSTERN_ERR_UNSET)
-        return POSTERN_FAIL(err, USAGE, "the login was read already");
-    if (s->form == RAW_FORM_NONE)
-        POSTERN_TRY(find_form(in, &s->form, err));
-    if (s->form == RAW_FORM_CONNECT)
-        return connect_read(&s->head, &s->scan, in, &s->credential, ret, err);
-    return read_line(s, in, ret, err);
-}
-
-/* ---- the adapter ---- */
-
-/* Why a login cannot be read holds nothing of its bytes, and its author needs it; what failed here
- * is the operator's business. */
-static void keep_refusal(struct raw_state *s, postern_err code, const char *detail)
-{
-    size_t len = 0;
-
-    s->refusal = code;
-    if (postern_err_outcome(code) != POSTERN_REJECTED)
-        return;
-    for (; detail[len] != '\0' && len + 1 < sizeof s->sentence; len++)
-        s->sentence[len] = detail[len] == '"' || detail[len] == '\\' ? '\'' : detail[len];
-    s->sentence[len] = '\0';
-}
+#include "login.h"
 
 static adapter_feed raw_feed(void *state, postern_bytes in, size_t *ret_used,
                              struct adapter_login *ret, postern_error *err)
 {
-    struct raw_state *s = state;
-    struct adapter_login login = { .authzid = "", .carrier = POSTERN_CARRIER_RAW };
-    postern_error why = { 0 };
-    postern_err e = read_login(s, in, &login, &why);
-
-    if (e == POSTERN_AGAIN)
-        return ADAPTER_MORE;
-    if (e == POSTERN_OK) {
-        s->is_read = true;
-        *ret = login;
-        *ret_used = s->scan.start;
-        return s->form == RAW_FORM_RENEW ? ADAPTER_RENEW : ADAPTER_LOGIN;
-    }
-    if (s->refusal == POSTERN_ERR_UNSET && !s->is_read)
-        keep_refusal(s, e, why.detail);
-    *ret = (struct adapter_login){ .code = e, .authzid = "" };
-    if (err != NULL)
-        *err = why;
-    return ADAPTER_REJECT;
+    return login_feed(state, in, ret_used, ret, err);
 }
 
 static void raw_grant(void *state, const struct adapter_granted *g, postern_buf *out)
 {
-    struct raw_state *s = state;
-
-    if (s->form == RAW_FORM_CONNECT) {
-        connect_put_grant(g, out);
-        return;
-    }
-    postern_buf_add_str(out, "OK ");
-    answer_put_grant(g, out);
-    postern_buf_add_str(out, "\r\n");
+    login_put_grant(state, g, out);
 }
 
 static void raw_deny(void *state, const struct adapter_denied *d, postern_buf *out)
 {
-    struct raw_state *s = state;
-    const char *sentence = d->failure->code == s->refusal ? s->sentence : NULL;
-
-    if (s->form == RAW_FORM_CONNECT) {
-        connect_put_refusal(&s->head, s->is_read, d, sentence, out);
-        return;
-    }
-    postern_buf_add_str(out, "ERR ");
-    answer_put_refusal(d, sentence, out);
-    postern_buf_add_str(out, "\r\n");
+    login_put_refusal(state, d, out);
 }
 
 static void raw_wipe(void *state)
 {
-    struct raw_state *s = state;
-
-    credential_free(s->credential);
-    postern_wipe(s, sizeof *s);
+    login_wipe(state);
 }
 
 const struct adapter raw_adapter = {
     .name = "raw",
-    .state_size = sizeof(struct raw_state),
+    .state_size = sizeof(struct login),
     .feed = raw_feed,
     .grant = raw_grant,
     .deny = raw_deny,

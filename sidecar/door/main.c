@@ -22,7 +22,10 @@
 #include "../timer.h"
 #include "../upkeep.h"
 #include "role_line.h"
+#include "holds.h"
+#include "holds_control.h"
 #include "main.h"
+#include "rates.h"
 #include "taken_back.h"
 
 #define LOOPS_MAX 64
@@ -494,6 +497,16 @@ static bool answer_metrics(struct door_main *m, struct role_line *l)
     return true;
 }
 
+static bool answer_holds(struct door_main *m, struct role_line *l)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+
+    if (!holds_control_answer(m->process.holds, role_line_channel(l), loop_now(), &out))
+        return false;
+    send_built(l, &out);
+    return true;
+}
+
 static bool on_control_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
@@ -507,6 +520,8 @@ static bool on_control_message(void *arg, struct role_line *l)
         return take_kill(m, l);
     if (channel_type_is(c, "block"))
         return take_block(m, c);
+    if (holds_control_is_for(c))
+        return answer_holds(m, l);
     if (channel_type_is(c, "blocks_end"))
         return take_blocks_end(m, l);
     if (!channel_type_is(c, "blocks_begin"))
@@ -1049,6 +1064,8 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(spawner_line_new(&m->process.spawner, err));
     POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
     POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
+    POSTERN_TRY(rates_new(&m->process.rates, err));
+    POSTERN_TRY(holds_new(&m->process.holds, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
@@ -1079,6 +1096,8 @@ static void take_apart(struct door_main *m)
     spawner_line_free(m->process.spawner);
     denials_free(m->process.denials);
     denials_free(m->process.agent_denials);
+    rates_free(m->process.rates);
+    holds_free(m->process.holds);
     free(m->process.loops);
     free(m->acks);
     timer_free(m->want_lines);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 if POSTERND
-unit_tests += tests/unit/test_answer tests/unit/test_raw tests/unit/test_raw_connect \
-	tests/unit/test_redis_login tests/unit/test_redis_session
+unit_tests += tests/unit/test_answer tests/unit/test_raw tests/unit/test_raw_connect tests/unit/test_redis_login \
+	tests/unit/test_redis_session tests/unit/test_mcp_message tests/unit/test_mcp_session tests/unit/test_pins
 endif
 tests_unit_test_answer_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_answer_LDADD = $(sidecar_ldadd)
@@ -23,3 +23,13 @@ tests_unit_test_redis_session_SOURCES = tests/unit/test_redis_session.c $(redis_
 tests_unit_test_redis_session_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_redis_session_LDADD = $(sidecar_ldadd)
 tests_unit_test_redis_session_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_mcp_message_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_mcp_message_LDADD = $(sidecar_ldadd)
+tests_unit_test_mcp_message_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_mcp_session_SOURCES = tests/unit/test_mcp_session.c tests/support/mcp_rig.c tests/support/mcp_rig.h
+tests_unit_test_mcp_session_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_mcp_session_LDADD = $(sidecar_ldadd)
+tests_unit_test_mcp_session_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_pins_CPPFLAGS = $(sidecar_cppflags)
+tests_unit_test_pins_LDADD = $(sidecar_ldadd)
+tests_unit_test_pins_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

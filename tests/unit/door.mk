@@ -3,7 +3,7 @@ door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFL
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_lease tests/unit/test_limits \
+unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_inspect tests/unit/test_lease tests/unit/test_limits \
 	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_recheck tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
 	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
@@ -14,6 +14,10 @@ tests_unit_test_relay_SOURCES = tests/unit/test_relay.c $(door_certs)
 tests_unit_test_relay_CPPFLAGS = $(door_cppflags)
 tests_unit_test_relay_LDADD = $(door_ldadd)
 tests_unit_test_relay_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_inspect_SOURCES = tests/unit/test_inspect.c tests/unit/line_adapter.c tests/unit/line_adapter.h $(door_certs)
+tests_unit_test_inspect_CPPFLAGS = $(door_cppflags)
+tests_unit_test_inspect_LDADD = $(door_ldadd)
+tests_unit_test_inspect_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_recheck_CPPFLAGS = $(door_cppflags)
 tests_unit_test_recheck_LDADD = $(door_ldadd)
 tests_unit_test_recheck_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=loop_now -Wl,--wrap=gate_new -Wl,--wrap=gate_begin -Wl,--wrap=gate_free

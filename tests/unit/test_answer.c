@@ -31,6 +31,7 @@ static const struct { postern_err code; const char *retry, *error; } expected[] 
     ROW(NO_MAPPING, "never", "access_denied") ROW(EMAIL_UNVERIFIED, "never", "access_denied")
     ROW(USER_DENIED, "never", "access_denied")
     ROW(POLICY, "never", "access_denied") ROW(BLOCKED, "never", "access_denied")
+    ROW(HELD, "approval", "access_denied") ROW(RATE, "later", "access_denied")
     ROW(RENEWAL, "never", "access_denied") ROW(TLS_REQUIRED, "never", "invalid_request")
     UNDECIDED(KEYS_UNAVAILABLE) UNDECIDED(REVOCATIONS_UNKNOWN) UNDECIDED(ISSUER_UNREACHABLE)
     UNDECIDED(ISSUER_UNTRUSTED) UNDECIDED(ISSUER_ANSWER) TOKEN(TOKEN_REFUSED) TOKEN(LOGIN_NEEDED) UNDECIDED(HELPER_UNAVAILABLE)

@@ -225,6 +225,38 @@ static void the_number_of_values_is_limited(void **state)
     assert_int_equal(j.count, 0);
 }
 
+/* Members with names of their own, the last one `last`. */
+static void put_members(postern_buf *text, int count, const char *last)
+{
+    postern_buf_reset(text);
+    postern_buf_add_byte(text, '{');
+    for (int i = 1; i < count; i++)
+        postern_buf_addf(text, "\"%d\":0,", i);
+    postern_buf_addf(text, "\"%s\":0}", last);
+    assert_false(text->failed);
+}
+
+static void a_reader_of_larger_documents_may_ask_for_more_values(void **state)
+{
+    POSTERN_AUTO_JSON j = { .nodes_max = POSTERN_JSON_NODES_LARGE };
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_JSON_TEXT_MAX);
+    postern_error err;
+
+    (void)state;
+    put_members(&text, POSTERN_JSON_NODES_LARGE - 1, "x");
+    scan(&j, postern_buf_bytes(&text));
+    assert_int_equal(j.count, POSTERN_JSON_NODES_LARGE);
+    put_members(&text, POSTERN_JSON_NODES_LARGE, "x");
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&text), &err), POSTERN_ERR_LIMIT);
+    put_members(&text, POSTERN_JSON_NODES_LARGE - 1, "77"); /* among so many a double is seen too */
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&text), &err), POSTERN_ERR_MALFORMED);
+    assert_int_equal(j.nodes_max, POSTERN_JSON_NODES_LARGE);
+    postern_json_free(&j);
+    j.nodes_max = UINT32_MAX; /* and no more than that */
+    put_members(&text, POSTERN_JSON_NODES_LARGE, "x");
+    assert_int_equal(postern_json_scan(&j, postern_buf_bytes(&text), &err), POSTERN_ERR_LIMIT);
+}
+
 static void the_length_of_a_text_is_limited(void **state)
 {
     POSTERN_AUTO_JSON j = { .nodes = NULL };
@@ -383,6 +415,7 @@ int main(void)
         cmocka_unit_test(numbers_are_exact_or_refused),
         cmocka_unit_test(a_date_with_a_long_fraction_is_exact),
         cmocka_unit_test(the_number_of_values_is_limited),
+        cmocka_unit_test(a_reader_of_larger_documents_may_ask_for_more_values),
         cmocka_unit_test(the_length_of_a_text_is_limited),
         cmocka_unit_test(an_error_names_the_byte_and_shows_none),
         cmocka_unit_test(the_index_is_reused),
