@@ -3,7 +3,7 @@
  * The life of a policy: made, filled file by file, finished, asked by any thread, freed.  Reading
  * is read.c's, answers are decide.c's.
  */
-#include "policy/rules.h"
+#include "policy/index.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +55,7 @@ void postern_policy_free(postern_policy *p)
         return;
     postern_arena_free(&p->arena);
     free(p->by_index);
+    postern_index_free(p->index);
     free(p);
 }
 
@@ -151,7 +152,7 @@ static postern_err index_rules(postern_policy *p, postern_error *err)
         return POSTERN_FAIL(err, NOMEM, "policy");
     for (struct rule *r = p->rules; r != NULL; r = r->next)
         p->by_index[i++] = r;
-    return POSTERN_OK;
+    return postern_index_make(p->by_index, p->rule_count, &p->index, err);
 }
 
 postern_err postern_policy_finish(postern_policy *p, postern_error *err)

@@ -204,7 +204,8 @@ struct postern_policy {
     struct expect *expects, **expects_end;
     size_t expect_count;
     enum judge judge;
-    struct rule **by_index; /* made by finish */
+    struct rule **by_index;   /* made by finish */
+    struct rule_index *index; /* the same */
     bool is_broken, is_finished;
 };
 

@@ -438,7 +438,7 @@ static void limits_are_what_they_say(void **state)
         const char *want;
     } cases[] = {
         { "", "deny anyone to *\n", POSTERN_POLICY_RULES_MAX,
-          "4097:1: more than 4096 rules in one policy" },
+          "16385:1: more than 16384 rules in one policy" },
         { "", "expect deny anyone to raw:connect\n", POSTERN_POLICY_EXPECTS_MAX,
           "1025:1: more than 1024 expects in one policy" },
         { "deny anyone to * on a", ",b", 255, "1:533: more than 256 names in one list" },
@@ -467,7 +467,7 @@ static void a_file_and_its_words_have_a_size(void **state)
     (void)state;
     accept(text);
     strcat(text, "x");
-    refuse(text, "1:1: 262145 bytes, at most 262144");
+    refuse(text, "1:1: 2097153 bytes, at most 2097152");
     free(text);
     text = repeat("deny agent a to * on ", "x", 255);
     accept(text);
