@@ -160,7 +160,7 @@ bool postern_policy_print_part(const postern_policy *p, size_t i, postern_policy
 struct open_question {
     postern_policy_subject subject;
     postern_policy_question question;
-    struct asking asking;
+    struct asking asking, as_login;
     bool has_action, is_action; /* one was named, and there is such a one */
 };
 
@@ -178,6 +178,9 @@ static void make_open_question(const postern_policy_about *about, struct open_qu
         .now_s = -1,
     };
     ret->is_action = postern_asking_make(&ret->question, &ret->asking);
+    ret->as_login = ret->asking;
+    ret->as_login.protocol = PROTOCOL_LOGIN;
+    ret->as_login.service = "";
 }
 
 /* False: no door asks about such an action. */
@@ -259,30 +262,26 @@ static enum match agree(enum match a, enum match b)
 
 /* Where the action is left open it may be a login, whose denies see more spellings of a name, or
  * about a URI, which has more too. */
-static struct rule_parts look_at_parts(const struct rule *r, struct open_question *q)
+static struct rule_parts look_at_parts(const struct rule *r, const struct open_question *q)
 {
     struct rule_parts ret = postern_rule_look_at_parts(r, &q->asking), login;
 
     if (q->has_action)
         return ret;
-    q->asking.protocol = PROTOCOL_LOGIN;
-    q->asking.service = "";
-    login = postern_rule_look_at_parts(r, &q->asking);
+    login = postern_rule_look_at_parts(r, &q->as_login);
     ret.who = agree(ret.who, login.who);
     ret.human = agree(ret.human, login.human);
     ret.resource = r->target.has_resources ? MATCH_UNKNOWN : MATCH_YES;
     return ret;
 }
 
-static struct bearings bear(const struct rule *r, const postern_policy_about *about)
+static struct bearings bear(const struct rule *r, const postern_policy_about *about,
+                            const struct open_question *q)
 {
-    struct open_question q;
-    struct rule_parts parts;
+    struct rule_parts parts = look_at_parts(r, q);
 
-    make_open_question(about, &q);
-    parts = look_at_parts(r, &q);
     return (struct bearings){
-        .action = bear_action(&q, parts.is_action),
+        .action = bear_action(q, parts.is_action),
         .who = from_match(parts.who),
         .human = bear_human(r, about, parts.human),
         .resource = from_match(parts.resource),
@@ -299,11 +298,13 @@ postern_policy_bearing postern_policy_bears(const postern_policy *p, size_t i,
                                             const postern_policy_about *about)
 {
     const struct rule *r = rule_of(p, i);
+    struct open_question q;
     struct bearings b;
 
     if (r == NULL)
         return POSTERN_POLICY_NEVER;
-    b = bear(r, about);
+    make_open_question(about, &q);
+    b = bear(r, about, &q);
     return whole(&b);
 }
 
@@ -458,17 +459,12 @@ static unsigned parts_to_cover(const struct bearings *above)
            (above->tests == POSTERN_POLICY_ALWAYS ? 0 : COVERS_TESTS);
 }
 
-postern_policy_bearing postern_policy_takes(const postern_policy *p, size_t above, size_t i,
-                                            const postern_policy_about *about)
+static postern_policy_bearing take(const struct rule *wide, const struct rule *narrow,
+                                   const postern_policy_about *about, const struct open_question *q)
 {
-    const struct rule *wide = rule_of(p, above), *narrow = rule_of(p, i);
+    struct bearings b = bear(wide, about, q);
     size_t work = PAIR_WORK_MAX;
-    struct bearings b;
 
-    if (wide == NULL || narrow == NULL || above >= i ||
-        (lists_of(p, wide) & lists_of(p, narrow)) == 0)
-        return POSTERN_POLICY_NEVER;
-    b = bear(wide, about);
     if (whole(&b) == POSTERN_POLICY_NEVER || !rules_may_meet(wide, narrow, &work))
         return POSTERN_POLICY_NEVER;
     /* What is not known makes a deny match and another rule not: such a rule takes from a deny only
@@ -483,17 +479,32 @@ postern_policy_bearing postern_policy_takes(const postern_policy *p, size_t abov
                                                                         : POSTERN_POLICY_PERHAPS;
 }
 
+postern_policy_bearing postern_policy_takes(const postern_policy *p, size_t above, size_t i,
+                                            const postern_policy_about *about)
+{
+    const struct rule *wide = rule_of(p, above), *narrow = rule_of(p, i);
+    struct open_question q;
+
+    if (wide == NULL || narrow == NULL || above >= i ||
+        (lists_of(p, wide) & lists_of(p, narrow)) == 0)
+        return POSTERN_POLICY_NEVER;
+    make_open_question(about, &q);
+    return take(wide, narrow, about, &q);
+}
+
 bool postern_policy_may_decide(const postern_policy *p, size_t i, unsigned list,
                                const postern_policy_about *about)
 {
     const struct rule *r = rule_of(p, i);
+    struct open_question q;
 
     if (r == NULL || (lists_of(p, r) & list) == 0 ||
         postern_policy_bears(p, i, about) == POSTERN_POLICY_NEVER)
         return false;
+    make_open_question(about, &q);
     for (size_t above = 0; above < i; above++)
         if ((lists_of(p, p->by_index[above]) & list) != 0 &&
-            postern_policy_takes(p, above, i, about) == POSTERN_POLICY_ALWAYS)
+            take(p->by_index[above], r, about, &q) == POSTERN_POLICY_ALWAYS)
             return false;
     return true;
 }
