@@ -14,6 +14,8 @@ static const struct command verbs[] = {
     { "show", "print the records of the audit file, those that are asked for", audit_show },
     { "follow", "print them, and then what comes", audit_follow },
     { "verify", "check that no record was changed, removed or put in", audit_verify },
+    { "key", "print the public key by which checkpoints are verified", audit_key },
+    { "digest", "make the digest of an action's arguments, to compare", audit_digest },
     { NULL, NULL, NULL },
 };
 

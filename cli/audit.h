@@ -29,5 +29,7 @@ POSTERN_MUST_USE postern_err audit_file_open(const char *path, int *ret_fd, post
 int audit_show(int argc, char **argv);
 int audit_follow(int argc, char **argv);
 int audit_verify(int argc, char **argv);
+int audit_key(int argc, char **argv);
+int audit_digest(int argc, char **argv);
 
 #endif

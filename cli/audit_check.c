@@ -70,6 +70,21 @@ static bool add_record(struct audit_check *c, const struct audit_link *link,
     c->head = link->head;
     c->last = *here;
     look_for_wanted(c, link->head.seq, link->head.hash);
+    if (c->proof != NULL && !audit_proof_record(c->proof, &c->json, link))
+        return break_at(c, here, c->proof->what);
+    return true;
+}
+
+/* The last line of a file that is not here. */
+static bool check_before(struct audit_check *c, const struct audit_link *link,
+                         const struct audit_place *here)
+{
+    struct audit_head before = { .seq = link->seq - 1 };
+
+    memcpy(before.hash, link->prev, sizeof before.hash);
+    look_for_wanted(c, before.seq, before.hash);
+    if (c->proof != NULL && !audit_proof_before(c->proof, &before))
+        return break_at(c, here, c->proof->what);
     return true;
 }
 
@@ -87,9 +102,8 @@ static bool begin_chain(struct audit_check *c, const struct audit_link *link,
         return break_at(c, here, "the records before this one have lost their place in the chain");
     c->first_seq = link->seq;
     keep_time(c);
-    if (link->seq > 1)
-        look_for_wanted(c, link->seq - 1,
-                        link->prev); /* the last line of a file that is not here */
+    if (link->seq > 1 && !check_before(c, link, here))
+        return false;
     return add_record(c, link, here);
 }
 

@@ -11,7 +11,7 @@
 #ifndef POSTERN_CLI_AUDIT_CHECK_H
 #define POSTERN_CLI_AUDIT_CHECK_H
 
-#include <postern-private/audit_chain.h>
+#include "audit_proof.h"
 
 /* Bytes with NUL of a file's name in a message; longer ones lose their beginning. */
 #define AUDIT_CHECK_FILE_MAX 256
@@ -26,6 +26,8 @@ struct audit_check {
     bool    has_wanted, has_wanted_seq;
     uint8_t wanted_hash[AUDIT_HASH_LEN];
     int64_t wanted_seq;
+    /* Checkpoints to compare with, or NULL; borrowed. */
+    struct audit_proof *proof;
 
     uint64_t           record_count;    /* lines of the chain */
     uint64_t           unchained_count; /* before it */

@@ -17,6 +17,9 @@ struct command {
 int command_audit(int argc, char **argv);
 int command_block(int argc, char **argv);
 int command_blocks(int argc, char **argv);
+int command_held(int argc, char **argv);
+int command_approve(int argc, char **argv);
+int command_deny(int argc, char **argv);
 int command_client(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_doctor(int argc, char **argv);

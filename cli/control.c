@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Command lines of `postern sessions`, `kill`, `block`, `unblock` and `blocks`: one table of
- * options, one of commands.  See postern(1).
+ * Command lines of `postern sessions`, `kill`, `block`, `unblock`, `blocks`, `held`, `approve` and
+ * `deny`: one table of options, one of commands.  See postern(1).
  */
 #include "config.h"
 
@@ -32,10 +32,16 @@ enum option_id {
     (BIT(OPTION_SESSION) | BIT(OPTION_SUB) | BIT(OPTION_CLIENT) | BIT(OPTION_JTI) |                \
      BIT(OPTION_AGENT))
 
-#define HELP_EVERYWHERE                                                                            \
+#define HELP_SOCKET                                                                                \
     "  --config DIR    folder with postern.conf (default " POSTERN_SYSCONFDIR ")\n"                \
     "  --socket PATH   the control socket, instead of what postern.conf says\n"                    \
-    "\n"                                                                                           \
+    "\n"
+#define HELP_APPROVERS                                                                             \
+    HELP_SOCKET "Exit status: 0 done, 1 refused, 2 usage, 3 not done or not known: see the "        \
+                "message.\nWho may: whom the rule that holds it names as approver; where it names " \
+                "nobody,\ncontrol_admins: in postern.conf.  Nobody approves his own request.\n"
+#define HELP_EVERYWHERE                                                                            \
+    HELP_SOCKET                                                                                    \
     "Exit status: 0 done, 1 refused or nothing matched, 2 usage, 3 not done or not known: see "    \
     "the\n"                                                                                        \
     "message.  Who may: control_admins: and, to look, control_watchers: in postern.conf.\n"
@@ -43,20 +49,20 @@ enum option_id {
 static const struct command_line {
     const char *name;
     unsigned options;
-    bool takes_agent;
+    enum { NO_WORD = 0, AGENT_WORD, REF_WORD } word; /* what it takes beside options */
     int (*run)(const struct control_call *call);
     const char *help;
 } lines[] = {
     { "sessions",
       BIT(OPTION_DOOR) | BIT(OPTION_AGENT) | BIT(OPTION_USER) | BIT(OPTION_JSON) | BITS_EVERYWHERE,
-      false, control_sessions,
+      NO_WORD, control_sessions,
       "usage: postern sessions [--door NAME] [--agent AGENT] [--user USER] [--json]\n"
       "\n"
       "  --door NAME     only sessions of this door\n"
       "  --agent AGENT   only sessions of this agent\n"
       "  --user USER     only sessions for this user\n"
       "  --json          an array of objects instead of a table\n" HELP_EVERYWHERE },
-    { "kill", BITS_WHOSE | BIT(OPTION_REASON) | BITS_EVERYWHERE, false, control_kill,
+    { "kill", BITS_WHOSE | BIT(OPTION_REASON) | BITS_EVERYWHERE, NO_WORD, control_kill,
       "usage: postern kill --session ID | --sub SUB | --client CLIENT | --jti JTI | --agent AGENT\n"
       "                    [--reason TEXT]\n"
       "\n"
@@ -66,18 +72,32 @@ static const struct command_line {
       "  --jti JTI       sessions that began or were renewed with this token\n"
       "  --agent AGENT   sessions of this agent\n"
       "  --reason TEXT   for the audit record\n" HELP_EVERYWHERE },
-    { "block", BIT(OPTION_FOR) | BIT(OPTION_REASON) | BITS_EVERYWHERE, true, control_block,
+    { "block", BIT(OPTION_FOR) | BIT(OPTION_REASON) | BITS_EVERYWHERE, AGENT_WORD, control_block,
       "usage: postern block AGENT [--for DURATION] [--reason TEXT]\n"
       "\n"
       "  --for DURATION  how long: a number with s, m, h or d (default: until it is unblocked)\n"
       "  --reason TEXT   told to the agent, and kept in file and audit record\n" HELP_EVERYWHERE },
-    { "unblock", BITS_EVERYWHERE, true, control_unblock,
+    { "unblock", BITS_EVERYWHERE, AGENT_WORD, control_unblock,
       "usage: postern unblock AGENT\n"
       "\n" HELP_EVERYWHERE },
-    { "blocks", BIT(OPTION_JSON) | BITS_EVERYWHERE, false, control_blocks,
+    { "blocks", BIT(OPTION_JSON) | BITS_EVERYWHERE, NO_WORD, control_blocks,
       "usage: postern blocks [--json]\n"
       "\n"
       "  --json          an array of objects instead of lines\n" HELP_EVERYWHERE },
+    { "held", BIT(OPTION_JSON) | BITS_EVERYWHERE, NO_WORD, control_held,
+      "usage: postern held [--json]\n"
+      "\n"
+      "  --json          an array of objects instead of a table\n" HELP_EVERYWHERE },
+    { "approve", BIT(OPTION_REASON) | BIT(OPTION_JSON) | BITS_EVERYWHERE, REF_WORD, control_approve,
+      "usage: postern approve REF [--reason TEXT] [--json]\n"
+      "\n"
+      "  --reason TEXT   for the audit record\n"
+      "  --json          an object instead of a line\n" HELP_APPROVERS },
+    { "deny", BIT(OPTION_REASON) | BIT(OPTION_JSON) | BITS_EVERYWHERE, REF_WORD, control_deny,
+      "usage: postern deny REF [--reason TEXT] [--json]\n"
+      "\n"
+      "  --reason TEXT   told to the agent, and kept in the audit record\n"
+      "  --json          an object instead of a line\n" HELP_APPROVERS },
 };
 
 static const struct option options[] = {
@@ -157,8 +177,10 @@ static int fail_usage(const char *command, const char *what)
 
 static int check_call(const struct command_line *line, const struct control_call *call)
 {
-    if (line->takes_agent && (call->agent == NULL || call->agent[0] == '\0'))
+    if (line->word == AGENT_WORD && (call->agent == NULL || call->agent[0] == '\0'))
         return fail_usage(line->name, "name one agent");
+    if (line->word == REF_WORD && (call->ref == NULL || call->ref[0] == '\0'))
+        return fail_usage(line->name, "name one reference of `postern held`");
     if (line->run == control_kill && call->by == NULL)
         return fail_usage(line->name, "say whose: --session, --sub, --client, --jti or --agent");
     return CLI_PROVED;
@@ -171,16 +193,23 @@ struct reading {
     bool wants_help;
 };
 
+/* A word is the agent or the reference, once. */
+static bool take_word(struct reading *r, const char *value)
+{
+    const char **at = r->line->word == AGENT_WORD ? &r->call->agent : &r->call->ref;
+
+    if (r->line->word == NO_WORD || *at != NULL)
+        return false;
+    *at = value;
+    return true;
+}
+
 static bool take_option(void *arg, int option, const char *value)
 {
     struct reading *r = arg;
 
-    if (option == 0) { /* a word: the agent, once */
-        if (!r->line->takes_agent || r->call->agent != NULL)
-            return false;
-        r->call->agent = value;
-        return true;
-    }
+    if (option == 0)
+        return take_word(r, value);
     if (option == OPTION_HELP) {
         r->wants_help = true;
         return true;
@@ -237,4 +266,19 @@ int command_unblock(int argc, char **argv)
 int command_blocks(int argc, char **argv)
 {
     return run_named(control_blocks, argc, argv);
+}
+
+int command_held(int argc, char **argv)
+{
+    return run_named(control_held, argc, argv);
+}
+
+int command_approve(int argc, char **argv)
+{
+    return run_named(control_approve, argc, argv);
+}
+
+int command_deny(int argc, char **argv)
+{
+    return run_named(control_deny, argc, argv);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `postern sessions`, `kill`, `block`, `unblock` and `blocks` share: the command line, and the
+/* What `postern sessions`, `kill`, `block`, `unblock`, `blocks`, `held`, `approve` and `deny` share: the command line, and the
  * question to the control socket (postern-control(7)). */
 #ifndef POSTERN_CLI_CONTROL_H
 #define POSTERN_CLI_CONTROL_H
@@ -14,6 +14,7 @@ struct control_call {
     const char *config_dir, *socket;
     const char *agent, *door, *user; /* NULL: not given */
     const char *by, *value;          /* kill */
+    const char *ref;                 /* approve, deny */
     const char *reason;
     int64_t for_s; /* 0: not given */
     bool is_json;
@@ -42,5 +43,8 @@ int control_kill(const struct control_call *call);
 int control_block(const struct control_call *call);
 int control_unblock(const struct control_call *call);
 int control_blocks(const struct control_call *call);
+int control_held(const struct control_call *call);
+int control_approve(const struct control_call *call);
+int control_deny(const struct control_call *call);
 
 #endif

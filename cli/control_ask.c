@@ -79,7 +79,8 @@ static postern_err ask(const struct control_call *call, const postern_buf *reque
 
 /* Refused, as far as posternd's own word for it says: then nothing was changed, and asking again
  * will not help. */
-static const char *const refusals[] = { "not_allowed", "bad_request", "not_blocked", "no_doors" };
+static const char *const refusals[] = { "not_allowed", "bad_request", "not_blocked", "no_doors",
+                                        "not_held",    "own_request" };
 
 static int print_refusal(const struct control_call *call, const postern_json *j)
 {

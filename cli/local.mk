@@ -3,13 +3,14 @@ if CLI
 bin_PROGRAMS += postern
 endif
 postern_SOURCES = cli/main.c cli/cli.h cli/parse.c
-postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h cli/audit_print.c cli/audit_print.h cli/audit_show.c \
+postern_SOURCES += cli/audit.c cli/audit.h cli/audit_check.c cli/audit_check.h cli/audit_digest.c cli/audit_key.c cli/audit_keys.h \
+	cli/audit_proof.c cli/audit_proof.h cli/audit_print.c cli/audit_print.h cli/audit_show.c \
 	cli/audit_verify.c cli/line_reader.c cli/line_reader.h cli/safe_text.c cli/safe_text.h
 postern_SOURCES += cli/audit_find.c cli/audit_find.h cli/why.c cli/why_advice.c cli/why_advice.h
 postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h cli/client_add.c cli/client_list.c cli/handle.c cli/keys.c
 postern_SOURCES += cli/password_input.c cli/password_input.h cli/user.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_check.c cli/policy_explain.c
-postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_sessions.c
+postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_held.c cli/control_sessions.c
 postern_SOURCES += cli/verify.c cli/verify_clients.c cli/verify_clients.h cli/verify_path.c cli/verify_path.h cli/verify_run.c \
 	cli/verify_run.h
 postern_SOURCES += cli/child_run.c cli/child_run.h cli/hosts.c cli/hosts.def cli/hosts.h cli/posternd_check.c cli/posternd_check.h

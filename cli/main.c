@@ -8,14 +8,17 @@
 #include "config.h"
 
 static const struct command commands[] = {
+    { "approve", "let a held action pass once", command_approve },
     { "audit", "show, follow or verify the audit file", command_audit },
     { "block", "refuse an agent from now on, and end its sessions at doors", command_block },
     { "blocks", "list the blocked agents", command_blocks },
     { "client", "register, list and remove the agents of the embedded issuer", command_client },
     { "connect", "log in to a door with a token and relay a local client", command_connect },
+    { "deny", "refuse a held action", command_deny },
     { "doctor", "say what is wrong with a service, check by check", command_doctor },
     { "exchange", "fetch a token for another service on behalf of a person", command_exchange },
     { "handle", "have a short name of a token made, for short password fields", command_handle },
+    { "held", "list the actions that wait for somebody's approval", command_held },
     { "init", "set a service up: look at the issuer, write its files", command_init },
     { "keys", "show and rotate the keys that the embedded issuer signs with", command_keys },
     { "kill", "end sessions at doors", command_kill },

@@ -114,6 +114,10 @@ static const char *const advice[POSTERN_ERR_COUNT] = {
         "A policy or an administrator refuses this. See the rule that the detail names.",
     [POSTERN_ERR_BLOCKED] = "An administrator blocked this agent (postern blocks says why and until "
                             "when). `postern unblock AGENT` lets it in again.",
+    [POSTERN_ERR_HELD] = "A rule wants somebody's approval first. `postern held` lists what waits; "
+                         "`postern approve REF` lets the same request pass once.",
+    [POSTERN_ERR_RATE] = "The agent did this as often as the rule that the detail names allows. It may "
+                         "again later; a rule's `with rate` says how often.",
     [POSTERN_ERR_RENEWAL] = "A session is renewed by a token of the same issuer, subject, client "
                             "and actor, for the same door. " NEW_TOKEN " as the same agent.",
     [POSTERN_ERR_TLS_REQUIRED] =

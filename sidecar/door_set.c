@@ -88,7 +88,8 @@ static const struct {
     bool is_secret;
 } file_keys[] = { { "tls_cert_file", false },     { "tls_key_file", true },
                   { "backend_cert_file", false }, { "backend_key_file", true },
-                  { "backend_tls_ca_file", false }, { "tls_client_ca_file", false } };
+                  { "backend_tls_ca_file", false }, { "tls_client_ca_file", false },
+                  { "backend_password_file", true } };
 
 static postern_err add_files_of(struct door_set *s, const postern_section *door, postern_error *err)
 {
@@ -189,7 +190,7 @@ static postern_err open_all(struct door_set *s, const postern_config *c, postern
 
 postern_err door_set_open(const postern_config *c, struct door_set *ret, postern_error *err)
 {
-    *ret = (struct door_set){ .dump_fd = -1 };
+    *ret = (struct door_set){ .dump_fd = -1, .args_key_fd = -1 };
     return open_all(ret, c, err);
 }
 
@@ -200,7 +201,7 @@ void door_set_close(struct door_set *s)
     if (s->dump_fd >= 0)
         (void)close(s->dump_fd);
     free(s->files);
-    *s = (struct door_set){ .dump_fd = -1 };
+    *s = (struct door_set){ .dump_fd = -1, .args_key_fd = -1 };
 }
 
 /* ---- sending ---- */
@@ -261,6 +262,9 @@ postern_err door_set_send(const struct door_set *s, const struct listeners *ls, 
     postern_json_writer w = { .out = &b };
 
     POSTERN_TRY(send_patiently(to, POSTERN_BYTES_LIT("{\"type\":\"abandon\"}"), -1, err));
+    if (s->args_key_fd >= 0)
+        POSTERN_TRY(send_patiently(to, POSTERN_BYTES_LIT("{\"type\":\"args_key\"}"), s->args_key_fd,
+                                   err));
     for (size_t i = 0; i < ls->count; i++)
         if (ls->list[i].kind == LISTENER_DOOR)
             POSTERN_TRY(send_listener(&ls->list[i], to, err));

@@ -21,6 +21,7 @@ struct door_set {
     struct door_file *files;
     size_t            count, room;
     int               dump_fd; /* memfd of the whole configuration */
+    int               args_key_fd; /* borrowed: set after door_set_open(); -1: none is sent */
 };
 
 /*

@@ -3,6 +3,7 @@
  * children are generation_children.c's. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,24 @@ static postern_err check_running(const struct generation *g, const struct accoun
     return POSTERN_OK;
 }
 
+/* Keys, where checkpoints go, and what doors count in. */
+static postern_err open_audit_rest(struct generation *g, const struct generation *old,
+                                   postern_error *err)
+{
+    const postern_section *daemon = daemon_section(g->config);
+
+    POSTERN_TRY(audit_secrets_open(postern_section_text(daemon, "audit_key_dir"),
+                                   &g->audit_secrets, err));
+    g->door_set.args_key_fd = g->audit_secrets.args_fd;
+    POSTERN_TRY(open_checkpoint_file(postern_section_text(daemon, "audit_checkpoint_file"),
+                                     &g->checkpoint_file_fd, err));
+    if (old == NULL)
+        POSTERN_TRY(tally_memory_make(&g->tally_fd, err));
+    else if ((g->tally_fd = fcntl(old->tally_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) < 0)
+        return POSTERN_FAIL(err, SYSTEM, "memory for counters: %m");
+    return tally_memory_map(g->tally_fd, &g->tally, err);
+}
+
 static postern_err open_all(struct generation *g, const struct generation *old,
                             const struct role *roles, postern_error *err)
 {
@@ -86,6 +105,7 @@ static postern_err open_all(struct generation *g, const struct generation *old,
         POSTERN_TRY(open_state_dir(postern_section_text(server, "state_dir"),
                                    &accounts[ROLE_ISSUER], &g->state_dir_fd, err));
     }
+    POSTERN_TRY(open_audit_rest(g, old, err));
     return listeners_open(g->config, g->loops, old == NULL ? NULL : &old->listeners, &g->listeners,
                           err);
 }
@@ -144,6 +164,9 @@ postern_err generation_new(postern_config *take_config, const struct generation 
     g->config = take_config;
     g->keeper = (struct generation *)(uintptr_t)old;
     g->audit_fd = g->state_dir_fd = g->blocks_dir_fd = g->door_set.dump_fd = -1;
+    g->door_set.args_key_fd = -1;
+    g->checkpoint_file_fd = g->tally_fd = -1;
+    g->audit_secrets = (struct audit_secrets){ -1, -1 };
     g->loops = count_loops(take_config);
     g->drain_ms = postern_section_number(daemon, "drain_timeout") * 1000;
     g->log = strcmp(postern_section_text(daemon, "log"), "syslog") == 0 ? LOG_TO_SYSLOG :
@@ -167,6 +190,7 @@ postern_err generation_check(const postern_config *c, const struct role *roles, 
     postern_err e;
 
     POSTERN_TRY(open_accounts(c, roles, accounts, err));
+    POSTERN_TRY(audit_secrets_check(postern_section_text(daemon_section(c), "audit_key_dir"), err));
     e = issuer_clients_open(c, &clients, err);
     issuer_clients_close(&clients);
     POSTERN_TRY(e);
@@ -196,6 +220,10 @@ void generation_free(struct generation *g)
     issuer_clients_close(&g->issuer_clients);
     login_policies_close(&g->login_policies);
     close_fd(g->audit_fd);
+    close_fd(g->checkpoint_file_fd);
+    audit_secrets_close(&g->audit_secrets);
+    tally_memory_free(g->tally);
+    close_fd(g->tally_fd);
     close_fd(g->state_dir_fd);
     close_fd(g->blocks_dir_fd);
     postern_config_free(g->config);
@@ -253,4 +281,7 @@ void generation_log(const struct generation *g)
     for (size_t i = 0; i < g->listeners.count; i++)
         log_listener(&g->listeners.list[i]);
     log_note("audit records go to %s", postern_section_text(daemon_section(g->config), "audit_file"));
+    if (g->checkpoint_file_fd < 0)
+        log_note("checkpoints of the audit chain go to it and to this log only: "
+                 "audit_checkpoint_file is not set");
 }

@@ -7,6 +7,8 @@
 #ifndef POSTERN_SIDECAR_GENERATION_H
 #define POSTERN_SIDECAR_GENERATION_H
 
+#include "audit/tally_memory.h"
+#include "audit_secrets.h"
 #include "child.h"
 #include "door_set.h"
 #include "issuer_clients.h"
@@ -37,6 +39,10 @@ struct generation {
     struct login_policies login_policies;
     size_t             loops;        /* of the door role, for as long as its process lives */
     int                audit_fd;
+    int                checkpoint_file_fd; /* -1: none */
+    struct audit_secrets audit_secrets;
+    int                tally_fd; /* the same memory in all generations */
+    struct tally_memory *tally;
     int                state_dir_fd; /* -1: no embedded issuer */
     int                blocks_dir_fd;
     log_target         log;

@@ -111,15 +111,43 @@ static size_t count_descriptors(const struct generation *g, role_id id)
            (g->listeners.count + g->door_set.count) * 2;
 }
 
+static postern_err send_checkpoint_key(struct generation *g, struct channel *to,
+                                       postern_error *err)
+{
+    POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(128);
+    postern_json_writer w = { .out = &b };
+
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "checkpoint_key");
+    postern_json_put_integer(&w, "every",
+                             postern_section_number(daemon_section(g->config), "audit_checkpoint"));
+    postern_json_close_object(&w);
+    if (b.failed)
+        return POSTERN_FAIL(err, NOMEM, "message to the audit child");
+    return channel_send(to, postern_buf_bytes(&b), g->audit_secrets.checkpoint_fd, err);
+}
+
+/* The file last: with it the child is ready. */
+static postern_err send_audit(struct generation *g, struct channel *to, postern_error *err)
+{
+    POSTERN_TRY(send_checkpoint_key(g, to, err));
+    if (g->checkpoint_file_fd >= 0)
+        POSTERN_TRY(channel_send_type(to, "checkpoint_file", g->checkpoint_file_fd, err));
+    return channel_send_type(to, "file", g->audit_fd, err);
+}
+
 /* What a lasting child needs before it can say "ready". */
 static postern_err send_start(struct generation *g, role_id id, postern_error *err)
 {
     struct child *c = &g->children[id];
 
-    if (id == ROLE_AUDIT)
-        return channel_send_type(c->channel, "file", g->audit_fd, err);
+    if (id == ROLE_AUDIT) {
+        POSTERN_TRY(channel_send_type(c->channel, "tally", g->tally_fd, err));
+        return send_audit(g, c->channel, err);
+    }
     if (id == ROLE_DOOR) {
         c->questions++;
+        POSTERN_TRY(channel_send_type(c->channel, "tally", g->tally_fd, err));
         return door_set_send(&g->door_set, &g->listeners, g->loops, c->channel, err);
     }
     return POSTERN_OK;
@@ -229,6 +257,8 @@ bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t no
         if (c->pid != pid)
             continue;
         was_asked = c->state == CHILD_DRAINING;
+        if (id == ROLE_DOOR)
+            tally_memory_orphan(g->tally, pid);
         child_note_end(c, status);
         if (g->state == GENERATION_STARTING && !was_asked)
             g->has_failed = true;
@@ -299,13 +329,23 @@ static void inherit(struct generation *g, role_id id)
     *from = none;
 }
 
+/* A reload: another file, perhaps other checkpoints. */
+static void retell_audit(struct generation *g)
+{
+    struct child *audit = &g->children[ROLE_AUDIT];
+    postern_error err;
+
+    if (audit->channel != NULL && send_audit(g, audit->channel, &err) != POSTERN_OK)
+        child_condemn(audit, "does not read its messages");
+}
+
 void generation_take_over(struct generation *g, int64_t now_ms)
 {
     if (g->keeper != NULL) {
         for (role_id id = 0; id < ROLE_COUNT; id++)
             if (g->children[id].role->is_lasting)
                 inherit(g, id);
-        child_tell(&g->children[ROLE_AUDIT], "file", g->audit_fd);
+        retell_audit(g);
     }
     g->keeper = NULL;
     g->state = GENERATION_SERVING;

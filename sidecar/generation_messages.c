@@ -2,6 +2,7 @@
 /* What children tell their supervisor (sidecar/role.h), and what follows from it; see generation.h. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "generation_inner.h"
@@ -59,6 +60,40 @@ static void handle_certificate(struct generation *g, struct child *door)
     log_error("door_cert_file", &err);
     if (e == POSTERN_ERR_MALFORMED)
         child_condemn(door, "sent what is no certificate");
+}
+
+#define PUBLIC_KEY_MAX 1024 /* bytes of PEM: a P-256 key has 178 */
+
+/* Readers verify by what stands there: a public key and nothing else. */
+static postern_err write_checkpoint_public(struct generation *g, struct child *audit,
+                                           postern_error *err)
+{
+    const char *dir = postern_section_text(daemon_section(g->config), "audit_key_dir");
+    static const char begin[] = "-----BEGIN PUBLIC KEY-----\n";
+    char pem[PUBLIC_KEY_MAX], *path;
+    postern_err e;
+
+    if (!channel_text(audit->channel, "pem", pem, sizeof pem) ||
+        strncmp(pem, begin, sizeof begin - 1) != 0 || strstr(pem + 1, "-----BEGIN") != NULL)
+        return POSTERN_FAIL(err, MALFORMED, "the audit child sent no public key");
+    path = audit_secrets_path(dir, AUDIT_CHECKPOINT_PUB);
+    if (path == NULL)
+        return POSTERN_FAIL(err, NOMEM, "audit_key_dir");
+    e = published_file_write(path, postern_bytes_str(pem), err);
+    free(path);
+    return e;
+}
+
+static void handle_checkpoint_public(struct generation *g, struct child *audit)
+{
+    postern_error err;
+    postern_err e = write_checkpoint_public(g, audit, &err);
+
+    if (e == POSTERN_OK)
+        return;
+    log_error("audit_key_dir", &err);
+    if (e == POSTERN_ERR_MALFORMED)
+        child_condemn(audit, "sent what is no public key");
 }
 
 static void handle_ready(struct generation *g, struct child *c, const struct generation *asking,
@@ -131,6 +166,8 @@ static void handle_message(struct generation *g, role_id id, struct generation *
         handle_link(c, now_ms);
     else if (id == ROLE_ISSUER && channel_type_is(c->channel, "jwks"))
         handle_jwks(g, c);
+    else if (id == ROLE_AUDIT && channel_type_is(c->channel, "checkpoint_public"))
+        handle_checkpoint_public(g, c);
     else if (id == ROLE_DOOR && channel_type_is(c->channel, "certificate"))
         handle_certificate(asking != NULL && asking->door_is_awaited ? asking : g, c);
     else if (id == ROLE_DOOR &&

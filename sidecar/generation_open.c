@@ -54,18 +54,14 @@ postern_err open_accounts(const postern_config *c, const struct role *roles,
 
 /* ---- files ---- */
 
-postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err)
+/* A file that is only appended to, made with mode 0640. */
+static postern_err open_log(const char *key, const char *path, int *ret_fd, postern_error *err)
 {
     const char *name;
     struct stat st;
     int folder, fd;
     mode_t mask;
 
-    if (strcmp(path, "-") == 0) {
-        *ret_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        return *ret_fd >= 0 ? POSTERN_OK :
-                              POSTERN_FAIL(err, CONFIG_FILE, "audit_file: standard output: %m");
-    }
     POSTERN_TRY(folder_open_parent(path, FOLDER_TRUST_SELF, 0750, &folder, &name, err));
     mask = umask(0);
     fd = openat(folder, name,
@@ -73,13 +69,29 @@ postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err)
     (void)umask(mask);
     (void)close(folder);
     if (fd < 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "audit_file: %s: %m", path);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s: %m", key, path);
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         (void)close(fd);
-        return POSTERN_FAIL(err, CONFIG_FILE, "audit_file: %s is no regular file", path);
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: %s is no regular file", key, path);
     }
     *ret_fd = fd;
     return POSTERN_OK;
+}
+
+postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err)
+{
+    if (strcmp(path, "-") == 0) {
+        *ret_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        return *ret_fd >= 0 ? POSTERN_OK :
+                              POSTERN_FAIL(err, CONFIG_FILE, "audit_file: standard output: %m");
+    }
+    return open_log("audit_file", path, ret_fd, err);
+}
+
+postern_err open_checkpoint_file(const char *path, int *ret_fd, postern_error *err)
+{
+    *ret_fd = -1;
+    return path == NULL ? POSTERN_OK : open_log("audit_checkpoint_file", path, ret_fd, err);
 }
 
 /* The issuer's folder as it must be: its own and nobody else's. */

@@ -17,6 +17,9 @@ bool runs_role(const postern_config *c, role_id id); /* does this configuration 
 
 /* O_RDWR|O_APPEND on audit_file:, or standard output.  POSTERN_OK · CONFIG_FILE */
 POSTERN_MUST_USE postern_err open_audit_file(const char *path, int *ret_fd, postern_error *err);
+/* The same on audit_checkpoint_file:; -1 where there is none.  POSTERN_OK · CONFIG_FILE */
+POSTERN_MUST_USE postern_err open_checkpoint_file(const char *path, int *ret_fd,
+                                                  postern_error *err);
 /* The issuer's folder, made when missing: its own and nobody else's.  POSTERN_OK · CONFIG_FILE */
 POSTERN_MUST_USE postern_err open_state_dir(const char *path, const struct account *owner,
                                             int *ret_fd, postern_error *err);

@@ -72,12 +72,24 @@ int control_main(struct role_setup *setup);
  * Audit:
  *   supervisor → audit  {"type":"file"} + descriptor (O_RDWR|O_APPEND, or standard output)
  *                         at start and after each reload; the chain goes on in it
+ *   supervisor → audit  {"type":"tally"} + memfd (audit/tally_memory.h)
+ *                         once, before the first "file"
+ *   supervisor → audit  {"type":"checkpoint_key","every":SECONDS} + descriptor of a private key
+ *                       {"type":"checkpoint_file"} + descriptor (O_APPEND), where there is one
+ *                         before each "file"
+ *   audit → supervisor  {"type":"checkpoint_public","pem":TEXT}
+ *                         after each "checkpoint_key": write it to audit_key_dir
  *   writer → audit      {"type":"record","id":n,"record":{…}}
  *                         or {"type":"records","id":n,"records":[{…},…]}: n, n+1 …
  *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
  *                         done with "from":m: it is of all from m to n
  *
- * Door; the first three in any number before "prepare", which begins a new set:
+ * Door; first of all, once:
+ *   supervisor → door   {"type":"tally"} + memfd (audit/tally_memory.h)
+ *   supervisor → door   {"type":"args_key"} + descriptor of 32 bytes (read by pread: shared); again
+ *                         with each reload
+ *
+ * The first three of these in any number before "prepare", which begins a new set:
  *   supervisor → door   {"type":"listener","door":NAME,"address":TEXT,"loop":n} + descriptor
  *   supervisor → door   {"type":"file","door":NAME,"key":KEY} + descriptor (read by pread: shared)
  *                         of an issuer: its file's name, and the key "issuer_client"

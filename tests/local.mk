@@ -52,6 +52,7 @@ EXTRA_DIST += \
 	tests/component/person.py \
 	tests/component/pg_wire.py \
 	tests/component/test_attacks.py \
+	tests/component/test_audit_proof.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
 	tests/component/test_bound_tokens.py \

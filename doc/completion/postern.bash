@@ -82,10 +82,11 @@ _postern() {
     esac
     local words=
     case $command in
-    '') words='audit block blocks client connect doctor exchange handle init keys kill login logout parse policy psql sessions status token unblock user verify why
+    '') words='approve audit block blocks client connect deny doctor exchange handle held init keys kill login logout parse policy psql sessions status token unblock user verify why
         --help --version' ;;
     block) words='--for --reason --config --socket --help' ;;
-    blocks) words='--json --config --socket --help' ;;
+    blocks | held) words='--json --config --socket --help' ;;
+    approve | deny) words='--reason --json --config --socket --help' ;;
     handle) words='--service --uses --socket --helper-uid --help' ;;
     init)
         words='--issuer --host --audience --scope --peer --provider --name --ca-file --allow-loopback-http --loopback-user --config

@@ -71,6 +71,8 @@ typedef enum postern_class {
     X(CLIENT_NOT_ALLOWED,   "client_not_allowed",   POLICY,    "invalid_token",      "allowed_clients",          "token was issued to a client that may not come here") \
     X(POLICY,               "policy",               POLICY,    "invalid_token",      "policy",                   "policy does not allow this") \
     X(BLOCKED,              "blocked",              POLICY,    "invalid_token",      "postern block",            "agent was blocked by an administrator") \
+    X(HELD,                 "held",                 POLICY,    "invalid_token",      "policy",                   "somebody must approve this first") \
+    X(RATE,                 "rate",                 POLICY,    "invalid_token",      "policy",                   "policy does not allow this so often") \
     X(RENEWAL,              "renewal",              POLICY,    "invalid_token",      "postern-raw(7)",           "session cannot be renewed with this token") \
     X(TLS_REQUIRED,         "tls_required",         TRANSPORT, "invalid_request",    "RFC 7628 §3",              "connection is not protected by TLS") \
     X(KEYS_UNAVAILABLE,     "keys_unavailable",     REMOTE,    NULL,                 "RFC 7517 §5",              "the issuer's keys cannot be read") \

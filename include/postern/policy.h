@@ -20,6 +20,7 @@ extern "C" {
 #define POSTERN_POLICY_NAME_MAX    65   /* bytes with NUL of a file's name, a label, a set's name */
 #define POSTERN_POLICY_LABEL_MAX   130  /* bytes with NUL of "file:label" */
 #define POSTERN_POLICY_TEXT_MAX    256 /* bytes with NUL of a name, a pattern, a rule's own words */
+#define POSTERN_POLICY_CLASSES_MAX 96 /* bytes with NUL of one action's classes */
 #define POSTERN_POLICY_WHY_MAX     384 /* bytes with NUL of why a rule does not match */
 
 typedef struct postern_policy postern_policy; /* immutable after finish; any thread may decide */
@@ -185,12 +186,13 @@ bool postern_policy_may_approve(const postern_policy *p, const postern_decision 
 /* What can be written behind `to PROTOCOL:`. */
 typedef struct postern_policy_action {
     const char *name;     /* "GET" "CONFIG|GET" "tools/call" */
-    const char *classes;  /* "@read @string", with blanks between; "": none */
+    char classes[POSTERN_POLICY_CLASSES_MAX]; /* "@read @string", with blanks between; "": none */
     const char *resource; /* what `on` compares: "key" "tool" "URI"; "": it has none */
 } postern_policy_action;
-/* Protocol i in the order of the alphabet; NULL past the last one.  Logins are not among them. */
+/* Protocol i in the order of the alphabet; NULL past the last one.  Logins are not among them.  Actions
+ * in the order of their bytes: "connect" of Redis's doors, which is theirs and no command, is last. */
 const char *postern_policy_protocol(size_t i);
-/* Action i of a protocol in the order of the alphabet; false past the last one. */
+/* False past the last action. */
 bool postern_policy_action_at(const char *protocol, size_t i, postern_policy_action *ret);
 
 /* With `judge agent and user` there are two lists and a rule may stand in both.  Where there is no

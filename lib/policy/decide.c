@@ -37,24 +37,22 @@ static struct answer ask_list(const postern_policy *p, unsigned list, const stru
     return ret;
 }
 
-static bool is_allow(const struct answer *answer)
+/* The end of a list is a deny, but for what every client says first. */
+static postern_verdict verdict_of(const struct answer *answer, const struct asking *a)
 {
-    return answer->rule != NULL && answer->rule->verdict == POSTERN_VERDICT_ALLOW;
+    if (answer->rule != NULL)
+        return answer->rule->verdict;
+    return a->is_session ? POSTERN_VERDICT_ALLOW : POSTERN_VERDICT_DENY;
 }
 
-static void tell_rule(const struct answer *answer, char *ret_label, size_t *ret_index)
+static void tell_rule(const struct answer *answer, const struct asking *a, char *ret_label,
+                      size_t *ret_index)
 {
     *ret_index = answer->index;
     if (answer->rule != NULL)
         postern_policy_label(answer->rule, ret_label);
-}
-
-static void tell_lease(const struct answer *answer, int64_t *lease_s)
-{
-    int64_t mine_s = answer->rule->lease_s;
-
-    if (mine_s != 0 && (*lease_s == 0 || mine_s < *lease_s))
-        *lease_s = mine_s;
+    else if (a->is_session)
+        (void)snprintf(ret_label, POSTERN_POLICY_LABEL_MAX, "@session");
 }
 
 static void tell_because(const struct answer *answer, char *because)
@@ -68,33 +66,90 @@ static void tell_missing_scopes(const struct answer *answers, size_t count, cons
                                 postern_decision *ret)
 {
     for (size_t i = 0; i < count; i++)
-        if (!is_allow(&answers[i]) && answers[i].wanting == NULL)
+        if (verdict_of(&answers[i], a) == POSTERN_VERDICT_DENY && answers[i].wanting == NULL)
             return;
     for (size_t i = 0; i < count; i++)
-        if (!is_allow(&answers[i]))
+        if (verdict_of(&answers[i], a) == POSTERN_VERDICT_DENY)
             postern_rule_missing_scopes(answers[i].wanting, a, ret->missing_scope,
                                         sizeof ret->missing_scope);
+}
+
+/* ---- duties ---- */
+
+/* 0 is none. */
+static void tighten(int64_t mine, int64_t *all)
+{
+    if (mine != 0 && (*all == 0 || mine < *all))
+        *all = mine;
+}
+
+/* What clients say first is counted; that they came is a record of its own. */
+static bool logs_summary(const struct answer *answer, const struct asking *a)
+{
+    return answer->rule != NULL ? answer->rule->duties.logs_summary
+                                : strcmp(a->name, "connect") != 0;
+}
+
+static void tell_duties(const struct answer *answers, size_t count, const struct asking *a,
+                        postern_decision *ret)
+{
+    ret->logs_summary = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *r = answers[i].rule;
+
+        ret->logs_summary = ret->logs_summary && logs_summary(&answers[i], a);
+        if (r == NULL)
+            continue;
+        tighten(r->duties.lease_s, &ret->lease_s);
+        tighten(r->duties.rows, &ret->rows);
+        tighten(r->duties.bytes, &ret->bytes);
+        tighten(r->duties.wait_s, &ret->wait_s);
+        *(i == 0 ? &ret->rate : &ret->user_rate) = r->duties.rate;
+    }
+}
+
+/* ---- both lists ---- */
+
+/* The strictest of them. */
+static postern_verdict strictest(const struct answer *answers, size_t count,
+                                 const struct asking *a)
+{
+    bool is_held = false;
+
+    for (size_t i = 0; i < count; i++) {
+        postern_verdict v = verdict_of(&answers[i], a);
+
+        if (v != POSTERN_VERDICT_ALLOW && v != POSTERN_VERDICT_HOLD)
+            return POSTERN_VERDICT_DENY;
+        is_held = is_held || v == POSTERN_VERDICT_HOLD;
+    }
+    return is_held ? POSTERN_VERDICT_HOLD : POSTERN_VERDICT_ALLOW;
 }
 
 static void settle(const struct answer *answers, size_t count, const struct asking *a,
                    postern_decision *ret)
 {
-    tell_rule(&answers[0], ret->rule, &ret->rule_index);
+    postern_verdict verdict = strictest(answers, count, a);
+
+    tell_rule(&answers[0], a, ret->rule, &ret->rule_index);
     if (count > 1)
-        tell_rule(&answers[1], ret->user_rule, &ret->user_rule_index);
+        tell_rule(&answers[1], a, ret->user_rule, &ret->user_rule_index);
     ret->refusing_lists = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!is_allow(&answers[i])) {
-            ret->refusing_lists |= i == 0 ? POSTERN_POLICY_LIST_AGENT : POSTERN_POLICY_LIST_USER;
+    for (size_t i = 0; i < count; i++) {
+        postern_verdict v = verdict_of(&answers[i], a);
+
+        if (v == POSTERN_VERDICT_ALLOW)
+            continue;
+        ret->refusing_lists |= i == 0 ? POSTERN_POLICY_LIST_AGENT : POSTERN_POLICY_LIST_USER;
+        if (v == verdict) /* the words of what decides */
             tell_because(&answers[i], ret->because);
-        }
-    if (ret->refusing_lists != 0) {
+    }
+    if (verdict == POSTERN_VERDICT_DENY) {
         tell_missing_scopes(answers, count, a, ret);
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        tell_lease(&answers[i], &ret->lease_s);
-    ret->verdict = POSTERN_VERDICT_ALLOW;
+    tell_duties(answers, count, a, ret);
+    ret->verdict = verdict;
 }
 
 static bool is_askable(const postern_policy *p, const postern_policy_question *q)

@@ -12,7 +12,6 @@ struct asked {
     postern_policy_question question;
     struct postern_policy_facts facts;
     const char *groups[POLICY_GIVEN_MAX + 2];
-    char action[POSTERN_POLICY_NAME_MAX];
 };
 
 static void add_group(struct asked *a, const char *name)
@@ -81,6 +80,8 @@ static void set_pair(struct asked *a, const struct pair *pair)
         a->question.now_s = pair->number;
         break;
     case PAIR_CLAIM: /* facts.given has them */
+    case PAIR_DETAIL:
+    case PAIR_ARG:
     case PAIR_AUTH_AGE:
     case PAIR_NONE:
         break;
@@ -89,22 +90,14 @@ static void set_pair(struct asked *a, const struct pair *pair)
 
 static void set_action(struct asked *a, const struct target *t)
 {
-    const struct protocol *protocol = &policy_protocols[t->protocol];
-    const char *rest = protocol->actions;
-    size_t len;
-
-    for (uint32_t bit = 1; bit != t->actions; bit <<= 1)
-        rest += strcspn(rest, " ") + 1; /* the reader found it in this list */
-    len = strcspn(rest, " ");
-    memcpy(a->action, rest, len);
-    a->action[len] = '\0';
-    a->question.protocol = t->protocol == PROTOCOL_LOGIN ? t->service : protocol->name;
-    a->question.action = a->action;
+    a->question.protocol =
+        t->protocol == PROTOCOL_LOGIN ? t->service : policy_protocols[t->protocol].name;
+    a->question.action = t->items->text; /* the reader took one name */
 }
 
 static void make_question(const struct expect *e, struct asked *ret)
 {
-    *ret = (struct asked){ .facts = { .given = e->pairs } };
+    *ret = (struct asked){ .facts = { .given = e->pairs, .is_expect = true } };
     ret->subject.scope = "";
     ret->subject.groups = ret->groups;
     ret->subject.facts = &ret->facts;
@@ -128,16 +121,16 @@ static postern_err fail_expect(const postern_policy *p, const struct expect *e,
     size_t index = d->rule_index;
     const char *label = d->rule;
 
-    /* The list that denies, where there are two and the agent's allows. */
-    if (d->verdict == POSTERN_VERDICT_DENY && p->judge == JUDGE_BOTH &&
-        index != POSTERN_POLICY_NO_RULE && p->by_index[index]->verdict == POSTERN_VERDICT_ALLOW) {
+    /* The list that decides, where there are two and the agent's allows. */
+    if (d->refusing_lists == POSTERN_POLICY_LIST_USER) {
         index = d->user_rule_index;
         label = d->user_rule;
     }
     if (index == POSTERN_POLICY_NO_RULE)
         return POSTERN_FAIL(err, RULES_EXPECT,
-                            "%s:%d:1: expected %s, and no rule matches, which is a %s",
+                            "%s:%d:1: expected %s, and no rule matches, which is a%s %s",
                             e->file->path, e->line, postern_verdict_name(e->verdict),
+                            d->verdict == POSTERN_VERDICT_ALLOW ? "n" : "",
                             postern_verdict_name(d->verdict));
     return POSTERN_FAIL(err, RULES_EXPECT, "%s:%d:1: expected %s, and %s (%s:%d) says %s",
                         e->file->path, e->line, postern_verdict_name(e->verdict), label,

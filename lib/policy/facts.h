@@ -18,6 +18,7 @@ struct postern_policy_facts {
     const char **groups;
     postern_arena arena;      /* texts, groups */
     const struct pair *given; /* of an expect, in place of JSON */
+    bool is_expect;           /* what `given` does not say is not there */
 };
 
 /*

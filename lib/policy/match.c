@@ -6,14 +6,15 @@
  */
 #include "policy/match.h"
 
-#include "policy/facts.h"
+#include "policy/under.h"
 
 static enum match from_bool(bool is_so)
 {
     return is_so ? MATCH_YES : MATCH_NO;
 }
 
-static enum match from_pattern(enum pattern_match m)
+enum match postern_pattern_says(const struct pattern *p, postern_bytes text,
+                                const struct pattern_names *names)
 {
     static const enum match meaning[] = {
         [PATTERN_NO] = MATCH_NO,
@@ -21,23 +22,18 @@ static enum match from_pattern(enum pattern_match m)
         [PATTERN_NOT_KNOWN] = MATCH_UNKNOWN,
     };
 
-    return meaning[m];
-}
-
-static enum match negate(enum match m)
-{
-    return m == MATCH_UNKNOWN ? m : from_bool(m == MATCH_NO);
+    return meaning[postern_pattern_match(p, text, names)];
 }
 
 /* Yes when one says so; else not known when one does not know. */
-static enum match match_list(const struct list *list, postern_bytes text, const struct asking *a)
+enum match postern_list_match(const struct list *list, postern_bytes text,
+                              const struct pattern_names *names)
 {
     enum match ret = MATCH_NO;
 
     for (const struct item *i = list->first; i != NULL; i = i->next) {
-        enum match m = i->set != NULL
-                           ? match_list(&i->set->list, text, a)
-                           : from_pattern(postern_pattern_match(&i->pattern, text, &a->names));
+        enum match m = i->set != NULL ? postern_list_match(&i->set->list, text, names)
+                                      : postern_pattern_says(&i->pattern, text, names);
 
         if (m == MATCH_YES)
             return MATCH_YES;
@@ -48,9 +44,10 @@ static enum match match_list(const struct list *list, postern_bytes text, const 
 
 /* ---- who ---- */
 
-static enum match match_name(const struct list *list, postern_bytes name, const struct asking *a)
+static enum match match_name(const struct list *list, postern_bytes name,
+                             const struct pattern_names *names)
 {
-    return name.len == 0 ? MATCH_UNKNOWN : match_list(list, name, a);
+    return name.len == 0 ? MATCH_UNKNOWN : postern_list_match(list, name, names);
 }
 
 /* The name up to its first '@', or to its last. */
@@ -72,10 +69,10 @@ static postern_bytes cut_at(postern_bytes name, bool is_last)
 static enum match match_spellings(const struct list *list, postern_bytes name,
                                   const struct asking *a)
 {
-    struct asking folding = *a;
+    struct pattern_names folding = a->names;
     enum match ret;
 
-    folding.names.folds_case = true;
+    folding.folds_case = true;
     ret = match_name(list, name, &folding);
     for (int is_last = 0; is_last < 2 && ret != MATCH_YES; is_last++) {
         postern_bytes cut = cut_at(name, is_last != 0);
@@ -91,7 +88,7 @@ static enum match match_account(const struct rule *r, const struct list *list, p
 {
     if (a->protocol == PROTOCOL_LOGIN && r->verdict == POSTERN_VERDICT_DENY)
         return match_spellings(list, name, a);
-    return match_name(list, name, a);
+    return match_name(list, name, &a->names);
 }
 
 static enum match match_user(const struct rule *r, const struct list *list, const struct asking *a)
@@ -111,7 +108,7 @@ static enum match match_group(const struct list *list, const struct asking *a)
     if (s->groups == NULL)
         return s->user == NULL ? MATCH_NO : MATCH_UNKNOWN;
     for (size_t i = 0; i < s->group_count && ret != MATCH_YES; i++) {
-        enum match m = match_name(list, postern_bytes_str(s->groups[i]), a);
+        enum match m = match_name(list, postern_bytes_str(s->groups[i]), &a->names);
 
         ret = m == MATCH_NO ? ret : m;
     }
@@ -127,11 +124,11 @@ static enum match match_party(const struct rule *r, const struct party *party,
     case PARTY_ANYONE:
         return MATCH_YES;
     case PARTY_AGENT:
-        return match_name(&party->list, a->agent, a);
+        return match_name(&party->list, a->agent, &a->names);
     case PARTY_CLIENT:
-        return match_name(&party->list, a->client, a);
+        return match_name(&party->list, a->client, &a->names);
     case PARTY_ISSUER:
-        return match_name(&party->list, a->issuer, a);
+        return match_name(&party->list, a->issuer, &a->names);
     case PARTY_USER:
         return match_user(r, &party->list, a);
     case PARTY_GROUP:
@@ -156,196 +153,109 @@ static enum match match_human(const struct rule *r, const struct asking *a)
 
 /* ---- to what ---- */
 
-static bool match_action(const struct target *t, const struct asking *a)
+/* An action that no table has: a new command, another method.  An allow has to name it. */
+static bool match_unknown_action(const struct target *t, const struct asking *a)
 {
-    if (t->protocol == PROTOCOL_ANY)
+    postern_bytes name = postern_bytes_str(a->name);
+
+    if (t->takes_unknown)
         return true;
-    if (t->protocol != a->protocol || (t->actions & a->action) == 0)
-        return false;
-    return t->protocol != PROTOCOL_LOGIN || strcmp(t->service, a->service) == 0;
+    for (const struct action_item *i = t->items; i != NULL; i = i->next) {
+        if (i->kind == ACTION_NAME && strcmp(i->text, a->name) == 0)
+            return true;
+        if (i->kind == ACTION_GLOB &&
+            postern_pattern_match(&i->glob, name, &a->names) == PATTERN_YES)
+            return true;
+    }
+    return false;
 }
 
-static enum match match_resource(const struct rule *r, const struct asking *a)
+/* A deny of a command is one of a subcommand that is new. */
+static bool denies_container(const struct rule *r, const struct asking *a)
+{
+    size_t len = strcspn(a->name, "|");
+
+    if (r->verdict != POSTERN_VERDICT_DENY || a->name[len] == '\0')
+        return false;
+    for (const struct action_item *i = r->target.items; i != NULL; i = i->next)
+        if (i->kind == ACTION_NAME && strncmp(i->text, a->name, len) == 0 && i->text[len] == '\0')
+            return true;
+    return false;
+}
+
+static bool match_action(const struct rule *r, const struct asking *a)
 {
     const struct target *t = &r->target;
 
-    if (!t->has_resources)
-        return MATCH_YES;
-    return a->resource.ptr == NULL ? MATCH_UNKNOWN : match_account(r, &t->resources, a->resource, a);
+    if (t->protocol == PROTOCOL_ANY)
+        return a->action == POLICY_NO_ACTION ? t->takes_unknown : !a->is_session;
+    if (t->protocol != a->protocol)
+        return false;
+    if (a->action == POLICY_NO_ACTION)
+        return match_unknown_action(t, a) || denies_container(r, a);
+    return postern_policy_action_is_in(t->known, a->action) &&
+           (t->protocol != PROTOCOL_LOGIN || strcmp(t->service, a->service) == 0);
 }
 
-/* ---- tests ---- */
-
-static bool is_among(postern_bytes word, postern_bytes words)
+/* A URI that may mean another than it says is what it says only letter by letter. */
+static enum match match_devious(const struct list *list, const struct asking *a)
 {
-    postern_reader r = { words };
-    postern_bytes one;
-
-    while (postern_reader_take_until(&r, ' ', &one))
-        if (postern_bytes_equal(word, one))
-            return true;
-    return postern_bytes_equal(word, r.rest);
-}
-
-static bool are_all_among(postern_bytes some, postern_bytes words)
-{
-    postern_reader r = { some };
-    postern_bytes one;
-
-    while (postern_reader_take_until(&r, ' ', &one))
-        if (one.len != 0 && !is_among(one, words))
-            return false;
-    return r.rest.len == 0 || is_among(r.rest, words);
-}
-
-static enum match test_scope(const struct test *t, const struct asking *a)
-{
-    postern_bytes scope = postern_bytes_str(a->s->scope);
-    postern_bytes want = { (const uint8_t *)t->value.ops, t->value.len };
-    bool is_same;
-
-    if (a->s->scope == NULL)
-        return MATCH_UNKNOWN;
-    if (t->op == OP_HAS)
-        return from_bool(is_among(want, scope));
-    is_same = are_all_among(want, scope) && are_all_among(scope, want);
-    return from_bool(is_same == (t->op == OP_EQ));
-}
-
-static enum match test_text(const struct test *t, postern_bytes text, const struct asking *a)
-{
-    enum match m;
-
-    if (t->op == OP_IN)
-        return match_list(&t->list, text, a);
-    m = from_pattern(postern_pattern_match(&t->value, text, &a->names));
-    return t->op == OP_NE ? negate(m) : m;
-}
-
-static enum match test_purpose(const struct test *t, const struct asking *a)
-{
-    return a->s->purpose == NULL ? MATCH_UNKNOWN
-                                 : test_text(t, postern_bytes_str(a->s->purpose), a);
-}
-
-static enum match test_issuer(const struct test *t, const struct asking *a)
-{
-    return a->issuer.len == 0 ? MATCH_UNKNOWN : test_text(t, a->issuer, a);
-}
-
-static enum match test_acr(const struct test *t, const struct asking *a)
-{
-    static const struct claim_name acr = { { "acr" }, 1 };
-    char room[FACTS_DIGITS];
-    postern_bytes text;
-
-    return postern_facts_text(a->s->facts, &acr, room, &text) ? test_text(t, text, a)
-                                                              : MATCH_UNKNOWN;
-}
-
-static enum match test_source(const struct test *t, const struct asking *a)
-{
-    bool is_held = false;
-
-    if (!a->has_source)
-        return MATCH_UNKNOWN;
-    for (size_t i = 0; i < t->net_count && !is_held; i++)
-        is_held = postern_net_holds(&t->nets[i], &a->source);
-    return from_bool(is_held == (t->op != OP_NE));
-}
-
-static enum match compare(int64_t have, enum op op, int64_t want)
-{
-    switch (op) {
-    case OP_EQ:
-        return from_bool(have == want);
-    case OP_NE:
-        return from_bool(have != want);
-    case OP_LT:
-        return from_bool(have < want);
-    case OP_LE:
-        return from_bool(have <= want);
-    case OP_GT:
-        return from_bool(have > want);
-    case OP_GE:
-        return from_bool(have >= want);
-    case OP_NONE:
-    case OP_IN:
-    case OP_HAS:
-    case OP_LIKE:
-    case OP_COUNT:
-        break;
+    for (const struct item *i = list->first; i != NULL; i = i->next) {
+        if (i->set != NULL ? match_devious(&i->set->list, a) == MATCH_YES
+                           : i->pattern.kind != PATTERN_GLOB &&
+                                 postern_pattern_says(&i->pattern, a->resource, &a->names) ==
+                                     MATCH_YES)
+            return MATCH_YES;
     }
     return MATCH_UNKNOWN;
 }
 
-static enum match test_chain(const struct test *t, const struct asking *a)
+static enum match match_resource(const struct rule *r, const struct asking *a)
 {
-    return a->s->chain > INT32_MAX ? MATCH_UNKNOWN
-                                   : compare((int64_t)a->s->chain, t->op, t->number);
-}
+    const struct list *list = &r->target.resources;
 
-static enum match test_auth_age(const struct test *t, const struct asking *a)
-{
-    int64_t age_s;
-
-    return postern_facts_auth_age(a->s->facts, a->q->now_s, &age_s)
-               ? compare(age_s, t->op, t->number)
-               : MATCH_UNKNOWN;
-}
-
-static enum match test_claim(const struct test *t, const struct asking *a)
-{
-    char room[FACTS_DIGITS];
-    postern_bytes text;
-    int64_t number;
-
-    if (t->op == OP_HAS)
-        return postern_facts_has(a->s->facts, &t->claim, &t->value, &a->names);
-    if (t->value.ops == NULL && t->op != OP_IN)
-        return postern_facts_number(a->s->facts, &t->claim, &number)
-                   ? compare(number, t->op, t->number)
-                   : MATCH_UNKNOWN;
-    return postern_facts_text(a->s->facts, &t->claim, room, &text) ? test_text(t, text, a)
-                                                                   : MATCH_UNKNOWN;
-}
-
-static enum match match_test(const struct rule *r, const struct test *t, const struct asking *a)
-{
-    static enum match (*const tests[ATTR_COUNT])(const struct test *t, const struct asking *a) = {
-        [ATTR_SCOPE] = test_scope,   [ATTR_PURPOSE] = test_purpose, [ATTR_ACR] = test_acr,
-        [ATTR_ISSUER] = test_issuer,
-        [ATTR_SOURCE] = test_source, [ATTR_CHAIN] = test_chain,     [ATTR_AUTH_AGE] = test_auth_age,
-        [ATTR_CLAIM] = test_claim,
-    };
-    enum match m = MATCH_UNKNOWN;
-
-    if (t->attr != ATTR_TIME)
-        m = tests[t->attr](t, a);
-    else if (a->q->now_s >= 0 && a->q->now_s <= POLICY_NUMBER_MAX)
-        m = from_bool(postern_span_holds(&t->span, a->q->now_s, r->file->zone_s));
-    return t->is_not ? negate(m) : m;
+    if (!r->target.has_resources)
+        return MATCH_YES;
+    if (a->resource.ptr == NULL)
+        return MATCH_UNKNOWN;
+    if (a->is_devious)
+        return match_devious(list, a);
+    /* An empty key is a key; an empty account is nobody's. */
+    return policy_protocols[a->protocol].is_inspected
+               ? postern_list_match(list, a->resource, &a->names)
+               : match_account(r, list, a->resource, a);
 }
 
 /* ---- rules ---- */
 
-/* PROTOCOL_ANY: it is none. */
-static size_t find_protocol(postern_bytes name)
+static bool has_uri(const struct asking *a)
 {
-    for (size_t i = POLICY_PROTOCOLS_NAMED; policy_protocols[i].name != NULL; i++)
-        if (postern_bytes_equal_str(name, policy_protocols[i].name))
-            return i;
-    return postern_policy_is_service(name) ? PROTOCOL_LOGIN : PROTOCOL_ANY;
+    const struct protocol *protocol = &policy_protocols[a->protocol];
+
+    return protocol->has_uris && (a->action == POLICY_NO_ACTION ||
+                                  strstr(protocol->rows[a->action].resource, "URI") != NULL);
+}
+
+/* Only a door that looks at each action has some that no table has. */
+static bool find_action(const postern_policy_question *q, struct asking *ret)
+{
+    const struct protocol *protocol = &policy_protocols[ret->protocol];
+
+    if (ret->protocol == PROTOCOL_ANY ||
+        !postern_policy_fold_action(protocol, postern_bytes_str(q->action), ret->name))
+        return false;
+    ret->action = postern_policy_find_action(protocol, ret->name);
+    ret->is_session = postern_policy_is_session(protocol, ret->action);
+    return ret->action != POLICY_NO_ACTION || protocol->is_inspected;
 }
 
 bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
 {
-    postern_bytes protocol = postern_bytes_str(q->protocol);
-
     *ret = (struct asking){
         .q = q,
         .s = q->subject,
         .names = { .agent = q->subject->agent, .user = q->subject->user },
+        .service = q->protocol,
         .agent = postern_bytes_str(q->subject->agent),
         .user = postern_bytes_str(q->subject->user),
         .client = postern_bytes_str(q->subject->client),
@@ -353,24 +263,32 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
         .resource = q->resource,
     };
     ret->has_source = q->source != NULL && postern_net_read_address(q->source, &ret->source);
-    ret->protocol = find_protocol(protocol);
-    ret->service = q->protocol;
-    ret->action = ret->protocol == PROTOCOL_ANY
-                      ? 0
-                      : postern_policy_action_bit(&policy_protocols[ret->protocol],
-                                                  postern_bytes_str(q->action));
-    return ret->action != 0;
+    ret->protocol = postern_policy_find_protocol(postern_bytes_str(q->protocol));
+    if (!find_action(q, ret))
+        return false;
+    ret->is_devious = has_uri(ret) && postern_uri_is_devious(q->resource);
+    return true;
 }
 
 /* The one place where "not known" becomes an answer. */
 static bool fails(const struct rule *r, enum match m)
 {
-    return m == MATCH_NO || (m == MATCH_UNKNOWN && r->verdict != POSTERN_VERDICT_DENY);
+    switch (m) {
+    case MATCH_YES:
+        return false;
+    case MATCH_UNKNOWN:
+        return r->verdict != POSTERN_VERDICT_DENY;
+    case MATCH_OPEN:
+        return r->verdict == POSTERN_VERDICT_DENY;
+    case MATCH_NO:
+        break;
+    }
+    return true;
 }
 
 static bool is_scope_wanted(const struct rule *r, const struct test *t, enum match m)
 {
-    return r->verdict == POSTERN_VERDICT_ALLOW && t->attr == ATTR_SCOPE && t->op == OP_HAS &&
+    return r->verdict != POSTERN_VERDICT_DENY && t->attr == ATTR_SCOPE && t->op == OP_HAS &&
            !t->is_not && m == MATCH_NO;
 }
 
@@ -385,7 +303,7 @@ static struct rule_match match_tests(const struct rule *r, const struct asking *
     struct rule_match ret = { .is_match = true };
 
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
-        enum match m = match_test(r, t, a);
+        enum match m = postern_test_match(r, t, a);
         bool is_wanted = is_scope_wanted(r, t, m);
 
         if (!fails(r, m))
@@ -406,7 +324,7 @@ struct rule_match postern_rule_match(const struct rule *r, const struct asking *
 {
     enum match m;
 
-    if (!match_action(&r->target, a))
+    if (!match_action(r, a))
         return failed(PART_ACTION, MATCH_NO);
     m = match_party(r, &r->who.party, a);
     if (fails(r, m))
@@ -426,8 +344,8 @@ void postern_rule_missing_scopes(const struct rule *r, const struct asking *a, c
     size_t used = strlen(ret);
 
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
-        if (!is_scope_wanted(r, t, match_test(r, t, a)) ||
-            is_among((postern_bytes){ (const uint8_t *)t->value.ops, t->value.len },
+        if (!is_scope_wanted(r, t, postern_test_match(r, t, a)) ||
+            postern_scope_is_among((postern_bytes){ (const uint8_t *)t->value.ops, t->value.len },
                      (postern_bytes){ (const uint8_t *)ret, used }))
             continue;
         if (ret_size - used < t->value.len + 2) { /* half a hint would lead nowhere */

@@ -12,7 +12,10 @@ struct asking {
     struct pattern_names names;
     size_t protocol;                                     /* in policy_protocols */
     const char *service;                                 /* PROTOCOL_LOGIN */
-    uint32_t action;                                     /* its bit */
+    char name[POLICY_ACTION_MAX];                        /* of the action, as its table has it */
+    size_t action;                                       /* its row; POLICY_NO_ACTION: none */
+    bool is_session;                                     /* @session: allowed unless it is named */
+    bool is_devious;                                     /* a URI that may mean another */
     postern_bytes agent, user, client, issuer, resource; /* empty: not known, or nobody */
     bool has_source;
     struct net source;
@@ -29,6 +32,17 @@ struct rule_match {
     bool is_unknown;  /* it is not known, and that counts against the agent */
     bool wants_scope; /* an allow to which scopes alone are wanting */
 };
+/* ---- match_test.c ---- */
+
+enum match postern_test_match(const struct rule *r, const struct test *t, const struct asking *a);
+bool postern_scope_is_among(postern_bytes word, postern_bytes words);
+
+/* ---- match.c ---- */
+
+enum match postern_pattern_says(const struct pattern *p, postern_bytes text,
+                                const struct pattern_names *names);
+enum match postern_list_match(const struct list *list, postern_bytes text,
+                              const struct pattern_names *names);
 struct rule_match postern_rule_match(const struct rule *r, const struct asking *a);
 /* Tests of r that want a scope which is not there: their values, with blanks between. */
 void postern_rule_missing_scopes(const struct rule *r, const struct asking *a, char *ret,

@@ -294,7 +294,7 @@ static void print_op(uint8_t op, postern_buf *out)
 
 void postern_pattern_print(const struct pattern *p, postern_buf *out)
 {
-    const char *quote = is_word(p) ? "" : "\"";
+    const char *quote = is_word(p) && !p->is_quoted ? "" : "\"";
 
     postern_buf_add_str(out, quote);
     for (size_t i = 0; i < p->len; i++)

@@ -16,12 +16,15 @@ enum pattern_kind {
     PATTERN_GLOB         /* also * or ? */
 };
 
+struct literal; /* values.h */
 struct pattern {
     const char *ops; /* NUL-terminated; operators and bytes */
     size_t len;
     size_t prefix_len; /* bytes before the first operator: most texts differ in them */
     enum pattern_kind kind;
     bool has_agent, has_user; /* ${agent}, ${user} */
+    bool is_quoted;           /* and would be more than its text without quotes */
+    const struct literal *literal; /* what a bare word is beside its text; NULL: nothing */
 };
 
 /* What ${agent} and ${user} stand for; NULL or "": not known. */

@@ -35,7 +35,7 @@ void postern_policy_print_party(const struct party *party, postern_buf *out)
     postern_policy_print_list(&party->list, out);
 }
 
-static void print_who(const struct who *who, postern_buf *out)
+void postern_policy_print_who(const struct who *who, postern_buf *out)
 {
     postern_policy_print_party(&who->party, out);
     if (who->human.kind == PARTY_NONE)
@@ -47,27 +47,15 @@ static void print_who(const struct who *who, postern_buf *out)
 static void print_actions(const struct target *t, postern_buf *out)
 {
     const struct protocol *protocol = &policy_protocols[t->protocol];
-    const char *separator = ":";
-    uint32_t bit = 1;
 
     postern_buf_add_str(out, t->protocol == PROTOCOL_LOGIN ? t->service : protocol->name);
-    if (t->actions == UINT32_MAX) {
-        postern_buf_add_str(out, t->protocol == PROTOCOL_ANY ? "" : ":*");
-        return;
-    }
-    for (const char *rest = protocol->actions; *rest != '\0'; bit <<= 1) {
-        size_t len = strcspn(rest, " ");
-
-        if ((t->actions & bit) != 0) {
-            postern_buf_add_str(out, separator);
-            postern_buf_add(out, (postern_bytes){ (const uint8_t *)rest, len });
-            separator = ",";
-        }
-        rest += len + strspn(rest + len, " ");
+    for (const struct action_item *i = t->items; i != NULL; i = i->next) {
+        postern_buf_add_byte(out, i == t->items ? ':' : ',');
+        postern_buf_add_str(out, i->text);
     }
 }
 
-static void print_target(const struct target *t, postern_buf *out)
+void postern_policy_print_target(const struct target *t, postern_buf *out)
 {
     postern_buf_add_str(out, " to ");
     print_actions(t, out);
@@ -85,9 +73,9 @@ static bool is_plain_part(const char *part)
            '\0';
 }
 
-static void print_claim_name(const struct claim_name *name, postern_buf *out)
+static void print_path(const char *prefix, const struct claim_name *name, postern_buf *out)
 {
-    postern_buf_add_str(out, "claim");
+    postern_buf_add_str(out, prefix);
     for (size_t i = 0; i < name->count; i++) {
         postern_buf_add_byte(out, '.');
         if (is_plain_part(name->parts[i]))
@@ -99,7 +87,7 @@ static void print_claim_name(const struct claim_name *name, postern_buf *out)
 
 static void print_value(const struct test *t, postern_buf *out)
 {
-    if (t->op == OP_IN) {
+    if (t->list.first != NULL) {
         postern_buf_add_byte(out, '(');
         postern_policy_print_list(&t->list, out);
         postern_buf_add_byte(out, ')');
@@ -115,32 +103,80 @@ static void print_value(const struct test *t, postern_buf *out)
 void postern_policy_print_test(const struct test *t, postern_buf *out)
 {
     postern_buf_add_str(out, t->is_not ? "not " : "");
-    if (t->attr == ATTR_CLAIM)
-        print_claim_name(&t->claim, out);
-    else
-        postern_buf_add_str(out, policy_attr_names[t->attr]);
+    print_path(policy_attr_names[t->attr], &t->claim, out);
     postern_buf_add_byte(out, ' ');
     if (t->attr == ATTR_TIME) {
         postern_span_print(&t->span, out);
         return;
     }
-    postern_buf_addf(out, "%s ", policy_op_names[t->op]);
+    postern_buf_addf(out, "%s ", t->attr == ATTR_ARGS ? "only" : policy_op_names[t->op]);
     print_value(t, out);
 }
 
 /* ---- statements ---- */
 
-static void print_duties(const struct rule *r, postern_buf *out)
+/* " with " before the first, " and " before the others. */
+static void print_duty(const char **separator, const char *word, postern_buf *out)
 {
+    postern_buf_addf(out, "%s%s", *separator, word);
+    *separator = " and ";
+}
+
+static void print_number_duty(const char **separator, const char *word, int64_t number,
+                              postern_buf *out)
+{
+    if (number == 0)
+        return;
+    print_duty(separator, word, out);
+    postern_buf_addf(out, " %" PRId64, number);
+}
+
+static void print_duration_duty(const char **separator, const char *word, int64_t s,
+                                postern_buf *out)
+{
+    if (s == 0)
+        return;
+    print_duty(separator, word, out);
+    postern_buf_add_byte(out, ' ');
+    postern_value_print_duration(s, out);
+}
+
+static void print_size(int64_t bytes, postern_buf *out)
+{
+    static const struct {
+        const char *name;
+        int64_t bytes;
+    } units[] = { { "GiB", 1073741824 }, { "MiB", 1048576 }, { "KiB", 1024 }, { "", 1 } };
+    size_t i = 0;
+
+    while (bytes % units[i].bytes != 0) /* one divides all */
+        i++;
+    postern_buf_addf(out, "%" PRId64 "%s", bytes / units[i].bytes, units[i].name);
+}
+
+void postern_policy_print_duties(const struct rule *r, postern_buf *out)
+{
+    const struct duties *d = &r->duties;
     const char *separator = " with ";
 
-    if (r->lease_s != 0) {
-        postern_buf_addf(out, "%slease ", separator);
-        postern_value_print_duration(r->lease_s, out);
-        separator = " and ";
+    print_duration_duty(&separator, "lease", d->lease_s, out);
+    if (d->rate.count != 0) {
+        print_number_duty(&separator, "rate", d->rate.count, out);
+        postern_buf_add_byte(out, '/');
+        postern_value_print_duration(d->rate.period_s, out);
     }
-    if (r->logs_each)
-        postern_buf_addf(out, "%slog each", separator);
+    print_number_duty(&separator, "rows", d->rows, out);
+    if (d->bytes != 0) {
+        print_duty(&separator, "bytes ", out);
+        print_size(d->bytes, out);
+    }
+    if (d->logs_each || d->logs_summary)
+        print_duty(&separator, d->logs_each ? "log each" : "log summary", out);
+    if (d->approver.kind != PARTY_NONE) {
+        print_duty(&separator, "approver ", out);
+        postern_policy_print_party(&d->approver, out);
+    }
+    print_duration_duty(&separator, "wait", d->wait_s, out);
 }
 
 void postern_policy_print_rule(const struct rule *r, postern_buf *out)
@@ -148,13 +184,13 @@ void postern_policy_print_rule(const struct rule *r, postern_buf *out)
     if (r->label != NULL)
         postern_buf_addf(out, "%s: ", r->label);
     postern_buf_addf(out, "%s ", postern_verdict_name(r->verdict));
-    print_who(&r->who, out);
-    print_target(&r->target, out);
+    postern_policy_print_who(&r->who, out);
+    postern_policy_print_target(&r->target, out);
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
         postern_buf_add_str(out, t == r->tests ? " if " : " and ");
         postern_policy_print_test(t, out);
     }
-    print_duties(r, out);
+    postern_policy_print_duties(r, out);
     if (r->because != NULL) {
         postern_buf_add_str(out, " because ");
         postern_text_print(r->because, out);
@@ -166,7 +202,9 @@ static void print_pair(const struct pair *pair, postern_buf *out)
 {
     static const char *const words[] = {
         [PAIR_NONE] = "",
-        [PAIR_CLAIM] = "",
+        [PAIR_CLAIM] = "claim",
+        [PAIR_DETAIL] = "detail",
+        [PAIR_ARG] = "arg",
         [PAIR_SCOPE] = "scope",
         [PAIR_PURPOSE] = "purpose",
         [PAIR_SOURCE] = "source",
@@ -178,19 +216,19 @@ static void print_pair(const struct pair *pair, postern_buf *out)
         [PAIR_TIME] = "time",
     };
 
-    if (pair->kind == PAIR_CLAIM)
-        print_claim_name(&pair->claim, out);
-    else
-        postern_buf_add_str(out, words[pair->kind]);
+    print_path(words[pair->kind], &pair->claim, out);
     postern_buf_add_str(out, " = ");
-    postern_text_print(pair->text, out);
+    if (pair->literal != NULL)
+        postern_buf_add_str(out, pair->text);
+    else
+        postern_text_print(pair->text, out);
 }
 
-static void print_expect(const struct expect *e, postern_buf *out)
+void postern_policy_print_expect(const struct expect *e, postern_buf *out)
 {
     postern_buf_addf(out, "expect %s ", postern_verdict_name(e->verdict));
-    print_who(&e->who, out);
-    print_target(&e->target, out);
+    postern_policy_print_who(&e->who, out);
+    postern_policy_print_target(&e->target, out);
     for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next) {
         postern_buf_add_str(out, pair == e->pairs ? " given " : ", ");
         print_pair(pair, out);
@@ -229,6 +267,6 @@ bool postern_policy_print(const postern_policy *p, size_t file, postern_buf *out
         postern_policy_print_rule(r, out);
     for (const struct expect *e = p->expects; e != NULL; e = e->next)
         if (e->file == f)
-            print_expect(e, out);
+            postern_policy_print_expect(e, out);
     return true;
 }

@@ -14,6 +14,8 @@
 #include "base/nearest.h"
 #include "base/plain_text.h"
 
+#define LABEL_BUCKETS 4096 /* a few labels each where a policy is full */
+
 /* ---- refusing ---- */
 
 postern_err postern_parse_fail(const struct parser *p, const struct token *t, const char *fmt, ...)
@@ -189,67 +191,6 @@ static postern_err parse_set(struct parser *p)
     return POSTERN_OK;
 }
 
-/* ---- duties ---- */
-
-static postern_err parse_lease(struct parser *p, struct rule *r)
-{
-    const struct token *t = p->at;
-    char text[POSTERN_POLICY_TEXT_MAX];
-    const char *fault;
-
-    if (r->lease_s != 0)
-        return postern_parse_fail(p, t, "a rule has one lease");
-    if (r->target.protocol == PROTOCOL_LOGIN) /* a promise that nobody could keep */
-        return postern_parse_fail(p, t - 1,
-                                  "a lease ends sessions of doors; nobody can end one of a service");
-    POSTERN_TRY(postern_parse_value(p, "a duration like 15m", text));
-    fault = postern_value_read_duration(text, &r->lease_s);
-    return fault == NULL ? POSTERN_OK : postern_parse_fail(p, t, "\"%s\" %s", text, fault);
-}
-
-static postern_err parse_log(struct parser *p, struct rule *r)
-{
-    if (postern_parse_is_word(p, "summary"))
-        return postern_parse_fail(p, p->at,
-                                  "`log summary` comes with doors that inspect actions; a raw door "
-                                  "logs each connection");
-    if (!postern_parse_take_word(p, "each"))
-        return postern_parse_expected(p, "`each`");
-    r->logs_each = true;
-    return POSTERN_OK;
-}
-
-static postern_err parse_duty(struct parser *p, struct rule *r)
-{
-    static const char *const later[] = { "rate", "rows", "bytes", "approver", "wait" };
-
-    if (postern_parse_take_word(p, "lease"))
-        return parse_lease(p, r);
-    if (postern_parse_take_word(p, "log"))
-        return parse_log(p, r);
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        if (postern_parse_is_word(p, later[i]))
-            return postern_parse_fail(p, p->at, "`%s` comes with doors that inspect actions",
-                                      later[i]);
-    return p->at->kind == TOKEN_WORD ? postern_parse_unknown(p, p->at, "duty", "lease log")
-                                     : postern_parse_expected(p, "a duty");
-}
-
-static postern_err parse_duties(struct parser *p, struct rule *r)
-{
-    if (!postern_parse_is_word(p, "with"))
-        return POSTERN_OK;
-    if (r->verdict == POSTERN_VERDICT_DENY)
-        return postern_parse_fail(p, p->at,
-                                  "a deny has no duties: nothing happens that could be "
-                                  "bounded");
-    do {
-        p->at++;
-        POSTERN_TRY(parse_duty(p, r));
-    } while (postern_parse_is_word(p, "and"));
-    return POSTERN_OK;
-}
-
 /* ---- rules ---- */
 
 static postern_err parse_because(struct parser *p, struct rule *r)
@@ -280,21 +221,34 @@ static bool ends_in_colon(const struct token *t)
     return t->kind == TOKEN_WORD && t->text.ptr[t->text.len - 1] == ':';
 }
 
+/* Labels of a file by what they hash to (FNV-1a), so that ten thousand are not compared in pairs. */
+static struct rule **bucket_of(struct parser *p, postern_bytes label)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < label.len; i++)
+        hash = (hash ^ label.ptr[i]) * 16777619u;
+    return &p->labels[hash % LABEL_BUCKETS];
+}
+
 static postern_err parse_label(struct parser *p, struct rule *r)
 {
     const struct token *t = p->at;
     postern_bytes name = { t->text.ptr, t->text.len - 1 };
+    struct rule **bucket;
 
     if (!ends_in_colon(t))
         return POSTERN_OK;
+    bucket = bucket_of(p, name);
     if (!is_label(name))
         return postern_parse_fail(p, t, "a label is a letter and up to 63 of a-z A-Z 0-9 . _ -");
-    if (p->file->rule_count != 0)
-        for (const struct rule *other = p->file->rules; other != NULL; other = other->next)
-            if (other->label != NULL && postern_bytes_equal_str(name, other->label))
-                return postern_parse_fail(p, t, "the label %s stands twice, first in line %d",
-                                          other->label, other->line);
+    for (const struct rule *other = *bucket; other != NULL; other = other->same_bucket)
+        if (postern_bytes_equal_str(name, other->label))
+            return postern_parse_fail(p, t, "the label %s stands twice, first in line %d",
+                                      other->label, other->line);
     p->at++;
+    r->same_bucket = *bucket;
+    *bucket = r;
     return postern_parse_keep(p, name, &r->label);
 }
 
@@ -328,6 +282,22 @@ static void add_rule(struct parser *p, struct rule *r)
         p->file->rules = r;
 }
 
+/* Only what a door looks at one by one can wait. */
+static postern_err check_hold(const struct parser *p, const struct token *verdict,
+                              const struct rule *r)
+{
+    if (r->verdict != POSTERN_VERDICT_HOLD || policy_protocols[r->target.protocol].is_inspected)
+        return POSTERN_OK;
+    if (r->target.protocol == PROTOCOL_ANY)
+        return postern_parse_fail(p, verdict,
+                                  "`hold` names a protocol whose actions can wait, mcp: or redis:; "
+                                  "a raw door and a login cannot wait for an approval");
+    return postern_parse_fail(p, verdict, "`hold` is not possible here: %s",
+                              r->target.protocol == PROTOCOL_LOGIN
+                                  ? "no host keeps a login waiting for an approval"
+                                  : "a raw door cannot keep a connection waiting for an approval");
+}
+
 static postern_err parse_rule(struct parser *p)
 {
     const struct token *verdict;
@@ -344,13 +314,10 @@ static postern_err parse_rule(struct parser *p)
     verdict = p->at;
     POSTERN_TRY(postern_parse_verdict(p, &r->verdict));
     POSTERN_TRY(postern_parse_who(p, &r->who));
-    POSTERN_TRY(postern_parse_target(p, &r->target));
-    POSTERN_TRY(postern_parse_tests(p, &r->tests));
-    if (r->verdict == POSTERN_VERDICT_HOLD)
-        return postern_parse_fail(p, verdict,
-                                  "`hold` is not possible yet: a raw door cannot keep "
-                                  "a connection waiting for an approval");
-    POSTERN_TRY(parse_duties(p, r));
+    POSTERN_TRY(postern_parse_target(p, r->verdict, &r->target));
+    POSTERN_TRY(check_hold(p, verdict, r));
+    POSTERN_TRY(postern_parse_tests(p, &r->target, &r->tests));
+    POSTERN_TRY(postern_parse_duties(p, r));
     POSTERN_TRY(parse_because(p, r));
     r->lists = lists_of(&r->who);
     add_rule(p, r);
@@ -416,9 +383,10 @@ postern_err postern_policy_read(postern_policy *policy, struct file *file, poste
                             fault.what);
     p.lex = (struct lexer){ file->path, text, 1, 1 };
     p.tokens = calloc(POLICY_TOKENS_MAX, sizeof *p.tokens);
-    if (p.tokens == NULL)
-        return POSTERN_FAIL(err, NOMEM, "%s", file->path);
-    e = parse_statements(&p);
+    p.labels = calloc(LABEL_BUCKETS, sizeof(struct rule *));
+    e = p.tokens == NULL || p.labels == NULL ? POSTERN_FAIL(err, NOMEM, "%s", file->path)
+                                             : parse_statements(&p);
     free(p.tokens);
+    free(p.labels);
     return e;
 }

@@ -13,6 +13,7 @@ struct parser {
     struct lexer lex;
     struct token *tokens;   /* of the statement; ends with TOKEN_END, which is never passed */
     const struct token *at; /* the next one */
+    struct rule **labels;   /* of this file, by hash */
     postern_error *err;
 };
 
@@ -42,15 +43,46 @@ POSTERN_MUST_USE postern_err postern_parse_verdict(struct parser *p, postern_ver
 POSTERN_MUST_USE postern_err postern_parse_list(struct parser *p, struct list *ret);
 POSTERN_MUST_USE postern_err postern_parse_pattern(struct parser *p, struct pattern *ret);
 POSTERN_MUST_USE postern_err postern_parse_who(struct parser *p, struct who *ret);
-POSTERN_MUST_USE postern_err postern_parse_target(struct parser *p, struct target *ret);
+/* `choices`: the words that may stand here. */
+POSTERN_MUST_USE postern_err postern_parse_party(struct parser *p, const char *choices,
+                                                 struct party *ret);
+/* What the next token is beside its text; *ret NULL: nothing. */
+POSTERN_MUST_USE postern_err postern_parse_literal(struct parser *p, const struct literal **ret);
+
+/* ---- read_target.c ---- */
+
+POSTERN_MUST_USE postern_err postern_parse_target(struct parser *p, postern_verdict verdict,
+                                                  struct target *ret);
+
+/* ---- read_path.c ---- */
+
+/* Does the next word begin so? */
+bool postern_parse_starts_with(const struct parser *p, const char *prefix);
+/* claim.A.B, detail.TYPE.A, arg.A, of which `prefix` with its dot is next. */
+POSTERN_MUST_USE postern_err postern_parse_path(struct parser *p, const char *prefix,
+                                                struct claim_name *ret);
+/* arg.A of an action that has arguments, by names or by numbers. */
+POSTERN_MUST_USE postern_err postern_parse_argument(struct parser *p, const struct target *target,
+                                                    struct claim_name *ret);
+/* Refused where nothing has arguments. */
+POSTERN_MUST_USE postern_err postern_parse_check_arguments(struct parser *p,
+                                                           const struct target *target);
 
 /* ---- read_test.c ---- */
 
-POSTERN_MUST_USE postern_err postern_parse_tests(struct parser *p, struct test **ret);
-POSTERN_MUST_USE postern_err postern_parse_claim_name(struct parser *p, struct claim_name *ret);
-/* arg.*, args and detail.*: what no door of this version can see.  RULES, or POSTERN_OK. */
-POSTERN_MUST_USE postern_err postern_parse_refuse_arguments(struct parser *p);
+POSTERN_MUST_USE postern_err postern_parse_tests(struct parser *p, const struct target *target,
+                                                 struct test **ret);
+
+/* ---- read_value.c ---- */
+
+/* The value behind t->op. */
+POSTERN_MUST_USE postern_err postern_parse_test_value(struct parser *p, struct test *t);
+POSTERN_MUST_USE postern_err postern_parse_list_in_parentheses(struct parser *p, struct list *ret);
 bool postern_parse_is_scope(const char *text);
+
+/* ---- read_duty.c ---- */
+
+POSTERN_MUST_USE postern_err postern_parse_duties(struct parser *p, struct rule *r);
 
 /* ---- read_expect.c ---- */
 

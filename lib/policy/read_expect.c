@@ -73,7 +73,9 @@ static const struct {
     { "time", PAIR_TIME, false, read_time },
 };
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
-#define KIND_WORDS "scope purpose acr source chain auth_age client issuer group time claim.NAME"
+#define KIND_WORDS                                                                                \
+    "scope purpose acr source chain auth_age client issuer group time claim.NAME detail.TYPE.NAME "  \
+    "arg.NAME"
 
 static postern_err check_new_pair(struct parser *p, const struct token *t, const struct pair *pairs,
                                   size_t kind)
@@ -95,20 +97,46 @@ static postern_err take_equals(struct parser *p)
 static postern_err parse_claim_pair(struct parser *p, struct pair *ret)
 {
     ret->kind = PAIR_CLAIM;
-    POSTERN_TRY(postern_parse_claim_name(p, &ret->claim));
+    POSTERN_TRY(postern_parse_path(p, "claim.", &ret->claim));
     POSTERN_TRY(take_equals(p));
     return parse_text_pair(p, ret);
 }
 
+/* A bare 500 is a number and true is true; in quotes they are texts. */
+static postern_err parse_typed_value(struct parser *p, struct pair *ret)
+{
+    POSTERN_TRY(take_equals(p));
+    if (p->at->kind == TOKEN_WORD)
+        POSTERN_TRY(postern_parse_literal(p, &ret->literal));
+    return parse_text_pair(p, ret);
+}
+
+static postern_err parse_detail_pair(struct parser *p, struct pair *ret)
+{
+    ret->kind = PAIR_DETAIL;
+    POSTERN_TRY(postern_parse_path(p, "detail.", &ret->claim));
+    return parse_typed_value(p, ret);
+}
+
+static postern_err parse_arg_pair(struct parser *p, const struct target *target, struct pair *ret)
+{
+    ret->kind = PAIR_ARG;
+    POSTERN_TRY(postern_parse_argument(p, target, &ret->claim));
+    return parse_typed_value(p, ret);
+}
+
 /* `others`: the pairs before this one. */
-static postern_err parse_pair(struct parser *p, const struct pair *others, struct pair *ret)
+static postern_err parse_pair(struct parser *p, const struct target *target,
+                              const struct pair *others, struct pair *ret)
 {
     const struct token *t = p->at;
-    postern_reader word = { t->text };
 
-    POSTERN_TRY(postern_parse_refuse_arguments(p));
-    if (t->kind == TOKEN_WORD && postern_reader_take_lit(&word, "claim."))
+    if (postern_parse_starts_with(p, "claim."))
         return parse_claim_pair(p, ret);
+    if (postern_parse_starts_with(p, "detail."))
+        return parse_detail_pair(p, ret);
+    if (postern_parse_starts_with(p, "arg."))
+        return parse_arg_pair(p, target, ret);
     for (size_t i = 0; i < KIND_COUNT; i++) {
         if (!postern_parse_take_word(p, kinds[i].word))
             continue;
@@ -124,7 +152,7 @@ static postern_err parse_pair(struct parser *p, const struct pair *others, struc
                                  : postern_parse_expected(p, "an attribute");
 }
 
-static postern_err parse_pairs(struct parser *p, struct pair **ret)
+static postern_err parse_pairs(struct parser *p, const struct target *target, struct pair **ret)
 {
     struct pair *pair, **end = ret;
     size_t count = 0;
@@ -137,7 +165,7 @@ static postern_err parse_pairs(struct parser *p, struct pair **ret)
             return postern_parse_fail(p, p->at, "more than %d pairs", POLICY_GIVEN_MAX);
         POSTERN_TRY(postern_parse_alloc(p, sizeof *pair, &memory));
         pair = memory;
-        POSTERN_TRY(parse_pair(p, *ret, pair));
+        POSTERN_TRY(parse_pair(p, target, *ret, pair));
         *end = pair;
         end = &pair->next;
     } while (postern_parse_take(p, TOKEN_COMMA));
@@ -157,24 +185,23 @@ static bool has_names(const struct party *party)
     return party->kind != PARTY_NONE && party->kind != PARTY_ANYONE && party->kind != PARTY_NOBODY;
 }
 
-static bool is_one_action(uint32_t actions)
+/* Named in full: what is a command by itself, too, is one action. */
+static bool is_one_action(const struct target *t)
 {
-    return actions != 0 && (actions & (actions - 1)) == 0;
+    return t->items != NULL && t->items->next == NULL && t->items->kind == ACTION_NAME;
 }
 
 static postern_err check_question(struct parser *p, const struct expect *e)
 {
     const struct token *t = &p->tokens[0];
 
-    if (e->verdict == POSTERN_VERDICT_HOLD)
-        return postern_parse_fail(p, t, "`hold` is not possible yet: expect allow or deny");
     if ((has_names(&e->who.party) && !is_one_name(&e->who.party.list)) ||
         (has_names(&e->who.human) && !is_one_name(&e->who.human.list)) ||
         (e->target.has_resources && !is_one_name(&e->target.resources)))
         return postern_parse_fail(p, t,
                                   "an expect asks one question: name one of each, without "
                                   "patterns and sets");
-    if (e->target.protocol == PROTOCOL_ANY || !is_one_action(e->target.actions))
+    if (!is_one_action(&e->target))
         return postern_parse_fail(p, t, "an expect asks about one action, like raw:connect");
     return POSTERN_OK;
 }
@@ -192,8 +219,8 @@ postern_err postern_parse_expect(struct parser *p)
     *e = (struct expect){ .file = p->file, .line = p->tokens[0].line };
     POSTERN_TRY(postern_parse_verdict(p, &e->verdict));
     POSTERN_TRY(postern_parse_who(p, &e->who));
-    POSTERN_TRY(postern_parse_target(p, &e->target));
-    POSTERN_TRY(parse_pairs(p, &e->pairs));
+    POSTERN_TRY(postern_parse_target(p, POSTERN_VERDICT_DENY, &e->target));
+    POSTERN_TRY(parse_pairs(p, &e->target, &e->pairs));
     POSTERN_TRY(check_question(p, e));
     *p->policy->expects_end = e;
     p->policy->expects_end = &e->next;

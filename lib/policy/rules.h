@@ -9,6 +9,7 @@
 #include <postern/policy.h>
 
 #include "base/arena.h"
+#include "policy/actions.h"
 #include "policy/pattern.h"
 #include "policy/values.h"
 
@@ -20,7 +21,12 @@
 #define POLICY_TOKENS_MAX 2048 /* of one statement: three full lists */
 
 /* Zero is what counts against the agent. */
-enum match { MATCH_UNKNOWN = 0, MATCH_NO, MATCH_YES };
+enum match {
+    MATCH_UNKNOWN = 0,
+    MATCH_NO,
+    MATCH_YES,
+    MATCH_OPEN /* of a preview: it depends on arguments that are still to come */
+};
 
 /* ---- lists ---- */
 
@@ -61,30 +67,19 @@ struct who {
     struct party human; /* behind `for` */
 };
 
-#define PROTOCOL_ANY   0 /* `to *` */
-#define PROTOCOL_LOGIN 1 /* SERVICE:login; the service is the target's */
-struct protocol {
-    const char *name;
-    const char *actions; /* with blanks between, at most 32 */
-};
-extern const struct protocol policy_protocols[]; /* ends with name NULL */
-#define POLICY_PROTOCOLS_NAMED 2 /* from here on each has a name of its own */
-/* NAME of services/NAME.conf, and of no protocol above. */
-bool postern_policy_is_service(postern_bytes name);
-/* The bit of an action, 0 when the protocol has none of that name. */
-uint32_t postern_policy_action_bit(const struct protocol *protocol, postern_bytes name);
-
 struct target {
-    size_t protocol;  /* in policy_protocols */
-    const char *service; /* PROTOCOL_LOGIN */
-    uint32_t actions; /* bits of its actions; UINT32_MAX: all */
+    size_t protocol;           /* in policy_protocols */
+    const char *service;       /* PROTOCOL_LOGIN */
+    struct action_item *items; /* as written; PROTOCOL_ANY: none */
+    uint64_t *known;           /* the rows that they mean, a bit each; PROTOCOL_ANY: NULL */
+    bool takes_unknown;        /* also actions that no table has: a deny of `*` */
     bool has_resources;
     struct list resources;
 };
 
 /* ---- tests ---- */
 
-enum op { OP_NONE = 0, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_HAS, OP_LIKE, OP_COUNT };
+enum op { OP_NONE = 0, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE, OP_IN, OP_HAS, OP_LIKE, OP_UNDER, OP_COUNT };
 enum attr {
     ATTR_NONE = 0,
     ATTR_SCOPE,
@@ -95,6 +90,9 @@ enum attr {
     ATTR_CHAIN,
     ATTR_AUTH_AGE,
     ATTR_CLAIM,
+    ATTR_DETAIL, /* detail.TYPE.NAME of authorization_details */
+    ATTR_ARG,
+    ATTR_ARGS, /* args only (...) */
     ATTR_TIME,
     ATTR_COUNT
 };
@@ -111,9 +109,9 @@ struct test {
     enum attr attr;
     enum op op;
     bool is_not;
-    struct claim_name claim; /* ATTR_CLAIM */
-    struct pattern value;    /* texts */
-    struct list list;        /* OP_IN, as written */
+    struct claim_name claim; /* ATTR_CLAIM, _DETAIL, _ARG */
+    struct pattern value;    /* texts, and of arguments and details whatever is compared */
+    struct list list;        /* OP_IN, OP_UNDER with more than one, ATTR_ARGS; as written */
     int64_t number;          /* chain, auth_age, claims compared by size */
     struct net *nets;        /* source */
     size_t net_count;
@@ -122,18 +120,28 @@ struct test {
 
 /* ---- statements ---- */
 
+/* 0: none. */
+struct duties {
+    int64_t lease_s;
+    struct postern_policy_rate rate;
+    int64_t rows, bytes;
+    int64_t wait_s;
+    struct party approver;
+    bool logs_each, logs_summary;
+};
+
 struct rule {
     struct rule *next;
     struct file *file;
     const char *label; /* NULL: none */
+    struct rule *same_bucket; /* of labels, while its file is read */
     int line;
     unsigned lists; /* POSTERN_POLICY_LIST_… */
     postern_verdict verdict;
     struct who who;
     struct target target;
     struct test *tests;
-    int64_t lease_s; /* 0: none */
-    bool logs_each;
+    struct duties duties;
     const char *because; /* NULL: none */
 };
 
@@ -141,6 +149,8 @@ struct rule {
 enum pair_kind {
     PAIR_NONE = 0,
     PAIR_CLAIM,
+    PAIR_DETAIL,
+    PAIR_ARG,
     PAIR_SCOPE,
     PAIR_PURPOSE,
     PAIR_SOURCE,
@@ -156,6 +166,7 @@ struct pair {
     enum pair_kind kind;
     struct claim_name claim;
     const char *text;
+    const struct literal *literal; /* PAIR_DETAIL, PAIR_ARG: what the bare word is; NULL: a text */
     int64_t number;
 };
 
@@ -211,5 +222,12 @@ void postern_policy_print_list(const struct list *list, postern_buf *out);
 void postern_policy_print_party(const struct party *party, postern_buf *out);
 void postern_policy_print_test(const struct test *test, postern_buf *out);
 void postern_policy_print_rule(const struct rule *rule, postern_buf *out);
+void postern_policy_print_who(const struct who *who, postern_buf *out);
+void postern_policy_print_target(const struct target *t, postern_buf *out); /* " to …" */
+void postern_policy_print_duties(const struct rule *r, postern_buf *out);   /* " with …", or "" */
+void postern_policy_print_expect(const struct expect *e, postern_buf *out);
+
+/* target.c: does `wide` take every action that `narrow` does?  False when in doubt. */
+bool postern_target_covers_actions(const struct target *wide, const struct target *narrow);
 
 #endif

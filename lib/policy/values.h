@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Values of tests: numbers, durations, networks, days and hours.  Readers return NULL, or what is
+ * Values of tests: numbers, durations, sizes, networks, days and hours.  Readers return NULL, or what is
  * wrong in words that follow the value in a refusal.  Texts are NUL-terminated and short.
  */
 #ifndef POSTERN_LIB_POLICY_VALUES_H
@@ -16,6 +16,8 @@
 #define POLICY_ZONE_MAX_S (14 * 3600) /* Kiribati; the least is -12 */
 
 const char *postern_value_read_number(const char *text, int64_t *ret);
+/* "4096", "64KiB", "10MiB", "1GiB". */
+const char *postern_value_read_size(const char *text, int64_t *ret);
 const char *postern_value_read_duration(const char *text, int64_t *ret_s);
 void postern_value_print_duration(int64_t s, postern_buf *out);
 /* "UTC", "+02:00". */
@@ -32,6 +34,24 @@ const char *postern_net_read(const char *text, struct net *ret);
 /* IPv4 in IPv6 (::ffff:192.0.2.1) is IPv4. */
 bool postern_net_read_address(const char *text, struct net *ret);
 bool postern_net_holds(const struct net *net, const struct net *address);
+
+/* A number as JSON writes it, exact: ±whole.fraction in units of 10^-15.  Both have its sign. */
+struct decimal {
+    int64_t whole, fraction;
+};
+/* False for what is no number, has an exponent, or more digits than are kept exactly. */
+bool postern_decimal_read(postern_bytes text, struct decimal *ret);
+int postern_decimal_compare(const struct decimal *a, const struct decimal *b); /* <0, 0, >0 */
+
+/* What a bare word is to arguments and details, whose values have types. */
+enum literal_kind { LITERAL_NUMBER = 0, LITERAL_BOOLEAN, LITERAL_NET };
+struct literal {
+    enum literal_kind kind;
+    struct decimal number; /* NUMBER: also the seconds of 15m, the bytes of 64KiB */
+    bool is_true;          /* BOOLEAN */
+    struct net net;        /* NET: with its /; an address alone is a text */
+};
+bool postern_literal_read(postern_bytes word, struct literal *ret);
 
 enum span_kind { SPAN_HOURS = 0, SPAN_FROM, SPAN_UNTIL };
 #define SPAN_EVERY_DAY (-1)

@@ -50,18 +50,9 @@ static bool human_is_covered(const struct party *wide, const struct party *narro
     return wide->kind == narrow->kind && list_is_covered(&wide->list, &narrow->list, work);
 }
 
-static bool actions_are_covered(const struct target *wide, const struct target *narrow)
-{
-    if (wide->protocol == PROTOCOL_ANY)
-        return true;
-    if (wide->protocol != narrow->protocol || (narrow->actions & ~wide->actions) != 0)
-        return false;
-    return wide->protocol != PROTOCOL_LOGIN || strcmp(wide->service, narrow->service) == 0;
-}
-
 static bool target_is_covered(const struct target *wide, const struct target *narrow, size_t *work)
 {
-    if (!actions_are_covered(wide, narrow))
+    if (!postern_target_covers_actions(wide, narrow))
         return false;
     if (!wide->has_resources)
         return true;

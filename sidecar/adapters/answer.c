@@ -15,6 +15,7 @@ static const char *const retry_names[] = {
     [ANSWER_RETRY_LOGIN] = "login",
     [ANSWER_RETRY_LATER] = "later",
     [ANSWER_RETRY_NEVER] = "never",
+    [ANSWER_RETRY_APPROVAL] = "approval",
 };
 
 static const struct class_row {
@@ -59,6 +60,9 @@ static const struct {
     /* The client is at fault, not its token. */
     { POSTERN_ERR_MESSAGE_MALFORMED, ANSWER_RETRY_NEVER },
     { POSTERN_ERR_MESSAGE_SERVER, ANSWER_RETRY_NEVER },
+    /* The same again, when somebody has approved it, or when less was done for a while. */
+    { POSTERN_ERR_HELD, ANSWER_RETRY_APPROVAL },
+    { POSTERN_ERR_RATE, ANSWER_RETRY_LATER },
     /* It will be. */
     { POSTERN_ERR_NOT_YET_VALID, ANSWER_RETRY_LATER },
 };

@@ -25,7 +25,8 @@ typedef enum answer_retry {
     ANSWER_RETRY_MORE_SCOPE, /* fetch one with `scope` */
     ANSWER_RETRY_LOGIN,      /* a person authenticates again; then fetch one */
     ANSWER_RETRY_LATER,      /* nothing is wrong with the token: the same one again */
-    ANSWER_RETRY_NEVER       /* people must change something: `contact` */
+    ANSWER_RETRY_NEVER,      /* people must change something: `contact` */
+    ANSWER_RETRY_APPROVAL    /* the same again, once somebody has approved `ref` */
 } answer_retry;
 
 /* Never UNSET.  What is no refusal (POSTERN_OK, POSTERN_AGAIN) is our bug and reads as one. */

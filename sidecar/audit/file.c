@@ -424,6 +424,18 @@ postern_err audit_file_write(struct audit_file *f, size_t *ret_whole, postern_er
     return f->line_count == 0 ? POSTERN_OK : write_batch(f, ret_whole, err);
 }
 
+postern_err audit_file_settle(struct audit_file *f, int64_t now_ms, postern_error *err)
+{
+    size_t whole;
+
+    if (f->fd < 0)
+        return POSTERN_FAIL(err, AUDIT, "there is no audit file yet");
+    if (f->mark == NULL)
+        return POSTERN_OK;
+    POSTERN_TRY(begin_batch(f, now_ms, err));
+    return audit_file_write(f, &whole, err);
+}
+
 static void begin_file(struct audit_file *f, int64_t now_ms)
 {
     postern_err e = POSTERN_OK;

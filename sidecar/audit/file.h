@@ -70,6 +70,13 @@ bool audit_file_is_full(const struct audit_file *f);
 POSTERN_MUST_USE postern_err audit_file_add(struct audit_file *f, const postern_json *j,
                                             uint32_t object, int64_t now_ms, postern_error *err);
 /*
+ * Write a "chain" record that is still owed, so that audit_file_head() is what the next record will
+ * be behind.  The batch must be empty.
+ *   POSTERN_OK · as of audit_file_add() and audit_file_write()
+ */
+POSTERN_MUST_USE postern_err audit_file_settle(struct audit_file *f, int64_t now_ms,
+                                               postern_error *err);
+/*
  * Write the batch; it is empty afterwards.
  *
  *   ret_whole   how many of the records, in the order they were added, stand in the file

@@ -433,10 +433,21 @@ static postern_err send_now(struct audit_line *l, struct flight *f, postern_erro
     return POSTERN_OK;
 }
 
-static postern_err launch(struct audit_line *l, struct flight *f, postern_error *err)
+/* With what else comes in this round of the loop. */
+static postern_err send_together(struct audit_line *l, struct flight *f, postern_error *err)
+{
+    if (!keep_text(l, f))
+        return POSTERN_FAIL(err, AUDIT, "out of memory");
+    if (!is_stalled(l))
+        event_active(l->company, EV_TIMEOUT, 0);
+    return POSTERN_OK;
+}
+
+static postern_err launch(struct audit_line *l, struct flight *f, bool is_together,
+                          postern_error *err)
 {
     if (!f->is_fact)
-        return send_now(l, f, err);
+        return is_together ? send_together(l, f, err) : send_now(l, f, err);
     if (!keep_text(l, f))
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     if (l->watch.channel != NULL)
@@ -477,8 +488,8 @@ static postern_err check_room(const struct audit_line *l, bool is_fact, postern_
     return POSTERN_OK;
 }
 
-postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
-                            void *arg, postern_error *err)
+static postern_err send_record(struct audit_line *l, const struct audit_record *r, bool is_together,
+                        audit_done done, void *arg, postern_error *err)
 {
     int64_t now_ms = clock_mono_ms();
     struct flight *f = NULL;
@@ -494,10 +505,28 @@ postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, 
         free_flight(l, f);
         return POSTERN_FAIL(err, AUDIT, "no timer");
     }
-    if (launch(l, f, err) == POSTERN_OK)
+    if (launch(l, f, is_together, err) == POSTERN_OK)
         return POSTERN_OK;
     free_flight(l, f);
     return POSTERN_ERR_AUDIT;
+}
+
+postern_err audit_line_send(struct audit_line *l, const struct audit_record *r, audit_done done,
+                            void *arg, postern_error *err)
+{
+    return send_record(l, r, false, done, arg, err);
+}
+
+postern_err audit_line_send_together(struct audit_line *l, const struct audit_record *r,
+                                     audit_done done, void *arg, postern_error *err)
+{
+    return send_record(l, r, true, done, arg, err);
+}
+
+bool audit_line_has_room(const struct audit_line *l)
+{
+    return l->watch.channel == NULL ||
+           l->count - l->fact_count < AUDIT_IN_FLIGHT_MAX - AUDIT_LOGINS_FREE;
 }
 
 void audit_line_cancel(struct audit_line *l, const void *arg)

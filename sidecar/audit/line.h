@@ -13,6 +13,7 @@
 /* Records on their way; more are refused (POSTERN_ERR_AUDIT), so that a stuck disk costs logins and
  * not memory. */
 #define AUDIT_IN_FLIGHT_MAX 4096
+#define AUDIT_LOGINS_FREE   512 /* of them, which audit_line_has_room() leaves alone */
 /* Records of what happened, for which nobody waits: as many as sessions of one process may end at one
  * time, of 700 bytes each. */
 #define AUDIT_FACTS_MAX 65536
@@ -61,6 +62,16 @@ bool audit_line_is_set(const struct audit_line *l);
  */
 POSTERN_MUST_USE postern_err audit_line_send(struct audit_line *l, const struct audit_record *r,
                                              audit_done done, void *arg, postern_error *err);
+/*
+ * The same, with all that are sent so in this round of the event loop: one message for many, which
+ * costs each of them a part of a turn.
+ */
+POSTERN_MUST_USE postern_err audit_line_send_together(struct audit_line *l,
+                                                      const struct audit_record *r,
+                                                      audit_done done, void *arg,
+                                                      postern_error *err);
+/* False: so many are on their way that more should wait; some places are left for logins. */
+bool audit_line_has_room(const struct audit_line *l);
 /* Whoever waits with `arg` waits no more; the record is written all the same. */
 void audit_line_cancel(struct audit_line *l, const void *arg);
 /* Nothing is in flight; without a line, nothing that anybody waits for. */

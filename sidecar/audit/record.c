@@ -10,7 +10,7 @@
 
 #include "record.h"
 
-/* Texts are cut at the first size with which the record fits; with the last it always does: 37
+/* Texts are cut at the first size with which the record fits; with the last it always does: 40
  * texts, each byte of which may need six.  A UUID as jti has 36 bytes. */
 static const size_t text_caps[] = { 256, 128, 64, 32, 12 };
 
@@ -111,7 +111,7 @@ static void put_who_asked(struct line *l, const struct audit_record *r)
 /* Something that happened or was done, not a judgement. */
 static bool is_deed(const char *event)
 {
-    static const char *const deeds[] = { "end", "block", "unblock", "kill" };
+    static const char *const deeds[] = { "end", "held", "approve", "block", "unblock", "kill" };
 
     for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++)
         if (event != NULL && strcmp(event, deeds[i]) == 0)
@@ -154,9 +154,16 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_text(l, "session", r->session);
     put_text(l, "agent", r->agent);
     put_text(l, "human", r->human);
+    if (r->grant == NULL)
+        put_text(l, "purpose", r->purpose);
     put_text(l, "authcid", r->authcid);
     put_text(l, "action", r->action);
     put_text(l, "resource", r->resource);
+    put_positive(l, "more_resources", r->more_resources);
+    if (r->args_digest != NULL && r->args_digest[0] != '\0') /* never cut: half of it proves nothing */
+        postern_json_put_str(&l->w, "args_digest", r->args_digest);
+    put_text(l, "claimed_purpose", r->claimed_purpose);
+    put_text(l, "approver", r->approver);
     put_text(l, "rule", r->rule);
     put_text(l, "user_rule", r->user_rule);
     put_text(l, "would", r->would);
@@ -165,6 +172,10 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_positive(l, "lease_end", r->lease_end_s);
     put_positive(l, "until", r->until_s);
     put_positive(l, "count", r->count);
+    if (r->first_ms > 0)
+        put_time(l, "first", r->first_ms);
+    if (r->last_ms > 0)
+        put_time(l, "last", r->last_ms);
     if (r->event == NULL || strcmp(r->event, "end") != 0)
         return;
     postern_json_put_integer(&l->w, "duration_ms", r->duration_ms);

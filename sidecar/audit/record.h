@@ -31,8 +31,8 @@ struct audit_record {
     const char *tls;            /* "on" "local" "none" "unknown" */
     const char *authzid;        /* wanted identity */
     bool is_by_handle;          /* a token handle came in the token's place */
-    /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "block", "unblock" and "kill",
-     * which are no verdicts; anywhere else it is undecided. */
+    /* POSTERN_OK: proved.  POSTERN_ERR_UNSET: left out of "end", "held", "approve", "block",
+     * "unblock" and "kill", which need not be verdicts; anywhere else it is undecided. */
     postern_err code;
     const char *detail;         /* postern_error.detail */
     const char *setting;        /* which key decided: "helper_peers" */
@@ -49,7 +49,8 @@ struct audit_record {
     const char *action;   /* "raw:connect", "imap:login" */
     const char *resource; /* what it is done to; of several the one that decided, else the first */
     int64_t more_resources; /* how many more of them there are; 0: left out */
-    const char *args_digest; /* of its arguments (door/args_digest.h) */
+    const char *purpose;  /* of the token, where no grant is here to tell it ("actions") */
+    const char *args_digest; /* of its arguments (door/args_digest.h), below ARGS_DIGEST_MAX bytes */
     const char *claimed_purpose; /* what the call itself said; never judged */
     const char *approver; /* who approved or denied what was held */
     const char *rule;     /* "cache:write": policy's label */
@@ -61,7 +62,8 @@ struct audit_record {
     int64_t until_s;      /* of a block; 0: left out */
     int64_t duration_ms;  /* of a session; with up and down: left out unless event is "end" */
     uint64_t up, down;    /* bytes to the backend, to the client */
-    int64_t count;        /* of refusals summed up, of sessions ended; 0: left out */
+    int64_t count;        /* of refusals or actions summed up, of sessions ended; 0: left out */
+    int64_t first_ms, last_ms; /* of what is summed up, since 1970; 0: left out */
     int64_t missed; /* refusals of strangers before this one that have no record; 0: left out */
 };
 

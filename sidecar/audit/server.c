@@ -17,7 +17,9 @@
 #include "../log.h"
 #include "../supervisor_line.h"
 #include "../timer.h"
+#include "checkpoints.h"
 #include "server.h"
+#include "sums.h"
 
 #define WRITER_ROLE_MAX   32  /* bytes with NUL: "helper", "door" */
 #define WRITER_DETAIL_MAX 128 /* bytes with NUL of why a record failed */
@@ -57,7 +59,11 @@ struct audit_server {
     struct event *turn; /* made active by whatever brings work */
     struct event *sync; /* AUDIT_SYNC_MS */
     struct event *room; /* a pipe that was full; NULL: a write does not wait */
+    struct event *sum;  /* TALLY_PERIOD_MS, and at once while there is more */
+    struct event *sign; /* checkpoints_every_ms() after a record that no checkpoint covers */
     struct audit_file *file;
+    struct sums sums;
+    struct checkpoints *checkpoints;
     struct writer_list writers;
     size_t writer_count;
     struct taken taken[AUDIT_BATCH_MAX];
@@ -317,19 +323,114 @@ static void on_sync(evutil_socket_t fd, short what, void *arg)
     sync_soon(s); /* when it failed */
 }
 
+/* ---- checkpoints ---- */
+
+static void send_to_log(const postern_buf *line)
+{
+    if (line->len != 0)
+        log_note("checkpoint: %.*s", (int)line->len, (const char *)line->ptr);
+}
+
+static void make_checkpoint(struct audit_server *s)
+{
+    POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    postern_error err = { 0 };
+    postern_err e = checkpoints_make(s->checkpoints, s->file, clock_wall_ms(), &line, &err);
+
+    send_to_log(&line);
+    if (e != POSTERN_OK)
+        log_trouble(s, "the audit chain has no new checkpoint", &err);
+    sync_soon(s);
+}
+
+static void sign_soon(struct audit_server *s)
+{
+    int64_t every_ms = checkpoints_every_ms(s->checkpoints);
+
+    if (checkpoints_is_full(s->checkpoints, s->file))
+        make_checkpoint(s);
+    if (every_ms == 0 || !checkpoints_has_work(s->checkpoints, s->file) ||
+        event_pending(s->sign, EV_TIMEOUT, NULL))
+        return;
+    if (!timer_start(s->sign, every_ms))
+        log_problem("the audit chain has no new checkpoint: no memory for a timer");
+}
+
+static void on_sign(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_server *s = arg;
+
+    (void)fd;
+    (void)what;
+    make_checkpoint(s);
+    sign_soon(s); /* when it failed, or came between two batches */
+}
+
+/* ---- batches ---- */
+
+/* Whether anything can be written, doors that count actions are to know at once. */
+static void note_written(struct audit_server *s, postern_err e)
+{
+    if (s->sums.memory != NULL)
+        tally_set_stuck(s->sums.memory, e != POSTERN_OK);
+}
+
 /* Returns how many messages came in. */
 static size_t serve(struct audit_server *s)
 {
     postern_error err = { 0 };
     size_t whole_count = 0, count;
+    postern_err e;
 
     gather(s);
     count = s->taken_count;
-    if (audit_file_write(s->file, &whole_count, &err) != POSTERN_OK)
+    e = audit_file_write(s->file, &whole_count, &err);
+    if (count != 0)
+        note_written(s, e);
+    if (e != POSTERN_OK)
         log_trouble(s, "audit records cannot be written, logins are undecided", &err);
     sync_soon(s);
     confirm(s, whole_count, &err);
+    if (whole_count != 0)
+        sign_soon(s);
     return count;
+}
+
+/* ---- what doors counted ---- */
+
+/* One batch; false: the round is over. */
+static bool write_sums(struct audit_server *s, postern_err *ret)
+{
+    int64_t before = audit_file_head(s->file).seq;
+    postern_error err = { 0 };
+    bool is_over = true;
+
+    *ret = sums_write(&s->sums, s->file, clock_wall_ms(), &is_over, &err);
+    if (*ret != POSTERN_OK)
+        log_trouble(s, "audit records cannot be written, actions are not counted any more", &err);
+    if (*ret != POSTERN_OK || audit_file_head(s->file).seq != before) /* else nothing was tried */
+        note_written(s, *ret);
+    sync_soon(s);
+    sign_soon(s);
+    return !is_over;
+}
+
+static void on_sum(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_server *s = arg;
+    postern_err e = POSTERN_OK;
+    bool has_more;
+
+    (void)fd;
+    (void)what;
+    if (s->has_ended)
+        return;
+    /* Somebody has to read the pipe first: then what was counted is stale, and nothing more is. */
+    has_more = audit_file_fd(s->file) >= 0 && audit_file_is_writable(s->file) && write_sums(s, &e);
+    if (has_more)
+        event_active(s->sum, 0, 0); /* behind whoever waits for a confirmation */
+    else if (!timer_start(s->sum, TALLY_PERIOD_MS))
+        log_problem("what doors count is not written: no memory for a timer");
 }
 
 /* ---- a pipe that is full ---- */
@@ -376,8 +477,20 @@ static bool wait_for_room(struct audit_server *s)
     return false;
 }
 
+/* All doors have ended: what they counted last, and where the chain stands. */
+static void write_last(struct audit_server *s)
+{
+    postern_err e;
+
+    s->sums.at = (struct tally_cursor){ 0 };
+    while (audit_file_fd(s->file) >= 0 && write_sums(s, &e))
+        ;
+    make_checkpoint(s);
+}
+
 static void end(struct audit_server *s)
 {
+    write_last(s);
     sync_now(s);
     s->has_ended = true;
     s->owner.ended(s->owner.arg);
@@ -478,6 +591,7 @@ static postern_err change_file(struct audit_server *s, int take_fd, postern_erro
     sync_now(s);
     POSTERN_TRY(audit_file_take(s->file, take_fd, clock_wall_ms(), err));
     sync_soon(s);
+    sign_soon(s);
     forget_room(s); /* of the one before */
     if (s->is_ready)
         return POSTERN_OK;
@@ -493,6 +607,63 @@ static void take_file(void *arg, int take_fd)
         log_refusal(&err);
 }
 
+/* The memory is one for all of posternd's life: a second message brings the same. */
+static void take_tally(void *arg, int take_fd)
+{
+    struct audit_server *s = arg;
+    postern_error err = { 0 };
+    postern_err e = POSTERN_OK;
+
+    if (s->sums.memory == NULL)
+        e = tally_memory_map(take_fd, &s->sums.memory, &err);
+    (void)close(take_fd);
+    if (e != POSTERN_OK)
+        log_refusal(&err);
+    else if (!event_pending(s->sum, EV_TIMEOUT, NULL) && !timer_start(s->sum, TALLY_PERIOD_MS))
+        log_problem("what doors count is not written: no memory for a timer");
+}
+
+static postern_err publish(struct audit_server *s, postern_error *err)
+{
+    POSTERN_AUTO_BUF pem = POSTERN_BUF_INIT(AUDIT_LINE_MAX), out = POSTERN_BUF_INIT(2 * AUDIT_LINE_MAX);
+    postern_json_writer w = { .out = &out };
+
+    POSTERN_TRY(checkpoints_public(s->checkpoints, &pem, err));
+    postern_json_open_object(&w, NULL);
+    postern_json_put_str(&w, "type", "checkpoint_public");
+    postern_json_put_string(&w, "pem", postern_buf_bytes(&pem));
+    postern_json_close_object(&w);
+    if (out.failed)
+        return POSTERN_FAIL(err, NOMEM, "public key of checkpoints");
+    return channel_send(supervisor_line_channel(s->supervisor), postern_buf_bytes(&out), -1, err);
+}
+
+/* What the key before has to sign, it signs. */
+static void take_checkpoint_key(void *arg, int take_fd)
+{
+    struct audit_server *s = arg;
+    postern_error err = { 0 };
+    int64_t every_s = 0;
+    postern_err e;
+
+    if (audit_file_fd(s->file) >= 0)
+        make_checkpoint(s);
+    if (!channel_integer(supervisor_line_channel(s->supervisor), "every", &every_s) || every_s < 1)
+        every_s = 1;
+    e = checkpoints_use_key(s->checkpoints, take_fd, every_s, &err);
+    if (e == POSTERN_OK)
+        e = publish(s, &err);
+    if (e != POSTERN_OK)
+        log_refusal(&err);
+}
+
+static void take_checkpoint_file(void *arg, int take_fd)
+{
+    struct audit_server *s = arg;
+
+    checkpoints_use_file(s->checkpoints, take_fd);
+}
+
 static void drain(void *arg)
 {
     struct audit_server *s = arg;
@@ -504,6 +675,9 @@ static void drain(void *arg)
 static const struct supervisor_message messages[] = {
     { "file", .take = take_file },
     { "writer", .take = take_writer },
+    { "tally", .take = take_tally },
+    { "checkpoint_key", .take = take_checkpoint_key },
+    { "checkpoint_file", .take = take_checkpoint_file },
 };
 
 /* ---- the whole ---- */
@@ -516,7 +690,9 @@ static postern_err make_events(struct audit_server *s, int take_supervisor_fd, p
         &s->supervisor, err));
     s->turn = event_new(s->base, -1, 0, on_turn, s);
     s->sync = event_new(s->base, -1, 0, on_sync, s);
-    if (s->turn == NULL || s->sync == NULL)
+    s->sum = event_new(s->base, -1, 0, on_sum, s);
+    s->sign = event_new(s->base, -1, 0, on_sign, s);
+    if (s->turn == NULL || s->sync == NULL || s->sum == NULL || s->sign == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -538,6 +714,8 @@ postern_err audit_server_new(struct event_base *base, int take_supervisor_fd,
     e = make_events(s, take_supervisor_fd, err);
     if (e == POSTERN_OK)
         e = audit_file_new(&s->file, err);
+    if (e == POSTERN_OK)
+        e = checkpoints_new(&s->checkpoints, err);
     if (e != POSTERN_OK) {
         audit_server_free(s);
         return e;
@@ -555,9 +733,13 @@ void audit_server_free(struct audit_server *s)
     if (s->room != NULL)
         event_free(s->room);
     timer_free(s->sync);
+    timer_free(s->sum);
+    timer_free(s->sign);
     if (s->turn != NULL)
         event_free(s->turn);
     supervisor_line_free(s->supervisor);
     audit_file_free(s->file);
+    checkpoints_free(s->checkpoints);
+    sums_free(&s->sums);
     free(s);
 }

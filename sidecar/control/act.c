@@ -198,6 +198,7 @@ static void change(struct act *a)
 static void (*const verb_functions[CONTROL_VERBS])(struct act *a) = {
     [CONTROL_SESSIONS] = act_sessions, [CONTROL_KILL] = change,       [CONTROL_BLOCK] = change,
     [CONTROL_UNBLOCK] = change,        [CONTROL_BLOCKS] = act_blocks, [CONTROL_STATUS] = act_status,
+    [CONTROL_HELD] = act_held,         [CONTROL_APPROVE] = act_approve, [CONTROL_DENY] = act_approve,
 };
 
 struct act *act_new(struct control *c, const struct peer *peer, control_role role,
@@ -209,6 +210,7 @@ struct act *act_new(struct control *c, const struct peer *peer, control_role rol
         return NULL;
     a->control = c;
     a->role = role;
+    a->peer = peer;
     a->pid = peer->pid;
     a->uid = peer->uid;
     a->done = done;
@@ -228,8 +230,8 @@ void act_start(struct act *a)
 {
     if (a->unread == POSTERN_ERR_NOMEM)
         act_fail(a, "failed", &a->error);
-    else if (a->role == CONTROL_NOBODY ||
-             (a->unread == POSTERN_OK && !control_may(a->role, a->rq.verb)))
+    else if (a->unread == POSTERN_OK ? !control_may(a->role, a->rq.verb)
+                                     : a->role == CONTROL_NOBODY)
         deny(a);
     else if (a->unread != POSTERN_OK)
         act_refuse(a, CONTROL_REFUSED, "bad_request", a->error.detail);

@@ -14,6 +14,8 @@
 #define CONTROL_REPLY_MAX 1048576
 /* Sessions asked of the door at one time: with names of usual length they fit its one message. */
 #define CONTROL_SESSIONS_PAGE 100
+/* Held actions asked of the door at one time: some 900 bytes each. */
+#define CONTROL_HELD_PAGE 50
 /* Blocks in one answer: four values each, and a reader takes POSTERN_JSON_NODES_MAX. */
 #define CONTROL_BLOCKS_PAGE 500
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What act.c and its verbs share: act_change.c (kill, block, unblock) and act_look.c (sessions,
- * blocks, status). */
+/* What act.c and its verbs share: act_change.c (kill, block, unblock), act_approve.c (held, approve,
+ * deny) and act_look.c (sessions, blocks, status). */
 #ifndef POSTERN_CONTROL_ACT_INNER_H
 #define POSTERN_CONTROL_ACT_INNER_H
 
@@ -12,7 +12,8 @@
 struct act {
     struct control *control;
     control_role role;
-    pid_t pid; /* who asks */
+    const struct peer *peer; /* who asks; of the connection, which outlives this */
+    pid_t pid;
     uid_t uid;
     struct control_request rq;
     postern_err unread; /* why the line is no request; POSTERN_OK: it is one */
@@ -27,6 +28,9 @@ struct act {
     unsigned open; /* answers that are not there yet, and one while more may be asked */
     link_news door, helper;
     int64_t ended;
+    /* of an approval */
+    char user[256]; /* who asks, by name */
+    size_t refusal;
     postern_buf logins_text; /* a JSON array; empty: not known */
 };
 
@@ -42,6 +46,8 @@ struct audit_record act_record(const struct act *a, postern_err code);
 const char *act_door_word(const struct control *c, link_news news);
 
 void act_sessions(struct act *a);
+void act_held(struct act *a);
+void act_approve(struct act *a); /* and deny */
 void act_blocks(struct act *a);
 void act_status(struct act *a);
 /* NULL: go on; else "error" of a refusal before anything is recorded, and its message. */

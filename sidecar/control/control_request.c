@@ -19,6 +19,7 @@ enum member {
     MEMBER_BY,
     MEMBER_VALUE,
     MEMBER_REASON,
+    MEMBER_REF,
     MEMBER_FOR,
     MEMBER_FROM,
     MEMBERS
@@ -36,6 +37,7 @@ static const struct {
     [MEMBER_DOOR] = { TEXT(door) },   [MEMBER_USER] = { TEXT(user) },
     [MEMBER_AFTER] = { TEXT(after) }, [MEMBER_BY] = { "by", 0, 0 },
     [MEMBER_VALUE] = { TEXT(value) }, [MEMBER_REASON] = { TEXT(reason) },
+    [MEMBER_REF] = { TEXT(ref) },
     [MEMBER_FOR] = { "for", 0, 0 },   [MEMBER_FROM] = { "from", 0, 0 },
 #undef TEXT
 };
@@ -58,6 +60,9 @@ static const struct {
     [CONTROL_UNBLOCK] = { "unblock", BIT(MEMBER_AGENT), 0, CONTROL_ADMIN },
     [CONTROL_BLOCKS] = { "blocks", 0, BIT(MEMBER_FROM), CONTROL_WATCHER },
     [CONTROL_STATUS] = { "status", 0, 0, CONTROL_WATCHER },
+    [CONTROL_HELD] = { "held", 0, BIT(MEMBER_AFTER), CONTROL_WATCHER },
+    [CONTROL_APPROVE] = { "approve", BIT(MEMBER_REF), BIT(MEMBER_REASON), CONTROL_NOBODY },
+    [CONTROL_DENY] = { "deny", BIT(MEMBER_REF), BIT(MEMBER_REASON), CONTROL_NOBODY },
 };
 
 static const char *const kinds[] = { "session", "sub", "client", "jti", "agent" };
@@ -66,8 +71,11 @@ static const char *const kinds[] = { "session", "sub", "client", "jti", "agent" 
 
 bool control_may(control_role role, control_verb verb)
 {
+    bool is_judged_by_rules = verb == CONTROL_APPROVE || verb == CONTROL_DENY;
+
     return role < CONTROL_ROLES && verb > CONTROL_VERB_NONE && verb < CONTROL_VERBS &&
-           verbs[verb].least > CONTROL_NOBODY && role >= verbs[verb].least;
+           (is_judged_by_rules ||
+            (verbs[verb].least > CONTROL_NOBODY && role >= verbs[verb].least));
 }
 
 const char *control_verb_name(control_verb verb)
@@ -186,7 +194,8 @@ static postern_err find_verb(const postern_json *j, unsigned seen, control_verb 
         return POSTERN_OK;
     }
     return POSTERN_FAIL(err, MALFORMED,
-                        "The verb is none of sessions, kill, block, unblock, blocks, status.");
+                        "The verb is none of sessions, kill, block, unblock, blocks, status, held, "
+                        "approve, deny.");
 }
 
 static postern_err check_agent(const struct control_request *rq, postern_error *err)

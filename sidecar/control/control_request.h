@@ -21,6 +21,9 @@ typedef enum control_verb {
     CONTROL_UNBLOCK,
     CONTROL_BLOCKS,
     CONTROL_STATUS,
+    CONTROL_HELD,
+    CONTROL_APPROVE,
+    CONTROL_DENY,
     CONTROL_VERBS
 } control_verb;
 
@@ -31,7 +34,8 @@ typedef enum control_role {
     CONTROL_ROLES
 } control_role;
 
-/* The one table of rights: what is not in it is not allowed. */
+/* The one table of rights: what is not in it is not allowed.  Anybody may ask to approve or deny: the
+ * rule that holds an action says who may. */
 bool control_may(control_role role, control_verb verb);
 const char *control_verb_name(control_verb verb); /* as in a request; "none" */
 const char *control_role_name(control_role role); /* "admin" "watcher" "nobody" */
@@ -41,9 +45,10 @@ struct control_request {
     char agent[CONTROL_NAME_MAX]; /* block, unblock: whom; sessions: filter, "" all */
     char door[CONTROL_ID_MAX];    /* filter */
     char user[CONTROL_NAME_MAX];  /* filter */
-    char after[CONTROL_ID_MAX];   /* sessions: id of the last one seen */
+    char after[CONTROL_ID_MAX];   /* sessions, held: id or reference of the last one seen */
     const char *by;               /* kill: static, "session" "sub" "client" "jti" "agent" */
     char value[CONTROL_NAME_MAX]; /* kill: whose */
+    char ref[CONTROL_ID_MAX];     /* approve, deny: what is held */
     char reason[POSTERN_BECAUSE_MAX];
     int64_t for_s; /* block: seconds from now, 0 without end */
     int64_t from;  /* blocks: how many to leave out */

@@ -327,7 +327,8 @@ void link_ask(struct link *l, const char *type, const struct link_member *member
 
 /* ---- in ---- */
 
-static const char *const answer_types[] = { "done", "sessions", "logins", "metrics" };
+static const char *const answer_types[] = { "done", "sessions", "logins", "metrics", "held",
+                                            "hold", "settle" };
 
 static bool is_answer(const struct channel *c)
 {

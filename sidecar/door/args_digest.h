@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * What stands in a record for the arguments of an action, and what an approval is bound to: a
- * digest under a key that the log's readers do not have, so that nobody guesses short arguments.
- */
+/* The digest of an action's arguments, as doors and the command line make it. */
 #ifndef POSTERN_SIDECAR_DOOR_ARGS_DIGEST_H
 #define POSTERN_SIDECAR_DOOR_ARGS_DIGEST_H
 
-#include <postern/bytes.h>
-
-#define ARGS_DIGEST_KEY_LEN 32 /* bytes, HMAC-SHA-256 */
-#define ARGS_DIGEST_MAX     44 /* bytes with NUL: base64url of 32 bytes */
-
-struct args_digest_key {
-    uint8_t bytes[ARGS_DIGEST_KEY_LEN];
-};
-
-/*
- * Of an action's name and its pieces, each with its length, so that no two lists of pieces are the
- * same text.  False: the library failed, and nothing may be released.
- */
-POSTERN_MUST_USE bool args_digest_make(const struct args_digest_key *key, const char *action,
-                                       const postern_bytes *pieces, size_t count,
-                                       char ret[ARGS_DIGEST_MAX]);
+#include <postern-private/args_digest.h>
 
 #endif

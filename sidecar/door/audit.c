@@ -13,6 +13,8 @@
 #include "../setting.h"
 #include "audit.h"
 
+#define ACTION_MAX 32 /* bytes with NUL: a protocol's name and ":connect" */
+
 static const char *carrier_word(postern_carrier carrier)
 {
     return carrier == POSTERN_CARRIER_PASSWORD ? "password" : "raw";
@@ -32,7 +34,8 @@ static void put_who(struct audit_record *a, const postern_grant *g)
     a->human = postern_grant_human(g);
 }
 
-static struct audit_record build(const struct login_record *r)
+/* `action`: room for "redis:connect". */
+static struct audit_record build(const struct login_record *r, char action[ACTION_MAX])
 {
     const struct gate_result *result = r->result;
     const postern_grant *grant = r->grant != NULL ? r->grant : result->grant;
@@ -58,7 +61,7 @@ static struct audit_record build(const struct login_record *r)
         .session = r->session,
         .agent = result->failure.agent,
         .human = result->failure.human,
-        .action = "raw:connect",
+        .action = action,
         .resource = r->door->name,
         .rule = result->decision.rule,
         .user_rule = result->decision.user_rule,
@@ -69,13 +72,15 @@ static struct audit_record build(const struct login_record *r)
     };
 
     put_who(&a, grant);
+    (void)snprintf(action, ACTION_MAX, "%s:connect", r->door->adapter->name); /* has room */
     return a;
 }
 
 postern_err record_login(struct loop *l, const struct login_record *r, audit_done done, void *arg,
                          postern_error *err)
 {
-    struct audit_record a = build(r);
+    char action[ACTION_MAX];
+    struct audit_record a = build(r, action);
 
     return audit_line_send(l->audit, &a, done, arg, err);
 }
@@ -127,7 +132,8 @@ static bool may_have_record(struct door_process *p, const struct login_record *r
 postern_err record_refusal(struct loop *l, const struct login_record *r, audit_done done, void *arg,
                            postern_error *err)
 {
-    struct audit_record a = build(r);
+    char action[ACTION_MAX];
+    struct audit_record a = build(r, action);
     postern_err e;
 
     if (!may_have_record(l->process, r))

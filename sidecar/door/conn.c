@@ -23,6 +23,7 @@
 #include "conn.h"
 #include "audit.h"
 #include "backend_session.h"
+#include "greeting.h"
 #include "session.h"
 #include "tls.h"
 
@@ -68,6 +69,8 @@ struct conn {
     struct door_settings *upstream_settings; /* whose target it connects to; a reload may come */
     struct backend_session *backend_session; /* what came of it, until our session has it */
     struct leg            backend;
+    struct greeting      *greeting; /* on its way there, at doors that judge every action */
+    postern_buf           early;    /* what came behind it */
     struct session_place  renewal_of;
     size_t                discarded;
 };
@@ -105,9 +108,11 @@ static void drop_upstream(struct conn *c)
 {
     upstream_free(c->upstream);
     backend_login_free(c->backend_login);
+    greeting_free(c->greeting);
     settings_unref(c->upstream_settings);
     c->upstream = NULL;
     c->backend_login = NULL;
+    c->greeting = NULL;
     c->upstream_settings = NULL;
 }
 
@@ -148,6 +153,7 @@ void conn_free(struct conn *c)
         (void)close(c->fd);
     free_state(c);
     postern_buf_free(&c->in);
+    postern_buf_free(&c->early);
     postern_buf_free(&c->token);
     postern_wipe(c->session_secret, sizeof c->session_secret);
     LIST_REMOVE(c, entry);
@@ -275,20 +281,6 @@ static void on_refusal_recorded(void *arg, postern_err e, const postern_error *e
     answer_refusal(c);
 }
 
-static void count_verdict(struct loop *l, postern_err code)
-{
-    switch (postern_err_outcome(code)) {
-    case POSTERN_PROVED:
-        atomic_fetch_add(&l->counters.proved, 1);
-        return;
-    case POSTERN_REJECTED:
-        atomic_fetch_add(&l->counters.rejected, 1);
-        return;
-    case POSTERN_UNDECIDED:
-        atomic_fetch_add(&l->counters.undecided, 1);
-    }
-}
-
 /* Of a token that no grant names (any more). */
 static void name_token(struct conn *c)
 {
@@ -308,7 +300,7 @@ static void refuse(struct conn *c)
     c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
     stop_waiting(c);
     c->result.failure.code = c->result.code;
-    count_verdict(c->loop, c->result.code);
+    loop_count_verdict(c->loop, c->result.code);
     name_token(c);
     r = record_of(c);
     e = record_refusal(c->loop, &r, on_refusal_recorded, c, &err);
@@ -358,6 +350,26 @@ static void write_grant(struct conn *c, const struct lease *lease, const char *s
     c->door->adapter->grant(c->state, &g, out);
 }
 
+static postern_err hand_over(struct conn *c, struct leg client, struct leg backend,
+                             postern_error *err)
+{
+    const struct inspect_parts judged = {
+        .take_client = client,
+        .take_backend = backend,
+        .adapter = c->door->adapter,
+        .take_state = c->state,
+        .early_up = postern_buf_bytes(&c->in),
+        .early_down = postern_buf_bytes(&c->early),
+    };
+    struct session *s = c->session;
+
+    c->session = NULL;
+    if (c->door->adapter->inspector == NULL)
+        return session_open(s, client, backend, postern_buf_bytes(&c->in), err);
+    c->state = NULL;
+    return session_open_judged(s, &judged, err);
+}
+
 /* From here on the session has the sockets. */
 static void open_session(struct conn *c)
 {
@@ -375,10 +387,9 @@ static void open_session(struct conn *c)
     c->fd = -1;
     c->ssl = NULL;
     c->backend = (struct leg){ .fd = -1 };
-    c->session = NULL;
     session_forget_waiter(s);
     session_set_backend(s, POSTERN_STEAL(c->backend_session));
-    e = session_open(s, client, backend, postern_buf_bytes(&c->in), &err);
+    e = hand_over(c, client, backend, &err);
     stop_waiting(c); /* behind the relay's own event: epoll has one socket of both */
     if (e != POSTERN_OK) {
         log_error("a session", &err);
@@ -397,6 +408,45 @@ static void refuse_without_backend(struct conn *c, const postern_error *err)
     refuse_with(c, why.code, &why);
 }
 
+static void on_greeted(void *arg, struct leg leg, postern_bytes rest, const postern_error *err)
+{
+    struct conn *c = arg;
+    postern_error why = { 0 };
+
+    if (err != NULL) {
+        refuse_without_backend(c, err);
+        return;
+    }
+    c->backend = leg;
+    c->early = POSTERN_BUF_INIT(GREETING_HEARD_MAX);
+    postern_buf_add(&c->early, rest);
+    if (c->early.failed) {
+        (void)POSTERN_FAIL(&why, NOMEM, "the backend's greeting"); /* told below */
+        refuse_without_backend(c, &why);
+        return;
+    }
+    drop_upstream(c);
+    open_session(c);
+}
+
+/* The first words there are said before the client is answered: a door that cannot log in grants
+ * nothing. */
+static void greet_backend(struct conn *c, struct leg take_leg)
+{
+    const struct door *door = session_door(c->session);
+    const struct adapter_backend_login as = {
+        .user = door->backend_user,
+        .password = door->backend_password == NULL ? POSTERN_BYTES_NONE
+                                                   : postern_secret_bytes(door->backend_password),
+    };
+    const struct greeting_request rq = { c->door->adapter, c->state, &as };
+    postern_error err = { 0 };
+
+    if (greeting_start(c->loop->base, take_leg, &rq, (struct greeting_owner){ on_greeted, c },
+                       &c->greeting, &err) != POSTERN_OK)
+        refuse_without_backend(c, &err);
+}
+
 static void on_backend(void *arg, struct leg leg, const postern_error *err)
 {
     struct conn *c = arg;
@@ -406,6 +456,10 @@ static void on_backend(void *arg, struct leg leg, const postern_error *err)
         return;
     }
     drop_upstream(c);
+    if (c->door->adapter->inspector != NULL) {
+        greet_backend(c, leg);
+        return;
+    }
     c->backend = leg;
     open_session(c);
 }
@@ -667,7 +721,7 @@ static void on_verdict(void *arg, struct gate_result *take_result)
         refuse(c);
         return;
     }
-    count_verdict(c->loop, POSTERN_OK);
+    loop_count_verdict(c->loop, POSTERN_OK);
     if (c->is_renewal)
         begin_renewal(c);
     else

@@ -7,6 +7,15 @@ sidecar_libsidecar_la_SOURCES += sidecar/door/backend_answer.c sidecar/door/back
 	sidecar/door/registry.h sidecar/door/session.c sidecar/door/session.h sidecar/door/session_inner.h sidecar/door/session_judge.c sidecar/door/settings.c \
 	sidecar/door/settings.h sidecar/door/taken_back.c sidecar/door/taken_back.h
 sidecar_libsidecar_la_SOURCES += \
+	sidecar/door/action_record.c sidecar/door/action_record.h \
+	sidecar/door/actions.c sidecar/door/actions.h \
+	sidecar/door/greeting.c sidecar/door/greeting.h \
+	sidecar/door/holds.c sidecar/door/holds.h \
+	sidecar/door/holds_control.c sidecar/door/holds_control.h \
+	sidecar/door/inspect.c sidecar/door/inspect.h \
+	sidecar/door/rates.c sidecar/door/rates.h \
+	sidecar/door/renew_within.c sidecar/door/renew_within.h \
+	sidecar/door/wire.c sidecar/door/wire.h \
 	sidecar/door/pipes.c sidecar/door/pipes.h \
 	sidecar/door/recheck.c sidecar/door/recheck.h sidecar/door/records.c sidecar/door/records.h \
 	sidecar/door/relay.c sidecar/door/relay.h \

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../audit/tally_memory.h"
 #include "../clock.h"
 #include "../log.h"
 #include "../timer.h"
@@ -396,6 +397,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     loop_note_end(l);
 }
 
+void loop_count_verdict(struct loop *l, postern_err code)
+{
+    switch (postern_err_outcome(code)) {
+    case POSTERN_PROVED:
+        atomic_fetch_add(&l->counters.proved, 1);
+        return;
+    case POSTERN_REJECTED:
+        atomic_fetch_add(&l->counters.rejected, 1);
+        return;
+    case POSTERN_UNDECIDED:
+        atomic_fetch_add(&l->counters.undecided, 1);
+    }
+}
+
 void loop_note_end(struct loop *l)
 {
     if (l->drain_end_ms != 0 && !l->has_drained && LIST_EMPTY(&l->sessions) &&
@@ -494,6 +509,7 @@ void loop_free(struct loop *l)
     if (l->base != NULL)
         event_base_free(l->base);
     settings_unref(l->settings);
+    tally_free(l->tally);
     free(l);
 }
 

@@ -60,7 +60,9 @@ struct door_process {
     pthread_mutex_t  denials_lock;
     struct args_digest_key args_key;
     bool                   has_args_key; /* without it no action is released */
-    _Atomic int64_t  pause_logged_ms, unheard_logged_ms; /* 0: never */
+    struct rates    *rates; /* how often agents did what */
+    struct holds    *holds; /* what waits for approval */
+    _Atomic int64_t  pause_logged_ms, unheard_logged_ms, unrecorded_logged_ms; /* 0: never */
 };
 
 /* Sessions that were judged and ended, by why. */
@@ -146,6 +148,8 @@ struct mail *loop_mail_end(const char *session_id, const char *end, const char *
 void loop_want_audit_line(void *arg);
 /* True once in LOOP_LOG_MS, whichever loop asks; *logged_ms is door_process's. */
 bool loop_may_log(_Atomic int64_t *logged_ms);
+/* Of a login or renewal, into the loop's counters. */
+void loop_count_verdict(struct loop *l, postern_err code);
 /* A place is free, or the last one has gone. */
 void loop_note_end(struct loop *l);
 

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include <postern-private/issuer_line.h>
 
+#include "../audit/tally_memory.h"
 #include "../clock.h"
 #include "../log.h"
 #include "../role.h"
@@ -19,7 +22,10 @@
 #include "../timer.h"
 #include "../upkeep.h"
 #include "role_line.h"
+#include "holds.h"
+#include "holds_control.h"
 #include "main.h"
+#include "rates.h"
 #include "taken_back.h"
 
 #define LOOPS_MAX 64
@@ -52,6 +58,7 @@ struct door_main {
     struct door_settings  *prepared, *current;
     struct upkeep         *upkeep; /* of what `current` fetches */
     struct own_certificate own;
+    struct tally_memory   *tally; /* NULL: the loops count nothing */
     struct taken_back     *taken_back;
     struct role_line           *issuer, *control;
     postern_issuer_line        *tokens; /* the issuer's line as the loops' validations see it */
@@ -490,6 +497,16 @@ static bool answer_metrics(struct door_main *m, struct role_line *l)
     return true;
 }
 
+static bool answer_holds(struct door_main *m, struct role_line *l)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
+
+    if (!holds_control_answer(m->process.holds, role_line_channel(l), loop_now(), &out))
+        return false;
+    send_built(l, &out);
+    return true;
+}
+
 static bool on_control_message(void *arg, struct role_line *l)
 {
     struct door_main *m = arg;
@@ -503,6 +520,8 @@ static bool on_control_message(void *arg, struct role_line *l)
         return take_kill(m, l);
     if (channel_type_is(c, "block"))
         return take_block(m, c);
+    if (holds_control_is_for(c))
+        return answer_holds(m, l);
     if (channel_type_is(c, "blocks_end"))
         return take_blocks_end(m, l);
     if (!channel_type_is(c, "blocks_begin"))
@@ -635,11 +654,53 @@ static void take_file(void *arg)
     spoil(m, &err);
 }
 
+/* Once, before the first settings; where it cannot be used, each action has a record of its own. */
+static void take_tally(void *arg, int take_fd)
+{
+    struct door_main *m = arg;
+    postern_error err = { 0 };
+
+    if (m->tally == NULL && tally_memory_map(take_fd, &m->tally, &err) != POSTERN_OK)
+        log_error("actions are not counted", &err);
+    (void)close(take_fd);
+}
+
+static void give_tally(struct door_main *m, struct loop *l)
+{
+    postern_error err = { 0 };
+
+    if (m->tally != NULL && tally_new(m->tally, getpid(), &l->tally, &err) != POSTERN_OK)
+        log_error("actions of a loop are not counted", &err);
+}
+
+/* What is held is held by its digest, and loops read the key without a lock: it is the process's. */
+static void take_args_key(void *arg, int take_fd)
+{
+    struct door_main *m = arg;
+    uint8_t room[ARGS_DIGEST_KEY_LEN + 1];
+    ssize_t len = pread(take_fd, room, sizeof room, 0);
+
+    (void)close(take_fd);
+    if (len != ARGS_DIGEST_KEY_LEN) {
+        log_problem("args.key of audit_key_dir has not the %d bytes of a key: what needs a digest "
+                    "is not released",
+                    ARGS_DIGEST_KEY_LEN);
+    } else if (m->process.loop_count == 0) {
+        memcpy(m->process.args_key.bytes, room, ARGS_DIGEST_KEY_LEN);
+        m->process.has_args_key = true;
+    } else if (!m->process.has_args_key ||
+               CRYPTO_memcmp(m->process.args_key.bytes, room, ARGS_DIGEST_KEY_LEN) != 0) {
+        log_note("another args.key in audit_key_dir takes effect when posternd is restarted");
+    }
+    postern_wipe(room, sizeof room);
+}
+
 static postern_err start_loops(struct door_main *m, size_t count, postern_error *err)
 {
     for (size_t i = 0; i < count; i++) {
         POSTERN_TRY(loop_new(&m->process, i, &m->process.loops[i], err));
         m->process.loop_count++;
+        give_tally(m, m->process.loops[i]);
     }
     for (size_t i = 0; i < count; i++)
         POSTERN_TRY(loop_start(m->process.loops[i], err));
@@ -956,7 +1017,8 @@ static const struct supervisor_message messages[] = {
     { "policy", .obey = take_file },       { "prepare", .obey = take_prepare },
     { "commit", .obey = take_commit },     { "abandon", .obey = take_abandon },
     { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
-    { "control", .obey = take_control },
+    { "control", .obey = take_control },   { "tally", .take = take_tally },
+    { "args_key", .take = take_args_key },
 };
 
 /* ---- beginning ---- */
@@ -980,6 +1042,8 @@ static postern_err start(struct door_main *m, struct role_setup *setup, postern_
     POSTERN_TRY(limits_new(&m->process.limits, err));
     POSTERN_TRY(denials_new(DENIALS_OF_STRANGERS, &m->process.denials, err));
     POSTERN_TRY(denials_new(DENIALS_OF_AGENTS, &m->process.agent_denials, err));
+    POSTERN_TRY(rates_new(&m->process.rates, err));
+    POSTERN_TRY(holds_new(&m->process.holds, err));
     POSTERN_TRY(fingerprint_start(&m->process.fingerprint, err));
     POSTERN_TRY(mailbox_new(m->base, m, &m->process.box, err));
     m->want_lines = event_new(m->base, -1, 0, on_want_lines, m);
@@ -1008,6 +1072,8 @@ static void take_apart(struct door_main *m)
     limits_free(m->process.limits);
     denials_free(m->process.denials);
     denials_free(m->process.agent_denials);
+    rates_free(m->process.rates);
+    holds_free(m->process.holds);
     free(m->process.loops);
     free(m->acks);
     timer_free(m->want_lines);
@@ -1015,7 +1081,9 @@ static void take_apart(struct door_main *m)
     supervisor_line_free(m->supervisor_line);
     if (m->base != NULL)
         event_base_free(m->base);
+    tally_memory_free(m->tally);
     postern_wipe(&m->process.fingerprint, sizeof m->process.fingerprint);
+    postern_wipe(&m->process.args_key, sizeof m->process.args_key);
 }
 
 int door_main(struct role_setup *setup)

@@ -535,6 +535,21 @@ void relay_pool_free(struct relay_pool *p)
     free(p);
 }
 
+struct records *relay_pool_records(struct relay_pool *p)
+{
+    return p->records;
+}
+
+struct event_base *relay_pool_base(struct relay_pool *p)
+{
+    return p->base;
+}
+
+const struct timeval *relay_pool_stall_check(struct relay_pool *p)
+{
+    return p->stall_check;
+}
+
 static void close_leg(struct leg leg)
 {
     SSL_free(leg.ssl);
@@ -620,8 +635,7 @@ postern_err relay_new(struct relay_pool *pool, struct leg take_client, struct le
     r->is_spliced = take_client.ssl == NULL && take_backend.ssl == NULL;
     prepare_side(r, &r->client, take_client);
     prepare_side(r, &r->backend, take_backend);
-    if (++pool->relay_count > pool->relay_peak)
-        pool->relay_peak = pool->relay_count;
+    relay_pool_count(pool, true);
     touch(r);
     if ((e = start(r, early, err)) != POSTERN_OK) {
         relay_free(r);
@@ -657,6 +671,15 @@ static void give_memory_back(struct relay_pool *p)
     (void)malloc_trim(0);
 }
 
+void relay_pool_count(struct relay_pool *p, bool is_new)
+{
+    p->relay_count = is_new ? p->relay_count + 1 : p->relay_count - 1;
+    if (p->relay_count > p->relay_peak)
+        p->relay_peak = p->relay_count;
+    if (!is_new)
+        give_memory_back(p);
+}
+
 void relay_free(struct relay *r)
 {
     struct relay_pool *p;
@@ -667,8 +690,7 @@ void relay_free(struct relay *r)
     close_side(&r->client);
     close_side(&r->backend);
     free(r);
-    p->relay_count--;
-    give_memory_back(p);
+    relay_pool_count(p, false);
 }
 
 static void say_goodbye_to(struct side *s)

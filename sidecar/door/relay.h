@@ -35,6 +35,13 @@ struct relay_pool;
 POSTERN_MUST_USE postern_err relay_pool_new(struct event_base *base, struct relay_pool **ret,
                                             postern_error *err);
 void relay_pool_free(struct relay_pool *p); /* after its relays; NULL is fine */
+/* For inspect.c, whose sessions share them too. */
+struct records;
+struct records *relay_pool_records(struct relay_pool *p);
+struct event_base *relay_pool_base(struct relay_pool *p);
+const struct timeval *relay_pool_stall_check(struct relay_pool *p);
+/* One more session of any kind, or one less: memory goes back to the system after a rush. */
+void relay_pool_count(struct relay_pool *p, bool is_new);
 
 /* One side: a connected, non-blocking stream socket, with an established TLS connection on it or
  * not.  The SSL has written out what it was given; what it has read ahead is not lost. */
@@ -47,7 +54,8 @@ typedef enum relay_end {
     RELAY_FAILED = 0,   /* a TLS or system error; relay_end_text() says which */
     RELAY_FINISHED,     /* both sides said that they are done, everything was delivered */
     RELAY_CLIENT_GONE,  /* reset by the client, or its TLS connection cut without close_notify */
-    RELAY_BACKEND_GONE  /* the same by the backend */
+    RELAY_BACKEND_GONE, /* the same by the backend */
+    RELAY_BROKEN        /* nobody can be sure what one side says (inspect.h) */
 } relay_end;
 
 struct relay_owner {

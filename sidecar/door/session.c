@@ -79,6 +79,9 @@ void session_free(struct session *s)
         s->loop->session_count--;
     }
     recheck_stop(&s->recheck);
+    renew_within_free(s->renewal);
+    actions_free(s->actions);
+    inspect_free(s->inspect);
     relay_free(s->relay);
     backend_session_free(s->backend);
     postern_grant_free(s->entry.grant);
@@ -86,6 +89,13 @@ void session_free(struct session *s)
     postern_wipe(s->entry.secret, sizeof s->entry.secret);
     loop_note_end(s->loop);
     free(s);
+}
+
+void session_grant_changed(struct session *s, postern_grant *take_old)
+{
+    if (s->actions != NULL)
+        actions_take_grant(s->actions);
+    postern_grant_free(take_old);
 }
 
 void session_forget_waiter(struct session *s)
@@ -175,22 +185,41 @@ void session_renew_backend(struct session *s, postern_bytes token)
 
 /* ---- relaying ---- */
 
-static void copy_counters(struct session *s)
+static bool is_open(const struct session *s)
 {
-    atomic_store_explicit(&s->entry.up, relay_bytes_up(s->relay), memory_order_relaxed);
-    atomic_store_explicit(&s->entry.down, relay_bytes_down(s->relay), memory_order_relaxed);
+    return s->relay != NULL || s->inspect != NULL;
 }
 
-static void on_relay_end(void *arg, relay_end why)
+static void copy_counters(struct session *s)
 {
+    bool is_judged = s->inspect != NULL;
+
+    atomic_store_explicit(&s->entry.up,
+                          is_judged ? inspect_bytes_up(s->inspect) : relay_bytes_up(s->relay),
+                          memory_order_relaxed);
+    atomic_store_explicit(&s->entry.down,
+                          is_judged ? inspect_bytes_down(s->inspect) : relay_bytes_down(s->relay),
+                          memory_order_relaxed);
+}
+
+static int64_t last_byte_ms(const struct session *s)
+{
+    return s->inspect != NULL ? inspect_last_byte_ms(s->inspect) : relay_last_byte_ms(s->relay);
+}
+
+static void on_end(void *arg, relay_end why)
+{
+    struct session *s = arg;
     static const char *const words[] = {
         [RELAY_FAILED] = SESSION_END_FAILED,
         [RELAY_FINISHED] = SESSION_END_FINISHED,
         [RELAY_CLIENT_GONE] = SESSION_END_CLIENT,
         [RELAY_BACKEND_GONE] = SESSION_END_BACKEND,
+        [RELAY_BROKEN] = SESSION_END_PROTOCOL,
     };
 
-    session_end(arg, words[why], NULL, POSTERN_OK);
+    session_end(s, words[why], NULL,
+                s->inspect != NULL ? inspect_end_code(s->inspect) : POSTERN_OK);
 }
 
 static void set_state(struct session *s, session_state state)
@@ -204,13 +233,74 @@ postern_err session_open(struct session *s, struct leg take_client, struct leg t
                          postern_bytes early, postern_error *err)
 {
     POSTERN_TRY(relay_new(s->loop->pool, take_client, take_backend, early,
-                          (struct relay_owner){ on_relay_end, s }, &s->relay, err));
+                          (struct relay_owner){ on_end, s }, &s->relay, err));
+    s->waiter = (struct session_waiter){ 0 };
+    set_state(s, SESSION_OPEN);
+    return POSTERN_OK;
+}
+
+static void on_renewal_wanted(void *arg, const struct adapter_login *login)
+{
+    renew_within_begin(arg, login);
+}
+
+static void judge_action(void *arg, const struct adapter_action *action)
+{
+    actions_judge(((struct session *)arg)->actions, action);
+}
+
+static bool may_judge(void *arg)
+{
+    return actions_has_room(((struct session *)arg)->actions);
+}
+
+/* Of an adapter that was made for it, or for another door of its protocol. */
+postern_err session_open_judged(struct session *s, const struct inspect_parts *parts,
+                                postern_error *err)
+{
+    struct inspect_parts p = *parts;
+    postern_err e = actions_new(s, &s->actions, err);
+
+    if (e != POSTERN_OK) {
+        inspect_drop(&p);
+        return e;
+    }
+    p.host = (struct adapter_host){ actions_may_see, s->actions };
+    POSTERN_TRY(inspect_new(
+        s->loop->pool, &p,
+        (struct inspect_owner){ judge_action, may_judge, on_renewal_wanted, on_end, s },
+        &s->inspect, err));
+    actions_set_inspect(s->actions, s->inspect);
     s->waiter = (struct session_waiter){ 0 };
     set_state(s, SESSION_OPEN);
     return POSTERN_OK;
 }
 
 /* ---- ending ---- */
+
+/* A judged session's client is told in words of its protocol, as far as it is fit for them. */
+static void say_last_word(struct session *s, postern_err code, const char *because)
+{
+    postern_failure *f;
+
+    if (s->inspect == NULL || (f = calloc(1, sizeof *f)) == NULL)
+        return;
+    postern_context_describe(settings_context(s->settings), s->entry.door, f);
+    f->code = code == POSTERN_OK ? POSTERN_ERR_EXPIRED : code;
+    copy_text(f->because, sizeof f->because, because);
+    inspect_say_goodbye(s->inspect, &(struct adapter_denied){
+                                        .failure = f,
+                                        .because = f->because,
+                                        .contact = settings_contact(s->settings),
+                                    });
+    free(f);
+}
+
+static bool is_ours(const char *end)
+{
+    return strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0 ||
+           strcmp(end, SESSION_END_POLICY) == 0 || strcmp(end, SESSION_END_UNDECIDED) == 0;
+}
 
 static void write_end(struct session *s, const char *end, const char *because, postern_err code)
 {
@@ -239,8 +329,10 @@ void session_end(struct session *s, const char *end, const char *because, poster
 
     (void)POSTERN_FAIL(&err, BUSY, "session %s was ended while it was connected: %s", s->entry.id,
                        end); /* whoever waits is told below */
-    if (s->relay != NULL)
+    if (is_open(s))
         copy_counters(s);
+    if (is_ours(end))
+        say_last_word(s, code == POSTERN_OK ? POSTERN_ERR_BLOCKED : code, because);
     write_end(s, end, because, code);
     atomic_fetch_add(&s->loop->counters.ended, 1);
     if (strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0)
@@ -264,7 +356,7 @@ postern_err session_renew(struct session *s, postern_grant **grant,
     struct lease lease = lease_renew(&s->entry.lease, &terms, now);
     postern_grant *old = s->entry.grant;
 
-    if (s->relay == NULL)
+    if (!is_open(s))
         return POSTERN_FAIL(err, RENEWAL, "the session is not open yet");
     if (lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now) == LEASE_OVER)
         return POSTERN_FAIL(err, RENEWAL, "the session's lease and its grace are over");
@@ -279,7 +371,7 @@ postern_err session_renew(struct session *s, postern_grant **grant,
         s->entry.state = SESSION_OPEN;
     registry_unlock(s->loop->process->registry);
     session_copy_rules(s, decision);
-    postern_grant_free(old);
+    session_grant_changed(s, old);
     return POSTERN_OK;
 }
 
@@ -289,12 +381,19 @@ static void end_orderly(struct session *s, const char *end)
 {
     if (s->relay != NULL)
         relay_say_goodbye(s->relay);
+    else
+        say_last_word(s, strcmp(end, SESSION_END_DRAINED) == 0 ? POSTERN_ERR_BUSY : POSTERN_OK,
+                      NULL);
     session_end(s, end, NULL, POSTERN_OK);
 }
 
 static bool is_silent(const struct session *s, struct lease_clock now, int64_t for_ms)
 {
-    return relay_is_quiet(s->relay) && now.boot_ms - relay_last_byte_ms(s->relay) >= for_ms;
+    if (s->inspect != NULL && !inspect_is_quiet(s->inspect))
+        return false;
+    if (s->relay != NULL && !relay_is_quiet(s->relay))
+        return false;
+    return now.boot_ms - last_byte_ms(s) >= for_ms;
 }
 
 /* The end of its lease, or of the whole process: at the first quiet moment, at the latest at the
@@ -314,9 +413,11 @@ void session_tick(struct session *s, struct lease_clock now)
     int64_t drain_end_ms = s->loop->drain_end_ms;
     lease_state state;
 
-    if (session_keep_up_word(s, now) || s->relay == NULL) /* without: the login's time-out counts */
+    if (session_keep_up_word(s, now) || !is_open(s)) /* without: the login's time-out counts */
         return;
     copy_counters(s);
+    if (s->actions != NULL)
+        actions_tick(s->actions, now);
     state = lease_state_at(&s->entry.lease, s->door->expiry_grace_s, now);
     if (s->backend != NULL)
         backend_session_tick(s->backend, s->settings, s->door, s->entry.id);
@@ -327,6 +428,6 @@ void session_tick(struct session *s, struct lease_clock now)
         (void)drain(s, now, state == LEASE_OVER, SESSION_END_EXPIRED);
         return;
     }
-    if (now.boot_ms - relay_last_byte_ms(s->relay) >= s->door->idle_timeout_ms)
+    if (now.boot_ms - last_byte_ms(s) >= s->door->idle_timeout_ms)
         end_orderly(s, SESSION_END_IDLE);
 }

@@ -7,6 +7,7 @@
 #define POSTERN_SIDECAR_DOOR_SESSION_H
 
 #include "gate.h"
+#include "inspect.h"
 #include "loop.h"
 
 /* Words of audit_record.end. */
@@ -20,6 +21,7 @@
 #define SESSION_END_KILLED "killed"
 #define SESSION_END_DRAINED "drained"
 #define SESSION_END_FAILED "failed"
+#define SESSION_END_PROTOCOL "protocol" /* nobody could be sure what one side said */
 #define SESSION_END_UNDECIDED "undecided" /* its issuer was not heard any more */
 
 /* The connection that a session still has to answer; called at most once, as the last thing before
@@ -61,6 +63,14 @@ void session_renew_backend(struct session *s, postern_bytes token);
 POSTERN_MUST_USE postern_err session_open(struct session *s, struct leg take_client,
                                           struct leg take_backend, postern_bytes early,
                                           postern_error *err);
+/*
+ * The same where every action is judged.
+ *   take_state   the adapter's, of the login; in every case
+ *   early_down   what came behind the backend's greeting
+ */
+POSTERN_MUST_USE postern_err session_open_judged(struct session *s,
+                                                 const struct inspect_parts *parts,
+                                                 postern_error *err);
 /* Nobody is called back any more; NULL is fine. */
 void session_forget_waiter(struct session *s);
 /* End at once.  because: an administrator's words, or NULL */

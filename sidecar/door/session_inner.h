@@ -3,7 +3,9 @@
 #ifndef POSTERN_SIDECAR_DOOR_SESSION_INNER_H
 #define POSTERN_SIDECAR_DOOR_SESSION_INNER_H
 
+#include "actions.h"
 #include "recheck.h"
+#include "renew_within.h"
 #include "session.h"
 
 struct session {
@@ -12,7 +14,10 @@ struct session {
     struct loop          *loop;
     struct door_settings *settings;
     const struct door    *door;
-    struct relay         *relay; /* NULL: connecting */
+    struct relay         *relay; /* one of them when it is open; */
+    struct inspect       *inspect; /* this one where every action is judged, */
+    struct actions       *actions; /* by these */
+    struct renew_within  *renewal; /* NULL: none is on its way */
     struct backend_session *backend; /* NULL: the backend knows nothing of tokens */
     struct session_waiter waiter;
     struct recheck        recheck; /* without a token: its issuer is not asked about it */
@@ -24,6 +29,9 @@ struct session {
 
 /* The labels of the rules that decided last, for its record. */
 void session_copy_rules(struct session *s, const postern_decision *decision);
+
+/* s->entry.grant is another one than this: whoever looks into the old one looks again. */
+void session_grant_changed(struct session *s, postern_grant *take_old);
 
 /* Once, when s->loop is set. */
 void session_judge_begin(struct session *s);

@@ -161,7 +161,7 @@ static void adopt_look(struct session *s, struct gate_result *r)
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());
     registry_unlock(s->loop->process->registry);
     session_copy_rules(s, &r->decision);
-    postern_grant_free(old);
+    session_grant_changed(s, old);
     hear_word(s, r->word_ms);
     atomic_fetch_add(&s->loop->counters.rechecked, 1);
 }

@@ -16,6 +16,8 @@
 #include "tls.h"
 
 #define FILE_NAME_MAX 256 /* bytes with NUL: with it, a detail has room for what is wrong */
+/* Bytes of a file with a password: Redis takes 512, and others are not longer. */
+#define BACKEND_PASSWORD_FILE_MAX 4096
 #define PART_TEXT_MAX 320 /* bytes with NUL of an address or a name */
 
 struct part {
@@ -279,6 +281,38 @@ static postern_err read_exchange(const postern_config *config, struct door *d,
     return client_file_read(client, fd, &d->exchange.client, err);
 }
 
+/* The first line, without its end. */
+static postern_bytes first_line(postern_bytes text)
+{
+    size_t len = postern_bytes_find(text, '\n');
+
+    if (len < text.len)
+        text.len = len;
+    if (text.len != 0 && text.ptr[text.len - 1] == '\r')
+        text.len--;
+    return text;
+}
+
+static postern_err read_password(struct door *d, const struct settings_parts *p, postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(BACKEND_PASSWORD_FILE_MAX);
+    const char *path = postern_section_text(d->section, "backend_password_file");
+    int fd = find_fd(&p->files, d->name, "backend_password_file");
+    postern_bytes line;
+
+    if (strcmp(postern_section_text(d->section, "backend_auth"), "password") != 0)
+        return POSTERN_OK;
+    if (fd < 0)
+        return POSTERN_FAIL(err, INTERNAL, "door %s: its password file did not come", d->name);
+    POSTERN_TRY(read_whole(fd, &text, err));
+    line = first_line(postern_buf_bytes(&text));
+    if (line.len == 0)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: backend_password_file: %s: its first line is empty",
+                            d->name, path);
+    d->backend_user = postern_section_text(d->section, "backend_user");
+    return postern_secret_new(line, &d->backend_password, err);
+}
+
 /* ---- as whom issuers are asked ---- */
 
 static postern_err give_issuer_clients(struct door_settings *s, const struct settings_parts *p,
@@ -309,7 +343,7 @@ static postern_err check_files(const struct door *d, const struct settings_parts
 {
     static const char *const keys[] = { "tls_cert_file", "tls_key_file", "backend_tls_ca_file",
                                         "backend_cert_file", "backend_key_file",
-                                        "tls_client_ca_file" };
+                                        "tls_client_ca_file", "backend_password_file" };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (postern_section_text(d->section, keys[i]) != NULL &&
@@ -339,6 +373,7 @@ static postern_err read_door(struct door_settings *s, struct door *d,
     POSTERN_TRY(read_policy(d, p, err));
     POSTERN_TRY(read_client_side(d, p, own, err));
     POSTERN_TRY(read_exchange(s->config, d, p, err));
+    POSTERN_TRY(read_password(d, p, err));
     return read_backend_side(d, p, err);
 }
 
@@ -464,6 +499,7 @@ static void free_door(struct door *d)
     SSL_CTX_free(d->tls);
     SSL_CTX_free(d->backend.tls_ctx);
     client_file_free(&d->exchange.client);
+    postern_secret_free(d->backend_password);
 }
 
 void settings_unref(struct door_settings *s)

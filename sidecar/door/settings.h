@@ -27,6 +27,8 @@ struct door {
     SSL_CTX                *tls;     /* for its clients */
     struct upstream_target  backend;
     struct backend_exchange exchange; /* backend_auth: exchange */
+    const char             *backend_user;     /* backend_auth: password; NULL: no name is wanted */
+    postern_secret         *backend_password; /* NULL: none */
     int64_t session_max_s, expiry_grace_s;
     int64_t login_timeout_ms, idle_timeout_ms;
     int64_t revocation_check_ms; /* 0: off */

@@ -89,6 +89,7 @@ class Folder:
             "door_cert_file": self.path + "/run/door-cert.pem",
             "door_loops": "2",
             "audit_file": self.path + "/log/audit.jsonl",
+            "audit_key_dir": self.path + "/state/audit",
             "drain_timeout": "5s",
         }
         self.server_keys = {

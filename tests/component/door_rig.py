@@ -259,7 +259,8 @@ class Rig:
         self.daemon_keys = {
             "helper_socket": self.path + "/run/helper.sock", "control_socket": self.path + "/run/control.sock",
             "blocks_file": self.path + "/control/blocks", "door_cert_file": self.path + "/run/door.pem",
-            "audit_file": self.audit_path, "drain_timeout": "5s", "block_contact": "ask platform@example.org"}
+            "audit_file": self.audit_path, "audit_key_dir": self.path + "/audit-keys", "drain_timeout": "5s",
+            "block_contact": "ask platform@example.org"}
         self.daemon_keys.update({k: str(v) for k, v in USERS.items()})
         if not has_issuer:
             del self.daemon_keys["issuer_user"]

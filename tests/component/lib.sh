@@ -68,7 +68,7 @@ config_base() {
     "$token_tool" jwks "$T/issuer.pem" >"$T/run/test-jwks.json"
     printf '%s\n' "helper_socket: $HELPER" 'helper_user: 64711' 'issuer_user: 64712' 'audit_user: 64713' 'door_user: 64714' \
         'control_user: 64715' "control_socket: $T/run/control.sock" "blocks_file: $T/state/control/blocks" \
-        "door_cert_file: $T/run/door-cert.pem" "audit_file: $T/audit.jsonl" >"$T/etc/postern.conf"
+        "door_cert_file: $T/run/door-cert.pem" "audit_file: $T/audit.jsonl" "audit_key_dir: $T/state/audit" >"$T/etc/postern.conf"
     printf '%s\n' "issuer: $ISSUER" "jwks_file: $T/run/test-jwks.json" 'clock_skew: 0s' >"$T/etc/issuers/test.conf"
 }
 

@@ -56,7 +56,8 @@ static bool verify(struct audit_check *c, postern_bytes file)
 
 static void verify_file(postern_bytes file)
 {
-    struct audit_check c = { 0 };
+    struct audit_proof p = { 0 };
+    struct audit_check c = { .proof = &p };
 
     if (verify(&c, file) && c.record_count != 0)
         demand(c.head.seq == c.first_seq + (int64_t)c.record_count - 1);

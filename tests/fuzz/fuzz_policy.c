@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include <postern-private/json.h>
 #include <postern/policy.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,6 +51,17 @@ static void check_round_trip(const postern_policy *p)
     must(postern_bytes_equal(postern_buf_bytes(&once), postern_buf_bytes(&twice)));
 }
 
+/* What every client says first is allowed unless a rule names it. */
+static bool is_session(const postern_policy_question *q)
+{
+    postern_policy_action action;
+
+    for (size_t i = 0; postern_policy_action_at(q->protocol, i, &action); i++)
+        if (strcmp(action.name, q->action) == 0)
+            return strstr(action.classes, "@session") != NULL;
+    return false;
+}
+
 /* What the rules of `list` say, one by one; NO_RULE when none matches. */
 static postern_verdict walk(const postern_policy *p, const postern_policy_question *q,
                             unsigned list, bool is_one_list, size_t *ret_index)
@@ -62,7 +74,15 @@ static postern_verdict walk(const postern_policy *p, const postern_policy_questi
             return v.verdict;
     }
     *ret_index = POSTERN_POLICY_NO_RULE;
-    return POSTERN_VERDICT_DENY;
+    return is_session(q) ? POSTERN_VERDICT_ALLOW : POSTERN_VERDICT_DENY;
+}
+
+/* deny, hold, allow: the stricter of the two. */
+static postern_verdict stricter(postern_verdict a, postern_verdict b)
+{
+    if (a == POSTERN_VERDICT_DENY || b == POSTERN_VERDICT_DENY)
+        return POSTERN_VERDICT_DENY;
+    return a == POSTERN_VERDICT_HOLD ? a : b;
 }
 
 static void check_question(const postern_policy *p, const postern_policy_question *q)
@@ -79,11 +99,15 @@ static void check_question(const postern_policy *p, const postern_policy_questio
     must((d.refusing_lists == 0) == (d.verdict == POSTERN_VERDICT_ALLOW));
     must((d.refusing_lists & ~postern_policy_lists(p)) == 0);
     must(d.rule_index == agent_index && d.user_rule_index == user_index);
-    must((d.verdict == POSTERN_VERDICT_ALLOW) ==
-         (agent == POSTERN_VERDICT_ALLOW && user == POSTERN_VERDICT_ALLOW));
-    must(d.verdict != POSTERN_VERDICT_HOLD);
-    must(d.verdict == POSTERN_VERDICT_ALLOW ? d.because[0] == '\0' && d.missing_scope[0] == '\0'
-                                            : d.lease_s == 0);
+    must(d.verdict == stricter(agent, user));
+    must(d.verdict != POSTERN_VERDICT_ALLOW || d.because[0] == '\0');
+    if (d.verdict == POSTERN_VERDICT_DENY)
+        must(d.lease_s == 0 && d.rows == 0 && d.bytes == 0 && d.wait_s == 0 && !d.logs_summary &&
+             d.rate.count == 0 && d.user_rate.count == 0);
+    else
+        must(d.missing_scope[0] == '\0');
+    must(d.wait_s == 0 || d.verdict == POSTERN_VERDICT_HOLD);
+    must(d.verdict == POSTERN_VERDICT_HOLD || !postern_policy_may_approve(p, &d, q->subject));
 }
 
 /* Every account under a spelling of its own, which a deny must see through. */
@@ -108,12 +132,57 @@ static void ask_logins(const postern_policy *p, const postern_policy_subject *s,
     check_question(p, &q);
 }
 
-static void ask(const postern_policy *p)
+/* Actions with arguments of either kind, known and not; a preview shows at least what is allowed. */
+static void ask_actions(const postern_policy *p, const postern_policy_subject *s,
+                        const postern_json *json)
+{
+    static const char *const actions[][2] = {
+        { "redis", "GET" },         { "redis", "set" },       { "redis", "CONFIG|GET" },
+        { "redis", "PING" },        { "redis", "FT.SEARCH" }, { "redis", "connect" },
+        { "mcp", "tools/call" },    { "mcp", "ping" },        { "mcp", "resources/read" },
+        { "mcp", "sampling/createMessage" }, { "mcp", "new/method" },
+    };
+    static const char *const resources[] = { NULL, "k", "cache:a", "file:///srv/a", "file:///a/../b",
+                                             "" };
+    const postern_bytes list[] = { POSTERN_BYTES_LIT("k"), POSTERN_BYTES_LIT("5"),
+                                   { (const uint8_t *)"\0\377", 2 } };
+    const postern_policy_args args[] = {
+        { 0 },
+        { .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 3 },
+        { .kind = POSTERN_POLICY_ARGS_LIST },
+        { .kind = POSTERN_POLICY_ARGS_JSON, .json = json },
+        { .kind = POSTERN_POLICY_ARGS_JSON, .json = json, .object = POSTERN_JSON_ABSENT },
+    };
+    postern_policy_question q = { .size = sizeof q, .subject = s, .now_s = 1796119200 };
+
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        q.protocol = actions[i][0];
+        q.action = actions[i][1];
+        q.resource = postern_bytes_str(resources[i % (sizeof resources / sizeof *resources)]);
+        q.resource.ptr = resources[i % 6] == NULL ? NULL : q.resource.ptr;
+        for (size_t k = 0; k < sizeof args / sizeof *args; k++) {
+            postern_decision d, preview;
+
+            q.args = args[k];
+            q.is_preview = false;
+            check_question(p, &q);
+            postern_policy_decide(p, &q, &d);
+            q.is_preview = true;
+            q.args = (postern_policy_args){ 0 };
+            check_question(p, &q);
+            postern_policy_decide(p, &q, &preview);
+            must(d.verdict == POSTERN_VERDICT_DENY || preview.verdict != POSTERN_VERDICT_DENY);
+        }
+    }
+}
+
+static void ask(const postern_policy *p, const postern_json *json)
 {
     static const char *const groups[] = { "g", "ops" };
     static const char claims[] =
         "{\"acr\":\"a\",\"auth_time\":1796119000,\"a\":{\"b\":[\"x\",\"\\u0079\"]},"
-        "\"n\":5,\"s\":\"\\u0061\",\"t\":true,\"groups\":[\"h\"]}";
+        "\"n\":5,\"s\":\"\\u0061\",\"t\":true,\"groups\":[\"h\"],\"authorization_details\":[{\"type\":"
+        "\"pay\",\"amount\":5,\"to\":\"\\u0061cme\"},{\"type\":\"x\",\"l\":[1,\"a\"]},7]}";
     postern_policy_subject subjects[] = {
         { 0 },
         { .agent = "a", .client = "a", .scope = "" },
@@ -140,6 +209,7 @@ static void ask(const postern_policy *p)
         check_question(p, &q);
         for (size_t k = 0; k < 4; k++)
             ask_logins(p, &subjects[i], k);
+        ask_actions(p, &subjects[i], json);
     }
     postern_policy_subject_clear(&subjects[3]);
 }
@@ -180,7 +250,11 @@ static void check_no_allow(const postern_policy *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char arguments[] =
+        "{\"path\":\"/srv/\\u0061\",\"n\":500.00,\"e\":1e2,\"a\":{\"b\":[true,\"x\",5,null]},"
+        "\"\\u0066\":false,\"s\":\"5\",\"d\":\"uid=a,ou=b\",\"h\":\"10.1.2.3\"}";
     POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(1 << 24);
+    POSTERN_AUTO_JSON json = { 0 };
     POSTERN_AUTO(policy) p = NULL;
     postern_bytes text = { data, size };
     postern_error err;
@@ -193,7 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_round_trip(p);
-    ask(p);
+    must(postern_json_scan(&json, postern_bytes_str(arguments), NULL) == POSTERN_OK);
+    ask(p, &json);
     if (size == 0 || !holds(text, "allow"))
         check_no_allow(p);
     if (size == 0 || (!holds(text, "imap:login") && !holds(text, "*")))

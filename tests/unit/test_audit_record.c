@@ -126,7 +126,10 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         r.grant = g;
         r.peer = r.authzid = r.service = r.detail = r.carrier = r.tls = r.setting = r.origin = filler;
         r.session = r.agent = r.human = r.action = r.resource = r.rule = r.because = r.end = filler;
-        r.authcid = r.user_rule = filler;
+        r.authcid = r.user_rule = r.claimed_purpose = r.approver = r.would = filler;
+        r.args_digest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        r.first_ms = r.last_ms = 1764000000123;
+        r.more_resources = AUDIT_SEQ_MAX;
         r.lease_end_s = r.until_s = r.count = r.missed = r.duration_ms = r.latency_us = AUDIT_SEQ_MAX;
         r.up = r.down = UINT64_MAX;
         r.event = "end";
@@ -136,6 +139,7 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         assert_int_equal(postern_json_type_of(&j, postern_json_member(&j, 0, "cut")),
                          POSTERN_JSON_TRUE);
         assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "ref"), "R-0123456789"));
+        assert_true(postern_json_string_is(&j, postern_json_member(&j, 0, "args_digest"), r.args_digest));
         postern_grant_free(g);
     }
 }
@@ -260,6 +264,59 @@ static void a_login_at_a_door_says_who_for_whom_what_and_by_which_rule(void **st
                         "\"latency_us\":5}");
 }
 
+static void an_action_names_its_resource_its_arguments_digest_and_what_the_call_said(void **state)
+{
+    const struct audit_record r = {
+        .time_ms = 1764000000123, .event = "action", .ref = "R-1", .service = "cache",
+        .code = POSTERN_OK, .session = "S-1", .agent = "agent-7", .action = "redis:MGET",
+        .resource = "a", .more_resources = 2, .args_digest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        .claimed_purpose = "invoice-7", .rule = "cache:read",
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+
+    (void)state;
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-1\",\"event\":\"action\","
+                        "\"service\":\"cache\",\"outcome\":\"proved\",\"reason\":\"ok\",\"session\":\"S-1\","
+                        "\"agent\":\"agent-7\",\"action\":\"redis:MGET\",\"resource\":\"a\",\"more_resources\":2,"
+                        "\"args_digest\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\","
+                        "\"claimed_purpose\":\"invoice-7\",\"rule\":\"cache:read\"}");
+}
+
+static void a_sum_of_actions_says_how_many_and_from_when_to_when(void **state)
+{
+    const struct audit_record r = {
+        .time_ms = 1764000001000, .event = "actions", .service = "cache", .code = POSTERN_OK,
+        .session = "S-1", .agent = "agent-7", .human = "alice", .purpose = "invoices",
+        .action = "redis:GET", .rule = "cache:read", .count = 42,
+        .first_ms = 1764000000123, .last_ms = 1764000000999,
+    };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+
+    (void)state;
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"2025-11-24T16:00:01.000Z\",\"event\":\"actions\",\"service\":\"cache\","
+                        "\"outcome\":\"proved\",\"reason\":\"ok\",\"session\":\"S-1\",\"agent\":\"agent-7\","
+                        "\"human\":\"alice\",\"purpose\":\"invoices\",\"action\":\"redis:GET\","
+                        "\"rule\":\"cache:read\",\"count\":42,\"first\":\"2025-11-24T16:00:00.123Z\","
+                        "\"last\":\"2025-11-24T16:00:00.999Z\"}");
+}
+
+static void who_approved_stands_in_the_record_of_it(void **state)
+{
+    const struct audit_record r = { .event = "approve", .ref = "R-1", .agent = "agent-7",
+                                    .approver = "olga", .because = "fine" };
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+
+    (void)state;
+    assert_true(audit_format(&r, &out));
+    assert_string_equal(postern_buf_cstr(&out),
+                        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"ref\":\"R-1\",\"event\":\"approve\","
+                        "\"agent\":\"agent-7\",\"approver\":\"olga\",\"because\":\"fine\"}");
+}
+
 static void the_end_of_a_session_is_no_verdict_and_counts_its_bytes(void **state)
 {
     const struct audit_record r = {
@@ -294,18 +351,19 @@ static void a_block_names_its_agent_its_end_and_who_set_it(void **state)
 /* A verdict that nobody has set must not pass for one that there is none of. */
 static void a_login_without_a_verdict_is_undecided(void **state)
 {
-    static const char *const verdicts[] = { "verify", "describe", "login", "renew", "refused" };
-    static const char *const deeds[] = { "end", "block", "unblock", "kill" };
+    static const char *const verdicts[] = { "verify", "describe", "login",   "renew",
+                                            "action", "actions",  "refused" };
+    static const char *const deeds[] = { "end", "held", "approve", "block", "unblock", "kill" };
 
     (void)state;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < sizeof verdicts / sizeof verdicts[0]; i++) {
         POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
         struct audit_record r = { .event = verdicts[i] };
 
         assert_true(audit_format(&r, &out));
         assert_non_null(strstr(postern_buf_cstr(&out), "\"outcome\":\"undecided\""));
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
         POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
         struct audit_record r = { .event = deeds[i] };
 
@@ -328,6 +386,9 @@ int main(void)
         cmocka_unit_test(nothing_in_a_value_passes_for_a_line_end_or_turns_the_text_around),
         cmocka_unit_test(a_long_record_keeps_as_much_of_its_names_as_fits),
         cmocka_unit_test(a_login_at_a_door_says_who_for_whom_what_and_by_which_rule),
+        cmocka_unit_test(an_action_names_its_resource_its_arguments_digest_and_what_the_call_said),
+        cmocka_unit_test(a_sum_of_actions_says_how_many_and_from_when_to_when),
+        cmocka_unit_test(who_approved_stands_in_the_record_of_it),
         cmocka_unit_test(the_end_of_a_session_is_no_verdict_and_counts_its_bytes),
         cmocka_unit_test(a_block_names_its_agent_its_end_and_who_set_it),
         cmocka_unit_test(a_login_without_a_verdict_is_undecided),

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Below a path.  Nothing is made right here: a text that a server might read otherwise than we do lies
+ * under nothing, and that is "not known", so that a deny and a `not` do not let it by either.  Called
+ * by match_test.c and the reader.
+ */
+#include "policy/under.h"
+
+#include <stdio.h>
+
+#include "base/ascii.h"
+
+#define BASE_MAX 1024 /* bytes of a base with its names put in: longer is not known */
+
+enum form { FORM_NONE = 0, FORM_PATH, FORM_URI, FORM_NAME };
+
+/* ---- which form ---- */
+
+/* Where the path of "file:///srv" begins; the text's length: it is no URI. */
+static size_t find_uri_path(postern_bytes text)
+{
+    size_t i = 0;
+
+    while (i < text.len && (postern_ascii_is_alnum(text.ptr[i]) ||
+                            (i != 0 && strchr("+-.", text.ptr[i]) != NULL && text.ptr[i] != '\0')))
+        i++;
+    if (i == 0 || text.len - i < 3 || memcmp(text.ptr + i, "://", 3) != 0)
+        return text.len;
+    for (i += 3; i < text.len && text.ptr[i] != '/'; i++)
+        ;
+    return i;
+}
+
+/* RFC 4514: the only one of the three that begins with a letter and has "=" before any "/". */
+static bool is_name(postern_bytes text)
+{
+    size_t i = 0;
+
+    while (i < text.len && (postern_ascii_is_alnum(text.ptr[i]) || text.ptr[i] == '-' ||
+                            text.ptr[i] == '.' || text.ptr[i] == ' '))
+        i++;
+    return i != 0 && i < text.len && text.ptr[i] == '=';
+}
+
+static enum form form_of(postern_bytes text)
+{
+    if (text.len == 0)
+        return FORM_NONE;
+    if (text.ptr[0] == '/')
+        return FORM_PATH;
+    if (find_uri_path(text) != text.len)
+        return FORM_URI;
+    return is_name(text) ? FORM_NAME : FORM_NONE;
+}
+
+/* ---- paths ---- */
+
+static bool is_dots(postern_bytes segment)
+{
+    return postern_bytes_equal_str(segment, ".") || postern_bytes_equal_str(segment, "..");
+}
+
+/* Of a path that begins with a slash.  One slash at the end says nothing. */
+static bool has_plain_segments(postern_bytes path)
+{
+    postern_reader r = { { path.ptr + 1, path.len - 1 } };
+    postern_bytes segment;
+
+    while (postern_reader_take_until(&r, '/', &segment))
+        if (segment.len == 0 || is_dots(segment))
+            return false;
+    return !is_dots(r.rest);
+}
+
+static bool holds_any(postern_bytes text, const char *bytes)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\0' || strchr(bytes, text.ptr[i]) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_plain_path(postern_bytes path)
+{
+    return path.len != 0 && path.ptr[0] == '/' && !holds_any(path, "\\") &&
+           has_plain_segments(path);
+}
+
+static postern_bytes without_slash(postern_bytes path)
+{
+    if (path.len != 0 && path.ptr[path.len - 1] == '/')
+        path.len--;
+    return path;
+}
+
+/* Both are plain. */
+static bool is_below(postern_bytes base, postern_bytes path)
+{
+    base = without_slash(base);
+    if (path.len < base.len || (base.len != 0 && memcmp(path.ptr, base.ptr, base.len) != 0))
+        return false;
+    return path.len == base.len || path.ptr[base.len] == '/';
+}
+
+static enum match under_path(postern_bytes base, postern_bytes text)
+{
+    if (!is_plain_path(base) || !is_plain_path(text))
+        return MATCH_UNKNOWN;
+    return is_below(base, text) ? MATCH_YES : MATCH_NO;
+}
+
+/* ---- URIs ---- */
+
+/* Percent signs, questions and fragments are left to nobody's reading. */
+static bool is_plain_uri(postern_bytes uri)
+{
+    size_t path = find_uri_path(uri);
+
+    return path < uri.len && !holds_any(uri, "%?#\\") &&
+           is_plain_path((postern_bytes){ uri.ptr + path, uri.len - path });
+}
+
+static enum match under_uri(postern_bytes base, postern_bytes text)
+{
+    size_t path = find_uri_path(base), text_path = find_uri_path(text);
+
+    if (!is_plain_uri(base) || !is_plain_uri(text))
+        return MATCH_UNKNOWN;
+    if (path != text_path || memcmp(base.ptr, text.ptr, path) != 0)
+        return MATCH_NO;
+    return is_below((postern_bytes){ base.ptr + path, base.len - path },
+                    (postern_bytes){ text.ptr + path, text.len - path })
+               ? MATCH_YES
+               : MATCH_NO;
+}
+
+/* "%2e" is a dot and "%2f" a slash to whoever decodes first. */
+static uint8_t take_decoded(postern_bytes *text)
+{
+    uint8_t c = text->ptr[0];
+    size_t len = 1;
+
+    if (text->len > 2 && postern_ascii_equal_nocase(text->ptr, (const uint8_t *)"%2e", 3)) {
+        c = '.';
+        len = 3;
+    }
+    *text = (postern_bytes){ text->ptr + len, text->len - len };
+    return c;
+}
+
+static bool has_hidden_mark(postern_bytes uri)
+{
+    static const char *const marks[] = { "%2f", "%5c", "%00", "%25" };
+
+    for (size_t i = 0; i + 3 <= uri.len; i++)
+        for (size_t k = 0; k < sizeof marks / sizeof *marks; k++)
+            if (postern_ascii_equal_nocase(uri.ptr + i, (const uint8_t *)marks[k], 3))
+                return true;
+    return false;
+}
+
+bool postern_uri_is_devious(postern_bytes uri)
+{
+    size_t dots = 0;
+    bool is_segment_of_dots = true;
+
+    if (holds_any(uri, "\\") || has_hidden_mark(uri))
+        return true;
+    while (uri.len != 0) {
+        uint8_t c = take_decoded(&uri);
+        bool is_end = strchr("/?#;", c) != NULL;
+
+        if (is_end && is_segment_of_dots && dots != 0)
+            return true;
+        dots = is_end ? 0 : dots + (c == '.');
+        is_segment_of_dots = is_end || (is_segment_of_dots && c == '.');
+    }
+    return is_segment_of_dots && dots != 0;
+}
+
+/* ---- directory names ---- */
+
+/* Escapes, quotes and names of many values are more than a comparison of parts can see through. */
+static bool is_plain_name(postern_bytes name)
+{
+    return is_name(name) && !holds_any(name, "\\\"#+<>;") && !postern_bytes_has_control(name);
+}
+
+static postern_bytes trim(postern_bytes text)
+{
+    while (text.len != 0 && text.ptr[0] == ' ')
+        text = (postern_bytes){ text.ptr + 1, text.len - 1 };
+    while (text.len != 0 && text.ptr[text.len - 1] == ' ')
+        text.len--;
+    return text;
+}
+
+/* The last part of *name, which is cut off; the part is empty when it is none. */
+static postern_bytes take_last_part(postern_bytes *name)
+{
+    size_t start = name->len;
+    postern_bytes part;
+
+    while (start != 0 && name->ptr[start - 1] != ',')
+        start--;
+    part = trim((postern_bytes){ name->ptr + start, name->len - start });
+    name->len = start == 0 ? 0 : start - 1;
+    return part;
+}
+
+static bool is_same_text(postern_bytes a, postern_bytes b)
+{
+    a = trim(a);
+    b = trim(b);
+    return a.len == b.len && a.len != 0 && postern_ascii_equal_nocase(a.ptr, b.ptr, a.len);
+}
+
+/* "ou=People" and "OU = people": directories compare nearly all that stands in a name so. */
+static bool is_same_part(postern_bytes a, postern_bytes b)
+{
+    size_t a_at = postern_bytes_find(a, '='), b_at = postern_bytes_find(b, '=');
+
+    return a_at != a.len && b_at != b.len &&
+           is_same_text((postern_bytes){ a.ptr, a_at }, (postern_bytes){ b.ptr, b_at }) &&
+           is_same_text((postern_bytes){ a.ptr + a_at + 1, a.len - a_at - 1 },
+                        (postern_bytes){ b.ptr + b_at + 1, b.len - b_at - 1 });
+}
+
+static bool has_whole_parts(postern_bytes name)
+{
+    while (name.len != 0) {
+        postern_bytes part = take_last_part(&name);
+        size_t at = postern_bytes_find(part, '=');
+
+        if (at == 0 || at + 1 >= part.len)
+            return false;
+    }
+    return true;
+}
+
+static enum match under_name(postern_bytes base, postern_bytes text)
+{
+    if (!is_plain_name(base) || !is_plain_name(text) || !has_whole_parts(base) ||
+        !has_whole_parts(text))
+        return MATCH_UNKNOWN;
+    while (base.len != 0)
+        if (text.len == 0 || !is_same_part(take_last_part(&base), take_last_part(&text)))
+            return MATCH_NO;
+    return MATCH_YES;
+}
+
+/* ---- the base, with names put in ---- */
+
+/* A name is one segment and nothing else: what separates has no place in it. */
+static bool put_name(const char *name, char *room, size_t *used)
+{
+    postern_bytes text = postern_bytes_str(name);
+
+    if (text.len == 0 || text.len >= BASE_MAX - *used || is_dots(text) ||
+        holds_any(text, "/\\%?#,=+\"<>;:"))
+        return false;
+    memcpy(room + *used, text.ptr, text.len);
+    *used += text.len;
+    return true;
+}
+
+static bool fill_base(const struct pattern *base, const struct pattern_names *names, char *room,
+                      postern_bytes *ret)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < base->len; i++) {
+        uint8_t op = (uint8_t)base->ops[i];
+
+        if (op == PATTERN_AGENT || op == PATTERN_USER) {
+            if (!put_name(op == PATTERN_AGENT ? names->agent : names->user, room, &used))
+                return false;
+        } else if (used == BASE_MAX) {
+            return false;
+        } else {
+            room[used++] = (char)op;
+        }
+    }
+    *ret = (postern_bytes){ (const uint8_t *)room, used };
+    return true;
+}
+
+static enum match under(postern_bytes base, postern_bytes text)
+{
+    switch (form_of(base)) {
+    case FORM_PATH:
+        return under_path(base, text);
+    case FORM_URI:
+        return under_uri(base, text);
+    case FORM_NAME:
+        return under_name(base, text);
+    case FORM_NONE:
+        break;
+    }
+    return MATCH_UNKNOWN;
+}
+
+enum match postern_under(const struct pattern *base, postern_bytes text,
+                         const struct pattern_names *names)
+{
+    char room[BASE_MAX];
+    postern_bytes filled;
+
+    if (base->kind == PATTERN_LITERAL)
+        return under((postern_bytes){ (const uint8_t *)base->ops, base->len }, text);
+    return fill_base(base, names, room, &filled) ? under(filled, text) : MATCH_UNKNOWN;
+}
+
+const char *postern_under_check_base(const struct pattern *base)
+{
+    static const struct pattern_names names = { .agent = "x", .user = "x" };
+    char room[BASE_MAX];
+    postern_bytes text;
+
+    if (!fill_base(base, &names, room, &text) || form_of(text) == FORM_NONE)
+        return "`under` compares with an absolute path, a URI with a path, or a directory name";
+    /* It lies under itself when it is plain. */
+    return under(text, text) == MATCH_YES
+               ? NULL
+               : "`under` compares plain names: no . or .. segment, no empty one, no backslash, no "
+                 "% ? # in a URI, no escapes in a directory name";
+}

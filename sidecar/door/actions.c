@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See actions.h.  The order is: what does the policy say of each resource, how often may it be, is
+ * it approved, is it on record; then the adapter hears.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <postern-private/human.h>
+
+#include "../clock.h"
+#include "../log.h"
+#include "../names.h"
+#include "../policy_ask.h"
+#include "action_record.h"
+#include "actions.h"
+#include "holds.h"
+#include "rates.h"
+#include "session_inner.h"
+
+/* ---- a verdict that waits for its record ---- */
+
+struct pending {
+    LIST_ENTRY(pending) entry;
+    struct actions *actions;
+    uint64_t id;
+    adapter_ruling ruling;
+    int64_t rows, bytes, retry_after_s;
+    postern_failure *failure; /* NULL: it is released, or its record failed */
+    struct held *held;        /* NULL: it waits for no approval */
+};
+LIST_HEAD(pending_list, pending);
+
+/* An action that waits in its session for an approval: what its second record says. */
+struct held {
+    struct action_facts facts;
+    bool is_told; /* the adapter knows that it waits: the next verdict is the second */
+    int64_t rows, bytes;
+    char approver[HOLDS_APPROVER_MAX];
+    char claimed_purpose[POSTERN_POLICY_TEXT_MAX];
+    char resource[ACTIONS_RESOURCE_MAX];
+};
+
+struct actions {
+    struct session *session;
+    struct inspect *inspect;
+    postern_policy_subject subject;
+    bool is_prepared; /* else nobody knows who asks, and all is undecided */
+    struct pending_list pendings;
+    struct action_refusals refusals;
+};
+
+/* What becomes of one action. */
+struct ruling {
+    struct action_facts facts;
+    postern_err code; /* POSTERN_OK: released */
+    int64_t rows, bytes, wait_ms;
+    bool logs_summary;
+    struct rate_use uses[RATES_PER_ACTION_MAX + 1];
+    char labels[RATES_PER_ACTION_MAX + 1][POSTERN_POLICY_LABEL_MAX];
+    size_t use_count;
+    postern_decision held[HOLDS_RULES_MAX]; /* of each resource that is held, by other rules */
+    size_t held_count;                      /* more than fit: refused by holds_ask() */
+    bool can_wait, waits; /* it may wait in its session; it does */
+    struct hold_answer hold;
+};
+
+/* ---- asking the policy ---- */
+
+static postern_policy_question question_of(const struct actions *a, const char *action)
+{
+    const struct session *s = a->session;
+
+    return (postern_policy_question){
+        .size = sizeof(postern_policy_question),
+        .subject = &a->subject,
+        .source = s->source[0] == '\0' ? NULL : s->source,
+        .protocol = s->door->adapter->name,
+        .action = action,
+        .now_s = loop_now().now_s,
+    };
+}
+
+static int64_t tighter(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void note_rate(struct ruling *r, const char *rule, struct postern_policy_rate rate)
+{
+    struct rate_use *use = &r->uses[r->use_count];
+
+    if (rate.count == 0 && rate.period_s == 0)
+        return;
+    for (size_t i = 0; i < r->use_count; i++)
+        if (strcmp(r->uses[i].rule, rule) == 0)
+            return; /* one action, however many resources */
+    if (r->use_count > RATES_PER_ACTION_MAX)
+        return; /* refused by rates_take() */
+    memcpy(r->labels[r->use_count], rule, strnlen(rule, POSTERN_POLICY_LABEL_MAX - 1) + 1);
+    *use = (struct rate_use){ r->labels[r->use_count], rate };
+    r->use_count++;
+}
+
+static void note_duties(struct ruling *r, const postern_decision *d)
+{
+    r->rows = tighter(r->rows, d->rows);
+    r->bytes = tighter(r->bytes, d->bytes);
+    r->logs_summary = r->logs_summary && d->logs_summary;
+    note_rate(r, d->rule, d->rate);
+    note_rate(r, d->user_rule, d->user_rate);
+}
+
+static void note_hold(struct ruling *r, const postern_decision *d)
+{
+    if (d->verdict != POSTERN_VERDICT_HOLD)
+        return;
+    for (size_t i = 0; i < r->held_count && i < HOLDS_RULES_MAX; i++)
+        if (r->held[i].rule_index == d->rule_index &&
+            r->held[i].user_rule_index == d->user_rule_index)
+            return;
+    if (r->held_count < HOLDS_RULES_MAX)
+        r->held[r->held_count] = *d;
+    if (r->held_count <= HOLDS_RULES_MAX)
+        r->held_count++;
+}
+
+/* A deny decides for all, a hold for those that are allowed.  True: more need not be asked. */
+static bool add_decision(struct ruling *r, const postern_decision *d, postern_bytes resource,
+                         bool is_first)
+{
+    bool is_stronger = is_first || d->verdict == POSTERN_VERDICT_DENY ||
+                       (d->verdict == POSTERN_VERDICT_HOLD &&
+                        r->facts.decision.verdict == POSTERN_VERDICT_ALLOW);
+
+    note_duties(r, d);
+    note_hold(r, d);
+    if (is_stronger) {
+        r->facts.decision = *d;
+        r->facts.resource = resource;
+    }
+    return d->verdict == POSTERN_VERDICT_DENY;
+}
+
+static void ask_about_all(const struct actions *a, const struct adapter_action *action,
+                          struct ruling *r)
+{
+    postern_policy_question q = question_of(a, action->name);
+    bool asks_unnamed = action->has_unnamed || action->resource_count == 0;
+    bool is_denied = false;
+    postern_decision d;
+
+    q.args = action->args;
+    for (size_t i = 0; i < action->resource_count && !is_denied; i++) {
+        q.resource = action->resources[i];
+        postern_policy_decide(a->session->door->policy, &q, &d);
+        is_denied = add_decision(r, &d, q.resource, i == 0);
+    }
+    if (asks_unnamed && !is_denied) {
+        q.resource = POSTERN_BYTES_NONE;
+        postern_policy_decide(a->session->door->policy, &q, &d);
+        (void)add_decision(r, &d, q.resource, action->resource_count == 0);
+    }
+}
+
+static bool is_shadow(const struct actions *a)
+{
+    return strcmp(postern_section_text(a->session->door->section, "policy_mode"), "shadow") == 0;
+}
+
+static postern_err code_of(const postern_decision *d)
+{
+    if (d->verdict == POSTERN_VERDICT_ALLOW)
+        return POSTERN_OK;
+    if (d->verdict == POSTERN_VERDICT_HOLD)
+        return POSTERN_ERR_HELD;
+    return d->missing_scope[0] != '\0' ? POSTERN_ERR_INSUFFICIENT_SCOPE : POSTERN_ERR_POLICY;
+}
+
+/* For the record: which rule, in which file and line. */
+static void explain(const struct actions *a, const struct adapter_action *action, struct ruling *r)
+{
+    postern_policy_question q = question_of(a, action->name);
+    postern_decision d;
+
+    q.args = action->args;
+    q.resource = r->facts.resource;
+    if (policy_ask(a->session->door->policy, &q, &d, &r->facts.error) == POSTERN_OK)
+        r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "a policy with two answers");
+}
+
+static const char *issuer_of(const struct actions *a)
+{
+    return a->subject.issuer == NULL ? "" : a->subject.issuer;
+}
+
+static const char *agent_of(const struct actions *a)
+{
+    return a->subject.agent == NULL ? "" : a->subject.agent;
+}
+
+/* ---- approvals ---- */
+
+static struct hold_request hold_request_of(const struct actions *a, const struct ruling *r,
+                                           const char *resource)
+{
+    const struct session *s = a->session;
+    const postern_grant *g = s->entry.grant;
+
+    return (struct hold_request){
+        .issuer = issuer_of(a),
+        .client = a->subject.client,
+        .agent = agent_of(a),
+        .human = postern_grant_human(g),
+        .user = postern_grant_user(g),
+        .session = s->entry.id,
+        .action = r->facts.action,
+        .digest = r->facts.digest,
+        .resource = resource,
+        .claimed_purpose = r->facts.claimed_purpose,
+        .settings = s->settings,
+        .door = s->door,
+        .held = r->held,
+        .held_count = r->held_count,
+        .is_waited_for = r->can_wait,
+    };
+}
+
+/* Where nothing more may wait. */
+#define HOLD_RETRY_MS 60000
+
+static void refuse_hold(struct ruling *r)
+{
+    r->wait_ms = HOLD_RETRY_MS;
+    r->code = POSTERN_FAIL(&r->facts.error, RATE, "too much waits for approval already");
+}
+
+static void obey_denial(struct ruling *r)
+{
+    postern_decision *d = &r->facts.decision;
+
+    memcpy(d->because, r->hold.reason,
+           sizeof r->hold.reason < sizeof d->because ? sizeof r->hold.reason : sizeof d->because);
+    d->because[sizeof d->because - 1] = '\0';
+    r->facts.approver = r->hold.approver;
+    r->code = POSTERN_FAIL(&r->facts.error, POLICY, "denied by somebody who was asked to approve it");
+}
+
+/* An action that the policy holds: is it approved, or who may be told what to approve? */
+static void apply_hold(const struct actions *a, struct ruling *r)
+{
+    char resource[ACTIONS_RESOURCE_MAX];
+    struct hold_request rq;
+
+    if (r->code != POSTERN_ERR_HELD || is_shadow(a))
+        return;
+    action_resource_text(r->facts.resource, resource);
+    rq = hold_request_of(a, r, resource);
+    switch (holds_ask(a->session->loop->process->holds, &rq, loop_now().boot_ms, &r->hold)) {
+    case HOLD_REFUSED:
+        refuse_hold(r);
+        return;
+    case HOLD_WAITS:
+        r->waits = r->can_wait;
+        memcpy(r->facts.ref, r->hold.ref, sizeof r->facts.ref);
+        r->facts.event = "held";
+        return;
+    case HOLD_APPROVED:
+        r->code = POSTERN_OK;
+        r->logs_summary = false;
+        r->facts.approver = r->hold.approver;
+        return;
+    case HOLD_DENIED:
+        obey_denial(r);
+    }
+}
+
+static void apply_rates(const struct actions *a, struct ruling *r)
+{
+    if (r->code == POSTERN_OK && r->use_count != 0)
+        r->code = rates_take(a->session->loop->process->rates, issuer_of(a), agent_of(a), r->uses,
+                             r->use_count, loop_now().boot_ms, &r->wait_ms, &r->facts.error);
+}
+
+static const char *word_of(postern_err code)
+{
+    return code == POSTERN_ERR_HELD ? "hold" : code == POSTERN_ERR_RATE ? "rate" : "deny";
+}
+
+/* `policy_mode: shadow`: it is put on record and not obeyed. */
+static void apply_shadow(const struct actions *a, struct ruling *r)
+{
+    if (r->code == POSTERN_OK || !is_shadow(a))
+        return;
+    r->facts.would = word_of(r->code);
+    r->code = POSTERN_OK;
+    r->logs_summary = false;
+    r->rows = r->bytes = 0;
+}
+
+static bool make_digest(const struct actions *a, const struct adapter_action *action,
+                        struct ruling *r)
+{
+    const struct door_process *p = a->session->loop->process;
+
+    if (p->has_args_key && args_digest_make(&p->args_key, r->facts.action, action->digested,
+                                            action->digested_count, r->facts.digest))
+        return true;
+    r->facts.digest[0] = '\0';
+    r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "no digest of its arguments can be made");
+    return false;
+}
+
+static void name_action(const struct actions *a, const struct adapter_action *action,
+                        struct ruling *r)
+{
+    const char *name = action->name == NULL ? "unknown" : action->name;
+    int n = snprintf(r->facts.action, sizeof r->facts.action, "%s:%s",
+                     a->session->door->adapter->name, name);
+
+    if (n < 0)
+        r->facts.action[0] = '\0';
+}
+
+static void rule(struct actions *a, const struct adapter_action *action, struct ruling *r)
+{
+    r->logs_summary = true;
+    r->facts.count = action->resource_count + (action->has_unnamed && action->resource_count != 0);
+    r->facts.claimed_purpose = action->claimed_purpose;
+    name_action(a, action, r);
+    if (!a->is_prepared) {
+        r->code = POSTERN_FAIL(&r->facts.error, NOMEM, "who asks is not known");
+        return;
+    }
+    if (!make_digest(a, action, r))
+        return;
+    ask_about_all(a, action, r);
+    r->code = code_of(&r->facts.decision);
+    r->can_wait = action->can_wait;
+    if (r->code != POSTERN_OK)
+        explain(a, action, r);
+    apply_hold(a, r);
+    apply_rates(a, r);
+    apply_shadow(a, r);
+}
+
+/* ---- telling the adapter ---- */
+
+static struct adapter_denied denied_of(const struct actions *a, const postern_failure *f,
+                                       int64_t retry_after_s)
+{
+    return (struct adapter_denied){
+        .failure = f,
+        .because = f->because,
+        .contact = f->contact[0] != '\0' ? f->contact : settings_contact(a->session->settings),
+        .retry_after_s = retry_after_s,
+    };
+}
+
+/* A refusal that needs no memory. */
+static void refuse_plainly(struct actions *a, uint64_t id, const postern_failure *f)
+{
+    const struct adapter_verdict v = { .ruling = ADAPTER_REFUSE, .denied = denied_of(a, f, 0) };
+
+    inspect_settle(a->inspect, id, &v);
+}
+
+static void settle(struct actions *a, const struct pending *p, const struct adapter_verdict *v)
+{
+    if (p->held != NULL && p->held->is_told)
+        inspect_settle_held(a->inspect, p->id, v);
+    else
+        inspect_settle(a->inspect, p->id, v);
+}
+
+static void tell(struct actions *a, const struct pending *p)
+{
+    struct adapter_verdict v = { .ruling = p->ruling, .rows_max = p->rows, .bytes_max = p->bytes };
+
+    if (p->failure != NULL)
+        v.denied = denied_of(a, p->failure, p->retry_after_s);
+    settle(a, p, &v);
+}
+
+static void free_pending(struct pending *p)
+{
+    LIST_REMOVE(p, entry);
+    free(p->failure);
+    free(p->held);
+    free(p);
+}
+
+static void look_at_held(struct pending *p);
+
+/* The adapter hears; what waits for an approval then stays. */
+static void conclude(struct pending *p)
+{
+    bool waits = p->ruling == ADAPTER_HOLD;
+
+    tell(p->actions, p);
+    if (!waits) {
+        free_pending(p);
+        return;
+    }
+    p->held->is_told = true;
+    look_at_held(p); /* somebody may have been faster than the record */
+}
+
+/* A yes without its record is none; a no is undecided then, and a no all the same. */
+static void on_recorded(void *arg, postern_err e, const postern_error *err)
+{
+    static const postern_failure unrecorded = { .code = POSTERN_ERR_AUDIT };
+    struct adapter_verdict v = { .ruling = ADAPTER_REFUSE };
+    struct pending *p = arg;
+
+    if (e == POSTERN_OK) {
+        conclude(p);
+        return;
+    }
+    if (loop_may_log(&p->actions->session->loop->process->unrecorded_logged_ms))
+        log_error("an action is refused without its audit record", err);
+    v.denied = denied_of(p->actions, &unrecorded, 0);
+    if (p->ruling == ADAPTER_HOLD)
+        holds_drop(p->actions->session->loop->process->holds, p->held->facts.ref);
+    settle(p->actions, p, &v);
+    free_pending(p);
+}
+
+/* False: no memory. */
+static bool fill_failure(struct actions *a, struct pending *p, const struct ruling *r)
+{
+    struct session *s = a->session;
+
+    p->failure = calloc(1, sizeof *p->failure);
+    if (p->failure == NULL)
+        return false;
+    postern_context_describe(settings_context(s->settings), s->door->name, p->failure);
+    policy_tell(&r->facts.decision, p->failure);
+    p->failure->code = r->code;
+    memcpy(p->failure->ref, r->facts.ref, sizeof p->failure->ref);
+    p->retry_after_s = (r->wait_ms + 999) / 1000;
+    return true;
+}
+
+/* Everything that its second record needs, when the bytes that it came with are gone. */
+static struct held *keep_facts(const struct ruling *r)
+{
+    struct held *h = calloc(1, sizeof *h);
+
+    if (h == NULL)
+        return NULL;
+    h->facts = r->facts;
+    h->facts.event = NULL;
+    h->rows = r->rows;
+    h->bytes = r->bytes;
+    action_resource_text(r->facts.resource, h->resource);
+    h->facts.resource = postern_bytes_str(h->resource);
+    if (r->facts.claimed_purpose != NULL)
+        memcpy(h->claimed_purpose, r->facts.claimed_purpose,
+               strnlen(r->facts.claimed_purpose, sizeof h->claimed_purpose - 1));
+    h->facts.claimed_purpose = h->claimed_purpose;
+    return h;
+}
+
+static struct pending *new_pending(struct actions *a, uint64_t id, const struct ruling *r)
+{
+    struct pending *p = calloc(1, sizeof *p);
+
+    if (p == NULL || (r->code != POSTERN_OK && !fill_failure(a, p, r)) ||
+        (r->waits && (p->held = keep_facts(r)) == NULL)) {
+        if (p != NULL)
+            free(p->failure);
+        free(p);
+        return NULL;
+    }
+    p->actions = a;
+    p->id = id;
+    p->ruling = r->code == POSTERN_OK ? ADAPTER_RELEASE : ADAPTER_REFUSE;
+    if (r->waits)
+        p->ruling = ADAPTER_HOLD;
+    p->rows = r->rows;
+    p->bytes = r->bytes;
+    LIST_INSERT_HEAD(&a->pendings, p, entry);
+    return p;
+}
+
+/* ---- held ---- */
+
+/* Approved, denied, or over: the second verdict, on record like the first. */
+static void conclude_held(struct pending *p, postern_err code)
+{
+    struct actions *a = p->actions;
+    struct held *h = p->held;
+    struct action_session s = action_session_of(a->session);
+    postern_error err = { 0 };
+
+    p->ruling = code == POSTERN_OK ? ADAPTER_RELEASE : ADAPTER_REFUSE;
+    p->rows = h->rows;
+    p->bytes = h->bytes;
+    h->facts.approver = h->approver;
+    if (code == POSTERN_OK) {
+        free(p->failure);
+        p->failure = NULL;
+    } else {
+        p->failure->code = code;
+    }
+    if (action_record(a->session->loop, &s, &h->facts, code, on_recorded, p, &err) != POSTERN_OK)
+        on_recorded(p, POSTERN_ERR_AUDIT, &err);
+}
+
+static void look_at_held(struct pending *p)
+{
+    struct session *s = p->actions->session;
+    struct hold_answer answer;
+
+    switch (holds_take(s->loop->process->holds, p->held->facts.ref, s->settings,
+                       loop_now().boot_ms, &answer)) {
+    case HOLD_WAITS:
+        return;
+    case HOLD_APPROVED:
+        memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
+        conclude_held(p, POSTERN_OK);
+        return;
+    case HOLD_DENIED:
+        memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
+        memcpy(p->failure->because, answer.reason, sizeof p->failure->because);
+        (void)POSTERN_FAIL(&p->held->facts.error, POLICY, "denied by %s", answer.approver);
+        conclude_held(p, POSTERN_ERR_POLICY);
+        return;
+    case HOLD_REFUSED:
+        (void)POSTERN_FAIL(&p->held->facts.error, POLICY,
+                           "nobody approved it in time, or the configuration was changed");
+        conclude_held(p, POSTERN_ERR_POLICY);
+    }
+}
+
+static bool is_waiting(const struct pending *p)
+{
+    return p->ruling == ADAPTER_HOLD && p->held->is_told;
+}
+
+/* ---- an action ---- */
+
+static bool is_counted(const struct actions *a, const struct ruling *r)
+{
+    struct action_session s = action_session_of(a->session);
+
+    return r->code == POSTERN_OK && r->logs_summary &&
+           action_count(a->session->loop, &s, &r->facts);
+}
+
+static void release_counted(struct actions *a, uint64_t id, const struct ruling *r)
+{
+    const struct adapter_verdict v = { .ruling = ADAPTER_RELEASE,
+                                       .rows_max = r->rows,
+                                       .bytes_max = r->bytes };
+
+    inspect_settle(a->inspect, id, &v);
+}
+
+/* Refused so often that it is counted only: told at once. */
+static bool is_summed_up(struct actions *a, const struct ruling *r)
+{
+    return postern_err_outcome(r->code) == POSTERN_REJECTED && !r->hold.is_new && !r->waits &&
+           !action_refusals_note(&a->refusals, r->code, loop_now().boot_ms);
+}
+
+static void put_on_record(struct actions *a, uint64_t id, struct ruling *r)
+{
+    static const postern_failure no_memory = { .code = POSTERN_ERR_NOMEM };
+    struct action_session s = action_session_of(a->session);
+    postern_error err = { 0 };
+    struct pending *p;
+
+    if (r->code != POSTERN_OK && r->facts.ref[0] == '\0' && !make_ref(r->facts.ref))
+        r->facts.ref[0] = '\0'; /* without: it is found by its session */
+    p = new_pending(a, id, r);
+    if (p == NULL && r->waits)
+        holds_drop(a->session->loop->process->holds, r->facts.ref);
+    if (p == NULL)
+        refuse_plainly(a, id, &no_memory);
+    else if (is_summed_up(a, r))
+        conclude(p);
+    else if (action_record(a->session->loop, &s, &r->facts, r->code, on_recorded, p, &err) !=
+             POSTERN_OK)
+        on_recorded(p, POSTERN_ERR_AUDIT, &err);
+}
+
+void actions_judge(void *arg, const struct adapter_action *action)
+{
+    struct actions *a = arg;
+    struct ruling r = { .code = POSTERN_ERR_UNSET };
+    uint64_t id = action->id;
+
+    rule(a, action, &r);
+    if (is_counted(a, &r))
+        release_counted(a, id, &r);
+    else
+        put_on_record(a, id, &r);
+}
+
+bool actions_has_room(void *arg)
+{
+    const struct actions *a = arg;
+
+    return audit_line_has_room(a->session->loop->audit);
+}
+
+bool actions_may_see(void *arg, const char *action, postern_bytes resource)
+{
+    const struct actions *a = arg;
+    postern_policy_question q = question_of(a, action);
+    postern_decision d;
+
+    if (!a->is_prepared)
+        return false;
+    q.resource = resource;
+    q.is_preview = true;
+    postern_policy_decide(a->session->door->policy, &q, &d);
+    return d.verdict != POSTERN_VERDICT_DENY || is_shadow(a);
+}
+
+/* ---- life ---- */
+
+void actions_tick(struct actions *a, struct lease_clock now)
+{
+    struct action_session s = action_session_of(a->session);
+    struct pending *p = LIST_FIRST(&a->pendings), *next;
+
+    action_refusals_write(a->session->loop, &s, &a->refusals, now.boot_ms, false);
+    for (; p != NULL; p = next) {
+        next = LIST_NEXT(p, entry);
+        if (is_waiting(p))
+            look_at_held(p);
+    }
+}
+
+void actions_take_grant(struct actions *a)
+{
+    postern_error err = { 0 };
+
+    if (a->is_prepared)
+        postern_policy_subject_clear(&a->subject);
+    a->is_prepared =
+        postern_policy_subject_of(a->session->entry.grant, &a->subject, &err) == POSTERN_OK;
+    if (!a->is_prepared)
+        log_error("who asks in a session", &err);
+}
+
+void actions_set_inspect(struct actions *a, struct inspect *i)
+{
+    a->inspect = i;
+}
+
+postern_err actions_new(struct session *s, struct actions **ret, postern_error *err)
+{
+    struct actions *a = calloc(1, sizeof *a);
+    postern_err e;
+
+    if (a == NULL)
+        return POSTERN_FAIL(err, NOMEM, "actions of a session");
+    a->session = s;
+    LIST_INIT(&a->pendings);
+    e = postern_policy_subject_of(s->entry.grant, &a->subject, err);
+    if (e != POSTERN_OK) {
+        free(a);
+        return e;
+    }
+    a->is_prepared = true;
+    *ret = a;
+    return POSTERN_OK;
+}
+
+void actions_free(struct actions *a)
+{
+    struct action_session s;
+
+    if (a == NULL)
+        return;
+    s = action_session_of(a->session);
+    action_refusals_write(a->session->loop, &s, &a->refusals, loop_now().boot_ms, true);
+    while (!LIST_EMPTY(&a->pendings)) {
+        struct pending *p = LIST_FIRST(&a->pendings);
+
+        audit_line_cancel(a->session->loop->audit, p);
+        if (p->held != NULL && p->ruling == ADAPTER_HOLD)
+            holds_drop(a->session->loop->process->holds, p->held->facts.ref);
+        free_pending(p);
+    }
+    if (a->is_prepared)
+        postern_policy_subject_clear(&a->subject);
+    free(a);
+}
