@@ -11,4 +11,5 @@ dist_man_MANS += doc/man/postern-control.7
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = doc/completion/postern.bash
 dist_man_MANS += doc/man/postern-issuer.7
+dist_man_MANS += doc/man/postern-mcp.7
 dist_man_MANS += doc/man/postern-raw.7
