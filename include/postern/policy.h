@@ -13,9 +13,13 @@
 extern "C" {
 #endif
 
-#define POSTERN_POLICY_FILE_MAX    262144 /* bytes of one file: some 2,000 rules that people read */
+/* Bytes of one file: 10,000 rules that a program wrote; what people read is a hundredth of that. */
+#define POSTERN_POLICY_FILE_MAX    2097152
 #define POSTERN_POLICY_FILES_MAX   64     /* of one policy: guardrails, and one a team */
-#define POSTERN_POLICY_RULES_MAX   4096 /* of all files of a policy: a decision stays below 1 ms */
+/* Of all files of a policy: a decision that had to look at each would take some 5 ms. */
+#define POSTERN_POLICY_RULES_MAX   16384
+/* Of all files: who is what of which.  More belong into a service that is asked. */
+#define POSTERN_POLICY_RELATIONS_MAX 65536
 #define POSTERN_POLICY_EXPECTS_MAX 1024 /* of all files: each is one decision at load */
 #define POSTERN_POLICY_NAME_MAX    65   /* bytes with NUL of a file's name, a label, a set's name */
 #define POSTERN_POLICY_LABEL_MAX   130  /* bytes with NUL of "file:label" */

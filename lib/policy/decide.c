@@ -4,7 +4,7 @@
  * without memory, and an allow is written in one place.  Called by doors, by expect.c and by
  * `postern policy explain`.
  */
-#include "policy/match.h"
+#include "policy/index.h"
 
 #include <stdio.h>
 
@@ -15,26 +15,60 @@ struct answer {
     const struct rule *wanting; /* the first allow that wants nothing but scopes */
 };
 
-static struct answer ask_list(const postern_policy *p, unsigned list, const struct asking *a)
+/* What is known of a list so far: the first match, and the first that wants nothing but scopes. */
+struct walk {
+    const postern_policy *p;
+    const struct asking *a;
+    unsigned list;
+    size_t first, wanting; /* POSTERN_POLICY_NO_RULE: none */
+};
+
+/* False behind the first match: what comes later does not decide. */
+static bool look_at(struct walk *w, size_t i)
 {
-    struct answer ret = { .index = POSTERN_POLICY_NO_RULE };
+    const struct rule *r = w->p->by_index[i];
+    struct rule_match m;
 
-    for (size_t i = 0; i < p->rule_count; i++) {
-        const struct rule *r = p->by_index[i];
-        struct rule_match m;
+    if (i >= w->first)
+        return false;
+    if ((r->lists & w->list) == 0)
+        return true;
+    m = postern_rule_match(r, w->a);
+    if (m.is_match)
+        w->first = i;
+    else if (m.wants_scope && i < w->wanting)
+        w->wanting = i;
+    return !m.is_match;
+}
 
-        if ((r->lists & list) == 0)
-            continue;
-        m = postern_rule_match(r, a);
-        if (m.is_match) {
-            ret.rule = r;
-            ret.index = i;
-            break;
-        }
-        if (m.wants_scope && ret.wanting == NULL)
-            ret.wanting = r;
-    }
-    return ret;
+static void look_at_all(struct walk *w)
+{
+    for (size_t i = 0; i < w->p->rule_count && look_at(w, i); i++)
+        ;
+}
+
+static void look_at_found(struct walk *w, const struct index_answer *found)
+{
+    for (size_t i = 0; i < found->count; i++)
+        for (size_t k = 0; k < found->lists[i].count; k++)
+            if (!look_at(w, found->lists[i].rules[k]))
+                break;
+}
+
+static struct answer ask_list(const postern_policy *p, unsigned list, const struct asking *a,
+                              const struct index_answer *found)
+{
+    struct walk w = { p, a, list, POSTERN_POLICY_NO_RULE, POSTERN_POLICY_NO_RULE };
+
+    if (found->is_overfull)
+        look_at_all(&w);
+    else
+        look_at_found(&w, found);
+    return (struct answer){
+        .rule = w.first == POSTERN_POLICY_NO_RULE ? NULL : p->by_index[w.first],
+        .index = w.first,
+        .wanting = w.wanting < w.first ? p->by_index[w.wanting] : NULL,
+    };
 }
 
 /* The end of a list is a deny, but for what every client says first. */
@@ -160,6 +194,7 @@ static bool is_askable(const postern_policy *p, const postern_policy_question *q
 void postern_policy_decide(const postern_policy *p, const postern_policy_question *q,
                            postern_decision *ret)
 {
+    struct index_answer found;
     struct answer answers[2];
     size_t count = 1;
     struct asking a;
@@ -170,12 +205,13 @@ void postern_policy_decide(const postern_policy *p, const postern_policy_questio
                                .user_rule_index = POSTERN_POLICY_NO_RULE };
     if (!is_askable(p, q) || !postern_asking_make(q, &a))
         return;
+    postern_index_find(p->index, &a, &found);
     if (p->judge == JUDGE_BOTH) {
-        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT, &a);
-        answers[1] = ask_list(p, POSTERN_POLICY_LIST_USER, &a);
+        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT, &a, &found);
+        answers[1] = ask_list(p, POSTERN_POLICY_LIST_USER, &a, &found);
         count = 2;
     } else {
-        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER, &a);
+        answers[0] = ask_list(p, POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER, &a, &found);
     }
     settle(answers, count, &a, ret);
 }
