@@ -224,6 +224,34 @@ static void a_rate_holds_over_sessions_and_loops(void **state)
     rig_end(&rig);
 }
 
+static void a_rule_says_how_often_one_may_connect(void **state)
+{
+    char *token;
+    struct talk t;
+
+    (void)state;
+    rig_make(&rig);
+    rig.protocol = "redis";
+    snprintf(rig.rules, sizeof rig.rules, "in: allow agent bot* to redis:connect on cache with rate 1/1h\n");
+    test_folder_put(&rig.folder, "password", "secret-word");
+    assert_int_equal(chmod(test_folder_at(&rig.folder, "password"), 0600), 0);
+    snprintf(rig.door_lines, sizeof rig.door_lines,
+             "backend_auth: password\nbackend_user: postern\nbackend_password_file: %s\n",
+             test_folder_at(&rig.folder, "password"));
+    rig_start(&rig);
+    t = open_session("bot-1");
+    close_talk(&t);
+    token = rig_token(&rig, "bot-1", 300);
+    t.client = rig_dial(&rig, 1);
+    rig_say(t.client, "TOKEN ");
+    rig_say(t.client, token);
+    rig_say(t.client, "\n");
+    says(t.client, "-rate R-");
+    assert_int_equal(close(t.client), 0);
+    free(token);
+    rig_end(&rig);
+}
+
 /* The reference in "-held R-… 0 ". */
 static void hear_ref(int fd, char ret[32])
 {
@@ -486,6 +514,7 @@ int main(void)
         cmocka_unit_test(without_a_line_to_the_audit_child_nothing_passes),
         cmocka_unit_test(a_flood_of_refusals_is_summed_up),
         cmocka_unit_test(a_rate_holds_over_sessions_and_loops),
+        cmocka_unit_test(a_rule_says_how_often_one_may_connect),
         cmocka_unit_test(what_is_held_passes_once_when_it_is_approved),
         cmocka_unit_test(what_can_wait_waits_in_its_session),
         cmocka_unit_test(what_waits_is_refused_when_the_configuration_changes),
