@@ -52,8 +52,7 @@ static void check_round_trip(const postern_policy *p)
     must(postern_bytes_equal(postern_buf_bytes(&once), postern_buf_bytes(&twice)));
 }
 
-/* What every client says first is allowed unless a rule names it. */
-static bool is_session(const postern_policy_question *q)
+static bool find_session(const postern_policy_question *q)
 {
     postern_policy_action action;
 
@@ -61,6 +60,27 @@ static bool is_session(const postern_policy_question *q)
         if (strcmp(action.name, q->action) == 0)
             return strstr(action.classes, "@session") != NULL;
     return false;
+}
+
+/* What every client says first is allowed unless a rule names it.  Looked up once for each of the
+ * actions that are asked about, which are constants. */
+static bool is_session(const postern_policy_question *q)
+{
+    static struct {
+        const char *protocol, *action;
+        bool is_session;
+    } seen[32];
+    size_t i = 0;
+
+    while (i < 31 && seen[i].action != NULL &&
+           (seen[i].action != q->action || seen[i].protocol != q->protocol))
+        i++;
+    if (seen[i].action != q->action || seen[i].protocol != q->protocol) {
+        seen[i].protocol = q->protocol;
+        seen[i].action = q->action;
+        seen[i].is_session = find_session(q);
+    }
+    return seen[i].is_session;
 }
 
 /* What the rules of `list` say, one by one; NO_RULE when none matches. */
