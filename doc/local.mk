@@ -12,3 +12,4 @@ bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = doc/completion/postern.bash
 dist_man_MANS += doc/man/postern-issuer.7
 dist_man_MANS += doc/man/postern-raw.7
+dist_man_MANS += doc/man/postern-redis.7
