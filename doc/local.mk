@@ -13,3 +13,4 @@ dist_bashcompletion_DATA = doc/completion/postern.bash
 dist_man_MANS += doc/man/postern-issuer.7
 dist_man_MANS += doc/man/postern-mcp.7
 dist_man_MANS += doc/man/postern-raw.7
+dist_man_MANS += doc/man/postern-redis.7
