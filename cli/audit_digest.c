@@ -70,7 +70,7 @@ static bool parse_digest_options(int argc, char **argv, struct digest_options *o
 static postern_err read_key(const struct digest_options *o, struct args_digest_key *ret,
                             postern_error *err)
 {
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(ARGS_DIGEST_KEY_LEN);
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(4096); /* of whatever was named */
     char *path = NULL;
     postern_err e = audit_key_path(o->key_file, o->config_dir, "args.key", &path, err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `postern sessions`, `kill`, `block`, `unblock`, `blocks`, `held`, `approve` and `deny` share: the command line, and the
- * question to the control socket (postern-control(7)). */
+/* What `postern sessions`, `kill`, `block`, `unblock`, `blocks`, `held`, `approve` and `deny` share:
+ * the command line, and the question to the control socket (postern-control(7)). */
 #ifndef POSTERN_CLI_CONTROL_H
 #define POSTERN_CLI_CONTROL_H
 

@@ -20,7 +20,7 @@ _postern() {
         return
         ;;
     --ca-file | --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
-        --audit-file | --socket | --file)
+        --audit-file | --socket | --file | --key | --checkpoints)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
@@ -109,13 +109,21 @@ _postern() {
             words='--file --config --agent --human --service --session --event --purpose --grant --since --denied --json --help'
             ;;
         verify)
-            words='--head --seq --config --help'
+            words='--head --seq --key --checkpoints --config --help'
             if [[ $current != -* ]]; then
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
             fi
             ;;
-        *) words='show follow verify --help' ;;
+        key)
+            words='--config --help'
+            if [[ $current != -* ]]; then
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+            fi
+            ;;
+        digest) words='--key --json-args --config --help' ;;
+        *) words='show follow verify key digest --help' ;;
         esac
         ;;
     client)

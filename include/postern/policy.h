@@ -18,6 +18,8 @@ extern "C" {
 #define POSTERN_POLICY_FILES_MAX   64     /* of one policy: guardrails, and one a team */
 /* Of all files of a policy: a decision that had to look at each would take some 5 ms. */
 #define POSTERN_POLICY_RULES_MAX   16384
+/* Of all files: who is what of which.  More belong into a service that is asked. */
+#define POSTERN_POLICY_RELATIONS_MAX 65536
 #define POSTERN_POLICY_EXPECTS_MAX 1024 /* of all files: each is one decision at load */
 #define POSTERN_POLICY_NAME_MAX    65   /* bytes with NUL of a file's name, a label, a set's name */
 #define POSTERN_POLICY_LABEL_MAX   130  /* bytes with NUL of "file:label" */

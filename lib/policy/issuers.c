@@ -21,9 +21,10 @@ static bool list_holds_agent(const struct list *list)
     return false;
 }
 
+/* Relations are between names of agents and groups, too. */
 static bool test_holds_agent(const struct test *t)
 {
-    return t->value.has_agent || list_holds_agent(&t->list);
+    return t->attr == ATTR_RELATION || t->value.has_agent || list_holds_agent(&t->list);
 }
 
 /* Positively: "not" and != leave every other issuer in. */

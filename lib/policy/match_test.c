@@ -9,6 +9,7 @@
 
 #include "policy/args.h"
 #include "policy/facts.h"
+#include "policy/relations.h"
 #include "policy/under.h"
 
 static enum match from_bool(bool is_so)
@@ -311,6 +312,58 @@ static enum match test_arg(const struct test *t, const struct asking *a)
     return test_value(t, &v, a);
 }
 
+/* Of the resource, or of what an argument names. */
+static bool find_object(const struct test *t, const struct asking *a, char room[ARG_TEXT_MAX],
+                        postern_bytes *ret)
+{
+    struct value v;
+
+    *ret = a->resource;
+    if (t->claim.count == 0)
+        return a->resource.ptr != NULL && !a->is_devious;
+    v = postern_arg_find(a, &t->claim, room);
+    *ret = v.text;
+    return is_text(&v);
+}
+
+/* He himself, or one of his groups; whose groups are not known may be in any. */
+static enum match user_is(const struct relation_table *table, const struct relation *relation,
+                          const struct asking *a, postern_bytes object)
+{
+    const postern_policy_subject *s = a->s;
+
+    if (s->user == NULL)
+        return MATCH_NO;
+    if (a->user.len == 0)
+        return MATCH_UNKNOWN;
+    if (postern_relation_holds(table, relation, PARTY_USER, a->user, object))
+        return MATCH_YES;
+    if (s->groups == NULL)
+        return relation->has_groups ? MATCH_UNKNOWN : MATCH_NO;
+    for (size_t i = 0; i < s->group_count; i++)
+        if (postern_relation_holds(table, relation, PARTY_GROUP, postern_bytes_str(s->groups[i]),
+                                   object))
+            return MATCH_YES;
+    return MATCH_NO;
+}
+
+static enum match test_relation(const struct rule *r, const struct test *t, const struct asking *a)
+{
+    const struct relation_table *table = r->file->policy->relation_table;
+    char room[ARG_TEXT_MAX];
+    postern_bytes object;
+
+    if (t->claim.count != 0 && is_open(a))
+        return MATCH_OPEN;
+    if (!find_object(t, a, room, &object))
+        return MATCH_UNKNOWN;
+    if (t->who == PARTY_USER)
+        return user_is(table, t->relation, a, object);
+    return a->agent.len == 0 ? MATCH_UNKNOWN
+                             : from_bool(postern_relation_holds(table, t->relation, PARTY_AGENT,
+                                                                a->agent, object));
+}
+
 static enum match test_args(const struct test *t, const struct asking *a)
 {
     return is_open(a) ? MATCH_OPEN : postern_args_are_among(a, &t->list);
@@ -350,7 +403,9 @@ enum match postern_test_match(const struct rule *r, const struct test *t, const 
     };
     enum match m = MATCH_UNKNOWN;
 
-    if (t->attr != ATTR_TIME)
+    if (t->attr == ATTR_RELATION)
+        m = test_relation(r, t, a);
+    else if (t->attr != ATTR_TIME)
         m = tests[t->attr](t, a);
     else if (a->q->now_s >= 0 && a->q->now_s <= POLICY_NUMBER_MAX)
         m = from_bool(postern_span_holds(&t->span, a->q->now_s, r->file->zone_s));

@@ -4,6 +4,7 @@
  * is read.c's, answers are decide.c's.
  */
 #include "policy/index.h"
+#include "policy/relations.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ postern_err postern_policy_new(postern_policy **ret, postern_error *err)
     p->arena = POSTERN_ARENA_INIT(POLICY_MEMORY_MAX);
     p->files_end = &p->files;
     p->rules_end = &p->rules;
+    p->ties_end = &p->ties;
     p->expects_end = &p->expects;
     *ret = p;
     return POSTERN_OK;
@@ -56,6 +58,7 @@ void postern_policy_free(postern_policy *p)
     postern_arena_free(&p->arena);
     free(p->by_index);
     postern_index_free(p->index);
+    postern_relations_free(p->relation_table);
     free(p);
 }
 
@@ -98,6 +101,7 @@ static postern_err add_file(postern_policy *p, const char *name, const char *pat
     f = postern_arena_alloc(&p->arena, sizeof *f);
     if (f == NULL)
         return POSTERN_FAIL(err, NOMEM, "%s", path);
+    f->policy = p;
     f->sets_end = &f->sets;
     f->name = postern_arena_text(&p->arena, postern_bytes_str(name));
     f->path = postern_arena_text(&p->arena, postern_bytes_str(path));
@@ -164,6 +168,8 @@ postern_err postern_policy_finish(postern_policy *p, postern_error *err)
                             p->is_broken ? "a file of the policy could not be read"
                                          : "the policy is finished already");
     e = settle_judge(p, err);
+    if (e == POSTERN_OK)
+        e = postern_relations_make(p, &p->relation_table, err);
     if (e == POSTERN_OK)
         e = index_rules(p, err);
     p->is_finished = e == POSTERN_OK;

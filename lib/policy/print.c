@@ -100,9 +100,22 @@ static void print_value(const struct test *t, postern_buf *out)
     }
 }
 
+static void print_relation(const struct test *t, postern_buf *out)
+{
+    postern_buf_addf(out, "%s is %s", party_words[t->who], t->relation->name);
+    if (t->claim.count == 0)
+        return;
+    postern_buf_add_str(out, " of ");
+    print_path("arg", &t->claim, out);
+}
+
 void postern_policy_print_test(const struct test *t, postern_buf *out)
 {
     postern_buf_add_str(out, t->is_not ? "not " : "");
+    if (t->attr == ATTR_RELATION) {
+        print_relation(t, out);
+        return;
+    }
     print_path(policy_attr_names[t->attr], &t->claim, out);
     postern_buf_add_byte(out, ' ');
     if (t->attr == ATTR_TIME) {
@@ -253,7 +266,18 @@ static void print_settings(const struct file *f, postern_buf *out)
     }
 }
 
-/* Settings, sets, rules, expects: a set may stand above rules that stood above it. */
+static void print_tie(const struct tie *tie, postern_buf *out)
+{
+    postern_policy_print_party(&tie->party, out);
+    postern_buf_addf(out, " is %s", tie->relation->name);
+    if (tie->objects.first != NULL) {
+        postern_buf_add_str(out, " of ");
+        postern_policy_print_list(&tie->objects, out);
+    }
+    postern_buf_add_byte(out, '\n');
+}
+
+/* Settings, sets, relations, rules, expects: a set may stand above rules that stood above it. */
 bool postern_policy_print(const postern_policy *p, size_t file, postern_buf *out)
 {
     const struct file *f = p->files;
@@ -263,6 +287,9 @@ bool postern_policy_print(const postern_policy *p, size_t file, postern_buf *out
     if (f == NULL)
         return false;
     print_settings(f, out);
+    for (const struct tie *tie = p->ties; tie != NULL; tie = tie->next)
+        if (tie->file == f)
+            print_tie(tie, out);
     for (const struct rule *r = f->rules; r != NULL && r->file == f; r = r->next)
         postern_policy_print_rule(r, out);
     for (const struct expect *e = p->expects; e != NULL; e = e->next)

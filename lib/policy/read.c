@@ -338,14 +338,19 @@ static const struct {
 
 static postern_err parse_any(struct parser *p)
 {
+    static const char *const parties[] = { "user", "group", "agent", "nobody" };
+
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
         if (postern_parse_take_word(p, statements[i].word))
             return statements[i].parse(p);
     if (postern_parse_is_word(p, "allow") || postern_parse_is_word(p, "deny") ||
         postern_parse_is_word(p, "hold") || ends_in_colon(p->at))
         return parse_rule(p);
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++)
+        if (postern_parse_is_word(p, parties[i])) /* user alice is owner of "doc:q3" */
+            return postern_parse_tie(p);
     return postern_parse_unknown(p, p->at, "statement",
-                                 "allow deny hold set expect judge timezone");
+                                 "allow deny hold set expect judge timezone user group agent");
 }
 
 static postern_err parse_statement(struct parser *p)

@@ -73,6 +73,13 @@ POSTERN_MUST_USE postern_err postern_parse_check_arguments(struct parser *p,
 POSTERN_MUST_USE postern_err postern_parse_tests(struct parser *p, const struct target *target,
                                                  struct test **ret);
 
+/* ---- read_relation.c ---- */
+
+POSTERN_MUST_USE postern_err postern_parse_tie(struct parser *p);
+bool postern_parse_is_relation(const struct parser *p);
+POSTERN_MUST_USE postern_err postern_parse_relation(struct parser *p, const struct target *target,
+                                                    struct test *ret);
+
 /* ---- read_value.c ---- */
 
 /* The value behind t->op. */

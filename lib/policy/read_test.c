@@ -10,6 +10,7 @@ const char *const policy_attr_names[ATTR_COUNT] = {
     [ATTR_ACR] = "acr",   [ATTR_SOURCE] = "source",     [ATTR_CHAIN] = "chain",
     [ATTR_TIME] = "time", [ATTR_AUTH_AGE] = "auth_age", [ATTR_CLAIM] = "claim",
     [ATTR_ISSUER] = "issuer", [ATTR_DETAIL] = "detail", [ATTR_ARG] = "arg", [ATTR_ARGS] = "args",
+    [ATTR_RELATION] = "",
 };
 #define ATTR_WORDS \
     "scope purpose acr issuer source chain auth_age time claim.NAME detail.TYPE.NAME arg.NAME args"
@@ -62,7 +63,7 @@ static postern_err parse_path_attr(struct parser *p, const struct target *target
 
 static bool is_path(enum attr attr)
 {
-    return attr == ATTR_CLAIM || attr == ATTR_DETAIL || attr == ATTR_ARG;
+    return attr == ATTR_CLAIM || attr == ATTR_DETAIL || attr == ATTR_ARG || attr == ATTR_RELATION;
 }
 
 static postern_err parse_attr(struct parser *p, const struct target *target, struct test *ret)
@@ -167,6 +168,8 @@ static postern_err parse_args(struct parser *p, const struct target *target, str
 static postern_err parse_test(struct parser *p, const struct target *target, struct test *ret)
 {
     ret->is_not = postern_parse_take_word(p, "not");
+    if (postern_parse_is_relation(p))
+        return postern_parse_relation(p, target, ret);
     POSTERN_TRY(parse_attr(p, target, ret));
     if (ret->attr == ATTR_TIME)
         return parse_span(p, &ret->span);

@@ -92,7 +92,8 @@ enum attr {
     ATTR_CLAIM,
     ATTR_DETAIL, /* detail.TYPE.NAME of authorization_details */
     ATTR_ARG,
-    ATTR_ARGS, /* args only (...) */
+    ATTR_ARGS,     /* args only (...) */
+    ATTR_RELATION, /* user is NAME of arg.X */
     ATTR_TIME,
     ATTR_COUNT
 };
@@ -102,6 +103,14 @@ extern const char *const policy_op_names[OP_COUNT];
 struct claim_name {
     const char *parts[POLICY_PATH_MAX];
     size_t count;
+};
+
+/* Who may be said to be it, and whether a line says so of anybody. */
+struct relation {
+    struct relation *next;
+    const char *name;
+    bool is_said;
+    bool has_groups;
 };
 
 struct test {
@@ -116,6 +125,8 @@ struct test {
     struct net *nets;        /* source */
     size_t net_count;
     struct span span; /* ATTR_TIME */
+    enum party_kind who; /* ATTR_RELATION: PARTY_USER or PARTY_AGENT; claim: of which argument */
+    struct relation *relation;
 };
 
 /* ---- statements ---- */
@@ -143,6 +154,15 @@ struct rule {
     struct test *tests;
     struct duties duties;
     const char *because; /* NULL: none */
+};
+
+/* A line that says who is what of which. */
+struct tie {
+    struct tie *next;
+    struct file *file;
+    struct party party; /* PARTY_NOBODY: it says that there is such a relation */
+    struct relation *relation;
+    struct list objects;
 };
 
 /* `given`: an attribute and what it is; also what a claim is, in place of JSON. */
@@ -184,6 +204,7 @@ enum judge { JUDGE_UNSAID = 0, JUDGE_AGENT, JUDGE_BOTH };
 
 struct file {
     struct file *next;
+    const struct postern_policy *policy;
     const char *name, *path;
     enum judge judge;
     int judge_line;
@@ -201,11 +222,15 @@ struct postern_policy {
     size_t file_count;
     struct rule *rules, **rules_end;
     size_t rule_count;
+    struct relation *relations;
+    struct tie *ties, **ties_end;
+    size_t tie_pairs; /* that they say together */
     struct expect *expects, **expects_end;
     size_t expect_count;
     enum judge judge;
     struct rule **by_index;   /* made by finish */
-    struct rule_index *index; /* the same */
+    struct rule_index *index; /* the same, and the table of relations */
+    struct relation_table *relation_table;
     bool is_broken, is_finished;
 };
 

@@ -57,7 +57,7 @@ static adapter_step fail(postern_err code, postern_error *err, const char *why)
 /* Room for `count` views; what was there is gone. */
 static bool make_room(postern_bytes **array, size_t *max, size_t count)
 {
-    if (count <= *max && *max <= WORDS_KEPT)
+    if (*array != NULL && count <= *max && *max <= WORDS_KEPT)
         return true;
     free(*array);
     *max = count < 16 ? 16 : count;

@@ -155,7 +155,7 @@ static void pass(struct redis_state *s, struct redis_entry *e)
 
 /* ---- turns ---- */
 
-static void send(struct redis_state *s, struct redis_entry *e, struct adapter_flow *out)
+static void send_on(struct redis_state *s, struct redis_entry *e, struct adapter_flow *out)
 {
     postern_buf_add(out->to_backend, postern_buf_bytes(&e->request));
     drop_request(s, e);
@@ -180,7 +180,7 @@ void redis_queue_advance(struct redis_state *s, struct adapter_flow *out)
         if (e->request.failed || e->answer.failed)
             s->is_out_of_memory = true;
         if (e->stage == REDIS_READY)
-            send(s, e, out);
+            send_on(s, e, out);
     }
     if (s->fate == REDIS_FATE_HELD)
         answer_ours(s, out);

@@ -23,6 +23,7 @@ struct checkpoints {
     int fd;           /* handed out to; -1: nobody */
     bool is_torn;     /* it ends with a piece of a line */
     int64_t last_seq; /* of our latest record; 0: none */
+    int64_t tried_seq; /* where the chain stood when we tried last */
     char host[AUDIT_CHECKPOINT_HOST_MAX];
 };
 
@@ -121,9 +122,12 @@ bool checkpoints_has_work(const struct checkpoints *c, const struct audit_file *
     return c->signer != NULL && seq != 0 && seq != c->last_seq;
 }
 
+/* What failed is not tried again with each batch: a disk that is full would cost every one a sync. */
 bool checkpoints_is_full(const struct checkpoints *c, const struct audit_file *f)
 {
-    return checkpoints_has_work(c, f) && audit_file_head(f).seq - c->last_seq >= CHECKPOINT_RECORDS;
+    int64_t since = c->tried_seq > c->last_seq ? c->tried_seq : c->last_seq;
+
+    return checkpoints_has_work(c, f) && audit_file_head(f).seq - since >= CHECKPOINT_RECORDS;
 }
 
 /* ---- one checkpoint ---- */
@@ -199,6 +203,7 @@ postern_err checkpoints_make(struct checkpoints *c, struct audit_file *f, int64_
     postern_buf_reset(ret_line);
     if (!checkpoints_has_work(c, f) || !audit_file_is_writable(f))
         return POSTERN_OK;
+    c->tried_seq = audit_file_head(f).seq;
     e = sign(c, f, now_ms, ret_line, err);
     if (e == POSTERN_OK)
         e = hand_out(c, postern_buf_bytes(ret_line), err);

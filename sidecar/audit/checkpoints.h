@@ -32,7 +32,7 @@ POSTERN_MUST_USE postern_err checkpoints_public(const struct checkpoints *c, pos
 int64_t checkpoints_every_ms(const struct checkpoints *c);
 /* Records stand there that no checkpoint covers. */
 bool checkpoints_has_work(const struct checkpoints *c, const struct audit_file *f);
-/* So many of them that it is time. */
+/* So many of them, since the last or the last try, that it is time. */
 bool checkpoints_is_full(const struct checkpoints *c, const struct audit_file *f);
 /*
  * Sign where the chain stands, hand it out, write it down.  The file's batch must be empty.

@@ -586,8 +586,11 @@ static void take_writer(void *arg, int take_fd)
     }
 }
 
+/* The file before ends with a checkpoint: whoever keeps it has its proof in it. */
 static postern_err change_file(struct audit_server *s, int take_fd, postern_error *err)
 {
+    if (audit_file_fd(s->file) >= 0)
+        make_checkpoint(s);
     sync_now(s);
     POSTERN_TRY(audit_file_take(s->file, take_fd, clock_wall_ms(), err));
     sync_soon(s);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The audit child's loop (sidecar/role.h): takes records from all writers in turn, appends them as
- * one batch (audit/file.h), confirms each.  Nothing happens while nothing comes.
+ * one batch (audit/file.h), confirms each.  While nothing comes it looks once a second at what doors
+ * have counted (audit/sums.h), and at nothing else; where its chain stands it signs when records
+ * are there that no checkpoint covers (audit/checkpoints.h).
  */
 #ifndef POSTERN_SIDECAR_AUDIT_SERVER_H
 #define POSTERN_SIDECAR_AUDIT_SERVER_H

@@ -24,6 +24,7 @@
 #include "audit.h"
 #include "backend_session.h"
 #include "greeting.h"
+#include "rates.h"
 #include "session.h"
 #include "tls.h"
 
@@ -709,9 +710,31 @@ static void begin_renewal(struct conn *c)
 
 /* ---- the verdict ---- */
 
+/* `with rate` of the rule that lets it connect; a renewal is no connection. */
+static postern_err check_rate(struct conn *c, postern_error *err)
+{
+    const postern_decision *d = &c->result.decision;
+    const postern_grant *g = c->result.grant;
+    const char *agent = postern_grant_actor(g);
+    struct rate_use uses[2];
+    size_t count = 0;
+    int64_t wait_ms;
+
+    if (d->rate.count != 0)
+        uses[count++] = (struct rate_use){ d->rule, d->rate };
+    if (d->user_rate.count != 0)
+        uses[count++] = (struct rate_use){ d->user_rule, d->user_rate };
+    if (count == 0 || c->is_renewal || d->verdict != POSTERN_VERDICT_ALLOW)
+        return POSTERN_OK;
+    return rates_take(c->loop->process->rates, postern_grant_issuer(g),
+                      agent != NULL ? agent : postern_grant_subject(g), uses, count,
+                      loop_now().boot_ms, &wait_ms, err);
+}
+
 static void on_verdict(void *arg, struct gate_result *take_result)
 {
     struct conn *c = arg;
+    postern_error err = { 0 };
 
     gate_free(c->gate);
     c->gate = NULL;
@@ -719,6 +742,10 @@ static void on_verdict(void *arg, struct gate_result *take_result)
     c->is_known = c->result.grant != NULL;
     if (c->result.code != POSTERN_OK) {
         refuse(c);
+        return;
+    }
+    if (check_rate(c, &err) != POSTERN_OK) {
+        refuse_with(c, POSTERN_ERR_RATE, &err);
         return;
     }
     loop_count_verdict(c->loop, POSTERN_OK);

@@ -48,11 +48,13 @@ static void give_up(struct greeting *g)
 static void succeed(struct greeting *g, size_t used)
 {
     struct leg leg = g->leg;
+    postern_bytes rest = postern_buf_bytes(&g->heard);
 
+    if (used != 0)
+        rest = (postern_bytes){ rest.ptr + used, rest.len - used };
     g->leg = (struct leg){ .fd = -1 };
     (void)event_del(g->ready);
-    g->owner.done(g->owner.arg, leg,
-                  (postern_bytes){ g->heard.ptr + used, g->heard.len - used }, NULL);
+    g->owner.done(g->owner.arg, leg, rest, NULL);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg);
@@ -140,8 +142,9 @@ static heard judge(struct greeting *g, size_t *ret_used)
     do {
         used = 0;
         step = g->adapter->inspector->greeted(
-            g->state, (postern_bytes){ g->heard.ptr + at, g->heard.len - at }, &used, &g->said,
-            &g->why);
+            g->state,
+            (postern_bytes){ at == 0 ? g->heard.ptr : g->heard.ptr + at, g->heard.len - at }, &used,
+            &g->said, &g->why);
         at += used;
     } while (step == ADAPTER_STEP_AGAIN && used != 0 && at <= g->heard.len);
     *ret_used = at;

@@ -275,8 +275,9 @@ static bool is_his_own(const struct hold *x, const char *user)
 
 static bool is_hold(const postern_policy *p, size_t rule)
 {
-    const postern_policy_question q = { .size = sizeof q };
-    postern_policy_view v;
+    const postern_policy_subject nobody = { .user = NULL };
+    const postern_policy_question q = { .size = sizeof q, .subject = &nobody };
+    postern_policy_view v; /* its verdict alone; a question about nothing */
 
     return rule != POSTERN_POLICY_NO_RULE && postern_policy_look(p, &q, rule, &v) &&
            v.verdict == POSTERN_VERDICT_HOLD;

@@ -228,7 +228,7 @@ static size_t feed(struct side *from, postern_bytes in)
     bool goes_on = true;
 
     while (goes_on && may_feed(from) && may_judge(from->inspect)) {
-        postern_bytes rest = { in.ptr + at, in.len - at };
+        postern_bytes rest = { at == 0 ? in.ptr : in.ptr + at, in.len - at }; /* NULL: none */
 
         if (rest.len > ADAPTER_READ_AHEAD)
             rest.len = ADAPTER_READ_AHEAD;
@@ -263,7 +263,8 @@ static void feed_fresh(struct side *from, postern_bytes fresh)
         used = feed(from, fresh);
     if (from->inspect->is_over)
         return;
-    postern_buf_add(&from->in, (postern_bytes){ fresh.ptr + used, fresh.len - used });
+    if (used < fresh.len)
+        postern_buf_add(&from->in, (postern_bytes){ fresh.ptr + used, fresh.len - used });
     if (from->in.failed)
         over_by_memory(from->inspect);
 }

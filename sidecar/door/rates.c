@@ -80,7 +80,7 @@ static struct window *find(struct rates *r, const struct key *k)
 
 static int64_t step_ms(const struct window *w)
 {
-    int64_t ms = w->rate.period_s * 1000 / RATE_STEPS;
+    int64_t ms = (w->rate.period_s * 1000 + RATE_STEPS - 1) / RATE_STEPS;
 
     return ms > 0 ? ms : 1;
 }
@@ -143,7 +143,8 @@ static void drop(struct rates *r, struct window *w)
     free(w);
 }
 
-/* The longest unused may count for long still, while another's is over: some are looked at. */
+/* The longest unused may count for long still, while another's is over: some are looked at.  Those
+ * of the same action are the last of all, and not among them. */
 static bool make_room(struct rates *r, int64_t now_ms)
 {
     struct window *w = TAILQ_FIRST(&r->used), *next;

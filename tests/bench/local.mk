@@ -3,7 +3,7 @@
 # unit, and ratio with against where there is one.
 bench_programs = tests/bench/policy tests/bench/verify
 if POSTERND
-bench_programs += tests/bench/door_relay tests/bench/issuer
+bench_programs += tests/bench/door_relay tests/bench/issuer tests/bench/tally
 bench_scripts = revoke door
 bench_needs = $(bench_helpers) posternd postern tests/support/token_tool
 endif
@@ -26,6 +26,9 @@ tests_bench_verify_LDADD = $(unit_ldadd) -lpthread
 tests_bench_door_relay_SOURCES = tests/bench/door_relay.c
 tests_bench_door_relay_CPPFLAGS = $(door_cppflags)
 tests_bench_door_relay_LDADD = $(sidecar_libs) -lpthread
+tests_bench_tally_SOURCES = tests/bench/tally.c
+tests_bench_tally_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_bench_tally_LDADD = $(sidecar_libs)
 tests_bench_issuer_SOURCES = tests/bench/issuer.c
 tests_bench_issuer_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(SSL_CFLAGS)
 tests_bench_issuer_LDADD = tests/support/libsupport.la $(sidecar_libs)

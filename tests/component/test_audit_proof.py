@@ -94,6 +94,23 @@ def keys_are_made_once_and_are_each_ones_own(rig):
     assert_equal({n: open(rig.keys + "/" + n, "rb").read() for n in modes}, before, "keys after a restart")
 
 
+def another_key_of_digests_waits_for_a_restart_and_says_so(rig):
+    _start(rig)
+    with open(rig.keys + "/new", "wb") as f:
+        f.write(os.urandom(32))
+    os.chmod(rig.keys + "/new", 0o600)
+    rig.reload()
+    check("another args.key" not in rig.daemon.log(), "the same key is no news")
+    os.rename(rig.keys + "/new", rig.keys + "/args.key")
+    rig.reload()
+    rig.daemon.wait_log("door: another args.key in audit_key_dir takes effect when posternd is restarted")
+    with open(rig.keys + "/args.key", "wb") as f:
+        f.write(b"short")
+    rig.reload()
+    rig.daemon.wait_log("door: args.key of audit_key_dir has not the 32 bytes of a key")
+    _login(rig)  # nothing of a raw door needs a digest
+
+
 def a_key_that_others_can_read_is_refused(rig):
     _start(rig)
     rig.daemon.stop()
@@ -108,10 +125,10 @@ def a_key_that_others_can_read_is_refused(rig):
 def the_log_is_proved_up_to_the_last_checkpoint_and_by_hand(rig):
     _start(rig)
     last = _wait_proved(rig)
+    log, pub, kept = _copies(rig)
     said = _verify(rig, "--config", rig.path + "/etc")
     check("proved from record 1 to " in said, said)
     check(int(said.split("proved from record 1 to ")[1].split()[0]) >= last, said)
-    log, pub, kept = _copies(rig)
     said = _verify(rig, "--key", pub, "--checkpoints", kept, log)
     check(" at " in said.split("by the checkpoint of ")[1], said)
     check("none verified: name their public key with --key" in _verify(rig, log), "without a key")
@@ -189,7 +206,7 @@ def whoever_can_write_the_file_is_found(rig):
     with_all = ("--key", pub, "--checkpoints", kept)
     check("the end was cut off" in _verify(rig, *with_all, tampered(lines[:last - 1]), status=1), "truncated")
     check("was changed" in _verify(rig, *with_all, tampered([line.replace(b"agent-7", b"agent-8") for line in lines]), status=1), "changed")
-    forged = forge(2)
+    forged = forge(1)
     check("no checkpoint proves it" in _verify(rig, "--key", pub, forged), "a chain of his own")
     check("as it was at" in _verify(rig, *with_all, forged, status=1), "a chain of his own, and ours kept")
     # A key of his own.

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 if POSTERND
-fuzz_targets += tests/fuzz/fuzz_channel
+fuzz_targets += tests/fuzz/fuzz_channel tests/fuzz/fuzz_tally
 endif
+tests_fuzz_fuzz_tally_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
+tests_fuzz_fuzz_tally_LDADD = $(sidecar_libs) $(fuzz_ldadd)
 tests_fuzz_fuzz_channel_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_fuzz_fuzz_channel_LDADD = $(sidecar_libs) $(fuzz_ldadd)
 if CLI

@@ -13,7 +13,7 @@ static struct adapter_flow flow_of(struct redis_rig *r)
 
 static void check_flow(struct redis_rig *r)
 {
-    if (!r->to_client.failed && !r->to_backend.failed)
+    if (!r->to_client.failed && !r->to_backend.failed && !r->in[0].failed && !r->in[1].failed)
         return;
     if (!r->is_broken)
         (void)POSTERN_FAIL(&r->err, NOMEM, "a flow");
@@ -106,8 +106,11 @@ static bool call(struct redis_rig *r, enum adapter_side from)
     uint8_t *block = malloc(len == 0 ? 1 : len);
     adapter_step step;
 
-    if (block == NULL)
-        abort();
+    if (block == NULL) {
+        r->in[from].failed = true;
+        check_flow(r);
+        return false;
+    }
     if (len != 0)
         memcpy(block, r->in[from].ptr, len);
     step = r->adapter->inspector->read(r->state, from, (postern_bytes){ block, len }, &used,
@@ -122,6 +125,7 @@ static bool call(struct redis_rig *r, enum adapter_side from)
     if (step == ADAPTER_STEP_LOGIN)
         answer_login(r, &login);
     keep_rest(&r->in[from], block, len, used);
+    check_flow(r);
     memset(block, 0x5A, len);
     free(block);
     if (step == ADAPTER_STEP_BROKEN)
@@ -146,6 +150,7 @@ void redis_rig_give(struct redis_rig *r, enum adapter_side from, postern_bytes b
             return; /* it waits for ever: the test sees what did not come */
         len = len < room ? len : room;
         postern_buf_add(&r->in[from], (postern_bytes){ bytes.ptr, len });
+        check_flow(r);
         bytes = (postern_bytes){ bytes.ptr + len, bytes.len - len };
         pump(r, from);
         if (from == ADAPTER_BACKEND && r->is_full)

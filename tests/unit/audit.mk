@@ -2,7 +2,7 @@
 audit_child_sources = tests/support/audit_child.c tests/support/audit_child.h
 if POSTERND
 unit_tests += tests/unit/test_args_digest tests/unit/test_tally tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
-	tests/unit/test_audit_record tests/unit/test_audit_server tests/unit/test_audit_sums
+	tests/unit/test_audit_record tests/unit/test_audit_secrets tests/unit/test_audit_server tests/unit/test_audit_sums
 endif
 tests_unit_test_args_digest_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_args_digest_LDADD = $(helper_ldadd)
@@ -18,6 +18,8 @@ tests_unit_test_audit_line_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_line_LDADD = $(helper_ldadd)
 tests_unit_test_audit_record_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_record_LDADD = $(helper_ldadd)
+tests_unit_test_audit_secrets_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_secrets_LDADD = $(helper_ldadd)
 tests_unit_test_audit_sums_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_sums_LDADD = $(helper_ldadd)
 tests_unit_test_audit_sums_SOURCES = tests/unit/test_audit_sums.c $(audit_child_sources)

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include <postern-private/args_digest.h>
 #include <postern-private/json.h>
 
 #include "audit/record.h"
@@ -95,9 +96,9 @@ static void write_folder(struct rig *r)
                        test_folder_at(&r->folder, "keys.json"));
     test_folder_put(&r->folder, "issuers/sso.conf", text);
     free(text);
-    text = test_printf("listen: 127.0.0.1:1\nprotocol: raw\nbackend: 127.0.0.1:%u\n"
+    text = test_printf("listen: 127.0.0.1:1\nprotocol: %s\nbackend: 127.0.0.1:%u\n"
                        "audience: " RIG_AUDIENCE "\npolicy: cache\n%s",
-                       r->backend_port, r->door_lines);
+                       r->protocol == NULL ? "raw" : r->protocol, r->backend_port, r->door_lines);
     test_folder_put(&r->folder, "doors/cache.conf", text);
     free(text);
     test_folder_put(&r->folder, "policies/cache.rules", r->rules);
@@ -218,11 +219,22 @@ void rig_start_bare(struct rig *r)
     assert_int_equal(pthread_create(&r->thread, NULL, run_door, r), 0);
 }
 
+/* For digests of what is done; as long as the supervisor's. */
+static void give_args_key(struct rig *r)
+{
+    char key[ARGS_DIGEST_KEY_LEN + 1] = "a key of thirty-two bytes for it";
+    int fd = test_text_fd(key, ARGS_DIGEST_KEY_LEN);
+
+    send_text(r->door, "{\"type\":\"args_key\"}", fd);
+    assert_int_equal(close(fd), 0);
+}
+
 void rig_start(struct rig *r)
 {
     rig_start_bare(r);
     r->issuer = give_line(r, "{\"type\":\"issuer\"}");
     r->control = give_line(r, "{\"type\":\"control\"}");
+    give_args_key(r);
     rig_block(r, NULL); /* it is ready when it knows who is blocked */
     assert_true(rig_prepare(r));
     rig_give_audit(r);
@@ -458,6 +470,13 @@ static int64_t send_control(struct rig *r, const char *type, const char *more)
     send_text(r->control, text, -1);
     free(text);
     return r->last_id;
+}
+
+const struct channel *rig_ask(struct rig *r, const char *type, const char *more)
+{
+    (void)send_control(r, type, more);
+    await_message(r->control);
+    return r->control;
 }
 
 int64_t rig_control(struct rig *r, const char *type, const char *more)

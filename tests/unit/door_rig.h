@@ -40,6 +40,7 @@ struct rig {
     size_t fds; /* before anything was there */
     bool keeps_fds; /* a test has some of its own at the end */
     char door_lines[1024], daemon_lines[512], rules[1024]; /* of the configuration, beside the rest */
+    const char *protocol; /* NULL: raw */
     bool is_network; /* its listeners are told to be no loopback */
     /* supervisor */
     pthread_t thread;
@@ -92,6 +93,8 @@ size_t rig_await_record(struct rig *r, size_t from, const char *a, const char *b
 size_t rig_record_count(struct rig *r);
 size_t rig_count_records(struct rig *r, const char *a, const char *b);
 
+/* Ask control's line and await the answer, which is valid until the next; a member of it. */
+const struct channel *rig_ask(struct rig *r, const char *type, const char *more);
 /* Ask control's or the issuer's line and await the answer; returns its "ended". */
 int64_t rig_control(struct rig *r, const char *type, const char *more);
 void rig_issuer_revoke(struct rig *r, const char *client);

@@ -38,7 +38,7 @@ refused='{"time":"2025-11-24T16:00:02.000Z","ref":"R-2","event":"login","service
 chain "$begin" "$login" >"$folder/audit.1"
 old_head=$prev old_seq=$seq
 chain "$refused" "$login" >"$folder/audit"
-printf 'audit_file: %s/audit\n' "$folder" >"$folder/postern.conf"
+printf '%s\n' "audit_file: $folder/audit" "audit_key_dir: $folder/keys" >"$folder/postern.conf"
 
 # ---- verify ----
 check "a chain is whole" 0 "2 records, chain whole since 1 (2025-11-24T16:00:00.000Z), head $old_head, number 2" verify "$folder/audit.1"
@@ -65,6 +65,44 @@ printf '{"old":1}\n' >"$folder/older"
 check "no chain at all" 1 "no chain: 1 records" verify "$folder/older"
 "$postern" audit verify - <"$folder/audit" | grep -q 'whole since 3 '
 report $? "standard input"
+
+# ---- verify with checkpoints; what they prove is tests/unit/test_audit_checkpoint.c's and tests/component/test_audit_proof.py's ----
+mark='{"time":"2025-11-24T16:00:03.000Z","event":"checkpoint","host":"h","record":2,"head":"'$old_head'","key":"00","signature":"AAAA"}'
+(cat "$folder/audit"; chain "$mark") >"$folder/marked"
+# A public key like any other: nobody has the other half.
+cat >"$folder/key.pub" <<'X'
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE2JS/kM0fXadcpZat3skXpV2DDBgk
+n07oxbfwRVhE7s/DgUCEEOtgc27oULM+BLNQfguxsiqjiBRoYqArPRy06w==
+-----END PUBLIC KEY-----
+X
+check "checkpoints without a key" 0 "1 checkpoints in it, none verified" verify "$folder/marked"
+check "a chain without checkpoints" 0 "no checkpoint proves it" verify --key "$folder/key.pub" "$folder/audit"
+check "a checkpoint of a foreign key" 1 "marked:3: this checkpoint is signed by a key that is not among those of --key: 00" \
+    verify --key "$folder/key.pub" "$folder/marked"
+printf '%s\n' "$mark" >"$folder/kept"
+check "the same where it was kept" 1 "kept:1: this checkpoint is signed by a key" \
+    verify --key "$folder/key.pub" --checkpoints "$folder/kept" "$folder/audit"
+check "lines that are no checkpoints are told" 0 "2 lines of --checkpoints are none" \
+    verify --key "$folder/key.pub" --checkpoints "$folder/audit" "$folder/audit"
+check "checkpoints want a key" 2 usage verify --checkpoints "$folder/kept" "$folder/audit"
+check "a key that is none" 3 "there is no public key in it" verify --key "$folder/kept" "$folder/audit"
+check "no such key" 3 "No such file" verify --key "$folder/missing" "$folder/audit"
+check "no such file of checkpoints" 3 "No such file" verify --key "$folder/key.pub" --checkpoints "$folder/missing" "$folder/audit"
+
+# ---- key, digest ----
+check "a key has a name" 0 "# key " key "$folder/key.pub"
+check "and is printed" 0 "$(cat "$folder/key.pub")" key "$folder/key.pub"
+check "a key that posternd has not made" 3 "keys/checkpoint.pub: No such file" key --config "$folder"
+check "two files are one too many" 2 usage key "$folder/key.pub" "$folder/key.pub"
+mkdir "$folder/keys"
+for i in $(seq 0 31); do printf '%b' "\\0$(printf %03o "$i")"; done >"$folder/keys/args.key"
+check "a digest by the configured key" 0 "ssycPwj4jRi9MW6qSssSw8slc3zssE2rzXoqQ_c_GjY" digest --config "$folder" redis:SET a 1
+check "other arguments have another" 0 "$(printf %s 'ab' | "$postern" audit digest --config "$folder" --json-args - redis:SET)" \
+    digest --key "$folder/keys/args.key" redis:SET ab
+check "a key of another length" 3 "a key has 32 bytes" digest --key "$folder/kept" redis:SET
+check "no action" 2 usage digest --config "$folder"
+check "arguments in both forms" 2 usage digest --config "$folder" --json-args '{}' mcp:tools/call x
 
 # ---- show ----
 check "a line each" 0 "2025-11-24T16:00:02.000Z login    rejected  cache        agent-8, blocked, R-2" show --file "$folder/audit"

@@ -571,6 +571,11 @@ static void ten_thousand_records_do_not_wait_for_the_clock(void **state)
         add_records(w, 200);
     }
     assert_true(checkpoints_is_full(w->checkpoints, w->file));
+    checkpoints_use_file(w->checkpoints, open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC));
+    assert_int_equal(checkpoint(w), POSTERN_ERR_AUDIT);
+    add_records(w, 200); /* what failed is not tried with each batch */
+    assert_false(checkpoints_is_full(w->checkpoints, w->file));
+    assert_true(checkpoints_has_work(w->checkpoints, w->file));
 }
 
 struct sweep {

@@ -29,7 +29,7 @@ same "client has six verbs" "$(printf '%s\n' add invite list remove rotate-secre
 same "keys has two verbs" "$(printf '%s\n' list rotate)" "$(offer keys '' | grep -v '^--')"
 same "user has three verbs" "$(printf '%s\n' add list remove)" "$(offer user '' | grep -v '^--')"
 same "policy has two verbs" "$(printf '%s\n' check explain)" "$(offer policy '' | grep -v '^--')"
-same "audit has three verbs" "$(printf '%s\n' follow show verify)" "$(offer audit '' | grep -v '^--')"
+same "audit has five verbs" "$(printf '%s\n' digest follow key show verify)" "$(offer audit '' | grep -v '^--')"
 same "hosts to set up" "$(printf '%s\n' sieve smtp sshd svn)" "$(offer init s | grep -v saslauthd)"
 same "providers" "keycloak" "$(offer init ldap --provider k)"
 same "mechanisms" "XOAUTH2" "$(offer parse --mech X)"

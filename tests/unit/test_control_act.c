@@ -81,6 +81,9 @@ static const char *const each_verb[CONTROL_VERBS] = {
     [CONTROL_UNBLOCK] = "{\"verb\":\"unblock\",\"agent\":\"b\"}",
     [CONTROL_BLOCKS] = "{\"verb\":\"blocks\"}",
     [CONTROL_STATUS] = "{\"verb\":\"status\"}",
+    [CONTROL_HELD] = "{\"verb\":\"held\"}",
+    [CONTROL_APPROVE] = "{\"verb\":\"approve\",\"ref\":\"R-1\"}",
+    [CONTROL_DENY] = "{\"verb\":\"deny\",\"ref\":\"R-1\"}",
 };
 
 /* Attack row 9 (CVE-2026-6667): no verb without its right, by table; a denial changes nothing, reaches no child, and is on record. */
@@ -109,7 +112,7 @@ static void every_verb_is_denied_to_whom_the_table_does_not_name(void **state)
     fixture_expect_silence(f->door);
     fixture_expect_silence(f->helper);
     assert_int_equal(blocks_file_list(f->control.blocks)->count, 1);
-    assert_int_equal(fake_audit_count, 6 + 3);
+    assert_int_equal(fake_audit_count, 7 + 3);
 }
 
 static void a_denied_change_is_recorded_as_what_it_was(void **state)

@@ -48,6 +48,12 @@ static void each_verb_has_its_members(void **state)
     assert_int_equal(parse("{\"verb\":\"unblock\",\"agent\":\"a\"}").verb, CONTROL_UNBLOCK);
     assert_int_equal(parse("{\"verb\":\"blocks\",\"from\":500}").from, 500);
     assert_int_equal(parse("{\"verb\":\"status\"}").verb, CONTROL_STATUS);
+    assert_string_equal(parse("{\"verb\":\"held\",\"after\":\"R-1\"}").after, "R-1");
+    rq = parse("{\"verb\":\"approve\",\"ref\":\"R-1\",\"reason\":\"why\"}");
+    assert_int_equal(rq.verb, CONTROL_APPROVE);
+    assert_string_equal(rq.ref, "R-1");
+    assert_string_equal(rq.reason, "why");
+    assert_int_equal(parse("{\"verb\":\"deny\",\"ref\":\"R-1\"}").verb, CONTROL_DENY);
 }
 
 static void what_is_no_request_is_refused(void **state)
@@ -70,6 +76,9 @@ static void what_is_no_request_is_refused(void **state)
         "{\"verb\":\"block\",\"agent\":\"a\",\"reason\":\"x\\u0000\"}", "{\"verb\":\"block\",\"agent\":\"a\",\"reason\":\"\\u009b\"}",
         "{\"verb\":\"unblock\"}", "{\"verb\":\"unblock\",\"agent\":\"a\",\"reason\":\"x\"}",
         "{\"verb\":\"blocks\",\"from\":-1}", "{\"verb\":\"blocks\",\"from\":16385}", "{\"verb\":\"blocks\",\"agent\":\"a\"}",
+        "{\"verb\":\"approve\"}", "{\"verb\":\"approve\",\"ref\":\"\"}", "{\"verb\":\"approve\",\"ref\":1}",
+        "{\"verb\":\"approve\",\"ref\":\"R-1\",\"agent\":\"a\"}", "{\"verb\":\"deny\"}", "{\"verb\":\"deny\",\"ref\":\"a\\u0000\"}",
+        "{\"verb\":\"held\",\"ref\":\"R-1\"}", "{\"verb\":\"kill\",\"by\":\"sub\",\"value\":\"a\",\"ref\":\"R-1\"}",
         "{'verb':'status'}", "{\"verb\":\"status\",}",
     };
 
@@ -107,6 +116,8 @@ static void texts_have_a_longest_length(void **state)
         { "{\"verb\":\"sessions\",\"user\":\"%s\"}", 1024 },
         { "{\"verb\":\"sessions\",\"door\":\"%s\"}", 64 },
         { "{\"verb\":\"sessions\",\"after\":\"%s\"}", 64 },
+        { "{\"verb\":\"approve\",\"ref\":\"%s\"}", 64 },
+        { "{\"verb\":\"deny\",\"ref\":\"R-1\",\"reason\":\"%s\"}", 255 },
     };
 
     (void)state;
@@ -128,6 +139,10 @@ static void who_may_what(void **state)
         { CONTROL_UNBLOCK, false, false, true },
         { CONTROL_BLOCKS, false, true, true },
         { CONTROL_STATUS, false, true, true },
+        { CONTROL_HELD, false, true, true },
+        /* Anybody may ask: the rule that holds it says who may. */
+        { CONTROL_APPROVE, true, true, true },
+        { CONTROL_DENY, true, true, true },
     };
 
     (void)state;

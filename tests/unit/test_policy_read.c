@@ -76,6 +76,10 @@ static void every_form_of_the_language_is_read(void **state)
         "10\n  and bytes 64KiB and log summary and lease 1h because \"x\"\n",
         "expect hold agent a to mcp:x given arg.path = \"/a\", arg.n = 5, arg.b = true, detail.t.x = "
         "y\nhold anyone to mcp:x\n",
+        "user al, \"b c\" is owner of \"doc:q3\",d\nset $d = d1,d2\ngroup g is viewer of $d\nagent a is "
+        "reader of x\nnobody is banned\nallow agent a for anyone to mcp:tools/call if user is owner of "
+        "arg.doc and not user is banned\nallow anyone to imap:login if user is owner and agent is "
+        "reader\n",
         "expect deny agent a to redis:get given arg.0 = k, arg.1 = 5\n",
         "expect deny agent a for user u to raw:connect on x given scope = \"a b\", purpose = p, "
         "acr = 1,\n"
@@ -97,7 +101,7 @@ static void a_refusal_names_the_place_and_the_nearest_word(void **state)
         { "alow anyone to *", "1:1: \"alow\" is no statement; did you mean \"allow\"?" },
         { "# x\n\ndeny anyon to *", "3:6: \"anyon\" is no party here; did you mean \"anyone\"?" },
         { "permit anyone to *",
-          "1:1: \"permit\" is no statement: allow deny hold set expect judge timezone" },
+          "1:1: \"permit\" is no statement: allow deny hold set expect judge timezone user group agent" },
         { "deny anyone", "1:12: expected `to`, found the end of the statement" },
         { "deny anyone to",
           "1:15: expected an action like raw:connect, found the end of the statement" },
@@ -224,6 +228,24 @@ static void what_a_raw_door_cannot_do_is_refused_at_load(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
+        { "user al is owner of \"doc:*\"",
+          "1:1: a relation is between names, without patterns and variables" },
+        { "user \"${user}\" is owner of d",
+          "1:1: a relation is between names, without patterns and variables" },
+        { "user al owner of d", "1:9: expected `is`, found \"owner\"" },
+        { "user al is owner", "1:17: expected `of`, found the end of the statement" },
+        { "nobody is owner of d", "1:17: expected the end of the statement, found \"of\"" },
+        { "client c is owner of d",
+          "1:1: \"client\" is no statement; did you mean \"agent\"?" },
+        { "user al is 5x of d", "1:12: expected a relation: a letter and up to 63 of a-z A-Z 0-9 _ -, "
+                                "found \"5x\"" },
+        { "user al is owner of d\ndeny anyone to * if not user is ownr",
+          "2:1: no line says who is ownr (did you mean owner?); `nobody is ownr` says that it may be "
+          "empty" },
+        { "allow anyone to * if user is owner of arg.d\nnobody is owner",
+          "1:39: a raw door sees no arguments, and `*` takes it in: name mcp: or redis:" },
+        { "allow anyone to mcp:* if user is owner of doc",
+          "1:43: expected an argument; without `of` the resource is meant, found \"doc\"" },
         { "hold agent a to *",
           "1:1: `hold` names a protocol whose actions can wait, mcp: or redis:; a raw door and a login "
           "cannot wait for an approval" },

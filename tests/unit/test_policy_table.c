@@ -284,6 +284,28 @@ static const struct group groups[] = {
       "deny agent b to mcp:tools/call given detail.db_change.ticket = CHG-7\n"
       "deny agent b to mcp:tools/call given detail.db_change.ticket = X-7, time = 2027-01-01T00:00Z\n"
       "allow agent c to mcp:tools/call given detail.pay.to = other\ndeny agent c to mcp:tools/call\n" },
+    /* ---- relations ---- */
+    { "user al, bo is owner of d1\ngroup g is owner of d2\nagent a is reader of d3\nnobody is banned\n"
+      "user eve is blocked of t\nallow agent a for anyone to mcp:tools/call on read if user is owner of "
+      "arg.doc\nallow agent a to mcp:resources/read if agent is reader\n"
+      "deny anyone to mcp:prompts/get if user is blocked\nallow agent a to mcp:prompts/get if not user is "
+      "banned\nallow agent b for anyone to redis:GET if user is owner\n",
+      "allow agent a for user al to mcp:tools/call on read given arg.doc = d1\n"
+      "allow agent a for user bo to mcp:tools/call on read given arg.doc = d1\n"
+      "deny agent a for user al to mcp:tools/call on read given arg.doc = d2\n"
+      "allow agent a for user al to mcp:tools/call on read given arg.doc = d2, group = g\n"
+      "deny agent a for user eve to mcp:tools/call on read given arg.doc = d1\n"
+      "deny agent a for anyone to mcp:tools/call on read given arg.doc = d1\n"
+      "deny agent a for user al to mcp:tools/call on read\n"
+      "deny agent a for user al to mcp:tools/call on read given arg.doc = 5\n"
+      "deny agent a for user al to mcp:tools/call on read given arg.doc = D1\n"
+      "allow agent a to mcp:resources/read on d3\ndeny agent b to mcp:resources/read on d3\n"
+      "deny agent a to mcp:resources/read on d4\ndeny agent a to mcp:resources/read\n"
+      "deny agent a for user eve to mcp:prompts/get on t\n"
+      "allow agent a for user al to mcp:prompts/get on t\nallow agent a to mcp:prompts/get on t\n"
+      "deny agent a for anyone to mcp:prompts/get on t\n"
+      "allow agent b for user al to redis:GET on d1\ndeny agent b for user al to redis:GET on d2\n"
+      "deny agent b to redis:GET on d1\n" },
     /* ---- hold, and two lists ---- */
     { "judge agent and user\nallow agent a to mcp:tools/call\nhold user alice to mcp:tools/call on "
       "w\nallow user alice to mcp:tools/call\nhold agent b to mcp:tools/call\n",

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A whole door (door_rig.h) of which every action is judged, with a protocol of lines (line_adapter.h):
+ * greeting, policy, records, approvals, renewals, ends.  The rig's own clients and backend.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "door_rig.h"
+#include "line_adapter.h"
+
+#define RULES                                                                                      \
+    "in: allow agent bot* to redis:connect on cache\n"                                             \
+    "read: allow agent bot* to redis:GET,PING on \"k*\"\n"                                         \
+    "del: allow agent bot* to redis:DEL on \"k*\" with rate 2/1h\n"                                \
+    "set: hold agent bot* to redis:SET on \"k*\" with wait 5m\n"                                   \
+    "never: deny anyone to redis:GET on \"no*\" because \"not that\"\n"
+
+static struct rig rig;
+
+const struct adapter *__wrap_adapter_find(const char *protocol);
+
+const struct adapter *__wrap_adapter_find(const char *protocol)
+{
+    return strcmp(protocol, "redis") == 0 ? &line_adapter : NULL;
+}
+
+static void begin_with(const char *more)
+{
+    rig_make(&rig);
+    rig.protocol = "redis";
+    snprintf(rig.rules, sizeof rig.rules, "%s", RULES);
+    test_folder_put(&rig.folder, "password", "secret-word\nnot this\n");
+    assert_int_equal(chmod(test_folder_at(&rig.folder, "password"), 0600), 0);
+    snprintf(rig.door_lines, sizeof rig.door_lines,
+             "backend_auth: password\nbackend_user: postern\nbackend_password_file: %s\n%s",
+             test_folder_at(&rig.folder, "password"), more);
+    rig_start(&rig);
+}
+
+static void begin(void)
+{
+    begin_with("");
+}
+
+struct talk {
+    int client, backend;
+};
+
+static struct talk open_with(const char *token, const char *behind)
+{
+    char *text = test_printf("TOKEN %s\n%s", token, behind);
+    struct talk t = { .client = rig_dial(&rig, 0) };
+
+    rig_say(t.client, text);
+    free(text);
+    t.backend = rig_accept(&rig);
+    rig_say(t.backend, "HELLO\n");
+    rig_assert_hears(t.backend, "USER postern secret-word\n");
+    rig_say(t.backend, "OK\n");
+    assert_string_equal(rig_hear(t.client), "OK cache");
+    return t;
+}
+
+static struct talk open_session(const char *agent)
+{
+    char *token = rig_token(&rig, agent, 300);
+    struct talk t = open_with(token, "");
+
+    free(token);
+    return t;
+}
+
+static void close_talk(struct talk *t)
+{
+    assert_int_equal(close(t->client) + close(t->backend), 0);
+}
+
+static void says(int fd, const char *part)
+{
+    const char *line = rig_hear(fd);
+
+    if (strstr(line, part) == NULL)
+        fail_msg("\"%s\" does not say %s", line, part);
+}
+
+static void what_is_allowed_passes_behind_its_record(void **state)
+{
+    struct talk t;
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_hold_audit(&rig, true);
+    rig_say(t.client, "GET k1\nGET no1\nGET k2\n");
+    rig_await_record(&rig, n, "redis:GET", "\"resource\":\"k2\"", NULL);
+    rig_say(t.backend, "push\n"); /* that way nothing waits, and nothing was told before it */
+    assert_string_equal(rig_hear(t.client), "push");
+    rig_hold_audit(&rig, false);
+    rig_assert_hears(t.backend, "GET k1\nGET k2\n");
+    rig_say(t.backend, "1\n2\n");
+    assert_string_equal(rig_hear(t.client), "1");
+    says(t.client, "-policy R-");
+    assert_string_equal(rig_hear(t.client), "2");
+    rig_await_record(&rig, n, "\"rule\":\"cache:read\"", "\"outcome\":\"proved\"", "args_digest");
+    rig_await_record(&rig, n, "\"rule\":\"cache:never\"", "\"outcome\":\"rejected\"", "not that");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void what_came_with_the_login_is_judged_too(void **state)
+{
+    char *token;
+    struct talk t;
+
+    (void)state;
+    begin();
+    token = rig_token(&rig, "bot-1", 300);
+    t = open_with(token, "GET no1\nGET k1\n");
+    rig_assert_hears(t.backend, "GET k1\n");
+    says(t.client, "-policy R-");
+    close_talk(&t);
+    free(token);
+    rig_end(&rig);
+}
+
+static void each_resource_is_a_decision_and_so_is_what_is_not_named(void **state)
+{
+    struct talk t;
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "GET k1 k2 k3\nGET k1 x k2\nANY GET k1\nGET\nFLY k1\n");
+    rig_assert_hears(t.backend, "GET k1 k2 k3\n");
+    rig_say(t.backend, "1\n");
+    assert_string_equal(rig_hear(t.client), "1");
+    for (int i = 0; i < 4; i++)
+        says(t.client, "-policy R-");
+    rig_await_record(&rig, n, "\"resource\":\"x\"", "\"more_resources\":2", NULL);
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void without_a_line_to_the_audit_child_nothing_passes(void **state)
+{
+    struct talk t;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig_take_audit(&rig);
+    rig_say(t.client, "GET k1\n");
+    says(t.client, "-audit");
+    rig_give_audit(&rig);
+    rig_block(&rig, NULL); /* every loop has heard of what came before */
+    rig_say(t.client, "GET k2\n");
+    rig_assert_hears(t.backend, "GET k2\n");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void a_flood_of_refusals_is_summed_up(void **state)
+{
+    struct talk t;
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    for (int i = 0; i < 200; i++)
+        rig_say(t.client, "GET no1\n");
+    for (int i = 0; i < 200; i++)
+        says(t.client, "-policy R-");
+    close_talk(&t);
+    rig_await_record(&rig, n, "\"event\":\"refused\"", "\"session\":\"S-", "\"count\":");
+    assert_in_range(rig_count_records(&rig, "\"event\":\"action\"", "rejected"), 60, 150);
+    rig_end(&rig);
+}
+
+static void a_rate_holds_over_sessions_and_loops(void **state)
+{
+    struct talk t;
+    char *token;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig_say(t.client, "DEL k1 k2\nDEL k1\nDEL k1\nGET k1\n");
+    rig_assert_hears(t.backend, "DEL k1 k2\nDEL k1\nGET k1\n");
+    rig_say(t.backend, "1\n2\n3\n");
+    says(t.client, "1");
+    says(t.client, "2");
+    says(t.client, "-rate R-");
+    says(t.client, "3");
+    close_talk(&t);
+    token = rig_token(&rig, "bot-1", 300);
+    t.client = rig_dial(&rig, 1);
+    rig_say(t.client, "TOKEN ");
+    rig_say(t.client, token);
+    rig_say(t.client, "\nDEL k1\n");
+    t.backend = rig_accept(&rig);
+    rig_say(t.backend, "HELLO\nOK\n");
+    rig_assert_hears(t.backend, "USER postern secret-word\n");
+    assert_string_equal(rig_hear(t.client), "OK cache");
+    says(t.client, "-rate R-");
+    close_talk(&t);
+    free(token);
+    rig_end(&rig);
+}
+
+static void a_rule_says_how_often_one_may_connect(void **state)
+{
+    char *token;
+    struct talk t;
+
+    (void)state;
+    rig_make(&rig);
+    rig.protocol = "redis";
+    snprintf(rig.rules, sizeof rig.rules, "in: allow agent bot* to redis:connect on cache with rate 1/1h\n");
+    test_folder_put(&rig.folder, "password", "secret-word");
+    assert_int_equal(chmod(test_folder_at(&rig.folder, "password"), 0600), 0);
+    snprintf(rig.door_lines, sizeof rig.door_lines,
+             "backend_auth: password\nbackend_user: postern\nbackend_password_file: %s\n",
+             test_folder_at(&rig.folder, "password"));
+    rig_start(&rig);
+    t = open_session("bot-1");
+    close_talk(&t);
+    token = rig_token(&rig, "bot-1", 300);
+    t.client = rig_dial(&rig, 1);
+    rig_say(t.client, "TOKEN ");
+    rig_say(t.client, token);
+    rig_say(t.client, "\n");
+    says(t.client, "-rate R-");
+    assert_int_equal(close(t.client), 0);
+    free(token);
+    rig_end(&rig);
+}
+
+/* The reference in "-held R-… 0 ". */
+static void hear_ref(int fd, char ret[32])
+{
+    const char *line = rig_hear(fd), *at = strstr(line, "R-");
+
+    if (strncmp(line, "-held ", 6) != 0 || at == NULL)
+        fail_msg("\"%s\" is not held", line);
+    snprintf(ret, 32, "%.12s", at);
+}
+
+static void settle(const char *ref, int is_approved)
+{
+    char *more = test_printf(",\"ref\":\"%s\",\"user\":\"boss\",\"reason\":\"r\",\"approve\":%d", ref, is_approved);
+    int64_t n = -1;
+
+    assert_true(channel_integer(rig_ask(&rig, "settle", more), "settled", &n));
+    assert_int_equal(n, 1);
+    free(more);
+}
+
+static const char *judge(const char *ref, const char *user, int is_admin)
+{
+    static char verdict[64];
+    char *more = test_printf(",\"ref\":\"%s\",\"user\":\"%s\",\"groups\":\"a:b\",\"admin\":%d", ref, user, is_admin);
+
+    assert_true(channel_text(rig_ask(&rig, "hold", more), "verdict", verdict, sizeof verdict));
+    free(more);
+    return verdict;
+}
+
+static void what_is_held_passes_once_when_it_is_approved(void **state)
+{
+    struct talk t;
+    char ref[32], again[32];
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "SET k1\n");
+    hear_ref(t.client, ref);
+    rig_await_record(&rig, n, "\"event\":\"held\"", "\"rule\":\"cache:set\"", ref);
+    rig_say(t.client, "SET k1\n");
+    hear_ref(t.client, again);
+    assert_string_equal(ref, again);
+    assert_string_equal(judge(ref, "boss", 1), "may");
+    assert_string_equal(judge(ref, "boss", 0), "not_allowed");
+    assert_string_equal(judge(ref, "bot-1", 1), "own_request");
+    assert_string_equal(judge("R-0", "boss", 1), "not_held");
+    settle(ref, 1);
+    rig_say(t.client, "SET k2\nSET k1\n");
+    rig_assert_hears(t.backend, "SET k1\n");
+    hear_ref(t.client, again);
+    assert_string_not_equal(ref, again);
+    rig_say(t.backend, "done\n");
+    says(t.client, "done");
+    rig_await_record(&rig, n, "\"approver\":\"boss\"", "\"outcome\":\"proved\"", "\"resource\":\"k1\"");
+    rig_say(t.client, "SET k1\n");
+    hear_ref(t.client, again); /* used up */
+    settle(again, 0);
+    rig_say(t.client, "SET k1\n");
+    says(t.client, "-policy R-");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void what_can_wait_waits_in_its_session(void **state)
+{
+    struct talk t;
+    size_t n, from;
+    char ref[32];
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "WAIT SET k1\nGET k2\n");
+    says(t.client, "HELD");
+    rig_assert_hears(t.backend, "GET k2\n");
+    from = rig_await_record(&rig, n, "\"event\":\"held\"", "\"resource\":\"k1\"", NULL);
+    snprintf(ref, sizeof ref, "%.12s", strstr(rig.records[from], "\"ref\":\"") + 7);
+    settle(ref, 1);
+    rig_assert_hears(t.backend, "WAIT SET k1\n");
+    rig_await_record(&rig, n, "\"approver\":\"boss\"", "\"outcome\":\"proved\"", ref);
+    rig_say(t.client, "WAIT SET k3\n");
+    rig_say(t.backend, "answer\n");
+    says(t.client, "answer");
+    says(t.client, "HELD");
+    from = rig_await_record(&rig, n, "\"event\":\"held\"", "\"resource\":\"k3\"", NULL);
+    snprintf(ref, sizeof ref, "%.12s", strstr(rig.records[from], "\"ref\":\"") + 7);
+    settle(ref, 0);
+    says(t.client, "-policy ");
+    /* What waits when its session ends waits no more. */
+    rig_say(t.client, "WAIT SET k4\n");
+    says(t.client, "HELD");
+    from = rig_await_record(&rig, n, "\"event\":\"held\"", "\"resource\":\"k4\"", NULL);
+    snprintf(ref, sizeof ref, "%.12s", strstr(rig.records[from], "\"ref\":\"") + 7);
+    from = rig_record_count(&rig);
+    close_talk(&t);
+    rig_await_record(&rig, from, "\"event\":\"end\"", NULL, NULL);
+    assert_string_equal(judge(ref, "boss", 1), "not_held");
+    rig_end(&rig);
+}
+
+static void what_waits_is_refused_when_the_configuration_changes(void **state)
+{
+    struct talk t;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig_say(t.client, "WAIT SET k1\n");
+    says(t.client, "HELD");
+    assert_true(rig_prepare(&rig));
+    rig_commit(&rig);
+    says(t.client, "-policy ");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void a_new_policy_counts_for_the_next_action(void **state)
+{
+    struct talk t;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig_say(t.client, "GET k1\n");
+    rig_assert_hears(t.backend, "GET k1\n");
+    snprintf(rig.rules, sizeof rig.rules,
+             "in: allow agent bot* to redis:connect on cache\nread: allow agent bot* to redis:GET on \"z*\"\n");
+    assert_true(rig_prepare(&rig));
+    rig_commit(&rig);
+    rig_block(&rig, NULL);
+    rig_say(t.backend, "1\n");
+    says(t.client, "1");
+    rig_say(t.client, "GET k1\nGET z\n");
+    rig_assert_hears(t.backend, "GET z\n");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void a_session_is_renewed_for_its_own_identity_alone(void **state)
+{
+    struct talk t;
+    char *token, *text;
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    token = rig_token(&rig, "bot-1", 900);
+    text = test_printf("AGAIN %s\nGET k1\n", token);
+    rig_say(t.client, text);
+    says(t.client, "RENEWED ");
+    rig_assert_hears(t.backend, "GET k1\n");
+    rig_await_record(&rig, n, "\"event\":\"renew\"", "\"outcome\":\"proved\"", NULL);
+    free(text);
+    free(token);
+    rig_say(t.backend, "1\n");
+    says(t.client, "1");
+    token = rig_token(&rig, "bot-2", 900);
+    text = test_printf("AGAIN %s\nAGAIN no.token.here\nGET k2\n", token);
+    rig_say(t.client, text);
+    says(t.client, "-renewal ");
+    says(t.client, "-"); /* malformed */
+    rig_assert_hears(t.backend, "GET k2\n");
+    free(text);
+    free(token);
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+static void who_is_blocked_hears_it_and_is_gone(void **state)
+{
+    struct talk t;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig_say(t.client, "GET k1\n");
+    rig_assert_hears(t.backend, "GET k1\n");
+    assert_int_equal(rig_block(&rig, "bot-1"), 1);
+    assert_string_equal(rig_hear(t.client), "BYE blocked");
+    rig_assert_ended(t.client);
+    rig_assert_ended(t.backend);
+    rig_end(&rig);
+}
+
+static void what_nobody_understands_ends_it_and_the_record_says_so(void **state)
+{
+    struct talk t;
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "BROKEN\n");
+    assert_string_equal(rig_hear(t.client), "BYE broken");
+    rig_await_record(&rig, n, "\"event\":\"end\"", "\"end\":\"protocol\"", "message_malformed");
+    rig_assert_ended(t.client);
+    rig_assert_ended(t.backend);
+    rig_end(&rig);
+}
+
+static void a_backend_that_does_not_want_the_door_grants_nothing(void **state)
+{
+    static const char *const answers[] = { "HELLO\nNO\n", "NO\n", "" };
+    char *token;
+
+    (void)state;
+    begin();
+    token = rig_token(&rig, "bot-1", 300);
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        int client = rig_dial(&rig, 0), backend;
+
+        rig_say(client, "TOKEN ");
+        rig_say(client, token);
+        rig_say(client, "\nGET k1\n");
+        backend = rig_accept(&rig);
+        rig_say(backend, answers[i]);
+        if (answers[i][0] == '\0')
+            assert_int_equal(close(backend), 0);
+        says(client, "-backend ");
+        if (answers[i][0] != '\0')
+            assert_int_equal(close(backend), 0);
+        assert_int_equal(close(client), 0);
+    }
+    free(token);
+    rig_end(&rig);
+}
+
+static void in_shadow_mode_everything_passes_and_is_said(void **state)
+{
+    struct talk t;
+    size_t n;
+
+    (void)state;
+    begin_with("policy_mode: shadow\n");
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "GET no1\nSET k1\nDEL k1\nDEL k1\nDEL k1\n");
+    rig_assert_hears(t.backend, "GET no1\nSET k1\nDEL k1\nDEL k1\nDEL k1\n");
+    rig_await_record(&rig, n, "\"would\":\"deny\"", "\"outcome\":\"proved\"", "no1");
+    rig_await_record(&rig, n, "\"would\":\"hold\"", "\"outcome\":\"proved\"", "k1");
+    rig_await_record(&rig, n, "\"would\":\"rate\"", "\"outcome\":\"proved\"", "k1");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_allowed_passes_behind_its_record),
+        cmocka_unit_test(what_came_with_the_login_is_judged_too),
+        cmocka_unit_test(each_resource_is_a_decision_and_so_is_what_is_not_named),
+        cmocka_unit_test(without_a_line_to_the_audit_child_nothing_passes),
+        cmocka_unit_test(a_flood_of_refusals_is_summed_up),
+        cmocka_unit_test(a_rate_holds_over_sessions_and_loops),
+        cmocka_unit_test(a_rule_says_how_often_one_may_connect),
+        cmocka_unit_test(what_is_held_passes_once_when_it_is_approved),
+        cmocka_unit_test(what_can_wait_waits_in_its_session),
+        cmocka_unit_test(what_waits_is_refused_when_the_configuration_changes),
+        cmocka_unit_test(a_new_policy_counts_for_the_next_action),
+        cmocka_unit_test(a_session_is_renewed_for_its_own_identity_alone),
+        cmocka_unit_test(who_is_blocked_hears_it_and_is_gone),
+        cmocka_unit_test(what_nobody_understands_ends_it_and_the_record_says_so),
+        cmocka_unit_test(a_backend_that_does_not_want_the_door_grants_nothing),
+        cmocka_unit_test(in_shadow_mode_everything_passes_and_is_said),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What actions are given, as doors give it: JSON that was scanned, and bytes by position; lists that
+ * are shown before arguments are known; duties; who approves; the tables of actions.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include <postern-private/json.h>
+
+#include "../support/test_policy.h"
+
+static test_question q;
+static postern_json json;
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_question_make(&q);
+    q.question.protocol = "mcp";
+    q.question.action = "tools/call";
+    q.question.resource = postern_bytes_str("tool");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_question_end(&q);
+    postern_json_free(&json);
+    return 0;
+}
+
+static void give(const char *text)
+{
+    postern_error err = { 0 };
+
+    if (postern_json_scan(&json, postern_bytes_str(text), &err) != POSTERN_OK)
+        fail_msg("%s: %s", text, err.detail);
+    q.question.args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_JSON, .json = &json };
+}
+
+static postern_verdict judge(const char *rules)
+{
+    postern_policy *p = test_policy_make(rules);
+    postern_decision d = test_question_ask(&q, p);
+
+    postern_policy_free(p);
+    return d.verdict;
+}
+
+/* 'y' true, 'n' false, '?' not known: what an allow, a deny and both under `not` make of a test. */
+static char say(const char *test)
+{
+    static const char *const shapes[] = {
+        "allow anyone to %s:* if %s", "deny anyone to %s:* if %s\nallow anyone to %s:*",
+        "allow anyone to %s:* if not %s", "deny anyone to %s:* if not %s\nallow anyone to %s:*"
+    };
+    const char *protocol = q.question.protocol;
+    char text[1024];
+    unsigned bits = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        (void)snprintf(text, sizeof text, shapes[i], protocol, test, protocol);
+        bits |= (unsigned)(judge(text) == POSTERN_VERDICT_ALLOW) << i;
+    }
+    switch (bits) {
+    case 1 | 8: /* allow if so; deny if not so does not match */
+        return 'y';
+    case 2 | 4:
+        return 'n';
+    case 0:
+        return '?';
+    default:
+        return '!';
+    }
+}
+
+struct row {
+    const char *args, *test;
+    char want;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char got;
+
+        give(rows[i].args);
+        got = say(rows[i].test);
+        if (got != rows[i].want)
+            fail_msg("%s if %s: %c, not %c", rows[i].args, rows[i].test, got, rows[i].want);
+    }
+}
+
+static void members_are_compared_by_their_own_type(void **state)
+{
+    static const struct row rows[] = {
+        { "{\"n\":5}", "arg.n = 5", 'y' },
+        { "{\"n\":5.0}", "arg.n = 5", 'y' },
+        { "{\"n\":5.000000000000001}", "arg.n = 5", 'n' },
+        { "{\"n\":-0}", "arg.n = 0", 'y' },
+        { "{\"n\":1e2}", "arg.n <= 100", '?' },
+        { "{\"n\":100E-2}", "arg.n = 1", '?' },
+        { "{\"n\":1234567890123456}", "arg.n > 5", '?' },
+        { "{\"n\":123456789012345}", "arg.n > 5", 'y' },
+        { "{\"n\":0.1234567890123456}", "arg.n < 1", '?' },
+        { "{\"n\":\"5\"}", "arg.n = 5", '?' },
+        { "{\"n\":5}", "arg.n = \"5\"", '?' },
+        { "{\"n\":null}", "arg.n = 5", '?' },
+        { "{\"n\":{}}", "arg.n = 5", '?' },
+        { "{\"n\":[5]}", "arg.n = 5", '?' },
+        { "{\"n\":true}", "arg.n = true", 'y' },
+        { "{\"n\":false}", "arg.n = true", 'n' },
+        { "{\"n\":\"true\"}", "arg.n = true", '?' },
+        { "{\"n\":1}", "arg.n = true", '?' },
+        { "{}", "arg.n = 5", '?' },
+        { "{\"N\":5}", "arg.n = 5", '?' },
+        { "{\"s\":\"\\u0061b\"}", "arg.s = ab", 'y' },
+        { "{\"s\":\"\\u0061b\"}", "arg.s like \"a*\"", 'y' },
+        { "{\"s\":\"a\\u0062c\"}", "arg.s in (abc, d)", 'y' },
+        { "{\"\\u0073\":\"x\"}", "arg.s = x", 'y' },
+        { "{\"s\":\"\"}", "arg.s = x", 'n' },
+        { "{\"s\":\"10.1.2.3\"}", "arg.s in (10.0.0.0/8)", 'y' },
+        { "{\"s\":\"::ffff:10.1.2.3\"}", "arg.s = 10.0.0.0/8", 'y' },
+        { "{\"s\":\"10.1.2.3 \"}", "arg.s in (10.0.0.0/8)", '?' },
+        { "{\"s\":\"11.1.2.3\"}", "arg.s in (10.0.0.0/8)", 'n' },
+        { "{\"s\":\"x\"}", "arg.s in (10.0.0.0/8)", '?' },
+        { "{\"a\":[1,\"x\"]}", "arg.a has x", 'y' },
+        { "{\"a\":[1,\"x\"]}", "arg.a has 1", 'y' },
+        { "{\"a\":[\"x\",\"y\"]}", "arg.a has z", 'n' },
+        { "{\"a\":[1,\"x\"]}", "arg.a has z", '?' },
+        { "{\"a\":[]}", "arg.a has z", 'n' },
+        { "{\"a\":\"z\"}", "arg.a has z", '?' },
+        { "{\"a\":[{\"b\":\"c\"},\"d\"]}", "arg.a.0.b = c", 'y' },
+        { "{\"a\":[{\"b\":\"c\"},\"d\"]}", "arg.a.1 = d", 'y' },
+        { "{\"a\":[\"d\"]}", "arg.a.1 = d", '?' },
+        { "{\"a\":[\"d\"]}", "arg.a.00 = d", '?' },
+        { "{\"a\":{\"0\":\"d\"}}", "arg.a.0 = d", 'y' },
+        { "[\"x\"]", "arg.0 = x", 'y' },
+        { "\"x\"", "arg.x = x", '?' },
+    };
+
+    (void)state;
+    check_rows(rows, sizeof rows / sizeof *rows);
+}
+
+static void only_closes_the_set_of_arguments(void **state)
+{
+    static const struct row rows[] = {
+        { "{}", "args only (a)", 'y' },
+        { "{\"a\":1}", "args only (a, b)", 'y' },
+        { "{\"a\":1,\"c\":2}", "args only (a, b)", 'n' },
+        { "{\"\\u0061\":1}", "args only (a)", 'y' },
+        { "{\"A\":1}", "args only (a)", 'n' },
+        { "{\"a\":{\"x\":1}}", "args only (a)", 'y' },
+        { "{\"a.b\":1}", "args only (\"a.b\")", 'y' },
+        { "{\"a.b\":1}", "args only (a)", 'n' },
+        { "{\"bot\":1}", "args only (\"${agent}\")", 'y' },
+        { "{\"x\":1}", "args only (\"${user}\")", '?' },
+        { "[1]", "args only (a)", '?' },
+    };
+
+    (void)state;
+    check_rows(rows, sizeof rows / sizeof *rows);
+    give("{\"x\":1}");
+    q.question.args.object = POSTERN_JSON_ABSENT; /* a call without arguments */
+    assert_int_equal(say("args only (a)"), 'y');
+    assert_int_equal(say("arg.a = 1"), '?');
+    q.question.args = (postern_policy_args){ 0 };
+    assert_int_equal(say("args only (a)"), '?');
+    assert_int_equal(say("arg.a = 1"), '?');
+}
+
+/* Written out on the stack, so bounded; without escapes nothing is copied. */
+static void a_long_string_with_escapes_is_not_known(void **state)
+{
+    char text[6000];
+    size_t len;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        len = i == 0 ? 4095 : i == 1 ? 4096 : 5000;
+        (void)snprintf(text, sizeof text, "{\"s\":\"%s", i == 2 ? "x" : "\\u0061");
+        memset(text + strlen(text) + 1, 0, 1);
+        for (size_t n = strlen(text), k = 1; k < len; k++, n++) {
+            text[n] = 'b';
+            text[n + 1] = '\0';
+        }
+        strcat(text, "\"}");
+        give(text);
+        assert_int_equal(say("arg.s like \"*b\""), 'y');
+    }
+    (void)snprintf(text, sizeof text, "{\"s\":\"\\u0061%04096d\"}", 0);
+    give(text);
+    assert_int_equal(say("arg.s like \"a*\""), '?');
+}
+
+static void bytes_are_compared_as_they_are(void **state)
+{
+    static const postern_bytes list[] = { POSTERN_BYTES_LIT("key"), POSTERN_BYTES_LIT("60"),
+                                          { (const uint8_t *)"a\0b\xff", 4 }, POSTERN_BYTES_LIT("") };
+    static const struct {
+        const char *test;
+        char want;
+    } cases[] = {
+        { "arg.0 = key", 'y' },    { "arg.0 = KEY", 'n' },     { "arg.1 <= 60", 'y' },
+        { "arg.1 = \"60\"", 'y' }, { "arg.1 < 1m", 'n' },      { "arg.0 < 5", '?' },
+        { "arg.2 like \"a*\"", 'y' }, { "arg.2 = a", 'n' },    { "arg.3 = x", 'n' },
+        { "arg.4 = x", '?' },      { "args only (0, 1)", 'n' }, { "args only (0, 1, 2, 3)", 'y' },
+        { "arg.2 in (10.0.0.0/8)", '?' }, { "arg.0 has k", '?' },
+    };
+
+    (void)state;
+    q.question.protocol = "redis";
+    q.question.action = "SET";
+    q.question.args =
+        (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 4 };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (say(cases[i].test) != cases[i].want)
+            fail_msg("%s: %c, not %c", cases[i].test, say(cases[i].test), cases[i].want);
+}
+
+/* RFC 9396 §2: each object is a right of its own. */
+static void details_of_one_type_must_agree(void **state)
+{
+    static const struct {
+        const char *claims, *test;
+        char want;
+    } cases[] = {
+        { "[{\"type\":\"pay\",\"n\":5}]", "detail.pay.n <= 5", 'y' },
+        { "[{\"type\":\"pay\",\"n\":5},{\"type\":\"pay\",\"n\":6}]", "detail.pay.n <= 5", '?' },
+        { "[{\"type\":\"pay\",\"n\":5},{\"type\":\"pay\",\"n\":4}]", "detail.pay.n <= 5", 'y' },
+        { "[{\"type\":\"pay\",\"n\":5},{\"type\":\"x\",\"n\":6}]", "detail.pay.n <= 5", 'y' },
+        { "[{\"type\":\"pay\"}]", "detail.pay.n <= 5", '?' },
+        { "[{\"type\":\"pay\",\"n\":5},{\"type\":\"pay\"}]", "detail.pay.n <= 5", '?' },
+        { "[{\"n\":5}]", "detail.pay.n <= 5", '?' },
+        { "{\"a\":{\"type\":\"pay\",\"n\":5}}", "detail.pay.n <= 5", '?' },
+        { "[\"pay\",5,null]", "detail.pay.n <= 5", '?' },
+        { "[{\"type\":\"p\\u0061y\",\"l\":[\"a\"],\"p\":\"/srv/x\"}]", "detail.pay.l has a", 'y' },
+        { "[{\"type\":\"pay\",\"p\":\"/srv/x\"}]", "detail.pay.p under \"/srv\"", 'y' },
+    };
+    char claims[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(claims, sizeof claims, "{\"authorization_details\":%s}", cases[i].claims);
+        test_question_claims(&q, claims);
+        if (say(cases[i].test) != cases[i].want)
+            fail_msg("%s: %s", claims, cases[i].test);
+        test_question_end(&q);
+        set_up(NULL);
+    }
+}
+
+/* ---- lists that are shown ---- */
+
+static void a_preview_shows_what_some_arguments_would_allow(void **state)
+{
+    static const struct {
+        const char *rules;
+        postern_verdict call, preview;
+    } cases[] = {
+        { "allow anyone to mcp:* if arg.p under \"/a\"", POSTERN_VERDICT_DENY, POSTERN_VERDICT_ALLOW },
+        { "allow anyone to mcp:* if not arg.p = x", POSTERN_VERDICT_DENY, POSTERN_VERDICT_ALLOW },
+        { "allow anyone to mcp:* if args only (a)", POSTERN_VERDICT_DENY, POSTERN_VERDICT_ALLOW },
+        { "hold anyone to mcp:* if arg.p = x", POSTERN_VERDICT_DENY, POSTERN_VERDICT_HOLD },
+        { "deny anyone to mcp:* if arg.p = x\nallow anyone to mcp:*", POSTERN_VERDICT_DENY,
+          POSTERN_VERDICT_ALLOW },
+        { "deny anyone to mcp:*\nallow anyone to mcp:*", POSTERN_VERDICT_DENY, POSTERN_VERDICT_DENY },
+        { "allow anyone to mcp:* if arg.p = x and scope has y", POSTERN_VERDICT_DENY,
+          POSTERN_VERDICT_DENY },
+        { "allow anyone to mcp:* if purpose = x", POSTERN_VERDICT_DENY, POSTERN_VERDICT_DENY },
+        { "allow anyone to mcp:tools/call on other if arg.p = x", POSTERN_VERDICT_DENY,
+          POSTERN_VERDICT_DENY },
+        { "nobody is o\nallow anyone to mcp:* if agent is o of arg.d", POSTERN_VERDICT_DENY,
+          POSTERN_VERDICT_ALLOW },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        q.question.is_preview = false;
+        if (judge(cases[i].rules) != cases[i].call)
+            fail_msg("a call: %s", cases[i].rules);
+        q.question.is_preview = true;
+        if (judge(cases[i].rules) != cases[i].preview)
+            fail_msg("a preview: %s", cases[i].rules);
+    }
+    give("{\"p\":\"/b\"}"); /* arguments that are known are judged, preview or not */
+    assert_int_equal(judge(cases[0].rules), POSTERN_VERDICT_DENY);
+}
+
+/* ---- duties ---- */
+
+static void the_tighter_duty_of_two_lists_holds(void **state)
+{
+    POSTERN_AUTO(policy)
+    p = test_policy_make("judge agent and user\n"
+                         "allow agent bot to mcp:* with rate 5/1s and rows 10 and bytes 2KiB and lease "
+                         "1h and log summary\n"
+                         "hold user al to mcp:* with rate 9/1m and bytes 1KiB and wait 5m and lease "
+                         "15m and approver group oncall\n");
+    postern_decision d;
+
+    (void)state;
+    q.subject.user = "al";
+    d = test_question_ask(&q, p);
+    assert_int_equal(d.verdict, POSTERN_VERDICT_HOLD);
+    assert_int_equal(d.refusing_lists, POSTERN_POLICY_LIST_USER);
+    assert_int_equal(d.rate.count, 5);
+    assert_int_equal(d.rate.period_s, 1);
+    assert_int_equal(d.user_rate.count, 9);
+    assert_int_equal(d.user_rate.period_s, 60);
+    assert_int_equal(d.rows, 10);
+    assert_int_equal(d.bytes, 1024);
+    assert_int_equal(d.lease_s, 900);
+    assert_int_equal(d.wait_s, 300);
+    assert_false(d.logs_summary); /* only one of them says so */
+}
+
+static void what_clients_say_first_is_counted_and_that_they_came_is_recorded(void **state)
+{
+    POSTERN_AUTO(policy) p = test_policy_make("deny anyone to *");
+    POSTERN_AUTO(policy) named = test_policy_make("x: allow anyone to mcp:ping with lease 5m\n");
+    postern_decision d;
+
+    (void)state;
+    q.question.action = "ping";
+    d = test_question_ask(&q, p);
+    assert_int_equal(d.verdict, POSTERN_VERDICT_ALLOW);
+    assert_string_equal(d.rule, "@session");
+    assert_true(d.rule_index == POSTERN_POLICY_NO_RULE && d.logs_summary && d.lease_s == 0);
+    d = test_question_ask(&q, named);
+    assert_string_equal(d.rule, "t:x");
+    assert_int_equal(d.lease_s, 300);
+    assert_false(d.logs_summary);
+    q.question.action = "connect";
+    d = test_question_ask(&q, p);
+    assert_int_equal(d.verdict, POSTERN_VERDICT_ALLOW);
+    assert_false(d.logs_summary);
+    q.question.action = "CONNECT"; /* a command of that name is no connection */
+    q.question.protocol = "redis";
+    assert_int_equal(test_question_ask(&q, p).verdict, POSTERN_VERDICT_DENY);
+}
+
+/* ---- approving ---- */
+
+static bool may_approve(const char *rules, const char *user, const char *group)
+{
+    POSTERN_AUTO(policy) p = test_policy_make(rules);
+    postern_decision d = test_question_ask(&q, p);
+    const char *const groups[] = { group };
+    postern_policy_subject s = { .user = user, .agent = "oncall", .groups = groups, .group_count = 1 };
+
+    return postern_policy_may_approve(p, &d, &s);
+}
+
+static void each_rule_that_holds_names_its_approver(void **state)
+{
+    static const char both[] = "judge agent and user\nhold agent bot to mcp:* with approver group ops\n"
+                               "hold user al to mcp:* with approver user eve,\"d*\"\n";
+
+    (void)state;
+    assert_true(may_approve("hold anyone to mcp:*", "x", "y"));
+    assert_true(may_approve("hold anyone to mcp:* with approver group ops", "x", "ops"));
+    assert_false(may_approve("hold anyone to mcp:* with approver group ops", "ops", "y"));
+    assert_false(may_approve("hold anyone to mcp:* with approver group ops", NULL, "ops"));
+    assert_true(may_approve("hold anyone to mcp:* with approver user x", "x", "y"));
+    assert_false(may_approve("hold anyone to mcp:* with approver user x", "", "x"));
+    assert_false(may_approve("hold anyone to mcp:* with approver user oncall", "x", "x"));
+    assert_false(may_approve("allow anyone to mcp:*", "x", "y"));
+    assert_false(may_approve("deny anyone to mcp:*", "x", "y"));
+    q.subject.user = "al";
+    assert_true(may_approve(both, "eve", "ops"));
+    assert_true(may_approve(both, "dan", "ops"));
+    assert_false(may_approve(both, "eve", "y"));
+    assert_false(may_approve(both, "al", "ops"));
+}
+
+/* ---- tables ---- */
+
+static void tables_are_sorted_and_their_classes_fit(void **state)
+{
+    size_t protocols = 0;
+
+    (void)state;
+    for (const char *name; (name = postern_policy_protocol(protocols)) != NULL; protocols++) {
+        postern_policy_action action;
+        const char *before = "";
+
+        for (size_t i = 0; postern_policy_action_at(name, i, &action); i++) {
+            assert_true(strcmp(before, action.name) < 0);
+            assert_true(strlen(action.classes) < sizeof action.classes - 2);
+            assert_true(action.classes[0] == '\0' || action.classes[0] == '@');
+            before = action.name;
+        }
+        assert_true(before[0] != '\0');
+    }
+    assert_int_equal(protocols, 3);
+}
+
+static void an_action_says_its_classes_and_its_resource(void **state)
+{
+    postern_policy_action a;
+    bool has_get = false, has_ping = false;
+
+    (void)state;
+    for (size_t i = 0; postern_policy_action_at("redis", i, &a); i++) {
+        if (strcmp(a.name, "GET") == 0) {
+            assert_string_equal(a.classes, "@read @string @fast");
+            assert_string_equal(a.resource, "key");
+            has_get = true;
+        }
+        if (strcmp(a.name, "PING") == 0) {
+            assert_non_null(strstr(a.classes, "@session"));
+            assert_string_equal(a.resource, "");
+            has_ping = true;
+        }
+    }
+    assert_true(has_get && has_ping);
+    assert_true(postern_policy_action_at("mcp", 0, &a));
+    assert_false(postern_policy_action_at("imap", 0, &a));
+    assert_false(postern_policy_action_at("", 0, &a));
+    assert_false(postern_policy_action_at("redis", 100000, &a));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(members_are_compared_by_their_own_type),
+        TEST(only_closes_the_set_of_arguments),
+        TEST(a_long_string_with_escapes_is_not_known),
+        TEST(bytes_are_compared_as_they_are),
+        TEST(details_of_one_type_must_agree),
+        TEST(a_preview_shows_what_some_arguments_would_allow),
+        TEST(the_tighter_duty_of_two_lists_holds),
+        TEST(what_clients_say_first_is_counted_and_that_they_came_is_recorded),
+        TEST(each_rule_that_holds_names_its_approver),
+        TEST(tables_are_sorted_and_their_classes_fit),
+        TEST(an_action_says_its_classes_and_its_resource),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
