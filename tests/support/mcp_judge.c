@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the MCP adapter makes of lines: each line of standard input in a session of its own, everything
- * allowed.  One line of JSON for each: {"sent":false}, or what it was judged as {"sent":true,"method",
- * "resource","args"}; "resource" is left out where it is not known.  Then what json-c reads in the line
- * that was sent, {"c_method","c_name"}, for the third opinion.
+ * What the MCP adapter makes of lines: each line of standard input in a session of its own,
+ * everything allowed.  One line of JSON for each: {"sent":false}, or what it was judged as
+ * {"sent":true,"method", "resource","args"}; "resource" is left out where it is not known.  Then
+ * what json-c reads in the line that was sent, {"c_method","c_name"}, for the third opinion.
  */
 #include "config.h"
 
@@ -22,7 +22,8 @@ static const char *text_of(struct json_object *o, const char *name)
 {
     struct json_object *member = NULL;
 
-    return json_object_object_get_ex(o, name, &member) && json_object_is_type(member, json_type_string)
+    return json_object_object_get_ex(o, name, &member) &&
+                   json_object_is_type(member, json_type_string)
                ? json_object_get_string(member)
                : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One session at the MCP adapter without a door around it: what each side sends is given to it, each
- * action is settled by a function of the test's, and what comes out is kept.
+ * One session at the MCP adapter without a door around it: what each side sends is given to it,
+ * each action is settled by a function of the test's, and what comes out is kept.
  */
 #ifndef TESTS_SUPPORT_MCP_RIG_H
 #define TESTS_SUPPORT_MCP_RIG_H
