@@ -140,11 +140,8 @@ static void say(struct run *r, const struct line *line)
 /* Whatever still waits gets its verdict. */
 static void settle_rest(struct run *r)
 {
-    size_t count = r->rig->action_count < MCP_RIG_ACTIONS ? r->rig->action_count : MCP_RIG_ACTIONS;
-
-    for (size_t i = 0; i < count; i++)
-        mcp_rig_settle(r->rig, r->rig->actions[i].id,
-                       i % 2 == 0 ? MCP_RIG_RELEASE : MCP_RIG_REFUSE);
+    for (uint64_t id = 1; id <= r->rig->action_count; id++)
+        mcp_rig_settle(r->rig, id, id % 2 == 0 ? MCP_RIG_RELEASE : MCP_RIG_REFUSE);
     check_heard(r, ADAPTER_CLIENT);
     check_heard(r, ADAPTER_BACKEND);
     mcp_rig_goodbye(r->rig, POSTERN_ERR_EXPIRED);

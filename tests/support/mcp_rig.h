@@ -8,7 +8,7 @@
 
 #include "adapters/adapter.h"
 
-#define MCP_RIG_ACTIONS 4096
+#define MCP_RIG_ACTIONS 64 /* the last ones; their ids count from 1 */
 #define MCP_RIG_TEXT    160
 
 /* An action as it was judged; texts are cut where they are longer. */
