@@ -16,6 +16,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const unsigned long fuzz_replay_runs;
+const unsigned long fuzz_replay_runs = 10000; /* an input is two sessions: 100 us */
+
 #define LINES_MAX 256
 
 struct line {
