@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the tools behind a door said about themselves when they were first seen, by digest: one that
- * later says something else has changed, until a person has approved a call of it.  For all sessions
- * of one process, and as long as that lives; decision 0106.
+ * later says something else has changed, until a person has approved a call of it.  For all
+ * sessions of one process, and as long as that lives; decision 0106.
  */
 #ifndef POSTERN_SIDECAR_PINS_H
 #define POSTERN_SIDECAR_PINS_H
 
 #include <postern/bytes.h>
 
-#define PINS_DIGEST_LEN 32  /* bytes: SHA-256 */
-/* Tools of one door that are remembered: servers of a few hundred exist.  Others count as changed. */
+#define PINS_DIGEST_LEN 32 /* bytes: SHA-256 */
+/* Tools of one door that are remembered: servers of a few hundred exist.  Others count as changed.
+ */
 #define PINS_MAX 512
 
 struct pins;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See login.h.  What fits no form is refused at the byte where that is seen.  `AUTH` and `RENEW` are
- * one line; CONNECT is raw_connect.c's.  RFC 7628 §3.1 for the message of AUTH.
+ * See login.h.  What fits no form is refused at the byte where that is seen.  `AUTH` and `RENEW`
+ * are one line; CONNECT is raw_connect.c's.  RFC 7628 §3.1 for the message of AUTH.
  */
 #include "login.h"
 
@@ -81,7 +81,7 @@ static postern_err read_line(struct login *s, postern_bytes in, struct adapter_l
 
     POSTERN_TRY(line_next(&s->scan, in, ADAPTER_LOGIN_MAX, &line, err));
     return s->form == LOGIN_FORM_AUTH ? read_auth(s, line.text, ret, err)
-                                    : read_renew(line.text, ret, err);
+                                      : read_renew(line.text, ret, err);
 }
 
 static postern_err read_login(struct login *s, postern_bytes in, struct adapter_login *ret,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The MCP door's login.  It has that of the raw door, so that `postern connect` takes any MCP host to
- * it.  A client that knows nothing of it sends its first message instead, and is told in its own
+ * The MCP door's login.  It has that of the raw door, so that `postern connect` takes any MCP host
+ * to it.  A client that knows nothing of it sends its first message instead, and is told in its own
  * protocol what is missing.
  */
 #include "mcp.h"
@@ -42,8 +42,8 @@ static bool begins_message(postern_bytes in)
     return in.len != 0 && (in.ptr[0] == '{' || in.ptr[0] == '[');
 }
 
-static adapter_feed refuse_message(struct mcp_state *s, postern_bytes in,
-                                   struct adapter_login *ret, postern_error *err)
+static adapter_feed refuse_message(struct mcp_state *s, postern_bytes in, struct adapter_login *ret,
+                                   postern_error *err)
 {
     postern_error why = { 0 };
     postern_err e = s->is_refused ? POSTERN_FAIL(&why, USAGE, "the login was refused already")

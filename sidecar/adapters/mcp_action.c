@@ -57,18 +57,17 @@ static const struct method {
 };
 
 /* What is read below: in another case it would be read by a server and not by us. */
-static const char *const param_names[] = { "name",  "arguments",       "uri",    "ref",
-                                           "_meta", "protocolVersion", "taskId", "requestId",
-                                           NULL };
+static const char *const param_names[] = { "name",   "arguments", "uri",
+                                           "ref",    "_meta",     "protocolVersion",
+                                           "taskId", "requestId", NULL };
 static const char *const ref_names[] = { "type", "name", "uri", NULL };
 static const char *const meta_names[] = { MCP_PURPOSE_KEY, VERSION_KEY, "progressToken", NULL };
 
 /* Arguments that were left out are none, and not unknown. */
 static postern_json_node no_argument = { .end = 2, .type = POSTERN_JSON_OBJECT };
-static const postern_json no_arguments = { .text = { (const uint8_t *)"{}", 2 },
-                                           .nodes = &no_argument,
-                                           .count = 1,
-                                           .cap = 1 };
+static const postern_json no_arguments = {
+    .text = { (const uint8_t *)"{}", 2 }, .nodes = &no_argument, .count = 1, .cap = 1
+};
 
 static bool refuse(struct mcp_message *m, int code, const char *why)
 {
@@ -114,7 +113,8 @@ bool mcp_is_version(const postern_json *j, uint32_t node)
     return false;
 }
 
-/* Sessions of 2026-07-28 have no `initialize`: each request says its revision, the first discovers. */
+/* Sessions of 2026-07-28 have no `initialize`: each request says its revision, the first discovers.
+ */
 static bool check_version(struct mcp_message *m, const struct method *method)
 {
     uint32_t said = member(m, member(m, m->params, "_meta"), VERSION_KEY);
@@ -132,7 +132,8 @@ static bool check_version(struct mcp_message *m, const struct method *method)
 
 /* ---- what it touches ---- */
 
-static bool read_text(struct mcp_message *m, uint32_t node, postern_buf *room, struct mcp_said *said)
+static bool read_text(struct mcp_message *m, uint32_t node, postern_buf *room,
+                      struct mcp_said *said)
 {
     if (!postern_json_string(m->json, node, room, &said->resource))
         return refuse(m, MCP_INVALID_PARAMS, "a name or URI is missing or no string");
@@ -191,9 +192,8 @@ static postern_policy_args read_args(const struct mcp_message *m, const struct m
         return (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_JSON, .json = &no_arguments };
     if (postern_json_type_of(m->json, object) != POSTERN_JSON_OBJECT)
         return (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_UNKNOWN };
-    return (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_JSON,
-                                  .json = m->json,
-                                  .object = object };
+    return (
+        postern_policy_args){ .kind = POSTERN_POLICY_ARGS_JSON, .json = m->json, .object = object };
 }
 
 static void read_purpose(const struct mcp_message *m, struct mcp_said *said)
@@ -202,7 +202,8 @@ static void read_purpose(const struct mcp_message *m, struct mcp_said *said)
     postern_bytes raw = postern_json_raw(m->json, node);
 
     said->purpose[0] = '\0';
-    if (postern_json_type_of(m->json, node) != POSTERN_JSON_STRING || m->json->nodes[node].is_escaped)
+    if (postern_json_type_of(m->json, node) != POSTERN_JSON_STRING ||
+        m->json->nodes[node].is_escaped)
         return;
     raw.ptr++; /* its quotes */
     raw.len -= 2;
@@ -212,8 +213,8 @@ static void read_purpose(const struct mcp_message *m, struct mcp_said *said)
     said->purpose[raw.len] = '\0';
 }
 
-/* The method and its params as they came, but for the progress token: a client numbers each call, and
- * the second try of one that was approved is the same call. */
+/* The method and its params as they came, but for the progress token: a client numbers each call,
+ * and the second try of one that was approved is the same call. */
 static size_t read_digested(const struct mcp_message *m, postern_bytes ret[3])
 {
     postern_bytes params = postern_json_raw(m->json, m->params), token;
@@ -244,8 +245,7 @@ static const struct method *check_method(struct mcp_message *m, enum adapter_sid
         return NULL;
     }
     if (method->is_request != (m->kind == MCP_REQUEST)) {
-        (void)refuse(m, MCP_INVALID_REQUEST,
-                     "a request without an id, or a notification with one");
+        (void)refuse(m, MCP_INVALID_REQUEST, "a request without an id, or a notification with one");
         return NULL;
     }
     return method;

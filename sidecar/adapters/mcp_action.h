@@ -21,8 +21,8 @@ struct mcp_said {
 };
 
 /*
- * The action of a REQUEST or NOTIFICATION.  One that says what nobody can be sure of gets m->code and
- * m->why, and an action without a name.
+ * The action of a REQUEST or NOTIFICATION.  One that says what nobody can be sure of gets m->code
+ * and m->why, and an action without a name.
  *
  *   ret    number and can_wait are the caller's
  *   room   for unescaped text; not reset

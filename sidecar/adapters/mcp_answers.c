@@ -89,8 +89,8 @@ static adapter_step take_reply(const struct reply *r, postern_error *err)
 /* Nothing else is an answer: not one to what waits here, nor a second one. */
 static bool is_awaited(const struct mcp_call *call)
 {
-    return call != NULL && (call->state == MCP_CALL_SENT ||
-                            (call->state == MCP_CALL_GONE && call->was_sent));
+    return call != NULL &&
+           (call->state == MCP_CALL_SENT || (call->state == MCP_CALL_GONE && call->was_sent));
 }
 
 adapter_step mcp_take_answer(struct mcp_state *s, enum adapter_side from,

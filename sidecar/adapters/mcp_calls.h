@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What one side of a session asked for: from the line that was read to its verdict, and a request from
- * there to its answer.  One table a side; its ids are that side's own.
+ * What one side of a session asked for: from the line that was read to its verdict, and a request
+ * from there to its answer.  One table a side; its ids are that side's own.
  */
 #ifndef POSTERN_ADAPTERS_MCP_CALLS_H
 #define POSTERN_ADAPTERS_MCP_CALLS_H
@@ -24,12 +24,12 @@ struct mcp_call {
     struct mcp_call *older;
     uint64_t number; /* adapter_action.id */
     mcp_call_state state;
-    bool was_sent;   /* GONE: an answer may still come */
-    bool has_id;     /* id is set */
+    bool was_sent;    /* GONE: an answer may still come */
+    bool has_id;      /* id is set */
     bool is_answered; /* a request, or what is no message: an error answers a refusal */
     struct mcp_id id; /* its raw points into this block */
-    int code;        /* not 0: never sent, whatever the verdict; JSON-RPC's error */
-    const char *why; /* static */
+    int code;         /* not 0: never sent, whatever the verdict; JSON-RPC's error */
+    const char *why;  /* static */
     bool is_initialize;
     bool is_changed; /* the tool says of itself what nobody approved */
     uint8_t tool_now[MCP_TOOL_DIGEST];
@@ -45,7 +45,8 @@ struct mcp_calls {
     size_t count, waiting; /* calls; bytes of their lines */
 };
 
-/* Is there room for one more of so many bytes?  Makes it where one that is GONE can be forgotten. */
+/* Is there room for one more of so many bytes?  Makes it where one that is GONE can be forgotten.
+ */
 bool mcp_calls_have_room(struct mcp_calls *c, size_t line_len);
 /* What has that id and is not over; NULL: nothing. */
 struct mcp_call *mcp_calls_by_id(struct mcp_calls *c, const struct mcp_id *id);

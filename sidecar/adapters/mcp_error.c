@@ -22,8 +22,8 @@ void mcp_put_error(postern_bytes id, int code, const char *message, postern_byte
     postern_buf_add_byte(out, '\n');
 }
 
-void mcp_put_denial(postern_bytes id, int code, const char *message,
-                    const struct adapter_denied *d, postern_buf *out)
+void mcp_put_denial(postern_bytes id, int code, const char *message, const struct adapter_denied *d,
+                    postern_buf *out)
 {
     POSTERN_AUTO_BUF data = POSTERN_BUF_INIT(ANSWER_JSON_MAX);
 

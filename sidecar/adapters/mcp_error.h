@@ -14,9 +14,10 @@
 /* One line.  `id` as it came, empty: null; `data` JSON, empty: none. */
 void mcp_put_error(postern_bytes id, int code, const char *message, postern_bytes data,
                    postern_buf *out);
-/* A refusal, with the object of answer.h as its data; `message` NULL: the refusal's own sentence. */
-void mcp_put_denial(postern_bytes id, int code, const char *message,
-                    const struct adapter_denied *d, postern_buf *out);
+/* A refusal, with the object of answer.h as its data; `message` NULL: the refusal's own sentence.
+ */
+void mcp_put_denial(postern_bytes id, int code, const char *message, const struct adapter_denied *d,
+                    postern_buf *out);
 /* MCP_UNSUPPORTED_VERSION and the revisions that are spoken. */
 void mcp_put_versions(postern_bytes id, postern_buf *out);
 

@@ -15,9 +15,10 @@ static const struct list {
     { "resourceTemplates", "uriTemplate", "resources/read", true, false },
     { "prompts", "name", "prompts/get", false, false },
 };
-static const char *const result_names[] = { "tools",    "resources",       "resourceTemplates",
-                                            "prompts",  "protocolVersion", "content",
-                                            "contents", NULL };
+static const char *const result_names[] = {
+    "tools",           "resources", "resourceTemplates", "prompts",
+    "protocolVersion", "content",   "contents",          NULL
+};
 static const char *const entry_names[] = { "name", "uri", "uriTemplate", NULL };
 
 /* What a list is filtered for, and what is left out so far. */
@@ -78,8 +79,8 @@ static bool is_shown(const struct cutter *c, const struct list *list, uint32_t e
     bool is_shown = false;
 
     if (read_name(c, list, entry, &name)) {
-        is_shown = may_see(c, list,
-                           list->is_uri && !mcp_uri_is_plain(name) ? POSTERN_BYTES_NONE : name);
+        is_shown =
+            may_see(c, list, list->is_uri && !mcp_uri_is_plain(name) ? POSTERN_BYTES_NONE : name);
         if (is_shown && list->is_tool && c->pins != NULL)
             (void)pins_see(c->pins, name, postern_json_raw(c->m->json, entry)); /* else: changed */
     }

@@ -2,7 +2,7 @@
 /* See mcp_message.h. */
 #include "mcp_message.h"
 
-static const char *const root_names[] = { "jsonrpc", "id",     "method", "params",
+static const char *const root_names[] = { "jsonrpc", "id",    "method", "params",
                                           "result",  "error", NULL };
 
 /* ---- ids ---- */
@@ -30,8 +30,8 @@ bool mcp_id_read(const postern_json *j, uint32_t node, postern_buf *room, struct
         return false;
     if (is_string && !postern_json_string(j, node, room, &value))
         return false;
-    if (!is_string && (postern_json_type_of(j, node) != POSTERN_JSON_NUMBER ||
-                       !is_canonical_integer(raw)))
+    if (!is_string &&
+        (postern_json_type_of(j, node) != POSTERN_JSON_NUMBER || !is_canonical_integer(raw)))
         return false;
     ret->raw = raw;
     ret->is_string = is_string;
@@ -127,8 +127,8 @@ static void sort_answer(struct mcp_message *m)
         m->kind = has_result ? MCP_RESULT : MCP_ERROR;
 }
 
-/* In a call twins are looked for at every depth: arguments are read by servers' own code.  An answer
- * may quote a document with such names; only what the door reads of it must be clear. */
+/* In a call twins are looked for at every depth: arguments are read by servers' own code.  An
+ * answer may quote a document with such names; only what the door reads of it must be clear. */
 static bool has_twins(const struct mcp_message *m, postern_buf *room)
 {
     const postern_json *j = m->json;
@@ -179,7 +179,8 @@ static postern_err scan(postern_bytes line, postern_json *j, struct mcp_message 
     if (e == POSTERN_ERR_LIMIT)
         refuse(m, MCP_INVALID_REQUEST, "the message is too deep or holds too many values");
     else if (e != POSTERN_OK)
-        refuse(m, MCP_PARSE_ERROR, "the line is not JSON as RFC 8259 has it, or a name stands twice");
+        refuse(m, MCP_PARSE_ERROR,
+               "the line is not JSON as RFC 8259 has it, or a name stands twice");
     else if (postern_json_type_of(j, 0) == POSTERN_JSON_ARRAY)
         refuse(m, MCP_INVALID_REQUEST, "batches are not taken here");
     else

@@ -16,10 +16,10 @@
 #define MCP_WHY_MAX 120
 
 /* JSON-RPC 2.0 §5.1. */
-#define MCP_PARSE_ERROR     (-32700)
-#define MCP_INVALID_REQUEST (-32600)
+#define MCP_PARSE_ERROR      (-32700)
+#define MCP_INVALID_REQUEST  (-32600)
 #define MCP_METHOD_NOT_FOUND (-32601)
-#define MCP_INVALID_PARAMS  (-32602)
+#define MCP_INVALID_PARAMS   (-32602)
 
 typedef enum mcp_kind {
     MCP_UNSOUND = 0, /* `code` and `why` say what to answer */
@@ -39,7 +39,8 @@ struct mcp_id {
     uint8_t value[MCP_ID_MAX]; /* a string's without its escapes */
 };
 
-/* Views into the line, the index of its JSON, and `room`: valid until the next mcp_message_read(). */
+/* Views into the line, the index of its JSON, and `room`: valid until the next mcp_message_read().
+ */
 struct mcp_message {
     mcp_kind kind;
     int code;
@@ -68,11 +69,11 @@ bool mcp_id_equal(const struct mcp_id *a, const struct mcp_id *b);
 bool mcp_id_read(const postern_json *j, uint32_t node, postern_buf *room, struct mcp_id *ret);
 
 /*
- * Names that some readers take for one: letters in another case, and the few characters that fold to
- * an ASCII letter (Go's encoding/json matches members so).
+ * Names that some readers take for one: letters in another case, and the few characters that fold
+ * to an ASCII letter (Go's encoding/json matches members so).
  */
-/* Does a member's name match one of `names` (NULL ends the list) but for its case?  Then nobody knows
- * who reads it.  An object or anything else; memory: room->failed. */
+/* Does a member's name match one of `names` (NULL ends the list) but for its case?  Then nobody
+ * knows who reads it.  An object or anything else; memory: room->failed. */
 bool mcp_has_near_name(const postern_json *j, uint32_t object, const char *const *names,
                        postern_buf *room);
 /* Do two members of one object differ by case alone? */

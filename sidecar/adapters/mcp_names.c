@@ -9,7 +9,7 @@
 #include "mcp_message.h"
 
 #define NAME_MAX_FOLDED 64 /* bytes: more than any name that the door looks for */
-#define FEW 16             /* members that are compared each with each */
+#define FEW             16 /* members that are compared each with each */
 
 /* Characters that Unicode folds, or upper- or lowercases, to one ASCII letter. */
 static const struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An MCP session, line by line: every request and notification of either side is judged, and its
- * line goes on as it came when it is released; every answer belongs to a request.  What is no message
- * never goes on; see mcp_message.h for what is one, and decision 0107.
+ * line goes on as it came when it is released; every answer belongs to a request.  What is no
+ * message never goes on; see mcp_message.h for what is one, and decision 0107.
  */
 #include "mcp_session.h"
 
@@ -132,9 +132,8 @@ static adapter_step judge_unsound(struct mcp_state *s, enum adapter_side from,
     if (!mcp_calls_have_room(&s->calls[from], m->line.len + 1))
         return ADAPTER_STEP_FULL;
     s->said.digested[0] = m->line;
-    *ret = (struct adapter_action){ .from = from,
-                                    .digested = s->said.digested,
-                                    .digested_count = 1 };
+    *ret =
+        (struct adapter_action){ .from = from, .digested = s->said.digested, .digested_count = 1 };
     return judge(s, m, ret, err);
 }
 
@@ -177,9 +176,9 @@ static adapter_step take_call(struct mcp_state *s, enum adapter_side from, struc
 
 /* ---- lines ---- */
 
-static adapter_step take_message(struct mcp_state *s, enum adapter_side from,
-                                 struct mcp_message *m, struct adapter_action *ret,
-                                 struct adapter_flow *out, postern_error *err)
+static adapter_step take_message(struct mcp_state *s, enum adapter_side from, struct mcp_message *m,
+                                 struct adapter_action *ret, struct adapter_flow *out,
+                                 postern_error *err)
 {
     switch (m->kind) {
     case MCP_BLANK:
@@ -269,7 +268,8 @@ static void refuse_call(const struct mcp_call *call, enum adapter_side from,
         return;
     if (call->code == MCP_UNSUPPORTED_VERSION)
         mcp_put_versions(id, flow_to(out, from));
-    else if (from == ADAPTER_BACKEND || d == NULL || d->failure == NULL) /* servers need no advice */
+    else if (from == ADAPTER_BACKEND || d == NULL ||
+             d->failure == NULL) /* servers need no advice */
         mcp_put_error(id, call->code != 0 ? call->code : MCP_DENIED,
                       call->code != 0 ? call->why : postern_err_text(POSTERN_ERR_POLICY),
                       POSTERN_BYTES_NONE, flow_to(out, from));
@@ -277,9 +277,10 @@ static void refuse_call(const struct mcp_call *call, enum adapter_side from,
         mcp_put_denial(id, call->code, call->why, d, out->to_client);
     else
         mcp_put_denial(id, MCP_DENIED,
-                       call->is_changed ? "the tool's description has changed; calls of it wait for "
-                                          "an approval"
-                                        : NULL,
+                       call->is_changed
+                           ? "the tool's description has changed; calls of it wait for "
+                             "an approval"
+                           : NULL,
                        d, out->to_client);
 }
 
@@ -332,8 +333,8 @@ static void mcp_settle(void *state, uint64_t id, const struct adapter_verdict *v
     mcp_calls_remove(&s->calls[from], call);
 }
 
-static void mcp_renewed(void *state, const struct adapter_granted *g, const struct adapter_denied *d,
-                        struct adapter_flow *out)
+static void mcp_renewed(void *state, const struct adapter_granted *g,
+                        const struct adapter_denied *d, struct adapter_flow *out)
 {
     (void)state; /* a lease is renewed on a connection of its own */
     (void)g;
@@ -349,7 +350,8 @@ static void mcp_goodbye(void *state, const struct adapter_denied *why, struct ad
     struct mcp_state *s = state;
     size_t told = 0;
 
-    for (struct mcp_call *call = s->calls[ADAPTER_CLIENT].newest; call != NULL; call = call->older) {
+    for (struct mcp_call *call = s->calls[ADAPTER_CLIENT].newest; call != NULL;
+         call = call->older) {
         if (call->state == MCP_CALL_GONE)
             continue;
         if (call->is_answered && told++ < GOODBYES_MAX)

@@ -11,9 +11,9 @@
 /* The zeroed state is a connection that has sent nothing. */
 struct mcp_state {
     struct login login;
-    bool is_message;      /* it began with a message instead of a login */
+    bool is_message; /* it began with a message instead of a login */
     bool is_refused;
-    size_t looked_at;     /* bytes of that message */
+    size_t looked_at; /* bytes of that message */
     size_t first_id_len;
     uint8_t first_id[MCP_ID_MAX];
 

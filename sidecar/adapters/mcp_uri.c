@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Spellings of a URI.  A rule compares text: `file:///srv/reports/../../etc/passwd` begins as a rule
- * wants and is another file.  What has a second spelling (RFC 3986 §6.2.2) is not judged by the first.
+ * Spellings of a URI.  A rule compares text: `file:///srv/reports/../../etc/passwd` begins as a
+ * rule wants and is another file.  What has a second spelling (RFC 3986 §6.2.2) is not judged by
+ * the first.
  */
 #include "mcp_action.h"
 
@@ -95,7 +96,8 @@ static bool has_plain_head(postern_bytes uri)
     host = (postern_bytes){ r.rest.ptr, postern_bytes_find(r.rest, '/') };
     if (has_upper(host))
         return false;
-    /* Files have one root: file:////etc, file://localhost/etc and file:///srv//x are other spellings. */
+    /* Files have one root: file:////etc, file://localhost/etc and file:///srv//x are other
+     * spellings. */
     if (!postern_bytes_equal_str(scheme, "file"))
         return true;
     if (host.len != 0)

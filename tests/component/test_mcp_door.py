@@ -64,17 +64,20 @@ class Host:
         self.tell({"n": self.count, "call": call, "with": list(words)})
         return self.count
 
+    def log_text(self):
+        with open(self.log) as f:
+            return f.read()
+
     def wait(self, n):
         def there():
             if self.process.poll() is not None:
-                with open(self.log) as f:
-                    raise AssertionError("the host ended: " + f.read())
+                raise AssertionError("the host ended: " + self.log_text())
             return self.answers.get(n)
         return wait_until(there, "the answer to step %d" % n)
 
     def do(self, call, *words):
         answer = self.wait(self.begin(call, *words))
-        assert "error" not in answer, "%s %r: %r" % (call, words, answer)
+        assert "error" not in answer, "%s %r: %r %s" % (call, words, answer, self.log_text())
         return answer["result"]
 
     def refused(self, call, *words):
@@ -110,7 +113,7 @@ prompt: allow agent agent-* to mcp:prompts/get on simple-prompt
 
 
 def _start(rig, name, rules, *program):
-    rig.door(name, _behind_a_socket(*program), rules=rules, protocol="mcp")
+    rig.door(name, _behind_a_socket(*program), rules=rules, protocol="mcp", issuers="local")
     rig.start()
     rig.add_agent(resources=[name])
     rig.write_client(name, name)

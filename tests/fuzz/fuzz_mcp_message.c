@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One line of an MCP session: the first byte says whose.  What is a message has one reading: the same
- * when it is read again, behind blanks, and from another place; what it is called and touches is text
- * that stands in it.
+ * One line of an MCP session: the first byte says whose.  What is a message has one reading: the
+ * same when it is read again, behind blanks, and from another place; what it is called and touches
+ * is text that stands in it.
  */
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A session: the first byte is how bytes are cut; of every line the first says who sends it, and what
- * becomes of its action.  What reaches a side is a line of the other's that was released or is an
- * answer, a list with entries left out, or an error of the door's own; no request is answered twice;
- * the cuts change nothing.
+ * A session: the first byte is how bytes are cut; of every line the first says who sends it, and
+ * what becomes of its action.  What reaches a side is a line of the other's that was released or is
+ * an answer, a list with entries left out, or an error of the door's own; no request is answered
+ * twice; the cuts change nothing.
  */
 #include "config.h"
 
@@ -15,6 +15,9 @@
 #include "../support/mcp_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+extern const unsigned long fuzz_replay_runs;
+const unsigned long fuzz_replay_runs = 10000; /* an input is two sessions: 100 us */
 
 #define LINES_MAX 256
 
@@ -140,10 +143,8 @@ static void say(struct run *r, const struct line *line)
 /* Whatever still waits gets its verdict. */
 static void settle_rest(struct run *r)
 {
-    size_t count = r->rig->action_count < MCP_RIG_ACTIONS ? r->rig->action_count : MCP_RIG_ACTIONS;
-
-    for (size_t i = 0; i < count; i++)
-        mcp_rig_settle(r->rig, r->rig->actions[i].id, i % 2 == 0 ? MCP_RIG_RELEASE : MCP_RIG_REFUSE);
+    for (uint64_t id = 1; id <= r->rig->action_count; id++)
+        mcp_rig_settle(r->rig, id, id % 2 == 0 ? MCP_RIG_RELEASE : MCP_RIG_REFUSE);
     check_heard(r, ADAPTER_CLIENT);
     check_heard(r, ADAPTER_BACKEND);
     mcp_rig_goodbye(r->rig, POSTERN_ERR_EXPIRED);
@@ -191,7 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     live(&whole, 0);
     live(&cut, 1 + data[0] % 16);
     require(whole.answers == cut.answers);
-    require(postern_bytes_equal(postern_buf_bytes(&whole.heard[1]), postern_buf_bytes(&cut.heard[1])));
+    require(
+        postern_bytes_equal(postern_buf_bytes(&whole.heard[1]), postern_buf_bytes(&cut.heard[1])));
     end(&whole);
     end(&cut);
     return 0;

@@ -32,3 +32,9 @@ check_PROGRAMS += tests/support/canary
 tests_support_canary_SOURCES = tests/support/canary.c
 TESTS += tests/unit/test_canary.sh
 EXTRA_DIST += tests/unit/test_canary.sh
+if POSTERND
+check_PROGRAMS += tests/support/mcp_judge
+endif
+tests_support_mcp_judge_SOURCES = tests/support/mcp_judge.c tests/support/mcp_rig.c tests/support/mcp_rig.h
+tests_support_mcp_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(JSONC_CFLAGS)
+tests_support_mcp_judge_LDADD = $(sidecar_libs) $(JSONC_LIBS)

@@ -64,6 +64,7 @@ bool mcp_rig_open(struct mcp_rig *r, const char *door)
     if (!log_in(r, door))
         return false;
     r->adapter->inspector->begin(r->state, &r->host);
+    r->last = ADAPTER_STEP_MORE;
     return true;
 }
 

@@ -510,7 +510,7 @@ static void too_many_calls_wait_outside(void **state)
     server(REQUEST("1", "ping", "{}")); /* the other side has its own room */
     assert_int_equal(rig.action_count, ADAPTER_PENDING_MAX + 1);
     for (int i = 0; i < 5; i++)
-        mcp_rig_settle(&rig, rig.actions[i].id, MCP_RIG_REFUSE);
+        mcp_rig_settle(&rig, (uint64_t)i + 1, MCP_RIG_REFUSE);
     mcp_rig_go_on(&rig);
     assert_int_equal(rig.action_count, ADAPTER_PENDING_MAX + 6);
 }
