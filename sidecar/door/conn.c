@@ -730,7 +730,8 @@ static postern_err check_rate(struct conn *c, postern_error *err)
         uses[count++] = (struct rate_use){ d->rule, d->rate };
     if (d->user_rate.count != 0)
         uses[count++] = (struct rate_use){ d->user_rule, d->user_rate };
-    if (count == 0 || c->is_renewal || d->verdict != POSTERN_VERDICT_ALLOW)
+    if (count == 0 || c->is_renewal || d->verdict != POSTERN_VERDICT_ALLOW ||
+        strcmp(postern_section_text(c->door->section, "policy_mode"), "shadow") == 0)
         return POSTERN_OK;
     return rates_take(c->loop->process->rates, postern_grant_issuer(g),
                       agent != NULL ? agent : postern_grant_subject(g), uses, count,

@@ -36,6 +36,8 @@ static postern_err judge_by(struct session *s, struct door_settings *settings,
     *ret_decision = (postern_decision){ 0 };
     if (door == NULL)
         return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door was taken out of the configuration");
+    if (door->adapter != s->door->adapter) /* what is relayed must not come to be judged no more */
+        return POSTERN_FAIL(err, SERVICE_UNKNOWN, "the door speaks another protocol now");
     look =
         postern_context_judge_again(settings_context(settings), s->entry.grant, ret_failure, err);
     if (ends_session(look))

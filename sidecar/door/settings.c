@@ -146,6 +146,7 @@ static postern_err read_whole(int fd, postern_buf *out, postern_error *err)
         if (n < 0)
             return POSTERN_FAIL(err, SYSTEM, "reading a part of the configuration: %m");
         postern_buf_add(out, (postern_bytes){ chunk, (size_t)n });
+        postern_wipe(chunk, (size_t)n); /* perhaps a password */
         at += n;
         if (out->failed && (size_t)at > out->max)
             return POSTERN_FAIL(err, CONFIG_FILE, "a part of the configuration has over %zu bytes",

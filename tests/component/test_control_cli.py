@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""`postern sessions`, `kill`, `block`, `unblock` and `blocks` against a control socket that this file plays: what is asked, what a
+"""`postern sessions`, `kill`, `block`, `unblock`, `blocks`, `held`, `approve` and `deny` against a control socket that this file plays: what is asked, what a
 person is shown, and the exit status.  Needs no daemon."""
 import json
 import os
@@ -75,6 +75,45 @@ def sessions_are_a_table_page_by_page(folder, daemons):
                  "row")
     assert_equal(lines[2].split()[-3], "draining", "state")
     assert_equal((lines[2].split()[-2][-1], lines[2].split()[-1]), ("s", "https://sso.example.org"), "when its issuer was asked, and who that is")
+
+
+HELD = {"ref": "R-1", "state": "waits", "until": 1780000000, "agent": "agent-7", "human": "alice", "door": "cache", "action": "redis:SET",
+        "rule": "cache:change", "resource": "k\u001b[2J", "asked": 1779999400}
+
+
+def what_is_held_is_a_table_page_by_page(folder, daemons):
+    pages = [{"ok": True, "held": [HELD], "next": "R-1"}, {"ok": True, "held": [dict(HELD, ref="R-2", state="approved")]}]
+    status, out, err, asked = run(folder, pages, "held")
+    assert_equal(status, 0, err)
+    assert_equal(asked, [{"verb": "held"}, {"verb": "held", "after": "R-1"}], "asked")
+    lines = out.splitlines()
+    assert_equal(lines[0].split(), ["REF", "STATE", "UNTIL", "AGENT", "FOR", "DOOR", "ACTION", "RULE", "ON"], "heading")
+    assert_equal(lines[1].split(), ["R-1", "waits", "2026-05-28T20:26:40Z", "agent-7", "alice", "cache", "redis:SET", "cache:change", "k\\x1b[2J"],
+                 "row")
+    assert_equal((lines[2].split()[:2], len(lines)), (["R-2", "approved"], 3), "row")
+    status, out, err, asked = run(folder, pages, "held", "--json")
+    assert_equal([h["ref"] for h in json.loads(out)], ["R-1", "R-2"], out)
+    status, out, err, asked = run(folder, [{"ok": True, "held": []}], "held")
+    assert_equal((status, out), (0, ""), err)
+
+
+def approve_and_deny_name_a_reference(folder, daemons):
+    for verb, word in (("approve", "approved"), ("deny", "denied")):
+        reply = {"ok": True, "held": "R-1", "by": "root", "ref": "R-9"}
+        status, out, err, asked = run(folder, [reply], verb, "R-1", "--reason", "ticket 42")
+        assert_equal((status, out), (0, "R-1 is %s by root (R-9)\n" % word), err)
+        assert_equal(asked, [{"verb": verb, "ref": "R-1", "reason": "ticket 42"}], "asked")
+        status, out, err, asked = run(folder, [reply], verb, "R-1", "--json")
+        assert_equal(json.loads(out), reply, err)
+        for error in ("not_held", "own_request", "not_allowed"):
+            status, out, err, asked = run(folder, [{"ok": False, "error": error, "message": "because so"}], verb, "R-1")
+            assert_equal((status, out), (1, ""), err)
+            assert_equal("because so" in err, True, err)
+        status, out, err, asked = run(folder, [{"ok": False, "error": "door_silent", "message": "m"}], verb, "R-1")
+        assert_equal(status, 3, err)
+        for wrong in ([], ["R-1", "R-2"], ["R-1", "--for", "1h"]):
+            status, out, err, asked = run(folder, [], verb, *wrong)
+            assert_equal((status, asked), (2, []), err)
 
 
 def no_sessions_is_an_empty_output(folder, daemons):

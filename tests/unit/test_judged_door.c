@@ -32,6 +32,12 @@ const struct adapter *__wrap_adapter_find(const char *protocol);
 
 const struct adapter *__wrap_adapter_find(const char *protocol)
 {
+    static struct adapter other;
+
+    other = line_adapter;
+    other.name = "mcp";
+    if (strcmp(protocol, "mcp") == 0)
+        return &other;
     return strcmp(protocol, "redis") == 0 ? &line_adapter : NULL;
 }
 
@@ -395,6 +401,24 @@ static void a_new_policy_counts_for_the_next_action(void **state)
     rig_end(&rig);
 }
 
+/* Nobody stays inside by the rules of another protocol. */
+static void a_door_that_speaks_another_protocol_ends_what_lives(void **state)
+{
+    struct talk t;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    rig.protocol = "mcp"; /* here: the same lines by another name */
+    rig.door_lines[0] = '\0';
+    snprintf(rig.rules, sizeof rig.rules, "allow anyone to *\n");
+    assert_true(rig_prepare(&rig));
+    rig_commit(&rig);
+    rig_assert_ended(t.backend);
+    assert_int_equal(close(t.client), 0);
+    rig_end(&rig);
+}
+
 static void a_session_is_renewed_for_its_own_identity_alone(void **state)
 {
     struct talk t;
@@ -519,6 +543,7 @@ int main(void)
         cmocka_unit_test(what_can_wait_waits_in_its_session),
         cmocka_unit_test(what_waits_is_refused_when_the_configuration_changes),
         cmocka_unit_test(a_new_policy_counts_for_the_next_action),
+        cmocka_unit_test(a_door_that_speaks_another_protocol_ends_what_lives),
         cmocka_unit_test(a_session_is_renewed_for_its_own_identity_alone),
         cmocka_unit_test(who_is_blocked_hears_it_and_is_gone),
         cmocka_unit_test(what_nobody_understands_ends_it_and_the_record_says_so),
