@@ -151,6 +151,16 @@ static postern_err check_exec_way(const postern_section *s, postern_error *err)
     return POSTERN_OK;
 }
 
+/* A default that is written out asks for nothing: the values of a dump may stand in a file. */
+static bool is_asked_for(const postern_section *s, const char *key)
+{
+    const char *text = postern_section_text(s, key);
+    const char *unasked =
+        postern_config_key_default(postern_config_key_index(key, POSTERN_SECTION_NONE));
+
+    return text != NULL && (unasked == NULL || strcmp(text, unasked) != 0);
+}
+
 /* What a program is started with. */
 static postern_err check_exec(const postern_section *s, postern_error *err)
 {
@@ -166,7 +176,7 @@ static postern_err check_exec(const postern_section *s, postern_error *err)
         return fault == NULL ? POSTERN_OK : postern_config_value_fail(s, "exec_env", err, "%s", fault);
     }
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        if (postern_section_has(s, keys[i]))
+        if (is_asked_for(s, keys[i]))
             return postern_config_value_fail(s, keys[i], err, "means nothing without backend: exec:");
     return POSTERN_OK;
 }

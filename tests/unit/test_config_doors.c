@@ -125,6 +125,16 @@ static const char *const good_doors[] = {
     "tls_cert_file: c\ntls_key_file: k\n",
 };
 
+/* As posternd --dump-config says them of a door without a program. */
+static void defaults_of_a_program_may_be_written_out_at_any_door(void **state)
+{
+    (void)state;
+    test_folder_put(&folder, "doors/cache.conf",
+                    LOCAL "exec_dir: /\nexec_memory_max: 0\nexec_processes_max: 0\n"
+                          "exec_cpu_max: off\n");
+    postern_config_free(load("defaults written out"));
+}
+
 static void doors_may_say_much(void **state)
 {
     (void)state;
@@ -277,9 +287,9 @@ static const struct {
       AT(6, 21) "exec_processes_max: a whole number of at most 9 digits is wanted" },
     { LOCAL "exec_user: mcp\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 12) "exec_user: means nothing without backend: exec:" },
-    { LOCAL "exec_dir: /\n", POSTERN_ERR_CONFIG_VALUE,
+    { LOCAL "exec_dir: /srv\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 11) "exec_dir: means nothing without backend: exec:" },
-    { LOCAL "exec_memory_max: 0\n", POSTERN_ERR_CONFIG_VALUE,
+    { LOCAL "exec_memory_max: 1\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 18) "exec_memory_max: means nothing without backend: exec:" },
     /* bounds, each on both sides */
     { LOCAL "login_timeout: 0s\n", POSTERN_ERR_CONFIG_VALUE,
@@ -737,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_door_is_a_section_with_defaults_and_no_service),
         TEST(a_door_asks_again_where_one_of_its_issuers_is_asked),
+        TEST(defaults_of_a_program_may_be_written_out_at_any_door),
         TEST(doors_may_say_much),
         TEST(a_wrong_door_is_named_with_line_column_and_what_to_write),
         TEST(a_door_s_keys_belong_to_doors),
