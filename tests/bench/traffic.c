@@ -2,14 +2,13 @@
 /*
  * Both ends of tests/bench/door: a backend, and clients that go through whatever stands before it.
  *
- *     traffic serve PORT                        the backend; the first byte of a connection says what
- *                                               it does: E echo, S swallow then answer, P<digits>. pour,
- *                                               { an MCP server
+ *     traffic serve PORT     the backend; the first byte of a connection says what it does: E echo,
+ *                            S swallow then answer, P<digits>. pour, { an MCP server
  *     traffic down|up  PORT BYTES      [tls] [login FILE]     one transfer, checked by its length
  *     traffic rtt      PORT COUNT      [tls] [login FILE]     64 bytes there and back; p50 and p99
  *     traffic connect  PORT COUNT      [tls] [login FILE]     connections one after another
- *     traffic hold     PORT COUNT      [tls] [login FILE]     opened, "held"; closed at a line of stdin
- *     traffic get|call PORT COUNT      [tls] [login FILE]     actions one after another: traffic_calls.c
+ *     traffic hold     PORT COUNT      [tls] [login FILE]     "held"; closed at a line of stdin
+ *     traffic get|call PORT COUNT      [tls] [login FILE]     actions one by one: traffic_calls.c
  *
  * FILE holds a login and is sent first; a line that begins with OK or +OK must come back.  TLS:
  * nothing is verified, because nothing but time is asked here.
@@ -337,7 +336,8 @@ static void read_login(struct client *c, const char *path)
 static int usage(void)
 {
     fprintf(stderr, "usage: traffic serve PORT\n"
-                    "       traffic down|up|rtt|connect|hold|get|call PORT COUNT [tls] [login FILE]\n");
+                    "       traffic down|up|rtt|connect|hold|get|call PORT COUNT [tls] "
+                    "[login FILE]\n");
     return 2;
 }
 

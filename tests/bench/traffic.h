@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Connections of tests/bench/traffic, and what it does with actions (traffic_calls.c).  Not for anything
- * else: whatever fails ends the process. */
+/* Connections of tests/bench/traffic, and what it does with actions (traffic_calls.c).  Not for
+ * anything else: whatever fails ends the process. */
 #ifndef POSTERN_BENCH_TRAFFIC_H
 #define POSTERN_BENCH_TRAFFIC_H
 

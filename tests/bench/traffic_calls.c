@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Actions, one after another on one connection: GET of 64 bytes from a Redis server, and a tool of an
- * MCP server, which is here as well: lines of JSON, answered at once.  What it takes to ask has to be
- * as little as can be, so nothing is parsed that need not be.
+ * Actions, one after another on one connection: GET of 64 bytes from a Redis server, and a tool of
+ * an MCP server, which is here as well: lines of JSON, answered at once.  What it takes to ask has
+ * to be as little as can be, so nothing is parsed that need not be.
  *
- * "ready" is printed behind the login, the first action is asked for at a line of stdin, p50 and p99 are
- * printed, and the connection stays until stdin ends: whoever measures looks at the clocks in between.
+ * "ready" is printed behind the login, the first action is asked for at a line of stdin, p50 and
+ * p99 are printed, and the connection stays until stdin ends: whoever measures looks at the clocks
+ * in between.
  */
 #include "config.h"
 
@@ -17,8 +18,8 @@
 
 #include "traffic.h"
 
-#define LINE_MAX_BYTES 4096
-#define VALUE_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LINE_BYTES 4096
+#define VALUE_64   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 /* ---- the server ---- */
 
@@ -39,19 +40,22 @@ static void find_id(const char *line, char *ret, size_t size)
     ret[len] = '\0';
 }
 
+/* False: nobody is there any more. */
 static bool answer(int fd, const char *line)
 {
-    const char *result = strstr(line, "\"initialize\"") != NULL
-                             ? "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"tools\":{}},"
-                               "\"serverInfo\":{\"name\":\"bench\",\"version\":\"1\"}}"
-                             : "{\"content\":[{\"type\":\"text\",\"text\":\"" VALUE_64 "\"}]}";
+    static const char hello[] =
+        "{\"protocolVersion\":\"2025-06-18\",\"capabilities\":{\"tools\":{}},"
+        "\"serverInfo\":{\"name\":\"bench\",\"version\":\"1\"}}";
+    static const char said[] = "{\"content\":[{\"type\":\"text\",\"text\":\"" VALUE_64 "\"}]}";
+    const char *result = strstr(line, "\"initialize\"") != NULL ? hello : said;
     char id[64], room[512];
     int len;
 
     find_id(line, id, sizeof id);
     if (id[0] == '\0')
         return true;
-    len = snprintf(room, sizeof room, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n", id, result);
+    len = snprintf(room, sizeof room, "{\"jsonrpc\":\"2.0\",\"id\":%s,\"result\":%s}\n", id,
+                   result);
     if (len < 0 || (size_t)len >= sizeof room)
         traffic_die("an answer");
     return send(fd, room, (size_t)len, MSG_NOSIGNAL) == len;
@@ -59,15 +63,15 @@ static bool answer(int fd, const char *line)
 
 void traffic_serve_calls(int fd)
 {
-    char *room = malloc(LINE_MAX_BYTES), *end;
+    char *room = malloc(LINE_BYTES), *end;
     size_t len = 1;
     ssize_t n = 1;
 
     if (room == NULL)
         return;
     room[0] = '{';
-    while (n > 0 && len < LINE_MAX_BYTES) {
-        n = recv(fd, room + len, LINE_MAX_BYTES - len, 0);
+    while (n > 0 && len < LINE_BYTES) {
+        n = recv(fd, room + len, LINE_BYTES - len, 0);
         if (n > 0)
             len += (size_t)n;
         while (n > 0 && (end = memchr(room, '\n', len)) != NULL) {
@@ -155,7 +159,7 @@ void traffic_gets(const struct client *c, size_t count)
 
 static void call_tool(struct link *l, size_t n)
 {
-    char room[LINE_MAX_BYTES];
+    char room[LINE_BYTES];
 
     if (snprintf(room, sizeof room,
                  "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"tools/call\",\"params\":{\"name\":"
@@ -171,11 +175,12 @@ void traffic_tool_calls(const struct client *c, size_t count)
 {
     static const char begun[] = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n";
     struct link l = traffic_dial(c);
-    char room[LINE_MAX_BYTES];
+    char room[LINE_BYTES];
 
     ask(&l,
-        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
-        "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n",
+        "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{"
+        "\"protocolVersion\":\"2025-06-18\",\"capabilities\":{},"
+        "\"clientInfo\":{\"name\":\"bench\",\"version\":\"1\"}}}\n",
         room, sizeof room);
     if (strstr(room, "\"serverInfo\"") == NULL)
         traffic_die(room);
