@@ -125,7 +125,8 @@ static void run(struct link *l, size_t count, one_action *act)
         us[i] = (traffic_now_s() - begin_s) * 1e6;
     }
     traffic_tell(us, count);
-    (void)fgets(line, sizeof line, stdin); /* its end */
+    while (fgets(line, sizeof line, stdin) != NULL)
+        continue;
     traffic_hang_up(l);
     free(us);
 }
