@@ -20,11 +20,11 @@
 #include "line_adapter.h"
 
 #define RULES                                                                                      \
+    "sum: allow agent bot* to redis:GET on \"s*\" with rate 2/1h and log summary\n"                \
     "in: allow agent bot* to redis:connect on cache\n"                                             \
     "read: allow agent bot* to redis:GET,PING on \"k*\"\n"                                         \
     "del: allow agent bot* to redis:DEL on \"k*\" with rate 2/1h\n"                                \
     "set: hold agent bot* to redis:SET on \"k*\" with wait 5m\n"                                   \
-    "sum: allow agent bot* to redis:GET on \"s*\" with rate 2/1h and log summary\n"                \
     "never: deny anyone to redis:GET on \"no*\" because \"not that\"\n"
 
 static struct rig rig;
