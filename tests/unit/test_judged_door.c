@@ -363,9 +363,9 @@ static void what_can_wait_waits_in_its_session(void **state)
     settle(ref, 1);
     rig_assert_hears(t.backend, "WAIT SET k1\n");
     rig_await_record(&rig, n, "\"approver\":\"boss\"", "\"outcome\":\"proved\"", ref);
-    rig_say(t.client, "WAIT SET k3\n");
     rig_say(t.backend, "answer\n");
     says(t.client, "answer");
+    rig_say(t.client, "WAIT SET k3\n"); /* now: nobody knows which of the two would come first */
     says(t.client, "HELD");
     from = rig_await_record(&rig, n, "\"event\":\"held\"", "\"resource\":\"k3\"", NULL);
     snprintf(ref, sizeof ref, "%.12s", strstr(rig.records[from], "\"ref\":\"") + 7);
