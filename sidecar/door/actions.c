@@ -58,7 +58,7 @@ struct ruling {
     struct action_facts facts;
     postern_err code; /* POSTERN_OK: released */
     int64_t rows, bytes, wait_ms;
-    bool logs_summary;
+    bool logs_summary, lacks_digest;
     struct rate_use uses[RATES_PER_ACTION_MAX + 1];
     char labels[RATES_PER_ACTION_MAX + 1][POSTERN_POLICY_LABEL_MAX];
     size_t use_count;
@@ -314,6 +314,13 @@ static bool make_digest(const struct actions *a, const struct adapter_action *ac
     return false;
 }
 
+/* What is counted only has no digest, and that costs more than all else: it is made in time for a
+ * hold, and for a record.  Without the key nothing is released, counted or not. */
+static bool may_go_without(const struct actions *a, const struct ruling *r)
+{
+    return a->session->loop->process->has_args_key && r->code == POSTERN_OK && r->logs_summary;
+}
+
 static void name_action(const struct actions *a, const struct adapter_action *action,
                         struct ruling *r)
 {
@@ -335,10 +342,11 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
         r->code = POSTERN_FAIL(&r->facts.error, NOMEM, "who asks is not known");
         return;
     }
-    if (!make_digest(a, action, r))
-        return;
     ask_about_all(a, action, r);
     r->code = code_of(&r->facts.decision);
+    r->lacks_digest = may_go_without(a, r);
+    if (!r->lacks_digest && !make_digest(a, action, r))
+        return;
     r->can_wait = action->can_wait;
     if (r->code != POSTERN_OK)
         explain(a, action, r);
@@ -596,10 +604,13 @@ void actions_judge(void *arg, const struct adapter_action *action)
     uint64_t id = action->id;
 
     rule(a, action, &r);
-    if (is_counted(a, &r))
+    if (is_counted(a, &r)) {
         release_counted(a, id, &r);
-    else
-        put_on_record(a, id, &r);
+        return;
+    }
+    if (r.lacks_digest)
+        (void)make_digest(a, action, &r); /* its failure is the verdict */
+    put_on_record(a, id, &r);
 }
 
 bool actions_has_room(void *arg)

@@ -4,7 +4,7 @@
 bench_programs = tests/bench/policy tests/bench/verify
 if POSTERND
 bench_programs += tests/bench/door_relay tests/bench/issuer tests/bench/tally
-bench_scripts = revoke door
+bench_scripts = revoke door actions
 bench_needs = $(bench_helpers) posternd postern tests/support/token_tool
 endif
 bench_helpers = tests/bench/splice tests/bench/traffic
@@ -13,7 +13,7 @@ bench_helpers += tests/bench/login_driver
 endif
 EXTRA_PROGRAMS += $(bench_programs) $(bench_helpers)
 CLEANFILES += $(bench_programs) $(bench_helpers) tests/bench/verify_peers/*.so
-EXTRA_DIST += tests/bench/README.md tests/bench/door tests/bench/login tests/bench/login_measure.py tests/bench/revoke tests/bench/peers \
+EXTRA_DIST += tests/bench/README.md tests/bench/actions tests/bench/door tests/bench/login tests/bench/login_measure.py tests/bench/revoke tests/bench/peers \
 	tests/bench/verify_peers/build tests/bench/verify_peers/cjose.c \
 	tests/bench/verify_peers/jansson_claims.h tests/bench/verify_peers/jose.c \
 	tests/bench/verify_peers/libjwt.c tests/bench/verify_peers/rhonabwy.c
@@ -37,7 +37,7 @@ tests_bench_login_driver_CPPFLAGS = $(AM_CPPFLAGS) $(SASL_CFLAGS) $(JSONC_CFLAGS
 tests_bench_login_driver_LDADD = tests/support/libsupport.la lib/libclientcore.la $(SASL_LIBS) $(JSONC_LIBS) $(OPENSSL_LIBS)
 tests_bench_splice_SOURCES = tests/bench/splice.c
 tests_bench_splice_LDADD =
-tests_bench_traffic_SOURCES = tests/bench/traffic.c
+tests_bench_traffic_SOURCES = tests/bench/traffic.c tests/bench/traffic.h tests/bench/traffic_calls.c
 tests_bench_traffic_LDADD = $(SSL_LIBS) $(OPENSSL_LIBS)
 
 # What `verify` is measured beside: the libraries that are installed, and only for this.

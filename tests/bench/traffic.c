@@ -2,15 +2,16 @@
 /*
  * Both ends of tests/bench/door: a backend, and clients that go through whatever stands before it.
  *
- *     traffic serve PORT                        the backend; the first byte of a connection says what
- *                                               it does: E echo, S swallow then answer, P<digits>. pour
+ *     traffic serve PORT     the backend; the first byte of a connection says what it does: E echo,
+ *                            S swallow then answer, P<digits>. pour, { an MCP server
  *     traffic down|up  PORT BYTES      [tls] [login FILE]     one transfer, checked by its length
  *     traffic rtt      PORT COUNT      [tls] [login FILE]     64 bytes there and back; p50 and p99
  *     traffic connect  PORT COUNT      [tls] [login FILE]     connections one after another
- *     traffic hold     PORT COUNT      [tls] [login FILE]     opened, "held"; closed at a line of stdin
+ *     traffic hold     PORT COUNT      [tls] [login FILE]     "held"; closed at a line of stdin
+ *     traffic get|call PORT COUNT      [tls] [login FILE]     actions one by one: traffic_calls.c
  *
- * FILE holds a login and is sent first; a line that begins with OK must come back.  TLS: nothing is
- * verified, because nothing but time is asked here.
+ * FILE holds a login and is sent first; a line that begins with OK or +OK must come back.  TLS:
+ * nothing is verified, because nothing but time is asked here.
  */
 #include "config.h"
 
@@ -29,25 +30,26 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "traffic.h"
+
 #define PIECE      65536
 #define MESSAGE    64
-#define LOGIN_MAX  16384
 #define THREAD_KIB 64 /* stack of a backend's thread: thousands of them */
 
 static char piece[PIECE];
 
-static void __attribute__((noreturn)) die(const char *what)
+void traffic_die(const char *what)
 {
     fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static double now_s(void)
+double traffic_now_s(void)
 {
     struct timespec t;
 
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0)
-        die("clock_gettime");
+        traffic_die("clock_gettime");
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -63,7 +65,7 @@ static void set_nodelay(int fd)
     const int on = 1;
 
     if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
-        die("TCP_NODELAY");
+        traffic_die("TCP_NODELAY");
 }
 
 /* ---- backend ---- */
@@ -118,6 +120,8 @@ static void *serve_one(void *arg)
             serve_echo(fd);
         else if (what == 'S')
             serve_swallow(fd);
+        else if (what == '{')
+            traffic_serve_calls(fd);
         else
             serve_pour(fd);
     }
@@ -134,11 +138,11 @@ static int serve(const char *port)
 
     if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(listener, (const struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 4096) != 0)
-        die("listen");
+        traffic_die("listen");
     if (pthread_attr_init(&small) != 0 ||
         pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED) != 0 ||
         pthread_attr_setstacksize(&small, THREAD_KIB * 1024) != 0)
-        die("thread attributes");
+        traffic_die("thread attributes");
     for (;;) {
         pthread_t thread;
         int fd = accept(listener, NULL, NULL);
@@ -147,80 +151,68 @@ static int serve(const char *port)
             continue;
         set_nodelay(fd);
         if (pthread_create(&thread, &small, serve_one, (void *)(intptr_t)fd) != 0)
-            die("pthread_create");
+            traffic_die("pthread_create");
     }
 }
 
 /* ---- client ---- */
 
-struct client {
-    const char *port;
-    SSL_CTX *tls; /* NULL: plain */
-    char login[LOGIN_MAX];
-    size_t login_len; /* 0: none */
-};
-
-struct link {
-    int fd;
-    SSL *ssl;
-};
-
-static void put(struct link *l, const char *bytes, size_t len)
+void traffic_put(struct link *l, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t n = l->ssl != NULL ? SSL_write(l->ssl, bytes, (int)len)
                                    : send(l->fd, bytes, len, MSG_NOSIGNAL);
 
         if (n <= 0)
-            die("sending");
+            traffic_die("sending");
         bytes += n;
         len -= (size_t)n;
     }
 }
 
-static size_t get(struct link *l, char *room, size_t size)
+size_t traffic_get(struct link *l, char *room, size_t size)
 {
     ssize_t n = l->ssl != NULL ? SSL_read(l->ssl, room, (int)size) : recv(l->fd, room, size, 0);
 
     if (n <= 0)
-        die("receiving");
+        traffic_die("receiving");
     return (size_t)n;
 }
 
 static void log_in(const struct client *c, struct link *l)
 {
-    char line[LOGIN_MAX];
+    char line[TRAFFIC_LOGIN_MAX];
     size_t len = 0;
 
-    put(l, c->login, c->login_len);
+    traffic_put(l, c->login, c->login_len);
     do {
         if (len == sizeof line)
-            die("answer is too long");
-        len += get(l, line + len, sizeof line - len);
+            traffic_die("answer is too long");
+        len += traffic_get(l, line + len, sizeof line - len);
     } while (line[len - 1] != '\n');
-    if (len < 3 || memcmp(line, "OK ", 3) != 0) {
+    if (len < 3 || (memcmp(line, "OK ", 3) != 0 && memcmp(line, "+OK", 3) != 0)) {
         (void)fwrite(line, 1, len, stderr);
-        die("refused");
+        traffic_die("refused");
     }
 }
 
-static struct link dial(const struct client *c)
+struct link traffic_dial(const struct client *c)
 {
     struct sockaddr_in at = loopback(c->port);
     struct link l = { .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
 
     if (l.fd < 0 || connect(l.fd, (const struct sockaddr *)&at, sizeof at) != 0)
-        die("connect");
+        traffic_die("connect");
     set_nodelay(l.fd);
     if (c->tls != NULL && ((l.ssl = SSL_new(c->tls)) == NULL || SSL_set_fd(l.ssl, l.fd) != 1 ||
                            SSL_connect(l.ssl) != 1))
-        die("TLS");
+        traffic_die("TLS");
     if (c->login_len != 0)
         log_in(c, &l);
     return l;
 }
 
-static void hang_up(struct link *l)
+void traffic_hang_up(struct link *l)
 {
     if (l->ssl != NULL)
         (void)SSL_shutdown(l->ssl);
@@ -232,38 +224,38 @@ static void echo(struct link *l, size_t len)
 {
     char room[MESSAGE];
 
-    put(l, piece, len);
+    traffic_put(l, piece, len);
     while (len > 0)
-        len -= get(l, room, len);
+        len -= traffic_get(l, room, len);
 }
 
 static void transfer_up(const struct client *c, size_t bytes)
 {
-    struct link l = dial(c);
+    struct link l = traffic_dial(c);
     char answer;
 
-    put(&l, "S", 1);
+    traffic_put(&l, "S", 1);
     for (size_t left = bytes - 1; left > 0;) {
         size_t n = left < PIECE ? left : PIECE;
 
-        put(&l, piece, n);
+        traffic_put(&l, piece, n);
         left -= n;
     }
-    put(&l, "!", 1);
-    (void)get(&l, &answer, 1);
-    hang_up(&l);
+    traffic_put(&l, "!", 1);
+    (void)traffic_get(&l, &answer, 1);
+    traffic_hang_up(&l);
 }
 
 static void transfer_down(const struct client *c, size_t bytes)
 {
-    struct link l = dial(c);
+    struct link l = traffic_dial(c);
     char order[32], room[PIECE];
     int len = snprintf(order, sizeof order, "P%zu.", bytes);
 
-    put(&l, order, (size_t)len);
+    traffic_put(&l, order, (size_t)len);
     while (bytes > 0)
-        bytes -= get(&l, room, bytes < PIECE ? bytes : PIECE);
-    hang_up(&l);
+        bytes -= traffic_get(&l, room, bytes < PIECE ? bytes : PIECE);
+    traffic_hang_up(&l);
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -273,34 +265,40 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void traffic_tell(double *us, size_t count)
+{
+    qsort(us, count, sizeof *us, compare_numbers);
+    printf("%.2f %.2f\n", us[count / 2], us[count - 1 - count / 100]);
+    (void)fflush(stdout); /* what cannot be told shows where it is missing */
+}
+
 static void ping(const struct client *c, size_t count)
 {
-    struct link l = dial(c);
+    struct link l = traffic_dial(c);
     double *us = calloc(count, sizeof *us);
 
     if (us == NULL)
-        die("calloc");
-    put(&l, "E", 1);
+        traffic_die("calloc");
+    traffic_put(&l, "E", 1);
     for (size_t i = 0; i < count; i++) {
-        double begin_s = now_s();
+        double begin_s = traffic_now_s();
 
         echo(&l, MESSAGE);
-        us[i] = (now_s() - begin_s) * 1e6;
+        us[i] = (traffic_now_s() - begin_s) * 1e6;
     }
-    hang_up(&l);
-    qsort(us, count, sizeof *us, compare_numbers);
-    printf("%.2f %.2f\n", us[count / 2], us[count - 1 - count / 100]);
+    traffic_hang_up(&l);
+    traffic_tell(us, count);
     free(us);
 }
 
 static void connect_each(const struct client *c, size_t count)
 {
     while (count-- > 0) {
-        struct link l = dial(c);
+        struct link l = traffic_dial(c);
 
-        put(&l, "E", 1);
+        traffic_put(&l, "E", 1);
         echo(&l, 1);
-        hang_up(&l);
+        traffic_hang_up(&l);
     }
 }
 
@@ -310,10 +308,10 @@ static void hold(const struct client *c, size_t count)
     char line[16];
 
     if (links == NULL)
-        die("calloc");
+        traffic_die("calloc");
     for (size_t i = 0; i < count; i++) {
-        links[i] = dial(c);
-        put(&links[i], "E", 1);
+        links[i] = traffic_dial(c);
+        traffic_put(&links[i], "E", 1);
         echo(&links[i], 1);
     }
     printf("held\n");
@@ -321,7 +319,7 @@ static void hold(const struct client *c, size_t count)
     if (fgets(line, sizeof line, stdin) == NULL)
         return; /* whoever started us is gone */
     for (size_t i = 0; i < count; i++)
-        hang_up(&links[i]);
+        traffic_hang_up(&links[i]);
     free(links);
 }
 
@@ -330,7 +328,7 @@ static void read_login(struct client *c, const char *path)
     FILE *in = fopen(path, "r");
 
     if (in == NULL)
-        die(path);
+        traffic_die(path);
     c->login_len = fread(c->login, 1, sizeof c->login, in);
     (void)fclose(in);
 }
@@ -338,7 +336,8 @@ static void read_login(struct client *c, const char *path)
 static int usage(void)
 {
     fprintf(stderr, "usage: traffic serve PORT\n"
-                    "       traffic down|up|rtt|connect|hold PORT COUNT [tls] [login FILE]\n");
+                    "       traffic down|up|rtt|connect|hold|get|call PORT COUNT [tls] "
+                    "[login FILE]\n");
     return 2;
 }
 
@@ -347,7 +346,7 @@ static const struct {
     void (*run)(const struct client *c, size_t count);
 } verbs[] = {
     { "down", transfer_down }, { "up", transfer_up }, { "rtt", ping }, { "connect", connect_each },
-    { "hold", hold },
+    { "hold", hold }, { "get", traffic_gets }, { "call", traffic_tool_calls },
 };
 
 static void raise_descriptors(void)
@@ -374,7 +373,7 @@ int main(int argc, char **argv)
     c.port = argv[2];
     for (int i = 4; i < argc; i++) {
         if (strcmp(argv[i], "tls") == 0 && (c.tls = SSL_CTX_new(TLS_client_method())) == NULL)
-            die("TLS");
+            traffic_die("TLS");
         if (strcmp(argv[i], "login") == 0 && i + 1 < argc)
             read_login(&c, argv[++i]);
     }
