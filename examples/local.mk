@@ -10,6 +10,10 @@ EXTRA_DIST += \
 	examples/hosts/mariadb/etc/mysql/mariadb.conf.d/60-postern.cnf \
 	examples/hosts/mariadb/etc/pam.d/mariadb \
 	examples/hosts/mariadb/etc/postern/services/mariadb.conf \
+	examples/hosts/mcp/about \
+	examples/hosts/mcp/etc/postern/doors/files.conf \
+	examples/hosts/mcp/etc/postern/policies/files.rules \
+	examples/hosts/mcp/etc/sysusers.d/mcp-files.conf \
 	examples/hosts/memcached/about \
 	examples/hosts/memcached/etc/memcached.conf.add \
 	examples/hosts/memcached/etc/postern/services/memcached.conf \
@@ -18,6 +22,9 @@ EXTRA_DIST += \
 	examples/hosts/postgresql15/etc/pam.d/postgresql \
 	examples/hosts/postgresql15/etc/postern/services/postgresql.conf \
 	examples/hosts/postgresql15/etc/postgresql/15/main/pg_hba.conf.add \
+	examples/hosts/redis/about \
+	examples/hosts/redis/etc/postern/doors/cache.conf \
+	examples/hosts/redis/etc/postern/policies/cache.rules \
 	examples/hosts/redis-door/about \
 	examples/hosts/redis-door/etc/postern/doors/cache.conf \
 	examples/hosts/redis-door/etc/postern/policies/cache.rules \

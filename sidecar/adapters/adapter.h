@@ -187,8 +187,9 @@ struct adapter {
      */
     adapter_feed (*feed)(void *state, postern_bytes in, size_t *ret_used,
                          struct adapter_login *ret, postern_error *err);
-    /* What is said to a client that talks before it logs in; called when feed() said MORE.  NULL:
-     * never anything.  What was not said then stands in grant()'s and deny()'s answer. */
+    /* What is said to a client that talks before it logs in, at most ADAPTER_ANSWER_MAX bytes in all
+     * its calls; called when feed() said MORE and no byte more is there.  NULL: never anything.  What
+     * was not said then stands in grant()'s and deny()'s answer. */
     void (*chat)(void *state, postern_buf *out);
     /* Append the answer, at most ADAPTER_ANSWER_MAX bytes; `out` fails when memory does, and the
      * connection ends.  deny() may come before any verdict: a login that took too long. */

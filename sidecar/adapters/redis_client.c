@@ -244,6 +244,17 @@ static adapter_step read_rest(struct redis_state *s, postern_bytes in, size_t *r
     return is_dropped ? ADAPTER_STEP_AGAIN : ADAPTER_STEP_PASS;
 }
 
+/* Redis passes over an empty line between requests: redis-cli --pipe sends one before its last.
+ * It goes no further.  MORE: it may become one; BROKEN: it is none. */
+static redis_scan_end skip_empty_line(const struct redis_state *s, postern_bytes in)
+{
+    if (s->scan.count != 0 || in.len == 0 || in.ptr[0] != '\r')
+        return REDIS_SCAN_BROKEN;
+    if (in.len == 1)
+        return REDIS_SCAN_MORE;
+    return in.ptr[1] == '\n' ? REDIS_SCAN_DONE : REDIS_SCAN_BROKEN;
+}
+
 adapter_step redis_read_client(struct redis_state *s, postern_bytes in, size_t *ret_used,
                                struct adapter_action *ret, struct adapter_login *login,
                                struct adapter_flow *out, postern_error *err)
@@ -256,7 +267,13 @@ adapter_step redis_read_client(struct redis_state *s, postern_bytes in, size_t *
         return read_rest(s, in, ret_used, err);
     if (s->count >= ADAPTER_PENDING_MAX || s->waiting > REDIS_WAITING_MAX)
         return ADAPTER_STEP_FULL;
-    end = redis_scan_step(&s->scan, in, ADAPTER_MESSAGE_MAX);
+    end = skip_empty_line(s, in);
+    if (end == REDIS_SCAN_DONE) {
+        *ret_used = 2;
+        return ADAPTER_STEP_AGAIN;
+    }
+    if (end == REDIS_SCAN_BROKEN)
+        end = redis_scan_step(&s->scan, in, ADAPTER_MESSAGE_MAX);
     if (end == REDIS_SCAN_MORE)
         return ADAPTER_STEP_MORE;
     if (end == REDIS_SCAN_BROKEN)

@@ -3,6 +3,7 @@
  * Requests of Redis's protocol as they arrive: an array of bulk strings, which is what every client
  * sends; RESP 2 and 3 are alike here.  Inline commands (a line of text) are not taken: no client
  * library has them, and a line is what HTTP from a misled browser begins with.
+ * An empty line between requests is passed over behind the login (redis_client.c), as Redis does.
  * Stricter than Redis, which skips two bytes where CRLF has to stand.
  */
 #ifndef POSTERN_ADAPTERS_REDIS_REQUEST_H

@@ -201,7 +201,8 @@ static ssize_t receive(struct conn *c, void *room, size_t size, short *ret_wants
     return n > 0 ? n : -1;
 }
 
-/* One short answer into an empty socket buffer: it goes whole, or the client is gone. */
+/* A short answer into a socket buffer that is empty, or as good as: it goes whole, or the client is
+ * gone. */
 static bool send_answer(struct conn *c, const postern_buf *answer)
 {
     if (answer->failed || answer->len == 0)
@@ -844,6 +845,19 @@ static void hurry_client(struct conn *c)
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes); /* slower without */
 }
 
+/* What a client is told that talks before its login: nothing is recorded, since nothing is decided.
+ * An adapter has a few lines for it; whoever leaves them unread until they do not fit into the
+ * socket is no client that waits for them, and is ended.  False: it is to be. */
+static bool answer_chat(struct conn *c)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
+
+    if (c->door->adapter->chat == NULL)
+        return true;
+    c->door->adapter->chat(c->state, &out);
+    return (!out.failed && out.len == 0) || send_answer(c, &out);
+}
+
 static void read_login(struct conn *c)
 {
     struct loop *l = c->loop;
@@ -867,8 +881,12 @@ static void read_login(struct conn *c)
     if (!has_more)
         return;
     hurry_client(c);
-    if (!wait_for(c, wants))
+    if (!answer_chat(c)) {
+        atomic_fetch_add(&c->loop->counters.refused_early, 1);
         conn_free(c);
+    } else if (!wait_for(c, wants)) {
+        conn_free(c);
+    }
 }
 
 /* OpenSSL keeps 128 KiB of a ClientHello that does not end, of each of thousands of strangers. */

@@ -64,6 +64,13 @@ class Agent(Connection):
         self.granted = self.call("AUTH", *([user] if user else []), token)
 
 
+class Over(Connection):
+    """RESP over a socket that is connected."""
+
+    def __init__(self, sock):
+        self.sock, self.file = sock, sock.makefile("rb", 1 << 20)
+
+
 def _connect(rig, **claims):
     claims.setdefault("scope", "door.use cache.write")
     a = Agent(rig, rig.token("cache", **claims))
@@ -117,7 +124,7 @@ def actions_are_allowed_denied_and_recorded(rig):
 
 
 def redis_cli_is_an_agent_without_change(rig):
-    redis_door(rig, login_timeout="2s")  # who says nothing that is a login is ended then
+    redis_door(rig)
     rig.start()
     token = rig.token("cache", scope="door.use cache.write")
     program = shutil.which("redis-cli") or os.environ["POSTERN_SERVERS"] + "/usr/bin/redis-cli"
@@ -134,9 +141,37 @@ def redis_cli_is_an_agent_without_change(rig):
     check("NOPERM" in cli("GET", "other"), "a refusal")
     check("OK" in cli("--tls", "--cacert", rig.path + "/run/door.pem", "--sni", "localhost", "SET", "cache:tls", "1"), "TLS")
     assert_equal(cli(stdin="SET cache:x 1\nGET cache:x\n"), "OK\n1\n", "commands from standard input")
-    check("OK" not in subprocess.run([program, "-h", "127.0.0.1", "-p", str(rig.ports["cache"]), "GET", "cache:cli"],
+    check("NOAUTH" in subprocess.run([program, "-h", "127.0.0.1", "-p", str(rig.ports["cache"]), "GET", "cache:cli"],
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=60).stdout,
           "nothing without a token")
+
+
+def who_talks_before_its_login_is_answered_and_not_recorded(rig):
+    redis_door(rig, login_timeout="2m")
+    rig.start()
+    for how in ("unix", "plain", "tls"):
+        a = Over(rig.dial("cache", how))
+        for words in (("COMMAND", "DOCS"), ("HELLO", "3"), ("PING",), ("GET", "cache:a")):
+            said = a.call(*words)
+            check(isinstance(said, Error) and said.startswith("NOAUTH"), (how, words, said))
+        assert_equal(rig.records(event="login", outcome="rejected"), [], "what is recorded of it")
+        assert_equal(a.call("AUTH", rig.token("cache", scope="door.use cache.write")), b"OK", "the login over " + how)
+        assert_equal(a.call("PING"), b"PONG", "each answer in its turn")
+        a.close()
+        rig.wait_record(event="end")
+    # In one piece: the same answers, once.
+    a = Over(rig.dial("cache"))
+    a.send(pack("PING") * 3 + pack("AUTH", rig.token("cache")) + pack("PING"))
+    assert_equal([str(a.read())[:6] if i < 3 else a.read() for i in range(5)], ["NOAUTH"] * 3 + [b"OK", b"PONG"], "a pipeline")
+    a.close()
+    # One record for whoever goes on without a login, however much was said.
+    a = Over(rig.dial("cache"))
+    for _ in range(16):
+        check(a.call("PING").startswith("NOAUTH"), "an answer")
+    a.call("PING")
+    rig.wait_record(event="login", reason="no_token")
+    assert_equal(len(rig.records(event="login", reason="no_token")), 1, "records of it")
+    a.close()
 
 
 def what_is_held_passes_once_when_it_is_approved(rig):

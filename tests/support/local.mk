@@ -27,6 +27,12 @@ endif
 tests_support_redis_judge_SOURCES = tests/support/redis_judge.c $(redis_rig)
 tests_support_redis_judge_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar
 tests_support_redis_judge_LDADD = $(sidecar_libs)
+# An ordinary client, for tests/component/test_redis_clients.py.
+if HAVE_HIREDIS
+check_PROGRAMS += tests/support/hiredis_client
+endif
+tests_support_hiredis_client_CPPFLAGS = $(AM_CPPFLAGS) $(HIREDIS_CFLAGS)
+tests_support_hiredis_client_LDADD = $(HIREDIS_LIBS)
 # Looks for pieces of tokens where none may be; component tests run it (tests/component/test_canary.sh).
 check_PROGRAMS += tests/support/canary
 tests_support_canary_SOURCES = tests/support/canary.c

@@ -19,13 +19,16 @@ folder() {
     mkdir -p "$f/issuers" "$f/services"
     [ ! -e "$examples/$1/etc/postern" ] || cp -r "$examples/$1/etc/postern/." "$f/"
     [ ! -e "$f/postern.conf.add" ] || mv "$f/postern.conf.add" "$f/postern.conf"
-    printf '%s: %s\n' helper_user 64801 issuer_user 64802 audit_user 64804 door_user 64805 control_user 64806 >>"$f/postern.conf"
+    printf '%s: %s\n' helper_user 64801 issuer_user 64802 audit_user 64804 door_user 64805 control_user 64806 spawner_user 64807 >>"$f/postern.conf"
     printf 'issuer: https://sso.example.org\n' >"$f/issuers/test.conf"
     [ -z "$(ls "$f/services")" ] || sed -i 's/^\(\(helper\|handle\)_peers:\).*/\1 root/' "$f"/services/*.conf
     if [ -e "$f/doors" ]; then
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=cache.example.org -keyout "$f/tls.key" \
             -out "$f/tls.crt" 2>/dev/null
-        chmod 600 "$f/tls.key"
+        # A program that is here, as a user who is.
+        sed -i -e 's/^\(exec_user:\).*/\1 nobody/' -e 's,exec:/usr/bin/node ,exec:/usr/bin/env ,' -e 's,^\(exec_dir:\).*,\1 /,' "$f"/doors/*.conf
+        echo secret >"$f/redis.password"
+        chmod 600 "$f/tls.key" "$f/redis.password"
     fi
     chmod -R go-w "$f"
 }
@@ -45,6 +48,6 @@ for e in "$examples"/*/; do
     report $? "$name: a slip is named" "$said"
     count=$((count + 1))
 done
-[ $count -ge 16 ]
+[ $count -ge 18 ]
 report $? "all folders were looked at" "$count"
 exit $failed

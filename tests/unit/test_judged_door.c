@@ -6,11 +6,15 @@
 #include "config.h"
 
 #include <setjmp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,18 +32,21 @@
     "never: deny anyone to redis:GET on \"no*\" because \"not that\"\n"
 
 static struct rig rig;
+static void (*chat)(void *state, postern_buf *out); /* of the protocol, before its login */
 
 const struct adapter *__wrap_adapter_find(const char *protocol);
 
 const struct adapter *__wrap_adapter_find(const char *protocol)
 {
-    static struct adapter other;
+    static struct adapter other, talkative;
 
     other = line_adapter;
     other.name = "mcp";
     if (strcmp(protocol, "mcp") == 0)
         return &other;
-    return strcmp(protocol, "redis") == 0 ? &line_adapter : NULL;
+    talkative = line_adapter;
+    talkative.chat = chat;
+    return strcmp(protocol, "redis") == 0 ? &talkative : NULL;
 }
 
 static void begin_with(const char *more)
@@ -549,6 +556,118 @@ static void in_shadow_mode_everything_passes_and_is_said(void **state)
     rig_end(&rig);
 }
 
+/* ---- what a client is told before its login ---- */
+
+static void say_wait(void *state, postern_buf *out)
+{
+    (void)state;
+    postern_buf_add_str(out, "wait\n");
+}
+
+static void say_much(void *state, postern_buf *out)
+{
+    char text[ADAPTER_ANSWER_MAX];
+
+    (void)state;
+    memset(text, '.', sizeof text);
+    postern_buf_add(out, (postern_bytes){ (uint8_t *)text, sizeof text });
+}
+
+static void run_out_of_memory(void *state, postern_buf *out)
+{
+    (void)state;
+    out->failed = true;
+}
+
+static void begin_talkative(void (*how)(void *state, postern_buf *out))
+{
+    chat = how;
+    begin_with("login_timeout: 2m\n");
+}
+
+static void end_talkative(void)
+{
+    rig_end(&rig);
+    chat = NULL;
+}
+
+static void a_client_that_talks_before_its_login_is_answered_until_the_verdict(void **state)
+{
+    char *token, *rest;
+    struct talk t;
+
+    (void)state;
+    begin_talkative(say_wait);
+    token = rig_token(&rig, "bot-1", 300);
+    rest = test_printf("N %s\nGET k1\n", token);
+    t.client = rig_dial(&rig, 0);
+    rig_say(t.client, "TO");
+    rig_assert_hears(t.client, "wait\n");
+    rig_say(t.client, "KE");
+    rig_assert_hears(t.client, "wait\n");
+    assert_int_equal(rig_record_count(&rig), 0); /* nothing was decided */
+    rig_say(t.client, rest);
+    t.backend = rig_accept(&rig);
+    rig_say(t.backend, "HELLO\nOK\n");
+    rig_assert_hears(t.client, "OK cache\n"); /* and no more waiting */
+    rig_assert_hears(t.backend, "USER postern secret-word\nGET k1\n");
+    rig_say(t.backend, "1\n");
+    rig_assert_hears(t.client, "1\n");
+    close_talk(&t);
+    t.client = rig_dial(&rig, 0);
+    rig_say(t.client, "TO");
+    rig_assert_hears(t.client, "wait\n");
+    rig_say(t.client, "LD\n");
+    rig_assert_hears(t.client, "-message_malformed ");
+    rig_assert_ended(t.client);
+    free(rest);
+    free(token);
+    end_talkative();
+}
+
+/* One byte after the other, until the connection is over; it has a byte more than a login may have. */
+static bool is_ended_while_it_talks(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+    for (int i = 0; i < ADAPTER_LOGIN_MAX; i++) {
+        if (send(fd, "T", 1, MSG_NOSIGNAL) != 1 || poll(&p, 1, 1) != 0)
+            return true;
+    }
+    return false;
+}
+
+static void who_does_not_read_what_it_is_told_is_ended(void **state)
+{
+    const int room = 4096, yes = 1;
+    int client;
+    size_t n;
+
+    (void)state;
+    begin_talkative(say_much);
+    n = rig_record_count(&rig);
+    client = rig_dial(&rig, 0);
+    assert_int_equal(setsockopt(client, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    assert_int_equal(setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes), 0);
+    assert_true(is_ended_while_it_talks(client));
+    assert_int_equal(rig_record_count(&rig), n); /* not as a refusal */
+    assert_int_equal(close(client), 0);
+    end_talkative();
+}
+
+static void without_memory_for_what_it_is_told_a_client_is_ended(void **state)
+{
+    int client;
+
+    (void)state;
+    begin_talkative(run_out_of_memory);
+    client = rig_dial(&rig, 0);
+    rig_say(client, "TO");
+    rig_assert_ended(client);
+    assert_int_equal(rig_record_count(&rig), 0);
+    end_talkative();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -570,6 +689,9 @@ int main(void)
         cmocka_unit_test(what_nobody_understands_ends_it_and_the_record_says_so),
         cmocka_unit_test(a_backend_that_does_not_want_the_door_grants_nothing),
         cmocka_unit_test(in_shadow_mode_everything_passes_and_is_said),
+        cmocka_unit_test(a_client_that_talks_before_its_login_is_answered_until_the_verdict),
+        cmocka_unit_test(who_does_not_read_what_it_is_told_is_ended),
+        cmocka_unit_test(without_memory_for_what_it_is_told_a_client_is_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

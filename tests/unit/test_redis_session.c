@@ -404,7 +404,7 @@ static void nesting_and_lines_have_an_end(void **state)
 static void a_client_that_speaks_something_else_ends_the_session(void **state)
 {
     static const char *const cases[] = {
-        "PING\r\n", "GET / HTTP/1.1\r\n", "\r\n", "*0\r\n", "*-1\r\n", "*01\r\n$1\r\na\r\n", "*1\r\n:1\r\n", "*1\r\n$-1\r\n", "*1\r\n$1\r\nab\r\n", "*1\r\n$1\r\na\n\n",
+        "PING\r\n", "GET / HTTP/1.1\r\n", "\n", "\rx", "\r\r\n", "\r\nPING\r\n", "*1\r\n\r\n$1\r\na\r\n", "*0\r\n", "*-1\r\n", "*01\r\n$1\r\na\r\n", "*1\r\n:1\r\n", "*1\r\n$-1\r\n", "*1\r\n$1\r\nab\r\n", "*1\r\n$1\r\na\n\n",
         "*1\r\n$01\r\na\r\n", "*1\n", "*1048577\r\n", "*9223372036854775808\r\n", "*1\r\n$536870913\r\n", "*1\r\n$9223372036854775808\r\n", "*1\r\n$\r\n\r\n", "* 1\r\n", "*+1\r\n",
         "*1\r\n*1\r\n$4\r\nPING\r\n", "*1\r\rx",
     };
@@ -473,6 +473,24 @@ static void a_large_value_passes_where_all_keys_stand_before_it(void **state)
             assert_int_equal(r.actions, 2);
             redis_rig_close(&r);
         }
+}
+
+static void an_empty_line_between_requests_goes_no_further(void **state)
+{
+    static const char in[] = "\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n\r\n\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n\r\n";
+    static const char want[] = "*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n";
+
+    (void)state;
+    for (size_t piece = 0; piece < 4; piece++) {
+        struct redis_rig r;
+
+        open_session(&r, RESP2);
+        redis_rig_give(&r, ADAPTER_CLIENT, postern_bytes_str(in), piece);
+        assert_false(r.is_broken);
+        assert_int_equal(r.actions, 2);
+        assert_true(postern_bytes_equal_str(postern_buf_bytes(&r.to_backend), want));
+        redis_rig_close(&r);
+    }
 }
 
 static void a_large_value_that_does_not_end_as_it_says_ends_the_session(void **state)
@@ -714,6 +732,7 @@ int main(void)
         cmocka_unit_test(nesting_and_lines_have_an_end),
         cmocka_unit_test(a_client_that_speaks_something_else_ends_the_session),
         cmocka_unit_test(a_large_value_passes_where_all_keys_stand_before_it),
+        cmocka_unit_test(an_empty_line_between_requests_goes_no_further),
         cmocka_unit_test(a_large_value_that_does_not_end_as_it_says_ends_the_session),
         cmocka_unit_test(a_large_answer_passes_piece_by_piece),
         cmocka_unit_test(verdicts_in_any_order_change_no_order),
