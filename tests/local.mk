@@ -106,6 +106,7 @@ EXTRA_DIST += \
 	tests/component/test_seven_steps.py \
 	tests/component/test_real_issuers.py \
 	tests/component/redis_wire.py \
+	tests/component/test_redis_attacks.py \
 	tests/component/test_redis_differential.py \
 	tests/component/test_redis_clients.py \
 	tests/component/test_redis_door.py \

@@ -95,6 +95,7 @@ struct adapter_action {
     size_t digested_count;
     const char *claimed_purpose; /* said with the call, logged and never judged; NULL: none */
     bool can_wait; /* held, it may wait for its approval while others go on; else it is refused */
+    bool is_beginning; /* what follows was not seen: nobody can approve it */
 };
 
 typedef enum adapter_ruling {
@@ -124,6 +125,9 @@ typedef enum adapter_step {
 struct adapter_host {
     bool (*may_see)(void *arg, const char *action, postern_bytes resource);
     void *arg;
+    /* Another number when something may be allowed no more that was: another grant, another policy.
+     * For what is judged now and happens later.  NULL: never. */
+    uint64_t (*rights)(void *arg);
 };
 
 /* As whom the door logs in at the backend; NULL or "": as nobody. */

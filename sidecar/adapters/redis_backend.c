@@ -186,7 +186,7 @@ static void take_turn(struct redis_state *s, struct redis_entry *head)
         s->is_resp3 = r->type == '%';
     if (head->kind == REDIS_MONITOR && r->is_error)
         s->is_monitor = false;
-    if (is_subscription(head->kind) && !r->is_error) {
+    if (is_subscription(head->kind) && !r->is_error && confirms(head, r->label)) {
         if (head->owed == 0)
             head->owed = answers_for_all(s, head->kind);
         count_subscriptions(s, head->kind, r->third);

@@ -45,6 +45,13 @@ static enum redis_kind kind_of(const struct redis_name *name)
     return REDIS_PLAIN;
 }
 
+/* MULTI, EXEC and DISCARD have no arguments: with some the server refuses them, and whether a
+ * transaction is open then is more than the door wants to guess. */
+static bool is_odd_bracket(enum redis_kind kind, struct redis_words w)
+{
+    return w.count != 1 && (kind == REDIS_MULTI || kind == REDIS_EXEC || kind == REDIS_DISCARD);
+}
+
 static adapter_step fail(postern_err code, postern_error *err, const char *why)
 {
     if (code == POSTERN_ERR_NOMEM)
@@ -154,6 +161,7 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
 {
     ret->from = ADAPTER_CLIENT;
     ret->name = name->text;
+    ret->is_beginning = is_large;
     ret->digested = w.at + name->words;
     ret->digested_count = w.count - name->words;
     if (!is_large)
@@ -181,13 +189,16 @@ static adapter_step judge(struct redis_state *s, postern_bytes request, struct r
     memset(ret, 0, sizeof *ret);
     describe(s, &s->name, w, is_large, ret);
     kind = kind_of(&s->name);
-    if (kind == REDIS_NEVER || (is_large && kind != REDIS_PLAIN) || s->is_monitor)
+    if (kind == REDIS_NEVER || (is_large && kind != REDIS_PLAIN) || s->is_monitor ||
+        is_odd_bracket(kind, w))
         ret->name = NULL;
     e = redis_queue_push(s, ret->name == NULL && kind != REDIS_EXEC ? REDIS_NEVER : kind,
                          ret->name == NULL ? POSTERN_BYTES_NONE : request);
     if (e == NULL)
         return fail(POSTERN_ERR_NOMEM, err, "a command");
     e->is_large = is_large;
+    e->may_block = redis_may_block(&s->name, w);
+    s->blocking += e->may_block;
     e->is_denied = ret->name == NULL;
     count_answers(e, w.count);
     if (is_large)
@@ -265,7 +276,10 @@ adapter_step redis_read_client(struct redis_state *s, postern_bytes in, size_t *
 
     if (s->stream != REDIS_STREAM_NONE)
         return read_rest(s, in, ret_used, err);
-    if (s->count >= ADAPTER_PENDING_MAX || s->waiting > REDIS_WAITING_MAX)
+    if (in.len == 0)
+        return ADAPTER_STEP_MORE; /* its end may be seen, whatever waits */
+    /* What waits behind a blocking command would happen long after it was judged. */
+    if (s->count >= ADAPTER_PENDING_MAX || s->waiting > REDIS_WAITING_MAX || s->blocking != 0)
         return ADAPTER_STEP_FULL;
     end = skip_empty_line(s, in);
     if (end == REDIS_SCAN_DONE) {

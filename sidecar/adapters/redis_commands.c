@@ -2,7 +2,7 @@
 /* What a Redis request is called.  See redis_keys.h. */
 #include "redis_keys.h"
 
-#define REDIS_COMMAND(name, classes, keys) { name, keys },
+#define REDIS_COMMAND(name, classes, keys) { name, classes, keys },
 static const struct redis_command commands[] = {
 #include <postern-private/redis_commands.def>
 };
@@ -58,6 +58,25 @@ bool redis_word_is(postern_bytes word, const char *upper)
         if (to_upper(word.ptr[i]) != (uint8_t)upper[i])
             return false;
     return true;
+}
+
+static bool has_word(struct redis_words request, const char *upper)
+{
+    for (size_t i = 0; i < request.count; i++)
+        if (redis_word_is(request.at[i], upper))
+            return true;
+    return false;
+}
+
+bool redis_may_block(const struct redis_name *name, struct redis_words request)
+{
+    const struct redis_command *c = name->command;
+
+    if (c == NULL)
+        return false;
+    if (c->keys.form == REDIS_KEYS_STREAMS)
+        return has_word(request, "BLOCK");
+    return strstr(c->classes, "blocking") != NULL || strcmp(c->name, "WAIT") == 0;
 }
 
 /* No bar: CONFIG|GET as one word is no command of Redis's. */

@@ -47,6 +47,7 @@ struct redis_keys {
 
 struct redis_command {
     const char *name; /* as policies write it */
+    const char *classes;
     struct redis_keys keys;
 };
 
@@ -65,6 +66,8 @@ struct redis_name {
 /* The words are compared as Redis does: letters of ASCII in either case, and no other byte. */
 void redis_name_of(struct redis_words request, struct redis_name *ret);
 bool redis_word_is(postern_bytes word, const char *upper);
+/* Its answer may take as long as somebody else likes. */
+bool redis_may_block(const struct redis_name *name, struct redis_words request);
 
 /* Keys that a request names. */
 struct redis_found {

@@ -13,6 +13,7 @@
 
 #define DISCARD_REQUEST "*1\r\n$7\r\nDISCARD\r\n"
 #define ABORTED_ANSWER "-EXECABORT Transaction discarded because of previous errors.\r\n"
+#define RIGHTS_ANSWER "-EXECABORT Transaction discarded because what is allowed was changed\r\n"
 
 static struct redis_entry *at(struct redis_state *s, size_t i)
 {
@@ -78,6 +79,7 @@ void redis_queue_pop(struct redis_state *s)
 
     drop_request(s, e);
     postern_buf_free(&e->answer);
+    s->blocking -= e->may_block;
     s->ring_head = (s->ring_head + 1) % s->ring_size;
     s->head_id++;
     s->count--;
@@ -104,14 +106,29 @@ static const char *what_forbids(const struct redis_entry *e)
 }
 
 /* Something else is sent, and something else is answered. */
-static void put_discard(struct redis_state *s, struct redis_entry *e)
+static void put_discard(struct redis_state *s, struct redis_entry *e, const char *answer)
 {
     if (e->answer.len == 0)
-        postern_buf_add_str(&e->answer, ABORTED_ANSWER);
+        postern_buf_add_str(&e->answer, answer);
     drop_request(s, e);
     postern_buf_add_str(&e->request, DISCARD_REQUEST);
     s->waiting += e->request.len;
     e->stage = REDIS_READY;
+}
+
+static uint64_t rights_of(const struct redis_state *s)
+{
+    return s->host == NULL || s->host->rights == NULL ? 0 : s->host->rights(s->host->arg);
+}
+
+/* What it does was judged when it was queued, perhaps long ago: Redis too asks its ACL again. */
+static void pass_exec(struct redis_state *s, struct redis_entry *e)
+{
+    if (s->is_lost || e->is_refused)
+        put_discard(s, e, ABORTED_ANSWER);
+    else if (rights_of(s) != s->multi_rights)
+        put_discard(s, e, RIGHTS_ANSWER);
+    s->in_multi = false;
 }
 
 static void pass_inside(struct redis_state *s, struct redis_entry *e)
@@ -123,9 +140,7 @@ static void pass_inside(struct redis_state *s, struct redis_entry *e)
         redis_queue_refuse(s, e);
     }
     if (e->kind == REDIS_EXEC) {
-        if (s->is_lost || e->is_refused)
-            put_discard(s, e);
-        s->in_multi = false;
+        pass_exec(s, e);
     } else if (e->kind == REDIS_DISCARD && !e->is_refused) {
         s->in_multi = false;
     } else if (e->is_refused) {
@@ -145,6 +160,7 @@ static void pass(struct redis_state *s, struct redis_entry *e)
     } else if (e->kind == REDIS_MULTI && !e->is_refused) {
         s->in_multi = true;
         s->is_lost = false;
+        s->multi_rights = rights_of(s);
     }
     if (e->kind == REDIS_MONITOR && e->stage == REDIS_READY)
         s->is_monitor = true;

@@ -6,7 +6,7 @@ static void redis_begin(void *state, const struct adapter_host *host)
 {
     struct redis_state *s = state;
 
-    (void)host; /* Redis has no lists to filter: what SCAN finds is its own resource, unknown */
+    s->host = host; /* no lists to filter: what SCAN finds is its own resource, unknown */
     s->is_open = true;
     memset(&s->scan, 0, sizeof s->scan);
 }

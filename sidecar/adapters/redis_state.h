@@ -82,6 +82,7 @@ struct redis_entry {
     bool is_denied;     /* whatever the verdict: nobody can say what it does */
     bool is_refused;    /* inside MULTI: the transaction is lost */
     bool is_large;      /* its bytes are the beginning alone */
+    bool may_block;     /* what stands behind it is read when it was answered */
     uint64_t owed;      /* answers; 0: as many as there are subscriptions */
     int64_t rows_max, bytes_max;
     postern_buf request;
@@ -132,7 +133,10 @@ struct redis_state {
     uint64_t head_id;           /* of the first */
     uint64_t login_id;          /* of the one that waits for renewed() */
     size_t waiting;             /* bytes of requests that were not sent */
+    size_t blocking;            /* entries that may block: 0 or 1 */
     bool in_multi, is_lost;     /* by what was sent; something in it was refused */
+    uint64_t multi_rights;      /* of MULTI: what was allowed inside was allowed by these */
+    const struct adapter_host *host; /* NULL: its rights never change */
     struct redis_name name;
     postern_bytes *words, *keys; /* of the action that was handed out last */
     size_t words_max, keys_max;

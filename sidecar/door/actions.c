@@ -49,6 +49,7 @@ struct actions {
     struct inspect *inspect;
     postern_policy_subject subject;
     bool is_prepared; /* else nobody knows who asks, and all is undecided */
+    uint64_t rights;  /* how often grant or settings were others */
     struct pending_list pendings;
     struct action_refusals refusals;
 };
@@ -65,6 +66,7 @@ struct ruling {
     postern_decision held[HOLDS_RULES_MAX]; /* of each resource that is held, by other rules */
     size_t held_count;                      /* more than fit: refused by holds_ask() */
     bool can_wait, waits; /* it may wait in its session; it does */
+    bool is_beginning;    /* nobody has seen all of it */
     struct hold_answer hold;
 };
 
@@ -238,6 +240,12 @@ static void refuse_hold(struct ruling *r)
     r->code = POSTERN_FAIL(&r->facts.error, RATE, "too much waits for approval already");
 }
 
+/* Whoever approves it would approve whatever else begins like it. */
+static void refuse_beginning(struct ruling *r)
+{
+    r->code = POSTERN_FAIL(&r->facts.error, POLICY, "too long to be held: nobody has seen all of it");
+}
+
 static void obey_denial(struct ruling *r)
 {
     postern_decision *d = &r->facts.decision;
@@ -257,6 +265,10 @@ static void apply_hold(const struct actions *a, struct ruling *r)
 
     if (r->code != POSTERN_ERR_HELD || is_shadow(a))
         return;
+    if (r->is_beginning) {
+        refuse_beginning(r);
+        return;
+    }
     action_resource_text(r->facts.resource, resource);
     rq = hold_request_of(a, r, resource);
     switch (holds_ask(a->session->loop->process->holds, &rq, loop_now().boot_ms, &r->hold)) {
@@ -348,6 +360,7 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
     if (!r->lacks_digest && !make_digest(a, action, r))
         return;
     r->can_wait = action->can_wait;
+    r->is_beginning = action->is_beginning;
     if (r->code != POSTERN_OK)
         explain(a, action, r);
     apply_hold(a, r);
@@ -634,6 +647,13 @@ bool actions_may_see(void *arg, const char *action, postern_bytes resource)
     return d.verdict != POSTERN_VERDICT_DENY || is_shadow(a);
 }
 
+uint64_t actions_rights(void *arg)
+{
+    const struct actions *a = arg;
+
+    return a->rights;
+}
+
 /* ---- life ---- */
 
 void actions_tick(struct actions *a, struct lease_clock now)
@@ -653,12 +673,18 @@ void actions_take_grant(struct actions *a)
 {
     postern_error err = { 0 };
 
+    a->rights++;
     if (a->is_prepared)
         postern_policy_subject_clear(&a->subject);
     a->is_prepared =
         postern_policy_subject_of(a->session->entry.grant, &a->subject, &err) == POSTERN_OK;
     if (!a->is_prepared)
         log_error("who asks in a session", &err);
+}
+
+void actions_note_settings(struct actions *a)
+{
+    a->rights++;
 }
 
 void actions_set_inspect(struct actions *a, struct inspect *i)

@@ -32,6 +32,8 @@ void actions_free(struct actions *a); /* before its inspect; NULL is fine */
 void actions_set_inspect(struct actions *a, struct inspect *i);
 /* The session's grant is another one now: who asks is read from it again. */
 void actions_take_grant(struct actions *a);
+/* Its settings, and with them its policy, are others now. */
+void actions_note_settings(struct actions *a);
 /* Every LOOP_TICK_MS: summaries that are due, holds that have waited too long. */
 void actions_tick(struct actions *a, struct lease_clock now);
 
@@ -39,5 +41,6 @@ void actions_tick(struct actions *a, struct lease_clock now);
 void actions_judge(void *arg, const struct adapter_action *action);
 bool actions_has_room(void *arg);
 bool actions_may_see(void *arg, const char *action, postern_bytes resource);
+uint64_t actions_rights(void *arg);
 
 #endif

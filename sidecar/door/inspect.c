@@ -161,7 +161,7 @@ static void check_length(struct side *from, size_t len)
 static void judge(struct inspect *i, const struct adapter_action *action)
 {
     i->judging++;
-    i->actions_left--;
+    i->actions_left -= 1 + (int)(action->resource_count / INSPECT_DECISIONS_PER_ACTION);
     i->owner.judge(i->owner.arg, action);
 }
 

@@ -16,6 +16,8 @@
 #define INSPECT_JUDGING_MAX 128
 /* Before other sessions have their turn: some hundred microseconds of judging. */
 #define INSPECT_ACTIONS_PER_WAKE 128
+/* An action that names more counts as several: a DEL of a thousand keys is a thousand decisions. */
+#define INSPECT_DECISIONS_PER_ACTION 8
 #define INSPECT_TURNS            4
 /* Bytes that wait for one side, from which on the other one is not read; what a side is answered by
  * ourselves counts more mildly, for many clients send all of a pipeline before they read. */

@@ -265,7 +265,9 @@ postern_err session_open_judged(struct session *s, const struct inspect_parts *p
         inspect_drop(&p);
         return e;
     }
-    p.host = (struct adapter_host){ actions_may_see, s->actions };
+    p.host = (struct adapter_host){ .may_see = actions_may_see,
+                                    .rights = actions_rights,
+                                    .arg = s->actions };
     POSTERN_TRY(inspect_new(
         s->loop->pool, &p,
         (struct inspect_owner){ judge_action, may_judge, on_renewal_wanted, on_end, s },

@@ -78,6 +78,8 @@ static void adopt_settings(struct session *s, struct door_settings *settings,
 
     s->settings = settings_ref(settings);
     s->door = settings_door(settings, s->entry.door);
+    if (s->actions != NULL && settings != old)
+        actions_note_settings(s->actions);
     terms = session_terms(s->door, s->entry.grant, decision);
     registry_lock(s->loop->process->registry);
     lease_limit(&s->entry.lease, s->since_boot_ms, &terms, loop_now());

@@ -11,6 +11,13 @@ static struct adapter_flow flow_of(struct redis_rig *r)
     return (struct adapter_flow){ &r->to_client, &r->to_backend };
 }
 
+static uint64_t rights_of(void *arg)
+{
+    const struct redis_rig *r = arg;
+
+    return r->rights;
+}
+
 static void check_flow(struct redis_rig *r)
 {
     if (!r->to_client.failed && !r->to_backend.failed && !r->in[0].failed && !r->in[1].failed)
@@ -25,6 +32,7 @@ bool redis_rig_open(struct redis_rig *r, redis_rig_judge judge, redis_rig_renew 
     *r = (struct redis_rig){ .adapter = adapter_find("redis"), .judge = judge, .renew = renew,
                              .arg = arg, .to_client = POSTERN_BUF_INIT(SAID_MAX),
                              .to_backend = POSTERN_BUF_INIT(SAID_MAX) };
+    r->host = (struct adapter_host){ .rights = rights_of, .arg = r };
     for (int i = 0; i < 2; i++)
         r->in[i] = POSTERN_BUF_INIT(ADAPTER_READ_AHEAD);
     r->state = calloc(1, r->adapter->state_size);
@@ -51,7 +59,7 @@ bool redis_rig_login(struct redis_rig *r, postern_bytes login, postern_bytes gre
         used != login.len || !greet(r, greeting))
         return false;
     r->adapter->grant(r->state, &(struct adapter_granted){ .service = "cache" }, &r->to_client);
-    r->adapter->inspector->begin(r->state, NULL);
+    r->adapter->inspector->begin(r->state, &r->host);
     check_flow(r);
     return !r->is_broken;
 }
@@ -130,7 +138,8 @@ static bool call(struct redis_rig *r, enum adapter_side from)
     free(block);
     if (step == ADAPTER_STEP_BROKEN)
         r->is_broken = true;
-    r->is_full = step == ADAPTER_STEP_FULL && from == ADAPTER_CLIENT;
+    if (from == ADAPTER_CLIENT)
+        r->is_full = step == ADAPTER_STEP_FULL;
     return !r->is_broken && step != ADAPTER_STEP_MORE && step != ADAPTER_STEP_FULL;
 }
 
@@ -153,9 +162,9 @@ void redis_rig_give(struct redis_rig *r, enum adapter_side from, postern_bytes b
         check_flow(r);
         bytes = (postern_bytes){ bytes.ptr + len, bytes.len - len };
         pump(r, from);
-        if (from == ADAPTER_BACKEND && r->is_full)
-            pump(r, ADAPTER_CLIENT);
     }
+    if (from == ADAPTER_BACKEND && r->is_full) /* not between: it does not depend on the pieces */
+        pump(r, ADAPTER_CLIENT);
 }
 
 void redis_rig_goodbye(struct redis_rig *r, const struct adapter_denied *why)

@@ -27,6 +27,8 @@ struct redis_rig {
     bool is_broken, is_full;
     postern_error err;
     size_t actions;
+    uint64_t rights; /* what the adapter is told of them */
+    struct adapter_host host;
 };
 
 /* False: memory is out. */

@@ -195,7 +195,7 @@ static postern_err begin(struct rig *r, const char *up, const char *down, poster
         .take_state = r->state,
         .early_up = postern_bytes_str(up),
         .early_down = postern_bytes_str(down),
-        .host = { may_see, r },
+        .host = { .may_see = may_see, .arg = r },
     };
     const struct inspect_owner owner = { on_judge, on_room, on_login, on_end, r };
 

@@ -54,11 +54,14 @@ static bool judge(struct redis_rig *r, const struct adapter_action *a, struct ad
     return true;
 }
 
+/* As of a door: another grant is other rights. */
 static const postern_failure *renew(struct redis_rig *r, const struct adapter_login *l)
 {
-    (void)r;
     assert_int_equal(l->carrier, POSTERN_CARRIER_PASSWORD);
-    return strcmp(l->authzid, "late") == 0 ? &expired : NULL;
+    if (strcmp(l->authzid, "late") == 0)
+        return &expired;
+    r->rights++;
+    return NULL;
 }
 
 static void put_command(postern_buf *out, const char *line, size_t len)
@@ -194,7 +197,11 @@ static void answers_come_in_the_order_of_the_requests(void **state)
         { "refused last", { { 'C', "GET a\nGET no:b" }, { 'B', "+1\r\n" } }, "GET a", "+1\r\n" NO, false },
         { "one key of many", { { 'C', "MGET a no:b c" } }, "", NO, false },
         { "nothing but refused", { { 'C', "GET no:a\nGET no:b" } }, "", NO NO, false },
-        { "a blocking command and what follows", { { 'C', "BLPOP a 0\nGET no:b\nGET c" }, { 'B', "*2\r\n$1\r\na\r\n$1\r\n1\r\n+2\r\n" } }, "BLPOP a 0\nGET c", "*2\r\n$1\r\na\r\n$1\r\n1\r\n" NO "+2\r\n", false },
+        { "a blocking command and what follows", { { 'C', "BLPOP a 0\nGET no:b\nGET c" }, { 'B', "*2\r\n$1\r\na\r\n$1\r\n1\r\n" }, { 'B', "+2\r\n" } }, "BLPOP a 0\nGET c", "*2\r\n$1\r\na\r\n$1\r\n1\r\n" NO "+2\r\n", false },
+        { "behind a blocking command nothing is judged", { { 'C', "BLPOP a 0\nGET no:b\nGET c" } }, "BLPOP a 0", "", false },
+        { "XREAD that may block", { { 'C', "XREAD block 0 STREAMS a 0\nGET no:b" } }, "XREAD block 0 STREAMS a 0", "", false },
+        { "XREAD that does not", { { 'C', "XREAD STREAMS a 0\nGET c" } }, "XREAD STREAMS a 0\nGET c", "", false },
+        { "a refused blocking command", { { 'C', "BLPOP no:a 0\nGET c" }, { 'B', "+1\r\n" } }, "GET c", NO "+1\r\n", false },
         { "an answer before the last request", { { 'C', "GET a" }, { 'B', "+1\r\n" }, { 'C', "GET b" }, { 'B', "+2\r\n" } }, "GET a\nGET b", "+1\r\n+2\r\n", false },
         { "an error of the backend's", { { 'C', "GET a" }, { 'B', "-WRONGTYPE no\r\n" } }, "GET a", "-WRONGTYPE no\r\n", false },
         { "a value that looks like a request", { { 'C', "GET a" }, { 'B', "$14\r\n*1\r\n$4\r\nPING\r\n\r\n" } }, "GET a", "$14\r\n*1\r\n$4\r\nPING\r\n\r\n", false },
@@ -234,6 +241,45 @@ static void a_transaction_with_a_refused_command_does_not_happen(void **state)
         { "what could not be counted", { { 'C', "MULTI\nLRANGE rows:a 0 -1\nEXEC" }, { 'B', "+OK\r\n+OK\r\n" } }, "MULTI\nDISCARD",
           "+OK\r\n-NOPERM The answer of this command is bounded here: not inside a transaction\r\n" ABORT, false },
         { "RESET does not end it", { { 'C', "MULTI\nRESET\nSET a 1\nEXEC" }, { 'B', "+OK\r\n+QUEUED\r\n+OK\r\n" } }, "MULTI\nSET a 1\nDISCARD", "+OK\r\n" NO "+QUEUED\r\n" ABORT, false },
+    };
+
+    (void)state;
+    run_all(cases, COUNT(cases), RESP2);
+}
+
+/* The server stays in the transaction that such a DISCARD does not end, and answers SUBSCRIBE with one QUEUED. */
+static void a_bracket_with_arguments_never_reaches_the_backend(void **state)
+{
+    static const struct conversation cases[] = {
+        { "DISCARD", { { 'C', "MULTI\nDISCARD x\nSUBSCRIBE a b\nEXEC\nGET bytes:a" }, { 'B', "+OK\r\n+OK\r\n$14\r\n12345678901234\r\n" } }, "MULTI\nDISCARD\nGET bytes:a",
+          "+OK\r\n" NO "-ERR Command not allowed inside a transaction\r\n" ABORT "-NOPERM The answer is longer than is allowed here\r\n", false },
+        { "EXEC", { { 'C', "MULTI\nSET a 1\nEXEC x" }, { 'B', "+OK\r\n+QUEUED\r\n+OK\r\n" } }, "MULTI\nSET a 1\nDISCARD", "+OK\r\n+QUEUED\r\n" NO, false },
+        { "MULTI", { { 'C', "MULTI x\nGET bytes:a" }, { 'B', "$1\r\n1\r\n" } }, "GET bytes:a", NO "$1\r\n1\r\n", false },
+        { "MULTI inside", { { 'C', "MULTI\nMULTI x\nSET a 1\nEXEC" }, { 'B', "+OK\r\n+QUEUED\r\n+OK\r\n" } }, "MULTI\nSET a 1\nDISCARD", "+OK\r\n" NO "+QUEUED\r\n" ABORT, false },
+    };
+
+    (void)state;
+    run_all(cases, COUNT(cases), RESP2);
+}
+
+#define OTHERS "-EXECABORT Transaction discarded because what is allowed was changed\r\n"
+static void a_transaction_does_not_outlive_the_rights_that_it_began_with(void **state)
+{
+    static const struct conversation cases[] = {
+        { "another token", { { 'C', "MULTI\nSET a 1\nAUTH " TOKEN "\nEXEC" }, { 'B', "+OK\r\n+QUEUED\r\n+OK\r\n" } }, "MULTI\nSET a 1\nDISCARD", "+OK\r\n+QUEUED\r\n+OK\r\n" OTHERS, false },
+        { "before it", { { 'C', "AUTH " TOKEN "\nMULTI\nSET a 1\nEXEC" }, { 'B', "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n" } }, "MULTI\nSET a 1\nEXEC", "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n", false },
+        { "and the next one", { { 'C', "MULTI\nAUTH " TOKEN "\nEXEC\nMULTI\nEXEC" }, { 'B', "+OK\r\n+OK\r\n+OK\r\n*0\r\n" } }, "MULTI\nDISCARD\nMULTI\nEXEC", "+OK\r\n+OK\r\n" OTHERS "+OK\r\n*0\r\n", false },
+    };
+
+    (void)state;
+    run_all(cases, COUNT(cases), RESP2);
+}
+
+static void a_subscription_that_is_not_confirmed_is_over_with_its_answer(void **state)
+{
+    static const struct conversation cases[] = {
+        { "queued", { { 'C', "SUBSCRIBE a b\nGET bytes:a" }, { 'B', "+QUEUED\r\n$14\r\n12345678901234\r\n" } }, "SUBSCRIBE a b\nGET bytes:a",
+          "+QUEUED\r\n-NOPERM The answer is longer than is allowed here\r\n", false },
     };
 
     (void)state;
@@ -721,6 +767,9 @@ int main(void)
         cmocka_unit_test(answers_come_in_the_order_of_the_requests),
         cmocka_unit_test(what_nobody_can_name_or_what_changes_the_protocol_is_refused),
         cmocka_unit_test(a_transaction_with_a_refused_command_does_not_happen),
+        cmocka_unit_test(a_bracket_with_arguments_never_reaches_the_backend),
+        cmocka_unit_test(a_transaction_does_not_outlive_the_rights_that_it_began_with),
+        cmocka_unit_test(a_subscription_that_is_not_confirmed_is_over_with_its_answer),
         cmocka_unit_test(a_new_token_never_reaches_the_backend),
         cmocka_unit_test(messages_are_nobodys_answer),
         cmocka_unit_test(pushes_of_resp3_come_at_any_time),
