@@ -387,5 +387,6 @@ const struct adapter_inspector mcp_inspector = {
     .settle = mcp_settle,
     .renewed = mcp_renewed,
     .goodbye = mcp_goodbye,
+    .tells_end = true,
     .is_quiet = mcp_is_quiet,
 };

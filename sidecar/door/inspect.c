@@ -47,7 +47,7 @@ struct inspect {
     struct adapter_host host;
     size_t judging, held; /* actions without verdict; those that wait for an approval */
     int actions_left;     /* of this round */
-    bool is_over, is_working;
+    bool is_over, is_working, has_said_end;
     relay_end why;
     postern_error error;
     _Atomic uint64_t bytes_up, bytes_down;
@@ -344,6 +344,20 @@ static bool is_done(const struct side *from)
            wire_owed(&other(from)->wire) == 0;
 }
 
+/* The server is gone: whoever waits for its answer hears so, in the protocol's words, before the end. */
+static void say_end_of_backend(struct inspect *i)
+{
+    static const postern_failure gone = { .code = POSTERN_ERR_BACKEND };
+    const struct adapter_denied why = { .failure = &gone };
+    struct adapter_flow flow = flow_of(i);
+
+    i->has_said_end = true;
+    i->adapter->inspector->goodbye(i->state, &why, &flow);
+    check_flow(i);
+    if (!i->is_over && wire_owed(&i->client.wire) != 0 && wire_flush(&i->client.wire) == WIRE_BROKEN)
+        over_by(&i->client);
+}
+
 /* What is left of a message whose end never came is dropped: nobody has judged it. */
 static void tell_end(struct side *from)
 {
@@ -352,6 +366,11 @@ static void tell_end(struct side *from)
     if (!is_done(from) || to->wire.is_told)
         return;
     postern_buf_free(&from->in);
+    if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
+        from->inspect->adapter->inspector->tells_end)
+        say_end_of_backend(from->inspect);
+    if (from->inspect->is_over || wire_owed(&to->wire) != 0)
+        return; /* when that is sent */
     if (wire_end(&to->wire) == WIRE_BROKEN)
         over_by(to);
 }
