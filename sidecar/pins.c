@@ -13,7 +13,7 @@ struct pin {
     bool is_used;
     uint8_t tool[PINS_DIGEST_LEN];
     uint8_t accepted[PINS_DIGEST_LEN]; /* what was first seen, or approved since */
-    uint8_t now[PINS_DIGEST_LEN];      /* what was last seen */
+    uint8_t now[PINS_DIGEST_LEN];      /* what was last seen that was not accepted then */
 };
 
 struct pins {
@@ -73,6 +73,8 @@ static struct pin *find(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN])
     return &p->slots[at];
 }
 
+/* What differs from what was accepted is kept until a person accepts it: somebody has read it, and a
+ * server that says the old words again before the call is made takes nothing back from him. */
 static bool see(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN],
                 const uint8_t now[PINS_DIGEST_LEN])
 {
@@ -87,8 +89,10 @@ static bool see(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN],
         p->count++;
         memcpy(pin->tool, tool, PINS_DIGEST_LEN);
         memcpy(pin->accepted, now, PINS_DIGEST_LEN);
+        memcpy(pin->now, now, PINS_DIGEST_LEN);
     }
-    memcpy(pin->now, now, PINS_DIGEST_LEN);
+    if (memcmp(pin->accepted, now, PINS_DIGEST_LEN) != 0)
+        memcpy(pin->now, now, PINS_DIGEST_LEN);
     return true;
 }
 

@@ -20,7 +20,8 @@ struct pins;
 struct pins *pins_of(const char *door);
 /* A tool says this about itself.  False: it could not be remembered, and counts as changed. */
 bool pins_see(struct pins *p, postern_bytes tool, postern_bytes text);
-/* Did it say something else than what was accepted?  A tool that was never seen did not. */
+/* Did it say something else than what was accepted, at any time since?  A tool that was never seen
+ * did not. */
 bool pins_is_changed(struct pins *p, postern_bytes tool, uint8_t ret_now[PINS_DIGEST_LEN]);
 /* A person has approved a call of a tool that said this: it is what is accepted from now on. */
 void pins_accept(struct pins *p, postern_bytes tool, const uint8_t now[PINS_DIGEST_LEN]);

@@ -170,6 +170,7 @@ struct adapter_inspector {
                     struct adapter_flow *out);
     /* The session ends: the protocol's own last word, where it has one and it may be said now. */
     void (*goodbye)(void *state, const struct adapter_denied *why, struct adapter_flow *out);
+    bool tells_end; /* goodbye() is called, too, when the backend ends by itself */
     /* Nothing is in flight: no answer is owed, no transaction open.  A safe moment to end. */
     bool (*is_quiet)(const void *state);
 };

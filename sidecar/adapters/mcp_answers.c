@@ -68,12 +68,17 @@ static bool may_elicit(const struct mcp_state *s)
            s->host->may_see(s->host->arg, "elicitation/create", POSTERN_BYTES_NONE);
 }
 
+/* A code that the door cannot read, a client may: to JavaScript -3.2042e4 is -32042, and so is
+ * -32042.0000000000000001. */
 static adapter_step take_error(const struct reply *r)
 {
+    static const char *const names[] = { "code", "message", "data", NULL };
     const postern_json *j = r->m->json;
-    int64_t code = 0;
+    int64_t code;
 
-    (void)postern_json_integer(j, postern_json_member(j, r->m->error, "code"), &code);
+    if (mcp_has_near_name(j, r->m->error, names, &r->s->room) ||
+        !postern_json_integer(j, postern_json_member(j, r->m->error, "code"), &code))
+        return replace(r, MCP_INTERNAL, "the server's error has no code, or one of two readings");
     if (code == URL_ELICITATION && !may_elicit(r->s))
         return replace(r, MCP_DENIED, "the server may not ask the person to visit a page");
     return ADAPTER_STEP_PASS;

@@ -363,12 +363,12 @@ static void mcp_goodbye(void *state, const struct adapter_denied *why, struct ad
     }
 }
 
+/* What a server asks on its own account keeps nobody: a client that left never answers it. */
 static bool mcp_is_quiet(const void *state)
 {
     const struct mcp_state *s = state;
 
-    return mcp_calls_are_quiet(&s->calls[ADAPTER_CLIENT]) &&
-           mcp_calls_are_quiet(&s->calls[ADAPTER_BACKEND]);
+    return mcp_calls_are_quiet(&s->calls[ADAPTER_CLIENT]);
 }
 
 void mcp_session_wipe(struct mcp_state *s)
@@ -387,5 +387,6 @@ const struct adapter_inspector mcp_inspector = {
     .settle = mcp_settle,
     .renewed = mcp_renewed,
     .goodbye = mcp_goodbye,
+    .tells_end = true,
     .is_quiet = mcp_is_quiet,
 };

@@ -47,12 +47,12 @@ struct inspect {
     struct adapter_host host;
     size_t judging, held; /* actions without verdict; those that wait for an approval */
     int actions_left;     /* of this round */
-    bool is_over, is_working;
+    bool is_over, is_working, has_said_end;
     relay_end why;
     postern_error error;
     _Atomic uint64_t bytes_up, bytes_down;
     _Atomic int64_t last_byte_ms;
-    struct event again;
+    struct event again, leave;
     struct side client, backend;
 };
 
@@ -344,6 +344,20 @@ static bool is_done(const struct side *from)
            wire_owed(&other(from)->wire) == 0;
 }
 
+/* The server is gone: whoever waits for its answer hears so, in the protocol's words, before the end. */
+static void say_end_of_backend(struct inspect *i)
+{
+    static const postern_failure gone = { .code = POSTERN_ERR_BACKEND };
+    const struct adapter_denied why = { .failure = &gone };
+    struct adapter_flow flow = flow_of(i);
+
+    i->has_said_end = true;
+    i->adapter->inspector->goodbye(i->state, &why, &flow);
+    check_flow(i);
+    if (!i->is_over && wire_owed(&i->client.wire) != 0 && wire_flush(&i->client.wire) == WIRE_BROKEN)
+        over_by(&i->client);
+}
+
 /* What is left of a message whose end never came is dropped: nobody has judged it. */
 static void tell_end(struct side *from)
 {
@@ -352,6 +366,11 @@ static void tell_end(struct side *from)
     if (!is_done(from) || to->wire.is_told)
         return;
     postern_buf_free(&from->in);
+    if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
+        from->inspect->adapter->inspector->tells_end)
+        say_end_of_backend(from->inspect);
+    if (from->inspect->is_over || wire_owed(&to->wire) != 0)
+        return; /* when that is sent */
     if (wire_end(&to->wire) == WIRE_BROKEN)
         over_by(to);
 }
@@ -425,6 +444,28 @@ static void say_last_words(struct inspect *i)
     say_goodbye_to(&i->backend.wire);
 }
 
+/* One side has ended and the other was told.  A server that does not heed it, or a client that waits
+ * for one that died, would keep the session, and a program, for as long as the lease. */
+static bool watch_leave(struct inspect *i)
+{
+    static const struct timeval soon = { .tv_sec = INSPECT_LEAVE_MS / 1000 };
+
+    if ((!i->client.wire.is_told && !i->backend.wire.is_told) || evtimer_pending(&i->leave, NULL))
+        return true;
+    return event_add(&i->leave, &soon) == 0;
+}
+
+static bool has_left(const struct inspect *i)
+{
+    bool is_silent = clock_boot_ms() - inspect_last_byte_ms(i) >= INSPECT_LEAVE_MS;
+
+    if (!is_silent || i->judging != 0 || wire_owed(&i->client.wire) != 0 ||
+        wire_owed(&i->backend.wire) != 0)
+        return false;
+    /* Nothing more comes from the server; or nothing is asked of it.  What is held goes nowhere. */
+    return i->client.wire.is_told || i->held != 0 || i->adapter->inspector->is_quiet(i->state);
+}
+
 static void finish(struct inspect *i)
 {
     i->owner.ended(i->owner.arg, i->why); /* frees i */
@@ -446,7 +487,7 @@ static void work(struct inspect *i)
     touch(i);
     if (!i->is_over && is_finished(i))
         over(i, RELAY_FINISHED);
-    if (!i->is_over && (!watch(&i->client) || !watch(&i->backend)))
+    if (!i->is_over && (!watch(&i->client) || !watch(&i->backend) || !watch_leave(i)))
         over_by_memory(i);
     if (i->is_over && i->why == RELAY_BROKEN)
         say_last_words(i);
@@ -461,6 +502,17 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
     (void)fd;   /* a timer */
     (void)what; /* likewise */
     work(arg);
+}
+
+static void on_leave(evutil_socket_t fd, short what, void *arg)
+{
+    struct inspect *i = arg;
+
+    (void)fd;   /* a timer */
+    (void)what; /* likewise */
+    if (has_left(i))
+        over(i, RELAY_FINISHED);
+    work(i); /* which asks for the timer again, or ends */
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -572,6 +624,7 @@ static postern_err start(struct inspect *i, const struct inspect_parts *p, poste
     struct event_base *base = relay_pool_base(i->pool);
 
     if (event_assign(&i->again, base, -1, 0, on_again, i) != 0 ||
+        event_assign(&i->leave, base, -1, 0, on_leave, i) != 0 ||
         !prepare_events(i, &i->client) || !prepare_events(i, &i->backend))
         return POSTERN_FAIL(err, NOMEM, "events of a session");
     POSTERN_TRY(keep_early(&i->client, p->early_up, err));
@@ -648,6 +701,8 @@ void inspect_free(struct inspect *i)
     pool = i->pool;
     if (event_initialized(&i->again))
         (void)event_del(&i->again);
+    if (event_initialized(&i->leave))
+        (void)event_del(&i->leave);
     free_side(&i->client);
     free_side(&i->backend);
     free_state(i->adapter, i->state);

@@ -25,6 +25,9 @@
 #define INSPECT_OWN_STOP    ADAPTER_MESSAGE_MAX
 /* When nothing can be judged now (the line to the audit child is full), it is tried again. */
 #define INSPECT_RETRY_MS 10
+/* When one side has ended and nothing is under way, the other has so long to end, too: MCP's own
+ * clients give a server two seconds. */
+#define INSPECT_LEAVE_MS 2000
 
 struct inspect_owner {
     /* Settle it: in here, or later; exactly once.  Everything in *a is valid until the first. */

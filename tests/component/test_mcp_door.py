@@ -1,33 +1,28 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """An MCP door from end to end: the SDK's own client, unmodified, over `postern connect --stdio`, and the real filesystem and
-"everything" servers behind it.  A scripted agent's day: reading is allowed, writing held until somebody approves, moving denied;
+"everything" servers behind it, one that the spawner starts for each session.  A scripted agent's day: reading is allowed, writing held until somebody approves, moving denied;
 lists show what may be used; what a server asks of the client is judged.  TAP output; needs root and POSTERN_PEERS.  Arguments: names
 of tests to run alone."""
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import wait_until  # noqa: E402
+from daemon import is_alive, wait_until  # noqa: E402
 from door_rig import BUILD, Backend, assert_equal, auth_line, check, run_door_tests, with_options  # noqa: E402
 
 PEERS = os.environ.get("POSTERN_PEERS", "")
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVERS = PEERS + "/node_modules/@modelcontextprotocol"
 ANSWER_S = 60
-
-
-def _behind_a_socket(*program):
-    """A stdio server for each connection."""
-    def serve(call):
-        p = subprocess.Popen([PEERS + "/node"] + list(program), stdin=call.sock, stdout=call.sock, stderr=subprocess.DEVNULL)
-        p.wait()
-    return Backend(serve=serve)
+SPAWNER_UID, PROGRAM_UID = 64741, 64742  # not those of test_spawner.py, which counts its processes
+_served = with_options(has_issuer=True, spawner_user=SPAWNER_UID)
 
 
 class Host:
@@ -107,23 +102,41 @@ EVERYTHING = """
 in:     allow agent agent-* to mcp:connect,@session
 no:     deny anyone to mcp:sampling/*,elicitation/*,roots/*
 tools:  allow agent agent-* to mcp:tools/call on echo,get-sum,trigger-sampling-request,trigger-elicitation-request
+long:   allow agent agent-* to mcp:tools/call on trigger-long-running-operation with log each
 static: allow agent agent-* to mcp:resources/read on "demo://resource/static/*"
 prompt: allow agent agent-* to mcp:prompts/get on simple-prompt
 """
 
 
 def _start(rig, name, rules, *program):
-    rig.door(name, _behind_a_socket(*program), rules=rules, protocol="mcp", issuers="local")
+    rig.door(name, "exec:%s %s" % (os.path.realpath(PEERS + "/node"), " ".join(program)), rules=rules, protocol="mcp",
+             issuers="local", exec_user=PROGRAM_UID)
     rig.start()
     rig.add_agent(resources=[name])
     rig.write_client(name, name)
 
 
-@with_options(has_issuer=True)
+def _programs():
+    """The pid of each process of the programs' user that lives."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat("/proc/" + name).st_uid == PROGRAM_UID and is_alive(int(name)):
+                found.append(int(name))
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def _wait_none():
+    wait_until(lambda: not _programs(), "no program is left: %r" % _programs())
+
+
+@_served
 def a_day_of_an_agent_with_files(rig):
     root = os.path.realpath(rig.path) + "/files"
     os.makedirs(root)
-    os.chmod(root, 0o755)
+    os.chown(root, PROGRAM_UID, PROGRAM_UID)
     with open(root + "/q3.csv", "w") as f:
         f.write("1;2;3\n")
     with open(os.path.realpath(rig.path) + "/secret", "w") as f:
@@ -169,16 +182,29 @@ def a_day_of_an_agent_with_files(rig):
     said = host.refused("request", {"method": "server/discover"})
     assert_equal((said["code"], said["data"]["supported"][0]), (-32022, "2025-11-25"), said)
     assert_equal(host.do("seen")["roots"] > 0, True, "the server asked for the roots")
+    # A program a session, and none that outlives it.
+    assert_equal(len(_programs()), 1, "programs of one session")
+    other = Host(rig, "files", roots=["file://" + root])
+    assert_equal(len(_programs()), 2, "programs of two sessions")
+    other.close()
+    wait_until(lambda: len(_programs()) == 1, "one session's program ends with it")
+    check("1;2;3" in json.dumps(host.tool("read_text_file", path=root + "/q3.csv")), "the other session")
     host.close()
+    _wait_none()
     rig.wait_record(event="end")
 
 
-@with_options(has_issuer=True)
+def _is_called(rig, tool):
+    return any(r.get("resource") == tool for r in rig.records(event="action"))
+
+
+@_served
 def what_a_server_asks_is_judged_and_lists_are_cut(rig):
     _start(rig, "everything", EVERYTHING, SERVERS + "/server-everything/dist/index.js", "stdio")
     host = Host(rig, "everything")
     names = {t["name"] for t in host.do("listTools")["tools"]}
-    check(names <= {"echo", "get-sum", "trigger-sampling-request", "trigger-elicitation-request"} and "echo" in names, names)
+    check(names <= {"echo", "get-sum", "trigger-sampling-request", "trigger-elicitation-request", "trigger-long-running-operation"} and
+          "echo" in names, names)
     check("hello" in json.dumps(host.tool("echo", message="hello")), "echo")
     check("5" in json.dumps(host.tool("get-sum", a=2, b=3)), "a sum")
     resources = [r["uri"] for r in host.do("listResources")["resources"]]
@@ -195,7 +221,20 @@ def what_a_server_asks_is_judged_and_lists_are_cut(rig):
         r = rig.wait_record(event="action", action="mcp:sampling/createMessage")
         assert_equal((r["outcome"], r["rule"]), ("rejected", "everything:no"), r)
     assert_equal({k: v for k, v in host.do("seen").items() if k != "roots"}, {"sampling": 0, "elicitation": 0}, "what the client was asked")
-    host.close()
+    # The program dies: so does the session, and what waits for an answer is told.
+    programs = _programs()
+    assert_equal(len(programs), 1, "programs")
+    with open("/proc/%d/environ" % programs[0], "rb") as f:
+        rig.assert_no_secret({"its environment": f.read()})
+    wait = host.begin("callTool", {"name": "trigger-long-running-operation", "arguments": {"duration": 600, "steps": 2}})
+    wait_until(lambda: _is_called(rig, "trigger-long-running-operation"), "the call is on record")
+    os.kill(programs[0], signal.SIGKILL)
+    check("error" in host.wait(wait), host.answers[wait])
+    rig.daemon.wait_log(r"program %d died of signal 9" % programs[0])
+    wait_until(lambda: not rig.sessions(), "no session is left")
+    _wait_none()
+    host.tell({"call": "end"})
+    host.process.wait(ANSWER_S)
 
 
 def strangers_are_told_in_their_own_protocol(rig):

@@ -643,6 +643,25 @@ static void a_tool_that_describes_itself_anew_is_a_tool_that_no_rule_names(void 
     assert_error(ADAPTER_CLIENT, "5", -32001);
 }
 
+/* The model reads both entries; which of them is called nobody can say. */
+static void a_tool_that_stands_twice_in_a_list_has_changed(void **state)
+{
+    (void)state;
+    rig.decide = refuse_unnamed;
+    list_tools("adds");
+    client(REQUEST("1", "tools/list", "{}"));
+    server(RESULT("1", "{\"tools\":[{\"name\":\"t\",\"description\":\"reads ~/.ssh\"},"
+                       "{\"name\":\"t\",\"description\":\"adds\"}]}"));
+    (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    (void)mcp_rig_heard(&rig, ADAPTER_CLIENT);
+    client(TOOL_CALL("2", "t"));
+    assert_error(ADAPTER_CLIENT, "2", -32001);
+    list_tools("adds"); /* to whoever asks next */
+    client(TOOL_CALL("3", "t"));
+    assert_error(ADAPTER_CLIENT, "3", -32001);
+    assert_server_hears("");
+}
+
 static void an_approved_call_accepts_what_the_tool_says_now(void **state)
 {
     (void)state;
@@ -800,6 +819,32 @@ static void a_page_to_visit_is_an_elicitation_too(void **state)
     assert_error(ADAPTER_CLIENT, "1", -32001);
 }
 
+/* To a JavaScript client each of these is the code -32042. */
+static void a_code_in_another_spelling_is_no_way_around_a_denied_elicitation(void **state)
+{
+    static const char *const codes[] = { "-32042.0", "-32042.0000000000000001", "-3.2042e4", "-32042e0", "-32042E+0", "-320420e-1" };
+    char line[200];
+
+    (void)state;
+    rig.may_see = sees_no_elicitation;
+    for (size_t i = 0; i < COUNT(codes); i++) {
+        (void)snprintf(line, sizeof line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":%s,\"message\":\"m\"}}", codes[i]);
+        client(TOOL_CALL("1", "a"));
+        server(line);
+        if (strstr(mcp_rig_heard(&rig, ADAPTER_CLIENT), codes[i]) != NULL)
+            fail_msg("%s was passed", codes[i]);
+    }
+    client(TOOL_CALL("1", "a"));
+    server("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1,\"Code\":-32042,\"message\":\"m\"}}");
+    assert_error(ADAPTER_CLIENT, "1", -32603);
+    client(TOOL_CALL("1", "a"));
+    server("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"message\":\"m\"}}");
+    assert_error(ADAPTER_CLIENT, "1", -32603);
+    client(TOOL_CALL("1", "a"));
+    server("{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":-1,\"message\":\"m\"}}");
+    assert_error(ADAPTER_CLIENT, "1", -1);
+}
+
 /* ---- the end ---- */
 
 static void whoever_waits_is_told_why_the_session_ends(void **state)
@@ -940,6 +985,7 @@ int main(void)
         IN_SESSION(lists_show_what_may_be_used),
         IN_SESSION(an_answer_with_two_readings_is_not_passed),
         IN_SESSION(a_tool_that_describes_itself_anew_is_a_tool_that_no_rule_names),
+        IN_SESSION(a_tool_that_stands_twice_in_a_list_has_changed),
         IN_SESSION(an_approved_call_accepts_what_the_tool_says_now),
         IN_SESSION(pins_outlive_the_session),
         IN_SESSION(answers_beyond_a_duty_become_errors),
@@ -948,6 +994,7 @@ int main(void)
         IN_SESSION(a_server_that_logs_to_the_wrong_place_is_borne),
         IN_SESSION(a_server_cannot_do_what_is_a_clients),
         IN_SESSION(a_page_to_visit_is_an_elicitation_too),
+        IN_SESSION(a_code_in_another_spelling_is_no_way_around_a_denied_elicitation),
         IN_SESSION(whoever_waits_is_told_why_the_session_ends),
         IN_SESSION(however_bytes_are_cut_the_session_is_the_same),
         IN_SESSION(without_memory_a_session_ends_and_nothing_escapes),
