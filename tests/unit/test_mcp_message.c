@@ -323,11 +323,11 @@ static void the_digest_is_of_everything_but_the_progress_token(void **state)
     for (size_t i = 0; i < r.a.digested_count; i++)
         postern_buf_add(&a, r.a.digested[i]);
     read_action(&r, ADAPTER_CLIENT, CALL("tools/call", "{\"name\":\"x\",\"_meta\":{\"progressToken\":\"13\"},\"arguments\":{}}"));
-    assert_int_equal(r.a.digested_count, 3);
+    assert_int_equal(r.a.digested_count, 2);
     for (size_t i = 0; i < r.a.digested_count; i++)
         postern_buf_add(&b, r.a.digested[i]);
     assert_string_equal(postern_buf_cstr(&a), postern_buf_cstr(&b));
-    assert_string_equal(postern_buf_cstr(&a), "\"tools/call\"{\"name\":\"x\",\"_meta\":{\"progressToken\":},\"arguments\":{}}");
+    assert_string_equal(postern_buf_cstr(&a), "{\"name\":\"x\",\"_meta\":{\"progressToken\":},\"arguments\":{}}");
     close_reading(&r);
 }
 
