@@ -156,6 +156,7 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
     ret->name = name->text;
     ret->digested = w.at + name->words;
     ret->digested_count = w.count - name->words;
+    ret->is_partial = is_large;
     if (!is_large)
         ret->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
                                            .list = ret->digested,
