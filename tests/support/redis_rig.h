@@ -26,7 +26,7 @@ struct redis_rig {
     void *arg;
     bool is_broken, is_full;
     postern_error err;
-    size_t actions;
+    size_t actions, partial_actions;
 };
 
 /* False: memory is out. */
