@@ -34,8 +34,8 @@ static void print_digest_usage(FILE *out)
     fputs("usage: postern audit digest [--key FILE] [--config DIR] ACTION [ARG ...]\n"
           "       postern audit digest [--key FILE] [--config DIR] --json-args JSON ACTION\n\n"
           "Prints the digest that a record of this action with these arguments holds as args_digest, "
-          "to compare.\nACTION: as in the record.  JSON: the arguments byte for byte as they were "
-          "sent; \"-\" is standard input.\nFILE: the key; without one, args.key in audit_key_dir of "
+          "to compare.\nACTION: as in the record.  JSON: params of an MCP call byte for byte as they "
+          "were sent; \"-\" is standard input.\nFILE: the key; without one, args.key in audit_key_dir of "
           "the configuration.\n",
           out);
 }

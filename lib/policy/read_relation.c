@@ -17,7 +17,7 @@ static bool is_relation_name(postern_bytes name)
     return !postern_word_is_reserved(name) && !postern_bytes_equal_str(name, "of");
 }
 
-/* The one of that name, made when it is new.  A policy has few. */
+/* The one of that name, made when it is new. */
 static postern_err find_or_make(struct parser *p, postern_bytes name, struct relation **ret)
 {
     struct relation *r;
@@ -28,11 +28,15 @@ static postern_err find_or_make(struct parser *p, postern_bytes name, struct rel
             *ret = r;
             return POSTERN_OK;
         }
+    if (p->policy->relation_count == POLICY_RELATION_NAMES_MAX)
+        return postern_parse_fail(p, &p->tokens[0], "more than %d names of relations in one policy",
+                                  POLICY_RELATION_NAMES_MAX);
     POSTERN_TRY(postern_parse_alloc(p, sizeof *r, &memory));
     r = memory;
     POSTERN_TRY(postern_parse_keep(p, name, &r->name));
     r->next = p->policy->relations;
     p->policy->relations = r;
+    p->policy->relation_count++;
     *ret = r;
     return POSTERN_OK;
 }

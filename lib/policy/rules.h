@@ -19,6 +19,7 @@
 #define POLICY_PATH_MAX   8    /* names in claim.A.B: half of what JSON may nest */
 #define POLICY_GIVEN_MAX  32   /* pairs of one expect: a test is short */
 #define POLICY_TOKENS_MAX 2048 /* of one statement: three full lists */
+#define POLICY_RELATION_NAMES_MAX 256 /* of one policy: each is scanned for by name */
 
 /* Zero is what counts against the agent. */
 enum match {
@@ -223,6 +224,7 @@ struct postern_policy {
     struct rule *rules, **rules_end;
     size_t rule_count;
     struct relation *relations;
+    size_t relation_count;
     struct tie *ties, **ties_end;
     size_t tie_pairs; /* that they say together */
     struct expect *expects, **expects_end;

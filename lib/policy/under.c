@@ -120,18 +120,66 @@ static bool is_plain_uri(postern_bytes uri)
            is_plain_path((postern_bytes){ uri.ptr + path, uri.len - path });
 }
 
+static bool is_same_nocase(postern_bytes a, postern_bytes b)
+{
+    return a.len == b.len && (a.len == 0 || postern_ascii_equal_nocase(a.ptr, b.ptr, a.len));
+}
+
+/* The host of what stands between "//" and the path, without its port and the dot of its root. */
+static postern_bytes host_of(postern_bytes authority)
+{
+    size_t end = 0;
+
+    if (authority.len != 0 && authority.ptr[0] == '[') /* an address of IPv6 */
+        end = postern_bytes_find(authority, ']');
+    while (end < authority.len && authority.ptr[end] != ':')
+        end++;
+    while (end != 0 && authority.ptr[end - 1] == '.')
+        end--;
+    return (postern_bytes){ authority.ptr, end };
+}
+
+/*
+ * Two that begin with the same scheme and other bytes: they may still be one place.  Hosts have no
+ * case, a port may be the usual one, "user@" is read by some as a host, and a file of "localhost" or of
+ * any other name may be one of this host.
+ */
+static enum match is_same_host(postern_bytes scheme, postern_bytes base, postern_bytes text)
+{
+    if (is_same_nocase(scheme, postern_bytes_str("file")) ||
+        postern_bytes_find(base, '@') != base.len || postern_bytes_find(text, '@') != text.len)
+        return MATCH_UNKNOWN;
+    return is_same_nocase(host_of(base), host_of(text)) ? MATCH_UNKNOWN : MATCH_NO;
+}
+
+/* "https://host" against "https://host". */
+static enum match is_same_origin(postern_bytes base, postern_bytes text)
+{
+    size_t colon = postern_bytes_find(base, ':'), text_colon = postern_bytes_find(text, ':');
+    postern_bytes scheme = { base.ptr, colon };
+
+    if (postern_bytes_equal(base, text))
+        return MATCH_YES;
+    if (!is_same_nocase(scheme, (postern_bytes){ text.ptr, text_colon }))
+        return MATCH_NO;
+    return is_same_host(scheme, (postern_bytes){ base.ptr + colon + 3, base.len - colon - 3 },
+                        (postern_bytes){ text.ptr + text_colon + 3, text.len - text_colon - 3 });
+}
+
 static enum match under_uri(postern_bytes base, postern_bytes text)
 {
     size_t path = find_uri_path(base), text_path = find_uri_path(text);
+    enum match origin;
 
     if (!is_plain_uri(base) || !is_plain_uri(text))
         return MATCH_UNKNOWN;
-    if (path != text_path || memcmp(base.ptr, text.ptr, path) != 0)
+    origin = is_same_origin((postern_bytes){ base.ptr, path },
+                            (postern_bytes){ text.ptr, text_path });
+    if (origin == MATCH_NO || !is_below((postern_bytes){ base.ptr + path, base.len - path },
+                                        (postern_bytes){ text.ptr + text_path,
+                                                         text.len - text_path }))
         return MATCH_NO;
-    return is_below((postern_bytes){ base.ptr + path, base.len - path },
-                    (postern_bytes){ text.ptr + path, text.len - path })
-               ? MATCH_YES
-               : MATCH_NO;
+    return origin;
 }
 
 /* "%2e" is a dot and "%2f" a slash to whoever decodes first. */
@@ -180,10 +228,20 @@ bool postern_uri_is_devious(postern_bytes uri)
 
 /* ---- directory names ---- */
 
+/* A directory reads several blanks as one. */
+static bool has_wide_gap(postern_bytes name)
+{
+    for (size_t i = 0; i + 1 < name.len; i++)
+        if (name.ptr[i] == ' ' && name.ptr[i + 1] == ' ')
+            return true;
+    return false;
+}
+
 /* Escapes, quotes and names of many values are more than a comparison of parts can see through. */
 static bool is_plain_name(postern_bytes name)
 {
-    return is_name(name) && !holds_any(name, "\\\"#+<>;") && !postern_bytes_has_control(name);
+    return is_name(name) && !holds_any(name, "\\\"#+<>;") && !postern_bytes_has_control(name) &&
+           !has_wide_gap(name);
 }
 
 static postern_bytes trim(postern_bytes text)
@@ -208,22 +266,30 @@ static postern_bytes take_last_part(postern_bytes *name)
     return part;
 }
 
-static bool is_same_text(postern_bytes a, postern_bytes b)
+static bool is_ascii(postern_bytes text)
 {
-    a = trim(a);
-    b = trim(b);
-    return a.len == b.len && a.len != 0 && postern_ascii_equal_nocase(a.ptr, b.ptr, a.len);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] >= 0x80)
+            return false;
+    return true;
 }
 
-/* "ou=People" and "OU = people": directories compare nearly all that stands in a name so. */
-static bool is_same_part(postern_bytes a, postern_bytes b)
+/*
+ * "ou=People" and "OU = people": directories compare nearly all that stands in a name so.  A type has
+ * other names ("organizationalUnitName", "2.5.4.11"), and letters beyond ASCII have a case and
+ * several spellings, too: there parts that differ may be one.
+ */
+static enum match is_same_part(postern_bytes a, postern_bytes b)
 {
     size_t a_at = postern_bytes_find(a, '='), b_at = postern_bytes_find(b, '=');
+    postern_bytes a_value = trim((postern_bytes){ a.ptr + a_at + 1, a.len - a_at - 1 });
+    postern_bytes b_value = trim((postern_bytes){ b.ptr + b_at + 1, b.len - b_at - 1 });
 
-    return a_at != a.len && b_at != b.len &&
-           is_same_text((postern_bytes){ a.ptr, a_at }, (postern_bytes){ b.ptr, b_at }) &&
-           is_same_text((postern_bytes){ a.ptr + a_at + 1, a.len - a_at - 1 },
-                        (postern_bytes){ b.ptr + b_at + 1, b.len - b_at - 1 });
+    if (!is_same_nocase(a_value, b_value))
+        return is_ascii(a_value) && is_ascii(b_value) ? MATCH_NO : MATCH_UNKNOWN;
+    return is_same_nocase(trim((postern_bytes){ a.ptr, a_at }), trim((postern_bytes){ b.ptr, b_at }))
+               ? MATCH_YES
+               : MATCH_UNKNOWN;
 }
 
 static bool has_whole_parts(postern_bytes name)
@@ -240,13 +306,19 @@ static bool has_whole_parts(postern_bytes name)
 
 static enum match under_name(postern_bytes base, postern_bytes text)
 {
+    enum match ret = MATCH_YES;
+
     if (!is_plain_name(base) || !is_plain_name(text) || !has_whole_parts(base) ||
         !has_whole_parts(text))
         return MATCH_UNKNOWN;
-    while (base.len != 0)
-        if (text.len == 0 || !is_same_part(take_last_part(&base), take_last_part(&text)))
-            return MATCH_NO;
-    return MATCH_YES;
+    while (base.len != 0 && ret != MATCH_NO) {
+        enum match m = text.len == 0
+                           ? MATCH_NO
+                           : is_same_part(take_last_part(&base), take_last_part(&text));
+
+        ret = m == MATCH_YES ? ret : m;
+    }
+    return ret;
 }
 
 /* ---- the base, with names put in ---- */
@@ -257,6 +329,7 @@ static bool put_name(const char *name, char *room, size_t *used)
     postern_bytes text = postern_bytes_str(name);
 
     if (text.len == 0 || text.len >= BASE_MAX - *used || is_dots(text) ||
+        trim(text).len != text.len || /* "al " and "al" are one in a directory */
         holds_any(text, "/\\%?#,=+\"<>;:"))
         return false;
     memcpy(room + *used, text.ptr, text.len);

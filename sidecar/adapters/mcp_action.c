@@ -213,23 +213,30 @@ static void read_purpose(const struct mcp_message *m, struct mcp_said *said)
     said->purpose[raw.len] = '\0';
 }
 
-/* The method and its params as they came, but for the progress token: a client numbers each call,
- * and the second try of one that was approved is the same call. */
-static size_t read_digested(const struct mcp_message *m, postern_bytes ret[3])
+/* A text or a number, as it must be; anything else would be more than a number of the call. */
+static bool is_token(const struct mcp_message *m, uint32_t node)
+{
+    postern_json_type type = postern_json_type_of(m->json, node);
+
+    return type == POSTERN_JSON_STRING || type == POSTERN_JSON_NUMBER;
+}
+
+/* The params as they came (the method is the action's name), but for the progress token: a client
+ * numbers each call, and the second try of one that was approved is the same call. */
+static size_t read_digested(const struct mcp_message *m, postern_bytes ret[2])
 {
     postern_bytes params = postern_json_raw(m->json, m->params), token;
     uint32_t node = member(m, member(m, m->params, "_meta"), "progressToken");
     size_t at;
 
-    ret[0] = postern_json_raw(m->json, m->method);
-    ret[1] = params;
-    if (node == POSTERN_JSON_ABSENT)
-        return params.len == 0 ? 1 : 2;
+    ret[0] = params;
+    if (node == POSTERN_JSON_ABSENT || !is_token(m, node))
+        return params.len != 0;
     token = postern_json_raw(m->json, node);
     at = (size_t)(token.ptr - params.ptr);
-    ret[1].len = at;
-    ret[2] = (postern_bytes){ token.ptr + token.len, params.len - at - token.len };
-    return 3;
+    ret[0].len = at;
+    ret[1] = (postern_bytes){ token.ptr + token.len, params.len - at - token.len };
+    return 2;
 }
 
 /* ---- the whole ---- */

@@ -16,7 +16,7 @@
 /* What an action points to; views into the line or `room`. */
 struct mcp_said {
     postern_bytes resource;
-    postern_bytes digested[3];
+    postern_bytes digested[2];
     char purpose[MCP_PURPOSE_MAX];
 };
 

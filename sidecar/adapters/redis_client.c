@@ -161,9 +161,9 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
 {
     ret->from = ADAPTER_CLIENT;
     ret->name = name->text;
-    ret->is_beginning = is_large;
     ret->digested = w.at + name->words;
     ret->digested_count = w.count - name->words;
+    ret->is_partial = is_large;
     if (!is_large)
         ret->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
                                            .list = ret->digested,

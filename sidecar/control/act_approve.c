@@ -71,6 +71,8 @@ static const struct {
       POSTERN_ERR_PEER_NOT_ALLOWED },
 };
 
+#define OWN_REQUEST 1 /* of these */
+
 static void answer_refusal(struct act *a)
 {
     size_t i = a->refusal < COUNT(refusals) ? a->refusal : COUNT(refusals) - 1;
@@ -232,6 +234,28 @@ static void refuse(struct act *a, const struct channel *c, size_t which)
         on_refusal_recorded(a, POSTERN_ERR_AUDIT, &err);
 }
 
+/* Does this name, too, stand for the number of him who asks? */
+static bool is_his_name(const struct act *a, const char *name)
+{
+    char room[ENTRY_MAX];
+    struct passwd entry, *found = NULL;
+
+    return name[0] != '\0' && getpwnam_r(name, &entry, room, sizeof room, &found) == 0 &&
+           found != NULL && found->pw_uid == a->uid;
+}
+
+/* The door compares names, and one user of this machine may have several. */
+static bool is_own_request(const struct act *a, const struct channel *c)
+{
+    static const char *const members[] = { "user", "human", "agent", "client" };
+    char name[CONTROL_NAME_MAX];
+
+    for (size_t i = 0; i < COUNT(members); i++)
+        if (channel_text(c, members[i], name, sizeof name) && is_his_name(a, name))
+            return true;
+    return false;
+}
+
 static void on_hold(void *arg, link_news news, const struct channel *answer)
 {
     struct act *a = arg;
@@ -249,7 +273,10 @@ static void on_hold(void *arg, link_news news, const struct channel *answer)
         return;
     }
     if (strcmp(verdict, "may") == 0) {
-        record_it(a, answer);
+        if (is_own_request(a, answer))
+            refuse(a, answer, OWN_REQUEST);
+        else
+            record_it(a, answer);
         return;
     }
     for (size_t i = 0; i + 1 < COUNT(refusals); i++)

@@ -39,6 +39,9 @@ struct held {
     struct action_facts facts;
     bool is_told; /* the adapter knows that it waits: the next verdict is the second */
     int64_t rows, bytes;
+    struct rate_use uses[RATES_PER_ACTION_MAX + 1]; /* taken when it is approved */
+    char labels[RATES_PER_ACTION_MAX + 1][POSTERN_POLICY_LABEL_MAX];
+    size_t use_count;
     char approver[HOLDS_APPROVER_MAX];
     char claimed_purpose[POSTERN_POLICY_TEXT_MAX];
     char resource[ACTIONS_RESOURCE_MAX];
@@ -66,7 +69,6 @@ struct ruling {
     postern_decision held[HOLDS_RULES_MAX]; /* of each resource that is held, by other rules */
     size_t held_count;                      /* more than fit: refused by holds_ask() */
     bool can_wait, waits; /* it may wait in its session; it does */
-    bool is_beginning;    /* nobody has seen all of it */
     struct hold_answer hold;
 };
 
@@ -240,10 +242,11 @@ static void refuse_hold(struct ruling *r)
     r->code = POSTERN_FAIL(&r->facts.error, RATE, "too much waits for approval already");
 }
 
-/* Whoever approves it would approve whatever else begins like it. */
-static void refuse_beginning(struct ruling *r)
+/* What is approved must be what is done. */
+static void refuse_partial(struct ruling *r)
 {
-    r->code = POSTERN_FAIL(&r->facts.error, POLICY, "too long to be held: nobody has seen all of it");
+    r->code = POSTERN_FAIL(&r->facts.error, POLICY,
+                           "held, and too large to be approved: only its beginning is judged");
 }
 
 static void obey_denial(struct ruling *r)
@@ -258,15 +261,16 @@ static void obey_denial(struct ruling *r)
 }
 
 /* An action that the policy holds: is it approved, or who may be told what to approve? */
-static void apply_hold(const struct actions *a, struct ruling *r)
+static void apply_hold(const struct actions *a, const struct adapter_action *action,
+                       struct ruling *r)
 {
     char resource[ACTIONS_RESOURCE_MAX];
     struct hold_request rq;
 
     if (r->code != POSTERN_ERR_HELD || is_shadow(a))
         return;
-    if (r->is_beginning) {
-        refuse_beginning(r);
+    if (action->is_partial) {
+        refuse_partial(r);
         return;
     }
     action_resource_text(r->facts.resource, resource);
@@ -318,10 +322,12 @@ static bool make_digest(const struct actions *a, const struct adapter_action *ac
 {
     const struct door_process *p = a->session->loop->process;
 
+    r->facts.digest[0] = '\0';
+    if (action->is_partial)
+        return true;
     if (p->has_args_key && args_digest_make(&p->args_key, r->facts.action, action->digested,
                                             action->digested_count, r->facts.digest))
         return true;
-    r->facts.digest[0] = '\0';
     r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "no digest of its arguments can be made");
     return false;
 }
@@ -360,10 +366,9 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
     if (!r->lacks_digest && !make_digest(a, action, r))
         return;
     r->can_wait = action->can_wait;
-    r->is_beginning = action->is_beginning;
     if (r->code != POSTERN_OK)
         explain(a, action, r);
-    apply_hold(a, r);
+    apply_hold(a, action, r);
     apply_rates(a, r);
     apply_shadow(a, r);
 }
@@ -477,6 +482,10 @@ static struct held *keep_facts(const struct ruling *r)
     h->facts.event = NULL;
     h->rows = r->rows;
     h->bytes = r->bytes;
+    memcpy(h->labels, r->labels, sizeof h->labels);
+    for (size_t i = 0; i < r->use_count; i++)
+        h->uses[i] = (struct rate_use){ h->labels[i], r->uses[i].rate };
+    h->use_count = r->use_count;
     action_resource_text(r->facts.resource, h->resource);
     h->facts.resource = postern_bytes_str(h->resource);
     if (r->facts.claimed_purpose != NULL)
@@ -509,6 +518,22 @@ static struct pending *new_pending(struct actions *a, uint64_t id, const struct 
 }
 
 /* ---- held ---- */
+
+/* An approval is no leave to do it more often than the rule says. */
+static postern_err take_rates_of_held(struct pending *p)
+{
+    struct actions *a = p->actions;
+    struct held *h = p->held;
+    int64_t wait_ms = 0;
+    postern_err e;
+
+    if (h->use_count == 0)
+        return POSTERN_OK;
+    e = rates_take(a->session->loop->process->rates, issuer_of(a), agent_of(a), h->uses,
+                   h->use_count, loop_now().boot_ms, &wait_ms, &h->facts.error);
+    p->retry_after_s = (wait_ms + 999) / 1000;
+    return e;
+}
 
 /* Approved, denied, or over: the second verdict, on record like the first. */
 static void conclude_held(struct pending *p, postern_err code)
@@ -543,7 +568,7 @@ static void look_at_held(struct pending *p)
         return;
     case HOLD_APPROVED:
         memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
-        conclude_held(p, POSTERN_OK);
+        conclude_held(p, take_rates_of_held(p));
         return;
     case HOLD_DENIED:
         memcpy(p->held->approver, answer.approver, sizeof p->held->approver);

@@ -89,6 +89,7 @@ static void answer_action(struct redis_rig *r, const struct adapter_action *a)
     uint64_t id = a->id;
 
     r->actions++;
+    r->partial_actions += a->is_partial;
     if (r->judge(r, a, &v))
         redis_rig_settle(r, id, &v);
 }

@@ -26,7 +26,7 @@ struct redis_rig {
     void *arg;
     bool is_broken, is_full;
     postern_error err;
-    size_t actions;
+    size_t actions, partial_actions;
     uint64_t rights; /* what the adapter is told of them */
     struct adapter_host host;
 };

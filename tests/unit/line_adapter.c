@@ -299,7 +299,8 @@ static adapter_step judge(struct line_state *s, postern_bytes line, postern_byte
 
     ret->can_wait = postern_bytes_equal_str(word, "WAIT");
     ret->has_unnamed = postern_bytes_equal_str(word, "ANY");
-    if (ret->can_wait || ret->has_unnamed)
+    ret->is_partial = postern_bytes_equal_str(word, "PART");
+    if (ret->can_wait || ret->has_unnamed || ret->is_partial)
         word = next_word(&rest);
     if (e == NULL)
         return ADAPTER_STEP_BROKEN;

@@ -158,6 +158,28 @@ static void who_may_not_changes_nothing_and_is_on_record(void **state)
     }
 }
 
+/* The door compares names: what it takes for another may be the same number. */
+static void another_name_of_the_same_user_is_no_second_person(void **state)
+{
+    static const char *const own[] = { "user", "human", "agent", "client" };
+    struct fixture *f = *state;
+
+    fixture_connect_both(f);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        size_t before = fake_audit_count;
+        struct asked q;
+
+        ask(f, &q, CONTROL_ADMIN, APPROVE); /* uid 0 */
+        fixture_say(f, f->door,
+                    "{\"type\":\"hold\",\"id\":%jd,\"ref\":\"R-1\",\"%s\":\"root\",\"verdict\":\"may\"}",
+                    (intmax_t)fixture_expect(f->door, "hold"), own[i]);
+        assert_says(&q, "\"own_request\"");
+        fixture_expect_silence(f->door);
+        assert_int_equal(fake_audit_count, before + 1);
+        assert_int_equal(fake_audit_records[before].code, POSTERN_ERR_AUTHZID);
+    }
+}
+
 static void a_user_without_a_name_is_nobody(void **state)
 {
     struct fixture *f = *state;
@@ -240,6 +262,7 @@ int main(void)
         T(an_approval_is_judged_recorded_and_then_told),
         T(a_denial_is_a_refusal_on_record),
         T(who_may_not_changes_nothing_and_is_on_record),
+        T(another_name_of_the_same_user_is_no_second_person),
         T(a_user_without_a_name_is_nobody),
         T(without_its_record_nothing_is_approved),
         T(what_waits_no_more_is_not_approved_and_the_record_says_so),

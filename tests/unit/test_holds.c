@@ -258,7 +258,28 @@ static void nobody_approves_his_own_request(void **state)
     assert_int_equal(judge(a.ref, "al", NULL, true), POSTERN_ERR_AUTHZID);
     assert_int_equal(judge(a.ref, "agent-7", NULL, true), POSTERN_ERR_AUTHZID);
     assert_int_equal(judge(a.ref, "app", NULL, true), POSTERN_ERR_AUTHZID);
+    assert_int_equal(judge(a.ref, "Alice", NULL, true), POSTERN_ERR_AUTHZID);
+    assert_int_equal(judge(a.ref, "alice@corp", NULL, true), POSTERN_ERR_AUTHZID);
+    assert_int_equal(judge(a.ref, "alic", NULL, true), POSTERN_OK);
+    assert_int_equal(judge(a.ref, "alice2", NULL, true), POSTERN_OK);
     assert_int_equal(judge(a.ref, "bob", NULL, true), POSTERN_OK);
+}
+
+/* The subject of a token is seldom written as the name on this machine. */
+static void the_subject_of_a_token_may_be_the_one_who_approves(void **state)
+{
+    postern_decision d = decide("k:a");
+    struct hold_request rq = request(&d);
+    struct hold_answer a;
+
+    (void)state;
+    rq.human = "Alice@Example.ORG";
+    rq.user = ""; /* login_as: agent */
+    (void)ask(&rq, 0, &a);
+    assert_int_equal(judge(a.ref, "alice", NULL, true), POSTERN_ERR_AUTHZID);
+    assert_int_equal(judge(a.ref, "alice@example.org", NULL, true), POSTERN_ERR_AUTHZID);
+    assert_int_equal(judge(a.ref, "example.org", NULL, true), POSTERN_OK);
+    assert_int_equal(judge(a.ref, "@example.org", NULL, true), POSTERN_OK);
 }
 
 static void one_agent_does_not_fill_the_list(void **state)
@@ -359,6 +380,7 @@ int main(void)
         T(the_rule_says_who_may_approve),
         T(each_rule_that_holds_wants_its_own),
         T(nobody_approves_his_own_request),
+        T(the_subject_of_a_token_may_be_the_one_who_approves),
         T(one_agent_does_not_fill_the_list),
         T(what_is_waited_for_is_settled_for_itself),
         T(the_list_is_given_in_pages),

@@ -29,6 +29,7 @@
     "read: allow agent bot* to redis:GET,PING on \"k*\"\n"                                         \
     "del: allow agent bot* to redis:DEL on \"k*\" with rate 2/1h\n"                                \
     "set: hold agent bot* to redis:SET on \"k*\" with wait 5m\n"                                   \
+    "often: hold agent bot* to redis:APPEND on \"k*\" with rate 1/1h\n"                            \
     "never: deny anyone to redis:GET on \"no*\" because \"not that\"\n"
 
 static struct rig rig;
@@ -348,6 +349,71 @@ static void what_is_held_passes_once_when_it_is_approved(void **state)
     settle(again, 0);
     rig_say(t.client, "SET k1\n");
     says(t.client, "-policy R-");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+/* Only its beginning is seen: another end would pass for the one that was approved. */
+static void what_is_seen_in_part_is_not_approved(void **state)
+{
+    struct talk t;
+    char ref[32];
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "PART SET k1\n");
+    says(t.client, "-policy R-");
+    n = rig_await_record(&rig, n, "\"resource\":\"k1\"", "too large to be approved", NULL);
+    assert_null(strstr(rig.records[n], "args_digest"));
+    rig_say(t.client, "SET k1\n"); /* the same first words, and whole */
+    hear_ref(t.client, ref);
+    settle(ref, 1);
+    rig_say(t.client, "PART SET k1\n");
+    says(t.client, "-policy R-");
+    rig_say(t.client, "SET k1\n");
+    rig_assert_hears(t.backend, "SET k1\n");
+    rig_say(t.client, "PART GET k1\n"); /* what needs no approval passes */
+    rig_assert_hears(t.backend, "PART GET k1\n");
+    close_talk(&t);
+    rig_end(&rig);
+}
+
+/* The reference of what waits in its session. */
+static void await_ref(size_t from, const char *resource, char ret[32])
+{
+    char *part = test_printf("\"resource\":\"%s\"", resource);
+    size_t n = rig_await_record(&rig, from, "\"event\":\"held\"", part, NULL);
+
+    snprintf(ret, 32, "%.12s", strstr(rig.records[n], "\"ref\":\"") + 7);
+    free(part);
+}
+
+static void an_approval_is_no_leave_to_do_it_more_often(void **state)
+{
+    struct talk t;
+    char ref[32];
+    size_t n;
+
+    (void)state;
+    begin();
+    t = open_session("bot-1");
+    n = rig_record_count(&rig);
+    rig_say(t.client, "WAIT APPEND k1\n");
+    says(t.client, "HELD");
+    await_ref(n, "k1", ref);
+    settle(ref, 1);
+    rig_assert_hears(t.backend, "WAIT APPEND k1\n");
+    rig_say(t.backend, "done\n");
+    says(t.client, "done");
+    rig_say(t.client, "WAIT APPEND k2\n");
+    says(t.client, "HELD");
+    await_ref(n, "k2", ref);
+    settle(ref, 1);
+    says(t.client, "-rate ");
+    rig_await_record(&rig, n, "\"resource\":\"k2\"", "\"reason\":\"rate\"", ref);
     close_talk(&t);
     rig_end(&rig);
 }
@@ -680,6 +746,8 @@ int main(void)
         cmocka_unit_test(a_rate_holds_over_sessions_and_loops),
         cmocka_unit_test(a_rule_says_how_often_one_may_connect),
         cmocka_unit_test(what_is_held_passes_once_when_it_is_approved),
+        cmocka_unit_test(what_is_seen_in_part_is_not_approved),
+        cmocka_unit_test(an_approval_is_no_leave_to_do_it_more_often),
         cmocka_unit_test(what_can_wait_waits_in_its_session),
         cmocka_unit_test(what_waits_is_refused_when_the_configuration_changes),
         cmocka_unit_test(a_new_policy_counts_for_the_next_action),

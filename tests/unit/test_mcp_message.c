@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -323,11 +324,37 @@ static void the_digest_is_of_everything_but_the_progress_token(void **state)
     for (size_t i = 0; i < r.a.digested_count; i++)
         postern_buf_add(&a, r.a.digested[i]);
     read_action(&r, ADAPTER_CLIENT, CALL("tools/call", "{\"name\":\"x\",\"_meta\":{\"progressToken\":\"13\"},\"arguments\":{}}"));
-    assert_int_equal(r.a.digested_count, 3);
+    assert_int_equal(r.a.digested_count, 2);
     for (size_t i = 0; i < r.a.digested_count; i++)
         postern_buf_add(&b, r.a.digested[i]);
     assert_string_equal(postern_buf_cstr(&a), postern_buf_cstr(&b));
-    assert_string_equal(postern_buf_cstr(&a), "\"tools/call\"{\"name\":\"x\",\"_meta\":{\"progressToken\":},\"arguments\":{}}");
+    assert_string_equal(postern_buf_cstr(&a), "{\"name\":\"x\",\"_meta\":{\"progressToken\":},\"arguments\":{}}");
+    close_reading(&r);
+}
+
+/* As `postern audit digest --json-args PARAMS mcp:tools/call` makes it. */
+static void the_digest_of_a_call_is_of_its_params_as_they_came(void **state)
+{
+    static const char *const params[] = {
+        "{\"name\":\"x\",  \"arguments\":{\"a\" : 1}}",
+        "{\"name\":\"x\",\"arguments\":{\"_meta\":{\"progressToken\":1}}}",
+        "{\"name\":\"x\",\"_meta\":{\"progressToken\":{\"more\":\"than a number\"}}}",
+        "{\"name\":\"x\",\"_meta\":{\"progressToken\":null}}",
+    };
+    struct reading r;
+    char line[300];
+
+    (void)state;
+    open_reading(&r);
+    for (size_t i = 0; i < COUNT(params); i++) {
+        snprintf(line, sizeof line, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":%s}",
+                 params[i]);
+        read_action(&r, ADAPTER_CLIENT, postern_bytes_str(line));
+        assert_int_equal(r.a.digested_count, 1);
+        assert_true(postern_bytes_equal_str(r.a.digested[0], params[i]));
+    }
+    read_action(&r, ADAPTER_CLIENT, LIT("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}"));
+    assert_int_equal(r.a.digested_count, 0);
     close_reading(&r);
 }
 
@@ -407,6 +434,7 @@ int main(void)
         cmocka_unit_test(what_nobody_can_name_has_no_name),
         cmocka_unit_test(a_purpose_is_taken_when_it_is_plain_text),
         cmocka_unit_test(the_digest_is_of_everything_but_the_progress_token),
+        cmocka_unit_test(the_digest_of_a_call_is_of_its_params_as_they_came),
         cmocka_unit_test(a_uri_of_two_spellings_is_not_plain),
         cmocka_unit_test(without_memory_nothing_is_a_message),
     };

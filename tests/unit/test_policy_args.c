@@ -175,6 +175,79 @@ static void only_closes_the_set_of_arguments(void **state)
     assert_int_equal(say("arg.a = 1"), '?');
 }
 
+/* What one server reads as the same is not another: an agent that writes it so is not past a deny. */
+static void another_spelling_of_a_place_is_not_another_place(void **state)
+{
+    static const struct row rows[] = {
+        { "{\"p\":\"/\"}", "arg.p under \"/\"", 'y' },
+        { "{\"p\":\"/a\"}", "arg.p under \"/\"", 'y' },
+        { "{\"p\":\"//a\"}", "arg.p under \"/\"", '?' },
+        { "{\"p\":\"/srv/\"}", "arg.p under \"/srv\"", 'y' },
+        { "{\"p\":\"/srv//a\"}", "arg.p under \"/srv\"", '?' },
+        { "{\"p\":\"/srvx\"}", "arg.p under \"/srv\"", 'n' },
+        { "{\"p\":\"/srv/%2e%2e/a\"}", "arg.p under \"/srv\"", 'y' },
+        { "{\"p\":\"/srv/..\"}", "arg.p under \"/srv\"", '?' },
+        { "{\"p\":\"/srv\\\\a\"}", "arg.p under \"/srv\"", '?' },
+        { "{\"p\":\"\"}", "arg.p under \"/srv\"", '?' },
+        { "{\"p\":\"srv\"}", "arg.p under \"/srv\"", '?' },
+        { "{\"p\":\"file:///srv/a\"}", "arg.p under \"file:///srv\"", 'y' },
+        { "{\"p\":\"file:///srv\"}", "arg.p under \"file:///srv/\"", 'y' },
+        { "{\"p\":\"file:///\"}", "arg.p under \"file:///\"", 'y' },
+        { "{\"p\":\"file:///a\"}", "arg.p under \"file:///\"", 'y' },
+        { "{\"p\":\"FILE:///srv/a\"}", "arg.p under \"file:///srv\"", '?' },
+        { "{\"p\":\"File:///srv\"}", "arg.p under \"file:///srv\"", '?' },
+        { "{\"p\":\"file://localhost/srv/a\"}", "arg.p under \"file:///srv\"", '?' },
+        { "{\"p\":\"file:///srv/a\"}", "arg.p under \"file://host/srv\"", '?' },
+        { "{\"p\":\"file:/srv/a\"}", "arg.p under \"file:///srv\"", '?' },
+        { "{\"p\":\"file:////srv/a\"}", "arg.p under \"file:///srv\"", '?' },
+        { "{\"p\":\"FILE:///other\"}", "arg.p under \"file:///srv\"", 'n' },
+        { "{\"p\":\"https://h/srv/a\"}", "arg.p under \"file:///srv\"", 'n' },
+        { "{\"p\":\"https://h/p/a\"}", "arg.p under \"https://h/p\"", 'y' },
+        { "{\"p\":\"https://h/pa\"}", "arg.p under \"https://h/p\"", 'n' },
+        { "{\"p\":\"https://H/p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"HTTPS://h/p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://h:443/p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://h./p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://u@h/p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://h@evil/p/a\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://h2/p/a\"}", "arg.p under \"https://h/p\"", 'n' },
+        { "{\"p\":\"http://h/p/a\"}", "arg.p under \"https://h/p\"", 'n' },
+        { "{\"p\":\"https://[::1]:1/p/a\"}", "arg.p under \"https://[::1]/p\"", '?' },
+        { "{\"p\":\"https://[::2]/p/a\"}", "arg.p under \"https://[::1]/p\"", 'n' },
+        { "{\"p\":\"https://[::1/p/a\"}", "arg.p under \"https://[::1]/p\"", 'n' },
+        { "{\"p\":\"https://h/p/%61\"}", "arg.p under \"https://h/p\"", '?' },
+        { "{\"p\":\"https://h/p/.\"}", "arg.p under \"https://h/p\"", '?' },
+    };
+
+    (void)state;
+    check_rows(rows, sizeof rows / sizeof *rows);
+}
+
+static void another_spelling_of_a_directory_name_is_not_another_name(void **state)
+{
+    static const struct row rows[] = {
+        { "{\"p\":\"uid=a,ou=Top Secret,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'y' },
+        { "{\"p\":\"uid=a,OU = top secret , DC=EXAMPLE\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'y' },
+        { "{\"p\":\"uid=a,ou=Top  Secret,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,2.5.4.11=Top Secret,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,organizationalUnitName=Top Secret,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,OID.2.5.4.11=Top Secret,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,ou=Top Secret,0.9.2342.19200300.100.1.25=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,ou=Other,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'n' },
+        { "{\"p\":\"uid=a,2.5.4.11=Other,dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'n' },
+        { "{\"p\":\"uid=a,ou=Top Secret,dc=other\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'n' },
+        { "{\"p\":\"uid=a,2.5.4.11=Top Secret,dc=other\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'n' },
+        { "{\"p\":\"uid=a,ou=\\u00c4,dc=example\"}", "arg.p under \"ou=ä,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,ou=\\u00e4,dc=example\"}", "arg.p under \"ou=ä,dc=example\"", 'y' },
+        { "{\"p\":\"uid=a,ou=e\\u0301,dc=example\"}", "arg.p under \"ou=é,dc=example\"", '?' },
+        { "{\"p\":\"uid=a,ou=e,dc=example\"}", "arg.p under \"ou=é,dc=example\"", '?' },
+        { "{\"p\":\"dc=example\"}", "arg.p under \"ou=Top Secret,dc=example\"", 'n' },
+    };
+
+    (void)state;
+    check_rows(rows, sizeof rows / sizeof *rows);
+}
+
 /* Written out on the stack, so bounded; without escapes nothing is copied. */
 static void a_long_string_with_escapes_is_not_known(void **state)
 {
@@ -434,6 +507,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(members_are_compared_by_their_own_type),
         TEST(only_closes_the_set_of_arguments),
+        TEST(another_spelling_of_a_place_is_not_another_place),
+        TEST(another_spelling_of_a_directory_name_is_not_another_name),
         TEST(a_long_string_with_escapes_is_not_known),
         TEST(bytes_are_compared_as_they_are),
         TEST(details_of_one_type_must_agree),

@@ -452,6 +452,24 @@ static char *repeat(const char *before, const char *more, size_t count)
     return text;
 }
 
+/* A file that a program writes must not take minutes to be read. */
+static void a_policy_has_few_names_of_relations(void **state)
+{
+    char text[32 * 257 + 1];
+    size_t used = 0;
+
+    (void)state;
+    for (int i = 0; i < 256; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "nobody is r%d\n", i);
+    accept(text);
+    (void)snprintf(text + used, sizeof text - used, "nobody is r0\n");
+    accept(text);
+    (void)snprintf(text + used, sizeof text - used, "nobody is other\n");
+    refuse(text, "257:1: more than 256 names of relations in one policy");
+    (void)snprintf(text + used, sizeof text - used, "deny anyone to mcp:* if user is other\n");
+    refuse(text, "257:1: more than 256 names of relations in one policy");
+}
+
 static void limits_are_what_they_say(void **state)
 {
     static const struct {
@@ -629,6 +647,7 @@ int main(void)
         cmocka_unit_test(what_a_raw_door_cannot_do_is_refused_at_load),
         cmocka_unit_test(a_bad_test_is_refused),
         cmocka_unit_test(a_bad_expect_is_refused),
+        cmocka_unit_test(a_policy_has_few_names_of_relations),
         cmocka_unit_test(limits_are_what_they_say),
         cmocka_unit_test(a_file_and_its_words_have_a_size),
         cmocka_unit_test(sets_of_sets_are_counted_out),

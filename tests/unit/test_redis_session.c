@@ -517,6 +517,7 @@ static void a_large_value_passes_where_all_keys_stand_before_it(void **state)
             if (r.is_broken || !postern_bytes_equal(postern_buf_bytes(&r.to_backend), postern_buf_bytes(&want)))
                 fail_msg("%s: %zu bytes, not %zu; %s", cases[i].why, r.to_backend.len, want.len, r.err.detail);
             assert_int_equal(r.actions, 2);
+            assert_int_equal(r.partial_actions, 1); /* GET is whole */
             redis_rig_close(&r);
         }
 }
