@@ -13,7 +13,7 @@ struct pin {
     bool is_used;
     uint8_t tool[PINS_DIGEST_LEN];
     uint8_t accepted[PINS_DIGEST_LEN]; /* what was first seen, or approved since */
-    uint8_t now[PINS_DIGEST_LEN];      /* what was last seen that was not accepted then */
+    uint8_t now[PINS_DIGEST_LEN];      /* the last that was not accepted when it was seen */
 };
 
 struct pins {

@@ -64,6 +64,7 @@ EXTRA_DIST += \
 	tests/component/test_cyrus.sh \
 	tests/component/test_doctor.py \
 	tests/component/test_mcp_differential.py \
+	tests/component/test_mcp_attacks.py \
 	tests/component/test_mcp_door.py \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
