@@ -375,6 +375,10 @@ static void a_program_is_nobody_but_its_user(void **state)
                                                        "0", "/", NULL };
          *w != NULL; w++) {
         read_line(fd, line, sizeof line);
+        /* Two of libc's own, which posix_spawn(3) leaves ignored and nothing but libc can change:
+         * so it is below make(1). */
+        if (strcmp(line, "SigIgn:0000000180000000") == 0)
+            line[sizeof "SigIgn:0000000" - 1] = line[sizeof "SigIgn:00000001" - 1] = '0';
         assert_string_equal(line, *w);
     }
     assert_end_of_file(fd);
