@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct seen {
     uint64_t released[RELEASED_MAX]; /* what they say, in short */
     size_t count, at;
+    bool has_large; /* the beginning of a request was let through; an input is too short for its end */
 };
 
 static void require(bool claim)
@@ -58,6 +59,7 @@ static bool judge(struct redis_rig *r, const struct adapter_action *a, struct ad
             v->rows_max = v->bytes_max = 9;
     }
     v->ruling = ADAPTER_RELEASE;
+    seen->has_large = seen->has_large || a->is_partial;
     seen->released[seen->count++] = digest(a->digested, a->digested_count);
     return true;
 }
@@ -94,8 +96,11 @@ static void check_backend(struct seen *seen, postern_bytes said)
     while (said.len != 0) {
         struct redis_scan scan = { 0 };
         postern_bytes *words;
+        redis_scan_end found = redis_scan_step(&scan, said, SIZE_MAX / 2);
 
-        require(redis_scan_step(&scan, said, SIZE_MAX / 2) == REDIS_SCAN_DONE);
+        if (found == REDIS_SCAN_MORE && seen->has_large)
+            return;
+        require(found == REDIS_SCAN_DONE);
         words = calloc(scan.count, sizeof *words);
         require(words != NULL);
         redis_scan_words(said, scan.count, words);
