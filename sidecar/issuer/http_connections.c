@@ -2,8 +2,14 @@
 /*
  * One reference to each connection's bufferevent is ours, so that we notice its end and can end it;
  * see http_connections.h.  The table is swept once a second and at each new connection.
+ *
+ * The descriptor is closed with that reference and not by evhttp before: as long as the bufferevent
+ * is there it reads, and from a number that was given away it would take what another connection is
+ * sent.
  */
 #include "http_connections.h"
+
+#include "http.h"
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -154,9 +160,11 @@ struct bufferevent *http_connections_add(struct event_base *base, void *connecti
     sweep(c);
     if (c->count == HTTP_CONNECTIONS_MAX)
         return NULL; /* cannot be: accepting stopped one before */
-    bev = bufferevent_socket_new(base, -1, 0);
+    bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (bev == NULL)
         return NULL; /* evhttp tries itself, fails likewise and closes */
+    /* Nobody takes what still comes behind the end. */
+    bufferevent_setwatermark(bev, EV_READ, 0, HTTP_HEADERS_MAX + HTTP_BODY_MAX);
     bufferevent_incref(bev);
     c->list[c->count++] = (struct connection){ bev, mono_ms(c) };
     if (c->count == HTTP_CONNECTIONS_MAX)

@@ -470,6 +470,22 @@ def a_client_added_again_gets_tokens_that_count(folder, daemons):
         client(folder, "remove", "agent-7", check=0)
 
 
+def what_comes_in_pieces_behind_an_answer_is_not_taken_by_the_connection_before(folder, daemons):
+    """The descriptor of an answered HTTP request is the next one's to be given; its reader must be gone by then."""
+    start(folder, daemons)
+    secret = add(folder)
+    line = json.dumps({"verb": "client_show", "name": "agent-7"}).encode() + b"\n"
+    for _ in range(20):
+        assert_equal(ask_token(folder, "agent-7", secret)[0] in (200, 429), True, "a token")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20)
+            s.connect(folder.path + "/run/issuer-admin.sock")
+            for i in range(len(line)):
+                s.sendall(line[i:i + 1])
+            with s.makefile() as f:
+                assert_equal(json.loads(f.readline() or "{}").get("ok"), True, "an answer")
+
+
 def no_acknowledged_client_is_lost_when_the_issuer_is_killed(folder, daemons):
     d = start(folder, daemons)
     done, stop = {}, threading.Event()
