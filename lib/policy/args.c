@@ -10,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/json_text.h"
+#include "policy/facts.h"
 
 /* ---- texts ---- */
 
@@ -117,24 +118,6 @@ static uint32_t find_below(const postern_json *j, uint32_t node, const struct cl
 
 /* ---- pairs of an expect ---- */
 
-static bool is_same_name(const struct claim_name *a, const struct claim_name *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++)
-        if (strcmp(a->parts[i], b->parts[i]) != 0)
-            return false;
-    return true;
-}
-
-static const struct pair *find_pair(const struct pair *pair, enum pair_kind kind,
-                                    const struct claim_name *name)
-{
-    while (pair != NULL && (pair->kind != kind || !is_same_name(&pair->claim, name)))
-        pair = pair->next;
-    return pair;
-}
-
 static struct value one_pair(const struct pair *pair)
 {
     struct value ret = { .kind = VALUE_TEXT, .text = postern_bytes_str(pair->text) };
@@ -152,7 +135,7 @@ static struct value pair_value(const struct pair *pair)
 {
     if (pair == NULL)
         return (struct value){ .kind = VALUE_UNKNOWN };
-    if (find_pair(pair->next, pair->kind, &pair->claim) != NULL)
+    if (postern_pair_find(pair->next, pair->kind, &pair->claim) != NULL)
         return (struct value){ .kind = VALUE_ARRAY, .pair = pair };
     return one_pair(pair);
 }
@@ -197,7 +180,7 @@ struct value postern_arg_find(const struct asking *a, const struct claim_name *n
     case POSTERN_POLICY_ARGS_UNKNOWN:
         break;
     }
-    pair = find_pair(given(a), PAIR_ARG, name);
+    pair = postern_pair_find(given(a), PAIR_ARG, name);
     return policy_protocols[a->protocol].numbers_args ? untyped(pair_value(pair), pair)
                                                       : pair_value(pair);
 }
@@ -281,7 +264,7 @@ enum match postern_args_are_among(const struct asking *a, const struct list *lis
 
 static bool next_pair_detail(struct detail_walk *w, struct value *ret)
 {
-    const struct pair *pair = find_pair(w->facts->given, PAIR_DETAIL, w->name);
+    const struct pair *pair = postern_pair_find(w->facts->given, PAIR_DETAIL, w->name);
 
     if (w->is_begun || pair == NULL)
         return false;
@@ -327,7 +310,7 @@ bool postern_element_next(struct element_walk *w, char room[ARG_TEXT_MAX], struc
     const struct value *array = w->array;
 
     if (array->json == NULL) {
-        w->pair = w->is_begun ? find_pair(w->pair->next, w->pair->kind, &w->pair->claim)
+        w->pair = w->is_begun ? postern_pair_find(w->pair->next, w->pair->kind, &w->pair->claim)
                               : array->pair;
         w->is_begun = true;
         if (w->pair != NULL)

@@ -21,10 +21,10 @@ static bool is_same_name(const struct claim_name *a, const struct claim_name *b)
     return true;
 }
 
-/* The first pair of that name from `pair` on. */
-static const struct pair *find_pair(const struct pair *pair, const struct claim_name *name)
+const struct pair *postern_pair_find(const struct pair *pair, enum pair_kind kind,
+                                     const struct claim_name *name)
 {
-    while (pair != NULL && (pair->kind != PAIR_CLAIM || !is_same_name(&pair->claim, name)))
+    while (pair != NULL && (pair->kind != kind || !is_same_name(&pair->claim, name)))
         pair = pair->next;
     return pair;
 }
@@ -77,22 +77,22 @@ static bool text_at(const struct postern_policy_facts *f, uint32_t node, char *r
 bool postern_facts_text(const struct postern_policy_facts *f, const struct claim_name *name,
                         char *room, postern_bytes *ret)
 {
-    const struct pair *pair = f == NULL ? NULL : find_pair(f->given, name);
+    const struct pair *pair = f == NULL ? NULL : postern_pair_find(f->given, PAIR_CLAIM, name);
 
     if (pair == NULL)
         return f != NULL && text_at(f, find_node(f, name), room, ret);
     *ret = postern_bytes_str(pair->text);
-    return find_pair(pair->next, name) == NULL; /* two are an array */
+    return postern_pair_find(pair->next, PAIR_CLAIM, name) == NULL; /* two are an array */
 }
 
 bool postern_facts_number(const struct postern_policy_facts *f, const struct claim_name *name,
                           int64_t *ret)
 {
-    const struct pair *pair = f == NULL ? NULL : find_pair(f->given, name);
+    const struct pair *pair = f == NULL ? NULL : postern_pair_find(f->given, PAIR_CLAIM, name);
 
     if (pair == NULL)
         return f != NULL && postern_json_integer(&f->claims, find_node(f, name), ret);
-    return find_pair(pair->next, name) == NULL &&
+    return postern_pair_find(pair->next, PAIR_CLAIM, name) == NULL &&
            postern_value_read_number(pair->text, ret) == NULL;
 }
 
@@ -101,7 +101,7 @@ static enum match has_pair(const struct pair *pair, const struct claim_name *nam
 {
     enum match ret = MATCH_NO;
 
-    for (; pair != NULL; pair = find_pair(pair->next, name)) {
+    for (; pair != NULL; pair = postern_pair_find(pair->next, PAIR_CLAIM, name)) {
         enum pattern_match m = postern_pattern_match(value, postern_bytes_str(pair->text), names);
 
         if (m == PATTERN_YES)
@@ -134,7 +134,7 @@ static enum match has_element(const struct postern_policy_facts *f, uint32_t arr
 enum match postern_facts_has(const struct postern_policy_facts *f, const struct claim_name *name,
                              const struct pattern *value, const struct pattern_names *names)
 {
-    const struct pair *pair = f == NULL ? NULL : find_pair(f->given, name);
+    const struct pair *pair = f == NULL ? NULL : postern_pair_find(f->given, PAIR_CLAIM, name);
 
     if (f == NULL)
         return MATCH_UNKNOWN;

@@ -21,6 +21,10 @@ struct postern_policy_facts {
     bool is_expect;           /* what `given` does not say is not there */
 };
 
+/* The first pair of an expect of that kind and name from `pair` on; NULL: none. */
+const struct pair *postern_pair_find(const struct pair *pair, enum pair_kind kind,
+                                     const struct claim_name *name);
+
 /*
  * A claim as text: strings as they are, whole numbers in decimal (into room), true, false.  False
  * when it is missing or of another type.

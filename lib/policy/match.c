@@ -8,11 +8,6 @@
 
 #include "policy/under.h"
 
-static enum match from_bool(bool is_so)
-{
-    return is_so ? MATCH_YES : MATCH_NO;
-}
-
 enum match postern_pattern_says(const struct pattern *p, postern_bytes text,
                                 const struct pattern_names *names)
 {
@@ -145,9 +140,9 @@ static enum match match_human(const struct rule *r, const struct asking *a)
     const struct party *human = &r->who.human;
 
     if (human->kind == PARTY_ANYONE)
-        return from_bool(a->s->user != NULL);
+        return postern_match_of(a->s->user != NULL);
     if (human->kind == PARTY_NOBODY)
-        return from_bool(a->s->user == NULL);
+        return postern_match_of(a->s->user == NULL);
     return match_party(r, human, a);
 }
 

@@ -5,6 +5,11 @@
 
 #include "policy/rules.h"
 
+static inline enum match postern_match_of(bool is_so)
+{
+    return is_so ? MATCH_YES : MATCH_NO;
+}
+
 /* A question made ready to be asked of many rules. */
 struct asking {
     const postern_policy_question *q;

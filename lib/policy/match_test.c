@@ -12,15 +12,10 @@
 #include "policy/relations.h"
 #include "policy/under.h"
 
-static enum match from_bool(bool is_so)
-{
-    return is_so ? MATCH_YES : MATCH_NO;
-}
-
 /* What is not known, and what is open, stays so. */
 static enum match negate(enum match m)
 {
-    return m == MATCH_NO || m == MATCH_YES ? from_bool(m == MATCH_NO) : m;
+    return m == MATCH_NO || m == MATCH_YES ? postern_match_of(m == MATCH_NO) : m;
 }
 
 /* ---- what the token says ---- */
@@ -56,9 +51,9 @@ static enum match test_scope(const struct test *t, const struct asking *a)
     if (a->s->scope == NULL)
         return MATCH_UNKNOWN;
     if (t->op == OP_HAS)
-        return from_bool(postern_scope_is_among(want, scope));
+        return postern_match_of(postern_scope_is_among(want, scope));
     is_same = are_all_among(want, scope) && are_all_among(scope, want);
-    return from_bool(is_same == (t->op == OP_EQ));
+    return postern_match_of(is_same == (t->op == OP_EQ));
 }
 
 static enum match test_text(const struct test *t, postern_bytes text, const struct asking *a)
@@ -100,24 +95,24 @@ static enum match test_source(const struct test *t, const struct asking *a)
         return MATCH_UNKNOWN;
     for (size_t i = 0; i < t->net_count && !is_held; i++)
         is_held = postern_net_holds(&t->nets[i], &a->source);
-    return from_bool(is_held == (t->op != OP_NE));
+    return postern_match_of(is_held == (t->op != OP_NE));
 }
 
 static enum match compare(int64_t have, enum op op, int64_t want)
 {
     switch (op) {
     case OP_EQ:
-        return from_bool(have == want);
+        return postern_match_of(have == want);
     case OP_NE:
-        return from_bool(have != want);
+        return postern_match_of(have != want);
     case OP_LT:
-        return from_bool(have < want);
+        return postern_match_of(have < want);
     case OP_LE:
-        return from_bool(have <= want);
+        return postern_match_of(have <= want);
     case OP_GT:
-        return from_bool(have > want);
+        return postern_match_of(have > want);
     case OP_GE:
-        return from_bool(have >= want);
+        return postern_match_of(have >= want);
     case OP_NONE:
     case OP_IN:
     case OP_HAS:
@@ -169,14 +164,14 @@ static enum match says_number(const struct value *v, const struct decimal *want)
     if (v->kind != VALUE_NUMBER &&
         !(v->kind == VALUE_BYTES && postern_decimal_read(v->text, &number)))
         return MATCH_UNKNOWN;
-    return from_bool(postern_decimal_compare(&number, want) == 0);
+    return postern_match_of(postern_decimal_compare(&number, want) == 0);
 }
 
 static enum match says_boolean(const struct value *v, const struct pattern *want)
 {
     if (v->kind == VALUE_BYTES)
-        return from_bool(postern_bytes_equal_str(v->text, want->ops));
-    return v->kind == VALUE_BOOLEAN ? from_bool(v->is_true == want->literal->is_true)
+        return postern_match_of(postern_bytes_equal_str(v->text, want->ops));
+    return v->kind == VALUE_BOOLEAN ? postern_match_of(v->is_true == want->literal->is_true)
                                     : MATCH_UNKNOWN;
 }
 
@@ -194,7 +189,7 @@ static enum match says_net(const struct value *v, const struct net *want)
         memchr(v->text.len == 0 ? "" : (const char *)v->text.ptr, 0, v->text.len) != NULL)
         return MATCH_UNKNOWN;
     (void)snprintf(text, sizeof text, "%.*s", (int)v->text.len, (const char *)v->text.ptr);
-    return postern_net_read_address(text, &address) ? from_bool(postern_net_holds(want, &address))
+    return postern_net_read_address(text, &address) ? postern_match_of(postern_net_holds(want, &address))
                                                     : MATCH_UNKNOWN;
 }
 
@@ -360,7 +355,7 @@ static enum match test_relation(const struct rule *r, const struct test *t, cons
     if (t->who == PARTY_USER)
         return user_is(table, t->relation, a, object);
     return a->agent.len == 0 ? MATCH_UNKNOWN
-                             : from_bool(postern_relation_holds(table, t->relation, PARTY_AGENT,
+                             : postern_match_of(postern_relation_holds(table, t->relation, PARTY_AGENT,
                                                                 a->agent, object));
 }
 
@@ -408,6 +403,6 @@ enum match postern_test_match(const struct rule *r, const struct test *t, const 
     else if (t->attr != ATTR_TIME)
         m = tests[t->attr](t, a);
     else if (a->q->now_s >= 0 && a->q->now_s <= POLICY_NUMBER_MAX)
-        m = from_bool(postern_span_holds(&t->span, a->q->now_s, r->file->zone_s));
+        m = postern_match_of(postern_span_holds(&t->span, a->q->now_s, r->file->zone_s));
     return t->is_not ? negate(m) : m;
 }
