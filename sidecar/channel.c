@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -118,6 +119,20 @@ postern_err channel_send(struct channel *c, postern_bytes object, int fd, poster
     if (n < 0)
         return POSTERN_FAIL(err, SYSTEM, "sending between posternd's processes: %m");
     return POSTERN_OK; /* a datagram goes whole or not at all */
+}
+
+postern_err channel_send_patiently(struct channel *c, postern_bytes object, int fd,
+                                   const char *reader, postern_error *err)
+{
+    struct pollfd p = { .fd = channel_fd(c), .events = POLLOUT };
+    postern_err e = channel_send(c, object, fd, err);
+
+    while (e == POSTERN_AGAIN) {
+        if (poll(&p, 1, CHANNEL_PATIENCE_MS) <= 0)
+            return POSTERN_FAIL(err, SYSTEM, "%s does not read its configuration", reader);
+        e = channel_send(c, object, fd, err);
+    }
+    return e;
 }
 
 postern_err channel_send_type(struct channel *c, const char *type, int fd, postern_error *err)

@@ -47,6 +47,15 @@ int  channel_fd(const struct channel *c); /* for poll; owned by the channel */
  */
 POSTERN_MUST_USE postern_err channel_send(struct channel *c, postern_bytes object, int fd,
                                           postern_error *err);
+/* The same for whoever may wait (the supervisor, while a configuration is handed out): at most this
+ * long for each message that the other end takes. */
+#define CHANNEL_PATIENCE_MS 1000
+/*
+ *   reader   who is at the other end, for the error: "the door"
+ *   As channel_send(), but for POSTERN_AGAIN, which is POSTERN_ERR_SYSTEM here
+ */
+POSTERN_MUST_USE postern_err channel_send_patiently(struct channel *c, postern_bytes object, int fd,
+                                                    const char *reader, postern_error *err);
 /* Send {"type":TYPE}; codes as above. */
 POSTERN_MUST_USE postern_err channel_send_type(struct channel *c, const char *type, int fd,
                                                postern_error *err);

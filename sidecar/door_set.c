@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include "policy_ask.h"
 
 #define DUMP_MAX (16u << 20) /* as posternd --dump-config */
-#define SEND_PATIENCE_MS 1000
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* ---- memfds: text for a process that may open nothing, sealed: the next door reads it too ---- */
@@ -206,18 +204,9 @@ void door_set_close(struct door_set *s)
 
 /* ---- sending ---- */
 
-static postern_err send_patiently(struct channel *to, postern_bytes message, int fd,
-                                  postern_error *err)
+static postern_err send_to(struct channel *to, postern_bytes message, int fd, postern_error *err)
 {
-    struct pollfd p = { .fd = channel_fd(to), .events = POLLOUT };
-    postern_err e = channel_send(to, message, fd, err);
-
-    while (e == POSTERN_AGAIN) {
-        if (poll(&p, 1, SEND_PATIENCE_MS) <= 0)
-            return POSTERN_FAIL(err, SYSTEM, "the door does not read its configuration");
-        e = channel_send(to, message, fd, err);
-    }
-    return e;
+    return channel_send_patiently(to, message, fd, "the door", err);
 }
 
 static postern_err send_built(struct channel *to, const postern_buf *message, int fd,
@@ -225,7 +214,7 @@ static postern_err send_built(struct channel *to, const postern_buf *message, in
 {
     if (message->failed)
         return POSTERN_FAIL(err, NOMEM, "message to the door");
-    return send_patiently(to, postern_buf_bytes(message), fd, err);
+    return send_to(to, postern_buf_bytes(message), fd, err);
 }
 
 static postern_err send_file(const struct door_file *f, struct channel *to, postern_error *err)
@@ -261,9 +250,9 @@ postern_err door_set_send(const struct door_set *s, const struct listeners *ls, 
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(256);
     postern_json_writer w = { .out = &b };
 
-    POSTERN_TRY(send_patiently(to, POSTERN_BYTES_LIT("{\"type\":\"abandon\"}"), -1, err));
+    POSTERN_TRY(send_to(to, POSTERN_BYTES_LIT("{\"type\":\"abandon\"}"), -1, err));
     if (s->args_key_fd >= 0)
-        POSTERN_TRY(send_patiently(to, POSTERN_BYTES_LIT("{\"type\":\"args_key\"}"), s->args_key_fd,
+        POSTERN_TRY(send_to(to, POSTERN_BYTES_LIT("{\"type\":\"args_key\"}"), s->args_key_fd,
                                    err));
     for (size_t i = 0; i < ls->count; i++)
         if (ls->list[i].kind == LISTENER_DOOR)

@@ -41,16 +41,6 @@ static void lower_bounds(void)
             (void)prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
-static bool has_become(const struct account *a)
-{
-    uid_t ruid, euid, suid;
-    gid_t rgid, egid, sgid;
-
-    return getresuid(&ruid, &euid, &suid) == 0 && getresgid(&rgid, &egid, &sgid) == 0 &&
-           ruid == a->uid && euid == a->uid && suid == a->uid && rgid == a->gid && egid == a->gid &&
-           sgid == a->gid;
-}
-
 postern_err privilege_become(const struct account *a, postern_error *err)
 {
     if (geteuid() != 0)
@@ -66,7 +56,7 @@ postern_err privilege_become(const struct account *a, postern_error *err)
         return POSTERN_FAIL(err, SYSTEM, "setresgid to %lu: %m", (unsigned long)a->gid);
     if (setresuid(a->uid, a->uid, a->uid) != 0)
         return POSTERN_FAIL(err, SYSTEM, "setresuid to %lu: %m", (unsigned long)a->uid);
-    if (!has_become(a))
+    if (!users_has_become(a))
         return POSTERN_FAIL(err, SYSTEM, "process did not become %s", a->name);
     return set(bits[PRIVILEGE_START], err);
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +17,6 @@
 #include "spawn_set.h"
 #include "users.h"
 
-#define SEND_PATIENCE_MS 1000
 #define LINKS_MAX 40 /* as path_resolution(7) */
 #define MIB (INT64_C(1) << 20)
 
@@ -281,17 +279,9 @@ postern_err spawn_set_open(const postern_config *c, const struct spawn_forbidden
     return POSTERN_OK;
 }
 
-static postern_err send_patiently(struct channel *to, postern_bytes message, postern_error *err)
+static postern_err send_to(struct channel *to, postern_bytes message, postern_error *err)
 {
-    struct pollfd p = { .fd = channel_fd(to), .events = POLLOUT };
-    postern_err e = channel_send(to, message, -1, err);
-
-    while (e == POSTERN_AGAIN) {
-        if (poll(&p, 1, SEND_PATIENCE_MS) <= 0)
-            return POSTERN_FAIL(err, SYSTEM, "the spawner does not read its configuration");
-        e = channel_send(to, message, -1, err);
-    }
-    return e;
+    return channel_send_patiently(to, message, -1, "the spawner", err);
 }
 
 postern_err spawn_set_send(const struct spawn_set *s, int64_t drain_ms, struct channel *to,
@@ -301,14 +291,14 @@ postern_err spawn_set_send(const struct spawn_set *s, int64_t drain_ms, struct c
     postern_json_writer w = { .out = &b };
 
     for (size_t i = 0; i < s->count; i++)
-        POSTERN_TRY(send_patiently(to, postern_buf_bytes(&s->messages[i]), err));
+        POSTERN_TRY(send_to(to, postern_buf_bytes(&s->messages[i]), err));
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "type", "programs");
     postern_json_put_integer(&w, "drain", drain_ms);
     postern_json_close_object(&w);
     if (b.failed)
         return POSTERN_FAIL(err, NOMEM, "message to the spawner");
-    return send_patiently(to, postern_buf_bytes(&b), err);
+    return send_to(to, postern_buf_bytes(&b), err);
 }
 
 void spawn_set_close(struct spawn_set *s)

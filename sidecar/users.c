@@ -85,8 +85,7 @@ struct account users_self(void)
     return a;
 }
 
-/* All three of each, and no way back. */
-static bool has_become(const struct account *a)
+bool users_has_become(const struct account *a)
 {
     uid_t ruid, euid, suid;
     gid_t rgid, egid, sgid;
@@ -111,7 +110,7 @@ postern_err users_become(const struct account *a, postern_error *err)
         if (setuid(0) == 0 || setgid(0) == 0)
             return POSTERN_FAIL(err, SYSTEM, "root could be had back");
     }
-    if (!has_become(a))
+    if (!users_has_become(a))
         return POSTERN_FAIL(err, SYSTEM, "process did not become %s (uid %lu, gid %lu)", a->name,
                             (unsigned long)a->uid, (unsigned long)a->gid);
     return POSTERN_OK;

@@ -4,6 +4,7 @@
 #ifndef POSTERN_SIDECAR_USERS_H
 #define POSTERN_SIDECAR_USERS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <postern/error.h>
@@ -37,5 +38,7 @@ struct account users_self(void);
  *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)
  */
 POSTERN_MUST_USE postern_err users_become(const struct account *a, postern_error *err);
+/* Its real, effective and saved ids are those of the account: no way back. */
+bool users_has_become(const struct account *a);
 
 #endif

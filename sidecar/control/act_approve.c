@@ -311,33 +311,8 @@ void act_approve(struct act *a)
 static const char *const held_names[] = { "ref",      "door",  "session", "agent",       "human",
                                           "client",   "issuer", "action", "resource",    "rule",
                                           "user_rule", "state", "approver", "args_digest",
-                                          "claimed_purpose" };
-static const char *const held_numbers[] = { "asked", "until" };
-
-static bool copy_text(const postern_json *j, uint32_t object, const char *name,
-                      const char *as, postern_json_writer *w)
-{
-    POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
-    postern_bytes text;
-
-    if (!postern_json_string(j, postern_json_member(j, object, name), &scratch, &text))
-        return false;
-    postern_json_put_string(w, as, text);
-    return true;
-}
-
-static void copy_held(const postern_json *j, uint32_t held, postern_json_writer *w)
-{
-    int64_t n = 0;
-
-    postern_json_open_object(w, NULL);
-    for (size_t i = 0; i < COUNT(held_names); i++)
-        (void)copy_text(j, held, held_names[i], held_names[i], w); /* absent when empty */
-    for (size_t i = 0; i < COUNT(held_numbers); i++)
-        if (postern_json_integer(j, postern_json_member(j, held, held_numbers[i]), &n))
-            postern_json_put_integer(w, held_numbers[i], n);
-    postern_json_close_object(w);
-}
+                                          "claimed_purpose", NULL };
+static const char *const held_numbers[] = { "asked", "until", NULL };
 
 static void write_held(struct act *a, const postern_json *j)
 {
@@ -351,11 +326,11 @@ static void write_held(struct act *a, const postern_json *j)
     for (uint32_t n = postern_json_first(j, list); n != POSTERN_JSON_ABSENT;
          n = postern_json_next(j, n)) {
         last = n;
-        copy_held(j, n, &w);
+        act_copy_object(j, n, held_names, held_numbers, &w);
     }
     postern_json_close_array(&w);
     if (has_more && last != POSTERN_JSON_ABSENT)
-        (void)copy_text(j, last, "ref", "next", &w);
+        act_copy_text(j, last, "ref", "next", &w);
     postern_json_close_object(&w);
 }
 

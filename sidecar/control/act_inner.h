@@ -45,6 +45,13 @@ struct audit_record act_record(const struct act *a, postern_err code);
 /* "none" where no door is configured, else control_news_word(). */
 const char *act_door_word(const struct control *c, link_news news);
 
+/* A text of the door's answer into ours, under the name `as`; one that is not there is left out. */
+void act_copy_text(const postern_json *j, uint32_t object, const char *name, const char *as,
+                   postern_json_writer *w);
+/* An object of it with these texts and numbers, NULL behind the last. */
+void act_copy_object(const postern_json *j, uint32_t object, const char *const *texts,
+                     const char *const *numbers, postern_json_writer *w);
+
 void act_sessions(struct act *a);
 void act_held(struct act *a);
 void act_approve(struct act *a); /* and deny */

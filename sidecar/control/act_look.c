@@ -8,8 +8,8 @@
 /* ---- sessions ---- */
 
 static const char *const session_texts[] = { "id",  "door", "agent",   "human", "user",  "client",
-                                             "sub", "jti",  "purpose", "peer",  "state", "issuer" };
-static const char *const session_numbers[] = { "since", "lease_end", "up", "down", "asked" };
+                                             "sub", "jti",  "purpose", "peer",  "state", "issuer", NULL };
+static const char *const session_numbers[] = { "since", "lease_end", "up", "down", "asked", NULL };
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 static bool matches(const postern_json *j, uint32_t session, const char *name, const char *want)
@@ -18,26 +18,27 @@ static bool matches(const postern_json *j, uint32_t session, const char *name, c
            postern_json_string_is(j, postern_json_member(j, session, name), want);
 }
 
-static void copy_text(const postern_json *j, uint32_t session, const char *name,
-                      postern_json_writer *w)
+void act_copy_text(const postern_json *j, uint32_t object, const char *name, const char *as,
+                   postern_json_writer *w)
 {
     POSTERN_AUTO_BUF scratch = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
     postern_bytes text;
 
-    if (postern_json_string(j, postern_json_member(j, session, name), &scratch, &text))
-        postern_json_put_string(w, name, text);
+    if (postern_json_string(j, postern_json_member(j, object, name), &scratch, &text))
+        postern_json_put_string(w, as, text);
 }
 
-static void copy_session(const postern_json *j, uint32_t session, postern_json_writer *w)
+void act_copy_object(const postern_json *j, uint32_t object, const char *const *texts,
+                     const char *const *numbers, postern_json_writer *w)
 {
     int64_t n = 0;
 
     postern_json_open_object(w, NULL);
-    for (size_t i = 0; i < COUNT(session_texts); i++)
-        copy_text(j, session, session_texts[i], w);
-    for (size_t i = 0; i < COUNT(session_numbers); i++)
-        if (postern_json_integer(j, postern_json_member(j, session, session_numbers[i]), &n))
-            postern_json_put_integer(w, session_numbers[i], n);
+    for (; *texts != NULL; texts++)
+        act_copy_text(j, object, *texts, *texts, w);
+    for (; *numbers != NULL; numbers++)
+        if (postern_json_integer(j, postern_json_member(j, object, *numbers), &n))
+            postern_json_put_integer(w, *numbers, n);
     postern_json_close_object(w);
 }
 
@@ -56,7 +57,7 @@ static void write_sessions(struct act *a, const postern_json *j)
         last = n;
         if (matches(j, n, "agent", a->rq.agent) && matches(j, n, "door", a->rq.door) &&
             matches(j, n, "user", a->rq.user))
-            copy_session(j, n, &w);
+            act_copy_object(j, n, session_texts, session_numbers, &w);
     }
     postern_json_close_array(&w);
     if (has_more && last != POSTERN_JSON_ABSENT) {

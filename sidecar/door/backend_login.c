@@ -42,18 +42,10 @@ struct backend_login {
 
 /* ---- outcomes ---- */
 
-static void close_leg(struct leg *leg)
-{
-    SSL_free(leg->ssl);
-    if (leg->fd >= 0)
-        (void)close(leg->fd);
-    *leg = (struct leg){ .fd = -1 };
-}
-
 /* The owner frees b in it. */
 static void give_up(struct backend_login *b)
 {
-    close_leg(&b->leg);
+    leg_close(&b->leg);
     (void)event_del(b->ready);
     b->owner.done(b->owner.arg, b->leg, NULL, &b->why);
 }
@@ -63,7 +55,7 @@ static void succeed(struct backend_login *b, const struct backend_answer *answer
     struct leg leg;
 
     if (b->session[0] != '\0') /* the door closes after the answer to a renewal */
-        close_leg(&b->leg);
+        leg_close(&b->leg);
     leg = b->leg;
     b->leg = (struct leg){ .fd = -1 };
     (void)event_del(b->ready);
@@ -408,7 +400,7 @@ void backend_login_free(struct backend_login *b)
     upstream_free(b->upstream);
     postern_op_free(b->op);
     postern_secret_free(b->token);
-    close_leg(&b->leg);
+    leg_close(&b->leg);
     if (b->ready != NULL)
         event_free(b->ready);
     postern_buf_free(&b->line);

@@ -120,14 +120,6 @@ static void drop_upstream(struct conn *c)
     c->upstream_settings = NULL;
 }
 
-static void close_leg(struct leg *leg)
-{
-    SSL_free(leg->ssl);
-    if (leg->fd >= 0)
-        (void)close(leg->fd);
-    *leg = (struct leg){ .fd = -1 };
-}
-
 static void free_state(struct conn *c)
 {
     if (c->state == NULL)
@@ -148,7 +140,7 @@ void conn_free(struct conn *c)
     session_forget_waiter(c->session);
     drop_session(c, SESSION_END_CLIENT, POSTERN_OK);
     gate_result_clear(&c->result);
-    close_leg(&c->backend);
+    leg_close(&c->backend);
     backend_session_free(c->backend_session);
     if (c->ready != NULL)
         event_free(c->ready);

@@ -29,18 +29,10 @@ struct greeting {
 
 /* ---- outcomes ---- */
 
-static void close_leg(struct leg *leg)
-{
-    SSL_free(leg->ssl);
-    if (leg->fd >= 0)
-        (void)close(leg->fd);
-    *leg = (struct leg){ .fd = -1 };
-}
-
 /* The owner frees g in it. */
 static void give_up(struct greeting *g)
 {
-    close_leg(&g->leg);
+    leg_close(&g->leg);
     (void)event_del(g->ready);
     g->owner.done(g->owner.arg, g->leg, POSTERN_BYTES_NONE, &g->why);
 }
@@ -215,7 +207,7 @@ postern_err greeting_start(struct event_base *base, struct leg take_leg,
     postern_err e;
 
     if (g == NULL || (g->ready = event_new(base, take_leg.fd, EV_WRITE, on_ready, g)) == NULL) {
-        close_leg(&take_leg);
+        leg_close(&take_leg);
         free(g);
         return POSTERN_FAIL(err, NOMEM, "greeting a backend");
     }
@@ -246,7 +238,7 @@ void greeting_free(struct greeting *g)
     if (g == NULL)
         return;
     timer_free(g->ready);
-    close_leg(&g->leg);
+    leg_close(&g->leg);
     postern_buf_free(&g->said);
     postern_buf_free(&g->heard);
     free(g);

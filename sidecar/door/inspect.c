@@ -646,16 +646,12 @@ static void free_state(const struct adapter *adapter, void *state)
     free(state);
 }
 
-static void close_leg(struct leg leg)
-{
-    SSL_free(leg.ssl);
-    (void)close(leg.fd);
-}
-
 void inspect_drop(const struct inspect_parts *parts)
 {
-    close_leg(parts->take_client);
-    close_leg(parts->take_backend);
+    struct leg client = parts->take_client, backend = parts->take_backend;
+
+    leg_close(&client);
+    leg_close(&backend);
     free_state(parts->adapter, parts->take_state);
 }
 

@@ -3,7 +3,7 @@ sidecar_libsidecar_la_SOURCES += sidecar/door/backend_answer.c sidecar/door/back
 	sidecar/door/backend_login.h sidecar/door/backend_session.c sidecar/door/backend_session.h sidecar/door/conn.c sidecar/door/conn.h sidecar/door/gate.c sidecar/door/gate.h \
 	sidecar/door/lease.c sidecar/door/lease.h sidecar/door/limits.c sidecar/door/limits.h sidecar/door/role_line.c \
 	sidecar/door/role_line.h sidecar/door/loop.c sidecar/door/loop.h sidecar/door/mailbox.c sidecar/door/mailbox.h \
-	sidecar/door/main.c sidecar/door/main.h sidecar/door/args_digest.h sidecar/door/audit.c sidecar/door/audit.h sidecar/door/registry.c \
+	sidecar/door/main.c sidecar/door/main.h sidecar/door/audit.c sidecar/door/audit.h sidecar/door/registry.c \
 	sidecar/door/registry.h sidecar/door/session.c sidecar/door/session.h sidecar/door/session_inner.h sidecar/door/session_judge.c sidecar/door/settings.c \
 	sidecar/door/settings.h sidecar/door/taken_back.c sidecar/door/taken_back.h
 sidecar_libsidecar_la_SOURCES += \

@@ -13,10 +13,11 @@
 #include <event2/dns.h>
 #include <event2/event.h>
 
+#include <postern-private/args_digest.h>
+
 #include "../audit/denials.h"
 #include "../audit/line.h"
 #include "../names.h"
-#include "args_digest.h"
 #include "lease.h"
 #include "limits.h"
 #include "mailbox.h"

@@ -550,10 +550,12 @@ const struct timeval *relay_pool_stall_check(struct relay_pool *p)
     return p->stall_check;
 }
 
-static void close_leg(struct leg leg)
+void leg_close(struct leg *leg)
 {
-    SSL_free(leg.ssl);
-    (void)close(leg.fd);
+    SSL_free(leg->ssl);
+    if (leg->fd >= 0)
+        (void)close(leg->fd);
+    *leg = (struct leg){ .fd = -1 };
 }
 
 static void prepare_side(struct relay *r, struct side *s, struct leg leg)
@@ -626,8 +628,8 @@ postern_err relay_new(struct relay_pool *pool, struct leg take_client, struct le
     postern_err e;
 
     if (r == NULL) {
-        close_leg(take_client);
-        close_leg(take_backend);
+        leg_close(&take_client);
+        leg_close(&take_backend);
         return POSTERN_FAIL(err, NOMEM, "relay");
     }
     r->pool = pool;
@@ -658,7 +660,7 @@ static void close_side(struct side *s)
     if (s->pipe[0] >= 0)
         pipes_give(&s->relay->pool->pipes, s->pipe, s->piped == 0);
     free(s->unsent);
-    close_leg((struct leg){ s->fd, s->ssl });
+    leg_close(&(struct leg){ s->fd, s->ssl });
 }
 
 /* glibc keeps freed memory in the middle of its heap, where 3,000 ended TLS sessions leave 40 MiB.

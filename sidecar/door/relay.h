@@ -49,6 +49,7 @@ struct leg {
     int  fd;
     SSL *ssl; /* NULL: plain.  Holds no descriptor of its own */
 };
+void leg_close(struct leg *leg); /* afterwards it is none: fd -1 */
 
 typedef enum relay_end {
     RELAY_FAILED = 0,   /* a TLS or system error; relay_end_text() says which */
