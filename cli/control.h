@@ -37,6 +37,19 @@ int64_t control_number(const postern_json *j, uint32_t object, const char *name,
 #define CONTROL_TIME_MAX 24
 const char *control_time(int64_t when_s, char room[CONTROL_TIME_MAX]); /* RFC 3339, UTC */
 
+/* What makes a list out of the answers to a verb: "sessions", which is the array's name too. */
+struct control_list {
+    const char *none; /* "no sessions" */
+    void (*put_filters)(const struct control_call *call, postern_json_writer *w);
+    void (*print_heading)(void);
+    /* One, as a line; now_s is of the list's beginning. */
+    void (*print)(const postern_json *j, uint32_t node, int64_t now_s);
+};
+/* A column: the text member as control_text() has it, "-" when it is not there. */
+void control_print_text(const postern_json *j, uint32_t node, const char *name, int width);
+/* Every page of it; returns the exit status. */
+int control_print_list(const struct control_call *call, const struct control_list *list);
+
 /* The commands, once their options are read; each returns the exit status. */
 int control_sessions(const struct control_call *call);
 int control_kill(const struct control_call *call);

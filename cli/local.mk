@@ -11,7 +11,7 @@ postern_SOURCES += cli/admin_call.c cli/admin_call.h cli/client.c cli/client.h c
 postern_SOURCES += cli/password_input.c cli/password_input.h cli/user.c
 postern_SOURCES += cli/policy.c cli/policy.h cli/policy_actions.c cli/policy_arguments.c cli/policy_check.c cli/policy_explain.c cli/policy_load.c \
 	cli/policy_question.c cli/policy_question.h cli/policy_show.c cli/policy_test.c cli/policy_who_can.c cli/policy_words.c
-postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_held.c cli/control_sessions.c
+postern_SOURCES += cli/control.c cli/control.h cli/control_ask.c cli/control_block.c cli/control_held.c cli/control_list.c cli/control_sessions.c
 postern_SOURCES += cli/verify.c cli/verify_clients.c cli/verify_clients.h cli/verify_path.c cli/verify_path.h cli/verify_run.c \
 	cli/verify_run.h
 postern_SOURCES += cli/child_run.c cli/child_run.h cli/hosts.c cli/hosts.def cli/hosts.h cli/posternd_check.c cli/posternd_check.h

@@ -47,6 +47,16 @@ void policy_close(struct policy_opened *opened);
 int policy_exit_code(postern_err e);
 /* Takes --door and --config (letters 'D' and 'F'); false: another option. */
 bool policy_source_option(struct policy_source *from, int letter, const char *value);
+/* The names from argv[next] on.  False: neither files nor a door, or both. */
+bool policy_source_names(struct policy_source *from, int argc, char **argv, int next);
+/* What a verb says of a policy, into `out`; false: nobody may do anything. */
+typedef bool policy_writer(const void *rq, const postern_policy *p, postern_buf *out);
+/*
+ * Open the policy, have it described and print that.  A file with a mistake is no answer.
+ *   ret   the exit status: CLI_REJECTED where the writer says false
+ */
+int policy_describe(const struct policy_source *from, bool is_json, policy_writer *write,
+                    const void *rq);
 #define POLICY_SOURCE_OPTIONS                                                                      \
     { "door", required_argument, NULL, 'D' },                                                      \
     {                                                                                              \

@@ -55,9 +55,7 @@ static bool read_check_options(int argc, char **argv, struct check_request *rq)
         rq->wants_print = rq->wants_print || option == 'p';
         rq->wants_help = rq->wants_help || option == 'h';
     }
-    rq->from.names = argv + optind;
-    rq->from.count = (size_t)(argc - optind);
-    return rq->wants_help || (rq->from.count != 0) != (rq->from.door != NULL);
+    return policy_source_names(&rq->from, argc, argv, optind) || rq->wants_help;
 }
 
 /* ---- warnings ---- */

@@ -44,6 +44,13 @@ bool policy_source_option(struct policy_source *from, int letter, const char *va
     return true;
 }
 
+bool policy_source_names(struct policy_source *from, int argc, char **argv, int next)
+{
+    from->names = argv + next;
+    from->count = (size_t)(argc - next);
+    return (from->count != 0) != (from->door != NULL);
+}
+
 /* ---- files ---- */
 
 /* One byte more than a policy may have is enough for its refusal. */
@@ -239,4 +246,22 @@ void policy_close(struct policy_opened *opened)
     postern_policy_free(opened->policy);
     postern_config_free(opened->config);
     *opened = (struct policy_opened){ .policy = NULL };
+}
+
+int policy_describe(const struct policy_source *from, bool is_json, policy_writer *write,
+                    const void *rq)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
+    struct policy_opened opened;
+    int status = CLI_UNDECIDED;
+    bool may;
+
+    if (policy_open(from, policy_print_fault, NULL, &opened) == POSTERN_OK) {
+        may = write(rq, opened.policy, &out);
+        status = is_json ? policy_put_json(&out) : policy_put(&out, stdout);
+        if (status == CLI_PROVED && !may)
+            status = CLI_REJECTED;
+    }
+    policy_close(&opened);
+    return status;
 }

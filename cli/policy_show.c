@@ -84,13 +84,11 @@ static bool read_show_options(int argc, char **argv, struct show_request *rq)
     for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (!take_option(rq, option, optarg))
             return false;
-    rq->from.names = argv + optind;
-    rq->from.count = (size_t)(argc - optind);
     if (rq->wants_help)
         return true;
     if (rq->about.agent == NULL)
         return refuse(rq, "show wants --agent");
-    return (rq->from.count != 0) != (rq->from.door != NULL) ||
+    return policy_source_names(&rq->from, argc, argv, optind) ||
            refuse(rq, "show takes rules files or a door");
 }
 
@@ -209,8 +207,9 @@ static size_t add_section(const struct show_request *rq, const postern_policy *p
     return rows;
 }
 
-static bool add_lines(const struct show_request *rq, const postern_policy *p, postern_buf *out)
+static bool add_lines(const void *arg, const postern_policy *p, postern_buf *out)
 {
+    const struct show_request *rq = arg;
     size_t rows[SECTION_COUNT];
 
     if (postern_policy_lists(p) != POSTERN_POLICY_LIST_AGENT)
@@ -249,8 +248,9 @@ static void put_rule(const struct show_request *rq, const postern_policy *p, siz
     postern_json_close_object(w);
 }
 
-static bool add_json(const struct show_request *rq, const postern_policy *p, postern_buf *out)
+static bool add_json(const void *arg, const postern_policy *p, postern_buf *out)
 {
+    const struct show_request *rq = arg;
     postern_json_writer w = { .out = out };
     postern_policy_rule r;
     bool may = false;
@@ -275,23 +275,6 @@ static bool add_json(const struct show_request *rq, const postern_policy *p, pos
 
 /* ---- the command ---- */
 
-static int run_show(const struct show_request *rq)
-{
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
-    struct policy_opened opened;
-    int status = CLI_UNDECIDED;
-    bool may;
-
-    if (policy_open(&rq->from, policy_print_fault, NULL, &opened) == POSTERN_OK) {
-        may = (rq->is_json ? add_json : add_lines)(rq, opened.policy, &out);
-        status = rq->is_json ? policy_put_json(&out) : policy_put(&out, stdout);
-        if (status == CLI_PROVED && !may)
-            status = CLI_REJECTED;
-    }
-    policy_close(&opened);
-    return status;
-}
-
 int policy_show(int argc, char **argv)
 {
     struct show_request rq = { .is_json = false };
@@ -302,5 +285,5 @@ int policy_show(int argc, char **argv)
         print_show_help(stdout);
         return CLI_PROVED;
     }
-    return run_show(&rq);
+    return policy_describe(&rq.from, rq.is_json, rq.is_json ? add_json : add_lines, &rq);
 }

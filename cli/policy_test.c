@@ -66,11 +66,9 @@ static bool read_test_options(int argc, char **argv, struct test_request *rq)
         rq->is_json = rq->is_json || option == 'j';
         rq->wants_help = rq->wants_help || option == 'h';
     }
-    rq->from.names = argv + optind;
-    rq->from.count = (size_t)(argc - optind);
     rq->from.expects = rq->expects;
     rq->from.expect_count = rq->count;
-    return rq->wants_help || (rq->from.count != 0) != (rq->from.door != NULL);
+    return policy_source_names(&rq->from, argc, argv, optind) || rq->wants_help;
 }
 
 /* ---- each expect ---- */

@@ -64,9 +64,7 @@ static bool read_words(int argc, char **argv, struct who_request *rq)
         rq->about.resource = postern_bytes_str(argv[next + 1]);
         next += 2;
     }
-    rq->from.names = argv + next;
-    rq->from.count = (size_t)(argc - next);
-    return (rq->from.count != 0) != (rq->from.door != NULL) ||
+    return policy_source_names(&rq->from, argc, argv, next) ||
            refuse(rq, "who-can takes rules files or a door");
 }
 
@@ -214,8 +212,9 @@ static size_t add_list(const struct who_request *rq, const postern_policy *p, un
 }
 
 /* How many lists let somebody. */
-static bool add_lines(const struct who_request *rq, const postern_policy *p, postern_buf *out)
+static bool add_lines(const void *arg, const postern_policy *p, postern_buf *out)
 {
+    const struct who_request *rq = arg;
     unsigned lists = postern_policy_lists(p);
     bool can = true;
 
@@ -294,8 +293,9 @@ static bool put_list(const struct who_request *rq, const postern_policy *p, unsi
     return can;
 }
 
-static bool add_json(const struct who_request *rq, const postern_policy *p, postern_buf *out)
+static bool add_json(const void *arg, const postern_policy *p, postern_buf *out)
 {
+    const struct who_request *rq = arg;
     unsigned lists = postern_policy_lists(p);
     postern_json_writer w = { .out = out };
     bool can = true;
@@ -315,24 +315,6 @@ static bool add_json(const struct who_request *rq, const postern_policy *p, post
 
 /* ---- the command ---- */
 
-static int run_who_can(const struct who_request *rq)
-{
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(POLICY_OUTPUT_MAX);
-    struct policy_opened opened;
-    int status = CLI_UNDECIDED;
-    bool can;
-
-    /* A file with a mistake is no answer. */
-    if (policy_open(&rq->from, policy_print_fault, NULL, &opened) == POSTERN_OK) {
-        can = (rq->is_json ? add_json : add_lines)(rq, opened.policy, &out);
-        status = rq->is_json ? policy_put_json(&out) : policy_put(&out, stdout);
-        if (status == CLI_PROVED && !can)
-            status = CLI_REJECTED;
-    }
-    policy_close(&opened);
-    return status;
-}
-
 int policy_who_can(int argc, char **argv)
 {
     struct who_request rq = { .is_json = false };
@@ -343,5 +325,5 @@ int policy_who_can(int argc, char **argv)
         print_who_can_help(stdout);
         return CLI_PROVED;
     }
-    return run_who_can(&rq);
+    return policy_describe(&rq.from, rq.is_json, rq.is_json ? add_json : add_lines, &rq);
 }
