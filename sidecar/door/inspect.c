@@ -252,6 +252,7 @@ static bool feed_kept(struct side *from)
         return false;
     memmove(from->in.ptr, from->in.ptr + used, from->in.len - used);
     from->in.len -= used;
+    postern_wipe(from->in.ptr + from->in.len, used);
     if (from->in.len == 0)
         postern_buf_free(&from->in);
     return true;
@@ -304,6 +305,8 @@ static bool receive(struct side *from)
     case WIRE_MORE:
         count(from, fresh.len);
         feed_fresh(from, fresh);
+        if (from->name == ADAPTER_CLIENT)
+            wire_forget(&from->wire, fresh);
         return true;
     case WIRE_DRY:
         from->is_ready = false;

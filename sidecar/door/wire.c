@@ -259,6 +259,12 @@ wire_step wire_receive(struct wire *w, postern_bytes *ret)
     return w->ssl == NULL ? receive_plain(w, ret) : receive_records(w, ret);
 }
 
+void wire_forget(struct wire *w, postern_bytes received)
+{
+    if (received.len != 0)
+        postern_wipe(w->records->plain + (received.ptr - w->records->plain), received.len);
+}
+
 /* ---- life ---- */
 
 void wire_init(struct wire *w, struct records *records, struct leg take_leg)

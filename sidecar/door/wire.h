@@ -44,6 +44,8 @@ void wire_init(struct wire *w, struct records *records, struct leg take_leg);
  * the thread that reads; empty with has_ended, or when TLS said something of its own.
  */
 wire_step wire_receive(struct wire *w, postern_bytes *ret);
+/* What wire_receive() gave is done with: wiped.  Whatever a client says may be a token. */
+void wire_forget(struct wire *w, postern_bytes received);
 /* These behind `out`, without a copy where they are many.  Those that wait are copied. */
 wire_step wire_pass(struct wire *w, postern_bytes bytes);
 /* MORE: everything is gone. */

@@ -15,7 +15,9 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from door_rig import BUILD, assert_equal, auth_line, check, connect_head, plain_only, run_door_tests, wait_until, with_options  # noqa: E402
+import redis_wire  # noqa: E402
+from daemon import free_port  # noqa: E402
+from door_rig import BUILD, Backend, assert_equal, auth_line, check, connect_head, plain_only, run_door_tests, wait_until, with_options  # noqa: E402
 
 CANARY = BUILD + "/tests/support/canary"
 SANITIZED = os.environ.get("POSTERN_SANITIZED") == "address"  # there freed memory is kept, and shadowed
@@ -134,6 +136,42 @@ def no_piece_of_a_token_is_left_in_any_child_record_log_or_argument(rig):
 
 
 @plain_only("there freed memory is kept, and shadowed")
+def no_piece_of_a_token_is_left_by_doors_that_judge_every_action(rig):
+    """In a password's place, in the session, refused, and before an MCP session; the backend's password is the door's to keep."""
+    port = free_port()
+    server = redis_wire.Server("--port", str(port), "--bind", "127.0.0.1", "--requirepass", "of-the-backend")
+    rig.processes.append(server.process)
+    with open(rig.path + "/backend.password", "w") as f:
+        f.write("of-the-backend\n")
+    os.chmod(rig.path + "/backend.password", 0o600)
+    rig.door("cache", "127.0.0.1:%d" % port, rules='read: allow agent agent-* to redis:@read on "cache:*" with log summary',
+             protocol="redis", backend_auth="password", backend_password_file=rig.path + "/backend.password")
+    rig.door("tools", Backend(), rules="call: allow agent agent-* to mcp:tools/call", protocol="mcp")
+    rig.start()
+    tokens = [marked(rig, "cache") for _ in range(4)] + [marked(rig, "other"), forged(rig, "cache"), marked(rig, "tools"), marked(rig, "other")]
+    for i, hello in ((0, ("AUTH",)), (1, ("AUTH", "agent-7")), (2, ("HELLO", "3", "AUTH", "agent-7"))):
+        c = redis_wire.Connection(rig.path + "/run/cache.sock")
+        said = c.call(*hello, tokens[i])
+        check(said is not None and not isinstance(said, redis_wire.Error), said)
+        assert_equal(c.call("GET", "cache:a"), None, "a read")
+        if i == 0:
+            assert_equal(c.call("AUTH", tokens[3]), b"OK", "a longer lease")
+            check(isinstance(c.call("AUTH", tokens[4]), redis_wire.Error), "another audience")
+        c.close()
+    for token in tokens[4:6]:
+        c = redis_wire.Connection(rig.path + "/run/cache.sock")
+        check(isinstance(c.call("AUTH", token), redis_wire.Error), "a refusal")
+        c.close()
+    rig.login("tools", tokens[6]).close()
+    rig.refused("tools", auth_line(tokens[7]))
+    end, found = time.monotonic() + 2 * LIFE_S, scan(rig, tokens)
+    while found and time.monotonic() < end:
+        time.sleep(0.5)
+        found = scan(rig, tokens)
+    assert_equal(found, "", "pieces of tokens")
+    server.stop()
+
+
 def a_token_in_the_memory_of_a_child_would_be_found(rig):
     """What the test above rests on: a handle keeps its token for a minute, a login what its token said, and both are seen."""
     rig.write("services/imap.conf", {"audience": rig.audience("imap"), "issuers": "test", "helper_peers": "root"})
