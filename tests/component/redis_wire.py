@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 
-from daemon import wait_until
+from daemon import free_port, wait_until
 
 
 def pack(*words):
@@ -102,6 +102,26 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class BackendServer(Server):
+    """Behind doors: on TCP, where their user may come, and with a password; `inside` has given it."""
+
+    def __init__(self, password):
+        self.port, self.password = free_port(), password
+        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", "--requirepass", password)
+        self.inside = Connection(self.path)
+        assert self.inside.call("AUTH", password) == b"OK", "the backend's password"
+
+    def door(self, rig, password=None, **keys):
+        """doors/cache.conf in front of it; what it logs in with is written nowhere else."""
+        path = rig.path + "/backend.password"
+        with open(path, "w") as f:
+            f.write((password or self.password) + "\n")
+        os.chmod(path, 0o600)
+        rig.secrets.append(password or self.password)
+        keys.setdefault("backend", "127.0.0.1:%d" % self.port)
+        rig.door("cache", protocol="redis", backend_auth="password", backend_password_file=path, **keys)
 
 
 def flatten(rows, found):

@@ -16,7 +16,6 @@ import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import redis_wire  # noqa: E402
-from daemon import free_port  # noqa: E402
 from door_rig import BUILD, Backend, assert_equal, auth_line, check, connect_head, plain_only, run_door_tests, wait_until, with_options  # noqa: E402
 
 CANARY = BUILD + "/tests/support/canary"
@@ -138,14 +137,9 @@ def no_piece_of_a_token_is_left_in_any_child_record_log_or_argument(rig):
 @plain_only("there freed memory is kept, and shadowed")
 def no_piece_of_a_token_is_left_by_doors_that_judge_every_action(rig):
     """In a password's place, in the session, refused, and before an MCP session; the backend's password is the door's to keep."""
-    port = free_port()
-    server = redis_wire.Server("--port", str(port), "--bind", "127.0.0.1", "--requirepass", "of-the-backend")
+    server = redis_wire.BackendServer("of-the-backend")
     rig.processes.append(server.process)
-    with open(rig.path + "/backend.password", "w") as f:
-        f.write("of-the-backend\n")
-    os.chmod(rig.path + "/backend.password", 0o600)
-    rig.door("cache", "127.0.0.1:%d" % port, rules='read: allow agent agent-* to redis:@read on "cache:*" with log summary',
-             protocol="redis", backend_auth="password", backend_password_file=rig.path + "/backend.password")
+    server.door(rig, rules='read: allow agent agent-* to redis:@read on "cache:*" with log summary')
     rig.door("tools", Backend(), rules="call: allow agent agent-* to mcp:tools/call", protocol="mcp")
     rig.start()
     tokens = [marked(rig, "cache") for _ in range(4)] + [marked(rig, "other"), forged(rig, "cache"), marked(rig, "tools"), marked(rig, "other")]

@@ -11,9 +11,9 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import free_port, wait_until  # noqa: E402
+from daemon import wait_until  # noqa: E402
 from door_rig import Backend, assert_equal, check, run_door_tests  # noqa: E402
-from redis_wire import Connection, Error, Push, Server, pack  # noqa: E402
+from redis_wire import BackendServer, Connection, Error, Push, pack  # noqa: E402
 
 PASSWORD = "backend-password-of-nobody-else"
 TREASURE = "treasure-that-nobody-may-read"
@@ -31,11 +31,8 @@ SERVER = {}
 
 def redis_server():
     if not SERVER:
-        SERVER["port"] = free_port()
-        SERVER["server"] = Server("--port", str(SERVER["port"]), "--bind", "127.0.0.1", "--requirepass", PASSWORD)
-        SERVER["inside"] = Connection(SERVER["server"].path)
-        assert_equal(SERVER["inside"].call("AUTH", PASSWORD), b"OK", "the backend's password")
-    inside = SERVER["inside"]
+        SERVER["server"] = BackendServer(PASSWORD)
+    inside = SERVER["server"].inside
     inside.call("FLUSHALL")
     inside.call("SET", "secret", TREASURE)
     inside.call("RPUSH", "secret:list", TREASURE)
@@ -52,14 +49,10 @@ def redis_server():
 
 
 def redis_door(rig, address=None, rules=RULES, **keys):
-    inside = redis_server() if address is None else None
-    path = rig.path + "/backend.password"
-    with open(path, "w") as f:
-        f.write(PASSWORD + "\n")
-    os.chmod(path, 0o600)
-    rig.secrets.append(PASSWORD)
-    rig.door("cache", address or "127.0.0.1:%d" % SERVER["port"], rules=rules, protocol="redis",
-             backend_auth="password", backend_password_file=path, **keys)
+    inside = redis_server()
+    if address is not None:
+        keys["backend"] = address
+    SERVER["server"].door(rig, rules=rules, **keys)
     return inside
 
 
@@ -320,7 +313,7 @@ def answers_stay_with_their_requests_whatever_opens_and_closes(rig):
             ["EVAL", "redis.setresp(3); return {map={a={1,2}}}", "0"], ["NOSUCH", "x"], ["GET"], ["XREAD", "BLOCK", "1", "STREAMS", "st", "$"], ["CLIENT"],
             ["AUTH"], ["AUTH", "x"], ["SELECT", "0"], ["SWAPDB", "0", "x"], ["DEBUG", "SLEEP", "0"], ["ECHO", "1"]]
     number = 0
-    SERVER["inside"].call("RPUSH", "l", "message", "a", "b")
+    SERVER["server"].inside.call("RPUSH", "l", "message", "a", "b")
     is_over = threading.Event()
 
     def publish():

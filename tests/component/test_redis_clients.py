@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 if sys.executable != "/usr/bin/python3" and os.path.exists("/usr/bin/python3") and "POSTERN_PYTHON" not in os.environ:
     # Debian's module is for Debian's Python.
@@ -16,9 +15,8 @@ if sys.executable != "/usr/bin/python3" and os.path.exists("/usr/bin/python3") a
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import redis  # noqa: E402
-from daemon import free_port, wait_until  # noqa: E402
 from door_rig import BUILD, assert_equal, check, run_door_tests  # noqa: E402
-from redis_wire import Connection, Server  # noqa: E402
+from redis_wire import BackendServer  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.environ.get("POSTERN_PEERS", "")
@@ -40,19 +38,10 @@ SERVER = {}
 def _door(rig, **keys):
     """A server whose default user has a password and is not the door's: that one is in its ACL."""
     if not SERVER:
-        port = free_port()
-        SERVER.update(port=port, server=Server("--port", str(port), "--bind", "127.0.0.1", "--requirepass", "another" + PASSWORD))
-        SERVER["inside"] = Connection(SERVER["server"].path)
-        SERVER["inside"].call("AUTH", "another" + PASSWORD)
-        assert_equal(SERVER["inside"].call("ACL", "SETUSER", "postern", "on", ">" + PASSWORD, "~*", "&*", "+@all"), b"OK", "the door's user")
-    SERVER["inside"].call("FLUSHALL")
-    path = rig.path + "/backend.password"
-    with open(path, "w") as f:
-        f.write(PASSWORD + "\n")
-    os.chmod(path, 0o600)
-    rig.secrets.append(PASSWORD)
-    rig.door("cache", "127.0.0.1:%d" % SERVER["port"], rules=RULES, protocol="redis", backend_auth="password", backend_user="postern",
-             backend_password_file=path, **keys)
+        SERVER["server"] = BackendServer("another" + PASSWORD)
+        assert_equal(SERVER["server"].inside.call("ACL", "SETUSER", "postern", "on", ">" + PASSWORD, "~*", "&*", "+@all"), b"OK", "the door's user")
+    SERVER["server"].inside.call("FLUSHALL")
+    SERVER["server"].door(rig, PASSWORD, rules=RULES, backend_user="postern", **keys)
     rig.start()
 
 
@@ -95,7 +84,7 @@ def redis_cli_in_each_of_its_ways(rig):
     mass = "".join("*3\r\n$3\r\nSET\r\n$%d\r\ncache:m%d\r\n$1\r\n1\r\n" % (len("cache:m%d" % i), i) for i in range(1000))
     said = cli("-a", token, "--no-auth-warning", "--pipe", stdin=mass)
     check("errors: 0, replies: 1000" in said, said)
-    assert_equal(SERVER["inside"].call("EXISTS", "cache:m999"), 1, "the last of them")
+    assert_equal(SERVER["server"].inside.call("EXISTS", "cache:m999"), 1, "the last of them")
 
 
 def python_redis_with_every_kind_of_value(rig):
@@ -133,7 +122,7 @@ def python_redis_with_every_kind_of_value(rig):
         p.set("cache:s", "never").get("other")
         _refused(p.execute)
     assert_equal(r.get("cache:s"), "w", "what it was")
-    assert_equal(SERVER["inside"].call("GET", "cache:s"), b"w", "what the server has")
+    assert_equal(SERVER["server"].inside.call("GET", "cache:s"), b"w", "what the server has")
     check(isinstance(_client(rig, rig.token("cache", agent="agent-s")).scan(count=1000)[1], list), "SCAN where it is allowed")
     raw = _client(rig, decode_responses=False)
     for value in (bytes(range(256)), b"", b"*1\r\n$4\r\nPING\r\n", os.urandom(5 << 20)):
@@ -191,7 +180,7 @@ def hiredis_as_a_program_uses_it(rig):
     done = subprocess.run([BUILD + "/tests/support/hiredis_client", "127.0.0.1", str(rig.ports["cache"])],
                           input=rig.token("cache", scope=SCOPE) + "\n", stdout=subprocess.PIPE, universal_newlines=True, timeout=WAIT_S)
     assert_equal((done.returncode, done.stdout), (0, ""), "what it says")
-    assert_equal(SERVER["inside"].call("GET", "cache:hi:n"), b"1000", "what it counted")
+    assert_equal(SERVER["server"].inside.call("GET", "cache:hi:n"), b"1000", "what it counted")
 
 
 def _peer(rig, name):

@@ -9,15 +9,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import free_port, wait_until  # noqa: E402
-from door_rig import AGENT_UID, USERS, assert_equal, check, run_door_tests  # noqa: E402
-from redis_wire import Connection, Error, Server, pack  # noqa: E402
+from daemon import wait_until  # noqa: E402
+from door_rig import assert_equal, check, run_door_tests  # noqa: E402
+from redis_wire import BackendServer, Connection, Error, pack  # noqa: E402
 
 PASSWORD = "backend-password-of-nobody-else"
 RULES = """
@@ -34,28 +32,13 @@ oncall: hold agent agent-* to redis:SET on "oncall:*" with approver user nobody
 SERVER = {}
 
 
-def redis_server():
-    """One for all tests; each has its own keys."""
-    if not SERVER:
-        SERVER["port"] = free_port()
-        SERVER["server"] = Server("--port", str(SERVER["port"]), "--bind", "127.0.0.1", "--requirepass", PASSWORD)
-        inside = Connection(SERVER["server"].path)
-        assert_equal(inside.call("AUTH", PASSWORD), b"OK", "the backend's password")
-        SERVER["inside"] = inside
-    SERVER["inside"].call("FLUSHALL")
-    return SERVER["inside"]
-
-
 def redis_door(rig, rules=RULES, **keys):
-    inside = redis_server()
-    path = rig.path + "/backend.password"
-    with open(path, "w") as f:
-        f.write(PASSWORD + "\n")
-    os.chmod(path, 0o600)
-    rig.secrets.append(PASSWORD)
-    rig.door("cache", "127.0.0.1:%d" % SERVER["port"], rules=rules, protocol="redis", backend_auth="password",
-             backend_password_file=path, **keys)
-    return inside
+    """One server for all tests; each has its own keys."""
+    if not SERVER:
+        SERVER["server"] = BackendServer(PASSWORD)
+    SERVER["server"].inside.call("FLUSHALL")
+    SERVER["server"].door(rig, rules=rules, **keys)
+    return SERVER["server"].inside
 
 
 class Agent(Connection):
