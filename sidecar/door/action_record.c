@@ -18,13 +18,6 @@ struct action_session action_session_of(const struct session *s)
     return (struct action_session){ s->entry.id, s->entry.door, s->entry.peer, s->entry.grant };
 }
 
-static const char *agent_of(const postern_grant *g)
-{
-    const char *actor = postern_grant_actor(g);
-
-    return actor != NULL ? actor : postern_grant_subject(g);
-}
-
 void action_resource_text(postern_bytes from, char ret[ACTIONS_RESOURCE_MAX])
 {
     static const char hex[] = "0123456789abcdef";
@@ -91,7 +84,7 @@ bool action_count(struct loop *l, const struct action_session *s, const struct a
     const struct tally_of what = {
         .session = s->id,
         .door = s->door,
-        .agent = agent_of(s->grant),
+        .agent = registry_agent(s->grant),
         .human = postern_grant_human(s->grant),
         .purpose = postern_grant_purpose(s->grant),
         .action = f->action,
@@ -134,7 +127,7 @@ void action_refusals_write(struct loop *l, const struct action_session *s,
         .event = "refused",
         .service = s->door,
         .peer = s->peer,
-        .agent = agent_of(s->grant),
+        .agent = registry_agent(s->grant),
         .human = postern_grant_human(s->grant),
         .session = s->id,
         .code = r->last,

@@ -136,8 +136,7 @@ static struct door_count *find_door(struct registry *r, const char *door)
     return d;
 }
 
-/* Who acts, as in the audit log.  A renewal leaves it as it is (registry_is_same_identity()). */
-static const char *agent_name(const postern_grant *g)
+const char *registry_agent(const postern_grant *g)
 {
     const char *actor = postern_grant_actor(g), *subject = postern_grant_subject(g);
 
@@ -156,7 +155,7 @@ static const char *issuer_name(const postern_grant *g)
 static struct agent_count *find_agent(const struct registry *r, const struct door_count *d,
                                       const postern_grant *g)
 {
-    const char *agent = agent_name(g);
+    const char *agent = registry_agent(g);
     struct agent_count *a;
 
     LIST_FOREACH (a, &r->agents[text_hash(agent) & (BUCKETS - 1)], entry)
@@ -169,7 +168,7 @@ static struct agent_count *find_agent(const struct registry *r, const struct doo
 static struct agent_count *new_agent(struct registry *r, const struct door_count *d,
                                      const postern_grant *g)
 {
-    const char *issuer = issuer_name(g), *agent = agent_name(g);
+    const char *issuer = issuer_name(g), *agent = registry_agent(g);
     size_t issuer_size = strlen(issuer) + 1, agent_size = strlen(agent) + 1;
     struct agent_count *a = calloc(1, sizeof *a + issuer_size + agent_size);
 

@@ -87,6 +87,8 @@ struct session_place {
 POSTERN_MUST_USE postern_err registry_find_renewal(struct registry *r, postern_bytes secret,
                                                    const char *door, const postern_grant *grant,
                                                    struct session_place *ret, postern_error *err);
+/* Who acts, as in the audit log; "" where a token names nobody.  A renewal leaves it as it is. */
+const char *registry_agent(const postern_grant *g);
 /* Issuer, subject, client, outermost actor (RFC 8693 §4.1), local user and service, and whether the
  * token is bound to a certificate (RFC 8705). */
 bool registry_is_same_identity(const postern_grant *a, const postern_grant *b);
