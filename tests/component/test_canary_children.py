@@ -166,6 +166,7 @@ def no_piece_of_a_token_is_left_by_doors_that_judge_every_action(rig):
     server.stop()
 
 
+@plain_only("its memory is not scanned there")
 def a_token_in_the_memory_of_a_child_would_be_found(rig):
     """What the test above rests on: a handle keeps its token for a minute, a login what its token said, and both are seen."""
     rig.write("services/imap.conf", {"audience": rig.audience("imap"), "issuers": "test", "helper_peers": "root"})

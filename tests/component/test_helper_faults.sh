@@ -185,7 +185,7 @@ while True:
                            "ref": "R-0000000000"}).encode())
 P
 fake() { # UID VERSION
-    rm -f "$T/run/fake.sock"
+    rm -f "$T/run/fake.sock" "$T/fake.out" # what an earlier one said is not this one's
     python3 "$T/fake.py" "$T/run/fake.sock" "$1" "$2" >"$T/fake.out" 2>&1 &
     pids+=($!)
     wait_for 10 grep -q listening "$T/fake.out"
