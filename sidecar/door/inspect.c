@@ -303,6 +303,7 @@ static bool receive(struct side *from)
         return false;
     switch (wire_receive(&from->wire, &fresh)) {
     case WIRE_MORE:
+        from->is_ready = !from->wire.is_dry;
         count(from, fresh.len);
         feed_fresh(from, fresh);
         if (from->name == ADAPTER_CLIENT)
@@ -558,11 +559,22 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- verdicts ---- */
 
+/* Nothing of it is there to be read: it takes no turn away from others. */
+static bool is_calm(const struct side *s)
+{
+    return s->is_hungry && !s->is_ready && s->wire.is_drained;
+}
+
+/* Several are settled in one round of the loop, and what they say goes out together. */
 static void note_settled(struct inspect *i)
 {
     i->client.is_stuck = i->backend.is_stuck = false;
     check_flow(i);
-    if (!i->is_working)
+    if (i->is_working)
+        return;
+    if (is_calm(&i->client) && is_calm(&i->backend))
+        event_active(&i->again, EV_TIMEOUT, 0);
+    else
         ask_again(i);
 }
 

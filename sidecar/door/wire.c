@@ -220,6 +220,7 @@ static wire_step receive_plain(struct wire *w, postern_bytes *ret)
     if (n < 0)
         return is_later(errno) ? WIRE_DRY : fail_of_errno(w, errno);
     w->has_ended = n == 0;
+    w->is_dry = n < RELAY_GATHER_BYTES;
     w->has_moved |= n > 0;
     *ret = (postern_bytes){ x->plain, (size_t)n };
     return WIRE_MORE;
@@ -239,6 +240,7 @@ static wire_step receive_records(struct wire *w, postern_bytes *ret)
         return s;
     }
     w->is_drained = got != RECORDS_FULL;
+    w->is_dry = is_received && x->is_dry && !x->is_cut && x->error == 0;
     w->has_ended = got == RECORDS_END;
     w->has_moved |= len != 0;
     if (transmit_records(w) == WIRE_BROKEN) /* answers to KeyUpdates */

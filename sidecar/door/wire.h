@@ -31,6 +31,7 @@ struct wire {
     uint8_t        *unsent; /* records that the socket did not take; NULL: none */
     size_t          unsent_at, unsent_len;
     bool            is_drained; /* its SSL holds nothing complete */
+    bool            is_dry;     /* the socket had less than was asked for: its event tells of more */
     bool            has_ended;  /* it said that nothing more comes */
     bool            is_told;    /* that nothing more comes from us */
     bool            has_moved;  /* a byte, either way; the owner's to clear */
