@@ -199,12 +199,14 @@ channel_event channel_receive(struct channel *c, postern_error *err)
 
     drop_passed_fd(c);
     c->json.count = 0; /* its storage serves the next scan */
+    /* Reset: the other end went and left something of ours unread, which is told once and before
+     * what it said itself. */
     do
         n = recvmsg(c->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return CHANNEL_NOTHING;
-    if (n == 0 || (n < 0 && errno == ECONNRESET))
+    if (n == 0)
         return CHANNEL_CLOSED;
     if (n < 0) {
         (void)POSTERN_FAIL(err, SYSTEM, "receiving between posternd's processes: %m");

@@ -83,8 +83,11 @@ int spawner_main(struct role_setup *setup);
  *                         after each "checkpoint_key": write it to audit_key_dir
  *   writer → audit      {"type":"record","id":n,"record":{…}}
  *                         or {"type":"records","id":n,"records":[{…},…]}: n, n+1 …
+ *                         "patient":true when nobody waits for the answer (audit/line.h)
  *   audit → writer      {"type":"done","id":n}  |  {"type":"failed","id":n,"detail":TEXT}
- *                         done with "from":m: it is of all from m to n
+ *                         done with "from":m: it is of all from m to n.  Failed: it may be sent again
+ *                       {"type":"refused","id":n,"detail":TEXT}
+ *                         it is no record
  *
  * Door; first of all, once:
  *   supervisor → door   {"type":"tally"} + memfd (audit/tally_memory.h)

@@ -55,6 +55,7 @@ EXTRA_DIST += \
 	tests/component/probe_program.py \
 	tests/component/test_attacks.py \
 	tests/component/test_audit_proof.py \
+	tests/component/test_audit_stream.py \
 	tests/component/test_backend_exchange.py \
 	tests/component/test_both_names.sh \
 	tests/component/test_bound_tokens.py \

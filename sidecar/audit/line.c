@@ -3,7 +3,8 @@
  * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were
  * sent, which is the order of their ids and of their deadlines.  What the socket does not take
  * waits in the same list.  A record that somebody waits for fails with its line; a fact, for which
- * nobody waits because it has happened already, stays until the audit child has it.
+ * nobody waits because it has happened already, stays until it is written.  In a stream (line.h) a
+ * decision is released, and so becomes a fact, when the socket has its record.
  */
 #include "config.h"
 
@@ -18,13 +19,22 @@
 #include "../timer.h"
 #include "line.h"
 
+typedef enum flight_state {
+    FLIGHT_HELD = 0,  /* not sent, or to be sent again */
+    FLIGHT_SENT,
+    FLIGHT_RELEASING, /* sent in a stream: `done` is about to be called */
+    FLIGHT_UNWRITTEN  /* a fact that could not be written: held until l->retry */
+} flight_state;
+
 struct flight {
     TAILQ_ENTRY(flight) entry;
+    TAILQ_ENTRY(flight) releasing;
     int64_t id;
     int64_t due_ms;  /* monotonic */
     audit_done done; /* NULL: nobody waits (any more) */
     void *arg;
-    bool is_fact, is_sent;
+    flight_state state;
+    bool is_fact, was_released; /* the latter: a fact since its stream released it */
     postern_buf text; /* the record: of a fact until it is confirmed; of others until they are sent */
 };
 TAILQ_HEAD(flight_list, flight);
@@ -36,19 +46,51 @@ struct audit_line {
     struct event *expiry;       /* deadline of the first in flight, or earlier */
     struct event *want;         /* asks again for a line */
     struct event *company;      /* pending while facts wait to be sent: AUDIT_FACT_WAIT_MS */
+    struct event *release;      /* made active: `releases` has some */
+    struct event *retry;        /* facts that could not be written: AUDIT_RETRY_MS */
     postern_buf text, message;  /* the record and message being made; their storage is kept */
-    struct flight_list flights;
+    struct flight_list flights, releases;
     size_t count, fact_count; /* all; those of them that are facts */
+    size_t awaited_count; /* of the others those that are sent */
+    size_t released_count, unwritten_count; /* of the facts */
     int64_t last_id;
+    int64_t confirmed_ms; /* monotonic: the latest record that was written */
+    unsigned streak;      /* written without a failure or a pause of AUDIT_STREAM_MS between two */
 };
 
 /* ---- the end of a flight ---- */
 
+/* Whoever waits for this one waits for the audit child's word. */
+static bool is_awaited(const struct flight *f)
+{
+    return f->state == FLIGHT_SENT && !f->is_fact;
+}
+
+static void set_state(struct audit_line *l, struct flight *f, flight_state state)
+{
+    if (f->state == FLIGHT_RELEASING)
+        TAILQ_REMOVE(&l->releases, f, releasing);
+    l->unwritten_count -= f->state == FLIGHT_UNWRITTEN;
+    l->awaited_count -= is_awaited(f);
+    f->state = state;
+    l->awaited_count += is_awaited(f);
+    l->unwritten_count += state == FLIGHT_UNWRITTEN;
+    if (state == FLIGHT_RELEASING)
+        TAILQ_INSERT_TAIL(&l->releases, f, releasing);
+}
+
+static bool is_on_its_way(const struct flight *f)
+{
+    return f->state == FLIGHT_SENT || f->state == FLIGHT_RELEASING;
+}
+
 static void free_flight(struct audit_line *l, struct flight *f)
 {
+    set_state(l, f, FLIGHT_HELD); /* which is in no other list or number */
     TAILQ_REMOVE(&l->flights, f, entry);
     l->count--;
     l->fact_count -= f->is_fact;
+    l->released_count -= f->was_released;
     postern_buf_free(&f->text);
     free(f);
 }
@@ -128,6 +170,71 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
     audit_line_expire(arg, clock_mono_ms());
 }
 
+/* ---- streams ---- */
+
+static void note_written(struct audit_line *l, int64_t now_ms)
+{
+    if (now_ms - l->confirmed_ms > AUDIT_STREAM_MS)
+        l->streak = 0;
+    l->confirmed_ms = now_ms;
+    if (l->streak < AUDIT_STREAM_AFTER)
+        l->streak++;
+}
+
+/* Nothing is released before it is written until the audit child has shown anew that it writes. */
+static void end_stream(struct audit_line *l)
+{
+    l->streak = 0;
+}
+
+/* In their order: not while one before waits for the audit child's word. */
+static bool is_stream(const struct audit_line *l)
+{
+    return l->streak >= AUDIT_STREAM_AFTER && l->unwritten_count == 0 && l->awaited_count == 0 &&
+           l->released_count < AUDIT_STREAM_MAX &&
+           clock_mono_ms() - l->confirmed_ms <= AUDIT_STREAM_MS;
+}
+
+/* In a stream: whoever waits is told in this round of the loop. */
+static void note_sent(struct audit_line *l, struct flight *f, bool is_released)
+{
+    if (is_released && !f->is_fact) {
+        set_state(l, f, FLIGHT_RELEASING);
+        event_active(l->release, EV_TIMEOUT, 0);
+        return;
+    }
+    set_state(l, f, FLIGHT_SENT);
+    if (!f->is_fact)
+        postern_buf_free(&f->text);
+}
+
+static void release(struct audit_line *l, struct flight *f)
+{
+    audit_done done = f->done;
+    postern_error none = { 0 };
+
+    f->done = NULL;
+    f->is_fact = f->was_released = true;
+    l->fact_count++;
+    l->released_count++;
+    set_state(l, f, FLIGHT_SENT);
+    if (done != NULL) /* else it was cancelled since */
+        done(f->arg, POSTERN_OK, &none);
+}
+
+/* Those that are there now: what a `done` sends has its turn after others had theirs. */
+static void on_release(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+    int64_t last_id = l->last_id;
+    struct flight *f;
+
+    (void)fd;
+    (void)what;
+    while ((f = TAILQ_FIRST(&l->releases)) != NULL && f->id <= last_id)
+        release(l, f);
+}
+
 /* ---- the line ---- */
 
 static void want_line(struct audit_line *l)
@@ -152,17 +259,11 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     bool was_idle = l->count == 0;
 
     channel_watch_close(&l->watch);
+    end_stream(l);
     fail_until(l, last_id, why);
     if (!was_idle)
         tell_idle(l);
     want_line(l);
-}
-
-static void note_sent(struct flight *f)
-{
-    f->is_sent = true;
-    if (!f->is_fact)
-        postern_buf_free(&f->text);
 }
 
 static bool wait_for_room(struct audit_line *l, postern_error *err)
@@ -175,13 +276,17 @@ static bool wait_for_room(struct audit_line *l, postern_error *err)
 
 /* ---- messages ---- */
 
-static void open_message(struct audit_line *l, postern_json_writer *w, const char *type, int64_t id)
+/* Whether nobody waits for the answer: then it may come with others'. */
+static void open_message(struct audit_line *l, postern_json_writer *w, const char *type, int64_t id,
+                         bool is_patient)
 {
     *w = (postern_json_writer){ .out = &l->message };
     postern_buf_reset(&l->message);
     postern_json_open_object(w, NULL);
     postern_json_put_str(w, "type", type);
     postern_json_put_integer(w, "id", id);
+    if (is_patient)
+        postern_json_put_flag(w, "patient", true);
 }
 
 static postern_err send_message(struct audit_line *l, postern_json_writer *w, postern_error *err)
@@ -193,23 +298,23 @@ static postern_err send_message(struct audit_line *l, postern_json_writer *w, po
 }
 
 /* {"type":"record","id":n,"record":{…}} */
-static postern_err send_one(struct audit_line *l, int64_t id, postern_bytes text,
-                            postern_error *err)
+static postern_err send_one(struct audit_line *l, const struct flight *f, postern_bytes text,
+                            bool is_patient, postern_error *err)
 {
     postern_json_writer w;
 
-    open_message(l, &w, "record", id);
+    open_message(l, &w, "record", f->id, is_patient);
     postern_json_put_raw(&w, "record", text);
     return send_message(l, &w, err);
 }
 
 /* {"type":"records","id":n,"records":[{…},…]}: the first has that id, each other the next one. */
 static postern_err send_several(struct audit_line *l, const struct flight *f, size_t count,
-                                postern_error *err)
+                                bool is_patient, postern_error *err)
 {
     postern_json_writer w;
 
-    open_message(l, &w, "records", f->id);
+    open_message(l, &w, "records", f->id, is_patient);
     postern_json_open_array(&w, "records");
     for (; count > 0; count--, f = TAILQ_NEXT(f, entry))
         postern_json_put_raw(&w, NULL, postern_buf_bytes(&f->text));
@@ -224,7 +329,7 @@ static size_t count_run(const struct flight *f)
     const struct flight *next;
 
     while (count < AUDIT_MESSAGE_RECORDS_MAX && (next = TAILQ_NEXT(f, entry)) != NULL &&
-           !next->is_sent && next->id == f->id + 1 &&
+           next->state == FLIGHT_HELD && next->id == f->id + 1 &&
            (bytes += next->text.len) <= AUDIT_MESSAGE_BYTES_MAX) {
         f = next;
         count++;
@@ -232,24 +337,39 @@ static size_t count_run(const struct flight *f)
     return count;
 }
 
+static bool are_facts(const struct flight *f, size_t count)
+{
+    for (; count > 0 && f->is_fact; count--)
+        f = TAILQ_NEXT(f, entry);
+    return count == 0;
+}
+
+static postern_err send_run(struct audit_line *l, const struct flight *f, size_t count,
+                            bool is_patient, postern_error *err)
+{
+    return count == 1 ? send_one(l, f, postern_buf_bytes(&f->text), is_patient, err)
+                      : send_several(l, f, count, is_patient, err);
+}
+
 /* Send what waits from there on, as far as the socket takes it.  False: the line is of no use. */
 static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
 {
     while (f != NULL) {
-        size_t count = f->is_sent ? 0 : count_run(f);
-        postern_err e = count == 0   ? POSTERN_OK
-                        : count == 1 ? send_one(l, f->id, postern_buf_bytes(&f->text), err)
-                                     : send_several(l, f, count, err);
+        size_t count = f->state == FLIGHT_HELD ? count_run(f) : 0;
+        bool is_released = count != 0 && is_stream(l);
+        postern_err e = POSTERN_OK;
 
+        if (count == 0) {
+            f = TAILQ_NEXT(f, entry);
+            continue;
+        }
+        e = send_run(l, f, count, is_released || are_facts(f, count), err);
         if (e == POSTERN_AGAIN)
             return wait_for_room(l, err);
         if (e != POSTERN_OK)
             return false;
-        for (; count > 1; count--, f = TAILQ_NEXT(f, entry))
-            note_sent(f);
-        if (count == 1)
-            note_sent(f);
-        f = TAILQ_NEXT(f, entry);
+        for (; count > 0; count--, f = TAILQ_NEXT(f, entry))
+            note_sent(l, f, is_released);
     }
     return true;
 }
@@ -285,7 +405,7 @@ static struct flight *find_flight(struct audit_line *l, int64_t id)
 
     while (f != NULL && f->id < id) /* it is the first, but for records that timed out, and facts */
         f = TAILQ_NEXT(f, entry);
-    return f != NULL && f->id == id && f->is_sent ? f : NULL;
+    return f != NULL && f->id == id && is_on_its_way(f) ? f : NULL;
 }
 
 /* "id", or all "from" there to "id", which were one batch.  False: neither. */
@@ -298,22 +418,72 @@ static bool read_ids(const struct audit_line *l, int64_t *ret_from, int64_t *ret
     return *ret_from <= *ret_id && *ret_id - *ret_from < AUDIT_IN_FLIGHT_MAX;
 }
 
+/* What has happened is tried again until it is written; its line is no stream meanwhile. */
+static void keep_for_later(struct audit_line *l, struct flight *f, const postern_error *why)
+{
+    if (l->unwritten_count == 0)
+        log_error("audit records are kept until they can be written", why);
+    set_state(l, f, FLIGHT_UNWRITTEN);
+    if (!event_pending(l->retry, EV_TIMEOUT, NULL) && !timer_start(l->retry, AUDIT_RETRY_MS))
+        log_problem("audit: no timer to write records that were not written");
+}
+
+/* A message of them: when it is written the next follows, else they wait again. */
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_line *l = arg;
+    struct flight *f;
+    int count = 0;
+
+    TAILQ_FOREACH (f, &l->flights, entry)
+        if (f->state == FLIGHT_UNWRITTEN && count++ < AUDIT_MESSAGE_RECORDS_MAX)
+            set_state(l, f, FLIGHT_HELD);
+    if (l->watch.channel != NULL && !is_stalled(l))
+        on_writable(fd, what, l);
+}
+
+/* What was refused would be refused again. */
+static void take_failure(struct audit_line *l, struct flight *f, bool is_refused,
+                         const postern_error *why)
+{
+    end_stream(l);
+    if (f->is_fact && !is_refused)
+        keep_for_later(l, f, why);
+    else
+        land(l, f, POSTERN_ERR_AUDIT, why);
+}
+
+static void take_success(struct audit_line *l, struct flight *f)
+{
+    note_written(l, clock_mono_ms());
+    land(l, f, POSTERN_OK, NULL);
+}
+
 static postern_err take_confirmation(struct audit_line *l, postern_error *err)
 {
     bool is_done = channel_type_is(l->watch.channel, "done");
+    bool is_refused = channel_type_is(l->watch.channel, "refused");
     char detail[256] = "no reason given";
     postern_error why = { 0 };
     struct flight *f;
     int64_t from, id;
 
-    if ((!is_done && !channel_type_is(l->watch.channel, "failed")) || !read_ids(l, &from, &id))
+    if ((!is_done && !is_refused && !channel_type_is(l->watch.channel, "failed")) ||
+        !read_ids(l, &from, &id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no confirmation of a record");
     (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
-    for (; from <= id; from++)
-        if ((f = find_flight(l, from)) != NULL) /* else it timed out before */
-            land(l, f, is_done ? POSTERN_OK : POSTERN_ERR_AUDIT, &why);
+    if (is_done && l->unwritten_count != 0)
+        event_active(l->retry, EV_TIMEOUT, 0); /* there is room again */
+    for (; from <= id; from++) {
+        if ((f = find_flight(l, from)) == NULL)
+            continue; /* it timed out before */
+        if (is_done)
+            take_success(l, f);
+        else
+            take_failure(l, f, is_refused, &why);
+    }
     tell_idle(l);
     return POSTERN_OK;
 }
@@ -348,7 +518,7 @@ static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
     for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
         if (f->is_fact)
-            f->is_sent = false;
+            set_state(l, f, FLIGHT_HELD);
     return l->fact_count == 0 || wait_for_room(l, err);
 }
 
@@ -367,6 +537,7 @@ void audit_line_set(struct audit_line *l, int take_fd)
         lose_line(l, &err);
         return;
     }
+    end_stream(l);
     fail_until(l, last_id, &replaced);
     if (!was_idle)
         tell_idle(l);
@@ -402,7 +573,7 @@ static struct flight *find_first_of(struct flight *f)
 {
     struct flight *before;
 
-    while ((before = TAILQ_PREV(f, flight_list, entry)) != NULL && !before->is_sent)
+    while ((before = TAILQ_PREV(f, flight_list, entry)) != NULL && before->state == FLIGHT_HELD)
         f = before;
     return f;
 }
@@ -411,6 +582,7 @@ static struct flight *find_first_of(struct flight *f)
  * waits there. */
 static postern_err send_now(struct audit_line *l, struct flight *f, postern_error *err)
 {
+    bool is_released;
     postern_err e;
 
     if (event_pending(l->company, EV_TIMEOUT, NULL) || is_stalled(l)) {
@@ -424,12 +596,14 @@ static postern_err send_now(struct audit_line *l, struct flight *f, postern_erro
         send_soon(l); /* the facts: then, or a new line will be made */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
     }
-    e = send_one(l, f->id, postern_buf_bytes(&l->text), err);
-    if (e == POSTERN_AGAIN && keep_text(l, f) && event_add(l->watch.writable, NULL) == 0)
+    is_released = is_stream(l) && keep_text(l, f);
+    e = send_one(l, f, postern_buf_bytes(&l->text), is_released, err);
+    if (e == POSTERN_AGAIN && (is_released || keep_text(l, f)) &&
+        event_add(l->watch.writable, NULL) == 0)
         return POSTERN_OK;
     if (e != POSTERN_OK) /* of the line's end the others hear from the loop, not from here */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
-    note_sent(f);
+    note_sent(l, f, is_released);
     return POSTERN_OK;
 }
 
@@ -555,12 +729,16 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
     l->base = base;
     l->owner = owner;
     TAILQ_INIT(&l->flights);
+    TAILQ_INIT(&l->releases);
     l->expiry = event_new(base, -1, 0, on_expiry, l);
     l->want = event_new(base, -1, 0, on_want, l);
     l->company = event_new(base, -1, 0, on_company, l);
+    l->release = event_new(base, -1, 0, on_release, l);
+    l->retry = event_new(base, -1, 0, on_retry, l);
     l->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
     l->message = POSTERN_BUF_INIT(CHANNEL_MESSAGE_MAX);
-    if (l->expiry == NULL || l->want == NULL || l->company == NULL) {
+    if (l->expiry == NULL || l->want == NULL || l->company == NULL || l->release == NULL ||
+        l->retry == NULL) {
         audit_line_free(l);
         return POSTERN_FAIL(err, NOMEM, "line to the audit child");
     }
@@ -587,6 +765,8 @@ void audit_line_free(struct audit_line *l)
     timer_free(l->expiry);
     timer_free(l->want);
     timer_free(l->company);
+    timer_free(l->release);
+    timer_free(l->retry);
     postern_buf_free(&l->text);
     postern_buf_free(&l->message);
     free(l);

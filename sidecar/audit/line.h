@@ -2,6 +2,13 @@
 /*
  * A process's line to the audit child: records out, confirmations back, in any number at one time.
  * One event loop, one line.  Whoever decides releases the decision in `done`, and only there.
+ *
+ * `done` is called when the record is written, and in a stream when it is on its way: where
+ * AUDIT_STREAM_AFTER records of this line were written without a failure, the last of them within
+ * AUDIT_STREAM_MS, a record that stands in the audit child's queue (where this process cannot change
+ * it any more) is as good as written.  This process keeps it until it is, and sends it again when the
+ * audit child dies or has no room; and from the first failure on nothing is released before it is
+ * written.  What that gives up: doc/decisions/0118.
  */
 #ifndef POSTERN_SIDECAR_AUDIT_LINE_H
 #define POSTERN_SIDECAR_AUDIT_LINE_H
@@ -25,6 +32,15 @@
  * this: two records in one batch cost the audit child little more than one.  An end is told a
  * fiftieth of a second late, which the time in it does not show. */
 #define AUDIT_FACT_WAIT_MS 20
+/* Below the first everything waits to be written: who logs in now and then always does.  Fifty
+ * milliseconds: the audit child answers a stream each AUDIT_REST_MS or two (audit/server.h), and one
+ * that has lost its processor for longer is waited for. */
+#define AUDIT_STREAM_AFTER 16
+#define AUDIT_STREAM_MS    50
+/* So many released and not written at most: what the audit child writes in a few milliseconds. */
+#define AUDIT_STREAM_MAX 1024
+/* What has happened and could not be written is tried again after this. */
+#define AUDIT_RETRY_MS 1000
 /* Records of one message, and bytes of them: what fits beside them in a datagram is as much again. */
 #define AUDIT_MESSAGE_RECORDS_MAX 16
 #define AUDIT_MESSAGE_BYTES_MAX   16384
@@ -56,7 +72,7 @@ bool audit_line_is_set(const struct audit_line *l);
  * Format and send one record.  No `done` is called before this returns.
  *   done   NULL: nobody waits, it has happened (the end of a session).  Such a record is kept while
  *          there is no line, sent after AUDIT_FACT_WAIT_MS at most, and again on the next line until it
- *          is confirmed; only a failure that the audit child reports is logged.  May send and
+ *          is written; one that the audit child refuses is logged.  May send and
  *          cancel records; must not free the line
  *   POSTERN_OK · POSTERN_ERR_AUDIT (no line, too many in flight, memory): `done` will not be called
  */

@@ -26,9 +26,11 @@
 /* Between two lines of log about records that cannot be written. */
 #define TROUBLE_LOG_MS 1000
 
+typedef enum fate { FATE_WRITTEN = 0, FATE_FAILED, FATE_REFUSED } fate;
+
 struct confirmation {
     int64_t id;
-    bool is_failed;
+    fate fate;
 };
 
 struct writer {
@@ -36,6 +38,10 @@ struct writer {
     struct audit_server *server;
     struct channel_watch watch; /* `writable` is pending while confirmations wait */
     bool is_readable;
+    bool is_deaf; /* it has gone, or will not listen: what it said is written, and not confirmed */
+    bool is_patient; /* nobody waits for the answer to its latest message */
+    bool is_resting; /* and so it is not listened to until s->rest */
+    bool has_brought; /* records to this batch */
     uint32_t left, next; /* records of the channel's message that are to be taken; the first of them */
     int64_t next_id;     /* its */
     struct confirmation unsaid[AUDIT_BATCH_MAX];
@@ -49,7 +55,7 @@ TAILQ_HEAD(writer_list, writer);
 struct taken {
     struct writer *writer; /* NULL: gone meanwhile */
     int64_t id;
-    bool is_refused; /* its writer was told why: writer->detail */
+    fate fate; /* FATE_WRITTEN: it is in the batch; else why it is not: writer->detail */
 };
 
 struct audit_server {
@@ -60,6 +66,7 @@ struct audit_server {
     struct event *sync; /* AUDIT_SYNC_MS */
     struct event *room; /* a pipe that was full; NULL: a write does not wait */
     struct event *sum;  /* TALLY_PERIOD_MS, and at once while there is more */
+    struct event *rest; /* AUDIT_REST_MS, while writers rest */
     struct event *sign; /* checkpoints_every_ms() after a record that no checkpoint covers */
     struct audit_file *file;
     struct sums sums;
@@ -102,8 +109,9 @@ static size_t count_run(const struct writer *w, size_t at)
 {
     size_t len = 1;
 
-    while (!w->unsaid[at].is_failed && at + len < w->unsaid_count &&
-           !w->unsaid[at + len].is_failed && w->unsaid[at + len].id - w->unsaid[at].id == (int64_t)len)
+    while (w->unsaid[at].fate == FATE_WRITTEN && at + len < w->unsaid_count &&
+           w->unsaid[at + len].fate == FATE_WRITTEN &&
+           w->unsaid[at + len].id - w->unsaid[at].id == (int64_t)len)
         len++;
     return len;
 }
@@ -112,15 +120,16 @@ static size_t count_run(const struct writer *w, size_t at)
 static postern_err send_confirmation(struct writer *w, int64_t from, struct confirmation c,
                                      postern_error *err)
 {
+    static const char *const words[] = { "done", "failed", "refused" };
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1024);
     postern_json_writer j = { .out = &out };
 
     postern_json_open_object(&j, NULL);
-    postern_json_put_str(&j, "type", c.is_failed ? "failed" : "done");
+    postern_json_put_str(&j, "type", words[c.fate]);
     if (from != c.id)
         postern_json_put_integer(&j, "from", from);
     postern_json_put_integer(&j, "id", c.id);
-    if (c.is_failed)
+    if (c.fate != FATE_WRITTEN)
         postern_json_put_str(&j, "detail", w->detail);
     postern_json_close_object(&j);
     if (out.failed)
@@ -128,8 +137,7 @@ static postern_err send_confirmation(struct writer *w, int64_t from, struct conf
     return channel_send(w->watch.channel, postern_buf_bytes(&out), -1, err);
 }
 
-/* Say what is unsaid, as far as the writer reads.  False: it is gone or cannot be told, its line is
- * of no use. */
+/* Say what is unsaid, as far as the writer reads.  False: no event. */
 static bool say(struct writer *w)
 {
     while (w->said_count < w->unsaid_count) {
@@ -140,8 +148,10 @@ static bool say(struct writer *w)
 
         if (e == POSTERN_AGAIN)
             return event_del(w->watch.readable) == 0 && event_add(w->watch.writable, NULL) == 0;
-        if (e != POSTERN_OK)
-            return false;
+        if (e != POSTERN_OK) { /* its records are read to their end all the same */
+            w->is_deaf = true;
+            break;
+        }
         w->said_count += run;
     }
     w->unsaid_count = w->said_count = 0;
@@ -163,11 +173,10 @@ static void on_writer_writable(evutil_socket_t fd, short what, void *arg)
 
 /* ---- records in ---- */
 
-static void refuse(struct writer *w, struct taken *t, const postern_error *err)
+static void keep_detail(struct writer *w, const postern_error *err)
 {
     size_t len = strnlen(err->detail, sizeof w->detail - 1);
 
-    t->is_refused = true;
     memcpy(w->detail, err->detail, len);
     w->detail[len] = '\0';
 }
@@ -178,8 +187,12 @@ static postern_err begin_message(struct writer *w, postern_error *err)
     const postern_json *j = channel_message(w->watch.channel);
     uint32_t list = postern_json_member(j, 0, "records");
 
+    uint32_t patient = postern_json_member(j, 0, "patient");
+
     if (!channel_integer(w->watch.channel, "id", &w->next_id))
         return POSTERN_FAIL(err, MALFORMED, "message that is no record with id");
+    w->is_patient = patient != POSTERN_JSON_ABSENT &&
+                    postern_json_type_of(j, patient) == POSTERN_JSON_TRUE;
     if (channel_type_is(w->watch.channel, "record")) {
         w->next = postern_json_member(j, 0, "record"); /* not there: refused as no object */
         w->left = 1;
@@ -199,10 +212,15 @@ static void take_record(struct writer *w)
     const postern_json *j = channel_message(w->watch.channel);
     struct taken *t = &s->taken[s->taken_count++];
     postern_error why = { 0 };
+    postern_err e;
 
     *t = (struct taken){ .writer = w, .id = w->next_id++ };
-    if (audit_file_add(s->file, j, w->next, clock_wall_ms(), &why) != POSTERN_OK)
-        refuse(w, t, &why);
+    w->has_brought = true;
+    e = audit_file_add(s->file, j, w->next, clock_wall_ms(), &why);
+    if (e != POSTERN_OK) {
+        t->fate = e == POSTERN_ERR_MALFORMED || e == POSTERN_ERR_LIMIT ? FATE_REFUSED : FATE_FAILED;
+        keep_detail(w, &why);
+    }
     w->next = --w->left == 0 ? POSTERN_JSON_ABSENT : postern_json_next(j, w->next);
 }
 
@@ -278,13 +296,14 @@ static void confirm(struct audit_server *s, size_t whole_count, const postern_er
 
     for (size_t i = 0; i < s->taken_count; i++) {
         struct taken *t = &s->taken[i];
-        bool is_failed = t->is_refused || added++ >= whole_count;
+        bool is_lost = t->fate == FATE_WRITTEN && added++ >= whole_count;
 
-        if (t->writer == NULL)
+        if (t->writer == NULL || t->writer->is_deaf)
             continue;
-        if (is_failed && !t->is_refused)
-            refuse(t->writer, t, err);
-        t->writer->unsaid[t->writer->unsaid_count++] = (struct confirmation){ t->id, is_failed };
+        if (is_lost)
+            keep_detail(t->writer, err);
+        t->writer->unsaid[t->writer->unsaid_count++] =
+            (struct confirmation){ t->id, is_lost ? FATE_FAILED : t->fate };
     }
     for (size_t i = 0; i < s->taken_count;
          i++) { /* a writer's are said at its first; drop_writer() clears the others */
@@ -375,6 +394,56 @@ static void note_written(struct audit_server *s, postern_err e)
         tally_set_stuck(s->sums.memory, e != POSTERN_OK);
 }
 
+/* ---- rest ---- */
+
+static bool rest(struct writer *w)
+{
+    if (w->is_resting || event_del(w->watch.readable) == 0)
+        w->is_resting = true;
+    return w->is_resting;
+}
+
+/* While the pipe is full, or it does not read its answers, it is not listened to either; then
+ * on_writer_writable() and forget_room() listen again. */
+static void wake(struct writer *w)
+{
+    if (!w->is_resting)
+        return;
+    w->is_resting = false;
+    if (w->unsaid_count == 0 && w->server->room == NULL && event_add(w->watch.readable, NULL) != 0)
+        log_problem("a line of %s: no event", w->role);
+}
+
+/* After a batch: who brought something that nobody waits for rests, the others are listened to. */
+static void send_to_rest(struct audit_server *s)
+{
+    bool has_resting = false;
+    struct writer *w;
+
+    TAILQ_FOREACH (w, &s->writers, entry) {
+        if (!w->has_brought || !w->is_patient || !rest(w))
+            wake(w);
+        has_resting |= w->is_resting;
+        w->has_brought = false;
+    }
+    if (!has_resting || timer_start(s->rest, AUDIT_REST_MS))
+        return;
+    TAILQ_FOREACH (w, &s->writers, entry)
+        wake(w);
+}
+
+static void on_rest(evutil_socket_t fd, short what, void *arg)
+{
+    struct audit_server *s = arg;
+    struct writer *w;
+
+    (void)fd;
+    (void)what;
+    TAILQ_FOREACH (w, &s->writers, entry)
+        w->is_readable |= w->is_resting;
+    event_active(s->turn, 0, 0);
+}
+
 /* Returns how many messages came in. */
 static size_t serve(struct audit_server *s)
 {
@@ -391,6 +460,7 @@ static size_t serve(struct audit_server *s)
         log_trouble(s, "audit records cannot be written, logins are undecided", &err);
     sync_soon(s);
     confirm(s, whole_count, &err);
+    send_to_rest(s);
     if (whole_count != 0)
         sign_soon(s);
     return count;
@@ -695,7 +765,8 @@ static postern_err make_events(struct audit_server *s, int take_supervisor_fd, p
     s->sync = event_new(s->base, -1, 0, on_sync, s);
     s->sum = event_new(s->base, -1, 0, on_sum, s);
     s->sign = event_new(s->base, -1, 0, on_sign, s);
-    if (s->turn == NULL || s->sync == NULL || s->sum == NULL || s->sign == NULL)
+    s->rest = event_new(s->base, -1, 0, on_rest, s);
+    if (s->turn == NULL || s->sync == NULL || s->sum == NULL || s->sign == NULL || s->rest == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return POSTERN_OK;
 }
@@ -738,6 +809,7 @@ void audit_server_free(struct audit_server *s)
     timer_free(s->sync);
     timer_free(s->sum);
     timer_free(s->sign);
+    timer_free(s->rest);
     if (s->turn != NULL)
         event_free(s->turn);
     supervisor_line_free(s->supervisor);

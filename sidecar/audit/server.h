@@ -31,6 +31,13 @@
  */
 #define AUDIT_SYNC_MS 500
 
+/*
+ * A writer whose records nobody waits for (audit/line.h) is read again after this, whatever it
+ * sends meanwhile: one wake-up, one write(2) and one answer for all of it, where each record had
+ * its own.
+ */
+#define AUDIT_REST_MS 1
+
 struct audit_server;
 
 struct audit_server_owner {

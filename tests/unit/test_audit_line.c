@@ -595,6 +595,358 @@ static void freeing_calls_nobody(void **state)
     (void)close(fd);
 }
 
+/* ---- streams ---- */
+
+static void send_and_confirm(struct world *w, int fd, int first, int count)
+{
+    for (int i = first; i < first + count; i++) {
+        struct waiter a = { .world = w };
+
+        assert_int_equal(send_record(w, &a), POSTERN_OK);
+        spin(w);
+        assert_int_equal(a.call_count, 0); /* not before it is written */
+        confirm_up_to(fd, i, i);
+        spin(w);
+        assert_true(a.call_count == 1 && a.e == POSTERN_OK);
+    }
+    (void)count_records(fd);
+}
+
+/* The next id is AUDIT_STREAM_AFTER + 1. */
+static int hold_stream(struct world *w)
+{
+    int fd = hold_line(w);
+
+    send_and_confirm(w, fd, 1, AUDIT_STREAM_AFTER);
+    return fd;
+}
+
+#define NEXT (AUDIT_STREAM_AFTER + 1)
+
+static void pause_stream(void)
+{
+    const struct timespec t = { .tv_nsec = (AUDIT_STREAM_MS + 20) * 1000000L };
+
+    assert_int_equal(nanosleep(&t, NULL), 0);
+}
+
+/* The message that came, "" for none. */
+static const char *read_message(int fd)
+{
+    static char room[CHANNEL_MESSAGE_MAX];
+    ssize_t got = recv(fd, room, sizeof room - 1, MSG_DONTWAIT);
+
+    room[got < 0 ? 0 : got] = '\0';
+    return room;
+}
+
+static void in_a_stream_a_decision_is_released_when_it_is_on_its_way(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(a.call_count, 0); /* not within the call */
+    assert_non_null(strstr(read_message(fd), "\"patient\":true"));
+    spin(w);
+    assert_true(a.call_count == 1 && a.e == POSTERN_OK);
+    assert_false(audit_line_is_idle(w->line)); /* it is not written */
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    spin(w);
+    assert_int_equal(b.call_count, 1);
+    say(fd, "{\"type\":\"done\",\"from\":17,\"id\":18}");
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    assert_int_equal(a.call_count + b.call_count, 2);
+    (void)close(fd);
+}
+
+static void before_a_stream_and_after_a_pause_everything_is_waited_for(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_line(w);
+
+    send_and_confirm(w, fd, 1, AUDIT_STREAM_AFTER - 1);
+    pause_stream();
+    send_and_confirm(w, fd, AUDIT_STREAM_AFTER, AUDIT_STREAM_AFTER); /* the number begins anew */
+    pause_stream();
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_null(strstr(read_message(fd), "patient"));
+    spin(w);
+    assert_int_equal(a.call_count, 0);
+    confirm_up_to(fd, 2 * AUDIT_STREAM_AFTER, 2 * AUDIT_STREAM_AFTER);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+}
+
+/* The audit child hangs: what it has confirmed last is 50 ms old, and nobody is released any more. */
+static void a_stream_whose_records_are_not_written_is_none(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    pause_stream();
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    spin(w);
+    assert_int_equal(b.call_count, 0);
+    audit_line_expire(w->line, mono_ms() + AUDIT_CONFIRM_MS);
+    assert_true(b.call_count == 1 && b.e == POSTERN_ERR_AUDIT);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+}
+
+/* In its time, again and again until it is written; and nobody is released before. */
+static void what_was_released_and_could_not_be_written_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(count_records(fd), 1);
+    say(fd, "{\"type\":\"failed\",\"id\":17,\"detail\":\"No space left\"}");
+    spin(w);
+    assert_int_equal(a.call_count, 1); /* it was told already */
+    assert_int_equal(count_records(fd), 0);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    spin(w);
+    assert_int_equal(b.call_count, 0);
+    say(fd, "{\"type\":\"failed\",\"id\":18,\"detail\":\"No space left\"}");
+    spin(w);
+    assert_true(b.call_count == 1 && b.e == POSTERN_ERR_AUDIT); /* a decision that waited fails, and is not tried again */
+    assert_int_equal(count_records(fd), 1);
+    while (count_records(fd) == 0) /* AUDIT_RETRY_MS */
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    say(fd, "{\"type\":\"failed\",\"id\":17}");
+    spin(w);
+    assert_false(audit_line_is_idle(w->line));
+    assert_int_equal(send_record(w, &b), POSTERN_OK); /* and this one is written: there is room */
+    spin(w);
+    assert_int_equal(count_records(fd), 1);
+    confirm_up_to(fd, 19, 19);
+    spin(w);
+    assert_int_equal(b.call_count, 2);
+    assert_int_equal(count_records(fd), 1); /* so it comes at once */
+    confirm_up_to(fd, 17, 17);
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+}
+
+static void many_that_could_not_be_written_follow_each_other_when_there_is_room(void **state)
+{
+    enum { COUNT = 3 * AUDIT_MESSAGE_RECORDS_MAX + 1 };
+    struct world *w = *state;
+    struct waiter all[COUNT] = { 0 };
+    int fd = hold_stream(w), rounds = 0;
+    char message[96];
+
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+    spin(w);
+    assert_int_equal(count_records(fd), COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        assert_in_range(snprintf(message, sizeof message, "{\"type\":\"failed\",\"id\":%d}", NEXT + i), 1, sizeof message - 1);
+        say(fd, message);
+        spin(w);
+    }
+    while (!audit_line_is_idle(w->line)) {
+        const char *said = read_message(fd);
+        int id = said[0] == '\0' ? 0 : atoi(strstr(said, "\"id\":") + 5);
+        int count = strstr(said, "\"records\"") != NULL ? AUDIT_MESSAGE_RECORDS_MAX : 1;
+
+        if (id != 0) {
+            rounds++;
+            confirm_up_to(fd, id, id + count - 1);
+        }
+        assert_in_range(event_base_loop(w->base, id != 0 ? EVLOOP_NONBLOCK : EVLOOP_ONCE), 0, 1);
+    }
+    assert_int_equal(rounds, 4);
+    for (int i = 0; i < COUNT; i++)
+        assert_true(all[i].call_count == 1 && all[i].e == POSTERN_OK);
+    (void)close(fd);
+}
+
+static void what_was_refused_is_not_tried_again(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_int_equal(count_records(fd), 1);
+    while (count_records(fd) == 0)
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    say(fd, "{\"type\":\"refused\",\"id\":17,\"detail\":\"no record\"}");
+    say(fd, "{\"type\":\"refused\",\"id\":18,\"detail\":\"no record\"}");
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    (void)close(fd);
+}
+
+static void what_was_released_is_sent_again_on_the_next_line(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    char text[AUDIT_LINE_MAX];
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd); /* kill -9: whether it is written nobody knows */
+    spin(w);
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_int_equal(send_record(w, &b), POSTERN_OK); /* and a new line is no stream */
+    assert_int_equal(b.call_count, 0);
+    spin_until_idle(w);
+    assert_true(b.call_count == 1 && b.e == POSTERN_OK);
+    assert_int_equal(a.call_count, 1);
+    assert_true(audit_child_line(&w->child, text));
+    assert_true(audit_child_line(&w->child, text));
+    assert_false(audit_child_line(&w->child, text));
+}
+
+/* The end of the line is heard before whoever waits was told: it fails, and nothing was released. */
+static void what_is_about_to_be_released_fails_with_its_line(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    assert_true(a.call_count == 1 && a.e == POSTERN_ERR_AUDIT);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+}
+
+static void only_so_many_are_released_before_they_are_written(void **state)
+{
+    struct world *w = *state;
+    struct waiter *all = calloc(AUDIT_STREAM_MAX + 1, sizeof *all);
+    int fd = hold_stream(w), released = 0, seen = 0;
+
+    assert_non_null(all);
+    for (int i = 0; i < AUDIT_STREAM_MAX + 1; i++) {
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+        seen += count_records(fd);
+    }
+    spin(w);
+    for (int i = 0; i < AUDIT_STREAM_MAX + 1; i++)
+        released += all[i].call_count;
+    assert_in_range(released, 100, AUDIT_STREAM_MAX); /* fewer, where this took longer than a stream lasts */
+    assert_int_equal(all[AUDIT_STREAM_MAX].call_count, 0);
+    assert_int_equal(seen, AUDIT_STREAM_MAX + 1);
+    free(all);
+    audit_line_free(w->line);
+    w->line = NULL;
+    (void)close(fd);
+}
+
+/* Answers leave in the order of the decisions. */
+static void nobody_is_released_before_one_who_waits(void **state)
+{
+    struct world *w = *state;
+    struct waiter first = { .world = w }, second = { .world = w };
+    int fd = hold_line(w);
+
+    assert_int_equal(send_record(w, &first), POSTERN_OK); /* id 1: strict, and not written for long */
+    for (int i = 2; i < 2 + AUDIT_STREAM_AFTER; i++) {
+        struct waiter a = { .world = w };
+
+        assert_int_equal(send_record(w, &a), POSTERN_OK);
+        confirm_up_to(fd, i, i);
+        spin(w);
+        assert_int_equal(a.call_count, 1);
+    }
+    assert_int_equal(send_record(w, &second), POSTERN_OK);
+    spin(w);
+    assert_int_equal(first.call_count + second.call_count, 0);
+    confirm_up_to(fd, 1, 1);
+    spin(w);
+    assert_int_equal(first.call_count, 1);
+    audit_line_cancel(w->line, &second);
+    (void)close(fd);
+}
+
+static void who_cancels_in_a_stream_is_not_called_and_the_record_is_kept(void **state)
+{
+    struct world *w = *state;
+    struct waiter b = { .world = w }, a = { .world = w, .cancels = &b };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    assert_int_equal(send_record(w, &b), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    assert_int_equal(b.call_count, 0);
+    assert_int_equal(count_records(fd), 2);
+    (void)close(fd);
+    spin(w);
+    fd = hold_line(w);
+    spin(w);
+    assert_int_equal(count_records(fd), 2); /* both may have been acted on */
+    (void)close(fd);
+}
+
+static void who_is_released_may_send_the_next(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w, .sends_again = true };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 2);
+    assert_int_equal(count_records(fd), 2);
+    (void)close(fd);
+}
+
+/* A record that this process cannot keep is waited for. */
+static void without_memory_a_stream_releases_nothing_that_is_not_kept(void **state)
+{
+    struct world *w = *state;
+    int fd = hold_stream(w), waited = 0;
+
+    for (unsigned n = 1; n < 100; n++) {
+        struct waiter a = { .world = w };
+        bool was_short;
+        postern_err e;
+
+        alloc_fail_arm(n);
+        e = send_record(w, &a);
+        was_short = alloc_fail_disarm();
+        spin(w);
+        waited += e == POSTERN_OK && a.call_count == 0;
+        if (e == POSTERN_OK && a.call_count == 0)
+            assert_null(strstr(read_message(fd), "patient"));
+        audit_line_cancel(w->line, &a);
+        (void)count_records(fd);
+        if (!was_short)
+            break;
+        audit_line_free(w->line);
+        assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL), POSTERN_OK);
+        (void)close(fd);
+        fd = hold_stream(w);
+    }
+    assert_in_range(waited, 1, 10);
+    (void)close(fd);
+}
+
 /* ---- memory ---- */
 
 static void without_memory_a_record_is_refused(void **state)
@@ -650,6 +1002,19 @@ int main(void)
         TEST(what_has_happened_is_kept_without_a_line_and_sent_on_the_next),
         TEST(what_has_happened_takes_no_decision_s_place_and_has_a_bound),
         TEST(freeing_calls_nobody),
+        TEST(in_a_stream_a_decision_is_released_when_it_is_on_its_way),
+        TEST(before_a_stream_and_after_a_pause_everything_is_waited_for),
+        TEST(a_stream_whose_records_are_not_written_is_none),
+        TEST(what_was_released_and_could_not_be_written_is_tried_again),
+        TEST(many_that_could_not_be_written_follow_each_other_when_there_is_room),
+        TEST(what_was_refused_is_not_tried_again),
+        TEST(what_was_released_is_sent_again_on_the_next_line),
+        TEST(what_is_about_to_be_released_fails_with_its_line),
+        TEST(only_so_many_are_released_before_they_are_written),
+        TEST(nobody_is_released_before_one_who_waits),
+        TEST(who_cancels_in_a_stream_is_not_called_and_the_record_is_kept),
+        TEST(who_is_released_may_send_the_next),
+        TEST(without_memory_a_stream_releases_nothing_that_is_not_kept),
         TEST(without_memory_a_record_is_refused),
     };
 

@@ -254,7 +254,7 @@ static void a_run_of_records_has_one_confirmation(void **state)
     spin(w);
     assert_string_equal(hear(fd), "{\"type\":\"done\",\"from\":7,\"id\":9}");
     assert_string_equal(hear(fd), "{\"type\":\"done\",\"id\":11}");
-    assert_memory_equal(hear(fd), "{\"type\":\"failed\",\"id\":12,", 25);
+    assert_memory_equal(hear(fd), "{\"type\":\"refused\",\"id\":12,", 26);
     assert_string_equal(hear(fd), "{\"type\":\"done\",\"from\":13,\"id\":14}");
     assert_string_equal(hear(fd), "");
     assert_int_equal(count_records(w->child.fd), 6);
@@ -335,7 +335,7 @@ static void a_record_that_is_none_fails_alone(void **state)
         assert_true(say_record(fd, 3));
         spin(w);
         assert_done(fd, 1);
-        assert_int_equal(strncmp(hear(fd), "{\"type\":\"failed\",\"id\":2,\"detail\":\"", 34), 0);
+        assert_int_equal(strncmp(hear(fd), "{\"type\":\"refused\",\"id\":2,\"detail\":\"", 35), 0);
         assert_done(fd, 3);
     }
     assert_int_equal(count_records(w->child.fd), 2 * (int)(sizeof bad / sizeof bad[0]));
@@ -359,7 +359,7 @@ static void a_record_above_the_limit_fails_and_one_at_it_does_not(void **state)
     }
     spin(w);
     assert_done(fd, 0);
-    assert_int_equal(strncmp(hear(fd), "{\"type\":\"failed\",\"id\":1,", 24), 0);
+    assert_int_equal(strncmp(hear(fd), "{\"type\":\"refused\",\"id\":1,", 25), 0);
     assert_int_equal(count_records(w->child.fd), 1);
     (void)close(fd);
 }
@@ -615,6 +615,116 @@ static void a_new_child_goes_on_where_the_old_one_was_killed(void **state)
     (void)close(file);
 }
 
+/* ---- rest ---- */
+
+static void say_patient(int fd, int id)
+{
+    char message[160];
+
+    assert_in_range(snprintf(message, sizeof message, "{\"type\":\"record\",\"id\":%d,\"patient\":true,\"record\":{\"n\":1}}", id), 1,
+                    sizeof message - 1);
+    say(fd, message);
+}
+
+static void whoever_is_patient_is_answered_for_all_it_sent_meanwhile(void **state)
+{
+    struct world *w = *state;
+    int fd = audit_child_writer(&w->child);
+
+    spin(w);
+    say_patient(fd, 1);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(fd, 1);
+    for (int i = 2; i < 10; i++)
+        say_patient(fd, i);
+    while (count_records(w->child.fd) < 9) /* by the timer: nothing else would say so */
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    assert_string_equal(hear(fd), "{\"type\":\"done\",\"from\":2,\"id\":9}");
+    (void)close(fd);
+}
+
+/* The one that rests is not listened to, and everybody else is: also that same one, when it waits. */
+static void whoever_waits_is_answered_at_once_beside_one_that_rests(void **state)
+{
+    struct world *w = *state;
+    int patient = audit_child_writer(&w->child), other = audit_child_writer(&w->child);
+
+    spin(w);
+    for (int i = 1; i < 50; i++) {
+        say_patient(patient, i);
+        assert_true(say_record(other, i));
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+        assert_done(other, i);
+    }
+    assert_true(say_record(patient, 50));
+    while (count_records(w->child.fd) < 99)
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    for (int i = 1; i <= 50; i++)
+        assert_done(patient, i);
+    assert_true(say_record(patient, 51)); /* it did not rest after one that it waited for */
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(patient, 51);
+    (void)close(patient);
+    (void)close(other);
+}
+
+/* After its rest it is listened to again, and nothing runs any more. */
+static void a_rest_ends_when_nothing_came(void **state)
+{
+    struct world *w = *state;
+    int fd = audit_child_writer(&w->child);
+
+    spin(w);
+    say_patient(fd, 1);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(fd, 1);
+    assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1); /* the timer */
+    spin(w);
+    assert_true(say_record(fd, 2));
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(fd, 2);
+    (void)close(fd);
+}
+
+static void what_one_that_rests_has_sent_is_written_when_it_ends_and_when_all_ends(void **state)
+{
+    struct world *w = *state;
+    int gone = audit_child_writer(&w->child), fd = audit_child_writer(&w->child);
+
+    spin(w);
+    say_patient(gone, 1);
+    say_patient(fd, 1);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    for (int i = 2; i < 5; i++) {
+        say_patient(gone, i);
+        say_patient(fd, i);
+    }
+    (void)close(gone);
+    audit_child_drain(&w->child);
+    spin(w);
+    assert_true(w->child.has_ended);
+    assert_int_equal(count_records(w->child.fd), 8);
+    (void)close(fd);
+}
+
+static void patience_that_is_no_flag_is_none(void **state)
+{
+    struct world *w = *state;
+    static const char *const other[] = { "false", "1", "\"true\"", "null", "[true]" };
+    int fd = audit_child_writer(&w->child);
+    char message[160];
+
+    spin(w);
+    for (int i = 1; i <= 5; i++) {
+        assert_in_range(snprintf(message, sizeof message, "{\"type\":\"record\",\"id\":%d,\"patient\":%s,\"record\":{\"n\":1}}", i, other[i - 1]), 1,
+                        sizeof message - 1);
+        say(fd, message);
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+        assert_done(fd, i);
+    }
+    (void)close(fd);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -637,6 +747,11 @@ int main(void)
         TEST(a_pipe_that_is_full_is_waited_for_and_nobody_is_lost),
         TEST(a_file_that_is_replaced_by_one_with_room_ends_the_waiting),
         TEST(what_the_supervisor_does_not_send_changes_nothing),
+        TEST(whoever_is_patient_is_answered_for_all_it_sent_meanwhile),
+        TEST(whoever_waits_is_answered_at_once_beside_one_that_rests),
+        TEST(a_rest_ends_when_nothing_came),
+        TEST(what_one_that_rests_has_sent_is_written_when_it_ends_and_when_all_ends),
+        TEST(patience_that_is_no_flag_is_none),
         TEST(drain_writes_what_was_sent_before_it),
         TEST(the_end_of_the_supervisor_is_a_drain),
         TEST(a_drain_does_not_wait_for_a_writer_that_does_not_read),

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""In a stream of actions each is released when its record is on its way (sidecar/audit/line.h).  Whatever dies then, and whatever is
+full: what reached the server is on record, and the log is a chain.  The server is a real one, and its keys say what reached it."""
+import os
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from daemon import DEADLINE_S, IS_SANITIZED, status_of  # noqa: E402
+from door_rig import assert_equal, check, run_door_tests, wait_until  # noqa: E402
+from redis_wire import BackendServer, Connection, Error, pack  # noqa: E402
+
+RULES = """chat:  allow agent agent-* to redis:@session
+write: allow agent agent-* to redis:SET on "cache:*"
+"""
+PIPELINE = 8
+LONG_S = 4 * DEADLINE_S
+SERVER = {}
+
+
+def _redis_door(rig):
+    """One server for all tests; each begins with an empty one."""
+    if not SERVER:
+        SERVER["server"] = BackendServer("of-the-backend")
+    SERVER["server"].inside.call("FLUSHALL")
+    SERVER["server"].door(rig, rules=RULES)
+    return SERVER["server"].inside
+
+
+def _reached(inside):
+    return {key.decode() for key in inside.call("KEYS", "cache:*")}
+
+
+def _recorded(rig):
+    """Key: how many records of an allowed action on it."""
+    found = {}
+    for r in rig.records(action="redis:SET", outcome="proved"):
+        found[r["resource"]] = found.get(r["resource"], 0) + 1
+    return found
+
+
+class Agent:
+    """Sets one key after another, as fast as it may; logs in again when its session ends."""
+
+    def __init__(self, rig):
+        self.rig, self.token, self.number, self.refused, self.is_over = rig, rig.token("cache"), 0, 0, False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def connect(self):
+        c = Connection(self.rig.path + "/run/cache.sock")
+        if c.call("AUTH", self.token) != b"OK":
+            c.close()
+            raise EOFError("a login is refused")
+        return c
+
+    def pipeline(self, c):
+        keys = ["cache:%d" % (self.number + i) for i in range(PIPELINE)]
+        self.number += PIPELINE
+        c.send(b"".join(pack("SET", key, "x") for key in keys))
+        for _ in keys:
+            self.refused += isinstance(c.read(), Error)
+
+    def run(self):
+        c = None
+        while not self.is_over:
+            try:
+                c = c or self.connect()
+                self.pipeline(c)
+            except (OSError, EOFError):
+                if c:
+                    c.close()
+                c = None
+                time.sleep(0.01)
+        if c:
+            c.close()
+
+    def wait(self, count):
+        """Until so many more were sent."""
+        first = self.number
+        wait_until(lambda: self.number >= first + count, "%d actions" % count, LONG_S)
+
+    def end(self):
+        self.is_over = True
+        self.thread.join(LONG_S)
+        check(not self.thread.is_alive(), "the agent has ended")
+
+
+def _assert_recorded(rig, inside, most_twice):
+    """Everything that is in the server is in the log; what is there twice is of a moment in which somebody died."""
+    there = _reached(inside)
+    wait_until(lambda: not there - set(_recorded(rig)), "%d keys are on record" % len(there), LONG_S)
+    twice = sum(count > 1 for count in _recorded(rig).values())
+    check(twice <= most_twice, "%d records stand twice" % twice)
+    check(len(there) > 200, "%d keys" % len(there))
+    assert_equal(rig.daemon.stop(), 0, "exit status")
+    rig.verify_audit()
+
+
+def a_stream_is_one_and_its_records_are_written_together(rig):
+    inside = _redis_door(rig)
+    rig.start()
+    agent = Agent(rig)
+    agent.wait(200)
+    audit, before, first = rig.child("audit"), 0, agent.number
+    before = int(status_of(audit)["voluntary_ctxt_switches"])
+    agent.wait(4000)
+    count, slept = agent.number - first, int(status_of(audit)["voluntary_ctxt_switches"]) - before
+    agent.end()
+    assert_equal(agent.refused, 0, "refusals")
+    check(slept < count / PIPELINE, "the audit child was woken %d times for %d records in %d pipelines" % (slept, count, count / PIPELINE))
+    _assert_recorded(rig, inside, 0)
+
+
+def what_reached_the_server_is_on_record_when_the_audit_child_is_killed(rig):
+    inside = _redis_door(rig)
+    rig.start()
+    agent = Agent(rig)
+    for _ in range(4):
+        agent.wait(400)
+        rig.kill_child("audit")()
+    agent.wait(400)
+    agent.end()
+    _assert_recorded(rig, inside, 4 * 1024)
+
+
+def what_reached_the_server_is_on_record_when_the_door_is_killed(rig):
+    inside = _redis_door(rig)
+    rig.start()
+    agent = Agent(rig)
+    for _ in range(4):
+        agent.wait(400)
+        rig.kill_child("door")()
+    agent.wait(400)
+    agent.end()
+    _assert_recorded(rig, inside, 0)
+
+
+def a_stream_ends_with_the_disk_and_nothing_that_was_released_is_missing_afterwards(rig):
+    folder = rig.path + "/log"
+    os.mkdir(folder)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dk,mode=0755" % (1024 if IS_SANITIZED else 4096), "tmpfs", folder], check=True)
+    try:
+        inside = _redis_door(rig)
+        rig.start()
+        agent = Agent(rig)
+        wait_until(lambda: agent.refused > 100, "the disk is full and actions are refused", LONG_S)
+        first, there = agent.number, len(_reached(inside))
+        agent.wait(400)
+        assert_equal(len(_reached(inside)), there, "keys, while nothing can be written")
+        check(agent.refused >= agent.number - first, "all were refused")
+        check(len(_reached(inside)) >= len(_recorded(rig)) > 200, "what is written was released")
+        subprocess.run(["mount", "-o", "remount,size=64m", folder], check=True)
+        wait_until(lambda: len(_reached(inside)) > there + 400, "actions pass again", LONG_S)
+        agent.end()
+        _assert_recorded(rig, inside, 0)
+    finally:
+        text = open(rig.audit_path, "rb").read() if os.path.exists(rig.audit_path) else b""
+        for d in rig.daemons:
+            if d.process.poll() is None:
+                d.stop()
+        subprocess.run(["umount", folder], check=True)
+        with open(rig.audit_path, "wb") as f:
+            f.write(text)
+
+
+if __name__ == "__main__":
+    try:
+        status = run_door_tests(sys.modules[__name__], sys.argv[1:])
+    finally:
+        if SERVER:
+            SERVER["server"].stop()
+    sys.exit(status)
