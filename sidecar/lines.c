@@ -2,9 +2,16 @@
 /* Lines between children, as a table (lines.h). */
 #include "config.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lines.h"
+
+/*
+ * Bytes of messages that may wait for the audit child, which reads a stream once in a few milliseconds
+ * (audit/server.h): a thousand records of a kilobyte, as many as a stream may have unwritten.
+ */
+#define AUDIT_QUEUE_BYTES (1 << 20)
 
 static const struct {
     role_id first, second;
@@ -46,12 +53,23 @@ static bool send_end(const struct end *e, int fd)
            channel_send(e->to->channel, postern_buf_bytes(&b), fd, NULL) != POSTERN_AGAIN;
 }
 
-static postern_err make_one(const struct end *a, const struct end *b,
+/* Without the right to go above the system's bound it is that bound: then a writer waits earlier. */
+static void widen(int fd)
+{
+    int size = AUDIT_QUEUE_BYTES;
+
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static postern_err make_one(const struct end *a, const struct end *b, bool is_audit,
                             void (*condemn)(struct child *c, const char *why), postern_error *err)
 {
     int fds[2];
 
     POSTERN_TRY(channel_pair(fds, err));
+    if (is_audit)
+        widen(fds[1]);
     if (!send_end(a, fds[0]))
         condemn(a->to, "does not read its messages");
     if (!send_end(b, fds[1]))
@@ -85,7 +103,7 @@ postern_err lines_make(role_id id, role_id with, size_t loops, lines_find find,
             struct end a = { first, lines[i].to_first, is_audit ? second->role->name : NULL, -1 };
             struct end b = { second, lines[i].to_second, NULL, is_audit ? (int64_t)loop : -1 };
 
-            POSTERN_TRY(make_one(&a, &b, condemn, err));
+            POSTERN_TRY(make_one(&a, &b, is_audit, condemn, err));
         }
     }
     return POSTERN_OK;

@@ -339,15 +339,28 @@ static bool may_go_without(const struct actions *a, const struct ruling *r)
     return a->session->loop->process->has_args_key && r->code == POSTERN_OK && r->logs_summary;
 }
 
+/* As far as there is room. */
+static char *append(char *at, const char *end, const char *text)
+{
+    size_t len = strnlen(text, (size_t)(end - at) - 1);
+
+    memcpy(at, text, len);
+    at[len] = '\0';
+    return at + len;
+}
+
+/* By hand: printf(3) costs as much as the decision does. */
 static void name_action(const struct actions *a, const struct adapter_action *action,
                         struct ruling *r)
 {
+    const char *protocol = a->session->door->adapter->name;
     const char *name = action->name == NULL ? "unknown" : action->name;
-    int n = snprintf(r->facts.action, sizeof r->facts.action, "%s:%s",
-                     a->session->door->adapter->name, name);
+    const char *end = r->facts.action + sizeof r->facts.action;
+    char *at = r->facts.action;
 
-    if (n < 0)
-        r->facts.action[0] = '\0';
+    at = append(at, end, protocol);
+    at = append(at, end, ":");
+    (void)append(at, end, name);
 }
 
 static void rule(struct actions *a, const struct adapter_action *action, struct ruling *r)
