@@ -55,7 +55,7 @@ static int set_up(void **state)
     w->base = event_base_new();
     assert_non_null(w->base);
     audit_child_start(&w->child, w->base);
-    assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL),
+    assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ .want_line = count_wish, .idle = count_idle, .arg = w }, &w->line, NULL),
                      POSTERN_OK);
     *state = w;
     return 0;
@@ -662,6 +662,19 @@ static void in_a_stream_a_decision_is_released_when_it_is_on_its_way(void **stat
     (void)close(fd);
 }
 
+static void a_line_without_streams_has_none(void **state)
+{
+    struct world *w = *state;
+    struct audit_line_owner strict = { .want_line = count_wish, .idle = count_idle, .arg = w, .has_no_streams = true };
+    int fd;
+
+    audit_line_free(w->line);
+    assert_int_equal(audit_line_new(w->base, strict, &w->line, NULL), POSTERN_OK);
+    fd = hold_line(w);
+    send_and_confirm(w, fd, 1, 3 * AUDIT_STREAM_AFTER);
+    (void)close(fd);
+}
+
 static void before_a_stream_and_after_a_pause_everything_is_waited_for(void **state)
 {
     struct world *w = *state;
@@ -939,7 +952,7 @@ static void without_memory_a_stream_releases_nothing_that_is_not_kept(void **sta
         if (!was_short)
             break;
         audit_line_free(w->line);
-        assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL), POSTERN_OK);
+        assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ .want_line = count_wish, .idle = count_idle, .arg = w }, &w->line, NULL), POSTERN_OK);
         (void)close(fd);
         fd = hold_stream(w);
     }
@@ -1003,6 +1016,7 @@ int main(void)
         TEST(what_has_happened_takes_no_decision_s_place_and_has_a_bound),
         TEST(freeing_calls_nobody),
         TEST(in_a_stream_a_decision_is_released_when_it_is_on_its_way),
+        TEST(a_line_without_streams_has_none),
         TEST(before_a_stream_and_after_a_pause_everything_is_waited_for),
         TEST(a_stream_whose_records_are_not_written_is_none),
         TEST(what_was_released_and_could_not_be_written_is_tried_again),
