@@ -11,6 +11,15 @@
 
 /* ---- held ---- */
 
+/* Of several that a door's backend has; none is said of the first. */
+static void print_database(const postern_json *j, uint32_t held)
+{
+    char database[CONTROL_TEXT_MAX];
+
+    if (control_text(j, held, "database", database)[0] != '\0')
+        printf("(database %s)", database);
+}
+
 static void print_held(const postern_json *j, uint32_t held, int64_t now_s)
 {
     char until[CONTROL_TIME_MAX];
@@ -25,6 +34,7 @@ static void print_held(const postern_json *j, uint32_t held, int64_t now_s)
     control_print_text(j, held, "action", 20);
     control_print_text(j, held, "rule", 16);
     control_print_text(j, held, "resource", 0);
+    print_database(j, held);
     putchar('\n');
 }
 

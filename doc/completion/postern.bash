@@ -123,7 +123,7 @@ _postern() {
                 return
             fi
             ;;
-        digest) words='--key --json-args --config --help' ;;
+        digest) words='--key --json-args --database --config --help' ;;
         *) words='show follow verify key digest --help' ;;
         esac
         ;;

@@ -22,12 +22,17 @@ struct args_digest_key {
  *
  *   HMAC-SHA-256(key, "postern args 1" · len(action) action · count · len(piece) piece …)
  *
+ * and where a session has chosen another database than the first one
+ *
+ *   HMAC-SHA-256(key, "postern args 2" · len(database) database · len(action) action · count · …)
+ *
  * each length and the count in eight bytes, most significant first; base64url without padding.
- *   action   "redis:SET"; NULL is ""
+ *   action     "redis:SET"; NULL is ""
+ *   database   "3"; NULL or "": the first, or there is but one
  *   False: the library failed, and nothing may be released
  */
 POSTERN_MUST_USE bool args_digest_make(const struct args_digest_key *key, const char *action,
-                                       const postern_bytes *pieces, size_t count,
-                                       char ret[ARGS_DIGEST_MAX]);
+                                       const char *database, const postern_bytes *pieces,
+                                       size_t count, char ret[ARGS_DIGEST_MAX]);
 
 #endif

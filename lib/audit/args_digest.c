@@ -39,11 +39,17 @@ static bool add_piece(EVP_MAC_CTX *ctx, postern_bytes piece)
     return add_number(ctx, piece.len) && add(ctx, piece);
 }
 
+static bool add_head(EVP_MAC_CTX *ctx, postern_bytes database)
+{
+    if (database.len == 0)
+        return add(ctx, POSTERN_BYTES_LIT("postern args 1"));
+    return add(ctx, POSTERN_BYTES_LIT("postern args 2")) && add_piece(ctx, database);
+}
+
 static bool add_all(EVP_MAC_CTX *ctx, postern_bytes action, const postern_bytes *pieces,
                     size_t count)
 {
-    if (!add(ctx, POSTERN_BYTES_LIT("postern args 1")) || !add_piece(ctx, action) ||
-        !add_number(ctx, count))
+    if (!add_piece(ctx, action) || !add_number(ctx, count))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!add_piece(ctx, pieces[i]))
@@ -80,7 +86,7 @@ static bool write_text(const uint8_t digest[DIGEST_LEN], char ret[ARGS_DIGEST_MA
     return true;
 }
 
-bool args_digest_make(const struct args_digest_key *key, const char *action,
+bool args_digest_make(const struct args_digest_key *key, const char *action, const char *database,
                       const postern_bytes *pieces, size_t count, char ret[ARGS_DIGEST_MAX])
 {
     EVP_MAC_CTX *ctx = begin(key);
@@ -89,7 +95,8 @@ bool args_digest_make(const struct args_digest_key *key, const char *action,
     bool is_made;
 
     ret[0] = '\0';
-    is_made = ctx != NULL && add_all(ctx, postern_bytes_str(action), pieces, count) &&
+    is_made = ctx != NULL && add_head(ctx, postern_bytes_str(database)) &&
+              add_all(ctx, postern_bytes_str(action), pieces, count) &&
               EVP_MAC_final(ctx, digest, &len, sizeof digest) == 1 && len == sizeof digest;
     EVP_MAC_CTX_free(ctx);
     return is_made && write_text(digest, ret);

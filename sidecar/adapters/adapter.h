@@ -93,6 +93,7 @@ struct adapter_action {
     /* What the digest in its record is made of, piece by piece: its arguments, as received. */
     const postern_bytes *digested;
     size_t digested_count;
+    const char *database; /* in which of several it happens; NULL, "": the only or the first one */
     bool is_partial; /* more of it follows that nobody has seen: no digest, and no approval, is of it */
     const char *claimed_purpose; /* said with the call, logged and never judged; NULL: none */
     bool can_wait; /* held, it may wait for its approval while others go on; else it is refused */

@@ -7,6 +7,9 @@
  */
 #include "redis_state.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 /* Bytes of a reply that are waited for before some of it is let through. */
 #define HELD_MAX ADAPTER_MESSAGE_MAX
 /* Bytes that are rather copied than handed through by themselves. */
@@ -141,6 +144,12 @@ static bool leads_elsewhere(const struct redis_reply *r)
     return false;
 }
 
+/* Done, or not; QUEUED, where the door knows of no transaction, is neither. */
+static bool is_vague(const struct redis_entry *head, const struct redis_reply *r)
+{
+    return head->kind == REDIS_SELECT && !r->is_error && !r->is_ok;
+}
+
 static bool is_too_long(const struct redis_entry *head, const struct redis_reply *r)
 {
     return (head->rows_max > 0 && r->rows > (uint64_t)head->rows_max) ||
@@ -166,6 +175,8 @@ static enum sight see(struct redis_state *s, redis_reply_end end)
         return s->is_monitor && r->type == '+' ? SIGHT_PUSH : SIGHT_BROKEN;
     if (head->answer.len != 0)
         return SIGHT_OURS;
+    if (is_vague(head, r))
+        return SIGHT_BROKEN;
     if (is_too_long(head, r) && !r->is_error)
         return SIGHT_LONG;
     if (leads_elsewhere(r))
@@ -177,6 +188,16 @@ static enum sight see(struct redis_state *s, redis_reply_end end)
 
 /* ---- its end ---- */
 
+static void set_database(struct redis_state *s)
+{
+    int n = s->asked_database == 0 ? 0
+                                   : snprintf(s->database, sizeof s->database, "%" PRIu64,
+                                              s->asked_database);
+
+    if (n <= 0)
+        s->database[0] = '\0';
+}
+
 /* One answer fewer is owed. */
 static void take_turn(struct redis_state *s, struct redis_entry *head)
 {
@@ -184,6 +205,8 @@ static void take_turn(struct redis_state *s, struct redis_entry *head)
 
     if (head->kind == REDIS_HELLO && !r->is_error)
         s->is_resp3 = r->type == '%';
+    if (head->kind == REDIS_SELECT && r->is_ok)
+        set_database(s);
     if (head->kind == REDIS_MONITOR && r->is_error)
         s->is_monitor = false;
     if (is_subscription(head->kind) && !r->is_error && confirms(head, r->label)) {

@@ -18,6 +18,7 @@ static const struct {
     { "EXEC", REDIS_EXEC },
     { "DISCARD", REDIS_DISCARD },
     { "HELLO", REDIS_HELLO },
+    { "SELECT", REDIS_SELECT },
     { "MONITOR", REDIS_MONITOR },
     { "SUBSCRIBE", REDIS_SUBSCRIBE },
     { "PSUBSCRIBE", REDIS_PSUBSCRIBE },
@@ -46,9 +47,13 @@ static enum redis_kind kind_of(const struct redis_name *name)
 }
 
 /* MULTI, EXEC and DISCARD have no arguments: with some the server refuses them, and whether a
- * transaction is open then is more than the door wants to guess. */
-static bool is_odd_bracket(enum redis_kind kind, struct redis_words w)
+ * transaction is open then is more than the door wants to guess.  So is which database "03" is. */
+static bool is_odd(enum redis_kind kind, struct redis_words w)
 {
+    uint64_t database;
+
+    if (kind == REDIS_SELECT)
+        return w.count != 2 || !redis_read_number(w.at[1], &database);
     return w.count != 1 && (kind == REDIS_MULTI || kind == REDIS_EXEC || kind == REDIS_DISCARD);
 }
 
@@ -163,6 +168,7 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
     ret->name = name->text;
     ret->digested = w.at + name->words;
     ret->digested_count = w.count - name->words;
+    ret->database = s->database;
     ret->is_partial = is_large;
     if (!is_large)
         ret->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
@@ -190,15 +196,17 @@ static adapter_step judge(struct redis_state *s, postern_bytes request, struct r
     describe(s, &s->name, w, is_large, ret);
     kind = kind_of(&s->name);
     if (kind == REDIS_NEVER || (is_large && kind != REDIS_PLAIN) || s->is_monitor ||
-        is_odd_bracket(kind, w))
+        is_odd(kind, w))
         ret->name = NULL;
     e = redis_queue_push(s, ret->name == NULL && kind != REDIS_EXEC ? REDIS_NEVER : kind,
                          ret->name == NULL ? POSTERN_BYTES_NONE : request);
     if (e == NULL)
         return fail(POSTERN_ERR_NOMEM, err, "a command");
     e->is_large = is_large;
-    e->may_block = redis_may_block(&s->name, w);
-    s->blocking += e->may_block;
+    e->is_awaited = e->kind == REDIS_SELECT || redis_may_block(&s->name, w);
+    s->awaited += e->is_awaited;
+    if (e->kind == REDIS_SELECT)
+        (void)redis_read_number(w.at[1], &s->asked_database); /* it is one: is_odd() */
     e->is_denied = ret->name == NULL;
     count_answers(e, w.count);
     if (is_large)
@@ -278,8 +286,9 @@ adapter_step redis_read_client(struct redis_state *s, postern_bytes in, size_t *
         return read_rest(s, in, ret_used, err);
     if (in.len == 0)
         return ADAPTER_STEP_MORE; /* its end may be seen, whatever waits */
-    /* What waits behind a blocking command would happen long after it was judged. */
-    if (s->count >= ADAPTER_PENDING_MAX || s->waiting > REDIS_WAITING_MAX || s->blocking != 0)
+    /* What waits behind a blocking command would happen long after it was judged; behind SELECT
+     * nobody knows where. */
+    if (s->count >= ADAPTER_PENDING_MAX || s->waiting > REDIS_WAITING_MAX || s->awaited != 0)
         return ADAPTER_STEP_FULL;
     end = skip_empty_line(s, in);
     if (end == REDIS_SCAN_DONE) {

@@ -79,7 +79,7 @@ void redis_queue_pop(struct redis_state *s)
 
     drop_request(s, e);
     postern_buf_free(&e->answer);
-    s->blocking -= e->may_block;
+    s->awaited -= e->is_awaited;
     s->ring_head = (s->ring_head + 1) % s->ring_size;
     s->head_id++;
     s->count--;
@@ -95,10 +95,12 @@ void redis_queue_refuse(struct redis_state *s, struct redis_entry *e)
 
 /* ---- transactions ---- */
 
-/* What would make the answers of EXEC unreadable, or count where nothing can be counted. */
+/* What would make the answers of EXEC unreadable, count where nothing can be counted, or let what
+ * follows happen in a database that only EXEC's answer tells. */
 static const char *what_forbids(const struct redis_entry *e)
 {
-    if (e->kind == REDIS_HELLO || e->kind == REDIS_MONITOR || e->kind >= REDIS_SUBSCRIBE)
+    if (e->kind == REDIS_HELLO || e->kind == REDIS_SELECT || e->kind == REDIS_MONITOR ||
+        e->kind >= REDIS_SUBSCRIBE)
         return "-ERR Command not allowed inside a transaction\r\n";
     if (e->rows_max != 0 || e->bytes_max != 0)
         return "-NOPERM The answer of this command is bounded here: not inside a transaction\r\n";

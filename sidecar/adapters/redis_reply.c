@@ -133,8 +133,10 @@ static redis_reply_end take_line(struct redis_reply *r, postern_bytes line)
         r->rows = 1;
     }
     if (is_one_of(mark, "+-:#,(_")) {
-        if (is_outermost)
+        if (is_outermost) {
             r->is_null = mark == '_';
+            r->is_ok = mark == '+' && postern_bytes_equal_str(text, "OK");
+        }
         if (is_outermost && mark == '-')
             keep_label(r, text);
         if (mark == ':' && r->depth == 1 && r->index == 2)

@@ -22,6 +22,7 @@ struct redis_reply {
     bool is_attribute;              /* the one that is read came as one, and a reply follows */
     uint8_t type;                   /* its first byte, behind attributes; 0: not seen */
     bool is_error, is_null;
+    bool is_ok;                     /* +OK */
     uint64_t bytes;                 /* that were looked at */
     /* Elements, pairs of a map, that the outermost aggregate says it has; 1 for others.  Where it
      * has two, of which the second has more: that (SCAN). */

@@ -19,6 +19,7 @@
 #define REDIS_CLIENT_NAME_MAX 1024  /* bytes of SETNAME's: longer than any library's own */
 #define REDIS_GREETING_MAX 16384    /* bytes of HELLO's answer: a server with a hundred modules */
 #define REDIS_EARLY_MAX 16          /* commands before the login that are answered: libraries send 4 */
+#define REDIS_DATABASE_MAX 20       /* bytes with NUL: the digits that redis_read_number() takes */
 #define REDIS_REFUSAL_MAX 2048      /* bytes of an error: a word, a JSON object of 1500, a line end */
 
 /* AUTH, or HELLO with AUTH in it. */
@@ -58,6 +59,7 @@ enum redis_kind {
     REDIS_EXEC,
     REDIS_DISCARD,
     REDIS_HELLO,     /* its answer says which protocol follows */
+    REDIS_SELECT,    /* its answer says in which database everything behind it happens */
     REDIS_LOGIN,     /* waits for renewed() */
     REDIS_MONITOR,   /* what follows its answer is no answer */
     REDIS_SUBSCRIBE, /* as many answers as there are channels, amid messages; up to SUNSUBSCRIBE */
@@ -82,7 +84,7 @@ struct redis_entry {
     bool is_denied;     /* whatever the verdict: nobody can say what it does */
     bool is_refused;    /* inside MULTI: the transaction is lost */
     bool is_large;      /* its bytes are the beginning alone */
-    bool may_block;     /* what stands behind it is read when it was answered */
+    bool is_awaited;    /* what stands behind it is read when it was answered */
     uint64_t owed;      /* answers; 0: as many as there are subscriptions */
     int64_t rows_max, bytes_max;
     postern_buf request;
@@ -133,9 +135,11 @@ struct redis_state {
     uint64_t head_id;           /* of the first */
     uint64_t login_id;          /* of the one that waits for renewed() */
     size_t waiting;             /* bytes of requests that were not sent */
-    size_t blocking;            /* entries that may block: 0 or 1 */
+    size_t awaited;             /* entries with is_awaited: 0 or 1 */
     bool in_multi, is_lost;     /* by what was sent; something in it was refused */
     uint64_t multi_rights;      /* of MULTI: what was allowed inside was allowed by these */
+    uint64_t asked_database;    /* of the SELECT that is awaited */
+    char database[REDIS_DATABASE_MAX]; /* in which commands happen now; "": 0 */
     const struct adapter_host *host; /* NULL: its rights never change */
     struct redis_name name;
     postern_bytes *words, *keys; /* of the action that was handed out last */

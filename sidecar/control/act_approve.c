@@ -311,7 +311,7 @@ void act_approve(struct act *a)
 static const char *const held_names[] = { "ref",      "door",  "session", "agent",       "human",
                                           "client",   "issuer", "action", "resource",    "rule",
                                           "user_rule", "state", "approver", "args_digest",
-                                          "claimed_purpose", NULL };
+                                          "claimed_purpose", "database", NULL };
 static const char *const held_numbers[] = { "asked", "until", NULL };
 
 static void write_held(struct act *a, const postern_json *j)

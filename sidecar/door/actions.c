@@ -209,7 +209,7 @@ static const char *agent_of(const struct actions *a)
 /* ---- approvals ---- */
 
 static struct hold_request hold_request_of(const struct actions *a, const struct ruling *r,
-                                           const char *resource)
+                                           const char *database, const char *resource)
 {
     const struct session *s = a->session;
     const postern_grant *g = s->entry.grant;
@@ -223,6 +223,7 @@ static struct hold_request hold_request_of(const struct actions *a, const struct
         .session = s->entry.id,
         .action = r->facts.action,
         .digest = r->facts.digest,
+        .database = database,
         .resource = resource,
         .claimed_purpose = r->facts.claimed_purpose,
         .settings = s->settings,
@@ -274,7 +275,7 @@ static void apply_hold(const struct actions *a, const struct adapter_action *act
         return;
     }
     action_resource_text(r->facts.resource, resource);
-    rq = hold_request_of(a, r, resource);
+    rq = hold_request_of(a, r, action->database, resource);
     switch (holds_ask(a->session->loop->process->holds, &rq, loop_now().boot_ms, &r->hold)) {
     case HOLD_REFUSED:
         refuse_hold(r);
@@ -325,8 +326,9 @@ static bool make_digest(const struct actions *a, const struct adapter_action *ac
     r->facts.digest[0] = '\0';
     if (action->is_partial)
         return true;
-    if (p->has_args_key && args_digest_make(&p->args_key, r->facts.action, action->digested,
-                                            action->digested_count, r->facts.digest))
+    if (p->has_args_key &&
+        args_digest_make(&p->args_key, r->facts.action, action->database, action->digested,
+                         action->digested_count, r->facts.digest))
         return true;
     r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "no digest of its arguments can be made");
     return false;

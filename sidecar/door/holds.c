@@ -11,7 +11,9 @@
 #include "../names.h"
 #include "holds.h"
 
-enum text { ISSUER, CLIENT, AGENT, HUMAN, USER, SESSION, ACTION, DIGEST, RESOURCE, CLAIMED, TEXTS };
+enum text {
+    ISSUER, CLIENT, AGENT, HUMAN, USER, SESSION, ACTION, DIGEST, DATABASE, RESOURCE, CLAIMED, TEXTS
+};
 
 struct hold {
     TAILQ_ENTRY(hold) entry;
@@ -76,6 +78,7 @@ static void fill_texts(const struct hold_request *rq, const char *ret[TEXTS])
     ret[SESSION] = rq->session;
     ret[ACTION] = rq->action;
     ret[DIGEST] = rq->digest;
+    ret[DATABASE] = rq->database;
     ret[RESOURCE] = rq->resource;
     ret[CLAIMED] = rq->claimed_purpose;
     for (size_t i = 0; i < TEXTS; i++)
@@ -107,7 +110,8 @@ static bool is_same_request(const struct hold *x, const struct hold_request *rq,
     return is_same_agent(x, texts) && strcmp(x->texts[HUMAN], texts[HUMAN]) == 0 &&
            strcmp(x->texts[USER], texts[USER]) == 0 &&
            strcmp(x->texts[ACTION], texts[ACTION]) == 0 &&
-           strcmp(x->texts[DIGEST], texts[DIGEST]) == 0 && x->settings == rq->settings &&
+           strcmp(x->texts[DIGEST], texts[DIGEST]) == 0 &&
+           strcmp(x->texts[DATABASE], texts[DATABASE]) == 0 && x->settings == rq->settings &&
            x->door == rq->door && is_same_rules(x, rq);
 }
 
@@ -343,6 +347,8 @@ static void put_hold(const struct hold *x, struct lease_clock now, postern_json_
     postern_json_put_str(w, "action", x->texts[ACTION]);
     postern_json_put_str(w, "resource", x->texts[RESOURCE]);
     postern_json_put_str(w, "args_digest", x->texts[DIGEST]);
+    if (x->texts[DATABASE][0] != '\0')
+        postern_json_put_str(w, "database", x->texts[DATABASE]);
     postern_json_put_str(w, "claimed_purpose", x->texts[CLAIMED]);
     postern_json_put_str(w, "rule", x->held[0].rule);
     postern_json_put_str(w, "user_rule", x->held[0].user_rule);

@@ -26,7 +26,7 @@
 /* Borrowed. */
 struct hold_request {
     const char *issuer, *client, *agent, *human, *user; /* "" when there is none */
-    const char *session, *action, *digest, *resource, *claimed_purpose;
+    const char *session, *action, *digest, *database, *resource, *claimed_purpose;
     struct door_settings *settings;
     const struct door *door;
     const postern_decision *held; /* by these */

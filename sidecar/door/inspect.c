@@ -84,7 +84,7 @@ static void over_by(struct side *s)
         return;
     (void)POSTERN_FAIL(&i->error, SYSTEM, "%s: %s",
                        s->name == ADAPTER_CLIENT ? "client" : "backend", s->wire.why); /* told */
-    if (!s->wire.is_gone)
+    if (!s->wire.io.is_gone)
         over(i, RELAY_FAILED);
     else
         over(i, s->name == ADAPTER_CLIENT ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE);
@@ -205,7 +205,7 @@ static bool feed_once(struct side *from, postern_bytes in, size_t *ret_used)
         return true;
     case ADAPTER_STEP_PASS:
         i->actions_left++;
-        if (wire_pass(&other(from)->wire, (postern_bytes){ in.ptr, *ret_used }) == WIRE_BROKEN)
+        if (wire_pass(&other(from)->wire, (postern_bytes){ in.ptr, *ret_used }) == LEG_BROKEN)
             over_by(other(from));
         return true;
     case ADAPTER_STEP_JUDGE:
@@ -280,7 +280,7 @@ static void feed_fresh(struct side *from, postern_bytes fresh)
  * takes; a backend waits until its client has taken what it said. */
 static bool may_receive(const struct side *from)
 {
-    if (from->wire.has_ended || from->in.len >= ADAPTER_READ_AHEAD || !has_room_out(from))
+    if (from->wire.io.has_ended || from->in.len >= ADAPTER_READ_AHEAD || !has_room_out(from))
         return false;
     return from->name == ADAPTER_CLIENT || from->is_hungry;
 }
@@ -299,21 +299,21 @@ static bool receive(struct side *from)
 {
     postern_bytes fresh;
 
-    if (!may_receive(from) || !(from->is_ready || !from->wire.is_drained))
+    if (!may_receive(from) || !(from->is_ready || !from->wire.io.is_drained))
         return false;
     switch (wire_receive(&from->wire, &fresh)) {
-    case WIRE_MORE:
-        from->is_ready = !from->wire.is_dry;
+    case LEG_MORE:
+        from->is_ready = !from->wire.io.is_short;
         count(from, fresh.len);
         feed_fresh(from, fresh);
         if (from->name == ADAPTER_CLIENT)
             wire_forget(&from->wire, fresh);
         return true;
-    case WIRE_DRY:
+    case LEG_DRY:
         from->is_ready = false;
         return false;
-    case WIRE_BLOCKED:
-    case WIRE_BROKEN:
+    case LEG_BLOCKED:
+    case LEG_BROKEN:
         break;
     }
     over_by(from);
@@ -336,19 +336,19 @@ static bool serve(struct side *from)
 static bool flush(struct side *to)
 {
     bool was_owed = wire_owed(&to->wire) != 0;
-    wire_step s = WIRE_MORE;
+    leg_step s = LEG_MORE;
 
     if (was_owed)
         s = wire_flush(&to->wire);
-    if (s == WIRE_BROKEN)
+    if (s == LEG_BROKEN)
         over_by(to);
-    return was_owed && s == WIRE_MORE;
+    return was_owed && s == LEG_MORE;
 }
 
 /* Nothing that `from` said can reach the other side any more. */
 static bool is_done(const struct side *from)
 {
-    return from->wire.has_ended && from->is_hungry && from->inspect->judging == 0 &&
+    return from->wire.io.has_ended && from->is_hungry && from->inspect->judging == 0 &&
            wire_owed(&other(from)->wire) == 0;
 }
 
@@ -362,7 +362,7 @@ static void say_end_of_backend(struct inspect *i)
     i->has_said_end = true;
     i->adapter->inspector->goodbye(i->state, &why, &flow);
     check_flow(i);
-    if (!i->is_over && wire_owed(&i->client.wire) != 0 && wire_flush(&i->client.wire) == WIRE_BROKEN)
+    if (!i->is_over && wire_owed(&i->client.wire) != 0 && wire_flush(&i->client.wire) == LEG_BROKEN)
         over_by(&i->client);
 }
 
@@ -371,7 +371,7 @@ static void tell_end(struct side *from)
 {
     struct side *to = other(from);
 
-    if (!is_done(from) || to->wire.is_told)
+    if (!is_done(from) || to->wire.io.is_told)
         return;
     postern_buf_free(&from->in);
     if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
@@ -379,21 +379,21 @@ static void tell_end(struct side *from)
         say_end_of_backend(from->inspect);
     if (from->inspect->is_over || wire_owed(&to->wire) != 0)
         return; /* when that is sent */
-    if (wire_end(&to->wire) == WIRE_BROKEN)
+    if (wire_end(&to->wire) == LEG_BROKEN)
         over_by(to);
 }
 
 static bool is_finished(const struct inspect *i)
 {
-    return i->client.wire.is_told && i->backend.wire.is_told && wire_owed(&i->client.wire) == 0 &&
-           wire_owed(&i->backend.wire) == 0;
+    return i->client.wire.io.is_told && i->backend.wire.io.is_told &&
+           wire_owed(&i->client.wire) == 0 && wire_owed(&i->backend.wire) == 0;
 }
 
 static void touch(struct inspect *i)
 {
-    if (!i->client.wire.has_moved && !i->backend.wire.has_moved)
+    if (!i->client.wire.io.has_moved && !i->backend.wire.io.has_moved)
         return;
-    i->client.wire.has_moved = i->backend.wire.has_moved = false;
+    i->client.wire.io.has_moved = i->backend.wire.io.has_moved = false;
     atomic_store_explicit(&i->last_byte_ms, clock_boot_ms(), memory_order_relaxed);
 }
 
@@ -432,7 +432,7 @@ static bool watch_out(struct side *s, bool is_wanted)
 /* A side that is not to be read is unwatched when it fires, or when it has ended. */
 static bool watch(struct side *s)
 {
-    if (s->wire.has_ended && !watch_in(s, false))
+    if (s->wire.io.has_ended && !watch_in(s, false))
         return false;
     if (may_receive(s) && !s->is_ready && !watch_in(s, true))
         return false;
@@ -441,7 +441,7 @@ static bool watch(struct side *s)
 
 static void say_goodbye_to(struct wire *w)
 {
-    if (wire_flush(w) == WIRE_MORE && !w->is_told)
+    if (wire_flush(w) == LEG_MORE && !w->io.is_told)
         (void)wire_end(w); /* what fails is reset by inspect_free() */
 }
 
@@ -458,7 +458,8 @@ static bool watch_leave(struct inspect *i)
 {
     static const struct timeval soon = { .tv_sec = INSPECT_LEAVE_MS / 1000 };
 
-    if ((!i->client.wire.is_told && !i->backend.wire.is_told) || evtimer_pending(&i->leave, NULL))
+    if ((!i->client.wire.io.is_told && !i->backend.wire.io.is_told) ||
+        evtimer_pending(&i->leave, NULL))
         return true;
     return event_add(&i->leave, &soon) == 0;
 }
@@ -471,7 +472,7 @@ static bool has_left(const struct inspect *i)
         wire_owed(&i->backend.wire) != 0)
         return false;
     /* Nothing more comes from the server; or nothing is asked of it.  What is held goes nowhere. */
-    return i->client.wire.is_told || i->held != 0 || i->adapter->inspector->is_quiet(i->state);
+    return i->client.wire.io.is_told || i->held != 0 || i->adapter->inspector->is_quiet(i->state);
 }
 
 static void finish(struct inspect *i)
@@ -538,10 +539,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* It has taken nothing for a while: is the other, who is perhaps not read now, still there? */
 static void look_for_reset(struct side *from)
 {
-    struct pollfd p = { .fd = from->wire.fd };
+    struct pollfd p = { .fd = from->wire.io.fd };
     struct inspect *i = from->inspect;
 
-    if (from->wire.has_ended || poll(&p, 1, 0) != 1 || (p.revents & POLLERR) == 0)
+    if (from->wire.io.has_ended || poll(&p, 1, 0) != 1 || (p.revents & POLLERR) == 0)
         return;
     (void)POSTERN_FAIL(&i->error, SYSTEM, "reset"); /* told */
     over(i, from->name == ADAPTER_CLIENT ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE);
@@ -562,7 +563,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 /* Nothing of it is there to be read: it takes no turn away from others. */
 static bool is_calm(const struct side *s)
 {
-    return s->is_hungry && !s->is_ready && s->wire.is_drained;
+    return s->is_hungry && !s->is_ready && s->wire.io.is_drained;
 }
 
 /* Several are settled in one round of the loop, and what they say goes out together. */
@@ -592,7 +593,7 @@ void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_ve
 {
     struct adapter_flow flow = flow_of(i);
 
-    if (i->held == 0 || i->client.wire.is_told || i->backend.wire.is_told)
+    if (i->held == 0 || i->client.wire.io.is_told || i->backend.wire.io.is_told)
         return; /* one of them is gone: it goes nowhere */
     i->held--;
     i->adapter->inspector->settle(i->state, id, v, &flow);
@@ -622,9 +623,10 @@ static void prepare_side(struct inspect *i, struct side *s, enum adapter_side na
 static bool prepare_events(struct inspect *i, struct side *s)
 {
     struct event_base *base = relay_pool_base(i->pool);
+    int fd = s->wire.io.fd;
 
-    return event_assign(&s->readable, base, s->wire.fd, EV_READ | EV_PERSIST, on_readable, s) == 0 &&
-           event_assign(&s->writable, base, s->wire.fd, EV_WRITE | EV_PERSIST, on_writable, s) == 0 &&
+    return event_assign(&s->readable, base, fd, EV_READ | EV_PERSIST, on_readable, s) == 0 &&
+           event_assign(&s->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, s) == 0 &&
            watch_in(s, true);
 }
 
@@ -764,11 +766,11 @@ bool inspect_is_quiet(const struct inspect *i)
 {
     return i->judging == 0 && i->held == 0 && wire_owed(&i->client.wire) == 0 &&
            wire_owed(&i->backend.wire) == 0 && i->client.in.len == 0 && i->backend.in.len == 0 &&
-           i->client.wire.is_drained && i->backend.wire.is_drained &&
+           i->client.wire.io.is_drained && i->backend.wire.io.is_drained &&
            i->adapter->inspector->is_quiet(i->state);
 }
 
 const SSL *inspect_client_ssl(const struct inspect *i)
 {
-    return i->client.wire.ssl;
+    return i->client.wire.io.ssl;
 }

@@ -13,6 +13,7 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/door/holds.c sidecar/door/holds.h \
 	sidecar/door/holds_control.c sidecar/door/holds_control.h \
 	sidecar/door/inspect.c sidecar/door/inspect.h \
+	sidecar/door/leg.c sidecar/door/leg.h \
 	sidecar/door/rates.c sidecar/door/rates.h \
 	sidecar/door/renew_within.c sidecar/door/renew_within.h \
 	sidecar/door/wire.c sidecar/door/wire.h \

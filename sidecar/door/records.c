@@ -99,6 +99,7 @@ postern_err records_new(struct records **ret, postern_error *err)
     if (x == NULL)
         return POSTERN_FAIL(err, NOMEM, "gather buffers of %zu bytes", sizeof *x);
     x->out_len = 0;
+    x->why[0] = '\0';
     x->asked = 0;
     x->bio = NULL;
     begin_turn(x, -1);

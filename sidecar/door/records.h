@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * TLS records in, bytes out, and back.  An SSL writes where relay.c sends from, so that one system
+ * TLS records in, bytes out, and back.  An SSL writes where leg.c sends from, so that one system
  * call carries several records and OpenSSL never waits for a socket.  It reads the body of a record
  * straight from the socket into its own buffer, with the head of the next one, and small records
  * together through a buffer here.  One for all connections of a thread; nothing of a connection
@@ -20,6 +20,7 @@
 /* All of that encrypted again (5 bytes of head and at most 256 more for each of seven records), or
  * the answers to so many KeyUpdates as a turn receives. */
 #define RECORDS_OUT_MAX (RECORDS_PLAIN_MAX + 16384)
+#define RECORDS_WHY_MAX 128 /* bytes with NUL: words for people, cut there */
 
 struct records {
     BIO_METHOD *method;
@@ -35,6 +36,7 @@ struct records {
     uint8_t     in_room[SSL3_RT_MAX_ENCRYPTED_LENGTH]; /* one record or many small ones */
     uint8_t     plain[RECORDS_PLAIN_MAX]; /* also where plain bytes are received */
     uint8_t     out[RECORDS_OUT_MAX];
+    char        why[RECORDS_WHY_MAX]; /* leg.c's last LEG_BROKEN, for whoever called */
 };
 
 typedef enum records_read {

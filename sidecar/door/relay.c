@@ -2,6 +2,8 @@
 /*
  * Bytes between two sockets (sidecar/door/relay.h).
  *
+ * Reading, sending and TLS of either side are leg.c's; here are pipes, turns and events.
+ *
  * Each direction is `from` a side `to` the other.  A turn sends what `to` still has to get, or else
  * reads once from `from` and sends that; what `to` does not take waits with it, in a pipe or in a
  * buffer of just that size, and until it is gone nothing more is read.  So a side has one of three
@@ -40,19 +42,12 @@ struct relay_pool {
 /* One end of a relay; ordered by size. */
 struct side {
     struct relay *relay;
-    SSL *ssl;
-    uint8_t *unsent; /* waits for this side to take it; NULL: nothing */
-    uint32_t unsent_at, unsent_len;
+    struct leg_io io;
     uint32_t piped; /* bytes in `pipe` for this side */
     int pipe[2];    /* -1: none; held while there are bytes in it */
-    int fd;
     bool is_watched_in : 1;  /* `readable` is added */
     bool is_watched_out : 1; /* `writable` is added */
-    bool is_drained : 1;     /* its SSL holds nothing complete */
     bool is_bulk : 1;        /* the last read was a big one */
-    bool is_short : 1;       /* the last read took all that there was */
-    bool has_ended : 1;      /* it said that nothing more comes from it */
-    bool is_told : 1;        /* that the other has ended; it may still be in `unsent` */
     struct event readable, writable;
 };
 
@@ -62,21 +57,13 @@ struct relay {
     _Atomic uint64_t bytes_up, bytes_down;
     _Atomic int64_t last_byte_ms;
     relay_end why;
-    bool has_moved;  /* a byte, since touch() */
+    bool has_moved;  /* a byte of theirs, and no answer of TLS alone, since touch() */
     bool is_spliced; /* neither leg has TLS, and the kernel has not said no */
     struct side client, backend;
 };
 
 /* Thousands of these lie idle. */
 _Static_assert(sizeof(struct relay) <= 4 * sizeof(struct event) + 192, "an idle relay is small");
-
-/* What a turn came to. */
-typedef enum step {
-    STEP_END = 0, /* of the relay: r->why */
-    STEP_MORE,    /* perhaps more to do at once */
-    STEP_DRY,     /* nothing to read for now */
-    STEP_BLOCKED  /* the receiver is full */
-} step;
 
 /* ---- small things ---- */
 
@@ -90,9 +77,14 @@ static const char *name_of(const struct side *s)
     return s == &s->relay->client ? "client" : "backend";
 }
 
+static struct records *records_of(const struct side *s)
+{
+    return s->relay->pool->records;
+}
+
 static bool is_owed(const struct side *s)
 {
-    return s->piped != 0 || s->unsent != NULL;
+    return s->piped != 0 || s->io.unsent != NULL;
 }
 
 /* Once a wake-up. */
@@ -113,33 +105,29 @@ static void count(struct side *from, size_t len)
                           memory_order_relaxed);
 }
 
-static step fail(struct side *s, relay_end why, const char *what)
+static leg_step fail(struct side *s, relay_end why, const char *what)
 {
     struct relay_pool *p = s->relay->pool;
 
     if (snprintf(p->end_text, sizeof p->end_text, "%s: %s", name_of(s), what) < 0)
         p->end_text[0] = '\0';
     s->relay->why = why;
-    return STEP_END;
+    return LEG_BROKEN;
 }
 
-static step gone(struct side *s, const char *what)
+/* What leg.c said of this side: with BROKEN the relay ends. */
+static leg_step judge(struct side *s, leg_step step)
 {
-    return fail(s, s == &s->relay->client ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE, what);
+    relay_end gone = s == &s->relay->client ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE;
+
+    if (step != LEG_BROKEN)
+        return step;
+    return fail(s, s->io.is_gone ? gone : RELAY_FAILED, records_of(s)->why);
 }
 
-static step fail_of_errno(struct side *s, int error)
+static leg_step fail_of_errno(struct side *s, int error)
 {
-    if (error == ENOMEM || error == ENOBUFS || error == EIO)
-        return fail(s, RELAY_FAILED, strerror(error));
-    return gone(s, strerror(error)); /* ECONNRESET, EPIPE, ETIMEDOUT, EHOSTUNREACH … */
-}
-
-static step fail_of_tls(struct side *s)
-{
-    char room[128];
-
-    return fail(s, RELAY_FAILED, tls_error_text(room, sizeof room));
+    return judge(s, leg_io_break(&s->io, records_of(s), error));
 }
 
 static bool is_later(int error)
@@ -149,249 +137,113 @@ static bool is_later(int error)
 
 /* ---- sending ---- */
 
-/* What `s` did not take: kept until it does. */
-static step keep(struct side *s, postern_bytes rest)
-{
-    size_t old_len = s->unsent_len - s->unsent_at;
-    uint8_t *room;
-
-    if (rest.len > RELAY_UNSENT_MAX - old_len)
-        return fail(s, RELAY_FAILED, "asks for answers and does not read them");
-    if ((room = malloc(old_len + rest.len)) == NULL)
-        return fail(s, RELAY_FAILED, "out of memory");
-    if (old_len != 0)
-        memcpy(room, s->unsent + s->unsent_at, old_len);
-    memcpy(room + old_len, rest.ptr, rest.len);
-    free(s->unsent);
-    s->unsent = room;
-    s->unsent_at = 0;
-    s->unsent_len = (uint32_t)(old_len + rest.len);
-    return STEP_BLOCKED;
-}
-
-static step transmit(struct side *s, postern_bytes bytes)
-{
-    ssize_t n = 0;
-
-    if (bytes.len == 0)
-        return STEP_MORE;
-    if (s->unsent == NULL) {
-        do
-            n = send(s->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-        while (n < 0 && errno == EINTR);
-        if (n < 0 && !is_later(errno))
-            return fail_of_errno(s, errno);
-        if (n < 0)
-            n = 0;
-        if ((size_t)n == bytes.len)
-            return STEP_MORE;
-    }
-    return keep(s, (postern_bytes){ bytes.ptr + n, bytes.len - (size_t)n });
-}
-
-/* What an SSL wrote. */
-static step transmit_records(struct side *s)
-{
-    struct records *x = s->relay->pool->records;
-    size_t len = x->out_len;
-
-    x->out_len = 0;
-    return transmit(s, (postern_bytes){ x->out, len });
-}
-
-static step deliver(struct side *to, postern_bytes plain)
-{
-    if (to->ssl == NULL)
-        return transmit(to, plain);
-    if (!records_encrypt(to->relay->pool->records, to->ssl, plain))
-        return fail_of_tls(to);
-    return transmit_records(to);
-}
-
-static step flush_pipe(struct side *to)
+static leg_step flush_pipe(struct side *to)
 {
     while (to->piped > 0) {
-        ssize_t n =
-            splice(to->pipe[0], NULL, to->fd, NULL, to->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        ssize_t n = splice(to->pipe[0], NULL, to->io.fd, NULL, to->piped,
+                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && is_later(errno))
-            return STEP_BLOCKED;
+            return LEG_BLOCKED;
         if (n <= 0)
             return fail_of_errno(to, n == 0 ? EPIPE : errno);
         to->piped -= (uint32_t)n;
         to->relay->has_moved = true;
     }
-    return STEP_MORE;
+    return LEG_MORE;
 }
 
-static step flush_unsent(struct side *to)
+static leg_step flush_unsent(struct side *to)
 {
-    while (to->unsent != NULL) {
-        ssize_t n = send(to->fd, to->unsent + to->unsent_at, to->unsent_len - to->unsent_at,
-                         MSG_NOSIGNAL | MSG_DONTWAIT);
+    size_t owed = leg_io_owed(&to->io);
+    leg_step s = leg_io_flush(&to->io, records_of(to));
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return is_later(errno) ? STEP_BLOCKED : fail_of_errno(to, errno);
-        to->unsent_at += (uint32_t)n;
-        to->relay->has_moved = true;
-        if (to->unsent_at < to->unsent_len)
-            return STEP_BLOCKED; /* it took a part: it is full */
-        free(to->unsent);
-        to->unsent = NULL;
-        to->unsent_at = to->unsent_len = 0;
-    }
-    return STEP_MORE;
+    to->relay->has_moved |= leg_io_owed(&to->io) != owed;
+    return judge(to, s);
 }
 
-static step flush(struct side *to)
+static leg_step flush(struct side *to)
 {
     return to->piped > 0 ? flush_pipe(to) : flush_unsent(to);
 }
 
-static step send_end(struct side *to)
-{
-    if (to->ssl == NULL)
-        return shutdown(to->fd, SHUT_WR) == 0 ? STEP_MORE : fail_of_errno(to, errno);
-    if (!records_encrypt_end(to->relay->pool->records, to->ssl))
-        return fail_of_tls(to);
-    return transmit_records(to);
-}
-
 /* That nothing more comes: FIN, or close_notify with TCP left open for what `to` still says. */
-static step tell_end(struct side *to)
+static leg_step tell_end(struct side *to)
 {
-    if (!to->is_told && send_end(to) == STEP_END)
-        return STEP_END;
-    to->is_told = true;
-    return is_owed(to) ? STEP_BLOCKED : STEP_DRY;
-}
-
-/* ---- reading ---- */
-
-/* STEP_MORE: *ret_len bytes are in x->plain, or `from` has ended. */
-static step read_plain(struct side *from, size_t *ret_len)
-{
-    ssize_t n = recv(from->fd, from->relay->pool->records->plain, RELAY_GATHER_BYTES, MSG_DONTWAIT);
-
-    if (n < 0 && is_later(errno))
-        return STEP_DRY;
-    if (n < 0 && errno != EINTR)
-        return fail_of_errno(from, errno);
-    if (n == 0)
-        from->has_ended = true;
-    *ret_len = n < 0 ? 0 : (size_t)n;
-    from->is_bulk = n >= RELAY_BULK_BYTES;
-    from->is_short = n > 0 && n < RELAY_GATHER_BYTES;
-    return STEP_MORE;
-}
-
-/* Nothing came but what the socket itself has to say. */
-static step judge_silence(struct side *from)
-{
-    const struct records *x = from->relay->pool->records;
-
-    if (x->error != 0)
-        return fail_of_errno(from, x->error);
-    if (x->is_cut) /* RFC 8446 §6.1: what came may have been cut by anybody on the way */
-        return gone(from, "TLS connection was cut without close_notify");
-    return STEP_DRY;
-}
-
-static step read_records(struct side *from, size_t *ret_len)
-{
-    struct records *x = from->relay->pool->records;
-    bool is_received = from->is_drained;
-    records_read got = records_decrypt(x, from->ssl, is_received ? from->fd : -1, ret_len);
-
-    if (got == RECORDS_BROKEN) {
-        step s = fail_of_tls(from);
-
-        (void)transmit_records(from); /* the alert that says why */
-        return s;
-    }
-    from->is_drained = got != RECORDS_FULL;
-    from->has_ended = got == RECORDS_END;
-    /* An end or error behind what came is met again at the next turn. */
-    from->is_short = is_received && x->is_dry && !x->is_cut && x->error == 0;
-    if (transmit_records(from) == STEP_END) /* KeyUpdate answers */
-        return STEP_END;
-    if (is_received && *ret_len == 0 && !from->has_ended && x->received == 0)
-        return judge_silence(from);
-    return STEP_MORE;
+    if (!to->io.is_told && judge(to, leg_io_end(&to->io, records_of(to))) == LEG_BROKEN)
+        return LEG_BROKEN;
+    return is_owed(to) ? LEG_BLOCKED : LEG_DRY;
 }
 
 /* ---- a turn ---- */
 
-static step move_by_gather(struct side *from, struct side *to)
+static leg_step move_by_gather(struct side *from, struct side *to)
 {
-    struct records *x = from->relay->pool->records;
-    size_t len = 0;
-    step s;
+    struct records *x = records_of(from);
+    size_t len;
+    leg_step s = judge(from, leg_io_receive(&from->io, x, &len));
 
-    from->is_short = false;
-    s = from->ssl == NULL ? read_plain(from, &len) : read_records(from, &len);
-
-    if (s != STEP_MORE)
+    if (s != LEG_MORE)
         return s;
+    if (from->io.ssl == NULL)
+        from->is_bulk = len >= RELAY_BULK_BYTES;
     if (len != 0) {
         count(from, len);
-        s = deliver(to, (postern_bytes){ x->plain, len });
+        s = judge(to, leg_io_send(&to->io, x, (postern_bytes){ x->plain, len }));
     }
-    if (s == STEP_MORE && from->is_short && from->is_drained && !from->has_ended)
-        return STEP_DRY; /* the loop says when there is more */
+    if (s == LEG_MORE && from->io.is_short && from->io.is_drained && !from->io.has_ended)
+        return LEG_DRY; /* the loop says when there is more */
     return s;
 }
 
-/* STEP_MORE with to->piped 0: no pipe, or not for this kind of socket; copy. */
-static step fill_pipe(struct side *from, struct side *to)
+/* LEG_MORE with to->piped 0: no pipe, or not for this kind of socket; copy. */
+static leg_step fill_pipe(struct side *from, struct side *to)
 {
     ssize_t n;
 
     if (to->pipe[0] < 0 && !pipes_take(&from->relay->pool->pipes, to->pipe))
-        return STEP_MORE;
-    n = splice(from->fd, NULL, to->pipe[1], NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        return LEG_MORE;
+    n = splice(from->io.fd, NULL, to->pipe[1], NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n > 0) {
         to->piped = (uint32_t)n;
         from->is_bulk = n >= RELAY_BULK_BYTES;
-        return STEP_MORE;
+        return LEG_MORE;
     }
     if (n == 0) {
-        from->has_ended = true;
-        return STEP_MORE;
+        from->io.has_ended = true;
+        return LEG_MORE;
     }
     if (errno == EINVAL)
         from->relay->is_spliced = false;
     if (errno == EINVAL || errno == EINTR)
-        return STEP_MORE;
-    return is_later(errno) ? STEP_DRY : fail_of_errno(from, errno);
+        return LEG_MORE;
+    return is_later(errno) ? LEG_DRY : fail_of_errno(from, errno);
 }
 
-static step move_by_pipe(struct side *from, struct side *to)
+static leg_step move_by_pipe(struct side *from, struct side *to)
 {
-    step s = fill_pipe(from, to);
+    leg_step s = fill_pipe(from, to);
 
-    if (s != STEP_MORE || from->has_ended)
+    if (s != LEG_MORE || from->io.has_ended)
         return s;
     if (to->piped == 0)
         return move_by_gather(from, to);
     count(from, to->piped);
     s = flush(to);
-    return s == STEP_MORE && !from->is_bulk ? STEP_DRY : s;
+    return s == LEG_MORE && !from->is_bulk ? LEG_DRY : s;
 }
 
-static step take_turn(struct side *from, struct side *to)
+static leg_step take_turn(struct side *from, struct side *to)
 {
     if (is_owed(to)) {
-        step s = flush(to);
+        leg_step s = flush(to);
 
-        if (s != STEP_MORE)
+        if (s != LEG_MORE)
             return s;
     }
-    if (from->has_ended)
+    if (from->io.has_ended)
         return tell_end(to);
     if (from->is_bulk && from->relay->is_spliced)
         return move_by_pipe(from, to);
@@ -418,20 +270,21 @@ static bool watch_out(struct side *s, bool is_wanted)
 }
 
 /* Watch for what the direction waits for.  False: no memory, or none of the kernel's. */
-static bool settle(struct side *from, struct side *to, step s)
+static bool settle(struct side *from, struct side *to, leg_step s)
 {
-    if (s != STEP_BLOCKED && !watch_in(from, !from->has_ended))
+    if (s != LEG_BLOCKED && !watch_in(from, !from->io.has_ended))
         return false;
-    if (from->has_ended && !watch_in(from, false))
+    if (from->io.has_ended && !watch_in(from, false))
         return false;
-    if (s == STEP_MORE && (!from->is_drained || from->has_ended))
+    if (s == LEG_MORE && (!from->io.is_drained || from->io.has_ended))
         event_active(&from->readable, EV_READ, 0); /* no socket would say so */
     return watch_out(to, is_owed(to)) && watch_out(from, is_owed(from));
 }
 
 static bool is_finished(const struct relay *r)
 {
-    return r->client.is_told && r->backend.is_told && !is_owed(&r->client) && !is_owed(&r->backend);
+    return r->client.io.is_told && r->backend.io.is_told && !is_owed(&r->client) &&
+           !is_owed(&r->backend);
 }
 
 static void end(struct relay *r)
@@ -443,23 +296,23 @@ static void pump(struct side *from)
 {
     struct relay *r = from->relay;
     struct side *to = other(from);
-    step s = STEP_MORE;
+    leg_step s = LEG_MORE;
 
-    for (int i = 0; i < RELAY_TURNS && s == STEP_MORE; i++)
+    for (int i = 0; i < RELAY_TURNS && s == LEG_MORE; i++)
         s = take_turn(from, to);
     if (r->has_moved)
         touch(r);
     if (to->pipe[0] >= 0 && to->piped == 0)
         pipes_give(&r->pool->pipes, to->pipe, true);
-    if (s != STEP_END && !settle(from, to, s))
+    if (s != LEG_BROKEN && !settle(from, to, s))
         s = fail(from, RELAY_FAILED, "cannot be watched: out of memory");
-    if (s != STEP_END && is_finished(r)) {
+    if (s != LEG_BROKEN && !is_finished(r))
+        return;
+    if (s != LEG_BROKEN) {
         r->why = RELAY_FINISHED;
         r->pool->end_text[0] = '\0';
-        s = STEP_END;
     }
-    if (s == STEP_END)
-        end(r);
+    end(r);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -479,13 +332,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 /* The receiver has taken nothing for a while: is the sender, who is not read now, still there? */
 static void look_for_reset(struct side *from)
 {
-    struct pollfd p = { .fd = from->fd };
+    struct pollfd p = { .fd = from->io.fd };
     socklen_t len = sizeof(int);
     int error = 0;
 
-    if (from->has_ended || poll(&p, 1, 0) != 1 || (p.revents & POLLERR) == 0)
+    if (from->io.has_ended || poll(&p, 1, 0) != 1 || (p.revents & POLLERR) == 0)
         return;
-    if (getsockopt(from->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error == 0)
+    if (getsockopt(from->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error == 0)
         error = ECONNRESET;
     (void)fail_of_errno(from, error);
     end(from->relay);
@@ -550,35 +403,23 @@ const struct timeval *relay_pool_stall_check(struct relay_pool *p)
     return p->stall_check;
 }
 
-void leg_close(struct leg *leg)
-{
-    SSL_free(leg->ssl);
-    if (leg->fd >= 0)
-        (void)close(leg->fd);
-    *leg = (struct leg){ .fd = -1 };
-}
-
 static void prepare_side(struct relay *r, struct side *s, struct leg leg)
 {
     s->relay = r;
-    s->fd = leg.fd;
-    s->ssl = leg.ssl;
     s->pipe[0] = s->pipe[1] = -1;
-    s->is_drained = leg.ssl == NULL || SSL_has_pending(leg.ssl) == 0;
-    if (leg.ssl != NULL)
-        records_attach(r->pool->records, leg.ssl);
+    leg_io_begin(&s->io, r->pool->records, leg);
 }
 
 static bool prepare_events(struct relay *r, struct side *s)
 {
     struct event_base *base = r->pool->base;
 
-    if (event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
-        event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
+    if (event_assign(&s->readable, base, s->io.fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
+        event_assign(&s->writable, base, s->io.fd, EV_WRITE | EV_PERSIST, on_writable, s) != 0)
         return false;
     if (!watch_in(s, true) || !watch_out(s, is_owed(s)))
         return false;
-    if (!s->is_drained) /* after event_add(), which would not watch an active event's socket */
+    if (!s->io.is_drained) /* after event_add(), which would not watch an active event's socket */
         event_active(&s->readable, EV_READ, 0); /* what the login's reading left in the SSL */
     return true;
 }
@@ -587,25 +428,26 @@ static bool prepare_events(struct relay *r, struct side *s)
 static postern_err keep_early(struct relay *r, postern_bytes early, postern_error *err)
 {
     struct records *x = r->pool->records;
-    step s;
+    struct leg_io *io = &r->backend.io;
+    leg_step s;
 
     if (early.len == 0)
         return POSTERN_OK;
     count(&r->client, early.len);
-    if (r->backend.ssl == NULL) {
-        s = keep(&r->backend, early);
+    if (io->ssl == NULL) {
+        s = leg_io_keep(io, x, early);
     } else {
-        if (!records_encrypt(x, r->backend.ssl, early)) {
+        if (!records_encrypt(x, io->ssl, early)) {
             char room[128];
 
             x->out_len = 0;
             return POSTERN_FAIL(err, SYSTEM, "first bytes for the backend: %s",
                                 tls_error_text(room, sizeof room));
         }
-        s = keep(&r->backend, (postern_bytes){ x->out, x->out_len });
+        s = leg_io_keep(io, x, (postern_bytes){ x->out, x->out_len });
         x->out_len = 0;
     }
-    if (s == STEP_END)
+    if (s == LEG_BROKEN)
         return POSTERN_FAIL(err, NOMEM, "first bytes for the backend");
     return POSTERN_OK;
 }
@@ -649,18 +491,13 @@ postern_err relay_new(struct relay_pool *pool, struct leg take_client, struct le
 
 static void close_side(struct side *s)
 {
-    static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-
     if (event_initialized(&s->readable))
         (void)event_del(&s->readable);
     if (event_initialized(&s->writable))
         (void)event_del(&s->writable);
-    if (!s->is_told || is_owed(s))
-        (void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     if (s->pipe[0] >= 0)
         pipes_give(&s->relay->pool->pipes, s->pipe, s->piped == 0);
-    free(s->unsent);
-    leg_close(&(struct leg){ s->fd, s->ssl });
+    leg_io_close(&s->io, s->piped);
 }
 
 /* glibc keeps freed memory in the middle of its heap, where 3,000 ended TLS sessions leave 40 MiB.
@@ -697,7 +534,7 @@ void relay_free(struct relay *r)
 
 static void say_goodbye_to(struct side *s)
 {
-    if ((!is_owed(s) || flush(s) == STEP_MORE) && !s->is_told)
+    if ((!is_owed(s) || flush(s) == LEG_MORE) && !s->io.is_told)
         (void)tell_end(s); /* what fails is reset by relay_free() */
 }
 
@@ -731,6 +568,6 @@ int64_t relay_last_byte_ms(const struct relay *r)
 
 bool relay_is_quiet(const struct relay *r)
 {
-    return !is_owed(&r->client) && !is_owed(&r->backend) && r->client.is_drained &&
-           r->backend.is_drained;
+    return !is_owed(&r->client) && !is_owed(&r->backend) && r->client.io.is_drained &&
+           r->backend.io.is_drained;
 }

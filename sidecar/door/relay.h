@@ -9,19 +9,15 @@
 #define POSTERN_SIDECAR_DOOR_RELAY_H
 
 #include <event2/event.h>
-#include <openssl/ssl.h>
 
-#include <postern/bytes.h>
+#include "leg.h"
 
-#define RELAY_GATHER_BYTES 65536 /* one syscall and, with TLS, four records a turn */
+#define RELAY_GATHER_BYTES LEG_GATHER_BYTES
 /* Turns of one direction before other connections have theirs: about a millisecond, be it 1 MiB
  * with TLS or 4 MiB through pipes. */
 #define RELAY_TURNS        16
 /* A read of so many bytes is the middle of a transfer: the next goes through a pipe. */
 #define RELAY_BULK_BYTES   16384
-/* Bytes that may wait for one side to read: one turn's, and answers to its own KeyUpdates.  Who
- * sends those and does not read is ended. */
-#define RELAY_UNSENT_MAX   262144
 /* While one side takes nothing the other is not read, so its reset is looked for instead. */
 #define RELAY_STALL_CHECK_MS 1000
 /* From so many relays on, memory goes back to the system when half of them have ended. */
@@ -36,20 +32,11 @@ POSTERN_MUST_USE postern_err relay_pool_new(struct event_base *base, struct rela
                                             postern_error *err);
 void relay_pool_free(struct relay_pool *p); /* after its relays; NULL is fine */
 /* For inspect.c, whose sessions share them too. */
-struct records;
 struct records *relay_pool_records(struct relay_pool *p);
 struct event_base *relay_pool_base(struct relay_pool *p);
 const struct timeval *relay_pool_stall_check(struct relay_pool *p);
 /* One more session of any kind, or one less: memory goes back to the system after a rush. */
 void relay_pool_count(struct relay_pool *p, bool is_new);
-
-/* One side: a connected, non-blocking stream socket, with an established TLS connection on it or
- * not.  The SSL has written out what it was given; what it has read ahead is not lost. */
-struct leg {
-    int  fd;
-    SSL *ssl; /* NULL: plain.  Holds no descriptor of its own */
-};
-void leg_close(struct leg *leg); /* afterwards it is none: fd -1 */
 
 typedef enum relay_end {
     RELAY_FAILED = 0,   /* a TLS or system error; relay_end_text() says which */

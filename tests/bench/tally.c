@@ -103,7 +103,7 @@ static void measure_digest(void)
         double begin = cpu_s();
 
         for (size_t i = 0; i < BATCH; i++)
-            if (!args_digest_make(&key, "redis:SET", pieces, 2, text))
+            if (!args_digest_make(&key, "redis:SET", NULL, pieces, 2, text))
                 die("no digest");
         rounds[round] = cpu_s() - begin;
     }

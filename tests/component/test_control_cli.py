@@ -82,7 +82,7 @@ HELD = {"ref": "R-1", "state": "waits", "until": 1780000000, "agent": "agent-7",
 
 
 def what_is_held_is_a_table_page_by_page(folder, daemons):
-    pages = [{"ok": True, "held": [HELD], "next": "R-1"}, {"ok": True, "held": [dict(HELD, ref="R-2", state="approved")]}]
+    pages = [{"ok": True, "held": [HELD], "next": "R-1"}, {"ok": True, "held": [dict(HELD, ref="R-2", state="approved", database="3\n")]}]
     status, out, err, asked = run(folder, pages, "held")
     assert_equal(status, 0, err)
     assert_equal(asked, [{"verb": "held"}, {"verb": "held", "after": "R-1"}], "asked")
@@ -91,6 +91,7 @@ def what_is_held_is_a_table_page_by_page(folder, daemons):
     assert_equal(lines[1].split(), ["R-1", "waits", "2026-05-28T20:26:40Z", "agent-7", "alice", "cache", "redis:SET", "cache:change", "k\\x1b[2J"],
                  "row")
     assert_equal((lines[2].split()[:2], len(lines)), (["R-2", "approved"], 3), "row")
+    assert_equal(lines[2].split()[-3:], ["k\\x1b[2J", "(database", "3\\x0a)"], "where")
     status, out, err, asked = run(folder, pages, "held", "--json")
     assert_equal([h["ref"] for h in json.loads(out)], ["R-1", "R-2"], out)
     status, out, err, asked = run(folder, [{"ok": True, "held": []}], "held")

@@ -103,7 +103,7 @@ def expected(records, answers):
             in_multi = False
         elif mark == "-":
             is_lost = is_lost or in_multi
-        elif name == "HELLO" and in_multi:
+        elif name in ("HELLO", "SELECT") and in_multi:
             is_lost = True
         elif name == "MULTI" and not in_multi:
             calls.append((name, words, certain))

@@ -21,6 +21,7 @@ PASSWORD = "backend-password-of-nobody-else"
 RULES = """
 in:     allow agent agent-* to redis:connect on cache
 chat:   allow agent agent-* to redis:@session
+pick:   allow agent agent-* to redis:SELECT
 never:  deny anyone to redis:* on "secret:*" because "not for agents; ask platform@example.org"
 read:   allow agent agent-* to redis:@read on "cache:*" with log summary
 write:  allow agent agent-* to redis:SET,DEL,INCR on "cache:*" if scope has cache.write
@@ -224,6 +225,64 @@ def what_is_held_passes_once_when_it_is_approved(rig):
                "the brief ones are over")
     a.close()
     c.close()
+
+
+def digest(rig, database, *words):
+    return rig.postern("audit", "digest", "--key", rig.path + "/audit-keys/args.key", "--database", database, *words).stdout.strip()
+
+
+def what_is_approved_in_one_database_is_not_in_another(rig):
+    inside = redis_door(rig)
+    rig.start()
+
+    def held(database):
+        return [h for h in json.loads(rig.control("held", "--json").stdout) if h.get("database") == database]
+
+    def kept(database):
+        inside.call("SELECT", str(database))
+        return inside.call("EXISTS", "held:a")
+
+    for database in (3, 0):
+        inside.call("SELECT", str(database))
+        inside.call("SET", "held:a", "1")
+    a = _connect(rig)
+    in_first = refused(a.call("DEL", "held:a"), "held")
+    ref = held(None)[0]["ref"]
+    rig.control("approve", ref)
+    # The first is approved; the third is not the first, however fast one is there.
+    a.send(pack("SELECT", "3") + pack("DEL", "held:a"))
+    assert_equal(a.read(), b"OK", "SELECT")
+    check(ref not in refused(a.read(), "held"), "another database has another request")
+    assert_equal(held("3")[0]["state"], "waits", held("3"))
+    check("held:a (database 3)" in rig.control("held").stdout, "what approvers see")
+    check(isinstance(a.call("SELECT", "9999"), Error), "there is no such database")
+    refused(a.call("DEL", "held:a"), "held")  # still in the third
+    refused(a.call("SELECT", "00"), "policy")
+    # Nor inside a transaction.
+    assert_equal(a.call("SELECT", "0"), b"OK", "back")
+    assert_equal(a.call("MULTI"), b"OK", "MULTI")
+    check("not allowed" in a.call("SELECT", "3"), "SELECT in a transaction")
+    check("EXECABORT" in a.call("EXEC"), "EXEC")
+    assert_equal((kept(0), kept(3)), (1, 1), "what the backend has")
+    # A session begins in the first, whatever the one before it selected.
+    assert_equal(a.call("SELECT", "3"), b"OK", "SELECT")
+    a.close()
+    a = _connect(rig)
+    assert_equal(a.call("DEL", "held:a"), 1, "the approved one")
+    assert_equal((kept(0), kept(3)), (0, 1), "what the backend has")
+    rig.control("approve", held("3")[0]["ref"])
+    refused(a.call("DEL", "held:a"), "held")
+    assert_equal(a.call("SELECT", "3"), b"OK", "SELECT")
+    assert_equal(a.call("DEL", "held:a"), 1, "the one that was approved there")
+    # The digests of both can be made again.
+    wait_until(lambda: len(rig.records(event="action", action="redis:DEL", outcome="proved")) == 2, "both records")
+    assert_equal([r["args_digest"] for r in rig.records(event="action", action="redis:DEL", outcome="proved")],
+                 [digest(rig, database, "redis:DEL", "held:a") for database in ("0", "3")], "digests")
+    # A script's own SELECT ends with it, so the door need not know of it.
+    inside.call("SELECT", "0")
+    inside.call("EVAL", "return redis.call('SELECT', '3')", "0")
+    check(b" db=0 " in inside.call("CLIENT", "INFO"), "the database behind a script")
+    a.close()
 
 
 def too_often_is_refused_for_a_while(rig):

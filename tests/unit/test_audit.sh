@@ -98,6 +98,11 @@ check "two files are one too many" 2 usage key "$folder/key.pub" "$folder/key.pu
 mkdir "$folder/keys"
 for i in $(seq 0 31); do printf '%b' "\\0$(printf %03o "$i")"; done >"$folder/keys/args.key"
 check "a digest by the configured key" 0 "ssycPwj4jRi9MW6qSssSw8slc3zssE2rzXoqQ_c_GjY" digest --config "$folder" redis:SET a 1
+check "the first database is as none" 0 "ssycPwj4jRi9MW6qSssSw8slc3zssE2rzXoqQ_c_GjY" digest --config "$folder" --database 0 redis:SET a 1
+check "another database has another" 0 "CG5AqKS0Fvwy_fFkuka_7lfhrMHIReeVDu852uKf1c4" digest --config "$folder" --database 3 redis:DEL k
+check "a database that doors do not write so" 2 usage digest --config "$folder" --database 03 redis:DEL k
+check "a database without a number" 2 usage digest --config "$folder" --database '' redis:DEL k
+check "a database of MCP" 2 usage digest --config "$folder" --database 3 --json-args '{}' mcp:tools/call
 check "other arguments have another" 0 "$(printf %s 'ab' | "$postern" audit digest --config "$folder" --json-args - redis:SET)" \
     digest --key "$folder/keys/args.key" redis:SET ab
 check "a key of another length" 3 "a key has 32 bytes" digest --key "$folder/kept" redis:SET

@@ -153,6 +153,7 @@ static void nothing_else_passes_for_it(void **state)
     OTHER(user, "bob");
     OTHER(action, "redis:DEL");
     OTHER(digest, "digest2");
+    OTHER(database, "3");
     OTHER(settings, THEN);
     OTHER(held, &other);
 #undef OTHER
@@ -346,6 +347,7 @@ static void the_list_is_given_in_pages(void **state)
     rq.digest = "2";
     (void)ask(&rq, 0, &a);
     rq.digest = "3";
+    rq.database = "7";
     (void)ask(&rq, 0, &a);
     postern_json_open_object(&w, NULL);
     holds_list(holds, first.ref, 1, (struct lease_clock){ 1000, 500 }, &w);
@@ -355,6 +357,12 @@ static void the_list_is_given_in_pages(void **state)
     assert_null(strstr(postern_buf_cstr(&out), first.ref));
     assert_non_null(strstr(postern_buf_cstr(&out), "\"asked\":1000,\"until\":1599"));
     assert_non_null(strstr(postern_buf_cstr(&out), "\"more\":true"));
+    assert_null(strstr(postern_buf_cstr(&out), "\"database\"")); /* the first has no name */
+    postern_buf_reset(&out);
+    postern_json_open_object(&w, NULL);
+    holds_list(holds, first.ref, 2, (struct lease_clock){ 1000, 500 }, &w);
+    postern_json_close_object(&w);
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"args_digest\":\"3\",\"database\":\"7\""));
 }
 
 static void no_memory_is_no_approval(void **state)

@@ -275,6 +275,92 @@ static void a_transaction_does_not_outlive_the_rights_that_it_began_with(void **
     run_all(cases, COUNT(cases), RESP2);
 }
 
+static void a_database_is_selected_where_its_answer_is_known(void **state)
+{
+    static const struct conversation cases[] = {
+        { "before what follows", { { 'C', "SELECT 3\nGET no:a\nGET b" }, { 'B', "+OK\r\n" }, { 'B', "+1\r\n" } }, "SELECT 3\nGET b", "+OK\r\n" NO "+1\r\n", false },
+        { "behind it nothing is judged", { { 'C', "GET a\nSELECT 3\nGET no:b\nGET c" }, { 'B', "+1\r\n" } }, "GET a\nSELECT 3", "+1\r\n", false },
+        { "refused by the backend", { { 'C', "SELECT 99\nGET a" }, { 'B', "-ERR DB index is out of range\r\n" }, { 'B', "+1\r\n" } }, "SELECT 99\nGET a", "-ERR DB index is out of range\r\n+1\r\n", false },
+        { "in a transaction", { { 'C', "MULTI\nSELECT 3\nDEL a\nEXEC" }, { 'B', "+OK\r\n" }, { 'B', "+QUEUED\r\n+OK\r\n" } }, "MULTI\nDEL a\nDISCARD",
+          "+OK\r\n-ERR Command not allowed inside a transaction\r\n+QUEUED\r\n" ABORT, false },
+        { "as Redis does not write it", { { 'C', "SELECT 03\nSELECT\nSELECT 3 3\nSELECT +3\nSELECT x\nSELECT 9999999999999999999\nGET a" }, { 'B', "+1\r\n" } }, "GET a",
+          NO NO NO NO NO NO "+1\r\n", false },
+        { "in a transaction that the door does not know", { { 'C', "SELECT 3" }, { 'B', "+QUEUED\r\n" } }, "SELECT 3", "", true },
+        { "answered with a list", { { 'C', "SELECT 3" }, { 'B', "*1\r\n+OK\r\n" } }, "SELECT 3", "", true },
+        { "answered with a text", { { 'C', "SELECT 3" }, { 'B', "$2\r\nOK\r\n" } }, "SELECT 3", "", true },
+    };
+
+    (void)state;
+    run_all(cases, COUNT(cases), RESP2);
+    run_all(cases, COUNT(cases), RESP3);
+}
+
+/* Each action, and where it happens; DEBUG is refused. */
+static bool note_where(struct redis_rig *r, const struct adapter_action *a, struct adapter_verdict *v)
+{
+    postern_buf *seen = r->arg;
+
+    postern_buf_addf(seen, "%s@%s ", a->name == NULL ? "?" : a->name, a->database);
+    v->ruling = a->name == NULL || strcmp(a->name, "DEBUG") == 0 ? ADAPTER_REFUSE : ADAPTER_RELEASE;
+    v->denied.failure = &denial;
+    return true;
+}
+
+static void an_action_is_judged_in_the_database_where_it_happens(void **state)
+{
+    static const struct {
+        struct step steps[STEPS_MAX];
+        const char *seen;
+    } cases[] = {
+        { { { 'C', "GET a\nSELECT 0\nGET a" }, { 'B', "+1\r\n+OK\r\n" }, { 'B', "+1\r\n" } }, "GET@ SELECT@ GET@ " },
+        { { { 'C', "SELECT 3\nDEL a\nSELECT 12\nDEL a\nSELECT 0\nDEL a" }, { 'B', "+OK\r\n" }, { 'B', ":1\r\n" }, { 'B', "+OK\r\n" }, { 'B', ":1\r\n" }, { 'B', "+OK\r\n" } },
+          "SELECT@ DEL@3 SELECT@3 DEL@12 SELECT@12 DEL@ " },
+        { { { 'C', "SELECT 3\nSELECT 99\nDEL a" }, { 'B', "+OK\r\n" }, { 'B', "-ERR x\r\n" } }, "SELECT@ SELECT@3 DEL@3 " },
+        { { { 'C', "SELECT 99\nDEL a" }, { 'B', "-ERR x\r\n" } }, "SELECT@ DEL@ " },
+        { { { 'C', "SELECT 03\nDEL a" } }, "?@ DEL@ " },
+        { { { 'C', "SELECT 3" }, { 'B', "+OK\r\n" }, { 'C', "RESET\nDEL a" } }, "SELECT@ ?@3 DEL@3 " }, /* it never happens */
+        { { { 'C', "SELECT 3" }, { 'B', "+OK\r\n" }, { 'C', "AUTH " TOKEN "\nDEL a" } }, "SELECT@ DEL@3 " },
+        { { { 'C', "SELECT 3" }, { 'B', "+OK\r\n" }, { 'C', "MULTI\nDEL a\nSELECT 4\nDEL b\nEXEC\nDEL c" }, { 'B', "+OK\r\n+QUEUED\r\n" }, { 'B', "+QUEUED\r\n+OK\r\n" } },
+          "SELECT@ MULTI@3 DEL@3 SELECT@3 DEL@3 EXEC@3 DEL@3 " },
+        { { { 'C', "SELECT 3" }, { 'B', "+OK\r\n" }, { 'C', "EVAL x 0\nDEL a" }, { 'B', "+OK\r\n" } }, "SELECT@ EVAL@3 DEL@3 " },
+        { { { 'C', "GET a\nSELECT 3\nDEL b" }, { 'B', "+OK\r\n" }, { 'B', "+OK\r\n" } }, "GET@ SELECT@ DEL@3 " }, /* +OK of GET's is none */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (int piece = 0; piece < 2; piece++) {
+            POSTERN_AUTO_BUF seen = POSTERN_BUF_INIT(TEXT_MAX);
+            struct redis_rig r;
+
+            open_session(&r, RESP2);
+            r.judge = note_where;
+            r.arg = &seen;
+            for (size_t k = 0; k < STEPS_MAX && cases[i].steps[k].text != NULL; k++)
+                give_step(&r, &cases[i].steps[k], piece == 0 ? 0 : SIZE_MAX);
+            assert_false(r.is_broken);
+            assert_string_equal(postern_buf_cstr(&seen), cases[i].seen);
+            redis_rig_close(&r);
+        }
+}
+
+static void a_session_begins_in_the_first_database(void **state)
+{
+    struct redis_rig r;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        POSTERN_AUTO_BUF seen = POSTERN_BUF_INIT(TEXT_MAX);
+
+        open_session(&r, RESP2);
+        r.judge = note_where;
+        r.arg = &seen;
+        give_step(&r, &(struct step){ 'C', "DEL a\nSELECT 3\nDEL a" }, 0);
+        give_step(&r, &(struct step){ 'B', ":1\r\n+OK\r\n" }, 0);
+        assert_string_equal(postern_buf_cstr(&seen), "DEL@ SELECT@ DEL@3 ");
+        redis_rig_close(&r);
+    }
+}
+
 static void a_subscription_that_is_not_confirmed_is_over_with_its_answer(void **state)
 {
     static const struct conversation cases[] = {
@@ -770,6 +856,9 @@ int main(void)
         cmocka_unit_test(a_transaction_with_a_refused_command_does_not_happen),
         cmocka_unit_test(a_bracket_with_arguments_never_reaches_the_backend),
         cmocka_unit_test(a_transaction_does_not_outlive_the_rights_that_it_began_with),
+        cmocka_unit_test(a_database_is_selected_where_its_answer_is_known),
+        cmocka_unit_test(an_action_is_judged_in_the_database_where_it_happens),
+        cmocka_unit_test(a_session_begins_in_the_first_database),
         cmocka_unit_test(a_subscription_that_is_not_confirmed_is_over_with_its_answer),
         cmocka_unit_test(a_new_token_never_reaches_the_backend),
         cmocka_unit_test(messages_are_nobodys_answer),
