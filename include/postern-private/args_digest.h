@@ -35,4 +35,14 @@ POSTERN_MUST_USE bool args_digest_make(const struct args_digest_key *key, const 
                                        const char *database, const postern_bytes *pieces,
                                        size_t count, char ret[ARGS_DIGEST_MAX]);
 
+/* For whoever makes many under one key: the key is set up once.  One thread at a time. */
+struct args_digest_maker;
+/* NULL: the library failed. */
+struct args_digest_maker *args_digest_maker_new(const struct args_digest_key *key);
+void args_digest_maker_free(struct args_digest_maker *m); /* NULL is fine; the key is wiped */
+/* As args_digest_make(). */
+POSTERN_MUST_USE bool args_digest_make_with(struct args_digest_maker *m, const char *action,
+                                            const char *database, const postern_bytes *pieces,
+                                            size_t count, char ret[ARGS_DIGEST_MAX]);
+
 #endif

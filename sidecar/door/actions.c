@@ -318,17 +318,24 @@ static void apply_shadow(const struct actions *a, struct ruling *r)
     r->rows = r->bytes = 0;
 }
 
+static struct args_digest_maker *get_digest_maker(struct loop *l)
+{
+    if (l->digests == NULL && l->process->has_args_key)
+        l->digests = args_digest_maker_new(&l->process->args_key);
+    return l->digests;
+}
+
 static bool make_digest(const struct actions *a, const struct adapter_action *action,
                         struct ruling *r)
 {
-    const struct door_process *p = a->session->loop->process;
+    struct args_digest_maker *m;
 
     r->facts.digest[0] = '\0';
     if (action->is_partial)
         return true;
-    if (p->has_args_key &&
-        args_digest_make(&p->args_key, r->facts.action, action->database, action->digested,
-                         action->digested_count, r->facts.digest))
+    m = get_digest_maker(a->session->loop);
+    if (m != NULL && args_digest_make_with(m, r->facts.action, action->database, action->digested,
+                                           action->digested_count, r->facts.digest))
         return true;
     r->code = POSTERN_FAIL(&r->facts.error, INTERNAL, "no digest of its arguments can be made");
     return false;

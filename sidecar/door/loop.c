@@ -510,6 +510,7 @@ void loop_free(struct loop *l)
         event_base_free(l->base);
     settings_unref(l->settings);
     tally_free(l->tally);
+    args_digest_maker_free(l->digests);
     free(l);
 }
 

@@ -83,6 +83,7 @@ struct loop {
     struct relay_pool   *pool;
     struct mailbox      *box; /* any thread puts */
     struct audit_line   *audit;
+    struct args_digest_maker *digests; /* of arguments; NULL: none was made yet */
     struct tally        *tally; /* NULL: nothing can be counted, everything is recorded */
     struct event        *tick, *resume;
     struct door_settings *settings; /* NULL: nothing is committed yet */

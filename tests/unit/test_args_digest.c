@@ -91,6 +91,27 @@ static void the_first_database_is_as_none(void **state)
     assert_string_equal(third, "CG5AqKS0Fvwy_fFkuka_7lfhrMHIReeVDu852uKf1c4");
 }
 
+static void whoever_makes_many_makes_each_as_if_it_were_the_first(void **state)
+{
+    const struct args_digest_key key = count_up();
+    struct args_digest_maker *m = args_digest_maker_new(&key);
+    char one[ARGS_DIGEST_MAX], other[ARGS_DIGEST_MAX], text[200];
+
+    (void)state;
+    assert_non_null(m);
+    memset(text, 'x', sizeof text);
+    for (size_t len = 0; len < sizeof text; len++) {
+        const postern_bytes pieces[] = { { (const uint8_t *)text, len }, POSTERN_BYTES_LIT("k") };
+        const char *database = len % 3 == 0 ? NULL : "2";
+
+        assert_true(args_digest_make(&key, "redis:SET", database, pieces, len % 2 + 1, one));
+        assert_true(args_digest_make_with(m, "redis:SET", database, pieces, len % 2 + 1, other));
+        assert_string_equal(one, other);
+    }
+    args_digest_maker_free(m);
+    args_digest_maker_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +119,7 @@ int main(void)
         cmocka_unit_test(no_two_lists_of_pieces_have_one_digest),
         cmocka_unit_test(another_key_makes_another_digest),
         cmocka_unit_test(the_first_database_is_as_none),
+        cmocka_unit_test(whoever_makes_many_makes_each_as_if_it_were_the_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
