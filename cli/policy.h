@@ -29,6 +29,8 @@ struct policy_source {
     bool has_config_dir;
     const char *const *expects; /* more of them: what stands behind the word; NULL: none */
     size_t expect_count;
+    const char *const *given; /* to each expect: what stands behind that word; NULL: nothing */
+    size_t given_count;
 };
 struct policy_opened {
     postern_policy *policy; /* also when an expect fails; NULL: there is none */

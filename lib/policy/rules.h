@@ -229,6 +229,7 @@ struct postern_policy {
     size_t tie_pairs; /* that they say together */
     struct expect *expects, **expects_end;
     size_t expect_count;
+    struct pair *given; /* to every expect that does not say it; NULL: nothing */
     enum judge judge;
     struct rule **by_index;   /* made by finish */
     struct rule_index *index; /* the same, and the table of relations */
@@ -239,6 +240,9 @@ struct postern_policy {
 /* read.c: the statements of one file into p. */
 POSTERN_MUST_USE postern_err postern_policy_read(postern_policy *p, struct file *file,
                                                  postern_bytes text, postern_error *err);
+/* What stands behind `given`, for every expect. */
+POSTERN_MUST_USE postern_err postern_policy_read_given(postern_policy *p, const char *path,
+                                                       postern_bytes text, postern_error *err);
 /* expect.c: the first expect that fails is RULES_EXPECT. */
 POSTERN_MUST_USE postern_err postern_policy_run_expects(const postern_policy *p,
                                                         postern_error *err);

@@ -24,6 +24,7 @@ static postern_err load(void *arg, postern_error *err)
     POSTERN_TRY(postern_policy_new(&p, err));
     POSTERN_TRY(postern_policy_add(p, "t", "t.rules", postern_bytes_str(arg), err));
     POSTERN_TRY(postern_policy_add(p, "u", "u.rules", POSTERN_BYTES_NONE, err));
+    POSTERN_TRY(postern_policy_given(p, "g", postern_bytes_str("purpose = p, group = h"), err));
     return postern_policy_finish(p, err);
 }
 
