@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
 #include <postern/config.h>
 
 #include "audit.h"
@@ -87,7 +87,6 @@ static bool add_file(struct show *s, const char *file)
 
 static bool take_option(struct show *s, int letter)
 {
-    struct timespec now;
 
     switch (letter) {
     case 'f':
@@ -117,8 +116,7 @@ static bool take_option(struct show *s, int letter)
         s->filter.grant_id = optarg;
         return true;
     case 't':
-        return clock_gettime(CLOCK_REALTIME, &now) == 0 &&
-               audit_since_parse(optarg, now.tv_sec, s->filter.since);
+        return audit_since_parse(optarg, clock_wall_s(), s->filter.since);
     case 'A':
         s->filter.action = optarg;
         return true;

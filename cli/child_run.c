@@ -12,20 +12,13 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <postern-private/clock.h>
 
 #include "child_run.h"
 
 #define PROGRAM_DEADLINE_MS 20000 /* posternd --check reads files */
-
-static int64_t get_now_ms(void)
-{
-    struct timespec t;
-
-    return clock_gettime(CLOCK_MONOTONIC, &t) == 0 ? t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000
-                                                   : 0;
-}
 
 /* ---- in the child ---- */
 
@@ -84,7 +77,7 @@ static postern_err wait_to_read(int fd, int64_t end_ms, postern_error *err)
 {
     for (;;) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        int64_t left_ms = end_ms - get_now_ms();
+        int64_t left_ms = end_ms - clock_mono_ms();
         int n = left_ms <= 0 ? 0 : poll(&p, 1, (int)left_ms);
 
         if (n > 0)
@@ -139,7 +132,7 @@ static void end(pid_t pid)
 static postern_err see_through(pid_t pid, int fd, int deadline_ms, postern_buf *out,
                                int *ret_status, postern_error *err)
 {
-    const int64_t end_ms = get_now_ms() + deadline_ms;
+    const int64_t end_ms = clock_mono_ms() + deadline_ms;
     postern_err e = collect(fd, end_ms, out, err), waited;
 
     if (e == POSTERN_OK)

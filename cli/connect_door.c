@@ -12,8 +12,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <postern-private/clock.h>
 
 #include "connect_door.h"
 
@@ -23,21 +24,13 @@
 #define KEEPALIVE_PROBES     6
 #define UNACKNOWLEDGED_MS    120000
 
-int64_t connect_now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_BOOTTIME, &t); /* cannot fail with this clock */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* POSTERN_OK: ready, or an error that the next call will tell. */
 static postern_err wait_for(int fd, short events, int64_t deadline_ms, postern_error *err)
 {
     struct pollfd p = { .fd = fd, .events = events };
 
     for (;;) {
-        int64_t left_ms = deadline_ms - connect_now_ms();
+        int64_t left_ms = deadline_ms - clock_boot_ms();
 
         if (left_ms <= 0)
             return POSTERN_FAIL(err, TIMEOUT, "the door did not answer in time");
@@ -109,7 +102,7 @@ static postern_err connect_to_any(const struct addrinfo *list, int64_t deadline_
     for (const struct addrinfo *a = list; a != NULL; a = a->ai_next)
         count++;
     for (const struct addrinfo *a = list; a != NULL; a = a->ai_next, count--) {
-        int64_t now_ms = connect_now_ms();
+        int64_t now_ms = clock_boot_ms();
 
         e = connect_to(a->ai_addr, a->ai_addrlen, now_ms + (deadline_ms - now_ms) / count, ret_fd,
                        err);
@@ -129,7 +122,7 @@ static postern_err open_tcp(const struct connect_target *target, struct connect_
 
     if (e != 0)
         return POSTERN_FAIL(err, DOOR_UNREACHABLE, "%s: %s", target->host, gai_strerror(e));
-    ret->deadline_ms = connect_now_ms() + DOOR_LOGIN_MS;
+    ret->deadline_ms = clock_boot_ms() + DOOR_LOGIN_MS;
     done = connect_to_any(list, ret->deadline_ms, &ret->fd, err);
     freeaddrinfo(list);
     if (done == POSTERN_OK)
@@ -222,7 +215,7 @@ static postern_err open_unix(const struct connect_target *target, const struct c
     struct sockaddr_un to = { .sun_family = AF_UNIX };
 
     memcpy(to.sun_path, target->path, sizeof to.sun_path);
-    ret->deadline_ms = connect_now_ms() + DOOR_LOGIN_MS;
+    ret->deadline_ms = clock_boot_ms() + DOOR_LOGIN_MS;
     POSTERN_TRY(connect_to((struct sockaddr *)&to, sizeof to, ret->deadline_ms, &ret->fd, err));
     return check_owner(ret->fd, trust->socket_uid, err);
 }

@@ -26,13 +26,10 @@ struct connect_trust {
 struct connect_door {
     int fd;              /* not blocking; -1: none */
     SSL *ssl;            /* NULL: unix socket */
-    int64_t deadline_ms; /* of the login; of no meaning afterwards */
+    int64_t deadline_ms; /* of the login, by clock_boot_ms(); of no meaning afterwards */
 };
 
 #define CONNECT_DOOR_NONE ((struct connect_door){ -1, NULL, 0 })
-
-/* Milliseconds since boot, sleep included. */
-int64_t connect_now_ms(void);
 
 /*
  *   ca_file   PEM; NULL: the system's, as OpenSSL was built, whatever the environment says

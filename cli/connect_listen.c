@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "cli.h"
 #include "connect.h"
 #include "connect_peer.h"
@@ -79,7 +81,7 @@ static void reap_sessions(struct listener *l)
 static bool may_enter(struct listener *l, int client_fd)
 {
     postern_error err = { 0 };
-    int64_t now_ms = connect_now_ms();
+    int64_t now_ms = clock_boot_ms();
 
     if (l->place.is_unix || connect_peer_check(client_fd, geteuid(), &err) == POSTERN_OK)
         return true;

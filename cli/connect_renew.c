@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "connect.h"
 
 /* Token, lock, names, door: each has a time-out below it; this one is for all together. */
@@ -44,7 +46,7 @@ void connect_renewal_begin(struct connect_renewal *r, const struct connect_plan 
 {
     *r = (struct connect_renewal){ .plan = plan, .report_fd = -1 };
     memcpy(r->session, answer->session, sizeof r->session);
-    lease_begin(&r->lease, connect_now_ms(), answer->lease_s, draw());
+    lease_begin(&r->lease, clock_boot_ms(), answer->lease_s, draw());
 }
 
 /* ---- in the process of a try ---- */
@@ -97,7 +99,7 @@ static void try_to_renew(struct connect_login *l, struct report *report)
 /* Does not return.  The token must outlive the lease that there is, or it renews nothing. */
 static void run_try(const struct connect_renewal *r, int report_fd)
 {
-    int64_t left_s = lease_left_ms(&r->lease, connect_now_ms()) / 1000;
+    int64_t left_s = lease_left_ms(&r->lease, clock_boot_ms()) / 1000;
     struct connect_login l = { .plan = r->plan,
                                .session = r->session,
                                .want = { .use_no_cache = r->plan->options->token.use_no_cache,
@@ -117,7 +119,7 @@ static void run_try(const struct connect_renewal *r, int report_fd)
 
 static void put_off(struct connect_renewal *r, int64_t after_s)
 {
-    lease_retry(&r->lease, connect_now_ms(), after_s, draw());
+    lease_retry(&r->lease, clock_boot_ms(), after_s, draw());
 }
 
 static void start_try(struct connect_renewal *r)
@@ -169,13 +171,13 @@ static void complain(struct connect_renewal *r, const struct report *report)
                           "%lld s\n"
                         : "postern connect: the session is not renewed yet; trying again for "
                           "%lld s\n",
-                (long long)(lease_left_ms(&r->lease, connect_now_ms()) / 1000));
+                (long long)(lease_left_ms(&r->lease, clock_boot_ms()) / 1000));
 }
 
 static void take_report(struct connect_renewal *r, const struct report *report)
 {
     if (report->verdict == VERDICT_RENEWED) {
-        lease_begin(&r->lease, connect_now_ms(), report->lease_s, draw());
+        lease_begin(&r->lease, clock_boot_ms(), report->lease_s, draw());
         r->has_complained = false;
         return;
     }
@@ -197,7 +199,7 @@ int64_t connect_renewal_wait_ms(void *renewal)
 {
     const struct connect_renewal *r = renewal;
 
-    return r->pid != 0 ? -1 : lease_wait_ms(&r->lease, connect_now_ms());
+    return r->pid != 0 ? -1 : lease_wait_ms(&r->lease, clock_boot_ms());
 }
 
 static void read_report(struct connect_renewal *r)
@@ -219,7 +221,7 @@ void connect_renewal_tick(void *renewal)
 
     if (r->pid != 0)
         read_report(r);
-    else if (lease_wait_ms(&r->lease, connect_now_ms()) == 0)
+    else if (lease_wait_ms(&r->lease, clock_boot_ms()) == 0)
         start_try(r);
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* TLS settings for connections to a door; see connect_door.h. */
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <unistd.h>
+
+#include <postern-private/pem.h>
 
 #include "connect_door.h"
 #include "secret_file.h"
@@ -44,26 +45,6 @@ static postern_err set_up(SSL_CTX *tls, const char *ca_file, postern_error *err)
     return POSTERN_OK;
 }
 
-/* Never a passphrase: OpenSSL would ask the terminal, which may be the agent's standard input. */
-static int refuse_passphrase(char *room, int room_size, int is_writing, void *arg)
-{
-    (void)room;
-    (void)room_size;
-    (void)is_writing;
-    (void)arg;
-    return -1;
-}
-
-static EVP_PKEY *parse_key(postern_bytes pem)
-{
-    BIO *text = BIO_new_mem_buf(pem.ptr, (int)pem.len); /* at most SECRET_FILE_MAX */
-    EVP_PKEY *key =
-        text == NULL ? NULL : PEM_read_bio_PrivateKey(text, NULL, refuse_passphrase, NULL);
-
-    BIO_free(text);
-    return key;
-}
-
 /* The key by secret_file.h, so that one which others can read is refused. */
 static postern_err show(SSL_CTX *tls, struct connect_own own, postern_error *err)
 {
@@ -77,7 +58,7 @@ static postern_err show(SSL_CTX *tls, struct connect_own own, postern_error *err
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: no certificate: %s", own.cert_file,
                             tls_reason());
     POSTERN_TRY(secret_file_read(own.key_file, &pem, err));
-    key = parse_key(postern_secret_bytes(pem));
+    key = postern_pem_private_key(postern_secret_bytes(pem)); /* at most SECRET_FILE_MAX */
     if (key == NULL)
         return POSTERN_FAIL(err, CONFIG_FILE, "%s: no private key without a passphrase: %s",
                             own.key_file, tls_reason());

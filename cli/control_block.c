@@ -112,73 +112,116 @@ int control_unblock(const struct control_call *call)
 
 /* ---- blocks ---- */
 
-static void print_block(const postern_json *j, uint32_t block)
+#define LIST_MAX     (64 * 1024 * 1024) /* all blocks there can be, with their names at the longest */
+#define READS_MAX    8                  /* of a list that changes between its pages */
+
+/* All pages of one list, kept until they are known to be of one. */
+struct blocks {
+    const struct control_call *call;
+    postern_buf text;
+    int64_t from;                /* of the next page; -1: there is none */
+    char list[CONTROL_TEXT_MAX]; /* which; "": posternd is older than that */
+    char trouble[CONTROL_TEXT_MAX];
+    bool has_changed;
+};
+
+static void add_block(const postern_json *j, uint32_t block, struct blocks *b)
 {
     char agent[CONTROL_TEXT_MAX], reason[CONTROL_TEXT_MAX], until[CONTROL_TIME_MAX];
     int64_t until_s = control_number(j, block, "until", 0);
 
-    printf("%-24s %-20s %s\n", control_text(j, block, "agent", agent),
-           until_s == 0 ? "-" : control_time(until_s, until),
-           control_text(j, block, "reason", reason));
+    if (b->call->is_json) {
+        postern_buf_add_str(&b->text, b->text.len == 0 ? "[" : ",\n");
+        postern_buf_add(&b->text, postern_json_raw(j, block));
+        return;
+    }
+    postern_buf_addf(&b->text, "%-24s %-20s %s\n", control_text(j, block, "agent", agent),
+                     until_s == 0 ? "-" : control_time(until_s, until),
+                     control_text(j, block, "reason", reason));
 }
 
-static void warn_of_trouble(const postern_json *j)
+static void add_page(const postern_json *j, struct blocks *b)
 {
-    char trouble[CONTROL_TEXT_MAX];
+    char list[CONTROL_TEXT_MAX];
+    int64_t next = control_number(j, 0, "next", -1);
 
-    if (control_text(j, 0, "trouble", trouble)[0] != '\0')
-        fprintf(stderr,
-                "postern blocks: the file of blocks cannot be used (%s); these of before are in "
-                "force\n",
-                trouble);
+    control_text(j, 0, "list", list);
+    b->has_changed = b->from != 0 && strcmp(list, b->list) != 0;
+    memcpy(b->list, list, sizeof b->list);
+    control_text(j, 0, "trouble", b->trouble);
+    for (uint32_t n = postern_json_first(j, postern_json_member(j, 0, "blocks"));
+         n != POSTERN_JSON_ABSENT && !b->has_changed; n = postern_json_next(j, n))
+        add_block(j, n, b);
+    b->from = next > b->from ? next : -1; /* an answer that goes back would never end */
 }
 
-/* One page from *from on; *from is -1 behind the last. */
-static int list_page(const struct control_call *call, int64_t *from, bool *has_printed)
+static int read_page(struct blocks *b)
 {
     POSTERN_AUTO_BUF request = POSTERN_BUF_INIT(CONTROL_CALL_MAX);
     POSTERN_AUTO_BUF reply = POSTERN_BUF_INIT(ADMIN_CALL_REPLY_MAX);
     POSTERN_AUTO_JSON j = { 0 };
     postern_json_writer w = { &request, false };
-    int64_t next;
     int status;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "verb", "blocks");
-    postern_json_put_integer(&w, "from", *from);
+    postern_json_put_integer(&w, "from", b->from);
     postern_json_close_object(&w);
-    status = control_ask(call, &request, &reply, &j);
-    if (status != CLI_PROVED)
-        return status;
-    if (*from == 0)
-        warn_of_trouble(&j);
-    for (uint32_t n = postern_json_first(&j, postern_json_member(&j, 0, "blocks"));
-         n != POSTERN_JSON_ABSENT; n = postern_json_next(&j, n)) {
-        postern_bytes raw = postern_json_raw(&j, n);
+    status = control_ask(b->call, &request, &reply, &j);
+    if (status == CLI_PROVED)
+        add_page(&j, b);
+    return status;
+}
 
-        if (call->is_json)
-            printf("%s%.*s", *has_printed ? ",\n" : "[", (int)raw.len, (const char *)raw.ptr);
-        else
-            print_block(&j, n);
-        *has_printed = true;
+/* Pages of two lists may leave out what stood between them: then all is read again. */
+static int read_pages(struct blocks *b)
+{
+    int status = CLI_PROVED;
+
+    for (int reads = 0; reads < READS_MAX; reads++) {
+        postern_buf_free(&b->text);
+        b->has_changed = false;
+        b->from = 0;
+        while (status == CLI_PROVED && b->from >= 0 && !b->has_changed)
+            status = read_page(b);
+        if (status != CLI_PROVED || !b->has_changed)
+            return status;
     }
-    next = control_number(&j, 0, "next", -1);
-    *from = next > *from ? next : -1; /* an answer that goes back would never end */
-    return CLI_PROVED;
+    fputs("postern blocks: the list changes while it is read; try again\n", stderr);
+    return CLI_UNDECIDED;
+}
+
+static int print_blocks(struct blocks *b)
+{
+    bool is_empty = b->text.len == 0;
+
+    if (b->trouble[0] != '\0')
+        fprintf(stderr,
+                "postern blocks: the file of blocks cannot be used (%s); these of before are in "
+                "force\n",
+                b->trouble);
+    if (b->call->is_json)
+        postern_buf_add_str(&b->text, is_empty ? "[]\n" : "]\n");
+    else if (is_empty)
+        fputs("no blocks\n", stderr); /* a script counts lines of standard output */
+    if (b->text.failed) {
+        fputs("postern blocks: out of memory\n", stderr);
+        return CLI_UNDECIDED;
+    }
+    if (b->text.len == 0)
+        return CLI_PROVED;
+    return fwrite(b->text.ptr, 1, b->text.len, stdout) == b->text.len && fflush(stdout) == 0
+               ? CLI_PROVED
+               : CLI_UNDECIDED;
 }
 
 int control_blocks(const struct control_call *call)
 {
-    bool has_printed = false;
-    int64_t from = 0;
-    int status;
+    struct blocks b = { .call = call, .text = POSTERN_BUF_INIT(LIST_MAX) };
+    int status = read_pages(&b);
 
-    do
-        status = list_page(call, &from, &has_printed);
-    while (status == CLI_PROVED && from >= 0);
-    if (status == CLI_PROVED && call->is_json)
-        puts(has_printed ? "]" : "[]");
-    else if (status == CLI_PROVED && !has_printed)
-        fputs("no blocks\n", stderr); /* a script counts lines of standard output */
+    if (status == CLI_PROVED)
+        status = print_blocks(&b);
+    postern_buf_free(&b.text);
     return status;
 }

@@ -3,7 +3,8 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <time.h>
+
+#include <postern-private/clock.h>
 
 #include "admin_call.h"
 #include "cli.h"
@@ -62,17 +63,9 @@ static int list_page(struct listing *l)
     return CLI_PROVED;
 }
 
-static int64_t read_clock_s(void)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this one */
-    return (int64_t)t.tv_sec;
-}
-
 int control_print_list(const struct control_call *call, const struct control_list *list)
 {
-    struct listing l = { .call = call, .list = list, .now_s = read_clock_s() };
+    struct listing l = { .call = call, .list = list, .now_s = clock_wall_s() };
     int status;
 
     do

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
 #include <postern/login.h>
 
 #include "cli.h"
@@ -207,7 +208,7 @@ static postern_err fill_entry(struct login_run *r, struct login_entry *e, poster
     memcpy(e->subject, info->subject, sizeof e->subject);
     memcpy(e->scope, info->scope, sizeof e->scope);
     if (info->expires_in_s >= 0)
-        e->expires_s = token_clock_s() + info->expires_in_s;
+        e->expires_s = clock_wall_s() + info->expires_in_s;
     e->access_token = postern_op_take_token(r->redemption);
     e->refresh_token = postern_acquire_take_refresh_token(r->redemption);
     return POSTERN_OK;

@@ -8,9 +8,9 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
 #include <postern/login.h>
 
 #include "login_callback.h"
@@ -33,14 +33,6 @@ struct wait {
     bool is_done;
     struct peer peers[PEERS_MAX];
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail with this clock */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ---- the socket ---- */
 
@@ -109,7 +101,7 @@ static void accept_peer(struct wait *w)
     if (fd < 0)
         return; /* it went away again, or descriptors are short: the next poll(2) says more */
     p = find_place(w);
-    *p = (struct peer){ fd, now_ms() + PEER_MAX_MS, POSTERN_BUF_INIT(LOGIN_REQUEST_MAX + 1) };
+    *p = (struct peer){ fd, clock_mono_ms() + PEER_MAX_MS, POSTERN_BUF_INIT(LOGIN_REQUEST_MAX + 1) };
 }
 
 /* A page fits any socket's buffer; to one that does not take it nothing is owed. */
@@ -196,10 +188,10 @@ static postern_err wait_once(struct wait *w, int64_t left_ms, postern_error *err
 
 static postern_err wait_for_answer(struct wait *w, int timeout_s, postern_error *err)
 {
-    int64_t end_ms = now_ms() + (int64_t)timeout_s * 1000;
+    int64_t end_ms = clock_mono_ms() + (int64_t)timeout_s * 1000;
 
     while (!w->is_done) {
-        int64_t now = now_ms();
+        int64_t now = clock_mono_ms();
 
         if (now >= end_ms)
             return POSTERN_FAIL(err, TIMEOUT, "nobody came back from the login page in %d s",

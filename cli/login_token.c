@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
 #include <postern/login.h>
 
 #include "login_token.h"
@@ -26,7 +27,7 @@ static bool is_fresh(const struct login_entry *e, int64_t min_left_s)
         return false;
     if (e->expires_s == 0) /* the server did not say: used until it can be renewed */
         return e->refresh_token == NULL;
-    return e->expires_s - token_clock_s() > min_left_s;
+    return e->expires_s - clock_wall_s() > min_left_s;
 }
 
 static postern_err give(struct login_entry *e, struct token_got *ret)
@@ -34,7 +35,7 @@ static postern_err give(struct login_entry *e, struct token_got *ret)
     ret->token = POSTERN_STEAL(e->access_token);
     ret->info = (postern_token_info){ .expires_in_s = -1 };
     if (e->expires_s != 0)
-        ret->info.expires_in_s = e->expires_s - token_clock_s();
+        ret->info.expires_in_s = e->expires_s - clock_wall_s();
     memcpy(ret->info.scope, e->scope, sizeof ret->info.scope);
     memcpy(ret->info.subject, e->subject, sizeof ret->info.subject);
     return POSTERN_OK;
@@ -47,7 +48,7 @@ static void take_answer(postern_op *op, struct login_entry *e)
 
     postern_secret_free(e->access_token);
     e->access_token = postern_op_take_token(op);
-    e->expires_s = info->expires_in_s < 0 ? 0 : token_clock_s() + info->expires_in_s;
+    e->expires_s = info->expires_in_s < 0 ? 0 : clock_wall_s() + info->expires_in_s;
     if (info->scope[0] != '\0')
         memcpy(e->scope, info->scope, sizeof e->scope);
     if (info->subject[0] != '\0')

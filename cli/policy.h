@@ -29,6 +29,8 @@ struct policy_source {
     bool has_config_dir;
     const char *const *expects; /* more of them: what stands behind the word; NULL: none */
     size_t expect_count;
+    const char *const *given; /* to each expect: what stands behind that word; NULL: nothing */
+    size_t given_count;
 };
 struct policy_opened {
     postern_policy *policy; /* also when an expect fails; NULL: there is none */
@@ -78,7 +80,6 @@ void policy_add_time(int64_t s, postern_buf *out);
 /* rule, file, line, verdict, who, action, resources, tests, duties, because, ends: into the object.
  */
 void policy_put_rule_members(const postern_policy *p, size_t i, postern_json_writer *w);
-int64_t policy_clock_s(void);
 /* "redis:GET": the part before the colon into `room` of POSTERN_POLICY_NAME_MAX, the rest as *ret.
  */
 bool policy_split_action(const char *text, char *room, const char **ret);

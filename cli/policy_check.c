@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <postern-private/clock.h>
+
 #include "cli.h"
 #include "policy.h"
 
@@ -64,7 +66,7 @@ static bool read_check_options(int argc, char **argv, struct check_request *rq)
 static postern_err add_warnings(const struct policy_opened *opened, postern_buf *out,
                                 postern_error *err)
 {
-    postern_policy_place place = { .size = sizeof place, .now_s = policy_clock_s() };
+    postern_policy_place place = { .size = sizeof place, .now_s = clock_wall_s() };
     const postern_section *s;
     const char **services = NULL;
     size_t count = 0;

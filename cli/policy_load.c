@@ -185,7 +185,7 @@ static const postern_section *add_door(struct loading *l, const char *door,
     return section;
 }
 
-/* Those of the command line, as a file of its own. */
+/* Those of the command line, as a file of its own, whose name is nobody's. */
 static void add_expects(struct loading *l, postern_policy *p)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX + 4096);
@@ -197,8 +197,18 @@ static void add_expects(struct loading *l, postern_policy *p)
     for (size_t i = 0; i < l->from->expect_count; i++)
         postern_buf_addf(&text, "expect %s\n", l->from->expects[i]);
     e = text.failed ? POSTERN_FAIL(&err, USAGE, "--expect: too many")
-                    : postern_policy_add(p, "expect", "--expect", postern_buf_bytes(&text), &err);
+                    : postern_policy_add(p, "--expect", "--expect", postern_buf_bytes(&text), &err);
     (void)note(l, e, &err);
+}
+
+static void add_given(struct loading *l, postern_policy *p)
+{
+    postern_error err = { 0 };
+
+    for (size_t i = 0; i < l->from->given_count; i++)
+        (void)note(l,
+                   postern_policy_given(p, "--given", postern_bytes_str(l->from->given[i]), &err),
+                   &err);
 }
 
 static postern_err fill(struct loading *l, struct policy_opened *opened)
@@ -215,6 +225,7 @@ static postern_err fill(struct loading *l, struct policy_opened *opened)
     for (size_t i = 0; door == NULL && i < l->from->count; i++)
         (void)note(l, add_file(opened->policy, l->from->names[i], &err), &err);
     add_expects(l, opened->policy);
+    add_given(l, opened->policy);
     if (l->first == POSTERN_OK)
         (void)note(l, postern_policy_finish(opened->policy, &err), &err);
     if (l->first == POSTERN_OK && section != NULL &&

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <postern-private/clock.h>
+
 #include "cli.h"
 #include "policy_question.h"
 
@@ -177,7 +179,7 @@ void policy_asked_begin(struct policy_asked *rq)
     rq->subject.scope = "";
     rq->from.config_dir = POSTERN_SYSCONFDIR;
     rq->question = (postern_policy_question){ .size = sizeof rq->question };
-    rq->question.now_s = policy_clock_s();
+    rq->question.now_s = clock_wall_s();
     (void)set_action(rq, "raw:connect"); /* well formed */
 }
 

@@ -12,11 +12,14 @@
 #include "policy.h"
 
 #define EXPECTS_MAX 64 /* --expect, each: more of them belong into a file */
+#define GIVEN_MAX   32 /* --given, each: all together may have as many pairs */
 
 struct test_request {
     struct policy_source from;
     const char *expects[EXPECTS_MAX];
     size_t count;
+    const char *given[GIVEN_MAX];
+    size_t given_count;
     bool is_json, wants_help;
 };
 
@@ -30,6 +33,9 @@ static void print_test_help(FILE *out)
         "\n"
         "  --expect TEXT   one more, without the word: 'deny agent a to raw:connect on db';\n"
         "                  may be repeated\n"
+        "  --given PAIRS   what each expect is asked with, unless it says that itself:\n"
+        "                  'time = 2026-12-01T03:00Z, source = 10.1.2.3, scope = mail.read';\n"
+        "                  see postern-policy(5); may be repeated\n"
         "  --json          one JSON object: ok, count, failed and expects\n"
         "  --door NAME     a door or service of the configuration, in place of files\n"
         "  --config DIR    the configuration [" POSTERN_SYSCONFDIR ", where a door is named]\n"
@@ -39,18 +45,27 @@ static void print_test_help(FILE *out)
         out);
 }
 
-static bool take_expect(struct test_request *rq, const char *text)
+static bool keep(const char **room, size_t max, size_t *count, const char *text)
 {
-    if (rq->count == EXPECTS_MAX)
+    if (*count == max)
         return false;
-    rq->expects[rq->count++] = text;
+    room[(*count)++] = text;
     return true;
+}
+
+/* False: there are too many of it. */
+static bool take_text(struct test_request *rq, int option, const char *text)
+{
+    if (option == 'e')
+        return keep(rq->expects, EXPECTS_MAX, &rq->count, text);
+    return option != 'g' || keep(rq->given, GIVEN_MAX, &rq->given_count, text);
 }
 
 static bool read_test_options(int argc, char **argv, struct test_request *rq)
 {
     static const struct option options[] = {
         { "expect", required_argument, NULL, 'e' },
+        { "given", required_argument, NULL, 'g' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
         POLICY_SOURCE_OPTIONS,
@@ -60,7 +75,7 @@ static bool read_test_options(int argc, char **argv, struct test_request *rq)
 
     rq->from.config_dir = POSTERN_SYSCONFDIR;
     for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == '?' || (option == 'e' && !take_expect(rq, optarg)))
+        if (option == '?' || !take_text(rq, option, optarg))
             return false;
         (void)policy_source_option(&rq->from, option, optarg);
         rq->is_json = rq->is_json || option == 'j';
@@ -68,6 +83,8 @@ static bool read_test_options(int argc, char **argv, struct test_request *rq)
     }
     rq->from.expects = rq->expects;
     rq->from.expect_count = rq->count;
+    rq->from.given = rq->given;
+    rq->from.given_count = rq->given_count;
     return policy_source_names(&rq->from, argc, argv, optind) || rq->wants_help;
 }
 
@@ -126,12 +143,14 @@ static void add_tap_line(const postern_policy_expectation *x, size_t number, pos
                          postern_verdict_name(x->got.verdict));
 }
 
-static size_t add_tap(const postern_policy *p, postern_buf *out)
+static size_t add_tap(const struct test_request *rq, const postern_policy *p, postern_buf *out)
 {
     postern_policy_expectation x;
     size_t count = count_expects(p), failed = 0;
 
     postern_buf_addf(out, "1..%zu\n", count);
+    for (size_t i = 0; i < rq->given_count; i++)
+        postern_buf_addf(out, "# given %s\n", rq->given[i]);
     for (size_t i = 0; i < count; i++) {
         POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
 
@@ -160,13 +179,24 @@ static void put_expect(const postern_policy_expectation *x, postern_buf *text,
     postern_json_close_object(w);
 }
 
-static size_t add_json(const postern_policy *p, postern_buf *out)
+static void put_given(const struct test_request *rq, postern_json_writer *w)
+{
+    if (rq->given_count == 0)
+        return;
+    postern_json_open_array(w, "given");
+    for (size_t i = 0; i < rq->given_count; i++)
+        postern_json_put_str(w, NULL, rq->given[i]);
+    postern_json_close_array(w);
+}
+
+static size_t add_json(const struct test_request *rq, const postern_policy *p, postern_buf *out)
 {
     postern_json_writer w = { .out = out };
     postern_policy_expectation x;
     size_t failed = 0, count = count_expects(p);
 
     postern_json_open_object(&w, NULL);
+    put_given(rq, &w);
     postern_json_open_array(&w, "expects");
     for (size_t i = 0; i < count; i++) {
         POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
@@ -202,7 +232,7 @@ static int run_test(const struct test_request *rq)
     size_t failed;
 
     if (opened.policy != NULL) {
-        failed = (rq->is_json ? add_json : add_tap)(opened.policy, &out);
+        failed = (rq->is_json ? add_json : add_tap)(rq, opened.policy, &out);
         status = rq->is_json ? policy_put_json(&out) : policy_put(&out, stdout);
         if (status == CLI_PROVED)
             status = failed == 0 ? policy_exit_code(e) : CLI_REJECTED;
@@ -216,7 +246,8 @@ int policy_test(int argc, char **argv)
     struct test_request rq = { .is_json = false };
 
     if (!read_test_options(argc, argv, &rq))
-        return policy_fail_usage("test takes rules files or a door, --expect and --json", "");
+        return policy_fail_usage("test takes rules files or a door, --expect, --given and --json",
+                                 "");
     if (rq.wants_help) {
         print_test_help(stdout);
         return CLI_PROVED;

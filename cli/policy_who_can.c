@@ -9,6 +9,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include <postern-private/clock.h>
+
 #include "cli.h"
 #include "policy.h"
 
@@ -81,7 +83,7 @@ static bool read_who_options(int argc, char **argv, struct who_request *rq)
 
     rq->from.config_dir = POSTERN_SYSCONFDIR;
     rq->about.size = sizeof rq->about;
-    rq->about.now_s = policy_clock_s();
+    rq->about.now_s = clock_wall_s();
     for (opterr = 0, optind = 1; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (option == '?')
             return refuse(rq, "bad option or value");

@@ -60,14 +60,6 @@ int policy_put_json(postern_buf *out)
 
 /* ---- times ---- */
 
-int64_t policy_clock_s(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
-    return t.tv_sec;
-}
-
 void policy_add_time(int64_t s, postern_buf *out)
 {
     time_t at = (time_t)s;

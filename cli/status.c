@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/json.h>
 
 #include "cli.h"
@@ -55,7 +56,7 @@ static bool take_option(void *arg, int option, const char *value)
 /* Seconds; 0 when it is over or there is none, -1 when the server did not say. */
 static int64_t left_s(const struct login_entry *e)
 {
-    int64_t left = e->expires_s - token_clock_s();
+    int64_t left = e->expires_s - clock_wall_s();
 
     if (e->access_token == NULL)
         return 0;

@@ -1,22 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See token_fetch.h. */
 #include <stdio.h>
-#include <time.h>
 
+#include <postern-private/clock.h>
 #include <postern/acquire.h>
 
 #include "login_token.h"
 #include "secret_file.h"
 #include "token_cache.h"
 #include "token_fetch.h"
-
-int64_t token_clock_s(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail with this clock */
-    return t.tv_sec;
-}
 
 postern_err token_read_credential(const struct token_settings *s, postern_secret **ret,
                                   postern_error *err)
@@ -72,7 +64,7 @@ static postern_err fetch(const struct token_settings *s, postern_bytes secret,
 
     POSTERN_TRY(ask(&rq, ret, err));
     if (c != NULL)
-        token_cache_store(c, token_clock_s(), postern_secret_bytes(ret->token), &ret->info);
+        token_cache_store(c, clock_wall_s(), postern_secret_bytes(ret->token), &ret->info);
     return POSTERN_OK;
 }
 
@@ -84,7 +76,7 @@ static bool find_stored(const struct token_cache *c, const struct token_want *wa
 
     if (c == NULL || want->must_be_new)
         return false;
-    ret->is_stored = token_cache_find(c, token_clock_s(), min_left_s, &ret->token, &ret->info);
+    ret->is_stored = token_cache_find(c, clock_wall_s(), min_left_s, &ret->token, &ret->info);
     return ret->is_stored;
 }
 

@@ -34,8 +34,6 @@ POSTERN_MUST_USE postern_err token_obtain(const struct token_settings *s,
 void token_got_free(struct token_got *g);
 /* For what is asked once by a person at a terminal: metadata and one request on a slow day. */
 #define TOKEN_PATIENT_MS 15000
-/* Seconds since 1970. */
-int64_t token_clock_s(void);
 /* The server's word, if `op` has one. */
 void token_keep_oauth_error(const postern_op *op, struct token_got *ret);
 /* The agent's own token for no resource in particular, from the server. */

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <event2/util.h>
+
 #include "channel.h"
 
 /* The kernel delivers whole descriptors only and drops (MSG_CTRUNC) what has no room: two are
@@ -30,19 +32,12 @@ union control {
     char           room[CMSG_SPACE(RECEIVED_FDS_MAX * sizeof(int))];
 };
 
-static bool set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
-           fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
-}
-
 postern_err channel_new(int take_fd, struct channel **ret, postern_error *err)
 {
     struct channel *c;
 
-    if (!set_nonblocking(take_fd)) {
+    if (evutil_make_socket_nonblocking(take_fd) != 0 ||
+        fcntl(take_fd, F_SETFD, FD_CLOEXEC) != 0) {
         (void)close(take_fd);
         return POSTERN_FAIL(err, SYSTEM, "channel descriptor: %m");
     }

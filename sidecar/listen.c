@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <event2/util.h>
+
 #include "folder.h"
 #include "listen.h"
 #include "role.h"
@@ -314,15 +316,6 @@ static int count_activated(void)
     return count;
 }
 
-/* A service manager's sockets block by default, and whoever loses the race for a connection would
- * wait for the next. */
-static bool set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
-}
-
 static bool is_listening(int fd)
 {
     int is_it = 0;
@@ -342,13 +335,14 @@ static bool is_bound_to_tcp(int fd, const struct listener *l)
 }
 
 /* A socket of the service manager's for a TCP address that we want; -1: none.  All loops of a door
- * share it. */
+ * share it.  It blocks by default, and whoever loses the race for a connection would wait for the next. */
 static int find_activated(const struct listener *l)
 {
     int count = count_activated();
 
     for (int fd = ACTIVATED_FIRST; fd < ACTIVATED_FIRST + count; fd++)
-        if (is_listening(fd) && is_bound_to_tcp(fd, l) && set_nonblocking(fd))
+        if (is_listening(fd) && is_bound_to_tcp(fd, l) &&
+            evutil_make_socket_nonblocking(fd) == 0)
             return fd;
     return -1;
 }

@@ -170,7 +170,7 @@ _postern() {
                 --resource --arg --json --door --config --help'
             ;;
         show) words='--agent --for --at --json --door --config --help' ;;
-        test) words='--expect --json --door --config --help' ;;
+        test) words='--expect --given --json --door --config --help' ;;
         who-can)
             words='--at --json --door --config --help'
             if [ "$COMP_CWORD" = 3 ] && [[ $current != -* ]]; then

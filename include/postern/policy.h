@@ -153,6 +153,17 @@ POSTERN_MUST_USE postern_err postern_policy_add(postern_policy *p, const char *n
                                                 const char *path, postern_bytes text,
                                                 postern_error *err);
 /*
+ * What every expect is asked with besides what it says itself; before finish, as often as wanted.
+ * For trying expects at another time, from another source and the like: such a policy only denies
+ * and is asked with postern_policy_expect_at().
+ *   path   what errors call the text
+ *   text   one line, as behind `given`: "source = 10.1.2.3, scope = s"; no arguments; copied
+ *   POSTERN_OK · POSTERN_ERR_RULES ("path:1:column: what") · POSTERN_ERR_USAGE (after finish) ·
+ *   POSTERN_ERR_NOMEM
+ */
+POSTERN_MUST_USE postern_err postern_policy_given(postern_policy *p, const char *path,
+                                                  postern_bytes text, postern_error *err);
+/*
  * No more files; runs each `expect`.
  *   POSTERN_OK · POSTERN_ERR_RULES_EXPECT (one fails: "path:line:1: what") · POSTERN_ERR_RULES (two
  *   files judge differently) · POSTERN_ERR_USAGE (an add failed, or twice)

@@ -2,6 +2,7 @@
 /* Signing and verifying where the audit chain stands (postern-private/audit_checkpoint.h); ES256 is
  * OpenSSL's.  Reads and writes no file. */
 #include <postern-private/audit_checkpoint.h>
+#include <postern-private/pem.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -98,23 +99,10 @@ postern_err audit_signing_key_make(postern_buf *out, postern_error *err)
     return is_made ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "a new P-256 key");
 }
 
-/* A file with a passphrase is no key of ours; nobody is asked for one. */
-static int refuse_passphrase(char *room, int size, int is_writing, void *arg)
-{
-    (void)room;
-    (void)size;
-    (void)is_writing;
-    (void)arg;
-    return -1;
-}
-
 static EVP_PKEY *read_private(postern_bytes pem)
 {
-    BIO *bio = pem.len > PRIVATE_PEM_MAX ? NULL : BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *key =
-        bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
+    EVP_PKEY *key = pem.len > PRIVATE_PEM_MAX ? NULL : postern_pem_private_key(pem);
 
-    BIO_free(bio);
     ERR_clear_error();
     return key;
 }
@@ -345,7 +333,7 @@ static postern_err add_all(struct audit_keys *k, BIO *bio, postern_error *err)
 {
     EVP_PKEY *key;
 
-    while ((key = PEM_read_bio_PUBKEY(bio, NULL, refuse_passphrase, NULL)) != NULL)
+    while ((key = PEM_read_bio_PUBKEY(bio, NULL, postern_pem_no_passphrase, NULL)) != NULL)
         POSTERN_TRY(add_key(k, key, err));
     ERR_clear_error(); /* of the end: no further one */
     return k->count != 0 ? POSTERN_OK : POSTERN_FAIL(err, CONFIG_FILE, "there is no public key in it");

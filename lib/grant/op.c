@@ -10,8 +10,9 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include <postern-private/clock.h>
 
 /* Most operations have none, so the ring is no part of what each of them zeroes and wipes. */
 struct postern_op_events {
@@ -23,22 +24,14 @@ struct postern_op_events {
 
 static int64_t system_now_s(void *arg)
 {
-    struct timespec t;
-
     (void)arg;
-    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail: the clock exists on every Linux */
-    return t.tv_sec;
+    return clock_wall_s();
 }
 
-/* Coarse: right to a tick of the kernel (4 ms, 10 on some), which is as well as poll(2) keeps it, and
- * a third of the cost; one login asks six times. */
 static int64_t system_mono_ms(void *arg)
 {
-    struct timespec t;
-
     (void)arg;
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return clock_coarse_ms();
 }
 
 postern_clock postern_clock_or_system(const postern_clock *clock)

@@ -4,13 +4,12 @@
 
 #include <stdlib.h>
 
-#include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 
 #include <postern-private/json.h>
+#include <postern-private/pem.h>
 
 #include "jose/crypto_errors.h"
 
@@ -26,23 +25,6 @@ struct postern_signer {
 };
 
 /* ---- reading ---- */
-
-/* Nobody is there to ask for a passphrase; OpenSSL would open the terminal. */
-static int refuse_passphrase(char *room, int room_size, int is_for_writing, void *arg)
-{
-    (void)room, (void)room_size, (void)is_for_writing, (void)arg;
-    return -1;
-}
-
-static EVP_PKEY *read_pem(postern_bytes pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *pkey =
-        bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
-
-    BIO_free(bio);
-    return pkey;
-}
 
 static bool is_p256(const EVP_PKEY *pkey)
 {
@@ -75,7 +57,8 @@ static bool is_pair(EVP_PKEY *pkey)
 static postern_err read_key(postern_bytes pem, postern_signer *s, postern_error *err)
 {
     struct postern_crypto_errors before = postern_crypto_errors_begin();
-    bool is_key = pem.len <= POSTERN_SIGNER_PEM_MAX && (s->pkey = read_pem(pem)) != NULL &&
+    bool is_key = pem.len <= POSTERN_SIGNER_PEM_MAX &&
+                  (s->pkey = postern_pem_private_key(pem)) != NULL &&
                   (s->alg = choose_alg(s->pkey)) != POSTERN_ALG_NONE && is_pair(s->pkey);
     postern_blame blame = postern_crypto_errors_end(before);
 

@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <postern-private/json.h>
+#include <postern-private/pem.h>
 #include <postern/request.h>
 #include <stdlib.h>
 
@@ -99,23 +100,6 @@ postern_err postern_signing_key_generate(postern_signing_key **ret, postern_erro
     return wrap(pkey, ret, err);
 }
 
-/* A daemon has nobody to ask for a passphrase; OpenSSL would open the terminal. */
-static int refuse_passphrase(char *room, int room_size, int is_for_writing, void *arg)
-{
-    (void)room, (void)room_size, (void)is_for_writing, (void)arg;
-    return -1;
-}
-
-static EVP_PKEY *read_pem(postern_bytes pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-    EVP_PKEY *pkey =
-        bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
-
-    BIO_free(bio);
-    return pkey;
-}
-
 /* A private P-256 key whose halves belong together. */
 static bool is_signing_key(EVP_PKEY *pkey)
 {
@@ -144,7 +128,7 @@ postern_err postern_signing_key_from_pem(postern_bytes pem, postern_signing_key 
 
     ERR_set_mark();
     if (pem.len <= PEM_MAX)
-        pkey = read_pem(pem);
+        pkey = postern_pem_private_key(pem);
     is_one = is_signing_key(pkey);
     ERR_pop_to_mark();
     if (!is_one) {

@@ -2,7 +2,7 @@
 /*
  * Expects: a policy is its own test.  What an expect does not say is not there: no human, no group,
  * no scope, no claim; source and time are not known, so that a policy loads at night as it does by
- * day.  Called by postern_policy_finish().
+ * day, unless the caller gives them to all.  Called by postern_policy_finish().
  */
 #include "policy/facts.h"
 
@@ -11,7 +11,8 @@ struct asked {
     postern_policy_subject subject;
     postern_policy_question question;
     struct postern_policy_facts facts;
-    const char *groups[POLICY_GIVEN_MAX + 2];
+    const char *groups[2 * POLICY_GIVEN_MAX + 2];
+    struct pair given[POLICY_GIVEN_MAX]; /* to all expects, and not said by this one */
 };
 
 static void add_group(struct asked *a, const char *name)
@@ -95,9 +96,49 @@ static void set_action(struct asked *a, const struct target *t)
     a->question.action = t->items->text; /* the reader took one name */
 }
 
+/* ---- what is given to all ---- */
+
+static bool has_party(const struct who *who, enum party_kind kind)
+{
+    return who->party.kind == kind || who->human.kind == kind;
+}
+
+/* What an expect says itself, by its pairs or by its parties, counts alone. */
+static bool says(const struct expect *e, const struct pair *given)
+{
+    static const enum party_kind parties[] = {
+        [PAIR_CLIENT] = PARTY_CLIENT,
+        [PAIR_ISSUER] = PARTY_ISSUER,
+        [PAIR_GROUP] = PARTY_GROUP,
+        [PAIR_TIME] = PARTY_NONE,
+    };
+
+    return (parties[given->kind] != PARTY_NONE && has_party(&e->who, parties[given->kind])) ||
+           postern_pair_find(e->pairs, given->kind, &given->claim) != NULL;
+}
+
+/* Those that it does not say, before its own. */
+static struct pair *all_pairs(const struct expect *e, struct asked *a)
+{
+    struct pair *ret, *room = a->given, **end = &ret;
+
+    for (const struct pair *given = e->file->policy->given; given != NULL; given = given->next) {
+        if (says(e, given))
+            continue;
+        *room = *given;
+        *end = room;
+        end = &room++->next;
+    }
+    *end = e->pairs;
+    return ret;
+}
+
+/* ---- the question ---- */
+
 static void make_question(const struct expect *e, struct asked *ret)
 {
-    *ret = (struct asked){ .facts = { .given = e->pairs, .is_expect = true } };
+    *ret = (struct asked){ .facts = { .is_expect = true } };
+    ret->facts.given = all_pairs(e, ret);
     ret->subject.scope = "";
     ret->subject.groups = ret->groups;
     ret->subject.facts = &ret->facts;
@@ -111,7 +152,7 @@ static void make_question(const struct expect *e, struct asked *ret)
     set_action(ret, &e->target);
     if (e->target.has_resources)
         ret->question.resource = postern_bytes_str(e->target.resources.first->pattern.ops);
-    for (const struct pair *pair = e->pairs; pair != NULL; pair = pair->next)
+    for (const struct pair *pair = ret->facts.given; pair != NULL; pair = pair->next)
         set_pair(ret, pair);
 }
 

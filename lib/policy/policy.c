@@ -126,6 +126,18 @@ postern_err postern_policy_add(postern_policy *p, const char *name, const char *
     return e;
 }
 
+postern_err postern_policy_given(postern_policy *p, const char *path, postern_bytes text,
+                                 postern_error *err)
+{
+    postern_err e;
+
+    if (p->is_finished)
+        return POSTERN_FAIL(err, USAGE, "the policy is finished");
+    e = postern_policy_read_given(p, path, text, err);
+    p->is_broken = p->is_broken || e != POSTERN_OK;
+    return e;
+}
+
 /* ---- finishing ---- */
 
 /* It binds the whole list, so two files may not say different things. */
@@ -175,7 +187,8 @@ postern_err postern_policy_finish(postern_policy *p, postern_error *err)
     p->is_finished = e == POSTERN_OK;
     if (e == POSTERN_OK)
         e = postern_policy_run_expects(p, err);
-    p->is_broken = e != POSTERN_OK; /* it must not answer what it was expected not to */
+    /* It must not answer what it was expected not to, nor after expects that hold in some cases. */
+    p->is_broken = e != POSTERN_OK || p->given != NULL;
     return e;
 }
 

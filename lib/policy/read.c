@@ -373,25 +373,60 @@ static postern_err parse_statements(struct parser *p)
     }
 }
 
-postern_err postern_policy_read(postern_policy *policy, struct file *file, postern_bytes text,
-                                postern_error *err)
+/* ---- texts ---- */
+
+static postern_err check_text(const char *path, postern_bytes text, postern_error *err)
 {
-    struct parser p = { .policy = policy, .file = file, .err = err };
     struct postern_text_fault fault;
-    postern_err e;
 
     if (text.len > POSTERN_POLICY_FILE_MAX)
-        return POSTERN_FAIL(err, RULES, "%s:1:1: %zu bytes, at most %d", file->path, text.len,
+        return POSTERN_FAIL(err, RULES, "%s:1:1: %zu bytes, at most %d", path, text.len,
                             POSTERN_POLICY_FILE_MAX);
     if (!postern_plain_text_check(text, &fault))
-        return POSTERN_FAIL(err, RULES, "%s:%d:%d: %s", file->path, fault.line, fault.column,
-                            fault.what);
+        return POSTERN_FAIL(err, RULES, "%s:%d:%d: %s", path, fault.line, fault.column, fault.what);
+    return POSTERN_OK;
+}
+
+static postern_err parse_text(postern_policy *policy, struct file *file, postern_bytes text,
+                              postern_err (*parse)(struct parser *p), postern_error *err)
+{
+    struct parser p = { .policy = policy, .file = file, .err = err };
+    postern_err e;
+
+    POSTERN_TRY(check_text(file->path, text, err));
     p.lex = (struct lexer){ file->path, text, 1, 1 };
     p.tokens = calloc(POLICY_TOKENS_MAX, sizeof *p.tokens);
     p.labels = calloc(LABEL_BUCKETS, sizeof(struct rule *));
     e = p.tokens == NULL || p.labels == NULL ? POSTERN_FAIL(err, NOMEM, "%s", file->path)
-                                             : parse_statements(&p);
+                                             : parse(&p);
     free(p.tokens);
     free(p.labels);
     return e;
+}
+
+postern_err postern_policy_read(postern_policy *policy, struct file *file, postern_bytes text,
+                                postern_error *err)
+{
+    return parse_text(policy, file, text, parse_statements, err);
+}
+
+/* One line, so that nothing stands behind it. */
+static postern_err parse_given(struct parser *p)
+{
+    size_t count;
+
+    POSTERN_TRY(postern_lex_statement(&p->lex, p->tokens, POLICY_TOKENS_MAX, &count, p->err));
+    p->at = p->tokens;
+    POSTERN_TRY(postern_parse_given(p));
+    return p->at->kind == TOKEN_END ? POSTERN_OK : postern_parse_expected(p, "a comma");
+}
+
+postern_err postern_policy_read_given(postern_policy *policy, const char *path, postern_bytes text,
+                                      postern_error *err)
+{
+    struct file file = { .policy = policy, .path = path };
+
+    if (postern_bytes_has_control(text))
+        return POSTERN_FAIL(err, RULES, "%s:1:1: it is one line, without tabs", path);
+    return parse_text(policy, &file, text, parse_given, err);
 }

@@ -94,5 +94,7 @@ POSTERN_MUST_USE postern_err postern_parse_duties(struct parser *p, struct rule 
 /* ---- read_expect.c ---- */
 
 POSTERN_MUST_USE postern_err postern_parse_expect(struct parser *p);
+/* Pairs for every expect, into policy->given. */
+POSTERN_MUST_USE postern_err postern_parse_given(struct parser *p);
 
 #endif

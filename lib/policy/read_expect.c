@@ -135,6 +135,9 @@ static postern_err parse_pair(struct parser *p, const struct target *target,
         return parse_claim_pair(p, ret);
     if (postern_parse_starts_with(p, "detail."))
         return parse_detail_pair(p, ret);
+    if (postern_parse_starts_with(p, "arg.") && target == NULL)
+        return postern_parse_fail(p, t,
+                                  "arguments are those of one action: write them into the expect");
     if (postern_parse_starts_with(p, "arg."))
         return parse_arg_pair(p, target, ret);
     for (size_t i = 0; i < KIND_COUNT; i++) {
@@ -152,24 +155,30 @@ static postern_err parse_pair(struct parser *p, const struct target *target,
                                  : postern_parse_expected(p, "an attribute");
 }
 
-static postern_err parse_pairs(struct parser *p, const struct target *target, struct pair **ret)
+/* Behind those that *first has.  `target`: NULL where it is not known. */
+static postern_err parse_pairs(struct parser *p, const struct target *target, struct pair **first)
 {
-    struct pair *pair, **end = ret;
+    struct pair *pair, **end = first;
     size_t count = 0;
     void *memory;
 
-    if (!postern_parse_take_word(p, "given"))
-        return POSTERN_OK;
+    for (; *end != NULL; end = &(*end)->next)
+        count++;
     do {
         if (count++ == POLICY_GIVEN_MAX)
             return postern_parse_fail(p, p->at, "more than %d pairs", POLICY_GIVEN_MAX);
         POSTERN_TRY(postern_parse_alloc(p, sizeof *pair, &memory));
         pair = memory;
-        POSTERN_TRY(parse_pair(p, target, *ret, pair));
+        POSTERN_TRY(parse_pair(p, target, *first, pair));
         *end = pair;
         end = &pair->next;
     } while (postern_parse_take(p, TOKEN_COMMA));
     return POSTERN_OK;
+}
+
+postern_err postern_parse_given(struct parser *p)
+{
+    return parse_pairs(p, NULL, &p->policy->given);
 }
 
 /* ---- one question ---- */
@@ -220,7 +229,8 @@ postern_err postern_parse_expect(struct parser *p)
     POSTERN_TRY(postern_parse_verdict(p, &e->verdict));
     POSTERN_TRY(postern_parse_who(p, &e->who));
     POSTERN_TRY(postern_parse_target(p, POSTERN_VERDICT_DENY, &e->target));
-    POSTERN_TRY(parse_pairs(p, &e->target, &e->pairs));
+    if (postern_parse_take_word(p, "given"))
+        POSTERN_TRY(parse_pairs(p, &e->target, &e->pairs));
     POSTERN_TRY(check_question(p, e));
     *p->policy->expects_end = e;
     p->policy->expects_end = &e->next;

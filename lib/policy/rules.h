@@ -19,6 +19,7 @@
 #define POLICY_PATH_MAX   8    /* names in claim.A.B: half of what JSON may nest */
 #define POLICY_GIVEN_MAX  32   /* pairs of one expect: a test is short */
 #define POLICY_TOKENS_MAX 2048 /* of one statement: three full lists */
+#define POLICY_TEST_TEXT_MAX (1 << 18) /* bytes of one in print: 256 names, each byte escaped */
 #define POLICY_RELATION_NAMES_MAX 256 /* of one policy: each is scanned for by name */
 
 /* Zero is what counts against the agent. */
@@ -229,6 +230,7 @@ struct postern_policy {
     size_t tie_pairs; /* that they say together */
     struct expect *expects, **expects_end;
     size_t expect_count;
+    struct pair *given; /* to every expect that does not say it; NULL: nothing */
     enum judge judge;
     struct rule **by_index;   /* made by finish */
     struct rule_index *index; /* the same, and the table of relations */
@@ -239,6 +241,9 @@ struct postern_policy {
 /* read.c: the statements of one file into p. */
 POSTERN_MUST_USE postern_err postern_policy_read(postern_policy *p, struct file *file,
                                                  postern_bytes text, postern_error *err);
+/* What stands behind `given`, for every expect. */
+POSTERN_MUST_USE postern_err postern_policy_read_given(postern_policy *p, const char *path,
+                                                       postern_bytes text, postern_error *err);
 /* expect.c: the first expect that fails is RULES_EXPECT. */
 POSTERN_MUST_USE postern_err postern_policy_run_expects(const postern_policy *p,
                                                         postern_error *err);
@@ -258,7 +263,7 @@ void postern_policy_print_expect(const struct expect *e, postern_buf *out);
 /* target.c: does `wide` take every action that `narrow` does?  False when in doubt. */
 bool postern_target_covers_actions(const struct target *wide, const struct target *narrow);
 
-/* warn.c: is everything that `narrow` takes in these parts taken by `wide` too?  False when in doubt.
+/* covers.c: is everything that `narrow` takes in these parts taken by `wide` too?  False when in doubt.
  *   work   comparisons that are left; at 0 everything is in doubt */
 enum {
     COVERS_PARTY = 1,
@@ -269,6 +274,15 @@ enum {
 };
 bool postern_rule_covers(const struct rule *wide, const struct rule *narrow, unsigned parts,
                          size_t *work);
+/* What `wide`, which stands above, leaves to `narrow`.  `lists`: those that are told apart. */
+enum hiding {
+    HIDES_NOTHING = 0,
+    HIDES_KNOWN, /* it is left with what is not known */
+    HIDES_ALL
+};
+enum hiding postern_rule_hides(const struct rule *wide, const struct rule *narrow, unsigned lists,
+                               size_t *work);
+bool postern_test_is_same(const struct test *a, const struct test *b); /* in words */
 /* decide.c: as postern_policy_decide(), also of a policy of which an expect fails. */
 void postern_policy_judge(const postern_policy *p, const postern_policy_question *q,
                           postern_decision *ret);

@@ -5,127 +5,11 @@
  * direction: what is reported is so; what is too clever to compare is not reported.  Called by
  * `postern policy check` and by hosts that log it.
  */
-#include "policy/rules.h"
+#include "policy/above.h"
 
-/* Comparisons of two names: a second's worth.  Real policies take thousands. */
-#define WORK_MAX  (1 << 25)
+/* Comparisons of two names: a second's worth.  Real policies take some for each rule. */
+#define WORK_MAX  (1 << 24)
 #define TEST_WORK 64 /* of one test, printed twice */
-
-static bool item_is_covered(const struct list *wide, const struct pattern *narrow, size_t *work)
-{
-    for (const struct item *i = wide->first; i != NULL; i = i->next) {
-        if (*work == 0)
-            return false;
-        --*work;
-        if (i->set != NULL ? item_is_covered(&i->set->list, narrow, work)
-                           : postern_pattern_covers(&i->pattern, narrow))
-            return true;
-    }
-    return false;
-}
-
-static bool list_is_covered(const struct list *wide, const struct list *narrow, size_t *work)
-{
-    for (const struct item *i = narrow->first; i != NULL; i = i->next)
-        if (i->set != NULL ? !list_is_covered(wide, &i->set->list, work)
-                           : !item_is_covered(wide, &i->pattern, work))
-            return false;
-    return true;
-}
-
-static bool party_is_covered(const struct party *wide, const struct party *narrow, size_t *work)
-{
-    if (wide->kind == PARTY_ANYONE)
-        return true;
-    return wide->kind == narrow->kind && list_is_covered(&wide->list, &narrow->list, work);
-}
-
-/* Behind `for` nothing said is either, and anyone is some human. */
-static bool human_is_covered(const struct party *wide, const struct party *narrow, size_t *work)
-{
-    if (wide->kind == PARTY_NONE)
-        return true;
-    if (wide->kind == PARTY_ANYONE)
-        return narrow->kind == PARTY_ANYONE || narrow->kind == PARTY_USER;
-    return wide->kind == narrow->kind && list_is_covered(&wide->list, &narrow->list, work);
-}
-
-static bool target_is_covered(const struct target *wide, const struct target *narrow, size_t *work)
-{
-    if (!postern_target_covers_actions(wide, narrow))
-        return false;
-    if (!wide->has_resources)
-        return true;
-    return narrow->has_resources && list_is_covered(&wide->resources, &narrow->resources, work);
-}
-
-/*
- * A deny matches what is not known and an allow does not, so an allow above a deny hides it only
- * where nothing can be unknown: when it is for anyone, to anything, in any case.
- */
-static bool hides_unknown(const struct rule *wide, const struct rule *narrow)
-{
-    if (wide->verdict == POSTERN_VERDICT_DENY || narrow->verdict != POSTERN_VERDICT_DENY)
-        return true;
-    return wide->who.party.kind == PARTY_ANYONE && wide->who.human.kind == PARTY_NONE &&
-           !wide->target.has_resources && wide->tests == NULL;
-}
-
-static bool is_same_test(const struct test *a, const struct test *b)
-{
-    POSTERN_AUTO_BUF a_text = POSTERN_BUF_INIT(1 << 17);
-    POSTERN_AUTO_BUF b_text = POSTERN_BUF_INIT(1 << 17);
-
-    postern_policy_print_test(a, &a_text);
-    postern_policy_print_test(b, &b_text);
-    return !a_text.failed && !b_text.failed &&
-           postern_bytes_equal(postern_buf_bytes(&a_text), postern_buf_bytes(&b_text));
-}
-
-/* Each test of the wide rule is one of the narrow one; in one file, where sets and zone are the
- * same. */
-static bool tests_are_covered(const struct rule *wide, const struct rule *narrow, size_t *work)
-{
-    const struct test *n;
-
-    if (wide->tests != NULL && wide->file != narrow->file)
-        return false;
-    for (const struct test *w = wide->tests; w != NULL; w = w->next) {
-        for (n = narrow->tests; n != NULL && *work != 0 && !is_same_test(w, n); n = n->next)
-            *work -= *work < TEST_WORK ? *work : TEST_WORK;
-        if (n == NULL || *work == 0)
-            return false;
-    }
-    return true;
-}
-
-bool postern_rule_covers(const struct rule *wide, const struct rule *narrow, unsigned parts,
-                         size_t *work)
-{
-    const struct target *w = &wide->target, *n = &narrow->target;
-
-    if ((parts & COVERS_PARTY) != 0 && !party_is_covered(&wide->who.party, &narrow->who.party, work))
-        return false;
-    if ((parts & COVERS_HUMAN) != 0 && !human_is_covered(&wide->who.human, &narrow->who.human, work))
-        return false;
-    if ((parts & COVERS_ACTION) != 0 && !postern_target_covers_actions(w, n))
-        return false;
-    if ((parts & COVERS_RESOURCE) != 0 && w->has_resources &&
-        (!n->has_resources || !list_is_covered(&w->resources, &n->resources, work)))
-        return false;
-    return (parts & COVERS_TESTS) == 0 || tests_are_covered(wide, narrow, work);
-}
-
-/* But for what is not known. */
-static bool hides_known(const struct rule *wide, const struct rule *narrow, unsigned lists,
-                        size_t *work)
-{
-    return (narrow->lists & lists & ~wide->lists) == 0 &&
-           party_is_covered(&wide->who.party, &narrow->who.party, work) &&
-           human_is_covered(&wide->who.human, &narrow->who.human, work) &&
-           target_is_covered(&wide->target, &narrow->target, work) &&
-           tests_are_covered(wide, narrow, work);
-}
 
 static void warn(const struct rule *r, const struct rule *above, postern_buf *out)
 {
@@ -155,23 +39,28 @@ static void warn_of_contrary(const struct rule *r, const struct rule *above, pos
                      postern_verdict_name(above->verdict));
 }
 
-/* The first rule above `r` that leaves nothing, or nothing known, to it. */
-static void compare_with_those_above(const postern_policy *p, const struct rule *r, unsigned lists,
-                                     size_t *work, postern_buf *out)
+/* The first rule above `r` that leaves nothing, or nothing known, to it.  True: nothing. */
+static bool compare_with_those_above(struct above *x, size_t i, unsigned lists, size_t *work,
+                                     postern_buf *out)
 {
-    const struct rule *contrary = NULL;
+    const struct rule *r = postern_above_rule(x, i), *contrary = NULL;
+    const uint32_t *found;
+    size_t count = postern_above_find(x, i, work, &found);
 
-    for (const struct rule *above = p->rules; above != r; above = above->next) {
-        if (!hides_known(above, r, lists, work))
-            continue;
-        if (hides_unknown(above, r)) {
+    for (size_t k = 0; k < count; k++) {
+        const struct rule *above = postern_above_rule(x, found[k]);
+        enum hiding hiding = postern_rule_hides(above, r, lists, work);
+
+        if (hiding == HIDES_ALL) {
             warn(r, above, out);
-            return;
+            return true;
         }
-        contrary = contrary == NULL ? above : contrary;
+        if (hiding == HIDES_KNOWN && contrary == NULL)
+            contrary = above;
     }
     if (contrary != NULL)
         warn_of_contrary(r, contrary, out);
+    return false;
 }
 
 /* ---- one rule alone ---- */
@@ -182,7 +71,7 @@ static bool is_opposite(const struct test *a, const struct test *b)
     struct test turned = *b;
 
     turned.is_not = !b->is_not;
-    return a->attr == b->attr && is_same_test(a, &turned);
+    return a->attr == b->attr && postern_test_is_same(a, &turned);
 }
 
 static bool is_empty_time(const struct test *a, const struct test *b)
@@ -204,6 +93,8 @@ static void warn_of_tests(const struct rule *r, size_t *work, postern_buf *out)
 
     for (const struct test *a = r->tests; a != NULL; a = a->next)
         for (const struct test *b = a->next; b != NULL && *work != 0; b = b->next) {
+            if (a->attr != b->attr)
+                continue;
             *work -= *work < TEST_WORK ? *work : TEST_WORK;
             if (!cannot_both_hold(r, a, b))
                 continue;
@@ -298,22 +189,39 @@ static void warn_of_halves(const postern_policy *p, postern_buf *out)
     warn_of_nobody(p, out);
 }
 
-void postern_policy_warnings(const postern_policy *p, postern_buf *out)
+/* What leaves nothing to a rule leaves nothing to those below that this one would hide, so a rule that
+ * is hidden is not looked at again: ten thousand that are the same are compared with the first. */
+static void warn_of_rules(const postern_policy *p, struct above *x, postern_buf *out)
 {
     /* With one list both bits stand for it: a rule of either side hides one of the other. */
     unsigned lists =
         p->judge == JUDGE_BOTH ? POSTERN_POLICY_LIST_AGENT | POSTERN_POLICY_LIST_USER : 0;
     size_t work = WORK_MAX;
 
-    if (p->judge == JUDGE_BOTH)
-        warn_of_halves(p, out);
-    for (const struct rule *r = p->rules; r != NULL && work != 0; r = r->next) {
+    for (size_t i = 0; i < p->rule_count && work != 0; i++) {
+        const struct rule *r = postern_above_rule(x, i);
+
         warn_of_tests(r, &work, out);
         warn_of_arguments(r, out);
-        compare_with_those_above(p, r, lists, &work, out);
+        if (!compare_with_those_above(x, i, lists, &work, out))
+            postern_above_file(x, i);
     }
     if (work == 0)
         postern_buf_add_str(out, "the rules name too much to compare them all\n");
+}
+
+void postern_policy_warnings(const postern_policy *p, postern_buf *out)
+{
+    struct above *x = NULL;
+
+    if (p->judge == JUDGE_BOTH)
+        warn_of_halves(p, out);
+    if (postern_above_make(p, &x, NULL) != POSTERN_OK) {
+        out->failed = true; /* there is no memory */
+        return;
+    }
+    warn_of_rules(p, x, out);
+    postern_above_free(x);
 }
 
 /* ---- where it is used ---- */

@@ -18,6 +18,8 @@
 #define CONTROL_HELD_PAGE 50
 /* Blocks in one answer: four values each, and a reader takes POSTERN_JSON_NODES_MAX. */
 #define CONTROL_BLOCKS_PAGE 500
+/* Bytes of them, behind which there is room for the longest one: names may be long URLs. */
+#define CONTROL_BLOCKS_PAGE_LEN (CONTROL_REPLY_MAX / 2)
 
 struct act;
 

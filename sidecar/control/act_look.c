@@ -3,6 +3,9 @@
  * sessions is copied member by member, never passed on as it is. */
 #include "act_inner.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "clock.h"
 
 /* ---- sessions ---- */
@@ -99,30 +102,44 @@ void act_sessions(struct act *a)
 
 /* ---- blocks ---- */
 
+static void put_block(const struct blocked *b, postern_json_writer *w)
+{
+    postern_json_open_object(w, NULL);
+    postern_json_put_str(w, "agent", b->agent);
+    postern_json_put_integer(w, "until", b->until_s);
+    postern_json_put_str(w, "reason", b->reason);
+    postern_json_close_object(w);
+}
+
+/* From *from on as many as one answer holds; *from is behind them. */
+static void put_blocks(const struct block_list *l, size_t *from, postern_json_writer *w)
+{
+    size_t i = *from, end = i + CONTROL_BLOCKS_PAGE;
+    int64_t now_s = clock_wall_s();
+
+    for (; i < l->count && i < end && w->out->len < CONTROL_BLOCKS_PAGE_LEN; i++)
+        if (l->entries[i].until_s == 0 || l->entries[i].until_s > now_s)
+            put_block(&l->entries[i], w); /* others are over and go at the next write */
+    *from = i;
+}
+
+/* `list` tells whoever reads page by page that the file was another one for the page before. */
 void act_blocks(struct act *a)
 {
     const struct block_list *l = blocks_file_list(a->control->blocks);
-    size_t from = (size_t)a->rq.from, end = from + CONTROL_BLOCKS_PAGE;
     postern_json_writer w = { &a->reply, false };
-    int64_t now_s = clock_wall_s();
+    size_t from = (size_t)a->rq.from;
+    char digest[17];
 
+    (void)snprintf(digest, sizeof digest, "%016" PRIx64, l->digest);
     postern_json_open_object(&w, NULL);
     postern_json_put_flag(&w, "ok", true);
     postern_json_open_array(&w, "blocks");
-    for (size_t i = from; i < l->count && i < end; i++) {
-        const struct blocked *b = &l->entries[i];
-
-        if (b->until_s != 0 && b->until_s <= now_s)
-            continue; /* over; it goes at the next write */
-        postern_json_open_object(&w, NULL);
-        postern_json_put_str(&w, "agent", b->agent);
-        postern_json_put_integer(&w, "until", b->until_s);
-        postern_json_put_str(&w, "reason", b->reason);
-        postern_json_close_object(&w);
-    }
+    put_blocks(l, &from, &w);
     postern_json_close_array(&w);
-    if (end < l->count)
-        postern_json_put_integer(&w, "next", (int64_t)end);
+    if (from < l->count)
+        postern_json_put_integer(&w, "next", (int64_t)from);
+    postern_json_put_str(&w, "list", digest);
     postern_json_put_str(&w, "trouble", blocks_file_trouble(a->control->blocks));
     postern_json_close_object(&w);
     act_finish(a, CONTROL_DONE);

@@ -27,6 +27,7 @@ struct blocked {
 struct block_list {
     unsigned refs;
     size_t count;
+    uint64_t digest; /* of the text: another one, another list */
     struct blocked *entries; /* in the file's order; an agent may stand there more than once */
     char *room;              /* of the texts */
 };

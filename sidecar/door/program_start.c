@@ -105,15 +105,14 @@ static void take_refusal(struct program_start *p)
 
 static void take_answer(struct program_start *p)
 {
-    int fd, flags;
+    int fd;
 
     if (!channel_type_is(p->answer, "spawned")) {
         take_refusal(p);
         return;
     }
     fd = channel_take_fd(p->answer);
-    flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    if (fd < 0 || evutil_make_socket_nonblocking(fd) != 0) {
         if (fd >= 0)
             (void)close(fd);
         (void)POSTERN_FAIL(&p->why, BACKEND, "its program came without a descriptor");

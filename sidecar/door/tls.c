@@ -16,6 +16,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
+#include <postern-private/pem.h>
+
 #include "tls.h"
 #include "tls_own.h"
 
@@ -95,16 +97,6 @@ static postern_err read_file(struct tls_file f, postern_buf *ret, postern_error 
     }
 }
 
-/* Never a passphrase: nobody is there to type one, and OpenSSL would ask the terminal. */
-static int refuse_passphrase(char *room, int room_size, int is_writing, void *arg)
-{
-    (void)room;
-    (void)room_size;
-    (void)is_writing;
-    (void)arg;
-    return -1;
-}
-
 static postern_err fail_of_openssl(const char *name, const char *what, postern_error *err)
 {
     char room[128];
@@ -133,7 +125,7 @@ static postern_err next_certificate(BIO *pem, const char *name, X509 **ret, post
 {
     unsigned long why;
 
-    *ret = PEM_read_bio_X509(pem, NULL, refuse_passphrase, NULL);
+    *ret = PEM_read_bio_X509(pem, NULL, postern_pem_no_passphrase, NULL);
     if (*ret != NULL)
         return POSTERN_OK;
     why = ERR_peek_last_error();
@@ -201,7 +193,7 @@ static postern_err use_key(SSL_CTX *ctx, struct tls_file f, postern_error *err)
     AUTO(pkey) EVP_PKEY *key = NULL;
 
     POSTERN_TRY(open_pem(f, &text, &pem, err));
-    key = PEM_read_bio_PrivateKey(pem, NULL, refuse_passphrase, NULL);
+    key = PEM_read_bio_PrivateKey(pem, NULL, postern_pem_no_passphrase, NULL);
     if (key == NULL)
         return fail_of_openssl(f.name, "private key (one without a passphrase is needed)", err);
     if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)

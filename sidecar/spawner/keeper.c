@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <event2/util.h>
+
 #include "../child.h"
 #include "../clock.h"
 #include "../log.h"
@@ -257,13 +259,6 @@ static bool open_signals(struct keeper *k)
            (k->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) >= 0;
 }
 
-static bool set_nonblocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
-}
-
 /* Nothing but the program: not the other sessions', nor the supervisor's and the door's line. */
 static bool enter(struct keeper *k)
 {
@@ -282,7 +277,8 @@ static bool start(struct keeper *k)
     pid_t self = getpid();
 
     if (pipe2(errors, O_CLOEXEC) != 0 || pipe2(fault, O_CLOEXEC) != 0 ||
-        !set_nonblocking(errors[0]) || !set_nonblocking(fault[0]))
+        evutil_make_socket_nonblocking(errors[0]) != 0 ||
+        evutil_make_socket_nonblocking(fault[0]) != 0)
         return false;
     k->main = fork();
     if (k->main == 0)

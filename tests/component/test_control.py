@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The control child of a real posternd: who may what, what a block does at a host that asks the helper, the file of blocks, reload,
 restart, kill -9, and the status listener."""
+import json
 import os
 import signal
 import socket
@@ -95,6 +96,23 @@ def a_block_survives_reload_restart_and_the_death_of_each_child(folder, daemons)
     d.stop()
     start(folder, daemons)
     assert_login(folder, token, "rejected", "blocked")
+
+
+def thousands_of_blocks_are_all_shown(folder, daemons):
+    start(folder, daemons)
+    names = ["agent-%d" % i for i in range(4000)]
+    longest = ['"' * 1000 + "%024d" % i for i in range(700)]  # twice as long in JSON: 500 are no answer
+    with open(folder.path + "/control/blocks.new", "w") as f:
+        for i, name in enumerate(names + longest):
+            f.write("%s - %s\n" % ('"%s"' % name.replace('"', '\\"') if i >= 4000 else name, '"' * 200 + "reason of %d" % i))
+    os.rename(folder.path + "/control/blocks.new", folder.path + "/control/blocks")
+    wait_until(lambda: "agent-3999 " in must(folder, "blocks"), "the new file")
+    assert [line.split()[0] for line in must(folder, "blocks").splitlines()[:4000]] == names
+    listed = json.loads(must(folder, "blocks", "--json"))
+    assert [b["agent"] for b in listed] == names + longest
+    assert listed[4699]["reason"] == '"' * 200 + "reason of 4699", listed[4699]
+    must(folder, "unblock", "agent-0")
+    assert len(json.loads(must(folder, "blocks", "--json"))) == 4699
 
 
 def a_file_that_a_fleet_shares_is_obeyed(folder, daemons):

@@ -206,6 +206,21 @@ def unblock_and_blocks(folder, daemons):
     assert_equal((status, len(asked)), (0, 1), err)
 
 
+def a_list_of_blocks_that_changed_between_pages_is_read_again(folder, daemons):
+    a, b, c = ({"agent": name, "until": 0} for name in "abc")
+    pages = [{"ok": True, "blocks": [a], "next": 1, "list": "1"}, {"ok": True, "blocks": [c], "list": "2"},
+             {"ok": True, "blocks": [b], "next": 1, "list": "2"}, {"ok": True, "blocks": [c], "list": "2"}]
+    status, out, err, asked = run(folder, pages, "blocks")
+    assert_equal((status, [r["from"] for r in asked]), (0, [0, 1, 0, 1]), err)
+    assert_equal(out.split(), ["b", "-", "c", "-"], "neither twice nor of the list before")
+    status, out, err, _ = run(folder, pages, "blocks", "--json")
+    assert_equal(json.loads(out), [b, c], "json")
+    changing = [{"ok": True, "blocks": [a], "next": 1, "list": str(i)} for i in range(16)]
+    status, out, err, asked = run(folder, changing, "blocks")
+    assert_equal((status, out, len(asked)), (3, "", 16), err)
+    assert "try again" in err, err
+
+
 def refusals_and_failures_have_their_status(folder, daemons):
     for error, want in (("not_allowed", 1), ("bad_request", 1), ("not_blocked", 1), ("no_doors", 1), ("audit", 3), ("busy", 3),
                         ("not_written", 3), ("door_away", 3), ("door_silent", 3), ("failed", 3), ("news", 3)):

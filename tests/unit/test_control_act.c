@@ -399,6 +399,7 @@ static void blocks_are_listed_in_pages(void **state)
     struct fixture *f = *state;
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(1048576);
     struct asked q;
+    char list[32];
 
     postern_buf_add_str(&text, "a 2099-01-01T00:00:00Z x\nold 2020-01-01T00:00:00Z\n");
     for (int i = 2; i < CONTROL_BLOCKS_PAGE; i++)
@@ -408,13 +409,22 @@ static void blocks_are_listed_in_pages(void **state)
     fixture_turn(f);
     ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"blocks\"}");
     assert_says(&q, "{\"ok\":true,\"blocks\":[{\"agent\":\"a\",\"until\":4070908800,\"reason\":\"x\"},{\"agent\":\"n2\",\"until\":0}");
-    assert_says(&q, "],\"next\":500}");
+    assert_says(&q, "],\"next\":500,\"list\":\"");
+    (void)snprintf(list, sizeof list, "%s", strstr(q.reply, "\"list\":"));
     ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"blocks\",\"from\":500}");
-    assert_reply(&q, "{\"ok\":true,\"blocks\":[{\"agent\":\"last\",\"until\":0,\"reason\":\"\\\"y\\\"\"}]}");
+    assert_says(&q, "{\"ok\":true,\"blocks\":[{\"agent\":\"last\",\"until\":0,\"reason\":\"\\\"y\\\"\"}],\"list\":");
+    assert_says(&q, list);
+    postern_buf_add_str(&text, "more -\n");
+    test_folder_put(&f->folder, "blocks", postern_buf_cstr(&text));
+    fixture_turn(f);
+    ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"blocks\",\"from\":500}");
+    assert_says(&q, "{\"agent\":\"more\",\"until\":0}],\"list\":");
+    assert_false(says(&q, list)); /* it is another one now */
     test_folder_put(&f->folder, "blocks", "broken\n");
     fixture_turn(f);
-    ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"blocks\",\"from\":501}");
-    assert_says(&q, "{\"ok\":true,\"blocks\":[],\"trouble\":\"blocks: line 1: ");
+    ask(f, &q, CONTROL_WATCHER, "{\"verb\":\"blocks\",\"from\":502}");
+    assert_says(&q, "{\"ok\":true,\"blocks\":[],\"list\":");
+    assert_says(&q, "\"trouble\":\"blocks: line 1: ");
 }
 
 static void status_says_who_is_there(void **state)

@@ -155,11 +155,23 @@ check "one that fails is told with the others" 1 "not ok 1 - $folder/expect.rule
 # expected allow, got deny
 # 1 expects, 1 failed" test "$folder/expect.rules"
 check "one of the command line" 1 "not ok 1 - --expect:1: expect allow agent z to raw:connect, by no rule" test --expect "allow agent z to raw:connect" "$good"
+check "beside a file of the same name" 1 "not ok 2 - --expect:1: expect allow agent z" test --expect "allow agent z to raw:connect" "$folder/expect.rules"
 check "a mistake in it" 1 "--expect:1:8: \"alow\" is no verdict" test --expect "alow agent z to raw:connect" "$good"
 check "JSON of a test" 1 "{\"expects\":[{\"ok\":false,\"file\":\"$folder/expect.rules\",\"line\":2,\"expect\":\"expect allow agent a to raw:connect\",\"expected\":\"allow\",\"verdict\":\"deny\",\"rule\":\"expect:1\"}],\"count\":1,\"failed\":1,\"ok\":false}" test --json "$folder/expect.rules"
 check "two lists are two rules" 0 "ok 1 - --expect:1: expect allow agent bot for user alice to raw:connect, by both:2 and both:3" test --expect "allow agent bot for user alice to raw:connect" "$folder/both.rules"
 check "a faulty file is no test" 1 "did you mean" test "$folder/bad.rules"
 check "a door's expects" 0 "ok 1 - policies/cache.rules:4: expect allow agent bot to raw:connect on cache, by cache:in" test --config "$folder/etc" cache
+printf '%s\n' 'in: allow agent bot to raw:connect on cache if scope has cache.read and time 10:00-11:00' 'expect allow agent bot to raw:connect on cache given scope = cache.read, time = 2026-12-01T10:30Z' \
+    'expect deny agent bot to raw:connect on cache given scope = cache.read' >"$folder/given.rules"
+check "expects at no time" 0 "2 expects, 0 failed" test "$folder/given.rules"
+check "expects at another time" 1 "1..2
+# given time = 2026-12-01T10:59Z
+ok 1 - $folder/given.rules:2: expect allow agent bot to raw:connect on cache given scope = \"cache.read\", time = \"2026-12-01T10:30Z\", by given:in
+not ok 2 - $folder/given.rules:3: expect deny agent bot to raw:connect on cache given scope = \"cache.read\", by given:in" test --given "time = 2026-12-01T10:59Z" "$folder/given.rules"
+check "a scope that a line says itself" 1 "# 2 expects, 1 failed" test --given "scope = none" --given "time = 2026-12-01T10:59Z" "$folder/given.rules"
+check "JSON of what was given" 1 '{"given":["time = 2026-12-01T10:59Z"],"expects":[{"ok":true' test --json --given "time = 2026-12-01T10:59Z" "$folder/given.rules"
+check "an attribute that there is none of" 1 "--given:1:1: \"tme\" is no attribute; did you mean \"time\"?" test --given "tme = 1" "$folder/given.rules"
+check "an argument is no condition for all" 1 "--given:1:1: arguments are those of one action" test --given "arg.path = x" "$folder/given.rules"
 check "test wants files" 2 "postern policy --help" test
 # who-can
 printf 'allow agent fixer to raw:connect on db if time until 2027-01-31\n' >"$folder/over.rules"

@@ -13,170 +13,11 @@
 
 #include <postern-private/json.h>
 
+#include "../support/policy_lines.h"
 #include "../support/test_policy.h"
 
 #define POLICIES       420
 #define QUESTIONS      300 /* of each policy: 126,000 together */
-#define RULES_AT_MOST  32
-#define LINE_MAX_BYTES 512
-
-/* ---- chance ---- */
-
-static uint64_t seed;
-
-static uint32_t chance(uint32_t below)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % below;
-}
-
-#define PICK(table) (table)[chance(sizeof(table) / sizeof *(table))]
-
-/* ---- policies ---- */
-
-static const char *pick_party(void)
-{
-    static const char *const parties[] = {
-        "anyone", "anyone", "anyone", "anyone", "agent a", "agent ab", "agent a,bot", "agent a*", "agent *", "agent $s",
-        "agent w?rker-*", "agent bot for anyone", "agent a* for nobody", "agent * for user al",
-        "agent bot for user al,\"b*\"", "agent a for group g", "agent ab for group \"h*\",g",
-        "user al", "user \"a*\"", "user $s", "user \"${agent}\"", "group g", "group g,h", "group \"*\"",
-        "client bot", "client c*", "issuer i", "issuer \"i*\" for anyone", "user bo,root", "user Al",
-    };
-
-    return PICK(parties);
-}
-
-static const char *pick_target(void)
-{
-    static const char *const targets[] = {
-        "*", "redis:GET", "redis:get,SET", "redis:@read", "redis:@write,@read", "redis:*", "redis:PING",
-        "redis:@session", "redis:P*", "redis:CONFIG", "redis:CONFIG|*", "redis:FT.*", "redis:connect",
-        "mcp:tools/call", "mcp:*", "mcp:@read,@call", "mcp:tools/*", "mcp:new/method", "mcp:@session",
-        "mcp:ping,initialize", "mcp:resources/read", "raw:connect", "raw:*", "imap:login", "smtp:login",
-        "redis:GET,SET,DEL,MGET,MSET,INCR,DECR,APPEND,STRLEN,EXPIRE",
-    };
-
-    return PICK(targets);
-}
-
-static const char *pick_resource(void)
-{
-    static const char *const resources[] = {
-        "", "", "", "", "", "", "", "", " on k", " on \"k:*\"", " on \"k:1\",x", " on \"*\"", " on \"${agent}:*\"",
-        " on \"k:${user}:*\"", " on $s", " on \"file:///a/*\"", " on \"file:///a/b\"", " on t",
-        " on \"?:*\"", " on root", " on \"ROOT\",al", " on \"a long key that begins like another one "
-        "which is longer than sixty-four bytes:*\"",
-    };
-
-    return PICK(resources);
-}
-
-static bool has_arguments(const char *target)
-{
-    return strncmp(target, "redis:", 6) == 0 || strncmp(target, "mcp:", 4) == 0;
-}
-
-static const char *pick_test(const char *target)
-{
-    static const char *const any[] = { "",
-                                       "",
-                                       "",
-                                       " if scope has x",
-                                       " if scope has x and scope has y",
-                                       " if not scope has x",
-                                       " if chain > 1",
-                                       " if purpose = p",
-                                       " if not purpose like \"p*\"",
-                                       " if source in (10.0.0.0/8)",
-                                       " if claim.t = u",
-                                       " if not claim.n > 3",
-                                       " if time until 2026-12-31",
-                                       " if time from 2027-01-01",
-                                       " if detail.pay.to = acme",
-                                       " if not detail.pay.amount <= 5" };
-    static const char *const redis[] = { " if arg.0 = k", " if arg.1 <= 5", " if not arg.1 > 5",
-                                         " if args only (0, 1)", " if not args only (0)" };
-    static const char *const mcp[] = { " if arg.path under \"/srv\"",
-                                       " if not arg.path under (\"/srv\", \"/home/${user}\")",
-                                       " if arg.n <= 5",
-                                       " if args only (path, n)",
-                                       " if arg.n in (5, x) and scope has x",
-                                       " if not args only (path)" };
-
-    if (chance(2) == 0)
-        return "";
-    if (!has_arguments(target) || chance(2) == 0)
-        return PICK(any);
-    return target[0] == 'r' ? PICK(redis) : PICK(mcp);
-}
-
-static const char *pick_duty(const char *verdict, const char *target)
-{
-    static const char *const any[] = { "", "", " with lease 5m", " with log each" };
-    static const char *const inspected[] = { " with rate 5/1s", " with rows 10 and bytes 1KiB",
-                                             " with log summary", " with lease 1h and log summary" };
-    static const char *const held[] = { " with approver group g", " with wait 5m and approver user al" };
-
-    if (verdict[0] == 'd' || strstr(target, ":login") != NULL)
-        return "";
-    if (verdict[0] == 'h')
-        return PICK(held);
-    return has_arguments(target) && chance(2) == 0 ? PICK(inspected) : PICK(any);
-}
-
-static void make_rule(const char *verdict, char *ret)
-{
-    const char *target = pick_target();
-
-    while (verdict[0] == 'h' && !has_arguments(target))
-        target = pick_target();
-    (void)snprintf(ret, LINE_MAX_BYTES, "%s %s to %s%s%s%s\n", verdict, pick_party(), target,
-                   pick_resource(), pick_test(target), pick_duty(verdict, target));
-}
-
-struct lines {
-    char text[RULES_AT_MOST + 2][LINE_MAX_BYTES];
-    size_t count;
-    bool is_both;
-};
-
-static void make_lines(struct lines *ret)
-{
-    static const char *const verdicts[] = { "deny", "deny", "allow", "allow", "allow", "hold" };
-
-    ret->count = chance(RULES_AT_MOST) + 1;
-    ret->is_both = chance(3) == 0;
-    for (size_t i = 0; i < ret->count; i++)
-        make_rule(PICK(verdicts), ret->text[i]);
-}
-
-static postern_policy *make_policy(const struct lines *lines)
-{
-    char text[(RULES_AT_MOST + 4) * LINE_MAX_BYTES];
-    char *end = stpcpy(text, "set $s = a, al, \"k:1\", \"w*\"\n");
-
-    if (lines->is_both)
-        end = stpcpy(end, "judge agent and user\n");
-    for (size_t i = 0; i < lines->count; i++)
-        end = stpcpy(end, lines->text[i]);
-    return test_policy_make(text);
-}
-
-static void insert_line(struct lines *lines, size_t at, const char *line)
-{
-    memmove(lines->text[at + 1], lines->text[at], (lines->count - at) * LINE_MAX_BYTES);
-    (void)snprintf(lines->text[at], LINE_MAX_BYTES, "%s", line);
-    lines->count++;
-}
-
-static void remove_line(struct lines *lines, size_t at)
-{
-    lines->count--;
-    memmove(lines->text[at], lines->text[at + 1], (lines->count - at) * LINE_MAX_BYTES);
-}
 
 /* ---- questions ---- */
 
@@ -198,7 +39,7 @@ static int set_up(void **state)
                                          "{\"path\":\"/srv/../etc\",\"x\":1}", "{\"n\":\"5\"}" };
 
     (void)state;
-    seed = UINT64_C(0x9E3779B97F4A7C15);
+    test_chance_start();
     for (size_t i = 0; i < CLAIM_KINDS; i++) {
         prepared[i] = (postern_policy_subject){ .claims = postern_bytes_str(claims[i]) };
         assert_int_equal(postern_policy_subject_prepare(&prepared[i], NULL), POSTERN_OK);
@@ -230,13 +71,13 @@ static void pick_arguments(struct asked *a)
     static const char *const words[] = { "k", "5", "6", "x", "" };
     postern_policy_args *args = &a->question.args;
 
-    args->kind = (postern_policy_args_kind)chance(3);
-    args->json = &arguments[chance(3)];
-    args->object = chance(4) == 0 ? POSTERN_JSON_ABSENT : 0;
+    args->kind = (postern_policy_args_kind)test_chance(3);
+    args->json = &arguments[test_chance(3)];
+    args->object = test_chance(4) == 0 ? POSTERN_JSON_ABSENT : 0;
     args->list = a->list;
-    args->count = chance(4);
+    args->count = test_chance(4);
     for (size_t i = 0; i < 3; i++)
-        a->list[i] = postern_bytes_str(PICK(words));
+        a->list[i] = postern_bytes_str(TEST_PICK(words));
 }
 
 static void make_question(struct asked *ret)
@@ -258,24 +99,24 @@ static void make_question(struct asked *ret)
         "root", "Root@b@c", "@x", "al", "a long key that begins like another one which is longer than "
         "sixty-four bytes:1", "a long key that begins like another one which is longer than 64 bytes",
     };
-    size_t action = chance(sizeof actions / sizeof *actions);
+    size_t action = test_chance(sizeof actions / sizeof *actions);
 
-    *ret = (struct asked){ .subject = prepared[chance(CLAIM_KINDS)] };
-    ret->subject.agent = PICK(agents);
-    ret->subject.user = PICK(users);
-    ret->subject.client = chance(2) == 0 ? "bot" : "";
-    ret->subject.issuer = chance(4) == 0 ? NULL : "i";
-    ret->subject.scope = PICK(scopes);
-    ret->subject.purpose = chance(2) == 0 ? NULL : "p";
-    ret->subject.chain = chance(3);
+    *ret = (struct asked){ .subject = prepared[test_chance(CLAIM_KINDS)] };
+    ret->subject.agent = TEST_PICK(agents);
+    ret->subject.user = TEST_PICK(users);
+    ret->subject.client = test_chance(2) == 0 ? "bot" : "";
+    ret->subject.issuer = test_chance(4) == 0 ? NULL : "i";
+    ret->subject.scope = TEST_PICK(scopes);
+    ret->subject.purpose = test_chance(2) == 0 ? NULL : "p";
+    ret->subject.chain = test_chance(3);
     ret->question = (postern_policy_question){ .size = sizeof ret->question,
-                                               .source = chance(2) == 0 ? NULL : "10.1.1.1",
+                                               .source = test_chance(2) == 0 ? NULL : "10.1.1.1",
                                                .protocol = actions[action][0],
                                                .action = actions[action][1],
-                                               .now_s = chance(4) == 0 ? -1 : TEST_POLICY_NOW_S,
-                                               .is_preview = chance(4) == 0 };
-    if (chance(6) != 0)
-        ret->question.resource = postern_bytes_str(PICK(resources));
+                                               .now_s = test_chance(4) == 0 ? -1 : TEST_POLICY_NOW_S,
+                                               .is_preview = test_chance(4) == 0 };
+    if (test_chance(6) != 0)
+        ret->question.resource = postern_bytes_str(TEST_PICK(resources));
     pick_arguments(ret);
 }
 
@@ -302,15 +143,15 @@ static size_t walk(const postern_policy *p, const postern_policy_question *q, un
 
 static void the_index_finds_what_looking_at_every_rule_finds(void **state)
 {
-    static struct lines lines;
+    static struct policy_lines lines;
     size_t matched = 0;
 
     (void)state;
     for (int i = 0; i < POLICIES; i++) {
         POSTERN_AUTO(policy) p = NULL;
 
-        make_lines(&lines);
-        p = make_policy(&lines);
+        policy_lines_make(&lines);
+        p = policy_lines_read(&lines);
         for (int k = 0; k < QUESTIONS; k++) {
             struct asked a;
             postern_decision d;
@@ -339,19 +180,19 @@ static int freedom(postern_verdict v)
 enum change { DENY_MORE, ALLOW_LESS };
 
 /* False when there is nothing to take away. */
-static bool change_lines(enum change change, struct lines *lines)
+static bool change_lines(enum change change, struct policy_lines *lines)
 {
-    char rule[LINE_MAX_BYTES];
-    size_t at = chance((uint32_t)lines->count + 1);
+    char rule[POLICY_LINE_MAX];
+    size_t at = test_chance((uint32_t)lines->count + 1);
 
     if (change == DENY_MORE) {
-        make_rule("deny", rule);
-        insert_line(lines, at, rule);
+        policy_lines_rule("deny", rule);
+        policy_lines_insert(lines, at, rule);
         return true;
     }
     for (size_t i = 0; i < lines->count; i++)
-        if (strncmp(lines->text[i], "allow", 5) == 0 && chance(2) == 0) {
-            remove_line(lines, i);
+        if (strncmp(lines->text[i], "allow", 5) == 0 && test_chance(2) == 0) {
+            policy_lines_remove(lines, i);
             return true;
         }
     return false;
@@ -359,18 +200,18 @@ static bool change_lines(enum change change, struct lines *lines)
 
 static void check_change(enum change change)
 {
-    static struct lines lines;
+    static struct policy_lines lines;
     size_t changed = 0;
 
     for (int i = 0; i < POLICIES / 2; i++) {
         POSTERN_AUTO(policy) before = NULL;
         POSTERN_AUTO(policy) after = NULL;
 
-        make_lines(&lines);
-        before = make_policy(&lines);
+        policy_lines_make(&lines);
+        before = policy_lines_read(&lines);
         if (!change_lines(change, &lines))
             continue;
-        after = make_policy(&lines);
+        after = policy_lines_read(&lines);
         for (int k = 0; k < QUESTIONS; k++) {
             struct asked a;
             int was, is;
@@ -404,17 +245,17 @@ static void rules_about_others_change_nothing(void **state)
         "allow agent * to other:login on \"*\"\n",
         "deny user \"*\" to other:login if not scope has x\n",
     };
-    static struct lines lines;
+    static struct policy_lines lines;
 
     (void)state;
     for (int i = 0; i < POLICIES / 4; i++) {
         POSTERN_AUTO(policy) before = NULL;
         POSTERN_AUTO(policy) after = NULL;
 
-        make_lines(&lines);
-        before = make_policy(&lines);
-        insert_line(&lines, chance((uint32_t)lines.count + 1), PICK(others));
-        after = make_policy(&lines);
+        policy_lines_make(&lines);
+        before = policy_lines_read(&lines);
+        policy_lines_insert(&lines, test_chance((uint32_t)lines.count + 1), TEST_PICK(others));
+        after = policy_lines_read(&lines);
         for (int k = 0; k < QUESTIONS; k++) {
             struct asked a;
             postern_decision x, y;
@@ -433,7 +274,7 @@ static void rules_about_others_change_nothing(void **state)
 
 static void what_is_printed_reads_as_the_same(void **state)
 {
-    static struct lines lines;
+    static struct policy_lines lines;
 
     (void)state;
     for (int i = 0; i < POLICIES; i++) {
@@ -442,8 +283,8 @@ static void what_is_printed_reads_as_the_same(void **state)
         POSTERN_AUTO_BUF once = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
         POSTERN_AUTO_BUF twice = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
 
-        make_lines(&lines);
-        p = make_policy(&lines);
+        policy_lines_make(&lines);
+        p = policy_lines_read(&lines);
         assert_true(postern_policy_print(p, 0, &once));
         again = test_policy_make(postern_buf_cstr(&once));
         assert_true(postern_policy_print(again, 0, &twice));

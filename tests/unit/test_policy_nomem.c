@@ -24,6 +24,7 @@ static postern_err load(void *arg, postern_error *err)
     POSTERN_TRY(postern_policy_new(&p, err));
     POSTERN_TRY(postern_policy_add(p, "t", "t.rules", postern_bytes_str(arg), err));
     POSTERN_TRY(postern_policy_add(p, "u", "u.rules", POSTERN_BYTES_NONE, err));
+    POSTERN_TRY(postern_policy_given(p, "g", postern_bytes_str("purpose = p, group = h"), err));
     return postern_policy_finish(p, err);
 }
 
@@ -109,6 +110,24 @@ static void texts_without_memory_are_failed_and_not_short(void **state)
     assert_true(warnings.failed);
 }
 
+static postern_err warn(void *arg, postern_error *err)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(1000);
+
+    postern_policy_warnings(arg, &out);
+    return out.failed ? POSTERN_FAIL(err, NOMEM, "warnings") : POSTERN_OK;
+}
+
+static void warnings_survive_every_failing_allocation(void **state)
+{
+    POSTERN_AUTO(policy)
+    p = test_policy_make("allow agent a* to redis:GET on \"*k\" if scope has x\n"
+                         "allow agent a to imap:login on k if scope has x and chain = 1");
+
+    (void)state;
+    assert_true(alloc_fail_sweep(warn, p, POSTERN_OK) >= 8);
+}
+
 static void parts_without_memory_are_failed_and_not_short(void **state)
 {
     POSTERN_AUTO(policy)
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_decision_needs_no_memory),
         cmocka_unit_test(a_look_without_memory_still_says_that_nothing_matches),
         cmocka_unit_test(texts_without_memory_are_failed_and_not_short),
+        cmocka_unit_test(warnings_survive_every_failing_allocation),
         cmocka_unit_test(parts_without_memory_are_failed_and_not_short),
         cmocka_unit_test(what_may_decide_needs_no_memory),
     };

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* clock_gettime(2) in the units that are wanted (clock.h). */
-#include "config.h"
+/* clock_gettime(2) in the units that are wanted (postern-private/clock.h). */
+#include <postern-private/clock.h>
 
 #include <time.h>
-
-#include "clock.h"
 
 static int64_t read_clock(clockid_t which, int64_t per_s)
 {
@@ -32,6 +30,11 @@ int64_t clock_mono_ms(void)
 int64_t clock_mono_us(void)
 {
     return read_clock(CLOCK_MONOTONIC, 1000000);
+}
+
+int64_t clock_coarse_ms(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE, 1000);
 }
 
 int64_t clock_boot_ms(void)
