@@ -373,6 +373,7 @@ static void tell_end(struct side *from)
     if (!is_done(from) || to->wire.is_told)
         return;
     postern_buf_free(&from->in);
+    from->inspect->owner.leaves(from->inspect->owner.arg);
     if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
         from->inspect->adapter->inspector->tells_end)
         say_end_of_backend(from->inspect);
@@ -585,6 +586,16 @@ void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_ve
     i->held--;
     i->adapter->inspector->settle(i->state, id, v, &flow);
     note_settled(i);
+}
+
+bool inspect_again(struct inspect *i, uint64_t id, struct adapter_action *ret)
+{
+    return i->adapter->inspector->again != NULL && i->adapter->inspector->again(i->state, id, ret);
+}
+
+void inspect_forget_held(struct inspect *i)
+{
+    i->held--;
 }
 
 void inspect_renewed(struct inspect *i, const struct adapter_granted *g,

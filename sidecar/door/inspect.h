@@ -36,6 +36,8 @@ struct inspect_owner {
     bool (*has_room)(void *arg);
     /* A longer lease is asked for: inspect_renewed() follows, in here or later. */
     void (*login)(void *arg, const struct adapter_login *login);
+    /* One side has ended, and the other is about to hear so: what is held goes nowhere. */
+    void (*leaves)(void *arg);
     void (*ended)(void *arg, relay_end why); /* once, as the last act: free it here */
     void *arg;
 };
@@ -66,6 +68,10 @@ void inspect_free(struct inspect *i); /* closes both at once; NULL is fine */
 void inspect_settle(struct inspect *i, uint64_t id, const struct adapter_verdict *v);
 /* The second one on an action whose first was ADAPTER_HOLD. */
 void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_verdict *v);
+/* What is held, to be judged again; see adapter_inspector.  Not inside of judge(). */
+bool inspect_again(struct inspect *i, uint64_t id, struct adapter_action *ret);
+/* One that was held gets no second verdict. */
+void inspect_forget_held(struct inspect *i);
 /* What became of login(); one of them is NULL. */
 void inspect_renewed(struct inspect *i, const struct adapter_granted *g,
                      const struct adapter_denied *d);

@@ -51,7 +51,7 @@ struct rig {
     char text[200];
     postern_err code;
     uint64_t later[LATER_MAX]; /* ids of LATER */
-    size_t later_count, judged_count, login_count;
+    size_t later_count, judged_count, login_count, leaves_count;
     bool is_full; /* nothing may be judged */
     bool answers_login; /* at once */
     bool names_nothing, asks_unnamed;
@@ -117,6 +117,11 @@ static void on_login(void *arg, const struct adapter_login *login)
     snprintf(r->last, sizeof r->last, "%.*s", (int)login->token.len, (const char *)login->token.ptr);
     if (r->answers_login)
         answer_login(r, true);
+}
+
+static void on_leave(void *arg)
+{
+    ((struct rig *)arg)->leaves_count++;
 }
 
 static void on_end(void *arg, relay_end why)
@@ -197,7 +202,7 @@ static postern_err begin(struct rig *r, const char *up, const char *down, poster
         .early_down = postern_bytes_str(down),
         .host = { .may_see = may_see, .arg = r },
     };
-    const struct inspect_owner owner = { on_judge, on_room, on_login, on_end, r };
+    const struct inspect_owner owner = { on_judge, on_room, on_login, on_leave, on_end, r };
 
     return inspect_new(r->pool, &p, owner, &r->inspect, err);
 }
