@@ -695,9 +695,11 @@ static void each_side_may_end_before_the_other(void **state)
         hears(&r, &r.far_backend, "GET a\n");
         end_of(&r.far_client);
         hears_nothing(&r, &r.far_backend); /* b may still come */
+        assert_int_equal(r.leaves_count, 0);
         settle(&r, r.later[0], ADAPTER_RELEASE);
         hears(&r, &r.far_backend, "LATER b\n");
         hears_end(&r, &r.far_backend, -1);
+        assert_true(r.leaves_count > 0);
         say(&r, &r.far_backend, "1\n2\n");
         end_of(&r.far_backend);
         hears(&r, &r.far_client, "1\n2\n");
