@@ -510,7 +510,7 @@ static bool has_passed(const struct rig_session *s)
     assert_int_equal(recv(s->backend, first, sizeof first - 1, MSG_WAITALL), sizeof first - 1);
     is_set = memcmp(first, SET, 4) == 0;
     if (is_set) {
-        rig_assert_hears(s->backend, SET GET + (sizeof first - 1));
+        rig_assert_hears(s->backend, &(SET GET)[sizeof first - 1]);
         rig_say(s->backend, "+OK\r\n");
     }
     rig_say(s->backend, "$1\r\nv\r\n");

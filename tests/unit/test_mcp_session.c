@@ -847,6 +847,69 @@ static void answers_beyond_a_duty_become_errors(void **state)
     assert_error(ADAPTER_CLIENT, "4", -32003);
 }
 
+static void what_a_tool_says_in_structure_has_rows_too(void **state)
+{
+    static const struct {
+        const char *result;
+        bool passes; /* with rows 2 */
+    } results[] = {
+        /* An array, bare or behind names. */
+        { "{\"structuredContent\":[1,2]}", true },
+        { "{\"structuredContent\":[1,2,3]}", false },
+        { "{\"structuredContent\":{\"result\":[1,2]}}", true },
+        { "{\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"total\":900,\"rows\":[{},{},{}]}}", false },
+        { "{\"structuredContent\":{\"data\":{\"users\":[1,2,3]}}}", false },
+        { "{\"structuredContent\":{\"data\":{\"users\":[1,2]}}}", true },
+        { "{\"structured\\u0043ontent\":[1,2,3]}", false },
+        /* The larger of several; nobody can say which is the table. */
+        { "{\"structuredContent\":{\"columns\":[\"a\"],\"rows\":[1,2]}}", true },
+        { "{\"structuredContent\":{\"columns\":[\"a\"],\"rows\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"rows\":[1,2,3],\"columns\":[]}}", false },
+        { "{\"structuredContent\":{\"a\":{\"x\":[]},\"b\":{\"x\":[1,2,3]}}}", false },
+        /* What stands in a row is the row's. */
+        { "{\"structuredContent\":[[1,2,3,4],[5,6,7,8]]}", true },
+        { "{\"structuredContent\":{\"rows\":[{\"tags\":[1,2,3]},{}]}}", true },
+        { "{\"structuredContent\":{\"rows\":[{\"tags\":[1,2,3]},{}],\"more\":[1,2,3]}}", false },
+        /* None. */
+        { "{\"structuredContent\":{\"a\":1,\"b\":2,\"c\":3}}", true },
+        { "{\"structuredContent\":\"[1,2,3]\"}", true },
+        { "{\"structuredContent\":null,\"_meta\":{\"x\":[1,2,3]}}", true },
+        { "{\"_meta\":{\"structuredContent\":[1,2,3]},\"structuredContent\":{}}", true },
+        /* With content beside it: the larger counts, and not both. */
+        { "{\"content\":[1,2],\"structuredContent\":{\"result\":[1,2]}}", true },
+        { "{\"content\":[1],\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"result\":[1,2,3]},\"content\":[1]}", false },
+        { "{\"content\":[1,2,3],\"structuredContent\":{\"result\":[1]}}", false },
+        { "{\"content\":[{\"type\":\"text\",\"text\":\"[1,2,3]\"}],\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"content\":[{\"type\":\"text\",\"text\":\"[1,2]\"}],\"structuredContent\":{\"result\":[1,2]}}", true },
+    };
+    char answer[400];
+
+    (void)state;
+    rig.rows_max = 2;
+    for (size_t i = 0; i < COUNT(results); i++) {
+        client(TOOL_CALL("1", "a"));
+        (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+        (void)snprintf(answer, sizeof answer, RESULT("1", "%s"), results[i].result);
+        server(answer);
+        if (!results[i].passes) {
+            assert_error(ADAPTER_CLIENT, "1", -32003);
+            continue;
+        }
+        (void)snprintf(answer, sizeof answer, RESULT("1", "%s") "\n", results[i].result);
+        assert_client_hears(answer);
+    }
+    rig.rows_max = 0;
+    client(TOOL_CALL("1", "a"));
+    (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    server(RESULT("1", "{\"structuredContent\":[1,2,3]}")); /* without the duty */
+    assert_client_hears(RESULT("1", "{\"structuredContent\":[1,2,3]}") "\n");
+    client(TOOL_CALL("1", "a"));
+    server(RESULT("1", "{\"StructuredContent\":[1,2,3]}")); /* some readers take it for that */
+    assert_error(ADAPTER_CLIENT, "1", -32603);
+}
+
 static void a_message_beyond_the_limit_ends_the_session(void **state)
 {
     for (int side = 0; side < 2; side++)
@@ -1116,6 +1179,7 @@ int main(void)
         IN_SESSION(a_tool_that_changed_while_its_call_waited_is_not_known),
         IN_SESSION(pins_outlive_the_session),
         IN_SESSION(answers_beyond_a_duty_become_errors),
+        IN_SESSION(what_a_tool_says_in_structure_has_rows_too),
         IN_SESSION(a_message_beyond_the_limit_ends_the_session),
         IN_SESSION(a_server_that_speaks_ambiguously_ends_the_session),
         IN_SESSION(a_server_that_logs_to_the_wrong_place_is_borne),
