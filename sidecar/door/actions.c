@@ -667,8 +667,8 @@ static bool is_waiting(const struct pending *p)
     return p->ruling == ADAPTER_HOLD && p->held->is_told;
 }
 
-/* Nobody waits for it any more. */
-static void withdraw(struct pending *p)
+/* Nobody may approve it any more. */
+static void take_off_list(struct pending *p)
 {
     struct actions *a = p->actions;
     struct action_session s = action_session_of(a->session);
@@ -681,9 +681,15 @@ static void withdraw(struct pending *p)
         POSTERN_OK)
         log_error("that a held action is wanted no more is not in the audit log", &err);
     p->ruling = ADAPTER_REFUSE; /* of one whose record is on its way */
+}
+
+/* The adapter has forgotten it. */
+static void withdraw(struct pending *p)
+{
+    take_off_list(p);
     if (!p->held->is_told)
         return;
-    inspect_forget_held(a->inspect);
+    inspect_forget_held(p->actions->inspect);
     free_pending(p);
 }
 
@@ -706,8 +712,12 @@ void actions_leave(struct actions *a)
     a->is_leaving = true;
     for (; p != NULL; p = next) {
         next = LIST_NEXT(p, entry);
-        if (is_waiting(p))
-            withdraw(p);
+        if (!is_waiting(p))
+            continue;
+        take_off_list(p);
+        p->failure->code = POSTERN_ERR_BUSY; /* it may be asked for again */
+        tell(a, p);
+        free_pending(p);
     }
 }
 

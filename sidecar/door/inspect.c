@@ -373,10 +373,11 @@ static void tell_end(struct side *from)
     if (!is_done(from) || to->wire.is_told)
         return;
     postern_buf_free(&from->in);
-    from->inspect->owner.leaves(from->inspect->owner.arg);
     if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
         from->inspect->adapter->inspector->tells_end)
         say_end_of_backend(from->inspect);
+    if (!from->inspect->is_over)
+        from->inspect->owner.leaves(from->inspect->owner.arg);
     if (from->inspect->is_over || wire_owed(&to->wire) != 0)
         return; /* when that is sent */
     if (wire_end(&to->wire) == WIRE_BROKEN)

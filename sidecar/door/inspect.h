@@ -36,7 +36,8 @@ struct inspect_owner {
     bool (*has_room)(void *arg);
     /* A longer lease is asked for: inspect_renewed() follows, in here or later. */
     void (*login)(void *arg, const struct adapter_login *login);
-    /* One side has ended, and the other is about to hear so: what is held goes nowhere. */
+    /* One side has ended, and the other is about to hear so: what is held is settled now, for later
+     * it goes nowhere.  Perhaps more than once. */
     void (*leaves)(void *arg);
     void (*ended)(void *arg, relay_end why); /* once, as the last act: free it here */
     void *arg;
