@@ -426,21 +426,13 @@ static void refuse_plainly(struct actions *a, uint64_t id, const postern_failure
     inspect_settle(a->inspect, id, &v);
 }
 
-static void settle(struct actions *a, const struct pending *p, const struct adapter_verdict *v)
-{
-    if (p->held != NULL && p->held->is_told)
-        inspect_settle_held(a->inspect, p->id, v);
-    else
-        inspect_settle(a->inspect, p->id, v);
-}
-
 static void tell(struct actions *a, const struct pending *p)
 {
     struct adapter_verdict v = { .ruling = p->ruling, .rows_max = p->rows, .bytes_max = p->bytes };
 
     if (p->failure != NULL)
         v.denied = denied_of(a, p->failure, p->retry_after_s);
-    settle(a, p, &v);
+    inspect_settle(a->inspect, p->id, &v);
 }
 
 static void free_pending(struct pending *p)
@@ -483,7 +475,7 @@ static void on_recorded(void *arg, postern_err e, const postern_error *err)
     v.denied = denied_of(p->actions, &unrecorded, 0);
     if (p->ruling == ADAPTER_HOLD)
         holds_drop(p->actions->session->loop->process->holds, p->held->facts.ref);
-    settle(p->actions, p, &v);
+    inspect_settle(p->actions->inspect, p->id, &v);
     free_pending(p);
 }
 
@@ -600,6 +592,7 @@ static void conclude_held(struct pending *p, postern_err code)
     struct action_session s = action_session_of(a->session);
     postern_error err = { 0 };
 
+    inspect_resume_held(a->inspect);
     p->ruling = code == POSTERN_OK ? ADAPTER_RELEASE : ADAPTER_REFUSE;
     h->facts.approver = h->approver;
     if (code == POSTERN_OK) {
@@ -715,6 +708,7 @@ void actions_leave(struct actions *a)
         if (!is_waiting(p))
             continue;
         take_off_list(p);
+        inspect_resume_held(a->inspect);
         p->failure->code = POSTERN_ERR_BUSY; /* it may be asked for again */
         tell(a, p);
         free_pending(p);

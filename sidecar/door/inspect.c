@@ -578,15 +578,10 @@ void inspect_settle(struct inspect *i, uint64_t id, const struct adapter_verdict
     note_settled(i);
 }
 
-void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_verdict *v)
+void inspect_resume_held(struct inspect *i)
 {
-    struct adapter_flow flow = flow_of(i);
-
-    if (i->held == 0 || i->client.wire.is_told || i->backend.wire.is_told)
-        return; /* one of them is gone: it goes nowhere */
     i->held--;
-    i->adapter->inspector->settle(i->state, id, v, &flow);
-    note_settled(i);
+    i->judging++;
 }
 
 bool inspect_again(struct inspect *i, uint64_t id, struct adapter_action *ret)
