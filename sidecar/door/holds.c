@@ -58,14 +58,22 @@ static void drop_old(struct holds *h, int64_t now_ms)
     }
 }
 
-static struct hold *find(struct holds *h, const char *ref)
+/* Also what is gone: its place in the list is known. */
+static struct hold *find_place(struct holds *h, const char *ref)
 {
     struct hold *x;
 
     TAILQ_FOREACH (x, &h->list, entry)
-        if (!x->is_gone && strcmp(x->ref, ref) == 0)
+        if (strcmp(x->ref, ref) == 0)
             return x;
     return NULL;
+}
+
+static struct hold *find(struct holds *h, const char *ref)
+{
+    struct hold *x = find_place(h, ref);
+
+    return x == NULL || x->is_gone ? NULL : x;
 }
 
 static void fill_texts(const struct hold_request *rq, const char *ret[TEXTS])
@@ -467,27 +475,27 @@ static struct hold *next_there(struct hold *x)
     return x;
 }
 
+/* Behind `after`; when that is nowhere (any more), from the first on. */
+static struct hold *first_behind(struct holds *h, const char *after)
+{
+    struct hold *x = find_place(h, after);
+
+    return next_there(x == NULL ? TAILQ_FIRST(&h->list) : TAILQ_NEXT(x, entry));
+}
+
 void holds_list(struct holds *h, const char *after, size_t limit, struct lease_clock now,
                 postern_json_writer *w)
 {
-    bool is_behind = after[0] == '\0';
     struct hold *x;
 
     pthread_mutex_lock(&h->lock);
     drop_old(h, now.boot_ms);
-    if (!is_behind && find(h, after) == NULL)
-        is_behind = true; /* gone meanwhile: from the first on */
     postern_json_open_array(w, "held");
-    for (x = next_there(TAILQ_FIRST(&h->list)); x != NULL && limit > 0;
-         x = next_there(TAILQ_NEXT(x, entry))) {
-        if (!is_behind) {
-            is_behind = strcmp(x->ref, after) == 0;
-            continue;
-        }
+    for (x = first_behind(h, after); x != NULL && limit > 0; limit--) {
         postern_json_open_object(w, NULL);
         put_hold(x, now, w);
         postern_json_close_object(w);
-        limit--;
+        x = next_there(TAILQ_NEXT(x, entry));
     }
     postern_json_close_array(w);
     postern_json_put_flag(w, "more", x != NULL);

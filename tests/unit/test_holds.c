@@ -501,6 +501,16 @@ static void the_list_is_given_in_pages(void **state)
     assert_null(strstr(postern_buf_cstr(&out), first.ref));
     assert_non_null(strstr(postern_buf_cstr(&out), "\"asked\":1000,\"until\":1599"));
     assert_non_null(strstr(postern_buf_cstr(&out), "\"more\":true"));
+    holds_withdraw(holds, first.ref, 500); /* between two pages: they go on where they were */
+    holds_withdraw(holds, a.ref, 500);
+    postern_buf_reset(&out);
+    w.needs_comma = false;
+    postern_json_open_object(&w, NULL);
+    holds_list(holds, first.ref, 50, (struct lease_clock){ 1000, 500 }, &w);
+    postern_json_close_object(&w);
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"args_digest\":\"2\""));
+    assert_null(strstr(postern_buf_cstr(&out), "\"args_digest\":\"3\""));
+    assert_non_null(strstr(postern_buf_cstr(&out), "\"more\":false"));
 }
 
 static void no_memory_is_no_approval(void **state)
