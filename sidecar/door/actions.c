@@ -668,9 +668,9 @@ static void take_off_list(struct pending *p)
     postern_error err = { 0 };
 
     holds_withdraw(a->session->loop->process->holds, p->held->facts.ref, loop_now().boot_ms);
-    (void)POSTERN_FAIL(&p->held->facts.error, HELD,
+    (void)POSTERN_FAIL(&p->held->facts.error, POLICY, /* as when nobody approved it in time */
                        "who asked for it cancelled it, or left, before anybody approved it");
-    if (action_record(a->session->loop, &s, &p->held->facts, POSTERN_ERR_HELD, NULL, NULL, &err) !=
+    if (action_record(a->session->loop, &s, &p->held->facts, POSTERN_ERR_POLICY, NULL, NULL, &err) !=
         POSTERN_OK)
         log_error("that a held action is wanted no more is not in the audit log", &err);
     p->ruling = ADAPTER_REFUSE; /* of one whose record is on its way */
