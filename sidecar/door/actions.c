@@ -705,9 +705,11 @@ void actions_leave(struct actions *a)
     a->is_leaving = true;
     for (; p != NULL; p = next) {
         next = LIST_NEXT(p, entry);
-        if (!is_waiting(p))
+        if (p->ruling != ADAPTER_HOLD)
             continue;
         take_off_list(p);
+        if (!p->held->is_told)
+            continue; /* refused when its record is there */
         inspect_resume_held(a->inspect);
         p->failure->code = POSTERN_ERR_BUSY; /* it may be asked for again */
         tell(a, p);

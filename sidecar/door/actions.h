@@ -37,7 +37,8 @@ void actions_note_settings(struct actions *a);
 /* Every LOOP_TICK_MS: summaries that are due, holds that have waited too long. */
 void actions_tick(struct actions *a, struct lease_clock now);
 
-/* One side of the session has ended: what is held is wanted no more, and nothing is held any more. */
+/* The session ends, or one side of it has: what is held is wanted no more, and nothing is held any
+ * more. */
 void actions_leave(struct actions *a);
 
 /* For inspect_owner and adapter_host; arg is the actions'. */

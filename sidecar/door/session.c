@@ -341,6 +341,8 @@ void session_end(struct session *s, const char *end, const char *because, poster
         copy_counters(s);
     if (is_ours(end))
         say_last_word(s, code == POSTERN_OK ? POSTERN_ERR_BLOCKED : code, because);
+    if (s->actions != NULL)
+        actions_leave(s->actions); /* before anybody can read that it has ended */
     write_end(s, end, because, code);
     atomic_fetch_add(&s->loop->counters.ended, 1);
     if (strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0)
