@@ -129,6 +129,10 @@ struct adapter_host {
     /* Another number when something may be allowed no more that was: another grant, another policy.
      * For what is judged now and happens later.  NULL: never. */
     uint64_t (*rights)(void *arg);
+    /* Who asked for an action that waits, for its verdict or for an approval, wants it no more.  One
+     * that is held gets no second verdict then; a first one follows, and goes nowhere.  NULL: nobody
+     * asks. */
+    void (*withdrawn)(void *arg, uint64_t id);
 };
 
 /* As whom the door logs in at the backend; NULL or "": as nobody. */
@@ -166,6 +170,9 @@ struct adapter_inspector {
     /* A verdict on action `id`; in any order. */
     void (*settle)(void *state, uint64_t id, const struct adapter_verdict *v,
                    struct adapter_flow *out);
+    /* One that is held, as it was judged, to be judged again; views as of read().  Not inside of
+     * read().  False: it is not held (any more), or memory.  NULL: nothing of this protocol waits. */
+    bool (*again)(void *state, uint64_t id, struct adapter_action *ret);
     /* What became of LOGIN: granted, or denied (the other is NULL). */
     void (*renewed)(void *state, const struct adapter_granted *g, const struct adapter_denied *d,
                     struct adapter_flow *out);

@@ -17,7 +17,7 @@ static const struct list {
 };
 static const char *const result_names[] = {
     "tools",           "resources", "resourceTemplates", "prompts",
-    "protocolVersion", "content",   "contents",          NULL
+    "protocolVersion", "content",   "contents",          "structuredContent", NULL
 };
 static const char *const entry_names[] = { "name", "uri", "uriTemplate", NULL };
 
@@ -147,11 +147,33 @@ bool mcp_list_cut(const struct mcp_message *m, const struct adapter_host *host, 
     return true;
 }
 
+/* A table is an array, bare, or behind a name or two: {"result":[…]}, {"data":{"rows":[…],…}}.  Which
+ * of several is the table nobody can say: the largest.  What stands in its entries is theirs. */
+static int64_t structured_rows(const struct mcp_message *m)
+{
+    const postern_json *j = m->json;
+    uint32_t node = postern_json_member(j, m->result, "structuredContent"), end;
+    int64_t rows = 0;
+
+    if (node == POSTERN_JSON_ABSENT)
+        return 0;
+    for (end = j->nodes[node].end; node < j->count && j->nodes[node].start < end;) {
+        const postern_json_node *at = &j->nodes[node++];
+
+        if (at->type != POSTERN_JSON_ARRAY)
+            continue;
+        rows = at->child_count > rows ? at->child_count : rows;
+        while (node < j->count && j->nodes[node].start < at->end)
+            node++;
+    }
+    return rows;
+}
+
 int64_t mcp_list_rows(const struct mcp_message *m)
 {
     static const char *const contents[] = { "content", "contents" };
     const postern_json *j = m->json;
-    int64_t rows = 0;
+    int64_t rows = 0, structured;
 
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         uint32_t node = postern_json_member(j, m->result, lists[i].member);
@@ -165,7 +187,8 @@ int64_t mcp_list_rows(const struct mcp_message *m)
         if (postern_json_type_of(j, node) == POSTERN_JSON_ARRAY)
             rows += j->nodes[node].child_count;
     }
-    return rows;
+    structured = structured_rows(m);
+    return structured > rows ? structured : rows;
 }
 
 bool mcp_list_is_clear(const struct mcp_message *m, postern_buf *room)

@@ -20,7 +20,10 @@
  */
 bool mcp_list_cut(const struct mcp_message *m, const struct adapter_host *host, struct pins *pins,
                   postern_buf *room, postern_buf *out);
-/* Entries of a result: of its list, or of the content of what was called or read; 0: it has none.
+/*
+ * Entries of a result: of its list, or of the content of what was called or read; 0: it has none.
+ * Of what a tool says in structuredContent those of the largest array that stands in no other one;
+ * servers say there again what content has as text, so the larger of both counts.
  */
 int64_t mcp_list_rows(const struct mcp_message *m);
 /* Is it clear to every reader which of these it holds?  Memory: room->failed. */

@@ -64,13 +64,18 @@ static adapter_step out_of_memory(postern_error *err, size_t len)
     return ADAPTER_STEP_BROKEN;
 }
 
+static bool is_changed_tool(const struct mcp_state *s, const struct adapter_action *a,
+                            uint8_t ret_now[MCP_TOOL_DIGEST])
+{
+    if (a->name == NULL || strcmp(a->name, "tools/call") != 0)
+        return false;
+    return s->pins == NULL || pins_is_changed(s->pins, s->said.resource, ret_now);
+}
+
 /* A tool that changed is a tool that no rule names: one more decision, on something not known. */
 static bool look_at_tool(struct mcp_state *s, struct mcp_call *call, struct adapter_action *a)
 {
-    if (a->name == NULL || strcmp(a->name, "tools/call") != 0)
-        return true;
-    call->is_changed =
-        s->pins == NULL || pins_is_changed(s->pins, s->said.resource, call->tool_now);
+    call->is_changed = is_changed_tool(s, a, call->tool_now);
     if (!call->is_changed)
         return true;
     a->has_unnamed = true;
@@ -137,13 +142,25 @@ static adapter_step judge_unsound(struct mcp_state *s, enum adapter_side from,
     return judge(s, m, ret, err);
 }
 
+/* A verdict that is still to come finds it GONE. */
+static void withdraw(struct mcp_state *s, enum adapter_side from, struct mcp_call *call)
+{
+    bool is_held = call->state == MCP_CALL_HELD;
+
+    call->state = MCP_CALL_GONE;
+    mcp_calls_drop_line(&s->calls[from], call);
+    if (s->host != NULL && s->host->withdrawn != NULL)
+        s->host->withdrawn(s->host->arg, call->number);
+    if (is_held)
+        mcp_calls_remove(&s->calls[from], call);
+}
+
 /* Notifications of what was cancelled: a call that still waits here is dropped, and its other side,
  * which never saw it, hears nothing. */
 static bool cancel(struct mcp_state *s, enum adapter_side from, const struct mcp_message *m)
 {
     struct mcp_call *call;
     struct mcp_id id;
-    bool was_here;
 
     if (!postern_json_string_is(m->json, m->method, "notifications/cancelled") ||
         m->params == POSTERN_JSON_ABSENT ||
@@ -152,12 +169,13 @@ static bool cancel(struct mcp_state *s, enum adapter_side from, const struct mcp
     call = mcp_calls_by_id(&s->calls[from], &id);
     if (call == NULL || call->state == MCP_CALL_GONE)
         return false;
-    was_here = call->state != MCP_CALL_SENT;
+    if (call->state != MCP_CALL_SENT) {
+        withdraw(s, from, call);
+        return true;
+    }
     call->state = MCP_CALL_GONE;
-    call->was_sent = !was_here;
-    if (was_here)
-        mcp_calls_drop_line(&s->calls[from], call);
-    return was_here;
+    call->was_sent = true;
+    return false;
 }
 
 static adapter_step take_call(struct mcp_state *s, enum adapter_side from, struct mcp_message *m,
@@ -302,17 +320,21 @@ static void release_call(struct mcp_state *s, struct mcp_call *call, enum adapte
     call->bytes_max = v->bytes_max;
 }
 
+static struct mcp_call *find_call(struct mcp_state *s, uint64_t id, enum adapter_side *ret_from)
+{
+    struct mcp_call *call = mcp_calls_by_number(&s->calls[ADAPTER_CLIENT], id);
+
+    *ret_from = call == NULL ? ADAPTER_BACKEND : ADAPTER_CLIENT;
+    return call != NULL ? call : mcp_calls_by_number(&s->calls[ADAPTER_BACKEND], id);
+}
+
 static void mcp_settle(void *state, uint64_t id, const struct adapter_verdict *v,
                        struct adapter_flow *out)
 {
     struct mcp_state *s = state;
-    enum adapter_side from = ADAPTER_CLIENT;
-    struct mcp_call *call = mcp_calls_by_number(&s->calls[from], id);
+    enum adapter_side from;
+    struct mcp_call *call = find_call(s, id, &from);
 
-    if (call == NULL) {
-        from = ADAPTER_BACKEND;
-        call = mcp_calls_by_number(&s->calls[from], id);
-    }
     if (call == NULL || call->state == MCP_CALL_SENT)
         return;
     if (v->ruling == ADAPTER_HOLD) {
@@ -331,6 +353,29 @@ static void mcp_settle(void *state, uint64_t id, const struct adapter_verdict *v
     }
     refuse_call(call, from, v->ruling == ADAPTER_REFUSE ? &v->denied : NULL, out);
     mcp_calls_remove(&s->calls[from], call);
+}
+
+/* From the bytes that would go on.  A tool may have changed since. */
+static bool mcp_again(void *state, uint64_t id, struct adapter_action *ret)
+{
+    struct mcp_state *s = state;
+    uint8_t now[MCP_TOOL_DIGEST];
+    enum adapter_side from;
+    const struct mcp_call *call = find_call(s, id, &from);
+    struct mcp_message m;
+
+    if (call == NULL || call->state != MCP_CALL_HELD || call->line == NULL)
+        return false;
+    trim_index(s);
+    if (mcp_message_read((postern_bytes){ call->line, call->line_len - 1 }, &s->json, &s->room, &m,
+                         NULL) != POSTERN_OK ||
+        m.kind != MCP_REQUEST || !mcp_action_read(&m, from, &s->room, &s->said, ret) ||
+        m.code != 0 || s->room.failed)
+        return false;
+    ret->id = id;
+    ret->has_unnamed = is_changed_tool(s, ret, now) || call->is_changed;
+    ret->can_wait = true;
+    return true;
 }
 
 static void mcp_renewed(void *state, const struct adapter_granted *g,
@@ -385,6 +430,7 @@ const struct adapter_inspector mcp_inspector = {
     .begin = mcp_begin,
     .read = mcp_read,
     .settle = mcp_settle,
+    .again = mcp_again,
     .renewed = mcp_renewed,
     .goodbye = mcp_goodbye,
     .tells_end = true,

@@ -38,10 +38,10 @@ LIST_HEAD(pending_list, pending);
 struct held {
     struct action_facts facts;
     bool is_told; /* the adapter knows that it waits: the next verdict is the second */
-    int64_t rows, bytes;
-    struct rate_use uses[RATES_PER_ACTION_MAX + 1]; /* taken when it is approved */
-    char labels[RATES_PER_ACTION_MAX + 1][POSTERN_POLICY_LABEL_MAX];
-    size_t use_count;
+    struct { /* by which it is held, and for which it is approved */
+        size_t agents, users;
+    } rules[HOLDS_RULES_MAX];
+    size_t rule_count;
     char approver[HOLDS_APPROVER_MAX];
     char claimed_purpose[POSTERN_POLICY_TEXT_MAX];
     char resource[ACTIONS_RESOURCE_MAX];
@@ -53,6 +53,7 @@ struct actions {
     postern_policy_subject subject;
     bool is_prepared; /* else nobody knows who asks, and all is undecided */
     uint64_t rights;  /* how often grant or settings were others */
+    bool is_leaving; /* nothing is held any more */
     struct pending_list pendings;
     struct action_refusals refusals;
 };
@@ -63,6 +64,7 @@ struct ruling {
     postern_err code; /* POSTERN_OK: released */
     int64_t rows, bytes, wait_ms;
     bool logs_summary, lacks_digest;
+    bool is_counted; /* under its rates */
     struct rate_use uses[RATES_PER_ACTION_MAX + 1];
     char labels[RATES_PER_ACTION_MAX + 1][POSTERN_POLICY_LABEL_MAX];
     size_t use_count;
@@ -208,6 +210,30 @@ static const char *agent_of(const struct actions *a)
 
 /* ---- approvals ---- */
 
+/* How often may it be? */
+static bool apply_rates(const struct actions *a, struct ruling *r)
+{
+    r->is_counted = true;
+    if (r->use_count != 0)
+        r->code = rates_take(a->session->loop->process->rates, issuer_of(a), agent_of(a), r->uses,
+                             r->use_count, loop_now().boot_ms, &r->wait_ms, &r->facts.error);
+    return r->code == POSTERN_OK;
+}
+
+/* An approval, and what it does not give leave for: to do it more often than the rules say. */
+struct approved {
+    const struct actions *actions;
+    struct ruling *ruling;
+};
+
+static bool use_approval(void *arg)
+{
+    const struct approved *u = arg;
+
+    u->ruling->code = POSTERN_OK;
+    return apply_rates(u->actions, u->ruling);
+}
+
 static struct hold_request hold_request_of(const struct actions *a, const struct ruling *r,
                                            const char *database, const char *resource)
 {
@@ -250,6 +276,12 @@ static void refuse_partial(struct ruling *r)
                            "held, and too large to be approved: only its beginning is judged");
 }
 
+/* Who asked is not there any more to be told. */
+static void refuse_leaving(struct ruling *r)
+{
+    r->code = POSTERN_FAIL(&r->facts.error, POLICY, "held, and its session is ending");
+}
+
 static void obey_denial(struct ruling *r)
 {
     postern_decision *d = &r->facts.decision;
@@ -265,6 +297,7 @@ static void obey_denial(struct ruling *r)
 static void apply_hold(const struct actions *a, const struct adapter_action *action,
                        struct ruling *r)
 {
+    struct approved approved = { a, r };
     char resource[ACTIONS_RESOURCE_MAX];
     struct hold_request rq;
 
@@ -274,8 +307,14 @@ static void apply_hold(const struct actions *a, const struct adapter_action *act
         refuse_partial(r);
         return;
     }
+    if (a->is_leaving) {
+        refuse_leaving(r);
+        return;
+    }
     action_resource_text(r->facts.resource, resource);
     rq = hold_request_of(a, r, action->database, resource);
+    rq.use = use_approval;
+    rq.use_arg = &approved;
     switch (holds_ask(a->session->loop->process->holds, &rq, loop_now().boot_ms, &r->hold)) {
     case HOLD_REFUSED:
         refuse_hold(r);
@@ -285,21 +324,13 @@ static void apply_hold(const struct actions *a, const struct adapter_action *act
         memcpy(r->facts.ref, r->hold.ref, sizeof r->facts.ref);
         r->facts.event = "held";
         return;
-    case HOLD_APPROVED:
-        r->code = POSTERN_OK;
+    case HOLD_APPROVED: /* and use_approval() has said whether it may be now */
         r->logs_summary = false;
         r->facts.approver = r->hold.approver;
         return;
     case HOLD_DENIED:
         obey_denial(r);
     }
-}
-
-static void apply_rates(const struct actions *a, struct ruling *r)
-{
-    if (r->code == POSTERN_OK && r->use_count != 0)
-        r->code = rates_take(a->session->loop->process->rates, issuer_of(a), agent_of(a), r->uses,
-                             r->use_count, loop_now().boot_ms, &r->wait_ms, &r->facts.error);
 }
 
 static const char *word_of(postern_err code)
@@ -391,7 +422,8 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
     if (r->code != POSTERN_OK)
         explain(a, action, r);
     apply_hold(a, action, r);
-    apply_rates(a, r);
+    if (r->code == POSTERN_OK && !r->is_counted)
+        (void)apply_rates(a, r); /* r->code is the verdict */
     apply_shadow(a, r);
 }
 
@@ -416,21 +448,13 @@ static void refuse_plainly(struct actions *a, uint64_t id, const postern_failure
     inspect_settle(a->inspect, id, &v);
 }
 
-static void settle(struct actions *a, const struct pending *p, const struct adapter_verdict *v)
-{
-    if (p->held != NULL && p->held->is_told)
-        inspect_settle_held(a->inspect, p->id, v);
-    else
-        inspect_settle(a->inspect, p->id, v);
-}
-
 static void tell(struct actions *a, const struct pending *p)
 {
     struct adapter_verdict v = { .ruling = p->ruling, .rows_max = p->rows, .bytes_max = p->bytes };
 
     if (p->failure != NULL)
         v.denied = denied_of(a, p->failure, p->retry_after_s);
-    settle(a, p, &v);
+    inspect_settle(a->inspect, p->id, &v);
 }
 
 static void free_pending(struct pending *p)
@@ -473,7 +497,7 @@ static void on_recorded(void *arg, postern_err e, const postern_error *err)
     v.denied = denied_of(p->actions, &unrecorded, 0);
     if (p->ruling == ADAPTER_HOLD)
         holds_drop(p->actions->session->loop->process->holds, p->held->facts.ref);
-    settle(p->actions, p, &v);
+    inspect_settle(p->actions->inspect, p->id, &v);
     free_pending(p);
 }
 
@@ -502,12 +526,10 @@ static struct held *keep_facts(const struct ruling *r)
         return NULL;
     h->facts = r->facts;
     h->facts.event = NULL;
-    h->rows = r->rows;
-    h->bytes = r->bytes;
-    memcpy(h->labels, r->labels, sizeof h->labels);
-    for (size_t i = 0; i < r->use_count; i++)
-        h->uses[i] = (struct rate_use){ h->labels[i], r->uses[i].rate };
-    h->use_count = r->use_count;
+    for (; h->rule_count < r->held_count; h->rule_count++) { /* at most HOLDS_RULES_MAX: it waits */
+        h->rules[h->rule_count].agents = r->held[h->rule_count].rule_index;
+        h->rules[h->rule_count].users = r->held[h->rule_count].user_rule_index;
+    }
     action_resource_text(r->facts.resource, h->resource);
     h->facts.resource = postern_bytes_str(h->resource);
     if (r->facts.claimed_purpose != NULL)
@@ -541,20 +563,47 @@ static struct pending *new_pending(struct actions *a, uint64_t id, const struct 
 
 /* ---- held ---- */
 
-/* An approval is no leave to do it more often than the rule says. */
-static postern_err take_rates_of_held(struct pending *p)
+static bool is_approved_rule(const struct held *h, const postern_decision *d)
+{
+    for (size_t i = 0; i < h->rule_count; i++)
+        if (h->rules[i].agents == d->rule_index && h->rules[i].users == d->user_rule_index)
+            return true;
+    return false;
+}
+
+/* The settings are those of then, and so are the indices of rules. */
+static bool are_approved_rules(const struct held *h, const struct ruling *r)
+{
+    for (size_t i = 0; i < r->held_count; i++)
+        if (i >= HOLDS_RULES_MAX || !is_approved_rule(h, &r->held[i]))
+            return false;
+    return true;
+}
+
+/* Minutes have passed: the grant may be another one, and so may the time and the tool.  What is
+ * allowed now passes; what is held by rules for which it was approved passes; nothing else does. */
+static void rule_again(struct pending *p, struct ruling *r)
 {
     struct actions *a = p->actions;
-    struct held *h = p->held;
-    int64_t wait_ms = 0;
-    postern_err e;
+    struct adapter_action action;
 
-    if (h->use_count == 0)
-        return POSTERN_OK;
-    e = rates_take(a->session->loop->process->rates, issuer_of(a), agent_of(a), h->uses,
-                   h->use_count, loop_now().boot_ms, &wait_ms, &h->facts.error);
-    p->retry_after_s = (wait_ms + 999) / 1000;
-    return e;
+    if (!a->is_prepared || !inspect_again(a->inspect, p->id, &action)) {
+        r->code = POSTERN_FAIL(&r->facts.error, NOMEM, "what was approved cannot be judged again");
+        return;
+    }
+    ask_about_all(a, &action, r);
+    r->code = code_of(&r->facts.decision);
+    if (r->code == POSTERN_ERR_HELD && are_approved_rules(p->held, r))
+        r->code = POSTERN_OK;
+    else if (r->code == POSTERN_ERR_HELD)
+        r->code = POSTERN_FAIL(&r->facts.error, POLICY, "rule %s holds it now, and it was approved "
+                               "for another one", r->facts.decision.rule);
+    else if (r->code != POSTERN_OK)
+        explain(a, &action, r);
+    action_resource_text(r->facts.resource, p->held->resource);
+    p->held->facts.resource = postern_bytes_str(p->held->resource);
+    p->held->facts.decision = r->facts.decision;
+    policy_tell(&r->facts.decision, p->failure);
 }
 
 /* Approved, denied, or over: the second verdict, on record like the first. */
@@ -565,9 +614,8 @@ static void conclude_held(struct pending *p, postern_err code)
     struct action_session s = action_session_of(a->session);
     postern_error err = { 0 };
 
+    inspect_resume_held(a->inspect);
     p->ruling = code == POSTERN_OK ? ADAPTER_RELEASE : ADAPTER_REFUSE;
-    p->rows = h->rows;
-    p->bytes = h->bytes;
     h->facts.approver = h->approver;
     if (code == POSTERN_OK) {
         free(p->failure);
@@ -579,35 +627,116 @@ static void conclude_held(struct pending *p, postern_err code)
         on_recorded(p, POSTERN_ERR_AUDIT, &err);
 }
 
+static void pass_approved(struct pending *p)
+{
+    struct session *s = p->actions->session;
+    struct holds *holds = s->loop->process->holds;
+    struct ruling r = { .code = POSTERN_ERR_UNSET };
+    struct approved approved = { p->actions, &r };
+    struct hold_answer answer;
+
+    rule_again(p, &r);
+    if (r.code != POSTERN_OK)
+        holds_drop(holds, p->held->facts.ref);
+    else if (holds_take(holds, p->held->facts.ref, s->settings, loop_now().boot_ms, use_approval,
+                        &approved, &answer) != HOLD_APPROVED)
+        r.code = POSTERN_FAIL(&r.facts.error, POLICY, "its approval is over");
+    p->held->facts.error = r.facts.error;
+    p->rows = r.rows;
+    p->bytes = r.bytes;
+    p->retry_after_s = (r.wait_ms + 999) / 1000;
+    conclude_held(p, r.code);
+}
+
+static void refuse_held(struct pending *p, hold_state state, const struct hold_answer *answer)
+{
+    if (state == HOLD_DENIED) {
+        memcpy(p->failure->because, answer->reason, sizeof p->failure->because);
+        (void)POSTERN_FAIL(&p->held->facts.error, POLICY, "denied by %s", answer->approver);
+    } else {
+        (void)POSTERN_FAIL(&p->held->facts.error, POLICY,
+                           "nobody approved it in time, or the configuration was changed");
+    }
+    holds_drop(p->actions->session->loop->process->holds, p->held->facts.ref);
+    conclude_held(p, POSTERN_ERR_POLICY);
+}
+
 static void look_at_held(struct pending *p)
 {
     struct session *s = p->actions->session;
     struct hold_answer answer;
+    hold_state state = holds_look(s->loop->process->holds, p->held->facts.ref, s->settings,
+                                  loop_now().boot_ms, &answer);
 
-    switch (holds_take(s->loop->process->holds, p->held->facts.ref, s->settings,
-                       loop_now().boot_ms, &answer)) {
-    case HOLD_WAITS:
+    if (state == HOLD_WAITS)
         return;
-    case HOLD_APPROVED:
-        memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
-        conclude_held(p, take_rates_of_held(p));
-        return;
-    case HOLD_DENIED:
-        memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
-        memcpy(p->failure->because, answer.reason, sizeof p->failure->because);
-        (void)POSTERN_FAIL(&p->held->facts.error, POLICY, "denied by %s", answer.approver);
-        conclude_held(p, POSTERN_ERR_POLICY);
-        return;
-    case HOLD_REFUSED:
-        (void)POSTERN_FAIL(&p->held->facts.error, POLICY,
-                           "nobody approved it in time, or the configuration was changed");
-        conclude_held(p, POSTERN_ERR_POLICY);
-    }
+    memcpy(p->held->approver, answer.approver, sizeof p->held->approver);
+    if (state == HOLD_APPROVED)
+        pass_approved(p);
+    else
+        refuse_held(p, state, &answer);
 }
 
 static bool is_waiting(const struct pending *p)
 {
     return p->ruling == ADAPTER_HOLD && p->held->is_told;
+}
+
+/* Nobody may approve it any more. */
+static void take_off_list(struct pending *p)
+{
+    struct actions *a = p->actions;
+    struct action_session s = action_session_of(a->session);
+    postern_error err = { 0 };
+
+    holds_withdraw(a->session->loop->process->holds, p->held->facts.ref, loop_now().boot_ms);
+    (void)POSTERN_FAIL(&p->held->facts.error, POLICY, /* as when nobody approved it in time */
+                       "who asked for it cancelled it, or left, before anybody approved it");
+    if (action_record(a->session->loop, &s, &p->held->facts, POSTERN_ERR_POLICY, NULL, NULL, &err) !=
+        POSTERN_OK)
+        log_error("that a held action is wanted no more is not in the audit log", &err);
+    p->ruling = ADAPTER_REFUSE; /* of one whose record is on its way */
+}
+
+/* The adapter has forgotten it. */
+static void withdraw(struct pending *p)
+{
+    take_off_list(p);
+    if (!p->held->is_told)
+        return;
+    inspect_forget_held(p->actions->inspect);
+    free_pending(p);
+}
+
+void actions_withdraw(void *arg, uint64_t id)
+{
+    struct actions *a = arg;
+    struct pending *p;
+
+    LIST_FOREACH (p, &a->pendings, entry)
+        if (p->id == id && p->ruling == ADAPTER_HOLD) {
+            withdraw(p);
+            return; /* any other verdict is on its way */
+        }
+}
+
+void actions_leave(struct actions *a)
+{
+    struct pending *p = LIST_FIRST(&a->pendings), *next;
+
+    a->is_leaving = true;
+    for (; p != NULL; p = next) {
+        next = LIST_NEXT(p, entry);
+        if (p->ruling != ADAPTER_HOLD)
+            continue;
+        take_off_list(p);
+        if (!p->held->is_told)
+            continue; /* refused when its record is there */
+        inspect_resume_held(a->inspect);
+        p->failure->code = POSTERN_ERR_BUSY; /* it may be asked for again */
+        tell(a, p);
+        free_pending(p);
+    }
 }
 
 /* ---- an action ---- */
@@ -770,8 +899,9 @@ void actions_free(struct actions *a)
         struct pending *p = LIST_FIRST(&a->pendings);
 
         audit_line_cancel(a->session->loop->audit, p);
-        if (p->held != NULL && p->ruling == ADAPTER_HOLD)
-            holds_drop(a->session->loop->process->holds, p->held->facts.ref);
+        if (p->ruling == ADAPTER_HOLD)
+            holds_withdraw(a->session->loop->process->holds, p->held->facts.ref,
+                           loop_now().boot_ms);
         free_pending(p);
     }
     if (a->is_prepared)

@@ -37,10 +37,15 @@ void actions_note_settings(struct actions *a);
 /* Every LOOP_TICK_MS: summaries that are due, holds that have waited too long. */
 void actions_tick(struct actions *a, struct lease_clock now);
 
+/* The session ends, or one side of it has: what is held is wanted no more, and nothing is held any
+ * more. */
+void actions_leave(struct actions *a);
+
 /* For inspect_owner and adapter_host; arg is the actions'. */
 void actions_judge(void *arg, const struct adapter_action *action);
 bool actions_has_room(void *arg);
 bool actions_may_see(void *arg, const char *action, postern_bytes resource);
 uint64_t actions_rights(void *arg);
+void actions_withdraw(void *arg, uint64_t id);
 
 #endif

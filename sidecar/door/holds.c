@@ -26,6 +26,7 @@ struct hold {
     size_t held_count;
     int64_t asked_ms, until_ms; /* CLOCK_BOOTTIME */
     bool is_waited_for;
+    bool is_gone; /* it counts, and nothing else */
     char approver[HOLDS_APPROVER_MAX], reason[POSTERN_BECAUSE_MAX];
     char room[];
 };
@@ -43,7 +44,8 @@ static void drop(struct holds *h, struct hold *x)
 {
     TAILQ_REMOVE(&h->list, x, entry);
     h->count--;
-    settings_unref(x->settings);
+    if (!x->is_gone)
+        settings_unref(x->settings);
     free(x);
 }
 
@@ -58,7 +60,8 @@ static void drop_old(struct holds *h, int64_t now_ms)
     }
 }
 
-static struct hold *find(struct holds *h, const char *ref)
+/* Also what is gone: its place in the list is known. */
+static struct hold *find_place(struct holds *h, const char *ref)
 {
     struct hold *x;
 
@@ -66,6 +69,13 @@ static struct hold *find(struct holds *h, const char *ref)
         if (strcmp(x->ref, ref) == 0)
             return x;
     return NULL;
+}
+
+static struct hold *find(struct holds *h, const char *ref)
+{
+    struct hold *x = find_place(h, ref);
+
+    return x == NULL || x->is_gone ? NULL : x;
 }
 
 static void fill_texts(const struct hold_request *rq, const char *ret[TEXTS])
@@ -122,7 +132,7 @@ static struct hold *find_request(struct holds *h, const struct hold_request *rq,
     struct hold *x;
 
     TAILQ_FOREACH (x, &h->list, entry)
-        if (!x->is_waited_for && is_same_request(x, rq, texts) &&
+        if (!x->is_gone && !x->is_waited_for && is_same_request(x, rq, texts) &&
             (x->state != HOLD_WAITS || !rq->is_waited_for))
             return x;
     return NULL;
@@ -204,6 +214,17 @@ static hold_state answer(struct hold *x, int64_t now_ms, struct hold_answer *ret
     return x->state;
 }
 
+/* One use, or none yet. */
+static void use_up(struct holds *h, struct hold *x, hold_use *use, void *use_arg,
+                   struct hold_answer *ret)
+{
+    ret->is_kept = use != NULL && !use(use_arg);
+    if (ret->is_kept)
+        x->is_waited_for = false; /* its call is refused, and may be tried again */
+    else
+        drop(h, x);
+}
+
 static hold_state ask(struct holds *h, const struct hold_request *rq, int64_t now_ms,
                       struct hold_answer *ret)
 {
@@ -222,7 +243,7 @@ static hold_state ask(struct holds *h, const struct hold_request *rq, int64_t no
         return HOLD_REFUSED;
     state = answer(x, now_ms, ret);
     if (state == HOLD_APPROVED)
-        drop(h, x); /* one use */
+        use_up(h, x, rq->use, rq->use_arg, ret);
     return state;
 }
 
@@ -249,18 +270,54 @@ void holds_drop(struct holds *h, const char *ref)
     pthread_mutex_unlock(&h->lock);
 }
 
-hold_state holds_take(struct holds *h, const char *ref, const struct door_settings *settings,
-                      int64_t now_ms, struct hold_answer *ret)
+void holds_withdraw(struct holds *h, const char *ref, int64_t now_ms)
 {
-    hold_state state = HOLD_REFUSED;
     struct hold *x;
 
-    *ret = (struct hold_answer){ .ref = "" };
     pthread_mutex_lock(&h->lock);
     x = find(h, ref);
-    if (x != NULL && now_ms < x->until_ms && x->settings == settings)
-        state = answer(x, now_ms, ret);
-    if (x != NULL && state != HOLD_WAITS)
+    if (x != NULL) {
+        x->is_gone = true;
+        if (x->until_ms > now_ms + HOLDS_GONE_S * 1000)
+            x->until_ms = now_ms + HOLDS_GONE_S * 1000;
+        settings_unref(x->settings);
+        x->settings = NULL;
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+static hold_state look(struct hold *x, const struct door_settings *settings, int64_t now_ms,
+                       struct hold_answer *ret)
+{
+    *ret = (struct hold_answer){ .ref = "" };
+    if (x == NULL || now_ms >= x->until_ms || x->settings != settings)
+        return HOLD_REFUSED;
+    return answer(x, now_ms, ret);
+}
+
+hold_state holds_look(struct holds *h, const char *ref, const struct door_settings *settings,
+                      int64_t now_ms, struct hold_answer *ret)
+{
+    hold_state state;
+
+    pthread_mutex_lock(&h->lock);
+    state = look(find(h, ref), settings, now_ms, ret);
+    pthread_mutex_unlock(&h->lock);
+    return state;
+}
+
+hold_state holds_take(struct holds *h, const char *ref, const struct door_settings *settings,
+                      int64_t now_ms, hold_use *use, void *use_arg, struct hold_answer *ret)
+{
+    hold_state state;
+    struct hold *x;
+
+    pthread_mutex_lock(&h->lock);
+    x = find(h, ref);
+    state = look(x, settings, now_ms, ret);
+    if (state == HOLD_APPROVED)
+        use_up(h, x, use, use_arg, ret);
+    else if (x != NULL && state != HOLD_WAITS)
         drop(h, x);
     pthread_mutex_unlock(&h->lock);
     return state;
@@ -417,26 +474,34 @@ bool holds_settle(struct holds *h, const char *ref, bool is_approved, const char
     return is_done;
 }
 
+static struct hold *next_there(struct hold *x)
+{
+    while (x != NULL && x->is_gone)
+        x = TAILQ_NEXT(x, entry);
+    return x;
+}
+
+/* Behind `after`; when that is nowhere (any more), from the first on. */
+static struct hold *first_behind(struct holds *h, const char *after)
+{
+    struct hold *x = find_place(h, after);
+
+    return next_there(x == NULL ? TAILQ_FIRST(&h->list) : TAILQ_NEXT(x, entry));
+}
+
 void holds_list(struct holds *h, const char *after, size_t limit, struct lease_clock now,
                 postern_json_writer *w)
 {
-    bool is_behind = after[0] == '\0';
     struct hold *x;
 
     pthread_mutex_lock(&h->lock);
     drop_old(h, now.boot_ms);
-    if (!is_behind && find(h, after) == NULL)
-        is_behind = true; /* gone meanwhile: from the first on */
     postern_json_open_array(w, "held");
-    for (x = TAILQ_FIRST(&h->list); x != NULL && limit > 0; x = TAILQ_NEXT(x, entry)) {
-        if (!is_behind) {
-            is_behind = strcmp(x->ref, after) == 0;
-            continue;
-        }
+    for (x = first_behind(h, after); x != NULL && limit > 0; limit--) {
         postern_json_open_object(w, NULL);
         put_hold(x, now, w);
         postern_json_close_object(w);
-        limit--;
+        x = next_there(TAILQ_NEXT(x, entry));
     }
     postern_json_close_array(w);
     postern_json_put_flag(w, "more", x != NULL);

@@ -20,8 +20,17 @@
 #define HOLDS_RULES_MAX 4
 /* Where the rule says no `wait`: somebody looks at his messages. */
 #define HOLDS_WAIT_S 600
+/* What is wanted no more is gone for everybody at once, and one of its agent's for so long still:
+ * each has records, and whoever asks and cancels all day must not fill the disk. */
+#define HOLDS_GONE_S 60
 #define HOLDS_PAGE_MAX 50 /* of one answer: some 900 bytes each */
 #define HOLDS_APPROVER_MAX 256 /* bytes with NUL of a local user's name */
+
+/*
+ * What an approved request needs besides its approval: taken together with it, or neither.  False:
+ * it may not be now.  Under the table's lock, so that an approval passes once; asks nothing of holds.
+ */
+typedef bool hold_use(void *arg);
 
 /* Borrowed. */
 struct hold_request {
@@ -32,6 +41,8 @@ struct hold_request {
     const postern_decision *held; /* by these */
     size_t held_count;
     bool is_waited_for; /* its call waits in its session (holds_take()), and is not tried again */
+    hold_use *use;      /* APPROVED; NULL: it needs nothing more */
+    void *use_arg;
 };
 
 typedef enum hold_state {
@@ -47,21 +58,29 @@ struct hold_answer {
     char reason[POSTERN_BECAUSE_MAX];  /* likewise */
     bool is_new;                       /* WAITS: nobody knows of it yet */
     int64_t wait_ms;                   /* WAITS: so long at most */
+    bool is_kept; /* APPROVED, but `use` said no: the approval is good for another try, once */
 };
 
 struct holds;
 POSTERN_MUST_USE postern_err holds_new(struct holds **ret, postern_error *err);
 void holds_free(struct holds *h); /* NULL is fine */
 
-/* APPROVED is used up by this. */
+/* APPROVED is used up by this, unless it is_kept. */
 hold_state holds_ask(struct holds *h, const struct hold_request *rq, int64_t now_ms,
                      struct hold_answer *ret);
-/* Nobody waits for it any more.  Fine when it is gone. */
+/* As if it had never been there.  Fine when it is gone. */
 void holds_drop(struct holds *h, const char *ref);
-/* Of a call that waits: was it settled, and as what?  It is forgotten unless it WAITS.
+/* Whoever asked for it wants it no more: nobody approves it now, and nobody uses an approval that
+ * was there already.  Fine when it is gone. */
+void holds_withdraw(struct holds *h, const char *ref, int64_t now_ms);
+/* Of a call that waits: was it settled, and as what?
  * REFUSED: it is not there, its time is over, or there are other settings. */
-hold_state holds_take(struct holds *h, const char *ref, const struct door_settings *settings,
+hold_state holds_look(struct holds *h, const char *ref, const struct door_settings *settings,
                       int64_t now_ms, struct hold_answer *ret);
+/* The same, and it is forgotten unless it WAITS; an approval that is_kept is for the same request
+ * when that is tried again.  `use` as hold_request's. */
+hold_state holds_take(struct holds *h, const char *ref, const struct door_settings *settings,
+                      int64_t now_ms, hold_use *use, void *use_arg, struct hold_answer *ret);
 
 /* ---- for control ---- */
 

@@ -377,6 +377,8 @@ static void tell_end(struct side *from)
     if (from->name == ADAPTER_BACKEND && !from->inspect->has_said_end &&
         from->inspect->adapter->inspector->tells_end)
         say_end_of_backend(from->inspect);
+    if (!from->inspect->is_over)
+        from->inspect->owner.leaves(from->inspect->owner.arg);
     if (from->inspect->is_over || wire_owed(&to->wire) != 0)
         return; /* when that is sent */
     if (wire_end(&to->wire) == LEG_BROKEN)
@@ -589,15 +591,20 @@ void inspect_settle(struct inspect *i, uint64_t id, const struct adapter_verdict
     note_settled(i);
 }
 
-void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_verdict *v)
+void inspect_resume_held(struct inspect *i)
 {
-    struct adapter_flow flow = flow_of(i);
-
-    if (i->held == 0 || i->client.wire.io.is_told || i->backend.wire.io.is_told)
-        return; /* one of them is gone: it goes nowhere */
     i->held--;
-    i->adapter->inspector->settle(i->state, id, v, &flow);
-    note_settled(i);
+    i->judging++;
+}
+
+bool inspect_again(struct inspect *i, uint64_t id, struct adapter_action *ret)
+{
+    return i->adapter->inspector->again != NULL && i->adapter->inspector->again(i->state, id, ret);
+}
+
+void inspect_forget_held(struct inspect *i)
+{
+    i->held--;
 }
 
 void inspect_renewed(struct inspect *i, const struct adapter_granted *g,

@@ -36,6 +36,9 @@ struct inspect_owner {
     bool (*has_room)(void *arg);
     /* A longer lease is asked for: inspect_renewed() follows, in here or later. */
     void (*login)(void *arg, const struct adapter_login *login);
+    /* One side has ended, and the other is about to hear so: what is held is settled now, for later
+     * it goes nowhere.  Perhaps more than once. */
+    void (*leaves)(void *arg);
     void (*ended)(void *arg, relay_end why); /* once, as the last act: free it here */
     void *arg;
 };
@@ -62,10 +65,15 @@ POSTERN_MUST_USE postern_err inspect_new(struct relay_pool *pool, const struct i
 void inspect_drop(const struct inspect_parts *parts);
 void inspect_free(struct inspect *i); /* closes both at once; NULL is fine */
 
-/* A verdict on action `id` of judge(). */
+/* A verdict on action `id` of judge(), or the second one on one whose first was ADAPTER_HOLD. */
 void inspect_settle(struct inspect *i, uint64_t id, const struct adapter_verdict *v);
-/* The second one on an action whose first was ADAPTER_HOLD. */
-void inspect_settle_held(struct inspect *i, uint64_t id, const struct adapter_verdict *v);
+/* One that was held is judged again: its second verdict is on its way, and no side is told of the
+ * other's end before that is there. */
+void inspect_resume_held(struct inspect *i);
+/* What is held, to be judged again; see adapter_inspector.  Not inside of judge(). */
+bool inspect_again(struct inspect *i, uint64_t id, struct adapter_action *ret);
+/* One that was held gets no second verdict. */
+void inspect_forget_held(struct inspect *i);
 /* What became of login(); one of them is NULL. */
 void inspect_renewed(struct inspect *i, const struct adapter_granted *g,
                      const struct adapter_denied *d);

@@ -254,6 +254,11 @@ static bool may_judge(void *arg)
     return actions_has_room(((struct session *)arg)->actions);
 }
 
+static void leave(void *arg)
+{
+    actions_leave(((struct session *)arg)->actions);
+}
+
 /* Of an adapter that was made for it, or for another door of its protocol. */
 postern_err session_open_judged(struct session *s, const struct inspect_parts *parts,
                                 postern_error *err)
@@ -267,10 +272,11 @@ postern_err session_open_judged(struct session *s, const struct inspect_parts *p
     }
     p.host = (struct adapter_host){ .may_see = actions_may_see,
                                     .rights = actions_rights,
+                                    .withdrawn = actions_withdraw,
                                     .arg = s->actions };
     POSTERN_TRY(inspect_new(
         s->loop->pool, &p,
-        (struct inspect_owner){ judge_action, may_judge, on_renewal_wanted, on_end, s },
+        (struct inspect_owner){ judge_action, may_judge, on_renewal_wanted, leave, on_end, s },
         &s->inspect, err));
     actions_set_inspect(s->actions, s->inspect);
     s->waiter = (struct session_waiter){ 0 };
@@ -335,6 +341,8 @@ void session_end(struct session *s, const char *end, const char *because, poster
         copy_counters(s);
     if (is_ours(end))
         say_last_word(s, code == POSTERN_OK ? POSTERN_ERR_BLOCKED : code, because);
+    if (s->actions != NULL)
+        actions_leave(s->actions); /* before anybody can read that it has ended */
     write_end(s, end, because, code);
     atomic_fetch_add(&s->loop->counters.ended, 1);
     if (strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """An agent that may call read_file below /srv/reports and nothing else tries everything else at a real MCP door; what the server gets
-is counted byte for byte.  TAP output; needs root.  Arguments: names of tests to run alone."""
+is counted byte for byte.  What is held is approved too late: when the agent has cancelled it, has left, or may do less.  TAP output; needs root.  Arguments: names of tests to run alone."""
+import json
 import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import wait_until  # noqa: E402
-from door_rig import Backend, assert_equal, run_door_tests  # noqa: E402
+from door_rig import Backend, assert_equal, check, run_door_tests  # noqa: E402
 
 RULES = """
 in:   allow agent agent-* to mcp:connect,@session
@@ -46,6 +47,67 @@ def nothing_but_what_is_allowed_reaches_the_server(rig):
     assert_equal(got, [first + b"\n", last + b"\n"], "what the server got")
     rig.wait_record(event="action", outcome="rejected")
     a.close()
+
+
+HELD = """
+in:   allow agent agent-* to mcp:connect,@session
+save: hold agent agent-* to mcp:tools/call on save_file if scope has files.save and arg.path under "/srv/reports" with wait 5m
+"""
+SAVE = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"save_file","arguments":{"path":"/srv/reports/%d"}}}\n'
+CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}\n'
+
+
+def _held(rig, count):
+    """So many are held at once; their references in the order of asking."""
+    def there():
+        refs = [h["ref"] for h in json.loads(rig.control("held", "--json").stdout)]
+        return (refs,) if len(refs) == count else None
+    return wait_until(there, "%d actions are held" % count)[0]
+
+
+def _is_gone(rig, ref):
+    said = rig.control("approve", ref, status=1)
+    check("waits for approval" in said.stdout + said.stderr, said)
+
+
+def an_approval_that_comes_too_late_is_of_nothing(rig):
+    got = []
+
+    def keep(call):
+        with call.sock.makefile("rb") as f:
+            got.extend(f)
+    rig.door("files", Backend(serve=keep), rules=HELD, protocol="mcp")
+    rig.start()
+    a = rig.login("files", rig.token("files", scope="files.save"))
+    lines = a.sock.makefile("rb")
+    for n in (1, 2, 3):
+        a.sock.sendall(SAVE % (n, n))
+        _held(rig, n)
+    first, second, third = _held(rig, 3)
+    a.sock.sendall(CANCEL % 2)
+    assert_equal(_held(rig, 2), [first, third], "what is held")
+    _is_gone(rig, second)
+    # The same rights once more, and what was approved passes.
+    check(rig.renew("files", a["session"], rig.token("files", scope="files.save files.read")).is_granted, "a renewal")
+    rig.control("approve", first)
+    wait_until(lambda: got, "what is approved")
+    # Fewer.
+    check(rig.renew("files", a["session"], rig.token("files", scope="files.read")).is_granted, "a renewal with less")
+    rig.control("approve", third)
+    said = json.loads(lines.readline())
+    assert_equal((said["id"], said["error"]["code"], said["error"]["data"]["error"]), (3, -32001, "insufficient_scope"), said)
+    r = rig.wait_record(event="action", outcome="rejected", ref=third, reason="insufficient_scope")
+    check(r["approver"], r)
+    _held(rig, 0)
+    check(rig.renew("files", a["session"], rig.token("files", scope="files.save")).is_granted, "a renewal with more")
+    a.sock.sendall(SAVE % (4, 4))
+    last, = _held(rig, 1)
+    lines.close()
+    a.close()
+    _held(rig, 0)
+    _is_gone(rig, last)
+    rig.wait_record(event="end")
+    assert_equal(got, [SAVE % (1, 1)], "what the server got")
 
 
 if __name__ == "__main__":

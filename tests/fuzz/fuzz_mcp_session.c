@@ -128,6 +128,19 @@ static size_t cut_lines(const uint8_t *data, size_t size, struct line *ret)
     return count;
 }
 
+/* What is held is the same action when it is judged again, but for a tool that has changed. */
+static void check_again(struct run *r)
+{
+    const struct mcp_rig_action *last = mcp_rig_last(r->rig);
+    struct mcp_rig_action again;
+
+    if (last == NULL || !mcp_rig_again(r->rig, last->id, &again))
+        return;
+    require(again.has_unnamed || !last->has_unnamed);
+    again.has_unnamed = last->has_unnamed;
+    require(last->can_wait && memcmp(last, &again, sizeof again) == 0);
+}
+
 static void say(struct run *r, const struct line *line)
 {
     r->ruling = line->text.ptr[-1];
@@ -135,6 +148,7 @@ static void say(struct run *r, const struct line *line)
     mcp_rig_give(r->rig, line->from, line->text);
     if (r->rig->last != ADAPTER_STEP_BROKEN)
         mcp_rig_give(r->rig, line->from, POSTERN_BYTES_LIT("\n"));
+    check_again(r);
     check_heard(r, ADAPTER_CLIENT);
     check_heard(r, ADAPTER_BACKEND);
     require(r->answers <= r->requests);

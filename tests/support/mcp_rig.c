@@ -50,6 +50,14 @@ static bool see(void *arg, const char *action, postern_bytes resource)
     return r->may_see == NULL || r->may_see(r->arg, action, resource);
 }
 
+static void note_withdrawn(void *arg, uint64_t id)
+{
+    struct mcp_rig *r = arg;
+
+    r->withdrawn_count++;
+    r->withdrawn = id;
+}
+
 bool mcp_rig_open(struct mcp_rig *r, const char *door)
 {
     memset(r, 0, sizeof *r);
@@ -60,7 +68,7 @@ bool mcp_rig_open(struct mcp_rig *r, const char *door)
     r->actions = calloc(MCP_RIG_ACTIONS, sizeof *r->actions);
     if (r->state == NULL || r->actions == NULL)
         return false;
-    r->host = (struct adapter_host){ .may_see = see, .arg = r };
+    r->host = (struct adapter_host){ .may_see = see, .withdrawn = note_withdrawn, .arg = r };
     if (!log_in(r, door))
         return false;
     r->adapter->inspector->begin(r->state, &r->host);
@@ -116,10 +124,8 @@ static void keep_digested(struct mcp_rig_action *to, const struct adapter_action
     }
 }
 
-static struct mcp_rig_action *keep_action(struct mcp_rig *r, const struct adapter_action *a)
+static void copy_action(struct mcp_rig_action *to, const struct adapter_action *a)
 {
-    struct mcp_rig_action *to = &r->actions[r->action_count % MCP_RIG_ACTIONS];
-
     memset(to, 0, sizeof *to);
     to->id = a->id;
     to->from = a->from;
@@ -131,8 +137,24 @@ static struct mcp_rig_action *keep_action(struct mcp_rig *r, const struct adapte
     keep_digested(to, a);
     to->has_unnamed = a->has_unnamed;
     to->can_wait = a->can_wait;
-    r->action_count++;
+}
+
+static struct mcp_rig_action *keep_action(struct mcp_rig *r, const struct adapter_action *a)
+{
+    struct mcp_rig_action *to = &r->actions[r->action_count++ % MCP_RIG_ACTIONS];
+
+    copy_action(to, a);
     return to;
+}
+
+bool mcp_rig_again(struct mcp_rig *r, uint64_t id, struct mcp_rig_action *ret)
+{
+    struct adapter_action a;
+
+    if (!r->adapter->inspector->again(r->state, id, &a))
+        return false;
+    copy_action(ret, &a);
+    return true;
 }
 
 const struct mcp_rig_action *mcp_rig_last(const struct mcp_rig *r)

@@ -46,6 +46,8 @@ struct mcp_rig {
     void *arg;
     int64_t rows_max, bytes_max; /* of what is released */
     struct adapter_host host;
+    size_t withdrawn_count; /* of actions that are wanted no more, and the last one's id */
+    uint64_t withdrawn;
     size_t step; /* not 0: bytes come in pieces of so many */
 };
 
@@ -59,6 +61,8 @@ void mcp_rig_say(struct mcp_rig *r, enum adapter_side from, const char *message)
 /* Both sides again: after something was settled. */
 void mcp_rig_go_on(struct mcp_rig *r);
 void mcp_rig_settle(struct mcp_rig *r, uint64_t id, mcp_rig_ruling ruling);
+/* What is held once more, as the last action is kept.  False: nothing. */
+bool mcp_rig_again(struct mcp_rig *r, uint64_t id, struct mcp_rig_action *ret);
 void mcp_rig_goodbye(struct mcp_rig *r, postern_err code);
 /* What has come out for a side since the last call; valid until the next. */
 const char *mcp_rig_heard(struct mcp_rig *r, enum adapter_side by);

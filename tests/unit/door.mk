@@ -3,8 +3,8 @@ door_cppflags = $(AM_CPPFLAGS) -I$(top_srcdir)/sidecar $(EVENT_CFLAGS) $(SSL_CFL
 door_ldadd = tests/support/libsupport.la $(sidecar_libs) $(CMOCKA_LIBS) -lpthread
 door_certs = tests/unit/door_certs.c tests/unit/door_certs.h
 if POSTERND
-unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_holds tests/unit/test_inspect tests/unit/test_judged_door tests/unit/test_lease tests/unit/test_limits \
-	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_rates tests/unit/test_recheck tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
+unit_tests += tests/unit/test_backend_answer tests/unit/test_door tests/unit/test_door_settings tests/unit/test_held_calls tests/unit/test_holds tests/unit/test_inspect tests/unit/test_judged_door tests/unit/test_lease tests/unit/test_limits \
+	tests/unit/test_loop tests/unit/test_mailbox tests/unit/test_mcp_flood tests/unit/test_rates tests/unit/test_recheck tests/unit/test_registry tests/unit/test_relay tests/unit/test_reserve \
 	tests/unit/test_role_line tests/unit/test_taken_back tests/unit/test_tls tests/unit/test_upstream
 endif
 tests_unit_test_backend_answer_CPPFLAGS = $(door_cppflags)
@@ -26,6 +26,13 @@ tests_unit_test_judged_door_SOURCES = tests/unit/test_judged_door.c tests/unit/l
 tests_unit_test_judged_door_CPPFLAGS = $(door_cppflags)
 tests_unit_test_judged_door_LDADD = $(door_ldadd)
 tests_unit_test_judged_door_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=adapter_find
+tests_unit_test_mcp_flood_SOURCES = tests/unit/test_mcp_flood.c $(door_certs)
+tests_unit_test_mcp_flood_CPPFLAGS = $(door_cppflags)
+tests_unit_test_mcp_flood_LDADD = $(door_ldadd)
+tests_unit_test_held_calls_SOURCES = tests/unit/test_held_calls.c tests/unit/door_rig.c tests/unit/door_rig.h $(door_certs)
+tests_unit_test_held_calls_CPPFLAGS = $(door_cppflags)
+tests_unit_test_held_calls_LDADD = $(door_ldadd)
+tests_unit_test_held_calls_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rates_take
 tests_unit_test_rates_CPPFLAGS = $(door_cppflags)
 tests_unit_test_rates_LDADD = $(door_ldadd)
 tests_unit_test_rates_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

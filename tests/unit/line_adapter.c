@@ -292,22 +292,44 @@ static void fill_action(struct line_state *s, postern_bytes words, struct adapte
                                        .count = ret->resource_count };
 }
 
-static adapter_step judge(struct line_state *s, postern_bytes line, postern_bytes word,
-                          postern_bytes rest, struct adapter_action *ret)
+/* WORD [key …], or what may stand before it. */
+static void read_action(struct line_state *s, postern_bytes word, postern_bytes rest,
+                        struct adapter_action *ret)
 {
-    struct entry *e = add(s, line);
-
     ret->can_wait = postern_bytes_equal_str(word, "WAIT");
     ret->has_unnamed = postern_bytes_equal_str(word, "ANY");
     ret->is_partial = postern_bytes_equal_str(word, "PART");
     if (ret->can_wait || ret->has_unnamed || ret->is_partial)
         word = next_word(&rest);
-    if (e == NULL)
-        return ADAPTER_STEP_BROKEN;
-    ret->id = e->id;
     copy_word(word, s->word, sizeof s->word);
     fill_action(s, rest, ret);
+}
+
+static adapter_step judge(struct line_state *s, postern_bytes line, postern_bytes word,
+                          postern_bytes rest, struct adapter_action *ret)
+{
+    struct entry *e = add(s, line);
+
+    if (e == NULL)
+        return ADAPTER_STEP_BROKEN;
+    read_action(s, word, rest, ret);
+    ret->id = e->id;
     return ADAPTER_STEP_JUDGE;
+}
+
+static bool line_again(void *state, uint64_t id, struct adapter_action *ret)
+{
+    struct line_state *s = state;
+    const struct entry *e = find(&s->outside, id);
+    postern_bytes rest, word;
+
+    if (e == NULL)
+        return false;
+    rest = (postern_bytes){ (uint8_t *)e->line, e->len };
+    word = next_word(&rest);
+    *ret = (struct adapter_action){ .id = id };
+    read_action(s, word, rest, ret);
+    return true;
 }
 
 /* One of many; the line is used up with the last of them. */
@@ -479,6 +501,7 @@ static const struct adapter_inspector line_inspector = {
     .begin = line_begin,
     .read = line_read,
     .settle = line_settle,
+    .again = line_again,
     .renewed = line_renewed,
     .goodbye = line_goodbye,
     .is_quiet = line_is_quiet,

@@ -51,7 +51,7 @@ struct rig {
     char text[200];
     postern_err code;
     uint64_t later[LATER_MAX]; /* ids of LATER */
-    size_t later_count, judged_count, login_count;
+    size_t later_count, judged_count, login_count, leaves_count;
     bool is_full; /* nothing may be judged */
     bool answers_login; /* at once */
     bool names_nothing, asks_unnamed;
@@ -117,6 +117,11 @@ static void on_login(void *arg, const struct adapter_login *login)
     snprintf(r->last, sizeof r->last, "%.*s", (int)login->token.len, (const char *)login->token.ptr);
     if (r->answers_login)
         answer_login(r, true);
+}
+
+static void on_leave(void *arg)
+{
+    ((struct rig *)arg)->leaves_count++;
 }
 
 static void on_end(void *arg, relay_end why)
@@ -197,7 +202,7 @@ static postern_err begin(struct rig *r, const char *up, const char *down, poster
         .early_down = postern_bytes_str(down),
         .host = { .may_see = may_see, .arg = r },
     };
-    const struct inspect_owner owner = { on_judge, on_room, on_login, on_end, r };
+    const struct inspect_owner owner = { on_judge, on_room, on_login, on_leave, on_end, r };
 
     return inspect_new(r->pool, &p, owner, &r->inspect, err);
 }
@@ -486,11 +491,17 @@ static void what_is_held_lets_others_pass_and_comes_when_it_is_approved(void **s
     hears(&r, &r.far_client, "HELD\nHELD\n");
     hears(&r, &r.far_backend, "GET c\n");
     assert_false(inspect_is_quiet(r.inspect));
-    inspect_settle_held(r.inspect, r.later[0], &yes);
+    inspect_resume_held(r.inspect);
+    inspect_resume_held(r.inspect);
+    end_of(&r.far_client); /* in time: what is on its way comes first */
+    turns(&r);
+    inspect_settle(r.inspect, r.later[0], &yes);
     hears(&r, &r.far_backend, "WAIT WRITE a\n");
-    inspect_settle_held(r.inspect, r.later[1], &no);
+    assert_int_equal(r.leaves_count, 0);
+    inspect_settle(r.inspect, r.later[1], &no);
     hears(&r, &r.far_client, "-policy P-1 0 late\n");
-    hears_nothing(&r, &r.far_backend);
+    hears_end(&r, &r.far_backend, -1);
+    assert_true(r.leaves_count > 0);
     stop(&r);
 }
 
@@ -690,9 +701,11 @@ static void each_side_may_end_before_the_other(void **state)
         hears(&r, &r.far_backend, "GET a\n");
         end_of(&r.far_client);
         hears_nothing(&r, &r.far_backend); /* b may still come */
+        assert_int_equal(r.leaves_count, 0);
         settle(&r, r.later[0], ADAPTER_RELEASE);
         hears(&r, &r.far_backend, "LATER b\n");
         hears_end(&r, &r.far_backend, -1);
+        assert_true(r.leaves_count > 0);
         say(&r, &r.far_backend, "1\n2\n");
         end_of(&r.far_backend);
         hears(&r, &r.far_client, "1\n2\n");

@@ -29,6 +29,8 @@
     "read: allow agent bot* to redis:GET,PING on \"k*\"\n"                                         \
     "del: allow agent bot* to redis:DEL on \"k*\" with rate 2/1h\n"                                \
     "set: hold agent bot* to redis:SET on \"k*\" with wait 5m\n"                                   \
+    "off: deny agent bot* to redis:HSET on \"k*\" if scope has off\n"                             \
+    "put: hold agent bot* to redis:HSET on \"k*\" if scope has put with wait 5m\n"                \
     "often: hold agent bot* to redis:APPEND on \"k*\" with rate 1/1h\n"                            \
     "never: deny anyone to redis:GET on \"no*\" because \"not that\"\n"
 
@@ -456,6 +458,48 @@ static void what_can_wait_waits_in_its_session(void **state)
     rig_end(&rig);
 }
 
+/* By the words of the session itself. */
+static void what_waits_is_judged_by_the_token_that_renewed_its_session(void **state)
+{
+    static const struct {
+        const char *scope, *answer;
+    } renewals[] = { { "put more", NULL }, { "more", "-insufficient_scope R-" },
+                     { "put off", "-policy R-" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof renewals / sizeof renewals[0]; i++) {
+        char ref[32], *more = test_printf(",\"scope\":\"%s\"", renewals[i].scope), *token, *text;
+        struct talk t;
+        size_t n;
+
+        begin();
+        token = rig_token_with(&rig, "bot-1", 300, RIG_AUDIENCE, ",\"scope\":\"put\"");
+        t = open_with(token, "");
+        n = rig_record_count(&rig);
+        rig_say(t.client, "WAIT HSET k1\n");
+        says(t.client, "HELD");
+        await_ref(n, "k1", ref);
+        free(token);
+        token = rig_token_with(&rig, "bot-1", 900, RIG_AUDIENCE, more);
+        text = test_printf("AGAIN %s\n", token);
+        rig_say(t.client, text);
+        says(t.client, "RENEWED ");
+        settle(ref, 1);
+        if (renewals[i].answer == NULL)
+            rig_assert_hears(t.backend, "WAIT HSET k1\n");
+        else
+            says(t.client, renewals[i].answer);
+        rig_await_record(&rig, n, "\"event\":\"action\"", "\"approver\":\"boss\"", ref);
+        rig_say(t.client, "GET k2\n");
+        rig_assert_hears(t.backend, "GET k2\n");
+        free(more);
+        free(text);
+        free(token);
+        close_talk(&t);
+        rig_end(&rig);
+    }
+}
+
 static void what_waits_is_refused_when_the_configuration_changes(void **state)
 {
     struct talk t;
@@ -749,6 +793,7 @@ int main(void)
         cmocka_unit_test(what_is_seen_in_part_is_not_approved),
         cmocka_unit_test(an_approval_is_no_leave_to_do_it_more_often),
         cmocka_unit_test(what_can_wait_waits_in_its_session),
+        cmocka_unit_test(what_waits_is_judged_by_the_token_that_renewed_its_session),
         cmocka_unit_test(what_waits_is_refused_when_the_configuration_changes),
         cmocka_unit_test(a_new_policy_counts_for_the_next_action),
         cmocka_unit_test(a_door_that_speaks_another_protocol_ends_what_lives),

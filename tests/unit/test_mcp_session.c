@@ -475,6 +475,105 @@ static void a_call_that_was_cancelled_while_it_waited_never_goes_on(void **state
     assert_server_hears(TOOL_CALL("1", "read_file") "\n");
 }
 
+#define CANCEL(id) NOTE("notifications/cancelled", "{\"requestId\":" id "}")
+
+static void the_door_hears_what_is_wanted_no_more(void **state)
+{
+    uint64_t first, second;
+
+    (void)state;
+    rig.decide = hold_all;
+    client(TOOL_CALL("1", "a"));
+    first = mcp_rig_last(&rig)->id;
+    server(REQUEST("1", "sampling/createMessage", "{}"));
+    second = mcp_rig_last(&rig)->id;
+    rig.decide = leave_all;
+    client(TOOL_CALL("3", "a"));
+    rig.decide = NULL;
+    client(TOOL_CALL("4", "a"));
+    server(CANCEL("7")); /* of nothing */
+    client(CANCEL("4")); /* of what the server has */
+    assert_int_equal(rig.withdrawn_count, 0);
+    client(CANCEL("1"));
+    assert_int_equal(rig.withdrawn_count, 1);
+    assert_int_equal(rig.withdrawn, first);
+    client(CANCEL("1"));
+    server(CANCEL("3")); /* another's */
+    assert_int_equal(rig.withdrawn_count, 1);
+    server(CANCEL("1"));
+    assert_int_equal(rig.withdrawn_count, 2);
+    assert_int_equal(rig.withdrawn, second);
+    client(CANCEL("3")); /* before its verdict, which comes all the same */
+    assert_int_equal(rig.withdrawn_count, 3);
+    (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    (void)mcp_rig_heard(&rig, ADAPTER_CLIENT);
+    mcp_rig_settle(&rig, rig.withdrawn, MCP_RIG_REFUSE);
+    mcp_rig_settle(&rig, first, MCP_RIG_RELEASE); /* too late */
+    mcp_rig_settle(&rig, second, MCP_RIG_REFUSE);
+    assert_server_hears("");
+    assert_client_hears("");
+    assert_true(rig.adapter->inspector->is_quiet(rig.state));
+    client(TOOL_CALL("3", "a")); /* their ids are free */
+    client(TOOL_CALL("1", "a"));
+    assert_server_hears(TOOL_CALL("3", "a") "\n" TOOL_CALL("1", "a") "\n");
+}
+
+#define PAID                                                                                       \
+    REQUEST("\"w\"", "tools/call", "{\"name\":\"p\\u0061y\",\"arguments\":{\"sum\":500},\"_meta\":{\"progressToken\":7,\"postern/purpose\":\"invoice\"}}")
+
+static void a_held_call_is_read_again_as_it_was_judged(void **state)
+{
+    struct mcp_rig_action first, again;
+    uint64_t sent;
+
+    (void)state;
+    rig.decide = hold_all;
+    client(PAID);
+    first = *mcp_rig_last(&rig);
+    assert_string_equal(first.resource, "pay");
+    rig.decide = NULL;
+    client(TOOL_CALL("2", "read"));
+    sent = mcp_rig_last(&rig)->id;
+    mcp_rig_give(&rig, ADAPTER_CLIENT, LIT("{\"jsonrpc\":\"2.0\",\"id\":3,")); /* in the middle of another */
+    for (int i = 0; i < 2; i++) {
+        assert_true(mcp_rig_again(&rig, first.id, &again));
+        assert_memory_equal(&first, &again, sizeof first);
+    }
+    mcp_rig_give(&rig, ADAPTER_CLIENT, LIT("\"method\":\"ping\"}\n"));
+    assert_server_hears(TOOL_CALL("2", "read") "\n{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"ping\"}\n");
+    assert_false(mcp_rig_again(&rig, sent, &again)); /* the server has it */
+    assert_false(mcp_rig_again(&rig, 12345, &again));
+    mcp_rig_settle(&rig, first.id, MCP_RIG_RELEASE);
+    assert_server_hears(PAID "\n"); /* the very bytes */
+    assert_false(mcp_rig_again(&rig, first.id, &again));
+}
+
+static void without_memory_a_held_call_is_not_read_again_and_still_waits(void **state)
+{
+    struct mcp_rig_action first, again;
+    bool is_through = false;
+
+    for (unsigned nth = 1; !is_through; nth++) {
+        bool is_read;
+
+        (void)close_rig(state);
+        assert_int_equal(open_rig(state), 0);
+        rig.decide = hold_all;
+        client(PAID);
+        first = *mcp_rig_last(&rig);
+        mcp_rig_give(&rig, ADAPTER_BACKEND, LIT("x\n")); /* with another line's index */
+        alloc_fail_arm(nth);
+        is_read = mcp_rig_again(&rig, first.id, &again);
+        is_through = !alloc_fail_disarm();
+        assert_true(is_read || !is_through);
+        if (is_read)
+            assert_memory_equal(&first, &again, sizeof first);
+        assert_true(mcp_rig_again(&rig, first.id, &again));
+        mcp_rig_settle(&rig, first.id, MCP_RIG_RELEASE);
+        assert_server_hears(PAID "\n");
+    }
+}
+
 static void the_late_answer_to_a_cancelled_call_is_nobodys(void **state)
 {
     (void)state;
@@ -680,6 +779,30 @@ static void an_approved_call_accepts_what_the_tool_says_now(void **state)
     assert_error(ADAPTER_CLIENT, "3", -32001);
 }
 
+/* An approval is of the words that were there when it was asked for. */
+static void a_tool_that_changed_while_its_call_waited_is_not_known(void **state)
+{
+    struct mcp_rig_action again;
+    uint64_t held;
+
+    (void)state;
+    list_tools("adds");
+    rig.decide = hold_all;
+    client(TOOL_CALL("1", "t"));
+    held = mcp_rig_last(&rig)->id;
+    assert_false(mcp_rig_last(&rig)->has_unnamed);
+    rig.decide = NULL;
+    list_tools("adds");
+    assert_true(mcp_rig_again(&rig, held, &again));
+    assert_false(again.has_unnamed);
+    list_tools("adds more");
+    assert_true(mcp_rig_again(&rig, held, &again));
+    assert_true(again.has_unnamed);
+    list_tools("adds"); /* what was taken back was said */
+    assert_true(mcp_rig_again(&rig, held, &again));
+    assert_true(again.has_unnamed);
+}
+
 static void pins_outlive_the_session(void **state)
 {
     (void)state;
@@ -722,6 +845,69 @@ static void answers_beyond_a_duty_become_errors(void **state)
     assert_string_equal(mcp_rig_heard(&rig, ADAPTER_CLIENT), RESULT("3", "{\"content\":[\"0123456789\"]}") "\n");
     server("{\"jsonrpc\":\"2.0\",\"id\":4,\"error\":{\"code\":1,\"message\":\"0123456789012345678901234567890123456789\"}}");
     assert_error(ADAPTER_CLIENT, "4", -32003);
+}
+
+static void what_a_tool_says_in_structure_has_rows_too(void **state)
+{
+    static const struct {
+        const char *result;
+        bool passes; /* with rows 2 */
+    } results[] = {
+        /* An array, bare or behind names. */
+        { "{\"structuredContent\":[1,2]}", true },
+        { "{\"structuredContent\":[1,2,3]}", false },
+        { "{\"structuredContent\":{\"result\":[1,2]}}", true },
+        { "{\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"total\":900,\"rows\":[{},{},{}]}}", false },
+        { "{\"structuredContent\":{\"data\":{\"users\":[1,2,3]}}}", false },
+        { "{\"structuredContent\":{\"data\":{\"users\":[1,2]}}}", true },
+        { "{\"structured\\u0043ontent\":[1,2,3]}", false },
+        /* The larger of several; nobody can say which is the table. */
+        { "{\"structuredContent\":{\"columns\":[\"a\"],\"rows\":[1,2]}}", true },
+        { "{\"structuredContent\":{\"columns\":[\"a\"],\"rows\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"rows\":[1,2,3],\"columns\":[]}}", false },
+        { "{\"structuredContent\":{\"a\":{\"x\":[]},\"b\":{\"x\":[1,2,3]}}}", false },
+        /* What stands in a row is the row's. */
+        { "{\"structuredContent\":[[1,2,3,4],[5,6,7,8]]}", true },
+        { "{\"structuredContent\":{\"rows\":[{\"tags\":[1,2,3]},{}]}}", true },
+        { "{\"structuredContent\":{\"rows\":[{\"tags\":[1,2,3]},{}],\"more\":[1,2,3]}}", false },
+        /* None. */
+        { "{\"structuredContent\":{\"a\":1,\"b\":2,\"c\":3}}", true },
+        { "{\"structuredContent\":\"[1,2,3]\"}", true },
+        { "{\"structuredContent\":null,\"_meta\":{\"x\":[1,2,3]}}", true },
+        { "{\"_meta\":{\"structuredContent\":[1,2,3]},\"structuredContent\":{}}", true },
+        /* With content beside it: the larger counts, and not both. */
+        { "{\"content\":[1,2],\"structuredContent\":{\"result\":[1,2]}}", true },
+        { "{\"content\":[1],\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"structuredContent\":{\"result\":[1,2,3]},\"content\":[1]}", false },
+        { "{\"content\":[1,2,3],\"structuredContent\":{\"result\":[1]}}", false },
+        { "{\"content\":[{\"type\":\"text\",\"text\":\"[1,2,3]\"}],\"structuredContent\":{\"result\":[1,2,3]}}", false },
+        { "{\"content\":[{\"type\":\"text\",\"text\":\"[1,2]\"}],\"structuredContent\":{\"result\":[1,2]}}", true },
+    };
+    char answer[400];
+
+    (void)state;
+    rig.rows_max = 2;
+    for (size_t i = 0; i < COUNT(results); i++) {
+        client(TOOL_CALL("1", "a"));
+        (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+        (void)snprintf(answer, sizeof answer, RESULT("1", "%s"), results[i].result);
+        server(answer);
+        if (!results[i].passes) {
+            assert_error(ADAPTER_CLIENT, "1", -32003);
+            continue;
+        }
+        (void)snprintf(answer, sizeof answer, RESULT("1", "%s") "\n", results[i].result);
+        assert_client_hears(answer);
+    }
+    rig.rows_max = 0;
+    client(TOOL_CALL("1", "a"));
+    (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    server(RESULT("1", "{\"structuredContent\":[1,2,3]}")); /* without the duty */
+    assert_client_hears(RESULT("1", "{\"structuredContent\":[1,2,3]}") "\n");
+    client(TOOL_CALL("1", "a"));
+    server(RESULT("1", "{\"StructuredContent\":[1,2,3]}")); /* some readers take it for that */
+    assert_error(ADAPTER_CLIENT, "1", -32603);
 }
 
 static void a_message_beyond_the_limit_ends_the_session(void **state)
@@ -978,6 +1164,9 @@ int main(void)
         IN_SESSION(a_held_call_waits_and_others_go_on),
         IN_SESSION(a_held_call_that_is_refused_is_answered),
         IN_SESSION(a_call_that_was_cancelled_while_it_waited_never_goes_on),
+        IN_SESSION(the_door_hears_what_is_wanted_no_more),
+        IN_SESSION(a_held_call_is_read_again_as_it_was_judged),
+        IN_SESSION(without_memory_a_held_call_is_not_read_again_and_still_waits),
         IN_SESSION(the_late_answer_to_a_cancelled_call_is_nobodys),
         IN_SESSION(too_many_calls_wait_outside),
         IN_SESSION(cancelled_calls_that_are_never_answered_are_forgotten_one_day),
@@ -987,8 +1176,10 @@ int main(void)
         IN_SESSION(a_tool_that_describes_itself_anew_is_a_tool_that_no_rule_names),
         IN_SESSION(a_tool_that_stands_twice_in_a_list_has_changed),
         IN_SESSION(an_approved_call_accepts_what_the_tool_says_now),
+        IN_SESSION(a_tool_that_changed_while_its_call_waited_is_not_known),
         IN_SESSION(pins_outlive_the_session),
         IN_SESSION(answers_beyond_a_duty_become_errors),
+        IN_SESSION(what_a_tool_says_in_structure_has_rows_too),
         IN_SESSION(a_message_beyond_the_limit_ends_the_session),
         IN_SESSION(a_server_that_speaks_ambiguously_ends_the_session),
         IN_SESSION(a_server_that_logs_to_the_wrong_place_is_borne),
