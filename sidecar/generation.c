@@ -69,6 +69,10 @@ static postern_err open_audit_rest(struct generation *g, const struct generation
     g->door_set.args_key_fd = g->audit_secrets.args_fd;
     POSTERN_TRY(open_checkpoint_file(postern_section_text(daemon, "audit_checkpoint_file"),
                                      &g->checkpoint_file_fd, err));
+    if (old != NULL)
+        g->rates = rates_memory_ref(old->rates);
+    else
+        POSTERN_TRY(rates_memory_new(&g->rates, err));
     if (old == NULL)
         POSTERN_TRY(tally_memory_make(&g->tally_fd, err));
     else if ((g->tally_fd = fcntl(old->tally_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) < 0)
@@ -229,6 +233,7 @@ void generation_free(struct generation *g)
     close_fd(g->checkpoint_file_fd);
     audit_secrets_close(&g->audit_secrets);
     tally_memory_free(g->tally);
+    rates_memory_unref(g->rates);
     close_fd(g->tally_fd);
     close_fd(g->state_dir_fd);
     close_fd(g->blocks_dir_fd);

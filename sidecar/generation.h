@@ -8,6 +8,7 @@
 #define POSTERN_SIDECAR_GENERATION_H
 
 #include "audit/tally_memory.h"
+#include "door/rates_memory.h"
 #include "audit_secrets.h"
 #include "child.h"
 #include "door_set.h"
@@ -45,6 +46,7 @@ struct generation {
     struct audit_secrets audit_secrets;
     int                tally_fd; /* the same memory in all generations */
     struct tally_memory *tally;
+    struct rates_memory *rates; /* likewise one */
     int                state_dir_fd; /* -1: no embedded issuer */
     int                blocks_dir_fd;
     log_target         log;

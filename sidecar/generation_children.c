@@ -152,8 +152,12 @@ static postern_err send_start(struct generation *g, role_id id, postern_error *e
         return send_audit(g, c->channel, err);
     }
     if (id == ROLE_DOOR) {
+        int rates_fd;
+
         c->questions++;
         POSTERN_TRY(channel_send_type(c->channel, "tally", g->tally_fd, err));
+        POSTERN_TRY(rates_memory_renew(g->rates, &rates_fd, err));
+        POSTERN_TRY(channel_send_type(c->channel, "rates", rates_fd, err));
         return door_set_send(&g->door_set, &g->listeners, g->loops, c->channel, err);
     }
     if (id == ROLE_SPAWNER)

@@ -91,6 +91,7 @@ int spawner_main(struct role_setup *setup);
  *
  * Door; first of all, once:
  *   supervisor → door   {"type":"tally"} + memfd (audit/tally_memory.h)
+ *   supervisor → door   {"type":"rates"} + memfd (door/rates_memory.h)
  *   supervisor → door   {"type":"args_key"} + descriptor of 32 bytes (read by pread: shared); again
  *                         with each reload
  *

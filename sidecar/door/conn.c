@@ -21,10 +21,10 @@
 #include "../clock.h"
 #include "../log.h"
 #include "conn.h"
-#include "audit.h"
 #include "backend_session.h"
 #include "greeting.h"
 #include "rates.h"
+#include "refusal.h"
 #include "session.h"
 #include "tls.h"
 
@@ -222,23 +222,17 @@ static void linger(struct conn *c)
         conn_free(c);
 }
 
-static void answer_refusal(struct conn *c)
+static struct refusal refusal_of(struct conn *c)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
-    postern_failure *f = &c->result.failure;
-    struct adapter_denied denied = {
-        .failure = f,
-        .because = f->because,
-        .contact = f->contact[0] != '\0' ? f->contact : settings_contact(c->settings),
-        .retry_after_s = postern_err_outcome(f->code) == POSTERN_UNDECIDED ? 5 : 0,
+    return (struct refusal){
+        .loop = c->loop,
+        .settings = c->settings,
+        .door = c->door,
+        .result = &c->result,
+        .ref = c->ref,
+        .token = postern_buf_bytes(&c->token),
+        .fingerprint = c->fingerprint,
     };
-
-    memcpy(f->ref, c->ref, sizeof f->ref);
-    c->door->adapter->deny(c->state, &denied, &out);
-    if (send_answer(c, &out))
-        linger(c);
-    else
-        conn_free(c);
 }
 
 static const char *policy_source(const struct conn *c)
@@ -265,45 +259,32 @@ static struct login_record record_of(const struct conn *c)
     };
 }
 
-/* A rejection is a verdict too: without its record it is undecided. */
 static void on_refusal_recorded(void *arg, postern_err e, const postern_error *err)
 {
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(ADAPTER_ANSWER_MAX);
     struct conn *c = arg;
+    struct refusal refusal = refusal_of(c);
+    struct adapter_denied denied;
 
-    if (e != POSTERN_OK) {
-        log_error(c->ref, err);
-        if (postern_err_outcome(c->result.failure.code) == POSTERN_REJECTED)
-            c->result.failure.code = POSTERN_ERR_AUDIT;
-    }
-    answer_refusal(c);
-}
-
-/* Of a token that no grant names (any more). */
-static void name_token(struct conn *c)
-{
-    if (c->result.grant == NULL && c->token.len != 0)
-        fingerprint_token(&c->loop->process->fingerprint, postern_buf_bytes(&c->token),
-                          c->fingerprint);
+    refusal_note_record(&refusal, e, err);
+    denied = refusal_answer(&refusal);
+    c->door->adapter->deny(c->state, &denied, &out);
+    if (send_answer(c, &out))
+        linger(c);
+    else
+        conn_free(c);
 }
 
 /* c->result says why. */
 static void refuse(struct conn *c)
 {
-    struct login_record r;
-    postern_error err = { 0 };
-    postern_err e;
+    struct refusal refusal = refusal_of(c);
+    struct login_record r = record_of(c);
 
     c->phase = PHASE_GATE;
     c->deadline_ms = loop_now().boot_ms + CONN_GATE_MS;
     stop_waiting(c);
-    c->result.failure.code = c->result.code;
-    loop_count_verdict(c->loop, c->result.code);
-    name_token(c);
-    r = record_of(c);
-    e = record_refusal(c->loop, &r, on_refusal_recorded, c, &err);
-    if (e == POSTERN_AGAIN)
-        return; /* on_refusal_recorded() follows */
-    on_refusal_recorded(c, e, &err);
+    refusal_put_on_record(&refusal, &r, on_refusal_recorded, c); /* may be the end of it */
 }
 
 /* `more`: texts of a policy or block to be told, and who it was; NULL: none.  Who had his token proved
@@ -312,17 +293,16 @@ static void refuse_because(struct conn *c, postern_err code, const postern_failu
                            const postern_error *err)
 {
     postern_grant *grant = POSTERN_STEAL(c->result.grant);
+    struct refusal refusal = refusal_of(c);
 
     gate_result_clear(&c->result);
-    postern_context_describe(settings_context(c->settings), c->door->name, &c->result.failure);
+    refusal_set(&refusal, code, err);
     if (more != NULL) {
         memcpy(c->result.failure.because, more->because, sizeof more->because);
         memcpy(c->result.failure.contact, more->contact, sizeof more->contact);
         memcpy(c->result.failure.agent, more->agent, sizeof more->agent);
     }
     c->result.grant = grant;
-    c->result.code = code;
-    c->result.error = *err;
     refuse(c);
 }
 

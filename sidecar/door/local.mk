@@ -15,6 +15,8 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/door/inspect.c sidecar/door/inspect.h \
 	sidecar/door/leg.c sidecar/door/leg.h \
 	sidecar/door/rates.c sidecar/door/rates.h \
+	sidecar/door/rates_memory.c sidecar/door/rates_memory.h \
+	sidecar/door/refusal.c sidecar/door/refusal.h \
 	sidecar/door/renew_within.c sidecar/door/renew_within.h \
 	sidecar/door/wire.c sidecar/door/wire.h \
 	sidecar/door/pipes.c sidecar/door/pipes.h \

@@ -669,6 +669,18 @@ static void take_tally(void *arg, int take_fd)
     (void)close(take_fd);
 }
 
+/* Once; where it cannot be used, this door's rates end with it. */
+static void take_rates(void *arg, int take_fd)
+{
+    struct door_main *m = arg;
+    postern_error err = { 0 };
+
+    if (m->process.loop_count == 0 &&
+        rates_share(m->process.rates, take_fd, clock_boot_ms(), &err) != POSTERN_OK)
+        log_error("rates are not kept", &err);
+    (void)close(take_fd);
+}
+
 static void give_tally(struct door_main *m, struct loop *l)
 {
     postern_error err = { 0 };
@@ -1040,6 +1052,7 @@ static const struct supervisor_message messages[] = {
     { "audit", .obey = take_audit },       { "issuer", .obey = take_issuer },
     { "control", .obey = take_control },   { "spawner", .obey = take_spawner },
     { "tally", .take = take_tally },       { "args_key", .take = take_args_key },
+    { "rates", .take = take_rates },
 };
 
 /* ---- beginning ---- */

@@ -7,18 +7,23 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "rates.h"
+#include <openssl/sha.h>
+
+#include "rates_memory.h"
 
 #define BUCKETS 4096 /* four in each when it is full */
 #define RETRY_FULL_MS 1000
+/* What a policy may write, and what a count of many years would be: others are nobody's numbers. */
+#define PERIOD_MAX_S (366 * 86400)
+#define USED_MAX     (INT64_C(1) << 53)
+
+_Static_assert(RATES_MAX < UINT16_MAX, "a slot's number and one more");
 
 struct window {
     LIST_ENTRY(window) in_bucket;
     TAILQ_ENTRY(window) in_use; /* the longest unused first */
     uint64_t hash;
-    struct postern_policy_rate rate;
-    int64_t  newest;             /* number of its newest step: now_ms / step */
-    uint64_t steps[RATE_STEPS + 1]; /* step n is at n % (RATE_STEPS + 1) */
+    struct rate_slot *at; /* its numbers */
     size_t   key_len;
     char     key[]; /* issuer, agent, rule, each with its NUL */
 };
@@ -27,9 +32,15 @@ TAILQ_HEAD(window_list, window);
 
 struct rates {
     pthread_mutex_t lock;
-    size_t count;
     struct window_list used;
     struct window_bucket buckets[BUCKETS];
+    struct rate_slot *slots; /* RATES_MAX; each has a window, or is left by another door, or free */
+    struct rate_slot *own;   /* the same, unless they are shared */
+    size_t free_count, left_count;
+    uint16_t free[RATES_MAX];         /* numbers of slots */
+    uint16_t left_next[RATES_MAX];    /* likewise + 1; 0: the last */
+    uint16_t left_buckets[BUCKETS];
+    int64_t  swept_ms;
 };
 
 struct key {
@@ -76,22 +87,28 @@ static struct window *find(struct rates *r, const struct key *k)
     return NULL;
 }
 
+/* What it is called where texts have no room. */
+static void name_key(const char *key, size_t len, uint8_t ret[RATE_NAME_LEN])
+{
+    (void)SHA256((const uint8_t *)key, len, ret); /* of memory: cannot fail */
+}
+
 /* ---- windows ---- */
 
-static int64_t step_ms(const struct window *w)
+static int64_t step_ms(const struct rate_slot *w)
 {
     int64_t ms = (w->rate.period_s * 1000 + RATE_STEPS - 1) / RATE_STEPS;
 
     return ms > 0 ? ms : 1;
 }
 
-static uint64_t *step_at(struct window *w, int64_t n)
+static uint64_t *step_at(struct rate_slot *w, int64_t n)
 {
     return &w->steps[(uint64_t)n % (RATE_STEPS + 1)];
 }
 
 /* Steps that are over are forgotten. */
-static void advance(struct window *w, int64_t now_ms)
+static void advance(struct rate_slot *w, int64_t now_ms)
 {
     int64_t now = now_ms / step_ms(w);
 
@@ -104,7 +121,7 @@ static void advance(struct window *w, int64_t now_ms)
         w->newest = now;
 }
 
-static uint64_t used(const struct window *w)
+static uint64_t used(const struct rate_slot *w)
 {
     uint64_t sum = 0;
 
@@ -114,7 +131,7 @@ static uint64_t used(const struct window *w)
 }
 
 /* Another rate under the same label: the policy was changed.  What was used counts as of now. */
-static void set_rate(struct window *w, struct postern_policy_rate rate, int64_t now_ms)
+static void set_rate(struct rate_slot *w, struct postern_policy_rate rate, int64_t now_ms)
 {
     uint64_t before = used(w);
 
@@ -127,7 +144,7 @@ static void set_rate(struct window *w, struct postern_policy_rate rate, int64_t 
 }
 
 /* Until the oldest step that counts is out of the window. */
-static int64_t wait_of(struct window *w, int64_t now_ms)
+static int64_t wait_of(struct rate_slot *w, int64_t now_ms)
 {
     for (int64_t n = w->newest - RATE_STEPS; n <= w->newest; n++)
         if (n >= 0 && *step_at(w, n) != 0)
@@ -135,11 +152,115 @@ static int64_t wait_of(struct window *w, int64_t now_ms)
     return step_ms(w);
 }
 
+/* ---- what another door left ---- */
+
+static uint16_t *left_bucket(struct rates *r, const uint8_t name[RATE_NAME_LEN])
+{
+    return &r->left_buckets[(name[0] | name[1] << 8) % BUCKETS];
+}
+
+static bool is_named(const struct rate_slot *w)
+{
+    static const uint8_t nobody[RATE_NAME_LEN];
+
+    return memcmp(w->name, nobody, sizeof nobody) != 0;
+}
+
+/* Numbers that a door may have written; a step that is to come would never be over. */
+static bool is_sane(const struct rate_slot *w, int64_t now_ms)
+{
+    if (!is_named(w) || w->rate.count < 1 || w->rate.period_s < 1 ||
+        w->rate.period_s > PERIOD_MAX_S || w->newest < 0 || w->newest > now_ms / step_ms(w))
+        return false;
+    for (size_t i = 0; i < RATE_STEPS + 1; i++)
+        if (w->steps[i] > USED_MAX)
+            return false;
+    return true;
+}
+
+static void free_slot(struct rates *r, struct rate_slot *w)
+{
+    memset(w, 0, sizeof *w);
+    r->free[r->free_count++] = (uint16_t)(w - r->slots);
+}
+
+static void add_left(struct rates *r, struct rate_slot *w)
+{
+    uint16_t *bucket = left_bucket(r, w->name);
+    size_t number = (size_t)(w - r->slots);
+
+    r->left_next[number] = *bucket;
+    *bucket = (uint16_t)(number + 1);
+    r->left_count++;
+}
+
+/* NULL: nothing is left of it.  Else it is the caller's. */
+static struct rate_slot *take_left(struct rates *r, const uint8_t name[RATE_NAME_LEN])
+{
+    uint16_t *link = left_bucket(r, name);
+
+    for (; *link != 0; link = &r->left_next[*link - 1]) {
+        struct rate_slot *w = &r->slots[*link - 1];
+
+        if (memcmp(w->name, name, RATE_NAME_LEN) != 0)
+            continue;
+        *link = r->left_next[*link - 1];
+        r->left_count--;
+        return w;
+    }
+    return NULL;
+}
+
+/* Those of whom nothing counts any more; seldom, as all are looked at. */
+static void sweep_left(struct rates *r, int64_t now_ms)
+{
+    if (r->left_count == 0 || now_ms - r->swept_ms < RETRY_FULL_MS)
+        return;
+    r->swept_ms = now_ms;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (uint16_t *link = &r->left_buckets[i]; *link != 0;) {
+            struct rate_slot *w = &r->slots[*link - 1];
+
+            advance(w, now_ms);
+            if (used(w) != 0) {
+                link = &r->left_next[*link - 1];
+                continue;
+            }
+            *link = r->left_next[*link - 1];
+            r->left_count--;
+            free_slot(r, w);
+        }
+}
+
+/* Every slot is somebody's, or free: the lowest are taken first.  Only the first `count` were ever
+ * written to. */
+static void sort_slots(struct rates *r, size_t count, int64_t now_ms)
+{
+    r->free_count = 0;
+    for (size_t i = RATES_MAX; i-- > count;)
+        r->free[r->free_count++] = (uint16_t)i;
+    for (size_t i = count; i-- > 0;) {
+        struct rate_slot *w = &r->slots[i];
+        bool is_kept = is_sane(w, now_ms);
+
+        if (is_kept) {
+            advance(w, now_ms);
+            is_kept = used(w) != 0;
+        }
+        if (is_kept)
+            add_left(r, w);
+        else
+            free_slot(r, w);
+    }
+}
+
+/* ---- a place for one more ---- */
+
 static void drop(struct rates *r, struct window *w)
 {
     LIST_REMOVE(w, in_bucket);
     TAILQ_REMOVE(&r->used, w, in_use);
-    r->count--;
+    free_slot(r, w->at);
     free(w);
 }
 
@@ -149,23 +270,39 @@ static bool make_room(struct rates *r, int64_t now_ms)
 {
     struct window *w = TAILQ_FIRST(&r->used), *next;
 
-    if (r->count < RATES_MAX)
-        return true;
-    for (int i = 0; i < 64 && w != NULL; i++, w = next) {
+    if (r->free_count == 0)
+        sweep_left(r, now_ms);
+    for (int i = 0; r->free_count == 0 && i < 64 && w != NULL; i++, w = next) {
         next = TAILQ_NEXT(w, in_use);
-        advance(w, now_ms);
-        if (used(w) == 0) {
+        advance(w->at, now_ms);
+        if (used(w->at) == 0)
             drop(r, w);
-            return true;
-        }
     }
-    return false;
+    return r->free_count != 0;
+}
+
+/* NULL: there is none. */
+static struct rate_slot *take_slot(struct rates *r, const struct window *w,
+                                   const struct rate_use *use, int64_t now_ms)
+{
+    uint8_t name[RATE_NAME_LEN];
+    struct rate_slot *at;
+
+    name_key(w->key, w->key_len, name);
+    at = take_left(r, name);
+    if (at != NULL || !make_room(r, now_ms))
+        return at;
+    at = &r->slots[r->free[--r->free_count]];
+    at->rate = use->rate;
+    at->newest = now_ms / step_ms(at);
+    memcpy(at->name, name, sizeof name); /* with its name it counts */
+    return at;
 }
 
 static struct window *add(struct rates *r, const struct key *k, const struct rate_use *use,
                           int64_t now_ms)
 {
-    struct window *w = make_room(r, now_ms) ? calloc(1, sizeof *w + k->len) : NULL;
+    struct window *w = calloc(1, sizeof *w + k->len);
     char *at;
 
     if (w == NULL)
@@ -179,11 +316,13 @@ static struct window *add(struct rates *r, const struct key *k, const struct rat
     }
     w->hash = k->hash;
     w->key_len = k->len;
-    w->rate = use->rate;
-    w->newest = now_ms / step_ms(w);
+    w->at = take_slot(r, w, use, now_ms);
+    if (w->at == NULL) {
+        free(w);
+        return NULL;
+    }
     LIST_INSERT_HEAD(&r->buckets[k->hash % BUCKETS], w, in_bucket);
     TAILQ_INSERT_TAIL(&r->used, w, in_use);
-    r->count++;
     return w;
 }
 
@@ -199,16 +338,17 @@ static postern_err look(struct rates *r, const struct key *k, const struct rate_
         w = add(r, k, use, now_ms);
     if (w == NULL) {
         *ret_wait_ms = RETRY_FULL_MS;
-        return POSTERN_FAIL(err, RATE, "%zu rates are counted already, or no memory", r->count);
+        return POSTERN_FAIL(err, RATE, "%zu rates are counted already, or no memory",
+                            RATES_MAX - r->free_count);
     }
-    set_rate(w, use->rate, now_ms);
-    advance(w, now_ms);
+    set_rate(w->at, use->rate, now_ms);
+    advance(w->at, now_ms);
     TAILQ_REMOVE(&r->used, w, in_use);
     TAILQ_INSERT_TAIL(&r->used, w, in_use);
     *ret = w;
-    if (use->rate.count > 0 && used(w) < (uint64_t)use->rate.count)
+    if (use->rate.count > 0 && used(w->at) < (uint64_t)use->rate.count)
         return POSTERN_OK;
-    *ret_wait_ms = wait_of(w, now_ms);
+    *ret_wait_ms = wait_of(w->at, now_ms);
     return POSTERN_FAIL(err, RATE, "rule %s allows %lld in %lld s", use->rule,
                         (long long)use->rate.count, (long long)use->rate.period_s);
 }
@@ -227,7 +367,7 @@ static postern_err take_all(struct rates *r, const char *issuer, const char *age
         POSTERN_TRY(look(r, &k, &uses[i], now_ms, &windows[i], ret_wait_ms, err));
     }
     for (size_t i = 0; i < count; i++)
-        ++*step_at(windows[i], windows[i]->newest);
+        ++*step_at(windows[i]->at, windows[i]->at->newest);
     return POSTERN_OK;
 }
 
@@ -246,27 +386,60 @@ postern_err rates_take(struct rates *r, const char *issuer, const char *agent,
 
 /* ---- life ---- */
 
+static bool prepare(struct rates *r)
+{
+    r->own = calloc(RATES_MAX, sizeof *r->own);
+    if (r->own == NULL || pthread_mutex_init(&r->lock, NULL) != 0) {
+        free(r->own);
+        return false;
+    }
+    r->slots = r->own;
+    TAILQ_INIT(&r->used);
+    for (size_t i = 0; i < BUCKETS; i++)
+        LIST_INIT(&r->buckets[i]);
+    sort_slots(r, 0, 0);
+    return true;
+}
+
 postern_err rates_new(struct rates **ret, postern_error *err)
 {
     struct rates *r = calloc(1, sizeof *r);
 
-    if (r == NULL || pthread_mutex_init(&r->lock, NULL) != 0) {
+    if (r == NULL || !prepare(r)) {
         free(r);
         return POSTERN_FAIL(err, NOMEM, "rates of a door");
     }
-    TAILQ_INIT(&r->used);
-    for (size_t i = 0; i < BUCKETS; i++)
-        LIST_INIT(&r->buckets[i]);
     *ret = r;
     return POSTERN_OK;
 }
 
+postern_err rates_share(struct rates *r, int fd, int64_t now_ms, postern_error *err)
+{
+    size_t count;
+
+    if (!TAILQ_EMPTY(&r->used) || r->slots != r->own)
+        return POSTERN_FAIL(err, USAGE, "rates are counted already");
+    POSTERN_TRY(rates_memory_map(fd, &r->slots, &count, err));
+    free(r->own);
+    r->own = NULL;
+    sort_slots(r, count, now_ms);
+    return POSTERN_OK;
+}
+
+/* What was counted stays where it is shared. */
 void rates_free(struct rates *r)
 {
+    struct window *w, *next;
+
     if (r == NULL)
         return;
-    while (!TAILQ_EMPTY(&r->used))
-        drop(r, TAILQ_FIRST(&r->used));
+    for (w = TAILQ_FIRST(&r->used); w != NULL; w = next) {
+        next = TAILQ_NEXT(w, in_use);
+        free(w);
+    }
+    if (r->slots != r->own)
+        rates_memory_unmap(r->slots);
+    free(r->own);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
 }

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "../clock.h"
-#include "../log.h"
 #include "../names.h"
-#include "audit.h"
+#include "refusal.h"
 #include "session_inner.h"
 #include "tls.h"
 
@@ -36,20 +35,6 @@ static void finish(struct renew_within *r, const struct adapter_granted *g,
     inspect_renewed(s->inspect, g, d);
     s->renewal = NULL;
     renew_within_free(r);
-}
-
-static void answer_refusal(struct renew_within *r)
-{
-    postern_failure *f = &r->result.failure;
-    const struct adapter_denied denied = {
-        .failure = f,
-        .because = f->because,
-        .contact =
-            f->contact[0] != '\0' ? f->contact : settings_contact(r->session->settings),
-    };
-
-    memcpy(f->ref, r->ref, sizeof f->ref);
-    finish(r, NULL, &denied);
 }
 
 static void answer_grant(struct renew_within *r)
@@ -90,43 +75,44 @@ static struct login_record record_of(const struct renew_within *r)
     };
 }
 
+static struct refusal refusal_of(struct renew_within *r)
+{
+    return (struct refusal){
+        .loop = r->session->loop,
+        .settings = r->session->settings,
+        .door = r->session->door,
+        .result = &r->result,
+        .ref = r->ref,
+        .token = postern_buf_bytes(&r->token),
+        .fingerprint = r->fingerprint,
+    };
+}
+
 static void on_refusal_recorded(void *arg, postern_err e, const postern_error *err)
 {
     struct renew_within *r = arg;
+    struct refusal refusal = refusal_of(r);
+    struct adapter_denied denied;
 
-    if (e != POSTERN_OK) {
-        log_error(r->ref, err);
-        if (postern_err_outcome(r->result.failure.code) == POSTERN_REJECTED)
-            r->result.failure.code = POSTERN_ERR_AUDIT;
-    }
-    answer_refusal(r);
+    refusal_note_record(&refusal, e, err);
+    denied = refusal_answer(&refusal);
+    finish(r, NULL, &denied);
 }
 
 /* r->result says why. */
 static void refuse(struct renew_within *r)
 {
-    struct loop *l = r->session->loop;
-    struct login_record record;
-    postern_error err = { 0 };
-    postern_err e;
+    struct refusal refusal = refusal_of(r);
+    struct login_record record = record_of(r);
 
-    r->result.failure.code = r->result.code;
-    loop_count_verdict(l, r->result.code);
-    if (r->result.grant == NULL)
-        fingerprint_token(&l->process->fingerprint, postern_buf_bytes(&r->token), r->fingerprint);
-    record = record_of(r);
-    e = record_refusal(l, &record, on_refusal_recorded, r, &err);
-    if (e != POSTERN_AGAIN)
-        on_refusal_recorded(r, e, &err);
+    refusal_put_on_record(&refusal, &record, on_refusal_recorded, r);
 }
 
 static void refuse_with(struct renew_within *r, postern_err code, const postern_error *err)
 {
-    const struct session *s = r->session;
+    struct refusal refusal = refusal_of(r);
 
-    postern_context_describe(settings_context(s->settings), s->door->name, &r->result.failure);
-    r->result.code = code;
-    r->result.error = *err;
+    refusal_set(&refusal, code, err);
     refuse(r);
 }
 

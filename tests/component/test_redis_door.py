@@ -301,6 +301,23 @@ def too_often_is_refused_for_a_while(rig):
         one.close()
 
 
+def a_door_that_is_killed_gives_nobody_a_new_budget(rig):
+    redis_door(rig)
+    rig.start()
+    for _ in range(3):
+        a = _connect(rig)
+        check(isinstance(a.call("INCR", "often:a"), int), "as often as allowed")
+        rig.kill_child("door")()
+        a.close()
+    a, other = _connect(rig), _connect(rig, agent="agent-8")
+    refused(a.call("INCR", "often:a"), "rate")
+    check(isinstance(other.call("INCR", "often:a"), int), "another agent")
+    rig.reload()
+    refused(a.call("INCR", "often:a"), "rate")
+    a.close()
+    other.close()
+
+
 def a_session_is_renewed_inside_and_for_its_own_identity_alone(rig):
     redis_door(rig)
     rig.start()

@@ -2,18 +2,24 @@
 /* sidecar/door/rates.c: never more than COUNT in any PERIOD; the clock is a number. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../support/alloc_fail.h"
-#include "door/rates.h"
+#include "door/rates_memory.h"
 
 static struct rates *rates;
 
@@ -177,8 +183,217 @@ static void threads_share_one_count(void **state)
     assert_int_equal(atomic_load(&granted), 500);
 }
 
+/* ---- what outlives the door ---- */
+
+static struct rates_memory *memory;
+
+static int set_up_memory(void **state)
+{
+    return set_up(state) == 0 && rates_memory_new(&memory, NULL) == POSTERN_OK ? 0 : -1;
+}
+
+static int tear_down_memory(void **state)
+{
+    rates_memory_unref(memory);
+    return tear_down(state);
+}
+
+/* A door that starts. */
+static int start_door(int64_t now_ms)
+{
+    int fd = -1;
+
+    rates_free(rates);
+    rates = NULL;
+    assert_int_equal(rates_memory_renew(memory, &fd, NULL), POSTERN_OK);
+    assert_int_equal(rates_new(&rates, NULL), POSTERN_OK);
+    assert_int_equal(rates_share(rates, fd, now_ms, NULL), POSTERN_OK);
+    return fd;
+}
+
+/* In a process of its own, which is killed while it lives. */
+static void be_killed_behind(int uses, int64_t now_ms)
+{
+    int fd = -1, status;
+    pid_t pid;
+
+    assert_int_equal(rates_memory_renew(memory, &fd, NULL), POSTERN_OK);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        struct rates *r = NULL;
+        const struct rate_use use = { "f:r", { 3, 60 } };
+        int64_t wait_ms;
+
+        if (rates_new(&r, NULL) != POSTERN_OK || rates_share(r, fd, now_ms, NULL) != POSTERN_OK)
+            _exit(1);
+        for (int i = 0; i < uses; i++)
+            if (rates_take(r, "https://sso.example.org", "a", &use, 1, now_ms, &wait_ms, NULL) != POSTERN_OK)
+                _exit(1);
+        (void)raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+static void a_door_that_is_killed_gives_nobody_a_new_budget(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    be_killed_behind(2, 1000);
+    be_killed_behind(0, 1500); /* nor does one that never came to it */
+    be_killed_behind(1, 1500);
+    (void)start_door(2000);
+    assert_int_equal(take("a", "f:r", 3, 60, 2000, &wait_ms), POSTERN_ERR_RATE);
+    assert_in_range(wait_ms, 58000, 64000);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take("b", "f:r", 3, 60, 2000, &wait_ms), POSTERN_OK); /* another agent */
+    assert_int_equal(take("b", "f:r", 3, 60, 2000, &wait_ms), POSTERN_ERR_RATE);
+    assert_int_equal(take("a", "f:other", 3, 60, 2000, &wait_ms), POSTERN_OK); /* another rule */
+    (void)start_door(2000);
+    assert_int_equal(take("a", "f:r", 2, 120, 2000, &wait_ms), POSTERN_ERR_RATE); /* or another rate */
+    (void)start_door(200000); /* when it is over */
+    assert_int_equal(take("a", "f:r", 3, 60, 200000, &wait_ms), POSTERN_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(take("b", "f:r", 3, 60, 200000, &wait_ms), POSTERN_OK);
+}
+
+static void two_doors_at_one_time_leave_each_other_alone(void **state)
+{
+    struct rates *draining;
+    int64_t wait_ms;
+
+    (void)state;
+    (void)start_door(1000);
+    assert_int_equal(take("a", "f:r", 3, 60, 1000, &wait_ms), POSTERN_OK);
+    draining = rates;
+    rates = NULL;
+    (void)start_door(1000);
+    assert_int_equal(take("b", "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(take("a", "f:r", 3, 60, 1000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("a", "f:r", 3, 60, 1000, &wait_ms), POSTERN_ERR_RATE); /* with the one before */
+    rates_free(rates);
+    rates = draining;
+    assert_int_equal(take("b", "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("a", "f:r", 3, 60, 1000, &wait_ms), POSTERN_OK);
+}
+
+static struct rate_slot *map(int fd)
+{
+    struct rate_slot *slots = NULL;
+    size_t used;
+
+    assert_int_equal(rates_memory_map(fd, &slots, &used, NULL), POSTERN_OK);
+    return slots;
+}
+
+/* One number at a time is none that a door writes. */
+static void numbers_that_no_door_writes_count_for_nobody(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    for (int i = 0; i < 9; i++) {
+        struct rate_slot *slots = map(start_door(1000)), *w;
+
+        assert_int_equal(take("a", "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+        for (w = slots; w->rate.count == 0; w++)
+            ;
+        switch (i) {
+        case 0: w->rate.count = 0; break;
+        case 1: w->rate.count = -1; break;
+        case 2: w->rate.period_s = 0; break;
+        case 3: w->rate.period_s = -60; break;
+        case 4: w->rate.period_s = INT64_MAX; break;
+        case 5: w->newest = 1000000; break; /* never over */
+        case 6: w->newest = -1; break;
+        case 7: w->steps[3] = UINT64_MAX; break;
+        default: memset(w->name, 0, sizeof w->name);
+        }
+        rates_memory_unmap(slots);
+        (void)start_door(1000);
+        assert_int_equal(take("a", "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+        assert_int_equal(take("a", "f:r", 1, 60, 1000, &wait_ms), POSTERN_ERR_RATE);
+        assert_int_equal(take("a", "f:r", 1, 60, 200000, &wait_ms), POSTERN_OK);
+        rates_memory_unref(memory);
+        assert_int_equal(rates_memory_new(&memory, NULL), POSTERN_OK);
+    }
+}
+
+static void garbage_takes_nobodys_place_for_ever(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    srandom(4711);
+    for (int i = 0; i < 4; i++) {
+        struct rate_slot *slots = map(start_door(1000));
+        uint8_t *bytes = (uint8_t *)slots;
+
+        for (size_t k = 0; k < RATES_MAX * sizeof *slots; k++)
+            bytes[k] = (uint8_t)(i == 0 ? 0xff : i == 1 ? 1 : random());
+        if (i == 3) /* sane, all of them, and all alike */
+            for (size_t k = 0; k < RATES_MAX; k++) {
+                memset(&slots[k], 0, sizeof *slots);
+                memset(slots[k].name, 7, sizeof slots[k].name);
+                slots[k].rate = (struct postern_policy_rate){ 1, 60 };
+                slots[k].steps[0] = 1;
+            }
+        rates_memory_unmap(slots);
+        (void)start_door(1000);
+        if (i == 3) {
+            assert_int_equal(take("a", "f:r", 1, 60, 1000, &wait_ms), POSTERN_ERR_RATE); /* no place */
+            assert_true(wait_ms > 0);
+        }
+        assert_int_equal(take("a", "f:r", 1, 60, 100000, &wait_ms), POSTERN_OK);
+        assert_int_equal(take("a", "f:r", 1, 60, 100000, &wait_ms), POSTERN_ERR_RATE);
+        assert_int_equal(take("b", "f:r", 1, 60, 100000, &wait_ms), POSTERN_OK);
+    }
+}
+
+static void a_full_table_is_full_behind_a_restart(void **state)
+{
+    char name[24];
+    int64_t wait_ms;
+
+    (void)state;
+    (void)start_door(1000);
+    for (int i = 0; i < RATES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "a%d", i);
+        assert_int_equal(take(name, "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+    }
+    (void)start_door(2000);
+    assert_int_equal(take("new", "f:r", 1, 60, 2000, &wait_ms), POSTERN_ERR_RATE);
+    assert_int_equal(take("a5", "f:r", 1, 60, 2000, &wait_ms), POSTERN_ERR_RATE);
+    assert_int_equal(take("new", "f:r", 1, 60, 70000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("a5", "f:r", 1, 60, 70000, &wait_ms), POSTERN_OK);
+}
+
+static void memory_of_another_kind_is_refused(void **state)
+{
+    int64_t wait_ms;
+    int fd = -1, open_fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    (void)state;
+    assert_true(open_fd >= 0);
+    assert_int_equal(ftruncate(open_fd, sizeof(struct rate_slot) * RATES_MAX), 0);
+    assert_int_equal(rates_share(rates, open_fd, 0, NULL), POSTERN_ERR_MALFORMED); /* no seals */
+    assert_int_equal(ftruncate(open_fd, 192), 0);
+    assert_int_equal(fcntl(open_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW), 0);
+    assert_int_equal(rates_share(rates, open_fd, 0, NULL), POSTERN_ERR_MALFORMED); /* no room */
+    assert_int_equal(rates_share(rates, -1, 0, NULL), POSTERN_ERR_MALFORMED);
+    assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK); /* its own stays */
+    assert_int_equal(rates_memory_renew(memory, &fd, NULL), POSTERN_OK);
+    assert_int_equal(rates_share(rates, fd, 0, NULL), POSTERN_ERR_USAGE); /* too late */
+    assert_int_equal(close(open_fd), 0);
+}
+
 int main(void)
 {
+#define M(name) cmocka_unit_test_setup_teardown(name, set_up_memory, tear_down_memory)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         T(as_many_as_the_rule_says_and_not_one_more),
@@ -190,6 +405,12 @@ int main(void)
         T(a_full_table_refuses_whom_it_does_not_know),
         T(no_memory_is_no_leave),
         T(threads_share_one_count),
+        M(a_door_that_is_killed_gives_nobody_a_new_budget),
+        M(two_doors_at_one_time_leave_each_other_alone),
+        M(numbers_that_no_door_writes_count_for_nobody),
+        M(garbage_takes_nobodys_place_for_ever),
+        M(a_full_table_is_full_behind_a_restart),
+        M(memory_of_another_kind_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
