@@ -265,14 +265,17 @@ static void drop(struct rates *r, struct window *w)
 }
 
 /* The longest unused may count for long still, while another's is over: some are looked at.  Those
- * of the same action are the last of all, and not among them. */
+ * of the same action are the last of all, and never among them: the caller has them in hand. */
 static bool make_room(struct rates *r, int64_t now_ms)
 {
     struct window *w = TAILQ_FIRST(&r->used), *next;
+    size_t windows;
 
     if (r->free_count == 0)
         sweep_left(r, now_ms);
-    for (int i = 0; r->free_count == 0 && i < 64 && w != NULL; i++, w = next) {
+    windows = RATES_MAX - r->free_count - r->left_count;
+    for (size_t i = 0; r->free_count == 0 && i < 64 && i + RATES_PER_ACTION_MAX < windows;
+         i++, w = next) {
         next = TAILQ_NEXT(w, in_use);
         advance(w->at, now_ms);
         if (used(w->at) == 0)

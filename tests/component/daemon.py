@@ -227,7 +227,13 @@ def status_of(pid):
 
 
 def descriptors_of(pid):
-    return {int(os.path.basename(p)): os.readlink(p) for p in glob.glob("/proc/%d/fd/*" % pid)}
+    found = {}
+    for path in glob.glob("/proc/%d/fd/*" % pid):
+        try:
+            found[int(os.path.basename(path))] = os.readlink(path)
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return found
 
 
 def is_alive(pid):

@@ -121,7 +121,7 @@ def a_door_gets_listeners_files_and_policies_and_then_is_asked(folder, daemons):
     d = start(folder, daemons)
     d.wait_log("door: fake: MESSAGE commit")
     steps = [m for m in re.findall(r"^posternd door: fake: MESSAGE (.*)$", d.log(), re.M) if not re.match("audit|issuer|control", m)]
-    assert_equal(steps, ["tally descriptor=yes", "abandon descriptor=no", "args_key descriptor=yes",
+    assert_equal(steps, ["tally descriptor=yes", "rates descriptor=yes", "abandon descriptor=no", "args_key descriptor=yes",
                          "listener door=cache address=%s loop=0 descriptor=yes" % address,
                          "listener door=cache address=%s loop=1 descriptor=yes" % address,
                          "file door=cache key=tls_cert_file descriptor=yes", "file door=cache key=tls_key_file descriptor=yes",

@@ -372,6 +372,25 @@ static void a_full_table_is_full_behind_a_restart(void **state)
     assert_int_equal(take("a5", "f:r", 1, 60, 70000, &wait_ms), POSTERN_OK);
 }
 
+/* Where nearly all is left by another door, its own are nearly all that has a window. */
+static void an_action_never_takes_the_place_that_it_just_took(void **state)
+{
+    const struct rate_use uses[] = { { "f:first", { 1, 60 } }, { "f:second", { 1, 60 } } };
+    char name[24];
+    int64_t wait_ms;
+
+    (void)state;
+    (void)start_door(1000);
+    for (int i = 0; i < RATES_MAX - 1; i++) {
+        (void)snprintf(name, sizeof name, "a%d", i);
+        assert_int_equal(take(name, "f:r", 1, 60, 1000, &wait_ms), POSTERN_OK);
+    }
+    (void)start_door(2000);
+    assert_int_equal(rates_take(rates, "https://sso.example.org", "new", uses, 2, 2000, &wait_ms, NULL), POSTERN_ERR_RATE);
+    assert_int_equal(rates_take(rates, "https://sso.example.org", "new", uses, 1, 2000, &wait_ms, NULL), POSTERN_OK);
+    assert_int_equal(rates_take(rates, "https://sso.example.org", "new", uses, 2, 70000, &wait_ms, NULL), POSTERN_OK);
+}
+
 static void memory_of_another_kind_is_refused(void **state)
 {
     int64_t wait_ms;
@@ -410,6 +429,7 @@ int main(void)
         M(numbers_that_no_door_writes_count_for_nobody),
         M(garbage_takes_nobodys_place_for_ever),
         M(a_full_table_is_full_behind_a_restart),
+        M(an_action_never_takes_the_place_that_it_just_took),
         M(memory_of_another_kind_is_refused),
     };
 
