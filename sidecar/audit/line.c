@@ -190,7 +190,8 @@ static void end_stream(struct audit_line *l)
 /* In their order: not while one before waits for the audit child's word. */
 static bool is_stream(const struct audit_line *l)
 {
-    return l->streak >= AUDIT_STREAM_AFTER && l->unwritten_count == 0 && l->awaited_count == 0 &&
+    return !l->owner.has_no_streams && l->streak >= AUDIT_STREAM_AFTER &&
+           l->unwritten_count == 0 && l->awaited_count == 0 &&
            l->released_count < AUDIT_STREAM_MAX &&
            clock_mono_ms() - l->confirmed_ms <= AUDIT_STREAM_MS;
 }

@@ -60,6 +60,7 @@ struct audit_line_owner {
     /* Nothing is in flight any more; not called from audit_line_send().  May be NULL. */
     void (*idle)(void *arg);
     void *arg;
+    bool has_no_streams; /* everything waits until it is written */
 };
 
 /* There is no line yet, and none is asked for: the supervisor hands out the first one by itself. */

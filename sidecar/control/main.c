@@ -194,7 +194,9 @@ static postern_err make_lines(struct control_process *p, postern_error *err)
     POSTERN_TRY(
         link_new(c->base, "helper", contact, (struct link_owner){ on_lost, p }, &c->helper, err));
     return audit_line_new(
-        c->base, (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p }, &c->audit, err);
+        c->base,
+        (struct audit_line_owner){ .want_line = on_audit_lost, .arg = p, .has_no_streams = true },
+        &c->audit, err);
 }
 
 static postern_err read_blocks(struct control_process *p, int folder_fd, postern_error *err)

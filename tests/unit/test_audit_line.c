@@ -662,6 +662,19 @@ static void in_a_stream_a_decision_is_released_when_it_is_on_its_way(void **stat
     (void)close(fd);
 }
 
+static void a_line_without_streams_has_none(void **state)
+{
+    struct world *w = *state;
+    struct audit_line_owner strict = { count_wish, count_idle, w, .has_no_streams = true };
+    int fd;
+
+    audit_line_free(w->line);
+    assert_int_equal(audit_line_new(w->base, strict, &w->line, NULL), POSTERN_OK);
+    fd = hold_line(w);
+    send_and_confirm(w, fd, 1, 3 * AUDIT_STREAM_AFTER);
+    (void)close(fd);
+}
+
 static void before_a_stream_and_after_a_pause_everything_is_waited_for(void **state)
 {
     struct world *w = *state;
@@ -1003,6 +1016,7 @@ int main(void)
         TEST(what_has_happened_takes_no_decision_s_place_and_has_a_bound),
         TEST(freeing_calls_nobody),
         TEST(in_a_stream_a_decision_is_released_when_it_is_on_its_way),
+        TEST(a_line_without_streams_has_none),
         TEST(before_a_stream_and_after_a_pause_everything_is_waited_for),
         TEST(a_stream_whose_records_are_not_written_is_none),
         TEST(what_was_released_and_could_not_be_written_is_tried_again),
