@@ -55,7 +55,7 @@ static int set_up(void **state)
     w->base = event_base_new();
     assert_non_null(w->base);
     audit_child_start(&w->child, w->base);
-    assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL),
+    assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ .want_line = count_wish, .idle = count_idle, .arg = w }, &w->line, NULL),
                      POSTERN_OK);
     *state = w;
     return 0;
@@ -665,7 +665,7 @@ static void in_a_stream_a_decision_is_released_when_it_is_on_its_way(void **stat
 static void a_line_without_streams_has_none(void **state)
 {
     struct world *w = *state;
-    struct audit_line_owner strict = { count_wish, count_idle, w, .has_no_streams = true };
+    struct audit_line_owner strict = { .want_line = count_wish, .idle = count_idle, .arg = w, .has_no_streams = true };
     int fd;
 
     audit_line_free(w->line);
@@ -952,7 +952,7 @@ static void without_memory_a_stream_releases_nothing_that_is_not_kept(void **sta
         if (!was_short)
             break;
         audit_line_free(w->line);
-        assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ count_wish, count_idle, w }, &w->line, NULL), POSTERN_OK);
+        assert_int_equal(audit_line_new(w->base, (struct audit_line_owner){ .want_line = count_wish, .idle = count_idle, .arg = w }, &w->line, NULL), POSTERN_OK);
         (void)close(fd);
         fd = hold_stream(w);
     }

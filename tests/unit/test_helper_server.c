@@ -261,7 +261,7 @@ static struct world *make_world(size_t connections_max)
     w->helper.base = event_base_new();
     assert_non_null(w->helper.base);
     audit_child_start(&w->audit, w->helper.base);
-    assert_int_equal(audit_line_new(w->helper.base, (struct audit_line_owner){ count_wish, note_idle, w },
+    assert_int_equal(audit_line_new(w->helper.base, (struct audit_line_owner){ .want_line = count_wish, .idle = note_idle, .arg = w },
                                     &w->helper.audit, NULL),
                      POSTERN_OK);
     audit_line_set(w->helper.audit, audit_child_writer(&w->audit));
