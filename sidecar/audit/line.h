@@ -43,7 +43,7 @@
 #define AUDIT_RETRY_MS 1000
 /* And whoever wants to end waits for it so long: a new audit child and a line to it take two seconds,
  * and drain_timeout is 25 unless somebody says less. */
-#define AUDIT_GIVE_UP_MS 5000
+#define AUDIT_GIVE_UP_MS 3000
 /* Records of one message, and bytes of them: what fits beside them in a datagram is as much again. */
 #define AUDIT_MESSAGE_RECORDS_MAX 16
 #define AUDIT_MESSAGE_BYTES_MAX   16384
