@@ -51,10 +51,11 @@ struct audit_line {
     postern_buf text, message;  /* the record and message being made; their storage is kept */
     struct flight_list flights, releases;
     size_t count, fact_count; /* all; those of them that are facts */
-    size_t awaited_count; /* of the others those that are sent */
+    size_t awaited_count, releasing_count; /* of the others */
     size_t released_count, unwritten_count; /* of the facts */
     int64_t last_id;
     int64_t confirmed_ms; /* monotonic: the latest record that was written */
+    int64_t trouble_ms;   /* monotonic: since then there is no line, or nothing can be written */
     unsigned streak;      /* written without a failure or a pause of AUDIT_STREAM_MS between two */
 };
 
@@ -70,11 +71,13 @@ static void set_state(struct audit_line *l, struct flight *f, flight_state state
 {
     if (f->state == FLIGHT_RELEASING)
         TAILQ_REMOVE(&l->releases, f, releasing);
+    l->releasing_count -= f->state == FLIGHT_RELEASING;
     l->unwritten_count -= f->state == FLIGHT_UNWRITTEN;
     l->awaited_count -= is_awaited(f);
     f->state = state;
     l->awaited_count += is_awaited(f);
     l->unwritten_count += state == FLIGHT_UNWRITTEN;
+    l->releasing_count += state == FLIGHT_RELEASING;
     if (state == FLIGHT_RELEASING)
         TAILQ_INSERT_TAIL(&l->releases, f, releasing);
 }
@@ -172,8 +175,15 @@ static void on_expiry(evutil_socket_t fd, short what, void *arg)
 
 /* ---- streams ---- */
 
+static void note_trouble(struct audit_line *l)
+{
+    if (l->trouble_ms == 0)
+        l->trouble_ms = clock_mono_ms();
+}
+
 static void note_written(struct audit_line *l, int64_t now_ms)
 {
+    l->trouble_ms = 0;
     if (now_ms - l->confirmed_ms > AUDIT_STREAM_MS)
         l->streak = 0;
     l->confirmed_ms = now_ms;
@@ -181,18 +191,23 @@ static void note_written(struct audit_line *l, int64_t now_ms)
         l->streak++;
 }
 
-/* Nothing is released before it is written until the audit child has shown anew that it writes. */
+/* Nothing is released before it is written until the audit child has shown anew that it writes: what
+ * was not told yet is waited for. */
 static void end_stream(struct audit_line *l)
 {
+    struct flight *f;
+
     l->streak = 0;
+    while ((f = TAILQ_FIRST(&l->releases)) != NULL)
+        set_state(l, f, FLIGHT_SENT);
 }
 
-/* In their order: not while one before waits for the audit child's word. */
-static bool is_stream(const struct audit_line *l)
+/* For so many more.  In their order: not while one before waits for the audit child's word. */
+static bool is_stream(const struct audit_line *l, size_t count)
 {
     return !l->owner.has_no_streams && l->streak >= AUDIT_STREAM_AFTER &&
            l->unwritten_count == 0 && l->awaited_count == 0 &&
-           l->released_count < AUDIT_STREAM_MAX &&
+           l->released_count + l->releasing_count + count <= AUDIT_STREAM_MAX &&
            clock_mono_ms() - l->confirmed_ms <= AUDIT_STREAM_MS;
 }
 
@@ -249,9 +264,13 @@ static void want_line(struct audit_line *l)
 
 static void on_want(evutil_socket_t fd, short what, void *arg)
 {
+    struct audit_line *l = arg;
+
     (void)fd;
     (void)what;
-    want_line(arg);
+    want_line(l);
+    if (l->count != 0)
+        tell_idle(l); /* what waits for a line may be given up by now */
 }
 
 static void lose_line(struct audit_line *l, const postern_error *why)
@@ -260,6 +279,7 @@ static void lose_line(struct audit_line *l, const postern_error *why)
     bool was_idle = l->count == 0;
 
     channel_watch_close(&l->watch);
+    note_trouble(l);
     end_stream(l);
     fail_until(l, last_id, why);
     if (!was_idle)
@@ -357,7 +377,7 @@ static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
 {
     while (f != NULL) {
         size_t count = f->state == FLIGHT_HELD ? count_run(f) : 0;
-        bool is_released = count != 0 && is_stream(l);
+        bool is_released = count != 0 && is_stream(l, count);
         postern_err e = POSTERN_OK;
 
         if (count == 0) {
@@ -424,30 +444,49 @@ static void keep_for_later(struct audit_line *l, struct flight *f, const postern
 {
     if (l->unwritten_count == 0)
         log_error("audit records are kept until they can be written", why);
+    note_trouble(l);
     set_state(l, f, FLIGHT_UNWRITTEN);
-    if (!event_pending(l->retry, EV_TIMEOUT, NULL) && !timer_start(l->retry, AUDIT_RETRY_MS))
+}
+
+/* After an answer: at once when one was written, for then there is room. */
+static void retry_soon(struct audit_line *l, bool has_room)
+{
+    if (l->unwritten_count == 0)
+        return;
+    if (has_room)
+        event_active(l->retry, EV_TIMEOUT, 0);
+    else if (!event_pending(l->retry, EV_TIMEOUT, NULL) && !timer_start(l->retry, AUDIT_RETRY_MS))
         log_problem("audit: no timer to write records that were not written");
+}
+
+/* The first of them, to be sent again. */
+static void hold_unwritten(struct audit_line *l, size_t count)
+{
+    struct flight *f;
+
+    for (f = TAILQ_FIRST(&l->flights); f != NULL && count > 0; f = TAILQ_NEXT(f, entry))
+        if (f->state == FLIGHT_UNWRITTEN) {
+            set_state(l, f, FLIGHT_HELD);
+            count--;
+        }
 }
 
 /* A message of them: when it is written the next follows, else they wait again. */
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     struct audit_line *l = arg;
-    struct flight *f;
-    int count = 0;
 
-    TAILQ_FOREACH (f, &l->flights, entry)
-        if (f->state == FLIGHT_UNWRITTEN && count++ < AUDIT_MESSAGE_RECORDS_MAX)
-            set_state(l, f, FLIGHT_HELD);
+    hold_unwritten(l, AUDIT_MESSAGE_RECORDS_MAX);
     if (l->watch.channel != NULL && !is_stalled(l))
         on_writable(fd, what, l);
+    if (l->count != 0)
+        tell_idle(l); /* it may be given up by now */
 }
 
 /* What was refused would be refused again. */
 static void take_failure(struct audit_line *l, struct flight *f, bool is_refused,
                          const postern_error *why)
 {
-    end_stream(l);
     if (f->is_fact && !is_refused)
         keep_for_later(l, f, why);
     else
@@ -475,8 +514,8 @@ static postern_err take_confirmation(struct audit_line *l, postern_error *err)
     (void)channel_text(l->watch.channel, "detail", detail, sizeof detail); /* not there: as above */
     if (!is_done)
         (void)POSTERN_FAIL(&why, AUDIT, "%s", detail);
-    if (is_done && l->unwritten_count != 0)
-        event_active(l->retry, EV_TIMEOUT, 0); /* there is room again */
+    if (!is_done)
+        end_stream(l);
     for (; from <= id; from++) {
         if ((f = find_flight(l, from)) == NULL)
             continue; /* it timed out before */
@@ -485,6 +524,7 @@ static postern_err take_confirmation(struct audit_line *l, postern_error *err)
         else
             take_failure(l, f, is_refused, &why);
     }
+    retry_soon(l, is_done);
     tell_idle(l);
     return POSTERN_OK;
 }
@@ -538,6 +578,7 @@ void audit_line_set(struct audit_line *l, int take_fd)
         lose_line(l, &err);
         return;
     }
+    l->trouble_ms = 0;
     end_stream(l);
     fail_until(l, last_id, &replaced);
     if (!was_idle)
@@ -597,7 +638,7 @@ static postern_err send_now(struct audit_line *l, struct flight *f, postern_erro
         send_soon(l); /* the facts: then, or a new line will be made */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
     }
-    is_released = is_stream(l) && keep_text(l, f);
+    is_released = is_stream(l, 1) && keep_text(l, f);
     e = send_one(l, f, postern_buf_bytes(&l->text), is_released, err);
     if (e == POSTERN_AGAIN && (is_released || keep_text(l, f)) &&
         event_add(l->watch.writable, NULL) == 0)
@@ -713,9 +754,18 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
             f->done = NULL;
 }
 
+/* For too long there is no line, or nothing can be written. */
+static bool is_given_up(const struct audit_line *l)
+{
+    return (l->watch.channel == NULL || l->unwritten_count != 0) && l->trouble_ms != 0 &&
+           clock_mono_ms() - l->trouble_ms >= AUDIT_GIVE_UP_MS;
+}
+
 bool audit_line_is_idle(const struct audit_line *l)
 {
-    return l->count == (l->watch.channel == NULL ? l->fact_count : 0);
+    if (l->count != l->fact_count || is_given_up(l))
+        return l->count == l->fact_count;
+    return l->watch.channel == NULL ? l->released_count == 0 : l->count == 0;
 }
 
 /* ---- the whole ---- */
@@ -747,19 +797,33 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
     return POSTERN_OK;
 }
 
+/* What was let go in a stream is said here at least, as far as a line of log holds it. */
+static void log_missing(const struct audit_line *l)
+{
+    const struct flight *f;
+
+    if (l->fact_count == 0)
+        return;
+    log_problem("%zu audit records of what happened may be missing: nobody wrote them",
+                l->fact_count);
+    TAILQ_FOREACH (f, &l->flights, entry)
+        if (f->was_released)
+            log_problem("audit record that may be missing: %.*s", (int)f->text.len,
+                        (const char *)f->text.ptr);
+}
+
 void audit_line_free(struct audit_line *l)
 {
     postern_error err = { 0 };
 
     if (l == NULL)
         return;
-    /* What still waited for company; whether it arrives is nobody's to see any more. */
+    /* What still waited, for company or for room; whether it arrives is nobody's to see any more. */
+    hold_unwritten(l, SIZE_MAX);
     if (l->watch.channel != NULL && !is_stalled(l) &&
         !flush(l, TAILQ_FIRST(&l->flights), &err))
         log_error("line to the audit child", &err);
-    if (l->fact_count != 0)
-        log_problem("%zu audit records of what happened are missing: the audit child was away",
-                    l->fact_count);
+    log_missing(l);
     while (!TAILQ_EMPTY(&l->flights))
         free_flight(l, TAILQ_FIRST(&l->flights));
     channel_watch_close(&l->watch);

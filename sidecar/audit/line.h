@@ -41,6 +41,9 @@
 #define AUDIT_STREAM_MAX 1024
 /* What has happened and could not be written is tried again after this. */
 #define AUDIT_RETRY_MS 1000
+/* And whoever wants to end waits for it so long: a new audit child and a line to it take two seconds,
+ * and drain_timeout is 25 unless somebody says less. */
+#define AUDIT_GIVE_UP_MS 3000
 /* Records of one message, and bytes of them: what fits beside them in a datagram is as much again. */
 #define AUDIT_MESSAGE_RECORDS_MAX 16
 #define AUDIT_MESSAGE_BYTES_MAX   16384
@@ -91,13 +94,17 @@ POSTERN_MUST_USE postern_err audit_line_send_together(struct audit_line *l,
 bool audit_line_has_room(const struct audit_line *l);
 /* Whoever waits with `arg` waits no more; the record is written all the same. */
 void audit_line_cancel(struct audit_line *l, const void *arg);
-/* Nothing is in flight; without a line, nothing that anybody waits for. */
+/*
+ * Nothing is in flight; without a line, nothing that anybody waits for or that a stream released.  Where
+ * nothing can be written for AUDIT_GIVE_UP_MS: nothing that anybody waits for.
+ */
 bool audit_line_is_idle(const struct audit_line *l);
 /*
  * Fail what was sent before now_ms - AUDIT_CONFIRM_MS; called by a timer of its own, and by
  * tests.  Monotonic clock.
  */
 void audit_line_expire(struct audit_line *l, int64_t now_ms);
-void audit_line_free(struct audit_line *l);          /* nobody is called; NULL is fine */
+/* Nobody is called; what a stream released and nobody wrote is logged.  NULL is fine. */
+void audit_line_free(struct audit_line *l);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../channel_watch.h"
@@ -137,6 +138,15 @@ static postern_err send_confirmation(struct writer *w, int64_t from, struct conf
     return channel_send(w->watch.channel, postern_buf_bytes(&out), -1, err);
 }
 
+/* Its records are read to their end all the same.  One that lives is told that its line has ended: it
+ * asks for another and sends there what nobody confirmed. */
+static void go_deaf(struct writer *w)
+{
+    w->is_deaf = true;
+    w->unsaid_count = w->said_count = 0;
+    (void)shutdown(channel_fd(w->watch.channel), SHUT_WR); /* fails where it is gone */
+}
+
 /* Say what is unsaid, as far as the writer reads.  False: no event. */
 static bool say(struct writer *w)
 {
@@ -148,8 +158,8 @@ static bool say(struct writer *w)
 
         if (e == POSTERN_AGAIN)
             return event_del(w->watch.readable) == 0 && event_add(w->watch.writable, NULL) == 0;
-        if (e != POSTERN_OK) { /* its records are read to their end all the same */
-            w->is_deaf = true;
+        if (e != POSTERN_OK) {
+            go_deaf(w);
             break;
         }
         w->said_count += run;
@@ -398,8 +408,7 @@ static void note_written(struct audit_server *s, postern_err e)
 
 static bool rest(struct writer *w)
 {
-    if (w->is_resting || event_del(w->watch.readable) == 0)
-        w->is_resting = true;
+    w->is_resting = event_del(w->watch.readable) == 0;
     return w->is_resting;
 }
 
@@ -414,19 +423,30 @@ static void wake(struct writer *w)
         log_problem("a line of %s: no event", w->role);
 }
 
-/* After a batch: who brought something that nobody waits for rests, the others are listened to. */
+/* It brought all it had, and nobody waits for that.  Where the batch was full before, more stands in
+ * its queue, perhaps of somebody who waits. */
+static bool may_rest(const struct writer *w)
+{
+    return w->has_brought && w->is_patient && !w->is_readable && w->left == 0;
+}
+
+/* After a batch: who may rest does so until s->rest, also while others bring theirs; all others are
+ * listened to. */
 static void send_to_rest(struct audit_server *s)
 {
+    bool is_running = event_pending(s->rest, EV_TIMEOUT, NULL) != 0;
     bool has_resting = false;
     struct writer *w;
 
     TAILQ_FOREACH (w, &s->writers, entry) {
-        if (!w->has_brought || !w->is_patient || !rest(w))
+        bool goes_on = is_running && w->is_resting && !w->has_brought;
+
+        if (!goes_on && (!may_rest(w) || !rest(w)))
             wake(w);
         has_resting |= w->is_resting;
         w->has_brought = false;
     }
-    if (!has_resting || timer_start(s->rest, AUDIT_REST_MS))
+    if (!has_resting || is_running || timer_start(s->rest, AUDIT_REST_MS))
         return;
     TAILQ_FOREACH (w, &s->writers, entry)
         wake(w);
@@ -578,6 +598,22 @@ static bool has_rest(const struct audit_server *s)
     return false;
 }
 
+/* At the end: who has not read its confirmations by now never will, and what it sent behind them is
+ * written too.  False: there is nobody. */
+static bool give_up_on_silent(struct audit_server *s)
+{
+    bool has_one = false;
+    struct writer *w;
+
+    TAILQ_FOREACH (w, &s->writers, entry) {
+        if (w->unsaid_count == 0)
+            continue;
+        go_deaf(w);
+        has_one = true;
+    }
+    return has_one;
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *arg)
 {
     struct audit_server *s = arg;
@@ -588,7 +624,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
         return;
     if (!audit_file_is_writable(s->file) && wait_for_room(s))
         return;
-    if (serve(s) == 0 && s->is_draining && !has_rest(s))
+    if (serve(s) == 0 && s->is_draining && !has_rest(s) && !give_up_on_silent(s))
         end(s);
     else if (s->is_draining || has_rest(s))
         event_active(s->turn, 0, 0);

@@ -166,9 +166,8 @@ static postern_err make_events(struct role *r, postern_error *err)
     if (r->patience == NULL || r->give_up == NULL)
         return POSTERN_FAIL(err, NOMEM, "event loop");
     return audit_line_new(r->helper.base,
-                          (struct audit_line_owner){ .want_line = on_want_line,
-                                                     .idle = on_idle_audit,
-                                                     .arg = r },
+                          (struct audit_line_owner){
+                              .want_line = on_want_line, .idle = on_idle_audit, .arg = r },
                           &r->helper.audit, err);
 }
 

@@ -3,6 +3,7 @@
 """In a stream of actions each is released when its record is on its way (sidecar/audit/line.h).  Whatever dies then, and whatever is
 full: what reached the server is on record, and the log is a chain.  The server is a real one, and its keys say what reached it."""
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -45,8 +46,8 @@ def _recorded(rig):
 class Agent:
     """Sets one key after another, as fast as it may; logs in again when its session ends."""
 
-    def __init__(self, rig):
-        self.rig, self.token, self.number, self.refused, self.is_over = rig, rig.token("cache"), 0, 0, False
+    def __init__(self, rig, name=""):
+        self.rig, self.name, self.token, self.number, self.refused, self.is_over = rig, name, rig.token("cache"), 0, 0, False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -58,7 +59,7 @@ class Agent:
         return c
 
     def pipeline(self, c):
-        keys = ["cache:%d" % (self.number + i) for i in range(PIPELINE)]
+        keys = ["cache:%s%d" % (self.name, self.number + i) for i in range(PIPELINE)]
         self.number += PIPELINE
         c.send(b"".join(pack("SET", key, "x") for key in keys))
         for _ in keys:
@@ -137,6 +138,61 @@ def what_reached_the_server_is_on_record_when_the_door_is_killed(rig):
     agent.wait(400)
     agent.end()
     _assert_recorded(rig, inside, 0)
+
+
+def what_reached_the_server_is_on_record_when_the_audit_child_is_killed_and_all_ends(rig):
+    """Whoever holds what it released waits for another audit child, also when it is told to end."""
+    inside = _redis_door(rig)
+    rig.start()
+    agent = Agent(rig)
+    agent.wait(400)
+    os.kill(rig.child("audit"), signal.SIGKILL)
+    rig.daemon.signal(signal.SIGTERM)
+    agent.is_over = True
+    assert_equal(rig.daemon.wait_exit(), 0, "exit status")
+    agent.end()
+    check("may be missing" not in rig.daemon.log(), "nobody gave up")
+    _assert_recorded(rig, inside, 1024)
+
+
+def what_reached_the_server_is_on_record_when_all_ends_in_the_middle(rig):
+    inside = _redis_door(rig)
+    rig.start()
+    agent = Agent(rig)
+    agent.wait(400)
+    rig.daemon.signal(signal.SIGTERM)
+    agent.wait(100)  # a session that is not quiet goes on for a while
+    agent.is_over = True
+    assert_equal(rig.daemon.wait_exit(), 0, "exit status")
+    agent.end()
+    _assert_recorded(rig, inside, 0)
+
+
+def what_reached_the_server_is_on_record_over_a_reload_and_a_hung_audit_child(rig):
+    inside = _redis_door(rig)
+    rig.set(door_loops="4")
+    rig.start()
+    agents = [Agent(rig, "%d-" % i) for i in range(3)]
+    for agent in agents:
+        agent.wait(100)
+    audit = rig.child("audit")
+    os.kill(audit, signal.SIGSTOP)
+    time.sleep(0.3)  # as long as something hangs: not a condition that is waited for
+    os.kill(audit, signal.SIGCONT)
+    os.rename(rig.audit_path, rig.audit_path + ".1")
+    rig.reload()
+    for agent in agents:
+        agent.wait(100)
+    for agent in agents:
+        agent.end()
+    assert_equal(rig.daemon.stop(), 0, "exit status")
+    recorded = {r["resource"] for path in (rig.audit_path + ".1", rig.audit_path) for r in rig.audit(path)
+                if r.get("action") == "redis:SET" and r.get("outcome") == "proved"}
+    there = _reached(inside)
+    check(len(there) > 500, "%d keys" % len(there))
+    assert_equal(there - recorded, set(), "keys without a record")
+    rig.verify_audit(rig.audit_path + ".1", rig.audit_path)
+    os.rename(rig.audit_path, rig.audit_path + ".2")  # it does not begin a chain
 
 
 def a_stream_ends_with_the_disk_and_nothing_that_was_released_is_missing_afterwards(rig):

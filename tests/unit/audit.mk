@@ -2,7 +2,7 @@
 audit_child_sources = tests/support/audit_child.c tests/support/audit_child.h
 if POSTERND
 unit_tests += tests/unit/test_args_digest tests/unit/test_tally tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
-	tests/unit/test_audit_record tests/unit/test_audit_secrets tests/unit/test_audit_server tests/unit/test_audit_sums
+	tests/unit/test_audit_record tests/unit/test_audit_secrets tests/unit/test_audit_server tests/unit/test_audit_stream tests/unit/test_audit_sums
 endif
 tests_unit_test_args_digest_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_args_digest_LDADD = $(helper_ldadd)
@@ -27,6 +27,10 @@ tests_unit_test_audit_server_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_server_LDADD = $(helper_ldadd)
 tests_unit_test_audit_chain_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_audit_file_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_audit_stream_CPPFLAGS = $(helper_cppflags)
+tests_unit_test_audit_stream_LDADD = $(helper_ldadd)
+tests_unit_test_audit_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_ms -Wl,--wrap=timer_start
+tests_unit_test_audit_server_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_audit_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c $(audit_child_sources)
 tests_unit_test_audit_server_SOURCES = tests/unit/test_audit_server.c $(audit_child_sources)

@@ -870,6 +870,119 @@ static void only_so_many_are_released_before_they_are_written(void **state)
     (void)close(fd);
 }
 
+/* Also of those that come before anybody was told. */
+static void only_so_many_are_released_in_one_round(void **state)
+{
+    enum { COUNT = AUDIT_STREAM_MAX + 100 };
+    struct world *w = *state;
+    struct waiter *all = calloc(COUNT, sizeof *all);
+    int fd = hold_stream(w), released = 0;
+
+    assert_non_null(all);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+        assert_int_equal(count_records(fd), 1);
+    }
+    spin(w);
+    for (int i = 0; i < COUNT; i++)
+        released += all[i].call_count;
+    assert_in_range(released, 100, AUDIT_STREAM_MAX);
+    assert_int_equal(all[AUDIT_STREAM_MAX].call_count, 0);
+    free(all);
+    audit_line_free(w->line);
+    w->line = NULL;
+    (void)close(fd);
+}
+
+static void send_one_more(evutil_socket_t fd, short what, void *arg)
+{
+    struct waiter *who = arg;
+
+    (void)fd;
+    (void)what;
+    assert_int_equal(send_record(who->world, who), POSTERN_OK);
+}
+
+/* Decided in the same round of the loop in which the failure is heard, and before it. */
+static void what_was_not_told_yet_waits_when_one_before_it_fails(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w }, b = { .world = w };
+    struct event *decides = event_new(w->base, -1, 0, send_one_more, &b);
+    int fd = hold_stream(w);
+
+    assert_non_null(decides);
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    say(fd, "{\"type\":\"failed\",\"id\":17,\"detail\":\"No space left\"}");
+    event_active(decides, EV_TIMEOUT, 0);
+    spin(w);
+    assert_int_equal(count_records(fd), 2);
+    assert_int_equal(b.call_count, 0);
+    say(fd, "{\"type\":\"failed\",\"id\":18,\"detail\":\"No space left\"}");
+    spin(w);
+    assert_true(b.call_count == 1 && b.e == POSTERN_ERR_AUDIT);
+    event_free(decides);
+    (void)close(fd);
+}
+
+static void what_is_refused_does_not_keep_others_from_being_tried_again(void **state)
+{
+    enum { COUNT = AUDIT_MESSAGE_RECORDS_MAX + 1 };
+    struct world *w = *state;
+    struct waiter all[COUNT + 1] = { 0 };
+    int fd = hold_stream(w);
+    char message[96];
+
+    for (int i = 0; i < COUNT; i++)
+        assert_int_equal(send_record(w, &all[i]), POSTERN_OK);
+    spin(w);
+    for (int i = 0; i < COUNT; i++) {
+        assert_in_range(snprintf(message, sizeof message, "{\"type\":\"failed\",\"id\":%d}", NEXT + i), 1, sizeof message - 1);
+        say(fd, message);
+        spin(w);
+    }
+    assert_int_equal(send_record(w, &all[COUNT]), POSTERN_OK);
+    assert_int_equal(count_records(fd), COUNT + 1);
+    confirm_up_to(fd, NEXT + COUNT, NEXT + COUNT);
+    spin(w);
+    assert_int_equal(count_records(fd), AUDIT_MESSAGE_RECORDS_MAX);
+    for (int i = 0; i < AUDIT_MESSAGE_RECORDS_MAX; i++) {
+        assert_in_range(snprintf(message, sizeof message, "{\"type\":\"refused\",\"id\":%d}", NEXT + i), 1, sizeof message - 1);
+        say(fd, message);
+        spin(w);
+    }
+    while (count_records(fd) == 0) /* AUDIT_RETRY_MS */
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    confirm_up_to(fd, NEXT + AUDIT_MESSAGE_RECORDS_MAX, NEXT + AUDIT_MESSAGE_RECORDS_MAX);
+    spin(w);
+    assert_true(audit_line_is_idle(w->line));
+    (void)close(fd);
+}
+
+/* A process that is to end waits for another line, if one is to be had. */
+static void what_was_released_and_not_written_is_not_idle_without_a_line(void **state)
+{
+    struct world *w = *state;
+    struct waiter a = { .world = w };
+    int fd = hold_stream(w);
+
+    assert_int_equal(send_record(w, &a), POSTERN_OK);
+    spin(w);
+    assert_int_equal(a.call_count, 1);
+    (void)close(fd);
+    spin(w);
+    assert_false(audit_line_is_set(w->line));
+    assert_false(audit_line_is_idle(w->line));
+    audit_line_set(w->line, audit_child_writer(&w->child));
+    spin_until_idle(w);
+    (void)close(hold_line(w)); /* and what has happened, as ever, is kept and not waited for */
+    spin(w);
+    assert_int_equal(send_record(w, NULL), POSTERN_OK);
+    assert_true(audit_line_is_idle(w->line));
+}
+
 /* Answers leave in the order of the decisions. */
 static void nobody_is_released_before_one_who_waits(void **state)
 {
@@ -1025,6 +1138,10 @@ int main(void)
         TEST(what_was_released_is_sent_again_on_the_next_line),
         TEST(what_is_about_to_be_released_fails_with_its_line),
         TEST(only_so_many_are_released_before_they_are_written),
+        TEST(only_so_many_are_released_in_one_round),
+        TEST(what_was_not_told_yet_waits_when_one_before_it_fails),
+        TEST(what_is_refused_does_not_keep_others_from_being_tried_again),
+        TEST(what_was_released_and_not_written_is_not_idle_without_a_line),
         TEST(nobody_is_released_before_one_who_waits),
         TEST(who_cancels_in_a_stream_is_not_called_and_the_record_is_kept),
         TEST(who_is_released_may_send_the_next),

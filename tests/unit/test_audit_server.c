@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "audit/record.h"
+#include "../support/alloc_fail.h"
 #include "../support/audit_child.h"
 
 struct world {
@@ -592,6 +593,49 @@ static void a_drain_does_not_wait_for_a_writer_that_does_not_read(void **state)
     (void)close(deaf);
 }
 
+static void a_drain_writes_what_one_that_does_not_read_has_sent(void **state)
+{
+    struct world *w = *state;
+    int deaf = audit_child_writer(&w->child), sent = 0;
+
+    spin(w);
+    for (int round = 0; round < 100; round++) {
+        while (say_record(deaf, 2 * sent)) /* with gaps: each has a confirmation of its own */
+            sent++;
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    }
+    audit_child_drain(&w->child);
+    spin(w);
+    assert_true(w->child.has_ended);
+    assert_int_equal(count_records(w->child.fd), sent);
+    (void)close(deaf);
+}
+
+/* Who waits for a confirmation that cannot be made hears the end of its line, and so asks for another. */
+static void without_memory_nobody_is_left_without_answer_and_end(void **state)
+{
+    struct world *w = *state;
+    bool was_short = true;
+
+    for (unsigned n = 1; was_short && n < 100; n++) {
+        int fd = audit_child_writer(&w->child);
+        char room[256];
+        ssize_t got;
+
+        spin(w);
+        assert_true(say_record(fd, 1));
+        alloc_fail_arm(n);
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+        was_short = alloc_fail_disarm();
+        spin(w);
+        got = recv(fd, room, sizeof room, MSG_DONTWAIT);
+        assert_true(got >= 0 || errno == ECONNRESET);
+        (void)close(fd);
+        spin(w);
+    }
+    assert_false(was_short);
+}
+
 /* kill -9 and a new start: what was confirmed stands there, and the chain goes on. */
 static void a_new_child_goes_on_where_the_old_one_was_killed(void **state)
 {
@@ -666,6 +710,63 @@ static void whoever_waits_is_answered_at_once_beside_one_that_rests(void **state
     assert_done(patient, 51);
     (void)close(patient);
     (void)close(other);
+}
+
+/* A batch for a pipe is one record.  What stands behind it in the queue is no reason to rest: of many, the last would be
+ * confirmed when whoever waits for it has given up. */
+static void whose_batch_was_full_does_not_rest(void **state)
+{
+    struct world *w = *state;
+    int fd = audit_child_writer(&w->child), pipes[2], done = 0;
+
+    assert_int_equal(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    audit_child_use(&w->child, pipes[1]);
+    spin(w);
+    for (int i = 1; i <= 100; i++)
+        say_patient(fd, i);
+    for (int i = 0; i < 110; i++)
+        (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    while (hear(fd)[0] != '\0')
+        done++;
+    assert_int_equal(done, 100);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+    (void)close(fd);
+}
+
+/* False: its rest was over meanwhile, or it had none. */
+static bool rests_while_another_brings(struct world *w)
+{
+    int a = audit_child_writer(&w->child), b = audit_child_writer(&w->child);
+    bool has_rested;
+
+    spin(w);
+    say_patient(a, 1);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(a, 1);
+    say_patient(b, 1);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    assert_done(b, 1);
+    say_patient(a, 2);
+    (void)event_base_loop(w->base, EVLOOP_NONBLOCK);
+    has_rested = hear(a)[0] == '\0';
+    while (has_rested && hear(a)[0] == '\0') /* and its turn comes */
+        assert_in_range(event_base_loop(w->base, EVLOOP_ONCE), 0, 1);
+    (void)close(a);
+    (void)close(b);
+    spin(w);
+    confirmed[a].next = confirmed[b].next = 0;
+    confirmed[a].last = confirmed[b].last = -1;
+    return has_rested;
+}
+
+static void whoever_rests_is_not_woken_by_what_another_brings(void **state)
+{
+    int rounds = 1;
+
+    while (rounds < 1000 && !rests_while_another_brings(*state))
+        rounds++;
+    assert_in_range(rounds, 1, 999);
 }
 
 /* After its rest it is listened to again, and nothing runs any more. */
@@ -749,12 +850,16 @@ int main(void)
         TEST(what_the_supervisor_does_not_send_changes_nothing),
         TEST(whoever_is_patient_is_answered_for_all_it_sent_meanwhile),
         TEST(whoever_waits_is_answered_at_once_beside_one_that_rests),
+        TEST(whose_batch_was_full_does_not_rest),
+        TEST(whoever_rests_is_not_woken_by_what_another_brings),
         TEST(a_rest_ends_when_nothing_came),
         TEST(what_one_that_rests_has_sent_is_written_when_it_ends_and_when_all_ends),
         TEST(patience_that_is_no_flag_is_none),
         TEST(drain_writes_what_was_sent_before_it),
         TEST(the_end_of_the_supervisor_is_a_drain),
         TEST(a_drain_does_not_wait_for_a_writer_that_does_not_read),
+        TEST(a_drain_writes_what_one_that_does_not_read_has_sent),
+        TEST(without_memory_nobody_is_left_without_answer_and_end),
         TEST(a_new_child_goes_on_where_the_old_one_was_killed),
     };
 
