@@ -43,9 +43,9 @@ bool __wrap_timer_start(struct event *timer, int64_t ms)
     static const struct timeval never = { .tv_sec = 1000000 };
     size_t i = 0;
 
-    while (i < TIMERS && timers[i].event != NULL && timers[i].event != timer)
+    while (i < TIMERS - 1 && timers[i].event != NULL && timers[i].event != timer)
         i++;
-    assert_true(i < TIMERS);
+    assert_true(timers[i].event == NULL || timers[i].event == timer);
     timers[i].event = timer;
     timers[i].due_ms = now_ms + ms;
     return event_add(timer, &never) == 0;
