@@ -57,8 +57,15 @@ def whole_lines(path):
     return text[:text.rfind(b"\n") + 1].decode(errors="replace")
 
 
+SETTLE_S = 0.03  # in a stream a record stands in the file some milliseconds after its decision was told
+
+
 def records_in(path):
-    """The records of an audit file, oldest first."""
+    """The records of an audit file, oldest first; when nothing more comes, or after a second."""
+    end, text = time.monotonic() + 1, None
+    while text is None or (text != whole_lines(path) and time.monotonic() < end):
+        text = whole_lines(path)
+        time.sleep(SETTLE_S)
     return [json.loads(line) for line in whole_lines(path).split("\n") if line]
 
 

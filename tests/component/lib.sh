@@ -132,8 +132,10 @@ token() {
 padded() { token "$1" "pad=\"$(head -c "$2" /dev/zero | tr '\0' x)\""; }
 
 last_ref() { grep -o 'R-[0-9A-Z]\{10\}' "$1" | tail -n 1; }
+# In a stream a record stands in the file some milliseconds after its decision was told.
+audit_settles() { sleep 0.05; }
 # audited REF MEMBER VALUE: the audit record of REF has "MEMBER":"VALUE".
-audited() { grep -F "\"ref\":\"$1\"" "$T/audit.jsonl" | grep -qF "\"$2\":\"$3\""; }
+audited() { audit_settles; grep -F "\"ref\":\"$1\"" "$T/audit.jsonl" | grep -qF "\"$2\":\"$3\""; }
 # No piece of any token in any log: every test ends with this.
 canary() { # TOKEN...
     local t found=no

@@ -141,7 +141,7 @@ refuses_login() {
         sed 's/^/# /' "$T/login.out"
     fi
 }
-mail_audited() { grep -F "\"ref\":\"$1\"" "$AUDIT" | grep -qF "\"$2\":\"$3\""; }
+mail_audited() { audit_settles; grep -F "\"ref\":\"$1\"" "$AUDIT" | grep -qF "\"$2\":\"$3\""; }
 
 # postpones NAME PROGRAM LINE TOKEN PROTOCOL USER [OPTIONS]: the host's temporary failure, undecided in its log.  timsieved tells its client
 # nothing but "Authentication Error" then.

@@ -151,7 +151,7 @@ imap_rejects "imapd without proxyservers refuses" "$alice" 'badlogin'
 
 # ---- the audit log ----
 
-show() { "$postern" audit show --file "$T/audit.jsonl" "$@"; }
+show() { audit_settles; "$postern" audit show --file "$T/audit.jsonl" "$@"; }
 audit_has() { # NAME LEAST MOST ARGS: how many records there are
     local name=$1 least=$2 most=$3 have
     shift 3

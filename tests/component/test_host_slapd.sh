@@ -92,7 +92,7 @@ plain_rejects() { # NAME REASON USER PASSWORD
     local answer
     mark
     answer=$(login "$3" "$4" 2>&1)
-    if grep -qE "$HEARD_NO" <<<"$answer" && wait_for 5 says "$SAID_NO" && tail -n 1 "$AUDIT" | grep -qF "\"reason\":\"$2\""; then ok "$1 ($2)"; else not_ok "$1 ($2)"; show "$answer"; fi
+    if grep -qE "$HEARD_NO" <<<"$answer" && wait_for 5 says "$SAID_NO" && audit_settles && tail -n 1 "$AUDIT" | grep -qF "\"reason\":\"$2\""; then ok "$1 ($2)"; else not_ok "$1 ($2)"; show "$answer"; fi
 }
 plain_rejects "PLAIN: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
 plain_rejects "PLAIN: alice with bob's token" authzid alice "$BOB"

@@ -58,7 +58,7 @@ rejects() {
         sed 's/^/# why: /' "$T/why.out"
     fi
 }
-last_record() { grep '"event":"verify"' "$T/audit.jsonl" | tail -n 1; }
+last_record() { audit_settles; grep '"event":"verify"' "$T/audit.jsonl" | tail -n 1; }
 
 alice=$(as agent-7 alice@example.org)
 accepts "an agent for itself, as itself" agent-7 "$(token ldap)"

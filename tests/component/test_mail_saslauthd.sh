@@ -12,7 +12,7 @@ set -uo pipefail
 PASSWORD=correct-horse-battery-staple-7
 
 # last_verdict: the members that count of the newest record.
-last_verdict() { grep '"event":"verify"' "$AUDIT" | tail -n 1; }
+last_verdict() { audit_settles; grep '"event":"verify"' "$AUDIT" | tail -n 1; }
 is_last() { # MEMBER VALUE ...
     local record
     record=$(last_verdict)

@@ -55,7 +55,7 @@ refused() {
     audited "$(last_ref "$LOG")" reason "$5" || not_ok "$1: its record says $5"
 }
 tail_has() { tail -n 1 "$LOG" | grep -qF -- "$1"; }
-records() { wc -l <"$T/audit.jsonl"; }
+records() { audit_settles; wc -l <"$T/audit.jsonl"; }
 alice=$(token db sub='"alice"')
 
 login "a token opens its account" "$alice" db alice "auth=0 account=0 cred=0 user=alice prompts=1"

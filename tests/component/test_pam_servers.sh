@@ -46,8 +46,8 @@ apart() {
         mount --bind "$T/pam.d" /etc/pam.d && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"' sh "$T" "$@"
 }
 port_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-last_record() { tail -n 1 "$T/audit.jsonl"; }
-records() { wc -l <"$T/audit.jsonl"; }
+last_record() { audit_settles; tail -n 1 "$T/audit.jsonl"; }
+records() { audit_settles; wc -l <"$T/audit.jsonl"; }
 log_has() { tail -n "+$(($1 + 1))" "$2" | grep -qE -- "$3"; }
 # of_size SERVICE LEAST: alice's token of so many bytes, or up to two more: a byte of claims is 4/3 of base64.
 of_size() {

@@ -77,8 +77,8 @@ service=postgresql
 of() { token postgresql aud='"https://db.example.org/postgresql"' scope='"db.connect"' "$@"; }
 log_lines() { wc -l <"$T/pg.log"; }
 log_has() { tail -n "+$(($1 + 1))" "$T/pg.log" | grep -qE -- "$2"; }
-records() { wc -l <"$AUDIT"; }
-last_record() { tail -n 1 "$AUDIT"; }
+records() { audit_settles; wc -l <"$AUDIT"; }
+last_record() { audit_settles; tail -n 1 "$AUDIT"; }
 # log_says BEFORE PATTERN...: each within a moment, since the server writes its lines when the client may be gone.
 log_says() {
     local before=$1 p
@@ -251,7 +251,7 @@ psql_refuses() { # NAME CONNINFO WORDS: and no token went anywhere
     case $out in *"$3"*) ;; *) not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; return ;; esac
     if [ "$(verified)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "$1"; else not_ok "$1: a token went there"; fi
 }
-verified() { grep -c '"event":"verify"' "$AUDIT"; }
+verified() { audit_settles; grep -c '"event":"verify"' "$AUDIT"; }
 psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.example.org user=agent-7 dbname=own"
 psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
 out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
