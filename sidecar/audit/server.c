@@ -438,7 +438,7 @@ static void send_to_rest(struct audit_server *s)
     bool has_resting = false;
     struct writer *w;
 
-    TAILQ_FOREACH (w, &s->writers, entry) {
+    for (w = TAILQ_FIRST(&s->writers); w != NULL; w = TAILQ_NEXT(w, entry)) {
         bool goes_on = is_running && w->is_resting && !w->has_brought;
 
         if (!goes_on && (!may_rest(w) || !rest(w)))
@@ -448,7 +448,7 @@ static void send_to_rest(struct audit_server *s)
     }
     if (!has_resting || is_running || timer_start(s->rest, AUDIT_REST_MS))
         return;
-    TAILQ_FOREACH (w, &s->writers, entry)
+    for (w = TAILQ_FIRST(&s->writers); w != NULL; w = TAILQ_NEXT(w, entry))
         wake(w);
 }
 
@@ -459,7 +459,7 @@ static void on_rest(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    TAILQ_FOREACH (w, &s->writers, entry)
+    for (w = TAILQ_FIRST(&s->writers); w != NULL; w = TAILQ_NEXT(w, entry))
         w->is_readable |= w->is_resting;
     event_active(s->turn, 0, 0);
 }
@@ -605,7 +605,7 @@ static bool give_up_on_silent(struct audit_server *s)
     bool has_one = false;
     struct writer *w;
 
-    TAILQ_FOREACH (w, &s->writers, entry) {
+    for (w = TAILQ_FIRST(&s->writers); w != NULL; w = TAILQ_NEXT(w, entry)) {
         if (w->unsaid_count == 0)
             continue;
         go_deaf(w);
