@@ -390,7 +390,7 @@ def a_backend_that_does_not_answer_is_given_up_and_disturbs_nobody(net):
     net.add_door("near", net.near_backend())
     net.start()
     net.login(far=False).close()
-    wait_until(lambda: far.live() == 0, "the first session has ended")
+    wait_until(lambda: far.live() == 0 and net.rig.sessions() == [], "the first session has ended")
     net.inner_line.is_cut = True
     answers, spent = [], []
     token = net.rig.token("cache")
