@@ -6,17 +6,13 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "../shared_memory.h"
 #include "tally_inner.h"
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 /* Slots that one hash may be in: enough that a table of which half is in use refuses next to
  * nobody. */
 #define PROBES 16
@@ -32,26 +28,7 @@ struct tally {
 
 postern_err tally_memory_make(int *ret_fd, postern_error *err)
 {
-    int fd = memfd_create("postern-tally", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd < 0)
-        return POSTERN_FAIL(err, SYSTEM, "memfd_create: %m");
-    if (ftruncate(fd, sizeof(struct tally_shared)) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) != 0) {
-        (void)POSTERN_FAIL(err, SYSTEM, "memory for counters: %m");
-        (void)close(fd);
-        return POSTERN_ERR_SYSTEM;
-    }
-    *ret_fd = fd;
-    return POSTERN_OK;
-}
-
-static bool is_ours(int fd)
-{
-    struct stat st;
-    int seals = fcntl(fd, F_GET_SEALS);
-
-    return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &st) == 0 &&
-           st.st_size == (off_t)sizeof(struct tally_shared);
+    return shared_memory_make("postern-tally", sizeof(struct tally_shared), ret_fd, err);
 }
 
 void tally_memory_free(struct tally_memory *m)
@@ -65,17 +42,15 @@ void tally_memory_free(struct tally_memory *m)
 postern_err tally_memory_map(int fd, struct tally_memory **ret, postern_error *err)
 {
     struct tally_memory *m;
+    void *at = NULL;
 
-    if (!is_ours(fd))
-        return POSTERN_FAIL(err, MALFORMED, "memory for counters without its size or its seals");
+    POSTERN_TRY(shared_memory_map(fd, sizeof *m->shared, &at, err));
     m = calloc(1, sizeof *m);
-    if (m == NULL)
+    if (m == NULL) {
+        (void)munmap(at, sizeof *m->shared);
         return POSTERN_FAIL(err, NOMEM, "memory for counters");
-    m->shared = mmap(NULL, sizeof *m->shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (m->shared == MAP_FAILED) {
-        free(m);
-        return POSTERN_FAIL(err, SYSTEM, "memory for counters: %m");
     }
+    m->shared = at;
     /* The supervisor's other children have no business there. */
     if (madvise(m->shared, sizeof *m->shared, MADV_DONTFORK) != 0) {
         tally_memory_free(m);

@@ -3,16 +3,14 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../shared_memory.h"
 #include "rates_memory.h"
 
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW)
 #define MEMORY_BYTES (sizeof(struct rate_slot) * RATES_MAX)
 
 struct rates_memory {
@@ -71,12 +69,10 @@ static bool copy(int from, int to)
 
 postern_err rates_memory_renew(struct rates_memory *m, int *ret_fd, postern_error *err)
 {
-    int fd = memfd_create("postern-rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = -1;
 
-    if (fd < 0)
-        return POSTERN_FAIL(err, SYSTEM, "memfd_create: %m");
-    if (ftruncate(fd, MEMORY_BYTES) != 0 || fcntl(fd, F_ADD_SEALS, SEALS) != 0 ||
-        (m->fd >= 0 && !copy(m->fd, fd))) {
+    POSTERN_TRY(shared_memory_make("postern-rates", MEMORY_BYTES, &fd, err));
+    if (m->fd >= 0 && !copy(m->fd, fd)) {
         (void)POSTERN_FAIL(err, SYSTEM, "memory for rates: %m");
         (void)close(fd);
         return POSTERN_ERR_SYSTEM;
@@ -88,15 +84,6 @@ postern_err rates_memory_renew(struct rates_memory *m, int *ret_fd, postern_erro
 }
 
 /* ---- door ---- */
-
-static bool is_ours(int fd)
-{
-    struct stat st;
-    int seals = fcntl(fd, F_GET_SEALS);
-
-    return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &st) == 0 &&
-           st.st_size == (off_t)MEMORY_BYTES;
-}
 
 static size_t count_used(int fd)
 {
@@ -112,13 +99,9 @@ static size_t count_used(int fd)
 
 postern_err rates_memory_map(int fd, struct rate_slot **ret, size_t *ret_used, postern_error *err)
 {
-    void *at;
+    void *at = NULL;
 
-    if (!is_ours(fd))
-        return POSTERN_FAIL(err, MALFORMED, "memory for rates without its size or its seals");
-    at = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED)
-        return POSTERN_FAIL(err, SYSTEM, "memory for rates: %m");
+    POSTERN_TRY(shared_memory_map(fd, MEMORY_BYTES, &at, err));
     *ret = at;
     *ret_used = count_used(fd);
     return POSTERN_OK;
