@@ -5,7 +5,7 @@ if POSTERND
 noinst_LTLIBRARIES += sidecar/libsidecar.la
 endif
 sidecar_libsidecar_la_SOURCES = \
-	sidecar/audit_secrets.c sidecar/audit_secrets.h sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/introspect_message.c sidecar/introspect_message.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/clock.h sidecar/client_file.c sidecar/client_file.h \
+	sidecar/audit_secrets.c sidecar/audit_secrets.h sidecar/channel.c sidecar/channel.h sidecar/channel_watch.c sidecar/channel_watch.h sidecar/introspect_message.c sidecar/introspect_message.h sidecar/revoke_message.c sidecar/revoke_message.h sidecar/child.c sidecar/child.h sidecar/client_file.c sidecar/client_file.h \
 	sidecar/issuer_clients.c sidecar/issuer_clients.h \
 	sidecar/door_set.c sidecar/door_set.h sidecar/event_log.c sidecar/event_log.h sidecar/folder.c sidecar/folder.h \
 	sidecar/generation.c sidecar/generation.h sidecar/generation_children.c sidecar/generation_inner.h sidecar/generation_messages.c \

@@ -12,7 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "notify.h"
 
 void notify_send(const char *state)

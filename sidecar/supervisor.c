@@ -16,7 +16,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "generation.h"
 #include "notify.h"
 #include "supervisor.h"

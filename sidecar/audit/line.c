@@ -13,8 +13,9 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "../channel_watch.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../timer.h"
 #include "line.h"
@@ -376,14 +377,16 @@ static postern_err send_run(struct audit_line *l, const struct flight *f, size_t
 static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
 {
     while (f != NULL) {
-        size_t count = f->state == FLIGHT_HELD ? count_run(f) : 0;
-        bool is_released = count != 0 && is_stream(l, count);
-        postern_err e = POSTERN_OK;
+        size_t count;
+        bool is_released;
+        postern_err e;
 
-        if (count == 0) {
+        if (f->state != FLIGHT_HELD) {
             f = TAILQ_NEXT(f, entry);
             continue;
         }
+        count = count_run(f);
+        is_released = is_stream(l, count);
         e = send_run(l, f, count, is_released || are_facts(f, count), err);
         if (e == POSTERN_AGAIN)
             return wait_for_room(l, err);

@@ -13,8 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "../channel_watch.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../supervisor_line.h"
 #include "../timer.h"

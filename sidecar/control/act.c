@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "log.h"
 
 const char *control_news_word(link_news news)

@@ -11,7 +11,8 @@
 #include <pwd.h>
 #include <stdlib.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "log.h"
 
 #define ENTRY_MAX      16384 /* bytes of a line of passwd or group: a group of a thousand members */

@@ -5,7 +5,8 @@
  */
 #include "act_inner.h"
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "log.h"
 
 const char *act_cannot(const struct act *a, const char **ret_message)

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 
 /* ---- sessions ---- */
 

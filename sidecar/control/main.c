@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-#include "clock.h"
+#include <postern-private/clock.h>
+
 #include "control_socket.h"
 #include "log.h"
 #include "role.h"

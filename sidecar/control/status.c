@@ -13,9 +13,9 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/json.h>
 
-#include "clock.h"
 #include "log.h"
 
 #define METRICS_MAX (2 * CHANNEL_MESSAGE_MAX + 16384) /* door's, helper's, ours */

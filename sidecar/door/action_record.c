@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/human.h>
 
 #include "../audit/tally.h"
-#include "../clock.h"
 #include "../log.h"
 #include "action_record.h"
 #include "session_inner.h"

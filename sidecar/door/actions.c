@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/human.h>
 
-#include "../clock.h"
 #include "../log.h"
 #include "../names.h"
 #include "../policy_ask.h"

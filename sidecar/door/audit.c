@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/human.h>
 
-#include "../clock.h"
 #include "../policy_ask.h"
 #include "../log.h"
 #include "../setting.h"

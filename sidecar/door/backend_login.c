@@ -14,8 +14,8 @@
 #include <openssl/err.h>
 #include <postern/exchange.h>
 #include <postern/oauthbearer.h>
+#include <postern-private/clock.h>
 
-#include "../clock.h"
 #include "backend_login.h"
 
 /* A token of 16 KiB in its message, in base64, and the words around it. */

@@ -18,7 +18,8 @@
 
 #include <openssl/err.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "../log.h"
 #include "conn.h"
 #include "backend_session.h"

@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "../timer.h"
 #include "greeting.h"
 #include "tls.h"

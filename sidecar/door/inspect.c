@@ -19,7 +19,8 @@
 
 #include <event2/event_struct.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "inspect.h"
 #include "wire.h"
 

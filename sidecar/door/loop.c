@@ -12,8 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "../audit/tally_memory.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../timer.h"
 #include "conn.h"

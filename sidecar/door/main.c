@@ -12,10 +12,10 @@
 
 #include <openssl/crypto.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/issuer_line.h>
 
 #include "../audit/tally_memory.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../role.h"
 #include "../supervisor_line.h"

@@ -24,7 +24,8 @@
 
 #include <event2/event_struct.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "pipes.h"
 #include "records.h"
 #include "relay.h"

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "../names.h"
 #include "refusal.h"
 #include "session_inner.h"

@@ -19,7 +19,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "tls.h"
 #include "upstream.h"
 

@@ -9,7 +9,8 @@
 
 #include <openssl/evp.h>
 
-#include "../clock.h"
+#include <postern-private/clock.h>
+
 #include "handles.h"
 
 #define HASH_LEN 32

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/human.h>
 #include <postern-private/reply.h>
 #include <postern/oauthbearer.h>
 #include <postern/validate.h>
 
-#include "../clock.h"
 #include "../event_log.h"
 #include "../log.h"
 #include "login.h"

@@ -15,10 +15,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
 #include <postern-private/reply.h>
 #include <postern/client.h>
 
-#include "../clock.h"
 #include "../log.h"
 #include "../timer.h"
 #include "login.h"

@@ -11,9 +11,10 @@
 
 #include <event2/event.h>
 
+#include <postern-private/clock.h>
+
 #include "admin_socket.h"
 #include "clients.h"
-#include "clock.h"
 #include "http.h"
 #include "key_ring.h"
 #include "log.h"

@@ -20,8 +20,9 @@
 
 #include <event2/util.h>
 
+#include <postern-private/clock.h>
+
 #include "../child.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../privilege.h"
 #include "../sandbox.h"

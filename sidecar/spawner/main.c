@@ -17,9 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <postern-private/clock.h>
+
 #include "../channel_watch.h"
 #include "../child.h"
-#include "../clock.h"
 #include "../log.h"
 #include "../supervisor_line.h"
 #include "../timer.h"

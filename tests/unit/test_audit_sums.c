@@ -17,9 +17,9 @@
 #include <cmocka.h>
 
 #include <postern-private/audit_checkpoint.h>
+#include <postern-private/clock.h>
 
 #include "audit/tally_memory.h"
-#include "clock.h"
 #include "../support/audit_child.h"
 
 #define ROUNDS_MAX 1000 /* turns of the loop until what is awaited must be there */
