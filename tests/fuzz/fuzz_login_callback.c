@@ -13,6 +13,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const unsigned long fuzz_replay_runs;
+const unsigned long fuzz_replay_runs = 10000; /* an input is read as often as it is long */
+
 static void check_query(postern_bytes head, postern_bytes query)
 {
     if (query.len == 0 || query.ptr < head.ptr || query.ptr + query.len > head.ptr + head.len)

@@ -14,6 +14,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const unsigned long fuzz_replay_runs;
+const unsigned long fuzz_replay_runs = 20000; /* an input is two sessions: 40 us */
+
 #define RELEASED_MAX 4096
 #define JWS "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
 

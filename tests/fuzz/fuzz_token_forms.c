@@ -24,6 +24,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+extern const unsigned long fuzz_replay_runs;
+const unsigned long fuzz_replay_runs = 20000; /* an input is a request to an issuer with a store: 50 us */
+
 static struct issuer_settings settings;
 static struct issuer is;
 static char dir[64]; /* in memory where there is such a place: the disk is not what is looked for */

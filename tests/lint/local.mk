@@ -13,3 +13,7 @@ lints = \
 	tests/lint/units
 TESTS += $(lints)
 EXTRA_DIST += $(lints)
+
+# What passed before (tests/lint/scripts).
+distclean-local:
+	rm -rf tests/lint/passed

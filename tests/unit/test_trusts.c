@@ -48,7 +48,7 @@ static int set_up(void **state)
 {
     (void)state;
     test_login_make(&t);
-    partner = test_key_new("RSA-2048");
+    partner = test_key_rsa();
     third = test_key_new("P-256");
     put_issuer("sso", TEST_ISSUER, "algorithms: ES256\nusername_claim: ${sub}@corp\n");
     put_issuer("partner", PARTNER,
@@ -66,7 +66,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    test_key_free(partner);
     test_key_free(third);
     test_login_remove(&t);
     return 0;
