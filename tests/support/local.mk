@@ -38,7 +38,7 @@ tests_support_hiredis_client_LDADD = $(HIREDIS_LIBS)
 check_PROGRAMS += tests/support/canary
 tests_support_canary_SOURCES = tests/support/canary.c
 TESTS += tests/unit/test_canary.sh
-EXTRA_DIST += tests/unit/test_canary.sh
+EXTRA_DIST += tests/unit/test_canary.sh tests/support/link
 if POSTERND
 check_PROGRAMS += tests/support/mcp_judge
 endif
