@@ -109,8 +109,12 @@ static postern_err confine(const struct child *c, const struct role_setup *s, po
     const struct sandbox_rules rules = { get_needs(c, s->take_config), s->state_dir_fd, files };
     bool is_complete = false;
 
-    if ((c->role->needs & SANDBOX_START) != 0)
+    if ((c->role->needs & SANDBOX_START) != 0) {
+        if (!sandbox_can_stand_apart())
+            log_note("this kernel has no landlock, or one before Linux 6.12: programs of one user "
+                     "can end, and look into, each other");
         return sandbox_forbid_root(err);
+    }
     collect_read_files(s->take_config, files, READ_FILES_MAX);
     POSTERN_TRY(sandbox_restrict_files(&rules, &is_complete, err));
     if (!is_complete)

@@ -56,6 +56,16 @@ POSTERN_MUST_USE postern_err sandbox_enter(pid_t parent, postern_error *err);
 POSTERN_MUST_USE postern_err sandbox_restrict_files(const struct sandbox_rules *rules,
                                                     bool *ret_is_complete, postern_error *err);
 /*
+ * landlock(7), too: a domain of its own for this process and all that it starts.  What is in it neither
+ * signals nor traces what is outside, nor looks into its memory, environment and descriptors, even
+ * where both are one user's.  Nothing else changes: it opens, binds and connects as before.
+ *   sandbox_can_stand_apart()   false: this kernel is older than Linux 6.12, or landlock is turned off;
+ *                               sandbox_stand_apart() does nothing then
+ *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)
+ */
+bool sandbox_can_stand_apart(void);
+POSTERN_MUST_USE postern_err sandbox_stand_apart(postern_error *err);
+/*
  * seccomp(2): a list of system calls; what nobody here needs fails with EPERM, what only an
  * intruder needs kills the process.  Nothing in a build without libseccomp or with sanitizers.
  *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The last steps before a program (start.h).  Nothing of posternd is left behind it: no descriptor,
- * no environment, no signal that is ignored, no capability; no_new_privs and the absence of core
- * files are, and cannot be undone.
+ * no environment, no signal that is ignored, no capability; no_new_privs, the absence of core files and
+ * a landlock domain of its own are, and cannot be undone.
  */
 #include "config.h"
 
@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../privilege.h"
+#include "../sandbox.h"
 #include "start.h"
 
 /* What programs that use select(2) can bear; who wants more raises it, up to the hard limit. */
@@ -109,6 +110,8 @@ _Noreturn void start_program(const struct program *p, const struct start_fds *fd
     /* The kernel forgets it whenever ids change, so behind that. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != keeper)
         _exit(127);
+    if (sandbox_stand_apart(NULL) != POSTERN_OK)
+        fail(FAULT_FD, "standing apart from other programs", "");
     (void)umask(077);
     if (chdir(p->dir) != 0)
         fail(FAULT_FD, "exec_dir", p->dir);

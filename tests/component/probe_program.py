@@ -39,7 +39,7 @@ def touch(pid):
     """What this process may do to another."""
     return {"signal": tried(lambda: os.kill(int(pid), 0)), "kill": tried(lambda: os.kill(int(pid), signal.SIGKILL)),
             "memory": tried(lambda: read_memory(pid)), "environ": tried(lambda: open("/proc/%s/environ" % pid).read()),
-            "fds": tried(lambda: os.listdir("/proc/%s/fd" % pid))}
+            "fds": tried(lambda: os.readlink("/proc/%s/fd/0" % pid))}
 
 
 def become(uid):

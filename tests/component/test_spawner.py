@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Programs behind doors (backend: exec:), started by a real posternd as root: whose they are, what they may, and that nothing of them
 outlives its session.  The door speaks the raw door's protocol (tests/support/posternd_programs.c)."""
+import ctypes
 import json
 import os
 import re
@@ -178,6 +179,30 @@ def a_program_touches_neither_posternd_nor_its_keeper_and_never_becomes_root(rig
     assert_equal(s.ask("become", 0), {"setuid": "EPERM", "setgroups": "EPERM"}, "root")
     assert_equal(s.ask("become", USERS["door_user"]), {"setuid": "EPERM", "setgroups": "EPERM"}, "the door's user")
     s.close()
+
+
+def _landlock_abi():
+    return ctypes.CDLL(None).syscall(444, None, 0, 1)  # landlock_create_ruleset(2) is asked for its version
+
+
+@_spawner
+def programs_of_one_door_do_not_touch_each_other(rig):
+    _door(rig)
+    _start(rig)
+    first, second = Session(rig), Session(rig)
+    assert_equal(first.about["uid"], second.about["uid"], "their user")
+    said = "programs of one user can end, and look into, each other" in rig.daemon.log()
+    assert_equal(said, _landlock_abi() < 6, "the spawner says when this kernel cannot keep them apart")
+    own = first.ask("hide")[1]
+    if not said:
+        got = first.ask("touch", second.pid)
+        assert_equal(got, {"signal": "EPERM", "kill": "EPERM", "memory": "EACCES", "environ": "EACCES", "fds": "EACCES"},
+                     "what one can do to the other")
+    assert_equal(second.ask("describe")["pid"], second.pid, "the other one lives")
+    got = first.ask("touch", own)
+    assert_equal((got["signal"], got["kill"]), ("done", "done"), "to its own child")
+    first.close()
+    second.close()
 
 
 @_spawner
