@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <openssl/sha.h>
+#include <postern-private/sha256.h>
 
 #include "rates_memory.h"
 
@@ -17,6 +17,7 @@
 #define PERIOD_MAX_S (366 * 86400)
 #define USED_MAX     (INT64_C(1) << 53)
 
+_Static_assert(RATE_NAME_LEN == SHA256_LEN, "a slot's name");
 _Static_assert(RATES_MAX <= UINT16_MAX, "a slot's number");
 
 struct window {
@@ -84,12 +85,6 @@ static struct window *find(struct rates *r, const struct key *k)
         if (is_of(w, k))
             return w;
     return NULL;
-}
-
-/* What it is called where texts have no room. */
-static void name_key(const char *key, size_t len, uint8_t ret[RATE_NAME_LEN])
-{
-    (void)SHA256((const uint8_t *)key, len, ret); /* of memory: cannot fail */
 }
 
 /* ---- windows ---- */
@@ -313,10 +308,11 @@ static bool make_room(struct rates *r, int64_t now_ms)
 static struct rate_slot *take_slot(struct rates *r, const struct window *w,
                                    const struct rate_use *use, int64_t now_ms)
 {
-    uint8_t name[RATE_NAME_LEN];
+    uint8_t name[RATE_NAME_LEN]; /* where texts have no room */
     struct rate_slot *at;
 
-    name_key(w->key, w->key_len, name);
+    if (!sha256_make((postern_bytes){ (const uint8_t *)w->key, w->key_len }, name))
+        return NULL;
     at = take_left(r, name);
     if (at != NULL || !make_room(r, now_ms))
         return at;

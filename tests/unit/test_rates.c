@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include "../support/alloc_fail.h"
 #include "door/rates_memory.h"
 
@@ -172,6 +174,34 @@ static void no_memory_is_no_leave(void **state)
     assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_ERR_RATE);
     assert_true(alloc_fail_disarm());
     assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
+}
+
+int __real_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl);
+int __wrap_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl);
+
+static bool has_no_hash;
+
+int __wrap_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl)
+{
+    return has_no_hash ? 0 : __real_EVP_Digest(data, count, md, size, type, impl);
+}
+
+/* Else it would count under a name that nobody has. */
+static void a_name_that_cannot_be_made_is_no_leave(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
+    has_no_hash = true;
+    assert_int_equal(take("b", "f:r", 1, 60, 0, &wait_ms), POSTERN_ERR_RATE);
+    assert_true(wait_ms > 0);
+    assert_int_equal(take("a", "f:r", 2, 60, 0, &wait_ms), POSTERN_OK); /* it has its name */
+    has_no_hash = false;
+    assert_int_equal(take("b", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
 }
 
 static _Atomic int granted;
@@ -478,6 +508,7 @@ int main(void)
         T(too_many_rules_are_refused),
         T(a_full_table_refuses_whom_it_does_not_know),
         T(no_memory_is_no_leave),
+        T(a_name_that_cannot_be_made_is_no_leave),
         T(threads_share_one_count),
         M(a_door_that_is_killed_gives_nobody_a_new_budget),
         M(two_doors_at_one_time_leave_each_other_alone),
