@@ -203,6 +203,7 @@ static const struct {
     { "action", ", " },
     { "resource", " " },
     { "more_resources", " and more: " },
+    { "database", " in database " },
     { "args_digest", ", arguments " },
     { "rule", ", rule " },
     { "user_rule", " and " },

@@ -12,9 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include <postern-private/json.h>
+#include <postern-private/sha256.h>
 
 #include "login_store.h"
 #include "private_file.h"
@@ -130,16 +129,15 @@ postern_err login_store_name(const struct login_key *key, char ret_name[LOGIN_NA
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(KEY_MAX);
     POSTERN_AUTO_BUF hex = POSTERN_BUF_INIT(LOGIN_NAME_ROOM);
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    uint8_t digest[SHA256_LEN];
 
     add_key(&text, key->issuer);
     add_key(&text, key->client_id);
     add_key(&text, key->resource);
     add_key(&text, key->person);
-    if (text.failed || EVP_Digest(text.ptr, text.len, digest, &len, EVP_sha256(), NULL) != 1)
+    if (text.failed || !sha256_make(postern_buf_bytes(&text), digest))
         return POSTERN_FAIL(err, NOMEM, "a login's name");
-    postern_hex_encode((postern_bytes){ digest, len }, &hex);
+    postern_hex_encode((postern_bytes){ digest, sizeof digest }, &hex);
     if (postern_buf_cstr(&hex) == NULL || hex.len != LOGIN_NAME_ROOM - 1)
         return POSTERN_FAIL(err, NOMEM, "a login's name");
     memcpy(ret_name, hex.ptr, LOGIN_NAME_ROOM);

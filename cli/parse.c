@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/evp.h>
-
 #include <postern-private/json.h>
+#include <postern-private/sha256.h>
 #include <postern/oauthbearer.h>
 
 #include "cli.h"
@@ -179,13 +178,12 @@ static void put_text(postern_json_writer *w, const char *name, const char *value
 static postern_err put_sha256(postern_json_writer *w, const char *name, postern_bytes token,
                               postern_error *err)
 {
-    POSTERN_AUTO_BUF hex = POSTERN_BUF_INIT(2 * EVP_MAX_MD_SIZE + 1);
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    POSTERN_AUTO_BUF hex = POSTERN_BUF_INIT(2 * SHA256_LEN + 1);
+    uint8_t digest[SHA256_LEN];
 
-    if (EVP_Digest(token.ptr, token.len, digest, &len, EVP_sha256(), NULL) != 1)
+    if (!sha256_make(token, digest))
         return POSTERN_FAIL(err, NOMEM, "SHA-256 of the token");
-    postern_hex_encode((postern_bytes){ digest, len }, &hex);
+    postern_hex_encode((postern_bytes){ digest, sizeof digest }, &hex);
     postern_json_put_string(w, name, postern_buf_bytes(&hex));
     return POSTERN_OK;
 }

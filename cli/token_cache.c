@@ -13,9 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include <postern-private/json.h>
+#include <postern-private/sha256.h>
 #include <postern/oauthbearer.h>
 
 #include "private_file.h"
@@ -95,8 +94,7 @@ static bool name_entry(const struct token_settings *s, char room[NAME_ROOM])
 {
     POSTERN_AUTO_BUF key = POSTERN_BUF_INIT(KEY_MAX);
     POSTERN_AUTO_BUF hex = POSTERN_BUF_INIT(NAME_ROOM);
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    uint8_t digest[SHA256_LEN];
     struct stat st;
 
     if (s->secret_file == NULL || stat(s->secret_file, &st) != 0)
@@ -109,9 +107,9 @@ static bool name_entry(const struct token_settings *s, char room[NAME_ROOM])
     postern_buf_addf(&key, "%llu %llu %lld %ld %d", (unsigned long long)st.st_dev,
                      (unsigned long long)st.st_ino, (long long)st.st_mtim.tv_sec,
                      st.st_mtim.tv_nsec, s->allow_loopback_http);
-    if (key.failed || EVP_Digest(key.ptr, key.len, digest, &len, EVP_sha256(), NULL) != 1)
+    if (key.failed || !sha256_make(postern_buf_bytes(&key), digest))
         return false;
-    postern_hex_encode((postern_bytes){ digest, len }, &hex);
+    postern_hex_encode((postern_bytes){ digest, sizeof digest }, &hex);
     return postern_buf_cstr(&hex) != NULL &&
            snprintf(room, NAME_ROOM, "%s", postern_buf_cstr(&hex)) == 64;
 }

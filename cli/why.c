@@ -129,6 +129,7 @@ static const struct part policy_parts[] = {
     { "action", "" },
     { "resource", "on " },
     { "more_resources", "more resources " },
+    { "database", "in database " },
     { "args_digest", "arguments " },
     { "rule", "rule " },
     { "user_rule", "and " },

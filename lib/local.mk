@@ -36,4 +36,4 @@ posterninclude_HEADERS = \
 noinst_HEADERS = include/postern-private/args_digest.h include/postern-private/assertion.h include/postern-private/audit_chain.h \
 	include/postern-private/audit_checkpoint.h include/postern-private/clock.h include/postern-private/form.h include/postern-private/frame.h \
 	include/postern-private/human.h include/postern-private/exec_words.h \
-	include/postern-private/issuer_line.h include/postern-private/json.h include/postern-private/mint.h include/postern-private/pem.h include/postern-private/proc_tcp.h include/postern-private/redis_commands.def include/postern-private/reply.h
+	include/postern-private/issuer_line.h include/postern-private/json.h include/postern-private/mint.h include/postern-private/pem.h include/postern-private/proc_tcp.h include/postern-private/redis_commands.def include/postern-private/reply.h include/postern-private/sha256.h

@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include <openssl/evp.h>
+#include <postern-private/sha256.h>
+
+_Static_assert(PINS_DIGEST_LEN == SHA256_LEN, "a pin");
 
 #define SLOTS (2 * PINS_MAX) /* never more than half full: a search ends */
 
@@ -27,26 +29,6 @@ struct pins {
 /* The doors of a process are few, and fixed while it lives. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct pins *doors;
-
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-static EVP_MD *fetched_sha256; /* once, for the process's life: each call to a tool has a digest */
-
-static void fetch_sha256(void)
-{
-    fetched_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-static bool digest(postern_bytes text, uint8_t ret[PINS_DIGEST_LEN])
-{
-    const EVP_MD *md = EVP_sha256(); /* which fetches each time */
-    unsigned len = 0;
-
-    if (pthread_once(&sha256_once, fetch_sha256) == 0 && fetched_sha256 != NULL)
-        md = fetched_sha256;
-    return EVP_Digest(text.ptr == NULL ? (const uint8_t *)"" : text.ptr, text.len, ret, &len, md,
-                      NULL) == 1 &&
-           len == PINS_DIGEST_LEN;
-}
 
 static struct pins *add_door(const char *door)
 {
@@ -112,7 +94,7 @@ bool pins_see(struct pins *p, postern_bytes tool, postern_bytes text)
     uint8_t name[PINS_DIGEST_LEN], now[PINS_DIGEST_LEN];
     bool is_kept;
 
-    if (!digest(tool, name) || !digest(text, now))
+    if (!sha256_make(tool, name) || !sha256_make(text, now))
         return false;
     (void)pthread_mutex_lock(&lock);
     is_kept = see(p, name, now);
@@ -127,7 +109,7 @@ bool pins_is_changed(struct pins *p, postern_bytes tool, uint8_t ret_now[PINS_DI
     bool is_changed;
 
     memset(ret_now, 0, PINS_DIGEST_LEN);
-    if (!digest(tool, name))
+    if (!sha256_make(tool, name))
         return true;
     (void)pthread_mutex_lock(&lock);
     pin = find(p, name);
@@ -143,7 +125,7 @@ void pins_accept(struct pins *p, postern_bytes tool, const uint8_t now[PINS_DIGE
     uint8_t name[PINS_DIGEST_LEN];
     struct pin *pin;
 
-    if (!digest(tool, name))
+    if (!sha256_make(tool, name))
         return;
     (void)pthread_mutex_lock(&lock);
     pin = find(p, name);

@@ -14,7 +14,7 @@
 #define LENGTH_LEN 8
 
 static pthread_once_t hmac_once = PTHREAD_ONCE_INIT;
-static EVP_MAC *fetched_hmac; /* once, for the process's life: as of SHA-256 in chain.c */
+static EVP_MAC *fetched_hmac; /* once, for the process's life: as of SHA-256 in sha256.c */
 
 static void fetch_hmac(void)
 {

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lines of the audit chain (postern-private/audit_chain.h).  Reads and writes no file; SHA-256 is
- * OpenSSL's. */
+/* Lines of the audit chain (postern-private/audit_chain.h).  Reads and writes no file. */
 #include <postern-private/audit_chain.h>
 
-#include <pthread.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+#include <postern-private/sha256.h>
 
-static pthread_once_t sha256_once = PTHREAD_ONCE_INIT;
-static EVP_MD *fetched_sha256; /* once, for the process's life: it is half of what a hash costs */
-
-static void fetch_sha256(void)
-{
-    fetched_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-static bool hash_line(postern_bytes line, uint8_t ret[AUDIT_HASH_LEN])
-{
-    const EVP_MD *md = EVP_sha256(); /* which fetches each time */
-
-    if (pthread_once(&sha256_once, fetch_sha256) == 0 && fetched_sha256 != NULL)
-        md = fetched_sha256;
-    return EVP_Digest(line.ptr, line.len, ret, NULL, md, NULL) == 1;
-}
+_Static_assert(AUDIT_HASH_LEN == SHA256_LEN, "the hash of a line");
 
 void audit_hash_text(const uint8_t hash[AUDIT_HASH_LEN], char ret[AUDIT_HASH_DIGITS + 1])
 {
@@ -127,7 +110,7 @@ postern_err audit_chain_add(struct audit_head *head, const postern_json *j, uint
     postern_buf_add(out, (postern_bytes){ text.ptr, text.len - 1 });
     postern_buf_add(out, (postern_bytes){ (const uint8_t *)members,
                                           write_members(next.seq, head->hash, members) });
-    if (out->failed || !hash_line((postern_bytes){ out->ptr + start, out->len - start }, next.hash))
+    if (out->failed || !sha256_make((postern_bytes){ out->ptr + start, out->len - start }, next.hash))
         return POSTERN_FAIL(err, NOMEM, "line of the audit chain");
     postern_buf_add_byte(out, '\n');
     if (out->failed)
@@ -183,7 +166,7 @@ postern_err audit_chain_read(postern_bytes line, postern_json *j, struct audit_l
         ret->kind = read_members(line, j, ret);
     if (ret->kind == AUDIT_LINE_CHAINED) {
         ret->head.seq = ret->seq;
-        if (!hash_line(line, ret->head.hash))
+        if (!sha256_make(line, ret->head.hash))
             return POSTERN_FAIL(err, NOMEM, "SHA-256");
     }
     if (ret->kind == AUDIT_LINE_DAMAGED)

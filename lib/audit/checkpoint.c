@@ -3,6 +3,7 @@
  * OpenSSL's.  Reads and writes no file. */
 #include <postern-private/audit_checkpoint.h>
 #include <postern-private/pem.h>
+#include <postern-private/sha256.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,8 +51,7 @@ static bool make_id(const EVP_PKEY *key, char ret[AUDIT_KEY_ID_DIGITS + 1])
     uint8_t hash[AUDIT_HASH_LEN], *der = NULL;
     char text[AUDIT_HASH_DIGITS + 1];
     int len = i2d_PUBKEY(key, &der);
-    bool is_made =
-        len > 0 && EVP_Digest(der, (size_t)len, hash, NULL, EVP_sha256(), NULL) == 1;
+    bool is_made = len > 0 && sha256_make((postern_bytes){ der, (size_t)len }, hash);
 
     OPENSSL_free(der);
     if (!is_made)

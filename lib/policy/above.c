@@ -8,38 +8,14 @@
 
 #include <stdlib.h>
 
+#include "policy/above_keys.h"
+
 /* Keys that rules offer: some 80 MiB with what they are found by.  Where full lists make more (16,384
  * rules of three times 256 names), only short lists are filed by their names. */
 #define OFFERS_MAX  (2u << 20)
 #define KEYS_FEW    16
-#define ACTIONS_MAX 8  /* of one rule, filed one by one; a rule for more is filed for its protocol */
-#define BEGIN_MAX   64 /* bytes of a name that are hashed: one bit each says that there is such a key */
-#define ITEMS_TRIED 8  /* of a list that is looked up: the rarest of them is taken */
+#define ITEMS_TRIED 8 /* of a list that is looked up: the rarest of them is taken */
 
-/* Bytes of a run that are hashed: one is looked for from each byte of a name on, so there are few. */
-static const uint8_t run_lengths[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 };
-#define RUN_LENGTHS (sizeof run_lengths)
-
-/* What a key is of: names of one kind of list never meet those of another. */
-enum space {
-    SPACE_PARTY = 0, /* and its kind */
-    SPACE_HUMAN = PARTY_KINDS,
-    SPACE_RESOURCE = 2 * PARTY_KINDS,
-    SPACE_SERVICE,
-    SPACE_ACTION,
-    SPACE_TEST,
-    SPACE_PROTOCOL,
-    SPACE_COUNT
-};
-/* Of a pattern: all of it, what it begins with, or some of its bytes, wherever they stand. */
-enum form { FORM_WHOLE = 0, FORM_BEGINNING, FORM_RUN, FORM_COUNT };
-
-struct key {
-    uint64_t hash;
-    unsigned space;
-    enum form form;
-    size_t len; /* of what was hashed */
-};
 struct slot {
     uint64_t hash;
     uint32_t offers; /* rules that may be filed here; 0: the slot is free */
@@ -71,50 +47,6 @@ struct above {
     uint32_t found[FOUND_MAX];
     size_t found_count;
 };
-
-/* ---- keys: FNV-1a, 64 bits ---- */
-
-static uint64_t hash_begin(unsigned space, enum form form)
-{
-    return (UINT64_C(14695981039346656037) ^ (space * FORM_COUNT + form)) * UINT64_C(1099511628211);
-}
-
-static uint64_t hash_add(uint64_t hash, uint8_t byte)
-{
-    return (hash ^ byte) * UINT64_C(1099511628211);
-}
-
-static struct key key_of(unsigned space, enum form form, const char *text, size_t len)
-{
-    struct key ret = { .hash = hash_begin(space, form), .space = space, .form = form, .len = len };
-
-    for (size_t i = 0; i < len; i++)
-        ret.hash = hash_add(ret.hash, (uint8_t)text[i]);
-    return ret;
-}
-
-static struct key key_of_number(unsigned space, size_t number, size_t second)
-{
-    const char text[] = { (char)number, (char)(second & 0xFF), (char)(second >> 8 & 0xFF) };
-
-    return key_of(space, FORM_WHOLE, text, sizeof text);
-}
-
-/* One for those that mean no row of the table, behind the last row. */
-static struct key key_of_action(const struct target *t, size_t row)
-{
-    return key_of_number(SPACE_ACTION, t->protocol, row);
-}
-
-static struct key key_of_service(const struct target *t)
-{
-    return key_of(SPACE_SERVICE, FORM_WHOLE, t->service, strlen(t->service));
-}
-
-static struct key key_of_test(uint64_t test)
-{
-    return (struct key){ .hash = test, .space = SPACE_TEST, .form = FORM_WHOLE };
-}
 
 /* ---- slots ---- */
 
@@ -151,75 +83,7 @@ static void file(struct above *x, const struct key *key, size_t rule)
     slot->first = (uint32_t)++x->entry_count;
 }
 
-/* ---- what a rule may be filed under ---- */
-
-struct way {
-    unsigned space;
-    const struct list *list;
-};
-#define WAYS_MAX 3
-
-static bool has_names(enum party_kind kind)
-{
-    return kind >= PARTY_AGENT && kind < PARTY_KINDS;
-}
-
-/* Its lists of names; any rule that it covers has the same kinds of them. */
-static size_t lists_of(const struct rule *r, struct way ways[WAYS_MAX])
-{
-    size_t count = 0;
-
-    if (has_names(r->who.party.kind))
-        ways[count++] = (struct way){ SPACE_PARTY + r->who.party.kind, &r->who.party.list };
-    if (has_names(r->who.human.kind))
-        ways[count++] = (struct way){ SPACE_HUMAN + r->who.human.kind, &r->who.human.list };
-    if (r->target.has_resources)
-        ways[count++] = (struct way){ SPACE_RESOURCE, &r->target.resources };
-    return count;
-}
-
-/* So many of its first bytes are hashed. */
-static size_t run_len(size_t len)
-{
-    size_t i = RUN_LENGTHS - 1;
-
-    while (run_lengths[i] > len)
-        i--;
-    return run_lengths[i];
-}
-
-/* The most bytes behind the first operator between which no other stands. */
-static postern_bytes longest_run(const struct pattern *p)
-{
-    postern_bytes ret = { NULL, 0 };
-
-    for (size_t i = p->prefix_len, start = i; i <= p->len; i++)
-        if ((uint8_t)p->ops[i] <= PATTERN_USER) { /* also the NUL behind the last */
-            if (i - start > ret.len)
-                ret = (postern_bytes){ (const uint8_t *)p->ops + start, i - start };
-            start = i + 1;
-        }
-    return ret;
-}
-
-/* A pattern without a glob covers its like alone; with one, what has its bytes where they stand. */
-static size_t keys_of_pattern(unsigned space, const struct pattern *p, struct key ret[2])
-{
-    postern_bytes run;
-    size_t count = 0;
-
-    if (p->kind != PATTERN_GLOB) {
-        ret[0] = key_of(space, FORM_WHOLE, p->ops, p->len);
-        return 1;
-    }
-    if (p->prefix_len != 0)
-        ret[count++] = key_of(space, FORM_BEGINNING, p->ops,
-                              p->prefix_len < BEGIN_MAX ? p->prefix_len : BEGIN_MAX);
-    run = longest_run(p);
-    if (run.len != 0)
-        ret[count++] = key_of(space, FORM_RUN, (const char *)run.ptr, run_len(run.len));
-    return count;
-}
+/* ---- what a rule is filed under ---- */
 
 static bool is_short(const struct above *x, const struct list *list)
 {
@@ -235,7 +99,7 @@ static void offer_list(struct above *x, unsigned space, const struct list *list)
             offer_list(x, space, &i->set->list);
             continue;
         }
-        for (size_t n = keys_of_pattern(space, &i->pattern, keys); n != 0; n--)
+        for (size_t n = postern_above_keys_of_pattern(space, &i->pattern, keys); n != 0; n--)
             offer(x, &keys[n - 1]);
     }
 }
@@ -244,7 +108,7 @@ static void offer_list(struct above *x, unsigned space, const struct list *list)
 static bool best_key(const struct above *x, unsigned space, const struct pattern *p, struct key *ret)
 {
     struct key keys[2];
-    size_t count = keys_of_pattern(space, p, keys);
+    size_t count = postern_above_keys_of_pattern(space, p, keys);
 
     if (count == 0)
         return false;
@@ -282,45 +146,22 @@ static void file_list(struct above *x, unsigned space, const struct list *list, 
             file(x, &key, rule);
 }
 
-/* The actions that it means, and one for rules that mean none of the table.  0: too many, or all. */
-static size_t keys_of_actions(const struct target *t, struct key ret[ACTIONS_MAX + 1])
-{
-    const struct protocol *protocol = &policy_protocols[t->protocol];
-    size_t count = 0;
-
-    if (t->protocol == PROTOCOL_ANY)
-        return 0;
-    if (t->protocol == PROTOCOL_LOGIN) {
-        ret[0] = key_of_service(t);
-        return 1;
-    }
-    for (size_t i = 0; i < protocol->row_count; i++) {
-        if (!postern_policy_action_is_in(t->known, i))
-            continue;
-        if (count == ACTIONS_MAX)
-            return 0;
-        ret[count++] = key_of_action(t, i);
-    }
-    ret[count++] = key_of_action(t, protocol->row_count);
-    return count;
-}
-
 static void offer_rule(struct above *x, size_t rule)
 {
     const struct target *t = &x->rules[rule]->target;
     struct key keys[ACTIONS_MAX + 1];
     struct way ways[WAYS_MAX];
 
-    for (size_t n = lists_of(x->rules[rule], ways); n != 0; n--)
+    for (size_t n = postern_above_lists(x->rules[rule], ways); n != 0; n--)
         if (is_short(x, ways[n - 1].list))
             offer_list(x, ways[n - 1].space, ways[n - 1].list);
-    for (size_t n = keys_of_actions(t, keys); n != 0; n--)
+    for (size_t n = postern_above_keys_of_actions(t, keys); n != 0; n--)
         offer(x, &keys[n - 1]);
     for (size_t i = x->first_test[rule]; i < x->first_test[rule + 1]; i++) {
-        keys[0] = key_of_test(x->tests[i]);
+        keys[0] = postern_above_key_of_test(x->tests[i]);
         offer(x, &keys[0]);
     }
-    keys[0] = key_of_number(SPACE_PROTOCOL, t->protocol, 0);
+    keys[0] = postern_above_key_of_protocol(t->protocol);
     offer(x, &keys[0]);
 }
 
@@ -338,10 +179,10 @@ static void look_at(struct above *x, uint64_t hash)
 static void look_at_lengths(struct above *x, unsigned space, enum form form, const char *text,
                             size_t len)
 {
-    uint64_t lengths = x->lengths[space][form], hash = hash_begin(space, form);
+    uint64_t lengths = x->lengths[space][form], hash = above_hash_begin(space, form);
 
     for (size_t i = 0; i < len && lengths != 0; i++, lengths >>= 1) {
-        hash = hash_add(hash, (uint8_t)text[i]);
+        hash = above_hash_add(hash, (uint8_t)text[i]);
         if ((lengths & 1) != 0)
             look_at(x, hash);
     }
@@ -350,7 +191,7 @@ static void look_at_lengths(struct above *x, unsigned space, enum form form, con
 /* Every key of a pattern that covers this one. */
 static void look_at_pattern(struct above *x, unsigned space, const struct pattern *p)
 {
-    look_at(x, key_of(space, FORM_WHOLE, p->ops, p->len).hash);
+    look_at(x, postern_above_key(space, FORM_WHOLE, p->ops, p->len).hash);
     look_at_lengths(x, space, FORM_BEGINNING, p->ops, p->len);
     for (size_t i = 0; i < p->len; i++)
         look_at_lengths(x, space, FORM_RUN, p->ops + i, p->len - i);
@@ -403,17 +244,17 @@ static void look_at_actions(struct above *x, const struct target *t)
     const struct protocol *protocol = &policy_protocols[t->protocol];
     size_t row = 0;
 
-    look_at(x, key_of_number(SPACE_PROTOCOL, PROTOCOL_ANY, 0).hash);
+    look_at(x, postern_above_key_of_protocol(PROTOCOL_ANY).hash);
     if (t->protocol == PROTOCOL_ANY)
         return;
-    look_at(x, key_of_number(SPACE_PROTOCOL, t->protocol, 0).hash);
+    look_at(x, postern_above_key_of_protocol(t->protocol).hash);
     if (t->protocol == PROTOCOL_LOGIN) {
-        look_at(x, key_of_service(t).hash);
+        look_at(x, postern_above_key_of_service(t).hash);
         return;
     }
     while (row < protocol->row_count && !postern_policy_action_is_in(t->known, row))
         row++;
-    look_at(x, key_of_action(t, row).hash);
+    look_at(x, postern_above_key_of_action(t, row).hash);
 }
 
 static void look(struct above *x, size_t rule)
@@ -422,11 +263,11 @@ static void look(struct above *x, size_t rule)
     struct way ways[WAYS_MAX];
 
     x->found_count = 0;
-    for (size_t n = lists_of(r, ways); n != 0; n--)
+    for (size_t n = postern_above_lists(r, ways); n != 0; n--)
         look_at_list(x, ways[n - 1].space, ways[n - 1].list);
     look_at_actions(x, &r->target);
     for (size_t i = x->first_test[rule]; i < x->first_test[rule + 1]; i++)
-        look_at(x, key_of_test(x->tests[i]).hash);
+        look_at(x, postern_above_key_of_test(x->tests[i]).hash);
 }
 
 /* ---- building ---- */
@@ -436,7 +277,7 @@ static size_t count_offered(const struct above *x, const struct rule *r)
     size_t count = ACTIONS_MAX + 1 + 1; /* and its protocol */
     struct way ways[WAYS_MAX];
 
-    for (size_t n = lists_of(r, ways); n != 0; n--)
+    for (size_t n = postern_above_lists(r, ways); n != 0; n--)
         if (is_short(x, ways[n - 1].list))
             count += 2 * ways[n - 1].list->count;
     for (const struct test *t = r->tests; t != NULL; t = t->next)
@@ -474,18 +315,6 @@ static postern_err reserve(struct above *x, postern_error *err)
                : POSTERN_OK;
 }
 
-/* Words that are the same are the same test, where it is compared at all: in one file. */
-static postern_err hash_test(const struct test *test, uint64_t *ret, postern_error *err)
-{
-    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POLICY_TEST_TEXT_MAX);
-
-    postern_policy_print_test(test, &text);
-    if (text.failed)
-        return POSTERN_FAIL(err, NOMEM, "policy");
-    *ret = key_of(SPACE_TEST, FORM_WHOLE, postern_buf_cstr(&text), text.len).hash;
-    return POSTERN_OK;
-}
-
 static postern_err hash_tests(struct above *x, postern_error *err)
 {
     size_t count = 0;
@@ -493,7 +322,7 @@ static postern_err hash_tests(struct above *x, postern_error *err)
     for (size_t i = 0; i < x->rule_count; i++) {
         x->first_test[i] = count;
         for (const struct test *t = x->rules[i]->tests; t != NULL; t = t->next)
-            POSTERN_TRY(hash_test(t, &x->tests[count++], err));
+            POSTERN_TRY(postern_above_hash_test(t, &x->tests[count++], err));
     }
     x->first_test[x->rule_count] = count;
     return POSTERN_OK;
@@ -604,14 +433,14 @@ static struct choice choose(const struct above *x, size_t rule)
     struct key keys[ACTIONS_MAX + 1];
     struct way ways[WAYS_MAX];
 
-    for (size_t n = lists_of(r, ways); n != 0; n--)
+    for (size_t n = postern_above_lists(r, ways); n != 0; n--)
         choose_list(x, &ways[n - 1], &best);
-    choose_keys(x, keys, keys_of_actions(&r->target, keys), &best);
+    choose_keys(x, keys, postern_above_keys_of_actions(&r->target, keys), &best);
     for (size_t i = x->first_test[rule]; i < x->first_test[rule + 1]; i++) {
-        keys[0] = key_of_test(x->tests[i]);
+        keys[0] = postern_above_key_of_test(x->tests[i]);
         choose_keys(x, keys, 1, &best);
     }
-    keys[0] = key_of_number(SPACE_PROTOCOL, r->target.protocol, 0);
+    keys[0] = postern_above_key_of_protocol(r->target.protocol);
     choose_keys(x, keys, 1, &best);
     return best;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Records on their way to the audit child (sidecar/audit/line.h): one list, in the order they were
- * sent, which is the order of their ids and of their deadlines.  What the socket does not take
- * waits in the same list.  A record that somebody waits for fails with its line; a fact, for which
- * nobody waits because it has happened already, stays until it is written.  In a stream (line.h) a
- * decision is released, and so becomes a fact, when the socket has its record.
+ * Records out and confirmations in (sidecar/audit/line.h).  What the socket does not take waits in
+ * the one list of all that are on their way (flights.h).  A record that somebody waits for fails
+ * with its line; a fact, for which nobody waits because it has happened already, stays until it is
+ * written.  In a stream (line.h) a decision is released, and so becomes a fact, when the socket has
+ * its record.
  */
 #include "config.h"
 
@@ -18,27 +18,7 @@
 #include "../channel_watch.h"
 #include "../log.h"
 #include "../timer.h"
-#include "line.h"
-
-typedef enum flight_state {
-    FLIGHT_HELD = 0,  /* not sent, or to be sent again */
-    FLIGHT_SENT,
-    FLIGHT_RELEASING, /* sent in a stream: `done` is about to be called */
-    FLIGHT_UNWRITTEN  /* a fact that could not be written: held until l->retry */
-} flight_state;
-
-struct flight {
-    TAILQ_ENTRY(flight) entry;
-    TAILQ_ENTRY(flight) releasing;
-    int64_t id;
-    int64_t due_ms;  /* monotonic */
-    audit_done done; /* NULL: nobody waits (any more) */
-    void *arg;
-    flight_state state;
-    bool is_fact, was_released; /* the latter: a fact since its stream released it */
-    postern_buf text; /* the record: of a fact until it is confirmed; of others until they are sent */
-};
-TAILQ_HEAD(flight_list, flight);
+#include "flights.h"
 
 struct audit_line {
     struct event_base *base;
@@ -50,11 +30,7 @@ struct audit_line {
     struct event *release;      /* made active: `releases` has some */
     struct event *retry;        /* facts that could not be written: AUDIT_RETRY_MS */
     postern_buf text, message;  /* the record and message being made; their storage is kept */
-    struct flight_list flights, releases;
-    size_t count, fact_count; /* all; those of them that are facts */
-    size_t awaited_count, releasing_count; /* of the others */
-    size_t released_count, unwritten_count; /* of the facts */
-    int64_t last_id;
+    struct flights on_way;
     int64_t confirmed_ms; /* monotonic: the latest record that was written */
     int64_t trouble_ms;   /* monotonic: since then there is no line, or nothing can be written */
     unsigned streak;      /* written without a failure or a pause of AUDIT_STREAM_MS between two */
@@ -62,49 +38,12 @@ struct audit_line {
 
 /* ---- the end of a flight ---- */
 
-/* Whoever waits for this one waits for the audit child's word. */
-static bool is_awaited(const struct flight *f)
-{
-    return f->state == FLIGHT_SENT && !f->is_fact;
-}
-
-static void set_state(struct audit_line *l, struct flight *f, flight_state state)
-{
-    if (f->state == FLIGHT_RELEASING)
-        TAILQ_REMOVE(&l->releases, f, releasing);
-    l->releasing_count -= f->state == FLIGHT_RELEASING;
-    l->unwritten_count -= f->state == FLIGHT_UNWRITTEN;
-    l->awaited_count -= is_awaited(f);
-    f->state = state;
-    l->awaited_count += is_awaited(f);
-    l->unwritten_count += state == FLIGHT_UNWRITTEN;
-    l->releasing_count += state == FLIGHT_RELEASING;
-    if (state == FLIGHT_RELEASING)
-        TAILQ_INSERT_TAIL(&l->releases, f, releasing);
-}
-
-static bool is_on_its_way(const struct flight *f)
-{
-    return f->state == FLIGHT_SENT || f->state == FLIGHT_RELEASING;
-}
-
-static void free_flight(struct audit_line *l, struct flight *f)
-{
-    set_state(l, f, FLIGHT_HELD); /* which is in no other list or number */
-    TAILQ_REMOVE(&l->flights, f, entry);
-    l->count--;
-    l->fact_count -= f->is_fact;
-    l->released_count -= f->was_released;
-    postern_buf_free(&f->text);
-    free(f);
-}
-
 static void land(struct audit_line *l, struct flight *f, postern_err e, const postern_error *err)
 {
     audit_done done = f->done;
     void *arg = f->arg;
 
-    free_flight(l, f);
+    flights_free_one(&l->on_way, f);
     if (done != NULL)
         done(arg, e, err);
     else if (e != POSTERN_OK)
@@ -121,28 +60,18 @@ static void tell_idle(struct audit_line *l)
         l->owner.idle(l->owner.arg);
 }
 
-/* The first that fails with its line, or by its time-out. */
-static struct flight *find_decision(const struct audit_line *l)
-{
-    struct flight *f = TAILQ_FIRST(&l->flights);
-
-    while (f != NULL && f->is_fact)
-        f = TAILQ_NEXT(f, entry);
-    return f;
-}
-
 /* All up to this id but facts; what a `done` sends meanwhile has a higher one. */
 static void fail_until(struct audit_line *l, int64_t last_id, const postern_error *err)
 {
     struct flight *f;
 
-    while ((f = find_decision(l)) != NULL && f->id <= last_id)
+    while ((f = flights_find_decision(&l->on_way)) != NULL && f->id <= last_id)
         land(l, f, POSTERN_ERR_AUDIT, err);
 }
 
 static void schedule_expiry(struct audit_line *l, int64_t now_ms)
 {
-    const struct flight *first = find_decision(l);
+    const struct flight *first = flights_find_decision(&l->on_way);
     int64_t wait_ms;
 
     if (first == NULL)
@@ -154,14 +83,15 @@ static void schedule_expiry(struct audit_line *l, int64_t now_ms)
 
 void audit_line_expire(struct audit_line *l, int64_t now_ms)
 {
-    int64_t last_id = l->last_id;
+    int64_t last_id = l->on_way.last_id;
     postern_error err = { 0 };
     struct flight *f;
 
     (void)POSTERN_FAIL(&err, AUDIT, "not confirmed within %d ms", AUDIT_CONFIRM_MS);
-    if (l->count == 0)
+    if (l->on_way.count == 0)
         return;
-    while ((f = find_decision(l)) != NULL && f->id <= last_id && f->due_ms <= now_ms)
+    while ((f = flights_find_decision(&l->on_way)) != NULL && f->id <= last_id &&
+           f->due_ms <= now_ms)
         land(l, f, POSTERN_ERR_AUDIT, &err);
     schedule_expiry(l, now_ms);
     tell_idle(l);
@@ -199,16 +129,16 @@ static void end_stream(struct audit_line *l)
     struct flight *f;
 
     l->streak = 0;
-    while ((f = TAILQ_FIRST(&l->releases)) != NULL)
-        set_state(l, f, FLIGHT_SENT);
+    while ((f = TAILQ_FIRST(&l->on_way.releases)) != NULL)
+        flights_set_state(&l->on_way, f, FLIGHT_SENT);
 }
 
 /* For so many more.  In their order: not while one before waits for the audit child's word. */
 static bool is_stream(const struct audit_line *l, size_t count)
 {
     return !l->owner.has_no_streams && l->streak >= AUDIT_STREAM_AFTER &&
-           l->unwritten_count == 0 && l->awaited_count == 0 &&
-           l->released_count + l->releasing_count + count <= AUDIT_STREAM_MAX &&
+           l->on_way.unwritten_count == 0 && l->on_way.awaited_count == 0 &&
+           l->on_way.released_count + l->on_way.releasing_count + count <= AUDIT_STREAM_MAX &&
            clock_mono_ms() - l->confirmed_ms <= AUDIT_STREAM_MS;
 }
 
@@ -216,11 +146,11 @@ static bool is_stream(const struct audit_line *l, size_t count)
 static void note_sent(struct audit_line *l, struct flight *f, bool is_released)
 {
     if (is_released && !f->is_fact) {
-        set_state(l, f, FLIGHT_RELEASING);
+        flights_set_state(&l->on_way, f, FLIGHT_RELEASING);
         event_active(l->release, EV_TIMEOUT, 0);
         return;
     }
-    set_state(l, f, FLIGHT_SENT);
+    flights_set_state(&l->on_way, f, FLIGHT_SENT);
     if (!f->is_fact)
         postern_buf_free(&f->text);
 }
@@ -231,10 +161,7 @@ static void release(struct audit_line *l, struct flight *f)
     postern_error none = { 0 };
 
     f->done = NULL;
-    f->is_fact = f->was_released = true;
-    l->fact_count++;
-    l->released_count++;
-    set_state(l, f, FLIGHT_SENT);
+    flights_make_fact(&l->on_way, f);
     if (done != NULL) /* else it was cancelled since */
         done(f->arg, POSTERN_OK, &none);
 }
@@ -243,12 +170,12 @@ static void release(struct audit_line *l, struct flight *f)
 static void on_release(evutil_socket_t fd, short what, void *arg)
 {
     struct audit_line *l = arg;
-    int64_t last_id = l->last_id;
+    int64_t last_id = l->on_way.last_id;
     struct flight *f;
 
     (void)fd;
     (void)what;
-    while ((f = TAILQ_FIRST(&l->releases)) != NULL && f->id <= last_id)
+    while ((f = TAILQ_FIRST(&l->on_way.releases)) != NULL && f->id <= last_id)
         release(l, f);
 }
 
@@ -270,14 +197,14 @@ static void on_want(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     want_line(l);
-    if (l->count != 0)
+    if (l->on_way.count != 0)
         tell_idle(l); /* what waits for a line may be given up by now */
 }
 
 static void lose_line(struct audit_line *l, const postern_error *why)
 {
-    int64_t last_id = l->last_id;
-    bool was_idle = l->count == 0;
+    int64_t last_id = l->on_way.last_id;
+    bool was_idle = l->on_way.count == 0;
 
     channel_watch_close(&l->watch);
     note_trouble(l);
@@ -344,28 +271,6 @@ static postern_err send_several(struct audit_line *l, const struct flight *f, si
     return send_message(l, &w, err);
 }
 
-/* How many from `f` on may go in one message. */
-static size_t count_run(const struct flight *f)
-{
-    size_t count = 1, bytes = f->text.len;
-    const struct flight *next;
-
-    while (count < AUDIT_MESSAGE_RECORDS_MAX && (next = TAILQ_NEXT(f, entry)) != NULL &&
-           next->state == FLIGHT_HELD && next->id == f->id + 1 &&
-           (bytes += next->text.len) <= AUDIT_MESSAGE_BYTES_MAX) {
-        f = next;
-        count++;
-    }
-    return count;
-}
-
-static bool are_facts(const struct flight *f, size_t count)
-{
-    for (; count > 0 && f->is_fact; count--)
-        f = TAILQ_NEXT(f, entry);
-    return count == 0;
-}
-
 static postern_err send_run(struct audit_line *l, const struct flight *f, size_t count,
                             bool is_patient, postern_error *err)
 {
@@ -385,9 +290,9 @@ static bool flush(struct audit_line *l, struct flight *f, postern_error *err)
             f = TAILQ_NEXT(f, entry);
             continue;
         }
-        count = count_run(f);
+        count = flights_count_run(f);
         is_released = is_stream(l, count);
-        e = send_run(l, f, count, is_released || are_facts(f, count), err);
+        e = send_run(l, f, count, is_released || flights_are_facts(f, count), err);
         if (e == POSTERN_AGAIN)
             return wait_for_room(l, err);
         if (e != POSTERN_OK)
@@ -405,7 +310,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    if (!flush(l, TAILQ_FIRST(&l->flights), &err))
+    if (!flush(l, TAILQ_FIRST(&l->on_way.list), &err))
         lose_line(l, &err);
 }
 
@@ -423,15 +328,6 @@ static void on_company(evutil_socket_t fd, short what, void *arg)
         on_writable(fd, what, l);
 }
 
-static struct flight *find_flight(struct audit_line *l, int64_t id)
-{
-    struct flight *f = TAILQ_FIRST(&l->flights);
-
-    while (f != NULL && f->id < id) /* it is the first, but for records that timed out, and facts */
-        f = TAILQ_NEXT(f, entry);
-    return f != NULL && f->id == id && is_on_its_way(f) ? f : NULL;
-}
-
 /* "id", or all "from" there to "id", which were one batch.  False: neither. */
 static bool read_ids(const struct audit_line *l, int64_t *ret_from, int64_t *ret_id)
 {
@@ -445,16 +341,16 @@ static bool read_ids(const struct audit_line *l, int64_t *ret_from, int64_t *ret
 /* What has happened is tried again until it is written; its line is no stream meanwhile. */
 static void keep_for_later(struct audit_line *l, struct flight *f, const postern_error *why)
 {
-    if (l->unwritten_count == 0)
+    if (l->on_way.unwritten_count == 0)
         log_error("audit records are kept until they can be written", why);
     note_trouble(l);
-    set_state(l, f, FLIGHT_UNWRITTEN);
+    flights_set_state(&l->on_way, f, FLIGHT_UNWRITTEN);
 }
 
 /* After an answer: at once when one was written, for then there is room. */
 static void retry_soon(struct audit_line *l, bool has_room)
 {
-    if (l->unwritten_count == 0)
+    if (l->on_way.unwritten_count == 0)
         return;
     if (has_room)
         event_active(l->retry, EV_TIMEOUT, 0);
@@ -462,27 +358,15 @@ static void retry_soon(struct audit_line *l, bool has_room)
         log_problem("audit: no timer to write records that were not written");
 }
 
-/* The first of them, to be sent again. */
-static void hold_unwritten(struct audit_line *l, size_t count)
-{
-    struct flight *f;
-
-    for (f = TAILQ_FIRST(&l->flights); f != NULL && count > 0; f = TAILQ_NEXT(f, entry))
-        if (f->state == FLIGHT_UNWRITTEN) {
-            set_state(l, f, FLIGHT_HELD);
-            count--;
-        }
-}
-
 /* A message of them: when it is written the next follows, else they wait again. */
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
     struct audit_line *l = arg;
 
-    hold_unwritten(l, AUDIT_MESSAGE_RECORDS_MAX);
+    flights_hold_unwritten(&l->on_way, AUDIT_MESSAGE_RECORDS_MAX);
     if (l->watch.channel != NULL && !is_stalled(l))
         on_writable(fd, what, l);
-    if (l->count != 0)
+    if (l->on_way.count != 0)
         tell_idle(l); /* it may be given up by now */
 }
 
@@ -520,7 +404,7 @@ static postern_err take_confirmation(struct audit_line *l, postern_error *err)
     if (!is_done)
         end_stream(l);
     for (; from <= id; from++) {
-        if ((f = find_flight(l, from)) == NULL)
+        if ((f = flights_find(&l->on_way, from)) == NULL)
             continue; /* it timed out before */
         if (is_done)
             take_success(l, f);
@@ -560,17 +444,17 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
  * stands twice is better than none. */
 static bool send_facts_again(struct audit_line *l, postern_error *err)
 {
-    for (struct flight *f = TAILQ_FIRST(&l->flights); f != NULL; f = TAILQ_NEXT(f, entry))
+    for (struct flight *f = TAILQ_FIRST(&l->on_way.list); f != NULL; f = TAILQ_NEXT(f, entry))
         if (f->is_fact)
-            set_state(l, f, FLIGHT_HELD);
-    return l->fact_count == 0 || wait_for_room(l, err);
+            flights_set_state(&l->on_way, f, FLIGHT_HELD);
+    return l->on_way.fact_count == 0 || wait_for_room(l, err);
 }
 
 void audit_line_set(struct audit_line *l, int take_fd)
 {
     struct channel_watch_calls calls = { on_readable, on_writable, l };
-    int64_t last_id = l->last_id;
-    bool was_idle = l->count == 0;
+    int64_t last_id = l->on_way.last_id;
+    bool was_idle = l->on_way.count == 0;
     postern_error err = { 0 }, replaced = { 0 };
 
     (void)POSTERN_FAIL(&replaced, AUDIT, "the line to the audit child was made anew");
@@ -613,16 +497,6 @@ static void send_soon(struct audit_line *l)
         log_problem("audit: records of what happened wait for the next login: no timer");
 }
 
-/* It, or the first of the facts just before it. */
-static struct flight *find_first_of(struct flight *f)
-{
-    struct flight *before;
-
-    while ((before = TAILQ_PREV(f, flight_list, entry)) != NULL && before->state == FLIGHT_HELD)
-        f = before;
-    return f;
-}
-
 /* Behind those that wait; else with the facts before it to the socket, and when that is full it
  * waits there. */
 static postern_err send_now(struct audit_line *l, struct flight *f, postern_error *err)
@@ -636,7 +510,7 @@ static postern_err send_now(struct audit_line *l, struct flight *f, postern_erro
         if (is_stalled(l))
             return POSTERN_OK;
         (void)event_del(l->company);
-        if (flush(l, find_first_of(f), err))
+        if (flush(l, flights_first_of(f), err))
             return POSTERN_OK;
         send_soon(l); /* the facts: then, or a new line will be made */
         return POSTERN_FAIL(err, AUDIT, "the audit child cannot be reached");
@@ -674,7 +548,7 @@ static postern_err launch(struct audit_line *l, struct flight *f, bool is_togeth
     return POSTERN_OK;
 }
 
-static postern_err add_flight(struct audit_line *l, const struct audit_record *r,
+static postern_err add_flight(struct audit_line *l, const struct audit_record *r, bool is_fact,
                               struct flight **ret, postern_error *err)
 {
     struct flight *f = calloc(1, sizeof *f);
@@ -684,9 +558,8 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
         return POSTERN_FAIL(err, AUDIT, "out of memory");
     }
     f->text = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
-    f->id = ++l->last_id;
-    TAILQ_INSERT_TAIL(&l->flights, f, entry);
-    l->count++;
+    f->is_fact = is_fact;
+    flights_add(&l->on_way, f);
     *ret = f;
     return POSTERN_OK;
 }
@@ -694,14 +567,14 @@ static postern_err add_flight(struct audit_line *l, const struct audit_record *r
 /* What has happened already needs neither a line at this moment nor a place among the others'. */
 static postern_err check_room(const struct audit_line *l, bool is_fact, postern_error *err)
 {
-    if (is_fact && l->fact_count >= AUDIT_FACTS_MAX)
+    if (is_fact && l->on_way.fact_count >= AUDIT_FACTS_MAX)
         return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
                             AUDIT_FACTS_MAX);
     if (is_fact)
         return POSTERN_OK;
     if (l->watch.channel == NULL)
         return POSTERN_FAIL(err, AUDIT, "no line to the audit child");
-    if (l->count - l->fact_count >= AUDIT_IN_FLIGHT_MAX)
+    if (flights_decisions(&l->on_way) >= AUDIT_IN_FLIGHT_MAX)
         return POSTERN_FAIL(err, AUDIT, "%d records wait for the audit child already",
                             AUDIT_IN_FLIGHT_MAX);
     return POSTERN_OK;
@@ -714,19 +587,18 @@ static postern_err send_record(struct audit_line *l, const struct audit_record *
     struct flight *f = NULL;
 
     POSTERN_TRY(check_room(l, done == NULL, err));
-    POSTERN_TRY(add_flight(l, r, &f, err));
+    POSTERN_TRY(add_flight(l, r, done == NULL, &f, err));
     f->due_ms = now_ms + AUDIT_CONFIRM_MS;
     f->done = done;
     f->arg = arg;
-    f->is_fact = done == NULL;
-    l->fact_count += f->is_fact;
-    if (!f->is_fact && l->count - l->fact_count == 1 && !timer_start(l->expiry, AUDIT_CONFIRM_MS)) {
-        free_flight(l, f);
+    if (!f->is_fact && flights_decisions(&l->on_way) == 1 &&
+        !timer_start(l->expiry, AUDIT_CONFIRM_MS)) {
+        flights_free_one(&l->on_way, f);
         return POSTERN_FAIL(err, AUDIT, "no timer");
     }
     if (launch(l, f, is_together, err) == POSTERN_OK)
         return POSTERN_OK;
-    free_flight(l, f);
+    flights_free_one(&l->on_way, f);
     return POSTERN_ERR_AUDIT;
 }
 
@@ -745,14 +617,14 @@ postern_err audit_line_send_together(struct audit_line *l, const struct audit_re
 bool audit_line_has_room(const struct audit_line *l)
 {
     return l->watch.channel == NULL ||
-           l->count - l->fact_count < AUDIT_IN_FLIGHT_MAX - AUDIT_LOGINS_FREE;
+           flights_decisions(&l->on_way) < AUDIT_IN_FLIGHT_MAX - AUDIT_LOGINS_FREE;
 }
 
 void audit_line_cancel(struct audit_line *l, const void *arg)
 {
     struct flight *f;
 
-    TAILQ_FOREACH (f, &l->flights, entry)
+    TAILQ_FOREACH (f, &l->on_way.list, entry)
         if (f->done != NULL && f->arg == arg)
             f->done = NULL;
 }
@@ -760,15 +632,15 @@ void audit_line_cancel(struct audit_line *l, const void *arg)
 /* For too long there is no line, or nothing can be written. */
 static bool is_given_up(const struct audit_line *l)
 {
-    return (l->watch.channel == NULL || l->unwritten_count != 0) && l->trouble_ms != 0 &&
+    return (l->watch.channel == NULL || l->on_way.unwritten_count != 0) && l->trouble_ms != 0 &&
            clock_mono_ms() - l->trouble_ms >= AUDIT_GIVE_UP_MS;
 }
 
 bool audit_line_is_idle(const struct audit_line *l)
 {
-    if (l->count != l->fact_count || is_given_up(l))
-        return l->count == l->fact_count;
-    return l->watch.channel == NULL ? l->released_count == 0 : l->count == 0;
+    if (l->on_way.count != l->on_way.fact_count || is_given_up(l))
+        return l->on_way.count == l->on_way.fact_count;
+    return l->watch.channel == NULL ? l->on_way.released_count == 0 : l->on_way.count == 0;
 }
 
 /* ---- the whole ---- */
@@ -782,8 +654,7 @@ postern_err audit_line_new(struct event_base *base, struct audit_line_owner owne
         return POSTERN_FAIL(err, NOMEM, "line to the audit child");
     l->base = base;
     l->owner = owner;
-    TAILQ_INIT(&l->flights);
-    TAILQ_INIT(&l->releases);
+    flights_init(&l->on_way);
     l->expiry = event_new(base, -1, 0, on_expiry, l);
     l->want = event_new(base, -1, 0, on_want, l);
     l->company = event_new(base, -1, 0, on_company, l);
@@ -805,11 +676,11 @@ static void log_missing(const struct audit_line *l)
 {
     const struct flight *f;
 
-    if (l->fact_count == 0)
+    if (l->on_way.fact_count == 0)
         return;
     log_problem("%zu audit records of what happened may be missing: nobody wrote them",
-                l->fact_count);
-    TAILQ_FOREACH (f, &l->flights, entry)
+                l->on_way.fact_count);
+    TAILQ_FOREACH (f, &l->on_way.list, entry)
         if (f->was_released)
             log_problem("audit record that may be missing: %.*s", (int)f->text.len,
                         (const char *)f->text.ptr);
@@ -822,13 +693,13 @@ void audit_line_free(struct audit_line *l)
     if (l == NULL)
         return;
     /* What still waited, for company or for room; whether it arrives is nobody's to see any more. */
-    hold_unwritten(l, SIZE_MAX);
+    flights_hold_unwritten(&l->on_way, SIZE_MAX);
     if (l->watch.channel != NULL && !is_stalled(l) &&
-        !flush(l, TAILQ_FIRST(&l->flights), &err))
+        !flush(l, TAILQ_FIRST(&l->on_way.list), &err))
         log_error("line to the audit child", &err);
     log_missing(l);
-    while (!TAILQ_EMPTY(&l->flights))
-        free_flight(l, TAILQ_FIRST(&l->flights));
+    while (!TAILQ_EMPTY(&l->on_way.list))
+        flights_free_one(&l->on_way, TAILQ_FIRST(&l->on_way.list));
     channel_watch_close(&l->watch);
     timer_free(l->expiry);
     timer_free(l->want);

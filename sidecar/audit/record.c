@@ -3,6 +3,7 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -136,10 +137,11 @@ static void put_verdict(struct line *l, const struct audit_record *r)
     put_text(l, "fingerprint", r->fingerprint);
 }
 
-/* JSON integers are exact up to 2^53-1; no session carries eight petabytes. */
-static int64_t clamp(uint64_t bytes)
+/* JSON integers are exact up to 2^53-1; no session carries eight petabytes, and no server has so many
+ * databases. */
+static int64_t clamp(uint64_t number)
 {
-    return bytes > AUDIT_SEQ_MAX ? AUDIT_SEQ_MAX : (int64_t)bytes;
+    return number > AUDIT_SEQ_MAX ? AUDIT_SEQ_MAX : (int64_t)number;
 }
 
 /* Left out when not above zero. */
@@ -160,6 +162,8 @@ static void put_session(struct line *l, const struct audit_record *r)
     put_text(l, "action", r->action);
     put_text(l, "resource", r->resource);
     put_positive(l, "more_resources", r->more_resources);
+    if (r->database != NULL)
+        put_positive(l, "database", clamp(strtoull(r->database, NULL, 10)));
     if (r->args_digest != NULL && r->args_digest[0] != '\0') /* never cut: half of it proves nothing */
         postern_json_put_str(&l->w, "args_digest", r->args_digest);
     put_text(l, "claimed_purpose", r->claimed_purpose);

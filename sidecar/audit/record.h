@@ -49,6 +49,7 @@ struct audit_record {
     const char *action;   /* "raw:connect", "imap:login" */
     const char *resource; /* what it is done to; of several the one that decided, else the first */
     int64_t more_resources; /* how many more of them there are; 0: left out */
+    const char *database; /* in which of several it happens, as digits: "3"; NULL, "": the first */
     const char *purpose;  /* of the token, where no grant is here to tell it ("actions") */
     const char *args_digest; /* of its arguments (postern-private/args_digest.h), below ARGS_DIGEST_MAX bytes */
     const char *claimed_purpose; /* what the call itself said; never judged */

@@ -171,7 +171,7 @@ static void on_refusal_recorded(void *arg, postern_err e, const postern_error *e
 /* What the door said of it. */
 struct held_texts {
     char agent[CONTROL_NAME_MAX], human[CONTROL_NAME_MAX], door[CONTROL_ID_MAX];
-    char session[CONTROL_ID_MAX], action[320], resource[1024], digest[64], rule[160];
+    char session[CONTROL_ID_MAX], action[320], resource[1024], database[24], digest[64], rule[160];
 };
 
 static void read_texts(const struct channel *c, struct held_texts *ret)
@@ -183,6 +183,7 @@ static void read_texts(const struct channel *c, struct held_texts *ret)
     (void)channel_text(c, "session", ret->session, sizeof ret->session);
     (void)channel_text(c, "action", ret->action, sizeof ret->action);
     (void)channel_text(c, "resource", ret->resource, sizeof ret->resource);
+    (void)channel_text(c, "database", ret->database, sizeof ret->database);
     (void)channel_text(c, "args_digest", ret->digest, sizeof ret->digest);
     (void)channel_text(c, "rule", ret->rule, sizeof ret->rule);
 }
@@ -202,6 +203,7 @@ static postern_err put_on_record(struct act *a, const struct channel *c, postern
     r.human = t.human;
     r.action = t.action;
     r.resource = t.resource;
+    r.database = t.database;
     r.args_digest = t.digest;
     r.rule = t.rule;
     return audit_line_send(a->control->audit, &r, done, a, err);

@@ -17,6 +17,7 @@ struct action_facts {
     char action[ACTIONS_NAME_MAX];
     char ref[POSTERN_REF_MAX];
     char digest[ARGS_DIGEST_MAX];
+    char database[ACTIONS_DATABASE_MAX]; /* its number; "": the only or the first one */
     postern_bytes resource; /* the one that decided; ptr NULL: not known */
     size_t count;           /* of resources, with those that cannot be named as one; 0: none */
     const char *claimed_purpose, *would, *approver;

@@ -389,6 +389,13 @@ static char *append(char *at, const char *end, const char *text)
     return at + len;
 }
 
+static void copy_database(const struct adapter_action *action, struct ruling *r)
+{
+    const char *end = r->facts.database + sizeof r->facts.database;
+
+    (void)append(r->facts.database, end, action->database == NULL ? "" : action->database);
+}
+
 /* By hand: printf(3) costs as much as the decision does. */
 static void name_action(const struct actions *a, const struct adapter_action *action,
                         struct ruling *r)
@@ -409,6 +416,7 @@ static void rule(struct actions *a, const struct adapter_action *action, struct 
     r->facts.count = action->resource_count + (action->has_unnamed && action->resource_count != 0);
     r->facts.claimed_purpose = action->claimed_purpose;
     name_action(a, action, r);
+    copy_database(action, r);
     if (!a->is_prepared) {
         r->code = POSTERN_FAIL(&r->facts.error, NOMEM, "who asks is not known");
         return;

@@ -17,6 +17,8 @@
 #define ACTIONS_SUMMARY_MS        10000
 /* "redis:" and the longest name of an action. */
 #define ACTIONS_NAME_MAX (POSTERN_POLICY_TEXT_MAX + 24)
+/* Bytes with NUL of a database's number: nineteen digits at most. */
+#define ACTIONS_DATABASE_MAX 24
 /* Bytes with NUL of a resource in a record; longer ones are cut there. */
 #define ACTIONS_RESOURCE_MAX 513
 

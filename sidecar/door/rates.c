@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include <openssl/sha.h>
+#include <postern-private/sha256.h>
 
 #include "rates_memory.h"
 
@@ -17,7 +17,8 @@
 #define PERIOD_MAX_S (366 * 86400)
 #define USED_MAX     (INT64_C(1) << 53)
 
-_Static_assert(RATES_MAX < UINT16_MAX, "a slot's number and one more");
+_Static_assert(RATE_NAME_LEN == SHA256_LEN, "a slot's name");
+_Static_assert(RATES_MAX <= UINT16_MAX, "a slot's number");
 
 struct window {
     LIST_ENTRY(window) in_bucket;
@@ -37,9 +38,8 @@ struct rates {
     struct rate_slot *slots; /* RATES_MAX; each has a window, or is left by another door, or free */
     struct rate_slot *own;   /* the same, unless they are shared */
     size_t free_count, left_count;
-    uint16_t free[RATES_MAX];         /* numbers of slots */
-    uint16_t left_next[RATES_MAX];    /* likewise + 1; 0: the last */
-    uint16_t left_buckets[BUCKETS];
+    uint16_t free[RATES_MAX]; /* numbers of slots */
+    uint16_t left[RATES_MAX]; /* likewise, by their names: whoever chose those, none is slow to find */
     int64_t  swept_ms;
 };
 
@@ -87,12 +87,6 @@ static struct window *find(struct rates *r, const struct key *k)
     return NULL;
 }
 
-/* What it is called where texts have no room. */
-static void name_key(const char *key, size_t len, uint8_t ret[RATE_NAME_LEN])
-{
-    (void)SHA256((const uint8_t *)key, len, ret); /* of memory: cannot fail */
-}
-
 /* ---- windows ---- */
 
 static int64_t step_ms(const struct rate_slot *w)
@@ -130,13 +124,26 @@ static uint64_t used(const struct rate_slot *w)
     return sum;
 }
 
-/* Another rate under the same label: the policy was changed.  What was used counts as of now. */
+/* Of steps that may have been after then_ms.  No more than counts when another door reads it. */
+static uint64_t used_after(struct rate_slot *w, int64_t then_ms)
+{
+    uint64_t sum = 0;
+
+    for (int64_t n = w->newest - RATE_STEPS; n <= w->newest; n++)
+        if (n >= 0 && (n + 1) * step_ms(w) > then_ms)
+            sum += *step_at(w, n);
+    return sum < USED_MAX ? sum : USED_MAX;
+}
+
+/* Another rate under the same label: the policy was changed.  What was used within the new period
+ * counts as of now. */
 static void set_rate(struct rate_slot *w, struct postern_policy_rate rate, int64_t now_ms)
 {
-    uint64_t before = used(w);
+    uint64_t before;
 
     if (w->rate.count == rate.count && w->rate.period_s == rate.period_s)
         return;
+    before = used_after(w, now_ms - rate.period_s * 1000);
     memset(w->steps, 0, sizeof w->steps);
     w->rate = rate;
     w->newest = now_ms / step_ms(w);
@@ -153,11 +160,6 @@ static int64_t wait_of(struct rate_slot *w, int64_t now_ms)
 }
 
 /* ---- what another door left ---- */
-
-static uint16_t *left_bucket(struct rates *r, const uint8_t name[RATE_NAME_LEN])
-{
-    return &r->left_buckets[(name[0] | name[1] << 8) % BUCKETS];
-}
 
 static bool is_named(const struct rate_slot *w)
 {
@@ -184,52 +186,72 @@ static void free_slot(struct rates *r, struct rate_slot *w)
     r->free[r->free_count++] = (uint16_t)(w - r->slots);
 }
 
-static void add_left(struct rates *r, struct rate_slot *w)
+/* Where in left[] a name stands, or would. */
+static size_t place_of(const struct rates *r, const uint8_t name[RATE_NAME_LEN], bool *ret_is_there)
 {
-    uint16_t *bucket = left_bucket(r, w->name);
-    size_t number = (size_t)(w - r->slots);
+    size_t low = 0, high = r->left_count;
 
-    r->left_next[number] = *bucket;
-    *bucket = (uint16_t)(number + 1);
+    *ret_is_there = false;
+    while (low < high && !*ret_is_there) {
+        size_t middle = (low + high) / 2;
+        int order = memcmp(r->slots[r->left[middle]].name, name, RATE_NAME_LEN);
+
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+        *ret_is_there = order == 0;
+    }
+    return high;
+}
+
+/* False: another is called so, which no door leaves. */
+static bool add_left(struct rates *r, const struct rate_slot *w)
+{
+    bool is_there;
+    size_t at = place_of(r, w->name, &is_there);
+
+    if (is_there)
+        return false;
+    memmove(&r->left[at + 1], &r->left[at], (r->left_count - at) * sizeof r->left[0]);
+    r->left[at] = (uint16_t)(w - r->slots);
     r->left_count++;
+    return true;
 }
 
 /* NULL: nothing is left of it.  Else it is the caller's. */
 static struct rate_slot *take_left(struct rates *r, const uint8_t name[RATE_NAME_LEN])
 {
-    uint16_t *link = left_bucket(r, name);
+    bool is_there;
+    size_t at = place_of(r, name, &is_there);
+    struct rate_slot *w;
 
-    for (; *link != 0; link = &r->left_next[*link - 1]) {
-        struct rate_slot *w = &r->slots[*link - 1];
-
-        if (memcmp(w->name, name, RATE_NAME_LEN) != 0)
-            continue;
-        *link = r->left_next[*link - 1];
-        r->left_count--;
-        return w;
-    }
-    return NULL;
+    if (!is_there)
+        return NULL;
+    w = &r->slots[r->left[at]];
+    r->left_count--;
+    memmove(&r->left[at], &r->left[at + 1], (r->left_count - at) * sizeof r->left[0]);
+    return w;
 }
 
 /* Those of whom nothing counts any more; seldom, as all are looked at. */
 static void sweep_left(struct rates *r, int64_t now_ms)
 {
+    size_t kept = 0;
+
     if (r->left_count == 0 || now_ms - r->swept_ms < RETRY_FULL_MS)
         return;
     r->swept_ms = now_ms;
-    for (size_t i = 0; i < BUCKETS; i++)
-        for (uint16_t *link = &r->left_buckets[i]; *link != 0;) {
-            struct rate_slot *w = &r->slots[*link - 1];
+    for (size_t i = 0; i < r->left_count; i++) {
+        struct rate_slot *w = &r->slots[r->left[i]];
 
-            advance(w, now_ms);
-            if (used(w) != 0) {
-                link = &r->left_next[*link - 1];
-                continue;
-            }
-            *link = r->left_next[*link - 1];
-            r->left_count--;
+        advance(w, now_ms);
+        if (used(w) != 0)
+            r->left[kept++] = r->left[i];
+        else
             free_slot(r, w);
-        }
+    }
+    r->left_count = kept;
 }
 
 /* Every slot is somebody's, or free: the lowest are taken first.  Only the first `count` were ever
@@ -245,11 +267,9 @@ static void sort_slots(struct rates *r, size_t count, int64_t now_ms)
 
         if (is_kept) {
             advance(w, now_ms);
-            is_kept = used(w) != 0;
+            is_kept = used(w) != 0 && add_left(r, w);
         }
-        if (is_kept)
-            add_left(r, w);
-        else
+        if (!is_kept)
             free_slot(r, w);
     }
 }
@@ -288,10 +308,11 @@ static bool make_room(struct rates *r, int64_t now_ms)
 static struct rate_slot *take_slot(struct rates *r, const struct window *w,
                                    const struct rate_use *use, int64_t now_ms)
 {
-    uint8_t name[RATE_NAME_LEN];
+    uint8_t name[RATE_NAME_LEN]; /* where texts have no room */
     struct rate_slot *at;
 
-    name_key(w->key, w->key_len, name);
+    if (!sha256_make((postern_bytes){ (const uint8_t *)w->key, w->key_len }, name))
+        return NULL;
     at = take_left(r, name);
     if (at != NULL || !make_room(r, now_ms))
         return at;

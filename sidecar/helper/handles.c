@@ -7,16 +7,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include <openssl/evp.h>
-
 #include <postern-private/clock.h>
+#include <postern-private/sha256.h>
 
 #include "handles.h"
 
-#define HASH_LEN 32
-
 struct handle {
-    uint8_t hash[HASH_LEN];
+    uint8_t hash[SHA256_LEN];
     uid_t uid;
     int64_t uses; /* left */
     int64_t end_ms;
@@ -136,13 +133,6 @@ static postern_err make_text(char ret[HANDLE_LEN + 1], postern_error *err)
     return POSTERN_OK;
 }
 
-static bool hash_text(postern_bytes text, uint8_t ret[HASH_LEN])
-{
-    unsigned len = 0;
-
-    return EVP_Digest(text.ptr, text.len, ret, &len, EVP_sha256(), NULL) == 1 && len == HASH_LEN;
-}
-
 postern_err handles_mint(struct handles *h, const struct handle_order *o, char ret[HANDLE_LEN + 1],
                          postern_error *err)
 {
@@ -151,7 +141,7 @@ postern_err handles_mint(struct handles *h, const struct handle_order *o, char r
 
     POSTERN_TRY(check_room(h, o, err));
     POSTERN_TRY(make_text(text, err));
-    if (!hash_text(postern_bytes_str(text), made.hash))
+    if (!sha256_make(postern_bytes_str(text), made.hash))
         return POSTERN_FAIL(err, NOMEM, "a token handle");
     POSTERN_TRY(postern_secret_new(o->token, &made.token, err));
     h->list[h->count++] = made;
@@ -168,13 +158,13 @@ postern_err handles_mint(struct handles *h, const struct handle_order *o, char r
 
 static struct handle *find(struct handles *h, postern_bytes text)
 {
-    uint8_t hash[HASH_LEN];
+    uint8_t hash[SHA256_LEN];
 
-    if (!postern_token_is_handle(text) || !hash_text(text, hash))
+    if (!postern_token_is_handle(text) || !sha256_make(text, hash))
         return NULL;
     for (size_t i = 0; i < h->count; i++)
         if (postern_bytes_equal_ct((postern_bytes){ hash, sizeof hash },
-                                   (postern_bytes){ h->list[i].hash, HASH_LEN }))
+                                   (postern_bytes){ h->list[i].hash, SHA256_LEN }))
             return &h->list[i];
     return NULL;
 }

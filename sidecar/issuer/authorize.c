@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include <openssl/evp.h>
+#include <postern-private/sha256.h>
 
 #include "authorize_request.h"
 #include "consent.h"
@@ -153,7 +153,7 @@ static bool make_code(char ret[POSTERN_BASE64_ENCODED_MAX(CODE_BYTES) + 1],
         code = postern_buf_cstr(&text);
     }
     postern_wipe(raw, sizeof raw);
-    if (code == NULL || EVP_Digest(code, text.len, ret_sha256, NULL, EVP_sha256(), NULL) != 1)
+    if (code == NULL || !sha256_make(postern_buf_bytes(&text), ret_sha256))
         return false;
     memcpy(ret, code, text.len + 1);
     return true;

@@ -8,9 +8,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <openssl/evp.h>
-
 #include <postern-private/assertion.h>
+#include <postern-private/sha256.h>
 
 #include "key_set.h"
 #include "name_rules.h"
@@ -234,7 +233,7 @@ static clients_outcome check_client(const struct issuer *is, const struct client
 /* 32 bytes of secret.len ≤ INT_MAX always hash; false: libcrypto has no memory. */
 bool clients_hash_secret(postern_bytes secret, uint8_t ret[CLIENT_SECRET_HASH])
 {
-    return EVP_Digest(secret.ptr, secret.len, ret, NULL, EVP_sha256(), NULL) == 1;
+    return sha256_make(secret, ret);
 }
 
 postern_err clients_make_secret(uint8_t ret_sha256[CLIENT_SECRET_HASH], postern_secret **ret,

@@ -3,11 +3,11 @@
  * or an opaque access token. */
 #include "opaque.h"
 
-#include <openssl/evp.h>
+#include <postern-private/sha256.h>
 
 postern_err opaque_hash(postern_bytes text, uint8_t ret_sha256[GRANT_HASH], postern_error *err)
 {
-    if (EVP_Digest(text.ptr, text.len, ret_sha256, NULL, EVP_sha256(), NULL) != 1)
+    if (!sha256_make(text, ret_sha256))
         return POSTERN_FAIL(err, NOMEM, "hashing a code or token");
     return POSTERN_OK;
 }

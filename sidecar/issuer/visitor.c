@@ -5,7 +5,7 @@
 
 #include <strings.h>
 
-#include <openssl/evp.h>
+#include <postern-private/sha256.h>
 
 #include "log.h"
 #include "page.h"
@@ -14,7 +14,7 @@
 
 static bool hash_cookie(const char *cookie, uint8_t ret[SESSION_ID_HASH])
 {
-    return EVP_Digest(cookie, strlen(cookie), ret, NULL, EVP_sha256(), NULL) == 1;
+    return sha256_make(postern_bytes_str(cookie), ret);
 }
 
 static bool make_cookie(char ret[COOKIE_VALUE_MAX])

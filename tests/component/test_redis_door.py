@@ -231,6 +231,21 @@ def digest(rig, database, *words):
     return rig.postern("audit", "digest", "--key", rig.path + "/audit-keys/args.key", "--database", database, *words).stdout.strip()
 
 
+def _check_databases_in_records(rig):
+    """What the test below has done; the first database is left out."""
+    def found(**members):
+        return [r.get("database") for r in rig.records(**members)]
+
+    assert_equal(found(event="action", action="redis:DEL", outcome="proved"), [None, 3], "what was done")
+    assert_equal(found(event="held"), [None, 3, 3, None], "what was held")
+    assert_equal(found(event="approve"), [None, 3], "what was approved")
+    assert_equal(found(action="redis:unknown", reason="policy"), [3], "what was refused")
+    assert_equal(set(found(event="login")), {None}, "a login is in none")
+    shown = rig.postern("audit", "show", "--action", "redis:DEL", "--file", rig.audit_path).stdout
+    assert_equal((shown.count(", redis:DEL held:a in database 3, arguments "), shown.count(", redis:DEL held:a, arguments ")),
+                 (4, 4), shown)
+
+
 def what_is_approved_in_one_database_is_not_in_another(rig):
     inside = redis_door(rig)
     rig.start()
@@ -278,6 +293,7 @@ def what_is_approved_in_one_database_is_not_in_another(rig):
     wait_until(lambda: len(rig.records(event="action", action="redis:DEL", outcome="proved")) == 2, "both records")
     assert_equal([r["args_digest"] for r in rig.records(event="action", action="redis:DEL", outcome="proved")],
                  [digest(rig, database, "redis:DEL", "held:a") for database in ("0", "3")], "digests")
+    _check_databases_in_records(rig)
     # A script's own SELECT ends with it, so the door need not know of it.
     inside.call("SELECT", "0")
     inside.call("EVAL", "return redis.call('SELECT', '3')", "0")

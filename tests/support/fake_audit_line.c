@@ -98,6 +98,7 @@ static void note(const struct audit_record *r)
     keep(f->session, sizeof f->session, r->session);
     keep(f->action, sizeof f->action, r->action);
     keep(f->resource, sizeof f->resource, r->resource);
+    keep(f->database, sizeof f->database, r->database);
     keep(f->ref, sizeof f->ref, r->ref);
     f->code = r->code;
     f->uid = r->uid;

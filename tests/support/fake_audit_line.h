@@ -16,7 +16,7 @@ enum fake_audit_mode {
 };
 
 struct fake_audit_record {
-    char event[32], agent[300], because[300], session[100], action[64], resource[300], ref[32];
+    char event[32], agent[300], because[300], session[100], action[64], resource[300], database[24], ref[32];
     postern_err code;
     uid_t uid;
     pid_t pid;

@@ -4,6 +4,10 @@ if POSTERND
 unit_tests += tests/unit/test_args_digest tests/unit/test_tally tests/unit/test_audit_chain tests/unit/test_audit_denials tests/unit/test_audit_file tests/unit/test_audit_line \
 	tests/unit/test_audit_record tests/unit/test_audit_secrets tests/unit/test_audit_server tests/unit/test_audit_stream tests/unit/test_audit_sums
 endif
+unit_tests += tests/unit/test_sha256
+tests_unit_test_sha256_CPPFLAGS = $(AM_CPPFLAGS) $(SSL_CFLAGS)
+tests_unit_test_sha256_LDADD = $(unit_ldadd) $(OPENSSL_LIBS) -lpthread
+tests_unit_test_sha256_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=EVP_Digest -Wl,--wrap=EVP_MD_fetch
 tests_unit_test_args_digest_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_args_digest_LDADD = $(helper_ldadd)
 tests_unit_test_tally_CPPFLAGS = $(helper_cppflags)

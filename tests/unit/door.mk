@@ -35,7 +35,7 @@ tests_unit_test_held_calls_LDADD = $(door_ldadd)
 tests_unit_test_held_calls_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=rates_take
 tests_unit_test_rates_CPPFLAGS = $(door_cppflags)
 tests_unit_test_rates_LDADD = $(door_ldadd)
-tests_unit_test_rates_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_rates_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=EVP_Digest
 tests_unit_test_recheck_CPPFLAGS = $(door_cppflags)
 tests_unit_test_recheck_LDADD = $(door_ldadd)
 tests_unit_test_recheck_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=loop_now -Wl,--wrap=gate_new -Wl,--wrap=gate_begin -Wl,--wrap=gate_free

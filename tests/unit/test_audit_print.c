@@ -165,7 +165,7 @@ static void a_filter_takes_what_was_asked_for(void **state)
 #define ACTION                                                                                     \
     "{\"time\":\"2026-11-28T16:00:00.123Z\",\"ref\":\"R-9\",\"event\":\"action\",\"service\":\"cache\"," \
     "\"outcome\":\"rejected\",\"reason\":\"policy\",\"agent\":\"agent-7\",\"action\":\"redis:CONFIG|GET\","  \
-    "\"resource\":\"a\",\"more_resources\":2,\"args_digest\":\"dGVzdA\",\"rule\":\"guardrails:no-admin\"," \
+    "\"resource\":\"a\",\"more_resources\":2,\"database\":3,\"args_digest\":\"dGVzdA\",\"rule\":\"guardrails:no-admin\"," \
     "\"claimed_purpose\":\"x\\u001b\"}"
 #define TRIAL                                                                                      \
     "{\"event\":\"action\",\"outcome\":\"proved\",\"action\":\"mcp:tools/call\",\"would\":\"deny\"}"
@@ -206,7 +206,7 @@ static void an_action_is_printed_whole(void **state)
     audit_print_record(&j, &out);
     assert_string_equal(postern_buf_cstr(&out),
                         "2026-11-28T16:00:00.123Z action   rejected  cache        agent-7, policy, "
-                        "redis:CONFIG|GET a and more: 2, arguments dGVzdA, rule guardrails:no-admin, "
+                        "redis:CONFIG|GET a and more: 2 in database 3, arguments dGVzdA, rule guardrails:no-admin, "
                         "says it is for x\\x1b, R-9\n");
 }
 

@@ -130,6 +130,7 @@ static void the_longest_record_is_cut_to_one_line_and_says_so(void **state)
         r.args_digest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
         r.first_ms = r.last_ms = 1764000000123;
         r.more_resources = AUDIT_SEQ_MAX;
+        r.database = "18446744073709551615";
         r.lease_end_s = r.until_s = r.count = r.missed = r.duration_ms = r.latency_us = AUDIT_SEQ_MAX;
         r.up = r.down = UINT64_MAX;
         r.event = "end";
@@ -269,7 +270,7 @@ static void an_action_names_its_resource_its_arguments_digest_and_what_the_call_
     const struct audit_record r = {
         .time_ms = 1764000000123, .event = "action", .ref = "R-1", .service = "cache",
         .code = POSTERN_OK, .session = "S-1", .agent = "agent-7", .action = "redis:MGET",
-        .resource = "a", .more_resources = 2, .args_digest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        .resource = "a", .more_resources = 2, .database = "3", .args_digest = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
         .claimed_purpose = "invoice-7", .rule = "cache:read",
     };
     POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
@@ -280,8 +281,36 @@ static void an_action_names_its_resource_its_arguments_digest_and_what_the_call_
                         "{\"time\":\"2025-11-24T16:00:00.123Z\",\"ref\":\"R-1\",\"event\":\"action\","
                         "\"service\":\"cache\",\"outcome\":\"proved\",\"reason\":\"ok\",\"session\":\"S-1\","
                         "\"agent\":\"agent-7\",\"action\":\"redis:MGET\",\"resource\":\"a\",\"more_resources\":2,"
-                        "\"args_digest\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\","
+                        "\"database\":3,\"args_digest\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\","
                         "\"claimed_purpose\":\"invoice-7\",\"rule\":\"cache:read\"}");
+}
+
+/* The first is the one that everybody has who never chose. */
+static void a_database_is_a_number_and_the_first_is_left_out(void **state)
+{
+    static const struct {
+        const char *database, *want; /* NULL: left out */
+    } cases[] = {
+        { "1", "\"database\":1," },
+        { "2147483647", "\"database\":2147483647," },
+        { "99999999999999999999", "\"database\":9007199254740991," }, /* no server has it */
+        { NULL, NULL },
+        { "", NULL },
+        { "0", NULL },
+        { "three", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct audit_record r = { .event = "action", .code = POSTERN_OK, .action = "redis:GET",
+                                        .database = cases[i].database, .rule = "cache:read" };
+        POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(AUDIT_RECORD_MAX);
+        const char *want = cases[i].want == NULL ? "\"database\"" : cases[i].want;
+
+        assert_true(audit_format(&r, &out));
+        if ((strstr(postern_buf_cstr(&out), want) != NULL) != (cases[i].want != NULL))
+            fail_msg("case %zu: %s", i, postern_buf_cstr(&out));
+    }
 }
 
 static void a_sum_of_actions_says_how_many_and_from_when_to_when(void **state)
@@ -387,6 +416,7 @@ int main(void)
         cmocka_unit_test(a_long_record_keeps_as_much_of_its_names_as_fits),
         cmocka_unit_test(a_login_at_a_door_says_who_for_whom_what_and_by_which_rule),
         cmocka_unit_test(an_action_names_its_resource_its_arguments_digest_and_what_the_call_said),
+        cmocka_unit_test(a_database_is_a_number_and_the_first_is_left_out),
         cmocka_unit_test(a_sum_of_actions_says_how_many_and_from_when_to_when),
         cmocka_unit_test(who_approved_stands_in_the_record_of_it),
         cmocka_unit_test(the_end_of_a_session_is_no_verdict_and_counts_its_bytes),

@@ -22,7 +22,7 @@
 #define NO_USER 4000000000u /* nobody has that number */
 #define HELD                                                                                       \
     "\"ref\":\"R-1\",\"door\":\"cache\",\"session\":\"S-1\",\"agent\":\"agent-7\",\"human\":\"alice\","          \
-    "\"action\":\"redis:SET\",\"resource\":\"held:a\",\"args_digest\":\"d\",\"rule\":\"cache:change\""
+    "\"action\":\"redis:SET\",\"resource\":\"held:a\",\"args_digest\":\"d\",\"database\":\"3\",\"rule\":\"cache:change\""
 
 struct asked {
     struct act *act;
@@ -95,6 +95,7 @@ static void an_approval_is_judged_recorded_and_then_told(void **state)
     assert_string_equal(fake_audit_records[0].agent, "agent-7");
     assert_string_equal(fake_audit_records[0].action, "redis:SET");
     assert_string_equal(fake_audit_records[0].resource, "held:a");
+    assert_string_equal(fake_audit_records[0].database, "3");
     assert_string_equal(fake_audit_records[0].because, "ticket 42");
     assert_int_equal(fake_audit_records[0].code, POSTERN_OK);
     fixture_expect_silence(f->door); /* not before the record */

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+
 #include "../support/alloc_fail.h"
 #include "door/rates_memory.h"
 
@@ -119,6 +121,22 @@ static void a_policy_that_changes_the_rate_forgives_nothing(void **state)
     assert_int_equal(take("a", "f:r", 0, 30, 1000, &wait_ms), POSTERN_ERR_RATE);
 }
 
+static void a_rate_that_changed_counts_its_own_period_and_no_more(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(take("a", "f:r", 5, 60, 1000000, &wait_ms), POSTERN_OK);
+    /* Long over under the rate before, and within the hour that counts now. */
+    assert_int_equal(take("a", "f:r", 5, 3600, 1300000, &wait_ms), POSTERN_ERR_RATE);
+    /* Nobody looked at it for a day. */
+    assert_int_equal(take("a", "f:r", 5, 7200, 90000000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("b", "f:r", 1, 60, 1000000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("b", "f:r", 1, 30, 1040000, &wait_ms), POSTERN_OK); /* 40 s are over 30 */
+    assert_int_equal(take("b", "f:r", 1, 20, 1041000, &wait_ms), POSTERN_ERR_RATE);
+}
+
 static void too_many_rules_are_refused(void **state)
 {
     struct rate_use uses[RATES_PER_ACTION_MAX + 1];
@@ -156,6 +174,34 @@ static void no_memory_is_no_leave(void **state)
     assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_ERR_RATE);
     assert_true(alloc_fail_disarm());
     assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
+}
+
+int __real_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl);
+int __wrap_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl);
+
+static bool has_no_hash;
+
+int __wrap_EVP_Digest(const void *data, size_t count, unsigned char *md, unsigned *size, const EVP_MD *type,
+                      ENGINE *impl)
+{
+    return has_no_hash ? 0 : __real_EVP_Digest(data, count, md, size, type, impl);
+}
+
+/* Else it would count under a name that nobody has. */
+static void a_name_that_cannot_be_made_is_no_leave(void **state)
+{
+    int64_t wait_ms;
+
+    (void)state;
+    assert_int_equal(take("a", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
+    has_no_hash = true;
+    assert_int_equal(take("b", "f:r", 1, 60, 0, &wait_ms), POSTERN_ERR_RATE);
+    assert_true(wait_ms > 0);
+    assert_int_equal(take("a", "f:r", 2, 60, 0, &wait_ms), POSTERN_OK); /* it has its name */
+    has_no_hash = false;
+    assert_int_equal(take("b", "f:r", 1, 60, 0, &wait_ms), POSTERN_OK);
 }
 
 static _Atomic int granted;
@@ -335,10 +381,11 @@ static void garbage_takes_nobodys_place_for_ever(void **state)
 
         for (size_t k = 0; k < RATES_MAX * sizeof *slots; k++)
             bytes[k] = (uint8_t)(i == 0 ? 0xff : i == 1 ? 1 : random());
-        if (i == 3) /* sane, all of them, and all alike */
+        if (i == 3) /* sane, all of them */
             for (size_t k = 0; k < RATES_MAX; k++) {
                 memset(&slots[k], 0, sizeof *slots);
                 memset(slots[k].name, 7, sizeof slots[k].name);
+                memcpy(slots[k].name + RATE_NAME_LEN - sizeof k, &k, sizeof k);
                 slots[k].rate = (struct postern_policy_rate){ 1, 60 };
                 slots[k].steps[0] = 1;
             }
@@ -352,6 +399,43 @@ static void garbage_takes_nobodys_place_for_ever(void **state)
         assert_int_equal(take("a", "f:r", 1, 60, 100000, &wait_ms), POSTERN_ERR_RATE);
         assert_int_equal(take("b", "f:r", 1, 60, 100000, &wait_ms), POSTERN_OK);
     }
+}
+
+static void two_slots_that_are_called_alike_are_one(void **state)
+{
+    struct rate_slot *slots = map(start_door(1000));
+    int64_t wait_ms;
+
+    (void)state;
+    assert_int_equal(take("a", "f:r", 2, 60, 1000, &wait_ms), POSTERN_OK);
+    assert_int_equal(slots[0].rate.count, 2);
+    for (size_t i = 1; i < RATES_MAX; i++)
+        slots[i] = slots[0];
+    rates_memory_unmap(slots);
+    slots = map(start_door(1000));
+    for (size_t i = 0; i < RATES_MAX - 1; i++)
+        assert_int_equal(slots[i].rate.count, 0); /* free */
+    rates_memory_unmap(slots);
+    assert_int_equal(take("a", "f:r", 2, 60, 1000, &wait_ms), POSTERN_OK);
+    assert_int_equal(take("a", "f:r", 2, 60, 1000, &wait_ms), POSTERN_ERR_RATE);
+    assert_int_equal(take("b", "f:r", 2, 60, 1000, &wait_ms), POSTERN_OK);
+}
+
+/* Numbers beyond what counts would be nobody's to a third door, and the budget would be new. */
+static void what_a_door_makes_of_numbers_the_next_one_takes(void **state)
+{
+    struct rate_slot *slots = map(start_door(100000));
+    int64_t wait_ms;
+
+    (void)state;
+    assert_int_equal(take("a", "f:r", 2, 60, 100000, &wait_ms), POSTERN_OK);
+    for (size_t i = 0; i <= RATE_STEPS; i++)
+        slots[0].steps[i] = UINT64_C(1) << 53;
+    rates_memory_unmap(slots);
+    (void)start_door(100000);
+    assert_int_equal(take("a", "f:r", 2, 90, 100000, &wait_ms), POSTERN_ERR_RATE);
+    (void)start_door(100000);
+    assert_int_equal(take("a", "f:r", 2, 90, 100000, &wait_ms), POSTERN_ERR_RATE);
 }
 
 static void a_full_table_is_full_behind_a_restart(void **state)
@@ -420,14 +504,18 @@ int main(void)
         T(no_window_has_more),
         T(one_that_may_not_under_one_rule_counts_under_none),
         T(a_policy_that_changes_the_rate_forgives_nothing),
+        T(a_rate_that_changed_counts_its_own_period_and_no_more),
         T(too_many_rules_are_refused),
         T(a_full_table_refuses_whom_it_does_not_know),
         T(no_memory_is_no_leave),
+        T(a_name_that_cannot_be_made_is_no_leave),
         T(threads_share_one_count),
         M(a_door_that_is_killed_gives_nobody_a_new_budget),
         M(two_doors_at_one_time_leave_each_other_alone),
         M(numbers_that_no_door_writes_count_for_nobody),
         M(garbage_takes_nobodys_place_for_ever),
+        M(two_slots_that_are_called_alike_are_one),
+        M(what_a_door_makes_of_numbers_the_next_one_takes),
         M(a_full_table_is_full_behind_a_restart),
         M(an_action_never_takes_the_place_that_it_just_took),
         M(memory_of_another_kind_is_refused),
