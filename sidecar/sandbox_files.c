@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * landlock(7) for a child, and for a program that a child starts (sandbox.h).  Debian's headers of 2023 know the first version only, so
+ * landlock(7) for a child (sandbox.h).  Debian's headers of 2023 know the first version only, so
  * the numbers of later ones stand here; the kernel says which of them it has.
  */
 #include "config.h"
@@ -162,22 +162,4 @@ postern_err sandbox_restrict_files(const struct sandbox_rules *rules, bool *ret_
     if ((rules->needs & SANDBOX_CONNECT) != 0)
         attr.handled_access_net &= ~NET_CONNECT_TCP;
     return enforce(attr, rules, abi, err);
-}
-
-/* ---- from other processes of its user ---- */
-
-bool sandbox_can_stand_apart(void)
-{
-    return ask_abi() >= ABI_COMPLETE;
-}
-
-/* No access to files or ports is handled: landlock asks nothing of who has handled none. */
-postern_err sandbox_stand_apart(postern_error *err)
-{
-    const struct ruleset_attr attr = { .scoped = SCOPE_SIGNAL };
-    const struct sandbox_rules none = { .state_dir_fd = -1 };
-
-    if (!sandbox_can_stand_apart())
-        return POSTERN_OK;
-    return enforce(attr, &none, ABI_COMPLETE, err);
 }
