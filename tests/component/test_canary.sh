@@ -8,7 +8,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}" "${HELPER:?}" "${postern:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py finder=$POSTERN_BUILD/tests/support/canary
-PORT=19394 IMAP_PORT=19395
+PORT=19394 IMAP_PORT=19397
 servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read' 'mech_list: OAUTHBEARER XOAUTH2'
@@ -46,7 +46,7 @@ done
 "$finder" watch <"$T/tokens" >"$T/watch.out" 2>&1 &
 watcher=$!
 pids+=("$watcher")
-wait_for 10 grep -q watching "$T/watch.out"
+wait_for 20 grep -q watching "$T/watch.out"
 
 "$logins" ldap $PORT 5 6 <"$T/ldap-users" >"$T/tally-ldap.log"
 "$logins" imap $IMAP_PORT 3 6 <"$T/imap-users" >"$T/tally-imap.log"
@@ -89,7 +89,7 @@ children=$(cat "/proc/$POSTERND_PID/task/$POSTERND_PID/children")
 if [ -z "${POSTERN_SANITIZED:-}" ]; then # a sanitizer keeps what was freed
     for p in $children $POSTERND_PID; do
         memory() { "$finder" scan "pid:$p" <"$T/tokens"; }
-        check "the memory of $(cat "/proc/$p/comm"): nothing" wait_for 5 memory
+        check "the memory of $(cat "/proc/$p/comm"): nothing" wait_for 20 memory
         memory | sed 's/^/# /'
     done
 fi
