@@ -285,7 +285,7 @@ cyrus_host() {
 sasl_test() {
     local name=$1 want=$2 program=$3 commands=$4
     shift 4
-    { sleep 0.5; printf '%b' "$commands"; } | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 60 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
+    printf '%b' "$commands" | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 60 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
     if grep -q Authenticated "$T/sasl_test.out" && grep -qE "$want" "$T/sasl_test.out"; then ok "$name"; else
         not_ok "$name"
         grep -v '^C:' "$T/sasl_test.out" | tail -n 15 | sed 's/^/# /'

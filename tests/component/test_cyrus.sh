@@ -20,7 +20,7 @@ curl_imap() {
 }
 imtest_login() { # MECH USER TOKEN
     (umask 077 && printf '%s' "$3" >"$T/imtest.token")
-    { sleep 0.3; printf '. list "" "*"\r\n. logout\r\n'; } |
+    printf '. list "" "*"\r\n. logout\r\n' |
         "${in_root[@]}" "BEARER_TOKEN_FILE=$T/imtest.token" timeout 60 "$R/usr/lib/cyrus/bin/imtest" -m "$1" -u "$2" -a "$2" -p 19143 127.0.0.1
 }
 rejects() { # NAME REASON USER TOKEN

@@ -30,8 +30,19 @@ sasl_test "imap: imtest with our client plugin, imaps" INBOX imtest '. list "" "
 
 # KDE's plugin for XOAUTH2, which knows nothing of us, as the client's only one.  imtest asks for its password where there is no terminal.
 mkdir "$ROOM/tmp/kde" && cp "$ROOM"/usr/lib/x86_64-linux-gnu/sasl2/libkdexoauth2.so.3 "$ROOM/tmp/kde/libkdexoauth2.so"
+# It reads as much as there is of what comes: the commands come when it has read the token.
+token_then() { # COMMANDS, a token on stdin
+    python3 -c 'if True:
+        import array, fcntl, os, sys, termios, time
+        os.write(1, sys.stdin.buffer.read())
+        left = array.array("i", [1])
+        while left[0]:
+            time.sleep(0.02)
+            fcntl.ioctl(1, termios.FIONREAD, left)
+        os.write(1, sys.argv[1].encode())' "$@"
+}
 kde_login() { # TOKEN
-    { printf '%s\n' "$1"; sleep 0.5; printf '. list "" "*"\r\n. logout\r\n'; } |
+    printf '%s\n' "$1" | token_then $'. list "" "*"\r\n. logout\r\n' |
         room SASL_PATH=/tmp/kde setsid -w timeout 60 /usr/lib/cyrus/bin/imtest -m XOAUTH2 -u agent-7 -a agent-7 -t '' mail.example.org >"$T/kde.out" 2>&1
     grep -q Authenticated "$T/kde.out" && grep -q INBOX "$T/kde.out"
 }

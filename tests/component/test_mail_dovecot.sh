@@ -87,7 +87,7 @@ chmod 755 "$ROOM/tmp/postern"
 command=X=
 [ "${POSTERN_SANITIZED:-}" != address ] || command=POSTERN_COMMAND=/tmp/postern
 imtest() { # MECH USER [NAME=VALUE]
-    { sleep 1; printf '. list "" "*"\r\n. logout\r\n'; } | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout 60 /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
+    printf '. list "" "*"\r\n. logout\r\n' | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout 60 /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
         mail.example.org >"$T/imtest.out" 2>&1
     grep -q '^Authenticated' "$T/imtest.out" && grep -q INBOX "$T/imtest.out"
 }
