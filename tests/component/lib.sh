@@ -72,6 +72,9 @@ refuses() {
 }
 done_testing() { [ $failures = 0 ]; }
 
+# free_port: one that no other test on this machine has, nor gets while this one runs.
+free_port() { python3 -c 'import sys; sys.path.insert(0, sys.argv[1]); import daemon; print(daemon.free_port())' "$TOP/tests/component"; }
+
 # wait_for SECONDS COMMAND...: until it succeeds.  What comes is not waited for longer than it takes, so SECONDS are what never is too little,
 # also where other tests run beside this one: 20.  A pipe into grep -q is no such COMMAND: with pipefail it fails by SIGPIPE where grep has
 # seen enough; `grep -q PATTERN < <(command)` is one.

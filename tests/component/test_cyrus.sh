@@ -9,19 +9,20 @@ set -uo pipefail
 servers_fetch && servers_prepare && config_base
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read' 'mech_list: OAUTHBEARER XOAUTH2'
 posternd_start
-cyrus_start 19143 || exit 1
+PORT=$(free_port)
+cyrus_start "$PORT" || exit 1
 pids+=("$CYRUS_PID")
 
 # curl_imap USER TOKEN [ARGS]: options by stdin, so that no token is in argv.
 curl_imap() {
     local user=$1 bearer=$2
     shift 2
-    printf 'user = "%s"\noauth2-bearer = "%s"\n' "$user" "$bearer" | curl -sS -K - --max-time 60 "$@" imap://127.0.0.1:19143/
+    printf 'user = "%s"\noauth2-bearer = "%s"\n' "$user" "$bearer" | curl -sS -K - --max-time 60 "$@" "imap://127.0.0.1:$PORT/"
 }
 imtest_login() { # MECH USER TOKEN
     (umask 077 && printf '%s' "$3" >"$T/imtest.token")
     printf '. list "" "*"\r\n. logout\r\n' |
-        "${in_root[@]}" "BEARER_TOKEN_FILE=$T/imtest.token" timeout 60 "$R/usr/lib/cyrus/bin/imtest" -m "$1" -u "$2" -a "$2" -p 19143 127.0.0.1
+        "${in_root[@]}" "BEARER_TOKEN_FILE=$T/imtest.token" timeout 60 "$R/usr/lib/cyrus/bin/imtest" -m "$1" -u "$2" -a "$2" -p "$PORT" 127.0.0.1
 }
 rejects() { # NAME REASON USER TOKEN
     local before ref out
@@ -66,7 +67,7 @@ case $out in *Authenticated.*) not_ok "imtest is refused with the wrong token" ;
 # What hosts do to plugins: cancel, junk, an over-long line, an empty line.
 raw() { # LINES: what imapd answers
     local answer
-    exec 3<>/dev/tcp/127.0.0.1/19143
+    exec 3<>"/dev/tcp/127.0.0.1/$PORT"
     printf '%b' "$1" >&3
     answer=$(timeout 20 head -c 4000 <&3)
     exec 3>&-

@@ -7,14 +7,14 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}" "${HELPER:?}" "${posternd:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py
-PORT=19391 JAIL=$T/jail/run/postern/helper.sock
+PORT=$(free_port) JAIL=$T/jail/run/postern/helper.sock
 servers_fetch && servers_prepare && config_base
 sed -i "s|^helper_socket:.*|& $JAIL|" "$T/etc/postern.conf"
 mkdir "$T/jail"
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read'
 posternd_start
-slapd_start $PORT || exit 1
+slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
 mkdir "$T/conf"
 export SASL_CONF_PATH=$T/conf SASL_PATH=$T/plug SASL_PAIR_SOCKET=$HELPER
@@ -69,9 +69,9 @@ undecided() {
 
 # ---- reload, death ----
 once() { "$logins" "$1" "$2" 1 1 <"$T/users" | tee "$T/once.tally" | grep -q '"ok": 1'; }
-check "slapd logs in" once ldap $PORT
+check "slapd logs in" once ldap "$PORT"
 begin reload helper "$HELPER" 20
-begin reload-slapd ldap $PORT 4
+begin reload-slapd ldap "$PORT" 4
 reloads=$(posternd_readies)
 for i in $(seq 20); do
     kill -HUP "$POSTERND_PID"
@@ -81,7 +81,7 @@ end
 tally_is reload "20 clients and 20 reloads, no login lost and none wrong" ok
 tally_is reload-slapd "slapd beside them" ok
 
-begin kill-slapd ldap $PORT 8
+begin kill-slapd ldap "$PORT" 8
 for i in $(seq 5); do
     ready=$(lines 'posternd: helper [0-9]+ is ready')
     kill -KILL "$(child helper)"
@@ -89,7 +89,7 @@ for i in $(seq 5); do
 done
 end
 tally_is kill-slapd "a helper that is killed five times under load: logged in or unavailable" ok 52
-check "and the next login works" once ldap $PORT
+check "and the next login works" once ldap "$PORT"
 
 # ---- it stalls, it is full ----
 stop_process "$(child helper)"
@@ -154,12 +154,12 @@ hold=$!
 pids+=("$hold")
 check "who floods is told that it is too much for one user" wait_for 20 grep -q '"reason":"busy","detail":"one user holds the share' "$T/hold.out"
 check "others keep theirs" login
-refuses "the same user's slapd gets no place" once ldap $PORT
+refuses "the same user's slapd gets no place" once ldap "$PORT"
 check "it is told to come later" grep -q '"52": 1' "$T/once.tally"
 check "slapd's log says why" wait_for 20 grep -q 'outcome=undecided reason=busy .*one user holds the share.*try again later' "$T/slapd.log"
 kill $hold
 wait $hold 2>/dev/null
-check "and gets in when the flood is over" wait_for 20 once ldap $PORT
+check "and gets in when the flood is over" wait_for 20 once ldap "$PORT"
 
 # ---- it is not there, it is not ours ----
 SASL_PAIR_SOCKET=$T/run/nowhere login

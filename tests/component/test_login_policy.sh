@@ -26,7 +26,8 @@ rules 'no-boss: deny anyone to ldap:login on boss because "ask postmaster@exampl
 ldap_service 'policy: front ldap'
 check "postern policy check takes these files" "$postern" policy check "$T/etc/policies/front.rules" "$T/etc/policies/ldap.rules"
 posternd_start
-slapd_start 19395 || exit 1
+PORT=$(free_port)
+slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
 
 # as AGENT HUMAN [CLAIM=JSON ...]: AGENT acts for HUMAN.
@@ -37,7 +38,7 @@ as() {
 }
 # bind USER TOKEN [AUTHZID]: the token goes by a pipe, never by argv.
 bind() {
-    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H ldap://127.0.0.1:19395 -O none -Y OAUTHBEARER -U "$1" ${3:+-X "$3"} -y <(printf '%s' "$2")
+    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H "ldap://127.0.0.1:$PORT" -O none -Y OAUTHBEARER -U "$1" ${3:+-X "$3"} -y <(printf '%s' "$2")
 }
 accepts() { # NAME USER TOKEN [AUTHZID]
     if out=$(bind "$2" "$3" "${4:-}" 2>&1) && [ "$out" = "dn:uid=$2,dc=example,dc=org" ]; then ok "$1"; else not_ok "$1"; echo "# $out"; fi

@@ -59,7 +59,7 @@ of_size() {
 
 # ---- sshd ----
 
-SSH_PORT=19422
+SSH_PORT=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
 printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" "Include $hosts/sshd/etc/ssh/sshd_config.d/*.conf" \
     'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
@@ -79,7 +79,7 @@ fi
 (apart "${under_sshd[@]}" /usr/sbin/sshd -D "${options[@]}" -f "$T/ssh/config" -E "$T/sshd.log") >"$T/sshd-start.log" 2>&1 &
 SSHD_PID=$!
 pids+=("$SSHD_PID")
-wait_for 20 port_listens $SSH_PORT || { echo "not ok - sshd starts"; exit 1; }
+wait_for 20 port_listens "$SSH_PORT" || { echo "not ok - sshd starts"; exit 1; }
 # shellcheck disable=SC2016
 printf '#!/bin/sh\nexec cat "$TOKEN_FILE"\n' >"$T/ssh/askpass"
 chmod 755 "$T/ssh/askpass"
@@ -88,7 +88,7 @@ ssh_as() {
     local f
     f=$(mktemp "$T/ssh/token.XXXXXX")
     printf '%s\n' "$2" >"$f"
-    TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 60 ssh -F none -p $SSH_PORT -o StrictHostKeyChecking=no \
+    TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 60 ssh -F none -p "$SSH_PORT" -o StrictHostKeyChecking=no \
         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
         "$1@127.0.0.1" 'id -un' </dev/null 2>&1
     rm -f "$f"
@@ -142,7 +142,7 @@ if [ "$(cat "$T"/ssh/out.* | grep -cx alice)" = $SSH_AT_ONCE ]; then ok "sshd: $
 
 # ---- PostgreSQL ----
 
-PG_PORT=19432
+PG_PORT=$(free_port)
 bin=/usr/lib/postgresql/15/bin
 chown postgres "$T/pg"
 as_postgres() { (cd "$T/pg" && exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"); }
@@ -151,20 +151,20 @@ echo 'local all owner trust' | cat - "$hosts/postgresql15/etc/postgresql/15/main
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout "$T/pg/server.key" -out "$T/pg/server.crt" \
     >"$T/openssl.log" 2>&1 && chown postgres "$T/pg/server.key" "$T/pg/server.crt" || exit 1
 : >"$T/pg.log"
-(cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- "${under_valgrind[@]}" $bin/postgres -D "$T/pg/data" -p $PG_PORT -c listen_addresses=127.0.0.1 \
+(cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- "${under_valgrind[@]}" $bin/postgres -D "$T/pg/data" -p "$PG_PORT" -c listen_addresses=127.0.0.1 \
     -c "unix_socket_directories=$T/pg" -c fsync=off -c log_connections=on -c shared_buffers=16MB \
     -c ssl=on -c "ssl_cert_file=$T/pg/server.crt" -c "ssl_key_file=$T/pg/server.key") >>"$T/pg.log" 2>&1 &
 PG_PID=$!
 pids+=("$PG_PID")
-pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p $PG_PORT -U owner; }
+pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p "$PG_PORT" -U owner; }
 wait_for 20 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
-check "roles" $bin/psql -q -h "$T/pg" -p $PG_PORT -U owner -d postgres -c 'CREATE ROLE agents; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents'
+check "roles" $bin/psql -q -h "$T/pg" -p "$PG_PORT" -U owner -d postgres -c 'CREATE ROLE agents; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents'
 # pg_as ROLE TOKEN
 pg_as() {
     local f
     f=$(mktemp "$T/pg/pass.XXXXXX")
-    printf '127.0.0.1:%s:*:*:%s\n' $PG_PORT "$2" >"$f"
-    PGPASSFILE=$f timeout 60 $bin/psql -w -X -A -t -h 127.0.0.1 -p $PG_PORT -U "$1" -d postgres -c 'SELECT current_user' 2>&1
+    printf '127.0.0.1:%s:*:*:%s\n' "$PG_PORT" "$2" >"$f"
+    PGPASSFILE=$f timeout 60 $bin/psql -w -X -A -t -h 127.0.0.1 -p "$PG_PORT" -U "$1" -d postgres -c 'SELECT current_user' 2>&1
     rm -f "$f"
 }
 pg_accepts() {
@@ -226,7 +226,7 @@ pg_accepts "PostgreSQL: and the next login comes in" alice "$sql"
 # ---- an issuer that is away: the helper has no key of it yet ----
 
 server_stop "$POSTERND_PID"
-ISSUER=http://127.0.0.1:19434
+ISSUER=http://127.0.0.1:$(free_port)
 printf '%s\n' "issuer: $ISSUER" 'allow_loopback_http: yes' 'clock_skew: 0s' >"$T/etc/issuers/test.conf"
 cp "$T/run/test-jwks.json" "$T/jwks"
 alice_there=$(token_for sshd sub='"alice"') sql_there=$(token_for postgresql sub='"alice"')

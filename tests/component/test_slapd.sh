@@ -8,12 +8,13 @@ set -uo pipefail
 servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read' 'mech_list: OAUTHBEARER XOAUTH2'
 posternd_start
-slapd_start 19389 || exit 1
+PORT=$(free_port)
+slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
 
 # bind MECH USER TOKEN: the token goes by a pipe, never by argv.
 bind() {
-    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H ldap://127.0.0.1:19389 -O none -Y "$1" -U "$2" ${4:+-X "$4"} -y <(printf '%s' "$3")
+    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H "ldap://127.0.0.1:$PORT" -O none -Y "$1" -U "$2" ${4:+-X "$4"} -y <(printf '%s' "$3")
 }
 accepts() { # NAME MECH USER TOKEN
     if out=$(bind "$2" "$3" "$4" 2>&1) && [ "$out" = "dn:uid=$3,dc=example,dc=org" ]; then ok "$1"; else not_ok "$1"; echo "# $out"; fi

@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}"
 servers_fetch && servers_prepare && config_base
-port=$(python3 -c 'import sys; sys.path.insert(0, sys.argv[1]); import daemon; print(daemon.free_port())' "$TOP/tests/component")
+port=$(free_port) LDAP_PORT=$(free_port)
 OWN=http://127.0.0.1:$port
 mkdir -p "$T/agent" "$T/state"
 printf '%s\n' "issuer: $OWN" "listen: 127.0.0.1:$port" "state_dir: $T/state/issuer" "admin_socket: $T/run/issuer-admin.sock" \
@@ -21,11 +21,11 @@ both() { # LINES...: services/ldap.conf of both issuers
 }
 both
 posternd_start
-slapd_start 19396 || exit 1
+slapd_start "$LDAP_PORT" || exit 1
 pids+=("$SLAPD_PID")
 
 bind() { # USER TOKEN
-    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H ldap://127.0.0.1:19396 -O none -Y OAUTHBEARER -U "$1" -y <(printf '%s' "$2")
+    "${in_root[@]}" "$R/usr/bin/ldapwhoami" -Q -H "ldap://127.0.0.1:$LDAP_PORT" -O none -Y OAUTHBEARER -U "$1" -y <(printf '%s' "$2")
 }
 accepts() { # NAME USER TOKEN
     if out=$(bind "$2" "$3" 2>&1) && [ "$out" = "dn:uid=$2,dc=example,dc=org" ]; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
