@@ -178,10 +178,17 @@ cyrus_start() {
     port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
 }
 
-# cyrus_stop PORT: and wait until the port is free: master tells its processes to end and does not wait for them.
+ports_are_free() { local p; for p; do port_is_free "$p" || return 1; done; }
+# cyrus_stop PORT...: and wait until they are free: master tells its processes to end and does not wait for them.  They too have five seconds.
 cyrus_stop() {
+    local group=$CYRUS_PID
     server_stop "$CYRUS_PID"
-    eventually port_is_free "$1"
+    for _ in $(seq 100); do
+        if ports_are_free "$@"; then return; fi
+        sleep 0.05
+    done
+    kill -KILL -- "-$group" 2>/dev/null || :
+    eventually ports_are_free "$@"
 }
 
 # server_stop PID...: end processes that we started, wait for them and strike them from pids, five seconds at most: a host with a preloaded library may hang

@@ -20,6 +20,10 @@ if [ "${POSTERN_SANITIZED:-}" = address ]; then
     POSTERN_HOST_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so)
     export POSTERN_HOST_PRELOAD
 fi
+# Seconds for a client's program.  With a preloaded runtime some hang when all is said, in a destructor, until they are ended.
+# shellcheck disable=SC2034 # for the tests
+PATIENCE=60
+[ -z "${POSTERN_SANITIZED:-}" ] || PATIENCE=25
 # For test_valgrind_hosts.sh a host runs under memcheck, its processes too, with a log for each in the folder POSTERN_VALGRIND.  A module may
 # be unloaded before the end, and a leak of it must still have names.  What this slows is waited for longer.
 under_valgrind=()

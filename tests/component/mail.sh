@@ -75,11 +75,9 @@ cyrus_run() {
 }
 # cyrus_end: its processes are told to end by the first one, which does not wait for them; until the last is gone its port is taken.
 cyrus_end() {
-    local p
     [ -n "${CYRUS_PID:-}" ] || return 0
-    server_stop "$CYRUS_PID"
+    cyrus_stop "${CYRUS_PORTS[@]}" || { echo "not ok - Cyrus leaves its ports"; exit 1; }
     CYRUS_PID=
-    for p in "${CYRUS_PORTS[@]}"; do wait_for 20 port_is_free "$p" || { echo "not ok - Cyrus leaves port $p"; exit 1; }; done
 }
 
 # postfix_run PORT...: as postfix@-.service does.
@@ -285,7 +283,7 @@ cyrus_host() {
 sasl_test() {
     local name=$1 want=$2 program=$3 commands=$4
     shift 4
-    printf '%b' "$commands" | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 60 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
+    printf '%b' "$commands" | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout "$PATIENCE" "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
     if grep -q Authenticated "$T/sasl_test.out" && grep -qE "$want" "$T/sasl_test.out"; then ok "$name"; else
         not_ok "$name"
         grep -v '^C:' "$T/sasl_test.out" | tail -n 15 | sed 's/^/# /'

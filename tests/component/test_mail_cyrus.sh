@@ -51,13 +51,13 @@ refuses "imap: KDE's XOAUTH2 plugin is refused with the wrong token" kde_login "
 check "imap: and ends the exchange, as imtest says" grep -qi 'authentication failed' "$T/kde.out"
 
 mbsync_config
-check "imap: mbsync with our client plugin fetches the message" room_host timeout 60 mbsync -c /tmp/mbsyncrc mail
+check "imap: mbsync with our client plugin fetches the message" room_host timeout "$PATIENCE" mbsync -c /tmp/mbsyncrc mail
 check "imap: it is there" grep -rq 'Sent to a robot' "$ROOM/tmp/maildir/INBOX"
 token_file other "$(mail_token ldap)"
 sed 's#/tmp/token#/tmp/other#' "$ROOM/tmp/mbsyncrc" >"$ROOM/tmp/mbsyncrc.other"
 mail_mark
 status=0
-room_host timeout 60 mbsync -c /tmp/mbsyncrc.other mail >"$T/mbsync.out" 2>&1 || status=$?
+room_host timeout "$PATIENCE" mbsync -c /tmp/mbsyncrc.other mail >"$T/mbsync.out" 2>&1 || status=$?
 check "imap: mbsync is refused with the wrong token and ends by itself" test $status != 0 -a $status != 124
 check "imap: for the reason in imapd's log" wait_for 20 mail_says 'cyrus/imaps' 'reason=aud'
 check "imap: mbsync says that imapd refused: $(tail -n 1 "$T/mbsync.out")" grep -q 'authentication failure' "$T/mbsync.out"

@@ -87,7 +87,7 @@ chmod 755 "$ROOM/tmp/postern"
 command=X=
 [ "${POSTERN_SANITIZED:-}" != address ] || command=POSTERN_COMMAND=/tmp/postern
 imtest() { # MECH USER [NAME=VALUE]
-    printf '. list "" "*"\r\n. logout\r\n' | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout 60 /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
+    printf '. list "" "*"\r\n. logout\r\n' | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout "$PATIENCE" /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
         mail.example.org >"$T/imtest.out" 2>&1
     grep -q '^Authenticated' "$T/imtest.out" && grep -q INBOX "$T/imtest.out"
 }
@@ -125,7 +125,7 @@ imtest_refused "another user" OAUTHBEARER alice BEARER_TOKEN_FILE=/tmp/token
 check "Dovecot's log names the other" wait_for 20 logged 'oauth2\(alice.*(username|Username|user)'
 
 mbsync_config
-mbsync() { room_host timeout 60 mbsync -c "/tmp/$1" mail >"$T/mbsync.out" 2>&1; }
+mbsync() { room_host timeout "$PATIENCE" mbsync -c "/tmp/$1" mail >"$T/mbsync.out" 2>&1; }
 mark
 check "mbsync logs in" mbsync mbsyncrc
 check "Dovecot's log has it" wait_for 20 logged 'imap-login: Info: Login: user=<agent-7>, method=OAUTHBEARER'

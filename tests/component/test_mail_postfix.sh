@@ -115,7 +115,7 @@ done
 plugin_alone
 smtptest_send() { # MECH TOKEN-FILE
     { sleep 0.5; printf 'MAIL FROM:<agent-7@mail.example.org>\r\n'; sleep 0.2; printf 'RCPT TO:<alice@example.net>\r\n'; sleep 0.2; printf 'QUIT\r\n'; } |
-        room_host SASL_PATH=/tmp/ours "BEARER_TOKEN_FILE=$2" timeout 60 /usr/lib/cyrus/bin/smtptest -p 587 -m "$1" -u agent-7 -a agent-7 -t '' mail.example.org
+        room_host SASL_PATH=/tmp/ours "BEARER_TOKEN_FILE=$2" timeout "$PATIENCE" /usr/lib/cyrus/bin/smtptest -p 587 -m "$1" -u agent-7 -a agent-7 -t '' mail.example.org
 }
 smtptest_authenticates() {
     smtptest_send "$@" >"$T/smtptest.out" 2>&1

@@ -70,10 +70,10 @@ check "eight threads with eight users" sh -c "{ $(for i in 1 2 3 4 5 6 7 8; do p
 
 # Cyrus SASL's sample programs: the client's line is what the server takes.
 client_line() { # TOKEN
-    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$1" | host setsid timeout 60 sasl-sample-client -p "$T/plug" -m OAUTHBEARER -s imap -n localhost -u '' -a agent-7 2>/dev/null | grep '^C: '
+    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$1" | host setsid timeout "$PATIENCE" sasl-sample-client -p "$T/plug" -m OAUTHBEARER -s imap -n localhost -u '' -a agent-7 2>/dev/null | grep '^C: '
 }
 sample_server() { # LINES
-    printf '%s\n' "$1" | host timeout 60 sasl-sample-server -p "$T/plug" -m OAUTHBEARER -s imap -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
+    printf '%s\n' "$1" | host timeout "$PATIENCE" sasl-sample-server -p "$T/plug" -m OAUTHBEARER -s imap -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
 }
 out=$(sample_server "$(client_line "$good")")
 case $out in *"Username: agent-7"* | *"sending encrypted message"*) ok "sample client and sample server" ;; *) not_ok "sample client and sample server"; printf '%s\n' "$out" | sed 's/^/# /' ;; esac
