@@ -5,7 +5,7 @@
 #
 # Needs: T (work folder), R (folder of the unpacked packages), PLUGIN (liboauthbearer.so), HELPER (helper socket).
 # POSTERN_HOST_PRELOAD names a library for every program that runs the plugin (tests: a sanitizer's runtime).
-# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, redis_start, server_stop, in_root (prefix for unpacked programs).
+# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, cyrus_stop, redis_start, server_stop, posternd_is_one, eventually, in_root (prefix for unpacked programs).
 
 # Packages that exist on Debian 12 and what the portable list of `apt-get -s` is checked against.
 SERVERS_FIXED="slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients libltdl7 libwrap0 libpcre3 libicu72
@@ -88,14 +88,27 @@ C
     [ "$(id -u)" != 0 ] || chown "$SERVER_USER" "$T/imap.log"
 }
 
-# port_wait PORT PID: until something accepts there and PID lives.
-port_wait() {
-    for _ in $(seq 200); do
-        kill -0 "$2" 2>/dev/null || return 1
-        if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
+# eventually COMMAND...: until it succeeds, half a minute at most.
+eventually() {
+    local end=$((SECONDS + 31))
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
         sleep 0.05
     done
-    return 1
+}
+# port_wait PORT PID: until something accepts there and PID lives.
+port_wait() {
+    local end=$((SECONDS + 31))
+    while port_is_free "$1"; do
+        if ! kill -0 "$2" 2>/dev/null || [ $SECONDS -ge $end ]; then return 1; fi
+        sleep 0.05
+    done
+}
+# posternd_is_one: no two children of POSTERND_PID have one name.  After a reload those before may take somebody in until they have heard
+# that they drain: once they are gone, nobody is answered by what was.
+posternd_is_one() {
+    local p
+    [ -z "$(for p in $(cat "/proc/$POSTERND_PID/task/$POSTERND_PID/children"); do cat "/proc/$p/comm"; done 2>/dev/null | sort | uniq -d)" ]
 }
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -165,10 +178,23 @@ cyrus_start() {
     port_wait "$1" "$CYRUS_PID" || { cat "$T/imap.log" >&2; return 1; }
 }
 
-# server_stop PID...: end processes that we started and wait for them, five seconds at most: a host with a preloaded library may hang
+ports_are_free() { local p; for p; do port_is_free "$p" || return 1; done; }
+# cyrus_stop PORT...: and wait until they are free: master tells its processes to end and does not wait for them.  They too have five seconds.
+cyrus_stop() {
+    local group=$CYRUS_PID
+    server_stop "$CYRUS_PID"
+    for _ in $(seq 100); do
+        if ports_are_free "$@"; then return; fi
+        sleep 0.05
+    done
+    kill -KILL -- "-$group" 2>/dev/null || :
+    eventually ports_are_free "$@"
+}
+
+# server_stop PID...: end processes that we started, wait for them and strike them from pids, five seconds at most: a host with a preloaded library may hang
 # in another library's destructor when it exits.
 server_stop() {
-    local p i
+    local p q i left
     for p; do kill "$p" 2>/dev/null || :; done
     for p; do
         for i in $(seq 100); do
@@ -177,5 +203,8 @@ server_stop() {
             sleep 0.05
         done
         wait "$p" 2>/dev/null || :
+        left=()
+        for q in "${pids[@]}"; do [ "$q" = "$p" ] || left+=("$q"); done
+        pids=("${left[@]}")
     done
 }

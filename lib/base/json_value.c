@@ -174,25 +174,30 @@ postern_json_chars postern_json_chars_of_name(const postern_json *j, uint32_t no
     return chars_of(name_text(j, n), n->key_is_escaped);
 }
 
-static bool text_is(postern_bytes text, bool is_escaped, postern_bytes want)
+/* Most texts that are compared differ in their first byte.  None holds NUL, so that strncmp() sees all
+ * of it or a difference. */
+static bool text_is(postern_bytes text, bool is_escaped, const char *want)
 {
-    if (!is_escaped)
-        return postern_bytes_equal(text, want);
-    return postern_json_chars_compare(chars_of(text, true), chars_of(want, false)) == 0;
+    if (is_escaped)
+        return postern_json_chars_compare(chars_of(text, true),
+                                          chars_of(postern_bytes_str(want), false)) == 0;
+    if (text.len == 0 || text.ptr[0] != (uint8_t)want[0])
+        return text.len == 0 && want[0] == '\0';
+    return strncmp((const char *)text.ptr, want, text.len) == 0 && want[text.len] == '\0';
 }
 
 uint32_t postern_json_member(const postern_json *j, uint32_t object, const char *name)
 {
-    postern_bytes want = postern_bytes_str(name);
     const postern_json_node *n;
 
     if (postern_json_type_of(j, object) != POSTERN_JSON_OBJECT || j->nodes[object].child_count == 0)
         return POSTERN_JSON_ABSENT;
     for (uint32_t i = object + 1; i != 0; i = n->next) {
         n = &j->nodes[i];
-        if (!n->key_is_escaped && n->key_end - n->key != want.len)
-            continue; /* most names differ in length: no call for those */
-        if (text_is(name_text(j, n), n->key_is_escaped, want))
+        /* The closing quote of a name that is empty is no letter of any that is looked for. */
+        if (!n->key_is_escaped && j->text.ptr[n->key] != (uint8_t)name[0] && name[0] != '\0')
+            continue; /* most names: no call for those */
+        if (text_is(name_text(j, n), n->key_is_escaped, name))
             return i;
     }
     return POSTERN_JSON_ABSENT;
@@ -246,7 +251,7 @@ bool postern_json_string_is(const postern_json *j, uint32_t node, const char *wa
     const postern_json_node *n = node_at(j, node);
 
     return n != NULL && n->type == POSTERN_JSON_STRING &&
-           text_is(value_text(j, n), n->is_escaped, postern_bytes_str(want));
+           text_is(value_text(j, n), n->is_escaped, want);
 }
 
 bool postern_json_name(const postern_json *j, uint32_t node, postern_buf *scratch,
@@ -262,5 +267,5 @@ bool postern_json_name_is(const postern_json *j, uint32_t node, const char *want
     const postern_json_node *n = node_at(j, node);
 
     return n != NULL && n->key != 0 &&
-           text_is(name_text(j, n), n->key_is_escaped, postern_bytes_str(want));
+           text_is(name_text(j, n), n->key_is_escaped, want);
 }

@@ -23,7 +23,7 @@ static const struct {
 };
 
 /* The next folded byte of a name that is not at its end. */
-static uint8_t take_folded(postern_bytes *name)
+static uint8_t take_stranger(postern_bytes *name)
 {
     uint8_t c = name->ptr[0];
     size_t len = 1;
@@ -35,21 +35,34 @@ static uint8_t take_folded(postern_bytes *name)
         len = strangers[i].len;
         c = strangers[i].letter;
     }
-    if (c >= 'A' && c <= 'Z')
-        c |= 0x20;
     name->ptr += len;
     name->len -= len;
     return c;
 }
 
+static inline uint8_t take_folded(postern_bytes *name)
+{
+    uint8_t c = name->ptr[0];
+
+    if (c >= 0x80)
+        return take_stranger(name);
+    name->ptr++;
+    name->len--;
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static uint8_t lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : (uint8_t)c;
+}
+
+/* Names that the door looks for are ASCII. */
 static bool folds_to(postern_bytes name, const char *want)
 {
-    postern_bytes other = postern_bytes_str(want);
-
-    while (name.len != 0 && other.len != 0)
-        if (take_folded(&name) != take_folded(&other))
+    while (name.len != 0 && *want != '\0')
+        if (take_folded(&name) != lower(*want++))
             return false;
-    return name.len == 0 && other.len == 0;
+    return name.len == 0 && *want == '\0';
 }
 
 static bool is_near_one(postern_bytes name, const char *const *names)

@@ -58,15 +58,41 @@ def whole_lines(path):
 
 
 SETTLE_S = 0.03  # in a stream a record stands in the file some milliseconds after its decision was told
+_writers = {}  # path: who had it open when it was looked for last
+
+
+def _holds(pid, path):
+    try:
+        with open("/proc/%s/comm" % pid) as f:
+            return f.read() == "posternd-audit\n" and path in descriptors_of(int(pid)).values()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_at_rest(path):
+    """The audit child that writes it, if any, has nothing to do.  What was sent to one has woken it: on a busy machine it may
+    stand in line for a processor for long."""
+    path = os.path.realpath(path)
+    if not _holds(_writers.get(path, 0), path):
+        _writers[path] = next((pid for pid in os.listdir("/proc") if pid.isdigit() and _holds(pid, path)), 0)
+    try:
+        with open("/proc/%s/stat" % _writers[path]) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] not in "RD"
+    except OSError:
+        return True
 
 
 def records_in(path):
-    """The records of an audit file, oldest first; when nothing more comes, or after a second."""
-    end, text = time.monotonic() + 1, None
-    while text is None or (text != whole_lines(path) and time.monotonic() < end):
-        text = whole_lines(path)
+    """The records of an audit file, oldest first, when nothing more comes; or what is there after some seconds in which something
+    always came."""
+    end = time.monotonic() + 2
+    text, is_settled = whole_lines(path), False
+    while not is_settled and time.monotonic() < end:
+        is_settled = _is_at_rest(path)
         time.sleep(SETTLE_S)
-    return [json.loads(line) for line in whole_lines(path).split("\n") if line]
+        before, text = text, whole_lines(path)
+        is_settled = is_settled and before == text and _is_at_rest(path)
+    return [json.loads(line) for line in text.split("\n") if line]
 
 
 def free_port():
@@ -182,9 +208,11 @@ class Daemon:
             if len(re.findall(pattern, self.log(), re.M)) >= count:
                 return True
             if self.process.poll() is not None:
-                time.sleep(0.05)
-                if len(re.findall(pattern, self.log(), re.M)) >= count:
-                    return True
+                end = time.monotonic() + 5  # its children may have a word left to say
+                while time.monotonic() < end:
+                    if len(re.findall(pattern, self.log(), re.M)) >= count:
+                        return True
+                    time.sleep(0.05)
                 raise AssertionError("posternd ended (%s) before its log said: %s" % (self.process.returncode, pattern))
             return False
         wait_until(seen, "line %d of /%s/" % (count, pattern))
@@ -219,7 +247,8 @@ class Daemon:
         return found
 
     def child(self, role):
-        return self.children()[role]
+        # While another child ends, the kernel's list may lack one; and one that was just born has no name yet.
+        return wait_until(lambda: self.children().get(role), "the child " + role)
 
     def dispose(self):
         if self.process.poll() is None:
@@ -238,7 +267,7 @@ def descriptors_of(pid):
     for path in glob.glob("/proc/%d/fd/*" % pid):
         try:
             found[int(os.path.basename(path))] = os.readlink(path)
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             pass  # closed meanwhile
     return found
 

@@ -8,6 +8,7 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/postern-component.XXXXXX")
 chmod 755 "$T"
 R=${POSTERN_SERVERS:-$T/root}
 HELPER=$T/run/helper.sock
+AUDIT=$T/audit.jsonl
 PLUGIN=$POSTERN_BUILD/.libs/liboauthbearer.so
 [ -e "$PLUGIN" ] || PLUGIN=$POSTERN_BUILD/sasl-plugin/.libs/liboauthbearer.so
 # shellcheck disable=SC2034 # for the tests
@@ -19,6 +20,10 @@ if [ "${POSTERN_SANITIZED:-}" = address ]; then
     POSTERN_HOST_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so)
     export POSTERN_HOST_PRELOAD
 fi
+# Seconds for a client's program.  With a preloaded runtime some hang when all is said, in a destructor, until they are ended.
+# shellcheck disable=SC2034 # for the tests
+PATIENCE=60
+[ -z "${POSTERN_SANITIZED:-}" ] || PATIENCE=25
 # For test_valgrind_hosts.sh a host runs under memcheck, its processes too, with a log for each in the folder POSTERN_VALGRIND.  A module may
 # be unloaded before the end, and a leak of it must still have names.  What this slows is waited for longer.
 under_valgrind=()
@@ -27,17 +32,19 @@ if [ -n "${POSTERN_VALGRIND:-}" ]; then
     under_valgrind=(valgrind --tool=memcheck -v --trace-children=yes "--trace-children-skip=/bin/sh,/usr/bin/id" --vgdb=no --leak-check=full
         --show-leak-kinds=definite,indirect --keep-debuginfo=yes --num-callers=40 "--log-file=$POSTERN_VALGRIND/%p.log")
     SLOWER=6
+elif [ -n "${POSTERN_SANITIZED:-}" ]; then
+    SLOWER=3
 fi
 # shellcheck source=examples/quickstart/servers.sh
 . "$TOP/examples/quickstart/servers.sh"
 
-# Hosts have time to look for their leaks, and the logins are left to be counted.
+# Hosts have time to look for their leaks, and the logins are left to be counted: all of them, since posternd has ended.
 finish_valgrind() {
     # shellcheck disable=SC2317
     none_runs() { for p in "${pids[@]}"; do ! kill -0 "$p" || return 1; done; }
-    cp "$T/audit.jsonl" "$POSTERN_VALGRIND/audit"
     [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null
-    wait_for 5 none_runs
+    wait_for 10 none_runs
+    cp "$T/audit.jsonl" "$POSTERN_VALGRIND/audit"
 }
 finish() {
     local status=$?
@@ -69,7 +76,12 @@ refuses() {
 }
 done_testing() { [ $failures = 0 ]; }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# free_port: one that no other test on this machine has, nor gets while this one runs.
+free_port() { python3 -c 'import sys; sys.path.insert(0, sys.argv[1]); import daemon; print(daemon.free_port())' "$TOP/tests/component"; }
+
+# wait_for SECONDS COMMAND...: until it succeeds.  What comes is not waited for longer than it takes, so SECONDS are what never is too little,
+# also where other tests run beside this one: 20.  A pipe into grep -q is no such COMMAND: with pipefail it fails by SIGPIPE where grep has
+# seen enough; `grep -q PATTERN < <(command)` is one.
 wait_for() {
     local end=$((SECONDS + $1 * ${SLOWER:-1} + 1))
     shift
@@ -98,15 +110,25 @@ service() {
 }
 
 posternd_start() {
-    local lines
-    lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
+    local before
+    before=$(posternd_readies)
     "$posternd" --config "$T/etc" >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
-    # shellcheck disable=SC2317
-    posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }
-    wait_for 10 posternd_ready || { echo "not ok - posternd starts"; exit 1; }
+    wait_for 20 posternd_is_ready "$before" || { echo "not ok - posternd starts"; exit 1; }
 }
+posternd_readies() { grep -cx 'posternd: ready' "$T/posternd.log" 2>/dev/null || :; }
+posternd_is_ready() { [ "$(posternd_readies)" -gt "${1:-0}" ]; } # BEFORE: once more than so often
+# posternd_reload: by the configuration as it stands now, and by no other.
+posternd_reload() {
+    local before
+    before=$(posternd_readies)
+    kill -HUP "$POSTERND_PID"
+    wait_for 20 posternd_is_ready "$before" && wait_for 40 posternd_is_one
+}
+# stop_process PID: it stands still; kill -CONT goes on with it.
+stop_process() { kill -STOP "$1" && wait_for 20 stands_still "$1"; }
+stands_still() { grep -q '^State:[[:space:]]*T' "/proc/$1/status"; }
 
 # token SERVICE [CLAIM=JSON ...]: claims of RFC 9068 for agent-7; CLAIM= (empty) leaves one out.
 token() {
@@ -132,10 +154,22 @@ token() {
 padded() { token "$1" "pad=\"$(head -c "$2" /dev/zero | tr '\0' x)\""; }
 
 last_ref() { grep -o 'R-[0-9A-Z]\{10\}' "$1" | tail -n 1; }
-# In a stream a record stands in the file some milliseconds after its decision was told.
-audit_settles() { sleep 0.05; }
-# audited REF MEMBER VALUE: the audit record of REF has "MEMBER":"VALUE".
-audited() { audit_settles; grep -F "\"ref\":\"$1\"" "$T/audit.jsonl" | grep -qF "\"$2\":\"$3\""; }
+# audited REF MEMBER VALUE: the audit record of REF has "MEMBER":"VALUE".  In a stream it stands in the file some milliseconds after its
+# decision was told.
+audited() { [ -n "$1" ] && wait_for 20 has_record "$@"; }
+has_record() { grep -qF "\"$2\":\"$3\"" <<<"$(grep -F "\"ref\":\"$1\"" "$AUDIT")"; }
+# audit_settles: what the helper has decided until now stands in the record.  Records of one process keep their order, so one more is asked
+# for and awaited: of a handle that is refused, which is no login, and not counted with them.
+audit_settles() {
+    local services=("$T"/etc/services/*.conf) ref
+    [ -z "${ROOM:-}" ] || services=("$ROOM"/etc/postern/services/*.conf)
+    ref=$(token nobody-has-this | "$postern" handle --service "$(basename "${services[0]}" .conf)" --socket "$HELPER" --helper-uid "$(id -u)" 2>&1 |
+        grep -o 'R-[0-9A-Z]\{10\}')
+    [ -n "$ref" ] && wait_for 20 grep -qF "\"ref\":\"$ref\"" "$AUDIT"
+}
+# Of logins: how many records there are, and the newest one.
+records() { audit_settles || echo "not settled $RANDOM"; grep -c '"event":"verify"' "$AUDIT"; }
+last_record() { audit_settles && grep '"event":"verify"' "$AUDIT" | tail -n 1; }
 # No piece of any token in any log: every test ends with this.
 canary() { # TOKEN...
     local t found=no

@@ -8,7 +8,8 @@
 
 COUNT 0: until SIGTERM.  Standard input: "USER TOKEN" a line; client number i is the user of line i, in turn.  Prints one line of JSON
 with the number of each answer ("ok", an LDAP code, a reason), of logins as somebody else ("wrong") and without an answer ("lost"),
-and the longest wait in milliseconds."""
+and the longest wait in milliseconds.  With COUNT 0 "begun" stands on standard error when the first
+was answered."""
 import base64
 import json
 import signal
@@ -18,7 +19,7 @@ import threading
 import time
 
 NONCE = "AAECAwQFBgcICQoLDA0ODw"
-over = threading.Event()
+over, begun = threading.Event(), threading.Event()
 
 
 def message(token):
@@ -143,18 +144,22 @@ def work(make, where, count, user, token, tally, longest):
         tally[told] = tally.get(told, 0) + 1
         longest[0] = max(longest[0], time.monotonic() - begin)
         done += 1
+        begun.set()
 
 
 def main():
     make = {"ldap": Ldap, "imap": Imap, "helper": Helper}[sys.argv[1]]
     where, count, clients = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     users = [line.split() for line in sys.stdin]
-    signal.signal(signal.SIGTERM, lambda *ignored: over.set())
+    signal.signal(signal.SIGTERM, lambda *ignored: (over.set(), begun.set()))
     tallies = [({}, [0.0]) for _ in range(clients)]
     threads = [threading.Thread(target=work, args=(make, where, count) + tuple(users[i % len(users)]) + tallies[i])
                for i in range(clients)]
     for t in threads:
         t.start()
+    if count == 0:
+        begun.wait()
+        print("begun", file=sys.stderr, flush=True)
     for t in threads:
         t.join()
     total = {"wrong": 0, "lost": 0, "longest_ms": int(1000 * max(longest[0] for _, longest in tallies))}

@@ -47,7 +47,7 @@ mail_issuer_start() {
     python3 -m http.server --bind 127.0.0.1 --directory "$T/issuer" 8414 >>"$T/issuer.log" 2>&1 &
     ISSUER_PID=$!
     pids+=("$ISSUER_PID")
-    wait_for 10 mail_listens 8414 || { echo "not ok - the issuer starts"; exit 1; }
+    wait_for 20 mail_listens 8414 || { echo "not ok - the issuer starts"; exit 1; }
 }
 mail_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -69,8 +69,15 @@ cyrus_run() {
     # setsid: master ends with kill(0, SIGTERM), which would take this script along.
     room_host_exec setsid /usr/sbin/cyrmaster -l 32 -C /etc/imapd.conf -M /etc/cyrus.conf >"$T/cyrmaster.log" 2>&1 &
     CYRUS_PID=$!
+    CYRUS_PORTS=("$@")
     pids+=("$CYRUS_PID")
     for p; do wait_for 20 mail_listens "$p" || { echo "not ok - cyrmaster listens on $p"; exit 1; }; done
+}
+# cyrus_end: its processes are told to end by the first one, which does not wait for them; until the last is gone its port is taken.
+cyrus_end() {
+    [ -n "${CYRUS_PID:-}" ] || return 0
+    cyrus_stop "${CYRUS_PORTS[@]}" || { echo "not ok - Cyrus leaves its ports"; exit 1; }
+    CYRUS_PID=
 }
 
 # postfix_run PORT...: as postfix@-.service does.
@@ -104,7 +111,7 @@ mail_login() {
 # What came to syslog since mail_mark, from the program PROGRAM.
 mail_mark() { MARK=$(wc -l <"$T/syslog.log"); }
 mail_said() { tail -n +$((MARK + 1)) "$T/syslog.log" | grep -aE " ($1)\[[0-9]+\]: "; }
-mail_says() { mail_said "$1" | grep -aqE -- "$2"; } # PROGRAM REGEX
+mail_says() { grep -aqE -- "$2" < <(mail_said "$1"); } # PROGRAM REGEX
 
 # accepts NAME PROGRAM LINE TOKEN PROTOCOL USER [OPTIONS]: logged in, and the host's own log has LINE of it, and the plugin's line where the
 # host writes such (Postfix keeps what is neither warning nor error to itself).
@@ -114,7 +121,7 @@ accepts() {
     mail_mark
     if ! mail_login "$@" >"$T/login.out" 2>&1; then not_ok "$name"; sed 's/^/# /' "$T/login.out"; return 1; fi
     case $program in postfix*) proved=. ;; *) proved='postern: .*outcome=proved' ;; esac
-    if wait_for 5 mail_says "$program" "$line" && wait_for 5 mail_says "$program" "$proved"; then ok "$name"; else
+    if wait_for 20 mail_says "$program" "$line" && wait_for 20 mail_says "$program" "$proved"; then ok "$name"; else
         not_ok "$name: in the log of $program"
         tail -n +$((MARK + 1)) "$T/syslog.log" | sed 's/^/# /'
     fi
@@ -128,10 +135,10 @@ refuses_login() {
     mail_login "$@" >"$T/login.out" 2>&1
     status=$?
     if [ $status != 1 ]; then not_ok "$name: refused"; echo "# status $status"; sed 's/^/# /' "$T/login.out"; return; fi
-    wait_for 5 mail_says "$program" "$line" || { not_ok "$name: in the log of $program"; tail -n +$((MARK + 1)) "$T/syslog.log" | sed 's/^/# /'; return; }
+    wait_for 20 mail_says "$program" "$line" || { not_ok "$name: in the log of $program"; tail -n +$((MARK + 1)) "$T/syslog.log" | sed 's/^/# /'; return; }
     mail_said "$program" | grep -a "reason=$reason " >"$T/said" || :
     ref=$(last_ref "$T/said")
-    if [ -n "$ref" ] && mail_audited "$ref" reason "$reason"; then ok "$name, in the log of $program"; else
+    if audited "$ref" reason "$reason"; then ok "$name, in the log of $program"; else
         not_ok "$name, in the log of $program"
         tail -n +$((MARK + 1)) "$T/syslog.log" | sed 's/^/# /'
         return
@@ -141,7 +148,6 @@ refuses_login() {
         sed 's/^/# /' "$T/login.out"
     fi
 }
-mail_audited() { audit_settles; grep -F "\"ref\":\"$1\"" "$AUDIT" | grep -qF "\"$2\":\"$3\""; }
 
 # postpones NAME PROGRAM LINE TOKEN PROTOCOL USER [OPTIONS]: the host's temporary failure, undecided in its log.  timsieved tells its client
 # nothing but "Authentication Error" then.
@@ -152,7 +158,7 @@ postpones() {
     mail_mark
     mail_login "$@" >"$T/login.out" 2>&1
     status=$?
-    if [ $status = $want ] && wait_for 5 mail_says "$program" 'postern: .*outcome=undecided' && mail_says "$program" "$line"; then
+    if [ $status = $want ] && wait_for 20 mail_says "$program" 'postern: .*outcome=undecided' && wait_for 20 mail_says "$program" "$line"; then
         ok "$name: $(tail -n 1 "$T/login.out")"
     else
         not_ok "$name"
@@ -169,7 +175,7 @@ together() {
     mail_login "$(cat "$T/twenty")" "$protocol" user-%d "$@" --at-once 20 --hold >"$T/login.out" 2>&1
     n=$(grep -c '^in$' "$T/login.out")
     said_by_all() { [ "$(mail_said "$program" | grep -aE "$line" | grep -oaE 'user-[0-9]+' | sort -u | wc -l)" = 20 ]; }
-    if [ "$n" = 20 ] && wait_for 10 said_by_all; then ok "$name"; else
+    if [ "$n" = 20 ] && wait_for 20 said_by_all; then ok "$name"; else
         not_ok "$name ($n)"
         { cat "$T/login.out"; tail -n +$((MARK + 1)) "$T/syslog.log" | tail -n 50; } | sed 's/^/# /'
     fi
@@ -184,7 +190,7 @@ without_issuer() {
     cp "$T/login.out" "$T/postponed"
     mail_issuer_start
     shift 2
-    if wait_for 20 mail_login "$@"; then ok "$name: the issuer is back"; else not_ok "$name: the issuer is back"; fi
+    if wait_for 40 mail_login "$@"; then ok "$name: the issuer is back"; else not_ok "$name: the issuer is back"; fi
 }
 # refuses_oversize NAME PROGRAM TOKEN PROTOCOL USER [OPTIONS]: a token far above every limit fails, and the next login works.
 refuses_oversize() {
@@ -216,7 +222,7 @@ no_token_said() {
 in_terminal() {
     local name=$1 text=$2 keys=$3
     shift 3
-    if chroot "$ROOM" true && python3 "$TOP/tests/component/terminal.py" --on "$text" "$keys" -- \
+    if chroot "$ROOM" true && python3 "$TOP/tests/component/terminal.py" --wait 60 --on "$text" "$keys" -- \
         chroot "$ROOM" env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=xterm "$@" >"$T/terminal.out" 2>&1; then ok "$name"; else
         not_ok "$name"
         tail -c 2000 "$T/terminal.out" | tr -d '\000-\011\013-\037' | sed 's/^/# /'
@@ -228,7 +234,7 @@ token_file() { (umask 077 && printf '%s' "$2" >"$ROOM/tmp/$1"); }
 # peer SCRIPT ORDERS: a script of tests/peers, whose findings are this test's.
 peer() {
     cp "$TOP/tests/peers/line.mjs" "$TOP/tests/peers/$1.mjs" "$T/"
-    printf '%s\n' "$2" | NODE_NO_WARNINGS=1 timeout 60 "${POSTERN_PEERS:?what tests/peers/fetch has fetched}/node" "$T/$1.mjs" >"$T/$1.out" 2>&1
+    printf '%s\n' "$2" | NODE_NO_WARNINGS=1 timeout 120 "${POSTERN_PEERS:?what tests/peers/fetch has fetched}/node" "$T/$1.mjs" >"$T/$1.out" 2>&1
     failures=$((failures + $(grep -c '^not ok' "$T/$1.out")))
     grep -E '^(not )?ok|^#' "$T/$1.out" || { not_ok "$1 says something"; sed 's/^/# /' "$T/$1.out"; }
 }
@@ -241,11 +247,11 @@ cyrus_wishes() {
 }
 # cyrus_with EXAMPLE PORT...: Cyrus anew with the files of an example.
 cyrus_with() {
-    [ -z "${CYRUS_PID:-}" ] || server_stop "$CYRUS_PID"
+    cyrus_end
     mail_examples "$1"
     shift
     cyrus_wishes
-    kill -HUP "$POSTERND_PID"
+    posternd_reload || { echo "not ok - posternd takes the example's configuration"; exit 1; }
     cyrus_run "$@"
 }
 
@@ -277,7 +283,7 @@ cyrus_host() {
 sasl_test() {
     local name=$1 want=$2 program=$3 commands=$4
     shift 4
-    { sleep 0.5; printf '%b' "$commands"; } | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout 20 "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
+    printf '%b' "$commands" | room_host SASL_PATH=/tmp/ours BEARER_TOKEN_FILE=/tmp/token timeout "$PATIENCE" "/usr/lib/cyrus/bin/$program" "$@" >"$T/sasl_test.out" 2>&1
     if grep -q Authenticated "$T/sasl_test.out" && grep -qE "$want" "$T/sasl_test.out"; then ok "$name"; else
         not_ok "$name"
         grep -v '^C:' "$T/sasl_test.out" | tail -n 15 | sed 's/^/# /'
@@ -286,7 +292,7 @@ sasl_test() {
 curl_mail() { # USER TOKEN URL [ARGUMENTS]
     local user=$1 bearer=$2
     shift 2
-    printf 'user = "%s"\noauth2-bearer = "%s"\n' "$user" "$bearer" | curl -sS -K - --max-time 20 --cacert "$T/ca.pem" --ssl-reqd "$@"
+    printf 'user = "%s"\noauth2-bearer = "%s"\n' "$user" "$bearer" | curl -sS -K - --max-time 60 --cacert "$T/ca.pem" --ssl-reqd "$@"
 }
 
 # plugin_alone: a folder for SASL_PATH with nothing but our plugin.

@@ -5,6 +5,7 @@ traffic control of the kernel is needed and what is lost is lost by count, not b
 import collections
 import contextlib
 import ctypes
+import itertools
 import os
 import select
 import socket
@@ -76,14 +77,15 @@ class Namespace:
 class Line:
     """Joins two namespaces.  `delay_s` each way; `is_cut`: nothing comes over; `loses_every`: each so manieth frame of each way is
     lost, 0: none."""
+    numbers = itertools.count()
 
     def __init__(self, left, left_address, right, right_address):
         self.delay_s, self.is_cut, self.loses_every = 0.0, False, 0
         self.lost = [0, 0]
         self.middle, self.is_open = Namespace(), True
-        self.ends = []
+        self.ends, number = [], next(Line.numbers)
         for side, namespace, address in ((0, left, left_address), (1, right, right_address)):
-            name, inner = "p%x%d" % (id(self) & 0xffffff, side), "i%x%d" % (id(self) & 0xffffff, side)
+            name, inner = "p%x-%d" % (number, side), "i%x-%d" % (number, side)
             self.middle.ip("link", "add", inner, "type", "veth", "peer", "name", name, "netns", namespace.path)
             self.middle.ip("link", "set", inner, "up")
             namespace.ip("address", "add", address, "dev", name)

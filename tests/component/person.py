@@ -57,7 +57,7 @@ class Person:
             if data is not None:
                 request.add_header("Origin", self.origin)
             try:
-                answer = self.opener.open(request, timeout=20)
+                answer = self.opener.open(request, timeout=60)
             except urllib.error.HTTPError as e:
                 answer = e
             page = Page(url, answer.status if hasattr(answer, "status") else answer.code, answer.headers, answer.read().decode())

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 
-from daemon import free_port, wait_until
+from daemon import DEADLINE_S, free_port, wait_until
 
 
 def pack(*words):
@@ -27,7 +27,7 @@ class Push(list):
 
 
 class Connection:
-    def __init__(self, path, timeout=20):
+    def __init__(self, path, timeout=DEADLINE_S):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
         self.sock.connect(path)
@@ -100,7 +100,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(DEADLINE_S)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

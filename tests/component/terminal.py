@@ -30,7 +30,7 @@ def read_some(fd, until):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--wait", type=float, default=20)
+    p.add_argument("--wait", type=float, default=60)
     p.add_argument("--on", nargs=2, action="append", default=[])
     p.add_argument("command", nargs="+")
     o = p.parse_args()

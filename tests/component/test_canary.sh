@@ -8,7 +8,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}" "${HELPER:?}" "${postern:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py finder=$POSTERN_BUILD/tests/support/canary
-PORT=19394 IMAP_PORT=19395
+PORT=$(free_port) IMAP_PORT=$(free_port)
 servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read' 'mech_list: OAUTHBEARER XOAUTH2'
@@ -16,9 +16,9 @@ printf '%s\n' "saslauthd_socket: $T/run/saslauthd/mux" 'services: imap' >>"$T/et
 sed -i 's/^required_scopes: mail.read/&\nrequire_tls: host/' "$T/etc/services/imap.conf"
 posternd_start
 # slapd's own trace of packets (-d 2) holds everything by its nature; of our side it logs what there is.
-CYRUS_LINES='sasl_log_level: 7' cyrus_start $IMAP_PORT || exit 1
+CYRUS_LINES='sasl_log_level: 7' cyrus_start "$IMAP_PORT" || exit 1
 pids+=("$CYRUS_PID")
-SLAPD_SASL='log_level: 7' slapd_start $PORT || exit 1
+SLAPD_SASL='log_level: 7' slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
 mkdir "$T/conf"
 printf '%s\n' 'log_level: 7' >"$T/conf/sample.conf"
@@ -46,10 +46,10 @@ done
 "$finder" watch <"$T/tokens" >"$T/watch.out" 2>&1 &
 watcher=$!
 pids+=("$watcher")
-wait_for 10 grep -q watching "$T/watch.out"
+wait_for 20 grep -q watching "$T/watch.out"
 
-"$logins" ldap $PORT 5 6 <"$T/ldap-users" >"$T/tally-ldap.log"
-"$logins" imap $IMAP_PORT 3 6 <"$T/imap-users" >"$T/tally-imap.log"
+"$logins" ldap "$PORT" 5 6 <"$T/ldap-users" >"$T/tally-ldap.log"
+"$logins" imap "$IMAP_PORT" 3 6 <"$T/imap-users" >"$T/tally-imap.log"
 check "slapd took some and refused some" grep -q '"ok": 10' "$T/tally-ldap.log"
 check "imapd too" grep -q '"ok": [69]' "$T/tally-imap.log"
 export SASL_PATH=$T/plug SASL_CONF_PATH=$T/conf SASL_PAIR_SOCKET=$HELPER
@@ -73,7 +73,7 @@ check "saslauthd's protocol took some and refused some" sh -c "grep -q OK '$T/mu
 handle=$(head -n 1 "$T/tokens" | "$postern" handle --service ldap --socket "$HELPER" 2>"$T/handle.log")
 printf '%s\n' "$handle" >>"$T/tokens"
 printf 'agent-7 %s\n' "$handle" >"$T/handle-user"
-"$logins" ldap $PORT 2 1 <"$T/handle-user" >"$T/tally-handle.log"
+"$logins" ldap "$PORT" 2 1 <"$T/handle-user" >"$T/tally-handle.log"
 check "a handle logs in once" grep -q '"ok": 1[,}]' "$T/tally-handle.log"
 
 kill "$watcher"
@@ -89,7 +89,7 @@ children=$(cat "/proc/$POSTERND_PID/task/$POSTERND_PID/children")
 if [ -z "${POSTERN_SANITIZED:-}" ]; then # a sanitizer keeps what was freed
     for p in $children $POSTERND_PID; do
         memory() { "$finder" scan "pid:$p" <"$T/tokens"; }
-        check "the memory of $(cat "/proc/$p/comm"): nothing" wait_for 5 memory
+        check "the memory of $(cat "/proc/$p/comm"): nothing" wait_for 20 memory
         memory | sed 's/^/# /'
     done
 fi

@@ -20,7 +20,7 @@ from door_rig import BUILD, Backend, assert_equal, auth_line, check, connect_hea
 
 CANARY = BUILD + "/tests/support/canary"
 SANITIZED = os.environ.get("POSTERN_SANITIZED") == "address"  # there freed memory is kept, and shadowed
-LIFE_S = 300 if SANITIZED else 20  # long enough for all logins on a busy machine; what is scanned at the end waits for it, and is not there
+LIFE_S = 300 if SANITIZED else 30  # long enough for all logins on a busy machine; what is scanned at the end waits for it, and is not there
 
 
 def marked(rig, door, **claims):

@@ -548,7 +548,7 @@ def what_the_door_claims_changes_nothing(folder, daemons):
     door.renew = lambda text: granted(lease=3, **dict(claim, session="b3RoZXItc2Vzc2lvbg"))
     run = p.start(door.url)
     daemon.wait_until(lambda: len(door.renewals) >= 2, "two renewals")
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     check(run.returncode == 0 and other.connections == 0, other.connections)
     for _, words in door.renewals:
         check(words[1] == SESSION and "https://localhost/redis" in str(claims(words[2])["aud"]), words[:2])
@@ -594,16 +594,16 @@ def a_unix_socket_of_somebody_else_gets_no_login(folder, daemons):
 def a_session_outlives_its_lease_by_renewing_it(folder, daemons):
     p = Place(folder, daemons)
     door = Door(p.pem)
-    door.login, door.renew, door.serve = (lambda text: granted(lease=3)), (lambda text: granted(lease=3, session=None)), echo
+    door.login, door.renew, door.serve = (lambda text: granted(lease=8)), (lambda text: granted(lease=3, session=None)), echo
     run = p.start(door.url)
-    daemon.wait_until(lambda: len(door.renewals) >= 3, "three renewals")
+    daemon.wait_until(lambda: len(door.renewals) >= 3, "three renewals", 2 * daemon.DEADLINE_S)
     run.stdin.write(b"still here")
     run.stdin.flush()
     check(os.read(run.stdout.fileno(), 100) == b"still here", "the relayed pair")
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=60)
     check(run.returncode == 0 and err == b"" and len(door.logins) == 1, err)
     spent = door.renewals[0][0] - door.answered
-    check(1.0 < spent < 3.0 + daemon.BUSY_S, "renewed before the end: %.1f s" % spent)
+    check(1.0 < spent < 8.0 + daemon.BUSY_S, "renewed before the end: %.1f s" % spent)
     check(all(r[1][1] == SESSION for r in door.renewals), "by the session's secret")
     # The stored token lives long enough for such leases; one that ends with the lease would renew nothing.
     p.daemon.stop()
@@ -616,7 +616,7 @@ def a_renewal_brings_a_token_that_lives_longer(folder, daemons):
     run = p.start(door.url)
     daemon.wait_until(lambda: door.renewals, "a renewal")
     check(door.renewals[0][1][2] != door.logins[0]["token"], "the same token renews nothing")
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
 
 
 def a_renewal_that_is_put_off_is_tried_again(folder, daemons):
@@ -626,10 +626,10 @@ def a_renewal_that_is_put_off_is_tried_again(folder, daemons):
     door.renew = lambda text: line("ERR", reason="busy", retry="later", ref="R-9") if len(door.renewals) < 3 else granted(lease=300)
     run = p.start(door.url)
     daemon.wait_until(lambda: len(door.renewals) >= 3, "three tries")
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=60)
     check(run.returncode == 0 and err.count(b"R-9") == 1, "said once: %s" % err)
     gaps = [b[0] - a[0] for a, b in zip(door.renewals, door.renewals[1:])]
-    check(all(0.4 < g < 4 + daemon.BUSY_S for g in gaps), gaps)
+    check(all(0.4 < g < 8 + daemon.BUSY_S for g in gaps), gaps)
 
 
 def a_renewal_that_is_refused_is_said_once_and_the_session_goes_on(folder, daemons):
@@ -663,18 +663,18 @@ def a_renewal_goes_to_the_same_door_or_nowhere(folder, daemons):
     run.stdin.write(b"ping")
     run.stdin.flush()
     check(os.read(run.stdout.fileno(), 4) == b"ping" and door.renewals == [] and b"RENEW" not in b"".join(door.raw), "a token went out")
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
 
 
 def a_lease_of_no_length_is_not_a_flood(folder, daemons):
     p = Place(folder, daemons)
     door = Door(p.pem)
     door.login, door.renew, door.serve = (lambda text: granted(lease=0)), (lambda text: granted(lease=0)), echo
-    run = p.start(door.url)
     begin = time.monotonic()
+    run = p.start(door.url)
     daemon.wait_until(lambda: len(door.renewals) >= 3, "three renewals")
     check(time.monotonic() - begin > 2.5, "one a second at most")
-    run.communicate(timeout=30)
+    run.communicate(timeout=60)
     tokens = {r[1][2] for r in door.renewals} | {door.logins[0]["token"]}
     check(len(tokens) == 1, "the stored token does: the issuer is not asked each time")
 
@@ -736,7 +736,7 @@ def a_loopback_port_takes_connections_of_its_own_user_alone(folder, daemons):
             for uid in (STRANGER_UID, 65534):
                 check(knock(listener.where, uid) in ("b''", "reset"), "a stranger got an answer")
             check(len(door.logins) == 1, "a stranger reached the door")
-            check("of uid %d connected; only uid 0 may" % STRANGER_UID in listener.said(), listener.said())
+            daemon.wait_until(lambda: "of uid %d connected; only uid 0 may" % STRANGER_UID in listener.said(), "a word about it")
             check(listener.said().count("a connection was closed") == 1, "said once in ten seconds: " + listener.said())
             check(knock(listener.where, 0) == "b'LLAHSULF'", "our own again")
 
@@ -768,7 +768,7 @@ def a_stranger_that_writes_and_goes_is_not_taken_for_its_successor(folder, daemo
 
 def the_listener_outlives_door_and_issuer(folder, daemons):
     p = Place(folder, daemons)
-    door = Door(p.pem)
+    door = Door(p.pem, port=daemon.free_port())  # it is nobody else's while the door is down
     with p.listener("--listen", "unix:" + p.home + "/run/s", "--no-cache", door.url) as listener:
         check(exchange(listener.where) == b"olleh", "at first")
         door.close()
@@ -818,7 +818,7 @@ def no_secret_is_in_arguments_environment_messages_or_reach(folder, daemons):
         text = open("/proc/%d/%s" % (run.pid, name), "rb").read()
         check(not any(s in text for s in secrets), name)
     check(os.stat("/proc/%d/mem" % run.pid).st_uid == 0, "the user's other processes may read its memory")
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=60)
     check(run.returncode == 0 and not any(s in err for s in secrets), err)
     for name in os.listdir(p.home + "/.cache/postern"):
         check(stat.S_IMODE(os.stat(p.home + "/.cache/postern/" + name).st_mode) == 0o600, name)

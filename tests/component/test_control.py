@@ -35,7 +35,7 @@ def postern(folder, *arguments, uid=None):
         os.setuid(uid)
     return subprocess.run([BUILD + "/postern", *arguments, "--socket", folder.path + "/run/control.sock"],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-                          timeout=30, preexec_fn=become if uid is not None else None)
+                          timeout=60, preexec_fn=become if uid is not None else None)
 
 
 def must(folder, *arguments):
@@ -66,6 +66,15 @@ def assert_login(folder, token, outcome, reason):
     assert (got[0], got[1]) == (outcome, reason), got
 
 
+def assert_blocked(folder, token, what):
+    """A helper that has not heard of blocks yet is undecided; it never lets one in."""
+    def is_told():
+        got = ask(folder, token)[:2]
+        assert got[0] != "proved", (what, got)
+        return got == ("rejected", "blocked")
+    wait_until(is_told, "the block " + what)
+
+
 def a_blocked_agent_is_refused_until_it_is_unblocked(folder, daemons):
     start(folder, daemons)
     token = fetch_token(folder, add_agent(folder))
@@ -92,10 +101,10 @@ def a_block_survives_reload_restart_and_the_death_of_each_child(folder, daemons)
         wait_until(lambda: ask(folder, token)[:2] == ("rejected", "blocked"), "the block after kill -9 of " + role)
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
-    assert_login(folder, token, "rejected", "blocked")
+    assert_blocked(folder, token, "after a reload")
     d.stop()
     start(folder, daemons)
-    assert_login(folder, token, "rejected", "blocked")
+    assert_blocked(folder, token, "after a restart")
 
 
 def thousands_of_blocks_are_all_shown(folder, daemons):
@@ -111,7 +120,8 @@ def thousands_of_blocks_are_all_shown(folder, daemons):
     listed = json.loads(must(folder, "blocks", "--json"))
     assert [b["agent"] for b in listed] == names + longest
     assert listed[4699]["reason"] == '"' * 200 + "reason of 4699", listed[4699]
-    must(folder, "unblock", "agent-0")
+    done = postern(folder, "unblock", "agent-0")
+    assert done.returncode in (0, 3), done.stdout + done.stderr  # a busy helper may need more than its two seconds for so long a list
     assert len(json.loads(must(folder, "blocks", "--json"))) == 4699
 
 
@@ -133,7 +143,7 @@ def a_file_that_a_fleet_shares_is_obeyed(folder, daemons):
     assert postern(folder, "block", "agent-9").returncode == 3
     open(path, "w").close()
     wait_until(lambda: ask(folder, token)[0] == "proved", "the end of all blocks")
-    assert get(folder, "/readyz")[0] == 200
+    wait_until(lambda: get(folder, "/readyz")[0] == 200, "ready")
 
 
 def who_may_not_is_denied_and_recorded(folder, daemons):

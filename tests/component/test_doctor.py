@@ -14,7 +14,7 @@ from email.utils import formatdate
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, HERE + "/../support"]
-from daemon import Daemon, OTHER_UID, free_port, run_tests  # noqa: E402
+from daemon import Daemon, OTHER_UID, free_port, run_tests, wait_until  # noqa: E402
 from issuer_keys import Authority, Key  # noqa: E402
 from misbehaving_issuer import KEYS, METADATA, Issuer, http as answer  # noqa: E402
 
@@ -279,14 +279,15 @@ def test_the_clock(folder, daemons):
     server = http.server.HTTPServer(("127.0.0.1", port), OffClock)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     rig.issuer(issuer="http://127.0.0.1:%d" % port, jwks_uri="http://127.0.0.1:%d/keys" % port, allow_loopback_http="yes")
-    expect(rig.doctor()[1], "clock", "ok", "agree")
+    # What the server says is as old as the machine is slow.
+    wait_until(lambda: any(s == "ok" and "agree" in what for s, what, _ in rig.doctor()[1].get("clock", [])), "both clocks agree")
     OffClock.off_s = 3600
     found = rig.doctor()[1]
     expect(found, "clock", "problem", "behind that of issuer test", "allows 5 s", "timedatectl")
     none_but(found, "clock")
     OffClock.off_s = -3600
     expect(rig.doctor()[1], "clock", "problem", "ahead of that of issuer test")
-    OffClock.off_s = -5
+    OffClock.off_s = -4
     status, found = rig.doctor()
     assert status == 0, found
     expect(found, "clock", "warning", "ahead of")

@@ -25,10 +25,10 @@ CLIENT, DOOR = "10.70.1.1", "10.70.1.2"  # the line that agents come by
 DOOR_INSIDE, BACKEND, BACKEND_2 = "10.70.2.2", "10.70.2.1", "10.70.2.3"
 LINE = 24
 BACKEND_PORT = 7070
-CONNECT_S = 7 + BUSY_S  # a backend that does not answer is given up by then
+CONNECT_S = 10 + BUSY_S  # a backend that does not answer is given up by then
 TAKEN_BACK_S = 3 + BUSY_S  # a revocation ends a session in so much time
-TICK_S = 1.5 + BUSY_S  # what a lease or an idle time may be late by: the door's tick, and a busy machine
-LEASE_S = 10 if IS_SANITIZED else 3  # short, and long enough for the login
+TICK_S = 4.5 + BUSY_S  # what a lease or an idle time may be late by: the door's tick, and a busy machine
+LEASE_S = 10 if IS_SANITIZED else 5  # short, and long enough for the login
 
 
 class FarBackend(Backend):
@@ -117,7 +117,7 @@ class Network:
         own_resolver = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv]
         with self.door:
             self.rig.start(prefix=own_resolver)
-        self.sockets = self.door_sockets()
+        self.sockets = self.settled_sockets()
 
     # -- clients
 
@@ -158,6 +158,17 @@ class Network:
     def door_sockets(self):
         return self.door_descriptors("socket:")
 
+    def settled_sockets(self):
+        """When the door is ready its lines to the other children may still be on their way to it, or be made anew."""
+        seen = []
+
+        def is_settled():
+            seen.append(self.door_sockets())
+            return len(seen) >= 10 and len(set(seen[-10:])) == 1
+        wait_until(lambda: self.rig.control("sessions", status=None).returncode == 0, "control speaks with the door")
+        wait_until(is_settled, "as many sockets for a while")
+        return seen[-1]
+
     def wait_nothing_left(self):
         wait_until(lambda: self.door_sockets() == self.sockets,
                    "the door has the %d sockets it began with, now %d" % (self.sockets, self.door_sockets()))
@@ -167,7 +178,7 @@ class Network:
 
     def end_of(self, answer):
         """The record of its end, when there is one."""
-        login = self.rig.records(event="login", ref=answer["ref"])[0]
+        login = self.rig.wait_record(event="login", ref=answer["ref"])
         return self.rig.wait_record(event="end", session=login["session"])
 
     def close(self):
@@ -320,13 +331,15 @@ def a_client_that_vanishes_before_its_answer_leaves_nothing(net):
 @on_a_network
 def a_silent_line_ends_at_idle_timeout(net):
     backend = net.backend()
-    net.add_door(idle_timeout="2s")
+    net.add_door(idle_timeout="4s")
     net.start()
     answer = net.login()
+    begin = time.monotonic()
     answer.talk()
     net.outer_line.is_cut = True
-    spent = stopwatch(lambda: backend.wait_live(0))
-    check(1.5 <= spent <= 2 + TICK_S, "ended after %.1f s" % spent)
+    backend.wait_live(0)
+    spent = time.monotonic() - begin
+    check(3.5 <= spent <= 4 + TICK_S, "ended after %.1f s" % spent)
     assert_equal(net.end_of(answer)["end"], "idle", "end")
 
 
@@ -525,7 +538,7 @@ def a_reload_reads_anew_who_the_name_servers_are(net):
     check(not net.send(far=False).is_granted, "a grant without a name server")
     net.write_resolvers([BACKEND])
     net.rig.reload()
-    net.sockets = net.door_sockets()
+    net.sockets = net.settled_sockets()
     net.login(far=False).talk().close()
 
 
@@ -781,8 +794,9 @@ def five_thousand_sessions_stand_at_once_and_a_block_ends_its_agents_own(net):
     rest = sum(sessions.values(), [])
     assert_equal(len(rest), count - count // 5, "sessions that are left")
     are_alive(rest)
-    log = net.rig.daemon.log()
-    note = re.search(r"taken back: (\d+) sessions ended (\d+) us after the word came", log)
+    pattern = r"taken back: (\d+) sessions ended (\d+) us after the word came"
+    net.rig.daemon.wait_log(pattern)
+    note = re.search(pattern, net.rig.daemon.log())
     assert_equal(int(note.group(1)), count // 5, "sessions that the door has ended")
     check(int(note.group(2)) <= TAKEN_BACK_S * 1000000, note.group(0))
 

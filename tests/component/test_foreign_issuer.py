@@ -76,13 +76,13 @@ def say_yes(server, url, name):
 def log_in(server, *more, person="alice", client="agent-secret", auth="secret", file="secret"):
     """`postern login` and a browser that says yes: (status, what it said)."""
     words = [POSTERN, "login", "--no-browser", "--issuer", server.issuer, "--client-id", client, "--client-auth", auth,
-             "--allow-loopback-http", "--loopback-user", str(os.getuid()), "--timeout", "30"]
+             "--allow-loopback-http", "--loopback-user", str(os.getuid()), "--timeout", "60"]
     words += ["--secret-file", os.path.join(FOLDER, file)] if auth != "none" else []
     p = subprocess.Popen(words + list(more), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     url = p.stdout.readline().strip()
     if url:
         back = say_yes(server, url, person)
-        with urllib.request.urlopen(back, None, 10) as r:
+        with urllib.request.urlopen(back, None, 60) as r:
             page = r.read().decode()
         assert "<script" not in page and "close this window" in page, page
     _, err = p.communicate(timeout=60)

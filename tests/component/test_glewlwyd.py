@@ -211,7 +211,7 @@ def claims(token):
 
 def log_in(server, *more, scope="mail.read", grants="mail.read", **who):
     """`postern login`; the person logs in, consents, and is sent back, all over glewlwyd's own API: (status, url, err)."""
-    p = start(server, "login", "--no-browser", "--port", str(server.redirect_port), "--timeout", "30", "--resource", IMAP, "--scope", scope,
+    p = start(server, "login", "--no-browser", "--port", str(server.redirect_port), "--timeout", "60", "--resource", IMAP, "--scope", scope,
               *more, **who)
     try:
         url = p.stdout.readline().strip()
@@ -220,7 +220,7 @@ def log_in(server, *more, scope="mail.read", grants="mail.read", **who):
             person.must("PUT", "/api/auth/grant/" + who.get("client", "agent-7"), {"scope": grants})
             status, text, back = person.ask("GET", url + "&g_continue")
             assert back and back.startswith("http://127.0.0.1:%d/callback" % server.redirect_port), (status, text, back)
-            with urllib.request.urlopen(back, None, 20) as r:
+            with urllib.request.urlopen(back, None, 60) as r:
                 assert r.status == 200
         _, err = p.communicate(timeout=60)
     finally:
@@ -382,6 +382,7 @@ def test_at_a_service(server):
         folder.write("issuers/glewlwyd.conf", dict(trust, username_claim="preferred_username"))
         d.signal(signal.SIGHUP)
         d.wait_ready(2)
+        d.wait_log(r"^posternd: helper \d+ drained")  # until then it may still be who accepts
         verdict = verify(folder, person)
         asked = ask(folder, person, "imap")
         record = [r for r in daemon.records_in(folder.path + "/log/audit.jsonl") if r["event"] == "verify"][-1]

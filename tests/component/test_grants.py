@@ -79,7 +79,7 @@ def all_at_once(folder, body):
     """The same form on fifty connections that are all open, and all but sent, before the last byte of the first goes out."""
     head = ("POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/x-www-form-urlencoded\r\n"
             "Content-Length: %d\r\n\r\n" % (folder.port, len(body))).encode()
-    connections = [socket.create_connection(("127.0.0.1", folder.port), 20) for _ in range(TOGETHER)]
+    connections = [socket.create_connection(("127.0.0.1", folder.port), 60) for _ in range(TOGETHER)]
     for s in connections:
         s.sendall(head + body[:-1])
     for s in connections:
@@ -183,8 +183,8 @@ class Worker(threading.Thread):
 
 
 def kill(d):
-    children = d.children()
-    os.kill(children["issuer"], signal.SIGKILL)
+    issuer, children = d.child("issuer"), d.children()
+    os.kill(issuer, signal.SIGKILL)
     d.process.kill()
     d.process.wait()
     wait_until(lambda: not any(is_alive(pid) for pid in children.values()), "all children are gone")

@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}" "${HELPER:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py
-PORT=19392 IMAP_PORT=19393
+PORT=$(free_port) IMAP_PORT=$(free_port)
 # What malloc(3) gives and takes on the way: of one lost allocation a login (24 bytes at least) 10,000 cost 240 KiB.
 BOUND_KIB=200
 # Of 500 logins a lost descriptor shows as well; of memory, what is lost in pieces of 1 KiB or more.
@@ -20,9 +20,10 @@ servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read'
 posternd_start
-slapd_start $PORT || exit 1
+# Two threads, which both have worked in the first thousand logins: a thread that begins later brings stack and heap of its own.
+SLAPD_GLOBAL='threads 2' slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
-CYRUS_IMAPD_OPTIONS='-U 100000' CYRUS_SERVICE='maxchild=1' cyrus_start $IMAP_PORT || exit 1
+CYRUS_IMAPD_OPTIONS='-U 100000' CYRUS_SERVICE='maxchild=1' cyrus_start "$IMAP_PORT" || exit 1
 pids+=("$CYRUS_PID")
 printf 'agent-7 %s\n' "$(token ldap)" >"$T/ldap-user"
 printf 'agent-7 %s\n' "$(token imap)" >"$T/imap-user"
@@ -40,7 +41,7 @@ steady() {
     if ! all_ok "$4" "$5" "$7" "$8"; then not_ok "$name: $7 logins"; cat "$T/tally"; return; fi
     # The connection of the client that has just gone may still be there.
     settled() { [ "$(count_of "$pid")" -le "$descriptors" ]; }
-    wait_for 5 settled
+    wait_for 20 settled
     grown=$(($(size_of "$pid") - size)) left=$(($(count_of "$pid") - descriptors))
     if [ $grown -le "$bound" ] && [ $left -le 0 ]; then ok "$name: $7 logins, grown by $grown KiB of $size (at most $bound), $left descriptors more"; else
         not_ok "$name: $7 logins, grown by $grown KiB of $size (at most $bound), $left descriptors more"
@@ -52,16 +53,18 @@ if printf '%s\n' "$(token imap)" | SASL_PATH=$T/plug SASL_PAIR_SOCKET=$HELPER SA
     not_ok "libsasl"
     sed 's/^/# /' "$T/grow.out"
 fi
-steady slapd "$SLAPD_PID" $BOUND_KIB ldap $PORT $WARM $COUNT "$T/ldap-user"
+steady slapd "$SLAPD_PID" $BOUND_KIB ldap "$PORT" $WARM $COUNT "$T/ldap-user"
+helper_settled() { [ "$(count_of "$helper")" -le $((helper_descriptors + 2)) ]; }
+wait_for 20 helper_settled
 grown=$(($(size_of "$helper") - helper_size)) left=$(($(count_of "$helper") - helper_descriptors))
 if [ $grown -le $BOUND_KIB ] && [ $left -le 2 ]; then ok "the helper: grown by $grown KiB of $helper_size (at most $BOUND_KIB), $left descriptors more"; else
     not_ok "the helper: grown by $grown KiB of $helper_size (at most $BOUND_KIB), $left descriptors more"
 fi
 # One imapd serves one connection after the other.
-all_ok imap $IMAP_PORT 1 "$T/imap-user"
+all_ok imap "$IMAP_PORT" 1 "$T/imap-user"
 imapd=$(pgrep -P "$CYRUS_PID" -x imapd)
 check "there is one imapd" test "$(wc -w <<<"$imapd")" = 1
-steady imapd "$imapd" $IMAP_BOUND_KIB imap $IMAP_PORT $IMAP_WARM $IMAP_COUNT "$T/imap-user"
+steady imapd "$imapd" $IMAP_BOUND_KIB imap "$IMAP_PORT" $IMAP_WARM $IMAP_COUNT "$T/imap-user"
 check "and it is the same at the end" test "$(pgrep -P "$CYRUS_PID" -x imapd)" = "$imapd"
 canary "$(cut -d' ' -f2 "$T/ldap-user")" "$(cut -d' ' -f2 "$T/imap-user")"
 done_testing

@@ -7,14 +7,14 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 : "${R:?}" "${HELPER:?}" "${posternd:?}"
 pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py
-PORT=19391 JAIL=$T/jail/run/postern/helper.sock
+PORT=$(free_port) JAIL=$T/jail/run/postern/helper.sock
 servers_fetch && servers_prepare && config_base
 sed -i "s|^helper_socket:.*|& $JAIL|" "$T/etc/postern.conf"
 mkdir "$T/jail"
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'
 service imap "helper_peers: $SERVER_USER" 'required_scopes: mail.read'
 posternd_start
-slapd_start $PORT || exit 1
+slapd_start "$PORT" || exit 1
 pids+=("$SLAPD_PID")
 mkdir "$T/conf"
 export SASL_CONF_PATH=$T/conf SASL_PATH=$T/plug SASL_PAIR_SOCKET=$HELPER
@@ -37,10 +37,11 @@ tally_is() { # FILE NAME WORDS...: these answers and no others
         sed 's/^/# /' "$T/$file.tally"
     fi
 }
-begin() { # NAME KIND WHERE CLIENTS: logins in the background until `end`
+begin() { # NAME KIND WHERE CLIENTS: logins in the background until `end`, the first of which has been answered
     "$logins" "$2" "$3" 0 "$4" <"$T/users" >"$T/$1.tally" 2>"$T/$1.err" &
     loads+=($!)
     pids+=($!)
+    wait_for 20 grep -q begun "$T/$1.err" || not_ok "$1: the logins begin"
 }
 end() {
     kill "${loads[@]}"
@@ -50,7 +51,7 @@ end() {
 loads=()
 login() { printf '%s\n' "$good" | "$pair" login OAUTHBEARER imap >"$T/pair.log" 2>&1; }
 logs_in() { # NAME
-    if wait_for 10 login; then ok "$1"; else not_ok "$1"; sed 's/^/# /' "$T/pair.log"; fi
+    if wait_for 20 login; then ok "$1"; else not_ok "$1"; sed 's/^/# /' "$T/pair.log"; fi
 }
 # undecided NAME REASON WORDS MAX_MS: unavailable to the host, with the reason and a sentence in its log, within that time
 undecided() {
@@ -68,19 +69,19 @@ undecided() {
 
 # ---- reload, death ----
 once() { "$logins" "$1" "$2" 1 1 <"$T/users" | tee "$T/once.tally" | grep -q '"ok": 1'; }
-check "slapd logs in" once ldap $PORT
+check "slapd logs in" once ldap "$PORT"
 begin reload helper "$HELPER" 20
-begin reload-slapd ldap $PORT 4
-reloads=$(lines '^posternd: (ready|reload done)')
+begin reload-slapd ldap "$PORT" 4
+reloads=$(posternd_readies)
 for i in $(seq 20); do
     kill -HUP "$POSTERND_PID"
-    await '^posternd: (ready|reload done)' $((reloads + i)) || not_ok "reload $i"
+    wait_for 20 posternd_is_ready $((reloads + i - 1)) || not_ok "reload $i"
 done
 end
 tally_is reload "20 clients and 20 reloads, no login lost and none wrong" ok
 tally_is reload-slapd "slapd beside them" ok
 
-begin kill-slapd ldap $PORT 8
+begin kill-slapd ldap "$PORT" 8
 for i in $(seq 5); do
     ready=$(lines 'posternd: helper [0-9]+ is ready')
     kill -KILL "$(child helper)"
@@ -88,12 +89,12 @@ for i in $(seq 5); do
 done
 end
 tally_is kill-slapd "a helper that is killed five times under load: logged in or unavailable" ok 52
-check "and the next login works" once ldap $PORT
+check "and the next login works" once ldap "$PORT"
 
 # ---- it stalls, it is full ----
-kill -STOP "$(child helper)"
+stop_process "$(child helper)"
 # Twice five seconds: a new process first asks whether to offer the mechanism.
-undecided "a helper that is stopped" timeout 'not done in time: the helper did not answer' 13000
+undecided "a helper that is stopped" timeout 'not done in time: the helper did not answer' 14500
 cat >"$T/fill.py" <<'P'
 import errno, socket, sys
 kept = []
@@ -110,7 +111,7 @@ P
 fill=$!
 pids+=("$fill")
 check "the backlog is full" wait_for 20 grep -q full "$T/fill.out"
-undecided "a full backlog" timeout 'not done in time: the backlog of the helper.s socket was full' 13000
+undecided "a full backlog" timeout 'not done in time: the backlog of the helper.s socket was full' 14500
 (login; cp "$T/pair.log" "$T/patient.log") &
 patient=$!
 kill $fill
@@ -122,7 +123,7 @@ logs_in "and the next login works"
 
 # ---- one user has its share ----
 cat >"$T/hold.py" <<'P'
-import os, socket, sys
+import os, select, socket, sys
 os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
 def dial():
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -138,32 +139,40 @@ try:
     print(one.recv(500).decode(), flush=True)
 except ConnectionResetError:
     print(one.recv(500).decode(), flush=True)
-sys.stdin.read()
+# Who says nothing for ten seconds would be sent away, and the flood would be over.
+ask = b'{"v":1,"op":"describe","nonce":"AAECAwQFBgcICQoLDA0ODw","service":"imap"}'
+while not select.select([sys.stdin], [], [], 2)[0]:
+    for s in kept:
+        try:
+            s.send(ask, socket.MSG_DONTWAIT)
+            s.recv(2000)
+        except OSError:
+            pass
 P
 python3 "$T/hold.py" "$HELPER" "$(id -u "$SERVER_USER")" >"$T/hold.out" 2>&1 < <(exec tail -f /dev/null --pid=$$) &
 hold=$!
 pids+=("$hold")
-check "who floods is told that it is too much for one user" wait_for 10 grep -q '"reason":"busy","detail":"one user holds the share' "$T/hold.out"
+check "who floods is told that it is too much for one user" wait_for 20 grep -q '"reason":"busy","detail":"one user holds the share' "$T/hold.out"
 check "others keep theirs" login
-refuses "the same user's slapd gets no place" once ldap $PORT
+refuses "the same user's slapd gets no place" once ldap "$PORT"
 check "it is told to come later" grep -q '"52": 1' "$T/once.tally"
-check "slapd's log says why" grep -q 'outcome=undecided reason=busy .*one user holds the share.*try again later' "$T/slapd.log"
+check "slapd's log says why" wait_for 20 grep -q 'outcome=undecided reason=busy .*one user holds the share.*try again later' "$T/slapd.log"
 kill $hold
 wait $hold 2>/dev/null
-check "and gets in when the flood is over" wait_for 10 once ldap $PORT
+check "and gets in when the flood is over" wait_for 20 once ldap "$PORT"
 
 # ---- it is not there, it is not ours ----
 SASL_PAIR_SOCKET=$T/run/nowhere login
 check "no socket: the mechanism is not offered" grep -q '^server -4 ' "$T/pair.log"
 server_stop "$POSTERND_PID"
-undecided "nobody behind the socket" helper_unavailable 'is posternd running' 4000
+undecided "nobody behind the socket" helper_unavailable 'is posternd running' 4900
 posternd_start
 logs_in "posternd is back"
 chown 64777 "$T/run"
-undecided "a folder of another user" helper_untrusted "$T/run" 4000
+undecided "a folder of another user" helper_untrusted "$T/run" 4900
 chown 0 "$T/run"
 chmod 0777 "$T/run"
-undecided "a folder that all can write" helper_untrusted "$T/run" 4000
+undecided "a folder that all can write" helper_untrusted "$T/run" 4900
 chmod 0755 "$T/run"
 cat >"$T/fake.py" <<'P'
 import json, os, socket, sys
@@ -188,15 +197,16 @@ fake() { # UID VERSION
     rm -f "$T/run/fake.sock" "$T/fake.out" # what an earlier one said is not this one's
     python3 "$T/fake.py" "$T/run/fake.sock" "$1" "$2" >"$T/fake.out" 2>&1 &
     pids+=($!)
-    wait_for 10 grep -q listening "$T/fake.out"
+    wait_for 20 grep -q listening "$T/fake.out" || not_ok "a false helper listens"
 }
 fake 64777 1
-SASL_PAIR_SOCKET=$T/run/fake.sock undecided "a socket of another user" helper_untrusted 'served by uid 64777' 4000
-refuses "which hears nothing" grep -qE 'heard [1-9]' "$T/fake.out"
+SASL_PAIR_SOCKET=$T/run/fake.sock undecided "a socket of another user" helper_untrusted 'served by uid 64777' 4900
+check "who hears that somebody was there" wait_for 20 grep -q heard "$T/fake.out"
+refuses "and nothing from him" grep -qE 'heard [1-9]' "$T/fake.out"
 
 # ---- another version ----
 fake 0 2
-SASL_PAIR_SOCKET=$T/run/fake.sock undecided "a helper of a newer release" helper_protocol 'version 2, this program speaks version 1' 4000
+SASL_PAIR_SOCKET=$T/run/fake.sock undecided "a helper of a newer release" helper_protocol 'version 2, this program speaks version 1' 4900
 cat >"$T/ask.py" <<'P'
 import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -209,7 +219,7 @@ python3 "$T/ask.py" "$HELPER" >"$T/ask.out" 2>&1
 check "a plugin of a newer release is told both versions" \
     grep -q 'is of protocol version 2, this program speaks version 1: plugin and posternd must be of one release' "$T/ask.out"
 check "and its connection is closed" grep -q closed "$T/ask.out"
-check "and the record says it too" grep -q 'version 2, this program speaks version 1' "$T/audit.jsonl"
+check "and the record says it too" wait_for 20 grep -q 'version 2, this program speaks version 1' "$T/audit.jsonl"
 
 # ---- what hosts do ----
 export SASL_PAIR_QUIET=1
@@ -231,11 +241,10 @@ check "and nothing else is in there" jailed
 unset SASL_PAIR_QUIET
 
 # ---- extra sockets come and go with a reload ----
-reload() { local n; n=$(lines '^posternd: (ready|reload done)'); kill -HUP "$POSTERND_PID"; await '^posternd: (ready|reload done)' $((n + 1)); }
 sed -i "s|^helper_socket:.*|helper_socket: $HELPER $T/other/run/postern/helper.sock|" "$T/etc/postern.conf"
-check "a reload with another chroot" reload
+check "a reload with another chroot" posternd_reload
 SASL_PAIR_SOCKET=$T/other/run/postern/helper.sock logs_in "its socket is there"
-check "and the socket of the one that went is gone" wait_for 10 test ! -e "$JAIL"
+check "and the socket of the one that went is gone" wait_for 20 test ! -e "$JAIL"
 logs_in "the first one serves on"
 mkdir -p "$T/theirs"
 chown 64777 "$T/theirs"
@@ -243,7 +252,7 @@ sed -i "s|^helper_socket:.*|helper_socket: $HELPER $T/theirs/run/helper.sock|" "
 failed=$(lines 'reload failed')
 kill -HUP "$POSTERND_PID"
 check "a folder of somebody else's: the reload fails" await 'reload failed' $((failed + 1))
-check "and says which socket, and which folder" grep -q "socket $T/theirs/run/helper.sock: $T/theirs belongs to uid 64777" "$T/posternd.log"
+check "and says which socket, and which folder" wait_for 20 grep -q "socket $T/theirs/run/helper.sock: $T/theirs belongs to uid 64777" "$T/posternd.log"
 SASL_PAIR_SOCKET=$T/other/run/postern/helper.sock logs_in "all that was served before is served on"
 server_stop "$POSTERND_PID"
 "$posternd" --config "$T/etc" >"$T/start.out" 2>&1

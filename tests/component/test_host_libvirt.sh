@@ -25,7 +25,7 @@ room_host_exec /usr/sbin/libvirtd >"$T/libvirtd.log" 2>&1 &
 HOST_PID=$!
 pids+=("$HOST_PID")
 HOST_LOG=("$ROOM/var/log/libvirt/libvirtd.log" "$T/syslog.log")
-libvirtd_listens() { [ -S "$ROOM/run/libvirt/libvirt-sock" ]; }
+libvirtd_listens() { python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])' "$ROOM/run/libvirt/libvirt-sock"; }
 wait_for 20 libvirtd_listens || { echo "not ok - libvirtd starts"; exit 1; }
 
 SAID_IN='service=libvirt outcome=proved.* user=%u' SAID_NO='authentication failed: ' SAID_LATER='SASL negotiation: -24'

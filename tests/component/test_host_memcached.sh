@@ -21,7 +21,7 @@ HOST_PID=$!
 pids+=("$HOST_PID")
 HOST_LOG=("$T/memcached.log")
 memcached_listens() { (exec 3<>/dev/tcp/127.0.0.1/11211) 2>/dev/null; }
-wait_for 10 memcached_listens || { echo "not ok - memcached starts"; exit 1; }
+wait_for 20 memcached_listens || { echo "not ok - memcached starts"; exit 1; }
 
 client() { "$TOP/tests/hosts/memcached.py" "$@"; }
 SAID_IN='service=memcached outcome=proved.* user=%u' SAID_NO='sasl result code: +-1[34]' SAID_LATER='sasl result code: +-24'
@@ -43,24 +43,24 @@ case $answer in in*) not_ok "a message of 1.2 MB is not taken" ;; *) ok "a messa
 cases_concurrent
 cases_many
 
-# An event loop with four threads: while the helper sleeps, nobody waits longer than for the deadline of one question.
+# An event loop with four threads: while the helper sleeps, nobody waits longer than for the deadline of one question, five seconds; two were ten.
 helper=$(pgrep -P "$POSTERND_PID" -x posternd-helper)
 mkfifo "$T/go"
 { printf '%s\n' "$ALICE"; cat "$T/go"; } | client others alice 8 >"$T/others" 2>&1 &
 others_pid=$!
 exec 4>"$T/go"
 others_ready() { grep -q ready "$T/others"; }
-check "eight clients are logged in" wait_for 10 others_ready
-kill -STOP "$helper"
+check "eight clients are logged in" wait_for 20 others_ready
+stop_process "$helper"
 mark
 echo >&4
 exec 4>&-
 wait "$others_pid"
 kill -CONT "$helper"
 read -r slowest login_took status text < <(tail -n 1 "$T/others")
-if [ "$status" = 0x20 ] && says 'outcome=undecided reason=timeout'; then ok "slow helper: undecided"; else not_ok "slow helper: undecided: $text"; show "$(cat "$T/others")"; fi
-if awk "BEGIN { exit !($login_took >= 1 && $login_took <= 6) }"; then ok "slow helper: after the deadline of 5 s ($login_took s)"; else not_ok "slow helper: after the deadline of 5 s ($login_took s)"; fi
-if awk "BEGIN { exit !($slowest <= 6) }"; then ok "slow helper: other clients wait no longer ($slowest s)"; else not_ok "slow helper: other clients wait no longer ($slowest s)"; fi
+if [ "$status" = 0x20 ] && wait_for 20 says 'outcome=undecided reason=timeout'; then ok "slow helper: undecided"; else not_ok "slow helper: undecided: $text"; show "$(cat "$T/others")"; fi
+if awk "BEGIN { exit !($login_took >= 1 && $login_took < 9.8) }"; then ok "slow helper: after the deadline of 5 s ($login_took s)"; else not_ok "slow helper: after the deadline of 5 s ($login_took s)"; fi
+if awk "BEGIN { exit !($slowest < 9.8) }"; then ok "slow helper: other clients wait no longer ($slowest s)"; else not_ok "slow helper: other clients wait no longer ($slowest s)"; fi
 host_accepts "and the next login comes in" alice "$ALICE"
 
 cases_away

@@ -26,10 +26,10 @@ SAID_LONG="must start with 'C: '" HEARD_LONG="must start with" HEARD_NO='^S: eyJ
 as_nobody() { room_host setpriv --reuid=nobody --regid=nogroup --clear-groups -- "$@"; }
 # The two talk by their standard input and output, in lines; the server's messages to people are its log.
 client_line() { # USER TOKEN
-    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$2" | room_host setsid timeout 20 sasl-sample-client -m OAUTHBEARER -s sample -n localhost -u '' -a "$1" 2>/dev/null | grep '^C: '
+    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$2" | room_host setsid timeout "$PATIENCE" sasl-sample-client -m OAUTHBEARER -s sample -n localhost -u '' -a "$1" 2>/dev/null | grep '^C: '
 }
 sample_server() { # LINE
-    printf '%s\nC: AQ==\n' "$1" | as_nobody timeout 20 sasl-sample-server -m OAUTHBEARER -s sample -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
+    printf '%s\nC: AQ==\n' "$1" | as_nobody timeout "$PATIENCE" sasl-sample-server -m OAUTHBEARER -s sample -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
 }
 login() { sample_server "$(client_line "$1" "$2")" | tee -a "$T/sample.log"; }
 is_in() { grep -qi "username: $1" <<<"$2"; }

@@ -25,7 +25,7 @@ HOST_PID=$!
 pids+=("$HOST_PID")
 HOST_LOG=("$ROOM/var/log/svn/svnserve.log" "$T/syslog.log")
 svnserve_listens() { (exec 3<>/dev/tcp/127.0.0.1/3690) 2>/dev/null; }
-wait_for 10 svnserve_listens || { echo "not ok - svnserve starts"; exit 1; }
+wait_for 20 svnserve_listens || { echo "not ok - svnserve starts"; exit 1; }
 
 # What libsasl says of a login goes to syslog, in svnserve's name; its own file says who opened what.  svn hears a refusal as that, in words
 # of its own: it takes no step after its first answer.

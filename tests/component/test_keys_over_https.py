@@ -116,8 +116,14 @@ def start(folder, daemons):
 
 
 def reason(folder, token):
-    """None: let in (the name has no account here, which is the last check before that)."""
-    outcome, why, _ = ask(folder, token, "imap")
+    """None: let in (the name has no account here, which is the last check before that).  Again while it is undecided for want of
+    time: a machine may be busy."""
+    def once():
+        got[:] = ask(folder, token, "imap")
+        return got[:2] != ["undecided", "timeout"]
+    got = []
+    daemon.wait_until(once, "a verdict")
+    outcome, why, _ = got
     return None if outcome == "proved" or why in ("no_mapping", "user_denied", "unknown_user") else why
 
 
@@ -139,7 +145,7 @@ def keys_are_found_by_the_issuers_metadata_and_fetched_ahead_of_logins(folder, d
         assert_reason(folder, issuer.sign(path), None)
     assert len(issuer.asked) == before, issuer.asked
     p = subprocess.run([POSTERN, "verify", "--config", folder.path + "/etc", "--service", "imap", "--explain"], input=issuer.sign(path),
-                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=20)
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
     assert "jwks_uri of " + issuer.url in p.stdout + p.stderr and "signature    passed" in p.stdout + p.stderr, p.stdout + p.stderr
     issuer.stop()
 
@@ -161,7 +167,7 @@ def a_rotated_key_counts_while_running_and_a_withdrawn_one_no_longer(folder, dae
     assert_reason(folder, issuer.sign(old), "unknown_kid")
     assert_reason(folder, token, "unknown_kid")  # though it was proved a moment ago
     stranger, _ = issuer.add_key()
-    for _ in range(30):
+    for _ in range(10 if daemon.IS_SANITIZED else 30):
         assert_reason(folder, issuer.sign(stranger), "unknown_kid")
     assert issuer.count_of("/jwks") == 2, issuer.asked  # in the cool-down
     issuer.stop()

@@ -78,7 +78,7 @@ pids+=("$!")
 wait_for 20 mail_listens 993 || { echo "not ok - dovecot starts"; cat "$T/dovecot.out"; exit 1; }
 log=$ROOM/var/log/dovecot.log
 mark() { MARK=$(wc -l <"$log"); }
-logged() { tail -n +$((MARK + 1)) "$log" | grep -qE "$1"; }
+logged() { grep -qE "$1" < <(tail -n +$((MARK + 1)) "$log"); }
 
 plugin_alone
 # The command that the plugin starts has a sanitizer's runtime of its own and must not get the preloaded one.
@@ -87,7 +87,7 @@ chmod 755 "$ROOM/tmp/postern"
 command=X=
 [ "${POSTERN_SANITIZED:-}" != address ] || command=POSTERN_COMMAND=/tmp/postern
 imtest() { # MECH USER [NAME=VALUE]
-    { sleep 1; printf '. list "" "*"\r\n. logout\r\n'; } | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout 20 /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
+    printf '. list "" "*"\r\n. logout\r\n' | room_host SASL_PATH=/tmp/ours "$command" "${3:-X=}" timeout "$PATIENCE" /usr/lib/cyrus/bin/imtest -m "$1" -u "$2" -a "$2" -s \
         mail.example.org >"$T/imtest.out" 2>&1
     grep -q '^Authenticated' "$T/imtest.out" && grep -q INBOX "$T/imtest.out"
 }
@@ -97,7 +97,7 @@ for mech in OAUTHBEARER XOAUTH2; do
         not_ok "imtest logs in by $mech with a token that the plugin fetched"
         grep -v '^C:' "$T/imtest.out" | tail -n 12 | sed 's/^/# /'
     fi
-    check "Dovecot's log has it ($mech)" wait_for 5 logged "imap-login: Info: Login: user=<agent-7>, method=$mech"
+    check "Dovecot's log has it ($mech)" wait_for 20 logged "imap-login: Info: Login: user=<agent-7>, method=$mech"
 done
 # shown: what Dovecot's JSON says, as imtest shows it.
 shown() { sed -n 's/^S: + \(.*\)$/\1/p' "$T/imtest.out" | tr -d '\r' | tail -n 1 | base64 -d 2>/dev/null; }
@@ -117,18 +117,18 @@ check "agent-8 logs in while it is registered" imtest OAUTHBEARER agent-8 BEARER
 room postern client remove agent-8 >/dev/null
 for mech in OAUTHBEARER XOAUTH2; do
     imtest_refused "a token that nobody issued" $mech agent-7 BEARER_TOKEN_FILE=/tmp/wrong
-    check "$mech: Dovecot's log says so" wait_for 5 logged 'oauth2\(agent-7.*oauth2 failed: Introspection failed: Provided token is not valid'
+    check "$mech: Dovecot's log says so" wait_for 20 logged 'oauth2\(agent-7.*oauth2 failed: Introspection failed: Provided token is not valid'
 done
 imtest_refused "a token that was taken back" OAUTHBEARER agent-8 BEARER_TOKEN_FILE=/tmp/revoked
 check "its JSON is shown" json_is
 imtest_refused "another user" OAUTHBEARER alice BEARER_TOKEN_FILE=/tmp/token
-check "Dovecot's log names the other" wait_for 5 logged 'oauth2\(alice.*(username|Username|user)'
+check "Dovecot's log names the other" wait_for 20 logged 'oauth2\(alice.*(username|Username|user)'
 
 mbsync_config
-mbsync() { room_host timeout 25 mbsync -c "/tmp/$1" mail >"$T/mbsync.out" 2>&1; }
+mbsync() { room_host timeout "$PATIENCE" mbsync -c "/tmp/$1" mail >"$T/mbsync.out" 2>&1; }
 mark
 check "mbsync logs in" mbsync mbsyncrc
-check "Dovecot's log has it" wait_for 5 logged 'imap-login: Info: Login: user=<agent-7>, method=OAUTHBEARER'
+check "Dovecot's log has it" wait_for 20 logged 'imap-login: Info: Login: user=<agent-7>, method=OAUTHBEARER'
 check "mbsync has nothing to complain of" test "$(grep -vc '^Maildir notice' "$T/mbsync.out")" = 0
 sed 's#/tmp/token#/tmp/wrong#' "$ROOM/tmp/mbsyncrc" >"$ROOM/tmp/mbsyncrc.wrong"
 mbsync mbsyncrc.wrong

@@ -28,7 +28,7 @@ smtpd_is_in_its_chroot() {
     done
     return 1
 }
-check "smtp: smtpd is in its chroot" wait_for 5 smtpd_is_in_its_chroot
+check "smtp: smtpd is in its chroot" wait_for 20 smtpd_is_in_its_chroot
 mail_login "$good" smtp agent-7 --tls no --offers >"$T/offers"
 if grep -q OAUTH "$T/offers"; then not_ok "smtp: nothing is offered without TLS"; else ok "smtp: nothing is offered without TLS"; fi
 mail_login "$good" smtp agent-7 --offers >"$T/offers"
@@ -72,7 +72,7 @@ sends() {
     local name=$1 method=$2
     shift 2
     mail_mark
-    if "$@" >"$T/send.out" 2>&1 && wait_for 5 mail_says "$program" "sasl_method=$method, sasl_username=agent-7"; then ok "$name"; else
+    if "$@" >"$T/send.out" 2>&1 && wait_for 20 mail_says "$program" "sasl_method=$method, sasl_username=agent-7"; then ok "$name"; else
         not_ok "$name"
         { tail -n 15 "$T/send.out"; tail -n +$((MARK + 1)) "$T/syslog.log"; } | sed 's/^/# /'
     fi
@@ -83,12 +83,12 @@ sends_not() {
     shift
     mail_mark
     refuses "$name" "$@"
-    check "$name: in the log" wait_for 5 mail_says "$program" 'reason=aud'
+    check "$name: in the log" wait_for 20 mail_says "$program" 'reason=aud'
 }
 curl_smtp() { # TOKEN URL [ARGUMENTS]
     local bearer=$1
     shift
-    printf 'user = "agent-7"\noauth2-bearer = "%s"\n' "$bearer" | curl -sS -K - --max-time 20 --cacert "$T/ca.pem" --ssl-reqd \
+    printf 'user = "agent-7"\noauth2-bearer = "%s"\n' "$bearer" | curl -sS -K - --max-time 60 --cacert "$T/ca.pem" --ssl-reqd \
         --mail-from agent-7@mail.example.org --mail-rcpt alice@example.net -T "$T/message" "$@"
 }
 sends "smtp: curl, STARTTLS" OAUTHBEARER curl_smtp "$good" smtp://mail.example.org:587
@@ -110,12 +110,12 @@ set smtp_url=smtp://agent-7@mail.example.org:587/ smtp_authenticators=oauthbeare
 set ssl_starttls=yes ssl_force_tls=yes certificate_file=/etc/ssl/test-authority.pem
 C
     # shellcheck disable=SC2016 # the room's shell's
-    sends "smtp: $reader" OAUTHBEARER room TERM=dumb timeout 30 sh -c '"$1" -F "/tmp/$1.rc" -s "From a robot" alice@example.net </tmp/message' sh "$reader"
+    sends "smtp: $reader" OAUTHBEARER room TERM=dumb timeout 60 sh -c '"$1" -F "/tmp/$1.rc" -s "From a robot" alice@example.net </tmp/message' sh "$reader"
 done
 plugin_alone
 smtptest_send() { # MECH TOKEN-FILE
     { sleep 0.5; printf 'MAIL FROM:<agent-7@mail.example.org>\r\n'; sleep 0.2; printf 'RCPT TO:<alice@example.net>\r\n'; sleep 0.2; printf 'QUIT\r\n'; } |
-        room_host SASL_PATH=/tmp/ours "BEARER_TOKEN_FILE=$2" timeout 20 /usr/lib/cyrus/bin/smtptest -p 587 -m "$1" -u agent-7 -a agent-7 -t '' mail.example.org
+        room_host SASL_PATH=/tmp/ours "BEARER_TOKEN_FILE=$2" timeout "$PATIENCE" /usr/lib/cyrus/bin/smtptest -p 587 -m "$1" -u agent-7 -a agent-7 -t '' mail.example.org
 }
 smtptest_authenticates() {
     smtptest_send "$@" >"$T/smtptest.out" 2>&1

@@ -68,7 +68,7 @@ class Host:
             if self.process.poll() is not None:
                 raise AssertionError("the host ended: " + self.log_text())
             return self.answers.get(n)
-        return wait_until(there, "the answer to step %d" % n)
+        return wait_until(there, "the answer to step %d" % n, ANSWER_S)
 
     def do(self, call, *words):
         answer = self.wait(self.begin(call, *words))
@@ -181,11 +181,11 @@ def a_day_of_an_agent_with_files(rig):
     assert_equal(host.refused("request", {"method": "no/such"})["code"], -32601, "an unknown method")
     said = host.refused("request", {"method": "server/discover"})
     assert_equal((said["code"], said["data"]["supported"][0]), (-32022, "2025-11-25"), said)
-    assert_equal(host.do("seen")["roots"] > 0, True, "the server asked for the roots")
+    wait_until(lambda: host.do("seen")["roots"] > 0, "the server asked for the roots")
     # A program a session, and none that outlives it.
-    assert_equal(len(_programs()), 1, "programs of one session")
+    wait_until(lambda: len(_programs()) == 1, "one session's program")
     other = Host(rig, "files", roots=["file://" + root])
-    assert_equal(len(_programs()), 2, "programs of two sessions")
+    wait_until(lambda: len(_programs()) == 2, "two sessions' programs")
     other.close()
     wait_until(lambda: len(_programs()) == 1, "one session's program ends with it")
     check("1;2;3" in json.dumps(host.tool("read_text_file", path=root + "/q3.csv")), "the other session")

@@ -56,7 +56,7 @@ class Scenario(Fault):
         self.check_requests()
         if self.recovers:
             self.recover()
-            assert self.ask() == ("proved", None), "no token after the issuer recovered"
+            daemon.wait_until(lambda: self.ask() == ("proved", None), "a token after the issuer recovered", 60)  # a busy machine may need a second try
         self.check_secret()
 
 

@@ -62,7 +62,7 @@ class Agent:
         watchdog = threading.Timer(60, p.kill)
         watchdog.start()
         back = person.authorize(p.stdout.readline().strip(), press=press, untick=untick)
-        with urllib.request.urlopen(back, None, 20) as r:
+        with urllib.request.urlopen(back, None, 60) as r:
             assert "close this window" in r.read().decode()
         out, err = p.communicate(timeout=90)
         watchdog.cancel()

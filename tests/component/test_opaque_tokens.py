@@ -72,7 +72,13 @@ class World:
         assert_equal(self.post("/oauth/revoke", agent, token=token)[0], 200, "status of a revocation")
 
     def assert_helper(self, token, service, *wanted):
-        got = ask(self.rig, token, service)
+        def is_decided():
+            """On a busy machine the issuer's word may come too late; behind a reload the helper of before may still accept."""
+            answers.append(ask(self.rig, token, service))
+            return answers[-1][0] != "undecided" or wanted[0] == "undecided"
+        answers = []
+        wait_until(is_decided, "a verdict at " + service)
+        got = answers[-1]
         assert_equal(got[:2] if got[0] != "proved" else got[:1], wanted, service)
 
     def change(self, sql, *values):
@@ -221,7 +227,7 @@ def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     waiting.results = []
     waiting.start()
     w.assert_helper(signed, "plain", "proved")
-    check(IS_SANITIZED or time.monotonic() - begin < 2, "a signed token waited")
+    check(IS_SANITIZED or time.monotonic() - begin < 2.8, "a signed token waited")
     waiting.join()
     assert_equal({r[0] for r in waiting.results[0]}, {"undecided"}, "with an issuer that hangs")
     for session in live:
@@ -236,6 +242,7 @@ def many_at_once_and_while_the_issuer_or_the_helper_is_away(rig):
     # Configuration is read anew: other issuer, other helper, the same door.
     rig.reload()
     w.assert_helper(at_imap, "imap", "proved")
+    wait_until(lambda: rig.send("cache", auth_line(at_door)).is_granted, "the door's line to the new issuer")
     rig.login("cache", at_door).talk()
     for session in live:
         session.talk()
@@ -253,7 +260,7 @@ def _sample_server(conf, plugins, mechanism, text):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               env=dict(os.environ, SASL_CONF_PATH=conf))
     lines = "C: %s\nC: %s\n" % (base64.b64encode(mechanism.encode()).decode(), text)
-    return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
+    return server.communicate(lines.encode(), timeout=60)[0].decode(errors="replace")
 
 
 def _plain(user, token):
@@ -284,7 +291,7 @@ def libsasl_takes_it_by_our_plugin_and_by_saslauthds_protocol(rig):
         check("Username: agent-7" in said or "successful" in said.lower(), said)
         said = _sample_server(conf, plugins, mechanism, bad)
         check("Username: " not in said, said)
-        assert_equal(rig.audit()[-1]["reason"], "aud", "the record")
+        assert_equal(rig.records(service="imap")[-1]["reason"], "aud", "the record")
 
 
 # ---- sshd ----

@@ -33,7 +33,7 @@ def start(folder, daemons):
 
 def postern(folder, *arguments, stdin=""):
     return subprocess.run([BUILD + "/postern"] + list(arguments) + ["--config", folder.path + "/etc"], input=stdin, text=True,
-                          capture_output=True, timeout=30)
+                          capture_output=True, timeout=60)
 
 
 def add_user(folder, name="alice", password=PASSWORD):
@@ -161,7 +161,7 @@ def a_drain_waits_for_a_login(folder, daemons):
         d.wait_log("user alice was added")
         time.sleep(0.02)  # likely in the middle of the hash; either way the answer must come
         d.signal(signal.SIGHUP)
-        status, headers, _ = answer.result(20)
+        status, headers, _ = answer.result(60)
     assert_equal((status, headers["location"]), (303, "/oauth/account"), "the login")
     assert_equal(headers["cache-control"], "no-store", "cache")
 

@@ -46,9 +46,7 @@ apart() {
         mount --bind "$T/pam.d" /etc/pam.d && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"' sh "$T" "$@"
 }
 port_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-last_record() { audit_settles; tail -n 1 "$T/audit.jsonl"; }
-records() { audit_settles; wc -l <"$T/audit.jsonl"; }
-log_has() { tail -n "+$(($1 + 1))" "$2" | grep -qE -- "$3"; }
+log_has() { grep -qE -- "$3" < <(tail -n "+$(($1 + 1))" "$2"); }
 # of_size SERVICE LEAST: alice's token of so many bytes, or up to two more: a byte of claims is 4/3 of base64.
 of_size() {
     local t pad=1
@@ -61,7 +59,7 @@ of_size() {
 
 # ---- sshd ----
 
-SSH_PORT=19422
+SSH_PORT=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
 printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" "Include $hosts/sshd/etc/ssh/sshd_config.d/*.conf" \
     'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
@@ -81,7 +79,7 @@ fi
 (apart "${under_sshd[@]}" /usr/sbin/sshd -D "${options[@]}" -f "$T/ssh/config" -E "$T/sshd.log") >"$T/sshd-start.log" 2>&1 &
 SSHD_PID=$!
 pids+=("$SSHD_PID")
-wait_for 10 port_listens $SSH_PORT || { echo "not ok - sshd starts"; exit 1; }
+wait_for 20 port_listens "$SSH_PORT" || { echo "not ok - sshd starts"; exit 1; }
 # shellcheck disable=SC2016
 printf '#!/bin/sh\nexec cat "$TOKEN_FILE"\n' >"$T/ssh/askpass"
 chmod 755 "$T/ssh/askpass"
@@ -90,7 +88,7 @@ ssh_as() {
     local f
     f=$(mktemp "$T/ssh/token.XXXXXX")
     printf '%s\n' "$2" >"$f"
-    TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 30 ssh -F none -p $SSH_PORT -o StrictHostKeyChecking=no \
+    TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 60 ssh -F none -p "$SSH_PORT" -o StrictHostKeyChecking=no \
         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
         "$1@127.0.0.1" 'id -un' </dev/null 2>&1
     rm -f "$f"
@@ -99,16 +97,14 @@ ssh_accepts() { # NAME USER TOKEN
     local before out
     before=$(wc -l <"$T/sshd.log")
     out=$(ssh_as "$2" "$3")
-    if [ "$out" = "$2" ] && log_has "$before" "$T/sshd.log" "Accepted keyboard-interactive/pam for $2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
+    if [ "$out" = "$2" ] && wait_for 20 log_has "$before" "$T/sshd.log" "Accepted keyboard-interactive/pam for $2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
 }
 ssh_refuses() { # NAME USER TOKEN REASON [LINE]
     local before out
     before=$(wc -l <"$T/sshd.log")
     out=$(ssh_as "$2" "$3")
     case $out in *denied*) ;; *) not_ok "$1"; echo "# $out"; return ;; esac
-    # shellcheck disable=SC2317
-    ssh_said() { log_has "$before" "$T/sshd.log" "PAM: ${5:-Authentication failure} for $2 "; }
-    wait_for 5 ssh_said "" "$2" "" "" "${5:-}" || { not_ok "$1: sshd's log"; return; }
+    wait_for 20 log_has "$before" "$T/sshd.log" "PAM: ${5:-Authentication failure} for $2 " || { not_ok "$1: sshd's log"; return; }
     [ -z "$4" ] || [[ $(last_record) == *"\"reason\":\"$4\""* ]] || { not_ok "$1 ($4)"; last_record | sed 's/^/# /'; return; }
     ok "$1"
 }
@@ -128,7 +124,7 @@ echo "# alice's token has ${#alice} bytes"
 long=$(of_size sshd 1021)
 ssh_accepts "sshd: a token of ${#long} bytes, of the 1023 that OpenSSH carries" alice "$long"
 ssh_refuses "sshd: a longer one is cut, and refused" alice "$(of_size sshd 1026)" ''
-if last_record | grep -qE '"reason":"(bad_signature|malformed)"'; then ok "sshd: for its broken signature"; else not_ok "sshd: for its broken signature"; fi # what is left may be no base64
+if grep -qE '"reason":"(bad_signature|malformed)"' <<<"$(last_record)"; then ok "sshd: for its broken signature"; else not_ok "sshd: for its broken signature"; fi # what is left may be no base64
 # What OpenSSH would cut has a handle.
 handle_for() { printf %s "$1" | "$POSTERN_BUILD/postern" handle --service sshd --socket "$HELPER"; }
 handle=$(handle_for "$(of_size sshd 4000)")
@@ -146,7 +142,7 @@ if [ "$(cat "$T"/ssh/out.* | grep -cx alice)" = $SSH_AT_ONCE ]; then ok "sshd: $
 
 # ---- PostgreSQL ----
 
-PG_PORT=19432
+PG_PORT=$(free_port)
 bin=/usr/lib/postgresql/15/bin
 chown postgres "$T/pg"
 as_postgres() { (cd "$T/pg" && exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"); }
@@ -155,34 +151,34 @@ echo 'local all owner trust' | cat - "$hosts/postgresql15/etc/postgresql/15/main
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost -keyout "$T/pg/server.key" -out "$T/pg/server.crt" \
     >"$T/openssl.log" 2>&1 && chown postgres "$T/pg/server.key" "$T/pg/server.crt" || exit 1
 : >"$T/pg.log"
-(cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- "${under_valgrind[@]}" $bin/postgres -D "$T/pg/data" -p $PG_PORT -c listen_addresses=127.0.0.1 \
+(cd "$T/pg" && apart setpriv --reuid=postgres --regid=postgres --clear-groups -- "${under_valgrind[@]}" $bin/postgres -D "$T/pg/data" -p "$PG_PORT" -c listen_addresses=127.0.0.1 \
     -c "unix_socket_directories=$T/pg" -c fsync=off -c log_connections=on -c shared_buffers=16MB \
     -c ssl=on -c "ssl_cert_file=$T/pg/server.crt" -c "ssl_key_file=$T/pg/server.key") >>"$T/pg.log" 2>&1 &
 PG_PID=$!
 pids+=("$PG_PID")
-pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p $PG_PORT -U owner; }
-wait_for 15 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
-check "roles" $bin/psql -q -h "$T/pg" -p $PG_PORT -U owner -d postgres -c 'CREATE ROLE agents; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents'
+pg_is_ready() { $bin/pg_isready -q -h "$T/pg" -p "$PG_PORT" -U owner; }
+wait_for 20 pg_is_ready || { echo "not ok - PostgreSQL starts"; exit 1; }
+check "roles" $bin/psql -q -h "$T/pg" -p "$PG_PORT" -U owner -d postgres -c 'CREATE ROLE agents; CREATE ROLE alice LOGIN IN ROLE agents; CREATE ROLE bob LOGIN IN ROLE agents'
 # pg_as ROLE TOKEN
 pg_as() {
     local f
     f=$(mktemp "$T/pg/pass.XXXXXX")
-    printf '127.0.0.1:%s:*:*:%s\n' $PG_PORT "$2" >"$f"
-    PGPASSFILE=$f timeout 30 $bin/psql -w -X -A -t -h 127.0.0.1 -p $PG_PORT -U "$1" -d postgres -c 'SELECT current_user' 2>&1
+    printf '127.0.0.1:%s:*:*:%s\n' "$PG_PORT" "$2" >"$f"
+    PGPASSFILE=$f timeout 60 $bin/psql -w -X -A -t -h 127.0.0.1 -p "$PG_PORT" -U "$1" -d postgres -c 'SELECT current_user' 2>&1
     rm -f "$f"
 }
 pg_accepts() {
     local before out
     before=$(wc -l <"$T/pg.log")
     out=$(pg_as "$2" "$3")
-    if [ "$out" = "$2" ] && log_has "$before" "$T/pg.log" "connection authorized: user=$2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
+    if [ "$out" = "$2" ] && wait_for 20 log_has "$before" "$T/pg.log" "connection authorized: user=$2 "; then ok "$1"; else not_ok "$1"; echo "# $out"; fi
 }
 pg_refuses() { # NAME ROLE TOKEN REASON [LINE]
     local before out
     before=$(wc -l <"$T/pg.log")
     out=$(pg_as "$2" "$3")
     case $out in *"PAM authentication failed for user \"$2\""*) ;; *) not_ok "$1"; echo "# $out"; return ;; esac
-    log_has "$before" "$T/pg.log" "pam_authenticate failed: ${5:-Authentication failure}" || { not_ok "$1: PostgreSQL's log"; return; }
+    wait_for 20 log_has "$before" "$T/pg.log" "pam_authenticate failed: ${5:-Authentication failure}" || { not_ok "$1: PostgreSQL's log"; return; }
     [ -z "$4" ] || [[ $(last_record) == *"\"reason\":\"$4\""* ]] || { not_ok "$1 ($4)"; last_record | sed 's/^/# /'; return; }
     ok "$1"
 }
@@ -207,7 +203,7 @@ wait "${running[@]}"
 if [ "$(cat "$T"/pg/out.* | grep -cx alice)" = $AT_ONCE ]; then ok "PostgreSQL: $AT_ONCE at a time"; else not_ok "PostgreSQL: $AT_ONCE at a time"; head -n 3 "$T"/pg/out.*; fi
 # Any driver: its password is the token.
 driver() { # ROLE TOKEN
-    printf '%s' "$2" | timeout 30 /usr/bin/python3 -c '
+    printf '%s' "$2" | timeout 60 /usr/bin/python3 -c '
 import sys, psycopg2
 db = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user=sys.argv[2], dbname="postgres", password=sys.stdin.read(), sslmode="require")
 with db.cursor() as cursor:
@@ -230,7 +226,7 @@ pg_accepts "PostgreSQL: and the next login comes in" alice "$sql"
 # ---- an issuer that is away: the helper has no key of it yet ----
 
 server_stop "$POSTERND_PID"
-ISSUER=http://127.0.0.1:19434
+ISSUER=http://127.0.0.1:$(free_port)
 printf '%s\n' "issuer: $ISSUER" 'allow_loopback_http: yes' 'clock_skew: 0s' >"$T/etc/issuers/test.conf"
 cp "$T/run/test-jwks.json" "$T/jwks"
 alice_there=$(token_for sshd sub='"alice"') sql_there=$(token_for postgresql sub='"alice"')
@@ -246,7 +242,7 @@ pg_together() {
     heard=$(cat "$T"/pg/out.* | grep -cE -- "$3")
     # shellcheck disable=SC2317
     pg_said_all() { [ "$(tail -n "+$((before + 1))" "$T/pg.log" | grep -cE -- "$1")" = $AT_ONCE ]; }
-    if [ "$heard" = $AT_ONCE ] && wait_for 5 pg_said_all "$2"; then ok "$1"; else not_ok "$1: $heard"; head -n 3 "$T"/pg/out.*; tail -n 8 "$T/pg.log" | sed 's/^/# /'; fi
+    if [ "$heard" = $AT_ONCE ] && wait_for 20 pg_said_all "$2"; then ok "$1"; else not_ok "$1: $heard"; head -n 3 "$T"/pg/out.*; tail -n 8 "$T/pg.log" | sed 's/^/# /'; fi
 }
 posternd_start
 ssh_refuses "sshd: an issuer that is away is no bad password" alice "$alice_there" keys_unavailable "$UNAVAIL"
@@ -254,7 +250,7 @@ pg_refuses "PostgreSQL: likewise" alice "$sql_there" keys_unavailable "$UNAVAIL"
 pg_together "PostgreSQL: $AT_ONCE at a time while the issuer is away" "pam_authenticate failed: $UNAVAIL" 'PAM authentication failed for user "alice"'
 issuer_start
 keys_are_there() { handle_for "$alice_there" | grep -q '^pst_'; }
-check "the issuer is back" wait_for 30 keys_are_there
+check "the issuer is back" wait_for 40 keys_are_there
 ssh_accepts "sshd: and the next login comes in" alice "$alice_there"
 pg_together "PostgreSQL: and $AT_ONCE at a time" 'connection authorized: user=alice ' '^alice$'
 canary "$alice" "$sql" "$long" "$alice_there" "$sql_there"

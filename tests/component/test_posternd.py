@@ -36,7 +36,7 @@ def assert_equal(got, want, what):
 
 def administer(folder, **request):
     with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(folder.path + "/run/issuer-admin.sock")
         s.sendall(json.dumps(request).encode() + b"\n")
         with s.makefile() as f:
@@ -53,7 +53,7 @@ def fetch_token(folder, secret, name="agent-7"):
     body = urllib.parse.urlencode({"grant_type": "client_credentials", "resource": RESOURCE, "scope": "ldap.read",
                                    "client_id": name, "client_secret": secret}).encode()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(folder.issuer + "/oauth/token", body, 20) as answer:
+    with opener.open(folder.issuer + "/oauth/token", body, 60) as answer:
         return json.load(answer)["access_token"]
 
 
@@ -62,7 +62,7 @@ def ask(folder, token, service="ldap"):
     nonce = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
     request = {"v": 1, "op": "verify", "nonce": nonce, "service": service, "token": token, "carrier": "sasl", "tls": "local"}
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(folder.path + "/run/helper.sock")
         s.send(json.dumps(request).encode())
         reply = s.recv(65536)
@@ -79,7 +79,7 @@ def assert_login(folder, token, what):
 
 def why(folder, ref):
     return subprocess.run([BUILD + "/postern", "why", "--config", folder.path + "/etc", ref], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=20)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
 
 
 # ---- tests ----
@@ -122,7 +122,7 @@ def what_why_prints_steers_no_terminal(folder, daemons):
         f.write(json.dumps(record, ensure_ascii=False).replace(", ", ",\t") + "\n")
     for more in ([], ["--json"]):
         r = subprocess.run([BUILD + "/postern", "why", "--audit-file", path] + more + [ref], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20)
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         assert_equal(r.returncode, 0, r.stderr)
         shown = r.stdout.replace("\u00a7".encode(), b"")  # the sign before a section's number is ours
         assert all(0x20 <= c < 0x7f or c == 0x0a for c in shown), r.stdout
@@ -234,8 +234,7 @@ def a_door_answers_through_reloads_and_the_deaths_of_the_others(folder, daemons)
 
     def is_refused():
         """The door reads a login and says no: it is at work."""
-        with socket.create_connection((host, int(port)), 5) as s:
-            s.settimeout(10)
+        with socket.create_connection((host, int(port)), 60) as s:
             s.sendall(b"AUTH OAUTHBEARER bm90aGluZw==\r\n")
             with s.makefile("rb") as f:
                 return f.readline().startswith(b"ERR ")
@@ -272,11 +271,12 @@ def reloads_cost_no_descriptor(folder, daemons):
 
         def is_settled():
             now = {role: len(descriptors_of(pid)) for role, pid in dict(d.children(), supervisor=d.process.pid).items()}
-            return now if len(now) == 6 and (not counts or now == counts[0]) else None
-        if counts:
-            wait_until(is_settled, "as few descriptors as before: %r" % counts[0])
-        else:
-            counts.append(is_settled())
+            seen.append(now)
+            # For a while the same; and no more than before, when what was on its way may still have been counted.
+            return len(now) == 6 and seen[-8:] == [now] * 8 and (not counts or all(now[r] <= counts[0][r] for r in now))
+        seen = []
+        wait_until(is_settled, "as few descriptors as before: %r" % counts)
+        counts.append(seen[-1])
     assert_equal(d.stop(), 0, "exit status")
 
 

@@ -56,10 +56,9 @@ pg_start() {
 sql() { room "${as_postgres[@]}" /usr/lib/postgresql/18/bin/psql -X -q -A -t -d postgres -c "$1" 2>&1; }
 pg_is_ready() { [ "$(sql 'SELECT 1')" = 1 ]; }
 pg_reload() { # and wait until a new backend has it: SETTING VALUE
-    sql 'SELECT pg_reload_conf()' >/dev/null
-    # shellcheck disable=SC2317
-    has_it() { [ "$(sql "SHOW $1")" = "$2" ]; }
-    wait_for 5 has_it "$1" "$2" || { not_ok "PostgreSQL reads its configuration again: $1"; exit 1; }
+    # shellcheck disable=SC2317 # asked again, since authentication_timeout may have ended the one who asks
+    has_it() { [ "$(sql "SHOW $1")" = "$2" ] || { sql 'SELECT pg_reload_conf()'; return 1; }; }
+    wait_for 20 has_it "$1" "$2" || { not_ok "PostgreSQL reads its configuration again: $1"; exit 1; }
 }
 room_posternd
 pg_start
@@ -76,14 +75,12 @@ for name in partner document own; do check "a database for the line with $name" 
 service=postgresql
 of() { token postgresql aud='"https://db.example.org/postgresql"' scope='"db.connect"' "$@"; }
 log_lines() { wc -l <"$T/pg.log"; }
-log_has() { tail -n "+$(($1 + 1))" "$T/pg.log" | grep -qE -- "$2"; }
-records() { audit_settles; wc -l <"$AUDIT"; }
-last_record() { audit_settles; tail -n 1 "$AUDIT"; }
+log_has() { grep -qE -- "$2" < <(tail -n "+$(($1 + 1))" "$T/pg.log"); }
 # log_says BEFORE PATTERN...: each within a moment, since the server writes its lines when the client may be gone.
 log_says() {
     local before=$1 p
     shift
-    for p; do wait_for 2 log_has "$before" "$p" || { tail -n "+$((before + 1))" "$T/pg.log" | sed 's/^/# log: /'; echo "# not there: $p"; return 1; }; done
+    for p; do wait_for 20 log_has "$before" "$p" || { tail -n "+$((before + 1))" "$T/pg.log" | sed 's/^/# log: /'; echo "# not there: $p"; return 1; }; done
 }
 wire() { # TOKEN ARGUMENTS...
     local t=$1
@@ -246,12 +243,11 @@ psql_accepts() { # NAME CONNINFO
 }
 psql_refuses() { # NAME CONNINFO WORDS: and no token went anywhere
     local before out lines
-    before=$(verified) lines=$(log_lines)
+    before=$(records) lines=$(log_lines)
     out=$(agent "$2" 'SELECT system_user')
     case $out in *"$3"*) ;; *) not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; return ;; esac
-    if [ "$(verified)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "$1"; else not_ok "$1: a token went there"; fi
+    if [ "$(records)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "$1"; else not_ok "$1: a token went there"; fi
 }
-verified() { audit_settles; grep -c '"event":"verify"' "$AUDIT"; }
 psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.example.org user=agent-7 dbname=own"
 psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
 out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
@@ -358,37 +354,53 @@ while True:
 P
 python3 "$T/silent.py" "$ROOM/run/postern/silent.sock" >"$T/silent.log" 2>&1 &
 pids+=("$!")
-wait_for 5 grep -q ready "$T/silent.log"
+wait_for 20 grep -q ready "$T/silent.log"
 chmod 666 "$ROOM/run/postern/silent.sock"
 echo "postern.helper_socket = '/run/postern/silent.sock'" >"$pg_etc/conf.d/silent.conf"
 pg_reload postern.helper_socket /run/postern/silent.sock
-lines=$(log_lines)
-wire "$alice" alice postgres >"$T/ended.out" &
-waiting=$!
+closed() { grep -c closed "$T/silent.log"; }
+is_closed() { [ "$(closed)" -gt "$before" ]; }
 waits() { sql "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PosternHelper'" | grep -x '[0-9][0-9]*'; }
-if wait_for 5 waits; then ok "pg_stat_activity shows that a login waits for the helper"; else not_ok "pg_stat_activity shows that a login waits for the helper"; sql 'SELECT pid, state, wait_event_type, wait_event FROM pg_stat_activity' | sed 's/^/# /'; fi
-backend=$(waits)
-start=$(date +%s%N)
-sql "SELECT pg_terminate_backend($backend)" >/dev/null
-wait "$waiting"
-took=$((($(date +%s%N) - start) / 1000000))
-ended() { # NAME MILLISECONDS-AT-MOST: by the server, which then says nothing more to the client
-    if [ "$took" -lt "$2" ] && grep -q '^lost: the server closed' "$T/ended.out" && log_says "$lines" 'FATAL:  canceling authentication due to timeout'; then
-        ok "$1"
+# a_login_waits: for the helper, five seconds at most; where this machine stood still so long, the next one does.  Sets backend.
+a_login_waits() {
+    for _ in 1 2 3; do
+        lines=$(log_lines) before=$(closed)
+        wire "$alice" alice postgres >"$T/ended.out" &
+        waiting=$!
+        while kill -0 $waiting 2>/dev/null; do
+            if backend=$(waits); then return; fi
+        done
+    done
+    return 1
+}
+is_too_late() { grep -q '^57P03 OAuth login could not be decided' "$T/ended.out"; } # the five seconds are over
+# ends NAME COMMAND...: the server ends a login by COMMAND, long before the helper's time is over, and says nothing more to the client.
+ends() {
+    local name=$1 start took
+    shift
+    for _ in 1 2 3; do
+        a_login_waits || break
+        start=$(date +%s%N)
+        "$@"
+        wait "$waiting"
+        took=$((($(date +%s%N) - start) / 1000000))
+        is_too_late || break
+    done
+    if [ "${took:-9999}" -lt 4000 ] && grep -q '^lost: the server closed' "$T/ended.out" && log_says "$lines" 'FATAL:  canceling authentication due to timeout'; then
+        ok "$name"
     else
-        not_ok "$1 ($took ms)"
+        not_ok "$name (${took:-?} ms)"
         sed 's/^/# /' "$T/ended.out"
     fi
 }
-ended "pg_terminate_backend ends it at once" 1000
-if wait_for 2 grep -q closed "$T/silent.log" && ! log_has "$lines" 'postern:'; then ok "with its connection to the helper, and no verdict"; else not_ok "with its connection to the helper, and no verdict"; fi
-echo "authentication_timeout = '1s'" >>"$pg_etc/conf.d/silent.conf"
-pg_reload authentication_timeout 1s
-lines=$(log_lines)
-start=$(date +%s%N)
-wire "$alice" alice postgres >"$T/ended.out"
-took=$((($(date +%s%N) - start) / 1000000))
-ended "authentication_timeout ends it" 2500
+backend=
+by_hand() { sql "SELECT pg_terminate_backend($backend)" >/dev/null; }
+ends "pg_terminate_backend ends it at once" by_hand
+check "pg_stat_activity shows that a login waits for the helper" test -n "$backend"
+if wait_for 20 is_closed && ! log_has "$lines" 'postern:'; then ok "with its connection to the helper, and no verdict"; else not_ok "with its connection to the helper, and no verdict"; fi
+echo "authentication_timeout = '3s'" >>"$pg_etc/conf.d/silent.conf"
+pg_reload authentication_timeout 3s
+ends "authentication_timeout ends it" :
 sed -i '/authentication_timeout/d' "$pg_etc/conf.d/silent.conf"
 pg_reload authentication_timeout 1min
 undecided "without any of it the login is undecided in five seconds" alice postgres "$alice" timeout
@@ -415,17 +427,12 @@ refuses "a role whose name has a control character" $'ali\ace' postgres "$alice"
 if [ "$(records)" = "$before" ]; then ok "of which the helper has no record"; else not_ok "of which the helper has no record"; fi
 echo "postern.helper_socket = '/run/postern/silent.sock'" >>"$pg_etc/conf.d/silent.conf"
 pg_reload postern.helper_socket /run/postern/silent.sock
-closed() { grep -c closed "$T/silent.log"; }
-before=$(closed)
-wire "$alice" alice postgres >"$T/ended.out" &
-waiting=$!
-wait_for 5 waits || not_ok "a login waits"
+a_login_waits || not_ok "a login waits"
 start=$(date +%s%N)
 kill -INT "$PG_PID"
 wait "$waiting"
 took=$((($(date +%s%N) - start) / 1000000))
-is_closed() { [ "$(closed)" = $((before + 1)) ]; }
-if [ "$took" -lt 1000 ] && wait_for 2 is_closed; then ok "the end of the server does not wait for the helper"; else not_ok "the end of the server does not wait for the helper ($took ms)"; fi
+if [ "$took" -lt 4000 ] && ! is_too_late && wait_for 20 is_closed; then ok "the end of the server does not wait for the helper"; else not_ok "the end of the server does not wait for the helper ($took ms)"; fi
 leaked=no
 for t in "$alice" "$partner" "$long"; do
     if grep -rqF -- "${t##*.}" "$AUDIT" "$T"/*.log; then leaked=yes; fi

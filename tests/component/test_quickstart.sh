@@ -34,7 +34,8 @@ check "Cyrus logs alice in" line '\| login: .* alice OAUTHBEARER User logged in'
 check "the door's session is agent-7's, for alice" line '\| S-[0-9A-Z]{10} agent-7 +alice +redis '
 check "her page names the agent and offers to end it" sh -c "grep -qF 'Mail helper agent-7' '$T/quickstart.out' && grep -qF '( End )' '$T/quickstart.out'"
 ms=$(sed -n 's/.*The session at the door was over \([0-9]*\) ms after that.*/\1/p' "$T/quickstart.out")
-check "the door's session dies within a second or so of her ending it" test "${ms:-99999}" -lt 2000
+# A second or so; a machine that stands still meanwhile is no fault of the door's, and whoever waited for the token's end would wait for minutes.
+check "the door's session dies within seconds of her ending it" test "${ms:-99999}" -lt 10000
 check "the next IMAP login is refused" says 'curl: (67) Login denied'
 check "postern why says that she ended it" line 'detail +the authorization "[A-Za-z0-9_-]+" that it came from was ended'
 check "agent-7 gets no new token" line '\| postern exchange: authorization server refused to issue a token'

@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import run_tests, wait_until  # noqa: E402
+from daemon import IS_SANITIZED, run_tests, wait_until  # noqa: E402
 from test_issuer import (BUILD, FORM, RESOURCE, add, ask_token, assert_equal, assert_error, client, request,  # noqa: E402
                          start)
 from test_posternd import assert_login  # noqa: E402
@@ -77,8 +77,10 @@ class Cache:
 
 
 def keys_rotate_and_no_login_fails_meanwhile(folder, daemons):
-    settings(folder, key_announcement="2s")
+    announced_s = 8 if IS_SANITIZED else 3
+    settings(folder, key_announcement="%ds" % announced_s)
     start(folder, daemons)
+    looks = 0  # in time: a busy machine may be too late for one
     secret, cache, seen, failures = add(folder), Cache(folder), [], []
     stop = threading.Event()
 
@@ -103,16 +105,22 @@ def keys_rotate_and_no_login_fails_meanwhile(folder, daemons):
     t.start()
     try:
         for n in range(1, 4):
-            wait_until(lambda: len(seen) == n or failures, "a token by key %d" % n)
+            wait_until(lambda: len(seen) >= n or failures, "a token by key %d" % n)
+            began = time.monotonic()
             kid = keys(folder, "rotate")["kid"]
-            assert_equal(keys(folder, "rotate")["kid"], kid, "a key that is announced already")
+            again = keys(folder, "rotate")["kid"]
             wait_until(lambda: kid in published(folder), "the key set with the next key")
-            assert kid not in seen, "it signs before it was announced long enough"
-        wait_until(lambda: len(seen) == 4 or failures, "a token by the last key")
+            is_early = kid in seen
+            if time.monotonic() < began + announced_s:
+                looks += 1
+                assert_equal(again, kid, "a key that is announced already")
+                assert not is_early, "it signs before it was announced long enough"
+        wait_until(lambda: len(seen) >= 4 or failures, "a token by the last key")
     finally:
         stop.set()
         t.join()
     assert_equal(failures, [], "logins")
+    assert looks > 0, "no look at a key that was announced came in time"
     assert set(seen) <= published(folder), "old keys are kept for their tokens"
     for name in ("signing-key.pem",):
         assert_equal(stat.S_IMODE(os.stat(folder.path + "/state/issuer/" + name).st_mode), 0o600, name)

@@ -44,7 +44,7 @@ offers() { # NAME LIST SERVICE
 
 # Programs of others get the sanitizer's runtime before our plugin.
 host() { env ${POSTERN_HOST_PRELOAD:+"LD_PRELOAD=$POSTERN_HOST_PRELOAD" ASAN_OPTIONS=detect_leaks=0} "$@"; }
-viewed() { host saslpluginviewer "$1" | grep -q 'OAUTHBEARER XOAUTH2'; }
+viewed() { grep -q 'OAUTHBEARER XOAUTH2' <<<"$(host saslpluginviewer "$1")"; }
 check "pluginviewer sees both server mechanisms" viewed -s
 check "pluginviewer sees both client mechanisms" viewed -c
 offers "the service file says which mechanisms are offered" "OAUTHBEARER XOAUTH2" imap
@@ -70,10 +70,10 @@ check "eight threads with eight users" sh -c "{ $(for i in 1 2 3 4 5 6 7 8; do p
 
 # Cyrus SASL's sample programs: the client's line is what the server takes.
 client_line() { # TOKEN
-    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$1" | host setsid timeout 5 sasl-sample-client -p "$T/plug" -m OAUTHBEARER -s imap -n localhost -u '' -a agent-7 2>/dev/null | grep '^C: '
+    printf 'S: T0FVVEhCRUFSRVI=\n%s\n' "$1" | host setsid timeout "$PATIENCE" sasl-sample-client -p "$T/plug" -m OAUTHBEARER -s imap -n localhost -u '' -a agent-7 2>/dev/null | grep '^C: '
 }
 sample_server() { # LINES
-    { printf '%s\n' "$1"; sleep 0.3; } | host timeout 5 sasl-sample-server -p "$T/plug" -m OAUTHBEARER -s imap -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
+    printf '%s\n' "$1" | host timeout "$PATIENCE" sasl-sample-server -p "$T/plug" -m OAUTHBEARER -s imap -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
 }
 out=$(sample_server "$(client_line "$good")")
 case $out in *"Username: agent-7"* | *"sending encrypted message"*) ok "sample client and sample server" ;; *) not_ok "sample client and sample server"; printf '%s\n' "$out" | sed 's/^/# /' ;; esac

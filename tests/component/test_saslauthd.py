@@ -3,6 +3,7 @@
 """saslauthd's protocol on a real posternd: Cyrus SASL's own testsaslauthd, libsasl's sample server with `pwcheck_method: saslauthd`, and
 clients that misbehave.  A token is the password; a person's password is refused and leaves no trace."""
 import base64
+import concurrent.futures
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import Daemon, OTHER_UID, free_port, records_in, run_tests, wait_until  # noqa: E402
+from daemon import Daemon, IS_SANITIZED, OTHER_UID, free_port, records_in, run_tests, wait_until  # noqa: E402
 
 BUILD = os.environ["POSTERN_BUILD"]
 POSTERND, POSTERN, TOKEN_TOOL = BUILD + "/posternd", BUILD + "/postern", BUILD + "/tests/support/token_tool"
@@ -63,7 +64,7 @@ class Rig:
 
     def dial(self):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        s.settimeout(20)
+        s.settimeout(60)
         s.connect(self.socket)
         return s
 
@@ -102,7 +103,7 @@ OK, NO, NOTHING = b"\0\2OK", b"\0\2NO", b""
 def testsaslauthd(rig, user, password, service="imap", realm=None):
     """(exit status, what it said)"""
     command = ["testsaslauthd", "-f", rig.socket, "-s", service, "-u", user, "-p", password]
-    done = subprocess.run(command + (["-r", realm] if realm else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20)
+    done = subprocess.run(command + (["-r", realm] if realm else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     return done.returncode, done.stdout.decode()
 
 
@@ -171,7 +172,7 @@ def a_process_that_helper_peers_does_not_name_is_closed_without_an_answer(folder
     program = ("import os,sys,socket\nos.setgroups([]); os.setgid(%d); os.setuid(%d)\ns=socket.socket(socket.AF_UNIX)\n"
                "s.connect(sys.argv[1])\ns.sendall(sys.stdin.buffer.read())\nsys.stdout.buffer.write(s.recv(64))\n" % (OTHER_UID, OTHER_UID))
     data = b"".join(map(counted, ("alice", rig.token(), "imap", "")))
-    done = subprocess.run([sys.executable, "-c", program, rig.socket], input=data, stdout=subprocess.PIPE, timeout=20)
+    done = subprocess.run([sys.executable, "-c", program, rig.socket], input=data, stdout=subprocess.PIPE, timeout=60)
     expect((done.returncode, done.stdout), (0, b""), "a stranger")
     expect((rig.last()["reason"], rig.last()["uid"]), ("peer_not_allowed", OTHER_UID), "the record")
 
@@ -285,7 +286,7 @@ def sample_login(rig, user, password):
     lines = "C: %s\n" % base64.b64encode(("PLAIN\0\0%s\0%s" % (user, password)).encode()).decode()
     server = subprocess.Popen(["sasl-sample-server", "-m", "PLAIN", "-s", "imap"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, env=dict(os.environ, SASL_CONF_PATH=conf))
-    return server.communicate(lines.encode(), timeout=20)[0].decode(errors="replace")
+    return server.communicate(lines.encode(), timeout=60)[0].decode(errors="replace")
 
 
 def the_sample_server_takes_a_token_by_plain(folder, daemons):
@@ -338,7 +339,7 @@ def handle(rig, token, *options, service="imap", as_uid=None):
             os.setgid(as_uid)
             os.setuid(as_uid)
     done = subprocess.run([POSTERN, "handle", "--service", service, "--socket", rig.path + "/run/helper.sock"] + list(options),
-                          input=token.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=drop, timeout=20)
+                          input=token.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=drop, timeout=60)
     return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
 
 
@@ -370,9 +371,9 @@ def a_handle_opens_no_more_than_its_token(folder, daemons):
     rig = Rig(folder, daemons)
     expect_refused(rig, rig.ask("bob", mint(rig, rig.token()), "imap", ""), "authzid")
     expect_refused(rig, rig.ask("alice", mint(rig, rig.token("smtp"), service="smtp"), "imap", ""), "aud")
-    now = int(time.time())
-    soon = mint(rig, rig.token(exp=now + 2))
-    wait_until(lambda: time.time() >= now + 2, "the token's end")
+    end = int(time.time()) + (12 if IS_SANITIZED else 5)
+    soon = mint(rig, rig.token(exp=end))
+    wait_until(lambda: time.time() >= end, "the token's end")
     expect_refused(rig, rig.ask("alice", soon, "imap", ""), "expired")
     old = mint(rig, rig.token())
     rig.daemon.signal(signal.SIGHUP)
@@ -396,11 +397,11 @@ def a_handle_is_minted_for_a_good_token_and_for_who_may(folder, daemons):
         rig.daemon.signal(signal.SIGHUP)
         rig.daemon.wait_log(r"^posternd: helper \d+ drained")
         expect(rig.ask("alice", mint(rig, rig.token(), as_uid=OTHER_UID), "imap", ""), OK, "an agent whom handle_peers names")
-    for _ in range(65):
-        last = handle(rig, rig.token())
-        if last[0] != 0:
-            break
-    expect((last[0], rig.last()["reason"]), (3, "busy"), "too many of one user")
+    token = rig.token()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:  # they live for a minute, and all at one time
+        told = {h[0] for h in pool.map(lambda _: handle(rig, token), range(80))}
+    expect(told, {0, 3}, "too many of one user")
+    expect([r["outcome"] for r in rig.records() if r["event"] == "handle" and r["reason"] == "busy"][:1], ["undecided"], "the record")
 
 
 def settings_that_say_half_are_start_errors(folder, daemons):

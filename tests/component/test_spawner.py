@@ -291,6 +291,7 @@ def nobody_is_left_when_posternd_or_a_child_is_killed(rig):
     _start(rig)
     # The spawner, then the door: each takes the programs along, and the next one works.
     for victim in (_spawner_pid, lambda rig: rig.child("door")):
+        wait_until(lambda: _is_served(rig), "a session")
         s = Session(rig)
         fds = _open_all(s.ask("hide"))
         ready = len(re.findall(r"is ready$", rig.daemon.log(), re.M))
@@ -317,7 +318,7 @@ def _is_served(rig):
     return answer.is_granted
 
 
-@with_options(spawner_user=SPAWNER_UID, drain_timeout="2s")
+@with_options(spawner_user=SPAWNER_UID, drain_timeout="5s")
 def who_does_not_want_to_end_ends_when_posternd_stops(rig):
     _door(rig)
     _start(rig)

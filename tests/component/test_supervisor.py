@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import (CONTROL_UID, Daemon, HELPER_UID, ISSUER_UID, OTHER_UID, UIDS, descriptors_of, free_port, is_alive,  # noqa: E402
@@ -77,6 +78,18 @@ def wait_linked(d, since=None, lines=None):
     wait_until(is_so, "greetings over the lines: %r" % wanted)
 
 
+def children_of(d, wanted=ROLES):
+    """Its children, when there is one of each role: while one ends, the kernel's list may lack another."""
+    return wait_until(lambda: (lambda found: found if sorted(found) == sorted(wanted) else None)(d.children()), "a child of each role")
+
+
+def wait_refused(port):
+    def is_refused():
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) != 0
+    wait_until(is_refused, "nobody listens on port %d any more" % port)
+
+
 def wait_gone(pids):
     wait_until(lambda: not any(is_alive(p) for p in pids), "the end of old children")
 
@@ -107,6 +120,7 @@ def the_issuer_starts_before_the_helper_and_both_before_ready(folder, daemons):
 def audit_starts_first_and_is_told_its_file(folder, daemons):
     folder.add_door()
     d = start(folder, daemons)
+    d.wait_log("^posternd audit: fake: MESSAGE writer")
     log = d.log()
     assert_equal(re.findall(r"^posternd: (\w+) \d+ started$", log, re.M), ["audit", "issuer", "door", "control", "helper"], "starts")
     told = [m for m in re.findall(r"^posternd audit: fake: MESSAGE (.*)$", log, re.M) if not m.startswith("writer")]
@@ -217,21 +231,24 @@ def each_child_has_its_own_user_and_nothing_else(folder, daemons):
 
 def each_child_has_its_own_descriptors_only(folder, daemons):
     d = start_with_door(folder, daemons)
-    kinds = {}
-    for role in ROLES:
-        links = descriptors_of(d.child(role))
-        assert_equal(links[0], "/dev/null", "standard input of " + role)
-        kinds[role] = sorted(re.sub(r":\[\d+\]", "", link) for fd, link in links.items() if fd > 2)
+
+    def kinds():
+        found = {}
+        for role in ROLES:
+            links = descriptors_of(d.child(role))
+            assert_equal(links[0], "/dev/null", "standard input of " + role)
+            found[role] = sorted(re.sub(r":\[\d+\]", "", link) for fd, link in links.items() if fd > 2)
+        return found
     # each: supervisor and its lines; helper: listener; issuer: store, HTTP, administration; control: socket, folder of blocks.
-    # The fake closes what comes by message; that is asserted by the messages.
-    assert_equal(kinds, {"audit": ["socket"] * 5, "door": ["socket"] * 5, "helper": ["socket"] * 5,
-                         "issuer": sorted([folder.path + "/state/issuer"] + ["socket"] * 5),
-                         "control": sorted([folder.path + "/state/control"] + ["socket"] * 5)}, "descriptors")
+    # The fake closes what comes by message, when it has read it; that is asserted by the messages.
+    want = {"audit": ["socket"] * 5, "door": ["socket"] * 5, "helper": ["socket"] * 5,
+            "issuer": sorted([folder.path + "/state/issuer"] + ["socket"] * 5),
+            "control": sorted([folder.path + "/state/control"] + ["socket"] * 5)}
+    wait_until(lambda: kinds() == want, "descriptors: %r" % want)
     folder.set(status_listen="127.0.0.1:%d" % free_port())
     reload(d, 2)
-    links = [link for fd, link in descriptors_of(d.child("control")).items() if fd > 2 and link.startswith("socket:")]
     wait_until(lambda: len([link for fd, link in descriptors_of(d.child("control")).items() if fd > 2
-                            and link.startswith("socket:")]) == 6, "the status listener in control, beside %r" % links)
+                            and link.startswith("socket:")]) == 6, "the status listener in control")
 
 
 def files_have_their_owners_and_modes(folder, daemons):
@@ -368,7 +385,7 @@ def without_root_all_roles_share_a_user_and_the_log_says_so(folder, daemons):
     folder.add_door()
     d = start(folder, daemons, prefix=["setpriv", "--reuid", str(OTHER_UID), "--regid", str(OTHER_UID), "--clear-groups"])
     assert "all roles share uid 64803" in d.log()
-    assert_equal(sorted(d.children()), ROLES, "children")
+    children_of(d)
     for role in ROLES:
         st = status_of(d.child(role))
         assert_equal(st["Uid"].split(), [str(OTHER_UID)] * 4, "uids of " + role)
@@ -382,11 +399,11 @@ def without_root_all_roles_share_a_user_and_the_log_says_so(folder, daemons):
 def a_killed_child_is_started_again_and_linked_again(folder, daemons):
     d = start_with_door(folder, daemons)
     for role in ROLES:
-        before, greetings = d.children(), heard(d)
+        before, greetings = children_of(d), heard(d)
         os.kill(before[role], signal.SIGKILL)
         d.wait_log(r"posternd: %s \d+ is ready" % role, 2)
         wait_linked(d, greetings, {pair: count for pair, count in LINES.items() if role in pair})
-        after = d.children()
+        after = children_of(d)
         assert after[role] != before[role], role
         assert_equal({r: p for r, p in after.items() if r != role}, {r: p for r, p in before.items() if r != role},
                      "the others after the death of " + role)
@@ -399,15 +416,14 @@ def a_killed_child_is_started_again_and_linked_again(folder, daemons):
 
 def a_child_that_keeps_dying_is_started_less_and_less_often(folder, daemons):
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     folder.order("control", "exit")
     os.kill(d.child("control"), signal.SIGKILL)
     d.wait_log("control starts again in 800 ms")
-    assert_equal(re.findall(r"control starts again in (\d+) ms", d.log()), ["100", "200", "400", "800"], "backoff")
+    assert_equal(re.findall(r"control starts again in (\d+) ms", d.log())[:4], ["100", "200", "400", "800"], "backoff")
     folder.order("control", "ok")
     d.wait_log(r"control \d+ is ready", 2)
-    after = d.children()
-    assert_equal(sorted(after), ROLES, "children")
+    after = children_of(d)
     assert_equal([r for r in ROLES if after[r] != before[r]], ["control"], "replaced")
 
 
@@ -448,6 +464,7 @@ def a_child_that_closes_its_channel_is_replaced(folder, daemons):
 def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
     folder.order("helper", "link")
     folder.add_door()
+    began = time.monotonic()
     d = start(folder, daemons)
     # helper and issuer are linked at the start, and once more for the five messages; never more often in its first two seconds
     d.wait_log("helper: fake: heard issuer", 2)
@@ -455,7 +472,8 @@ def a_broken_line_between_the_roles_is_made_anew_once_a_second(folder, daemons):
     d.wait_log("helper: fake: heard audit", 2)
     folder.order("helper", "ok")
     reload(d, 2)
-    assert count_log(d, "helper: fake: MESSAGE issuer") <= 5, "linked at each message"
+    late_s = max(0, time.monotonic() - began - 2)
+    assert count_log(d, "helper: fake: MESSAGE issuer") <= 5 + late_s, "linked at each message"
     d.wait_log("door: fake: MESSAGE control", 2)
     assert_equal(count_log(d, "door: fake: MESSAGE control"), 2, "lines of others")  # at the start and at the reload
 
@@ -483,8 +501,7 @@ def status_times(pid):
 
 def children_die_with_the_supervisor(folder, daemons):
     d = start_with_door(folder, daemons)
-    pids = d.children()
-    assert_equal(sorted(pids), ROLES, "children")
+    pids = children_of(d)
     d.process.kill()
     d.process.wait()
     wait_until(lambda: not any(is_alive(p) for p in pids.values()), "the children's end")
@@ -509,16 +526,16 @@ def the_service_manager_is_told(folder, daemons):
 
 def a_reload_replaces_the_children_and_keeps_the_sockets(folder, daemons):
     d = start_with_door(folder, daemons)
-    before, greetings = d.children(), heard(d)
+    before, greetings = children_of(d), heard(d)
     inode = os.stat(folder.path + "/run/helper.sock").st_ino
     os.rename(folder.path + "/log/audit.jsonl", folder.path + "/log/audit.jsonl.1")
     reload(d, 2)
     wait_gone(pid for role, pid in before.items() if role not in LASTING)
     assert_equal(os.stat(folder.path + "/run/helper.sock").st_ino, inode, "socket file")
     assert os.path.exists(folder.path + "/log/audit.jsonl"), "the audit file was not opened anew"
+    d.wait_log("audit: fake: MESSAGE file descriptor=yes", 2)
     assert_equal(count_log(d, "audit: fake: MESSAGE file descriptor=yes"), 2, "files to audit")
-    after = d.children()
-    assert_equal(sorted(after), ROLES, "children")
+    after = children_of(d)
     assert_equal(sorted(role for role in ROLES if before[role] == after[role]), sorted(LASTING), "those that stay")
     # the store is read again by the new issuer, so its lines are made once more after the old issuer's end
     wait_linked(d, greetings, {pair: 1 for pair in LINES if pair != ("audit", "door")})
@@ -552,7 +569,7 @@ def a_door_that_lasts_prepares_and_then_commits(folder, daemons):
 
 def a_door_that_cannot_use_the_configuration_fails_the_reload(folder, daemons):
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     for n, word in enumerate(("unready", "silent", "unready"), 1):
         folder.order("door", word)
         abandons = count_log(d, "door: fake: MESSAGE abandon")
@@ -566,28 +583,28 @@ def a_door_that_cannot_use_the_configuration_fails_the_reload(folder, daemons):
     folder.order("door", "ok")
     reload(d, 2)
     d.wait_log("door: fake: MESSAGE commit", 2)
-    after = d.children()
+    after = children_of(d)
     assert_equal(sorted(role for role in ROLES if before[role] == after[role]), sorted(LASTING), "those that stay")
 
 
 def a_late_word_counts_for_the_question_that_it_answers(folder, daemons):
     """The door answers "unready" for a reload that was given up, after it was asked about the next one."""
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     folder.order("door", "silent")
     d.signal(signal.SIGHUP)
     wait_reload_failed(d)
     folder.order("door", "ok")
     reload(d, 2)
     d.wait_log("door: fake: MESSAGE commit", 2)
-    assert_equal(d.children()["door"], before["door"], "the door")
+    assert_equal(d.child("door"), before["door"], "the door")
     assert_equal(count_log(d, "reload failed"), 1, "failures")
 
 
 def a_word_that_comes_after_the_reload_failed_kills_no_door(folder, daemons):
     """The helper cannot start while the door still thinks: its "unready" comes when nobody waits for it any more."""
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     folder.order("door", "slow_unready")
     folder.order("helper", "exit")
     d.signal(signal.SIGHUP)
@@ -596,21 +613,21 @@ def a_word_that_comes_after_the_reload_failed_kills_no_door(folder, daemons):
     folder.order("door", "ok")
     folder.order("helper", "ok")
     reload(d, 2)
-    assert_equal(d.children()["door"], before["door"], "the door")
+    assert_equal(d.child("door"), before["door"], "the door")
 
 
 def a_door_that_dies_while_it_is_asked_fails_the_reload(folder, daemons):
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     folder.order("door", "die")
     d.signal(signal.SIGHUP)
     wait_reload_failed(d)
-    assert "door: ended while it was asked" in d.log()
+    d.wait_log("door: ended while it was asked")
     folder.order("door", "ok")
     d.wait_log(r"door \d+ is ready", 2)
     d.wait_log("door: fake: MESSAGE commit", 2)
-    wait_until(lambda: sorted(d.children()) == ROLES, "a new door")
-    assert_equal([r for r in ROLES if d.children()[r] != before[r]], ["door"], "replaced")
+    after = children_of(d)
+    assert_equal([r for r in ROLES if after[r] != before[r]], ["door"], "replaced")
     reload(d, 2)
     d.wait_log("door: fake: MESSAGE commit", 3)
 
@@ -652,14 +669,12 @@ def a_reload_that_removes_all_doors_drains_the_door(folder, daemons):
     wait_gone([door])
     d.wait_log(r"door %d drained, exited with status 0" % door)  # the supervisor says so when it has seen its end
     wait_until(lambda: sorted(d.children()) == ["audit", "control", "helper", "issuer"], "the others")
-    with socket.socket() as s:
-        assert s.connect_ex(("127.0.0.1", int(address.split(":")[1]))) != 0, "somebody listens where the door was"
+    wait_refused(int(address.split(":")[1]))
 
 
 def a_reload_that_adds_the_first_door_starts_one(folder, daemons):
     d = start(folder, daemons)
-    before = d.children()
-    assert_equal(sorted(before), ["audit", "control", "helper", "issuer"], "children")
+    before = children_of(d, ["audit", "control", "helper", "issuer"])
     address = folder.add_door()
     reload(d, 2)
     wait_until(lambda: sorted(d.children()) == ROLES, "a door")
@@ -696,13 +711,25 @@ def a_certificate_of_the_door_is_written_for_clients(folder, daemons):
     folder.order("door", "certificate")
     start_with_door(folder, daemons)
     path = folder.path + "/run/door-cert.pem"
+    wait_until(lambda: os.path.exists(path), "the certificate")
     st = os.stat(path)
     assert_equal((st.st_uid, stat.S_IMODE(st.st_mode)), (0, 0o644), "owner and mode")
     assert open(path).read().startswith("-----BEGIN CERTIFICATE-----\n")
     d = daemons[0]
     folder.set(door_cert_file=folder.path + "/run/another.pem")  # the word of the new configuration counts
     reload(d, 2)
-    assert os.path.exists(folder.path + "/run/another.pem")
+    wait_until(lambda: os.path.exists(folder.path + "/run/another.pem"), "the certificate, where it is now")
+
+
+def settled_descriptors(d):
+    """{role: how many}, when they were the same for a while."""
+    seen = []
+
+    def is_settled():
+        seen.append({role: len(descriptors_of(pid)) for role, pid in dict(children_of(d), supervisor=d.process.pid).items()})
+        return len(seen) >= 8 and all(s == seen[-1] for s in seen[-8:])
+    wait_until(is_settled, "as many descriptors for a while")
+    return seen[-1]
 
 
 def fifty_reloads_cost_no_descriptor(folder, daemons):
@@ -717,10 +744,11 @@ def fifty_reloads_cost_no_descriptor(folder, daemons):
         wait_until(lambda: sorted(d.children()) == ROLES and
                    count_log(d, r"\d+ started$") - count_log(d, "drained, exited with status 0") == 5, "the old children's ends")
         wait_until(lambda: count_log(d, "line gone: writer") == 2 * n - 2, "the ends of old lines")
-        counts.append({role: len(descriptors_of(pid)) for role, pid in dict(d.children(), supervisor=d.process.pid).items()})
+        counts.append(settled_descriptors(d))
+        if round_ > 0:  # what is on its way to be read may be there once more
+            wait_until(lambda: settled_descriptors(d) == counts[0], "as few descriptors as after the first two reloads: %r, not %r" % (
+                counts[0], counts[-1]))
         memory.append(int(status_of(d.process.pid)["VmRSS"].split()[0]))
-    assert_equal(counts[1], counts[0], "descriptors after 26 reloads")
-    assert_equal(counts[2], counts[0], "descriptors after 50 reloads")
     if "address" not in os.environ.get("POSTERN_SANITIZED", ""):
         assert memory[2] - memory[1] < 512, "memory grows: %r KiB" % memory
     failed = 0
@@ -736,14 +764,14 @@ def fifty_reloads_cost_no_descriptor(folder, daemons):
 
 def a_child_s_user_cannot_become_another_s_by_a_reload(folder, daemons):
     d = start_with_door(folder, daemons)
-    before = d.children()
+    before = children_of(d)
     folder.set(helper_user=str(UIDS["audit"]), audit_user=str(HELPER_UID))
     d.signal(signal.SIGHUP)
     d.wait_log("reload failed, .*helper_user is the user of the audit child.*restart posternd")
     assert_equal(d.children(), before, "children")
     folder.set(helper_user=str(HELPER_UID), audit_user=str(OTHER_UID))
     reload(d, 2)
-    assert "audit_user: takes effect when posternd is restarted" in d.log()
+    d.wait_log("audit_user: takes effect when posternd is restarted")
     assert_equal(status_of(d.child("audit"))["Uid"].split()[0], str(UIDS["audit"]), "audit's user")
 
 
@@ -789,7 +817,7 @@ def a_reload_whose_children_cannot_start_keeps_the_old_ones(folder, daemons):
     d.signal(signal.SIGHUP)
     d.wait_log("reload failed: a new child did not start")
     wait_until(lambda: d.children() == before, "the old children alone")
-    assert not os.path.exists(folder.path + "/run/more.sock"), "a socket file stayed behind"
+    wait_until(lambda: not os.path.exists(folder.path + "/run/more.sock"), "no socket file stays behind")
     connect(folder.path + "/run/helper.sock").close()
 
 
@@ -827,7 +855,7 @@ def a_reload_that_fails_while_it_listens_leaves_no_socket_file(folder, daemons):
         folder.add_door("zzz", listen="127.0.0.1:%d" % s.getsockname()[1])
         d.signal(signal.SIGHUP)
         d.wait_log("reload failed, .*Address already in use")
-    assert not os.path.exists(folder.path + "/run/new.sock"), "a socket file stayed behind"
+    wait_until(lambda: not os.path.exists(folder.path + "/run/new.sock"), "no socket file stays behind")
     assert stat.S_ISSOCK(os.stat(folder.path + "/run/helper.sock").st_mode)
     reload(d, 2)
 
@@ -860,8 +888,7 @@ def a_reload_without_issuer_conf_ends_the_issuer(folder, daemons):
     d.signal(signal.SIGHUP)
     d.wait_ready(2)
     wait_until(lambda: sorted(d.children()) == ["audit", "control", "helper"], "the issuer's end")
-    with socket.socket() as s:
-        assert s.connect_ex(("127.0.0.1", folder.port)) != 0, "somebody listens on the issuer's port"
+    wait_refused(folder.port)
 
 
 # ---- stop ----
@@ -881,7 +908,7 @@ def a_second_posternd_on_the_same_sockets_is_refused(folder, daemons):
     d = start(folder, daemons)
     assert_refused(folder, daemons, "another posternd running|somebody answers")
     connect(folder.path + "/run/helper.sock").close()
-    assert_equal(sorted(d.children()), ["audit", "control", "helper", "issuer"], "children of the first")
+    children_of(d, ["audit", "control", "helper", "issuer"])
 
 
 def a_port_that_somebody_else_holds_is_worth_another_attempt(folder, daemons):
@@ -1004,9 +1031,9 @@ def sockets_of_the_service_manager_are_used(folder, daemons):
         assert inodes[0] in descriptors_of(d.child("control")).values(), "after a reload"
     for host, p in (("127.0.0.1", port), ("127.0.0.1", status), ("::1", other)):
         socket.create_connection((host, p), 5).close()
-    for role, pid in d.children().items():
-        if role not in ("control",):
-            assert not set(inodes) & set(descriptors_of(pid).values()), "left over in " + role
+    for role in ROLES:
+        if role != "control":  # a door reads what it is given in its time
+            wait_until(lambda: not set(inodes) & set(descriptors_of(d.child(role)).values()), "none is left over in " + role)
     assert_equal(d.stop(), 0, "exit status")
 
 
@@ -1052,7 +1079,7 @@ def children_ignore_the_terminal_s_signals(folder, daemons):
 
 def run_fake(*arguments):
     return subprocess.run([FAKE] + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env=dict(os.environ, FAKE_ORDERS="/"), universal_newlines=True, timeout=20)
+                          env=dict(os.environ, FAKE_ORDERS="/"), universal_newlines=True, timeout=60)
 
 
 def check_says_good_or_what_is_wrong_and_touches_nothing(folder, daemons):

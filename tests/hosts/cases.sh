@@ -62,7 +62,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1].rpartition(":")[2]
 P
     ISSUER_PID=$!
     pids+=("$ISSUER_PID")
-    wait_for 10 issuer_answers || { echo "not ok - the issuer starts"; exit 1; }
+    wait_for 20 issuer_answers || { echo "not ok - the issuer starts"; exit 1; }
 }
 
 # host_token USER [CLAIM=JSON ...]: lib.sh's token for this host.
@@ -97,15 +97,15 @@ host_accepts() {
     local answer
     mark
     answer=$(login "$2" "$3" 2>&1)
-    if is_in "$2" "$answer" && wait_for 5 says "${SAID_IN//%u/$2}"; then ok "$1"; else not_ok "$1"; show "$answer"; fi
+    if is_in "$2" "$answer" && wait_for 20 says "${SAID_IN//%u/$2}"; then ok "$1"; else not_ok "$1"; show "$answer"; fi
 }
 # host_rejects NAME REASON USER TOKEN: the client hears no, the host has its own line and the plugin's with reason and ref, the audit has it.
 host_rejects() {
     local answer ref
     mark
     answer=$(login "$3" "$4" 2>&1)
-    if ! is_in "$3" "$answer" && grep -qE -- "$HEARD_NO" <<<"$answer" && wait_for 5 says "service=$SERVICE outcome=rejected reason=$2 ref=R-" &&
-        { [ -z "$SAID_NO" ] || wait_for 5 says "${SAID_NO//%u/$3}"; }; then
+    if ! is_in "$3" "$answer" && grep -qE -- "$HEARD_NO" <<<"$answer" && wait_for 20 says "service=$SERVICE outcome=rejected reason=$2 ref=R-" &&
+        { [ -z "$SAID_NO" ] || wait_for 20 says "${SAID_NO//%u/$3}"; }; then
         ref=$(said | grep -aF "outcome=rejected reason=$2 " | grep -ao 'R-[0-9A-Z]\{10\}' | tail -n 1)
         if audited "$ref" reason "$2"; then ok "$1 ($2)"; else not_ok "$1 ($2): the audit has it"; show "$answer"; fi
     else
@@ -118,15 +118,15 @@ host_oversize() {
     local answer
     mark
     answer=$(login alice "$2" 2>&1)
-    if ! is_in alice "$answer" && grep -qE -- "$HEARD_LONG" <<<"$answer" && { [ -z "$SAID_LONG" ] || wait_for 5 says "$SAID_LONG"; }; then ok "$1"; else not_ok "$1"; show "$answer"; fi
+    if ! is_in alice "$answer" && grep -qE -- "$HEARD_LONG" <<<"$answer" && { [ -z "$SAID_LONG" ] || wait_for 20 says "$SAID_LONG"; }; then ok "$1"; else not_ok "$1"; show "$answer"; fi
 }
 # host_undecided NAME REASON USER TOKEN: the host's temporary failure, and no word of bad credentials.
 host_undecided() {
     local answer
     mark
     answer=$(login "$3" "$4" 2>&1)
-    if ! is_in "$3" "$answer" && grep -qE -- "$HEARD_LATER" <<<"$answer" && wait_for 5 says "service=$SERVICE outcome=undecided reason=$2" &&
-        { [ -z "$SAID_LATER" ] || wait_for 5 says "${SAID_LATER//%u/$3}"; }; then
+    if ! is_in "$3" "$answer" && grep -qE -- "$HEARD_LATER" <<<"$answer" && wait_for 20 says "service=$SERVICE outcome=undecided reason=$2" &&
+        { [ -z "$SAID_LATER" ] || wait_for 20 says "${SAID_LATER//%u/$3}"; }; then
         ok "$1 ($2)"
     else
         not_ok "$1 ($2)"
@@ -169,7 +169,7 @@ cases_concurrent() {
         if [ $((n % 2)) = 0 ]; then user=alice; else user=bob; fi
         if is_in $user "$(cat "$T/at-once.$n")"; then in=$((in + 1)); else sed "s/^/# $user: /" "$T/at-once.$n"; fi
     done
-    if [ $in = $AT_ONCE ] && wait_for 5 concurrent_said; then ok "$AT_ONCE at a time, of two users"; else not_ok "$AT_ONCE at a time, of two users: $in"; show ''; fi
+    if [ $in = $AT_ONCE ] && wait_for 20 concurrent_said; then ok "$AT_ONCE at a time, of two users"; else not_ok "$AT_ONCE at a time, of two users: $in"; show ''; fi
 }
 
 # Processes below one, with it; their descriptors, and their memory in KiB.
@@ -211,8 +211,8 @@ cases_many() {
     fds=$(family_fds "$HOST_PID") posternd_fds=$(family_fds "$POSTERND_PID")
     kib=$(family_kib "$HOST_PID") posternd_kib=$(family_kib "$POSTERND_PID")
     check "$((warm + more)) logins: the other $more" logins $more
-    check "no descriptor more in the host ($fds before)" wait_for 5 few_fds "$HOST_PID" $((fds + MANY_FDS))
-    check "nor in posternd ($posternd_fds before)" wait_for 5 few_fds "$POSTERND_PID" $((posternd_fds + MANY_FDS))
+    check "no descriptor more in the host ($fds before)" wait_for 20 few_fds "$HOST_PID" $((fds + MANY_FDS))
+    check "nor in posternd ($posternd_fds before)" wait_for 20 few_fds "$POSTERND_PID" $((posternd_fds + MANY_FDS))
     [ "${POSTERN_SANITIZED:-}" != address ] || return 0
     kib=$(($(family_kib "$HOST_PID") - kib)) posternd_kib=$(($(family_kib "$POSTERND_PID") - posternd_kib))
     if [ $kib -le $MANY_KIB ]; then ok "no more memory in the host ($kib KiB)"; else not_ok "no more memory in the host ($kib KiB)"; fi
@@ -225,12 +225,12 @@ cases_away() {
     room_posternd
     host_undecided "issuer down" "${ISSUER_DOWN:-keys_unavailable}" alice "$ALICE"
     issuer_start
-    wait_for 30 in_again || not_ok "issuer back: logins work again"
+    wait_for 40 in_again || not_ok "issuer back: logins work again"
     host_accepts "issuer back: logins work again" alice "$ALICE"
     server_stop "$POSTERND_PID"
     host_undecided "posternd down" helper_unavailable alice "$ALICE"
     room_posternd
-    wait_for 15 in_again || not_ok "posternd back: logins work again"
+    wait_for 20 in_again || not_ok "posternd back: logins work again"
     host_accepts "posternd back: logins work again" alice "$ALICE"
 }
 in_again() { is_in alice "$(login alice "$ALICE" 2>&1)"; }

@@ -43,6 +43,7 @@ room_open() {
     local f
     [ -e "${1:?a tree of tests/hosts}/.complete" ] || { echo "not ok - there is no tree in $1"; exit 1; }
     ROOM=$T/room
+    HELPER=$ROOM/run/postern/helper.sock
     mkdir -p "$T/layer" "$ROOM"
     room_installed || exit 1
     mount -t tmpfs -o mode=755 tmpfs "$T/layer" && mkdir "$T/layer/upper" "$T/layer/work" &&
@@ -109,10 +110,10 @@ room_syslog() {
 import os, selectors, socket, sys
 out = open(sys.argv[1], "ab", 0)
 wait = selectors.DefaultSelector()
+os.umask(0)  # whoever sees a socket may write to it
 for path in sys.argv[2:]:
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(path)
-    os.chmod(path, 0o666)
     wait.register(s, selectors.EVENT_READ)
 while True:
     for key, _ in wait.select():
@@ -120,7 +121,7 @@ while True:
 P
     pids+=("$!")
     room_logs() { [ -S "${sockets[-1]}" ]; }
-    wait_for 5 room_logs
+    wait_for 20 room_logs || { echo "not ok - syslog starts"; exit 1; }
 }
 
 # room_config: /etc/postern of the room with the test issuer of lib.sh, whose key it makes.  Services are the test's.
@@ -134,11 +135,10 @@ room_config() {
 }
 # room_posternd: sets POSTERND_PID; its log is $T/posternd.log.
 room_posternd() {
-    local lines
-    lines=$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log" 2>/dev/null) || lines=0
+    local before
+    before=$(posternd_readies)
     room_exec /usr/sbin/posternd >>"$T/posternd.log" 2>&1 &
     POSTERND_PID=$!
     pids+=("$POSTERND_PID")
-    room_posternd_ready() { [ "$(grep -cE 'posternd: (ready|reload done)' "$T/posternd.log")" -gt "$lines" ]; }
-    wait_for 10 room_posternd_ready || { echo "not ok - posternd starts"; cat "$T/posternd.log"; exit 1; }
+    wait_for 20 posternd_is_ready "$before" || { echo "not ok - posternd starts"; cat "$T/posternd.log"; exit 1; }
 }

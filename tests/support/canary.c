@@ -227,6 +227,7 @@ static void say(const char *where, unsigned long long at, const struct window *w
     found_count++;
     if (reported++ < REPORTS_MAX)
         printf("found in %s at 0x%llx: %s of token %u, byte %u\n", where, at, w->kind, w->token, w->at);
+    (void)fflush(stdout); /* whoever plants something waits until it is found */
 }
 
 static void look(const uint8_t *bytes, size_t len, const char *where, unsigned long long base)

@@ -35,7 +35,7 @@ tests_unit_test_audit_stream_CPPFLAGS = $(helper_cppflags)
 tests_unit_test_audit_stream_LDADD = $(helper_ldadd)
 tests_unit_test_audit_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_mono_ms -Wl,--wrap=timer_start
 tests_unit_test_audit_server_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
-tests_unit_test_audit_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_audit_line_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=clock_mono_ms
 tests_unit_test_audit_line_SOURCES = tests/unit/test_audit_line.c $(audit_child_sources)
 tests_unit_test_audit_server_SOURCES = tests/unit/test_audit_server.c $(audit_child_sources)
 

@@ -162,7 +162,7 @@ follower=$!
 exec 3<"$folder/out"
 next() { # NAME WANT: the next line has WANT
     local line=
-    IFS= read -r -t 20 line <&3
+    IFS= read -r -t 60 line <&3
     [[ $line == *"$2"* ]]
     report $? "$1"
     [[ $line == *"$2"* ]] || echo "# $line"
@@ -187,8 +187,8 @@ next "a file that was emptied is read from its beginning" '"seq":9'
 kill $follower
 exec 3<&-
 wait $follower 2>/dev/null
-"$postern" audit follow --file "$folder/audit" | head -1 >"$folder/first" &
-wait $!
+timeout 60 "$postern" audit follow --file "$folder/audit" | head -1 >"$folder/first"
+[ "${PIPESTATUS[0]}" != 124 ]
 report $? "follow ends when nobody reads it"
 grep -q R-2 "$folder/first"
 report $? "and what was read is there"

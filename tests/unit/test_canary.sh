@@ -49,16 +49,16 @@ plant "$(head -c 1048560 /dev/zero | tr '\0' x)$(printf %s $payload | cut -c 31-
 expect 1 "across the end of what is read at once"
 
 mkfifo "$dir/go"
-env "SECRET=$payload" cat "$dir/go" >/dev/null &
+SECRET=$payload cat "$dir/go" >/dev/null & # never in an argv, of which so much would be said that the rest is not
 planted=$!
 "$canary" watch <"$dir/tokens" >"$dir/watch" &
 watching=$!
 n=0
-until grep -q "found in /proc/$planted/environ" "$dir/watch" || [ $n = 200 ]; do
+until grep -q "found in /proc/$planted/environ" "$dir/watch" || [ $n = 400 ]; do
     n=$((n + 1))
-    [ $n != 20 ] || kill -TERM $watching
     sleep 0.05
 done
+kill -TERM $watching
 wait $watching
 status=$?
 if [ $status = 1 ] && grep -q "found in /proc/$planted/environ" "$dir/watch"; then echo "ok - the environment of a process"; else

@@ -23,7 +23,7 @@
 #include "tests/support/test_folder.h"
 #include "tests/support/together.h"
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 struct world {
     test_folder folder;

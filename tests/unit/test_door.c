@@ -1413,7 +1413,7 @@ static void the_real_audit_child_has_all_of_it_on_disk(void **state)
     assert_idle();
     free(token);
     /* A session is open no more when its end is under way to the child. */
-    for (int tries = 0; tries < 1000 && count_texts(text, "\"event\":\"end\"") < 10; tries++) {
+    for (int tries = 0; tries < 6000 && count_texts(text, "\"event\":\"end\"") < 10; tries++) {
         assert_int_equal(usleep(10000), 0);
         n = pread(audit.file, text, sizeof text - 1, 0);
         assert_true(n > 0);

@@ -20,7 +20,7 @@
 #include "../../libpq-hook/hook.h"
 #include "../support/test_folder.h"
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 
 static test_folder folder;
 
