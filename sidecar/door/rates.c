@@ -40,7 +40,7 @@ struct rates {
     size_t free_count, left_count;
     uint16_t free[RATES_MAX]; /* numbers of slots */
     uint16_t left[RATES_MAX]; /* likewise, by their names: whoever chose those, none is slow to find */
-    int64_t  swept_ms;
+    int64_t  swept_ms;        /* when all were looked at */
 };
 
 struct key {
@@ -234,14 +234,11 @@ static struct rate_slot *take_left(struct rates *r, const uint8_t name[RATE_NAME
     return w;
 }
 
-/* Those of whom nothing counts any more; seldom, as all are looked at. */
+/* Those of whom nothing counts any more. */
 static void sweep_left(struct rates *r, int64_t now_ms)
 {
     size_t kept = 0;
 
-    if (r->left_count == 0 || now_ms - r->swept_ms < RETRY_FULL_MS)
-        return;
-    r->swept_ms = now_ms;
     for (size_t i = 0; i < r->left_count; i++) {
         struct rate_slot *w = &r->slots[r->left[i]];
 
@@ -284,22 +281,29 @@ static void drop(struct rates *r, struct window *w)
     free(w);
 }
 
-/* The longest unused may count for long still, while another's is over: some are looked at.  Those
- * of the same action are the last of all, and never among them: the caller has them in hand. */
-static bool make_room(struct rates *r, int64_t now_ms)
+/* Those of the same action are the last of all, and are not looked at: the caller has them in
+ * hand. */
+static void sweep_windows(struct rates *r, int64_t now_ms)
 {
     struct window *w = TAILQ_FIRST(&r->used), *next;
-    size_t windows;
+    size_t windows = RATES_MAX - r->free_count - r->left_count;
 
-    if (r->free_count == 0)
-        sweep_left(r, now_ms);
-    windows = RATES_MAX - r->free_count - r->left_count;
-    for (size_t i = 0; r->free_count == 0 && i < 64 && i + RATES_PER_ACTION_MAX < windows;
-         i++, w = next) {
+    for (size_t i = 0; i + RATES_PER_ACTION_MAX < windows; i++, w = next) {
         next = TAILQ_NEXT(w, in_use);
         advance(w->at, now_ms);
         if (used(w->at) == 0)
             drop(r, w);
+    }
+}
+
+/* The longest unused may count for a month, while others' are over: so all are looked at, and
+ * seldom. */
+static bool make_room(struct rates *r, int64_t now_ms)
+{
+    if (r->free_count == 0 && now_ms - r->swept_ms >= RETRY_FULL_MS) {
+        r->swept_ms = now_ms;
+        sweep_windows(r, now_ms);
+        sweep_left(r, now_ms);
     }
     return r->free_count != 0;
 }

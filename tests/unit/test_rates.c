@@ -165,6 +165,29 @@ static void a_full_table_refuses_whom_it_does_not_know(void **state)
     assert_int_equal(take("new", "f:r", 1, 60, 70000, &wait_ms), POSTERN_OK); /* they are over */
 }
 
+/* The longest unused count for a month: they are all that a newcomer's look would meet. */
+static void who_counts_for_long_keeps_nobody_from_a_place_that_is_over(void **state)
+{
+    enum { LONG = 200, NEW = 100 };
+    char name[32];
+    int64_t wait_ms;
+
+    (void)state;
+    for (int i = 0; i < RATES_MAX; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        assert_int_equal(take(name, "f:r", 1, i < LONG ? 30 * 86400 : 60, 0, &wait_ms), POSTERN_OK);
+    }
+    assert_int_equal(take("new", "f:r", 1, 60, 60000, &wait_ms), POSTERN_ERR_RATE);
+    for (int i = 0; i < NEW; i++) {
+        snprintf(name, sizeof name, "new%d", i);
+        assert_int_equal(take(name, "f:r", 1, 60, 70000, &wait_ms), POSTERN_OK);
+    }
+    for (int i = 0; i < LONG; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        assert_int_equal(take(name, "f:r", 1, 30 * 86400, 70000, &wait_ms), POSTERN_ERR_RATE);
+    }
+}
+
 static void no_memory_is_no_leave(void **state)
 {
     int64_t wait_ms;
@@ -507,6 +530,7 @@ int main(void)
         T(a_rate_that_changed_counts_its_own_period_and_no_more),
         T(too_many_rules_are_refused),
         T(a_full_table_refuses_whom_it_does_not_know),
+        T(who_counts_for_long_keeps_nobody_from_a_place_that_is_over),
         T(no_memory_is_no_leave),
         T(a_name_that_cannot_be_made_is_no_leave),
         T(threads_share_one_count),
