@@ -74,8 +74,9 @@ POSTERN_MUST_USE postern_err sandbox_restrict_calls(const struct sandbox_rules *
                                                     postern_error *err);
 /*
  * Of a child that may change its user, and of all that it starts: nobody becomes root by a system
- * call, nor asks the kernel for what only root has.  Refused with EPERM, for programs try such
- * things.  Nothing in a build without libseccomp.
+ * call, nor asks the kernel for what only root has, nor sets limits of another process, which by
+ * RLIMIT_CPU would end it.  Refused with EPERM, for programs try such things.  Nothing in a build
+ * without libseccomp.
  *   POSTERN_OK · POSTERN_ERR_SYSTEM (the process must exit then)
  */
 POSTERN_MUST_USE postern_err sandbox_forbid_root(postern_error *err);

@@ -47,8 +47,8 @@ static const int allowed[] = {
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
     SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(gettid),
     SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
-    SCMP_SYS(getgroups), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(getrusage),
-    SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getcwd), SCMP_SYS(umask),
+    SCMP_SYS(getgroups), SCMP_SYS(getrlimit), SCMP_SYS(getrusage), SCMP_SYS(uname),
+    SCMP_SYS(sysinfo), SCMP_SYS(getcwd), SCMP_SYS(umask),
     /* files that landlock lets us see */
     SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(stat), SCMP_SYS(fstat),
     SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(statfs), SCMP_SYS(fstatfs),
@@ -119,12 +119,15 @@ static postern_err add_ioctls(scmp_filter_ctx filter, postern_error *err)
     return code == 0 ? POSTERN_OK : fail(code, err);
 }
 
-/* abort(3) and threads of our own; started without root, all roles are one user. */
-static postern_err add_own_signals(scmp_filter_ctx filter, postern_error *err)
+/* abort(3), threads and limits of our own; started without root, all roles are one user. */
+static postern_err add_own_process(scmp_filter_ctx filter, postern_error *err)
 {
     int code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
                                 SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 
+    if (code == 0) /* 0 is oneself; what another has used up of its RLIMIT_CPU ends it */
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+                                SCMP_A0(SCMP_CMP_EQ, 0));
     return code == 0 ? POSTERN_OK : fail(code, err);
 }
 
@@ -159,7 +162,7 @@ static postern_err fill(scmp_filter_ctx filter, const struct sandbox_rules *rule
     POSTERN_TRY(add_list(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly), err));
     POSTERN_TRY(add_threads(filter, err));
     POSTERN_TRY(add_ioctls(filter, err));
-    POSTERN_TRY(add_own_signals(filter, err));
+    POSTERN_TRY(add_own_process(filter, err));
     return add_sockets(filter, rules, err);
 }
 
@@ -211,6 +214,16 @@ static postern_err add_groups(scmp_filter_ctx filter, postern_error *err)
     return code == 0 ? POSTERN_OK : fail(code, err);
 }
 
+/* RLIMIT_CPU is SIGKILL by another name, and asks no more than that both are one user's.  Landlock
+ * looks at signals alone. */
+static postern_err add_limits(scmp_filter_ctx filter, postern_error *err)
+{
+    int code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prlimit64), 2,
+                                SCMP_A0(SCMP_CMP_NE, 0), SCMP_A2(SCMP_CMP_NE, 0));
+
+    return code == 0 ? POSTERN_OK : fail(code, err);
+}
+
 postern_err sandbox_forbid_root(postern_error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -226,6 +239,8 @@ postern_err sandbox_forbid_root(postern_error *err)
         e = add_groups(filter, err);
     if (e == POSTERN_OK)
         e = add_list(filter, SCMP_ACT_ERRNO(EPERM), roots, COUNT(roots), err);
+    if (e == POSTERN_OK)
+        e = add_limits(filter, err);
     if (e == POSTERN_OK && (code = seccomp_load(filter)) != 0)
         e = fail(code, err);
     seccomp_release(filter);

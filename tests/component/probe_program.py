@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """A program behind a door (backend: exec:), which does what a line tells it: WORD ARGUMENT ..., one JSON line back."""
+import ctypes
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -35,11 +37,39 @@ def read_memory(pid):
         f.read(1)
 
 
+def call(number, *arguments):
+    """A system call that Python does not know."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) for a in arguments]) < 0:
+        raise OSError(ctypes.get_errno(), "call %d" % number)
+
+
+def seize(pid):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long] * 4
+    if libc.ptrace(0x4206, pid, 0, 0) < 0:  # PTRACE_SEIZE
+        raise OSError(ctypes.get_errno(), "ptrace")
+
+
+def take_descriptor(pid):
+    pidfd = os.pidfd_open(pid)
+    try:
+        call(438, pidfd, 0, 0)  # pidfd_getfd(2)
+    finally:
+        os.close(pidfd)
+
+
+def limit(pid):
+    """As it is already: nothing comes of it where it passes."""
+    resource.prlimit(pid, resource.RLIMIT_CPU, resource.prlimit(pid, resource.RLIMIT_CPU))
+
+
 def touch(pid):
     """What this process may do to another."""
     return {"signal": tried(lambda: os.kill(int(pid), 0)), "kill": tried(lambda: os.kill(int(pid), signal.SIGKILL)),
             "memory": tried(lambda: read_memory(pid)), "environ": tried(lambda: open("/proc/%s/environ" % pid).read()),
-            "fds": tried(lambda: os.readlink("/proc/%s/fd/0" % pid))}
+            "fds": tried(lambda: os.readlink("/proc/%s/fd/0" % pid)), "trace": tried(lambda: seize(int(pid))),
+            "descriptor": tried(lambda: take_descriptor(int(pid))), "limits": tried(lambda: limit(int(pid)))}
 
 
 def become(uid):

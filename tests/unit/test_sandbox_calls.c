@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,17 +31,23 @@
 /* 0 or an errno. */
 typedef int attempt(void);
 
+static postern_err confine(unsigned needs)
+{
+    const struct sandbox_rules rules = { .needs = needs, .state_dir_fd = -1 };
+
+    return (needs & SANDBOX_START) != 0 ? sandbox_forbid_root(NULL) : sandbox_restrict_calls(&rules, NULL);
+}
+
 /* Wait status of a process that has `needs` and tries. */
 static int run(unsigned needs, attempt *try_it)
 {
-    const struct sandbox_rules rules = { .needs = needs, .state_dir_fd = -1 };
     pid_t pid = fork();
     int status = 0;
 
     assert_true(pid >= 0);
     if (pid == 0) {
         int error = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-                            sandbox_restrict_calls(&rules, NULL) == POSTERN_OK
+                            confine(needs) == POSTERN_OK
                         ? try_it()
                         : EIO;
         _exit(error == EPERM ? REFUSED : error == 0 ? 0 : 1);
@@ -175,6 +182,40 @@ static int signal_by_kill(void)
     return errno_unless(kill(getppid(), 0) == 0);
 }
 
+/* Limits of before: nothing happens where it is allowed. */
+static int limit_another_process(void)
+{
+    struct rlimit now;
+
+    if (prlimit(getppid(), RLIMIT_CPU, NULL, &now) != 0 && getrlimit(RLIMIT_CPU, &now) != 0)
+        return EIO;
+    return errno_unless(prlimit(getppid(), RLIMIT_CPU, &now, NULL) == 0);
+}
+
+static int limit_another_process_by_a_longer_number(void)
+{
+    struct rlimit now;
+    long pid = (long)getppid() | INT64_C(1) << 32;
+
+    if (getrlimit(RLIMIT_CPU, &now) != 0)
+        return EIO;
+    return errno_unless(syscall(SYS_prlimit64, pid, RLIMIT_CPU, &now, NULL) == 0);
+}
+
+static int read_limits_of_another_process(void)
+{
+    struct rlimit now;
+
+    return errno_unless(prlimit(getppid(), RLIMIT_CPU, NULL, &now) == 0);
+}
+
+static int limit_oneself(void)
+{
+    struct rlimit now;
+
+    return errno_unless(prlimit(0, RLIMIT_NOFILE, NULL, &now) == 0 && setrlimit(RLIMIT_NOFILE, &now) == 0);
+}
+
 static int open_raw(void)
 {
     return errno_unless(socket(AF_PACKET, SOCK_RAW, 0) >= 0);
@@ -211,6 +252,25 @@ static void an_intruder_cannot_signal_other_processes(void **state)
     assert_refused(SANDBOX_NOTHING, signal_by_kill);
 }
 
+/* RLIMIT_CPU of 0 is SIGKILL by another name, and asks no more than one user for both. */
+static void an_intruder_cannot_limit_other_processes(void **state)
+{
+    (void)state;
+    assert_refused(SANDBOX_NOTHING, limit_another_process);
+    assert_refused(SANDBOX_NOTHING, limit_another_process_by_a_longer_number);
+    assert_refused(SANDBOX_NOTHING, read_limits_of_another_process);
+    assert_allowed(SANDBOX_NOTHING, limit_oneself);
+}
+
+static void a_program_limits_nobody_but_itself(void **state)
+{
+    (void)state;
+    assert_refused(SANDBOX_START, limit_another_process);
+    assert_refused(SANDBOX_START, limit_another_process_by_a_longer_number);
+    assert_allowed(SANDBOX_START, read_limits_of_another_process);
+    assert_allowed(SANDBOX_START, limit_oneself);
+}
+
 static void an_intruder_gets_no_other_sockets_and_no_program(void **state)
 {
     (void)state;
@@ -226,6 +286,8 @@ int main(void)
         cmocka_unit_test(a_role_asks_what_it_needs),
         cmocka_unit_test(an_intruder_cannot_type_into_the_terminal_of_root),
         cmocka_unit_test(an_intruder_cannot_signal_other_processes),
+        cmocka_unit_test(an_intruder_cannot_limit_other_processes),
+        cmocka_unit_test(a_program_limits_nobody_but_itself),
         cmocka_unit_test(an_intruder_gets_no_other_sockets_and_no_program),
     };
 
