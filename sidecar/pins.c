@@ -68,14 +68,14 @@ static struct pin *find(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN])
 
 /* What differs from what was accepted is kept until a person accepts it: somebody has read it, and a
  * server that says the old words again before the call is made takes nothing back from him. */
-static bool see(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN],
+static void see(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN],
                 const uint8_t now[PINS_DIGEST_LEN])
 {
     struct pin *pin = find(p, tool);
 
     if (!pin->is_used && p->count == PINS_MAX) {
         p->is_full = true;
-        return false;
+        return;
     }
     if (!pin->is_used) {
         pin->is_used = true;
@@ -86,20 +86,18 @@ static bool see(struct pins *p, const uint8_t tool[PINS_DIGEST_LEN],
     }
     if (memcmp(pin->accepted, now, PINS_DIGEST_LEN) != 0)
         memcpy(pin->now, now, PINS_DIGEST_LEN);
-    return true;
 }
 
 bool pins_see(struct pins *p, postern_bytes tool, postern_bytes text)
 {
     uint8_t name[PINS_DIGEST_LEN], now[PINS_DIGEST_LEN];
-    bool is_kept;
 
     if (!sha256_make(tool, name) || !sha256_make(text, now))
         return false;
     (void)pthread_mutex_lock(&lock);
-    is_kept = see(p, name, now);
+    see(p, name, now);
     (void)pthread_mutex_unlock(&lock);
-    return is_kept;
+    return true;
 }
 
 bool pins_is_changed(struct pins *p, postern_bytes tool, uint8_t ret_now[PINS_DIGEST_LEN])

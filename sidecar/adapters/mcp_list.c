@@ -72,15 +72,6 @@ static bool read_name(const struct cutter *c, const struct list *list, uint32_t 
     return true;
 }
 
-/* False: nobody would know that it says something else. */
-static bool note_tool(const struct cutter *c, postern_bytes name, uint32_t entry)
-{
-    uint8_t now[PINS_DIGEST_LEN];
-
-    return pins_see(c->pins, name, postern_json_raw(c->m->json, entry)) ||
-           pins_is_changed(c->pins, name, now);
-}
-
 static bool is_shown(const struct cutter *c, const struct list *list, uint32_t entry)
 {
     size_t before = c->room->len;
@@ -91,7 +82,7 @@ static bool is_shown(const struct cutter *c, const struct list *list, uint32_t e
         is_shown =
             may_see(c, list, list->is_uri && !mcp_uri_is_plain(name) ? POSTERN_BYTES_NONE : name);
         if (is_shown && list->is_tool && c->pins != NULL)
-            is_shown = note_tool(c, name, entry);
+            is_shown = pins_see(c->pins, name, postern_json_raw(c->m->json, entry));
     }
     c->room->len = before;
     return is_shown;

@@ -29,7 +29,7 @@ tests_unit_test_mcp_message_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
 tests_unit_test_mcp_session_SOURCES = tests/unit/test_mcp_session.c tests/support/mcp_rig.c tests/support/mcp_rig.h
 tests_unit_test_mcp_session_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_mcp_session_LDADD = $(sidecar_ldadd)
-tests_unit_test_mcp_session_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_mcp_session_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=EVP_Digest
 tests_unit_test_pins_CPPFLAGS = $(sidecar_cppflags)
 tests_unit_test_pins_LDADD = $(sidecar_ldadd)
 tests_unit_test_pins_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
