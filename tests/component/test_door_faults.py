@@ -3,10 +3,12 @@
 # alone: it floods, or measures time
 """What a network does to the sessions of a door: client, posternd and backend stand in three network namespaces, and the lines between
 them (network.py) grow slow, lose packets and fall silent.  After each test the door has no socket left that it did not begin with."""
+import contextlib
 import functools
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import ssl
@@ -215,12 +217,27 @@ def receive_all(sock, size):
 
 
 def exchange(sock, data):
-    """Sends it to a backend that sends it back; both ways at once."""
-    sender = threading.Thread(target=sock.sendall, args=(data,))
-    sender.start()
-    got = receive_all(sock, len(data))
-    sender.join()
-    return got
+    """Sends it to a backend that sends it back; both ways at once, in one thread: Python lets two into one SSL object, and OpenSSL
+    does not bear that."""
+    sent, got, view = 0, bytearray(), memoryview(data)
+    patience_s = sock.gettimeout()
+    sock.setblocking(False)
+    while len(got) < len(data):
+        is_stuck = True
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            piece = sock.recv(1 << 16)
+            assert piece, "ended after %d of %d bytes" % (len(got), len(data))
+            got += piece
+            is_stuck = False
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            if sent < len(data):
+                sent += sock.send(view[sent:sent + (1 << 14)])
+                is_stuck = False
+        if is_stuck:
+            ready = select.select([sock], [sock] if sent < len(data) else [], [], patience_s)
+            assert ready[0] or ready[1], "nothing moves after %d of %d bytes" % (len(got), len(data))
+    sock.settimeout(patience_s)
+    return bytes(got)
 
 
 def reset(sock):
