@@ -10,7 +10,12 @@ says() { grep -qF -- "$1" "$T/quickstart.out"; }
 run_quickstart() { # NAME COMMAND...
     local name=$1
     shift
-    if "$@" >"$T/quickstart.out" 2>&1; then ok "$name"; else not_ok "$name"; tail -n 40 "$T/quickstart.out" | sed 's/^/# /'; fi
+    if "$@" >"$T/quickstart.out" 2>&1; then
+        ok "$name"
+    else # why it gave up stands before the logs that it prints at its end
+        not_ok "$name"
+        { sed '/^--- /,$d' "$T/quickstart.out" | tail -n 15; sed -n '/^--- /,$p' "$T/quickstart.out" | tail -n 60; } | sed 's/^/# /'
+    fi
 }
 run_quickstart "the quickstart succeeds" env POSTERN_BUILD="$POSTERN_BUILD" POSTERN_SERVERS="$R" TMPDIR="$T" "$TOP/examples/quickstart/run"
 check "slapd prints the agent's DN" says 'dn:uid=agent-7,dc=example,dc=org'
