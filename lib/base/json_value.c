@@ -174,15 +174,15 @@ postern_json_chars postern_json_chars_of_name(const postern_json *j, uint32_t no
     return chars_of(name_text(j, n), n->key_is_escaped);
 }
 
-/* Most texts that are compared differ in their first byte.  None holds NUL, so that strncmp() sees all
- * of it or a difference. */
-static bool text_is(postern_bytes text, bool is_escaped, const char *want)
+/* Most texts that are compared differ in their first byte: no call for those.  None holds NUL, so that
+ * strncmp() sees all of it or a difference. */
+static inline bool text_is(postern_bytes text, bool is_escaped, const char *want)
 {
     if (is_escaped)
         return postern_json_chars_compare(chars_of(text, true),
                                           chars_of(postern_bytes_str(want), false)) == 0;
-    if (text.len == 0 || text.ptr[0] != (uint8_t)want[0])
-        return text.len == 0 && want[0] == '\0';
+    if (text.len != 0 && text.ptr[0] != (uint8_t)want[0])
+        return false;
     return strncmp((const char *)text.ptr, want, text.len) == 0 && want[text.len] == '\0';
 }
 
@@ -194,9 +194,6 @@ uint32_t postern_json_member(const postern_json *j, uint32_t object, const char 
         return POSTERN_JSON_ABSENT;
     for (uint32_t i = object + 1; i != 0; i = n->next) {
         n = &j->nodes[i];
-        /* The closing quote of a name that is empty is no letter of any that is looked for. */
-        if (!n->key_is_escaped && j->text.ptr[n->key] != (uint8_t)name[0] && name[0] != '\0')
-            continue; /* most names: no call for those */
         if (text_is(name_text(j, n), n->key_is_escaped, name))
             return i;
     }

@@ -22,7 +22,7 @@ static const struct {
     { { 0xC4, 0xB1 }, 2, 'i' },       /* U+0131 dotless i */
 };
 
-/* The next folded byte of a name that is not at its end. */
+/* Of a name that goes on with what is not ASCII. */
 static uint8_t take_stranger(postern_bytes *name)
 {
     uint8_t c = name->ptr[0];
@@ -40,6 +40,12 @@ static uint8_t take_stranger(postern_bytes *name)
     return c;
 }
 
+static inline uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+/* The next folded byte of a name that is not at its end. */
 static inline uint8_t take_folded(postern_bytes *name)
 {
     uint8_t c = name->ptr[0];
@@ -48,19 +54,14 @@ static inline uint8_t take_folded(postern_bytes *name)
         return take_stranger(name);
     name->ptr++;
     name->len--;
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
-static uint8_t lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : (uint8_t)c;
+    return lower(c);
 }
 
 /* Names that the door looks for are ASCII. */
 static bool folds_to(postern_bytes name, const char *want)
 {
     while (name.len != 0 && *want != '\0')
-        if (take_folded(&name) != lower(*want++))
+        if (take_folded(&name) != lower((uint8_t)*want++))
             return false;
     return name.len == 0 && *want == '\0';
 }
