@@ -12,11 +12,6 @@
 
 /* ---- sessions ---- */
 
-static bool hash_cookie(const char *cookie, uint8_t ret[SESSION_ID_HASH])
-{
-    return sha256_make(postern_bytes_str(cookie), ret);
-}
-
 static bool make_cookie(char ret[COOKIE_VALUE_MAX])
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(COOKIE_VALUE_MAX);
@@ -43,7 +38,7 @@ static postern_err find_session(struct issuer *is, struct visitor *v, postern_er
     uint8_t id[SESSION_ID_HASH];
     bool is_found = false;
 
-    if (!hash_cookie(v->cookie, id))
+    if (!sha256_make(postern_bytes_str(v->cookie), id))
         return POSTERN_FAIL(err, NOMEM, "hashing a cookie");
     POSTERN_TRY(store_session_find(is->store, id, &is_found, &v->session, err));
     v->is_logged_in = is_found && is_live(&v->session, now_s);
@@ -77,7 +72,7 @@ static postern_err end_session(struct issuer *is, const char *cookie, postern_er
 {
     uint8_t id[SESSION_ID_HASH];
 
-    if (!hash_cookie(cookie, id))
+    if (!sha256_make(postern_bytes_str(cookie), id))
         return POSTERN_FAIL(err, NOMEM, "hashing a cookie");
     return store_session_end(is->store, id, err);
 }
@@ -92,7 +87,7 @@ postern_err visitor_log_in(struct issuer *is, const char *old_cookie, const char
     char cookie[COOKIE_VALUE_MAX];
     postern_err e;
 
-    if (!make_cookie(cookie) || !hash_cookie(cookie, session.id_sha256))
+    if (!make_cookie(cookie) || !sha256_make(postern_bytes_str(cookie), session.id_sha256))
         return POSTERN_FAIL(err, SYSTEM, "a new session");
     memcpy(session.user, user, strlen(user) + 1); /* it was in the store: a name fits */
     e = end_session(is, old_cookie, err);
