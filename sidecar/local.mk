@@ -15,7 +15,7 @@ sidecar_libsidecar_la_SOURCES = \
 	sidecar/options.c sidecar/options.h sidecar/peers.c sidecar/peers.h sidecar/published_file.c sidecar/published_file.h \
 	sidecar/privilege.c sidecar/privilege.h sidecar/spawn_set.c sidecar/spawn_set.h sidecar/pins.c sidecar/pins.h \
 	sidecar/policy_ask.c sidecar/policy_ask.h sidecar/quota.c sidecar/quota.h \
-	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_apart.c sidecar/sandbox_files.c sidecar/setting.c sidecar/setting.h sidecar/shared_memory.c sidecar/shared_memory.h \
+	sidecar/role.h sidecar/sandbox.c sidecar/sandbox.h sidecar/sandbox_apart.c sidecar/sandbox_files.c sidecar/sandbox_landlock.c sidecar/sandbox_landlock.h sidecar/setting.c sidecar/setting.h sidecar/shared_memory.c sidecar/shared_memory.h \
 	sidecar/supervisor.c sidecar/supervisor.h \
 	sidecar/supervisor_line.c sidecar/supervisor_line.h sidecar/text_hash.h sidecar/timer.c sidecar/timer.h sidecar/upkeep.c sidecar/upkeep.h sidecar/users.c sidecar/users.h
 if SECCOMP

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * landlock(7) for a child (sandbox.h).  Debian's headers of 2023 know the first version only, so
- * the numbers of later ones stand here; the kernel says which of them it has.
- */
+/* landlock(7) for a child (sandbox.h): as much of it as the kernel here has. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,16 +12,9 @@
 #include <unistd.h>
 
 #include "sandbox.h"
+#include "sandbox_landlock.h"
 
-/* linux/landlock.h of ABI 2 to 6 (Linux 5.19, 6.2, 6.7, 6.10, 6.12) */
-#define FS_REFER     (1ULL << 13)
-#define FS_TRUNCATE  (1ULL << 14)
-#define FS_IOCTL_DEV (1ULL << 15)
-#define NET_BIND_TCP (1ULL << 0)
-#define NET_CONNECT_TCP (1ULL << 1)
-#define SCOPE_ABSTRACT_UNIX (1ULL << 0)
-#define SCOPE_SIGNAL (1ULL << 1)
-#define ABI_COMPLETE 6
+#define ABI_COMPLETE LANDLOCK_ABI_OF_SCOPES
 
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_WRITE                                                                                   \
@@ -37,36 +27,18 @@
     (FS_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                    \
      LANDLOCK_ACCESS_FS_MAKE_REG)
 
-struct ruleset_attr {
-    uint64_t handled_access_fs, handled_access_net, scoped;
-};
-
-static long ask_abi(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-}
-
 /* Everything that this kernel can deny; a rule gives back. */
-static struct ruleset_attr deny_all(long abi)
+static struct landlock_denied deny_all(long abi)
 {
-    struct ruleset_attr a = { .handled_access_fs = FS_READ | FS_WRITE |
-                                                   LANDLOCK_ACCESS_FS_EXECUTE };
+    struct landlock_denied a = { .handled_access_fs = FS_READ | FS_WRITE |
+                                                      LANDLOCK_ACCESS_FS_EXECUTE };
 
-    a.handled_access_fs |= abi >= 2 ? FS_REFER : 0;
-    a.handled_access_fs |= abi >= 3 ? FS_TRUNCATE : 0;
-    a.handled_access_fs |= abi >= 5 ? FS_IOCTL_DEV : 0;
-    a.handled_access_net = abi >= 4 ? NET_BIND_TCP | NET_CONNECT_TCP : 0;
-    a.scoped = abi >= 6 ? SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL : 0;
+    a.handled_access_fs |= abi >= 2 ? LANDLOCK_FS_REFER : 0;
+    a.handled_access_fs |= abi >= 3 ? LANDLOCK_FS_TRUNCATE : 0;
+    a.handled_access_fs |= abi >= 5 ? LANDLOCK_FS_IOCTL_DEV : 0;
+    a.handled_access_net = abi >= 4 ? LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP : 0;
+    a.scoped = abi >= 6 ? LANDLOCK_SCOPE_ABSTRACT_UNIX | LANDLOCK_SCOPE_OF_SIGNALS : 0;
     return a;
-}
-
-/* Older kernels want the older, shorter struct. */
-static size_t attr_size(long abi)
-{
-    if (abi >= 6)
-        return sizeof(struct ruleset_attr);
-    return abi >= 4 ? offsetof(struct ruleset_attr, scoped)
-                    : offsetof(struct ruleset_attr, handled_access_net);
 }
 
 static postern_err allow_fd(int ruleset, int fd, uint64_t access, postern_error *err)
@@ -126,7 +98,7 @@ static postern_err allow_reading(int ruleset, const struct sandbox_rules *rules,
 
 static postern_err fill(int ruleset, const struct sandbox_rules *rules, long abi, postern_error *err)
 {
-    uint64_t state = FS_STATE | (abi >= 3 ? FS_TRUNCATE : 0);
+    uint64_t state = FS_STATE | (abi >= 3 ? LANDLOCK_FS_TRUNCATE : 0);
 
     POSTERN_TRY(allow_reading(ruleset, rules, err));
     if ((rules->needs & SANDBOX_STATE) == 0 || rules->state_dir_fd < 0)
@@ -134,17 +106,16 @@ static postern_err fill(int ruleset, const struct sandbox_rules *rules, long abi
     return allow_fd(ruleset, rules->state_dir_fd, state, err);
 }
 
-static postern_err enforce(struct ruleset_attr attr, const struct sandbox_rules *rules, long abi,
+static postern_err enforce(struct landlock_denied attr, const struct sandbox_rules *rules, long abi,
                            postern_error *err)
 {
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0);
+    int ruleset = -1;
     postern_err e;
 
-    if (ruleset < 0)
-        return POSTERN_FAIL(err, SYSTEM, "landlock_create_ruleset: %m");
+    POSTERN_TRY(landlock_new(&attr, abi, &ruleset, err));
     e = fill(ruleset, rules, abi, err);
-    if (e == POSTERN_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-        e = POSTERN_FAIL(err, SYSTEM, "landlock_restrict_self: %m");
+    if (e == POSTERN_OK)
+        e = landlock_enter(ruleset, err);
     (void)close(ruleset);
     return e;
 }
@@ -152,14 +123,14 @@ static postern_err enforce(struct ruleset_attr attr, const struct sandbox_rules 
 postern_err sandbox_restrict_files(const struct sandbox_rules *rules, bool *ret_is_complete,
                                    postern_error *err)
 {
-    long abi = ask_abi();
-    struct ruleset_attr attr;
+    long abi = landlock_abi();
+    struct landlock_denied attr;
 
     *ret_is_complete = abi >= ABI_COMPLETE;
     if (abi < 1)
         return POSTERN_OK; /* not in this kernel, or turned off: user and seccomp remain */
     attr = deny_all(abi);
     if ((rules->needs & SANDBOX_CONNECT) != 0)
-        attr.handled_access_net &= ~NET_CONNECT_TCP;
+        attr.handled_access_net &= ~LANDLOCK_NET_CONNECT_TCP;
     return enforce(attr, rules, abi, err);
 }
