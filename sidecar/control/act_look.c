@@ -8,7 +8,6 @@
 
 #include <postern-private/clock.h>
 
-
 /* ---- sessions ---- */
 
 static const char *const session_texts[] = { "id",  "door", "agent",   "human", "user",  "client",
