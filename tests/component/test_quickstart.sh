@@ -12,9 +12,10 @@ run_quickstart() { # NAME COMMAND...
     shift
     if "$@" >"$T/quickstart.out" 2>&1; then
         ok "$name"
-    else # why it gave up stands before the logs that it prints at its end
+    else # why it gave up stands before the logs that it prints at its end; here it comes last, where it is looked for
         not_ok "$name"
-        { sed '/^--- /,$d' "$T/quickstart.out" | tail -n 15; sed -n '/^--- /,$p' "$T/quickstart.out" | tail -n 60; } | sed 's/^/# /'
+        { sed -n '/^--- /,$p' "$T/quickstart.out" | tail -n 60; sed '/^--- /,$d' "$T/quickstart.out" | tail -n 15; } | sed 's/^/# /'
+        grep '^quickstart: ' "$T/quickstart.out" | sed 's/^/# /'
     fi
 }
 run_quickstart "the quickstart succeeds" env POSTERN_BUILD="$POSTERN_BUILD" POSTERN_SERVERS="$R" TMPDIR="$T" "$TOP/examples/quickstart/run"
