@@ -444,6 +444,7 @@ static bool watch(struct side *s)
 
 static void say_goodbye_to(struct wire *w)
 {
+    w->io.is_dismissed = true;
     if (wire_flush(w) == LEG_MORE && !w->io.is_told)
         (void)wire_end(w); /* what fails is reset by inspect_free() */
 }

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,12 +226,32 @@ void leg_io_begin(struct leg_io *io, struct records *x, struct leg take_leg)
         records_attach(x, io->ssl);
 }
 
-void leg_io_close(struct leg_io *io, size_t owed)
+/* It has not answered the kernel's last segments or probes: the line is silent. */
+static bool is_silent(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           (info.tcpi_retransmits != 0 || info.tcpi_probes != 0);
+}
+
+/* Of a side that has finished the kernel keeps what is on its way for as long as it likes.  These
+ * fail on unix sockets, whose close(2) leaves nothing behind. */
+static void leave_to_the_kernel(const struct leg_io *io, bool is_cut)
 {
     static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    static const unsigned int patience_ms = LEG_LAST_BYTES_MS;
 
-    if (!io->is_told || owed != 0 || io->unsent != NULL)
-        (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset); /* TCP's alone */
+    if (is_cut || (io->is_dismissed && is_silent(io->fd)))
+        (void)setsockopt(io->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    else if (io->is_dismissed)
+        (void)setsockopt(io->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &patience_ms, sizeof patience_ms);
+}
+
+void leg_io_close(struct leg_io *io, size_t owed)
+{
+    leave_to_the_kernel(io, !io->is_told || owed != 0 || io->unsent != NULL);
     free(io->unsent);
     leg_close(&(struct leg){ io->fd, io->ssl });
     *io = (struct leg_io){ .fd = -1 };

@@ -535,6 +535,7 @@ void relay_free(struct relay *r)
 
 static void say_goodbye_to(struct side *s)
 {
+    s->io.is_dismissed = true;
     if ((!is_owed(s) || flush(s) == LEG_MORE) && !s->io.is_told)
         (void)tell_end(s); /* what fails is reset by relay_free() */
 }

@@ -64,11 +64,19 @@ class Namespace:
                                universal_newlines=True, timeout=20)
         assert r.returncode == 0, "ip %s: %s" % (" ".join(arguments), r.stderr)
 
-    def connections(self, port):
-        """States of TCP connections that this namespace still knows from the local port: "01" established, "04" FIN sent …"""
+    def rows(self, port):
+        """Lines of /proc/net/tcp, in words, of the connections that this namespace still knows from the local port."""
         with self, open("/proc/thread-self/net/tcp") as f:
             rows = [line.split() for line in f.read().splitlines()[1:]]
-        return [r[3] for r in rows if int(r[1].split(":")[1], 16) == port and r[3] != "0A"]
+        return [r for r in rows if int(r[1].split(":")[1], 16) == port and r[3] != "0A"]
+
+    def connections(self, port):
+        """Their states: "01" established, "04" FIN sent …"""
+        return [r[3] for r in self.rows(port)]
+
+    def unanswered(self, port):
+        """Bytes on their way that nobody has confirmed."""
+        return sum(int(r[4].split(":")[0], 16) for r in self.rows(port))
 
     def close(self):
         os.close(self.fd)

@@ -178,6 +178,18 @@ class Network:
         check(pipes <= 2 * 64 * os.cpu_count(), "%d ends of pipes are kept" % pipes)  # PIPES_KEPT of each loop, for the next transfer
         wait_until(lambda: not self.rig.sessions(), "no session is left in the list")
 
+    def wait_no_connection(self, name):
+        """None of the kernel's, at the port of that door."""
+        seen = []
+
+        def is_none():
+            seen[:] = self.door.connections(self.rig.ports[name])
+            return seen == []
+        try:
+            wait_until(is_none, "no connection of the kernel's is left")
+        except AssertionError as e:
+            raise AssertionError("%s: states %r" % (e, seen)) from None
+
     def end_of(self, answer):
         """The record of its end, when there is one."""
         login = self.rig.wait_record(event="login", ref=answer["ref"])
@@ -373,7 +385,19 @@ def a_lease_ends_on_time_though_nobody_takes_what_the_backend_pours(net):
     check(late <= TICK_S, "ended %.1f s after lease and grace" % late)
     assert_equal(net.end_of(answer)["end"], "expired", "end")
     # Nor does the kernel go on sending for it: what was not taken is thrown away.
-    wait_until(lambda: net.door.connections(net.rig.ports["cache"]) == [], "no connection of the kernel's is left")
+    net.wait_no_connection("cache")
+
+
+@on_a_network
+def a_lease_that_ends_on_a_silent_line_is_left_to_the_kernel_for_seconds_only(net):
+    """The last word, to which nobody answers, would be said again and again for minutes."""
+    net.add_door("quiet", net.near_backend(), expiry_grace="1s")
+    net.start()
+    answer = net.login("quiet", life=LEASE_S).talk()
+    wait_until(lambda: net.door.unanswered(net.rig.ports["quiet"]) == 0, "all that was said is confirmed")
+    net.outer_line.is_cut = True
+    assert_equal(net.end_of(answer)["end"], "expired", "end")
+    net.wait_no_connection("quiet")
 
 
 @on_a_network
@@ -392,7 +416,7 @@ def what_is_taken_back_ends_at_once_on_a_silent_line(net):
             spent = stopwatch(lambda: (net.rig.control(*verb), net.wait_nothing_left()))
             check(spent <= TAKEN_BACK_S, "%s of a session of %s took %.1f s" % (verb[0], name, spent))
             check(net.end_of(answer)["end"] in ("killed", "revoked", "policy"), net.end_of(answer))
-            wait_until(lambda: net.door.connections(net.rig.ports[name]) == [], "no connection of the kernel's is left")
+            net.wait_no_connection(name)
             net.outer_line.is_cut = False
             answer.close()
         net.rig.control("unblock", "agent-7")

@@ -192,6 +192,7 @@ lines=$(log_lines)
 out=$(wire "${alice%%.*}.$(head -c 70000 /dev/zero | tr '\0' x).x" alice postgres)
 case $out in
 '28000 OAuth bearer authentication failed'*) ;;
+'lost: '*) ;; # what it has not read makes its kernel reset, and its last words may be lost by that; its log has them
 *) not_ok "one of 70000 bytes"; echo "# $out" ;;
 esac
 if log_says "$lines" 'invalid message length' && ! log_has "$lines" 'postern:'; then ok "one of 70000 bytes the server itself does not read"; else not_ok "one of 70000 bytes the server itself does not read"; fi
