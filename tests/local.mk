@@ -134,6 +134,7 @@ EXTRA_DIST += \
 	tests/component/test_valgrind_hosts.sh \
 	tests/e2e/bare \
 	tests/e2e/installed \
+	tests/e2e/tarball \
 	tests/e2e/pages/walk.mjs \
 	tests/e2e/test_verify.sh \
 	tests/hosts/bookworm \

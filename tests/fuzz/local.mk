@@ -5,7 +5,8 @@
 #     fuzz_targets += tests/fuzz/fuzz_NAME
 #     tests_fuzz_fuzz_NAME_LDADD = $(fuzz_ldadd)
 #
-# An ordinary build links replay.c: `make check` runs the corpus and a fixed number of deterministic mutations of it.  With
+# An ordinary build links replay.c: `make check` runs the corpus and a fixed number of deterministic mutations of it (not where configure
+# was told --disable-replay).  With
 # --enable-fuzzing (CC=clang) the same target is a libFuzzer program, and `make fuzz FUZZ_SECONDS=60` runs each in turn.
 # tests/fuzz/parsers says whose parser it is (tests/coverage).  After a new row of the settings: tests/fuzz/renew_dumps.
 if FUZZING
@@ -33,9 +34,9 @@ include tests/fuzz/spawner.mk
 include tests/fuzz/control.mk
 
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/dict tests/fuzz/parsers tests/fuzz/renew_dumps tests/coverage
-check_PROGRAMS += $(fuzz_targets)
 FUZZ_SECONDS = 10
 if FUZZING
+check_PROGRAMS += $(fuzz_targets)
 .PHONY: fuzz fuzz-targets
 fuzz-targets: $(fuzz_targets)
 fuzz: $(fuzz_targets)
@@ -46,6 +47,8 @@ fuzz: $(fuzz_targets)
 			$$(test -f "$$dict" && echo "-dict=$$dict") \
 			fuzz-found/$$name '$(srcdir)'/tests/fuzz/corpus/$$name; \
 	done
-else
+endif
+if REPLAY
+check_PROGRAMS += $(fuzz_targets)
 TESTS += $(fuzz_targets)
 endif
