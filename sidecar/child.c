@@ -194,6 +194,7 @@ postern_err child_start(struct child *c, const struct role_setup *setup, log_tar
     c->ready_ms = 0;
     c->link_due_ms = INT64_MAX;
     c->has_jwks_written = false;
+    c->is_retired = false;
     c->questions = 0;
     c->is_committed = false;
     return POSTERN_OK;
@@ -267,6 +268,7 @@ void child_note_end(struct child *c, int status)
     c->pid = 0;
     c->state = CHILD_NONE;
     c->link_due_ms = INT64_MAX;
+    c->commits = 0;
 }
 
 static unsigned longer_backoff_ms(const struct child *c, int64_t now_ms)

@@ -55,9 +55,11 @@ struct child {
     int64_t            linked_ms;  /* its lines were made last */
     int64_t            link_due_ms; /* and will be again; INT64_MAX: no reason */
     bool               has_jwks_written;
+    bool               is_retired; /* said that it takes nothing new any more */
     /* Door: */
     unsigned           questions;    /* configurations that it has not answered yet */
     bool               is_committed; /* it was told to work by one */
+    unsigned           commits;      /* told, and not confirmed yet */
 };
 
 #define CHILD_BACKOFF_MIN_MS 100

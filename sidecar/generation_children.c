@@ -58,6 +58,7 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
 void generation_commit_door(struct child *door)
 {
     door->is_committed = true;
+    door->commits++;
     child_tell(door, "commit", -1);
 }
 
@@ -307,6 +308,34 @@ bool generation_has_only_audit(const struct generation *g)
         if (id != ROLE_AUDIT && g->children[id].state != CHILD_NONE)
             return false;
     return true;
+}
+
+/*
+ * Could it let somebody in by what was before?  Audit and spawner judge nobody.  Issuer and control do not
+ * say that they have retired: they finish what was begun within seconds and are gone.
+ */
+static bool is_behind(const struct generation *g, role_id id)
+{
+    const struct child *c = &g->children[id];
+
+    if (g->state == GENERATION_SERVING)
+        return c->commits != 0;
+    return id != ROLE_AUDIT && id != ROLE_SPAWNER && c->pid != 0 && !c->is_retired;
+}
+
+bool generation_is_behind(const struct generation *g)
+{
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        if (is_behind(g, id))
+            return true;
+    return false;
+}
+
+void generation_end_who_is_behind(struct generation *g)
+{
+    for (role_id id = 0; id < ROLE_COUNT; id++)
+        if (is_behind(g, id))
+            child_condemn(&g->children[id], "has not left the settings before in time");
 }
 
 void generation_drain(struct generation *g, int64_t now_ms)

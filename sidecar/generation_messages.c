@@ -149,6 +149,14 @@ static void handle_door(struct generation *g, struct child *door, struct generat
     }
 }
 
+static void handle_committed(struct child *door)
+{
+    if (door->commits == 0)
+        child_condemn(door, "confirms what it was not told");
+    else
+        door->commits--;
+}
+
 /* Its lines broke while it lives on.  Not more often than this, whatever it asks. */
 static void handle_link(struct child *c, int64_t now_ms)
 {
@@ -173,6 +181,10 @@ static void handle_message(struct generation *g, role_id id, struct generation *
     else if (id == ROLE_DOOR &&
              (channel_type_is(c->channel, "ready") || channel_type_is(c->channel, "unready")))
         handle_door(g, c, asking, now_ms);
+    else if (id == ROLE_DOOR && channel_type_is(c->channel, "committed"))
+        handle_committed(c);
+    else if ((id == ROLE_HELPER || id == ROLE_DOOR) && channel_type_is(c->channel, "retired"))
+        c->is_retired = true;
     else if (!channel_type_is(c->channel, "ready"))
         child_condemn(c, "sent a message that is not its to send");
     else if (id == ROLE_ISSUER && !c->has_jwks_written)

@@ -67,6 +67,9 @@ int spawner_main(struct role_setup *setup);
  * Supervisor and everybody:
  *
  *   supervisor → role   {"type":"drain"}        finish what is in flight, then exit 0
+ *   helper, door → supervisor
+ *                       {"type":"retired"}      after "drain": nothing that comes from now on is judged
+ *                                               here; what was begun goes on.  Issuer and control just end
  *   role → supervisor   {"type":"ready"}        once, within 30 s of its start; the issuer after
  *                                               "jwks_written", helper when it knows what was revoked
  *                                               and blocked (helper/helper.h)
@@ -104,6 +107,7 @@ int spawner_main(struct role_setup *setup);
  *   door → supervisor   {"type":"ready"} (the set can be used) | {"type":"unready","detail":TEXT}
  *                         one answer for each "prepare", in their order
  *   supervisor → door   {"type":"commit"}       work by the set that was prepared
+ *   door → supervisor   {"type":"committed"}    every loop does; one answer for each "commit"
  *   supervisor → door   {"type":"abandon"}      forget everything since the last "commit"; said before
  *                                               each set too
  *   door → supervisor   {"type":"certificate","pem":TEXT}

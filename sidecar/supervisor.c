@@ -3,7 +3,8 @@
  * The loop of posternd's first process: signals, children's messages, due times.  Generations
  * (generation.c) do the work; here is decided which one serves: a reload starts a new one beside
  * the old, and only when each of its children is ready the old one is told to drain, so that at no
- * moment nobody accepts.
+ * moment nobody accepts.  "ready" is said when nobody is let in by the old one any more
+ * (doc/decisions/0129).
  */
 #include "config.h"
 
@@ -22,6 +23,12 @@
 #include "notify.h"
 #include "supervisor.h"
 
+/*
+ * From where the new children serve to "ready", mostly milliseconds.  Callers who hold connections open and
+ * say nothing make the old issuer take 3 s of it and then the old control 6 s (DRAIN_MAX_MS) or the old
+ * helper 1 s: what takes longer than twice that is no caller's doing.
+ */
+#define SWITCH_MAX_MS 15000
 #define GENERATIONS_MAX 4 /* reloads faster than that wait until an old one has drained */
 
 struct supervisor {
@@ -32,6 +39,8 @@ struct supervisor {
     int                exit_status;
     bool               is_stopping;
     bool               wants_reload;
+    bool               owes_ready;    /* the newest serves, and that is not said yet */
+    int64_t            switch_due_ms; /* who has not left what was before is ended then */
 };
 
 /* One descriptor of the poll set and whose it is. */
@@ -104,6 +113,7 @@ static void stop(struct supervisor *s, int64_t now_ms)
     log_note("stopping");
     notify_send("STOPPING=1");
     s->is_stopping = true;
+    s->owes_ready = false;
     for (struct generation *g = s->newest; g != NULL; g = g->next) {
         g->state = GENERATION_RETIRING;
         /* The children close theirs; with ours open, newcomers would be let in to wait for nothing. */
@@ -127,8 +137,26 @@ static void enter_service(struct supervisor *s, int64_t now_ms)
         listeners_close(&old->listeners); /* its children have their own */
         log_note("reloaded, the children before are draining");
     }
-    log_note("ready"); /* scripts wait for this line */
-    notify_send("READY=1");
+    s->owes_ready = true;
+    s->switch_due_ms = now_ms + SWITCH_MAX_MS;
+}
+
+/* What "ready" promises: from now on callers are judged by the newest settings and by no others. */
+static void finish_switch(struct supervisor *s, int64_t now_ms)
+{
+    bool is_behind = false;
+
+    for (const struct generation *g = s->newest; g != NULL; g = g->next)
+        is_behind = is_behind || generation_is_behind(g);
+    if (!is_behind) {
+        s->owes_ready = false;
+        log_note("ready"); /* scripts wait for this line */
+        notify_send("READY=1");
+    } else if (now_ms >= s->switch_due_ms) {
+        s->switch_due_ms = INT64_MAX; /* their ends follow */
+        for (struct generation *g = s->newest; g != NULL; g = g->next)
+            generation_end_who_is_behind(g);
+    }
 }
 
 /* The newest one cannot start: the one before goes on, or there is none and posternd stops. */
@@ -217,7 +245,9 @@ static void settle(struct supervisor *s, int64_t now_ms)
         if (g->state == GENERATION_RETIRING)
             retire(s, g, now_ms);
     free_those_over(s);
-    if (s->wants_reload && !s->is_stopping && s->newest->state == GENERATION_SERVING &&
+    if (s->owes_ready)
+        finish_switch(s, now_ms);
+    if (s->wants_reload && !s->owes_ready && !s->is_stopping && s->newest->state == GENERATION_SERVING &&
         count_generations(s) < GENERATIONS_MAX)
         reload(s, now_ms);
 }
@@ -267,7 +297,7 @@ static size_t collect_watches(const struct supervisor *s, struct pollfd *polls, 
 
 static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
 {
-    int64_t due_ms = INT64_MAX;
+    int64_t due_ms = s->owes_ready ? s->switch_due_ms : INT64_MAX;
 
     for (const struct generation *g = s->newest; g != NULL; g = g->next)
         if (generation_next_due_ms(g) < due_ms)

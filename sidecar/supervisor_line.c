@@ -106,6 +106,14 @@ postern_err supervisor_line_say_ready(struct supervisor_line *l, postern_error *
     return channel_send_type(l->watch.channel, "ready", -1, err);
 }
 
+void supervisor_line_tell(struct supervisor_line *l, const char *type)
+{
+    postern_error err = { 0 };
+
+    if (!l->is_over && channel_send_type(l->watch.channel, type, -1, &err) != POSTERN_OK)
+        log_error("telling the supervisor", &err);
+}
+
 void supervisor_line_want_lines(struct supervisor_line *l)
 {
     postern_error err = { 0 };

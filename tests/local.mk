@@ -114,6 +114,7 @@ EXTRA_DIST += \
 	tests/component/test_redis_door.py \
 	tests/component/test_redis_table.py \
 	tests/component/test_registration.py \
+	tests/component/test_reload.py \
 	tests/component/test_revoked_sessions.py \
 	tests/component/test_login_policy.sh \
 	tests/component/test_pages.py \

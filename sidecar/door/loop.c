@@ -331,13 +331,14 @@ static void deliver_drain(struct mail *take_mail, void *receiver)
         conn_drain(c);
         c = next;
     }
+    batch_finish(m->batch); /* first: after the last loop's end nobody reads it */
     loop_note_end(l);
     free(m);
 }
 
-struct mail *loop_mail_drain(int64_t drain_ms)
+struct mail *loop_mail_drain(int64_t drain_ms, struct batch *b)
 {
-    return make_mail(deliver_drain, (struct loop_mail){ .number = drain_ms });
+    return make_mail(deliver_drain, (struct loop_mail){ .number = drain_ms, .batch = b });
 }
 
 static void deliver_stop(struct mail *take_mail, void *receiver)

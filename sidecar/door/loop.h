@@ -141,7 +141,7 @@ void batch_finish(struct batch *b);
 struct mail *loop_mail_settings(struct door_settings *take_settings, struct batch *b);
 struct mail *loop_mail_judge(struct batch *b); /* every session, by the settings of now */
 struct mail *loop_mail_audit(int take_fd);
-struct mail *loop_mail_drain(int64_t drain_ms);
+struct mail *loop_mail_drain(int64_t drain_ms, struct batch *b); /* finished: no more logins come */
 struct mail *loop_mail_stop(void);
 /* End one session, without grace. */
 struct mail *loop_mail_end(const char *session_id, const char *end, const char *because,

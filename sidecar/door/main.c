@@ -865,12 +865,13 @@ static void take_prepare(void *arg)
 
 static void deliver_committed(struct mail *reply, void *receiver)
 {
+    struct door_main *m = receiver;
     struct main_batch *b = batch_of(reply);
     size_t unfit = atomic_load(&b->batch.unfit);
 
-    (void)receiver;
     log_ended(b, "reload", unfit);
-    finish_batch(b, &unfit); /* nobody waits */
+    finish_batch(b, &unfit); /* no other role waits */
+    supervisor_line_tell(m->supervisor_line, "committed");
 }
 
 static void begin_upkeep(struct door_main *m)
@@ -888,8 +889,10 @@ static void take_commit(void *arg)
     struct door_main *m = arg;
     struct main_batch *b;
 
-    if (m->prepared == NULL)
+    if (m->prepared == NULL) {
+        supervisor_line_tell(m->supervisor_line, "committed");
         return;
+    }
     settings_unref(m->current);
     m->current = m->prepared;
     m->prepared = NULL;
@@ -934,9 +937,19 @@ static void end_loops(struct door_main *m)
     (void)event_base_loopbreak(m->base); /* fails without a base only */
 }
 
+static void deliver_retired(struct mail *reply, void *receiver)
+{
+    struct door_main *m = receiver;
+    size_t none = 0;
+
+    finish_batch(batch_of(reply), &none);
+    supervisor_line_tell(m->supervisor_line, "retired");
+}
+
 static void drain(void *arg)
 {
     struct door_main *m = arg;
+    struct main_batch *b;
     int64_t drain_ms;
 
     if (m->is_draining)
@@ -947,8 +960,9 @@ static void drain(void *arg)
         return;
     }
     drain_ms = settings_number(m->current, "drain_timeout") * 1000 - DRAIN_HEADROOM_MS;
+    b = new_batch(m, m->process.loop_count, deliver_retired);
     for (size_t i = 0; i < m->process.loop_count; i++)
-        put(loop_at(&m->process, i), loop_mail_drain(drain_ms));
+        put(loop_at(&m->process, i), loop_mail_drain(drain_ms, &b->batch));
 }
 
 struct number_mail {

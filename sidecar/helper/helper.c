@@ -45,6 +45,11 @@ static void on_give_up(evutil_socket_t fd, short what, void *arg)
     (void)event_base_loopexit(r->helper.base, NULL);
 }
 
+static void on_retired(void *arg)
+{
+    links_say_retired(((struct role *)arg)->links);
+}
+
 static void stop(void *arg)
 {
     struct role *r = arg;
@@ -54,7 +59,7 @@ static void stop(void *arg)
 
     if (!event_pending(r->give_up, EV_TIMEOUT, NULL))
         (void)event_add(r->give_up, &limit);
-    server_drain(r->server);
+    server_drain(r->server, on_retired, r);
 }
 
 /* ---- start ---- */

@@ -221,6 +221,11 @@ postern_err links_say_ready(struct links *l, postern_error *err)
     return supervisor_line_say_ready(l->supervisor, err);
 }
 
+void links_say_retired(struct links *l)
+{
+    supervisor_line_tell(l->supervisor, "retired");
+}
+
 void links_want_lines(struct links *l)
 {
     supervisor_line_want_lines(l->supervisor);

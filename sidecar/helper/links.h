@@ -26,6 +26,8 @@ POSTERN_MUST_USE postern_err links_new(struct helper *h, int take_supervisor_fd,
                                        postern_error *err);
 /* Tell the supervisor that logins are answered from now on.  POSTERN_OK · POSTERN_ERR_SYSTEM */
 POSTERN_MUST_USE postern_err links_say_ready(struct links *l, postern_error *err);
+/* And that nobody who comes from now on is. */
+void links_say_retired(struct links *l);
 /* Ask the supervisor to make our lines anew; not more than once a second.  A failure is logged. */
 void links_want_lines(struct links *l);
 void links_free(struct links *l);

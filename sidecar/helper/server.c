@@ -48,6 +48,8 @@ struct server {
     int saslauthd_fd; /* the listener of that kind; -1: none */
     bool is_accepting, is_draining;
     bool has_swept; /* in this wake-up of a listener */
+    void (*retired)(void *arg); /* server_drain()'s; NULL: called, or nobody wants to know */
+    void *retired_arg;
     struct event *resume; /* ends a pause of accept(2) */
     struct event *late;   /* SERVER_UNWATCHED_MS after the first of those that are not watched */
     size_t unwatched_count;
@@ -313,6 +315,20 @@ static void end_if_done(struct server *s)
         (void)event_base_loopexit(s->helper->base, NULL);
 }
 
+/* Each of those who are left has its request in flight: a second one is never read. */
+static void note_retired(struct server *s)
+{
+    void (*retired)(void *arg) = s->retired;
+    const struct connection *c;
+
+    LIST_FOREACH (c, &s->connections, entry)
+        if (c->login == NULL)
+            return;
+    s->retired = NULL;
+    if (retired != NULL)
+        retired(s->retired_arg);
+}
+
 void server_note_idle_audit(struct server *s)
 {
     end_if_done(s);
@@ -333,10 +349,12 @@ static void close_connection(struct connection *c)
     s->stranger_count -= c->is_stranger;
     free(c);
     s->connection_count--;
-    if (s->is_draining)
+    if (s->is_draining) {
+        note_retired(s);
         end_if_done(s);
-    else if (!event_pending(s->resume, EV_TIMEOUT, NULL))
+    } else if (!event_pending(s->resume, EV_TIMEOUT, NULL)) {
         set_accepting(s, true);
+    }
 }
 
 /* Called by the login as its last act. */
@@ -361,6 +379,8 @@ static void start_login(struct connection *c, struct login *take_login)
         close_connection(c);
         return;
     }
+    if (c->server->is_draining)
+        note_retired(c->server);
     login_start(c->login); /* may free the connection */
 }
 
@@ -498,18 +518,31 @@ void server_begin(struct server *s)
     set_accepting(s, true);
 }
 
-void server_drain(struct server *s)
+/* It gets the shorter time-out, however slowly its request drips. */
+static void hurry(struct connection *c)
+{
+    int64_t due_ms = clock_mono_ms() + SERVER_DRAIN_IDLE_S * 1000;
+
+    if (due_ms < c->due_ms)
+        c->due_ms = due_ms;
+    (void)watch(c);
+}
+
+void server_drain(struct server *s, void (*retired)(void *arg), void *arg)
 {
     struct connection *c;
 
     if (s->is_draining)
         return;
     s->is_draining = true;
+    s->retired = retired;
+    s->retired_arg = arg;
     set_accepting(s, false);
     (void)event_del(s->resume);
     LIST_FOREACH (c, &s->connections, entry)
         if (c->login == NULL)
-            (void)watch(c); /* the shorter time-out */
+            hurry(c);
+    note_retired(s);
     end_if_done(s);
 }
 
@@ -518,6 +551,7 @@ void server_free(struct server *s)
     if (s == NULL)
         return;
     s->is_draining = true; /* no listener comes back while the connections go */
+    s->retired = NULL;
     while (!LIST_EMPTY(&s->connections))
         close_connection(LIST_FIRST(&s->connections));
     for (size_t i = 0; i < s->listener_count; i++)

@@ -433,6 +433,7 @@ def a_child_that_breaks_the_rules_is_killed(folder, daemons):
                             ("control", "steal", "not its to send"), ("audit", "steal", "not its to send"),
                             ("door", "steal", "not its to send"), ("door", "key", "sent what is no certificate"),
                             ("door", "unready", "cannot use its configuration"), ("door", "twice", "answers what it was not asked"),
+                            ("door", "committed", "confirms what it was not told"),
                             ("audit", "garbage", "sent what is no message"),
                             ("issuer", "early", "ready before its key set"), ("issuer", "private", "cannot be used")):
         for r in ROLES:
@@ -880,6 +881,123 @@ def two_listeners_for_one_address_are_refused(folder, daemons):
     folder.set(status_listen="[0::1]:%d" % port)  # another spelling
     assert_refused(folder, daemons, "two listeners want ")
     assert not os.path.exists(folder.path + "/run"), "something was made before the refusal"
+
+
+# ---- ready: the settings before are over ----
+
+SWITCHES = "reloaded, the children before are draining"
+BEHIND = r"%s %d has not left the settings before in time; it is killed"
+
+
+def start_reload(d, count):
+    d.signal(signal.SIGHUP)
+    d.wait_log(SWITCHES, count)
+
+
+def assert_not_ready(d, count):
+    assert_equal(count_log(d, "^posternd: ready$"), count, "lines that say ready")
+
+
+def ready_waits_for_no_child_that_has_retired(folder, daemons):
+    folder.set(drain_timeout="10m")
+    folder.order("helper", "linger")
+    d = start_with_door(folder, daemons)
+    old = d.child("helper")
+    reload(d, 2)
+    assert is_alive(old), "it finishes what was begun"
+    assert not re.search(BEHIND % ("helper", old), d.log())
+    d.signal(signal.SIGTERM)
+    d.signal(signal.SIGTERM)
+    assert_equal(d.wait_exit(), 0, "exit status")
+
+
+def ready_is_said_when_who_does_not_leave_the_settings_before_was_ended(folder, daemons):
+    folder.set(drain_timeout="10m")
+    folder.order("helper", "deaf")
+    d = start_with_door(folder, daemons)
+    old, door = d.child("helper"), d.child("door")
+    folder.order("helper", "ok")
+    folder.order("door", "uncommitted")
+    start_reload(d, 1)
+    begin = time.monotonic()
+    d.wait_log("helper: fake: MESSAGE drain")
+    folder.order("door", "ok")
+    d.signal(signal.SIGHUP)  # waits until that is over
+    assert_not_ready(d, 1)
+    d.wait_ready(2)
+    waited_s = time.monotonic() - begin
+    assert waited_s > 14, "after %.1f s" % waited_s
+    first = d.log()[:[m.start() for m in re.finditer("^posternd: ready$", d.log(), re.M)][1]]
+    for role, pid in (("helper", old), ("door", door)):
+        assert re.search(BEHIND % (role, pid), first), role
+        assert re.search(r"%s %d (drained, )?(died of signal 9|exited with status 0)" % (role, pid), first), role
+    assert_equal(first.count("new configuration read"), 1, "reloads begun by then")
+    d.wait_ready(3)
+    d.wait_log("new configuration read", 2)
+    assert_equal(len(re.findall("has not left", d.log())), 2, "children that were ended")
+    children_of(d)
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def who_dies_meanwhile_has_left_the_settings_before(folder, daemons):
+    folder.set(drain_timeout="10m")
+    folder.order("helper", "deaf")
+    d = start_with_door(folder, daemons)
+    old = d.child("helper")
+    folder.order("helper", "ok")
+    folder.order("door", "uncommitted")
+    start_reload(d, 1)
+    d.wait_log("helper: fake: MESSAGE drain")
+    d.wait_log("door: fake: MESSAGE commit", 2)
+    folder.order("door", "ok")
+    os.kill(old, signal.SIGKILL)
+    d.wait_log(r"helper %d drained, died of signal 9" % old)
+    assert_not_ready(d, 1)
+    os.kill(d.child("door"), signal.SIGKILL)
+    d.wait_ready(2)
+    d.wait_log("door: fake: MESSAGE commit", 3)  # its successor knows the new settings only
+    assert_equal(count_log(d, "has not left"), 0, "children that were ended")
+    children_of(d)
+    reload(d, 3)
+    assert_equal(d.stop(), 0, "exit status")
+
+
+def a_new_child_that_dies_meanwhile_is_started_again(folder, daemons):
+    folder.set(drain_timeout="10m")
+    folder.order("helper", "deaf")
+    d = start_with_door(folder, daemons)
+    old = d.child("helper")
+    folder.order("helper", "ok")
+    start_reload(d, 1)
+    d.wait_log("helper: fake: MESSAGE drain")
+    new = [int(p) for p in re.findall(r"helper (\d+) is ready", d.log()) if int(p) != old][0]
+    os.kill(new, signal.SIGKILL)
+    d.wait_log(r"helper \d+ is ready", 3)
+    assert_not_ready(d, 1)
+    os.kill(old, signal.SIGKILL)
+    d.wait_ready(2)
+    children_of(d)
+
+
+def a_stop_before_ready_says_ready_no_more(folder, daemons):
+    folder.order("helper", "deaf")
+    folder.set(drain_timeout="1s")
+    d = start_with_door(folder, daemons)
+    folder.order("door", "uncommitted")
+    start_reload(d, 1)
+    assert_equal(d.stop(), 0, "exit status")
+    assert_not_ready(d, 1)
+
+
+def control_just_ends_and_does_not_say_that_it_has_retired(folder, daemons):
+    folder.order("control", "linger")
+    d = start_with_door(folder, daemons)
+    old = d.child("control")
+    folder.order("control", "ok")
+    reload(d, 2)
+    assert re.search(r"control %d sent a message that is not its to send; it is killed" % old, d.log())
+    assert not is_alive(old), "it may answer still"
+    assert_equal(d.stop(), 0, "exit status")
 
 
 def a_reload_without_issuer_conf_ends_the_issuer(folder, daemons):

@@ -31,7 +31,8 @@
 enum order {
     ORDER_OK = 0, ORDER_EXIT, ORDER_DEAF, ORDER_GARBAGE, ORDER_EARLY, ORDER_PRIVATE, ORDER_STEAL,
     ORDER_CLOSE, ORDER_LINK, ORDER_SLOW, ORDER_UNREADY, ORDER_SILENT, ORDER_DIE, ORDER_CERTIFICATE,
-    ORDER_KEY, ORDER_TWICE, ORDER_SLOW_UNREADY, ORDER_STALL
+    ORDER_KEY, ORDER_TWICE, ORDER_SLOW_UNREADY, ORDER_STALL, ORDER_LINGER, ORDER_UNCOMMITTED,
+    ORDER_COMMITTED
 };
 static const char *const orders[] = {
     [ORDER_OK] = "ok",           /* as a role should */
@@ -44,6 +45,7 @@ static const char *const orders[] = {
     [ORDER_LINK] = "link",       /* ready, then asks five times for its lines */
     [ORDER_CLOSE] = "close",     /* ready, then closes its channel and stays */
     [ORDER_SLOW] = "slow",       /* needs SLOW_MS to drain */
+    [ORDER_LINGER] = "linger",   /* retires at "drain", and stays until its channel is closed */
     /* Door, at "prepare": */
     [ORDER_UNREADY] = "unready", /* cannot use it */
     [ORDER_SILENT] = "silent",   /* says nothing, until it has other orders: then "unready", late */
@@ -52,6 +54,8 @@ static const char *const orders[] = {
     [ORDER_KEY] = "key",         /* sends a private key as one */
     [ORDER_TWICE] = "twice",     /* is ready, and again */
     [ORDER_SLOW_UNREADY] = "slow_unready", /* needs SLOW_MS to find that it cannot use it */
+    [ORDER_UNCOMMITTED] = "uncommitted", /* does not confirm "commit" */
+    [ORDER_COMMITTED] = "committed",     /* confirms it twice */
     /* Issuer: */
     [ORDER_STALL] = "stall",     /* is not ready before it has other orders */
 };
@@ -248,12 +252,24 @@ static void answer_prepare(struct fake *f)
     become_ready(f);
 }
 
+static void answer_commit(struct fake *f)
+{
+    int times = f->order == ORDER_UNCOMMITTED ? 0 : f->order == ORDER_COMMITTED ? 2 : 1;
+
+    while (times-- > 0)
+        say(f->supervisor, "{\"type\":\"committed\"}");
+}
+
 static void drain(struct fake *f)
 {
     if (f->order == ORDER_SLOW)
         (void)poll(NULL, 0, SLOW_MS);
     else if (f->order == ORDER_DEAF)
         return;
+    if (f->order == ORDER_LINGER) {
+        say(f->supervisor, "{\"type\":\"retired\"}");
+        return;
+    }
     postern_config_free(f->setup->take_config);
     log_note("fake: goes");
     exit(0);
@@ -282,6 +298,8 @@ static void take_message(struct fake *f)
         answer_prepare(f);
     else if (strcmp(type, "file") == 0 && is_audit)
         become_ready(f); /* said again at a reload: nobody minds */
+    else if (strcmp(type, "commit") == 0)
+        answer_commit(f);
     else if (strcmp(type, "drain") == 0)
         drain(f);
 }

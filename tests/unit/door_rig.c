@@ -176,6 +176,7 @@ void rig_tell(struct rig *r, const char *type)
 void rig_commit(struct rig *r)
 {
     rig_tell(r, "commit");
+    rig_await_door(r, "committed"); /* by every loop */
 }
 
 void rig_await_door(struct rig *r, const char *type)

@@ -1211,7 +1211,7 @@ static void a_reload_that_is_abandoned_changes_nothing(void **state)
     set_text(r->rules, sizeof r->rules, "deny anyone to *\n");
     assert_true(rig_prepare(r));
     rig_tell(r, "abandon");
-    rig_tell(r, "commit"); /* of nothing */
+    rig_commit(r); /* of nothing */
     rig_block(r, NULL);
     rig_assert_lives(&s);
     rig_close(&s);
@@ -1726,6 +1726,7 @@ static void the_end_waits_for_a_quiet_moment_of_each_session(void **state)
     client = rig_dial(r, 0); /* has not logged in: goes at once */
     rig_await_metric(r, "postern_door_logins", 1);
     rig_tell(r, "drain");
+    rig_await_door(r, "retired"); /* nobody comes any more */
     rig_assert_ended(client);
     rig_assert_lives(&s); /* it has not been silent for a second yet */
     assert_session_ended(&s, "drained");
@@ -1750,6 +1751,7 @@ static void the_end_comes_though_a_session_is_busy_or_a_login_hangs(void **state
     rig_login(client, token, "");
     (void)rig_await_record(r, from, "\"event\":\"login\"", NULL, NULL);
     rig_tell(r, "drain"); /* drain_timeout is 3 s, and that of a record too */
+    rig_await_door(r, "retired"); /* what was begun goes on */
     rig_assert_ended(s.client);
     rig_assert_ended(s.backend);
     rig_assert_ended(client);

@@ -940,7 +940,7 @@ static void draining_waits_for_the_records_of_callers_that_are_gone(void **state
     spin(w);
     (void)close(fd);
     spin_until_freed(w, 1);
-    server_drain(w->server);
+    server_drain(w->server, NULL, NULL);
     assert_false(spin_to_exit(w));
     say(line_fd, "{\"type\":\"done\",\"id\":1}");
     assert_true(spin_to_exit(w));
@@ -1182,7 +1182,7 @@ static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **sta
 
     ask(busy, "imap", "hold");
     spin(w);
-    server_drain(w->server);
+    server_drain(w->server, NULL, NULL);
     late = dial(w); /* in the backlog: for the helper after us */
     assert_false(spin_to_exit(w));
     assert_nothing_yet(late);
@@ -1191,6 +1191,28 @@ static void draining_answers_what_is_in_flight_and_takes_nothing_more(void **sta
     assert_int_equal(hear_verdict(busy), POSTERN_OK);
     assert_closed(busy);
     (void)close(late);
+}
+
+static void count_retired(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void who_has_nothing_but_requests_in_flight_has_retired(void **state)
+{
+    struct world *w = *state;
+    int busy = dial(w), retired = 0;
+
+    ask(busy, "imap", "hold");
+    spin(w);
+    server_drain(w->server, count_retired, &retired);
+    assert_int_equal(retired, 1);
+    server_drain(w->server, count_retired, &retired);
+    release(0, POSTERN_OK);
+    assert_true(spin_to_exit(w));
+    assert_int_equal(hear_verdict(busy), POSTERN_OK);
+    assert_int_equal(retired, 1);
+    (void)close(busy);
 }
 
 /* ---- saslauthd's protocol ---- */
@@ -1293,6 +1315,45 @@ static void a_request_in_pieces_is_one_and_two_at_once_are_none(void **state)
     assert_int_equal(send(late, "\xff\xff", 2, MSG_NOSIGNAL), 2);
     spin(w);
     assert_heard(late, "NO");
+}
+
+static void a_caller_who_may_still_ask_keeps_the_server_from_retiring(void **state)
+{
+    struct world *w = *state;
+    int asks = dial(w), hangs_up = dial(w), drips = dial_stream(w), retired = 0;
+
+    say_counted(drips, "alice");
+    spin(w);
+    server_drain(w->server, count_retired, &retired);
+    ask(asks, "imap", "hold");
+    spin(w);
+    assert_int_equal(retired, 0);
+    (void)close(hangs_up);
+    spin(w);
+    assert_int_equal(retired, 0); /* half a request */
+    say_counted(drips, "eyJ.a.b");
+    say_counted(drips, "imap");
+    say_counted(drips, "");
+    spin(w);
+    assert_heard(drips, "NO");
+    assert_int_equal(retired, 1);
+    release(0, POSTERN_OK);
+    assert_true(spin_to_exit(w));
+    assert_int_equal(hear_verdict(asks), POSTERN_OK);
+    assert_int_equal(retired, 1);
+    (void)close(asks);
+}
+
+static void a_server_that_is_taken_apart_does_not_retire(void **state)
+{
+    struct world *w = *state;
+    int quiet = dial(w), retired = 0;
+
+    spin(w);
+    server_drain(w->server, count_retired, &retired);
+    server_free(POSTERN_STEAL(w->server));
+    assert_int_equal(retired, 0);
+    assert_closed(quiet);
 }
 
 /* ---- handles ---- */
@@ -1640,6 +1701,9 @@ int main(void)
         TEST(who_has_hung_up_takes_no_share),
         TEST(who_is_turned_away_reads_why_also_when_his_frame_was_there_already),
         TEST(draining_answers_what_is_in_flight_and_takes_nothing_more),
+        TEST(who_has_nothing_but_requests_in_flight_has_retired),
+        TEST(a_caller_who_may_still_ask_keeps_the_server_from_retiring),
+        TEST(a_server_that_is_taken_apart_does_not_retire),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

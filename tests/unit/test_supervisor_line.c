@@ -180,10 +180,16 @@ static void ready_and_link_are_what_a_role_says(void **state)
     assert_true(channel_type_is(w->other, "ready"));
     assert_int_equal(channel_receive(w->other, NULL), CHANNEL_MESSAGE);
     assert_true(channel_type_is(w->other, "link"));
+    supervisor_line_tell(w->line, "retired");
+    assert_int_equal(channel_receive(w->other, NULL), CHANNEL_MESSAGE);
+    assert_true(channel_type_is(w->other, "retired"));
     channel_free(w->other);
     w->other = NULL;
     assert_int_equal(supervisor_line_say_ready(w->line, NULL), POSTERN_ERR_SYSTEM);
     supervisor_line_want_lines(w->line); /* logged, no more */
+    supervisor_line_tell(w->line, "retired"); /* likewise */
+    spin(w);
+    supervisor_line_tell(w->line, "retired"); /* not even that: nobody waits for it */
 }
 
 static postern_err make_once(void *arg, postern_error *err)
