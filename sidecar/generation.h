@@ -99,8 +99,8 @@ bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t no
 bool generation_is_ready(const struct generation *g); /* every child that it has */
 bool generation_is_over(const struct generation *g);  /* no child is left */
 bool generation_has_only_audit(const struct generation *g); /* or nothing */
-/* Somebody may still be let in by what was before `g` (SERVING: its door has not confirmed its settings)
- * or by `g` itself (RETIRING: a child that answers callers has neither retired nor gone). */
+/* Somebody may still be let in by what was before `g` (SERVING: its door has not confirmed its
+ * settings) or by `g` itself (RETIRING: one that answers callers has neither retired nor gone). */
 bool generation_is_behind(const struct generation *g);
 /* Kill those children, and say so. */
 void generation_end_who_is_behind(struct generation *g);

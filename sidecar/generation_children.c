@@ -311,8 +311,8 @@ bool generation_has_only_audit(const struct generation *g)
 }
 
 /*
- * Could it let somebody in by what was before?  Audit and spawner judge nobody.  Issuer and control do not
- * say that they have retired: they finish what was begun within seconds and are gone.
+ * Could it let somebody in by what was before?  Audit and spawner judge nobody.  Issuer and control
+ * do not say that they have retired: they finish what was begun within seconds and are gone.
  */
 static bool is_behind(const struct generation *g, role_id id)
 {

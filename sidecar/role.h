@@ -68,8 +68,9 @@ int spawner_main(struct role_setup *setup);
  *
  *   supervisor → role   {"type":"drain"}        finish what is in flight, then exit 0
  *   helper, door → supervisor
- *                       {"type":"retired"}      after "drain": nothing that comes from now on is judged
- *                                               here; what was begun goes on.  Issuer and control just end
+ *                       {"type":"retired"}      after "drain": nothing that comes from now on is
+ *                                               judged here; what was begun goes on.  Issuer and
+ *                                               control just end
  *   role → supervisor   {"type":"ready"}        once, within 30 s of its start; the issuer after
  *                                               "jwks_written", helper when it knows what was revoked
  *                                               and blocked (helper/helper.h)

@@ -24,9 +24,9 @@
 #include "supervisor.h"
 
 /*
- * From where the new children serve to "ready", mostly milliseconds.  Callers who hold connections open and
- * say nothing make the old issuer take 3 s of it and then the old control 6 s (DRAIN_MAX_MS) or the old
- * helper 1 s: what takes longer than twice that is no caller's doing.
+ * From where the new children serve to "ready", mostly milliseconds.  Callers who hold connections
+ * open and say nothing make the old issuer take 3 s of it and then the old control 6 s
+ * (DRAIN_MAX_MS), or the old helper 1 s: what takes much longer is no caller's doing.
  */
 #define SWITCH_MAX_MS 15000
 #define GENERATIONS_MAX 4 /* reloads faster than that wait until an old one has drained */
@@ -247,8 +247,8 @@ static void settle(struct supervisor *s, int64_t now_ms)
     free_those_over(s);
     if (s->owes_ready)
         finish_switch(s, now_ms);
-    if (s->wants_reload && !s->owes_ready && !s->is_stopping && s->newest->state == GENERATION_SERVING &&
-        count_generations(s) < GENERATIONS_MAX)
+    if (s->wants_reload && !s->owes_ready && !s->is_stopping &&
+        s->newest->state == GENERATION_SERVING && count_generations(s) < GENERATIONS_MAX)
         reload(s, now_ms);
 }
 

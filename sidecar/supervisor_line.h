@@ -37,8 +37,8 @@ POSTERN_MUST_USE postern_err supervisor_line_new(struct event_base *base, int ta
 struct channel *supervisor_line_channel(struct supervisor_line *l);
 POSTERN_MUST_USE postern_err supervisor_line_say_ready(struct supervisor_line *l,
                                                        postern_error *err);
-/* "retired", "committed".  A failure is logged: the supervisor that waits for it ends us.  Nothing when the
- * line has ended. */
+/* "retired", "committed".  A failure is logged: the supervisor that waits for it ends us.  Nothing when
+ * the line has ended. */
 void supervisor_line_tell(struct supervisor_line *l, const char *type);
 /* Obey what is there already, before something that another process says because of it.  Not from a
  * handler. */

@@ -5,7 +5,7 @@
 #
 # Needs: T (work folder), R (folder of the unpacked packages), PLUGIN (liboauthbearer.so), HELPER (helper socket).
 # POSTERN_HOST_PRELOAD names a library for every program that runs the plugin (tests: a sanitizer's runtime).
-# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, cyrus_stop, redis_start, server_stop, posternd_is_one, eventually, in_root (prefix for unpacked programs).
+# Gives: servers_fetch, servers_prepare, slapd_start, cyrus_start, cyrus_stop, redis_start, server_stop, eventually, in_root (prefix for unpacked programs).
 
 # Packages that exist on Debian 12 and what the portable list of `apt-get -s` is checked against.
 SERVERS_FIXED="slapd ldap-utils cyrus-imapd cyrus-common cyrus-clients libltdl7 libwrap0 libpcre3 libicu72
@@ -103,12 +103,6 @@ port_wait() {
         if ! kill -0 "$2" 2>/dev/null || [ $SECONDS -ge $end ]; then return 1; fi
         sleep 0.05
     done
-}
-# posternd_is_one: no two children of POSTERND_PID have one name.  After a reload those before may take somebody in until they have heard
-# that they drain: once they are gone, nobody is answered by what was.
-posternd_is_one() {
-    local p
-    [ -z "$(for p in $(cat "/proc/$POSTERND_PID/task/$POSTERND_PID/children"); do cat "/proc/$p/comm"; done 2>/dev/null | sort | uniq -d)" ]
 }
 port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 

@@ -321,12 +321,13 @@ static void note_retired(struct server *s)
     void (*retired)(void *arg) = s->retired;
     const struct connection *c;
 
+    if (retired == NULL)
+        return;
     LIST_FOREACH (c, &s->connections, entry)
         if (c->login == NULL)
             return;
     s->retired = NULL;
-    if (retired != NULL)
-        retired(s->retired_arg);
+    retired(s->retired_arg);
 }
 
 void server_note_idle_audit(struct server *s)
@@ -379,8 +380,7 @@ static void start_login(struct connection *c, struct login *take_login)
         close_connection(c);
         return;
     }
-    if (c->server->is_draining)
-        note_retired(c->server);
+    note_retired(c->server);
     login_start(c->login); /* may free the connection */
 }
 

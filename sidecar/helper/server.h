@@ -10,8 +10,9 @@
 /* A connection that owes us a frame: plugins connect and send in one go, so a second would do; a
  * stopped process may want more. */
 #define SERVER_IDLE_S 10
-/* The same while we are leaving: who was accepted just before still gets an answer. */
-#define SERVER_DRAIN_IDLE_S 1 /* so long at most after "drain" requests are taken */
+/* The same while we are leaving, from the first byte to the last: who was accepted just before still
+ * gets an answer, and so long at most requests are taken. */
+#define SERVER_DRAIN_IDLE_S 1
 /* One user's processes may hold at most this part of helper_max_connections, so that one broken
  * host cannot lock out the others. */
 #define SERVER_USER_SHARE_DIVISOR 2
@@ -54,8 +55,8 @@ void server_begin(struct server *s); /* nothing happens once it drains */
  * Accept nothing more, answer what is in flight; when the last connection is gone and the last
  * audit record is written the loop ends.
  *
- *   retired   called once, perhaps at once: no request is taken any more, what was begun goes on.  May be
- *             NULL.  A second call of server_drain() changes nothing
+ *   retired   called once, perhaps at once: no request is taken any more, what was begun goes on.
+ *             May be NULL.  A second call of server_drain() changes nothing
  */
 void server_drain(struct server *s, void (*retired)(void *arg), void *arg);
 /* The last audit record is written: the loop ends now if nothing else is waited for. */

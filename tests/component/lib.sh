@@ -119,12 +119,12 @@ posternd_start() {
 }
 posternd_readies() { grep -cx 'posternd: ready' "$T/posternd.log" 2>/dev/null || :; }
 posternd_is_ready() { [ "$(posternd_readies)" -gt "${1:-0}" ]; } # BEFORE: once more than so often
-# posternd_reload: by the configuration as it stands now, and by no other.
+# posternd_reload: when it is ready, by the configuration as it stands now and by no other.
 posternd_reload() {
     local before
     before=$(posternd_readies)
     kill -HUP "$POSTERND_PID"
-    wait_for 20 posternd_is_ready "$before" && wait_for 40 posternd_is_one
+    wait_for 20 posternd_is_ready "$before"
 }
 # stop_process PID: it stands still; kill -CONT goes on with it.
 stop_process() { kill -STOP "$1" && wait_for 20 stands_still "$1"; }
