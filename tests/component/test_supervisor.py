@@ -907,6 +907,7 @@ def ready_waits_for_no_child_that_has_retired(folder, daemons):
     assert is_alive(old), "it finishes what was begun"
     assert not re.search(BEHIND % ("helper", old), d.log())
     d.signal(signal.SIGTERM)
+    d.wait_log("posternd: stopping")
     d.signal(signal.SIGTERM)
     assert_equal(d.wait_exit(), 0, "exit status")
 
