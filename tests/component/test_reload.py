@@ -90,12 +90,14 @@ def _start(rig):
     return manager
 
 
-def judge(calls, spans):
+def judge(calls, spans, log):
     """What each call was answered is one of two things, and after "ready" the new one until the next reload begins."""
+    # On a machine that stood still the new helper's patience may be over before the others had their turn.
+    known = ["proved", "policy"] + ["revocations_unknown"] * ("is silent about" in log)
     for begin, end, how in calls:
-        assert how in ("proved", "policy"), "a caller got %r" % how
+        assert how in known, "a caller got %r" % how
         for ready, over, want in spans:
-            assert not (ready < begin and end < over) or how == want, "%.1f ms after ready: %s, and not %s" % (
+            assert not (ready < begin and end < over) or how in (want, "revocations_unknown"), "%.1f ms after ready: %s, and not %s" % (
                 (begin - ready) * 1000, how, want)
 
 
@@ -114,12 +116,12 @@ def nobody_is_let_in_by_the_rules_before_once_ready_is_said(rig):
         spans.append((ready, time.monotonic(), want))
     for c in callers:
         c.is_over = True
+    log = rig.daemon.log()
     for c in callers:
         c.join()
-        judge(c.calls, spans)
+        judge(c.calls, spans, log)
     print("# %d reloads, %d calls at the helper, %d at the door" % (ROUNDS, sum(len(c.calls) for c in callers[:HELPERS]),
                                                                    sum(len(c.calls) for c in callers[HELPERS:])))
-    log = rig.daemon.log()
     assert "has not left the settings before" not in log and "it is killed" not in log
     assert_equal(log.count("new configuration read"), ROUNDS, "reloads")
 
