@@ -12,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import DEADLINE_S, IS_SANITIZED, is_alive, wait_until  # noqa: E402
+from daemon import DEADLINE_S, IS_SANITIZED  # noqa: E402
 from door_rig import Answer, assert_equal, auth_line, read_answer, run_door_tests, with_options  # noqa: E402
 
 ROUNDS = 15 if IS_SANITIZED else 100
@@ -132,7 +132,7 @@ def callers_who_hold_on_and_say_nothing_cost_no_child_its_life(rig):
     rig.set(saslauthd_socket=rig.path + "/run/mux", services="imap")
     manager = _start(rig)
     token = rig.token("imap", aud=AUDIENCE)
-    old = rig.child("helper")
+    old, control = rig.child("helper"), rig.child("control")
     held = []
     for kind, address in ((socket.SOCK_STREAM, rig.path + "/run/control.sock"), (socket.SOCK_STREAM, rig.path + "/run/issuer-admin.sock"),
                           (socket.SOCK_SEQPACKET, rig.path + "/run/helper.sock"), (socket.SOCK_STREAM, rig.path + "/run/mux")):
@@ -156,8 +156,11 @@ def callers_who_hold_on_and_say_nothing_cost_no_child_its_life(rig):
     dripping.start()
     manager.wait_ready()
     assert_equal(ask(rig, token), "policy", "by the new rules")
-    wait_until(lambda: not is_alive(old), "the end of the old helper")
-    assert "has not left the settings before" not in rig.daemon.log()
+    rig.daemon.wait_log(r"helper %d drained" % old)
+    log = rig.daemon.log()
+    assert "has not left the settings before" not in log
+    # the helper waits one second for a request, also for the rest of one; the control child five
+    assert log.index("helper %d drained" % old) < log.index("control %d drained" % control), "whose end is first"
     for s in held:
         s.close()
     dripping.join()
