@@ -92,6 +92,13 @@ def records_in(path):
         time.sleep(SETTLE_S)
         before, text = text, whole_lines(path)
         is_settled = is_settled and before == text and _is_at_rest(path)
+    try:
+        return _parse(text)
+    except ValueError:  # half a line of a killed audit child was cut off while it was read
+        return _parse(whole_lines(path))
+
+
+def _parse(text):
     return [json.loads(line) for line in text.split("\n") if line]
 
 
