@@ -57,6 +57,30 @@ static postern_err add_line(struct audit_proof *p, const struct audit_proof_line
     return POSTERN_OK;
 }
 
+/* It was handed out first and became the next record then; whoever took it from there has that
+ * line. */
+static postern_err find_own(postern_bytes line, postern_json *j, struct audit_proof_line *kept,
+                            postern_error *err)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(AUDIT_LINE_MAX);
+    struct audit_link link = { 0 };
+    postern_err e;
+
+    POSTERN_TRY(audit_chain_read(line, j, &link, err));
+    if (audit_chain_follows(&kept->head, &link)) {
+        kept->own = link.head;
+        return POSTERN_OK;
+    }
+    kept->own = kept->head;
+    if (link.kind == AUDIT_LINE_UNCHAINED)
+        e = audit_chain_add(&kept->own, j, 0, &text, err);
+    else
+        e = POSTERN_ERR_MALFORMED;
+    if (e != POSTERN_OK)
+        kept->own = (struct audit_head){ 0 };
+    return e == POSTERN_ERR_NOMEM ? e : POSTERN_OK;
+}
+
 postern_err audit_proof_keep(struct audit_proof *p, uint32_t file, uint64_t number,
                              postern_bytes line, postern_error *err)
 {
@@ -74,6 +98,7 @@ postern_err audit_proof_keep(struct audit_proof *p, uint32_t file, uint64_t numb
     if (!check_signature(p, &c))
         return POSTERN_FAIL(err, BAD_SIGNATURE, "%s", p->what);
     kept.head = c.head;
+    POSTERN_TRY(find_own(line, &j, &kept, err));
     memcpy(kept.time, c.time, sizeof kept.time);
     return add_line(p, &kept, err);
 }
@@ -120,9 +145,30 @@ static bool compare_kept(struct audit_proof *p, const struct audit_head *head)
     return true;
 }
 
+/* Are those of records that are not here followed by the first that is? */
+static bool is_bound(struct audit_proof *p, const struct audit_head *before)
+{
+    const struct audit_proof_line *latest = p->at == 0 ? NULL : &p->lines[p->at - 1];
+    int len;
+
+    if (latest == NULL || latest->head.seq == before->seq)
+        return true;
+    for (size_t i = p->at; i > 0 && p->lines[i - 1].head.seq == latest->head.seq; i--)
+        if (p->lines[i - 1].own.seq == before->seq &&
+            memcmp(p->lines[i - 1].own.hash, before->hash, sizeof before->hash) == 0)
+            return true;
+    len =
+        snprintf(p->what, sizeof p->what,
+                 "the chain begins here, and nothing binds it to record %" PRId64
+                 ", the latest before it of which a checkpoint was kept: verify it with the files "
+                 "before it, or with newer checkpoints; else somebody has begun it anew",
+                 latest->head.seq);
+    return len < 0; /* false */
+}
+
 bool audit_proof_before(struct audit_proof *p, const struct audit_head *head)
 {
-    return compare_kept(p, head);
+    return compare_kept(p, head) && is_bound(p, head);
 }
 
 /* ---- those in the chain ---- */
@@ -137,7 +183,8 @@ static void look_for_kept(struct audit_proof *p, int64_t seq)
         p->missing_seq = seq;
 }
 
-static bool check_inside(struct audit_proof *p, const postern_json *j, const struct audit_link *link)
+static bool check_inside(struct audit_proof *p, const postern_json *j,
+                         const struct audit_link *link)
 {
     struct audit_checkpoint c;
 
@@ -167,8 +214,7 @@ bool audit_proof_record(struct audit_proof *p, const postern_json *j, const stru
 const struct audit_proof_line *audit_proof_cut_off(const struct audit_proof *p,
                                                    const struct audit_head *last)
 {
-    const struct audit_proof_line *l =
-        p->line_count == 0 ? NULL : &p->lines[p->line_count - 1];
+    const struct audit_proof_line *l = p->line_count == 0 ? NULL : &p->lines[p->line_count - 1];
 
     return l != NULL && l->head.seq > last->seq ? l : NULL;
 }

@@ -13,11 +13,12 @@
 
 #include <postern-private/audit_checkpoint.h>
 
-/* Kept checkpoints of one verification: one a minute for two years, 100 bytes each. */
+/* Kept checkpoints of one verification: one a minute for two years, 130 bytes each. */
 #define AUDIT_PROOF_LINES_MAX (1u << 20)
 
 struct audit_proof_line {
     struct audit_head head;
+    struct audit_head own; /* of the record that it became, the next one; seq 0: of no known form */
     char     time[AUDIT_CHECKPOINT_TIME_MAX];
     uint32_t file; /* which of the files, from 0 */
     uint64_t line;
@@ -50,7 +51,9 @@ POSTERN_MUST_USE postern_err audit_proof_keep(struct audit_proof *p, uint32_t fi
                                               postern_bytes line, postern_error *err);
 /* All are kept; records follow. */
 void audit_proof_begin(struct audit_proof *p);
-/* The record before the first that there is.  False: what says why it cannot be. */
+/* The record before the first that there is.  It must be the latest that a kept checkpoint names, or be
+ * that checkpoint: else somebody could have begun behind it anew.  False: what says why it cannot
+ * be. */
 bool audit_proof_before(struct audit_proof *p, const struct audit_head *head);
 /*
  * The next record.

@@ -223,6 +223,30 @@ def whoever_can_write_the_file_is_found(rig):
         f.write(b"".join(all_kept[:middle] + all_kept[middle + 1:]))
     check("missing among those" in _verify(rig, *with_all, log, status=1), "a missing one")
 
+    # A chain of his own behind what was kept, as if the files before it were elsewhere.
+    def begun_anew(first, digest="ab" * 32):
+        text = []
+        for seq in range(first, first + 3):
+            text.append(json.dumps({"event": "verify", "agent": "agent-666", "seq": seq, "prev": digest}, separators=(",", ":")).encode())
+            digest = hashlib.sha256(text[-1]).hexdigest()
+        return tampered(text)
+    number = json.loads(all_kept[middle])["record"]
+    with open(kept, "wb") as f:
+        f.write(b"".join(all_kept[:middle + 1]))
+    for first in (number + 1, number + 2, number + 3, number + 100):
+        said = _verify(rig, *with_all, begun_anew(first), status=1)
+        check("nothing binds it to record %d" % number in said or "as it was at" in said, said)
+    # Files before it may be elsewhere: what was kept leads to its first record, or to the checkpoint's own before that.
+    for first in (number + 1, number + 2):
+        check("chain whole since %d " % first in _verify(rig, *with_all, tampered(lines[first - 1:])), "from record %d on" % first)
+    check("nothing binds" in _verify(rig, *with_all, tampered(lines[number + 2:]), status=1), "a record is missing before")
+    with open(kept, "wb") as f:  # as it stands in the chain, and with a blank more
+        f.write(lines[number] + b"\n")
+    check("chain whole" in _verify(rig, *with_all, tampered(lines[number + 1:])), "kept from the chain")
+    with open(kept, "wb") as f:
+        f.write(all_kept[middle].replace(b'"event"', b' "event"'))
+    check("nothing binds" in _verify(rig, *with_all, tampered(lines[number + 1:]), status=1), "not as it was handed out")
+
 
 def a_new_key_needs_both_public_keys(rig):
     _start(rig)
