@@ -195,6 +195,7 @@ postern_err child_start(struct child *c, const struct role_setup *setup, log_tar
     c->link_due_ms = INT64_MAX;
     c->has_jwks_written = false;
     c->is_retired = false;
+    c->leave_due_ms = INT64_MAX;
     c->questions = 0;
     c->is_committed = false;
     return POSTERN_OK;
@@ -219,6 +220,7 @@ void child_drain(struct child *c, int64_t now_ms, int64_t drain_ms)
     }
     c->state = CHILD_DRAINING;
     c->due_ms = now_ms + drain_ms;
+    c->leave_due_ms = now_ms + CHILD_LEAVE_MAX_MS;
     if (c->channel != NULL && channel_send_type(c->channel, "drain", -1, &err) != POSTERN_OK)
         child_close_channel(c); /* end of file says the same */
 }

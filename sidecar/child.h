@@ -56,12 +56,19 @@ struct child {
     int64_t            link_due_ms; /* and will be again; INT64_MAX: no reason */
     bool               has_jwks_written;
     bool               is_retired; /* said that it takes nothing new any more */
+    int64_t            leave_due_ms; /* told to leave the settings before; INT64_MAX: not told */
     /* Door: */
     unsigned           questions;    /* configurations that it has not answered yet */
     bool               is_committed; /* it was told to work by one */
     unsigned           commits;      /* told, and not confirmed yet */
 };
 
+/*
+ * From "drain" or "commit" to leaving the settings before, mostly milliseconds.  Callers who hold
+ * connections open and say nothing make an old issuer take 3 s of it, control 6 s (DRAIN_MAX_MS),
+ * a helper 1 s: what takes much longer is no caller's doing.
+ */
+#define CHILD_LEAVE_MAX_MS 15000
 #define CHILD_BACKOFF_MIN_MS 100
 #define CHILD_BACKOFF_MAX_MS 10000
 /* Lived this long: the next death is a new trouble, backoff begins anew. */

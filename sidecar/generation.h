@@ -92,7 +92,7 @@ void generation_link(struct generation *g, role_id id, int64_t now_ms);
  * configuration. */
 void generation_take_over(struct generation *g, int64_t now_ms);
 /* `g` will never serve: the keeper's door forgets what it prepared and works by what was before. */
-void generation_give_up(struct generation *g);
+void generation_give_up(struct generation *g, int64_t now_ms);
 /* The process `pid` has ended; false: it is not of this generation. */
 bool generation_note_end(struct generation *g, pid_t pid, int status, int64_t now_ms);
 
@@ -102,8 +102,10 @@ bool generation_has_only_audit(const struct generation *g); /* or nothing */
 /* Somebody may still be let in by what was before `g` (SERVING: its door has not confirmed its
  * settings) or by `g` itself (RETIRING: one that answers callers has neither retired nor gone). */
 bool generation_is_behind(const struct generation *g);
-/* Kill those children, and say so. */
-void generation_end_who_is_behind(struct generation *g);
+/* When the first of those children that were told so should have left; INT64_MAX: none was. */
+int64_t generation_behind_due_ms(const struct generation *g);
+/* Kill those that should have, and say so. */
+void generation_end_who_is_behind(struct generation *g, int64_t now_ms);
 /* All but audit, which writes what the others say last. */
 void generation_drain(struct generation *g, int64_t now_ms);
 void generation_kill(struct generation *g);

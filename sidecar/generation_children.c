@@ -55,10 +55,11 @@ static struct role_setup setup_of(const struct generation *g, role_id id)
     return s;
 }
 
-void generation_commit_door(struct child *door)
+void generation_commit_door(struct child *door, int64_t now_ms)
 {
     door->is_committed = true;
     door->commits++;
+    door->leave_due_ms = now_ms + CHILD_LEAVE_MAX_MS;
     child_tell(door, "commit", -1);
 }
 
@@ -331,11 +332,26 @@ bool generation_is_behind(const struct generation *g)
     return false;
 }
 
-void generation_end_who_is_behind(struct generation *g)
+int64_t generation_behind_due_ms(const struct generation *g)
 {
+    int64_t due_ms = INT64_MAX;
+
     for (role_id id = 0; id < ROLE_COUNT; id++)
-        if (is_behind(g, id))
-            child_condemn(&g->children[id], "has not left the settings before in time");
+        if (is_behind(g, id) && g->children[id].leave_due_ms < due_ms)
+            due_ms = g->children[id].leave_due_ms;
+    return due_ms;
+}
+
+void generation_end_who_is_behind(struct generation *g, int64_t now_ms)
+{
+    for (role_id id = 0; id < ROLE_COUNT; id++) {
+        struct child *c = &g->children[id];
+
+        if (!is_behind(g, id) || c->leave_due_ms > now_ms)
+            continue;
+        c->leave_due_ms = INT64_MAX; /* its end follows */
+        child_condemn(c, "has not left the settings before in time");
+    }
 }
 
 void generation_drain(struct generation *g, int64_t now_ms)
@@ -410,7 +426,7 @@ void generation_take_over(struct generation *g, int64_t now_ms)
     g->keeper = NULL;
     g->state = GENERATION_SERVING;
     if (g->children[ROLE_DOOR].state == CHILD_READY)
-        generation_commit_door(&g->children[ROLE_DOOR]);
+        generation_commit_door(&g->children[ROLE_DOOR], now_ms);
     if (g->door_is_awaited) {
         link_with(g, ROLE_ISSUER, ROLE_DOOR, now_ms);
         link_with(g, ROLE_CONTROL, ROLE_DOOR, now_ms);
@@ -419,14 +435,14 @@ void generation_take_over(struct generation *g, int64_t now_ms)
         link_with(g, ROLE_SPAWNER, ROLE_DOOR, now_ms);
 }
 
-void generation_give_up(struct generation *g)
+void generation_give_up(struct generation *g, int64_t now_ms)
 {
     struct child *door = g->keeper == NULL ? NULL : &g->keeper->children[ROLE_DOOR];
 
     if (door == NULL || door->state != CHILD_READY || door->channel == NULL)
         return;
     if (!door->is_committed)
-        generation_commit_door(door);
+        generation_commit_door(door, now_ms);
     else if (g->door_is_awaited &&
              channel_send_type(door->channel, "abandon", -1, NULL) != POSTERN_OK)
         log_problem("door: reads nothing at the moment; it will forget that configuration later");

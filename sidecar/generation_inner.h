@@ -19,6 +19,6 @@ static inline const postern_section *server_section(const postern_config *c)
 }
 
 /* It works by what it prepared last. */
-void generation_commit_door(struct child *door);
+void generation_commit_door(struct child *door, int64_t now_ms);
 
 #endif

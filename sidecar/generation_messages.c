@@ -111,7 +111,7 @@ static void handle_ready(struct generation *g, struct child *c, const struct gen
         helper->due_ms = now_ms;
     /* A reload that brings a door of its own will tell this one to go, or give up. */
     if (c == &g->children[ROLE_DOOR] && g->state == GENERATION_SERVING && asking == NULL)
-        generation_commit_door(c);
+        generation_commit_door(c, now_ms);
 }
 
 static bool take_word(struct child *door)

@@ -23,12 +23,6 @@
 #include "notify.h"
 #include "supervisor.h"
 
-/*
- * From where the new children serve to "ready", mostly milliseconds.  Callers who hold connections
- * open and say nothing make the old issuer take 3 s of it and then the old control 6 s
- * (DRAIN_MAX_MS), or the old helper 1 s: what takes much longer is no caller's doing.
- */
-#define SWITCH_MAX_MS 15000
 #define GENERATIONS_MAX 4 /* reloads faster than that wait until an old one has drained */
 
 struct supervisor {
@@ -39,8 +33,7 @@ struct supervisor {
     int                exit_status;
     bool               is_stopping;
     bool               wants_reload;
-    bool               owes_ready;    /* the newest serves, and that is not said yet */
-    int64_t            switch_due_ms; /* who has not left what was before is ended then */
+    bool               owes_ready; /* the newest serves, and that is not said yet */
 };
 
 /* One descriptor of the poll set and whose it is. */
@@ -138,7 +131,6 @@ static void enter_service(struct supervisor *s, int64_t now_ms)
         log_note("reloaded, the children before are draining");
     }
     s->owes_ready = true;
-    s->switch_due_ms = now_ms + SWITCH_MAX_MS;
 }
 
 /* What "ready" promises: from now on callers are judged by the newest settings and by no others. */
@@ -148,15 +140,14 @@ static void finish_switch(struct supervisor *s, int64_t now_ms)
 
     for (const struct generation *g = s->newest; g != NULL; g = g->next)
         is_behind = is_behind || generation_is_behind(g);
-    if (!is_behind) {
-        s->owes_ready = false;
-        log_note("ready"); /* scripts wait for this line */
-        notify_send("READY=1");
-    } else if (now_ms >= s->switch_due_ms) {
-        s->switch_due_ms = INT64_MAX; /* their ends follow */
+    if (is_behind) {
         for (struct generation *g = s->newest; g != NULL; g = g->next)
-            generation_end_who_is_behind(g);
+            generation_end_who_is_behind(g, now_ms);
+        return;
     }
+    s->owes_ready = false;
+    log_note("ready"); /* scripts wait for this line */
+    notify_send("READY=1");
 }
 
 /* The newest one cannot start: the one before goes on, or there is none and posternd stops. */
@@ -165,7 +156,7 @@ static void give_up(struct supervisor *s, int64_t now_ms)
     struct generation *serving = find_serving(s);
 
     s->newest->state = GENERATION_RETIRING;
-    generation_give_up(s->newest);
+    generation_give_up(s->newest, now_ms);
     generation_drain(s->newest, now_ms);
     if (serving == NULL) {
         log_problem("start failed, see above");
@@ -297,11 +288,14 @@ static size_t collect_watches(const struct supervisor *s, struct pollfd *polls, 
 
 static int poll_timeout_ms(const struct supervisor *s, int64_t now_ms)
 {
-    int64_t due_ms = s->owes_ready ? s->switch_due_ms : INT64_MAX;
+    int64_t due_ms = INT64_MAX;
 
-    for (const struct generation *g = s->newest; g != NULL; g = g->next)
+    for (const struct generation *g = s->newest; g != NULL; g = g->next) {
         if (generation_next_due_ms(g) < due_ms)
             due_ms = generation_next_due_ms(g);
+        if (s->owes_ready && generation_behind_due_ms(g) < due_ms)
+            due_ms = generation_behind_due_ms(g);
+    }
     if (due_ms == INT64_MAX)
         return -1; /* idle: a signal or a child wakes us */
     if (due_ms <= now_ms)

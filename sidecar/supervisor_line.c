@@ -108,10 +108,10 @@ postern_err supervisor_line_say_ready(struct supervisor_line *l, postern_error *
 
 void supervisor_line_tell(struct supervisor_line *l, const char *type)
 {
-    postern_error err = { 0 };
+    postern_error err = { .detail = "it reads nothing" }; /* POSTERN_AGAIN fills in none */
 
     if (!l->is_over && channel_send_type(l->watch.channel, type, -1, &err) != POSTERN_OK)
-        log_error("telling the supervisor", &err);
+        log_problem("telling the supervisor \"%s\": %s", type, err.detail);
 }
 
 void supervisor_line_want_lines(struct supervisor_line *l)

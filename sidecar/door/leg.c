@@ -226,14 +226,14 @@ void leg_io_begin(struct leg_io *io, struct records *x, struct leg take_leg)
         records_attach(x, io->ssl);
 }
 
-/* It has not answered the kernel's last segments or probes: the line is silent. */
+/* It has not answered the kernel's last segments: the line is silent.  Who takes no more for now (a
+ * closed window) is another: his kernel answers probes, but not each at once. */
 static bool is_silent(int fd)
 {
     struct tcp_info info = { 0 };
     socklen_t len = sizeof info;
 
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           (info.tcpi_retransmits != 0 || info.tcpi_probes != 0);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_retransmits != 0;
 }
 
 /* Of a side that has finished the kernel keeps what is on its way for as long as it likes.  These

@@ -16,9 +16,10 @@
 /* Bytes that may wait for one side to read: one turn's, and answers to its own KeyUpdates.  Who
  * sends those and does not read is ended. */
 #define LEG_UNSENT_MAX   262144
-/* What the kernel still has for a side whose session the door ends is tried for so long: else it
- * would be for minutes, and a line that comes back would bring bytes of a lease that is long over. */
-#define LEG_LAST_BYTES_MS 5000
+/* What the kernel still has for a side whose session the door ends is dropped when that has answered
+ * nothing, or had no room for more, for so long: else it would be tried for minutes, and a line that
+ * comes back would bring bytes of a lease that is long over. */
+#define LEG_LAST_BYTES_MS 10000
 
 /* On its way from one owner to the next: a connected, non-blocking stream socket, with an
  * established TLS connection on it or not.  The SSL has written out what it was given; what it has
@@ -55,7 +56,8 @@ struct leg_io {
 void leg_io_begin(struct leg_io *io, struct records *x, struct leg take_leg);
 /* Who was not told the end, or has not taken everything, be it kept here or `owed` by the owner, is
  * reset, so that nobody takes a cut for an end (a unix socket knows no reset).  Who is dismissed and
- * does not answer the kernel either; what is on its way to another has LEG_LAST_BYTES_MS. */
+ * does not answer the kernel either; what is on its way to another waits for it, LEG_LAST_BYTES_MS
+ * at a time. */
 void leg_io_close(struct leg_io *io, size_t owed);
 
 /* Read once.  MORE: *ret_len bytes are in x->plain; none when it has ended, or when TLS said

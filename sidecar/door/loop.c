@@ -331,7 +331,7 @@ static void deliver_drain(struct mail *take_mail, void *receiver)
         conn_drain(c);
         c = next;
     }
-    batch_finish(m->batch); /* first: after the last loop's end nobody reads it */
+    batch_finish(m->batch);
     loop_note_end(l);
     free(m);
 }

@@ -164,6 +164,10 @@ postern_err session_register(struct session *s, uint64_t words, postern_failure 
     s->is_registered = true;
     s->loop->session_count++;
     /* Whatever comes from here on finds it in the list. */
+    if (!settings_demand_alike(s->loop->settings, s->door))
+        return POSTERN_FAIL(err, TIMEOUT,
+                            "this door's demands on its callers have changed since "
+                            "this one came: who connects anew is asked");
     if (s->settings == s->loop->settings &&
         postern_context_words(settings_context(s->settings)) == words)
         return POSTERN_OK;

@@ -540,6 +540,38 @@ const struct door *settings_door(const struct door_settings *s, const char *name
     return NULL;
 }
 
+static bool is_same_list(const struct door *a, const struct door *b, const char *key)
+{
+    size_t count = postern_section_count(a->section, key);
+
+    if (postern_section_count(b->section, key) != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(postern_section_item(a->section, key, i),
+                   postern_section_item(b->section, key, i)) != 0)
+            return false;
+    return true;
+}
+
+static bool is_same_text(const struct door *a, const struct door *b, const char *key)
+{
+    const char *x = postern_section_text(a->section, key),
+               *y = postern_section_text(b->section, key);
+
+    return x == y || (x != NULL && y != NULL && strcmp(x, y) == 0);
+}
+
+bool settings_demand_alike(const struct door_settings *s, const struct door *d)
+{
+    const struct door *now = settings_door(s, d->name);
+
+    if (now == NULL || now == d)
+        return true;
+    return is_same_text(now, d, "tls_client_certificate") &&
+           strcmp(postern_section_text(d->section, "tls_client_certificate"), "require") != 0 &&
+           is_same_list(now, d, "server_names") && is_same_text(now, d, "server_port");
+}
+
 size_t settings_listener_count(const struct door_settings *s)
 {
     return s->listener_count;

@@ -89,6 +89,9 @@ void settings_unref(struct door_settings *s);                /* NULL is fine */
 postern_context *settings_context(const struct door_settings *s);
 const postern_config *settings_config(const struct door_settings *s);
 const struct door *settings_door(const struct door_settings *s, const char *name); /* NULL: none */
+/* Does the door of that name there, if any, demand of a caller before his login what `d` did?  False too
+ * where clients' certificates are verified, unless it is `d`: authorities are not compared. */
+bool settings_demand_alike(const struct door_settings *s, const struct door *d);
 size_t settings_listener_count(const struct door_settings *s);
 const struct door_listener *settings_listener(const struct door_settings *s, size_t i);
 /* Loop `loop` accepts no more by these settings: its listeners are closed here, though connections

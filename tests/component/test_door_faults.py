@@ -401,6 +401,35 @@ def a_lease_that_ends_on_a_silent_line_is_left_to_the_kernel_for_seconds_only(ne
 
 
 @on_a_network
+def a_client_that_pauses_while_the_door_goes_misses_nothing(net):
+    """Its kernel answers, though not each probe at once, and has no room for more: that is no silent line."""
+    size, given = 300000, []
+
+    def give(call):
+        receive(call)
+        call.sock.sendall(b"x" * size)
+        given.append(time.monotonic())
+        while receive(call):
+            pass
+    net.add_door(backend=net.near_backend(give))
+    net.start()
+    with net.door:
+        slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    slow.settimeout(DEADLINE_S)
+    slow.connect(("127.0.0.1", net.rig.ports["cache"]))
+    slow.sendall(auth_line(net.rig.token("cache")))
+    answer = Answer(slow, read_answer(slow))
+    check(answer.is_granted, answer)
+    slow.sendall(b"?")
+    wait_until(lambda: given, "the backend has given all")
+    net.rig.daemon.stop()  # at the first quiet moment, a second later
+    receive_all(slow, size)
+    assert_equal(slow.recv(1), b"", "the end")
+    slow.close()
+
+
+@on_a_network
 def what_is_taken_back_ends_at_once_on_a_silent_line(net):
     net.backend(pour)
     quiet = net.near_backend()

@@ -90,6 +90,14 @@ def _start(rig):
     return manager
 
 
+def _start_door(rig):
+    rig.echo_door()
+    manager = Manager(rig)
+    rig.start(env={"NOTIFY_SOCKET": manager.path})
+    manager.wait_ready()
+    return manager
+
+
 def judge(calls, spans, log):
     """What each call was answered is one of two things, and after "ready" the new one until the next reload begins."""
     # On a machine that stood still the new helper's patience may be over before the others had their turn.
@@ -164,6 +172,30 @@ def callers_who_hold_on_and_say_nothing_cost_no_child_its_life(rig):
     for s in held:
         s.close()
     dripping.join()
+
+
+def a_login_under_way_meets_the_demands_of_after_ready(rig):
+    manager = _start_door(rig)
+    token = rig.token("cache")
+
+    def reload(**keys):
+        rig.echo_door(**keys)
+        rig.daemon.signal(signal.SIGHUP)
+        manager.wait_ready()
+
+    def log_in(sock):
+        with sock:
+            sock.sendall(auth_line(token))
+            answer = Answer(sock, read_answer(sock))
+            return "proved" if answer.is_granted else (answer["error"], answer["retry"])
+    for names, want in ((None, "proved"), ("other.test.example", ("temporarily_unavailable", "later")), ("other.test.example", "proved")):
+        before = rig.dial("cache")
+        reload(**({"server_names": names} if names else {}))
+        assert_equal(log_in(before), want, "who came before, with names %s" % names)
+        assert_equal(log_in(rig.dial("cache")), "proved", "who comes after")
+    before = rig.dial("cache")
+    reload(tls_client_certificate="ask")
+    assert_equal(log_in(before), ("temporarily_unavailable", "later"), "who was not asked for a certificate")
 
 
 if __name__ == "__main__":

@@ -940,6 +940,25 @@ def ready_is_said_when_who_does_not_leave_the_settings_before_was_ended(folder, 
     assert_equal(d.stop(), 0, "exit status")
 
 
+def nobody_is_ended_who_was_not_told_to_leave_the_settings_before(folder, daemons):
+    """The issuer goes first, and holds up the others."""
+    folder.set(drain_timeout="10m")
+    folder.order("issuer", "deaf")
+    folder.order("helper", "linger")
+    d = start_with_door(folder, daemons)
+    issuer, helper = d.child("issuer"), d.child("helper")
+    folder.order("issuer", "ok")
+    folder.order("helper", "ok")
+    reload(d, 2)
+    assert re.search(BEHIND % ("issuer", issuer), d.log()), "the issuer"
+    assert_equal(count_log(d, "has not left"), 1, "children that were ended")
+    assert is_alive(helper), "it finishes what was begun"
+    d.signal(signal.SIGTERM)
+    d.wait_log("posternd: stopping")
+    d.signal(signal.SIGTERM)
+    assert_equal(d.wait_exit(), 0, "exit status")
+
+
 def who_dies_meanwhile_has_left_the_settings_before(folder, daemons):
     folder.set(drain_timeout="10m")
     folder.order("helper", "deaf")
