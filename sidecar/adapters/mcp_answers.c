@@ -106,6 +106,8 @@ adapter_step mcp_take_answer(struct mcp_state *s, enum adapter_side from,
     struct mcp_call *call = m->id.raw.ptr == NULL ? NULL : mcp_calls_by_id(asked, &m->id);
     adapter_step step = ADAPTER_STEP_PASS;
 
+    if (call == NULL && m->id.raw.ptr != NULL)
+        mcp_calls_note_late(asked, &m->id);
     if (!is_awaited(call))
         return ADAPTER_STEP_AGAIN; /* nobody waits for it */
     if (call->state == MCP_CALL_GONE)

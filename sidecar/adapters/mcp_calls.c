@@ -14,16 +14,70 @@ static struct mcp_call *oldest_forgettable(struct mcp_calls *c)
     return found;
 }
 
+/* FNV-1a.  Two ids of one hash cost whoever made them up an id. */
+static uint64_t hash(const struct mcp_id *id)
+{
+    uint64_t h = (14695981039346656037u ^ id->is_string) * 1099511628211u;
+
+    for (size_t i = 0; i < id->value_len; i++)
+        h = (h ^ id->value[i]) * 1099511628211u;
+    return h;
+}
+
+/* False: no room for what has to be known of it. */
+static bool forget(struct mcp_calls *c, struct mcp_call *call)
+{
+    if (c->forgotten_count == c->forgotten_room) {
+        size_t room = c->forgotten_room == 0 ? 64 : c->forgotten_room * 2;
+        uint64_t *grown = room > MCP_FORGOTTEN_MAX ?
+                              NULL :
+                              reallocarray(c->forgotten, room, sizeof *grown);
+
+        if (grown == NULL)
+            return false;
+        c->forgotten = grown;
+        c->forgotten_room = room;
+    }
+    c->forgotten[c->forgotten_count++] = hash(&call->id);
+    mcp_calls_remove(c, call);
+    return true;
+}
+
 bool mcp_calls_have_room(struct mcp_calls *c, size_t line_len)
 {
     if (c->count >= ADAPTER_PENDING_MAX) {
         struct mcp_call *gone = oldest_forgettable(c);
 
-        if (gone == NULL)
+        if (gone == NULL || !forget(c, gone))
             return false;
-        mcp_calls_remove(c, gone);
     }
     return c->waiting + line_len <= MCP_WAITING_MAX;
+}
+
+static size_t find_forgotten(const struct mcp_calls *c, const struct mcp_id *id)
+{
+    uint64_t wanted = hash(id);
+    size_t i = 0;
+
+    while (i < c->forgotten_count && c->forgotten[i] != wanted)
+        i++;
+    return i;
+}
+
+bool mcp_calls_expect(const struct mcp_calls *c, const struct mcp_id *id)
+{
+    for (const struct mcp_call *call = c->newest; call != NULL; call = call->older)
+        if (call->has_id && mcp_id_equal(&call->id, id))
+            return true;
+    return c->forgotten_count != 0 && find_forgotten(c, id) != c->forgotten_count;
+}
+
+void mcp_calls_note_late(struct mcp_calls *c, const struct mcp_id *id)
+{
+    size_t i = c->forgotten_count == 0 ? 0 : find_forgotten(c, id);
+
+    if (i != c->forgotten_count)
+        c->forgotten[i] = c->forgotten[--c->forgotten_count];
 }
 
 struct mcp_call *mcp_calls_by_id(struct mcp_calls *c, const struct mcp_id *id)
@@ -118,5 +172,6 @@ void mcp_calls_clear(struct mcp_calls *c)
         c->newest = call->older;
         free_call(call);
     }
+    free(c->forgotten);
     *c = (struct mcp_calls){ .newest = NULL };
 }

@@ -12,6 +12,9 @@
  * approvals of a busy hour. */
 #define MCP_WAITING_MAX (4 * (size_t)ADAPTER_MESSAGE_MAX)
 #define MCP_TOOL_DIGEST 32
+/* Ids of one side that were cancelled, forgotten and never answered: 128 KiB.  One more waits, which
+ * for a session's life nobody but a flood comes to. */
+#define MCP_FORGOTTEN_MAX 16384
 
 typedef enum mcp_call_state {
     MCP_CALL_JUDGED = 0, /* waits for settle() */
@@ -43,11 +46,19 @@ struct mcp_call {
 struct mcp_calls {
     struct mcp_call *newest;
     size_t count, waiting; /* calls; bytes of their lines */
+    /* Hashes of ids that were with the other side when they were forgotten: an answer may still come, and
+     * must not be taken for that of a later call of the same id. */
+    uint64_t *forgotten;
+    size_t forgotten_count, forgotten_room;
 };
 
 /* Is there room for one more of so many bytes?  Makes it where one that is GONE can be forgotten.
  */
 bool mcp_calls_have_room(struct mcp_calls *c, size_t line_len);
+/* Is this the id of a call whose answer may still come? */
+bool mcp_calls_expect(const struct mcp_calls *c, const struct mcp_id *id);
+/* The answer to one that was forgotten, perhaps, has come. */
+void mcp_calls_note_late(struct mcp_calls *c, const struct mcp_id *id);
 /* What has that id and is not over; NULL: nothing. */
 struct mcp_call *mcp_calls_by_id(struct mcp_calls *c, const struct mcp_id *id);
 struct mcp_call *mcp_calls_by_number(struct mcp_calls *c, uint64_t number);

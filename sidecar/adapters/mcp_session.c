@@ -91,7 +91,7 @@ _Static_assert(PINS_DIGEST_LEN == MCP_TOOL_DIGEST, "one digest");
 /* An error that answers two requests of one id answers neither. */
 static void forget_shared_id(struct mcp_state *s, enum adapter_side from, struct mcp_message *m)
 {
-    if (m->id.raw.ptr == NULL || mcp_calls_by_id(&s->calls[from], &m->id) == NULL)
+    if (m->id.raw.ptr == NULL || !mcp_calls_expect(&s->calls[from], &m->id))
         return;
     m->id.raw = POSTERN_BYTES_NONE;
     if (m->code == 0) {

@@ -5,6 +5,7 @@ is counted byte for byte.  What is held is approved too late: when the agent has
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from daemon import wait_until  # noqa: E402
@@ -55,6 +56,40 @@ save: hold agent agent-* to mcp:tools/call on save_file if scope has files.save 
 """
 SAVE = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"save_file","arguments":{"path":"/srv/reports/%d"}}}\n'
 CANCEL = b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%d}}\n'
+
+
+def a_bound_is_not_lost_with_a_call_that_was_forgotten(rig):
+    """The late answer to a cancelled call is nobody's, however many calls came since, whatever id they have."""
+    release, seen = threading.Event(), []
+
+    def serve(call):  # one line after the other, as a server that blocks
+        with call.sock.makefile("rb") as f:
+            for line in f:
+                m = json.loads(line)
+                seen.append(m["method"])
+                result = {}
+                if m["method"] == "tools/call":
+                    release.wait(60)
+                    result = {"content": [{"type": "text", "text": "row" * 1000}]}
+                if "id" in m:
+                    call.sock.sendall(json.dumps({"jsonrpc": "2.0", "id": m["id"], "result": result}).encode() + b"\n")
+    rig.door("files", Backend(serve), protocol="mcp", rules="""
+in:  allow agent agent-* to mcp:connect,@session
+few: allow agent agent-* to mcp:tools/call on export with bytes 2000
+""")
+    rig.start()
+    a = rig.login("files")
+    a.sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"export","arguments":{}}}\n')
+    wait_until(lambda: "tools/call" in seen, "the call is running")
+    a.sock.sendall(CANCEL % 1 + b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % (100 + i) for i in range(1023)))
+    a.sock.sendall(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    with a.sock.makefile("rb") as f:
+        refused = json.loads(f.readline())
+        assert_equal((refused["id"], refused["error"]["code"]), (None, -32600), "an id whose answer may still come")
+        release.set()
+        for i in range(1023):
+            assert_equal(json.loads(f.readline()), {"jsonrpc": "2.0", "id": 100 + i, "result": {}}, "the answers")
+    a.close()
 
 
 def _held(rig, count):

@@ -15,6 +15,7 @@
 
 #include "../support/alloc_fail.h"
 #include "../support/mcp_rig.h"
+#include "adapters/mcp_calls.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define LIT POSTERN_BYTES_LIT
@@ -634,6 +635,54 @@ static void cancelled_calls_that_are_never_answered_are_forgotten_one_day(void *
     assert_client_hears("");
 }
 
+/* Their late answers would be taken for another's of the same id, under its bounds. */
+static void the_id_of_a_forgotten_call_is_not_free_before_its_answer(void **state)
+{
+    char line[200];
+
+    (void)state;
+    for (int i = 0; i < 2 * ADAPTER_PENDING_MAX; i++) {
+        (void)snprintf(line, sizeof line, TOOL_CALL("%d", "a"), i);
+        client(line);
+        (void)snprintf(line, sizeof line, NOTE("notifications/cancelled", "{\"requestId\":%d}"), i);
+        client(line);
+    }
+    (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    for (int i = 0; i < 2 * ADAPTER_PENDING_MAX; i += 511) { /* forgotten, and not */
+        (void)snprintf(line, sizeof line, REQUEST("%d", "ping", "{}"), i);
+        client(line);
+        assert_error(ADAPTER_CLIENT, "null", -32600);
+    }
+    client(REQUEST("\"0\"", "ping", "{}")); /* another id */
+    assert_server_hears(REQUEST("\"0\"", "ping", "{}") "\n");
+    server(RESULT("0", "{}"));
+    assert_client_hears("");
+    client(REQUEST("0", "ping", "{}"));
+    assert_server_hears(REQUEST("0", "ping", "{}") "\n");
+    server(RESULT("0", "{}"));
+    assert_client_hears(RESULT("0", "{}") "\n");
+    client(REQUEST("1", "ping", "{}"));
+    assert_error(ADAPTER_CLIENT, "null", -32600);
+}
+
+static void calls_that_are_cancelled_without_end_wait_in_the_end(void **state)
+{
+    char line[200];
+    int sent = 0;
+
+    (void)state;
+    for (int i = 0; i < MCP_FORGOTTEN_MAX + 2 * ADAPTER_PENDING_MAX && rig.last != ADAPTER_STEP_FULL; i++) {
+        (void)snprintf(line, sizeof line, TOOL_CALL("%d", "a"), i);
+        client(line);
+        (void)snprintf(line, sizeof line, NOTE("notifications/cancelled", "{\"requestId\":%d}"), i);
+        client(line);
+        sent += rig.last != ADAPTER_STEP_FULL;
+        (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
+    }
+    assert_int_equal(rig.last, ADAPTER_STEP_FULL);
+    assert_in_range(sent, MCP_FORGOTTEN_MAX, MCP_FORGOTTEN_MAX + ADAPTER_PENDING_MAX);
+}
+
 static void large_calls_that_wait_are_bounded_together(void **state)
 {
     POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(ADAPTER_MESSAGE_MAX + 10);
@@ -1201,6 +1250,8 @@ int main(void)
         IN_SESSION(the_late_answer_to_a_cancelled_call_is_nobodys),
         IN_SESSION(too_many_calls_wait_outside),
         IN_SESSION(cancelled_calls_that_are_never_answered_are_forgotten_one_day),
+        IN_SESSION(the_id_of_a_forgotten_call_is_not_free_before_its_answer),
+        IN_SESSION(calls_that_are_cancelled_without_end_wait_in_the_end),
         IN_SESSION(large_calls_that_wait_are_bounded_together),
         IN_SESSION(lists_show_what_may_be_used),
         IN_SESSION(an_answer_with_two_readings_is_not_passed),
