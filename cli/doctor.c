@@ -138,6 +138,22 @@ static void check_host(struct doctor *d)
         doctor_check_mechanism(d, as);
 }
 
+static void check_case(struct doctor *d)
+{
+    char advice[DOCTOR_ADVICE_MAX];
+
+    if (d->row->username_chars[0] == '\0' ||
+        postern_config_names_have_one_case(d->config, d->section))
+        return;
+    (void)snprintf(advice, sizeof advice,
+                   "Write username_chars: %s; whose name has a capital comes in by a "
+                   "username_map_file.",
+                   d->row->username_chars);
+    doctor_add(&d->report, "case", DOCTOR_WARNING, advice,
+               "ALICE and alice are one user at %s, and username_chars: allows both cases",
+               d->row->title);
+}
+
 static void check_service(struct doctor *d, const postern_section *s)
 {
     d->section = s;
@@ -153,6 +169,7 @@ static void check_service(struct doctor *d, const postern_section *s)
             "Write require_tls: host, and see to it that the host itself demands TLS.",
             "%s mostly does not tell of TLS, and require_tls: is yes: then logins are refused",
             d->row->title);
+    check_case(d);
     check_host(d);
     doctor_check_issuers(d);
     if (d->service != NULL)

@@ -7,8 +7,8 @@
 #define SERVICE_NAME_MAX 64 /* a file's name, with room for what is put behind it */
 
 static const struct host hosts[] = {
-#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, app_, conf_)             \
-    { name_, folder_, title_, HOST_##kind_, users_, tls_, mechs_, app_, conf_ },
+#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, chars_, app_, conf_)     \
+    { name_, folder_, title_, HOST_##kind_, users_, tls_, mechs_, chars_, app_, conf_ },
 #define POSTERN_HOST_LINES(name_, file_, text_)
 #include "hosts.def"
 #undef POSTERN_HOST
@@ -16,7 +16,7 @@ static const struct host hosts[] = {
 };
 
 static const struct host_lines lines[] = {
-#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, app_, conf_)
+#define POSTERN_HOST(name_, folder_, title_, kind_, users_, tls_, mechs_, chars_, app_, conf_)
 #define POSTERN_HOST_LINES(name_, file_, text_) { name_, file_, text_ },
 #include "hosts.def"
 #undef POSTERN_HOST

@@ -15,6 +15,7 @@ struct host {
     const char *users;       /* with blanks between */
     const char *require_tls; /* "yes" or "host" */
     const char *mech_list;   /* "": the default */
+    const char *username_chars; /* of one case, where the host folds names; "": the default */
     const char *app, *conf;  /* of SASL hosts */
 };
 

@@ -347,8 +347,13 @@ static postern_err make_texts(struct init *in, postern_error *err)
         .allow_loopback_http = in->allow_loopback_http && strncmp(in->issuer, "http:", 5) == 0,
     };
     const struct init_service_text service = {
-        in->audience, in->issuer_name,      in->peers,
-        in->scopes,   in->row->require_tls, in->row->mech_list
+        .audience = in->audience,
+        .issuer_name = in->issuer_name,
+        .peers = in->peers,
+        .scopes = in->scopes,
+        .require_tls = in->row->require_tls,
+        .mech_list = in->row->mech_list,
+        .username_chars = in->row->username_chars,
     };
 
     POSTERN_TRY(name_file(&in->issuer_file, in, "issuers", in->issuer_name, err));

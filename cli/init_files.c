@@ -46,6 +46,10 @@ void init_write_service(const struct init_service_text *t, postern_buf *out)
         put_line(out, "required_scopes", t->scopes);
     if (t->mech_list[0] != '\0')
         put_line(out, "mech_list", t->mech_list);
+    if (t->username_chars[0] != '\0') {
+        postern_buf_add_str(out, "# The host folds the case of names: ALICE would be alice.\n");
+        put_line(out, "username_chars", t->username_chars);
+    }
     if (strcmp(t->require_tls, "yes") != 0) {
         postern_buf_add_str(out, "# The host guards TLS itself and never reports it.\n");
         put_line(out, "require_tls", t->require_tls);

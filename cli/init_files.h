@@ -18,7 +18,7 @@ struct init_issuer_text {
 };
 struct init_service_text {
     const char *audience, *issuer_name, *peers, *scopes, *require_tls;
-    const char *mech_list; /* this and scopes: "" for none */
+    const char *mech_list, *username_chars; /* these and scopes: "" for none */
 };
 void init_write_issuer(const struct init_issuer_text *t, postern_buf *out);
 void init_write_service(const struct init_service_text *t, postern_buf *out);

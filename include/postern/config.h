@@ -92,6 +92,9 @@ const postern_section *postern_config_service_for(const postern_config *c,
 /* The ith issuer file whose tokens a service or door takes; NULL past the last one. */
 const postern_section *postern_config_trusted_by(const postern_config *c,
                                                  const postern_section *service, size_t i);
+/* No letter may stand in a name in both cases, whichever of the issuers says it: where a host folds
+ * names, ALICE of an issuer is then never its alice. */
+bool postern_config_names_have_one_case(const postern_config *c, const postern_section *service);
 
 /* Values.  Asking for a key that the table does not list for this kind of section aborts: a bug
  * of ours. */

@@ -335,6 +335,21 @@ postern_err postern_config_username_chars(const postern_section *service,
                                                          : POSTERN_OK;
 }
 
+bool postern_config_names_have_one_case(const postern_config *c, const postern_section *service)
+{
+    const postern_section *issuer;
+    struct username_chars chars;
+
+    for (size_t i = 0; (issuer = postern_config_trusted_by(c, service, i)) != NULL; i++) {
+        if (postern_config_username_chars(service, issuer, &chars, NULL) != POSTERN_OK)
+            return false; /* a loaded configuration holds nothing that cannot be read */
+        for (uint8_t letter = 'a'; letter <= 'z'; letter++)
+            if (chars.allowed[letter] && chars.allowed[letter - 'a' + 'A'])
+                return false;
+    }
+    return true;
+}
+
 static postern_err check_list(const postern_section *s, postern_error *err)
 {
     const struct config_value *v = postern_section_value(s, "issuers");

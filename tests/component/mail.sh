@@ -271,6 +271,8 @@ cyrus_host() {
     refuses_login "$protocol: wrong audience" "$program" 'badlogin: .*OAUTHBEARER' aud "$other" "$protocol" agent-7
     refuses_login "$protocol: wrong audience by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' aud "$other" "$protocol" agent-7 --mech XOAUTH2
     refuses_login "$protocol: expired" "$program" 'badlogin: .*OAUTHBEARER' expired "$(mail_token "$service" exp=$(($(date +%s) - 1)))" "$protocol" agent-7
+    refuses_login "$protocol: a token for AGENT-7, who would be agent-7 here" "$program" 'badlogin: .*OAUTHBEARER' no_mapping "$(mail_token "$service" 'sub="AGENT-7"')" "$protocol" AGENT-7
+    refuses_login "$protocol: the same asks for agent-7, by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' no_mapping "$(mail_token "$service" 'sub="AGENT-7"')" "$protocol" agent-7 --mech XOAUTH2
     refuses_login "$protocol: another user" "$program" 'badlogin: .*OAUTHBEARER' authzid "$good" "$protocol" alice
     refuses_login "$protocol: another user by XOAUTH2" "$program" 'badlogin: .*XOAUTH2' authzid "$good" "$protocol" alice --mech XOAUTH2
     refuses_oversize "$protocol" "$program" "$good" "$protocol" agent-7

@@ -54,7 +54,7 @@ class Rig:
 
     def service(self, name="ldap", **more):
         self.folder.write("services/%s.conf" % name, dict({"audience": "https://localhost/" + name, "issuers": "test",
-                                                           "helper_peers": str(HOST_UID)}, **more))
+                                                           "helper_peers": str(HOST_UID), "username_chars": "a-z0-9._@-"}, **more))
 
     def conf(self, mechs, name="slapd.conf", prefix=""):
         with open(self.path + "/sasl/" + name, "w") as f:
@@ -359,13 +359,27 @@ def test_pam(folder, daemons):
     expect(rig.doctor(service="sshd", conf_dir="pam.d")[1], "pam", "problem", "does not name pam_postern.so")
 
 
+def test_names_of_both_cases(folder, daemons):
+    rig = Rig(folder, daemons, start=False)
+    assert "case" not in rig.doctor()[1]
+    for chars in ("a-zA-Z0-9._@-", "a-z0-9A"):
+        rig.service(username_chars=chars)
+        status, found = rig.doctor()
+        expect(found, "case", "warning", "OpenLDAP slapd", "username_chars: a-z0-9._@-", "username_map_file")
+    rig.service("sshd", require_tls="host", username_chars="a-zA-Z")  # which tells ALICE from alice
+    assert "case" not in rig.doctor(service="sshd")[1]
+    rig.service(username_chars="a-zA-Z")
+    rig.issuer(issuer=ISSUER, jwks_file=rig.jwks, username_chars="a-z")  # the issuer's counts too
+    assert "case" not in rig.doctor()[1]
+
+
 def test_configuration(folder, daemons):
     rig = Rig(folder, daemons)
     expect(rig.doctor(service="nosuch")[1], "file", "problem", "nosuch", "postern init")
     rig.service(audiance="x")
     status, found = rig.doctor()
     assert status == 1 and list(found) == ["configuration"], found
-    expect(found, "configuration", "problem", "services/ldap.conf:4", "audience")
+    expect(found, "configuration", "problem", "services/ldap.conf:5", "audience")
     rig.service()
     rig.folder.set(audit_user="no-such-user-here")
     expect(rig.doctor()[1], "configuration", "problem", "would not start", "no-such-user-here")
@@ -391,4 +405,4 @@ def test_who_is_not_root_sees_less_and_is_told(folder, daemons):
 if __name__ == "__main__":
     sys.exit(run_tests([test_all_is_well, test_the_plugin, test_the_hosts_sasl_file, test_settings_among_the_hosts_own,
                         test_the_socket, test_posternd_is_down, test_the_issuer, test_the_clock, test_key_files, test_tokens, test_pam,
-                        test_configuration, test_who_is_not_root_sees_less_and_is_told]))
+                        test_names_of_both_cases, test_configuration, test_who_is_not_root_sees_less_and_is_told]))

@@ -9,7 +9,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/hosts/cases.sh
 . "$(dirname "$0")/../hosts/cases.sh"
-SERVICE=ldap AUDIENCE=https://ldap.example.org/ldap
+SERVICE=ldap AUDIENCE=https://ldap.example.org/ldap FOLDS=yes
 room_open "$POSTERN_HOSTS"
 issuer_config
 host_files slapd
@@ -97,5 +97,6 @@ plain_rejects() { # NAME REASON USER PASSWORD
 }
 plain_rejects "PLAIN: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
 plain_rejects "PLAIN: alice with bob's token" authzid alice "$BOB"
+plain_rejects "PLAIN: a token for ALICE, who would be alice here" no_mapping ALICE "$(host_token ALICE)"
 canary "$ALICE" "$BOB"
 done_testing

@@ -41,6 +41,7 @@ logins() { [ "$(printf '%s\n' "$ALICE" | "$TOP/tests/hosts/svn_many.py" "$1")" =
 cases_login
 host_accepts "alice@example.org is alice: the domain is svnserve's realm" alice "$(host_token alice@example.org)"
 host_rejects "alice@else.example is nobody here" authzid alice "$(host_token alice@else.example)"
+host_accepts "ALICE is another than alice: svnserve folds no case" ALICE "$(host_token ALICE)"
 cases_concurrent
 cases_many
 cases_away

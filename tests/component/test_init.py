@@ -87,7 +87,7 @@ def test_a_real_server_and_then_a_login(folder, daemons):
                                                   "tls_ca_file: " + real.AUTHORITY.file], got
         assert lines(got["services/imap.conf"]) == ["audience: https://mail.example.org/imap", "issuers: sso",
                                                     "helper_peers: %d" % HELPER_UID, "required_scopes: mail.read",
-                                                    "mech_list: OAUTHBEARER XOAUTH2"], got
+                                                    "mech_list: OAUTHBEARER XOAUTH2", "username_chars: a-z0-9._@-"], got
         daemon = Daemon(POSTERND, folder, env={"SSL_CERT_FILE": "/nonexistent"})
         daemons.append(daemon)
         daemon.wait_ready()
@@ -130,6 +130,8 @@ def test_every_service_of_the_table_passes_the_check(folder, daemons):
                                                 "jwks_file: %s/run/jwks.json" % folder.path, "allow_loopback_http: yes"], got
     hosts = {n for n in names if "require_tls: host" in got["services/%s.conf" % n]}
     assert hosts == {"smtp", "svn", "memcached", "libvirt", "postgresql", "sshd", "mariadb", "saslauthd"}, hosts
+    one_case = {n for n in names if "username_chars: a-z0-9._@-" in got["services/%s.conf" % n]}
+    assert one_case == {"ldap", "imap", "pop", "sieve", "smtp", "saslauthd"}, one_case
 
 
 def test_nothing_is_overwritten(folder, daemons):

@@ -43,11 +43,13 @@ done
 accepts "smtp: a token of some 6 KB on the line of AUTH" "$program" 'sasl_username=agent-7' "$long" smtp agent-7 --send
 accepts "smtp: a token of some 6 KB in two steps" "$program" 'sasl_username=agent-7' "$long" smtp agent-7 --send --two-steps
 
+
 refused='warning: .*: SASL OAUTHBEARER authentication failed'
 refuses_login "smtp: wrong audience" "$program" "$refused" aud "$other" smtp agent-7
 refuses_login "smtp: wrong audience by XOAUTH2" "$program" "${refused/OAUTHBEARER/XOAUTH2}" aud "$other" smtp agent-7 --mech XOAUTH2
 refuses_login "smtp: expired" "$program" "$refused" expired "$(mail_token smtp exp=$(($(date +%s) - 1)))" smtp agent-7
 refuses_login "smtp: another user" "$program" "$refused" authzid "$good" smtp alice
+refuses_login "smtp: a token for AGENT-7, who would be agent-7 in a map" "$program" "$refused" no_mapping "$(mail_token smtp 'sub="AGENT-7"')" smtp AGENT-7
 refuses_login "smtp: a scope is missing" "$program" "$refused" insufficient_scope "$(token smtp 'aud="https://mail.example.org/smtp"')" smtp agent-7
 # Postfix limits an answer to 12288 bytes of base64, and the line of AUTH by line_length_limit alone.
 accepts "smtp: a token of some 11 KB on the line of AUTH" "$program" 'sasl_username=agent-7' "$longer" smtp agent-7 --send

@@ -11,9 +11,10 @@
 #   SAID_IN              the host's own line of a login, an extended regular expression in which %u stands for the user
 #   SAID_NO SAID_LATER   the host's own line of a refusal, and of a login that could not be decided; empty: the plugin's line is all it has
 #   HEARD_NO HEARD_LATER what the client said then
-#   SAID_OTHER HEARD_OTHER the same where the token is another user's, if that is another error
+#   SAID_OTHER HEARD_OTHER the same where the token is another user's or nobody's here, if that is another error
 #   SAID_LONG HEARD_LONG the same for a token that is too long: more than 16 KiB, which our client plugin does not even send, or OVERSIZE
 #   LONG_TOKEN           bytes of a token that the host does take, if not 12000
+#   FOLDS=yes            it takes ALICE for alice: then a token for ALICE must not come in
 #   HOST_PID             the host's process (children and grandchildren are counted with it)
 
 # host_files NAME...: the files of examples/hosts/NAME, as an administrator puts them on a machine, and the users that they name.
@@ -146,6 +147,7 @@ cases_login() {
     host_rejects "wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/'"$SERVICE"'"')"
     host_rejects "expired" expired alice "$(host_token alice "exp=$((now - 1))")"
     SAID_NO=${SAID_OTHER:-$SAID_NO} HEARD_NO=${HEARD_OTHER:-$HEARD_NO} host_rejects "wrong user: alice with bob's token" authzid alice "$BOB"
+    [ "${FOLDS:-}" != yes ] || SAID_NO=${SAID_OTHER:-$SAID_NO} HEARD_NO=${HEARD_OTHER:-$HEARD_NO} host_rejects "a token for ALICE, who would be alice here" no_mapping ALICE "$(host_token ALICE)"
     host_accepts "accept: a token of ${#long} bytes" alice "$long"
     host_oversize "oversize: a token of ${#OVERSIZE} bytes" "$OVERSIZE"
     host_accepts "and the next login comes in" alice "$ALICE"

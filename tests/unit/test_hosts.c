@@ -44,6 +44,19 @@ static void every_host_has_lines_and_words_of_its_settings(void **state)
     }
 }
 
+static void hosts_that_fold_case_take_one_case_alone(void **state)
+{
+    static const char *const folding[] = { "ldap", "imap", "pop", "sieve", "smtp", "saslauthd" };
+    static const char *const others[] = { "svn",  "memcached", "libvirt", "postgresql",
+                                          "sshd", "mariadb",   "" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof folding / sizeof *folding; i++)
+        assert_string_equal(host_find(folding[i])->username_chars, "a-z0-9._@-");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_string_equal(host_find(others[i])->username_chars, "");
+}
+
 static void every_line_ends_and_leaves_no_word_unsaid(void **state)
 {
     (void)state;
@@ -138,6 +151,8 @@ static void print_service(const struct host *h)
         puts("\trequire_tls: host");
     if (h->mech_list[0] != '\0')
         printf("\tmech_list: %s\n", h->mech_list);
+    if (h->username_chars[0] != '\0')
+        printf("\tusername_chars: %s\n", h->username_chars);
 }
 
 static int print_table(void)
@@ -163,6 +178,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_host_has_lines_and_words_of_its_settings),
+        cmocka_unit_test(hosts_that_fold_case_take_one_case_alone),
         cmocka_unit_test(every_line_ends_and_leaves_no_word_unsaid),
         cmocka_unit_test(a_name_without_a_row_is_a_sasl_host),
         cmocka_unit_test(words_are_put_in_and_other_ats_stay),

@@ -175,22 +175,23 @@ static void the_issuers_file_says_what_is_not_default(void **state)
                         "tls_ca_file: /ca.pem\nallow_loopback_http: yes\n");
 }
 
-static void the_services_file_names_tls_only_where_the_host_guards_it(void **state)
+static void the_services_file_names_tls_and_letters_only_where_the_host_wants_it(void **state)
 {
-    static const struct init_service_text least = { "https://h/ldap", "sso", "openldap", "", "yes", "" };
+    static const struct init_service_text least = { "https://h/svn", "sso", "svn", "", "yes", "", "" };
     static const struct init_service_text most = { "https://h/smtp", "sso", "postfix", "a b", "host",
-                                                    "OAUTHBEARER XOAUTH2" };
+                                                    "OAUTHBEARER XOAUTH2", "a-z" };
     POSTERN_AUTO_BUF a = POSTERN_BUF_INIT(INIT_TEXT_MAX);
     POSTERN_AUTO_BUF b = POSTERN_BUF_INIT(INIT_TEXT_MAX);
 
     (void)state;
     init_write_service(&least, &a);
     assert_string_equal(strchr(postern_buf_cstr(&a), '\n') + 1,
-                        "audience: https://h/ldap\nissuers: sso\nhelper_peers: openldap\n");
+                        "audience: https://h/svn\nissuers: sso\nhelper_peers: svn\n");
     init_write_service(&most, &b);
     assert_non_null(strstr(postern_buf_cstr(&b), "\nrequired_scopes: a b\n"));
     assert_non_null(strstr(postern_buf_cstr(&b), "\nmech_list: OAUTHBEARER XOAUTH2\n"));
     assert_non_null(strstr(postern_buf_cstr(&b), "\nrequire_tls: host\n"));
+    assert_non_null(strstr(postern_buf_cstr(&b), "\nusername_chars: a-z\n"));
 }
 
 static postern_err put_once(void)
@@ -228,7 +229,7 @@ int main(void)
         TEST(a_link_is_neither_followed_nor_replaced),
         TEST(a_text_without_memory_is_not_written),
         TEST(the_issuers_file_says_what_is_not_default),
-        TEST(the_services_file_names_tls_only_where_the_host_guards_it),
+        TEST(the_services_file_names_tls_and_letters_only_where_the_host_wants_it),
         TEST(out_of_memory_leaves_the_file_as_it_was),
     };
 

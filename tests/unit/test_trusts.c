@@ -629,6 +629,46 @@ static void an_issuers_characters_are_asked_of_each_name(void **state)
                    POSTERN_ERR_NO_MAPPING);
 }
 
+/* What is said to whoever sets up a host that folds names. */
+static void names_have_one_case_where_no_issuer_may_say_both(void **state)
+{
+    static const struct {
+        const char *why, *sso, *partner, *service;
+        bool want;
+    } cases[] = {
+        { "what stands there by itself", "", "", "", false },
+        { "the service's", "", "", "username_chars: a-z0-9._@-\n", true },
+        { "capitals alone", "", "", "username_chars: A-Z0-9._@-\n", true },
+        { "each letter in one", "", "", "username_chars: A-Mn-z@\n", true },
+        { "one letter in both", "", "", "username_chars: a-zM@\n", false },
+        { "a range across both", "", "", "username_chars: @-z\n", false },
+        { "each issuer's", "username_chars: a-z@\n", "username_chars: 0-9@\n", "", true },
+        { "one issuer's alone", "username_chars: a-z@\n", "", "", false },
+        { "the other's alone", "", "username_chars: a-z@\n", "", false },
+        { "the service's, whatever an issuer has", "username_chars: a-zA-Z@\n", "",
+          "username_chars: a-z@\n", true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        POSTERN_AUTO(config) c = NULL;
+        char *sso = test_printf("%s%s", BY("${sub}@corp"), cases[i].sso);
+        char *other = test_printf("%s%s", BY("${sub}@partner"), cases[i].partner);
+        char *text = test_printf("%s%s", SERVICE, cases[i].service);
+
+        put_issuer("sso", TEST_ISSUER, sso);
+        put_issuer("partner", PARTNER, other);
+        test_folder_put(&t.folder, "services/imap.conf", text);
+        assert_int_equal(postern_config_load(t.folder.path, &c, NULL), POSTERN_OK);
+        if (postern_config_names_have_one_case(c, postern_config_service_for(c, "imap")) !=
+            cases[i].want)
+            fail_msg("%s", cases[i].why);
+        free(sso);
+        free(other);
+        free(text);
+    }
+}
+
 /* A child reads the same from the dump, maps and all. */
 static void a_dump_of_several_issuers_is_read_again(void **state)
 {
@@ -742,6 +782,7 @@ int main(void)
         TEST(a_refusal_says_where_and_what_to_write),
         TEST(an_issuers_map_leads_to_its_users_and_the_services_comes_before_it),
         TEST(an_issuers_characters_are_asked_of_each_name),
+        TEST(names_have_one_case_where_no_issuer_may_say_both),
         TEST(a_dump_of_several_issuers_is_read_again),
         TEST(more_issuers_than_sixteen_and_one_twice_are_refused),
         TEST(a_proof_without_memory_is_undecided),
