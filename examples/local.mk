@@ -68,12 +68,14 @@ EXTRA_DIST += \
 	examples/hosts/postfix-saslauthd/etc/postern/services/smtp.conf \
 	examples/hosts/postfix-saslauthd/etc/postfix/main.cf.add \
 	examples/hosts/postfix-saslauthd/etc/postfix/master.cf.add \
+	examples/hosts/postfix-saslauthd/etc/postfix/senders \
 	examples/hosts/postfix-saslauthd/etc/postfix/sasl/smtpd.conf \
 	examples/hosts/postfix/about \
 	examples/hosts/postfix/etc/postern/postern.conf \
 	examples/hosts/postfix/etc/postern/services/smtp.conf \
 	examples/hosts/postfix/etc/postfix/main.cf.add \
 	examples/hosts/postfix/etc/postfix/master.cf.add \
+	examples/hosts/postfix/etc/postfix/senders \
 	examples/hosts/postfix/etc/postfix/sasl/smtpd.conf \
 	examples/hosts/postgresql18/about \
 	examples/hosts/postgresql18/etc/postern/services/postgresql.conf \

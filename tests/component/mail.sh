@@ -80,6 +80,24 @@ cyrus_end() {
     CYRUS_PID=
 }
 
+# mail_senders: beside the example's line of agent-7, those of the users that `together` logs in, and one of alice.
+mail_senders() {
+    local n
+    for n in alice user-{0..19}; do echo "$n@mail.example.org $n"; done >>"$ROOM/etc/postfix/senders"
+}
+# refuses_sender NAME PROGRAM OWNER ADDRESS TOKEN [OPTIONS]: OWNER logs in and may not send from ADDRESS, as smtpd says to him and in its log.
+refuses_sender() {
+    local name=$1 program=$2 user=$3 address=$4 token=$5 status=0 no
+    shift 5
+    no="<$address>: Sender address rejected: not owned by user $user"
+    mail_mark
+    mail_login "$token" smtp "$user" --send --sender "$address" "$@" >"$T/login.out" 2>&1 || status=$?
+    if [ $status = 1 ] && grep -qF "refused 553 5.7.1 $no" "$T/login.out" && wait_for 20 mail_says "$program" "NOQUEUE: reject: .*$no"; then ok "$name"; else
+        not_ok "$name"
+        { echo "status $status"; cat "$T/login.out"; tail -n +$((MARK + 1)) "$T/syslog.log"; } | sed 's/^/# /'
+    fi
+}
+
 # postfix_run PORT...: as postfix@-.service does.
 postfix_run() {
     local p

@@ -38,7 +38,7 @@ class Session:
     """One message of the client and what is answered to a challenge."""
 
     def __init__(self, mech, user, token):
-        self.mech, self.challenge = mech, None
+        self.mech, self.user, self.challenge = mech, user, None
         if mech == "OAUTHBEARER":
             self.message = "n,a=%s,\x01auth=Bearer %s\x01\x01" % (user, token)
         elif mech == "XOAUTH2":
@@ -104,7 +104,10 @@ def smtp(o, context, s):
     except smtplib.SMTPResponseException as e:
         raise No("%d %s" % (e.smtp_code, e.smtp_error.decode()))
     if o.send:
-        c.sendmail("%s@mail.example.org" % o.user.replace("%d", "n"), ["alice@example.net"], "Subject: By a token\r\n\r\nHello.\r\n")
+        try:
+            c.sendmail(o.sender or s.user + "@mail.example.org", ["alice@example.net"], "Subject: By a token\r\n\r\nHello.\r\n")
+        except smtplib.SMTPRecipientsRefused as e:  # smtpd waits for a recipient before it says no to a sender
+            raise No("%d %s" % (e.recipients["alice@example.net"][0], e.recipients["alice@example.net"][1].decode()))
     return lambda: c.quit()
 
 
@@ -196,6 +199,7 @@ def main():
     p.add_argument("--hold", action="store_true", help="all are logged in at one time")
     p.add_argument("--rounds", type=int, default=1)
     p.add_argument("--send", action="store_true", help="SMTP: a message after the login")
+    p.add_argument("--sender", help="of that message [USER@mail.example.org]")
     p.add_argument("--two-steps", action="store_true", help="SMTP: no initial response")
     p.add_argument("--offers", action="store_true", help="what the host offers, no login")
     o = p.parse_args()

@@ -12,6 +12,7 @@ set -uo pipefail
 
 mail_room postfix
 room postconf -e "default_transport=discard:" # nothing leaves the room
+mail_senders
 postfix_run 587 465
 program='postfix/submissions?/smtpd'
 good=$(mail_token smtp) other=$(mail_token imap)
@@ -43,6 +44,10 @@ done
 accepts "smtp: a token of some 6 KB on the line of AUTH" "$program" 'sasl_username=agent-7' "$long" smtp agent-7 --send
 accepts "smtp: a token of some 6 KB in two steps" "$program" 'sasl_username=agent-7' "$long" smtp agent-7 --send --two-steps
 
+refuses_sender "smtp: agent-7 may not send as alice" "$program" agent-7 alice@mail.example.org "$good"
+refuses_sender "smtp: nor by TLS" "$program" agent-7 alice@mail.example.org "$good" --tls ssl
+refuses_sender "smtp: nor from an address that is nobody's" "$program" agent-7 boss@example.net "$good"
+refuses_sender "smtp: nor user-1 as agent-7" "$program" user-1 agent-7@mail.example.org "$(mail_token smtp 'sub="user-1"')"
 
 refused='warning: .*: SASL OAUTHBEARER authentication failed'
 refuses_login "smtp: wrong audience" "$program" "$refused" aud "$other" smtp agent-7

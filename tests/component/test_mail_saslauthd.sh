@@ -93,11 +93,14 @@ mail_examples postfix-saslauthd
 room postconf -e 'default_transport=discard:'
 rm "$ROOM/etc/postern/services/imap.conf"
 posternd_again
+mail_senders
 postfix_run 587 465
 check "smtp: the socket is in the chroot" test -S "$ROOM/var/spool/postfix/run/postern/saslauthd/mux"
 protocol=smtp program='postfix/submissions?/smtpd' service=smtp more=(--send) undecided='^temporary 454 4.7.0'
 login='sasl_method=PLAIN, sasl_username=agent-7' badlogin='warning: .*: SASL PLAIN authentication failed'
 host postfix
+refuses_sender "smtp: agent-7 may not send as alice" "$program" agent-7 alice@mail.example.org "$(mail_token smtp)" --mech PLAIN
+refuses_sender "smtp: nor from an address that is nobody's, by TLS" "$program" agent-7 boss@example.net "$(mail_token smtp)" --mech PLAIN --tls ssl
 room sh -c 'umask 077; cat >/tmp/password' <<<"$(mail_token smtp)"
 check "smtp: msmtp with the token as its password" room msmtp --host=mail.example.org --port=587 --tls=on --tls-trust-file=/etc/ssl/test-authority.pem \
     --auth=plain --user=agent-7 --passwordeval='cat /tmp/password' --from=agent-7@mail.example.org alice@example.net <<<"Subject: From a robot"
