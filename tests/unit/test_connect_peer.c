@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* cli/connect_peer.c: whose process is at the other end of a loopback connection. */
+/* lib/http/tcp_peer.c and cli/connect_peer.c: whose process is at the other end of a loopback connection. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +16,9 @@
 #define PEER "0100007F:9C40"
 #define REST " 00000000:00000000 00:00000000 00000000 "
 
-static struct peer_search new_search(void)
+static struct postern_tcp_search new_search(void)
 {
-    struct peer_search s = { .is_found = false };
+    struct postern_tcp_search s = { .is_found = false };
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
     at.sin_port = htons(6380);
@@ -40,9 +40,9 @@ static void the_owner_of_the_other_end_is_found(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct peer_search s = new_search();
+        struct postern_tcp_search s = new_search();
 
-        assert_int_equal(peer_search_add_line(&s, postern_bytes_str(lines[i]), NULL), POSTERN_OK);
+        assert_int_equal(postern_tcp_search_add_line(&s, postern_bytes_str(lines[i]), NULL), POSTERN_OK);
         if (!s.is_found || s.uid != 1000)
             fail_msg("not found: %s", lines[i]);
     }
@@ -72,9 +72,9 @@ static void another_socket_is_not_taken_for_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct peer_search s = new_search();
+        struct postern_tcp_search s = new_search();
 
-        assert_int_equal(peer_search_add_line(&s, postern_bytes_str(lines[i]), NULL), POSTERN_OK);
+        assert_int_equal(postern_tcp_search_add_line(&s, postern_bytes_str(lines[i]), NULL), POSTERN_OK);
         if (s.is_found)
             fail_msg("taken: %s", lines[i]);
     }
@@ -93,9 +93,9 @@ static void a_line_that_the_kernel_does_not_write_is_an_error(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct peer_search s = new_search();
+        struct postern_tcp_search s = new_search();
 
-        if (peer_search_add_line(&s, postern_bytes_str(lines[i]), NULL) != POSTERN_ERR_SYSTEM ||
+        if (postern_tcp_search_add_line(&s, postern_bytes_str(lines[i]), NULL) != POSTERN_ERR_SYSTEM ||
             s.is_found)
             fail_msg("taken: %s", lines[i]);
     }
@@ -131,14 +131,14 @@ static void our_own_connection_is_ours_until_it_is_closed(void **state)
 
     (void)state;
     make_pair(&client, &accepted, &listener);
-    if (geteuid() != PEER_OVERFLOW_UID)
+    if (geteuid() != POSTERN_OVERFLOW_UID)
         assert_int_equal(connect_peer_check(accepted, geteuid(), &err), POSTERN_OK);
     assert_int_equal(connect_peer_check(accepted, geteuid() + 1, &err),
                      POSTERN_ERR_PEER_NOT_ALLOWED);
-    assert_int_equal(connect_peer_check(accepted, PEER_OVERFLOW_UID, &err),
+    assert_int_equal(connect_peer_check(accepted, POSTERN_OVERFLOW_UID, &err),
                      POSTERN_ERR_PEER_NOT_ALLOWED);
     assert_int_equal(shutdown(client, SHUT_WR), 0);
-    if (geteuid() != PEER_OVERFLOW_UID)
+    if (geteuid() != POSTERN_OVERFLOW_UID)
         assert_int_equal(connect_peer_check(accepted, geteuid(), &err), POSTERN_OK);
     assert_int_equal(close(client), 0);
     assert_int_equal(connect_peer_check(accepted, geteuid(), &err), POSTERN_ERR_PEER_NOT_ALLOWED);
