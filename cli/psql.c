@@ -35,8 +35,8 @@ static void print_help(FILE *out)
         "  --service NAME      the token is for https://HOST/NAME unless the file names a resource "
         "[postgresql]\n"
         "\n"
-        "Everything else is psql's.  The host must be in hosts: of the client file; over the "
-        "network sslmode=verify-full.\n"
+        "Everything else is psql's.  The host must be in hosts: of the client file; but for "
+        "localhost sslmode=verify-full.\n"
         "Exit status: psql's; 2 or 3 when it could not be started.\n",
         out);
 }

@@ -26,6 +26,7 @@ WEAK(PQsetAuthDataHook);
 WEAK(PQgetAuthDataHook);
 WEAK(PQhost);
 WEAK(PQhostaddr);
+WEAK(PQsocket);
 WEAK(PQsslInUse);
 WEAK(PQconninfo);
 WEAK(PQconninfoFree);
@@ -50,32 +51,46 @@ static void explain(const postern_error *err)
 
 /* ---- the connection ---- */
 
-/* The caller frees. */
-static char *copy_sslmode(PGconn *conn)
+/* A connection parameter; the caller frees.  NULL: not set. */
+static char *copy_parameter(PGconn *conn, const char *name)
 {
     PQconninfoOption *all = PQconninfo(conn);
-    char *mode = NULL;
+    char *value = NULL;
 
     for (const PQconninfoOption *o = all; o != NULL && o->keyword != NULL; o++)
-        if (strcmp(o->keyword, "sslmode") == 0 && o->val != NULL)
-            mode = strdup(o->val);
+        if (strcmp(o->keyword, name) == 0 && o->val != NULL)
+            value = strdup(o->val);
     PQconninfoFree(all);
-    return mode;
+    return value;
 }
 
-static postern_err find_target(PGconn *conn, const char **ret_host, postern_error *err)
+static postern_err check_peer(PGconn *conn, postern_error *err)
 {
-    char *sslmode = copy_sslmode(conn);
+    char *user = copy_parameter(conn, "requirepeer");
+    postern_err e = hook_peer(PQsocket(conn), user, err);
+
+    free(user);
+    return e;
+}
+
+static postern_err find_target(PGconn *conn, struct hook_goal *ret, postern_error *err)
+{
+    char *sslmode = copy_parameter(conn, "sslmode");
     const struct hook_connection c = {
         .host = PQhost(conn),
         .hostaddr = PQhostaddr(conn),
         .sslmode = sslmode,
         .is_tls = PQsslInUse(conn) != 0,
     };
-    postern_err e = hook_target(&c, ret_host, err);
+    struct hook_goal goal = { .is_here = true };
+    postern_err e = hook_target(&c, &goal, err);
 
     free(sslmode);
-    return e;
+    POSTERN_TRY(e);
+    if (goal.is_here)
+        POSTERN_TRY(check_peer(conn, err));
+    *ret = goal;
+    return POSTERN_OK;
 }
 
 /* ---- SIGCHLD ---- */
@@ -165,6 +180,16 @@ static bool watch(struct request *r)
     return timerfd_settime(r->timer, 0, &when, NULL) == 0;
 }
 
+/* What the op obtained; it is the request's until its cleanup. */
+static postern_err give_token(struct request *r, PGoauthBearerRequest *request, postern_error *err)
+{
+    r->token = postern_op_take_token(r->op);
+    if (r->token == NULL)
+        return POSTERN_FAIL(err, INTERNAL, "no token");
+    request->token = (char *)(uintptr_t)postern_secret_bytes(r->token).ptr; /* a NUL is behind it */
+    return POSTERN_OK;
+}
+
 static PostgresPollingStatusType poll_request(PGconn *conn, PGoauthBearerRequest *request,
                                               int *altsock)
 {
@@ -181,14 +206,11 @@ static PostgresPollingStatusType poll_request(PGconn *conn, PGoauthBearerRequest
     if (e == POSTERN_AGAIN)
         e = POSTERN_FAIL(&err, SYSTEM, "epoll: %m");
     if (e == POSTERN_OK)
-        r->token = postern_op_take_token(r->op);
-    if (r->token == NULL) {
-        if (e == POSTERN_OK)
-            (void)POSTERN_FAIL(&err, INTERNAL, "no token");
+        e = give_token(r, request, &err);
+    if (e != POSTERN_OK) {
         explain(&err);
         return PGRES_POLLING_FAILED;
     }
-    request->token = (char *)(uintptr_t)postern_secret_bytes(r->token).ptr; /* a NUL is behind it */
     return PGRES_POLLING_OK;
 }
 
@@ -201,19 +223,34 @@ static const char *service_name(void)
     return named != NULL && named[0] != '\0' ? named : SERVICE_DEFAULT;
 }
 
-/* NO_TOKEN: no client is configured for this user, and whoever was asked before is asked again. */
-static postern_err begin(PGconn *conn, struct request **ret, postern_error *err)
+/*
+ * A token that libpq has to wait for goes to the server over a new connection, of which we are not
+ * told: by then somebody else may have the port.  So where it counts who answers it is not waited
+ * for: libpq sends what is there at once over the connection that was judged.
+ */
+static postern_err finish_here(struct request *r, PGoauthBearerRequest *request, postern_error *err)
 {
-    const char *host = NULL;
+    postern_err e = postern_op_run(r->op, err);
+
+    unblock_child_signal(r);
+    POSTERN_TRY(e);
+    return give_token(r, request, err);
+}
+
+/* NO_TOKEN: no client is configured for this user, and whoever was asked before is asked again. */
+static postern_err begin(PGconn *conn, PGoauthBearerRequest *request, struct request **ret,
+                         postern_error *err)
+{
+    struct hook_goal goal = { .is_here = true };
     postern_err e;
 
     POSTERN_TRY(new_request(ret, err));
     block_child_signal(*ret);
-    e = find_target(conn, &host, err);
-    if (e == POSTERN_OK)
-        e = postern_run_token_start(host, service_name(), &(*ret)->op, err);
-    if (e == POSTERN_OK)
-        e = postern_op_step((*ret)->op, err);
+    POSTERN_TRY(find_target(conn, &goal, err));
+    POSTERN_TRY(postern_run_token_start(goal.host, service_name(), &(*ret)->op, err));
+    if (goal.is_here)
+        return finish_here(*ret, request, err);
+    e = postern_op_step((*ret)->op, err);
     return e == POSTERN_AGAIN ? POSTERN_OK : e;
 }
 
@@ -226,7 +263,7 @@ static int answer(PGauthData type, PGconn *conn, void *data)
 
     if (type != PQAUTHDATA_OAUTH_BEARER_TOKEN)
         return previous(type, conn, data);
-    e = begin(conn, &r, &err);
+    e = begin(conn, request, &r, &err);
     if (e != POSTERN_OK) {
         free_request(r);
         if (e == POSTERN_ERR_NO_TOKEN)

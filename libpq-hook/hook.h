@@ -16,12 +16,30 @@ struct hook_connection {
     const char *sslmode;  /* NULL: unknown */
     bool is_tls;
 };
+/* Where it may go, if `is_here` only to whom hook_peer() allows. */
+struct hook_goal {
+    const char *host; /* what `hosts:` of a client file is compared with; borrowed */
+    bool is_here;     /* this machine, and no certificate says who answers */
+};
 /*
- * The name that `hosts:` of a client file is compared with, where a token may go there at all: over
- * TLS whose certificate was checked for that name, loopback, or a unix socket.
+ * A token may go over TLS whose certificate was checked for the host's name; or on this machine, to
+ * a unix socket or to loopback that is written as such (`localhost` or an address), whatever a
+ * resolver says.
  *   POSTERN_OK · TLS_REQUIRED · NO_TOKEN (no host)
  */
-POSTERN_MUST_USE postern_err hook_target(const struct hook_connection *c, const char **ret_host,
+POSTERN_MUST_USE postern_err hook_target(const struct hook_connection *c, struct hook_goal *ret,
                                          postern_error *err);
+
+/* ---- peer.c: whose process answers on this machine ---- */
+#define SERVER_USER_DEFAULT "postgres" /* whom packages run PostgreSQL as */
+/*
+ * The other end must be held by root, by our own user, or by the server's.  Reads /proc and the
+ * user database.
+ *
+ *   fd             connected, to a unix socket or within this machine
+ *   require_peer   name of the server's user, libpq's requirepeer; NULL or "": the default
+ *   POSTERN_OK · TLS_REQUIRED (another user's, or not known)
+ */
+POSTERN_MUST_USE postern_err hook_peer(int fd, const char *require_peer, postern_error *err);
 
 #endif

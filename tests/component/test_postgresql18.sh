@@ -37,6 +37,7 @@ cat "$example/etc/postgresql/18/main/pg_ident.conf.add" >>"$pg_etc/pg_ident.conf
     echo "hostssl gone all all oauth issuer=\"$GONE\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl document all all oauth issuer=\"$ISSUER/.well-known/openid-configuration\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "host own all all oauth issuer=\"$OWN\" scope=\"db.connect\" delegate_ident_mapping=1"
+    echo "local own all oauth issuer=\"$OWN\" scope=\"db.connect\" delegate_ident_mapping=1"
     echo "hostssl greedy all all oauth issuer=\"$ISSUER\" scope=\"a b c d e f g h i j k l m n o p q\" delegate_ident_mapping=1"
     cat "$example/etc/postgresql/18/main/pg_hba.conf"
     echo "host all all 127.0.0.1/32 oauth issuer=\"$ISSUER\" scope=\"db.connect\" delegate_ident_mapping=1"
@@ -249,15 +250,15 @@ psql_refuses() { # NAME CONNINFO WORDS: and no token went anywhere
     case $out in *"$3"*) ;; *) not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; return ;; esac
     if [ "$(records)" = "$before" ] && ! log_has "$lines" 'postern:'; then ok "$1"; else not_ok "$1: a token went there"; fi
 }
-psql_accepts "postern psql logs in with a token fetched on the spot" "host=db.example.org user=agent-7 dbname=own"
+psql_accepts "postern psql logs in with a token fetched on the spot" "host=localhost user=agent-7 dbname=own"
 psql_accepts "over TLS whose certificate libpq checked" "host=far.example.org user=agent-7 dbname=own sslmode=verify-full sslrootcert=/etc/postgresql/18/main/far.crt"
-out=$(agent "host=db.example.org user=agent-7 dbname=own" '\connect -reuse-previous=on "host=db.example.org"' 2>&1)
+out=$(agent "host=localhost user=agent-7 dbname=own" '\connect -reuse-previous=on "host=localhost"' 2>&1)
 if grep -q 'You are now connected' <<<"$out"; then ok "psql connects anew with a token anew"; else not_ok "psql connects anew with a token anew"; echo "# $out"; fi
 cp "$ROOM/root/.config/postern/client.conf" "$ROOM/root/here.conf"
 moves() { # VARIABLE=FILE OPTION...: psql that changes its folder between two logins
     # shellcheck disable=SC2016
-    room env "$1" sh -c 'cd /root && exec postern psql "$@" --service own -X -A -t -w -d "host=db.example.org user=agent-7 dbname=own" -c "\\cd /tmp" \
-        -c "\\connect -reuse-previous=on \"host=db.example.org\""' sh "${@:2}" 2>&1
+    room env "$1" sh -c 'cd /root && exec postern psql "$@" --service own -X -A -t -w -d "host=localhost user=agent-7 dbname=own" -c "\\cd /tmp" \
+        -c "\\connect -reuse-previous=on \"host=localhost\""' sh "${@:2}" 2>&1
 }
 if [ "${POSTERN_SANITIZED:-}" != address ]; then
     for how in 'POSTERN_CLIENT= --client ./here.conf' POSTERN_CLIENT=./here.conf; do
@@ -271,16 +272,19 @@ if [ "${POSTERN_SANITIZED:-}" != address ]; then
 fi
 rm "$ROOM/root/here.conf"
 psql_refuses "no token goes over TLS that nobody checked" "host=far.example.org user=agent-7 dbname=own sslmode=require" "sslmode=verify-full only"
-psql_refuses "nor to a host that the client file does not name" "host=elsewhere.example.org hostaddr=127.0.0.1 user=agent-7 dbname=own" 'no token: see `postern token'
-out=$(agent "host=db.example.org user=agent-7 dbname=partner sslmode=require" 'SELECT 1')
+psql_refuses "nor to a name that led here, for want of a certificate" "host=db.example.org user=agent-7 dbname=own" "sslmode=verify-full only"
+psql_refuses "nor with an address of this machine" "host=db.example.org hostaddr=127.0.0.1 user=agent-7 dbname=own sslmode=require" "sslmode=verify-full only"
+psql_refuses "nor to a host that the client file does not name" "host=127.0.0.1 user=agent-7 dbname=own" 'no token: see `postern token'
+psql_accepts "at its unix socket, which is localhost" "host=/run/postgresql user=agent-7 dbname=own"
+out=$(agent "host=localhost user=agent-7 dbname=partner sslmode=require" 'SELECT 1')
 case $out in *"$PARTNER/.well-known/openid-configuration"*) ok "a line of another issuer is no login, and psql says whose it is" ;; *) not_ok "a line of another issuer is no login, and psql says whose it is"; echo "# $out" ;; esac
-out=$(agent "host=db.example.org user=alice dbname=own" 'SELECT 1')
+out=$(agent "host=localhost user=alice dbname=own" 'SELECT 1')
 case $out in *'OAuth bearer authentication failed for user "alice"'*) ok "an agent's token opens nobody else's role" ;; *) not_ok "an agent's token opens nobody else's role"; echo "# $out" ;; esac
-out=$(with_library "host=db.example.org user=agent-7 dbname=own" 'SELECT system_user')
+out=$(with_library "host=localhost user=agent-7 dbname=own" 'SELECT system_user')
 if [ "$out" = oauth:agent-7 ]; then ok "the library alone does it, where the connection names issuer and client"; else not_ok "the library alone does it"; echo "# $out"; fi
 session_says() { # NAME SQL WORDS [MORE-CONNINFO]
     local out
-    out=$(with_library "host=db.example.org user=agent-7 dbname=own ${4:-}" "$2")
+    out=$(with_library "host=localhost user=agent-7 dbname=own ${4:-}" "$2")
     case $out in *"$3"*) ok "$1" ;; *) not_ok "$1"; echo "# $out" ;; esac
 }
 session_says "a session cannot choose by whose rules tokens count" "SET postern.service = 'federated'" 'cannot be changed now'
@@ -288,6 +292,71 @@ session_says "nor at its start" 'SELECT 1' 'cannot be changed now' "options='-c 
 session_says "nor for a role's next ones" "ALTER ROLE CURRENT_USER SET postern.helper_socket = '/tmp/s'" 'cannot be changed now'
 session_says "nor for the server" "ALTER SYSTEM SET postern.helper_user = 'nobody'" 'permission denied'
 session_says "parallel workers of such a session load the module too" "SET debug_parallel_query = on; SELECT count(*) > 0 FROM pg_class" t
+# A process of another user in the place of PostgreSQL, at a port and at a unix socket.
+cat >"$T/impostor.py" <<'P'
+import os, selectors, socket, struct, sys
+folder, uid = sys.argv[1], int(sys.argv[2])
+os.setgroups([])
+os.setgid(uid)
+os.setuid(uid)
+tcp = socket.create_server(("127.0.0.1", 5499))
+unix = socket.socket(socket.AF_UNIX)
+unix.bind(folder + "/.s.PGSQL.5499")
+unix.listen()
+wait = selectors.DefaultSelector()
+wait.register(tcp, selectors.EVENT_READ)
+wait.register(unix, selectors.EVENT_READ)
+def take(c, n):
+    data = b""
+    while len(data) < n:
+        more = c.recv(n - len(data))
+        if not more:
+            raise EOFError
+        data += more
+    return data
+def take_words(c):
+    return take(c, struct.unpack("!I", take(c, 4))[0] - 4)
+def is_given_a_token(c):
+    c.settimeout(20)
+    while struct.unpack("!I", take_words(c)[:4])[0] != 196608:
+        c.sendall(b"N") # neither TLS nor GSS
+    names = b"OAUTHBEARER\0\0"
+    c.sendall(b"R" + struct.pack("!II", 8 + len(names), 10) + names)
+    return take(c, 1) == b"p" and b"auth=Bearer " in take_words(c)
+print("ready", flush=True)
+while True:
+    for key, _ in wait.select():
+        with key.fileobj.accept()[0] as c:
+            try:
+                print("token" if is_given_a_token(c) else "none", flush=True)
+            except (EOFError, OSError):
+                print("none", flush=True)
+P
+mkdir "$ROOM/tmp/impostor"
+chown 1 "$ROOM/tmp/impostor"
+python3 - "$ROOM/tmp/impostor" 1 <"$T/impostor.py" >"$T/impostor.log" 2>"$T/impostor.err" &
+impostor=$!
+pids+=("$impostor")
+wait_for 20 grep -q ready "$T/impostor.log" || { not_ok "an impostor listens"; sed 's/^/# /' "$T/impostor.err"; }
+is_given() { # NAME token|none CONNINFO WORDS
+    local out before
+    before=$(wc -l <"$T/impostor.log")
+    # shellcheck disable=SC2317 # wait_for calls it
+    has_seen() { [ "$(wc -l <"$T/impostor.log")" -gt "$before" ]; }
+    out=$(agent "$3 port=5499 user=agent-7 dbname=own" 'SELECT 1')
+    wait_for 20 has_seen
+    case $out in *"$4"*) ;; *) not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; return ;; esac
+    if [ "$(tail -n 1 "$T/impostor.log")" = "$2" ]; then ok "$1"; else not_ok "$1"; printf '%s\n' "$out" | sed 's/^/# /'; fi
+}
+stranger='uid 1 answers there, not root, you or'
+is_given "who took PostgreSQL's port is given no token" none "host=127.0.0.1" "$stranger postgres"
+is_given "nor by the name of this machine" none "host=localhost" "$stranger postgres"
+is_given "nor at a unix socket" none "host=/tmp/impostor" "$stranger postgres"
+is_given "nor where requirepeer names somebody else" none "host=localhost requirepeer=bin" "$stranger bin"
+is_given "but the user whom requirepeer names" token "host=localhost requirepeer=daemon" ''
+is_given "at a unix socket too" token "host=/tmp/impostor requirepeer=daemon" ''
+kill "$impostor"
+wait "$impostor" 2>/dev/null
 # A program that loads libpq by itself, as Python's drivers do: 0 when a hook is there.
 cat >"$T/late.c" <<'X'
 #include <dlfcn.h>
@@ -310,7 +379,7 @@ out=$(room HOME=/nonexistent postern psql -l 2>&1)
 case $out in *'client'*) ok "without a client file it says so" ;; *) not_ok "without a client file it says so"; echo "# $out" ;; esac
 room postern client remove agent-7 >"$T/client.log" 2>&1
 rm -rf "$ROOM/root/.cache" "$ROOM/root/.local"
-psql_refuses "an agent whose issuer gives it none has none" "host=db.example.org user=agent-7 dbname=own" 'no token: see `postern token'
+psql_refuses "an agent whose issuer gives it none has none" "host=localhost user=agent-7 dbname=own" 'no token: see `postern token'
 rm "$ROOM/root/.config/postern/client.conf"
 printf '%s\n' "postern.service = 'postgresql'" >"$pg_etc/conf.d/federated.conf"
 pg_reload postern.service postgresql

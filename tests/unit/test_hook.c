@@ -29,7 +29,7 @@ static test_folder folder;
 static PQauthDataHook_type hook; /* set before main() */
 static unsigned previous_calls;
 static const char *host, *hostaddr;
-static PQconninfoOption options[2];
+static PQconninfoOption options[3];
 static int is_tls;
 
 static int previous(PGauthData type, PGconn *conn, void *data)
@@ -67,6 +67,14 @@ int PQsslInUse(PGconn *conn)
     return is_tls;
 }
 
+#define CONNECTION_FD 4711 /* nobody looks at it */
+
+int PQsocket(const PGconn *conn)
+{
+    (void)conn;
+    return CONNECTION_FD;
+}
+
 PQconninfoOption *PQconninfo(PGconn *conn)
 {
     (void)conn;
@@ -76,6 +84,20 @@ PQconninfoOption *PQconninfo(PGconn *conn)
 void PQconninfoFree(PQconninfoOption *o)
 {
     assert_ptr_equal(o, options);
+}
+
+/* ---- libpq-hook/peer.c, which has a test of its own ---------------------------------------------------------------------- */
+
+static postern_err peer_verdict;
+static unsigned peer_calls;
+static char peer_user[32]; /* requirepeer, as it was handed over */
+
+postern_err hook_peer(int fd, const char *require_peer, postern_error *err)
+{
+    assert_int_equal(fd, CONNECTION_FD);
+    peer_calls++;
+    (void)snprintf(peer_user, sizeof peer_user, "%s", require_peer == NULL ? "(none)" : require_peer);
+    return peer_verdict == POSTERN_OK ? POSTERN_OK : POSTERN_FAIL(err, TLS_REQUIRED, "a stranger");
 }
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------------- */
@@ -124,8 +146,10 @@ static int set_up(void **state)
     host = "db.example.org";
     hostaddr = "192.0.2.1";
     options[0] = (PQconninfoOption){ .keyword = (char *)(uintptr_t)"sslmode", .val = (char *)(uintptr_t)"verify-full" };
+    options[1] = (PQconninfoOption){ .keyword = NULL };
     is_tls = 1;
-    previous_calls = 0;
+    previous_calls = peer_calls = 0;
+    peer_verdict = POSTERN_OK;
     assert_int_equal(unsetenv("POSTERN_PSQL_SERVICE"), 0);
     assert_int_equal(setenv("HOME", folder.path, 1), 0);
     assert_int_equal(setenv("XDG_CONFIG_HOME", folder.path, 1), 0);
@@ -184,6 +208,7 @@ static void a_token_is_fetched_for_the_host(void **state)
     assert_non_null(f);
     assert_true(fread(args, 1, sizeof args - 1, f) > 0);
     assert_int_equal(fclose(f), 0);
+    assert_int_equal(peer_calls, 0); /* the certificate told */
     assert_string_equal(args, "token --quiet --for-host db.example.org --for-service postgresql ");
 }
 
@@ -265,6 +290,83 @@ static void nothing_is_fetched_for_an_unverified_server(void **state)
     assert_int_equal(count_descriptors(), before);
 }
 
+/* Without TLS, to a name that leads to loopback or to the folder of a unix socket. */
+static int ask_on_this_machine(const char *script, const char *named, PGoauthBearerRequest *r)
+{
+    install(script);
+    host = named;
+    hostaddr = named[0] == '/' ? "" : "127.0.0.1";
+    options[0].val = (char *)(uintptr_t)"prefer";
+    is_tls = 0;
+    return hook(PQAUTHDATA_OAUTH_BEARER_TOKEN, NULL, r);
+}
+
+static void on_this_machine_it_counts_who_answers(void **state)
+{
+    static const char *const names[] = { "localhost", "127.0.0.1", "/run/postgresql" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        PGoauthBearerRequest r = { .token = NULL };
+        unsigned before = count_descriptors();
+
+        peer_verdict = POSTERN_ERR_TLS_REQUIRED;
+        assert_int_equal(ask_on_this_machine("sleep 0.2; echo FETCHED", names[i], &r), -1);
+        assert_false(was_run());
+        assert_null(r.user);
+        assert_true(hears_children());
+        peer_verdict = POSTERN_OK;
+        assert_int_equal(ask_on_this_machine("sleep 0.2; echo FETCHED", names[i], &r), 1);
+        assert_non_null(r.token); /* at once: libpq would wait for it beside the connection, and make a new one */
+        assert_string_equal(r.token, "FETCHED");
+        assert_true(hears_children());
+        r.cleanup(NULL, &r);
+        assert_null(r.token);
+        assert_int_equal(count_descriptors(), before);
+        assert_int_equal(peer_calls, 2 * i + 2);
+        assert_string_equal(peer_user, "(none)");
+    }
+}
+
+static void on_this_machine_no_token_is_a_failed_login(void **state)
+{
+    static const char *const scripts[] = { "exit 1", "echo SECRET; exit 3", "echo two words", "sleep 0.2; kill -9 $$" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
+        PGoauthBearerRequest r = { .token = NULL };
+        unsigned before = count_descriptors();
+
+        assert_int_equal(ask_on_this_machine(scripts[i], "localhost", &r), -1);
+        assert_true(was_run());
+        assert_null(r.token);
+        assert_null(r.user);
+        assert_true(hears_children());
+        assert_int_equal(count_descriptors(), before);
+    }
+}
+
+static void the_connection_may_name_the_servers_user(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+
+    (void)state;
+    options[1] = (PQconninfoOption){ .keyword = (char *)(uintptr_t)"requirepeer", .val = (char *)(uintptr_t)"pg18" };
+    peer_verdict = POSTERN_ERR_TLS_REQUIRED;
+    assert_int_equal(ask_on_this_machine("echo FETCHED", "localhost", &r), -1);
+    assert_string_equal(peer_user, "pg18");
+}
+
+static void a_name_that_leads_here_is_not_this_machine(void **state)
+{
+    PGoauthBearerRequest r = { .token = NULL };
+
+    (void)state;
+    assert_int_equal(ask_on_this_machine("echo FETCHED", "db.example.org", &r), -1);
+    assert_false(was_run());
+    assert_int_equal(peer_calls, 0); /* whoever it is */
+}
+
 static void what_is_not_ours_is_asked_of_who_was_there_before(void **state)
 {
     PGoauthBearerRequest r = { .token = NULL };
@@ -288,6 +390,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_login_that_is_given_up_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_child_that_the_program_reaped_is_not_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_fetched_for_an_unverified_server, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(on_this_machine_it_counts_who_answers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(on_this_machine_no_token_is_a_failed_login, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_connection_may_name_the_servers_user, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_name_that_leads_here_is_not_this_machine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_ours_is_asked_of_who_was_there_before, set_up, tear_down),
     };
 

@@ -12,8 +12,11 @@ tests_unit_test_validator_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=postern_client_veri
 tests_unit_test_validator_LDADD = postgres-validator/libvalidator.la $(unit_ldadd)
 # The client's side.  The hook sets itself in a constructor, so its file is compiled in.
 if LIBPQ_HOOK
-unit_tests += tests/unit/test_hook tests/unit/test_hook_target
+unit_tests += tests/unit/test_hook tests/unit/test_hook_peer tests/unit/test_hook_target
 endif
+tests_unit_test_hook_peer_LDADD = libpq-hook/libhook.la lib/librun.la $(unit_ldadd)
+tests_unit_test_hook_peer_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=geteuid -Wl,--wrap=getpwnam_r -Wl,--wrap=getsockopt \
+	-Wl,--wrap=postern_tcp_peer_owner
 tests_unit_test_hook_target_LDADD = libpq-hook/libhook.la lib/librun.la $(unit_ldadd)
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c libpq-hook/hook.c libpq-hook/target.c
 tests_unit_test_hook_CPPFLAGS = $(AM_CPPFLAGS) $(LIBPQ_CPPFLAGS)
