@@ -24,7 +24,18 @@ has() {
 }
 
 compared=0
+# What is typed to a command stands in the example as a comment.
+typed_as_told() { # HOST FOLDER COMMAND
+    local line
+    while read -r line; do
+        grep -rqxF -- "# $line" "$examples/hosts/$2/etc"
+        report $? "hosts/$2 has in a comment: $line"
+        compared=$((compared + 1))
+    done < <(lines "$1" "$3")
+}
+
 while IFS=$'\t' read -r host folder file; do
+    [[ $file != '$ '* ]] || typed_as_told "$host" "$folder" "$file"
     example=$examples/hosts/$folder$file
     [ -e "$example" ] || example=$example.add
     [[ $file = /* && -e $example ]] || continue
