@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # plain only: sshd's own sandbox admits no sanitizer's runtime; test_pam.sh has the module under one, test_valgrind_hosts.sh this under memcheck
 # The packaged sshd (keyboard-interactive) and PostgreSQL 15 (pam) with pam_postern.so, each with its own log line for what happened.  They run
-# with the files of examples/hosts/sshd and examples/hosts/postgresql15, in a mount namespace in which alice and bob have accounts.
+# with the files of examples/hosts/sshd and examples/hosts/postgresql15, in a mount namespace in which alice, bob
+# and carol have accounts.
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,12 +30,14 @@ token_for() { # SERVICE [CLAIM=JSON ...]: for the audiences that those files nam
 
 mkdir -p "$T"/{pam.d,home,pg,ssh,names}
 chmod 777 "$T/home"
+example_stack() { sed "s#pam_postern\.so#$MODULE helper_socket=$HELPER#" "$1"; }
 for name in sshd postgresql15; do # the examples as they are, but for places of this tree
-    for f in "$hosts/$name"/etc/pam.d/*; do sed "s#pam_postern\.so#$MODULE helper_socket=$HELPER#" "$f" >"$T/pam.d/${f##*/}"; done
+    for f in "$hosts/$name"/etc/pam.d/*; do example_stack "$f" >"$T/pam.d/${f##*/}"; done
 done
+example_stack "$TOP/examples/pam/mixed" | sed "s#$MODULE#& service=sshd#" >"$T/pam.d/mixed"
 printf '%s\n' 'auth required pam_deny.so' 'account required pam_deny.so' >"$T/pam.d/other"
 cp /etc/passwd /etc/group /etc/shadow "$T/names/"
-for user in alice:64731 bob:64732; do
+for user in alice:64731 bob:64732 carol:64733; do
     echo "${user%:*}:x:${user#*:}:65534::$T/home:/bin/sh" >>"$T/names/passwd"
     echo "${user%:*}:*:20000:0:99999:7:::" >>"$T/names/shadow"
 done
@@ -44,6 +47,10 @@ apart() {
     exec unshare --mount sh -c 'T=$1; shift
         for f in passwd group shadow; do mount --bind "$T/names/$f" /etc/$f || exit 1; done
         mount --bind "$T/pam.d" /etc/pam.d && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec "$@"' sh "$T" "$@"
+}
+# shadow USER PASSWORD [EXPIRES]: that line of the namespaces' /etc/shadow, EXPIRES in days since 1970; in place, since it is mounted by its inode.
+shadow() {
+    sed "s#^$1:.*#$1:$2:20000:0:99999:7::${3:-}:#" "$T/names/shadow" >"$T/names/shadow.new" && cat "$T/names/shadow.new" >"$T/names/shadow"
 }
 port_listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 log_has() { grep -qE -- "$3" < <(tail -n "+$(($1 + 1))" "$2"); }
@@ -132,6 +139,49 @@ ssh_accepts "sshd: a handle of ${#handle} characters for a token of 4000 bytes" 
 ssh_refuses "sshd: it opens no second session" alice "$handle" handle
 ssh_refuses "sshd: bob's handle never opens alice's account" alice "$(handle_for "$(token_for sshd sub='"bob"')")" authzid
 ssh_refuses "sshd: a handle that nobody made" alice pst_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA handle
+
+# ---- what the machine says of an account, sshd's and a mixed stack's ----
+
+carol=$(token_for sshd sub='"carol"') TODAY=$(($(date +%s) / 86400))
+# account_shuts NAME: carol's token is good, which the helper has a record of, and does not get in.
+account_shuts() {
+    local before heard out
+    before=$(records) heard=$(wc -l <"$T/sshd.log")
+    out=$(ssh_as carol "$carol")
+    case $out in *denied*) ;; *) not_ok "$1"; echo "# $out"; return ;; esac
+    wait_for 20 log_has "$heard" "$T/sshd.log" 'Failed keyboard-interactive/pam for carol ' || { not_ok "$1: sshd's log"; return; }
+    if [ "$(records)" = $((before + 1)) ] && [[ $(last_record) == *'"outcome":"proved"'* ]]; then ok "$1"; else not_ok "$1: its record"; last_record | sed 's/^/# /'; fi
+}
+shadow carol '!*'
+ssh_accepts "sshd: a token opens an account whose password is locked" carol "$carol"
+shadow carol '!*' 1
+account_shuts "sshd: an account that has expired stays shut for a good token"
+shadow carol '!*' "$TODAY"
+account_shuts "sshd: one that expires today does"
+shadow carol '!*' $((TODAY + 2))
+ssh_accepts "sshd: one that has not expired yet opens" carol "$carol"
+: >"/proc/$SSHD_PID/root/run/nologin"
+account_shuts "sshd: none opens while the machine goes down"
+rm "/proc/$SSHD_PID/root/run/nologin"
+
+# mixed NAME ANSWER WANT: what a login as carol comes to, by examples/pam/mixed.
+mixed() {
+    local out
+    out=$(printf '%s\n' "$2" | (apart "$POSTERN_BUILD/tests/support/pam_host" "$T/pam.d" mixed carol) 2>&1)
+    case $out in "$3"*) ok "$1" ;; *) not_ok "$1"; echo "# $out" ;; esac
+}
+PASSWORD=Hunter2-Geheimnis ACCT_EXPIRED=13
+hash=$(printf '%s' "$PASSWORD" | openssl passwd -6 -stdin)
+shadow carol "$hash"
+mixed "mixed: a token opens an account" "$carol" 'auth=0 account=0 '
+mixed "mixed: so does its password" "$PASSWORD" 'auth=0 account=0 '
+mixed "mixed: another password does not" "$PASSWORD." 'auth=7 '
+shadow carol "$hash" 1
+mixed "mixed: a token does not open one that has expired" "$carol" "auth=0 account=$ACCT_EXPIRED "
+mixed "mixed: nor does its password" "$PASSWORD" "auth=0 account=$ACCT_EXPIRED "
+
+# ---- sshd: many ----
+
 running=()
 for n in $(seq $SSH_AT_ONCE); do
     ssh_as alice "$alice" >"$T/ssh/out.$n" &
