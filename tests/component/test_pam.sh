@@ -30,6 +30,9 @@ plain alias
 plain mistyped alwaysok
 pam stack "$(pam_line auth sufficient service=db)" 'auth required pam_unix.so try_first_pass' \
     "$(pam_line account sufficient service=db)" 'account required pam_permit.so'
+pam opaque_stack "$(pam_line auth sufficient service=opaque)" 'auth required pam_unix.so try_first_pass' 'account required pam_permit.so'
+pam opaque_end "$(pam_line auth '[success=done authinfo_unavail=die default=ignore]' service=opaque)" 'auth required pam_unix.so try_first_pass' \
+    'account required pam_permit.so'
 pam second 'auth optional pam_unix.so nodelay' "$(pam_line auth required 'use_first_pass service=db')" "$(pam_line account required)"
 pam silent "$(pam_line auth required 'use_first_pass service=db')" "$(pam_line account required)"
 pam foreign 'auth required pam_permit.so' "$(pam_line account required service=db)"
@@ -106,6 +109,7 @@ if [ "$(records)" = $((before + 1)) ]; then ok "and only that has a record"; els
 if grep -rqF -e "$password" -e 'correct horse' "$T/audit.jsonl" "$T"/*.log; then not_ok "no password in any log"; else ok "no password in any log"; fi
 login "a password stays for the next module, without a prompt more" "$password" stack nobody "auth=$AUTH_ERR account=0 cred=-1 user=nobody prompts=1"
 login "a token does not: that one asks again" "$(token other sub='"alice"')" stack nobody "auth=$AUTH_ERR account=0 cred=-1 user=nobody prompts=2"
+login "nor an opaque one that the helper judged" "opq_Zm9vYmFyYmF6" opaque_stack nobody "auth=$AUTH_ERR account=0 cred=-1 user=nobody prompts=2"
 login "in front of people's passwords" "$alice" stack alice "auth=0 account=0"
 login "behind them, without a prompt more" "$alice" second alice "auth=0 account=0 cred=0 user=alice prompts=1"
 
@@ -140,6 +144,14 @@ server_stop "$POSTERND_PID"
 login "without a helper a token is undecided" "$alice" db alice "auth=$UNAVAIL account=$PERM_DENIED cred=-1 user=alice"
 check "and the log says why" tail_has reason=helper_unavailable
 login "so is what may be an opaque one" "opq_Zm9vYmFyYmF6" opaque alice "auth=$UNAVAIL"
+# pam_unix asks where nothing was left for it, so a second prompt tells that it was shown nothing.
+shown="auth=$AUTH_ERR account=0 cred=-1 user=nobody prompts=1" unshown="auth=$AUTH_ERR account=0 cred=-1 user=nobody prompts=2"
+login "then the next module is shown what may be an opaque token" "opq_Zm9vYmFyYmF6" opaque_stack nobody "$shown"
+login "and no JWT" "$alice" opaque_stack nobody "$unshown"
+login "and no handle" "pst_$(printf %032d 0)" opaque_stack nobody "$unshown"
+login "and no opaque token of the embedded issuer" "pot_$(printf %043d 0)" opaque_stack nobody "$unshown"
+login "where that ends the stack, it is shown to nobody" "opq_Zm9vYmFyYmF6" opaque_end nobody "auth=$UNAVAIL account=0 cred=-1 user=nobody prompts=1"
+login "which leaves a person's password alone" "correct horse battery staple" opaque_end nobody "$shown"
 posternd_start
 login "and with it the next login comes in" "$alice" db alice "auth=0 account=0"
 canary "$alice"
