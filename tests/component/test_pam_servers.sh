@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # plain only: sshd's own sandbox admits no sanitizer's runtime; test_pam.sh has the module under one, test_valgrind_hosts.sh this under memcheck
 # The packaged sshd (keyboard-interactive) and PostgreSQL 15 (pam) with pam_postern.so, each with its own log line for what happened.  They run
-# with the files of examples/hosts/sshd and examples/hosts/postgresql15, in a mount namespace in which alice, bob
-# and carol have accounts.
+# with the files of examples/hosts/sshd, examples/hosts/postgresql15 and examples/pam/mixed, in a mount namespace in which alice, bob and
+# carol have accounts.
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -303,5 +303,5 @@ keys_are_there() { handle_for "$alice_there" | grep -q '^pst_'; }
 check "the issuer is back" wait_for 40 keys_are_there
 ssh_accepts "sshd: and the next login comes in" alice "$alice_there"
 pg_together "PostgreSQL: and $AT_ONCE at a time" 'connection authorized: user=alice ' '^alice$'
-canary "$alice" "$sql" "$long" "$alice_there" "$sql_there"
+canary "$alice" "$carol" "$sql" "$long" "$alice_there" "$sql_there"
 done_testing
