@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What bare words are to arguments: numbers, which are compared exactly and without floating point,
- * true and false, networks.  Called by the reader, and by args.c for the numbers of a request.
+ * What bare words are to arguments: numbers, which are compared exactly and without floating point
+ * as far as floating point would compare them so, true and false, networks.  Called by the reader,
+ * and by args.c for the numbers of a request.
  */
 #include <stdio.h>
 
@@ -9,8 +10,17 @@
 #include "policy/pattern.h"
 #include "policy/values.h"
 
-#define WHOLE_DIGITS_MAX    15 /* of 10^15: below 2^53, and 64 bits hold it */
-#define FRACTION_DIGITS_MAX 15
+/*
+ * Servers keep a number in a double (RFC 8259 section 6), so two numbers that they may read as one
+ * must not be two here.  A decimal of up to 15 significant digits goes into a double and comes back
+ * unchanged (DBL_DIG), so two that differ are two doubles, and the larger is the larger double, for
+ * rounding keeps the order.  With 16 digits that ends: 999999.99999999999 is 1000000.  Exponents,
+ * with which a double also overflows, are not read.  The sizes of rules reach 2^53-1, where a
+ * double holds each whole number.
+ */
+#define DIGITS_MAX          15
+#define WHOLE_DIGITS_MAX    DIGITS_MAX /* 64 bits hold it */
+#define FRACTION_DIGITS_MAX DIGITS_MAX /* behind the point, zeros that stand first as well */
 
 static size_t count_digits(postern_bytes text)
 {
@@ -30,7 +40,8 @@ static int64_t value_of(const uint8_t *digits, size_t len)
     return ret;
 }
 
-static bool take_whole(postern_reader *r, int64_t *ret)
+/* *ret_digits: how many of them count. */
+static bool take_whole(postern_reader *r, int64_t *ret, size_t *ret_digits)
 {
     size_t len = count_digits(r->rest);
     postern_bytes digits;
@@ -39,11 +50,12 @@ static bool take_whole(postern_reader *r, int64_t *ret)
         !postern_reader_take_len(r, len, &digits))
         return false;
     *ret = value_of(digits.ptr, len);
+    *ret_digits = *ret == 0 ? 0 : len;
     return true;
 }
 
-/* Zeros at the end say nothing. */
-static bool take_fraction(postern_reader *r, int64_t *ret)
+/* Zeros at the end say nothing.  Behind a 0 all others have room. */
+static bool take_fraction(postern_reader *r, size_t whole_digits, int64_t *ret)
 {
     size_t len = count_digits(r->rest), kept = len;
     postern_bytes digits;
@@ -52,7 +64,7 @@ static bool take_fraction(postern_reader *r, int64_t *ret)
         return false;
     while (kept != 0 && digits.ptr[kept - 1] == '0')
         kept--;
-    if (kept > FRACTION_DIGITS_MAX)
+    if (kept > FRACTION_DIGITS_MAX - whole_digits)
         return false;
     *ret = value_of(digits.ptr, kept);
     for (size_t i = kept; i < FRACTION_DIGITS_MAX; i++)
@@ -63,16 +75,38 @@ static bool take_fraction(postern_reader *r, int64_t *ret)
 bool postern_decimal_read(postern_bytes text, struct decimal *ret)
 {
     postern_reader r = { text };
-    bool is_negative = postern_reader_take_byte(&r, '-');
+    bool is_negative = postern_reader_take_byte(&r, '-'); /* -0 is 0, as it is to a double */
+    size_t whole_digits;
 
     *ret = (struct decimal){ 0 };
-    if (!take_whole(&r, &ret->whole) ||
-        (postern_reader_take_byte(&r, '.') && !take_fraction(&r, &ret->fraction)) ||
+    if (!take_whole(&r, &ret->whole, &whole_digits) ||
+        (postern_reader_take_byte(&r, '.') && !take_fraction(&r, whole_digits, &ret->fraction)) ||
         !postern_reader_is_done(&r))
         return false;
     if (is_negative)
         *ret = (struct decimal){ -ret->whole, -ret->fraction };
     return true;
+}
+
+static bool skip_digits(postern_reader *r)
+{
+    postern_bytes digits;
+    size_t len = count_digits(r->rest);
+
+    return len != 0 && postern_reader_take_len(r, len, &digits);
+}
+
+bool postern_decimal_is_too_long(postern_bytes text)
+{
+    postern_reader r = { text };
+    struct decimal number;
+    bool has_zero;
+
+    (void)postern_reader_take_byte(&r, '-'); /* it may be left out */
+    has_zero = r.rest.len > 1 && r.rest.ptr[0] == '0' && r.rest.ptr[1] != '.';
+    return !has_zero && skip_digits(&r) &&
+           (!postern_reader_take_byte(&r, '.') || skip_digits(&r)) && postern_reader_is_done(&r) &&
+           !postern_decimal_read(text, &number);
 }
 
 int postern_decimal_compare(const struct decimal *a, const struct decimal *b)

@@ -24,6 +24,7 @@ struct pattern {
     enum pattern_kind kind;
     bool has_agent, has_user; /* ${agent}, ${user} */
     bool is_quoted;           /* and would be more than its text without quotes */
+    bool is_long_number;      /* a bare word that is a number of too many digits */
     const struct literal *literal; /* what a bare word is beside its text; NULL: nothing */
 };
 

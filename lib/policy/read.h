@@ -85,6 +85,8 @@ POSTERN_MUST_USE postern_err postern_parse_relation(struct parser *p, const stru
 /* The value behind t->op. */
 POSTERN_MUST_USE postern_err postern_parse_test_value(struct parser *p, struct test *t);
 POSTERN_MUST_USE postern_err postern_parse_list_in_parentheses(struct parser *p, struct list *ret);
+/* Of a bare word that postern_decimal_is_too_long(). */
+postern_err postern_parse_fail_long_number(const struct parser *p, const struct token *at);
 bool postern_parse_is_scope(const char *text);
 
 /* ---- read_duty.c ---- */

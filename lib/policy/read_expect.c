@@ -106,6 +106,8 @@ static postern_err parse_claim_pair(struct parser *p, struct pair *ret)
 static postern_err parse_typed_value(struct parser *p, struct pair *ret)
 {
     POSTERN_TRY(take_equals(p));
+    if (p->at->kind == TOKEN_WORD && postern_decimal_is_too_long(p->at->text))
+        return postern_parse_fail_long_number(p, p->at);
     if (p->at->kind == TOKEN_WORD)
         POSTERN_TRY(postern_parse_literal(p, &ret->literal));
     return parse_text_pair(p, ret);

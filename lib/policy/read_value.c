@@ -10,6 +10,13 @@
 #define BIT(op) (1u << (op))
 #define BY_SIZE (BIT(OP_LT) | BIT(OP_LE) | BIT(OP_GT) | BIT(OP_GE))
 
+postern_err postern_parse_fail_long_number(const struct parser *p, const struct token *at)
+{
+    return postern_parse_fail(p, at,
+                              "a number has up to 15 digits, all in all and behind the point: a "
+                              "text of digits stands in quotes");
+}
+
 postern_err postern_parse_list_in_parentheses(struct parser *p, struct list *ret)
 {
     if (!postern_parse_take(p, TOKEN_OPEN))
@@ -115,6 +122,21 @@ static postern_err parse_claim_value(struct parser *p, struct test *t)
 
 /* ---- arguments and details ---- */
 
+/* Whoever wants a text of digits says so; as a number it would be true of nothing. */
+static postern_err check_digits(struct parser *p, const struct token *t, const struct pattern *v)
+{
+    return v->is_long_number ? postern_parse_fail_long_number(p, t) : POSTERN_OK;
+}
+
+static postern_err check_all_digits(struct parser *p, const struct token *t,
+                                    const struct list *list)
+{
+    for (const struct item *i = list->first; i != NULL; i = i->next)
+        POSTERN_TRY(i->set != NULL ? check_all_digits(p, t, &i->set->list)
+                                   : check_digits(p, t, &i->pattern));
+    return POSTERN_OK;
+}
+
 /* Behind < and its like: what has a size. */
 static postern_err check_number(struct parser *p, const struct token *t, const struct pattern *v)
 {
@@ -160,6 +182,8 @@ static postern_err parse_typed(struct parser *p, struct test *t)
     if (t->op == OP_UNDER)
         return parse_under(p, t);
     POSTERN_TRY(parse_text(p, t));
+    POSTERN_TRY(t->op == OP_IN ? check_all_digits(p, value, &t->list)
+                               : check_digits(p, value, &t->value));
     return (BIT(t->op) & BY_SIZE) != 0 ? check_number(p, value, &t->value) : POSTERN_OK;
 }
 

@@ -25,9 +25,11 @@ postern_err postern_parse_verdict(struct parser *p, postern_verdict *ret)
 static postern_err read_literal(struct parser *p, struct pattern *ret)
 {
     POSTERN_TRY(postern_parse_literal(p, &ret->literal));
-    if (ret->literal == NULL || p->at->kind == TOKEN_WORD)
+    ret->is_long_number = ret->literal == NULL && postern_decimal_is_too_long(p->at->text);
+    if ((ret->literal == NULL && !ret->is_long_number) || p->at->kind == TOKEN_WORD)
         return POSTERN_OK;
     ret->literal = NULL;
+    ret->is_long_number = false;
     ret->is_quoted = true;
     return POSTERN_OK;
 }

@@ -39,8 +39,11 @@ bool postern_net_holds(const struct net *net, const struct net *address);
 struct decimal {
     int64_t whole, fraction;
 };
-/* False for what is no number, has an exponent, or more digits than are kept exactly. */
+/* False for what is no number, has an exponent, or more digits than a double tells apart: 15, not
+ * counting zeros before the first and behind the last of the fraction, none beyond 10^-15. */
 bool postern_decimal_read(postern_bytes text, struct decimal *ret);
+/* A number without an exponent that is only refused for its digits. */
+bool postern_decimal_is_too_long(postern_bytes text);
 int postern_decimal_compare(const struct decimal *a, const struct decimal *b); /* <0, 0, >0 */
 
 /* What a bare word is to arguments and details, whose values have types. */

@@ -101,8 +101,28 @@ static void members_are_compared_by_their_own_type(void **state)
     static const struct row rows[] = {
         { "{\"n\":5}", "arg.n = 5", 'y' },
         { "{\"n\":5.0}", "arg.n = 5", 'y' },
-        { "{\"n\":5.000000000000001}", "arg.n = 5", 'n' },
+        { "{\"n\":5.00000000000001}", "arg.n = 5", 'n' },
+        { "{\"n\":5.000000000000001}", "arg.n = 5", '?' },
+        { "{\"n\":5.000000000000000000000}", "arg.n = 5", 'y' },
         { "{\"n\":-0}", "arg.n = 0", 'y' },
+        { "{\"n\":-0.0}", "arg.n >= 0", 'y' },
+        { "{\"n\":-5.000000000000001}", "arg.n < 0", '?' },
+        { "{\"n\":123456789.0000000001}", "arg.n = 123456789", '?' },
+        { "{\"n\":123456789.000001}", "arg.n = 123456789", 'n' },
+        { "{\"n\":123456789.0000001}", "arg.n = 123456789", '?' },
+        { "{\"n\":999999.99999999999}", "arg.n < 1000000", '?' },
+        { "{\"n\":999999.999999999}", "arg.n < 1000000", 'y' },
+        { "{\"n\":100000000000000.5}", "arg.n > 5", '?' },
+        { "{\"n\":0.000000000000001}", "arg.n > 0", 'y' },
+        { "{\"n\":0.0000000000000001}", "arg.n > 0", '?' },
+        { "{\"n\":0.999999999999999}", "arg.n < 1", 'y' },
+        { "{\"n\":0.9999999999999999}", "arg.n < 1", '?' },
+        { "{\"n\":0.9999999999999999}", "arg.n != 1", '?' },
+        { "{\"n\":999999.99999999999}", "arg.n in (5, 1000000)", '?' },
+        { "{\"n\":[999999.99999999999]}", "arg.n has 1000000", '?' },
+        { "{\"n\":1e6}", "arg.n = 1000000", '?' },
+        { "{\"n\":1E0}", "arg.n = 1", '?' },
+        { "{\"n\":1000000000000000}", "arg.n < 1GiB", '?' },
         { "{\"n\":1e2}", "arg.n <= 100", '?' },
         { "{\"n\":100E-2}", "arg.n = 1", '?' },
         { "{\"n\":1234567890123456}", "arg.n > 5", '?' },
@@ -275,7 +295,10 @@ static void a_long_string_with_escapes_is_not_known(void **state)
 static void bytes_are_compared_as_they_are(void **state)
 {
     static const postern_bytes list[] = { POSTERN_BYTES_LIT("key"), POSTERN_BYTES_LIT("60"),
-                                          { (const uint8_t *)"a\0b\xff", 4 }, POSTERN_BYTES_LIT("") };
+                                          { (const uint8_t *)"a\0b\xff", 4 }, POSTERN_BYTES_LIT(""),
+                                          POSTERN_BYTES_LIT("59.999999999999999"),
+                                          POSTERN_BYTES_LIT("12345678901234567"),
+                                          POSTERN_BYTES_LIT("060"), POSTERN_BYTES_LIT("6e1") };
     static const struct {
         const char *test;
         char want;
@@ -283,7 +306,11 @@ static void bytes_are_compared_as_they_are(void **state)
         { "arg.0 = key", 'y' },    { "arg.0 = KEY", 'n' },     { "arg.1 <= 60", 'y' },
         { "arg.1 = \"60\"", 'y' }, { "arg.1 < 1m", 'n' },      { "arg.0 < 5", '?' },
         { "arg.2 like \"a*\"", 'y' }, { "arg.2 = a", 'n' },    { "arg.3 = x", 'n' },
-        { "arg.4 = x", '?' },      { "args only (0, 1)", 'n' }, { "args only (0, 1, 2, 3)", 'y' },
+        { "arg.8 = x", '?' },      { "args only (0, 1)", 'n' },
+        { "args only (0, 1, 2, 3, 4, 5, 6, 7)", 'y' },
+        { "arg.4 < 60", '?' },     { "arg.4 = 60", '?' },       { "arg.4 != 60", '?' },
+        { "arg.5 > 60", '?' },     { "arg.5 = 12345678", '?' }, { "arg.5 = \"12345678901234567\"", 'y' },
+        { "arg.6 = 60", '?' },     { "arg.7 = 60", '?' },
         { "arg.2 in (10.0.0.0/8)", '?' }, { "arg.0 has k", '?' },
     };
 
@@ -291,7 +318,7 @@ static void bytes_are_compared_as_they_are(void **state)
     q.question.protocol = "redis";
     q.question.action = "SET";
     q.question.args =
-        (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 4 };
+        (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 8 };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (say(cases[i].test) != cases[i].want)
             fail_msg("%s: %c, not %c", cases[i].test, say(cases[i].test), cases[i].want);

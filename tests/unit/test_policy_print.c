@@ -52,6 +52,10 @@ static void there_is_one_spelling(void **state)
           "expect deny agent \"a b\" for anyone to raw:connect on c given scope = \"a b\", "
           "claim.acr = "
           "\"x\", time = \"2026-12-01T10:00Z\"\n" },
+        { "allow anyone to mcp:* on 1234567890123456 if arg.x in (\"1234567890123456\", 5, \"5\")\n"
+          "expect deny agent a to mcp:x given arg.x=\"1234567890123456\",arg.y=5",
+          "allow anyone to mcp:* on 1234567890123456 if arg.x in (\"1234567890123456\",5,\"5\")\n"
+          "expect deny agent a to mcp:x given arg.x = \"1234567890123456\", arg.y = 5\n" },
     };
     char once[4096], twice[4096];
 

@@ -283,6 +283,30 @@ static void what_a_raw_door_cannot_do_is_refused_at_load(void **state)
           "1:38: `under` compares with an absolute path, a URI with a path, or a directory name" },
         { "allow anyone to mcp:* if arg.x <= \"500\"",
           "1:35: expected a number, a duration like 15m or a size like 64KiB" },
+        { "allow anyone to mcp:* if arg.x = 1234567890123456",
+          "1:34: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "allow anyone to mcp:* if arg.x < 999999.99999999999",
+          "1:34: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "allow anyone to mcp:* if not arg.x != -5.000000000000001",
+          "1:39: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "allow anyone to mcp:* if detail.pay.n like 0.0000000000000001",
+          "1:44: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "set $big = 5, 1234567890123456\nallow anyone to mcp:* if arg.x in ($big, 7)",
+          "2:35: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "allow anyone to redis:GET if arg.0 = 1234567890123456",
+          "1:38: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "expect deny anyone to mcp:x given arg.x = 1234567890123456",
+          "1:43: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
+        { "expect deny anyone to mcp:x given detail.t.x = 1.000000000000001",
+          "1:48: a number has up to 15 digits, all in all and behind the point: a text of digits "
+          "stands in quotes" },
         { "allow anyone to mcp:* if arg.x <= abc",
           "1:35: expected a number, a duration like 15m or a size like 64KiB" },
         { "allow anyone to * with rate 100/1s",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lib/policy/values.c and span.c: numbers, durations, networks, days and hours, by value. */
+/* lib/policy/values.c, literal.c and span.c: numbers, durations, networks, days and hours, by value. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
@@ -33,6 +34,116 @@ static void a_number_is_whole_and_fits_json(void **state)
     assert_true(n == 7);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_non_null(postern_value_read_number(bad[i], &n));
+}
+
+/* ---- decimals ---- */
+
+static bool read_decimal(const char *text, struct decimal *ret)
+{
+    return postern_decimal_read(postern_bytes_str(text), ret);
+}
+
+static void a_decimal_has_fifteen_digits_that_count(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_read, is_too_long;
+    } cases[] = {
+        { "0", true, false },
+        { "-0", true, false },
+        { "0.000", true, false },
+        { "123456789012345", true, false },
+        { "-123456789012345.0000000000", true, false },
+        { "1.23456789012345", true, false },
+        { "1.234567890123450000", true, false },
+        { "0.123456789012345", true, false },
+        { "0.000000000000001", true, false },
+        { "12345678901234.5", true, false },
+        { "1234567890123456", false, true },
+        { "1000000000000000", false, true },
+        { "1000000000000000.0", false, true },
+        { "1.234567890123456", false, true },
+        { "-1.234567890123456", false, true },
+        { "123456789012345.6", false, true },
+        { "100000000000000.1", false, true },
+        { "10.00000000000001", false, true },
+        { "0.1234567890123456", false, true },
+        { "0.0000000000000001", false, true },
+        { "", false, false },
+        { "-", false, false },
+        { ".5", false, false },
+        { "5.", false, false },
+        { "+5", false, false },
+        { "05", false, false },
+        { "-05", false, false },
+        { "00", false, false },
+        { "0123456789012345678", false, false },
+        { "1e3", false, false },
+        { "12345678901234567e1", false, false },
+        { "1.2.3", false, false },
+        { "1234567890123456x", false, false },
+        { "1234567890123456.", false, false },
+        { "NaN", false, false },
+    };
+    struct decimal number;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (read_decimal(cases[i].text, &number) != cases[i].is_read ||
+            postern_decimal_is_too_long(postern_bytes_str(cases[i].text)) != cases[i].is_too_long)
+            fail_msg("%s", cases[i].text);
+}
+
+/* The same numbers in each run. */
+static uint64_t draw(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* So many digits, the last so many of them behind the point. */
+static void write_number(char text[64], uint64_t value, size_t behind, bool is_negative)
+{
+    char digits[32];
+    size_t len = (size_t)snprintf(digits, sizeof digits, "%0*llu", (int)behind + 1,
+                                  (unsigned long long)value);
+
+    (void)snprintf(text, 64, "%s%.*s%s%s", is_negative ? "-" : "", (int)(len - behind), digits,
+                   behind == 0 ? "" : ".", digits + len - behind);
+}
+
+static int compare_doubles(const char *a, const char *b)
+{
+    double x = strtod(a, NULL), y = strtod(b, NULL);
+
+    return (x > y) - (x < y);
+}
+
+/* Neighbours too: there a double would be the first to say that two are one. */
+static void decimals_are_in_the_order_of_doubles(void **state)
+{
+    static const uint64_t tens[] = { 10, 1000, 1000000, 100000000000, 1000000000000000 };
+    uint64_t seed = 88172645463325252u, a, b;
+    struct decimal x, y;
+    char text[64], other[64];
+
+    (void)state;
+    for (size_t i = 0; i < 200000; i++) {
+        size_t behind = draw(&seed) % 16;
+
+        a = draw(&seed) % tens[draw(&seed) % 5];
+        b = i % 2 == 0 ? a + 1 - draw(&seed) % 2 : draw(&seed) % tens[draw(&seed) % 5];
+        if (b == 1000000000000000)
+            continue;
+        write_number(text, a, behind, draw(&seed) % 4 == 0);
+        write_number(other, b, i % 2 == 0 ? behind : draw(&seed) % 16, text[0] == '-');
+        if (!read_decimal(text, &x) || !read_decimal(other, &y))
+            fail_msg("%s or %s is not read", text, other);
+        if (postern_decimal_compare(&x, &y) != compare_doubles(text, other))
+            fail_msg("%s and %s", text, other);
+    }
 }
 
 static void a_duration_has_a_unit_and_an_end(void **state)
@@ -313,6 +424,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_number_is_whole_and_fits_json),
+        cmocka_unit_test(a_decimal_has_fifteen_digits_that_count),
+        cmocka_unit_test(decimals_are_in_the_order_of_doubles),
         cmocka_unit_test(a_duration_has_a_unit_and_an_end),
         cmocka_unit_test(a_zone_is_utc_or_an_offset),
         cmocka_unit_test(a_network_holds_what_shares_its_prefix),
