@@ -42,7 +42,9 @@ def nothing_but_what_is_allowed_reaches_the_server(rig):
     rig.start()
     a = rig.login("files")
     first, last = CALL % (1000, GOOD), CALL % (1001, GOOD)
-    a.sock.sendall(b"\n".join([first] + LINES + [last, b""]))
+    # An id that was used is refused for that alone.
+    lines = [line.replace(b'"id":1,', b'"id":%d,' % (2000 + i)) for i, line in enumerate(LINES)]
+    a.sock.sendall(b"\n".join([first] + lines + [last, b""]))
     rig.backends[0].wait_live(1)
     wait_until(lambda: len(got) >= 2, "what is allowed")
     assert_equal(got, [first + b"\n", last + b"\n"], "what the server got")
@@ -143,6 +145,74 @@ def an_approval_that_comes_too_late_is_of_nothing(rig):
     _is_gone(rig, last)
     rig.wait_record(event="end")
     assert_equal(got, [SAVE % (1, 1)], "what the server got")
+
+
+NUMBERS = """
+in:   allow agent agent-* to mcp:connect,@session
+no:   deny agent agent-* to mcp:tools/call on pay if arg.account = 123456789
+cap:  allow agent agent-* to mcp:tools/call on pay if arg.amount < 1000000
+"""
+PAY = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"pay","arguments":{"account":%s,"amount":%s}}}\n'
+ACCOUNTS = [b"123456789", b"123456789.0", b"123456789.0000000001", b"123456788.99999999999", b"1.23456789e8", b"123456789e0", b"12345678.9E1",
+            b"123456789.000000000000000000000000001"]
+AMOUNTS = [b"1000000", b"999999.99999999999", b"999999.9999999999999999999", b"1e6", b"9e5", b"0.0000000000000000000001e28"]
+
+
+def a_number_is_what_a_server_reads(rig):
+    """Servers keep a number in a double: 123456789.0000000001 is 123456789 to them."""
+    for account in ACCOUNTS:
+        assert_equal(json.loads(account), 123456789, account)
+    got = []
+
+    def keep(call):
+        with call.sock.makefile("rb") as f:
+            got.extend(f)
+    rig.door("files", Backend(serve=keep), rules=NUMBERS, protocol="mcp")
+    rig.start()
+    a = rig.login("files")
+    good = [PAY % (1000, b"5", b"5"), PAY % (1001, b"123456789.000001", b"999999.999999999"), PAY % (1002, b"5", b"-0")]
+    bad = [PAY % (i, n, b"5") for i, n in enumerate(ACCOUNTS)] + [PAY % (100 + i, b"5", n) for i, n in enumerate(AMOUNTS)]
+    a.sock.sendall(b"".join([good[0]] + bad + good[1:]))
+    wait_until(lambda: good[-1] in got, "what is allowed")
+    assert_equal(got, good, "what the server got")
+    rig.wait_record(event="action", outcome="rejected")
+    a.close()
+
+
+PLACES = """
+in:   allow agent agent-* to mcp:connect,@session
+no:   deny agent agent-* to mcp:resources/read on "file:///etc/*","http://169.254.169.254/*"
+rest: allow agent agent-* to mcp:resources/read on "*"
+"""
+READ = b'{"jsonrpc":"2.0","id":%d,"method":"resources/read","params":{"uri":"%s"}}\n'
+DENIED = [b"file:///etc/passwd", b"file:////etc/passwd", b"file://localhost/etc/passwd", b"file:/etc/passwd", b"file:etc/passwd", b"FILE:/etc/passwd",
+          b"File:///etc/passwd", b"file:\\\\/etc/passwd", b"file:\\/\\/\\/etc/passwd", b"\\u0066ile:/etc/passwd", b"file:\\u0009///etc/passwd",
+          b"http://169.254.169.254/latest", b"http:/169.254.169.254/latest", b"http:169.254.169.254/latest", b"http:///169.254.169.254/latest",
+          b"http:////169.254.169.254/latest", b"http:\\\\169.254.169.254/latest", b"HTTP://169.254.169.254/latest", b"http://169.254.169.254:80/latest",
+          b"http://169.254.169.254:/latest", b"http://169.254.169.254:0080/latest", b"http://x@169.254.169.254/latest", b"http://x:y@169.254.169.254/latest",
+          b"http://@169.254.169.254/latest", b"http://169.254.169.254./latest", b"http://169.254.169%2E254/latest", b"http://%31%36%39.254.169.254/latest",
+          b"http://2852039166/latest", b"http://0xa9fea9fe/latest", b"http://0XA9.254.169.254/latest", b"http://0251.0376.0251.0376/latest",
+          b"http://169.16689662/latest", b"http://169.254.43518/latest", b"http://169.254.169.254", b"http://169.254.169.254?x=/latest",
+          b"http://169.254.169.254#x"]
+
+
+def a_place_in_another_spelling_is_not_read(rig):
+    """What Node's URL reads as a place that is denied."""
+    got = []
+
+    def keep(call):
+        with call.sock.makefile("rb") as f:
+            got.extend(f)
+    rig.door("files", Backend(serve=keep), rules=PLACES, protocol="mcp")
+    rig.start()
+    a = rig.login("files")
+    good = [READ % (1000 + i, u) for i, u in enumerate((b"file:///srv/a", b"http://169.254.169.253/latest", b"http://169.254.169.254:8080/latest",
+                                                        b"https://[::1]/a", b"demo://x", b"urn:isbn:0451450523", b"file:///tmp/last"))]
+    a.sock.sendall(b"".join([good[0]] + [READ % (i, u) for i, u in enumerate(DENIED)] + good[1:]))
+    wait_until(lambda: good[-1] in got, "what is allowed")
+    assert_equal(got, good, "what the server got")
+    rig.wait_record(event="action", outcome="rejected")
+    a.close()
 
 
 if __name__ == "__main__":

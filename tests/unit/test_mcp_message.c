@@ -364,7 +364,7 @@ static void a_uri_of_two_spellings_is_not_plain(void **state)
 {
     static const struct { const char *uri; bool want; } cases[] = {
         { "file:///srv/reports/q3.csv", true }, { "file:///srv/my%20report", true },
-        { "file:///srv/m%C3%BCller", true },    { "https://example.org:443/a?b=c#d", true },
+        { "file:///srv/m%C3%BCller", true },    { "https://example.org:8443/a?b=c#d", true },
         { "demo://resource/{id}", true },       { "postgres://db/sales", true },
         { "urn:isbn:0451450523", true },        { "plain", true },
         { "file:///a..b/.c", true },            { "https://h/a,b", true },
@@ -383,6 +383,76 @@ static void a_uri_of_two_spellings_is_not_plain(void **state)
         { "file:///a%c3", false },              { "file:///m\xC3\xBCller", false },
         { "x:..", false },                      { "../etc/passwd", false },
         { "a?p=..", false },                    { "\x7F", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (mcp_uri_is_plain(postern_bytes_str(cases[i].uri)) != cases[i].want)
+            fail_msg("%s", cases[i].uri);
+}
+
+/* What a browser's parser reads as another one, and so a server on Node. */
+static void a_place_has_one_spelling(void **state)
+{
+    static const struct { const char *uri; bool want; } cases[] = {
+        { "http://169.254.169.254/latest", true },  { "http://169.254.169.254:8080/", true },
+        { "https://example.org/", true },           { "https://h:80/", true },
+        { "http://h:443/", true },                  { "http://h:8000/", true },
+        { "ws://h/x", true },                       { "wss://h/x", true },
+        { "ftp://h/x", true },                      { "http://[::1]/", true },
+        { "http://[2001:db8::1]:8080/a", true },    { "http://a.b-c_d.e/", true },
+        { "http://x1/", true },                     { "http://1.x/", true },
+        { "http://0xg/", true },                    { "https://{tenant}.example.org/a", true },
+        { "https://h/a@b", true },                  { "https://h/a:80", true },
+        { "httpx:/h", true },                       { "demo://h.", true },
+        { "postgres://u@db/sales", true },          { "files:etc", true },
+        /* slashes */
+        { "file:/etc/passwd", false },              { "file:etc/passwd", false },
+        { "file:", false },                         { "file://", false },
+        { "file://?x", false },                     { "file://etc/passwd", false },
+        { "http:/169.254.169.254/latest", false },  { "http:169.254.169.254/latest", false },
+        { "http:///169.254.169.254/latest", false }, { "http:////169.254.169.254/", false },
+        { "https:h/", false },                      { "ws:h/", false },
+        { "wss:/h/", false },                       { "ftp:h/", false },
+        { "http:", false },                         { "http://", false },
+        { "http:\\\\h\\", false },                  { "http:/\\h/", false },
+        { "HTTP:/h/", false },                      { "Http://h/", false },
+        /* a path */
+        { "http://h", false },                      { "http://h?a", false },
+        { "http://h#a", false },                    { "http://h?a/b", false },
+        { "http://h#a/b", false },                  { "http://h:8080", false },
+        /* who */
+        { "http://x@169.254.169.254/", false },     { "http://@h/", false },
+        { "http://x:y@h/", false },                 { "http://h@/", false },
+        /* ports */
+        { "http://169.254.169.254:80/", false },    { "https://h:443/", false },
+        { "ws://h:80/", false },                    { "wss://h:443/", false },
+        { "ftp://h:21/", false },                   { "http://h:/", false },
+        { "http://h:080/", false },                 { "http://h:08080/", false },
+        { "http://h:8080:/", false },               { "http://h:x/", false },
+        { "http://h:65616/", false },               { "http://h:65535/", true },
+        { "http://h:4294967376/", false },          { "http://h:18446744073709551696/", false },
+        { "http://h:0/", false },                   { "http://:8080/", false },
+        { "http://[::1]:80/", false },              { "http://[::1]:/", false },
+        /* names */
+        { "http://169.254.169.254./", false },      { "http://h./", false },
+        { "http://h.:8080/", false },               { "http://H/", false },
+        { "http://%68/", false },                   { "http://h%20/", false },
+        { "http://169.254.169%2E254/", false },     { "http://[::1]x/", false },
+        /* addresses */
+        { "http://2852039166/", false },            { "http://0xa9fea9fe/", false },
+        { "http://169.254.43518/", false },         { "http://169.16689662/", false },
+        { "http://0251.254.169.254/", false },      { "http://0xa9.0xfe.0xa9.0xfe/", false },
+        { "http://169.254.169.0xfe/", false },      { "http://169.254.169.0254/", false },
+        { "http://127.1/", false },                 { "http://0/", false },
+        { "http://0x/", false },                    { "http://1.2.3.256/", false },
+        { "http://1.2.3.4.5/", false },             { "http://[::ffff:169.254.169.254]/", false },
+        { "http://[::ffff:a9fe:a9fe]/", false },    { "http://[::a9fe:a9fe]/", false },
+        { "http://[0:0:0:0:0:0:0:1]/", false },     { "http://[::01]/", false },
+        { "http://[2001:DB8::1]/", false },         { "http://[::1%25lo]/", false },
+        { "http://[::1/", false },                  { "http://[]/", false },
+        { "http://::1/", false },                   { "http://[127.0.0.1]/", false },
+        { "http://[0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]/", false },
     };
 
     (void)state;
@@ -436,6 +506,7 @@ int main(void)
         cmocka_unit_test(the_digest_is_of_everything_but_the_progress_token),
         cmocka_unit_test(the_digest_of_a_call_is_of_its_params_as_they_came),
         cmocka_unit_test(a_uri_of_two_spellings_is_not_plain),
+        cmocka_unit_test(a_place_has_one_spelling),
         cmocka_unit_test(without_memory_nothing_is_a_message),
     };
 
