@@ -111,12 +111,13 @@ static enum match under_path(postern_bytes base, postern_bytes text)
 
 /* ---- URIs ---- */
 
-/* Percent signs, questions and fragments are left to nobody's reading. */
+/* Percent signs, questions and fragments are left to nobody's reading; tabs and line ends some
+ * leave out. */
 static bool is_plain_uri(postern_bytes uri)
 {
     size_t path = find_uri_path(uri);
 
-    return path < uri.len && !holds_any(uri, "%?#\\") &&
+    return path < uri.len && !holds_any(uri, "%?#\\") && !postern_bytes_has_control(uri) &&
            is_plain_path((postern_bytes){ uri.ptr + path, uri.len - path });
 }
 
@@ -139,6 +140,65 @@ static postern_bytes host_of(postern_bytes authority)
     return (postern_bytes){ authority.ptr, end };
 }
 
+/* "127.1", "2130706433" and "0x7f000001" are 127.0.0.1 to whom a last label that is a number makes
+ * an address (WHATWG URL, "ends in a number"). */
+static bool ends_in_number(postern_bytes host)
+{
+    size_t start = host.len;
+
+    while (start != 0 && host.ptr[start - 1] != '.')
+        start--;
+    host = (postern_bytes){ host.ptr + start, host.len - start };
+    if (host.len > 1 && postern_ascii_equal_nocase(host.ptr, (const uint8_t *)"0x", 2))
+        return true;
+    for (size_t i = 0; i < host.len; i++)
+        if (!postern_ascii_is_digit(host.ptr[i]))
+            return false;
+    return host.len != 0;
+}
+
+static bool is_in_brackets(postern_bytes host)
+{
+    return host.len > 1 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+}
+
+/* In the one usual spelling of an address of IPv4, any of IPv6. */
+static bool read_address(postern_bytes host, struct net *ret)
+{
+    char text[64]; /* an address has 45 characters at most */
+
+    if (is_in_brackets(host))
+        host = (postern_bytes){ host.ptr + 1, host.len - 2 };
+    if (host.len >= sizeof text || holds_any(host, ""))
+        return false;
+    (void)snprintf(text, sizeof text, "%.*s", (int)host.len, (const char *)host.ptr); /* fits */
+    return postern_net_read_address(text, ret);
+}
+
+/* Where none is, some find it in the path; what is beyond ASCII may be a digit or dot to some. */
+static bool is_odd_host(postern_bytes host)
+{
+    struct net address;
+
+    for (size_t i = 0; i < host.len; i++)
+        if (host.ptr[i] >= 0x80)
+            return true;
+    return host.len == 0 ||
+           ((ends_in_number(host) || is_in_brackets(host)) && !read_address(host, &address));
+}
+
+/* Of two that are written in other ways. */
+static enum match is_same_place(postern_bytes a, postern_bytes b)
+{
+    struct net first, second;
+
+    if (is_same_nocase(a, b) || is_odd_host(a) || is_odd_host(b))
+        return MATCH_UNKNOWN;
+    return read_address(a, &first) && read_address(b, &second) && postern_net_holds(&first, &second)
+               ? MATCH_UNKNOWN
+               : MATCH_NO;
+}
+
 /*
  * Two that begin with the same scheme and other bytes: they may still be one place.  Hosts have no
  * case, a port may be the usual one, "user@" is read by some as a host, and a file of "localhost" or of
@@ -149,7 +209,7 @@ static enum match is_same_host(postern_bytes scheme, postern_bytes base, postern
     if (is_same_nocase(scheme, postern_bytes_str("file")) ||
         postern_bytes_find(base, '@') != base.len || postern_bytes_find(text, '@') != text.len)
         return MATCH_UNKNOWN;
-    return is_same_nocase(host_of(base), host_of(text)) ? MATCH_UNKNOWN : MATCH_NO;
+    return is_same_place(host_of(base), host_of(text));
 }
 
 /* "https://host" against "https://host". */
@@ -166,12 +226,22 @@ static enum match is_same_origin(postern_bytes base, postern_bytes text)
                         (postern_bytes){ text.ptr + text_colon + 3, text.len - text_colon - 3 });
 }
 
+/* "http:///host/path": to some the path begins with the host.  A file has none. */
+static bool lacks_host(postern_bytes uri, size_t path)
+{
+    size_t colon = postern_bytes_find(uri, ':');
+
+    return path == colon + 3 &&
+           !is_same_nocase((postern_bytes){ uri.ptr, colon }, postern_bytes_str("file"));
+}
+
 static enum match under_uri(postern_bytes base, postern_bytes text)
 {
     size_t path = find_uri_path(base), text_path = find_uri_path(text);
     enum match origin;
 
-    if (!is_plain_uri(base) || !is_plain_uri(text))
+    if (!is_plain_uri(base) || !is_plain_uri(text) ||
+        lacks_host(base, path) != lacks_host(text, text_path))
         return MATCH_UNKNOWN;
     origin = is_same_origin((postern_bytes){ base.ptr, path },
                             (postern_bytes){ text.ptr, text_path });
