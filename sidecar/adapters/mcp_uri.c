@@ -41,6 +41,8 @@ static bool is_plain_escape(postern_bytes rest, bool is_file)
     return c != 0 && c != '/' && c != '\\' && !is_unreserved(c);
 }
 
+/* What is in no URI (RFC 3986 §2) but as an escape, which is its other spelling.  Braces are in
+ * templates (RFC 6570). */
 static bool has_plain_bytes(postern_bytes uri)
 {
     postern_reader r = { uri };
@@ -49,7 +51,7 @@ static bool has_plain_bytes(postern_bytes uri)
     for (size_t i = 0; i < uri.len; i++) {
         uint8_t c = uri.ptr[i];
 
-        if (c <= ' ' || c >= 0x7F || c == '\\')
+        if (c <= ' ' || c >= 0x7F || strchr("\"<>\\^`|", c) != NULL)
             return false;
         if (c == '%' && !is_plain_escape((postern_bytes){ uri.ptr + i, uri.len - i }, is_file))
             return false;

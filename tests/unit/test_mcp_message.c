@@ -383,6 +383,10 @@ static void a_uri_of_two_spellings_is_not_plain(void **state)
         { "file:///a%c3", false },              { "file:///m\xC3\xBCller", false },
         { "x:..", false },                      { "../etc/passwd", false },
         { "a?p=..", false },                    { "\x7F", false },
+        { "file:///a\"", false },               { "file:///a%22", true },
+        { "file:///<a", false },                { "file:///a>", false },
+        { "file:///a^", false },                { "file:///a`", false },
+        { "file:///a|b", false },               { "file:///a%7Cb", true },
     };
 
     (void)state;
