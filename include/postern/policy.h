@@ -190,6 +190,13 @@ void postern_policy_decide(const postern_policy *p, const postern_policy_questio
                            postern_decision *ret);
 
 /*
+ * A number that is another one when a test on time or auth_age says something else of this subject
+ * than before: only then does the clock alone change a decision.  0: there is no such test.
+ */
+uint64_t postern_policy_clock(const postern_policy *p, const postern_policy_subject *s,
+                              int64_t now_s);
+
+/*
  * May this person approve what `held` says: is he of the `approver` of each rule that holds it?  A
  * rule without one takes any administrator.  That nobody approves his own request is the caller's
  * to see to.

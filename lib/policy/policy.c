@@ -159,6 +159,14 @@ static postern_err settle_judge(postern_policy *p, postern_error *err)
     return POSTERN_OK;
 }
 
+static bool heeds_clock(const struct rule *r)
+{
+    for (const struct test *t = r->tests; t != NULL; t = t->next)
+        if (t->attr == ATTR_TIME || t->attr == ATTR_AUTH_AGE)
+            return true;
+    return false;
+}
+
 static postern_err index_rules(postern_policy *p, postern_error *err)
 {
     size_t i = 0;
@@ -166,8 +174,10 @@ static postern_err index_rules(postern_policy *p, postern_error *err)
     p->by_index = calloc(p->rule_count + 1, sizeof(struct rule *));
     if (p->by_index == NULL)
         return POSTERN_FAIL(err, NOMEM, "policy");
-    for (struct rule *r = p->rules; r != NULL; r = r->next)
+    for (struct rule *r = p->rules; r != NULL; r = r->next) {
+        p->heeds_clock = p->heeds_clock || heeds_clock(r);
         p->by_index[i++] = r;
+    }
     return postern_index_make(p->by_index, p->rule_count, &p->index, err);
 }
 

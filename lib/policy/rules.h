@@ -235,6 +235,7 @@ struct postern_policy {
     struct rule **by_index;   /* made by finish */
     struct rule_index *index; /* the same, and the table of relations */
     struct relation_table *relation_table;
+    bool heeds_clock; /* some rule tests time or auth_age */
     bool is_broken, is_finished;
 };
 

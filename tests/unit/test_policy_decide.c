@@ -421,9 +421,41 @@ static void a_look_says_in_which_lists_a_rule_stands(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- the clock ---- */
+
+static uint64_t clock_of(const postern_policy *p, int64_t now_s)
+{
+    return postern_policy_clock(p, &q.subject, now_s);
+}
+
+static void the_clock_is_another_when_a_test_on_it_says_something_else(void **state)
+{
+    static const struct { const char *rules; int64_t later_s; bool is_another; } cases[] = {
+        { "allow anyone to * if time 10:00-10:01", 59, false }, { "allow anyone to * if time 10:00-10:01", 60, true },
+        { "allow anyone to * if time 09:00-12:00\nallow anyone to * if not time 10:00-10:01", 60, true },
+        { "allow anyone to * if time until 2026-12-01", 50399, false }, { "allow anyone to * if time until 2026-12-01", 50400, true },
+        { "deny anyone to * if auth_age > 10m", 300, false }, { "deny anyone to * if auth_age > 10m", 301, true },
+        { "allow anyone to * if scope has a", 100000000, false }, { "", 100000000, false },
+    };
+
+    (void)state;
+    test_question_claims(&q, "{\"auth_time\":1796118900}"); /* five minutes ago */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        postern_policy *p = test_policy_make(cases[i].rules);
+        uint64_t before = clock_of(p, TEST_POLICY_NOW_S);
+
+        if ((clock_of(p, TEST_POLICY_NOW_S + cases[i].later_s) != before) != cases[i].is_another)
+            fail_msg("%s, %lld s later", cases[i].rules, (long long)cases[i].later_s);
+        if ((before == 0) != (i >= 7))
+            fail_msg("%s: is there a clock?", cases[i].rules);
+        postern_policy_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(the_clock_is_another_when_a_test_on_it_says_something_else),
         TEST(the_end_of_the_list_is_a_deny),
         TEST(the_first_match_decides),
         TEST(a_decision_names_its_rule),
