@@ -127,8 +127,13 @@ struct adapter_host {
     bool (*may_see)(void *arg, const char *action, postern_bytes resource);
     void *arg;
     /* Another number when something may be allowed no more that was: another grant, another policy.
-     * For what is judged now and happens later.  NULL: never. */
+     * For what is judged now and happens later.  Also when an hour has struck that a rule names.
+     * NULL: never. */
     uint64_t (*rights)(void *arg);
+    /* What would be said of such an action now: of one that was let through and still goes on, when
+     * rights() is another number.  Nothing is recorded, counted or asked for.  HOLD: only behind an
+     * approval.  NULL: nothing goes on. */
+    adapter_ruling (*stands)(void *arg, const struct adapter_action *action);
     /* Who asked for an action that waits, for its verdict or for an approval, wants it no more.  One
      * that is held gets no second verdict then; a first one follows, and goes nowhere.  NULL: nobody
      * asks. */
@@ -162,7 +167,8 @@ struct adapter_inspector {
      *   in        at most ADAPTER_READ_AHEAD bytes; so many that MORE would mean BROKEN
      *   ret       JUDGE
      *   login     LOGIN: token and carrier
-     *   err       BROKEN: filled; no byte of either side is in it
+     *   err       BROKEN: filled; no byte of either side is in it.  POLICY: the bytes are well, but
+     *             what goes on is allowed no more (stands()); goodbye() follows
      */
     adapter_step (*read)(void *state, enum adapter_side from, postern_bytes in, size_t *ret_used,
                          struct adapter_action *ret, struct adapter_login *login,

@@ -150,9 +150,15 @@ static bool is_vague(const struct redis_entry *head, const struct redis_reply *r
     return head->kind == REDIS_SELECT && !r->is_error && !r->is_ok;
 }
 
+/* XAUTOCLAIM: a cursor, what was found, and what is gone. */
+static uint64_t rows_of(const struct redis_entry *head, const struct redis_reply *r)
+{
+    return head->counts_found && r->rows <= 3 ? r->found : r->rows;
+}
+
 static bool is_too_long(const struct redis_entry *head, const struct redis_reply *r)
 {
-    return (head->rows_max > 0 && r->rows > (uint64_t)head->rows_max) ||
+    return (head->rows_max > 0 && rows_of(head, r) > (uint64_t)head->rows_max) ||
            (head->bytes_max > 0 && r->bytes + r->rest > (uint64_t)head->bytes_max);
 }
 
@@ -213,9 +219,12 @@ static void take_turn(struct redis_state *s, struct redis_entry *head)
         if (head->owed == 0)
             head->owed = answers_for_all(s, head->kind);
         count_subscriptions(s, head->kind, r->third);
-        if (--head->owed != 0)
+        redis_kept_note(s, head, --head->owed == 0);
+        if (head->owed != 0)
             return;
     }
+    if ((head->kind == REDIS_MONITOR || head->kind == REDIS_TRACKING) && !r->is_error)
+        redis_kept_note(s, head, true);
     redis_queue_pop(s);
 }
 
@@ -271,6 +280,10 @@ static adapter_step read_held(struct redis_state *s, postern_bytes in, bool is_f
         return fail(err, "the backend's answer is none, or nobody asked for it");
     if (sight == SIGHT_WAIT)
         return ADAPTER_STEP_MORE;
+    if (sight == SIGHT_PUSH && !redis_kept_stands(s)) {
+        (void)POSTERN_FAIL(err, POLICY, "what the session listens to is allowed no more"); /* told */
+        return ADAPTER_STEP_BROKEN;
+    }
     s->is_push = sight == SIGHT_PUSH;
     if (sight != SIGHT_PUSH && sight != SIGHT_REPLY)
         drop(s, sight, out);

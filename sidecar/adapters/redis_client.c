@@ -20,6 +20,7 @@ static const struct {
     { "HELLO", REDIS_HELLO },
     { "SELECT", REDIS_SELECT },
     { "MONITOR", REDIS_MONITOR },
+    { "CLIENT|TRACKING", REDIS_TRACKING },
     { "SUBSCRIBE", REDIS_SUBSCRIBE },
     { "PSUBSCRIBE", REDIS_PSUBSCRIBE },
     { "SSUBSCRIBE", REDIS_SSUBSCRIBE },
@@ -79,9 +80,9 @@ static bool make_room(postern_bytes **array, size_t *max, size_t count)
     return *array != NULL;
 }
 
-static struct redis_words take_words(struct redis_state *s, postern_bytes in)
+static struct redis_words take_words(struct redis_state *s, postern_bytes in, size_t count)
 {
-    struct redis_words w = { NULL, s->scan.known };
+    struct redis_words w = { NULL, count };
 
     if (make_room(&s->words, &s->words_max, w.count))
         w.at = s->words;
@@ -180,20 +181,45 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
     }
 }
 
+/* False: memory. */
+static bool make_action(struct redis_state *s, struct redis_words w, bool is_large,
+                        struct adapter_action *ret)
+{
+    redis_name_of(w, &s->name);
+    if (s->name.words > w.count)
+        s->name.words = w.count;
+    if (!make_room(&s->keys, &s->keys_max,
+                   w.count < ADAPTER_RESOURCES_MAX ? w.count : ADAPTER_RESOURCES_MAX))
+        return false;
+    memset(ret, 0, sizeof *ret);
+    describe(s, &s->name, w, is_large, ret);
+    return true;
+}
+
+struct redis_words redis_words_of(struct redis_state *s, postern_bytes request)
+{
+    struct redis_scan scan = { 0 };
+
+    if (redis_scan_step(&scan, request, ADAPTER_MESSAGE_MAX) != REDIS_SCAN_DONE)
+        return (struct redis_words){ NULL, 0 };
+    return take_words(s, request, scan.known);
+}
+
+bool redis_action_of(struct redis_state *s, postern_bytes request, struct adapter_action *ret)
+{
+    struct redis_words w = redis_words_of(s, request);
+
+    return w.at != NULL && make_action(s, w, false, ret);
+}
+
 static adapter_step judge(struct redis_state *s, postern_bytes request, struct redis_words w,
                           bool is_large, struct adapter_action *ret, postern_error *err)
 {
     enum redis_kind kind;
     struct redis_entry *e;
 
-    redis_name_of(w, &s->name);
-    if (s->name.words > w.count)
-        s->name.words = w.count;
-    if (!make_room(&s->keys, &s->keys_max,
-                   w.count < ADAPTER_RESOURCES_MAX ? w.count : ADAPTER_RESOURCES_MAX))
+    if (!make_action(s, w, is_large, ret))
         return fail(POSTERN_ERR_NOMEM, err, "keys of a command");
-    memset(ret, 0, sizeof *ret);
-    describe(s, &s->name, w, is_large, ret);
     kind = kind_of(&s->name);
     if (kind == REDIS_NEVER || (is_large && kind != REDIS_PLAIN) || s->is_monitor ||
         is_odd(kind, w))
@@ -203,6 +229,8 @@ static adapter_step judge(struct redis_state *s, postern_bytes request, struct r
     if (e == NULL)
         return fail(POSTERN_ERR_NOMEM, err, "a command");
     e->is_large = is_large;
+    e->rights = redis_rights(s);
+    e->counts_found = strcmp(s->name.text, "XAUTOCLAIM") == 0;
     e->is_awaited = e->kind == REDIS_SELECT || redis_may_block(&s->name, w);
     s->awaited += e->is_awaited;
     if (e->kind == REDIS_SELECT)
@@ -219,7 +247,7 @@ static adapter_step take_command(struct redis_state *s, postern_bytes request, b
                                  struct adapter_action *ret, struct adapter_login *login,
                                  struct adapter_flow *out, postern_error *err)
 {
-    struct redis_words w = take_words(s, request);
+    struct redis_words w = take_words(s, request, s->scan.known);
     struct redis_login l;
 
     if (w.at == NULL)

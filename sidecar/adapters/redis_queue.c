@@ -100,7 +100,7 @@ void redis_queue_refuse(struct redis_state *s, struct redis_entry *e)
 static const char *what_forbids(const struct redis_entry *e)
 {
     if (e->kind == REDIS_HELLO || e->kind == REDIS_SELECT || e->kind == REDIS_MONITOR ||
-        e->kind >= REDIS_SUBSCRIBE)
+        (e->kind >= REDIS_SUBSCRIBE && e->kind != REDIS_TRACKING))
         return "-ERR Command not allowed inside a transaction\r\n";
     if (e->rows_max != 0 || e->bytes_max != 0)
         return "-NOPERM The answer of this command is bounded here: not inside a transaction\r\n";
@@ -118,17 +118,12 @@ static void put_discard(struct redis_state *s, struct redis_entry *e, const char
     e->stage = REDIS_READY;
 }
 
-static uint64_t rights_of(const struct redis_state *s)
-{
-    return s->host == NULL || s->host->rights == NULL ? 0 : s->host->rights(s->host->arg);
-}
-
 /* What it does was judged when it was queued, perhaps long ago: Redis too asks its ACL again. */
 static void pass_exec(struct redis_state *s, struct redis_entry *e)
 {
     if (s->is_lost || e->is_refused)
         put_discard(s, e, ABORTED_ANSWER);
-    else if (rights_of(s) != s->multi_rights)
+    else if (redis_rights(s) != s->multi_rights)
         put_discard(s, e, RIGHTS_ANSWER);
     s->in_multi = false;
 }
@@ -162,7 +157,7 @@ static void pass(struct redis_state *s, struct redis_entry *e)
     } else if (e->kind == REDIS_MULTI && !e->is_refused) {
         s->in_multi = true;
         s->is_lost = false;
-        s->multi_rights = rights_of(s);
+        s->multi_rights = e->rights;
     }
     if (e->kind == REDIS_MONITOR && e->stage == REDIS_READY)
         s->is_monitor = true;
@@ -176,7 +171,8 @@ static void pass(struct redis_state *s, struct redis_entry *e)
 static void send_on(struct redis_state *s, struct redis_entry *e, struct adapter_flow *out)
 {
     postern_buf_add(out->to_backend, postern_buf_bytes(&e->request));
-    drop_request(s, e);
+    if (!redis_may_go_on(e->kind))
+        drop_request(s, e);
     e->stage = REDIS_SENT;
 }
 
@@ -215,4 +211,5 @@ void redis_queue_free(struct redis_state *s)
     free(s->ring);
     free(s->words);
     free(s->keys);
+    redis_kept_free(&s->kept);
 }

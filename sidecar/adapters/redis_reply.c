@@ -78,6 +78,8 @@ static bool read_size(postern_bytes digits, uint64_t max, bool may_be_null, uint
 static redis_reply_end open_aggregate(struct redis_reply *r, uint8_t mark, uint64_t count,
                                       bool is_outermost)
 {
+    if (r->depth == 1 && r->index == 1 && !r->is_attribute && mark != '|')
+        r->found = count;
     if (is_outermost && mark != '|')
         r->rows = count;
     else if (r->depth == 1 && r->index == 1 && r->rows == 2 && mark != '|')

@@ -27,6 +27,7 @@ struct redis_reply {
     /* Elements, pairs of a map, that the outermost aggregate says it has; 1 for others.  Where it
      * has two, of which the second has more: that (SCAN). */
     uint64_t rows;
+    uint64_t found; /* elements of its second one, where that has some */
     /* Of an outermost array or push: its first element where that is a bulk, and its third where
      * that is a number; for messages of pub/sub.  Of an error: its beginning. */
     size_t index;

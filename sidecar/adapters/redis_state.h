@@ -68,8 +68,15 @@ enum redis_kind {
     REDIS_UNSUBSCRIBE,
     REDIS_PUNSUBSCRIBE,
     REDIS_SUNSUBSCRIBE,
+    REDIS_TRACKING,  /* CLIENT TRACKING: the server tells of keys that change */
     REDIS_NEVER      /* would make the connection another's, or what follows unreadable */
 };
+
+/* It is no longer over with its answer, or ends what was not. */
+static inline bool redis_may_go_on(enum redis_kind kind)
+{
+    return kind >= REDIS_MONITOR && kind <= REDIS_TRACKING;
+}
 
 enum redis_stage {
     REDIS_WAITS = 0, /* for its verdict */
@@ -85,9 +92,12 @@ struct redis_entry {
     bool is_refused;    /* inside MULTI: the transaction is lost */
     bool is_large;      /* its bytes are the beginning alone */
     bool is_awaited;    /* what stands behind it is read when it was answered */
+    bool counts_found;  /* `rows` is of what was found: the second element of its answer */
+    bool is_kept;       /* its channels are (redis_kept.c) */
+    uint64_t rights;    /* under which it was judged */
     uint64_t owed;      /* answers; 0: as many as there are subscriptions */
     int64_t rows_max, bytes_max;
-    postern_buf request;
+    postern_buf request; /* until it is sent; of what may be kept, until it is answered */
     postern_buf answer; /* ours; SENT: instead of the backend's */
 };
 
@@ -104,6 +114,24 @@ enum redis_fate {
     REDIS_FATE_PASSES,
     REDIS_FATE_DROPPED   /* another answer stands in its place */
 };
+
+/* ---- redis_kept.c ---- */
+
+struct redis_kept_item;
+/* What was allowed and goes on: channels, patterns, MONITOR, CLIENT TRACKING. */
+struct redis_kept {
+    struct redis_kept_item *items;
+    size_t count, max, bytes;
+    unsigned lost;   /* kinds, a bit each, of which there is more than can be kept */
+    uint64_t rights; /* under which all of it is allowed, if they are those of now */
+};
+
+struct redis_state;
+/* The backend has answered this one, no error: it goes on from now, or is over. */
+void redis_kept_note(struct redis_state *s, struct redis_entry *e, bool is_last);
+/* Is all of it allowed still?  Asked before anything is let through that nobody asked for. */
+bool redis_kept_stands(struct redis_state *s);
+void redis_kept_free(struct redis_kept *k);
 
 struct redis_state {
     /* login */
@@ -134,10 +162,11 @@ struct redis_state {
     size_t passed;              /* of them: sent, or passed over because we answer them */
     uint64_t head_id;           /* of the first */
     uint64_t login_id;          /* of the one that waits for renewed() */
-    size_t waiting;             /* bytes of requests that were not sent */
+    size_t waiting;             /* bytes of requests that are here */
     size_t awaited;             /* entries with is_awaited: 0 or 1 */
     bool in_multi, is_lost;     /* by what was sent; something in it was refused */
     uint64_t multi_rights;      /* of MULTI: what was allowed inside was allowed by these */
+    struct redis_kept kept;
     uint64_t asked_database;    /* of the SELECT that is awaited */
     char database[REDIS_DATABASE_MAX]; /* in which commands happen now; "": 0 */
     const struct adapter_host *host; /* NULL: its rights never change */
@@ -145,6 +174,11 @@ struct redis_state {
     postern_bytes *words, *keys; /* of the action that was handed out last */
     size_t words_max, keys_max;
 };
+
+static inline uint64_t redis_rights(const struct redis_state *s)
+{
+    return s->host == NULL || s->host->rights == NULL ? 0 : s->host->rights(s->host->arg);
+}
 
 /* ---- redis_queue.c ---- */
 
@@ -173,6 +207,11 @@ adapter_step redis_read_client(struct redis_state *s, postern_bytes in, size_t *
                                struct adapter_flow *out, postern_error *err);
 adapter_step redis_read_backend(struct redis_state *s, postern_bytes in, size_t *ret_used,
                                 struct adapter_flow *out, postern_error *err);
+
+/* A request once more, as the action that it was; views as of read().  False: memory. */
+bool redis_action_of(struct redis_state *s, postern_bytes request, struct adapter_action *ret);
+/* The words of a request that is here whole; NULL: memory. */
+struct redis_words redis_words_of(struct redis_state *s, postern_bytes request);
 
 extern const struct adapter_inspector redis_inspector;
 

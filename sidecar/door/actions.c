@@ -52,7 +52,9 @@ struct actions {
     struct inspect *inspect;
     postern_policy_subject subject;
     bool is_prepared; /* else nobody knows who asks, and all is undecided */
-    uint64_t rights;  /* how often grant or settings were others */
+    uint64_t rights;  /* how often grant, settings or what the clock says to them were others */
+    uint64_t clock;   /* what it said; at clock_s */
+    int64_t clock_s;
     bool is_leaving; /* nothing is held any more */
     struct pending_list pendings;
     struct action_refusals refusals;
@@ -831,11 +833,39 @@ bool actions_may_see(void *arg, const char *action, postern_bytes resource)
     return d.verdict != POSTERN_VERDICT_DENY || is_shadow(a);
 }
 
+/* Once a second at most: a policy may be long. */
+static void heed_clock(struct actions *a)
+{
+    int64_t now_s = loop_now().now_s;
+    uint64_t clock;
+
+    if (now_s == a->clock_s)
+        return;
+    a->clock_s = now_s;
+    clock = postern_policy_clock(a->session->door->policy, &a->subject, now_s);
+    a->rights += clock != a->clock;
+    a->clock = clock;
+}
+
 uint64_t actions_rights(void *arg)
 {
-    const struct actions *a = arg;
+    struct actions *a = arg;
 
+    heed_clock(a);
     return a->rights;
+}
+
+adapter_ruling actions_stands(void *arg, const struct adapter_action *action)
+{
+    const struct actions *a = arg;
+    struct ruling r = { .code = POSTERN_ERR_UNSET };
+
+    if (!a->is_prepared)
+        return ADAPTER_REFUSE;
+    ask_about_all(a, action, &r);
+    if (r.facts.decision.verdict == POSTERN_VERDICT_ALLOW || is_shadow(a))
+        return ADAPTER_RELEASE;
+    return r.facts.decision.verdict == POSTERN_VERDICT_HOLD ? ADAPTER_HOLD : ADAPTER_REFUSE;
 }
 
 /* ---- life ---- */

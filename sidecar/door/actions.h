@@ -48,6 +48,7 @@ void actions_judge(void *arg, const struct adapter_action *action);
 bool actions_has_room(void *arg);
 bool actions_may_see(void *arg, const char *action, postern_bytes resource);
 uint64_t actions_rights(void *arg);
+adapter_ruling actions_stands(void *arg, const struct adapter_action *action);
 void actions_withdraw(void *arg, uint64_t id);
 
 #endif

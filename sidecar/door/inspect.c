@@ -149,7 +149,10 @@ static void note_broken(struct side *from, const postern_error *err)
     i->error = *err;
     if (i->error.code == POSTERN_ERR_UNSET)
         (void)POSTERN_FAIL(&i->error, MESSAGE_MALFORMED, "bytes that mean nothing");
-    over(i, i->error.code == POSTERN_ERR_NOMEM ? RELAY_FAILED : RELAY_BROKEN);
+    if (i->error.code == POSTERN_ERR_NOMEM)
+        over(i, RELAY_FAILED);
+    else
+        over(i, i->error.code == POSTERN_ERR_POLICY ? RELAY_DENIED : RELAY_BROKEN);
 }
 
 /* A message longer than anybody may send. */
@@ -753,7 +756,7 @@ const char *inspect_end_text(const struct inspect *i)
 
 postern_err inspect_end_code(const struct inspect *i)
 {
-    return i->why == RELAY_BROKEN ? i->error.code : POSTERN_OK;
+    return i->why == RELAY_BROKEN || i->why == RELAY_DENIED ? i->error.code : POSTERN_OK;
 }
 
 uint64_t inspect_bytes_up(const struct inspect *i)

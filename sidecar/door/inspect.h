@@ -80,7 +80,7 @@ void inspect_renewed(struct inspect *i, const struct adapter_granted *g,
 
 /* As those of a relay. */
 const char *inspect_end_text(const struct inspect *i);
-/* RELAY_BROKEN: what the adapter calls it. */
+/* RELAY_BROKEN, RELAY_DENIED: what the adapter calls it. */
 postern_err inspect_end_code(const struct inspect *i);
 uint64_t inspect_bytes_up(const struct inspect *i);
 uint64_t inspect_bytes_down(const struct inspect *i);

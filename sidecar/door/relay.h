@@ -43,7 +43,8 @@ typedef enum relay_end {
     RELAY_FINISHED,     /* both sides said that they are done, everything was delivered */
     RELAY_CLIENT_GONE,  /* reset by the client, or its TLS connection cut without close_notify */
     RELAY_BACKEND_GONE, /* the same by the backend */
-    RELAY_BROKEN        /* nobody can be sure what one side says (inspect.h) */
+    RELAY_BROKEN,       /* nobody can be sure what one side says (inspect.h) */
+    RELAY_DENIED        /* what was allowed and goes on is allowed no more (inspect.h) */
 } relay_end;
 
 struct relay_owner {

@@ -220,6 +220,7 @@ static void on_end(void *arg, relay_end why)
         [RELAY_CLIENT_GONE] = SESSION_END_CLIENT,
         [RELAY_BACKEND_GONE] = SESSION_END_BACKEND,
         [RELAY_BROKEN] = SESSION_END_PROTOCOL,
+        [RELAY_DENIED] = SESSION_END_POLICY,
     };
 
     session_end(s, words[why], NULL,
@@ -276,6 +277,7 @@ postern_err session_open_judged(struct session *s, const struct inspect_parts *p
     }
     p.host = (struct adapter_host){ .may_see = actions_may_see,
                                     .rights = actions_rights,
+                                    .stands = actions_stands,
                                     .withdrawn = actions_withdraw,
                                     .arg = s->actions };
     POSTERN_TRY(inspect_new(

@@ -210,6 +210,128 @@ def a_transaction_does_not_outlive_the_rights_it_was_queued_with(rig):
     b.close()
 
 
+def neither_transactions_nor_subscriptions_outlive_their_time(rig):
+    limit = "if auth_age <= 1m\n"
+    inside = redis_door(rig, rules=RULES.replace('"cache:*" if scope has cache.write\n', '"cache:*" ' + limit)
+                        .replace('redis:SUBSCRIBE on "cache:*"\n', 'redis:SUBSCRIBE on "cache:*" ' + limit) + 'always: allow agent agent-* to redis:SUBSCRIBE,SET on "day:*"\n')
+    rig.start()
+    end = int(time.time()) + 10
+    a, b, c, d, e = [_connect(rig, auth_time=end - 60) for _ in range(5)]
+    for one in (a, b):
+        assert_equal([one.call("MULTI"), one.call("SET", "cache:a", "late")], [b"OK", b"QUEUED"], "within its time")
+    assert_equal(b.call("EXEC"), [b"OK"], "and done within it")
+    inside.call("SET", "cache:a", "1")
+    check(not isinstance(c.call("SUBSCRIBE", "cache:news", "day:news"), Error) and c.read(), "within its time")
+    d.call("SUBSCRIBE", "day:news")
+    inside.call("PUBLISH", "cache:news", "in time")
+    assert_equal(c.read(), [b"message", b"cache:news", b"in time"], "within its time")
+    check(time.time() < end, "all that within it")
+    wait_until(lambda: time.time() >= end + 1.1, "it is over")
+    inside.call("PUBLISH", "cache:news", "late")
+    inside.call("PUBLISH", "day:news", "late")
+    _ends_unheard(c)
+    assert_equal(d.read(), [b"message", b"day:news", b"late"], "what has no end goes on")
+    said = a.call("EXEC")
+    check(isinstance(said, Error) and said.startswith("EXECABORT"), said)
+    assert_equal(inside.call("GET", "cache:a"), b"1", "what the backend has")
+    refused(e.call("SET", "cache:a", "late"))
+    assert_equal([a.call("MULTI"), a.call("SET", "day:a", "1"), a.call("EXEC")], [b"OK", b"QUEUED", [b"OK"]], "the session goes on")
+    for one in (a, b, d, e):
+        one.close()
+
+
+def _ends_unheard(a):
+    """It ends, and nothing more is said that somebody published."""
+    try:
+        got = a.file.read()
+    except ConnectionResetError:
+        got = b""
+    check(b"late" not in got and b"message" not in got, got)
+    a.close()
+
+
+def _hears(inside, a, channel, text):
+    inside.call("PUBLISH", channel, text)
+    got = a.read()
+    assert_equal(list(got)[-2:], [channel.encode(), text.encode()], "a message")
+
+
+def a_subscription_does_not_outlive_the_rights_that_allowed_it(rig):
+    rules = RULES.replace('redis:SUBSCRIBE on "cache:*"\n', 'redis:SUBSCRIBE,SSUBSCRIBE on "cache:*" if scope has cache.write\n') + \
+        "wide: allow agent agent-* to redis:PSUBSCRIBE,MONITOR,CLIENT|TRACKING if scope has cache.write\n" + \
+        'plain: allow agent agent-* to redis:SUBSCRIBE on "open:*"\n'
+    inside = redis_door(rig, rules=rules)
+    rig.start()
+
+    def subscribe(*words, protocol="3"):
+        a = _connect(rig)
+        a.call("HELLO", protocol)
+        check(not isinstance(a.call(*words), Error), words)
+        return a
+
+    def renew(a, scope):
+        a.send(pack("AUTH", rig.token("cache", scope=scope)))
+        got = a.read()
+        while got != b"OK":  # a message of before
+            check(not isinstance(got, Error), got)
+            got = a.read()
+
+    makers = [["SUBSCRIBE", "cache:news"], ["PSUBSCRIBE", "cache:*"], ["SSUBSCRIBE", "cache:news"]]
+    for words in makers:
+        for protocol in ("2", "3"):
+            a = subscribe(*words, protocol=protocol)
+            publish = "SPUBLISH" if words[0] == "SSUBSCRIBE" else "PUBLISH"
+            for i in range(3):  # the same rights once more cut nobody off
+                renew(a, "door.use cache.write")
+                inside.call(publish, "cache:news", "still")
+                assert_equal(list(a.read())[-1], b"still", words)
+            renew(a, "door.use")
+            inside.call(publish, "cache:news", "late")
+            _ends_unheard(a)
+    a = subscribe("CLIENT", "TRACKING", "ON", "BCAST")
+    renew(a, "door.use")
+    inside.call("SET", "cache:late", "1")
+    _ends_unheard(a)
+    a = subscribe("MONITOR", protocol="2")
+    renew(a, "door.use")
+    inside.call("SET", "cache:late", "1")
+    _ends_unheard(a)
+    # What is left, and what needs no such scope, costs nobody the session.
+    a = subscribe("SUBSCRIBE", "cache:news", "open:news")
+    a.read()
+    a.call("UNSUBSCRIBE", "cache:news")
+    renew(a, "door.use")
+    _hears(inside, a, "open:news", "goes on")
+    refused(a.call("SUBSCRIBE", "cache:news"))
+    a.close()
+    # A reload: of something else, and of the rule.
+    a, b = subscribe("SUBSCRIBE", "cache:news"), subscribe("SUBSCRIBE", "open:news")
+    rig.policy("cache", rules + "more: allow agent agent-* to redis:INCR on \"cache:*\"\n")
+    rig.reload()
+    _hears(inside, a, "cache:news", "still")
+    rig.policy("cache", rules.replace("hear:   allow", "hear:   deny"))
+    rig.reload()
+    inside.call("PUBLISH", "cache:news", "late")
+    _ends_unheard(a)
+    _hears(inside, b, "open:news", "goes on")
+    b.close()
+    wait_until(lambda: len([r for r in rig.records(event="end") if r["end"] == "policy"]) == 9, "each is on record")
+
+
+def what_was_claimed_counts_as_rows(rig):
+    inside = redis_door(rig, rules=RULES + 'claim: allow agent agent-* to redis:XAUTOCLAIM on "cache:*" with rows 3\n')
+    inside.call("XGROUP", "CREATE", "cache:stream", "g", "0")
+    for i in range(2, 6):
+        inside.call("XADD", "cache:stream", "%d-1" % i, "f", TREASURE)
+    inside.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", "cache:stream", ">")
+    rig.start()
+    a = _connect(rig)
+    assert_equal(len(a.call("XAUTOCLAIM", "cache:stream", "g", "me", "0", "0", "COUNT", "3")[1]), 3, "three")
+    check("longer" in refused(a.call("XAUTOCLAIM", "cache:stream", "g", "me", "0", "0")), "five")
+    check("longer" in refused(a.call("XAUTOCLAIM", "cache:stream", "g", "me", "0", "0", "JUSTID")), "five names")
+    a.close()
+
+
 def what_stands_behind_a_blocking_command_is_judged_when_it_is_over(rig):
     inside = redis_door(rig)
     rig.start()

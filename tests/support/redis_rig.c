@@ -18,6 +18,19 @@ static uint64_t rights_of(void *arg)
     return r->rights;
 }
 
+static adapter_ruling stands(void *arg, const struct adapter_action *a)
+{
+    struct redis_rig *r = arg;
+    struct adapter_verdict v = { 0 };
+
+    r->asked_again++;
+    r->is_asked_again = true;
+    if (!r->judge(r, a, &v))
+        v.ruling = ADAPTER_REFUSE;
+    r->is_asked_again = false;
+    return v.ruling;
+}
+
 static void check_flow(struct redis_rig *r)
 {
     if (!r->to_client.failed && !r->to_backend.failed && !r->in[0].failed && !r->in[1].failed)
@@ -32,7 +45,7 @@ bool redis_rig_open(struct redis_rig *r, redis_rig_judge judge, redis_rig_renew 
     *r = (struct redis_rig){ .adapter = adapter_find("redis"), .judge = judge, .renew = renew,
                              .arg = arg, .to_client = POSTERN_BUF_INIT(SAID_MAX),
                              .to_backend = POSTERN_BUF_INIT(SAID_MAX) };
-    r->host = (struct adapter_host){ .rights = rights_of, .arg = r };
+    r->host = (struct adapter_host){ .rights = rights_of, .stands = stands, .arg = r };
     for (int i = 0; i < 2; i++)
         r->in[i] = POSTERN_BUF_INIT(ADAPTER_READ_AHEAD);
     r->state = calloc(1, r->adapter->state_size);

@@ -28,6 +28,8 @@ struct redis_rig {
     postern_error err;
     size_t actions, partial_actions;
     uint64_t rights; /* what the adapter is told of them */
+    size_t asked_again;
+    bool is_asked_again; /* judge() is about what goes on */
     struct adapter_host host;
 };
 

@@ -351,7 +351,8 @@ static adapter_step judge_next(struct line_state *s, struct adapter_action *ret)
 }
 
 static adapter_step read_client(struct line_state *s, postern_bytes in, size_t *ret_used,
-                                struct adapter_action *ret, struct adapter_login *login)
+                                struct adapter_action *ret, struct adapter_login *login,
+                                postern_error *err)
 {
     postern_bytes line, rest, word;
 
@@ -367,6 +368,10 @@ static adapter_step read_client(struct line_state *s, postern_bytes in, size_t *
     word = next_word(&rest);
     if (postern_bytes_equal_str(word, "BROKEN"))
         return ADAPTER_STEP_BROKEN;
+    if (postern_bytes_equal_str(word, "DENIED")) {
+        (void)POSTERN_FAIL(err, POLICY, "what goes on is allowed no more"); /* told */
+        return ADAPTER_STEP_BROKEN;
+    }
     *ret_used = line.len;
     if (postern_bytes_equal_str(word, "SIZE")) {
         s->passing[ADAPTER_CLIENT] = number_of(next_word(&rest));
@@ -419,9 +424,9 @@ static adapter_step line_read(void *state, enum adapter_side from, postern_bytes
     adapter_step step;
 
     ret->from = from;
-    step = from == ADAPTER_CLIENT ? read_client(state, in, ret_used, ret, login)
+    step = from == ADAPTER_CLIENT ? read_client(state, in, ret_used, ret, login, err)
                                   : read_backend(state, in, ret_used, ret, out);
-    if (step == ADAPTER_STEP_BROKEN) {
+    if (step == ADAPTER_STEP_BROKEN && err->code == POSTERN_ERR_UNSET) {
         postern_buf_add_str(out->to_client, "BYE broken\n");
         (void)POSTERN_FAIL(err, MESSAGE_MALFORMED, "a broken line"); /* the step says it */
     }

@@ -11,6 +11,7 @@
  *            SIZE n                 and n bytes, which are passed without being judged
  *            AGAIN <token>          a longer lease
  *            BROKEN                 nobody knows what that means
+ *            DENIED                 what goes on is allowed no more
  *   backend  HELLO                  its greeting, answered with USER <user> <password>; then OK
  *            $n                     and n bytes: an answer
  *            <anything>             an answer

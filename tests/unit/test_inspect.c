@@ -133,6 +133,8 @@ static void on_end(void *arg, relay_end why)
     r->why = why;
     r->code = inspect_end_code(r->inspect);
     snprintf(r->text, sizeof r->text, "%s", inspect_end_text(r->inspect));
+    if (why == RELAY_DENIED) /* as a session does */
+        inspect_say_goodbye(r->inspect, &(struct adapter_denied){ .failure = &refusal });
     inspect_free(r->inspect);
     r->inspect = NULL;
 }
@@ -752,6 +754,23 @@ static void what_nobody_understands_ends_it_with_a_word(void **state)
     }
 }
 
+static void what_is_allowed_no_more_ends_it_and_its_owner_says_why(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < KINDS; k++) {
+        struct rig r;
+
+        start(&r, kinds[k].kind);
+        say(&r, &r.far_client, "GET a\nDENIED\nGET b\n");
+        await_end(&r, RELAY_DENIED);
+        assert_int_equal(r.code, POSTERN_ERR_POLICY);
+        hears(&r, &r.far_client, "BYE policy\n");
+        hears(&r, &r.far_backend, "GET a\n");
+        hears_end(&r, &r.far_backend, -1);
+        stop(&r);
+    }
+}
+
 static void a_message_without_end_ends_it(void **state)
 {
     char *line = many(ADAPTER_READ_AHEAD + 1000);
@@ -976,6 +995,7 @@ int main(void)
         cmocka_unit_test(each_side_may_end_before_the_other),
         cmocka_unit_test(a_reset_is_told_to_the_other_side),
         cmocka_unit_test(what_nobody_understands_ends_it_with_a_word),
+        cmocka_unit_test(what_is_allowed_no_more_ends_it_and_its_owner_says_why),
         cmocka_unit_test(a_message_without_end_ends_it),
         cmocka_unit_test(a_message_as_long_as_may_be_is_judged_whole),
         cmocka_unit_test(a_longer_lease_is_asked_for_and_answered_in_its_place),

@@ -36,20 +36,27 @@ static bool begins(postern_bytes b, const char *with)
     return b.len >= strlen(with) && memcmp(b.ptr, with, strlen(with)) == 0;
 }
 
-/* no: is refused, rows: and bytes: are bounded; DEBUG is refused by name. */
+/* no: is refused, rows: and bytes: are bounded; DEBUG is refused by name.  late: and MONITOR are refused when rights are others than at first, ask: is held. */
 static bool judge(struct redis_rig *r, const struct adapter_action *a, struct adapter_verdict *v)
 {
-    bool is_refused = a->name == NULL || strcmp(a->name, "DEBUG") == 0;
+    bool is_refused = a->name == NULL || strcmp(a->name, "DEBUG") == 0 || (strcmp(a->name, "MONITOR") == 0 && r->rights != 0);
+    bool is_held = false;
 
-    (void)r;
+    if (a->name != NULL && strcmp(a->name, "PSUBSCRIBE") == 0 && r->rights != 0) /* it names nothing */
+        is_refused = is_refused || begins(a->args.list[0], "late:");
+    if (a->name != NULL && strcmp(a->name, "CLIENT|TRACKING") == 0 && r->rights != 0)
+        is_refused = is_refused || (a->args.count == 2 && begins(a->args.list[1], "BCAST"));
     for (size_t i = 0; i < a->resource_count; i++) {
-        is_refused = is_refused || begins(a->resources[i], "no:");
+        is_refused = is_refused || begins(a->resources[i], "no:") || (begins(a->resources[i], "late:") && r->rights != 0);
+        is_held = is_held || begins(a->resources[i], "ask:");
         if (begins(a->resources[i], "rows:"))
             v->rows_max = 2;
         if (begins(a->resources[i], "bytes:"))
             v->bytes_max = 20;
     }
     v->ruling = is_refused ? ADAPTER_REFUSE : ADAPTER_RELEASE;
+    if (!is_refused && is_held && r->is_asked_again) /* its approval was there */
+        v->ruling = ADAPTER_HOLD;
     v->denied.failure = &denial;
     return true;
 }
@@ -418,6 +425,131 @@ static void messages_are_nobodys_answer(void **state)
     run_all(cases, COUNT(cases), RESP2);
 }
 
+#define OTHER "AUTH " TOKEN
+#define HEARD(channel) "*3\r\n$7\r\nmessage\r\n" channel "\r\n$1\r\n!\r\n"
+#define ON(what, channel, n) "*3\r\n" what "\r\n" channel "\r\n:" n "\r\n"
+#define S "$9\r\nsubscribe"
+#define U "$11\r\nunsubscribe"
+#define LATE "$6\r\nlate:a"
+#define A "$1\r\na"
+static void a_subscription_does_not_outlive_the_rights_that_allowed_it(void **state)
+{
+    static const struct conversation cases[] = {
+        { "still allowed", { { 'C', "SUBSCRIBE a" }, { 'B', ON(S, A, "1") }, { 'C', OTHER }, { 'B', HEARD(A) } }, "SUBSCRIBE a", ON(S, A, "1") "+OK\r\n" HEARD(A), false },
+        { "not any more", { { 'C', "SUBSCRIBE late:a" }, { 'B', ON(S, LATE, "1") HEARD(LATE) }, { 'C', OTHER }, { 'B', HEARD(LATE) } }, "SUBSCRIBE late:a",
+          ON(S, LATE, "1") HEARD(LATE) "+OK\r\n", true },
+        { "one of two, and the other speaks", { { 'C', "SUBSCRIBE a late:a" }, { 'B', ON(S, A, "1") ON(S, LATE, "2") }, { 'C', OTHER }, { 'B', HEARD(A) } }, "SUBSCRIBE a late:a",
+          ON(S, A, "1") ON(S, LATE, "2") "+OK\r\n", true },
+        { "a pattern", { { 'C', "PSUBSCRIBE late:a" }, { 'B', ON("$10\r\npsubscribe", LATE, "1") }, { 'C', OTHER }, { 'B', "*4\r\n$8\r\npmessage\r\n" LATE "\r\n" LATE "\r\n$1\r\n!\r\n" } },
+          "PSUBSCRIBE late:a", ON("$10\r\npsubscribe", LATE, "1") "+OK\r\n", true },
+        { "a shard's", { { 'C', "SSUBSCRIBE late:a" }, { 'B', ON("$10\r\nssubscribe", LATE, "1") }, { 'C', OTHER }, { 'B', "*3\r\n$8\r\nsmessage\r\n" LATE "\r\n$1\r\n!\r\n" } },
+          "SSUBSCRIBE late:a", ON("$10\r\nssubscribe", LATE, "1") "+OK\r\n", true },
+        { "asked for under the old rights, confirmed under the new", { { 'C', "SUBSCRIBE late:a" }, { 'C', OTHER }, { 'B', ON(S, LATE, "1") HEARD(LATE) } }, "SUBSCRIBE late:a",
+          ON(S, LATE, "1") "+OK\r\n", true },
+        { "left in time", { { 'C', "SUBSCRIBE a late:a" }, { 'B', ON(S, A, "1") ON(S, LATE, "2") }, { 'C', "UNSUBSCRIBE late:a\n" OTHER }, { 'B', ON(U, LATE, "1") HEARD(A) } },
+          "SUBSCRIBE a late:a\nUNSUBSCRIBE late:a", ON(S, A, "1") ON(S, LATE, "2") ON(U, LATE, "1") "+OK\r\n" HEARD(A), false },
+        { "left and asked for again", { { 'C', "SUBSCRIBE a late:a\nUNSUBSCRIBE late:a\nSUBSCRIBE late:a" },
+            { 'B', ON(S, A, "1") ON(S, LATE, "2") ON(U, LATE, "1") ON(S, LATE, "2") }, { 'C', OTHER }, { 'B', HEARD(A) } },
+          "SUBSCRIBE a late:a\nUNSUBSCRIBE late:a\nSUBSCRIBE late:a", ON(S, A, "1") ON(S, LATE, "2") ON(U, LATE, "1") ON(S, LATE, "2") "+OK\r\n", true },
+        { "all left, and another", { { 'C', "SUBSCRIBE late:a\nUNSUBSCRIBE\nSUBSCRIBE a" }, { 'B', ON(S, LATE, "1") ON(U, LATE, "0") ON(S, A, "1") }, { 'C', OTHER }, { 'B', HEARD(A) } },
+          "SUBSCRIBE late:a\nUNSUBSCRIBE\nSUBSCRIBE a", ON(S, LATE, "1") ON(U, LATE, "0") ON(S, A, "1") "+OK\r\n" HEARD(A), false },
+        { "approved, and held still", { { 'C', "SUBSCRIBE ask:a" }, { 'B', ON(S, "$5\r\nask:a", "1") }, { 'C', OTHER }, { 'B', HEARD("$5\r\nask:a") } }, "SUBSCRIBE ask:a",
+          ON(S, "$5\r\nask:a", "1") "+OK\r\n" HEARD("$5\r\nask:a"), false },
+        { "what an answer owes comes still", { { 'C', "SUBSCRIBE late:a" }, { 'B', ON(S, LATE, "1") }, { 'C', OTHER "\nSUBSCRIBE late:a" }, { 'C', "PING" }, { 'B', "*2\r\n$4\r\npong\r\n$0\r\n\r\n" } },
+          "SUBSCRIBE late:a\nPING", ON(S, LATE, "1") "+OK\r\n" NO "*2\r\n$4\r\npong\r\n$0\r\n\r\n", false },
+    };
+
+    (void)state;
+    run_all(cases, COUNT(cases), RESP2);
+}
+
+static void neither_do_monitor_and_tracking(void **state)
+{
+    static const struct conversation plain[] = {
+        { "MONITOR", { { 'C', "MONITOR" }, { 'B', "+OK\r\n+1 a\r\n" }, { 'C', OTHER }, { 'B', "+2 b\r\n" } }, "MONITOR", "+OK\r\n+1 a\r\n+OK\r\n", true },
+    };
+    static const struct conversation cases[] = {
+        { "tracking, still allowed", { { 'C', "CLIENT TRACKING ON" }, { 'B', "+OK\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } }, "CLIENT TRACKING ON", "+OK\r\n+OK\r\n>1\r\n:1\r\n", false },
+        { "of everything", { { 'C', "CLIENT TRACKING ON BCAST" }, { 'B', "+OK\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } }, "CLIENT TRACKING ON BCAST", "+OK\r\n+OK\r\n", true },
+        { "refused by the backend", { { 'C', "CLIENT TRACKING ON BCAST" }, { 'B', "-ERR x\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } }, "CLIENT TRACKING ON BCAST",
+          "-ERR x\r\n+OK\r\n>1\r\n:1\r\n", false },
+        { "in a transaction", { { 'C', "MULTI\nCLIENT TRACKING ON BCAST\nEXEC" }, { 'B', "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } },
+          "MULTI\nCLIENT TRACKING ON BCAST\nEXEC", "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n", true },
+        { "ended", { { 'C', "CLIENT TRACKING ON BCAST\nCLIENT TRACKING off" }, { 'B', "+OK\r\n+OK\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } },
+          "CLIENT TRACKING ON BCAST\nCLIENT TRACKING off", "+OK\r\n+OK\r\n+OK\r\n>1\r\n:1\r\n", false },
+        { "not ended", { { 'C', "CLIENT TRACKING ON BCAST\nCLIENT TRACKING off" }, { 'B', "+OK\r\n-ERR x\r\n" }, { 'C', OTHER }, { 'B', ">1\r\n:1\r\n" } },
+          "CLIENT TRACKING ON BCAST\nCLIENT TRACKING off", "+OK\r\n-ERR x\r\n+OK\r\n", true },
+    };
+
+    (void)state;
+    run_all(plain, COUNT(plain), RESP2);
+    run_all(cases, COUNT(cases), RESP3);
+}
+
+/* Each is asked about once when rights are others, and not again before they are others once more. */
+static void what_goes_on_is_asked_about_when_rights_are_others(void **state)
+{
+    struct redis_rig r;
+
+    (void)state;
+    open_session(&r, RESP2);
+    give_step(&r, &(struct step){ 'C', "SUBSCRIBE a b\nSUBSCRIBE a" }, 0);
+    give_step(&r, &(struct step){ 'B', SUB("9\r\nsubscribe", "a", "1") SUB("9\r\nsubscribe", "b", "2") SUB("9\r\nsubscribe", "a", "2") }, 0);
+    r.asked_again = 0;
+    give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+    assert_int_equal(r.asked_again, 0);
+    for (size_t i = 1; i < 4; i++) {
+        r.rights++;
+        give_step(&r, &(struct step){ 'B', MESSAGE MESSAGE }, 0);
+        assert_int_equal(r.asked_again, 2 * i);
+    }
+    r.host.stands = NULL;
+    give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+    assert_false(r.is_broken);
+    r.rights++;
+    give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+    assert_true(r.is_broken);
+    assert_int_equal(r.err.code, POSTERN_ERR_POLICY);
+    redis_rig_close(&r);
+}
+
+/* Channels of one session: 1024 are kept; with one more it ends when anything is others. */
+static void more_channels_than_are_kept_end_with_the_rights(void **state)
+{
+    static const struct { unsigned channels; bool leaves, is_broken; } cases[] = { { 1024, false, false }, { 1025, false, true }, { 1500, false, true }, { 1500, true, false } };
+
+    (void)state;
+    for (size_t c = 0; c < COUNT(cases); c++) {
+        struct redis_rig r;
+
+        open_session(&r, RESP2);
+        for (unsigned i = 0; i < cases[c].channels; i++) {
+            char command[64], answer[96];
+
+            (void)snprintf(command, sizeof command, "SUBSCRIBE %04u", i);
+            (void)snprintf(answer, sizeof answer, "*3\r\n$9\r\nsubscribe\r\n$4\r\n%04u\r\n:%u\r\n", i, i + 1);
+            give_step(&r, &(struct step){ 'C', command }, 0);
+            give_step(&r, &(struct step){ 'B', answer }, 0);
+        }
+        if (cases[c].leaves)
+            give_step(&r, &(struct step){ 'C', "UNSUBSCRIBE\nSUBSCRIBE a" }, 0);
+        for (unsigned i = cases[c].channels; cases[c].leaves && i-- != 0;) {
+            char answer[96];
+
+            (void)snprintf(answer, sizeof answer, "*3\r\n$11\r\nunsubscribe\r\n$4\r\n%04u\r\n:%u\r\n", i, i);
+            give_step(&r, &(struct step){ 'B', answer }, 0);
+        }
+        if (cases[c].leaves)
+            give_step(&r, &(struct step){ 'B', SUB("9\r\nsubscribe", "a", "1") }, 0);
+        give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+        assert_false(r.is_broken);
+        r.rights++;
+        give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+        assert_int_equal(r.is_broken, cases[c].is_broken);
+        redis_rig_close(&r);
+    }
+}
+
 static void pushes_of_resp3_come_at_any_time(void **state)
 {
     static const struct conversation cases[] = {
@@ -457,6 +589,11 @@ static void an_answer_longer_than_its_rule_allows_is_replaced(void **state)
         { "three", { { 'C', "LRANGE rows:a 0 -1\nGET b" }, { 'B', "*3\r\n+1\r\n+2\r\n+3\r\n+4\r\n" } }, "LRANGE rows:a 0 -1\nGET b", LONG "+4\r\n", false },
         { "three behind a cursor", { { 'C', "HSCAN rows:a 0" }, { 'B', "*2\r\n$1\r\n0\r\n*3\r\n+1\r\n+2\r\n+3\r\n" } }, "HSCAN rows:a 0", LONG, false },
         { "two behind a cursor", { { 'C', "HSCAN rows:a 0" }, { 'B', "*2\r\n$1\r\n0\r\n*2\r\n+1\r\n+2\r\n" } }, "HSCAN rows:a 0", "*2\r\n$1\r\n0\r\n*2\r\n+1\r\n+2\r\n", false },
+        { "two that were claimed", { { 'C', "XAUTOCLAIM rows:a g c 0 0" }, { 'B', "*3\r\n$3\r\n0-0\r\n*2\r\n+1\r\n+2\r\n*4\r\n+1\r\n+2\r\n+3\r\n+4\r\n" } }, "XAUTOCLAIM rows:a g c 0 0",
+          "*3\r\n$3\r\n0-0\r\n*2\r\n+1\r\n+2\r\n*4\r\n+1\r\n+2\r\n+3\r\n+4\r\n", false },
+        { "three", { { 'C', "xautoclaim rows:a g c 0 0" }, { 'B', "*3\r\n$3\r\n0-0\r\n*3\r\n+1\r\n+2\r\n+3\r\n*0\r\n" } }, "xautoclaim rows:a g c 0 0", LONG, false },
+        { "three of Redis 6", { { 'C', "XAUTOCLAIM rows:a g c 0 0" }, { 'B', "*2\r\n$3\r\n0-0\r\n*3\r\n+1\r\n+2\r\n+3\r\n" } }, "XAUTOCLAIM rows:a g c 0 0", LONG, false },
+        { "four without a cursor", { { 'C', "XAUTOCLAIM rows:a g c 0 0" }, { 'B', "*4\r\n+1\r\n+2\r\n+3\r\n+4\r\n" } }, "XAUTOCLAIM rows:a g c 0 0", LONG, false },
         { "twenty bytes", { { 'C', "GET bytes:a" }, { 'B', "$13\r\n1234567890123\r\n" } }, "GET bytes:a", "$13\r\n1234567890123\r\n", false },
         { "twenty-one", { { 'C', "GET bytes:a\nGET b" }, { 'B', "$14\r\n12345678901234\r\n+1\r\n" } }, "GET bytes:a\nGET b", LONG "+1\r\n", false },
         { "an error may be longer", { { 'C', "GET bytes:a" }, { 'B', "-WRONGTYPE and something more\r\n" } }, "GET bytes:a", "-WRONGTYPE and something more\r\n", false },
@@ -862,6 +999,10 @@ int main(void)
         cmocka_unit_test(a_subscription_that_is_not_confirmed_is_over_with_its_answer),
         cmocka_unit_test(a_new_token_never_reaches_the_backend),
         cmocka_unit_test(messages_are_nobodys_answer),
+        cmocka_unit_test(a_subscription_does_not_outlive_the_rights_that_allowed_it),
+        cmocka_unit_test(neither_do_monitor_and_tracking),
+        cmocka_unit_test(what_goes_on_is_asked_about_when_rights_are_others),
+        cmocka_unit_test(more_channels_than_are_kept_end_with_the_rights),
         cmocka_unit_test(pushes_of_resp3_come_at_any_time),
         cmocka_unit_test(nobody_is_led_around_the_door),
         cmocka_unit_test(an_answer_longer_than_its_rule_allows_is_replaced),
