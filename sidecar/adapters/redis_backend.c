@@ -281,7 +281,7 @@ static adapter_step read_held(struct redis_state *s, postern_bytes in, bool is_f
     if (sight == SIGHT_WAIT)
         return ADAPTER_STEP_MORE;
     if (sight == SIGHT_PUSH && !redis_kept_stands(s)) {
-        (void)POSTERN_FAIL(err, POLICY, "what the session listens to is allowed no more"); /* told */
+        (void)POSTERN_FAIL(err, POLICY, "what it listens to is allowed no more"); /* told */
         return ADAPTER_STEP_BROKEN;
     }
     s->is_push = sight == SIGHT_PUSH;

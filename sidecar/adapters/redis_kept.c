@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a Redis session was allowed and goes on getting without asking again: messages of its channels
- * and patterns, what others ask (MONITOR), which keys change (CLIENT TRACKING).  It is kept as
- * requests, each channel as one of its own, and asked about once more when the session's rights are
- * others: what is allowed still stays, or every longer lease would cut off every subscriber.
+ * What a Redis session was allowed and goes on getting without asking again: messages of its
+ * channels and patterns, what others ask (MONITOR), which keys change (CLIENT TRACKING).  It is
+ * kept as requests, each channel as one of its own, and asked about once more when the session's
+ * rights are others: what is allowed still stays, or every longer lease would cut off every
+ * subscriber.
  */
 #include "redis_state.h"
 
 #include <stdlib.h>
 
-/* Of one session; past it the session ends when its rights change, and its client subscribes anew. */
+/* Of one session; past it the session ends when its rights change, and its client comes anew. */
 #define KEPT_MAX       1024  /* each is a decision then, and they are made at once */
 #define KEPT_BYTES_MAX 65536 /* of their requests: names of 64 bytes */
 #define KEPT_FIRST     8
@@ -205,7 +206,9 @@ static void note_channels(struct redis_state *s, const struct redis_entry *e, en
 
 static uint64_t count_of(const struct redis_state *s, enum redis_kind kind)
 {
-    return kind == REDIS_SUBSCRIBE ? s->channels : kind == REDIS_PSUBSCRIBE ? s->patterns : s->shards;
+    return kind == REDIS_SUBSCRIBE    ? s->channels
+           : kind == REDIS_PSUBSCRIBE ? s->patterns
+                                      : s->shards;
 }
 
 static void note_subscription(struct redis_state *s, struct redis_entry *e, bool is_last)
