@@ -16,6 +16,17 @@
 
 #define PASSWD_ROOM 4096 /* bytes of one user's line, whose name and home have 256 and PATH_MAX */
 
+/* The user of a server in another container may have no name here. */
+static uid_t read_uid(const char *text)
+{
+    uint64_t uid = 0;
+
+    for (; *text >= '0' && *text <= '9'; text++)
+        if ((uid = uid * 10 + (uint64_t)(*text - '0')) > UINT32_MAX)
+            return POSTERN_OVERFLOW_UID;
+    return *text == '\0' ? (uid_t)uid : POSTERN_OVERFLOW_UID;
+}
+
 /* POSTERN_OVERFLOW_UID, which is nobody's, when there is no such user. */
 static uid_t find_user(const char *name)
 {
@@ -23,7 +34,7 @@ static uid_t find_user(const char *name)
     struct passwd pw, *found = NULL;
 
     if (getpwnam_r(name, &pw, room, sizeof room, &found) != 0 || found == NULL)
-        return POSTERN_OVERFLOW_UID;
+        return read_uid(name);
     return pw.pw_uid;
 }
 

@@ -153,8 +153,8 @@ static void handle_committed(struct child *door)
 {
     if (door->commits == 0)
         child_condemn(door, "confirms what it was not told");
-    else
-        door->commits--;
+    else if (--door->commits == 0)
+        door->leave_due_ms = INT64_MAX; /* until it is told again */
 }
 
 /* Its lines broke while it lives on.  Not more often than this, whatever it asks. */

@@ -54,6 +54,11 @@ bool mcp_calls_have_room(struct mcp_calls *c, size_t line_len)
     return c->waiting + line_len <= MCP_WAITING_MAX;
 }
 
+bool mcp_calls_are_flooded(const struct mcp_calls *c)
+{
+    return c->count >= ADAPTER_PENDING_MAX && c->forgotten_count == MCP_FORGOTTEN_MAX;
+}
+
 static size_t find_forgotten(const struct mcp_calls *c, const struct mcp_id *id)
 {
     uint64_t wanted = hash(id);

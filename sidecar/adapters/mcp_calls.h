@@ -12,8 +12,8 @@
  * approvals of a busy hour. */
 #define MCP_WAITING_MAX (4 * (size_t)ADAPTER_MESSAGE_MAX)
 #define MCP_TOOL_DIGEST 32
-/* Ids of one side that were cancelled, forgotten and never answered: 128 KiB.  One more waits, which
- * for a session's life nobody but a flood comes to. */
+/* Ids of one side that were cancelled, forgotten and never answered: 128 KiB.  With one more the
+ * session ends, to which in its life nobody but a flood comes. */
 #define MCP_FORGOTTEN_MAX 16384
 
 typedef enum mcp_call_state {
@@ -55,6 +55,8 @@ struct mcp_calls {
 /* Is there room for one more of so many bytes?  Makes it where one that is GONE can be forgotten.
  */
 bool mcp_calls_have_room(struct mcp_calls *c, size_t line_len);
+/* There never will be, for want of answers to what was cancelled. */
+bool mcp_calls_are_flooded(const struct mcp_calls *c);
 /* Is this the id of a call whose answer may still come? */
 bool mcp_calls_expect(const struct mcp_calls *c, const struct mcp_id *id);
 /* The answer to one that was forgotten, perhaps, has come. */

@@ -125,6 +125,15 @@ static adapter_step judge(struct mcp_state *s, struct mcp_message *m, struct ada
     return ADAPTER_STEP_JUDGE;
 }
 
+static adapter_step no_room(const struct mcp_calls *c, postern_error *err)
+{
+    if (!mcp_calls_are_flooded(c))
+        return ADAPTER_STEP_FULL;
+    (void)POSTERN_FAIL(err, LIMIT, "more than %d calls were cancelled and never answered",
+                       MCP_FORGOTTEN_MAX);
+    return ADAPTER_STEP_BROKEN;
+}
+
 /* What is no message is somebody's attempt: it is judged as an action that nobody can name. */
 static adapter_step judge_unsound(struct mcp_state *s, enum adapter_side from,
                                   struct mcp_message *m, struct adapter_action *ret,
@@ -135,7 +144,7 @@ static adapter_step judge_unsound(struct mcp_state *s, enum adapter_side from,
         return ADAPTER_STEP_BROKEN;
     }
     if (!mcp_calls_have_room(&s->calls[from], m->line.len + 1))
-        return ADAPTER_STEP_FULL;
+        return no_room(&s->calls[from], err);
     s->said.digested[0] = m->line;
     *ret =
         (struct adapter_action){ .from = from, .digested = s->said.digested, .digested_count = 1 };
@@ -182,7 +191,7 @@ static adapter_step take_call(struct mcp_state *s, enum adapter_side from, struc
                               struct adapter_action *ret, postern_error *err)
 {
     if (!mcp_calls_have_room(&s->calls[from], m->line.len + 1))
-        return ADAPTER_STEP_FULL;
+        return no_room(&s->calls[from], err);
     if (!mcp_action_read(m, from, &s->room, &s->said, ret))
         return out_of_memory(err, m->line.len);
     if (m->kind == MCP_NOTIFICATION && m->code == 0 && cancel(s, from, m))

@@ -17,6 +17,7 @@
 
 struct redis_kept_item {
     enum redis_kind kind;
+    uint64_t hash; /* of the request */
     bool was_held; /* somebody approved it: that it is held is no news */
     postern_buf request;
 };
@@ -42,11 +43,23 @@ static bool grow(struct redis_kept *k)
     return true;
 }
 
+/* FNV-1a: a command may name as many as are kept. */
+static uint64_t hash_of(postern_bytes request)
+{
+    uint64_t h = 14695981039346656037u;
+
+    for (size_t i = 0; i < request.len; i++)
+        h = (h ^ request.ptr[i]) * 1099511628211u;
+    return h;
+}
+
 static struct redis_kept_item *find(struct redis_kept *k, enum redis_kind kind,
                                     postern_bytes request)
 {
+    uint64_t hash = hash_of(request);
+
     for (size_t i = 0; i < k->count; i++)
-        if (k->items[i].kind == kind &&
+        if (k->items[i].hash == hash && k->items[i].kind == kind &&
             postern_bytes_equal(postern_buf_bytes(&k->items[i].request), request))
             return &k->items[i];
     return NULL;
@@ -77,7 +90,9 @@ static struct redis_kept_item *add(struct redis_kept *k, enum redis_kind kind,
         (k->count == k->max && !grow(k)))
         return NULL;
     item = &k->items[k->count];
-    *item = (struct redis_kept_item){ .kind = kind, .request = POSTERN_BUF_INIT(KEPT_BYTES_MAX) };
+    *item = (struct redis_kept_item){ .kind = kind,
+                                      .hash = hash_of(request),
+                                      .request = POSTERN_BUF_INIT(KEPT_BYTES_MAX) };
     postern_buf_add(&item->request, request);
     if (item->request.failed) {
         postern_buf_free(&item->request);
@@ -134,6 +149,8 @@ static void keep(struct redis_state *s, const struct redis_entry *e, postern_byt
     uint64_t rights = redis_rights(s);
     struct redis_kept_item *item = find(k, e->kind, request);
 
+    if (item != NULL && e->rights == rights && k->rights == rights)
+        return; /* it was asked about by these already */
     if (is_empty(k) || e->rights != rights)
         k->rights = e->rights;
     if (item == NULL)
@@ -163,10 +180,10 @@ static bool put_request(enum redis_kind kind, postern_bytes channel, postern_buf
     return !out->failed;
 }
 
-/* What was not noted for want of memory is allowed no more when anything is others. */
+/* What was not noted for want of room is allowed no more when anything is others. */
 static void lose(struct redis_state *s, const struct redis_entry *e, enum redis_kind kind)
 {
-    if (is_empty(&s->kept))
+    if (is_empty(&s->kept) || e->rights != redis_rights(s))
         s->kept.rights = e->rights;
     s->kept.lost |= 1u << kind;
 }
@@ -177,8 +194,11 @@ static void note_each(struct redis_state *s, const struct redis_entry *e, enum r
     POSTERN_AUTO_BUF one = POSTERN_BUF_INIT(ADAPTER_MESSAGE_MAX + REDIS_NAME_MAX);
     bool begins = kind == e->kind;
 
-    if (!begins && w.count > KEPT_MAX)
-        return; /* they stay until there is none of their kind: nobody leaves so many by name */
+    if (w.count - 1 > KEPT_MAX) {
+        if (begins) /* each would be a decision, and PSUBSCRIBE was one for all */
+            lose(s, e, kind);
+        return; /* who leaves so many by name keeps them until there is none of their kind */
+    }
     for (size_t i = 1; i < w.count && (s->kept.lost & (1u << kind)) == 0; i++) {
         if (!put_request(kind, w.at[i], &one))
             lose(s, e, kind);

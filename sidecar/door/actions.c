@@ -888,6 +888,7 @@ void actions_take_grant(struct actions *a)
     postern_error err = { 0 };
 
     a->rights++;
+    a->clock_s = 0; /* it says other things to another */
     if (a->is_prepared)
         postern_policy_subject_clear(&a->subject);
     a->is_prepared =
@@ -899,6 +900,7 @@ void actions_take_grant(struct actions *a)
 void actions_note_settings(struct actions *a)
 {
     a->rights++;
+    a->clock_s = 0;
 }
 
 void actions_set_inspect(struct actions *a, struct inspect *i)

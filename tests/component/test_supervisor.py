@@ -673,6 +673,24 @@ def a_reload_that_removes_all_doors_drains_the_door(folder, daemons):
     wait_refused(int(address.split(":")[1]))
 
 
+def a_door_that_has_served_for_long_is_told_before_it_has_to_go(folder, daemons):
+    """What it was told at its start is no reason to end it later."""
+    folder.add_door()
+    folder.order("issuer", "deaf")
+    d = start(folder, daemons)
+    wait_linked(d)
+    door, issuer = d.child("door"), d.child("issuer")
+    time.sleep(16)  # longer than it has for leaving
+    folder.order("issuer", "ok")
+    folder.remove_door()
+    d.signal(signal.SIGHUP)
+    d.wait_log("issuer: fake: MESSAGE drain")
+    os.kill(issuer, signal.SIGKILL)
+    d.wait_ready(2)
+    d.wait_log(r"door %d drained, exited with status 0" % door)
+    assert_equal(count_log(d, "has not left"), 0, "children that were ended")
+
+
 def a_reload_that_adds_the_first_door_starts_one(folder, daemons):
     d = start(folder, daemons)
     before = children_of(d, ["audit", "control", "helper", "issuer"])

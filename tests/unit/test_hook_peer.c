@@ -100,7 +100,12 @@ static const struct {
     { "whom the connection names", US, STRANGER, "stranger", POSTERN_OK },
     { "PostgreSQL's user where another one is named", US, POSTGRES, "stranger", POSTERN_ERR_TLS_REQUIRED },
     { "a stranger where nobody of that name is here", US, STRANGER, "mallory", POSTERN_ERR_TLS_REQUIRED },
-    { "a number, which is no name", US, STRANGER, "1001", POSTERN_ERR_TLS_REQUIRED },
+    { "whom the connection names by number", US, STRANGER, "1001", POSTERN_OK },
+    { "another number", US, STRANGER, "1002", POSTERN_ERR_TLS_REQUIRED },
+    { "a number and more", US, STRANGER, "1001x", POSTERN_ERR_TLS_REQUIRED },
+    { "a number below zero", US, (uid_t)-1, "-1", POSTERN_ERR_TLS_REQUIRED },
+    { "a number that is none of a user's", US, STRANGER, "4294968297", POSTERN_ERR_TLS_REQUIRED }, /* 2^32 more */
+    { "nobody, even by number", US, OVERFLOW_, "65534", POSTERN_ERR_TLS_REQUIRED },
     { "nobody, even by name", US, OVERFLOW_, "nobody", POSTERN_ERR_TLS_REQUIRED },
     { "nobody where nobody of that name is here", US, OVERFLOW_, "mallory", POSTERN_ERR_TLS_REQUIRED },
     { "nobody, for nobody", OVERFLOW_, OVERFLOW_, NULL, POSTERN_ERR_TLS_REQUIRED },

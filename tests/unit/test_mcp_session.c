@@ -665,21 +665,21 @@ static void the_id_of_a_forgotten_call_is_not_free_before_its_answer(void **stat
     assert_error(ADAPTER_CLIENT, "null", -32600);
 }
 
-static void calls_that_are_cancelled_without_end_wait_in_the_end(void **state)
+static void calls_that_are_cancelled_without_end_end_the_session(void **state)
 {
     char line[200];
     int sent = 0;
 
     (void)state;
-    for (int i = 0; i < MCP_FORGOTTEN_MAX + 2 * ADAPTER_PENDING_MAX && rig.last != ADAPTER_STEP_FULL; i++) {
+    for (int i = 0; i < MCP_FORGOTTEN_MAX + 2 * ADAPTER_PENDING_MAX && rig.last != ADAPTER_STEP_BROKEN; i++) {
         (void)snprintf(line, sizeof line, TOOL_CALL("%d", "a"), i);
         client(line);
         (void)snprintf(line, sizeof line, NOTE("notifications/cancelled", "{\"requestId\":%d}"), i);
         client(line);
-        sent += rig.last != ADAPTER_STEP_FULL;
+        sent += rig.last != ADAPTER_STEP_BROKEN;
         (void)mcp_rig_heard(&rig, ADAPTER_BACKEND);
     }
-    assert_int_equal(rig.last, ADAPTER_STEP_FULL);
+    assert_int_equal(rig.last, ADAPTER_STEP_BROKEN);
     assert_in_range(sent, MCP_FORGOTTEN_MAX, MCP_FORGOTTEN_MAX + ADAPTER_PENDING_MAX);
 }
 
@@ -1251,7 +1251,7 @@ int main(void)
         IN_SESSION(too_many_calls_wait_outside),
         IN_SESSION(cancelled_calls_that_are_never_answered_are_forgotten_one_day),
         IN_SESSION(the_id_of_a_forgotten_call_is_not_free_before_its_answer),
-        IN_SESSION(calls_that_are_cancelled_without_end_wait_in_the_end),
+        IN_SESSION(calls_that_are_cancelled_without_end_end_the_session),
         IN_SESSION(large_calls_that_wait_are_bounded_together),
         IN_SESSION(lists_show_what_may_be_used),
         IN_SESSION(an_answer_with_two_readings_is_not_passed),

@@ -495,6 +495,7 @@ static void what_goes_on_is_asked_about_when_rights_are_others(void **state)
     open_session(&r, RESP2);
     give_step(&r, &(struct step){ 'C', "SUBSCRIBE a b\nSUBSCRIBE a" }, 0);
     give_step(&r, &(struct step){ 'B', SUB("9\r\nsubscribe", "a", "1") SUB("9\r\nsubscribe", "b", "2") SUB("9\r\nsubscribe", "a", "2") }, 0);
+    assert_int_equal(r.asked_again, 2); /* is it held? of each once */
     r.asked_again = 0;
     give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
     assert_int_equal(r.asked_again, 0);
@@ -510,6 +511,27 @@ static void what_goes_on_is_asked_about_when_rights_are_others(void **state)
     give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
     assert_true(r.is_broken);
     assert_int_equal(r.err.code, POSTERN_ERR_POLICY);
+    redis_rig_close(&r);
+}
+
+/* PSUBSCRIBE is one decision for all its patterns: more than are kept are not asked about one by one. */
+static void one_command_asks_about_no_more_than_are_kept(void **state)
+{
+    POSTERN_AUTO_BUF command = POSTERN_BUF_INIT(65536);
+    struct redis_rig r;
+
+    (void)state;
+    open_session(&r, RESP2);
+    postern_buf_add_str(&command, "PSUBSCRIBE");
+    for (int i = 0; i < 1025; i++)
+        postern_buf_add_str(&command, " p");
+    give_step(&r, &(struct step){ 'C', postern_buf_cstr(&command) }, 0);
+    give_step(&r, &(struct step){ 'B', SUB("10\r\npsubscribe", "p", "1") MESSAGE }, 0);
+    assert_int_equal(r.asked_again, 0);
+    assert_false(r.is_broken);
+    r.rights++;
+    give_step(&r, &(struct step){ 'B', MESSAGE }, 0);
+    assert_true(r.is_broken);
     redis_rig_close(&r);
 }
 
@@ -1003,6 +1025,7 @@ int main(void)
         cmocka_unit_test(neither_do_monitor_and_tracking),
         cmocka_unit_test(what_goes_on_is_asked_about_when_rights_are_others),
         cmocka_unit_test(more_channels_than_are_kept_end_with_the_rights),
+        cmocka_unit_test(one_command_asks_about_no_more_than_are_kept),
         cmocka_unit_test(pushes_of_resp3_come_at_any_time),
         cmocka_unit_test(nobody_is_led_around_the_door),
         cmocka_unit_test(an_answer_longer_than_its_rule_allows_is_replaced),
