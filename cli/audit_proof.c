@@ -157,12 +157,11 @@ static bool is_bound(struct audit_proof *p, const struct audit_head *before)
         if (p->lines[i - 1].own.seq == before->seq &&
             memcmp(p->lines[i - 1].own.hash, before->hash, sizeof before->hash) == 0)
             return true;
-    len =
-        snprintf(p->what, sizeof p->what,
-                 "the chain begins here, and nothing binds it to record %" PRId64
-                 ", the latest before it of which a checkpoint was kept: verify it with the files "
-                 "before it, or with newer checkpoints; else somebody has begun it anew",
-                 latest->head.seq);
+    len = snprintf(p->what, sizeof p->what,
+                   "the chain begins here, and nothing binds it to record %" PRId64
+                   ", the latest before it of which a checkpoint was kept: verify it with the "
+                   "files before it, or with newer checkpoints; else somebody has begun it anew",
+                   latest->head.seq);
     return len < 0; /* false */
 }
 
@@ -183,8 +182,7 @@ static void look_for_kept(struct audit_proof *p, int64_t seq)
         p->missing_seq = seq;
 }
 
-static bool check_inside(struct audit_proof *p, const postern_json *j,
-                         const struct audit_link *link)
+static bool check_inside(struct audit_proof *p, const postern_json *j, const struct audit_link *link)
 {
     struct audit_checkpoint c;
 
@@ -214,7 +212,8 @@ bool audit_proof_record(struct audit_proof *p, const postern_json *j, const stru
 const struct audit_proof_line *audit_proof_cut_off(const struct audit_proof *p,
                                                    const struct audit_head *last)
 {
-    const struct audit_proof_line *l = p->line_count == 0 ? NULL : &p->lines[p->line_count - 1];
+    const struct audit_proof_line *l =
+        p->line_count == 0 ? NULL : &p->lines[p->line_count - 1];
 
     return l != NULL && l->head.seq > last->seq ? l : NULL;
 }

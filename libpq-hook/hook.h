@@ -37,7 +37,7 @@ POSTERN_MUST_USE postern_err hook_target(const struct hook_connection *c, struct
  * user database.
  *
  *   fd             connected, to a unix socket or within this machine
- *   require_peer   name of the server's user, libpq's requirepeer; NULL or "": the default
+ *   require_peer   name or number of the server's user, libpq's requirepeer; NULL or "": the default
  *   POSTERN_OK · TLS_REQUIRED (another user's, or not known)
  */
 POSTERN_MUST_USE postern_err hook_peer(int fd, const char *require_peer, postern_error *err);

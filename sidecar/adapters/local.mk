@@ -20,4 +20,4 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/adapters/redis_login.c sidecar/adapters/redis_queue.c \
 	sidecar/adapters/redis_reply.c sidecar/adapters/redis_reply.h \
 	sidecar/adapters/redis_request.c sidecar/adapters/redis_request.h \
-	sidecar/adapters/redis_session.c sidecar/adapters/redis_kept.c sidecar/adapters/redis_state.h
+	sidecar/adapters/redis_session.c sidecar/adapters/bytes_hash.h sidecar/adapters/redis_kept.c sidecar/adapters/redis_state.h

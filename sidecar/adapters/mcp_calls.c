@@ -2,6 +2,8 @@
 /* See mcp_calls.h. */
 #include "mcp_calls.h"
 
+#include "bytes_hash.h"
+
 #include <stdlib.h>
 
 static struct mcp_call *oldest_forgettable(struct mcp_calls *c)
@@ -14,14 +16,11 @@ static struct mcp_call *oldest_forgettable(struct mcp_calls *c)
     return found;
 }
 
-/* FNV-1a.  Two ids of one hash cost whoever made them up an id. */
+/* Two ids of one hash cost whoever made them up an id. */
 static uint64_t hash(const struct mcp_id *id)
 {
-    uint64_t h = (14695981039346656037u ^ id->is_string) * 1099511628211u;
-
-    for (size_t i = 0; i < id->value_len; i++)
-        h = (h ^ id->value[i]) * 1099511628211u;
-    return h;
+    return bytes_hash_add(bytes_hash_byte(BYTES_HASH_START, id->is_string),
+                          (postern_bytes){ id->value, id->value_len });
 }
 
 /* False: no room for what has to be known of it. */
@@ -61,7 +60,7 @@ bool mcp_calls_are_flooded(const struct mcp_calls *c)
 
 static size_t find_forgotten(const struct mcp_calls *c, const struct mcp_id *id)
 {
-    uint64_t wanted = hash(id);
+    uint64_t wanted = c->forgotten_count == 0 ? 0 : hash(id);
     size_t i = 0;
 
     while (i < c->forgotten_count && c->forgotten[i] != wanted)
@@ -71,21 +70,18 @@ static size_t find_forgotten(const struct mcp_calls *c, const struct mcp_id *id)
 
 bool mcp_calls_expect(const struct mcp_calls *c, const struct mcp_id *id)
 {
-    for (const struct mcp_call *call = c->newest; call != NULL; call = call->older)
-        if (call->has_id && mcp_id_equal(&call->id, id))
-            return true;
-    return c->forgotten_count != 0 && find_forgotten(c, id) != c->forgotten_count;
+    return mcp_calls_by_id(c, id) != NULL || find_forgotten(c, id) != c->forgotten_count;
 }
 
 void mcp_calls_note_late(struct mcp_calls *c, const struct mcp_id *id)
 {
-    size_t i = c->forgotten_count == 0 ? 0 : find_forgotten(c, id);
+    size_t i = find_forgotten(c, id);
 
     if (i != c->forgotten_count)
         c->forgotten[i] = c->forgotten[--c->forgotten_count];
 }
 
-struct mcp_call *mcp_calls_by_id(struct mcp_calls *c, const struct mcp_id *id)
+struct mcp_call *mcp_calls_by_id(const struct mcp_calls *c, const struct mcp_id *id)
 {
     for (struct mcp_call *call = c->newest; call != NULL; call = call->older)
         if (call->has_id && mcp_id_equal(&call->id, id))

@@ -62,7 +62,7 @@ bool mcp_calls_expect(const struct mcp_calls *c, const struct mcp_id *id);
 /* The answer to one that was forgotten, perhaps, has come. */
 void mcp_calls_note_late(struct mcp_calls *c, const struct mcp_id *id);
 /* What has that id and is not over; NULL: nothing. */
-struct mcp_call *mcp_calls_by_id(struct mcp_calls *c, const struct mcp_id *id);
+struct mcp_call *mcp_calls_by_id(const struct mcp_calls *c, const struct mcp_id *id);
 struct mcp_call *mcp_calls_by_number(struct mcp_calls *c, uint64_t number);
 /* A new one, JUDGED, with copies of m's line and id and an LF behind the line; NULL: no memory. */
 struct mcp_call *mcp_calls_add(struct mcp_calls *c, const struct mcp_message *m, uint64_t number);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "bytes_hash.h"
 #include "mcp_message.h"
 
 #define NAME_MAX_FOLDED 64 /* bytes: more than any name that the door looks for */
@@ -95,13 +96,13 @@ bool mcp_has_near_name(const postern_json *j, uint32_t object, const char *const
 
 /* ---- twins ---- */
 
-/* FNV-1a, 64 bits: two names with one hash count as one; whoever makes such names is refused. */
+/* Two names with one hash count as one; whoever makes such names is refused. */
 static uint64_t hash_folded(postern_bytes name)
 {
-    uint64_t h = 14695981039346656037u;
+    uint64_t h = BYTES_HASH_START;
 
     while (name.len != 0)
-        h = (h ^ take_folded(&name)) * 1099511628211u;
+        h = bytes_hash_byte(h, take_folded(&name));
     return h;
 }
 

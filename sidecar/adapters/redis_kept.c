@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#include "bytes_hash.h"
+
 /* Of one session; past it the session ends when its rights change, and its client comes anew. */
 #define KEPT_MAX       1024  /* each is a decision then, and they are made at once */
 #define KEPT_BYTES_MAX 65536 /* of their requests: names of 64 bytes */
@@ -43,20 +45,11 @@ static bool grow(struct redis_kept *k)
     return true;
 }
 
-/* FNV-1a: a command may name as many as are kept. */
-static uint64_t hash_of(postern_bytes request)
-{
-    uint64_t h = 14695981039346656037u;
-
-    for (size_t i = 0; i < request.len; i++)
-        h = (h ^ request.ptr[i]) * 1099511628211u;
-    return h;
-}
-
 static struct redis_kept_item *find(struct redis_kept *k, enum redis_kind kind,
                                     postern_bytes request)
 {
-    uint64_t hash = hash_of(request);
+    /* A command may name as many as are kept. */
+    uint64_t hash = bytes_hash_add(BYTES_HASH_START, request);
 
     for (size_t i = 0; i < k->count; i++)
         if (k->items[i].hash == hash && k->items[i].kind == kind &&
@@ -91,7 +84,7 @@ static struct redis_kept_item *add(struct redis_kept *k, enum redis_kind kind,
         return NULL;
     item = &k->items[k->count];
     *item = (struct redis_kept_item){ .kind = kind,
-                                      .hash = hash_of(request),
+                                      .hash = bytes_hash_add(BYTES_HASH_START, request),
                                       .request = POSTERN_BUF_INIT(KEPT_BYTES_MAX) };
     postern_buf_add(&item->request, request);
     if (item->request.failed) {

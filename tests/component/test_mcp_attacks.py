@@ -32,15 +32,20 @@ LINES = [CALL % (1, b'{"path":' + p + b'}') for p in PATHS] + [
         (b',"id":1', b''))]
 
 
-def nothing_but_what_is_allowed_reaches_the_server(rig):
+def _log_in(rig, rules, **claims):
+    """An agent, and the lines that its server gets."""
     got = []
 
     def keep(call):
         with call.sock.makefile("rb") as f:
             got.extend(f)
-    rig.door("files", Backend(serve=keep), rules=RULES, protocol="mcp")
+    rig.door("files", Backend(serve=keep), rules=rules, protocol="mcp")
     rig.start()
-    a = rig.login("files")
+    return rig.login("files", rig.token("files", **claims)), got
+
+
+def nothing_but_what_is_allowed_reaches_the_server(rig):
+    a, got = _log_in(rig, RULES)
     first, last = CALL % (1000, GOOD), CALL % (1001, GOOD)
     # An id that was used is refused for that alone.
     lines = [line.replace(b'"id":1,', b'"id":%d,' % (2000 + i)) for i, line in enumerate(LINES)]
@@ -108,14 +113,7 @@ def _is_gone(rig, ref):
 
 
 def an_approval_that_comes_too_late_is_of_nothing(rig):
-    got = []
-
-    def keep(call):
-        with call.sock.makefile("rb") as f:
-            got.extend(f)
-    rig.door("files", Backend(serve=keep), rules=HELD, protocol="mcp")
-    rig.start()
-    a = rig.login("files", rig.token("files", scope="files.save"))
+    a, got = _log_in(rig, HELD, scope="files.save")
     lines = a.sock.makefile("rb")
     for n in (1, 2, 3):
         a.sock.sendall(SAVE % (n, n))
@@ -162,14 +160,7 @@ def a_number_is_what_a_server_reads(rig):
     """Servers keep a number in a double: 123456789.0000000001 is 123456789 to them."""
     for account in ACCOUNTS:
         assert_equal(json.loads(account), 123456789, account)
-    got = []
-
-    def keep(call):
-        with call.sock.makefile("rb") as f:
-            got.extend(f)
-    rig.door("files", Backend(serve=keep), rules=NUMBERS, protocol="mcp")
-    rig.start()
-    a = rig.login("files")
+    a, got = _log_in(rig, NUMBERS)
     good = [PAY % (1000, b"5", b"5"), PAY % (1001, b"123456789.000001", b"999999.999999999"), PAY % (1002, b"5", b"-0")]
     bad = [PAY % (i, n, b"5") for i, n in enumerate(ACCOUNTS)] + [PAY % (100 + i, b"5", n) for i, n in enumerate(AMOUNTS)]
     a.sock.sendall(b"".join([good[0]] + bad + good[1:]))
@@ -198,14 +189,7 @@ DENIED = [b"file:///etc/passwd", b"file:////etc/passwd", b"file://localhost/etc/
 
 def a_place_in_another_spelling_is_not_read(rig):
     """What Node's URL reads as a place that is denied."""
-    got = []
-
-    def keep(call):
-        with call.sock.makefile("rb") as f:
-            got.extend(f)
-    rig.door("files", Backend(serve=keep), rules=PLACES, protocol="mcp")
-    rig.start()
-    a = rig.login("files")
+    a, got = _log_in(rig, PLACES)
     good = [READ % (1000 + i, u) for i, u in enumerate((b"file:///srv/a", b"http://169.254.169.253/latest", b"http://169.254.169.254:8080/latest",
                                                         b"https://[::1]/a", b"demo://x", b"urn:isbn:0451450523", b"file:///tmp/last"))]
     a.sock.sendall(b"".join([good[0]] + [READ % (i, u) for i, u in enumerate(DENIED)] + good[1:]))

@@ -916,6 +916,14 @@ def assert_not_ready(d, count):
     assert_equal(count_log(d, "^posternd: ready$"), count, "lines that say ready")
 
 
+def stop_at_once(d):
+    """Who still drains is not waited for."""
+    d.signal(signal.SIGTERM)
+    d.wait_log("posternd: stopping")
+    d.signal(signal.SIGTERM)
+    assert_equal(d.wait_exit(), 0, "exit status")
+
+
 def ready_waits_for_no_child_that_has_retired(folder, daemons):
     folder.set(drain_timeout="10m")
     folder.order("helper", "linger")
@@ -924,10 +932,7 @@ def ready_waits_for_no_child_that_has_retired(folder, daemons):
     reload(d, 2)
     assert is_alive(old), "it finishes what was begun"
     assert not re.search(BEHIND % ("helper", old), d.log())
-    d.signal(signal.SIGTERM)
-    d.wait_log("posternd: stopping")
-    d.signal(signal.SIGTERM)
-    assert_equal(d.wait_exit(), 0, "exit status")
+    stop_at_once(d)
 
 
 def ready_is_said_when_who_does_not_leave_the_settings_before_was_ended(folder, daemons):
@@ -971,10 +976,7 @@ def nobody_is_ended_who_was_not_told_to_leave_the_settings_before(folder, daemon
     assert re.search(BEHIND % ("issuer", issuer), d.log()), "the issuer"
     assert_equal(count_log(d, "has not left"), 1, "children that were ended")
     assert is_alive(helper), "it finishes what was begun"
-    d.signal(signal.SIGTERM)
-    d.wait_log("posternd: stopping")
-    d.signal(signal.SIGTERM)
-    assert_equal(d.wait_exit(), 0, "exit status")
+    stop_at_once(d)
 
 
 def who_dies_meanwhile_has_left_the_settings_before(folder, daemons):
