@@ -91,11 +91,6 @@ void postern_signer_free(postern_signer *s)
     free(s);
 }
 
-postern_alg postern_signer_alg(const postern_signer *s)
-{
-    return s->alg;
-}
-
 /* ---- signing ---- */
 
 /* r || s of DER (RFC 7518 §3.4). */

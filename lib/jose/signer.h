@@ -17,7 +17,6 @@ typedef struct postern_signer postern_signer; /* wiped on free */
  * than 2048 bits) · NOMEM */
 POSTERN_MUST_USE postern_err postern_signer_from_pem(postern_bytes pem, postern_signer **ret,
                                                      postern_error *err);
-postern_alg postern_signer_alg(const postern_signer *s);
 /* `claims` (a JSON object) as a compact JWS with {"alg":…,"typ":typ}, appended.  No `kid`: the
  * server looks among the client's own keys.  POSTERN_OK · NOMEM */
 POSTERN_MUST_USE postern_err postern_signer_sign(const postern_signer *s, const char *typ,

@@ -125,12 +125,6 @@ const char *postern_url_fault(const char *url, enum url_loopback_http loopback_h
     return find_path_fault(r.rest);
 }
 
-bool postern_url_is_loopback_http(const char *url)
-{
-    return strncmp(url, "http://", 7) == 0 &&
-           postern_url_fault(url, URL_LOOPBACK_HTTP_ALLOWED) == NULL;
-}
-
 const char *postern_listen_fault(const char *text)
 {
     postern_bytes host, port;

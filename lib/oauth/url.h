@@ -17,8 +17,6 @@ enum url_loopback_http { URL_LOOPBACK_HTTP_REFUSED = 0, URL_LOOPBACK_HTTP_ALLOWE
  * character.
  */
 const char *postern_url_fault(const char *url, enum url_loopback_http loopback_http);
-/* True for http:// to 127.0.0.1 or [::1]. */
-bool postern_url_is_loopback_http(const char *url);
 /* NULL when `text` is 127.0.0.1:PORT or [::1]:PORT, else why not. */
 const char *postern_listen_fault(const char *text);
 /* NULL when `text` is a literal address with a port, 0.0.0.0:PORT and [::]:PORT included. */

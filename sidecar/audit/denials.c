@@ -255,19 +255,6 @@ bool denials_take_due(struct denials *d, int64_t now_ms, struct denial_summary *
     return true;
 }
 
-int64_t denials_wait_ms(const struct denials *d, int64_t now_ms)
-{
-    const struct slot *s = find_due(d);
-    int64_t at_ms;
-
-    if (s == NULL)
-        return -1;
-    at_ms = s->tally.due_ms;
-    if (d->summaries.spent != 0 && d->summaries.refill_ms + DENIALS_REFILL_MS > at_ms)
-        at_ms = d->summaries.refill_ms + DENIALS_REFILL_MS;
-    return at_ms > now_ms ? at_ms - now_ms : 0;
-}
-
 bool denials_take_rest(struct denials *d, struct denial_summary *ret)
 {
     struct slot *only = NULL;

@@ -85,8 +85,6 @@ bool denials_note(struct denials *d, const struct denial_source *source, postern
  * the longest waiting first).
  */
 bool denials_take_due(struct denials *d, int64_t now_ms, struct denial_summary *ret);
-/* Milliseconds until denials_take_due() may have something; -1: nothing is counted. */
-int64_t denials_wait_ms(const struct denials *d, int64_t now_ms);
 /*
  * At the end: what is counted still, in one summary, DENIALS_OTHERS unless it is one source's.
  * False: nothing.

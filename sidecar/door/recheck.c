@@ -175,12 +175,10 @@ void recheck_note_word(struct recheck *c, int64_t word_ms, int64_t interval_ms)
     c->last_failure = POSTERN_OK;
 }
 
-void recheck_watch(struct recheck *c, postern_secret *take_token, int64_t word_ms,
-                   int64_t interval_ms)
+void recheck_watch(struct recheck *c, postern_secret *take_token)
 {
     recheck_stop(c);
     c->token = take_token;
-    recheck_note_word(c, word_ms, interval_ms);
 }
 
 void recheck_stop(struct recheck *c)

@@ -45,10 +45,9 @@ int64_t recheck_due_ms(int64_t word_ms, int64_t interval_ms, uint32_t dice);
 /* Pause after the nth failure in a row, 1 or more. */
 int64_t recheck_pause_ms(unsigned failures, int64_t interval_ms, uint32_t dice);
 
-/* From now on, about this token, of which the issuer's word is known.  What was on its way about
- * another is dropped. */
-void recheck_watch(struct recheck *c, postern_secret *take_token, int64_t word_ms,
-                   int64_t interval_ms);
+/* From now on, about this token (NULL: about none); recheck_note_word() follows.  What was on its
+ * way about another is dropped. */
+void recheck_watch(struct recheck *c, postern_secret *take_token);
 /* Nobody is asked any more, and the token is wiped.  Fine on zeroes. */
 void recheck_stop(struct recheck *c);
 /* Its last word is of word_ms. */

@@ -132,8 +132,7 @@ bool session_judge(struct session *s)
 
 void session_watch(struct session *s, postern_secret *take_token, int64_t word_ms)
 {
-    recheck_stop(&s->recheck);
-    s->recheck.token = take_token;
+    recheck_watch(&s->recheck, take_token);
     hear_word(s, take_token == NULL ? 0 : word_ms);
 }
 

@@ -90,17 +90,6 @@ test_key *test_key_rsa(void)
     return shared;
 }
 
-test_key *test_key_from_pem(const char *pem)
-{
-    BIO *bio = BIO_new_mem_buf(pem, -1);
-    test_key *k;
-
-    NEED(bio != NULL);
-    k = wrap(PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL));
-    BIO_free(bio);
-    return k;
-}
-
 void test_key_free(test_key *k)
 {
     if (k == NULL)

@@ -17,8 +17,6 @@ typedef struct test_key test_key;
 test_key *test_key_new(const char *kind);
 /* The RSA-2048 key of this process: made once (half a second), never freed by the caller. */
 test_key *test_key_rsa(void);
-/* From a private key in PEM. */
-test_key *test_key_from_pem(const char *pem);
 void test_key_free(test_key *k);
 
 EVP_PKEY *test_key_pkey(const test_key *k); /* borrowed */

@@ -9,6 +9,7 @@
 #include "../support/test_keys.h"
 #include "oauth/url.h"
 
+#define COUNT(a)   (sizeof(a) / sizeof *(a))
 #define PORT_FAULT "is not ADDRESS:PORT with a port from 1 to 65535"
 
 static void assert_fault(const char *text, const char *got, const char *want)
@@ -38,13 +39,16 @@ static void a_url_has_448_bytes_and_whole_escapes(void **state)
 
 static void only_http_to_this_machine_is_loopback_http(void **state)
 {
+    static const char *const here[] = { "http://127.0.0.1:8414", "http://[::1]/x" };
+    static const char *const elsewhere[] = { "http://127.0.0.2:8414", "http://localhost:8414", "http://127.0.0.1:8414/?x" };
+
     (void)state;
-    assert_true(postern_url_is_loopback_http("http://127.0.0.1:8414"));
-    assert_true(postern_url_is_loopback_http("http://[::1]/x"));
-    assert_false(postern_url_is_loopback_http("https://127.0.0.1:8414"));
-    assert_false(postern_url_is_loopback_http("http://127.0.0.2:8414"));
-    assert_false(postern_url_is_loopback_http("http://localhost:8414"));
-    assert_false(postern_url_is_loopback_http("http://127.0.0.1:8414/?x"));
+    for (size_t i = 0; i < COUNT(here); i++) {
+        assert_null(postern_url_fault(here[i], URL_LOOPBACK_HTTP_ALLOWED));
+        assert_non_null(postern_url_fault(here[i], URL_LOOPBACK_HTTP_REFUSED));
+    }
+    for (size_t i = 0; i < COUNT(elsewhere); i++)
+        assert_non_null(postern_url_fault(elsewhere[i], URL_LOOPBACK_HTTP_ALLOWED));
 }
 
 static void the_embedded_issuer_listens_on_loopback_with_a_port(void **state)

@@ -154,6 +154,16 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     recheck_run(arg);
 }
 
+/* `name`: the token, of one character. */
+static void watch(struct recheck *c, uint8_t name, int64_t word_ms)
+{
+    postern_secret *token = NULL;
+
+    assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
+    recheck_watch(c, token);
+    recheck_note_word(c, word_ms, 10000);
+}
+
 static int set_up(void **state)
 {
     postern_error err = { 0 };
@@ -176,14 +186,10 @@ static int set_up(void **state)
         fail_msg("%s", err.detail);
     door.section = postern_config_section(config, POSTERN_SECTION_DOOR, "cache");
     for (size_t i = 0; i < SESSIONS; i++) {
-        uint8_t name = (uint8_t)('!' + i);
-        postern_secret *token = NULL;
-
         verdicts[i] = POSTERN_AGAIN;
         checks[i].loop = &loop;
         checks[i].owner = (struct recheck_owner){ describe, get_issuer, hear, &checks[i] };
-        assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
-        recheck_watch(&checks[i], token, WORD_MS - 10000, 10000);
+        watch(&checks[i], (uint8_t)('!' + i), WORD_MS - 10000);
     }
     return 0;
 }
@@ -280,18 +286,14 @@ static const char *get_slow_issuer(void *arg)
 static void sessions_without_room_are_passed_over_up_to_a_bound(void **state)
 {
     static struct recheck many[RECHECKS_PASSED_PER_WAKE];
-    const uint8_t name = '!';
 
     (void)state;
     verdicts[0] = POSTERN_ERR_BUSY;
     let_all_be_due(1);
     for (size_t i = 0; i < RECHECKS_PASSED_PER_WAKE; i++) {
-        postern_secret *token = NULL;
-
         many[i] = (struct recheck){ .loop = &loop,
                                     .owner = { describe, get_slow_issuer, hear, NULL } };
-        assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
-        recheck_watch(&many[i], token, WORD_MS - 10000, 10000);
+        watch(&many[i], '!', WORD_MS - 10000);
         recheck_tick(&many[i], WORD_MS);
     }
     recheck_tick(&checks[4], WORD_MS); /* of another issuer, behind all of them */
@@ -318,15 +320,11 @@ static void a_session_that_ends_leaves_the_queue_and_its_question(void **state)
 
 static void a_newer_token_drops_the_question_about_the_older_one(void **state)
 {
-    postern_secret *token = NULL;
-    const uint8_t name = '!';
-
     (void)state;
     let_all_be_due(1);
     recheck_run(&loop);
     assert_true(gates[0].is_there);
-    assert_int_equal(postern_secret_new((postern_bytes){ &name, 1 }, &token, NULL), POSTERN_OK);
-    recheck_watch(&checks[0], token, WORD_MS, 10000);
+    watch(&checks[0], '!', WORD_MS);
     assert_false(gates[0].is_there);
     recheck_tick(&checks[0], WORD_MS); /* its word is new */
     recheck_run(&loop);
