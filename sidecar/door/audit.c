@@ -150,6 +150,7 @@ void record_end(struct loop *l, const struct session_record *r)
         .service = r->door,
         .peer = r->peer,
         .code = r->code == POSTERN_OK ? POSTERN_ERR_UNSET : r->code,
+        .detail = r->detail,
         .session = r->session,
         .resource = r->door,
         .rule = r->rule,

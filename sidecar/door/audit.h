@@ -41,6 +41,7 @@ POSTERN_MUST_USE postern_err record_refusal(struct loop *l, const struct login_r
 
 struct session_record {
     const char *session, *door, *peer, *rule, *user_rule, *end, *because;
+    const char *detail; /* what broke; NULL or empty: nothing */
     const postern_grant *grant;
     postern_err code; /* why it was ended; POSTERN_OK: it ended by itself */
     int64_t lease_end_s, duration_ms;

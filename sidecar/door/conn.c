@@ -104,7 +104,7 @@ static void drop_session(struct conn *c, const char *end, postern_err code)
 
     c->session = NULL;
     if (s != NULL)
-        session_end(s, end, NULL, code);
+        session_end(s, &(struct session_ending){ .how = end, .code = code });
 }
 
 static void drop_upstream(struct conn *c)
@@ -371,7 +371,7 @@ static void open_session(struct conn *c)
     stop_waiting(c); /* behind the relay's own event: epoll has one socket of both */
     if (e != POSTERN_OK) {
         log_error("a session", &err);
-        session_end(s, SESSION_END_FAILED, NULL, e);
+        session_end(s, &(struct session_ending){ .how = SESSION_END_FAILED, .detail = err.detail, .code = e });
     }
     conn_free(c);
 }

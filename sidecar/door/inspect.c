@@ -69,6 +69,11 @@ static struct adapter_flow flow_of(struct inspect *i)
     return (struct adapter_flow){ &i->client.wire.out, &i->backend.wire.out };
 }
 
+static const char *name_of(const struct side *s)
+{
+    return s->name == ADAPTER_CLIENT ? "client" : "backend";
+}
+
 static void over(struct inspect *i, relay_end why)
 {
     if (i->is_over)
@@ -83,8 +88,7 @@ static void over_by(struct side *s)
 
     if (i->is_over)
         return;
-    (void)POSTERN_FAIL(&i->error, SYSTEM, "%s: %s",
-                       s->name == ADAPTER_CLIENT ? "client" : "backend", s->wire.why); /* told */
+    (void)POSTERN_FAIL(&i->error, SYSTEM, "%s: %s", name_of(s), s->wire.why); /* told */
     if (!s->wire.io.is_gone)
         over(i, RELAY_FAILED);
     else
@@ -551,7 +555,7 @@ static void look_for_reset(struct side *from)
 
     if (from->wire.io.has_ended || poll(&p, 1, 0) != 1 || (p.revents & POLLERR) == 0)
         return;
-    (void)POSTERN_FAIL(&i->error, SYSTEM, "reset"); /* told */
+    (void)POSTERN_FAIL(&i->error, SYSTEM, "%s: reset", name_of(from)); /* told */
     over(i, from->name == ADAPTER_CLIENT ? RELAY_CLIENT_GONE : RELAY_BACKEND_GONE);
 }
 

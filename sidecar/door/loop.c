@@ -299,7 +299,7 @@ static void deliver_end(struct mail *take_mail, void *receiver)
     struct session *s = session_find(receiver, m->id);
 
     if (s != NULL)
-        session_end(s, m->end, m->because[0] != '\0' ? m->because : NULL, POSTERN_OK);
+        session_end(s, &(struct session_ending){ .how = m->end, .because = m->because, .code = POSTERN_OK });
     atomic_fetch_add(&m->batch->killed, s != NULL);
     batch_finish(m->batch);
     free(m);
@@ -431,7 +431,7 @@ static void run_last(struct loop *l)
     while (!LIST_EMPTY(&l->conns))
         conn_free(LIST_FIRST(&l->conns));
     while ((s = LIST_FIRST(&l->sessions)) != NULL)
-        session_end(s, SESSION_END_DRAINED, NULL, POSTERN_OK);
+        session_end(s, &(struct session_ending){ .how = SESSION_END_DRAINED, .code = POSTERN_OK });
     record_denials_rest(l);
 }
 

@@ -214,6 +214,7 @@ static int64_t last_byte_ms(const struct session *s)
 static void on_end(void *arg, relay_end why)
 {
     struct session *s = arg;
+    bool is_judged = s->inspect != NULL;
     static const char *const words[] = {
         [RELAY_FAILED] = SESSION_END_FAILED,
         [RELAY_FINISHED] = SESSION_END_FINISHED,
@@ -223,8 +224,11 @@ static void on_end(void *arg, relay_end why)
         [RELAY_DENIED] = SESSION_END_POLICY,
     };
 
-    session_end(s, words[why], NULL,
-                s->inspect != NULL ? inspect_end_code(s->inspect) : POSTERN_OK);
+    session_end(s, &(struct session_ending){
+                       .how = words[why],
+                       .detail = is_judged ? inspect_end_text(s->inspect) : relay_end_text(s->relay),
+                       .code = is_judged ? inspect_end_code(s->inspect) : POSTERN_OK,
+                   });
 }
 
 static void set_state(struct session *s, session_state state)
@@ -316,7 +320,7 @@ static bool is_ours(const char *end)
            strcmp(end, SESSION_END_POLICY) == 0 || strcmp(end, SESSION_END_UNDECIDED) == 0;
 }
 
-static void write_end(struct session *s, const char *end, const char *because, postern_err code)
+static void write_end(struct session *s, const struct session_ending *e)
 {
     const struct session_record r = { .session = s->entry.id,
                                       .door = s->entry.door,
@@ -324,9 +328,10 @@ static void write_end(struct session *s, const char *end, const char *because, p
                                       .grant = s->entry.grant,
                                       .rule = s->rule,
                                       .user_rule = s->user_rule,
-                                      .end = end,
-                                      .because = because,
-                                      .code = code,
+                                      .end = e->how,
+                                      .because = e->because,
+                                      .code = e->code,
+                                      .detail = e->detail,
                                       .lease_end_s = s->entry.lease.end_s,
                                       .duration_ms = loop_now().boot_ms - s->since_boot_ms,
                                       .up = atomic_load(&s->entry.up),
@@ -335,29 +340,29 @@ static void write_end(struct session *s, const char *end, const char *because, p
     record_end(s->loop, &r);
 }
 
-void session_end(struct session *s, const char *end, const char *because, postern_err code)
+void session_end(struct session *s, const struct session_ending *e)
 {
     struct session_waiter waiter = s->waiter;
+    /* killed: no verdict on the agent, it may come back */
+    postern_err code = e->code == POSTERN_OK ? POSTERN_ERR_BUSY : e->code;
     postern_failure failure = { 0 };
     postern_error err = { 0 };
 
     (void)POSTERN_FAIL(&err, BUSY, "session %s was ended while it was connected: %s", s->entry.id,
-                       end); /* whoever waits is told below */
+                       e->how); /* whoever waits is told below */
     if (is_open(s))
         copy_counters(s);
-    if (is_ours(end))
-        say_last_word(s, code == POSTERN_OK ? POSTERN_ERR_BLOCKED : code, because);
+    if (is_ours(e->how))
+        say_last_word(s, e->code == POSTERN_OK ? POSTERN_ERR_BLOCKED : e->code, e->because);
     if (s->actions != NULL)
         actions_leave(s->actions); /* before anybody can read that it has ended */
-    write_end(s, end, because, code);
+    write_end(s, e);
     atomic_fetch_add(&s->loop->counters.ended, 1);
-    if (strcmp(end, SESSION_END_TAKEN_BACK) == 0 || strcmp(end, SESSION_END_KILLED) == 0)
+    if (strcmp(e->how, SESSION_END_TAKEN_BACK) == 0 || strcmp(e->how, SESSION_END_KILLED) == 0)
         atomic_fetch_add(&s->loop->counters.revoked, 1);
-    copy_text(failure.because, sizeof failure.because, because);
+    copy_text(failure.because, sizeof failure.because, e->because);
     s->waiter = (struct session_waiter){ 0 };
     session_free(s);
-    if (code == POSTERN_OK) /* killed: no verdict on the agent, it may come back */
-        code = POSTERN_ERR_BUSY;
     if (waiter.refused != NULL)
         waiter.refused(waiter.arg, code, &failure, &err);
 }
@@ -400,7 +405,7 @@ static void end_orderly(struct session *s, const char *end)
     else
         say_last_word(s, strcmp(end, SESSION_END_DRAINED) == 0 ? POSTERN_ERR_BUSY : POSTERN_OK,
                       NULL);
-    session_end(s, end, NULL, POSTERN_OK);
+    session_end(s, &(struct session_ending){ .how = end, .code = POSTERN_OK });
 }
 
 static bool is_silent(const struct session *s, struct lease_clock now, int64_t for_ms)

@@ -73,8 +73,14 @@ POSTERN_MUST_USE postern_err session_open_judged(struct session *s,
                                                  postern_error *err);
 /* Nobody is called back any more; NULL is fine. */
 void session_forget_waiter(struct session *s);
-/* End at once.  because: an administrator's words, or NULL */
-void session_end(struct session *s, const char *end, const char *because, postern_err code);
+struct session_ending {
+    const char *how;     /* SESSION_END_ */
+    const char *because; /* an administrator's words, for the agent too; NULL or empty: none */
+    const char *detail;  /* what broke, or which rule it was, for the record alone; likewise */
+    postern_err code;    /* POSTERN_OK: no verdict on the agent */
+};
+/* End at once. */
+void session_end(struct session *s, const struct session_ending *e);
 /* Forget one that was never registered, or whose waiter knows already. */
 void session_free(struct session *s);
 

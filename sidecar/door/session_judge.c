@@ -96,12 +96,18 @@ static void count_end(struct session_ends *n, postern_err e)
     n->unfit += e != POSTERN_ERR_BLOCKED && e != POSTERN_ERR_REVOKED;
 }
 
-static void end_rejected(struct session *s, postern_err e, const char *because)
+static void end_rejected(struct session *s, postern_err e, const postern_failure *f,
+                         const postern_error *err)
 {
-    if (e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED || e == POSTERN_ERR_INACTIVE)
-        session_end(s, SESSION_END_TAKEN_BACK, because[0] == '\0' ? NULL : because, e);
-    else
-        session_end(s, SESSION_END_POLICY, NULL, e);
+    bool is_taken_back =
+        e == POSTERN_ERR_REVOKED || e == POSTERN_ERR_BLOCKED || e == POSTERN_ERR_INACTIVE;
+
+    session_end(s, &(struct session_ending){
+                       .how = is_taken_back ? SESSION_END_TAKEN_BACK : SESSION_END_POLICY,
+                       .because = is_taken_back ? f->because : NULL,
+                       .detail = err->detail,
+                       .code = e,
+                   });
 }
 
 postern_err session_judge_now(struct session *s, postern_failure *ret_failure, postern_error *err)
@@ -124,7 +130,7 @@ bool session_judge(struct session *s)
     if (!ends_session(e))
         return false; /* undecided: it goes on as it was, and is looked at again with the next word */
     count_end(&s->loop->untold, e);
-    end_rejected(s, e, failure.because);
+    end_rejected(s, e, &failure, &err);
     return true;
 }
 
@@ -189,7 +195,7 @@ static bool judge_look(struct session *s, struct gate_result *r)
         registry_unlock(s->loop->process->registry);
         recheck_stop(&s->recheck);
     } else if (ends_session(r->code)) {
-        end_rejected(s, r->code, r->failure.because);
+        end_rejected(s, r->code, &r->failure, &r->error);
         return true;
     } else if (r->code != POSTERN_OK) {
         note_unheard(s, r);
@@ -227,7 +233,8 @@ bool session_keep_up_word(struct session *s, struct lease_clock now)
     }
     if (lease_is_unheard(&s->entry.lease, now)) {
         atomic_fetch_add(&s->loop->counters.unheard, 1);
-        session_end(s, SESSION_END_UNDECIDED, NULL, why == POSTERN_OK ? POSTERN_ERR_BUSY : why);
+        session_end(s, &(struct session_ending){ .how = SESSION_END_UNDECIDED,
+                                                 .code = why == POSTERN_OK ? POSTERN_ERR_BUSY : why });
         return true;
     }
     recheck_tick(&s->recheck, now.boot_ms);

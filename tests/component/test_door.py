@@ -830,6 +830,9 @@ def a_session_that_the_new_configuration_would_refuse_ends_and_others_stay(rig):
     wait_until(lambda: len(rig.records(event="end")) == 4, "records of four ends")
     assert_equal(sorted((r["service"], r["end"]) for r in rig.records(event="end")),
                  [(n, "policy") for n in ("cache", "gone", "renamed", "scoped")], "records")
+    why = {r["service"]: r["detail"] for r in rig.records(event="end")}
+    for service, word in (("cache", "cache:out (policies/cache.rules:1)"), ("gone", "taken out"), ("scoped", "more.use"), ("renamed", "aud does not")):
+        check(word in why[service], why)
     assert_equal(rig.refused("cache", auth_line(rig.token("cache")))["reason"], "policy", "a new login")
     wait_until(lambda: _is_shut(rig, "gone"), "a door that was taken out listens no more")
     backend.wait_live(1)

@@ -169,6 +169,9 @@ def nothing_but_whole_requests_of_one_form_is_taken(rig):
         s.close()
         check(b"+OK" not in got and b"treasure" not in got, (said, got))
     assert_equal(contents(inside), before, "what the backend has")
+    broken = wait_until(lambda: rig.records(event="end", end="protocol"), "sessions that made no sense are on record")
+    check(all(r["reason"] == "message_malformed" and r["detail"] for r in broken), broken)
+    check("treasure" not in str(broken) and "secret" not in str(broken), broken)
 
 
 def a_bracket_with_arguments_leads_around_no_bound(rig):
@@ -315,7 +318,8 @@ def a_subscription_does_not_outlive_the_rights_that_allowed_it(rig):
     _ends_unheard(a)
     _hears(inside, b, "open:news", "goes on")
     b.close()
-    wait_until(lambda: len([r for r in rig.records(event="end") if r["end"] == "policy"]) == 9, "each is on record")
+    ends = wait_until(lambda: (lambda r: r if len(r) == 9 else None)(rig.records(event="end", end="policy")), "each is on record")
+    check(any(r.get("detail") == "what it listens to is allowed no more" for r in ends), ends)
 
 
 def what_was_claimed_counts_as_rows(rig):
@@ -416,7 +420,9 @@ def a_server_that_ends_in_the_middle_of_an_answer_takes_nobody_with_it(rig):
         got = read_all(a.sock)
         check(PASSWORD.encode() not in got, got)
         a.close()
-    wait_until(lambda: len(rig.records(event="end")) == len(answers), "each has its end")
+    ends = wait_until(lambda: (lambda r: r if len(r) == len(answers) else None)(rig.records(event="end")), "each has its end")
+    check(all(r["detail"] for r in ends if r["end"] == "protocol"), ends)
+    check({"protocol"} <= {r["end"] for r in ends}, ends)
     backend.close()
 
 
