@@ -3,6 +3,13 @@
 #include "jose/crypto_errors.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
+
+/* OpenSSL since 3.4 (err.h of 3.0 does not know it): what EVP queues behind every verification that
+ * did not say yes, for its own sake ("provider signature failure"). */
+#ifndef EVP_R_PROVIDER_SIGNATURE_FAILURE
+#define EVP_R_PROVIDER_SIGNATURE_FAILURE 234
+#endif
 
 struct postern_crypto_errors postern_crypto_errors_begin(void)
 {
@@ -14,11 +21,13 @@ struct postern_crypto_errors postern_crypto_errors_begin(void)
 }
 
 /* Reasons that all libraries share ("malloc failure", "EC lib") say nothing about keys or
- * signatures; RSA's and EC's own do. */
+ * signatures; RSA's and EC's own do.  EVP's answer to a "no" adds nothing to what is there. */
 static postern_blame blame_of(unsigned long e)
 {
     int lib = ERR_GET_LIB(e);
 
+    if (lib == ERR_LIB_EVP && ERR_GET_REASON(e) == EVP_R_PROVIDER_SIGNATURE_FAILURE)
+        return POSTERN_BLAME_NOBODY;
     if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
         return POSTERN_BLAME_MEMORY;
     if ((ERR_GET_RFLAGS(e) & ERR_RFLAG_COMMON) == 0 &&

@@ -43,12 +43,13 @@ static void crypto_free(void *p, const char *file, int line)
 
 static const struct algorithm {
     const char *alg, *kind;
-    unsigned
-        silent; /* failed allocations that OpenSSL reports as a bad signature and as nothing else */
+    /* failed allocations that OpenSSL reports as a bad signature and as nothing else: 3.0, and since 3.4 */
+    unsigned silent, silent_newer;
 } algorithms[] = {
-    { "RS256", "RSA", 0 },     { "PS256", "RSA", 0 },   { "PS512", "RSA", 0 },
-    { "ES256", "P-256", 0 },   { "ES384", "P-384", 0 }, { "ES512", "P-521", 0 },
-    { "EdDSA", "Ed25519", 1 }, /* OpenSSL 3.0: the digest context inside */
+    { "RS256", "RSA", 0, 0 },   { "PS256", "RSA", 0, 0 },
+    { "PS512", "RSA", 0, 0 },   { "ES256", "P-256", 0, 1 }, /* the numbers of a multiplication */
+    { "ES384", "P-384", 0, 1 }, { "ES512", "P-521", 0, 1 },
+    { "EdDSA", "Ed25519", 1, 1 }, /* the digest context inside */
 };
 #define ALGORITHMS (sizeof algorithms / sizeof *algorithms)
 
@@ -67,7 +68,8 @@ static struct job make_job(const struct algorithm *a)
              test_printf("{\"alg\":\"%s\",\"typ\":\"\\u0061t+jwt\",\"kid\":\"\\u0061/b\"}", a->alg);
     struct job job = { test_jwks(jwk, NULL),
                        test_sign(used, a->alg, header, "{\"iss\":\"https:\\/\\/as.example\"}"),
-                       NULL, NULL, a->silent };
+                       NULL, NULL,
+                       OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 4 ? a->silent : a->silent_newer };
     size_t len = strlen(job.token);
 
     job.bad = test_printf("%s", job.token);

@@ -264,7 +264,7 @@ static void *run_backend(void *arg)
     if (fd < 0)
         return NULL;
     if (b->ctx == NULL) {
-        char room[600];
+        char room[4096]; /* a post-quantum key share alone has 1.2 KB */
 
         (void)recv(fd, room, sizeof room, 0); /* its hello: a close with unread bytes is a reset */
         (void)send(fd, b->words, strlen(b->words), MSG_NOSIGNAL);
