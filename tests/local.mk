@@ -67,6 +67,7 @@ EXTRA_DIST += \
 	tests/component/test_mcp_differential.py \
 	tests/component/test_mcp_attacks.py \
 	tests/component/test_mcp_door.py \
+	tests/component/test_newer_libraries.sh \
 	tests/component/test_door.py \
 	tests/component/test_door_backends.py \
 	tests/component/test_door_faults.py \
