@@ -61,7 +61,7 @@ static struct value json_value(const postern_json *j, uint32_t node, char room[A
             ret.kind = VALUE_TEXT;
         break;
     case POSTERN_JSON_NUMBER:
-        if (postern_decimal_read(raw, &ret.number))
+        if (postern_decimal_read_range(raw, &ret.number))
             ret.kind = VALUE_NUMBER;
         break;
     case POSTERN_JSON_TRUE:
@@ -125,7 +125,7 @@ static struct value one_pair(const struct pair *pair)
     if (pair->literal == NULL || pair->literal->kind == LITERAL_NET)
         return ret;
     ret.kind = pair->literal->kind == LITERAL_BOOLEAN ? VALUE_BOOLEAN : VALUE_NUMBER;
-    ret.number = pair->literal->number;
+    ret.number = (struct decimal_range){ pair->literal->number, pair->literal->number };
     ret.is_true = pair->literal->is_true;
     return ret;
 }

@@ -24,7 +24,7 @@ enum value_kind {
 struct value {
     enum value_kind kind;
     postern_bytes text; /* TEXT, BYTES */
-    struct decimal number;
+    struct decimal_range number;
     bool is_true;
     const postern_json *json; /* ARRAY: node; NULL: the pairs from `pair` on */
     uint32_t node;

@@ -14,13 +14,17 @@
  * Servers keep a number in a double (RFC 8259 section 6), so two numbers that they may read as one
  * must not be two here.  A decimal of up to 15 significant digits goes into a double and comes back
  * unchanged (DBL_DIG), so two that differ are two doubles, and the larger is the larger double, for
- * rounding keeps the order.  With 16 digits that ends: 999999.99999999999 is 1000000.  Exponents,
- * with which a double also overflows, are not read.  The sizes of rules reach 2^53-1, where a
- * double holds each whole number.
+ * rounding keeps the order.  With 16 digits that ends: 999999.99999999999 is 1000000.  So a longer
+ * number is all from its first 15 digits to one more in the last of them (decision 0133): rounding
+ * keeps it between these two, which have 15 digits themselves.  Exponents, with which a double also
+ * overflows, are not read, nor are whole numbers of more digits, which do not fit the 64 bits of
+ * some.  The sizes of rules reach 2^53-1, where a double holds each whole number.
  */
 #define DIGITS_MAX          15
 #define WHOLE_DIGITS_MAX    DIGITS_MAX /* 64 bits hold it */
 #define FRACTION_DIGITS_MAX DIGITS_MAX /* behind the point, zeros that stand first as well */
+#define FRACTION_ONE        INT64_C(1000000000000000)
+#define DECIMAL_TEXT_MAX    1100 /* bytes: the longest double written out, 2^-1074, has 1077 */
 
 static size_t count_digits(postern_bytes text)
 {
@@ -54,37 +58,70 @@ static bool take_whole(postern_reader *r, int64_t *ret, size_t *ret_digits)
     return true;
 }
 
-/* Zeros at the end say nothing.  Behind a 0 all others have room. */
-static bool take_fraction(postern_reader *r, size_t whole_digits, int64_t *ret)
+static int64_t times_ten(int64_t n, size_t times)
 {
-    size_t len = count_digits(r->rest), kept = len;
+    while (times-- != 0)
+        n *= 10;
+    return n;
+}
+
+/* Zeros at the end say nothing.  Behind a 0 all places have room. */
+static bool take_fraction(postern_reader *r, size_t whole_digits, int64_t *ret, bool *ret_is_cut)
+{
+    size_t len = count_digits(r->rest), room = FRACTION_DIGITS_MAX - whole_digits, kept = len;
     postern_bytes digits;
 
     if (len == 0 || !postern_reader_take_len(r, len, &digits))
         return false;
     while (kept != 0 && digits.ptr[kept - 1] == '0')
         kept--;
-    if (kept > FRACTION_DIGITS_MAX - whole_digits)
+    *ret_is_cut = kept > room;
+    kept = *ret_is_cut ? room : kept;
+    *ret = times_ten(value_of(digits.ptr, kept), FRACTION_DIGITS_MAX - kept);
+    return true;
+}
+
+/* One more in the last place that counts: 1.99999999999999 is 2 then. */
+static struct decimal next_above(struct decimal d, size_t whole_digits)
+{
+    d.fraction += times_ten(1, whole_digits);
+    if (d.fraction == FRACTION_ONE)
+        d = (struct decimal){ d.whole + 1, 0 };
+    return d;
+}
+
+static struct decimal minus(struct decimal d)
+{
+    return (struct decimal){ -d.whole, -d.fraction };
+}
+
+bool postern_decimal_read_range(postern_bytes text, struct decimal_range *ret)
+{
+    postern_reader r = { text };
+    bool is_negative = postern_reader_take_byte(&r, '-'); /* -0 is 0, as it is to a double */
+    bool is_cut = false;
+    struct decimal low = { 0 }, high;
+    size_t whole_digits;
+
+    if (text.len > DECIMAL_TEXT_MAX || !take_whole(&r, &low.whole, &whole_digits) ||
+        (postern_reader_take_byte(&r, '.') &&
+         !take_fraction(&r, whole_digits, &low.fraction, &is_cut)) ||
+        !postern_reader_is_done(&r))
         return false;
-    *ret = value_of(digits.ptr, kept);
-    for (size_t i = kept; i < FRACTION_DIGITS_MAX; i++)
-        *ret *= 10;
+    high = is_cut ? next_above(low, whole_digits) : low;
+    *ret = is_negative ? (struct decimal_range){ minus(high), minus(low) }
+                       : (struct decimal_range){ low, high };
     return true;
 }
 
 bool postern_decimal_read(postern_bytes text, struct decimal *ret)
 {
-    postern_reader r = { text };
-    bool is_negative = postern_reader_take_byte(&r, '-'); /* -0 is 0, as it is to a double */
-    size_t whole_digits;
+    struct decimal_range range;
 
-    *ret = (struct decimal){ 0 };
-    if (!take_whole(&r, &ret->whole, &whole_digits) ||
-        (postern_reader_take_byte(&r, '.') && !take_fraction(&r, whole_digits, &ret->fraction)) ||
-        !postern_reader_is_done(&r))
+    if (!postern_decimal_read_range(text, &range) ||
+        postern_decimal_compare(&range.low, &range.high) != 0)
         return false;
-    if (is_negative)
-        *ret = (struct decimal){ -ret->whole, -ret->fraction };
+    *ret = range.low;
     return true;
 }
 

@@ -157,14 +157,27 @@ static enum match test_claim(const struct test *t, const struct asking *a)
 
 /* ---- arguments and details ---- */
 
-static enum match says_number(const struct value *v, const struct decimal *want)
+/* Of two numbers: -1, 0 or 1, or what lies between the two when it is not known. */
+static enum match compare_signs(int low, int high, enum op op)
 {
-    struct decimal number = v->number;
+    enum match ret = compare(low, op, 0);
+
+    for (int sign = low + 1; sign <= high && ret != MATCH_UNKNOWN; sign++)
+        if (compare(sign, op, 0) != ret)
+            ret = MATCH_UNKNOWN;
+    return ret;
+}
+
+/* Known only when all that the number may be says the same. */
+static enum match compare_number(const struct value *v, enum op op, const struct decimal *want)
+{
+    struct decimal_range number = v->number;
 
     if (v->kind != VALUE_NUMBER &&
-        !(v->kind == VALUE_BYTES && postern_decimal_read(v->text, &number)))
+        !(v->kind == VALUE_BYTES && postern_decimal_read_range(v->text, &number)))
         return MATCH_UNKNOWN;
-    return postern_match_of(postern_decimal_compare(&number, want) == 0);
+    return compare_signs(postern_decimal_compare(&number.low, want),
+                         postern_decimal_compare(&number.high, want), op);
 }
 
 static enum match says_boolean(const struct value *v, const struct pattern *want)
@@ -200,7 +213,7 @@ static enum match says(const struct value *v, const struct pattern *want, const 
         return is_text(v) ? postern_pattern_says(want, v->text, &a->names) : MATCH_UNKNOWN;
     switch (want->literal->kind) {
     case LITERAL_NUMBER:
-        return says_number(v, &want->literal->number);
+        return compare_number(v, OP_EQ, &want->literal->number);
     case LITERAL_BOOLEAN:
         return says_boolean(v, want);
     case LITERAL_NET:
@@ -253,16 +266,6 @@ static enum match value_has(const struct value *array, const struct pattern *wan
     return ret;
 }
 
-static enum match value_by_size(const struct value *v, enum op op, const struct decimal *want)
-{
-    struct decimal number = v->number;
-
-    if (v->kind != VALUE_NUMBER &&
-        !(v->kind == VALUE_BYTES && postern_decimal_read(v->text, &number)))
-        return MATCH_UNKNOWN;
-    return compare(postern_decimal_compare(&number, want), op, 0);
-}
-
 static enum match test_value(const struct test *t, const struct value *v, const struct asking *a)
 {
     switch (t->op) {
@@ -275,7 +278,7 @@ static enum match test_value(const struct test *t, const struct value *v, const 
     case OP_LE:
     case OP_GT:
     case OP_GE:
-        return value_by_size(v, t->op, &t->value.literal->number);
+        return compare_number(v, t->op, &t->value.literal->number);
     case OP_IN:
         return value_in_list(t, &t->list, v, a);
     case OP_HAS:

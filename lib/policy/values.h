@@ -35,16 +35,25 @@ const char *postern_net_read(const char *text, struct net *ret);
 bool postern_net_read_address(const char *text, struct net *ret);
 bool postern_net_holds(const struct net *net, const struct net *address);
 
-/* A number as JSON writes it, exact: ±whole.fraction in units of 10^-15.  Both have its sign. */
+/* ±whole.fraction in units of 10^-15.  Both have its sign. */
 struct decimal {
     int64_t whole, fraction;
 };
-/* False for what is no number, has an exponent, or more digits than a double tells apart: 15, not
- * counting zeros before the first and behind the last of the fraction, none beyond 10^-15. */
+/* What a number may be to whoever reads it: from `low` to `high`, both within.  They are one where
+ * a double tells it apart: 15 digits, not counting zeros before the first and behind the last of
+ * the fraction, none beyond 10^-15.  Of a longer one they are those digits, and one more in the
+ * last. */
+struct decimal_range {
+    struct decimal low, high;
+};
+/* A number as JSON writes it.  False for what is none, has an exponent, more than 15 digits before
+ * the point, or more than 1,100 bytes. */
+bool postern_decimal_read_range(postern_bytes text, struct decimal_range *ret);
+/* The same, of those alone that are one to everybody. */
 bool postern_decimal_read(postern_bytes text, struct decimal *ret);
 /* A number without an exponent that is only refused for its digits. */
 bool postern_decimal_is_too_long(postern_bytes text);
-int postern_decimal_compare(const struct decimal *a, const struct decimal *b); /* <0, 0, >0 */
+int postern_decimal_compare(const struct decimal *a, const struct decimal *b); /* -1, 0, 1 */
 
 /* What a bare word is to arguments and details, whose values have types. */
 enum literal_kind { LITERAL_NUMBER = 0, LITERAL_BOOLEAN, LITERAL_NET };

@@ -153,7 +153,8 @@ cap:  allow agent agent-* to mcp:tools/call on pay if arg.amount < 1000000
 PAY = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"pay","arguments":{"account":%s,"amount":%s}}}\n'
 ACCOUNTS = [b"123456789", b"123456789.0", b"123456789.0000000001", b"123456788.99999999999", b"1.23456789e8", b"123456789e0", b"12345678.9E1",
             b"123456789.000000000000000000000000001"]
-AMOUNTS = [b"1000000", b"999999.99999999999", b"999999.9999999999999999999", b"1e6", b"9e5", b"0.0000000000000000000001e28"]
+AMOUNTS = [b"1000000", b"999999.99999999999", b"999999.9999999999999999999", b"1e6", b"9e5", b"0.0000000000000000000001e28",
+           b"1000000.0000000001", b"18446744073709551621"]
 
 
 def a_number_is_what_a_server_reads(rig):
@@ -161,7 +162,7 @@ def a_number_is_what_a_server_reads(rig):
     for account in ACCOUNTS:
         assert_equal(json.loads(account), 123456789, account)
     a, got = _log_in(rig, NUMBERS)
-    good = [PAY % (1000, b"5", b"5"), PAY % (1001, b"123456789.000001", b"999999.999999999"), PAY % (1002, b"5", b"-0")]
+    good = [PAY % (1000, b"5", b"5"), PAY % (1003, b"5.0000000000000004", b"19.990000000000002"), PAY % (1001, b"123456789.000001", b"999999.999999999"), PAY % (1002, b"5", b"-0")]
     bad = [PAY % (i, n, b"5") for i, n in enumerate(ACCOUNTS)] + [PAY % (100 + i, b"5", n) for i, n in enumerate(AMOUNTS)]
     a.sock.sendall(b"".join([good[0]] + bad + good[1:]))
     wait_until(lambda: good[-1] in got, "what is allowed")

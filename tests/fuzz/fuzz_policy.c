@@ -193,10 +193,11 @@ static void ask_actions(const postern_policy *p, const postern_policy_subject *s
     static const char *const resources[] = { NULL, "k", "cache:a", "file:///srv/a", "file:///a/../b",
                                              "" };
     const postern_bytes list[] = { POSTERN_BYTES_LIT("k"), POSTERN_BYTES_LIT("5"),
-                                   { (const uint8_t *)"\0\377", 2 } };
+                                   { (const uint8_t *)"\0\377", 2 },
+                                   POSTERN_BYTES_LIT("-0.30000000000000004") };
     const postern_policy_args args[] = {
         { 0 },
-        { .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 3 },
+        { .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 4 },
         { .kind = POSTERN_POLICY_ARGS_LIST },
         { .kind = POSTERN_POLICY_ARGS_JSON, .json = json },
         { .kind = POSTERN_POLICY_ARGS_JSON, .json = json, .object = POSTERN_JSON_ABSENT },
@@ -320,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const postern_policy_place place = { .size = sizeof place, .now_s = 1796119200 };
     static const char arguments[] =
         "{\"path\":\"/srv/\\u0061\",\"n\":500.00,\"e\":1e2,\"a\":{\"b\":[true,\"x\",5,null]},"
-        "\"\\u0066\":false,\"s\":\"5\",\"d\":\"uid=a,ou=b\",\"h\":\"10.1.2.3\"}";
+        "\"\\u0066\":false,\"s\":\"5\",\"d\":\"uid=a,ou=b\",\"h\":\"10.1.2.3\",\"m\":19.990000000000002}";
     POSTERN_AUTO_BUF warnings = POSTERN_BUF_INIT(1 << 24);
     POSTERN_AUTO_JSON json = { 0 };
     POSTERN_AUTO(policy) p = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/policy/values.c, literal.c and span.c: numbers, durations, networks, days and hours, by value. */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,6 +145,230 @@ static void decimals_are_in_the_order_of_doubles(void **state)
         if (postern_decimal_compare(&x, &y) != compare_doubles(text, other))
             fail_msg("%s and %s", text, other);
     }
+}
+
+static void print_decimal(const struct decimal *d, char text[64])
+{
+    int64_t whole = d->whole < 0 ? -d->whole : d->whole;
+    int64_t fraction = d->fraction < 0 ? -d->fraction : d->fraction;
+
+    (void)snprintf(text, 64, "%s%" PRId64 ".%015" PRId64,
+                   d->whole < 0 || d->fraction < 0 ? "-" : "", whole, fraction);
+}
+
+static void a_longer_number_is_what_its_first_fifteen_digits_may_be(void **state)
+{
+    static const struct {
+        const char *text, *low, *high; /* low NULL: refused */
+    } cases[] = {
+        { "19.990000000000002", "19.990000000000000", "19.990000000000100" },
+        { "-19.990000000000002", "-19.990000000000100", "-19.990000000000000" },
+        { "19.99", "19.990000000000000", "19.990000000000000" },
+        { "19.9900000000000000000000", "19.990000000000000", "19.990000000000000" },
+        { "9.9999999999999999", "9.999999999999990", "10.000000000000000" },
+        { "-9.9999999999999999", "-10.000000000000000", "-9.999999999999990" },
+        { "0.9999999999999999", "0.999999999999999", "1.000000000000000" },
+        { "1.000000000000001", "1.000000000000000", "1.000000000000010" },
+        { "10.00000000000001", "10.000000000000000", "10.000000000000100" },
+        { "0.0000000000000001", "0.000000000000000", "0.000000000000001" },
+        { "-0.0000000000000001", "-0.000000000000001", "0.000000000000000" },
+        { "0.00012345678901234567", "0.000123456789012", "0.000123456789013" },
+        { "99999999999999.99", "99999999999999.900000000000000",
+          "100000000000000.000000000000000" },
+        { "999999999999999.000000001", "999999999999999.000000000000000",
+          "1000000000000000.000000000000000" },
+        { "100000000000000.1", "100000000000000.000000000000000",
+          "100000000000001.000000000000000" },
+        { "1000000000000000", NULL, NULL },
+        { "1000000000000000.5", NULL, NULL },
+        { "18446744073709551616", NULL, NULL },
+        { "1.0000000000000001e0", NULL, NULL },
+        { "1.0000000000000001E5", NULL, NULL },
+        { "1.0000000000000001.5", NULL, NULL },
+        { "1.0000000000000001x", NULL, NULL },
+        { "01.0000000000000001", NULL, NULL },
+        { "+1.0000000000000001", NULL, NULL },
+        { ".0000000000000001", NULL, NULL },
+        { "1.", NULL, NULL },
+        { " 1.0000000000000001", NULL, NULL },
+        { "--1.0000000000000001", NULL, NULL },
+        { "", NULL, NULL },
+    };
+    struct decimal_range range;
+    struct decimal number;
+    char low[64], high[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool is_read = postern_decimal_read_range(postern_bytes_str(cases[i].text), &range);
+
+        if (is_read != (cases[i].low != NULL))
+            fail_msg("%s", cases[i].text);
+        if (!is_read)
+            continue;
+        print_decimal(&range.low, low);
+        print_decimal(&range.high, high);
+        assert_string_equal(low, cases[i].low);
+        assert_string_equal(high, cases[i].high);
+        assert_true(read_decimal(cases[i].text, &number) == (strcmp(low, high) == 0));
+    }
+}
+
+static void a_number_has_an_end(void **state)
+{
+    struct decimal_range range;
+    char text[1102];
+
+    (void)state;
+    memset(text, '1', sizeof text);
+    memcpy(text, "-0.", 3);
+    assert_true(postern_decimal_read_range((postern_bytes){ (const uint8_t *)text, 1100 }, &range));
+    assert_false(
+        postern_decimal_read_range((postern_bytes){ (const uint8_t *)text, 1101 }, &range));
+    memset(text + 3, '0', sizeof text - 3);
+    assert_true(postern_decimal_read_range((postern_bytes){ (const uint8_t *)text, 1100 }, &range));
+    assert_false(
+        postern_decimal_read_range((postern_bytes){ (const uint8_t *)text, 1101 }, &range));
+}
+
+/* ---- both readings of one number ---- */
+
+/* As many digits behind the point as the longer of the two has. */
+static int compare_sizes(const char *a, const char *b)
+{
+    size_t a_whole = strcspn(a, "."), b_whole = strcspn(b, ".");
+    const char *x = a + a_whole, *y = b + b_whole;
+    int sign = a_whole == b_whole ? memcmp(a, b, a_whole) : a_whole < b_whole ? -1 : 1;
+
+    x += *x == '.';
+    y += *y == '.';
+    while (sign == 0 && (*x != '\0' || *y != '\0'))
+        sign = (*x == '\0' ? '0' : *x++) - (*y == '\0' ? '0' : *y++);
+    return (sign > 0) - (sign < 0);
+}
+
+static bool is_zero(const char *text)
+{
+    return text[strspn(text, "-0.")] == '\0';
+}
+
+/* Exactly, of texts without zeros at their beginning. */
+static int compare_texts(const char *a, const char *b)
+{
+    bool a_negative = a[0] == '-', b_negative = b[0] == '-';
+
+    if (is_zero(a) && is_zero(b))
+        return 0;
+    if (a_negative != b_negative)
+        return a_negative ? -1 : 1;
+    return a_negative ? compare_sizes(b + 1, a + 1) : compare_sizes(a, b);
+}
+
+/* The bound, and one unit more or less in some place behind it, or other digits: near it, mostly.
+ */
+static void write_neighbour(uint64_t *seed, const char *bound, char text[64])
+{
+    static const char *const tails[] = { "0", "9", "1", "5", "4999", "50", "" };
+    size_t len = (size_t)snprintf(text, 64, "%s", bound);
+
+    if (strchr(text, '.') == NULL)
+        text[len++] = '.';
+    while (len < 16 + draw(seed) % 12)
+        text[len++] = "09"[draw(seed) % 8 == 0];
+    for (size_t i = 0, n = draw(seed) % 4; i < n; i++) {
+        len += (size_t)snprintf(text + len, 64 - len, "%s", tails[draw(seed) % 7]);
+        text[len++] = (char)('0' + draw(seed) % 10);
+    }
+    text[len - (text[len - 1] == '.')] = '\0';
+}
+
+/* One less in its last place: 20 becomes 19. */
+static void write_below(uint64_t *seed, char bound[64], char text[64])
+{
+    uint64_t value = draw(seed) % 1000000, behind = draw(seed) % 6;
+
+    if (draw(seed) % 2 == 0)
+        value = draw(seed) % 20;
+    write_number(bound, value + 1, behind, false);
+    write_number(text, value, behind, false);
+    if (strchr(text, '.') == NULL)
+        strcat(text, ".");
+    for (size_t i = strlen(text), n = 14 + draw(seed) % 16; i < n; i++)
+        strcat(text, draw(seed) % 16 == 0 ? "8" : "9");
+}
+
+static void draw_pair(uint64_t *seed, char bound[64], char text[64])
+{
+    static const uint64_t tens[] = { 10, 1000, 1000000, 100000000000, 1000000000000000 };
+    char other[64];
+
+    if (draw(seed) % 3 == 0) {
+        write_below(seed, bound, text);
+    } else {
+        uint64_t value = draw(seed) % tens[draw(seed) % 5];
+
+        write_number(bound, value, draw(seed) % 16, false);
+        write_number(other, value, draw(seed) % 16, false);
+        write_neighbour(seed, draw(seed) % 8 == 0 ? other : bound, text);
+    }
+    if (draw(seed) % 3 == 0) {
+        (void)snprintf(other, sizeof other, "-%s", bound);
+        memcpy(bound, other, 64);
+        (void)snprintf(other, sizeof other, "-%.62s", text);
+        memcpy(text, other, 64);
+    }
+}
+
+/* The next double on the way to `y`; 0 stays, for no bound is that near. */
+static double step_towards(double x, double y)
+{
+    int64_t bits; /* of numbers of one sign in the order of their sizes */
+
+    memcpy(&bits, &x, sizeof bits);
+    if (x != 0 && x != y)
+        bits += (x < y) == (x > 0) ? 1 : -1;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* What is said of the whole range is so of the number, and of the double that it is read as; and it
+ * is between the doubles of both ends, three units in the last place off or not. */
+static void check_readings(const char *text, const char *bound, size_t *known)
+{
+    struct decimal_range range;
+    struct decimal want;
+    int exact = compare_texts(text, bound), rounded = compare_doubles(text, bound), low, high;
+    double x = strtod(text, NULL), y = strtod(bound, NULL);
+
+    if (!postern_decimal_read_range(postern_bytes_str(text), &range) || !read_decimal(bound, &want))
+        fail_msg("%s or %s is not read", text, bound);
+    low = postern_decimal_compare(&range.low, &want);
+    high = postern_decimal_compare(&range.high, &want);
+    if (low > high || exact < low || exact > high || rounded < low || rounded > high)
+        fail_msg("%s and %s: %d to %d, but %d, as doubles %d", text, bound, low, high, exact,
+                 rounded);
+    *known += low == high;
+    if (low != high || low == 0)
+        return;
+    for (int i = 0; i < 3; i++)
+        x = step_towards(x, y);
+    if ((x > y) - (x < y) != low)
+        fail_msg("%s and %s: known, and within three units", text, bound);
+}
+
+static void no_reading_contradicts_what_is_known(void **state)
+{
+    uint64_t seed = 88172645463325252u;
+    size_t known = 0, rounds = 400000;
+    char text[64] = "", bound[64] = "";
+
+    (void)state;
+    for (size_t i = 0; i < rounds; i++) {
+        draw_pair(&seed, bound, text);
+        check_readings(text, bound, &known);
+    }
+    assert_in_range(known, rounds / 10,
+                    rounds - rounds / 10); /* the pairs are near, and not all one */
 }
 
 static void a_duration_has_a_unit_and_an_end(void **state)
@@ -426,6 +651,9 @@ int main(void)
         cmocka_unit_test(a_number_is_whole_and_fits_json),
         cmocka_unit_test(a_decimal_has_fifteen_digits_that_count),
         cmocka_unit_test(decimals_are_in_the_order_of_doubles),
+        cmocka_unit_test(a_longer_number_is_what_its_first_fifteen_digits_may_be),
+        cmocka_unit_test(a_number_has_an_end),
+        cmocka_unit_test(no_reading_contradicts_what_is_known),
         cmocka_unit_test(a_duration_has_a_unit_and_an_end),
         cmocka_unit_test(a_zone_is_utc_or_an_offset),
         cmocka_unit_test(a_network_holds_what_shares_its_prefix),
