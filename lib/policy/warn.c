@@ -7,6 +7,8 @@
  */
 #include "policy/above.h"
 
+#include "base/ascii.h"
+
 /* Comparisons of two names: a second's worth.  Real policies take some for each rule. */
 #define WORK_MAX  (1 << 24)
 #define TEST_WORK 64 /* of one test, printed twice */
@@ -128,6 +130,95 @@ static void warn_of_arguments(const struct rule *r, postern_buf *out)
     }
 }
 
+/* ---- a URI that is denied without its queries ---- */
+
+static bool has_uri_action(const struct protocol *protocol, const struct target *t)
+{
+    for (size_t i = 0; i < protocol->row_count; i++)
+        if (postern_policy_action_is_in(t->known, i) &&
+            strstr(protocol->rows[i].resource, "URI") != NULL)
+            return true;
+    return false;
+}
+
+static bool takes_uris(const struct target *t)
+{
+    const struct protocol *protocol = &policy_protocols[t->protocol];
+
+    return t->protocol == PROTOCOL_ANY ||
+           (protocol->has_uris && (t->takes_unknown || has_uri_action(protocol, t)));
+}
+
+/* RFC 3986 section 3.1, and no star at its end.  Tools and prompts have no colon in their names. */
+static bool is_bare_uri(const struct pattern *p)
+{
+    size_t i = 0;
+
+    if (p->ops[p->len - 1] == PATTERN_STAR)
+        return false;
+    while (i < p->len && (postern_ascii_is_alnum((uint8_t)p->ops[i]) ||
+                          memchr("+-.", p->ops[i], strlen("+-.")) != NULL))
+        i++;
+    return i != 0 && i < p->len && p->ops[i] == ':';
+}
+
+/* Is it among them with `mark` behind it, whatever follows? */
+static bool is_listed_with(const struct list *list, const struct pattern *uri, char mark)
+{
+    char room[POSTERN_POLICY_TEXT_MAX + 2];
+    struct pattern longer = { .ops = room, .len = uri->len + 2 };
+
+    memcpy(room, uri->ops, uri->len);
+    room[uri->len] = mark;
+    room[uri->len + 1] = PATTERN_STAR;
+    for (const struct item *i = list->first; i != NULL; i = i->next)
+        if (i->set != NULL ? is_listed_with(&i->set->list, uri, mark)
+                           : postern_pattern_covers(&i->pattern, &longer))
+            return true;
+    return false;
+}
+
+/* The first of `some` that `all` does not name with a query and with a fragment, too; NULL: none.
+ */
+static const struct pattern *find_bare_uri(const struct list *some, const struct list *all,
+                                           size_t *work)
+{
+    const struct pattern *ret = NULL;
+
+    for (const struct item *i = some->first; i != NULL && ret == NULL && *work != 0; i = i->next) {
+        if (i->set != NULL) {
+            ret = find_bare_uri(&i->set->list, all, work);
+            continue;
+        }
+        if (!is_bare_uri(&i->pattern))
+            continue;
+        *work -= *work < all->count ? *work : all->count;
+        if (!is_listed_with(all, &i->pattern,
+                            memchr(i->pattern.ops, '?', i->pattern.len) != NULL ? '&' : '?') ||
+            !is_listed_with(all, &i->pattern, '#'))
+            ret = &i->pattern;
+    }
+    return ret;
+}
+
+/* A query and a fragment are part of a name, and servers may not heed them. */
+static void warn_of_uris(const struct rule *r, size_t *work, postern_buf *out)
+{
+    const struct list *list = &r->target.resources;
+    char label[POSTERN_POLICY_LABEL_MAX];
+    const struct pattern *uri;
+
+    if (r->verdict != POSTERN_VERDICT_DENY || !takes_uris(&r->target))
+        return;
+    uri = find_bare_uri(list, list, work);
+    if (uri == NULL)
+        return;
+    postern_policy_label(r, label);
+    postern_buf_addf(out, "%s:%d:1: warning: %s denies ", r->file->path, r->line, label);
+    postern_pattern_print(uri, out);
+    postern_buf_add_str(out, " and nothing with a query or a fragment behind it: end it with *\n");
+}
+
 /* ---- two lists: a half that never allows ---- */
 
 static bool has_allow(const postern_policy *p, unsigned list)
@@ -203,6 +294,7 @@ static void warn_of_rules(const postern_policy *p, struct above *x, postern_buf 
 
         warn_of_tests(r, &work, out);
         warn_of_arguments(r, out);
+        warn_of_uris(r, &work, out);
         if (!compare_with_those_above(x, i, lists, &work, out))
             postern_above_file(x, i);
     }

@@ -69,6 +69,9 @@ check "a deny that contradicts an allow above" 0 "doubtful.rules:2:1: warning: d
 check "tests that cannot all hold" 0 "doubtful.rules:3:1: warning: doubtful:3 never matches: it wants scope has x and not scope has x" check "$folder/doubtful.rules"
 check "a right that is over" 0 "doubtful.rules:4:1: warning: doubtful:4 is over" check "$folder/doubtful.rules"
 same "each once" 3 "$("$postern" policy check "$folder/doubtful.rules" 2>&1 | wc -l)"
+printf 'deny anyone to mcp:resources/read on "https://h/doc"\ndeny anyone to mcp:resources/read on "https://h/far*"\n' >"$folder/bare.rules"
+check "a URI that is denied without its queries" 0 'bare.rules:1:1: warning: bare:1 denies https://h/doc and nothing with a query' check "$folder/bare.rules"
+same "and one that ends with a star is not" 1 "$("$postern" policy check "$folder/bare.rules" 2>&1 | wc -l)"
 # A path with colons, and a door of the configuration.
 mkdir -p "$folder/a:1:2" "$folder/etc/doors" "$folder/etc/services" "$folder/etc/issuers" "$folder/etc/policies"
 cp "$folder/bad.rules" "$folder/a:1:2/bad.rules"

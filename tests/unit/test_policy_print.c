@@ -249,6 +249,55 @@ static void a_deny_that_tests_an_argument_and_names_no_resource_is_named(void **
     }
 }
 
+/* What is denied is had with `?x` behind it. */
+static void a_deny_of_one_uri_without_a_star_is_named(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_named;
+    } cases[] = {
+        { "deny anyone to mcp:resources/read on \"https://h/doc\"", true },
+        { "deny anyone to mcp:resources/subscribe on \"https://h/*\",\"file:///doc\"", true },
+        { "deny anyone to mcp:* on \"https://h/doc\"", true },
+        { "deny anyone to mcp:@read on \"https://h/doc\"", true },
+        { "deny anyone to * on \"https://h/doc\"", true },
+        { "deny anyone to mcp:completion/complete on \"urn:doc\"", true },
+        { "deny anyone to mcp:resources/read on \"https://*/doc\"", true },
+        { "deny anyone to mcp:resources/read on \"https://h/${user}\"", true },
+        { "deny anyone to mcp:resources/read on \"https://h/doc\",\"https://h/doc\\?*\"", true },
+        { "deny anyone to mcp:resources/read on \"https://h/doc\",\"https://h/doc#*\"", true },
+        { "deny anyone to mcp:resources/read on \"https://h/doc\\?x\",\"https://h/doc\\?x#*\"", true },
+        { "set $s = \"https://h/doc\"\ndeny anyone to mcp:resources/read on $s", true },
+        { "deny anyone to mcp:resources/read on \"https://h/doc*\"", false },
+        { "deny anyone to mcp:resources/read on \"https://h/*\",\"https://h/doc\"", false },
+        { "deny anyone to mcp:resources/read on \"*\"", false },
+        { "deny anyone to mcp:resources/read on \"https://h/${user}*\"", false },
+        { "deny anyone to mcp:resources/read on \"https://h/doc\",\"https://h/doc?*\"", false },
+        { "deny anyone to mcp:resources/read on \"https://h/doc\",\"https://h/doc\\?*\",\"https://h/doc#*\"",
+          false },
+        { "set $s = \"https://h/doc*\"\ndeny anyone to mcp:resources/read on $s,\"https://h/doc\"", false },
+        { "deny anyone to mcp:resources/read", false },
+        { "deny anyone to mcp:resources/read on doc", false },
+        { "deny anyone to mcp:tools/call on \"https://h/doc\"", false },
+        { "deny anyone to redis:GET on \"https://h/doc\"", false },
+        { "allow anyone to mcp:resources/read on \"https://h/doc\"", false },
+        { "hold anyone to mcp:resources/read on \"https://h/doc\"", false },
+    };
+    char text[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        warn(cases[i].text, text, sizeof text);
+        if ((strstr(text, "and nothing with a query or a fragment behind it") != NULL) !=
+            cases[i].is_named)
+            fail_msg("%s: %s", cases[i].text, text);
+    }
+    warn("a: deny anyone to mcp:resources/read on \"https://h/*\",\"https://h2/doc\",\"x://y\"", text,
+         sizeof text);
+    assert_string_equal(text, "policies/t.rules:1:1: warning: t:a denies https://h2/doc and nothing with a "
+                              "query or a fragment behind it: end it with *\n");
+}
+
 static void a_place_knows_the_time_and_its_services(void **state)
 {
     static const char *const services[] = { "imap", "ldap" };
@@ -334,6 +383,7 @@ int main(void)
         cmocka_unit_test(a_deny_that_an_allow_above_leaves_nearly_nothing_is_named),
         cmocka_unit_test(tests_that_cannot_all_hold_are_named),
         cmocka_unit_test(a_deny_that_tests_an_argument_and_names_no_resource_is_named),
+        cmocka_unit_test(a_deny_of_one_uri_without_a_star_is_named),
         cmocka_unit_test(a_place_knows_the_time_and_its_services),
         cmocka_unit_test(a_half_that_never_allows_is_named),
         cmocka_unit_test(rules_that_name_too_much_end_the_comparison),
