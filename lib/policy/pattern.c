@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Patterns: compile, match, compare, print.  Matching needs no memory and ends after at most
- * pattern × text steps; both are short.
+ * pattern × text steps where the text is short; what is longer behind a star is glob.c's.
  */
 #include "policy/pattern.h"
 
 #include "base/ascii.h"
+#include "policy/glob.h"
+
+/* Bytes behind a star: most names are no longer, and so many are compared while glob.c prepares. */
+#define SHORT_MAX 64
 
 /* ---- words ---- */
 
@@ -163,16 +167,6 @@ static void step(struct place *at)
     at->op++;
 }
 
-/* Bytes of the character at `i`; the rest of it when `i` is within one. */
-static size_t char_len(postern_bytes text, size_t i)
-{
-    size_t len = 1;
-
-    while (i + len < text.len && (text.ptr[i + len] & 0xC0) == 0x80)
-        len++;
-    return len;
-}
-
 static bool is_same_byte(uint8_t a, uint8_t b, const struct pattern_names *names)
 {
     return a == b || (names != NULL && names->folds_case &&
@@ -186,7 +180,8 @@ static size_t take(int op, postern_bytes text, size_t i, const struct pattern_na
     uint8_t c = text.ptr[i];
 
     if (op == PATTERN_ANY)
-        return !is_pattern || c == PATTERN_ANY || c > PATTERN_USER ? char_len(text, i) : 0;
+        return !is_pattern || c == PATTERN_ANY || c > PATTERN_USER ? postern_glob_char_len(text, i)
+                                                                   : 0;
     if (op >= LITERAL)
         return is_same_byte((uint8_t)(op - LITERAL), c, names);
     return is_pattern && op == c ? 1 : 0; /* the same variable */
@@ -196,7 +191,8 @@ static size_t take(int op, postern_bytes text, size_t i, const struct pattern_na
  * Everything behind the prefix, which was compared.  The last star is the only one to come back to:
  * what an earlier one could give, it can too.
  */
-static bool run(const struct pattern *p, postern_bytes text, const struct pattern_names *names)
+static enum pattern_match run(const struct pattern *p, postern_bytes text,
+                              const struct pattern_names *names)
 {
     struct place at = { p->ops + p->prefix_len, NULL }, behind_star = { NULL, NULL };
     size_t i = p->prefix_len, star_i = 0, taken;
@@ -207,13 +203,16 @@ static bool run(const struct pattern *p, postern_bytes text, const struct patter
         if (op == PATTERN_STAR) {
             at.op++;
             if (*at.op == PATTERN_END)
-                return true;
+                return PATTERN_YES;
+            if (names != NULL && text.len - i > SHORT_MAX)
+                return postern_glob_match(at.op, (postern_bytes){ text.ptr + i, text.len - i },
+                                          names);
             behind_star = at;
             star_i = i;
             continue;
         }
         if (i == text.len)
-            return op == PATTERN_END;
+            return op == PATTERN_END ? PATTERN_YES : PATTERN_NO;
         taken = op == PATTERN_END ? 0 : take(op, text, i, names);
         if (taken != 0) {
             step(&at);
@@ -221,9 +220,9 @@ static bool run(const struct pattern *p, postern_bytes text, const struct patter
             continue;
         }
         if (behind_star.op == NULL)
-            return false;
+            return PATTERN_NO;
         at = behind_star;
-        star_i += char_len(text, star_i);
+        star_i += postern_glob_char_len(text, star_i);
         i = star_i;
     }
 }
@@ -255,14 +254,14 @@ enum pattern_match postern_pattern_match(const struct pattern *p, postern_bytes 
         return p->len == text.len ? PATTERN_YES : PATTERN_NO;
     if (is_unknown(p, names))
         return PATTERN_NOT_KNOWN;
-    return run(p, text, names) ? PATTERN_YES : PATTERN_NO;
+    return run(p, text, names);
 }
 
 bool postern_pattern_covers(const struct pattern *wide, const struct pattern *narrow)
 {
     postern_bytes text = { (const uint8_t *)narrow->ops, narrow->len };
 
-    return has_prefix(wide, text, NULL) && run(wide, text, NULL);
+    return has_prefix(wide, text, NULL) && run(wide, text, NULL) == PATTERN_YES;
 }
 
 /* ---- printing ---- */

@@ -56,6 +56,8 @@ static struct pair_slot *find(const struct relation_table *t, const struct relat
 bool postern_relation_holds(const struct relation_table *t, const struct relation *relation,
                             enum party_kind kind, postern_bytes who, postern_bytes object)
 {
+    if (who.len >= POSTERN_POLICY_TEXT_MAX || object.len >= POSTERN_POLICY_TEXT_MAX)
+        return false; /* no line names it, and a key of a megabyte is not hashed for each rule */
     return find(t, relation, kind, who, object)->relation != NULL;
 }
 

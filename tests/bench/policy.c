@@ -3,7 +3,9 @@
  * What a decision costs in a policy of 10, 1,000 and 10,000 rules of which the last one decides.
  * "unrelated": all others are about other agents, keys, users, tools and services, as in a fleet's one
  * list.  "near": all others are for this agent and this action and fail by a test, so that each has to
- * be looked at.  One JSON object a line; figures are medians of the thread's CPU time.
+ * be looked at.  "key of 1 MiB": what a glob costs that such a key does not match, all of ordinary bytes,
+ * and all of bytes with which the glob goes on behind its star.  One JSON object a line; figures are
+ * medians of the thread's CPU time.
  *
  *     tests/bench/policy
  */
@@ -119,6 +121,25 @@ static void report(const char *kind, const struct shape *shapes, size_t rules,
            load_s * 1e3);
 }
 
+static void report_long_key(const char *kind, char fill, postern_policy_question q)
+{
+    static const char rules[] = "deny anyone to redis:* on \"*:secret:*\"\nallow anyone to redis:*\n";
+    const size_t len = 1 << 20;
+    POSTERN_AUTO(policy) p = NULL;
+    uint8_t *key = malloc(len);
+    postern_error err;
+
+    if (key == NULL || postern_policy_new(&p, &err) != POSTERN_OK ||
+        postern_policy_add(p, "f", "f", postern_bytes_str(rules), &err) != POSTERN_OK ||
+        postern_policy_finish(p, &err) != POSTERN_OK)
+        die("rules for a long key");
+    memset(key, fill, len);
+    q.resource = (postern_bytes){ key, len };
+    printf("{\"name\":\"decision, key of 1 MiB, %s\",\"value\":%.2f,\"unit\":\"us\"}\n", kind,
+           measure_us(p, &q));
+    free(key);
+}
+
 int main(void)
 {
     static const size_t sizes[] = { 10, 1000, 10000 };
@@ -147,6 +168,8 @@ int main(void)
         report("unrelated", unrelated, sizes[i], &q);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         report("near", near, sizes[i], &q);
+    report_long_key("ordinary", 'a', q);
+    report_long_key("nearly matching", ':', q);
     postern_policy_subject_clear(&s);
     return 0;
 }

@@ -194,10 +194,12 @@ static void ask_actions(const postern_policy *p, const postern_policy_subject *s
                                              "" };
     const postern_bytes list[] = { POSTERN_BYTES_LIT("k"), POSTERN_BYTES_LIT("5"),
                                    { (const uint8_t *)"\0\377", 2 },
-                                   POSTERN_BYTES_LIT("-0.30000000000000004") };
+                                   POSTERN_BYTES_LIT("-0.30000000000000004"),
+                                   POSTERN_BYTES_LIT("cache:\303\251:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                                                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa:\251:ab") };
     const postern_policy_args args[] = {
         { 0 },
-        { .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 4 },
+        { .kind = POSTERN_POLICY_ARGS_LIST, .list = list, .count = 5 },
         { .kind = POSTERN_POLICY_ARGS_LIST },
         { .kind = POSTERN_POLICY_ARGS_JSON, .json = json },
         { .kind = POSTERN_POLICY_ARGS_JSON, .json = json, .object = POSTERN_JSON_ABSENT },
