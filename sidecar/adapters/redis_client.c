@@ -143,6 +143,20 @@ static void count_answers(struct redis_entry *e, size_t words)
         e->owed = words - 1; /* one for each channel; 0 names all */
 }
 
+/* Each decision on an action may compare its arguments byte by byte: so many bytes are looked at
+ * for a rule, some milliseconds in which no other session has a turn.  One value of a megabyte, or
+ * a thousand of 4 KiB, are fine. */
+#define ARGS_WORK_MAX (4 * (size_t)ADAPTER_MESSAGE_MAX)
+
+static bool are_args_judged(const struct adapter_action *action)
+{
+    size_t decisions = action->resource_count + 1, longest = 0;
+
+    for (size_t i = 0; i < action->digested_count; i++)
+        longest = action->digested[i].len > longest ? action->digested[i].len : longest;
+    return longest <= ARGS_WORK_MAX / decisions;
+}
+
 /* Views of what it touches.  False: nobody can say, so it is denied. */
 static bool find_resources(struct redis_state *s, const struct redis_name *name,
                            struct redis_words w, bool is_large, struct adapter_action *ret)
@@ -171,14 +185,14 @@ static void describe(struct redis_state *s, const struct redis_name *name, struc
     ret->digested_count = w.count - name->words;
     ret->database = s->database;
     ret->is_partial = is_large;
-    if (!is_large)
-        ret->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
-                                           .list = ret->digested,
-                                           .count = ret->digested_count };
     if (!find_resources(s, name, w, is_large, ret)) {
         ret->name = NULL;
         ret->resource_count = 0;
     }
+    if (!is_large && are_args_judged(ret))
+        ret->args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_LIST,
+                                           .list = ret->digested,
+                                           .count = ret->digested_count };
 }
 
 /* False: memory. */

@@ -767,6 +767,52 @@ static void a_large_value_passes_where_all_keys_stand_before_it(void **state)
         }
 }
 
+static bool judge_arguments(struct redis_rig *r, const struct adapter_action *a, struct adapter_verdict *v)
+{
+    *(postern_policy_args_kind *)r->arg = a->args.kind;
+    return judge(r, a, v);
+}
+
+/* Each key is a decision, and each may look at all arguments: 4,096 times a megabyte took seconds. */
+static void arguments_that_are_long_for_each_of_many_keys_are_not_known(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t keys, len; /* so many words of one byte, and one of so many */
+        bool is_known;
+    } cases[] = {
+        { "DEL", 1, 1000000, true },    { "DEL", 2, 1048000, true },    { "DEL", 62, 65536, true },
+        { "DEL", 4095, 1023, true },    { "MGET", 1022, 4096, true },   { "EVALSHA", 5000, 1000000, true },
+        { "DEL", 3, 1048000, false },   { "DEL", 4, 1000000, false },   { "DEL", 63, 65536, false },
+        { "DEL", 4095, 1024, false },   { "MGET", 1023, 4096, false },  { "DEL", 4095, 1000000, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        POSTERN_AUTO_BUF in = POSTERN_BUF_INIT(2 * LARGE);
+        postern_policy_args_kind kind = POSTERN_POLICY_ARGS_JSON;
+        struct redis_rig r;
+
+        postern_buf_addf(&in, "*%zu\r\n$%zu\r\n%s\r\n", cases[i].keys + 2, strlen(cases[i].name), cases[i].name);
+        for (size_t k = 0; k < cases[i].keys; k++)
+            postern_buf_add_str(&in, "$1\r\n0\r\n");
+        postern_buf_addf(&in, "$%zu\r\n", cases[i].len);
+        for (size_t k = 0; k < cases[i].len; k++)
+            postern_buf_add_byte(&in, 'a');
+        postern_buf_add_str(&in, "\r\n");
+        assert_false(in.failed);
+        open_session(&r, RESP2);
+        r.judge = judge_arguments;
+        r.arg = &kind;
+        redis_rig_give(&r, ADAPTER_CLIENT, postern_buf_bytes(&in), 0);
+        assert_int_equal(r.actions, 1);
+        if (r.partial_actions != 0 ||
+            kind != (cases[i].is_known ? POSTERN_POLICY_ARGS_LIST : POSTERN_POLICY_ARGS_UNKNOWN))
+            fail_msg("%s of %zu keys and one of %zu bytes: %d", cases[i].name, cases[i].keys, cases[i].len, kind);
+        redis_rig_close(&r);
+    }
+}
+
 static void an_empty_line_between_requests_goes_no_further(void **state)
 {
     static const char in[] = "\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n\r\n\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n\r\n";
@@ -1035,6 +1081,7 @@ int main(void)
         cmocka_unit_test(nesting_and_lines_have_an_end),
         cmocka_unit_test(a_client_that_speaks_something_else_ends_the_session),
         cmocka_unit_test(a_large_value_passes_where_all_keys_stand_before_it),
+        cmocka_unit_test(arguments_that_are_long_for_each_of_many_keys_are_not_known),
         cmocka_unit_test(an_empty_line_between_requests_goes_no_further),
         cmocka_unit_test(a_large_value_that_does_not_end_as_it_says_ends_the_session),
         cmocka_unit_test(a_large_answer_passes_piece_by_piece),
