@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -111,7 +112,10 @@ static int with_config(const struct options *o)
     int status;
 
     if (dir == NULL) {
-        log_problem("configuration folder %s: %m", o->config_dir);
+        log_problem("configuration folder %s: %m%s", o->config_dir,
+                    errno != ENOENT ? ""
+                                    : "; make it (`postern init --help`, postern.conf(5)), or name "
+                                      "another with --config");
         return EX_CONFIG;
     }
     if (postern_config_load(dir, &config, &err) != POSTERN_OK)

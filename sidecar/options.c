@@ -50,8 +50,10 @@ struct options options_parse(int argc, char **argv)
             continue;
         if (letter == 'c')
             o.config_dir = optarg;
-        else if ((o.action = action_of(letter)) == OPTIONS_WRONG)
+        else if ((o.action = action_of(letter)) == OPTIONS_WRONG) { /* getopt said which */
+            fputs("posternd: see posternd --help\n", stderr);
             return o;
+        }
     }
     if (optind < argc) {
         fprintf(stderr, "posternd: unexpected argument \"%s\"; see posternd --help\n", argv[optind]);

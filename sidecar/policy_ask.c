@@ -9,8 +9,24 @@
 
 /* ---- reading ---- */
 
-static postern_err add_file(const postern_config *c, const char *name, struct policy_reader reader,
-                            postern_policy *p, postern_error *err)
+/* A file that cannot be read is named with the line that wants it. */
+static postern_err read_file(const postern_config *c, const postern_section *section,
+                             const char *name, postern_buf *text, postern_error *err)
+{
+    postern_error why = { 0 };
+    postern_err e = postern_config_read_policy(c, name, text, &why);
+
+    if (e == POSTERN_ERR_CONFIG_FILE)
+        return POSTERN_FAIL(err, CONFIG_FILE, "%s: policy: %s",
+                            postern_section_origin(section, "policy"), why.detail);
+    if (e != POSTERN_OK && err != NULL)
+        *err = why;
+    return e;
+}
+
+static postern_err add_file(const postern_config *c, const postern_section *section,
+                            const char *name, struct policy_reader reader, postern_policy *p,
+                            postern_error *err)
 {
     POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
     char path[sizeof "policies/.rules" + POSTERN_POLICY_NAME_MAX];
@@ -18,7 +34,7 @@ static postern_err add_file(const postern_config *c, const char *name, struct po
 
     if (n < 0 || (size_t)n >= sizeof path)
         return POSTERN_FAIL(err, CONFIG_VALUE, "policy: name of %zu bytes", strlen(name));
-    POSTERN_TRY(postern_config_read_policy(c, name, &text, err));
+    POSTERN_TRY(read_file(c, section, name, &text, err));
     POSTERN_TRY(postern_policy_add(p, name, path, postern_buf_bytes(&text), err));
     return reader.see == NULL ? POSTERN_OK
                               : reader.see(reader.arg, name, postern_buf_bytes(&text), err);
@@ -32,7 +48,7 @@ postern_err policy_read(const postern_config *c, const postern_section *section,
 
     POSTERN_TRY(postern_policy_new(&p, err));
     for (size_t i = 0; (name = postern_section_item(section, "policy", i)) != NULL; i++)
-        POSTERN_TRY(add_file(c, name, reader, p, err));
+        POSTERN_TRY(add_file(c, section, name, reader, p, err));
     POSTERN_TRY(postern_policy_finish(p, err));
     if (postern_config_trusted_by(c, section, 1) != NULL)
         POSTERN_TRY(postern_policy_check_issuers(p, err));

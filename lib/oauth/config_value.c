@@ -3,7 +3,6 @@
  * One value: text by the type of its key into what the program asks for.  Looks at no other key
  * (config_check.c does) and at no file.
  */
-#include "base/nearest.h"
 #include "settings.h"
 
 #include <inttypes.h>
@@ -80,15 +79,13 @@ static bool is_choice(const char *choices, const char *word, size_t len)
 
 static postern_err check_choice(const struct parse *p, const char *word, postern_error *err)
 {
-    char quoted[300], nearest[64];
-    const char *shown = postern_error_quote(word, strlen(word), quoted, sizeof quoted);
+    char quoted[300];
 
     if (p->key->choices == NULL || is_choice(p->key->choices, word, strlen(word)))
         return POSTERN_OK;
-    if (postern_nearest_word(word, p->key->choices, nearest, sizeof nearest))
-        return record_fault(p, err, "\"%s\" is not one of the allowed words; did you mean \"%s\"?",
-                            shown, nearest);
-    return record_fault(p, err, "\"%s\" is not one of: %s", shown, p->key->choices);
+    return record_fault(p, err, "\"%s\" is not one of: %s",
+                        postern_error_quote(word, strlen(word), quoted, sizeof quoted),
+                        p->key->choices);
 }
 
 /* Digits at the start of `text`; false without any or with too many. */

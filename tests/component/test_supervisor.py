@@ -1253,7 +1253,31 @@ def check_says_good_or_what_is_wrong_and_touches_nothing(folder, daemons):
         folder.daemon_keys.pop("helper_sokcet", None)
         folder.set(listen="127.0.0.1:%d" % folder.port, helper_user=str(HELPER_UID))
     assert_equal(sorted(os.listdir(folder.path)), ["etc", "orders"], "files")
-    assert_equal(run_fake("-t", "-c", folder.path + "/nowhere").returncode, 78, "a missing folder")
+    r = run_fake("-t", "-c", folder.path + "/nowhere")
+    assert_equal(r.returncode, 78, "a missing folder")
+    assert re.search(r"nowhere: No such file or directory; make it .*postern init.* --config", r.stderr), r.stderr
+    with open(folder.path + "/file", "w"):
+        pass
+    r = run_fake("-t", "-c", folder.path + "/file/etc")
+    assert_equal(r.returncode, 78, "a folder in a file")
+    assert "postern init" not in r.stderr, r.stderr
+
+
+def a_policy_that_is_not_there_is_named_with_the_line_that_wants_it(folder, daemons):
+    del daemons
+    folder.add_door(policy="all team")
+    r = run_fake("--check", "--config", folder.path + "/etc")
+    assert_equal(r.returncode, 78, r.stderr)
+    assert re.search(r"doors/cache\.conf:\d+: policy: policies/team\.rules: No such file", r.stderr), r.stderr
+    with open(folder.path + "/etc/policies/team.rules", "w") as f:
+        f.write("alow anyone to raw:connect\n")
+    r = run_fake("--check", "--config", folder.path + "/etc")
+    assert "policies/team.rules:1:1: " in r.stderr and "doors/cache.conf" not in r.stderr, r.stderr
+    with open(folder.path + "/etc/policies/team.rules", "w") as f:
+        f.write("deny anyone to raw:connect\n")
+    os.chmod(folder.path + "/etc/policies/team.rules", 0o646)
+    r = run_fake("--check", "--config", folder.path + "/etc")
+    assert "policies/team.rules can be written by everybody (mode 0646): chmod o-w" in r.stderr, r.stderr
 
 
 def dump_config_prints_values_with_their_origin(folder, daemons):
@@ -1266,7 +1290,9 @@ def dump_config_prints_values_with_their_origin(folder, daemons):
 
 def a_wrong_command_line_is_a_usage_error(folder, daemons):
     del folder, daemons
-    assert_equal(run_fake("--nonsense").returncode, 2, "unknown option")
+    r = run_fake("--nonsense")
+    assert_equal(r.returncode, 2, "unknown option")
+    assert "--nonsense" in r.stderr and "posternd --help" in r.stderr, r.stderr
     assert_equal(run_fake("start").returncode, 2, "argument")
     assert_equal(run_fake("--help").returncode, 0, "help")
     assert run_fake("--version").stdout.startswith("posternd ")

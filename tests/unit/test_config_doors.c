@@ -235,12 +235,11 @@ static const struct {
     { LOCAL "backend_tls: prefer\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 14) "backend_tls: \"prefer\" is not one of: disable verify-ca verify-full" },
     { LOCAL "backend_tls: verify-fll\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(6, 14) "backend_tls: \"verify-fll\" is not one of the allowed words; did you mean "
-                "\"verify-full\"?" },
+      AT(6, 14) "backend_tls: \"verify-fll\" is not one of: disable verify-ca verify-full" },
     { "protocol: smtp\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(1, 11) "protocol: \"smtp\" is not one of the allowed words; did you mean \"mcp\"?" },
+      AT(1, 11) "protocol: \"smtp\" is not one of: raw redis mcp" },
     { "protocol: Raw\n", POSTERN_ERR_CONFIG_VALUE,
-      AT(1, 11) "protocol: \"Raw\" is not one of the allowed words; did you mean \"raw\"?" },
+      AT(1, 11) "protocol: \"Raw\" is not one of: raw redis mcp" },
     { LOCAL "revocation_check: 30s\n", POSTERN_ERR_CONFIG_VALUE,
       AT(6, 19) "revocation_check: none of the issuers that this door trusts has introspection: opaque or "
                 "always" },

@@ -332,7 +332,7 @@ static void a_policy_is_a_file_of_its_folder_alone(void **state)
                      &err, "a policy is a name in a configuration folder");
     test_folder_mode(&folder, "policies", 0777);
     assert_complaint(POSTERN_ERR_CONFIG_FILE, postern_config_read_policy(c, "p", &text, &err), &err,
-                     "policies can be written by everybody (mode 0777)");
+                     "policies can be written by everybody (mode 0777): chmod o-w");
     test_folder_mode(&folder, "policies", 0755);
     memset(long_name, 'x', PATH_MAX);
     long_name[PATH_MAX] = '\0';
@@ -357,7 +357,7 @@ static void the_folder_of_a_map_is_looked_at_too(void **state)
 {
     char *text = test_printf(SERVICE "username_map_file: %s\n", test_folder_at(&folder, "m/map"));
     char *want =
-        test_printf("%s can be written by everybody (mode 0777)", test_folder_at(&folder, "m"));
+        test_printf("%s can be written by everybody (mode 0777): chmod o-w", test_folder_at(&folder, "m"));
 
     (void)state;
     test_folder_put(&folder, "issuers/sso.conf", ISSUER);

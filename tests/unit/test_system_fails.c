@@ -546,7 +546,7 @@ static void a_mount_that_cannot_be_asked_counts_as_writable(void **state)
     statvfs_lie.countdown = 2; /* of the folder itself, then of issuers/ */
     statvfs_lie.error = EIO;
     assert_int_equal(load(&err), POSTERN_ERR_CONFIG_FILE);
-    assert_string_equal(err.detail, "issuers can be written by everybody (mode 0777)");
+    assert_string_equal(err.detail, "issuers can be written by everybody (mode 0777): chmod o-w");
     test_folder_mode(&t.folder, "issuers", 0755);
     statvfs_lie.countdown = 2;
     assert_int_equal(load(&err), POSTERN_OK);
