@@ -40,11 +40,11 @@ enum option_id {
     HELP_SOCKET "Exit status: 0 done, 1 refused, 2 usage, 3 not done or not known: see the "        \
                 "message.\nWho may: whom the rule that holds it names as approver; where it names " \
                 "nobody,\ncontrol_admins: in postern.conf.  Nobody approves his own request.\n"
-#define HELP_EVERYWHERE                                                                            \
-    HELP_SOCKET                                                                                    \
-    "Exit status: 0 done, 1 refused or nothing matched, 2 usage, 3 not done or not known: see "    \
-    "the\n"                                                                                        \
-    "message.  Who may: control_admins: and, to look, control_watchers: in postern.conf.\n"
+#define HELP_EXIT(one, who)                                                                        \
+    HELP_SOCKET "Exit status: 0 done, 1 " one ", 2 usage, 3 not done or not known: see the "       \
+                "message.\nWho may: control_admins:" who " in postern.conf.\n"
+#define HELP_EVERYWHERE HELP_EXIT("refused", "")
+#define HELP_LOOK       HELP_EXIT("refused", " and control_watchers:")
 
 static const struct command_line {
     const char *name;
@@ -61,7 +61,7 @@ static const struct command_line {
       "  --door NAME     only sessions of this door\n"
       "  --agent AGENT   only sessions of this agent\n"
       "  --user USER     only sessions for this user\n"
-      "  --json          an array of objects instead of a table\n" HELP_EVERYWHERE },
+      "  --json          an array of objects instead of a table\n" HELP_LOOK },
     { "kill", BITS_WHOSE | BIT(OPTION_REASON) | BITS_EVERYWHERE, NO_WORD, control_kill,
       "usage: postern kill --session ID | --sub SUB | --client CLIENT | --jti JTI | --agent AGENT\n"
       "                    [--reason TEXT]\n"
@@ -71,7 +71,7 @@ static const struct command_line {
       "  --client CLIENT sessions of this OAuth client\n"
       "  --jti JTI       sessions that began or were renewed with this token\n"
       "  --agent AGENT   sessions of this agent\n"
-      "  --reason TEXT   for the audit record\n" HELP_EVERYWHERE },
+      "  --reason TEXT   for the audit record\n" HELP_EXIT("refused or no session matched", "") },
     { "block", BIT(OPTION_FOR) | BIT(OPTION_REASON) | BITS_EVERYWHERE, AGENT_WORD, control_block,
       "usage: postern block AGENT [--for DURATION] [--reason TEXT]\n"
       "\n"
@@ -83,11 +83,11 @@ static const struct command_line {
     { "blocks", BIT(OPTION_JSON) | BITS_EVERYWHERE, NO_WORD, control_blocks,
       "usage: postern blocks [--json]\n"
       "\n"
-      "  --json          an array of objects instead of lines\n" HELP_EVERYWHERE },
+      "  --json          an array of objects instead of lines\n" HELP_LOOK },
     { "held", BIT(OPTION_JSON) | BITS_EVERYWHERE, NO_WORD, control_held,
       "usage: postern held [--json]\n"
       "\n"
-      "  --json          an array of objects instead of a table\n" HELP_EVERYWHERE },
+      "  --json          an array of objects instead of a table\n" HELP_LOOK },
     { "approve", BIT(OPTION_REASON) | BIT(OPTION_JSON) | BITS_EVERYWHERE, REF_WORD, control_approve,
       "usage: postern approve REF [--reason TEXT] [--json]\n"
       "\n"

@@ -6,8 +6,10 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -30,12 +32,12 @@ static const struct option long_options[] = {
 static void print_help(FILE *out)
 {
     fputs(
-        "usage: postern doctor [SERVICE] [OPTION ...]\n"
-        "       postern doctor SERVICE [OPTION ...] < token\n"
+        "usage: postern doctor [SERVICE|DOOR] [OPTION ...]\n"
+        "       postern doctor SERVICE|DOOR [OPTION ...] < token\n"
         "\n"
-        "Says of a service, or of all, what is well, what is not, and what to do.  With a token "
-        "on\n"
-        "standard input: which check stops it.  Changes nothing, and never prints the token.\n"
+        "Says of a service or door, or of all, what is well, what is not, and what to do.  With a\n"
+        "token on standard input: which check stops it.  Changes nothing, and never prints the "
+        "token.\n"
         "\n"
         "  --peer USER       as whom the host runs, where helper_peers: does not say\n"
         "  --module-dir DIR  where the plugin or module is [the distribution's place, SASL_PATH]\n"
@@ -176,25 +178,52 @@ static void check_service(struct doctor *d, const postern_section *s)
         doctor_check_token(d);
 }
 
+/* ---- one door: posternd --check looked at its files and policy ---- */
+
+static void check_door(struct doctor *d, const postern_section *s)
+{
+    d->section = s;
+    d->host_service = d->report.service = postern_section_name(s);
+    doctor_add(&d->report, "file", DOCTOR_OK, "", "doors/%s.conf, %s at %s before %s",
+               postern_section_name(s), postern_section_text(s, "protocol"),
+               postern_section_item(s, "listen", 0), postern_section_text(s, "backend"));
+    doctor_check_issuers(d);
+    if (d->service != NULL)
+        doctor_check_token(d);
+}
+
+/* ---- one of them, or all ---- */
+
+static void check_named(struct doctor *d)
+{
+    const postern_section *s = postern_config_service_for(d->config, d->service);
+    const postern_section *door =
+        postern_config_section(d->config, POSTERN_SECTION_DOOR, d->service);
+
+    if (s != NULL)
+        check_service(d, s);
+    else if (door != NULL)
+        check_door(d, door);
+    else
+        doctor_add(&d->report, "file", DOCTOR_PROBLEM,
+                   "Set it up: postern init SERVICE --issuer URL, or a file in doors/.",
+                   "no file of services/ or doors/ answers to %s", d->service);
+}
+
 static void check_services(struct doctor *d)
 {
     const postern_section *s;
-    size_t i = 0;
+    size_t services = 0, doors = 0;
 
-    if (d->service != NULL) {
-        if ((s = postern_config_service_for(d->config, d->service)) != NULL)
-            check_service(d, s);
-        else
-            doctor_add(&d->report, "file", DOCTOR_PROBLEM,
-                       "Set it up: postern init SERVICE --issuer URL.",
-                       "no file of services/ answers to %s", d->service);
-        return;
-    }
-    for (; (s = postern_config_section_at(d->config, POSTERN_SECTION_SERVICE, i)) != NULL; i++)
+    for (; (s = postern_config_section_at(d->config, POSTERN_SECTION_SERVICE, services)) != NULL;
+         services++)
         check_service(d, s);
-    if (i == 0)
+    for (; (s = postern_config_section_at(d->config, POSTERN_SECTION_DOOR, doors)) != NULL; doors++)
+        check_door(d, s);
+    if (services == 0 && doors == 0)
         doctor_add(&d->report, "file", DOCTOR_WARNING,
-                   "Set one up: postern init SERVICE --issuer URL.", "there is no service");
+                   "Set one up: postern init SERVICE --issuer URL, or a file in doors/.",
+                   "there is no service and no door");
 }
 
 /* ---- all of it ---- */
@@ -214,6 +243,9 @@ static void check_by_posternd(struct doctor *d)
                    d->config_dir);
     else if (outcome == POSTERND_CHECK_NONE)
         doctor_add(&d->report, "configuration", DOCTOR_OK, "", "%s is good", d->config_dir);
+    else if (geteuid() != 0 && said != NULL && strstr(said, "Permission denied") != NULL)
+        doctor_add(&d->report, "configuration", DOCTOR_NOTE, "Run it as root.",
+                   "whether posternd would start only root can tell: %s", said);
     else
         doctor_add(&d->report, "configuration", DOCTOR_PROBLEM,
                    "Mend it; posternd --check tests it.", "posternd would not start: %s",
@@ -225,6 +257,12 @@ static void check_all(struct doctor *d)
     POSTERN_AUTO(config) config = NULL;
     postern_error err = { 0 };
 
+    if (access(d->config_dir, F_OK) != 0 && errno == ENOENT) {
+        doctor_add(&d->report, "configuration", DOCTOR_PROBLEM,
+                   "Make it: postern init SERVICE --issuer URL.", "there is no folder %s",
+                   d->config_dir);
+        return;
+    }
     if (postern_config_load(d->config_dir, &config, &err) != POSTERN_OK) {
         doctor_add(&d->report, "configuration", DOCTOR_PROBLEM,
                    "Mend the line; posternd --check tests it.", "%s: %s",
@@ -236,7 +274,10 @@ static void check_all(struct doctor *d)
     if (geteuid() != 0)
         doctor_add(&d->report, "user", DOCTOR_NOTE, "Run it as root.",
                    "some of it only root can see; this is what uid %ju sees", (uintmax_t)geteuid());
-    check_services(d);
+    if (d->service != NULL)
+        check_named(d);
+    else
+        check_services(d);
 }
 
 static int print(const struct doctor *d)

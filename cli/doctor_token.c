@@ -46,7 +46,7 @@ static void tell(struct doctor *d, postern_err e, const postern_grant *g, const 
         doctor_add(
             &d->report, "token", DOCTOR_OK, has_policy ? "Ask it: postern policy explain." : "",
             "it logs in as %s, for %s%s", postern_grant_user(g), postern_grant_actor(g),
-            has_policy ? ", unless the service's policy refuses, which posternd alone asks" : "");
+            has_policy ? ", unless the policy refuses, which posternd alone asks" : "");
 }
 
 static void judge(struct doctor *d, postern_bytes token)

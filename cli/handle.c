@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "options.h"
 #include "token.h"
+#include "why_advice.h"
 
 #define UID_DIGITS_MAX 10
 
@@ -111,6 +112,17 @@ static postern_err print(const struct handle_options *o, postern_error *err)
     return POSTERN_OK;
 }
 
+static int fail(const postern_error *err)
+{
+    bool is_ours = postern_err_class(err->code) == POSTERN_CLASS_CONFIG; /* not the token's */
+    const char *advice = is_ours ? why_advice(err->code) : NULL;
+    int status = cli_fail("handle", err);
+
+    if (advice != NULL)
+        fprintf(stderr, "  to do:  %s\n", advice);
+    return status;
+}
+
 int command_handle(int argc, char **argv)
 {
     struct handle_options o = { .uses = 1 };
@@ -130,7 +142,7 @@ int command_handle(int argc, char **argv)
     }
     token_set_dumpable(false);
     if (print(&o, &err) != POSTERN_OK)
-        status = cli_fail("handle", &err);
+        status = fail(&err);
     token_set_dumpable(true); /* all is wiped: leak checkers may look */
     return status;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See hosts.h; what it knows is in hosts.def. */
+#include "config.h"
+
 #include <string.h>
 
 #include "hosts.h"
@@ -37,6 +39,23 @@ const struct host *host_find(const char *service)
     while (i < HOST_COUNT - 1 && strcmp(hosts[i].name, service) != 0)
         i++;
     return &hosts[i]; /* the last one is anybody's */
+}
+
+/* "slapd", "postgresql18", "openssh" */
+static bool is_meant(const struct host *h, const char *word)
+{
+    return strcmp(h->folder, word) == 0 || strcasestr(h->title, word) != NULL ||
+           strcasestr(word, h->name) != NULL;
+}
+
+const struct host *host_guess(const char *word)
+{
+    if (strlen(word) < 3)
+        return NULL;
+    for (size_t i = HOST_COUNT - 1; i-- > 0;) /* not the row of "", and saslauthd's first */
+        if (is_meant(&hosts[i], word))
+            return &hosts[i];
+    return NULL;
 }
 
 const struct host_lines *host_lines_at(const struct host *h, size_t i)

@@ -64,7 +64,8 @@ static void print_help(void)
           stdout);
     for (size_t i = 0; host_at(i)->name[0] != '\0'; i++)
         printf(" %s", host_at(i)->name);
-    puts(".\nAny other name is taken for a SASL host.\n"
+    puts(".\nAny other name is taken for a SASL host, and wants --peer.  Doors are files in "
+         "doors/.\n"
          "Exit status: 0 done, 1 a file is in the way or posternd would not start, 2 usage, 3 "
          "undecided.");
 }
@@ -181,6 +182,34 @@ static bool is_here(const char *user)
     return user[strspn(user, "0123456789")] == '\0' || getpwnam(user) != NULL;
 }
 
+/* Who comes with the name of a program or of a row in README.md is told what to type. */
+static postern_err fail_unknown(const char *service, postern_error *err)
+{
+    static const struct {
+        const char *begin, *page;
+    } doors[] = { { "redis-door", "postern-raw(7)" },
+                  { "redis", "postern-redis(7)" },
+                  { "valkey", "postern-redis(7)" },
+                  { "mcp", "postern-mcp(7)" },
+                  { "raw", "postern-raw(7)" } };
+    const struct host *meant = host_guess(service);
+
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+        if (strncmp(service, doors[i].begin, strlen(doors[i].begin)) == 0)
+            return POSTERN_FAIL(err, USAGE,
+                                "%s does not ask about tokens; put a door before it: "
+                                "doors/NAME.conf, see %s",
+                                service, doors[i].page);
+    if (meant != NULL)
+        return POSTERN_FAIL(err, USAGE,
+                            "nothing is known of a host named %s: did you mean %s (%s)?  For "
+                            "another one --peer USER says as whom it runs",
+                            service, meant->name, meant->title);
+    return POSTERN_FAIL(err, USAGE,
+                        "nothing is known of a host named %s: --peer USER says as whom it runs",
+                        service);
+}
+
 /* The first of the host's usual users that is on this machine; the likeliest when none is. */
 static postern_err find_peers(struct init *in, postern_error *err)
 {
@@ -196,9 +225,7 @@ static postern_err find_peers(struct init *in, postern_error *err)
         in->has_user = is_here(user);
     }
     if (first[0] == '\0')
-        return POSTERN_FAIL(err, USAGE,
-                            "nothing is known of a host named %s: --peer USER says as whom it runs",
-                            in->service);
+        return fail_unknown(in->service, err);
     return add_word(in->peers, in->has_user ? user : first)
                ? POSTERN_OK
                : POSTERN_FAIL(err, INTERNAL, "a user of hosts.def");
@@ -470,15 +497,16 @@ static postern_err run(struct init *in, bool *ret_is_good, postern_error *err)
 
 static int fail(const postern_error *err)
 {
-    int status;
-
     (void)fflush(stdout); /* what was found comes before what failed */
     if (err->code == POSTERN_ERR_USAGE) {
         fprintf(stderr, "postern init: %s; see --help\n", err->detail);
         return CLI_USAGE;
     }
-    status = cli_fail("init", err);
-    return err->code == POSTERN_ERR_CONFIG_CONFLICT ? CLI_REJECTED : status;
+    if (err->code == POSTERN_ERR_CONFIG_CONFLICT) { /* a file that is there */
+        fprintf(stderr, "postern init: %s\n", err->detail);
+        return CLI_REJECTED;
+    }
+    return cli_fail("init", err);
 }
 
 int command_init(int argc, char **argv)

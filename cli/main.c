@@ -63,7 +63,11 @@ int cli_exit_code(postern_err e)
 
 int cli_fail(const char *subcommand, const postern_error *err)
 {
-    fprintf(stderr, "postern %s: %s: %s\n", subcommand, postern_err_text(err->code), err->detail);
+    if (err->code == POSTERN_ERR_USAGE) /* a wrong command line: the detail says it all */
+        fprintf(stderr, "postern %s: %s\n", subcommand, err->detail);
+    else
+        fprintf(stderr, "postern %s: %s: %s\n", subcommand, postern_err_text(err->code),
+                err->detail);
     return cli_exit_code(err->code);
 }
 

@@ -193,9 +193,12 @@ static const char *advice_for(const postern_json *j, postern_err code)
     return advice != NULL ? advice : why_advice(code);
 }
 
-static const char *outcome_words(const postern_json *j)
+static const char *outcome_words(const postern_json *j, postern_err code)
 {
     uint32_t outcome = postern_json_member(j, 0, "outcome");
+
+    if (code == POSTERN_ERR_HELD)
+        return "held";
 
     if (postern_json_string_is(j, outcome, postern_outcome_name(POSTERN_PROVED)))
         return "accepted";
@@ -223,7 +226,7 @@ static void print_record(const postern_json *j)
     const char *advice = advice_for(j, code);
 
     print_member(j, "ref");
-    printf(": %s at ", outcome_words(j));
+    printf(": %s at ", outcome_words(j, code));
     print_member(j, "time");
     putchar('\n');
     PRINT_PARTS(j, "asked", asked_parts);

@@ -27,11 +27,13 @@ postern_err postern_trusted_file_check(const struct stat *st, const char *shown,
                             "%s belongs to uid %u; it must belong to root or to uid %u", shown,
                             (unsigned)st->st_uid, (unsigned)geteuid());
     if ((st->st_mode & S_IWOTH) != 0)
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s can be written by everybody (mode %04o): chmod o-w",
-                            shown, (unsigned)st->st_mode & 07777);
+        return POSTERN_FAIL(err, CONFIG_FILE,
+                            "%s can be written by everybody (mode %04o): chmod o-w", shown,
+                            (unsigned)st->st_mode & 07777);
     if ((st->st_mode & S_IWGRP) != 0 && !is_private_group(st->st_gid))
-        return POSTERN_FAIL(err, CONFIG_FILE, "%s can be written by group %u (mode %04o): chmod g-w",
-                            shown, (unsigned)st->st_gid, (unsigned)st->st_mode & 07777);
+        return POSTERN_FAIL(err, CONFIG_FILE,
+                            "%s can be written by group %u (mode %04o): chmod g-w", shown,
+                            (unsigned)st->st_gid, (unsigned)st->st_mode & 07777);
     return POSTERN_OK;
 }
 

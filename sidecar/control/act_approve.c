@@ -68,7 +68,8 @@ static const struct {
     { "not_held", "Nothing of that reference waits for approval (any more): `postern held`.",
       POSTERN_OK },
     { "own_request", "Nobody approves his own request.", POSTERN_ERR_AUTHZID },
-    { "not_allowed", "The rule that holds this wants somebody else's approval.",
+    { "not_allowed", "The rule that holds this (`postern held`) wants somebody else's approval: its "
+      "`approver`, or without one control_admins:, says whose.",
       POSTERN_ERR_PEER_NOT_ALLOWED },
 };
 

@@ -330,7 +330,32 @@ def test_tokens(folder, daemons):
     with open(rig.path + "/etc/policies/nobody.rules", "w") as f:
         f.write("deny anyone to ldap:login\n")
     rig.service(policy="nobody")  # it would be refused, and that is not promised away
-    expect(rig.doctor(token=token)[1], "token", "ok", "unless the service's policy refuses", "postern policy explain")
+    expect(rig.doctor(token=token)[1], "token", "ok", "unless the policy refuses", "postern policy explain")
+
+
+def test_doors(folder, daemons):
+    rig = Rig(folder, daemons, start=False)
+    os.unlink(rig.path + "/etc/services/ldap.conf")
+    status, found = rig.doctor(service=None)
+    assert status == 0, found
+    expect(found, "file", "warning", "no service and no door", "postern init", "doors/")
+    listen = folder.add_door("cache", issuers="test", required_scopes="cache.use")
+    rig.start()
+    status, found = rig.doctor(service=None)
+    assert status == 0 and not any(s == "warning" for s, _, _ in found["file"]), found
+    expect(found, "file", "ok", "doors/cache.conf, raw at %s before 127.0.0.1:9" % listen)
+    expect(found, "keys", "ok", "test: 1 (")
+    assert "token" not in found and "plugin" not in found and "socket" not in found, found
+    good = rig.token(aud="https://localhost/cache", scope="cache.use")
+    status, found = rig.doctor(service="cache", token=good)
+    assert status == 0, found
+    expect(found, "token", "ok", "it logs in as alice, for agent-7", "unless the policy refuses")
+    for token, check in ((rig.token(scope="cache.use"), '"audience"'), (rig.token(aud="https://localhost/cache"), '"scope"')):
+        status, found = rig.doctor(service="cache", token=token)
+        assert status == 1, found
+        expect(found, "token", "problem", check)
+        none_but(found, "token")
+    expect(rig.doctor(service="cash")[1], "file", "problem", "no file of services/ or doors/ answers to cash", "doors/")
 
 
 def test_pam(folder, daemons):
@@ -376,6 +401,10 @@ def test_names_of_both_cases(folder, daemons):
 def test_configuration(folder, daemons):
     rig = Rig(folder, daemons)
     expect(rig.doctor(service="nosuch")[1], "file", "problem", "nosuch", "postern init")
+    done = subprocess.run([POSTERN, "doctor", "--json", "--config", rig.path + "/nowhere"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    rows = json.loads(done.stdout)["checks"]
+    assert done.returncode == 1 and len(rows) == 1 and rows[0]["what"] == "there is no folder %s/nowhere" % rig.path, rows
+    assert "postern init" in rows[0]["advice"], rows
     rig.service(audiance="x")
     status, found = rig.doctor()
     assert status == 1 and list(found) == ["configuration"], found
@@ -400,9 +429,16 @@ def test_who_is_not_root_sees_less_and_is_told(folder, daemons):
                           universal_newlines=True)
     rows = {r["check"]: r for r in json.loads(done.stdout)["checks"]}
     assert rows["user"]["state"] == "note" and rows["socket"]["state"] == "ok" and rows["mechanism"]["state"] == "ok", rows
+    # What only root may read is no fault of the configuration; what is wrong for everybody is.
+    assert rows["configuration"]["state"] == "note" and "Permission denied" in rows["configuration"]["what"], rows["configuration"]
+    rig.folder.set(audit_user="no-such-user-here", helper_sokcet="/x")
+    done = subprocess.run([POSTERN, "doctor", "--json", "--config", rig.path + "/etc"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          preexec_fn=become, universal_newlines=True)
+    rows = {r["check"]: r for r in json.loads(done.stdout)["checks"]}
+    assert done.returncode == 1 and rows["configuration"]["state"] == "problem", rows
 
 
 if __name__ == "__main__":
     sys.exit(run_tests([test_all_is_well, test_the_plugin, test_the_hosts_sasl_file, test_settings_among_the_hosts_own,
-                        test_the_socket, test_posternd_is_down, test_the_issuer, test_the_clock, test_key_files, test_tokens, test_pam,
+                        test_the_socket, test_posternd_is_down, test_the_issuer, test_the_clock, test_key_files, test_tokens, test_doors, test_pam,
                         test_names_of_both_cases, test_configuration, test_who_is_not_root_sees_less_and_is_told]))

@@ -143,7 +143,7 @@ def test_nothing_is_overwritten(folder, daemons):
     os.chmod(path, 0o640)
     before = files(folder)
     status, said = init(folder, *words, "--host", "b.example.org")
-    assert status == 1 and "is there already; --force replaces it" in said, said
+    assert status == 1 and "\npostern init: " + path + " is there already; --force replaces it" in "\n" + said, said
     assert files(folder) == before
     status, said = init(folder, *words, "--host", "b.example.org", "--force")
     assert status == 0, said
@@ -241,6 +241,11 @@ def test_what_is_not_asked_rightly_is_refused(folder, daemons):
                   ["ldap", "--issuer", "https://h/?q=1"], ["ldap", "--issuer", folder.issuer + "\nx: y"]):
         status, said = init(folder, *words)
         assert status == 2 and said, (words, status, said)
+    for word, want in (("slapd", "did you mean ldap (OpenLDAP slapd)?"), ("postfix", "did you mean smtp (Postfix smtpd)?"),
+                       ("redis", "put a door before it: doors/NAME.conf, see postern-redis(7)"), ("mcp", "see postern-mcp(7)"),
+                       ("redis-door", "see postern-raw(7)"), ("nobodys", "nothing is known of a host named nobodys: --peer")):
+        status, said = init(folder, word, "--issuer", folder.issuer)
+        assert status == 2 and want in said, (word, status, said)
     # A path that would be two lines, the second a setting.
     injected = folder.path + "/ca\nclock_skew: 300s"
     with open(injected, "w"):

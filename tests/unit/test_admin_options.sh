@@ -53,6 +53,8 @@ refuse "an option of another command" "bad option" sessions --reason "$secret"
 refuse "a duration that is none" "bad option, or no value for it: --for;" block app --for "$secret"
 refuse "a count that is none" "bad option, or no value for it: --uses;" client invite --uses "$secret"
 refuse "two ways to say whose" "bad option" kill --client app --jti "$secret"
+refuse "a command that nobody knows" 'no command "frobnicate"; ' frobnicate
+refuse "a wrong option is said and nothing else" "postern sessions: bad option, or no value for it: --al; " sessions --al
 refuse "nobody said whose" "say whose" kill --reason x
 refuse "a secret for a public client" "no secret" client add app --public --secret-file "$secret"
 refuse "a client without a secret's file" "--secret-file" client add app

@@ -136,11 +136,12 @@ static void who_may_not_changes_nothing_and_is_on_record(void **state)
     static const struct {
         const char *verdict;
         postern_err code; /* POSTERN_OK: no record */
+        const char *says;
     } cases[] = {
-        { "not_allowed", POSTERN_ERR_PEER_NOT_ALLOWED },
-        { "own_request", POSTERN_ERR_AUTHZID },
-        { "not_held", POSTERN_OK },
-        { "perhaps", POSTERN_ERR_PEER_NOT_ALLOWED }, /* a word that nobody knows is a no */
+        { "not_allowed", POSTERN_ERR_PEER_NOT_ALLOWED, "its `approver`, or without one control_admins:, says whose" },
+        { "own_request", POSTERN_ERR_AUTHZID, "Nobody approves his own request" },
+        { "not_held", POSTERN_OK, "`postern held`" },
+        { "perhaps", POSTERN_ERR_PEER_NOT_ALLOWED, "not_allowed" }, /* a word that nobody knows is a no */
     };
     struct fixture *f = *state;
 
@@ -152,6 +153,7 @@ static void who_may_not_changes_nothing_and_is_on_record(void **state)
         ask(f, &q, CONTROL_ADMIN, APPROVE);
         answer_hold(f, cases[i].verdict);
         assert_says(&q, "{\"ok\":false,\"error\":\"");
+        assert_says(&q, cases[i].says);
         fixture_expect_silence(f->door);
         assert_int_equal(fake_audit_count, before + (cases[i].code != POSTERN_OK));
         if (cases[i].code != POSTERN_OK)

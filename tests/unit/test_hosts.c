@@ -86,6 +86,32 @@ static void a_name_without_a_row_is_a_sasl_host(void **state)
     assert_string_equal(host_find("smtp")->require_tls, "host");
 }
 
+static void a_program_s_name_leads_to_its_row(void **state)
+{
+    static const struct {
+        const char *word, *want; /* NULL: nobody knows */
+    } cases[] = {
+        { "slapd", "ldap" },           { "openldap", "ldap" },        { "cyrus-imap", "imap" },
+        { "imapd", "imap" },           { "pop3", "pop" },             { "cyrus-sieve", "sieve" },
+        { "timsieved", "sieve" },      { "postfix", "smtp" },         { "svnserve", "svn" },
+        { "libvirtd", "libvirt" },     { "postgres", "postgresql" },  { "postgresql18", "postgresql" },
+        { "ssh", "sshd" },             { "MariaDB", "mariadb" },      { "postfix-saslauthd", "saslauthd" },
+        { "cyrus-imap-saslauthd", "saslauthd" },
+        { "dovecot", NULL },           { "redis", NULL },             { "sl", NULL },
+        { "", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct host *h = host_guess(cases[i].word);
+
+        if (cases[i].want == NULL)
+            assert_null(h);
+        else
+            assert_string_equal(h == NULL ? cases[i].word : h->name, cases[i].want);
+    }
+}
+
 static void words_are_put_in_and_other_ats_stay(void **state)
 {
     static const struct {
@@ -181,6 +207,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(hosts_that_fold_case_take_one_case_alone),
         cmocka_unit_test(every_line_ends_and_leaves_no_word_unsaid),
         cmocka_unit_test(a_name_without_a_row_is_a_sasl_host),
+        cmocka_unit_test(a_program_s_name_leads_to_its_row),
         cmocka_unit_test(words_are_put_in_and_other_ats_stay),
         cmocka_unit_test(users_are_told_one_by_one),
         cmocka_unit_test(names_of_services_are_names_of_files),
