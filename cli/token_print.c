@@ -90,6 +90,9 @@ static const struct {
     { POSTERN_ERR_TOKEN_REFUSED, "invalid_grant",
       "What was presented is used, expired, ended or another client's: log in again with `postern "
       "login`." },
+    { POSTERN_ERR_TOKEN_REFUSED, "invalid_request",
+      "Of an exchange: the token that was sent is used, expired or ended; let the person log in "
+      "again with `postern login`." },
     { POSTERN_ERR_LOGIN_NEEDED, NULL,
       "Let the person run `postern login`; `postern status` shows what is stored." },
     { POSTERN_ERR_TOKEN_REFUSED, NULL,

@@ -45,9 +45,11 @@ check "the door's session dies within seconds of her ending it" test "${ms:-9999
 check "the next IMAP login is refused" says 'curl: (67) Login denied'
 check "postern why says that she ended it" line 'detail +the authorization "[A-Za-z0-9_-]+" that it came from was ended'
 check "agent-7 gets no new token" line '\| postern exchange: authorization server refused to issue a token'
+check "and reads what to do" line '\|   to do:  Of an exchange: .*`postern login`'
 check "the audit log has both names at IMAP, and the purpose" line 'verify +proved +imap +agent-7 for alice, .*purpose find the invoice'
 check "and at the door" line 'login +proved +redis +agent-7 for alice, .*rule cache:alices'
 check "and that the session was revoked" line 'end +rejected +redis +agent-7 for alice, end: revoked'
+check "the audit chain is proved by its checkpoints" line '\| proved from record 1 to [0-9]+ by the checkpoint of '
 check "nothing is left behind" sh -c "! ls -d '$T'/postern-quickstart.* 2>/dev/null"
 refuses "no token in its output" grep -qE 'eyJ[A-Za-z0-9_-]{20}' "$T/quickstart.out"
 
