@@ -45,7 +45,7 @@ check "the door's session dies within seconds of her ending it" test "${ms:-9999
 check "the next IMAP login is refused" says 'curl: (67) Login denied'
 check "postern why says that she ended it" line 'detail +the authorization "[A-Za-z0-9_-]+" that it came from was ended'
 check "agent-7 gets no new token" line '\| postern exchange: authorization server refused to issue a token'
-check "and reads what to do" line '\|   to do:  Of an exchange: .*`postern login`'
+check "and reads what to do" line '\|   to do:  Of an exchange: .*postern login'
 check "the audit log has both names at IMAP, and the purpose" line 'verify +proved +imap +agent-7 for alice, .*purpose find the invoice'
 check "and at the door" line 'login +proved +redis +agent-7 for alice, .*rule cache:alices'
 check "and that the session was revoked" line 'end +rejected +redis +agent-7 for alice, end: revoked'

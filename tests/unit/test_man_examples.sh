@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-# The manual pages' examples of files below /etc/postern: what one example shows is a configuration that posternd reads, and rules that have no mistake.
+# The examples of files below /etc/postern in README.md and the manual pages: what one example shows is a configuration that posternd reads, and rules that have no mistake.
 set -u
 postern=${top_builddir:-.}/postern posternd=${top_builddir:-.}/posternd
 pages=${top_srcdir:-.}/doc/man
@@ -13,7 +13,7 @@ report() { # STATUS NAME SAID
 }
 
 # Each example is a folder: PAGE.N.  A file begins with a comment that names it, or its name stands before the example; a blank line ends it.
-for page in "$pages"/*.[1-8]; do
+for page in "$pages"/*.[1-8] "$pages/../../README.md"; do
     awk -v out="$work/${page##*/}" '
         function begin(path) {
             sub(/^(\/etc|~\/.config)\/postern\//, "", path)
@@ -23,9 +23,10 @@ for page in "$pages"/*.[1-8]; do
         }
         /^\.Pa \/etc\/postern\/[a-z\/-]+\.(conf|rules)/ { named = $2; next }
         /^\.Bd -literal/ { in_example = 1; n++; file = ""; if (named != "") begin(named); named = ""; next }
+        /^```/ { in_example = !in_example; n += in_example; file = ""; next }
         /^\.Ed/ { in_example = 0; next }
         !in_example { next }
-        /^# (\/etc|~\/.config)\/postern\/[a-z\/-]+\.(conf|rules)/ { path = $2; sub(/;$/, "", path); begin(path); next }
+        /^# (\/etc|~\/.config)\/postern\/[a-z\/-]+\.(conf|rules)/ { path = $2; sub(/[;:]$/, "", path); begin(path); next }
         /^$/ { file = ""; next }
         file != "" { gsub(/\\e/, "\\"); print >file }' "$page"
 done
