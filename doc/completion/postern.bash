@@ -1,5 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bash completion for postern(1): commands, their options, and files where an option takes one.
+
+# _postern_names CURRENT FOLDER...: files NAME.conf of the configuration's folders, by NAME; of clients the user's own, too.
+_postern_names() {
+    local current=$1 config=/etc/postern i file
+    local -a names=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [ "${COMP_WORDS[i - 1]}" = --config ]; then config=${COMP_WORDS[i]}; fi
+    done
+    for i in "${@:2}"; do
+        for file in "$config/$i"/*.conf "${XDG_CONFIG_HOME:-$HOME/.config}/postern/$i"/*.conf; do
+            if [[ -e $file && ($i = clients || $file = "$config"/*) ]]; then
+                file=${file##*/}
+                names+=("${file%.conf}")
+            fi
+        done
+    done
+    mapfile -t COMPREPLY < <(compgen -W "${names[*]}" -- "$current")
+}
+
 _postern() {
     local command='' sub='' i
     local current=${COMP_WORDS[COMP_CWORD]} previous=''
@@ -9,14 +28,16 @@ _postern() {
         case ${COMP_WORDS[i]} in
         -*) ;;
         *)
+            if [[ ${COMP_WORDS[i - 1]} = --config ]]; then continue; fi
             if [ -z "$command" ]; then command=${COMP_WORDS[i]}; elif [ -z "$sub" ]; then sub=${COMP_WORDS[i]}; fi
             ;;
         esac
     done
     case $previous in
     --client)
-        if [ "$command" = kill ]; then return; fi # an OAuth client, not a file
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        if [ "$command" = kill ] || [ "$command" = policy ]; then return; fi # an OAuth client, not a file
+        _postern_names "$current" clients
+        mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         return
         ;;
     --ca-file | --secret-file | --password-file | --subject-token-file | --actor-token | --tls-ca-file | --door-tls-ca-file | --jwks | \
@@ -49,7 +70,7 @@ _postern() {
         return
         ;;
     --action)
-        mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login redis:GET mcp:tools/call' -- "$current")
         return
         ;;
     --client-auth)
@@ -65,12 +86,20 @@ _postern() {
         return
         ;;
     --event)
-        mapfile -t COMPREPLY < <(compgen -W 'verify describe handle login renew end refused block unblock kill chain' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'verify describe handle login action actions held approve renew end refused block unblock kill chain checkpoint' -- "$current")
         return
         ;;
-    --issuer | --client-id | --resource | --scope | --for-service | --service | --audience | --required-scope | --now | \
+    --service)
+        _postern_names "$current" services doors
+        return
+        ;;
+    --door)
+        _postern_names "$current" doors services
+        return
+        ;;
+    --issuer | --client-id | --resource | --scope | --for-service | --audience | --required-scope | --now | \
         --agent | --group | --purpose | --claim | --chain | --source | --at | --on | \
-        --helper-uid | --server-host | --server-port | --session | --sub | --jti | --door | --reason | --for | \
+        --helper-uid | --server-host | --server-port | --session | --sub | --jti | --reason | --for | \
         --human | --since | --head | --seq | --redirect-uri | --title | --uses | --person | --login-resource | --authorization-details | \
         --port | --timeout | --name)
         return
@@ -142,7 +171,13 @@ _postern() {
         words='--stdio --listen --door-tls-ca-file --client --issuer --client-id --client-auth --secret-file --login --person
             --resource --scope --allow-loopback-http --loopback-user --tls-ca-file --no-cache --json --quiet --help'
         ;;
-    doctor) words='--peer --module-dir --conf-dir --helper-uid --config --json --help' ;;
+    doctor)
+        if [[ $current != -* ]]; then
+            _postern_names "$current" services doors
+            return
+        fi
+        words='--peer --module-dir --conf-dir --helper-uid --config --json --help'
+        ;;
     exchange)
         words='--resource --scope --purpose --authorization-details --subject-token-file --actor-token --login-resource
             --person --client --issuer --client-id --client-auth --secret-file --allow-loopback-http --loopback-user
@@ -174,14 +209,15 @@ _postern() {
         who-can)
             words='--at --json --door --config --help'
             if [ "$COMP_CWORD" = 3 ] && [[ $current != -* ]]; then
-                mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login' -- "$current")
+                mapfile -t COMPREPLY < <(compgen -W 'raw:connect imap:login ldap:login smtp:login redis:GET mcp:tools/call' -- "$current")
                 return
             fi
             ;;
         *) words='actions check explain show test who-can --help' ;;
         esac
         if [[ $sub = [cestw]* && $current != -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            _postern_names "$current" doors services
+            mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
             return
         fi
         ;;
