@@ -495,8 +495,26 @@ static postern_err run(struct init *in, bool *ret_is_good, postern_error *err)
     return fflush(stdout) == 0 ? POSTERN_OK : POSTERN_FAIL(err, SYSTEM, "standard output: %m");
 }
 
+/* Of an issuer that was asked: before anything is written. */
+static const char *issuer_advice(postern_err code)
+{
+    switch (code) {
+    case POSTERN_ERR_ISSUER_UNREACHABLE:
+        return "Nothing was written.  Does the authorization server run, and is --issuer right?";
+    case POSTERN_ERR_ISSUER_UNTRUSTED:
+    case POSTERN_ERR_ISSUER_ANSWER:
+        return "Nothing was written.  --issuer is exactly what the server calls itself; --ca-file "
+               "names its authorities, --allow-loopback-http lets it be http:// on loopback.";
+    default:
+        return NULL;
+    }
+}
+
 static int fail(const postern_error *err)
 {
+    const char *advice = issuer_advice(err->code);
+    int status;
+
     (void)fflush(stdout); /* what was found comes before what failed */
     if (err->code == POSTERN_ERR_USAGE) {
         fprintf(stderr, "postern init: %s; see --help\n", err->detail);
@@ -506,7 +524,10 @@ static int fail(const postern_error *err)
         fprintf(stderr, "postern init: %s\n", err->detail);
         return CLI_REJECTED;
     }
-    return cli_fail("init", err);
+    status = cli_fail("init", err);
+    if (advice != NULL)
+        fprintf(stderr, "  to do:  %s\n", advice);
+    return status;
 }
 
 int command_init(int argc, char **argv)
