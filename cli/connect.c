@@ -159,6 +159,15 @@ static postern_err make_plan(struct connect_plan *plan, postern_error *err)
     return make_trust(plan, err);
 }
 
+static int fail_plan(const struct connect_plan *plan, const postern_error *err)
+{
+    int status = connect_explain(plan, "", err);
+
+    if (plan->options->listen == NULL)
+        connect_mcp_refuse(plan, NULL, err, STDIN_FILENO, STDOUT_FILENO);
+    return status;
+}
+
 static int run(const struct connect_options *o)
 {
     struct connect_plan plan = { .options = o };
@@ -166,7 +175,7 @@ static int run(const struct connect_options *o)
     int status;
 
     if (make_plan(&plan, &err) != POSTERN_OK)
-        status = connect_explain(&plan, "", &err);
+        status = fail_plan(&plan, &err);
     else if (o->listen != NULL)
         status = connect_listen_run(&plan, o->listen);
     else

@@ -11,6 +11,8 @@
 
 /* Sessions of one listener at a time: each is a process with 200 KiB of buffers. */
 #define CONNECT_SESSIONS_MAX 256
+/* Bytes of what --json says of a failure: its detail with every byte escaped sixfold, and names. */
+#define CONNECT_OBJECT_MAX 4096
 
 struct connect_options {
     struct token_options token;
@@ -94,6 +96,10 @@ int connect_listen_run(const struct connect_plan *plan, const char *where);
 int connect_explain(const struct connect_plan *plan, const char *oauth_error,
                     const postern_error *err);
 int connect_explain_refusal(const struct connect_plan *plan, const struct connect_answer *answer);
+/* What is said with --json of a failure that is no door's refusal. */
+void connect_put_failure(const postern_error *err, postern_buf *out);
+/* Why, without the rest; a view into `answer` where the reason is none of ours. */
+const char *connect_refusal_text(const struct connect_answer *answer);
 /* The same sentence, to anywhere; without the object. */
 void connect_print_refusal(FILE *out, const struct connect_plan *plan,
                            const struct connect_answer *answer);
@@ -101,5 +107,16 @@ void connect_print_failure(FILE *out, const struct connect_plan *plan, const cha
                            const postern_error *err);
 /* Whether trying again could help: `later`, or not decided. */
 bool connect_answer_is_final(const struct connect_answer *answer);
+
+/* ---- connect_mcp.c ---- */
+
+/*
+ * Where the door is one for MCP, answer the JSON-RPC request that the local host began with, when
+ * it comes within two seconds.
+ *
+ *   answer   the door's refusal, which becomes `data`; NULL: err says why there is no session
+ */
+void connect_mcp_refuse(const struct connect_plan *plan, const struct connect_answer *answer,
+                        const postern_error *err, int in_fd, int out_fd);
 
 #endif

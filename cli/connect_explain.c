@@ -7,9 +7,6 @@
 #include "connect.h"
 #include "safe_text.h"
 
-/* Bytes: an error's detail with every byte escaped sixfold, and the names. */
-#define OBJECT_MAX 4096
-
 static const struct {
     postern_err code;
     const char *advice;
@@ -64,10 +61,9 @@ void connect_print_failure(FILE *out, const struct connect_plan *plan, const cha
 }
 
 /* The same members as a door's refusal, so that a program reads one kind of object. */
-static void print_failure_object(const postern_error *err)
+void connect_put_failure(const postern_error *err, postern_buf *out)
 {
-    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(OBJECT_MAX);
-    postern_json_writer w = { .out = &out };
+    postern_json_writer w = { .out = out };
     bool is_final = postern_err_outcome(err->code) == POSTERN_REJECTED;
 
     postern_json_open_object(&w, NULL);
@@ -76,6 +72,13 @@ static void print_failure_object(const postern_error *err)
     postern_json_put_str(&w, "because", err->detail);
     postern_json_put_str(&w, "retry", is_final ? "never" : "later");
     postern_json_close_object(&w);
+}
+
+static void print_failure_object(const postern_error *err)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(CONNECT_OBJECT_MAX);
+
+    connect_put_failure(err, &out);
     if (!out.failed)
         safe_json_print(stderr, postern_buf_bytes(&out));
     fputc('\n', stderr);
@@ -96,6 +99,17 @@ int connect_explain(const struct connect_plan *plan, const char *oauth_error,
 bool connect_answer_is_final(const struct connect_answer *answer)
 {
     return answer->retry != ANSWER_RETRY_LATER;
+}
+
+const char *connect_refusal_text(const struct connect_answer *answer)
+{
+    postern_err known = postern_err_from_reason(answer->reason);
+
+    if (known != POSTERN_ERR_UNSET)
+        return postern_err_text(known);
+    if (answer->reason[0] != '\0')
+        return answer->reason;
+    return answer->error[0] != '\0' ? answer->error : "the door refuses and does not say why";
 }
 
 /* The reason's sentence where it is one of ours, else the door's words. */

@@ -152,6 +152,8 @@ int connect_session_run(const struct connect_plan *plan, int in_fd, int out_fd)
         status = connect_explain_refusal(plan, &l.answer);
     else if (e != POSTERN_OK)
         status = connect_explain(plan, l.oauth_error, &err);
+    if (e != POSTERN_OK || !l.answer.is_granted)
+        connect_mcp_refuse(plan, e == POSTERN_OK ? &l.answer : NULL, &err, in_fd, out_fd);
     else if (relay(&l, in_fd, out_fd, &err) != POSTERN_OK)
         status = connect_explain(plan, "", &err);
     connect_login_free(&l);

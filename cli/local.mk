@@ -30,7 +30,7 @@ postern_SOURCES += cli/exchange.c cli/login.c cli/login_browser.c cli/login_brow
 	cli/login_listen.c cli/login_listen.h cli/login_store.c cli/login_store.h cli/login_token.c cli/login_token.h cli/logout.c \
 	cli/status.c
 postern_SOURCES += cli/connect.c cli/connect.h cli/connect_answer.c cli/connect_answer.h cli/connect_door.c cli/connect_door.h \
-	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_peer.c \
+	cli/connect_explain.c cli/connect_io.c cli/connect_lease.c cli/connect_lease.h cli/connect_listen.c cli/connect_mcp.c cli/connect_peer.c \
 	cli/connect_peer.h cli/connect_place.c cli/connect_place.h cli/connect_relay.c cli/connect_relay.h cli/connect_renew.c \
 	cli/connect_session.c cli/connect_target.c cli/connect_target.h cli/connect_trust.c
 postern_SOURCES += cli/psql.c

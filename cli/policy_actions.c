@@ -215,7 +215,7 @@ static int run_actions(const struct actions_request *rq)
     size_t count = (rq->is_json ? add_json : add_lines)(rq, &out);
 
     if (count == 0) {
-        fputs("postern policy actions: there is no such protocol or class\n", stderr);
+        fputs("postern policy actions: there is no such protocol or class; without one they are listed\n", stderr);
         return CLI_REJECTED;
     }
     return rq->is_json ? policy_put_json(&out) : policy_put(&out, stdout);

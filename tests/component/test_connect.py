@@ -435,6 +435,41 @@ def a_refusal_is_one_sentence_and_never_steers_the_terminal(folder, daemons):
         check(json.loads(run.err) == dict(members, ref="R-7f\x1b[2J"), run)
 
 
+def an_mcp_host_without_a_session_gets_its_answer(folder, daemons):
+    p = Place(folder, daemons)
+    door = Door(p.pem)
+    url, words = door.url.replace("redis:", "mcp:"), ("--no-cache", "--resource", "https://localhost/redis")
+    refusal = {"error": "access_denied", "reason": "blocked", "retry": "never", "because": "no\u2028writes", "ref": "R-7"}
+    door.login = lambda text: line("ERR", **refusal)
+
+    def answer(run, status):
+        check(run.status == status and run.err and run.out.endswith(b"\n") and run.out.count(b"\n") == 1, run)
+        said = json.loads(run.out)
+        check(said.pop("jsonrpc") == "2.0" and list(said) == ["id", "error"] and said["error"]["code"] == -32001, run)
+        return said["id"], said["error"]["message"], said["error"]["data"]
+    for mcp_id in (1, "a\"\u00e9", -7, 0):
+        request = json.dumps({"jsonrpc": "2.0", "id": mcp_id, "method": "initialize", "params": {"x": "y" * 20000}}).encode()
+        want = (mcp_id, "agent was blocked by an administrator", refusal)
+        check(answer(p.run(*words, url, send=request + b"\nmore"), 1) == want, mcp_id)
+    check(answer(p.run(*words, "--json", url, send=request + b"\n"), 1) == want, "with --json")
+    # What is no request has no answer: nor has one of another protocol, and nobody is waited for for long.
+    for send in (b"", b"hello\n", b'{"jsonrpc":"2.0","method":"ping"}\n', b'{"id":null}\n', b'{"id":{}}\n', b"[1]\n", b'{"id":1}',
+                 b'{"id":1,"id":2}\n', b'{"id":1,"x":"' + b"y" * 70000 + b'"}\n'):
+        run = p.run(*words, url, send=send)
+        check(run.status == 1 and run.out == b"" and "refused agent-7" in run.err, "%r: %s" % (send[:40], run))
+    check(p.run("--no-cache", door.url, send=request + b"\n").out == b"", "a door that is none for MCP")
+    silent = p.start(*words, url)  # keeps its input open and says nothing
+    check(silent.wait(daemon.DEADLINE_S) == 1, "a host that says nothing")
+    # The same where it did not come to a login.
+    with p.listener("--listen", "127.0.0.1:0", *words, url) as listener:
+        check(json.loads(exchange(listener.where, request + b"\n"))["error"]["data"] == refusal, "by a listener")
+    host = answer(p.run("--no-cache", "mcp://elsewhere.example:1", send=request + b"\n"), 1)
+    check(host[2]["reason"] == "policy" and "hosts:" in host[2]["because"] and host[2]["retry"] == "never", host)
+    door.close()
+    gone = answer(p.run(*words, url, send=request + b"\n"), 3)
+    check(gone[2]["outcome"] == "undecided" and gone[2]["retry"] == "later", gone)
+
+
 def a_stored_token_that_is_refused_is_fetched_anew_once(folder, daemons):
     p = Place(folder, daemons)
     door = Door(p.pem)
