@@ -16,7 +16,7 @@ report() { # STATUS NAME SAID
 for page in "$pages"/*.[1-8] "$pages/../../README.md"; do
     awk -v out="$work/${page##*/}" '
         function begin(path) {
-            sub(/^(\/etc|~\/.config)\/postern\//, "", path)
+            sub(/^(\/etc|~\/.config|~)\/postern\//, "", path)
             file = out "." n "/" path
             dir = file; sub(/\/[^\/]*$/, "", dir)
             system("mkdir -p " dir)
@@ -26,7 +26,7 @@ for page in "$pages"/*.[1-8] "$pages/../../README.md"; do
         /^```/ { in_example = !in_example; n += in_example; file = ""; next }
         /^\.Ed/ { in_example = 0; next }
         !in_example { next }
-        /^# (\/etc|~\/.config)\/postern\/[a-z\/-]+\.(conf|rules)/ { path = $2; sub(/[;:]$/, "", path); begin(path); next }
+        /^# (\/etc|~\/.config|~)\/postern\/[a-z\/-]+\.(conf|rules)/ { path = $2; sub(/[;:]$/, "", path); begin(path); next }
         /^$/ { file = ""; next }
         file != "" { gsub(/\\e/, "\\"); print >file }' "$page"
 done
