@@ -58,6 +58,22 @@ const struct host *host_guess(const char *word)
     return NULL;
 }
 
+const char *host_door_page(const char *word)
+{
+    static const struct {
+        const char *begin, *page; /* the first that fits counts */
+    } doors[] = { { "redis-door", "postern-raw(7)" },
+                  { "redis", "postern-redis(7)" },
+                  { "valkey", "postern-redis(7)" },
+                  { "mcp", "postern-mcp(7)" },
+                  { "raw", "postern-raw(7)" } };
+
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+        if (strncmp(word, doors[i].begin, strlen(doors[i].begin)) == 0)
+            return doors[i].page;
+    return NULL;
+}
+
 const struct host_lines *host_lines_at(const struct host *h, size_t i)
 {
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++)

@@ -37,6 +37,9 @@ const struct host *host_find(const char *service);
 /* The host that people mean by a word that is no name of a row: a folder of examples/hosts/, a piece
  * of a title, a name with more around it; NULL when nobody knows. */
 const struct host *host_guess(const char *word);
+/* The manual page of the door that such a server gets, because it asks nobody about tokens; NULL:
+ * it is none of these. */
+const char *host_door_page(const char *word);
 const struct host *host_at(size_t i);                                   /* NULL past the last */
 const struct host_lines *host_lines_at(const struct host *h, size_t i); /* NULL past the last */
 void host_render(const char *text, const struct host_words *words, postern_buf *out);

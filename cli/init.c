@@ -185,21 +185,14 @@ static bool is_here(const char *user)
 /* Who comes with the name of a program or of a row in README.md is told what to type. */
 static postern_err fail_unknown(const char *service, postern_error *err)
 {
-    static const struct {
-        const char *begin, *page;
-    } doors[] = { { "redis-door", "postern-raw(7)" },
-                  { "redis", "postern-redis(7)" },
-                  { "valkey", "postern-redis(7)" },
-                  { "mcp", "postern-mcp(7)" },
-                  { "raw", "postern-raw(7)" } };
+    const char *page = host_door_page(service);
     const struct host *meant = host_guess(service);
 
-    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
-        if (strncmp(service, doors[i].begin, strlen(doors[i].begin)) == 0)
-            return POSTERN_FAIL(err, USAGE,
-                                "%s does not ask about tokens; put a door before it: "
-                                "doors/NAME.conf, see %s",
-                                service, doors[i].page);
+    if (page != NULL)
+        return POSTERN_FAIL(err, USAGE,
+                            "%s does not ask about tokens; put a door before it: "
+                            "doors/NAME.conf, see %s",
+                            service, page);
     if (meant != NULL)
         return POSTERN_FAIL(err, USAGE,
                             "nothing is known of a host named %s: did you mean %s (%s)?  For "

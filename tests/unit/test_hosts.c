@@ -112,6 +112,18 @@ static void a_program_s_name_leads_to_its_row(void **state)
     }
 }
 
+static void what_asks_nobody_gets_a_door(void **state)
+{
+    (void)state;
+    assert_string_equal(host_door_page("redis"), "postern-redis(7)");
+    assert_string_equal(host_door_page("redis-door"), "postern-raw(7)");
+    assert_string_equal(host_door_page("mcp"), "postern-mcp(7)");
+    assert_null(host_door_page("memcached"));
+    assert_null(host_door_page("re"));
+    for (size_t i = 0; host_at(i) != NULL; i++)
+        assert_null(host_door_page(host_at(i)->name));
+}
+
 static void words_are_put_in_and_other_ats_stay(void **state)
 {
     static const struct {
@@ -208,6 +220,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_line_ends_and_leaves_no_word_unsaid),
         cmocka_unit_test(a_name_without_a_row_is_a_sasl_host),
         cmocka_unit_test(a_program_s_name_leads_to_its_row),
+        cmocka_unit_test(what_asks_nobody_gets_a_door),
         cmocka_unit_test(words_are_put_in_and_other_ats_stay),
         cmocka_unit_test(users_are_told_one_by_one),
         cmocka_unit_test(names_of_services_are_names_of_files),
