@@ -33,7 +33,7 @@ static const struct command commands[] = {
     { "unblock", "let a blocked agent in again", command_unblock },
     { "user", "add, list and remove the people who log in at the embedded issuer", command_user },
     { "verify", "judge a token by a service's rules or by an issuer's keys alone", command_verify },
-    { "why", "say why a login was accepted or refused", command_why },
+    { "why", "say why a login or action was accepted, refused or held", command_why },
     { NULL, NULL, NULL },
 };
 
