@@ -6,7 +6,7 @@
  * tests/fuzz/local.mk); with file names as arguments it runs those alone.
  *
  * Environment: top_srcdir (where tests/fuzz is), POSTERN_FUZZ_RUNS (mutations; RUNS_DEFAULT, or what
- * the target says).
+ * the target says), POSTERN_THOROUGH (all of them: tests/support/effort.h).
  * An input that kills the target is left in ./crash-NAME.
  */
 #include <dirent.h>
@@ -18,9 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../support/effort.h"
+
 #define RUNS_DEFAULT 50000 /* half a second for most targets */
-/* With a sanitizer so many times fewer: there libFuzzer runs the same targets, twice as often. */
-#define SANITIZED_SHARE 5
+/* So many times fewer where somebody waits for it, and with a sanitizer: there libFuzzer runs the
+ * same targets, twice as often. */
+#define QUICK_SHARE  5
 #define INPUT_MAX    65536 /* bytes; longer corpus files are run as they are, but not mutated */
 #define INPUTS_MAX   4096  /* corpus files; dictionary words */
 #define STACKED_MAX  4     /* mutations on top of each other */
@@ -316,7 +319,9 @@ static unsigned long wanted_runs(void)
 
     if (text != NULL)
         return strtoul(text, NULL, 10);
-    return __sanitizer_set_death_callback != NULL ? runs / SANITIZED_SHARE : runs;
+    if (__sanitizer_set_death_callback != NULL)
+        return runs / QUICK_SHARE;
+    return test_effort(runs / QUICK_SHARE, runs);
 }
 
 int main(int argc, char **argv)

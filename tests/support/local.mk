@@ -2,6 +2,7 @@
 # What tests of several rooms share.  An archive: a test takes from it only what it calls.
 check_LTLIBRARIES += tests/support/libsupport.la
 tests_support_libsupport_la_SOURCES = tests/support/alloc_fail.c tests/support/alloc_fail.h \
+	tests/support/effort.c tests/support/effort.h \
 	tests/support/fake_transport.c tests/support/fake_transport.h tests/support/jose_judge.c tests/support/jose_judge.h tests/support/op_stub.c tests/support/op_stub.h \
 	tests/support/policy_lines.c tests/support/policy_lines.h \
 	tests/support/test_folder.c tests/support/test_folder.h tests/support/test_login.c tests/support/test_login.h \

@@ -16,9 +16,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/effort.h"
 #include "grants_fixture.h"
 
-#define ROUNDS_DEFAULT 200
+#define ROUNDS_FEW  60
+#define ROUNDS_MANY 200
 #define GRANTS 8        /* of one round; the child gets through some of them */
 /* A process that is killed takes nothing from the page cache: what fsync(2) is for is not what is tried here. */
 #define FAST_FOLDER "/dev/shm"
@@ -200,7 +202,7 @@ static int count_rounds(void)
 {
     const char *text = getenv("POSTERN_CRASH_ROUNDS");
 
-    return text == NULL ? ROUNDS_DEFAULT : (int)strtol(text, NULL, 10);
+    return text == NULL ? (int)test_effort(ROUNDS_FEW, ROUNDS_MANY) : (int)strtol(text, NULL, 10);
 }
 
 static void one_round(struct grants_fixture *g, int round)

@@ -13,11 +13,12 @@
 
 #include <postern-private/json.h>
 
+#include "../support/effort.h"
 #include "../support/policy_lines.h"
 #include "../support/test_policy.h"
 
-#define POLICIES       420
-#define QUESTIONS      300 /* of each policy: 126,000 together */
+#define QUESTIONS 300 /* of each policy: 48,000 together, or 126,000 */
+static size_t policies;
 
 /* ---- questions ---- */
 
@@ -39,6 +40,7 @@ static int set_up(void **state)
                                          "{\"path\":\"/srv/../etc\",\"x\":1}", "{\"n\":\"5\"}" };
 
     (void)state;
+    policies = test_effort(160, 420);
     test_chance_start();
     for (size_t i = 0; i < CLAIM_KINDS; i++) {
         prepared[i] = (postern_policy_subject){ .claims = postern_bytes_str(claims[i]) };
@@ -147,7 +149,7 @@ static void the_index_finds_what_looking_at_every_rule_finds(void **state)
     size_t matched = 0;
 
     (void)state;
-    for (int i = 0; i < POLICIES; i++) {
+    for (size_t i = 0; i < policies; i++) {
         POSTERN_AUTO(policy) p = NULL;
 
         policy_lines_make(&lines);
@@ -161,14 +163,14 @@ static void the_index_finds_what_looking_at_every_rule_finds(void **state)
             d = decide(p, &a);
             first = walk(p, &a.question, POSTERN_POLICY_LIST_AGENT);
             if (d.rule_index != first)
-                fail_msg("policy %d, question %d: rule %zu, and the walk says %zu", i, k, d.rule_index,
+                fail_msg("policy %zu, question %d: rule %zu, and the walk says %zu", i, k, d.rule_index,
                          first);
             if (lines.is_both && d.user_rule_index != walk(p, &a.question, POSTERN_POLICY_LIST_USER))
-                fail_msg("policy %d, question %d: the user's list differs", i, k);
+                fail_msg("policy %zu, question %d: the user's list differs", i, k);
             matched += first != POSTERN_POLICY_NO_RULE;
         }
     }
-    assert_in_range(matched, POLICIES * QUESTIONS / 5, POLICIES * QUESTIONS * 9 / 10);
+    assert_in_range(matched, policies * QUESTIONS / 5, policies * QUESTIONS * 9 / 10);
 }
 
 /* The order of the enum is not that of strictness. */
@@ -203,7 +205,7 @@ static void check_change(enum change change)
     static struct policy_lines lines;
     size_t changed = 0;
 
-    for (int i = 0; i < POLICIES / 2; i++) {
+    for (size_t i = 0; i < policies / 2; i++) {
         POSTERN_AUTO(policy) before = NULL;
         POSTERN_AUTO(policy) after = NULL;
 
@@ -248,7 +250,7 @@ static void rules_about_others_change_nothing(void **state)
     static struct policy_lines lines;
 
     (void)state;
-    for (int i = 0; i < POLICIES / 4; i++) {
+    for (size_t i = 0; i < policies / 4; i++) {
         POSTERN_AUTO(policy) before = NULL;
         POSTERN_AUTO(policy) after = NULL;
 
@@ -277,7 +279,7 @@ static void what_is_printed_reads_as_the_same(void **state)
     static struct policy_lines lines;
 
     (void)state;
-    for (int i = 0; i < POLICIES; i++) {
+    for (size_t i = 0; i < policies; i++) {
         POSTERN_AUTO(policy) p = NULL;
         POSTERN_AUTO(policy) again = NULL;
         POSTERN_AUTO_BUF once = POSTERN_BUF_INIT(POSTERN_POLICY_FILE_MAX);
