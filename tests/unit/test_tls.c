@@ -16,7 +16,9 @@
 
 #include <cmocka.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -166,25 +168,104 @@ static void a_door_that_asks_takes_every_certificate_and_none(void **state)
     test_cert_free(&expired);
 }
 
-/* RSA with an exponent of its own; 0: the usual one.  A large key of four primes is found in a
- * fraction of the time, and checked like any other. */
-static EVP_PKEY *make_rsa(unsigned bits, unsigned exponent_bits)
+/* One of 2048 bits for all tests: primes are what takes time to find. */
+static EVP_PKEY *usual_rsa(void)
+{
+    static EVP_PKEY *usual;
+
+    if (usual == NULL)
+        usual = EVP_RSA_gen(2048);
+    assert_non_null(usual);
+    assert_int_equal(EVP_PKEY_up_ref(usual), 1);
+    return usual;
+}
+
+/* 4096 bits.  Of four primes it is found in a fraction of the time, and checked like any other. */
+static EVP_PKEY *long_rsa(void)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
     EVP_PKEY *key = NULL;
-    BIGNUM *e = BN_new();
 
-    assert_int_equal(BN_set_word(e, 65537), 1);
-    if (exponent_bits != 0)
-        assert_int_equal(BN_set_bit(e, (int)exponent_bits - 1), 1);
     assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
-    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits), 1);
-    assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, e), 1);
-    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, bits < 4096 ? 2 : 4), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 4096), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, 4), 1);
     assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
-    BN_free(e);
     EVP_PKEY_CTX_free(ctx);
     return key;
+}
+
+static BIGNUM *number_of(const EVP_PKEY *key, const char *name)
+{
+    BIGNUM *n = NULL;
+
+    assert_int_equal(EVP_PKEY_get_bn_param(key, name, &n), 1);
+    return n;
+}
+
+/* Of a key with its primes and perhaps one more: which numbers have no inverse. */
+static BIGNUM *count_units(const EVP_PKEY *key, unsigned more)
+{
+    static const char *const names[] = { OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
+                                         OSSL_PKEY_PARAM_RSA_FACTOR3, OSSL_PKEY_PARAM_RSA_FACTOR4 };
+    BN_CTX *room = BN_CTX_new();
+    BIGNUM *units = BN_new();
+
+    assert_int_equal(BN_set_word(units, more == 0 ? 1 : more - 1), 1);
+    for (size_t i = 0; i < (EVP_PKEY_get_bits(key) < 4096 ? 2 : 4); i++) {
+        BIGNUM *prime = number_of(key, names[i]);
+
+        assert_int_equal(BN_sub_word(prime, 1) + BN_mul(units, units, prime, room), 2);
+        BN_clear_free(prime);
+    }
+    BN_CTX_free(room);
+    return units;
+}
+
+/* From `e` on the first exponent that the primes allow, and the one that undoes it. */
+static void find_exponents(const BIGNUM *units, BIGNUM *e, BIGNUM *d)
+{
+    BN_CTX *room = BN_CTX_new();
+
+    while (BN_mod_inverse(d, e, units, room) == NULL)
+        assert_int_equal(BN_add_word(e, 2), 1);
+    ERR_clear_error();
+    BN_CTX_free(room);
+}
+
+/*
+ * A key made of the primes of another one.
+ *
+ *   e_bits   of its exponent; 0: the usual one
+ *   more     one more prime; 0: none
+ */
+static EVP_PKEY *derive_rsa(const EVP_PKEY *key, unsigned e_bits, unsigned more)
+{
+    BIGNUM *n = number_of(key, OSSL_PKEY_PARAM_RSA_N), *e = BN_new(), *d = BN_new(),
+           *units = count_units(key, more);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    EVP_PKEY *other = NULL;
+    OSSL_PARAM *params;
+
+    assert_int_equal(BN_set_word(e, 65537), 1);
+    assert_int_equal(e_bits == 0 || BN_set_bit(e, (int)e_bits - 1), 1);
+    assert_int_equal(more == 0 || BN_mul_word(n, more), 1);
+    find_exponents(units, e, d);
+    assert_int_equal(BN_num_bits(e), e_bits == 0 ? 17 : e_bits);
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n), 1);
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e), 1);
+    assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, d), 1);
+    params = OSSL_PARAM_BLD_to_param(builder);
+    assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_fromdata(ctx, &other, EVP_PKEY_KEYPAIR, params), 1);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    EVP_PKEY_CTX_free(ctx);
+    BN_free(n);
+    BN_free(e);
+    BN_clear_free(d);
+    BN_clear_free(units);
+    return other;
 }
 
 /* May a client with that key talk to a door that asks? */
@@ -213,18 +294,25 @@ static void a_key_that_is_too_weak_proves_nothing(void **state)
 {
     (void)state;
     assert_false(is_taken(EVP_RSA_gen(1024)));
-    assert_true(is_taken(EVP_RSA_gen(2048)));
+    assert_true(is_taken(usual_rsa()));
 }
 
 /* A stranger would have us calculate for a hundred times as long as he does. */
 static void a_key_that_is_dear_to_check_is_not_checked(void **state)
 {
+    EVP_PKEY *usual = usual_rsa(), *longest = long_rsa(), *longer = derive_rsa(longest, 0, 257);
+
     (void)state;
-    assert_true(is_taken(make_rsa(2048, 64)));
-    assert_false(is_taken(make_rsa(2048, 65)));
-    assert_false(is_taken(make_rsa(2048, 2000)));
-    assert_true(is_taken(make_rsa(4096, 0)));
-    assert_false(is_taken(make_rsa(4104, 0)));
+    assert_int_equal(EVP_PKEY_get_bits(longest), 4096);
+    assert_int_equal(EVP_PKEY_get_bits(longer), 4104);
+    assert_true(is_taken(derive_rsa(usual, 64, 0)));
+    assert_false(is_taken(derive_rsa(usual, 65, 0)));
+    assert_false(is_taken(derive_rsa(usual, 2000, 0)));
+    assert_true(is_taken(derive_rsa(usual, 0, 0)));
+    EVP_PKEY_free(usual);
+    assert_true(is_taken(derive_rsa(longest, 0, 0)));
+    assert_true(is_taken(longest));
+    assert_false(is_taken(longer));
     assert_true(is_taken(EVP_EC_gen("P-521")));
 }
 
@@ -566,7 +654,7 @@ static void a_ticket_is_given_where_it_is_worth_its_cost(void **state)
 
     (void)state;
     EVP_PKEY_free(rsa.key);
-    rsa.key = EVP_RSA_gen(2048);
+    rsa.key = usual_rsa();
     assert_int_equal(X509_set_pubkey(rsa.x, rsa.key), 1);
     assert_true(X509_sign(rsa.x, ca.key, EVP_sha256()) > 0);
     assert_int_equal(count_tickets(test_server_ctx(&leaf, NULL), NULL), 0);
