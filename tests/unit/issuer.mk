@@ -83,6 +83,7 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
+tests_unit_test_issuer_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=EVP_PBE_scrypt
 tests_unit_test_issuer_opaque_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_opaque_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_opaque_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
@@ -95,7 +96,7 @@ tests_unit_test_issuer_pages_nomem_SOURCES = tests/unit/test_issuer_pages_nomem.
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_nomem_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_nomem_LDADD = $(issuer_ldadd)
-tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)
+tests_unit_test_issuer_pages_nomem_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags) -Wl,--wrap=EVP_PBE_scrypt
 tests_unit_test_issuer_opaque_access_SOURCES = tests/unit/test_issuer_opaque_access.c $(grants_fixture)
 tests_unit_test_issuer_opaque_access_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_opaque_access_LDADD = $(issuer_ldadd)
