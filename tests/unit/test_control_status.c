@@ -74,7 +74,7 @@ static const char *read_all(struct world *w, int fd)
         if (n > 0)
             len += n;
         else if (n < 0 && errno == EAGAIN)
-            assert_true(event_base_loop(w->f->control.base, EVLOOP_NONBLOCK) >= 0);
+            assert_true(event_base_loop(w->f->control.base, EVLOOP_ONCE) >= 0);
         else
             break;
     }
