@@ -21,6 +21,7 @@
 
 #include "audit/tally_memory.h"
 #include "../support/audit_child.h"
+#include "../support/together.h"
 
 #define ROUNDS_MAX 1000 /* turns of the loop until what is awaited must be there */
 
@@ -295,5 +296,5 @@ int main(void)
         TEST(without_a_key_there_is_no_checkpoint_and_all_else_goes_on),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
 }

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "../support/together.h"
 #include "door/rates.h"
 #include "door_rig.h"
 
@@ -584,5 +585,5 @@ int main(void)
         cmocka_unit_test(one_approval_passes_one_of_two_at_once),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
 }

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "../support/together.h"
 #include "door_rig.h"
 #include "line_adapter.h"
 
@@ -807,5 +808,5 @@ int main(void)
         cmocka_unit_test(without_memory_for_what_it_is_told_a_client_is_ended),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
 }
