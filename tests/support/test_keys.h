@@ -15,7 +15,7 @@ typedef struct test_key test_key;
 
 /* kind: "P-256" "P-384" "P-521" "secp256k1" "Ed25519" "RSA-2048" "RSA-1024" … */
 test_key *test_key_new(const char *kind);
-/* The RSA-2048 key of this process: made once (half a second), never freed by the caller. */
+/* The RSA-2048 key of this process: made once (a tenth of a second), never freed by the caller. */
 test_key *test_key_rsa(void);
 void test_key_free(test_key *k);
 
