@@ -26,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "../support/together.h"
 #include "child.h"
 #include "role.h"
 #include "sandbox.h"
@@ -825,5 +826,5 @@ int main(void)
 #undef TEST
     };
 
-    return cmocka_run_group_tests_name("spawner", tests, NULL, NULL);
+    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
 }
