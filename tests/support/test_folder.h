@@ -9,6 +9,9 @@ typedef struct test_folder {
 } test_folder;
 
 void test_folder_make(test_folder *f);
+/* Where a test puts a store that is to last as long as the test: in memory, where fsync(2) waits for no disk; else /tmp.  That
+ * what was synced outlives a power cut is not what is tried here. */
+const char *test_folder_fast(void);
 /* Write `text` to `name` ("services/imap.conf"), mode 0644, replacing it atomically; folders are
  * made. */
 void test_folder_put(const test_folder *f, const char *name, const char *text);

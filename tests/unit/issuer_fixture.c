@@ -60,9 +60,9 @@ int fixture_set_up(void **state)
 
     if (f == NULL)
         return -1;
-    *f = (struct fixture){ .dir = "/tmp/postern-issuer-XXXXXX", .now_s = FIXTURE_NOW_S, .answer = ANSWER_INIT };
+    *f = (struct fixture){ .now_s = FIXTURE_NOW_S, .answer = ANSWER_INIT };
     *state = f;
-    if (mkdtemp(f->dir) == NULL)
+    if (snprintf(f->dir, sizeof f->dir, "%s/postern-issuer-XXXXXX", test_folder_fast()) < 0 || mkdtemp(f->dir) == NULL)
         return -1;
     fixture_set_issuer(f, FIXTURE_ISSUER);
     f->is.clock = (postern_clock){ still_now_s, still_mono_ms, f };

@@ -17,13 +17,12 @@
 #include <cmocka.h>
 
 #include "../support/effort.h"
+#include "../support/test_folder.h"
 #include "grants_fixture.h"
 
 #define ROUNDS_FEW  60
 #define ROUNDS_MANY 200
 #define GRANTS 8        /* of one round; the child gets through some of them */
-/* A process that is killed takes nothing from the page cache: what fsync(2) is for is not what is tried here. */
-#define FAST_FOLDER "/dev/shm"
 #define TEXT_MAX 48     /* bytes with NUL: a refresh token */
 #define TOKEN_MAX 1024  /* bytes with NUL: an access token */
 
@@ -240,7 +239,7 @@ static int set_up(void **state)
     struct grants_fixture *g;
 
     if (grants_set_up(state) != 0 ||
-        snprintf(dir, sizeof dir, "%s/postern-crash-XXXXXX", access(FAST_FOLDER, W_OK) == 0 ? FAST_FOLDER : "/tmp") < 0 ||
+        snprintf(dir, sizeof dir, "%s/postern-crash-XXXXXX", test_folder_fast()) < 0 ||
         mkdtemp(dir) == NULL)
         return -1;
     g = *state;

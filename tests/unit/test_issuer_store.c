@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/test_folder.h"
 #include "issuer/store_clients.h"
 #include "issuer/store_inner.h"
 #include "issuer/store_opaque.h"
@@ -38,7 +39,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
 
-    if (f == NULL || snprintf(f->dir, sizeof f->dir, "/tmp/postern-store-XXXXXX") < 0 ||
+    if (f == NULL || snprintf(f->dir, sizeof f->dir, "%s/postern-store-XXXXXX", test_folder_fast()) < 0 ||
         mkdtemp(f->dir) == NULL)
         return -1;
     f->store = open_store(f->dir);

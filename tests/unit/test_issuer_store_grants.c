@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../support/test_folder.h"
 #include "issuer/store_grants.h"
 #include "issuer/store_revocations.h"
 
@@ -24,7 +25,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
 
-    if (f == NULL || snprintf(f->dir, sizeof f->dir, "/tmp/postern-grants-XXXXXX") < 0 || mkdtemp(f->dir) == NULL)
+    if (f == NULL || snprintf(f->dir, sizeof f->dir, "%s/postern-grants-XXXXXX", test_folder_fast()) < 0 || mkdtemp(f->dir) == NULL)
         return -1;
     *state = f;
     return store_open(f->dir, &f->store, NULL) == POSTERN_OK && store_open(f->dir, &f->other, NULL) == POSTERN_OK ? 0 : -1;
