@@ -19,7 +19,6 @@
 
 #include "../support/alloc_fail.h"
 #include "../support/audit_child.h"
-#include "../support/together.h"
 
 struct world {
     struct event_base *base;
@@ -1153,5 +1152,5 @@ int main(void)
         TEST(without_memory_a_record_is_refused),
     };
 
-    return run_tests_together(tests, sizeof tests / sizeof *tests, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
