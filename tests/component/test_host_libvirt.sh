@@ -41,6 +41,7 @@ credentials() {
 uri_with() { echo "test+unix:///default?socket=/run/libvirt/libvirt-sock&authfile=$1"; }
 login() { room_host virsh -q -c "$(uri_with "$(credentials "$1" "$2")")" list --all --name </dev/null; }
 is_in() { [ "$(head -n 1 <<<"$2")" = test ]; }
+long_login() { printf '%s\n' "$2" | "$TOP/tests/hosts/libvirt_login.py" "$ROOM/run/libvirt/libvirt-sock" "$1"; }
 # One virsh that connects again and again.
 logins() {
     local uri

@@ -54,6 +54,7 @@ HEARD_NO='Invalid credentials|\(49\)' HEARD_LATER='unavailable|\(52\)'
 SAID_LONG=' UNBIND' HEARD_LONG='SASL\(-7\).*too long'
 SAID_OTHER='RESULT tag=97 err=50' HEARD_OTHER='Insufficient access|\(50\)'
 
+long_login() { printf '%s\n' "$2" | "$TOP/tests/hosts/ldap_many.py" "$ROOM/run/slapd/ldapi" 1; }
 cases_login
 # The same by the other two ways.
 if [ "$URL" != ldapi:/// ]; then

@@ -37,6 +37,8 @@ login() {
 }
 is_in() { grep -q '^Repository Root: ' <<<"$2"; }
 logins() { [ "$(printf '%s\n' "$ALICE" | "$TOP/tests/hosts/svn_many.py" "$1")" = in ]; }
+HEARD_SENT='\( failure .*SASL\(-13\)'
+long_login() { printf '%s\n' "$2" | "$TOP/tests/hosts/svn_many.py" 1; }
 
 cases_login
 host_accepts "alice@example.org is alice: the domain is svnserve's realm" alice "$(host_token alice@example.org)"

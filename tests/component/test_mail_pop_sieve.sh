@@ -32,6 +32,12 @@ refuses "pop3: curl is refused with the wrong token" curl_mail agent-7 "$(mail_t
 for mech in OAUTHBEARER XOAUTH2; do
     sasl_test "pop3: pop3test with our client plugin, $mech, STLS" '^\+OK' pop3test 'STAT\r\nQUIT\r\n' -m $mech -u agent-7 -a agent-7 -t '' mail.example.org
 done
+# 500 logins in four processes of pop3d, as of imapd in test_mail_cyrus.sh.
+sed -i 's/^SERVICES {/&\n\tmany\tcmd="pop3d -s -U 1000 -T 120" listen="127.0.0.1:9950" prefork=0 maxchild=4/' "$ROOM/etc/cyrus.conf"
+cyrus_end
+cyrus_run 110 9950
+many() { pgrep -f '^pop3d -s -U 1000'; }
+five_hundred "pop3" many "$good" pop3 agent-7 --tls ssl --port 9950
 
 cyrus_with cyrus-sieve 4190
 cyrus_host sieve 'cyrus/sieve' sieve starttls
@@ -41,5 +47,8 @@ token_file token "$good"
 for mech in OAUTHBEARER XOAUTH2; do
     sasl_test "sieve: sivtest with our client plugin, $mech, STARTTLS" '^OK' sivtest 'LISTSCRIPTS\r\nLOGOUT\r\n' -m $mech -u agent-7 -a agent-7 -t '' mail.example.org
 done
+# timsieved ends with its client: what could grow is cyrmaster.
+many() { echo "$CYRUS_PID"; }
+five_hundred "sieve: cyrmaster" many "$good" sieve agent-7
 no_token_said "${tokens[@]}"
 done_testing

@@ -61,8 +61,8 @@ accepts "smtp: a token of some 11 KB on the line of AUTH" "$program" 'sasl_usern
 status=0
 mail_login "$longer" smtp agent-7 --two-steps >"$T/login.out" 2>&1 || status=$?
 check "smtp: in two steps it fails cleanly: $(cat "$T/login.out")" test "$status $(cat "$T/login.out")" = '1 refused 500 5.5.6 SASL response limit exceeded'
-refuses_oversize smtp "$program" "$good" smtp agent-7
-refuses_oversize smtp "$program" "$good" smtp agent-7 --two-steps
+refuses_oversize smtp "$program" "$refused" "$good" smtp agent-7
+refuses_oversize "smtp, two steps" "$program" 'warning: .*: request longer than 12288' "$good" smtp agent-7 --two-steps
 together smtp "$program" 'sasl_method=OAUTHBEARER, sasl_username=user-[0-9]+' smtp smtp --send
 without_issuer smtp "$program" "$refused" "$good" smtp agent-7
 check "smtp: the temporary failure is 454" grep -q '^temporary 454 4.7.0' "$T/postponed"
@@ -133,5 +133,11 @@ for mech in OAUTHBEARER XOAUTH2; do
 done
 sends_not "smtp: smtptest with the wrong token" smtptest_authenticates OAUTHBEARER /tmp/other
 peer nodemailer "{\"host\":\"mail.example.org\",\"ca\":\"$T/ca.pem\",\"user\":\"agent-7\",\"good\":\"$good\",\"bad\":\"$other\",\"long\":\"$long\"}"
+# 500 logins in four processes of smtpd, which would end after a hundred.
+check "smtp: processes for more than a hundred" room sh -c 'postconf -e max_use=1000 max_idle=1000s && postconf -F submissions/inet/process_limit=4 && postfix reload'
+many() { pgrep -x smtpd; }
+none_is_there() { ! many; }
+check "smtp: the ones of before are gone" wait_for 20 none_is_there
+five_hundred smtp many "$good" smtp agent-7 --tls ssl
 no_token_said "${tokens[@]}"
 done_testing

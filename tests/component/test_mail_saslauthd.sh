@@ -61,7 +61,7 @@ host() {
     refuses_password "another user" authzid "$good" alice
     refuses_password "a token for AGENT-7, who would be agent-7 here" no_mapping "$(mail_token "$service" 'sub="AGENT-7"')" AGENT-7
     refuses_password "a person's password" malformed "$PASSWORD" alice
-    refuses_oversize "$protocol" "$program" "$good" "$protocol" agent-7 --mech PLAIN
+    refuses_oversize "$protocol" "$program" "$badlogin" "$good" "$protocol" agent-7 --mech PLAIN
     together "$protocol" "$program" "${login//agent-7/user-[0-9]+}" "$service" "$protocol" --mech PLAIN "${more[@]}"
     server_stop "$ISSUER_PID"
     posternd_again

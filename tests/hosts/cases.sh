@@ -13,6 +13,8 @@
 #   HEARD_NO HEARD_LATER what the client said then
 #   SAID_OTHER HEARD_OTHER the same where the token is another user's or nobody's here, if that is another error
 #   SAID_LONG HEARD_LONG the same for a token that is too long: more than 16 KiB, which our client plugin does not even send, or OVERSIZE
+#   long_login USER TOKEN  where the client does not send a token that is too long: one that does, with the answer of `login`; and
+#   SAID_SENT HEARD_SENT   what is said and heard then, if not the plugin's line with reason=limit and SAID_NO, and HEARD_NO
 #   LONG_TOKEN           bytes of a token that the host does take, if not 12000
 #   FOLDS=yes            it takes ALICE for alice: then a token for ALICE must not come in
 #   HOST_PID             the host's process (children and grandchildren are counted with it)
@@ -121,6 +123,15 @@ host_oversize() {
     answer=$(login alice "$2" 2>&1)
     if ! is_in alice "$answer" && grep -qE -- "$HEARD_LONG" <<<"$answer" && { [ -z "$SAID_LONG" ] || wait_for 20 says "$SAID_LONG"; }; then ok "$1"; else not_ok "$1"; show "$answer"; fi
 }
+# host_takes_none_sent NAME TOKEN: a token that is too long from a client that sends it; the helper is not asked.
+host_takes_none_sent() {
+    local answer before line=${SAID_SENT:-service=$SERVICE outcome=rejected reason=limit ref=-}
+    mark
+    before=$(records)
+    answer=$(long_login alice "$2" 2>&1)
+    if ! is_in alice "$answer" && grep -qE -- "${HEARD_SENT:-$HEARD_NO}" <<<"$answer" && wait_for 20 says "$line" &&
+        { [ -n "${SAID_SENT:-}" ] || [ -z "$SAID_NO" ] || wait_for 20 says "${SAID_NO//%u/alice}"; } && [ "$(records)" = "$before" ]; then ok "$1"; else not_ok "$1"; show "$answer"; fi
+}
 # host_undecided NAME REASON USER TOKEN: the host's temporary failure, and no word of bad credentials.
 host_undecided() {
     local answer
@@ -150,6 +161,7 @@ cases_login() {
     [ "${FOLDS:-}" != yes ] || SAID_NO=${SAID_OTHER:-$SAID_NO} HEARD_NO=${HEARD_OTHER:-$HEARD_NO} host_rejects "a token for ALICE, who would be alice here" no_mapping ALICE "$(host_token ALICE)"
     host_accepts "accept: a token of ${#long} bytes" alice "$long"
     host_oversize "oversize: a token of ${#OVERSIZE} bytes" "$OVERSIZE"
+    [ "$(type -t long_login)" != function ] || host_takes_none_sent "oversize: the same from a client that sends it" "$OVERSIZE"
     host_accepts "and the next login comes in" alice "$ALICE"
 }
 

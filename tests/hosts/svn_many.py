@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Many logins to svnserve, each on a connection of its own and up to its description of the repository; svn would take a process for each.
+"""Many logins to svnserve, each on a connection of its own and up to its description of the repository; svn would take a process for each, and sends
+no token that is too long.
 
   svn_many.py COUNT     the token on stdin; "in" if each was, or what svnserve said first
 """
@@ -37,7 +38,11 @@ def main(count):
             stream.write(b"( OAUTHBEARER ( %d:%s ) ) " % (len(message), message))
             stream.flush()
             answer = item(stream)
-            if answer.startswith(b"( success"):
+            if answer.startswith(b"( step "):  # RFC 7628, section 3.2.3: who is told why says that it has heard
+                stream.write(b"4:AQ== ")
+                stream.flush()
+                answer = item(stream)
+            elif answer.startswith(b"( success"):
                 answer = item(stream)
             if b"( success ( 36:" not in answer:
                 raise SystemExit("login %d: %r" % (n, answer))
