@@ -47,7 +47,6 @@ bind() {
     room_host env LDAPTLS_CACERT=/etc/ldap/tls.crt ldapwhoami -Q -H "$1" -Y "$MECH" -U "$2" -y "/tmp/$(basename "$f")" "${@:4}"
     rm -f "$f"
 }
-login() { bind "$URL" "$1" "$2"; }
 is_in() { [ "$2" = "dn:uid=$1,ou=people,dc=nodomain" ]; }
 SAID_IN='BIND dn="uid=%u,ou=people,dc=nodomain" mech=OAUTHBEARER' SAID_NO='RESULT tag=97 err=49' SAID_LATER='RESULT tag=97 err=52'
 HEARD_NO='Invalid credentials|\(49\)' HEARD_LATER='unavailable|\(52\)'
@@ -55,26 +54,35 @@ SAID_LONG=' UNBIND' HEARD_LONG='SASL\(-7\).*too long'
 SAID_OTHER='RESULT tag=97 err=50' HEARD_OTHER='Insufficient access|\(50\)'
 
 long_login() { printf '%s\n' "$2" | "$TOP/tests/hosts/ldap_many.py" "$ROOM/run/slapd/ldapi" 1; }
-cases_login
-# The same by the other two ways.
+# The same by each of the ways to it; under valgrind, and where there is one only, by the first.
+way=
+ok() { echo "ok - $way$*"; }
+not_ok() { echo "not ok - $way$*"; failures=$((failures + 1)); }
+ways=("$URL")
+[ -n "${POSTERN_VALGRIND:-}" ] || [ "$URL" = ldapi:/// ] || ways+=('ldap://ldap.example.org -ZZ' ldapi:///)
+by_way() { # CASES...: login() by each of the ways
+    local url options c
+    for way in "${ways[@]}"; do
+        read -r url options <<<"$way"
+        # shellcheck disable=SC2086,SC2317 # none or one; the cases'
+        login() { bind "$url" "$1" "$2" $options; }
+        way="$way: "
+        for c; do "$c"; done
+    done
+    way=
+    login() { bind "$URL" "$1" "$2"; }
+}
+by_way cases_login cases_concurrent
 if [ "$URL" != ldapi:/// ]; then
-    login() { bind ldap://ldap.example.org "$1" "$2" -ZZ; }
-    host_accepts "StartTLS: accept" alice "$ALICE"
-    host_rejects "StartTLS: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
     mark
     answer=$(bind ldap://ldap.example.org alice "$ALICE" -O none 2>&1)
     if ! is_in alice "$answer" && wait_for 20 says 'RESULT tag=97 err=48'; then ok "without TLS there is no such mechanism"; else not_ok "without TLS there is no such mechanism"; show "$answer"; fi
 fi
-login() { bind ldapi:/// "$1" "$2"; }
-host_accepts "ldapi: accept" alice "$ALICE"
-host_rejects "ldapi: expired" expired alice "$(host_token alice "exp=$(($(date +%s) - 1))")"
-login() { bind "$URL" "$1" "$2"; }
-cases_concurrent
 # Ten thousand here, where a client can be as quick as slapd is, within the same bound.
 logins() { [ "$(printf '%s\n' "$ALICE" | "$TOP/tests/hosts/ldap_many.py" "$ROOM/run/slapd/ldapi" "$1")" = in ]; }
 MANY_WARM=1000 MANY_MORE=9000
 cases_many
-cases_away
+by_way cases_away
 cases_end
 
 # ---- no plugin of ours: saslauthd's protocol ----
@@ -97,7 +105,27 @@ plain_rejects() { # NAME REASON USER PASSWORD
     if grep -qE "$HEARD_NO" <<<"$answer" && wait_for 20 says "$SAID_NO" && [ "$(records)" -gt "$before" ] && [[ $(last_record) = *"\"reason\":\"$2\""* ]]; then ok "$1 ($2)"; else not_ok "$1 ($2)"; show "$answer"; fi
 }
 plain_rejects "PLAIN: wrong audience" aud alice "$(host_token alice 'aud="https://else.example.org/ldap"')"
+plain_rejects "PLAIN: expired" expired alice "$(host_token alice "exp=$(($(date +%s) - 1))")"
 plain_rejects "PLAIN: alice with bob's token" authzid alice "$BOB"
 plain_rejects "PLAIN: a token for ALICE, who would be alice here" no_mapping ALICE "$(host_token ALICE)"
+# libsasl has 8 KB for its question to saslauthd.
+before=$(records)
+SAID_LONG='saslauthd request too large' HEARD_LONG='generic failure' host_oversize "PLAIN: a token of more than 8 KB" "$(host_token_of 8000 alice)"
+if [ "$(records)" = "$before" ]; then ok "PLAIN: of which the helper has no record"; else not_ok "PLAIN: of which the helper has no record"; fi
+host_accepts "PLAIN: and the next login comes in" alice "$ALICE"
+cases_concurrent
+server_stop "$ISSUER_PID" "$POSTERND_PID"
+room_posternd
+mark
+answer=$(login alice "$ALICE" 2>&1)
+if grep -q 'generic failure' <<<"$answer" && wait_for 20 says 'RESULT tag=97 err=80 .*generic failure' && [[ $(last_record) = *'"outcome":"undecided","reason":"keys_unavailable"'* ]]; then
+    ok "PLAIN: issuer down (keys_unavailable)"
+else
+    not_ok "PLAIN: issuer down (keys_unavailable)"
+    show "$answer"
+fi
+issuer_start
+wait_for 40 in_again || not_ok "PLAIN: issuer back"
+host_accepts "PLAIN: issuer back: logins work again" alice "$ALICE"
 canary "$ALICE" "$BOB"
 done_testing
