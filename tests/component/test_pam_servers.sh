@@ -90,14 +90,15 @@ wait_for 20 port_listens "$SSH_PORT" || { echo "not ok - sshd starts"; exit 1; }
 # shellcheck disable=SC2016
 printf '#!/bin/sh\nexec cat "$TOKEN_FILE"\n' >"$T/ssh/askpass"
 chmod 755 "$T/ssh/askpass"
-# ssh_as USER TOKEN: who one is there.
+# ssh_as USER TOKEN [OPTION...]: who one is there.
 ssh_as() {
-    local f
+    local f user=$1
     f=$(mktemp "$T/ssh/token.XXXXXX")
     printf '%s\n' "$2" >"$f"
+    shift 2
     TOKEN_FILE=$f SSH_ASKPASS=$T/ssh/askpass SSH_ASKPASS_REQUIRE=force timeout 60 ssh -F none -p "$SSH_PORT" -o StrictHostKeyChecking=no \
         -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o PreferredAuthentications=keyboard-interactive -o NumberOfPasswordPrompts=1 \
-        "$1@127.0.0.1" 'id -un' </dev/null 2>&1
+        "$@" "$user@127.0.0.1" 'id -un' </dev/null 2>&1
     rm -f "$f"
 }
 ssh_accepts() { # NAME USER TOKEN
@@ -182,13 +183,33 @@ mixed "mixed: nor does its password" "$PASSWORD" "auth=0 account=$ACCT_EXPIRED "
 
 # ---- sshd: many ----
 
-running=()
-for n in $(seq $SSH_AT_ONCE); do
-    ssh_as alice "$alice" >"$T/ssh/out.$n" &
-    running+=($!)
-done
-wait "${running[@]}"
-if [ "$(cat "$T"/ssh/out.* | grep -cx alice)" = $SSH_AT_ONCE ]; then ok "sshd: $SSH_AT_ONCE at a time"; else not_ok "sshd: $SSH_AT_ONCE at a time"; head -n 3 "$T"/ssh/out.*; fi
+# at_once COUNT LOGIN ALICE BOB FOLDER LOG LINE: so many logins by LOGIN at one time, of alice and of bob in turn; each is in as who it is, and LOG has
+# LINE, in which %u stands for the user, so often as well.
+at_once() {
+    local n user running=() before in=0
+    before=$(wc -l <"$6")
+    for n in $(seq "$1"); do
+        if [ $((n % 2)) = 0 ]; then "$2" alice "$3" >"$5/out.$n" & else "$2" bob "$4" >"$5/out.$n" & fi
+        running+=($!)
+    done
+    wait "${running[@]}"
+    for n in $(seq "$1"); do
+        if [ $((n % 2)) = 0 ]; then user=alice; else user=bob; fi
+        if [ "$(cat "$5/out.$n")" = $user ]; then in=$((in + 1)); else sed "s/^/# $user: /" "$5/out.$n"; fi
+    done
+    # shellcheck disable=SC2317
+    said_so_often() {
+        [ "$(tail -n "+$((before + 1))" "$2" | grep -c "${3//%u/alice}")" = $(($1 / 2)) ] &&
+            [ "$(tail -n "+$((before + 1))" "$2" | grep -c "${3//%u/bob}")" = $((($1 + 1) / 2)) ]
+    }
+    [ $in = "$1" ] && wait_for 20 said_so_often "$1" "$6" "$7"
+}
+if at_once $SSH_AT_ONCE ssh_as "$alice" "$(token_for sshd sub='"bob"')" "$T/ssh" "$T/sshd.log" 'Accepted keyboard-interactive/pam for %u '; then
+    ok "sshd: $SSH_AT_ONCE at a time, of two users"
+else
+    not_ok "sshd: $SSH_AT_ONCE at a time, of two users"
+    tail -n 8 "$T/sshd.log" | sed 's/^/# /'
+fi
 
 # ---- PostgreSQL ----
 
@@ -244,13 +265,12 @@ before=$(records)
 pg_refuses "PostgreSQL: a token of more than 16 KiB" alice "${sql%%.*}.$(head -c 17000 /dev/zero | tr '\0' x).x" ''
 pg_refuses "PostgreSQL: a person's password" alice 'Hunter2-Geheimnis' ''
 if [ "$(records)" = "$before" ]; then ok "PostgreSQL: of neither the helper has a record"; else not_ok "PostgreSQL: of neither the helper has a record"; fi
-running=()
-for n in $(seq $AT_ONCE); do
-    pg_as alice "$sql" >"$T/pg/out.$n" &
-    running+=($!)
-done
-wait "${running[@]}"
-if [ "$(cat "$T"/pg/out.* | grep -cx alice)" = $AT_ONCE ]; then ok "PostgreSQL: $AT_ONCE at a time"; else not_ok "PostgreSQL: $AT_ONCE at a time"; head -n 3 "$T"/pg/out.*; fi
+if at_once $AT_ONCE pg_as "$sql" "$(token_for postgresql sub='"bob"')" "$T/pg" "$T/pg.log" 'connection authorized: user=%u '; then
+    ok "PostgreSQL: $AT_ONCE at a time, of two users"
+else
+    not_ok "PostgreSQL: $AT_ONCE at a time, of two users"
+    tail -n 8 "$T/pg.log" | sed 's/^/# /'
+fi
 # Any driver: its password is the token.
 driver() { # ROLE TOKEN
     printf '%s' "$2" | timeout 60 /usr/bin/python3 -c '
@@ -263,6 +283,54 @@ with db.cursor() as cursor:
 pg_as() { driver "$@"; }
 pg_accepts "PostgreSQL: psycopg2 logs in with a token" alice "$sql"
 pg_refuses "PostgreSQL: and not with one for another audience" alice "$alice" aud
+
+# ---- five hundred of each ----
+
+# Both have a process of its own for each login: what could grow is who starts these, and posternd.
+# grew NAME PID KIB COUNT LOGIN...: COUNT logins by LOGIN, of which the first tenth is not looked at.
+grew() {
+    local name=$1 pid=$2 bound=$3 count=$4 fds kib posternd_fds posternd_kib
+    shift 4
+    check "$name: $count logins: the first $((count / 10))" "$@" $((count / 10))
+    wait_for 20 no_children "$pid" # of whom some may still be ending
+    fds=$(family_fds "$pid") kib=$(family_kib "$pid") posternd_fds=$(family_fds "$POSTERND_PID") posternd_kib=$(family_kib "$POSTERND_PID")
+    check "$name: $count logins: the others" "$@" $((count - count / 10))
+    check "$name: no descriptor more ($fds before)" wait_for 20 few_fds "$pid" "$fds"
+    check "$name: nor in posternd ($posternd_fds before)" wait_for 20 few_fds "$POSTERND_PID" $((posternd_fds + MANY_FDS))
+    kib=$(($(family_kib "$pid") - kib)) posternd_kib=$(($(family_kib "$POSTERND_PID") - posternd_kib))
+    check "$name: no more memory ($kib KiB)" test $kib -le "$bound"
+    check "$name: nor in posternd ($posternd_kib KiB)" test $posternd_kib -le $MANY_KIB
+}
+no_children() { ! pgrep -P "$1" -f "${CHILDREN:-.}" >/dev/null; }
+ssh_many() { # COUNT: four at a time; the usual key exchange takes longer than all the rest
+    local w i running=()
+    for w in 1 2 3 4; do
+        for ((i = w; i <= $1; i += 4)); do [ "$(ssh_as alice "$alice" -o KexAlgorithms=curve25519-sha256)" = alice ] || echo "$i"; done >"$T/ssh/many.$w" &
+        running+=($!)
+    done
+    wait "${running[@]}"
+    cat "$T"/ssh/many.*
+    ! grep -qh . "$T"/ssh/many.*
+}
+pg_many() { # COUNT: one program, four at a time
+    printf '%s' "$sql" | timeout 120 /usr/bin/python3 -c '
+import sys, psycopg2
+from concurrent.futures import ThreadPoolExecutor
+token = sys.stdin.read()
+def login(n):
+    db = psycopg2.connect(host="127.0.0.1", port=sys.argv[1], user="alice", dbname="postgres", password=token, sslmode="require")
+    with db.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        who = cursor.fetchone()[0]
+    db.close()
+    return who
+with ThreadPoolExecutor(4) as pool:
+    assert set(pool.map(login, range(int(sys.argv[2])))) == {"alice"}' "$PG_PORT" "$1"
+}
+if [ -z "${POSTERN_VALGRIND:-}" ]; then
+    grew sshd "$SSHD_PID" 64 500 ssh_many
+    CHILDREN='postgres: alice' grew PostgreSQL "$PG_PID" 512 500 pg_many
+fi
 
 # ---- nobody to ask ----
 

@@ -389,8 +389,22 @@ pg_reload postern.service postgresql
 postmaster() { # descriptors, and KiB that are its own
     echo "$(find "/proc/$PG_PID/fd" | wc -l) $(awk '/^RssAnon/ { print $2 }' "/proc/$PG_PID/status")"
 }
-out=$(wire "$alice" --count 20 --together 20 alice postgres)
-if [ "$(grep -cx ok <<<"$out")" = 20 ]; then ok "twenty at a time"; else not_ok "twenty at a time"; sort <<<"$out" | uniq -c | sed 's/^/# /'; fi
+before=$(log_lines)
+wire "$(of sub='"bob"')" --count 10 --together 10 bob postgres >"$T/of-bob.out" &
+out=$(wire "$alice" --count 10 --together 10 alice postgres)
+wait $!
+said_by_each() { # so often each of the server's lines
+    local who
+    for who in alice bob; do
+        [ "$(tail -n "+$((before + 1))" "$T/pg.log" | grep -c "connection authenticated: identity=\"$who\" method=oauth")" = 10 ] &&
+            [ "$(tail -n "+$((before + 1))" "$T/pg.log" | grep -c "connection authorized: user=$who ")" = 10 ] || return 1
+    done
+}
+if [ "$(cat - "$T/of-bob.out" <<<"$out" | grep -cx ok)" = 20 ] && wait_for 20 said_by_each; then ok "twenty at a time, of two users"; else
+    not_ok "twenty at a time, of two users"
+    cat - "$T/of-bob.out" <<<"$out" | sort | uniq -c | sed 's/^/# /'
+    tail -n "+$((before + 1))" "$T/pg.log" | tail -n 8 | sed 's/^/# log: /'
+fi
 read -r fds_before kib_before < <(postmaster)
 out=$(wire "$alice" --plain --count 500 --together 4 alice postgres)
 if [ "$(grep -cx ok <<<"$out")" = 500 ]; then ok "five hundred logins"; else not_ok "five hundred logins"; sort <<<"$out" | uniq -c | sed 's/^/# /'; fi
