@@ -82,8 +82,8 @@ check "imap: imapflow's reference is in the audit file" audited "$(last_ref "$T/
 sed -i 's/^SERVICES {/&\n\tmany\tcmd="imapd -s -U 1000 -T 120" listen="127.0.0.1:9930" prefork=0 maxchild=4/' "$ROOM/etc/cyrus.conf"
 cyrus_end
 cyrus_run 143 9930
-many() { pgrep -f '^imapd -s -U 1000'; }
-five_hundred "imap" many "$good" imap agent-7 --tls ssl --port 9930
+imapd() { pgrep -f '^imapd -s -U 1000'; }
+five_hundred imap imapd "$good" imap agent-7 --tls ssl --port 9930
 
 no_token_said "${tokens[@]}"
 done_testing

@@ -36,8 +36,8 @@ done
 sed -i 's/^SERVICES {/&\n\tmany\tcmd="pop3d -s -U 1000 -T 120" listen="127.0.0.1:9950" prefork=0 maxchild=4/' "$ROOM/etc/cyrus.conf"
 cyrus_end
 cyrus_run 110 9950
-many() { pgrep -f '^pop3d -s -U 1000'; }
-five_hundred "pop3" many "$good" pop3 agent-7 --tls ssl --port 9950
+pop3d() { pgrep -f '^pop3d -s -U 1000'; }
+five_hundred pop3 pop3d "$good" pop3 agent-7 --tls ssl --port 9950
 
 cyrus_with cyrus-sieve 4190
 cyrus_host sieve 'cyrus/sieve' sieve starttls
@@ -48,7 +48,7 @@ for mech in OAUTHBEARER XOAUTH2; do
     sasl_test "sieve: sivtest with our client plugin, $mech, STARTTLS" '^OK' sivtest 'LISTSCRIPTS\r\nLOGOUT\r\n' -m $mech -u agent-7 -a agent-7 -t '' mail.example.org
 done
 # timsieved ends with its client: what could grow is cyrmaster.
-many() { echo "$CYRUS_PID"; }
-five_hundred "sieve: cyrmaster" many "$good" sieve agent-7
+cyrmaster() { echo "$CYRUS_PID"; }
+five_hundred "sieve: cyrmaster" cyrmaster "$good" sieve agent-7
 no_token_said "${tokens[@]}"
 done_testing

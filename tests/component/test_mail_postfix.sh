@@ -135,9 +135,9 @@ sends_not "smtp: smtptest with the wrong token" smtptest_authenticates OAUTHBEAR
 peer nodemailer "{\"host\":\"mail.example.org\",\"ca\":\"$T/ca.pem\",\"user\":\"agent-7\",\"good\":\"$good\",\"bad\":\"$other\",\"long\":\"$long\"}"
 # 500 logins in four processes of smtpd, which would end after a hundred.
 check "smtp: processes for more than a hundred" room sh -c 'postconf -e max_use=1000 max_idle=1000s && postconf -F submissions/inet/process_limit=4 && postfix reload'
-many() { pgrep -x smtpd; }
-none_is_there() { ! many; }
+smtpd() { pgrep -x smtpd; }
+none_is_there() { ! smtpd; }
 check "smtp: the ones of before are gone" wait_for 20 none_is_there
-five_hundred smtp many "$good" smtp agent-7 --tls ssl
+five_hundred smtp smtpd "$good" smtp agent-7 --tls ssl
 no_token_said "${tokens[@]}"
 done_testing

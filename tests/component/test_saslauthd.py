@@ -331,6 +331,27 @@ def an_issuer_that_is_away_is_no_bad_password(folder, daemons):
     expect(answers, [NOTHING] * 20, "twenty at a time")
 
 
+def five_hundred_logins_leave_nothing(folder, daemons):
+    """After the first hundred the helper has what it keeps: at most four descriptors by chance, and less than 4 KiB a login."""
+    rig = Rig(folder, daemons)
+    token, helper = rig.token(), rig.daemon.child("helper")
+
+    def logins(count):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            expect(set(pool.map(lambda _: rig.ask("alice", token, "imap", ""), range(count))), {OK}, "answers")
+
+    def size():
+        with open("/proc/%d/smaps_rollup" % helper) as f:
+            return sum(int(line.split()[1]) for line in f if line.startswith("Private_Dirty:"))
+
+    logins(100)
+    open_before, kib_before = len(os.listdir("/proc/%d/fd" % helper)), size()
+    logins(400)
+    wait_until(lambda: len(os.listdir("/proc/%d/fd" % helper)) <= open_before + 4, "its descriptors are closed")
+    if not IS_SANITIZED:  # whose quarantine keeps what was freed
+        expect(size() - kib_before < 1600, True, "%d and %d KiB" % (kib_before, size()))
+
+
 def handle(rig, token, *options, service="imap", as_uid=None):
     """(exit status, the handle, the message)"""
     def drop():
@@ -420,7 +441,7 @@ TESTS = [testsaslauthd_logs_in_with_a_token, a_wrong_token_is_refused_by_its_rea
          a_service_that_is_not_listed_is_closed_without_an_answer,
          a_process_that_helper_peers_does_not_name_is_closed_without_an_answer, what_is_undecided_is_closed_without_an_answer,
          a_fifth_field_is_for_the_record_alone, slow_writers_are_answered_and_slower_ones_closed, oversize_lengths_are_refused_at_once,
-         a_caller_that_hangs_up_is_forgotten, a_reload_under_load_loses_no_login, the_sample_server_takes_a_token_by_plain, an_issuer_that_is_away_is_no_bad_password,
+         a_caller_that_hangs_up_is_forgotten, five_hundred_logins_leave_nothing, a_reload_under_load_loses_no_login, the_sample_server_takes_a_token_by_plain, an_issuer_that_is_away_is_no_bad_password,
          a_handle_logs_in_once, a_handle_opens_no_more_than_its_token, a_handle_is_minted_for_a_good_token_and_for_who_may,
          settings_that_say_half_are_start_errors]
 
