@@ -13,6 +13,7 @@ PLUGIN=$POSTERN_BUILD/.libs/liboauthbearer.so
 [ -e "$PLUGIN" ] || PLUGIN=$POSTERN_BUILD/sasl-plugin/.libs/liboauthbearer.so
 # shellcheck disable=SC2034 # for the tests
 postern=$POSTERN_BUILD/postern posternd=$POSTERN_BUILD/posternd token_tool=$POSTERN_BUILD/tests/support/token_tool
+finder=$POSTERN_BUILD/tests/support/canary
 ISSUER=https://sso.test.example
 pids=()
 # Under sanitizers the hosts get clang's runtime preloaded, since our plugin in them needs it.
@@ -130,9 +131,9 @@ posternd_reload() {
 stop_process() { kill -STOP "$1" && wait_for 20 stands_still "$1"; }
 stands_still() { grep -q '^State:[[:space:]]*T' "/proc/$1/status"; }
 
-# token SERVICE [CLAIM=JSON ...]: claims of RFC 9068 for agent-7; CLAIM= (empty) leaves one out.
+# token SERVICE [CLAIM=JSON ...]: claims of RFC 9068 for agent-7; CLAIM= (empty) leaves one out.  Each is noted for `canary`.
 token() {
-    local service=$1 now claims name
+    local service=$1 now claims name made
     shift
     now=$(date +%s)
     declare -A c=([iss]="\"$ISSUER\"" [sub]='"agent-7"' [client_id]='"agent-7"' [aud]="\"https://localhost/$service\"" [iat]=$now
@@ -148,7 +149,9 @@ token() {
     done
     claims=
     for name in "${!c[@]}"; do claims+="${claims:+,}\"$name\":${c[$name]}"; done
-    printf '{%s}' "$claims" | "$token_tool" sign "$key" "$typ"
+    made=$(printf '{%s}' "$claims" | "$token_tool" sign "$key" "$typ") || return
+    printf '%s\n' "$made" >>"$T/minted"
+    printf %s "$made"
 }
 # padded TOKEN-SERVICE BYTES: a token of at least that size.
 padded() { token "$1" "pad=\"$(head -c "$2" /dev/zero | tr '\0' x)\""; }
@@ -171,11 +174,41 @@ audit_settles() {
 records() { audit_settles || echo "not settled $RANDOM"; grep -c '"event":"verify"' "$AUDIT"; }
 last_record() { audit_settles && grep '"event":"verify"' "$AUDIT" | tail -n 1; }
 # No piece of any token in any log: every test ends with this.
-canary() { # TOKEN...
-    local t found=no
-    for t; do
-        # The signature part is what no log may hold; header and issuer are public.
-        if grep -rqF -- "${t##*.}" "$T/audit.jsonl" "$T"/*.log; then found=yes; fi
-    done
-    if [ $found = no ]; then ok "no token in any log"; else not_ok "no token in any log"; fi
+secret_too() { printf '%s\n' "$@" >>"$T/minted"; } # SECRET...: what came to the test by other ways than `token`
+canary() {                                           # twelve bytes of a payload or a signature, as they are or in base64, are a piece
+    local f places=()
+    while read -r f; do places+=("file:$f"); done < <(find "$T"/*.log "$T/audit.jsonl" ${ROOM:+"$ROOM/var/log"} -type f 2>/dev/null)
+    if "$finder" scan "${places[@]}" <"$T/minted" >"$T/canary.out" 2>&1; then ok "no piece of a token in any log (${#places[@]})"; else
+        not_ok "no piece of a token in any log"
+        sed 's/^/# /' "$T/canary.out"
+    fi
+}
+# unseen NAME COMMAND...: it succeeds, and meanwhile nobody's argv or environment has a piece of a token that was made before.
+unseen() {
+    local name=$1 watcher did=0 seen=0
+    shift
+    "$finder" watch <"$T/minted" >"$T/watch.out" 2>&1 &
+    watcher=$!
+    pids+=("$watcher")
+    wait_for 20 grep -q watching "$T/watch.out"
+    "$@" >"$T/check.out" 2>&1 || did=$?
+    kill "$watcher"
+    wait "$watcher" || seen=$?
+    if [ $did = 0 ] && [ $seen = 0 ] && [ "$(awk '/rounds/ { print $1 }' "$T/watch.out")" -gt 3 ]; then ok "$name"; else
+        not_ok "$name ($did, $seen)"
+        sed 's/^/# /' "$T/check.out" "$T/watch.out"
+    fi
+}
+# canary_memory: nor in the memory of posternd's processes, which is what a core of them would hold, some time after the last login.
+canary_memory() {
+    local p places=()
+    [ -z "${POSTERN_SANITIZED:-}" ] || return 0 # a sanitizer keeps what was freed
+    for p in "$POSTERND_PID" $(pgrep -P "$POSTERND_PID"); do places+=("pid:$p"); done
+    # shellcheck disable=SC2317
+    nothing_there() { "$finder" scan "${places[@]}" <"$T/minted" >"$T/canary.out" 2>&1; }
+    if wait_for 20 nothing_there; then ok "nor in the memory of posternd (${#places[@]} processes)"; else
+        not_ok "nor in the memory of posternd"
+        sed 's/^/# /' "$T/canary.out"
+        ps -o pid,comm -p "$(IFS=,; echo "${places[*]#pid:}")" | sed 's/^/# /'
+    fi
 }

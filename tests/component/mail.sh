@@ -280,10 +280,11 @@ posternd_again() {
     room_posternd
 }
 
-# no_token_said TOKEN...: no 12-byte window of a signature in a log of a host, of posternd or in the audit file; see canary of lib.sh.
+# no_token_said [SECRET...]: no piece of a token in a log of a host, of posternd or in the audit file; see canary of lib.sh.
 no_token_said() {
-    cp "$AUDIT" "$T/audit.jsonl"
-    canary "$@"
+    secret_too "$@"
+    canary
+    canary_memory
 }
 
 # in_terminal NAME TEXT KEYS COMMAND...: the command in the room, on a terminal, shows TEXT and ends by KEYS.

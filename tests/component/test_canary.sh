@@ -6,8 +6,8 @@
 set -uo pipefail
 # shellcheck source=tests/component/lib.sh
 . "$(dirname "$0")/lib.sh"
-: "${R:?}" "${HELPER:?}" "${postern:?}"
-pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py finder=$POSTERN_BUILD/tests/support/canary
+: "${R:?}" "${HELPER:?}" "${postern:?}" "${finder:?}"
+pair=$POSTERN_BUILD/tests/support/sasl_pair logins=$TOP/tests/component/logins.py
 PORT=$(free_port) IMAP_PORT=$(free_port)
 servers_fetch && servers_prepare && config_base
 service ldap "helper_peers: $SERVER_USER" 'required_scopes: ldap.read'

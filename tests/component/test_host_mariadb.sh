@@ -134,5 +134,6 @@ host_rejects "and opens no second session" handle alice "$handle"
 cases_concurrent
 cases_many
 cases_away
+secret_too "$handle"
 cases_end
 done_testing

@@ -18,8 +18,8 @@ room_syslog
 issuer_start
 room_posternd
 HOST_PID=$POSTERND_PID # a sample server ends with its login
-: >"$T/sample.log"
-HOST_LOG=("$T/sample.log" "$T/syslog.log")
+: >"$T/sample.said"
+HOST_LOG=("$T/sample.said" "$T/syslog.log")
 
 SAID_IN='service=sample outcome=proved.* user=%u' SAID_NO='Performing SASL negotiation: auth(entication|orization) failure' SAID_LATER='Starting SASL negotiation: .*unavailable'
 SAID_LONG="must start with 'C: '" HEARD_LONG="must start with" HEARD_NO='^S: eyJ' HEARD_LATER='SASL\(-24\)|unavailable|negotiation'
@@ -31,7 +31,7 @@ client_line() { # USER TOKEN
 sample_server() { # LINE
     printf '%s\nC: AQ==\n' "$1" | as_nobody timeout "$PATIENCE" sasl-sample-server -m OAUTHBEARER -s sample -i 'local=127.0.0.1;1,remote=127.0.0.1;2' 2>&1
 }
-login() { sample_server "$(client_line "$1" "$2")" | tee -a "$T/sample.log"; }
+login() { sample_server "$(client_line "$1" "$2")" | tee -a "$T/sample.said"; }
 is_in() { grep -qi "username: $1" <<<"$2"; }
 # What the client says of a token is the same every time.
 logins() {
@@ -42,7 +42,7 @@ logins() {
 }
 # It reads so many bytes of a line, and the plugin sees a message without its end.
 SAID_SENT='service=sample outcome=rejected reason=message_malformed ref=-' HEARD_SENT='Performing SASL negotiation|must start with'
-long_login() { sample_server "C: $(printf 'OAUTHBEARER\0n,a=%s,\001auth=Bearer %s\001\001' "$1" "$2" | base64 -w0)" | tee -a "$T/sample.log"; }
+long_login() { sample_server "C: $(printf 'OAUTHBEARER\0n,a=%s,\001auth=Bearer %s\001\001' "$1" "$2" | base64 -w0)" | tee -a "$T/sample.said"; }
 
 LONG_TOKEN=1000
 cases_login
@@ -50,5 +50,7 @@ cases_concurrent
 cases_many
 cases_away
 HOST_PID=$POSTERND_PID
+# What the two said to each other holds challenges, in whose base64 words of a token are that are no secret.
+refuses "no signature in what they said" grep -qF -e "${ALICE##*.}" -e "${BOB##*.}" "$T/sample.said"
 cases_end
 done_testing

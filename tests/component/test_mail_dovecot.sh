@@ -143,5 +143,6 @@ server_stop "$POSTERND_PID"
 refuses "imtest while the issuer is away" imtest OAUTHBEARER agent-7 BEARER_TOKEN_FILE=/tmp/token
 check "the issuer is away: $(grep '^S: A01 NO' "$T/imtest.out" | tr -d '\r')" grep -q '^S: A01 NO \[UNAVAILABLE\]' "$T/imtest.out"
 cp "$log" "$T/dovecot.log"
-no_token_said "$issued"
+secret_too "$issued"
+canary
 done_testing

@@ -69,7 +69,7 @@ of_size() {
 SSH_PORT=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f "$T/ssh/host"
 printf '%s\n' "Port $SSH_PORT" 'ListenAddress 127.0.0.1' "HostKey $T/ssh/host" "PidFile $T/ssh/pid" "Include $hosts/sshd/etc/ssh/sshd_config.d/*.conf" \
-    'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel VERBOSE' 'PrintMotd no' >"$T/ssh/config"
+    'PubkeyAuthentication no' 'PermitRootLogin yes' 'MaxStartups 100' 'LogLevel DEBUG3' 'PrintMotd no' >"$T/ssh/config"
 : >"$T/sshd.log"
 under_sshd=() options=()
 if [ -n "${POSTERN_VALGRIND:-}" ]; then
@@ -332,6 +332,26 @@ if [ -z "${POSTERN_VALGRIND:-}" ]; then
     CHILDREN='postgres: alice' grew PostgreSQL "$PG_PID" 512 500 pg_many
 fi
 
+# ---- process lists, with all that the servers can log ----
+
+pg_is_wordy() { pg_as alice "$sql" && grep -q 'DEBUG: ' "$T/pg.log"; }
+watched() {
+    local n
+    for n in 1 2 3; do
+        [ "$(ssh_as alice "$alice")" = alice ] && [ "$(pg_as alice "$sql")" = alice ] || return 1
+        grep -q denied <<<"$(ssh_as alice "$carol")" && grep -q 'PAM authentication failed' <<<"$(pg_as alice "$sqls_bob")" || return 1
+    done
+}
+if [ -z "${POSTERN_VALGRIND:-}" ]; then
+    echo "log_min_messages = 'debug5'" >>"$T/pg/data/postgresql.conf"
+    kill -HUP "$PG_PID"
+    check "PostgreSQL logs all that it can" wait_for 20 pg_is_wordy
+    sqls_bob=$(token_for postgresql sub='"bob"')
+    unseen "in no process list is a piece of a token" watched
+    sed -i '/log_min_messages/d' "$T/pg/data/postgresql.conf"
+    kill -HUP "$PG_PID"
+fi
+
 # ---- nobody to ask ----
 
 server_stop "$POSTERND_PID"
@@ -371,5 +391,6 @@ keys_are_there() { handle_for "$alice_there" | grep -q '^pst_'; }
 check "the issuer is back" wait_for 40 keys_are_there
 ssh_accepts "sshd: and the next login comes in" alice "$alice_there"
 pg_together "PostgreSQL: and $AT_ONCE at a time" 'connection authorized: user=alice ' '^alice$'
-canary "$alice" "$carol" "$sql" "$long" "$alice_there" "$sql_there"
+secret_too "$handle"
+canary
 done_testing

@@ -88,5 +88,6 @@ sed -i "s/^username_claim:.*/username_claim: test-x-\${sub}/" "$T/etc/issuers/ow
 "$posternd" --config "$T/etc" --check >"$T/refusal.txt" 2>&1 && not_ok "names of which one begins as the other are refused"
 check "names of which one begins as the other are refused, with the place and what to write" grep -q \
     'services/ldap.conf:2:10: issuers: own and test may name one local user; give each a username_claim' "$T/refusal.txt"
-canary "$own" "$other" "$short"
+secret_too "$own" "$other" "$short"
+canary
 done_testing
