@@ -22,7 +22,7 @@ room_syslog
 issuer_start
 room_posternd
 
-room install -d -o mysql -g mysql /run/mysqld
+room install -d -o mysql -g mysql /run/mysqld /var/log/mysql
 # The data folder is what its package has made.
 options=(--user=mysql)
 if [ -n "${POSTERN_VALGRIND:-}" ]; then # which takes no program that is set-user-ID: all of it as root, and its program for PAM alone
@@ -33,10 +33,12 @@ if [ -n "${POSTERN_VALGRIND:-}" ]; then # which takes no program that is set-use
     under_valgrind=()
     options=(--user=root --connect-timeout=60) AT_ONCE=6
 fi
+# What it says of a good login stands in its general log alone, which the package leaves off.
+options+=(--general-log --general-log-file=/var/log/mysql/general.log)
 room_host_exec mariadbd "${options[@]}" >"$T/mariadbd.log" 2>&1 &
 HOST_PID=$!
 pids+=("$HOST_PID")
-HOST_LOG=("$T/mariadbd.log" "$T/syslog.log")
+HOST_LOG=("$T/mariadbd.log" "$T/syslog.log" "$ROOM/var/log/mysql/general.log")
 owner() { room mariadb -u root "$@"; } # by unix_socket, as packaged
 mariadb_answers() { owner -e 'SELECT 1'; }
 wait_for 60 mariadb_answers || { echo "not ok - MariaDB starts"; exit 1; }
@@ -44,7 +46,7 @@ create=$(sed -n 's/^# \(CREATE USER alice .*\)$/\1/p' "$ROOM/etc/pam.d/mariadb")
 check "users by pam, and by TLS alone" owner -e "$create ${create/alice/bob}"
 check "so MariaDB has them" grep -q 'REQUIRE SSL' <(owner -N -e 'SHOW CREATE USER alice')
 
-SAID_IN='pam_postern\(mariadb:auth\): service=mariadb outcome=proved.* user=%u' SAID_NO="Access denied for user '%u'@" SAID_LATER="Access denied for user '%u'@"
+SAID_IN='Connect[[:space:]]+%u@[^ ]+ on ' SAID_NO="Access denied for user '%u'@" SAID_LATER="Access denied for user '%u'@"
 HEARD_NO="Access denied for user" HEARD_LATER="Access denied for user"
 # A client that insists on TLS and on its host's certificate, as it should.
 TLS=(--ssl-ca=/etc/mysql/server-cert.pem --ssl-verify-server-cert)
@@ -69,6 +71,7 @@ logins() {
 SAID_LONG='conversation failed' HEARD_LONG='Access denied for user'
 LONG_TOKEN=9000 OVERSIZE=$(host_token_of 12000 alice)
 cases_login
+SAID_IN='pam_postern\(mariadb:auth\): service=mariadb outcome=proved.* user=%u' host_accepts "and the module's line is in the log of its program" alice "$ALICE"
 
 # ---- without TLS ----
 

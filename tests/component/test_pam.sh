@@ -34,6 +34,8 @@ pam opaque_stack "$(pam_line auth sufficient service=opaque)" 'auth required pam
 pam opaque_end "$(pam_line auth '[success=done authinfo_unavail=die default=ignore]' service=opaque)" 'auth required pam_unix.so try_first_pass' \
     'account required pam_permit.so'
 pam second 'auth optional pam_unix.so nodelay' "$(pam_line auth required 'use_first_pass service=db')" "$(pam_line account required)"
+pam third 'auth optional pam_unix.so nodelay' "$(pam_line auth required 'try_first_pass service=db')" "$(pam_line account required)"
+pam alone "$(pam_line auth required 'try_first_pass service=db')" "$(pam_line account required)"
 pam silent "$(pam_line auth required 'use_first_pass service=db')" "$(pam_line account required)"
 pam foreign 'auth required pam_permit.so' "$(pam_line account required service=db)"
 pam foreign_too 'auth required pam_permit.so' "$(pam_line account required service=db)" 'account required pam_permit.so'
@@ -83,6 +85,10 @@ login "an option that is none is undecided" "$alice" mistyped alice "auth=$UNAVA
 check "the log names it too" tail_has '"alwaysok"'
 login "two names are one too many" "$(token both sub='"alice"' act='{"sub":"agent-7"}')" both alice "auth=$UNAVAIL"
 check "the log says so" tail_has reason=config_conflict
+login "try_first_pass takes what was asked for" "$(token db sub='"alice"')" third alice "auth=0 account=0 cred=0 user=alice prompts=1"
+refused "and judges it" "$(token other sub='"alice"')" third alice aud
+login "and asks where nobody has" "$(token db sub='"alice"')" alone alice "auth=0 account=0 cred=0 user=alice prompts=1"
+refused "which is judged as well" "$(token db sub='"bob"')" alone alice authzid
 login "no prompt with use_first_pass" "$alice" silent alice "auth=$AUTH_ERR account=$PERM_DENIED cred=-1 user=alice prompts=0"
 
 # ---- size ----
