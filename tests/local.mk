@@ -142,6 +142,7 @@ EXTRA_DIST += \
 	tests/hosts/bookworm \
 	tests/hosts/cases.sh \
 	tests/hosts/ldap_many.py \
+	tests/hosts/libvirt_login.py \
 	tests/hosts/memcheck.py \
 	tests/hosts/memcached.py \
 	tests/hosts/forky \
