@@ -172,7 +172,7 @@ static void show_address(const struct login_run *r)
     const struct login_options *o = r->options;
     const char *url = postern_login_url(r->login);
     bool is_shown = !o->wants_no_browser && (o->wants_browser || login_browser_has_display()) &&
-                    login_browser_open(url);
+                    login_browser_open(r->listener.start_uri);
 
     if (!o->token.is_quiet)
         fprintf(stderr, "Open this address to let %s act for you%s:\n", r->settings->client_id,

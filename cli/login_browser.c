@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See login_browser.h.  The address is one word of an argument list, never part of a command; it
- * holds no secret that is worth anything to another: the code that comes back needs the verifier,
- * which stays in this process. */
+/* See login_browser.h.  The address is one word of an argument list, never part of a command. */
 #include "config.h"
 
 #include <fcntl.h>

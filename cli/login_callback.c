@@ -5,6 +5,7 @@
 #include "login_callback.h"
 
 #define TARGET "/callback"
+#define START  "/start"
 
 /* ---- reading ---- */
 
@@ -127,6 +128,8 @@ enum login_request login_request_read(postern_bytes head, const char *authority,
         return LOGIN_REQUEST_BAD;
     if (f.host_count != 1 || !postern_bytes_equal_str(f.host, authority))
         return LOGIN_REQUEST_BAD;
+    if (postern_bytes_equal_str(target, START))
+        return LOGIN_REQUEST_START;
     t = (postern_reader){ target };
     if (!postern_reader_take_lit(&t, TARGET "?") || !is_query(t.rest))
         return LOGIN_REQUEST_OTHER;
@@ -164,4 +167,11 @@ postern_bytes login_page(enum login_page page)
     }
     return POSTERN_BYTES_LIT("HTTP/1.1 400 Bad Request\r\n" FIELDS HEAD
                              "<h1>Not understood</h1>" TAIL);
+}
+
+void login_lead(const char *url, postern_buf *out)
+{
+    postern_buf_add_str(out, "HTTP/1.1 303 See Other\r\nLocation: ");
+    postern_buf_add_str(out, url);
+    postern_buf_add_str(out, "\r\n" FIELDS HEAD "<h1>The login page is elsewhere</h1>" TAIL);
 }

@@ -16,6 +16,7 @@ enum login_request {
     LOGIN_REQUEST_BAD = 0,  /* not HTTP, too long, with a body: answer and close */
     LOGIN_REQUEST_MORE,     /* not whole yet */
     LOGIN_REQUEST_OTHER,    /* some other resource */
+    LOGIN_REQUEST_START,    /* GET /start for this host: where is the login page? */
     LOGIN_REQUEST_CALLBACK, /* GET /callback?QUERY for this host */
 };
 
@@ -34,5 +35,7 @@ enum login_page {
 };
 /* A whole response, static: no script, no reference, nothing of the request in it. */
 postern_bytes login_page(enum login_page page);
+/* The response that leads a browser to `url`, which holds URI characters alone. */
+void login_lead(const char *url, postern_buf *out);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <postern-private/clock.h>
+#include <postern-private/tcp_peer.h>
 #include <postern/login.h>
 
 #include "login_callback.h"
@@ -19,6 +20,7 @@
 #define PEERS_MAX   16    /* a browser opens six to one host; the oldest makes room */
 #define PEER_MAX_MS 10000 /* a browser sends its request at once */
 #define BACKLOG     16
+#define LEAD_MAX    36864 /* bytes: the longest address of a login page, and the fields around it */
 
 struct peer {
     int fd; /* -1: none */
@@ -58,6 +60,7 @@ postern_err login_listen(uint16_t port, struct login_listener *ret, postern_erro
     (void)snprintf(ret->authority, sizeof ret->authority, "127.0.0.1:%u", ntohs(at.sin_port));
     (void)snprintf(ret->redirect_uri, sizeof ret->redirect_uri, "http://%s/callback",
                    ret->authority);
+    (void)snprintf(ret->start_uri, sizeof ret->start_uri, "http://%s/start", ret->authority);
     return POSTERN_OK;
 }
 
@@ -105,13 +108,40 @@ static void accept_peer(struct wait *w)
 }
 
 /* A page fits any socket's buffer; to one that does not take it nothing is owed. */
-static void answer(struct peer *p, enum login_page page)
+static void say(struct peer *p, postern_bytes text)
 {
-    postern_bytes text = login_page(page);
-
     (void)!send(p->fd, text.ptr, text.len, MSG_NOSIGNAL);
     (void)shutdown(p->fd, SHUT_WR);
     end_peer(p);
+}
+
+static void answer(struct peer *p, enum login_page page)
+{
+    say(p, login_page(page));
+}
+
+/* The browser that we started has our user.  (root: what forwards ports into a machine or
+ * container.) */
+static bool is_ours(int fd)
+{
+    uid_t owner = POSTERN_OVERFLOW_UID;
+
+    return postern_tcp_peer_owner(fd, &owner, NULL) == POSTERN_OK &&
+           (owner == geteuid() || owner == 0) && owner != POSTERN_OVERFLOW_UID;
+}
+
+/* The address holds the state: to another user it would be the way to bring an answer of his own.
+ */
+static void lead(struct peer *p, const postern_op *login)
+{
+    POSTERN_AUTO_BUF text = POSTERN_BUF_INIT(LEAD_MAX);
+
+    if (is_ours(p->fd))
+        login_lead(postern_login_url(login), &text);
+    if (text.len == 0 || text.failed)
+        answer(p, LOGIN_PAGE_NOT_FOUND);
+    else
+        say(p, postern_buf_bytes(&text));
 }
 
 static void judge(struct wait *w, struct peer *p)
@@ -129,6 +159,9 @@ static void judge(struct wait *w, struct peer *p)
         postern_buf_add(w->query, query);
         w->is_done = true;
         answer(p, LOGIN_PAGE_RECEIVED);
+        return;
+    case LOGIN_REQUEST_START:
+        lead(p, w->login);
         return;
     case LOGIN_REQUEST_OTHER:
         answer(p, LOGIN_PAGE_NOT_FOUND);

@@ -9,6 +9,7 @@ struct login_listener {
     int fd;
     char authority[24];    /* "127.0.0.1:PORT" */
     char redirect_uri[48]; /* "http://127.0.0.1:PORT/callback" */
+    char start_uri[48];    /* "http://127.0.0.1:PORT/start" */
 };
 
 /* port 0: a free one.  POSTERN_OK · SYSTEM */
@@ -16,6 +17,7 @@ POSTERN_MUST_USE postern_err login_listen(uint16_t port, struct login_listener *
                                           postern_error *err);
 /*
  * Answer requests until one holds the login's own state; every other gets 404 and ends nothing.
+ * Who asks at start_uri is led to the login page when he is of this process's own user, or root.
  *   ret_query   of POSTERN_BUF_INIT(LOGIN_REQUEST_MAX): the query string
  *   POSTERN_OK · TIMEOUT · SYSTEM · NOMEM
  */

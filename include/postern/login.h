@@ -39,7 +39,8 @@ typedef struct postern_login {
 POSTERN_MUST_USE postern_err postern_login_start(const postern_clock *clock,
                                                  const postern_login *rq, postern_op **ret_op,
                                                  postern_error *err);
-/* Owned by the op; NULL unless step() said POSTERN_OK. */
+/* Owned by the op; NULL unless step() said POSTERN_OK.  It holds the state and the code challenge: who
+ * reads it can bring an answer of his own to redirect_uri, so it is no word of a command line. */
 const char *postern_login_url(const postern_op *login);
 /* True when the query string of a request to redirect_uri holds this login's `state`, once.  Anything
  * else was sent by somebody else. */

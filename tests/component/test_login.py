@@ -3,6 +3,7 @@
 """`postern login`, `exchange`, `logout`, `status` and `token --login` against an authorization server, browsers and resources that
 misbehave on command: what leaves, where it goes, what is stored.  TAP output; needs nothing but Python's own modules."""
 import base64
+import glob
 import hashlib
 import http.server
 import json
@@ -27,6 +28,7 @@ SECRET = "s3cr3t-of-agent-7"
 IMAP, LDAP = "https://mail.example.org/imap", "https://ldap.example.org/ldap"
 ACCESS_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 TOKENS = ("acc3ss", "r3fr3sh", "n3w-token", "c0de")
+STRANGER = 23456  # another user of this machine
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -305,7 +307,7 @@ def a_registered_port_serves_one_login_after_the_other(server):
     report(run.status == 3 and "in use" in run.err, "a port that somebody listens on is not shared", run)
 
 
-def the_browser_gets_the_address_as_one_word(server):
+def the_browser_gets_an_address_as_one_word(server):
     os.makedirs(FOLDER + "/bin", exist_ok=True)
     with open(FOLDER + "/bin/xdg-open", "w") as f:
         f.write('#!/bin/sh\nprintf "%%s\\n" "$#" "$1" >"%s/argv.new" && mv "%s/argv.new" "%s/argv"\n' % (FOLDER, FOLDER, FOLDER))
@@ -318,10 +320,74 @@ def the_browser_gets_the_address_as_one_word(server):
     os.unlink(FOLDER + "/argv")
     login.bring()
     run = login.end()
-    report(run.status == 0 and argv == ["1", login.url], "the browser gets the address as one word", run, argv)
+    report(run.status == 0 and argv == ["1", login.redirect.replace("/callback", "/start")], "the browser gets an address as one word", run, argv)
     login = Login(server, "--no-browser", DISPLAY=":99", PATH=path)
     login.bring()
     report(login.end().status == 0 and not os.path.exists(FOLDER + "/argv"), "with --no-browser none is started", run)
+
+
+def arguments_of_all(uid):
+    """What a process of `uid` reads of the arguments of everybody's."""
+    def read():
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as f:
+                    found += [w.decode(errors="replace") for w in f.read().split(b"\0") if w.startswith(b"http")]
+            except OSError:
+                pass  # ended meanwhile
+        return found
+    return as_user(uid, read)
+
+
+def as_user(uid, act):
+    """What act() returns, JSON, in a process of that user's."""
+    ends = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            os.write(ends[1], json.dumps(act()).encode())
+        finally:
+            os._exit(0)
+    os.close(ends[1])
+    with os.fdopen(ends[0]) as f:
+        text = f.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+def ask_plainly(url):
+    """Status and Location, without a library that is loaded late."""
+    at = urllib.parse.urlsplit(url)
+    with socket.create_connection((at.hostname, at.port), 60) as s:
+        s.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (at.path + ("?" + at.query if at.query else ""), at.netloc)).encode())
+        head = b"".join(iter(lambda: s.recv(65536), b"")).decode().split("\r\n\r\n")[0].split("\r\n")
+    return int(head[0].split()[1]), dict(line.split(": ", 1) for line in head[1:]).get("Location")
+
+
+def another_user_who_reads_the_browsers_arguments_brings_no_answer(server):
+    """With state and challenge of the address one could have a code made for it, as oneself, and bring that: the agent would act for
+    the wrong person."""
+    if os.getuid() != 0:
+        return daemon.report(True, "another user who reads the browser's arguments brings no answer # SKIP needs root")
+    with open(FOLDER + "/bin/xdg-open", "w") as f:
+        f.write("#!/bin/sh\nsleep 3\n")
+    path = FOLDER + "/bin:" + os.environ.get("PATH", "")
+    login = Login(server, "--scope", "mail.read", DISPLAY=":99", PATH=path)
+    start = login.redirect.replace("/callback", "/start")
+    daemon.wait_until(lambda: [a for a in arguments_of_all(STRANGER) if a.startswith(login.redirect.rsplit("/", 1)[0]) or "code_challenge" in a],
+                      "the browser's arguments")
+    seen = arguments_of_all(STRANGER)
+    told = as_user(STRANGER, lambda: ask_plainly(start))
+    ours = ask_plainly(start)
+    alive = login.p.poll() is None
+    login.bring()
+    run = login.end()
+    report(start in seen and not [a for a in seen if login.state in a or server.challenge in a] and told == [404, None] and
+           ours == (303, login.url) and alive and run.status == 0, "another user who reads the browser's arguments brings no answer", run, seen, told, ours)
 
 
 # ---- the server ----
@@ -573,7 +639,7 @@ def main():
     tests = [a_stranger_at_the_callback_gets_404_and_ends_nothing, rubbish_huge_requests_and_silence_do_not_stop_a_login,
              a_second_callback_finds_nobody, the_page_holds_no_script_and_nothing_of_the_request,
              an_answer_of_another_issuer_is_a_mix_up_and_the_code_stays_here, an_injected_code_is_worth_nothing, a_person_who_says_no_is_understood,
-             nobody_comes, a_registered_port_serves_one_login_after_the_other, the_browser_gets_the_address_as_one_word,
+             nobody_comes, a_registered_port_serves_one_login_after_the_other, the_browser_gets_an_address_as_one_word, another_user_who_reads_the_browsers_arguments_brings_no_answer,
              lying_metadata_begins_no_login, a_redirect_of_the_token_endpoint_is_not_followed,
              a_resource_that_names_another_server_gets_nothing, a_secret_goes_by_post_where_only_that_is_taken, what_is_no_access_token_is_not_printed,
              an_exchange_says_whom_for_what_and_why, a_refresh_without_a_new_refresh_token_keeps_the_old, twenty_processes_refresh_once,

@@ -51,6 +51,11 @@ static void another_resource_or_method_is_not_the_answer(void **state)
         "GET /Callback?code=a HTTP/1.1\r\n" HOST END,
         "GET //callback?code=a HTTP/1.1\r\n" HOST END,
         "GET /callback%3Fcode=a HTTP/1.1\r\n" HOST END,
+        "GET /start?a HTTP/1.1\r\n" HOST END,
+        "GET /start/ HTTP/1.1\r\n" HOST END,
+        "GET //start HTTP/1.1\r\n" HOST END,
+        "HEAD /start HTTP/1.1\r\n" HOST END,
+        "GET http://127.0.0.1:4711/start HTTP/1.1\r\n" HOST END,
         "GET http://127.0.0.1:4711/callback?code=a HTTP/1.1\r\n" HOST END,
         "GET /callback?code=a#b HTTP/1.1\r\n" HOST END,
         "GET /callback?code=\xc3\xa9 HTTP/1.1\r\n" HOST END,
@@ -64,6 +69,17 @@ static void another_resource_or_method_is_not_the_answer(void **state)
     for (size_t i = 0; i < COUNT(other); i++)
         if (read_text(other[i], &query) != LOGIN_REQUEST_OTHER)
             fail_msg("%s", other[i]);
+}
+
+static void whoever_asks_where_the_login_page_is_is_told_apart(void **state)
+{
+    postern_bytes query;
+
+    (void)state;
+    assert_int_equal(read_text("GET /start HTTP/1.1\r\n" HOST END, &query), LOGIN_REQUEST_START);
+    assert_int_equal(read_text("GET /start HTTP/1.1\r\nHost: evil.example\r\n" END, &query),
+                     LOGIN_REQUEST_BAD);
+    assert_int_equal(read_text("GET /start HTTP/1.1\r\n" END, &query), LOGIN_REQUEST_BAD);
 }
 
 static void what_is_not_strict_http_for_this_host_is_refused(void **state)
@@ -177,16 +193,35 @@ static void the_pages_hold_no_script_and_no_reference(void **state)
     }
 }
 
+static void the_way_to_the_login_page_is_one_header_field(void **state)
+{
+    POSTERN_AUTO_BUF out = POSTERN_BUF_INIT(4096);
+    const char *text;
+
+    (void)state;
+    login_lead("https://as.example.org/authorize?a=b&state=c", &out);
+    text = postern_buf_cstr(&out);
+    assert_non_null(text);
+    assert_ptr_equal(strstr(text, "HTTP/1.1 303 See Other\r\n"
+                                  "Location: https://as.example.org/authorize?a=b&state=c\r\n"),
+                     text);
+    assert_non_null(strstr(text, "Cache-Control: no-store"));
+    assert_non_null(strstr(text, "Referrer-Policy: no-referrer"));
+    assert_null(strstr(text, "href"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_browsers_answer_is_found_however_it_is_dressed),
         cmocka_unit_test(another_resource_or_method_is_not_the_answer),
+        cmocka_unit_test(whoever_asks_where_the_login_page_is_is_told_apart),
         cmocka_unit_test(what_is_not_strict_http_for_this_host_is_refused),
         cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(every_beginning_of_the_answer_waits_for_more),
         cmocka_unit_test(a_request_of_16_kib_is_the_longest),
         cmocka_unit_test(the_pages_hold_no_script_and_no_reference),
+        cmocka_unit_test(the_way_to_the_login_page_is_one_header_field),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
