@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The client side of the plugin, in three files: the exchange (client.c), names and prompts
- * (client_ask.c), tokens found without asking (client_token.c).
+ * The client side of the plugin, in four files: the exchange (client.c), names and prompts
+ * (client_ask.c), tokens found without asking (client_token.c), where those may go (client_way.c).
  */
 #ifndef SASL_PLUGIN_CLIENT_H
 #define SASL_PLUGIN_CLIENT_H
@@ -33,9 +33,16 @@ struct client_conn {
 int client_gather(struct client_conn *conn, sasl_client_params_t *params,
                   sasl_interact_t **prompt_need);
 
+/* ---- client_way.c ---- */
+/*
+ * Where a token that nobody typed may go (SASL-18): TLS; or both ends on this machine, the server named
+ * as of this machine, and its end held by root, our own user or that of POSTERN_SERVER_USER.
+ *   POSTERN_OK · NO_TOKEN (not there; err says why)
+ */
+POSTERN_MUST_USE postern_err client_check_way(const sasl_client_params_t *params,
+                                              postern_error *err);
+
 /* ---- client_token.c ---- */
-/* TLS, or both ends on this machine: where a token that nobody typed may go (SASL-18). */
-bool client_is_protected(const sasl_client_params_t *params);
 /*
  * A token found without asking: BEARER_TOKEN, BEARER_TOKEN_FILE, bt_u$UID (WLCG bearer token
  * discovery), `postern token`. POSTERN_OK · NO_TOKEN (nothing found; go on) · CONFIG_FILE,

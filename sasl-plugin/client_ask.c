@@ -127,10 +127,7 @@ static postern_err search_token(struct client_conn *conn, const sasl_client_para
     if (conn->token != NULL || conn->has_searched)
         return POSTERN_OK;
     conn->has_searched = true;
-    if (!client_is_protected(params))
-        return POSTERN_FAIL(
-            err, NO_TOKEN,
-            "tokens found without asking go over TLS, loopback or unix sockets only");
+    POSTERN_TRY(client_check_way(params, err));
     return client_find_token(params, &conn->token, err);
 }
 

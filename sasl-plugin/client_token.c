@@ -20,22 +20,6 @@
 
 #define TOKEN_FILE_MAX (POSTERN_TOKEN_MAX + 64) /* blanks and a newline around the token */
 
-bool client_is_protected(const sasl_client_params_t *params)
-{
-    struct plugin_peer named = { .ip = "" };
-    postern_tls tls =
-        plugin_tls_state(params->external_ssf, params->iplocalport, params->ipremoteport);
-
-    if (tls != POSTERN_TLS_UNKNOWN)
-        return tls == POSTERN_TLS_ON || tls == POSTERN_TLS_LOCAL;
-    if (params->serverFQDN ==
-        NULL) /* the application gave no addresses: a literal one says as much */
-        return false;
-    if (snprintf(named.ip, sizeof named.ip, "%s", params->serverFQDN) >= (int)sizeof named.ip)
-        return false;
-    return strcmp(named.ip, "localhost") == 0 || plugin_peer_is_loopback(&named);
-}
-
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -128,6 +128,7 @@ EXTRA_DIST += \
 	tests/component/test_quickstart.sh \
 	tests/component/test_saslauthd.py \
 	tests/component/test_sasl.sh \
+	tests/component/test_sasl_loopback.py \
 	tests/component/test_slapd.sh \
 	tests/component/test_spawner.py \
 	tests/component/test_supervisor.py \

@@ -50,7 +50,7 @@ servers_prepare() {
     local m
     m=$(gcc -print-multiarch)
     if [ "$(id -u)" = 0 ]; then
-        SERVER_USER=nobody SERVER_GROUP=nogroup
+        SERVER_USER=daemon SERVER_GROUP=daemon # not nobody, who may be anybody in another namespace: POSTERN_SERVER_USER
     else
         SERVER_USER=$(id -un) SERVER_GROUP=$(id -gn)
     fi

@@ -2,7 +2,8 @@
 /*
  * Whose process is at the other end of a connection within this machine.  TCP has no SO_PEERCRED;
  * the kernel's list of sockets tells the owner of the other end.  For who connected to a loopback
- * port (cli/connect_peer.c) and for who accepted there (libpq-hook/peer.c).  Not installed.
+ * port (cli/connect_peer.c, cli/login_listen.c) and for who accepted there (libpq-hook/peer.c,
+ * sasl-plugin/client_way.c).  Not installed.
  *
  * The owner of an end that connected is who called socket(2), that of an accepted one is who called
  * accept(2): decision 0011 says where the listener is asked instead.
@@ -34,5 +35,9 @@ POSTERN_MUST_USE postern_err postern_tcp_search_add_line(struct postern_tcp_sear
  *   more) · POSTERN_ERR_SYSTEM (not known)
  */
 POSTERN_MUST_USE postern_err postern_tcp_peer_owner(int fd, uid_t *ret_uid, postern_error *err);
+/* The same of a connection whose descriptor somebody else has, of this process's: `self` is its end. */
+POSTERN_MUST_USE postern_err postern_tcp_peer_owner_between(const struct postern_tcp_address *self,
+                                                            const struct postern_tcp_address *peer,
+                                                            uid_t *ret_uid, postern_error *err);
 
 #endif

@@ -66,16 +66,41 @@ static bool still_stands(int fd)
            (info.tcpi_state == TCP_ESTABLISHED || info.tcpi_state == TCP_CLOSE_WAIT);
 }
 
+static postern_err look(struct postern_tcp_search *s, postern_error *err)
+{
+    for (int n = 0; n < LOOKS_MAX && !s->is_found; n++)
+        POSTERN_TRY(postern_proc_tcp_walk(add_line, s, err));
+    return POSTERN_OK;
+}
+
+static postern_err tell(const struct postern_tcp_search *s, bool stands, uid_t *ret_uid,
+                        postern_error *err)
+{
+    if (!s->is_found || !stands)
+        return POSTERN_FAIL(err, PEER_NOT_ALLOWED,
+                            "no process of this machine holds the other end");
+    *ret_uid = s->uid;
+    return POSTERN_OK;
+}
+
 postern_err postern_tcp_peer_owner(int fd, uid_t *ret_uid, postern_error *err)
 {
     struct postern_tcp_search s = { .is_found = false };
 
     POSTERN_TRY(read_addresses(fd, &s, err));
-    for (int look = 0; look < LOOKS_MAX && !s.is_found; look++)
-        POSTERN_TRY(postern_proc_tcp_walk(add_line, &s, err));
-    if (!s.is_found || !still_stands(fd))
-        return POSTERN_FAIL(err, PEER_NOT_ALLOWED,
-                            "no process of this machine holds the other end");
-    *ret_uid = s.uid;
-    return POSTERN_OK;
+    POSTERN_TRY(look(&s, err));
+    return tell(&s, s.is_found && still_stands(fd), ret_uid, err);
+}
+
+postern_err postern_tcp_peer_owner_between(const struct postern_tcp_address *self,
+                                           const struct postern_tcp_address *peer, uid_t *ret_uid,
+                                           postern_error *err)
+{
+    struct postern_tcp_search s = { .peer = *peer, .self = *self };
+    struct postern_tcp_search own = { .peer = *self, .self = *peer };
+
+    POSTERN_TRY(look(&s, err));
+    if (s.is_found)
+        POSTERN_TRY(look(&own, err)); /* as still_stands(): behind the other */
+    return tell(&s, own.is_found, ret_uid, err);
 }

@@ -22,7 +22,7 @@ curl_imap() {
 imtest_login() { # MECH USER TOKEN
     (umask 077 && printf '%s' "$3" >"$T/imtest.token")
     printf '. list "" "*"\r\n. logout\r\n' |
-        "${in_root[@]}" "BEARER_TOKEN_FILE=$T/imtest.token" timeout "$PATIENCE" "$R/usr/lib/cyrus/bin/imtest" -m "$1" -u "$2" -a "$2" -p "$PORT" 127.0.0.1
+        "${in_root[@]}" "BEARER_TOKEN_FILE=$T/imtest.token" "POSTERN_SERVER_USER=$SERVER_USER" timeout "$PATIENCE" "$R/usr/lib/cyrus/bin/imtest" -m "$1" -u "$2" -a "$2" -p "$PORT" 127.0.0.1
 }
 rejects() { # NAME REASON USER TOKEN
     local before ref out

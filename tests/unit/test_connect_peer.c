@@ -146,6 +146,64 @@ static void our_own_connection_is_ours_until_it_is_closed(void **state)
     assert_int_equal(close(listener), 0);
 }
 
+static struct postern_tcp_address address_of(int fd, int (*get)(int, struct sockaddr *, socklen_t *))
+{
+    struct postern_tcp_address address;
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+
+    assert_int_equal(get(fd, (struct sockaddr *)&at, &len), 0);
+    assert_true(postern_tcp_address_from((struct sockaddr *)&at, len, &address));
+    return address;
+}
+
+static void two_addresses_tell_as_much_while_our_end_stands(void **state)
+{
+    int client, accepted, listener;
+    struct postern_tcp_address self, server;
+    uid_t owner = POSTERN_OVERFLOW_UID;
+
+    (void)state;
+    make_pair(&client, &accepted, &listener);
+    self = address_of(client, getsockname);
+    server = address_of(client, getpeername);
+    assert_int_equal(postern_tcp_peer_owner_between(&self, &server, &owner, NULL), POSTERN_OK);
+    assert_int_equal(owner, geteuid());
+    self.port++;
+    assert_int_equal(postern_tcp_peer_owner_between(&self, &server, &owner, NULL),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
+    self.port--;
+    assert_int_equal(close(accepted), 0);
+    assert_int_equal(postern_tcp_peer_owner_between(&self, &server, &owner, NULL),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(close(client), 0);
+    assert_int_equal(postern_tcp_peer_owner_between(&self, &server, &owner, NULL),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(close(listener), 0);
+}
+
+static void who_was_not_accepted_knows_nobody(void **state)
+{
+    struct postern_tcp_address self, server;
+    int client, accepted, listener, waiting = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    uid_t owner;
+
+    (void)state;
+    make_pair(&client, &accepted, &listener);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(connect(waiting, (struct sockaddr *)&at, len), 0);
+    self = address_of(waiting, getsockname);
+    server = address_of(waiting, getpeername);
+    assert_int_equal(postern_tcp_peer_owner_between(&self, &server, &owner, NULL),
+                     POSTERN_ERR_PEER_NOT_ALLOWED);
+    assert_int_equal(close(waiting), 0);
+    assert_int_equal(close(client), 0);
+    assert_int_equal(close(accepted), 0);
+    assert_int_equal(close(listener), 0);
+}
+
 static void a_connection_that_was_reset_has_no_owner(void **state)
 {
     const struct linger now = { .l_onoff = 1, .l_linger = 0 };
@@ -221,6 +279,8 @@ int main(void)
         cmocka_unit_test(another_socket_is_not_taken_for_it),
         cmocka_unit_test(a_line_that_the_kernel_does_not_write_is_an_error),
         cmocka_unit_test(our_own_connection_is_ours_until_it_is_closed),
+        cmocka_unit_test(two_addresses_tell_as_much_while_our_end_stands),
+        cmocka_unit_test(who_was_not_accepted_knows_nobody),
         cmocka_unit_test(a_connection_that_was_reset_has_no_owner),
         cmocka_unit_test(a_successor_does_not_vouch_for_who_was_there_before),
     };

@@ -482,10 +482,13 @@ static void found_tokens_go_over_protected_connections_only(void **state)
         { "nothing known", 0, NULL, NULL, "mail.example.org", false },
         { "nothing known, not even a name", 0, NULL, NULL, NULL, false },
         { "name that begins like loopback", 0, NULL, NULL, "127.0.0.1.evil.example", false },
-        { "loopback", 0, "127.0.0.1;5", "127.0.0.1;143", "mail.example.org", true },
-        { "literal loopback", 0, NULL, NULL, "127.0.0.1", true },
-        { "literal loopback of IPv6", 0, NULL, NULL, "::1", true },
-        { "localhost", 0, NULL, NULL, "localhost", true },
+        { "a name that DNS has put on loopback", 0, "127.0.0.1;0", "127.0.0.1;0", "mail.example.org", false },
+        { "loopback, and nobody is there", 0, "127.0.0.1;5", "127.0.0.1;60001", "localhost", false },
+        { "loopback with an end that is none", 0, "127.0.0.1;5", "127.0.0.1;x", "localhost", false },
+        { "literal loopback, and nobody knows who", 0, NULL, NULL, "127.0.0.1", false },
+        { "localhost, and nobody knows who", 0, NULL, NULL, "localhost", false },
+        { "a unix socket, which libvirt calls port 0", 0, "127.0.0.1;0", "127.0.0.1;0", "localhost", true },
+        { "the same in capitals", 0, "127.0.0.1;0", "127.0.0.1;0", "LocalHost", true },
         { "ldapi", 71, NULL, NULL, "mail.example.org", true },
     };
 
