@@ -27,6 +27,7 @@ void answer_free(struct answer *a)
         a->take_job->work.free(&a->take_job->work);
     a->take_job = NULL;
     postern_wipe(a->set_cookie, sizeof a->set_cookie);
+    postern_wipe(a->set_known_cookie, sizeof a->set_known_cookie);
     postern_buf_free(&a->location);
     postern_buf_free(&a->body);
 }
@@ -39,7 +40,7 @@ void answer_error(struct answer *a, int status, const char *error, const char *d
     postern_buf_reset(&a->body);
     a->status = status;
     a->challenge[0] = a->page_policy[0] = '\0';
-    a->set_cookie[0] = '\0'; /* what it would have named is not there */
+    a->set_cookie[0] = a->set_known_cookie[0] = '\0'; /* what they would have named is not there */
     postern_buf_reset(&a->location);
     a->content_type = "application/json";
     a->cache_control = "no-store";

@@ -56,6 +56,7 @@ struct answer {
     char        challenge[ANSWER_CHALLENGE_MAX]; /* WWW-Authenticate; "": none */
     postern_buf location;      /* empty: no Location header; may hold a code */
     char        set_cookie[ANSWER_COOKIE_MAX]; /* "": none; secret */
+    char        set_known_cookie[ANSWER_COOKIE_MAX]; /* likewise, another one */
     /* Content-Security-Policy; not "": it is a page for people, with the headers of one. */
     char        page_policy[ANSWER_POLICY_MAX];
     /* Not NULL: everything else comes later, from the job. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading and writing the pages' cookie; see cookies.h.  RFC 6265 §4.2 and §5.2, draft 6265bis §4.1.3
+/* Reading and writing the pages' cookies; see cookies.h.  RFC 6265 §4.2 and §5.2, draft 6265bis §4.1.3
  * (the prefix __Host-). */
 #include "cookies.h"
 
@@ -21,6 +21,11 @@ static bool is_our_value(postern_bytes value)
 const char *cookie_name(const struct issuer_settings *s)
 {
     return issuer_settings_is_https(s) ? "__Host-postern" : "postern";
+}
+
+const char *cookie_known_name(const struct issuer_settings *s)
+{
+    return issuer_settings_is_https(s) ? "__Host-postern-known" : "postern-known";
 }
 
 bool cookie_read(const char *header, const char *name, char ret[COOKIE_VALUE_MAX])
@@ -45,15 +50,31 @@ bool cookie_read(const char *header, const char *name, char ret[COOKIE_VALUE_MAX
 
 /*
  * SameSite=Lax: the way here is a link or redirect of the agent's site, a GET; our forms post to
- * ourselves.  No lifetime: it goes with the browser.  Over loopback http cookies of all ports are
- * one: ours is narrow, and no redirect URI may lie where it is sent (authorize_request.c).
+ * ourselves.  Over loopback http cookies of all ports are one: ours are narrow, and no redirect URI
+ * may lie where they are sent (authorize_request.c).
+ *
+ *   age   "": it goes with the browser
  */
-void cookie_set(const struct issuer_settings *s, const char *value, struct answer *a)
+static void write_cookie(const struct issuer_settings *s, const char *name, const char *value,
+                         const char *age, char ret[ANSWER_COOKIE_MAX])
 {
     bool is_https = issuer_settings_is_https(s);
 
-    (void)snprintf(a->set_cookie, sizeof a->set_cookie, "%s=%s; Path=%s%s; HttpOnly; SameSite=Lax%s%s",
-                   cookie_name(s), value, is_https ? "" : s->path, is_https ? "/" : "/oauth",
+    (void)snprintf(ret, ANSWER_COOKIE_MAX, "%s=%s; Path=%s%s; HttpOnly; SameSite=Lax%s%s", name,
+                   value, is_https ? "" : s->path, is_https ? "/" : "/oauth",
                    is_https ? "; Secure" : "",
-                   value[0] == '\0' ? "; Max-Age=0" : ""); /* a path that is too long is cut: a bad cookie */
+                   age); /* a path that is too long is cut: a bad cookie */
+}
+
+void cookie_set(const struct issuer_settings *s, const char *value, struct answer *a)
+{
+    write_cookie(s, cookie_name(s), value, value[0] == '\0' ? "; Max-Age=0" : "", a->set_cookie);
+}
+
+void cookie_set_known(const struct issuer_settings *s, const char *value, struct answer *a)
+{
+    char age[32];
+
+    (void)snprintf(age, sizeof age, "; Max-Age=%d", COOKIE_KNOWN_LIFE_S); /* fits */
+    write_cookie(s, cookie_known_name(s), value, age, a->set_known_cookie);
 }

@@ -198,6 +198,7 @@ static void send_answer(struct evhttp_request *req, struct answer *a)
         answer_internal(a);
     add_header(req, "Location", postern_buf_cstr(&a->location));
     add_header(req, "Set-Cookie", a->set_cookie);
+    add_header(req, "Set-Cookie", a->set_known_cookie);
     if (a->page_policy[0] != '\0')
         add_page_headers(req, a);
     add_header(req, "Content-Type", a->content_type);

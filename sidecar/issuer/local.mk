@@ -54,7 +54,8 @@ sidecar_libsidecar_la_SOURCES += \
 	sidecar/issuer/authorize_request.c sidecar/issuer/authorize_request.h \
 	sidecar/issuer/consent.c sidecar/issuer/consent.h sidecar/issuer/cookies.c sidecar/issuer/cookies.h \
 	sidecar/issuer/describe.c sidecar/issuer/describe.h sidecar/issuer/form_token.c sidecar/issuer/form_token.h \
-	sidecar/issuer/html.c sidecar/issuer/html.h sidecar/issuer/login.c sidecar/issuer/login.h \
+	sidecar/issuer/html.c sidecar/issuer/html.h \
+	sidecar/issuer/known_browser.c sidecar/issuer/known_browser.h sidecar/issuer/login.c sidecar/issuer/login.h \
 	sidecar/issuer/page.c sidecar/issuer/page.h sidecar/issuer/page_style.c \
 	sidecar/issuer/password_change.c sidecar/issuer/password_change.h \
 	sidecar/issuer/visitor.c sidecar/issuer/visitor.h

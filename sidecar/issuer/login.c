@@ -10,33 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "known_browser.h"
 #include "log.h"
 #include "page.h"
 #include "passwords.h"
-
-/*
- * A guesser gets ten guesses and then one in half a minute for one name from one address, and a
- * few names' worth from one address altogether.  Buckets of an address hold up nobody elsewhere.
- */
-static const struct rate_rule name_rule = { "login", 10, 30000 };
-static const struct rate_rule source_rule = { "login-source", 100, 2000 };
-
-int login_wait_s(struct issuer *is, const char *name, const char *source)
-{
-    int wait_s = rate_take(is->rates, &source_rule, "", source, issuer_mono_ms(is));
-
-    return wait_s != 0 ? wait_s
-                       : rate_take(is->rates, &name_rule, name, source, issuer_mono_ms(is));
-}
-
-/* Who knows the password is held up by nobody's guesses but those that are ahead of him. */
-static void give_back(struct issuer *is, const char *name, const char *source)
-{
-    int64_t now_ms = issuer_mono_ms(is);
-
-    rate_give_back(is->rates, &source_rule, "", source, now_ms);
-    rate_give_back(is->rates, &name_rule, name, source, now_ms);
-}
 
 /* ---- the page ---- */
 
@@ -101,6 +78,16 @@ void login_show(struct issuer *is, const struct visitor *v, const struct login_p
 
 /* ---- an attempt ---- */
 
+/*
+ * A guesser gets ten guesses and then one in half a minute for one name from one address, and a
+ * few names' worth from one address altogether.  Buckets of an address hold up nobody elsewhere;
+ * but behind a proxy, or on one machine, all have the same: who logged in before in this browser
+ * has a bucket that is the browser's.
+ */
+static const struct rate_rule name_rule = { "login", 10, 30000 };
+static const struct rate_rule source_rule = { "login-source", 100, 2000 };
+static const struct rate_rule known_rule = { "login-known", 10, 30000 };
+
 struct attempt {
     struct answer_job job;
     struct issuer *is;
@@ -108,10 +95,38 @@ struct attempt {
     struct user_record user, renewed; /* renewed: with today's parameters, when they were weak */
     bool is_known, is_hashed, is_right, is_renewed;
     char source[INET6_ADDRSTRLEN];
+    char browser[COOKIE_VALUE_MAX]; /* known_browser_find()'s; "": not known */
     char name[USER_NAME_MAX];
     char password[PASSWORD_MAX + 1];
     char *request;
 };
+
+/* One more attempt may be made now; else seconds to wait. */
+static int wait_s_of(const struct attempt *t)
+{
+    struct rate_table *rates = t->is->rates;
+    int64_t now_ms = issuer_mono_ms(t->is);
+    int wait_s;
+
+    if (t->browser[0] != '\0')
+        return rate_take(rates, &known_rule, t->name, t->browser, now_ms);
+    wait_s = rate_take(rates, &source_rule, "", t->source, now_ms);
+    return wait_s != 0 ? wait_s : rate_take(rates, &name_rule, t->name, t->source, now_ms);
+}
+
+/* Who knows the password is held up by nobody's guesses but those that are ahead of him. */
+static void give_back(const struct attempt *t)
+{
+    struct rate_table *rates = t->is->rates;
+    int64_t now_ms = issuer_mono_ms(t->is);
+
+    if (t->browser[0] != '\0') {
+        rate_give_back(rates, &known_rule, t->name, t->browser, now_ms);
+        return;
+    }
+    rate_give_back(rates, &source_rule, "", t->source, now_ms);
+    rate_give_back(rates, &name_rule, t->name, t->source, now_ms);
+}
 
 static void free_attempt(struct job *j)
 {
@@ -159,7 +174,9 @@ static postern_err enter(struct attempt *t, struct answer *a, postern_error *err
         return POSTERN_OK;
     if (t->is_renewed)
         POSTERN_TRY(store_user_set_password(t->is->store, &t->user, &t->renewed, &is_found, err));
-    return visitor_log_in(t->is, t->visitor.cookie, t->name, a, err);
+    POSTERN_TRY(visitor_log_in(t->is, t->visitor.cookie, t->name, a, err));
+    known_browser_set(t->is, t->name, t->is_renewed && is_found ? &t->renewed : &t->user, a);
+    return POSTERN_OK;
 }
 
 /* The page again; the request was fine when its form was made, and is told only if it still is. */
@@ -196,7 +213,7 @@ static void finish_attempt(struct answer_job *j, struct answer *a)
         return;
     }
     log_note("%s logged in", t->name);
-    give_back(t->is, t->name, t->source);
+    give_back(t);
     page_redirect(t->is, t->request[0] == '\0' ? "/oauth/account" : "/oauth/authorize", t->request,
                   a);
 }
@@ -213,9 +230,12 @@ static postern_err find_user(struct attempt *t, postern_error *err)
     return POSTERN_OK;
 }
 
-static struct attempt *make_attempt(struct issuer *is, const struct visitor *v, const char *name,
-                                    const char *password, const char *request)
+static struct attempt *make_attempt(struct issuer *is, const struct visitor *v,
+                                    const struct http_request *rq, const postern_form *form)
 {
+    const char *name = postern_form_value(form, "name");
+    const char *password = postern_form_value(form, "password");
+    const char *request = postern_form_value(form, "request");
     struct attempt *t = calloc(1, sizeof *t);
 
     if (t == NULL)
@@ -223,13 +243,17 @@ static struct attempt *make_attempt(struct issuer *is, const struct visitor *v, 
     t->job = (struct answer_job){ { hash_attempt, free_attempt }, finish_attempt };
     t->is = is;
     t->visitor = *v;
-    t->request = strdup(request);
+    t->request = strdup(request == NULL ? "" : request);
     if (t->request == NULL) {
         free_attempt(&t->job.work);
         return NULL;
     }
-    memcpy(t->name, name, strlen(name) + 1);
-    memcpy(t->password, password, strlen(password) + 1);
+    (void)snprintf(t->source, sizeof t->source, "%s", rq->source); /* an address fits */
+    /* Too long: "" is nobody's, neither as a name nor as a password. */
+    if (name != NULL && strlen(name) < USER_NAME_MAX)
+        memcpy(t->name, name, strlen(name) + 1);
+    if (password != NULL && strlen(password) <= PASSWORD_MAX)
+        memcpy(t->password, password, strlen(password) + 1);
     return t;
 }
 
@@ -237,7 +261,6 @@ static void attempt(struct issuer *is, const struct http_request *rq, struct ans
 {
     POSTERN_AUTO(form) form = NULL;
     char nonce[FORM_TOKEN_NONCE_MAX];
-    const char *name, *password, *request;
     postern_error err = { 0 };
     struct attempt *t;
     struct visitor v;
@@ -246,22 +269,7 @@ static void attempt(struct issuer *is, const struct http_request *rq, struct ans
     if (!visitor_find(is, rq, &v, a) ||
         !visitor_read_form(is, rq, &v, "login", "request", &form, nonce, a))
         return;
-    name = postern_form_value(form, "name");
-    password = postern_form_value(form, "password");
-    request = postern_form_value(form, "request");
-    request = request == NULL ? "" : request;
-    if (name == NULL || strlen(name) >= USER_NAME_MAX)
-        name = ""; /* nobody's */
-    if (password == NULL || strlen(password) > PASSWORD_MAX)
-        password = ""; /* likewise */
-    wait_s = login_wait_s(is, name, rq->source);
-    if (wait_s != 0) {
-        page_too_many(is, wait_s, a);
-        return;
-    }
-    t = make_attempt(is, &v, name, password, request);
-    if (t != NULL)
-        (void)snprintf(t->source, sizeof t->source, "%s", rq->source); /* an address fits */
+    t = make_attempt(is, &v, rq, form);
     if (t == NULL || find_user(t, &err) != POSTERN_OK) {
         log_error("login", &err);
         if (t != NULL)
@@ -269,7 +277,15 @@ static void attempt(struct issuer *is, const struct http_request *rq, struct ans
         page_internal(is, a);
         return;
     }
-    a->take_job = &t->job;
+    if (t->is_known)
+        known_browser_find(is, rq->cookie, &t->user, t->browser);
+    wait_s = wait_s_of(t);
+    if (wait_s == 0) {
+        a->take_job = &t->job;
+        return;
+    }
+    free_attempt(&t->job.work);
+    page_too_many(is, wait_s, a);
 }
 
 void login(struct issuer *is, const struct http_request *rq, struct answer *a)

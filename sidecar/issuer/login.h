@@ -20,7 +20,4 @@ void login(struct issuer *is, const struct http_request *rq, struct answer *a);
 /* POST /oauth/logout */
 void logout(struct issuer *is, const struct http_request *rq, struct answer *a);
 
-/* One more attempt of `name` from that address may be made now; else seconds to wait. */
-int login_wait_s(struct issuer *is, const char *name, const char *source);
-
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Changing a password; see password_change.h.  Guesses of the old one count as logins do; other
- * browsers are logged out, this one gets another session. */
+/* Changing a password; see password_change.h.  Guesses of the old one are as slow as logins, and
+ * only sessions of the person make them; other browsers are logged out, this one gets another
+ * session. */
 #include "password_change.h"
 
 #include <stdlib.h>
 
+#include "known_browser.h"
 #include "log.h"
-#include "login.h"
 #include "page.h"
 #include "passwords.h"
 #include "visitor.h"
+
+static const struct rate_rule guess_rule = { "password", 10, 30000 };
 
 static void put_field(const char *label, const char *name, const char *autocomplete,
                       const char *fault_at, postern_buf *out)
@@ -97,7 +100,9 @@ static postern_err keep(struct change *c, struct answer *a, bool *ret_kept, post
     POSTERN_TRY(store_user_set_password(is->store, &c->was, &c->now, ret_kept, err));
     if (!*ret_kept)
         return POSTERN_OK;
-    return visitor_log_in(is, c->visitor.cookie, c->was.name, a, err);
+    POSTERN_TRY(visitor_log_in(is, c->visitor.cookie, c->was.name, a, err));
+    known_browser_set(is, c->was.name, &c->now, a);
+    return POSTERN_OK;
 }
 
 static void finish_change(struct answer_job *j, struct answer *a)
@@ -147,8 +152,7 @@ static void start(struct issuer *is, const struct visitor *v, const char *old, c
     a->take_job = &c->job;
 }
 
-static void change(struct issuer *is, const struct http_request *rq, const struct visitor *v,
-                   const postern_form *form, struct answer *a)
+static void change(struct issuer *is, const struct visitor *v, const postern_form *form, struct answer *a)
 {
     const char *old = postern_form_value(form, "old");
     const char *new = postern_form_value(form, "new");
@@ -168,7 +172,7 @@ static void change(struct issuer *is, const struct http_request *rq, const struc
         show(is, v, "The new password is not the same both times.", "again", a);
         return;
     }
-    wait_s = login_wait_s(is, v->session.user, rq->source);
+    wait_s = rate_take(is->rates, &guess_rule, v->session.user, "", issuer_mono_ms(is));
     if (wait_s != 0)
         page_too_many(is, wait_s, a);
     else
@@ -189,7 +193,7 @@ void password_change(struct issuer *is, const struct http_request *rq, struct an
     if (!v.is_logged_in)
         page_redirect(is, "/oauth/login", "", a);
     else if (is_post)
-        change(is, rq, &v, form, a);
+        change(is, &v, form, a);
     else
         show(is, &v, NULL, "", a);
 }

@@ -166,6 +166,48 @@ def a_drain_waits_for_a_login(folder, daemons):
     assert_equal(headers["cache-control"], "no-store", "cache")
 
 
+class Browser:
+    """Keeps cookies."""
+
+    def __init__(self, folder):
+        self.folder, self.cookies = folder, {}
+
+    def ask(self, method, headers=None, form=b""):
+        lines = {"Host": "127.0.0.1:%d" % self.folder.port, "Content-Length": str(len(form)), **(headers or {})}
+        if self.cookies:
+            lines["Cookie"] = "; ".join("%s=%s" % kv for kv in self.cookies.items())
+        head = "%s /oauth/login HTTP/1.1\r\n%s\r\n" % (method, "".join("%s: %s\r\n" % kv for kv in lines.items()))
+        answer = test_issuer.raw(self.folder, head.encode() + form)
+        for name, value in re.findall(rb"^Set-Cookie: ([^=]+)=([^;\r]*)", answer.partition(b"\r\n\r\n")[0], re.M):
+            self.cookies[name.decode()] = value.decode()
+        return test_issuer.parse(answer)
+
+    def log_in(self, name, password):
+        body = self.ask("GET")[2].decode()
+        token = re.search(r'name="form_token" value="([^"]+)"', body).group(1)
+        return self.ask("POST", test_issuer.FORM, ("form_token=%s&name=%s&password=%s" % (token, name, password.replace(" ", "+"))).encode())[0]
+
+    def close(self):
+        """What lives as long as the browser goes."""
+        self.cookies = {k: v for k, v in self.cookies.items() if k == "postern-known"}
+
+
+def a_guesser_of_this_machine_locks_nobody_out_who_was_in_before(folder, daemons):
+    start(folder, daemons)
+    add_user(folder)
+    alice, guesser = Browser(folder), Browser(folder)
+    assert_equal(alice.log_in("alice", PASSWORD), 303, "the first login")
+    alice.close()
+    statuses = [guesser.log_in("alice", "guess guess guess guess") for _ in range(12)]
+    assert_equal((statuses[:10], statuses[-1]), ([403] * 10, 429), "guesses")
+    assert_equal(Browser(folder).log_in("alice", PASSWORD), 429, "a browser that nobody knows")
+    assert_equal(alice.log_in("alice", PASSWORD), 303, "alice's browser")
+    alice.close()
+    assert_equal([alice.log_in("alice", "guess guess guess guess") for _ in range(11)], [403] * 10 + [429], "guesses in it")
+    guesser.cookies["postern-known"] = "A" * 43
+    assert_equal(guesser.log_in("alice", PASSWORD), 429, "a cookie that we did not make")
+
+
 def chromium_walks_through_every_page(folder, daemons):
     peers = os.environ.get("POSTERN_PEERS", "")
     chromium, node, modules = shutil.which("chromium"), peers + "/node", peers + "/node_modules"
@@ -198,4 +240,5 @@ if __name__ == "__main__":
         logins_do_not_hold_up_tokens_and_too_many_are_sent_away,
         a_browser_that_goes_away_while_its_password_is_hashed_harms_nobody,
         a_drain_waits_for_a_login,
+        a_guesser_of_this_machine_locks_nobody_out_who_was_in_before,
     ] + browser))

@@ -77,9 +77,11 @@ struct browser browser_new(struct fixture *f)
 /* Keep what Set-Cookie says. */
 static void keep_cookie(struct browser *b)
 {
-    const char *set = b->f->answer.set_cookie;
-    int len = (int)strcspn(set, ";");
+    const char *set = b->f->answer.set_cookie, *known = b->f->answer.set_known_cookie;
+    int len = (int)strcspn(set, ";"), known_len = (int)strcspn(known, ";");
 
+    if (known_len != 0)
+        assert_true(snprintf(b->known, sizeof b->known, "%.*s", known_len, known) < (int)sizeof b->known);
     if (set[0] == '\0')
         return;
     assert_non_null(strstr(set, "; HttpOnly; SameSite=Lax"));
@@ -106,9 +108,12 @@ static void run_job(struct fixture *f)
 /* The job, if there is one, stays in the answer. */
 static void ask(struct browser *b, struct http_request rq)
 {
+    char cookies[sizeof b->cookie + sizeof b->known + 4];
+
+    (void)snprintf(cookies, sizeof cookies, "%s; %s", b->known, b->cookie); /* fits */
     rq.host = FIXTURE_HOST;
     rq.source = b->source;
-    rq.cookie = b->cookie[0] == '\0' ? NULL : b->cookie;
+    rq.cookie = b->cookie[0] == '\0' && b->known[0] == '\0' ? NULL : cookies;
     answer_free(&b->f->answer);
     b->f->answer = ANSWER_INIT;
     routes_answer(&b->f->is, &rq, &b->f->answer);

@@ -20,6 +20,7 @@
 struct browser {
     struct fixture *f;
     char cookie[512]; /* the Cookie header; "": none */
+    char known[128]; /* the other cookie, of a browser that is known; "": none */
     const char *source, *origin, *fetch_site;
 };
 

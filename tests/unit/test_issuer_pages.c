@@ -939,6 +939,9 @@ static void the_cookie_of_https_is_bound_to_the_host(void **state)
     fixture_set_issuer(f, "https://auth.example/t");
     cookie_set(&f->settings, "v", &a);
     assert_string_equal(a.set_cookie, "__Host-postern=v; Path=/; HttpOnly; SameSite=Lax; Secure");
+    cookie_set_known(&f->settings, "v", &a);
+    assert_string_equal(a.set_known_cookie,
+                        "__Host-postern-known=v; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=7776000");
     assert_false(cookie_read("postern=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", cookie_name(&f->settings), value));
     assert_true(cookie_read("a=b; __Host-postern=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
                             cookie_name(&f->settings), value));
@@ -1037,6 +1040,96 @@ static void whoever_knows_the_password_uses_up_nothing(void **state)
     assert_page(f, 403, "Name or password is wrong");
     browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
     assert_page(f, 429, "Slow down");
+}
+
+/* What the name's bucket refuses empties the address's all the same, and costs no hash. */
+static void guess_until_it_is_slowed_down(struct fixture *f, const char *name)
+{
+    struct browser guesser = browser_new(f);
+
+    for (int i = 0; i < 200; i++)
+        browser_log_in(&guesser, name, "guess guess guess guess", NULL);
+    assert_page(f, 429, "Slow down");
+}
+
+static void a_guesser_at_the_same_address_does_not_hold_up_a_browser_that_is_known(void **state)
+{
+    struct fixture *f = *state;
+    struct browser alice = browser_new(f), other = browser_new(f);
+
+    browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
+    assert_redirect(f, "/oauth/account");
+    guess_until_it_is_slowed_down(f, "alice");
+    browser_log_in(&other, "alice", ALICE_PASSWORD, NULL);
+    assert_page(f, 429, "Slow down");
+    alice.cookie[0] = '\0'; /* the browser was closed */
+    browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
+    assert_redirect(f, "/oauth/account");
+}
+
+static void a_known_browser_guesses_no_faster_and_for_nobody_else(void **state)
+{
+    struct fixture *f = *state;
+    struct browser thief = browser_new(f), alice = browser_new(f);
+    int guesses = 0;
+
+    browser_add_user(f, "bob", ALICE_PASSWORD);
+    browser_log_in(&thief, "alice", ALICE_PASSWORD, NULL);
+    thief.cookie[0] = '\0';
+    guess_until_it_is_slowed_down(f, "bob");
+    browser_log_in(&thief, "bob", ALICE_PASSWORD, NULL);
+    assert_page(f, 429, "Slow down");
+    do {
+        browser_log_in(&thief, "alice", "guess guess guess guess", NULL);
+    } while (f->answer.status == 403 && ++guesses < 50);
+    assert_int_equal(guesses, 10);
+    browser_log_in(&thief, "alice", ALICE_PASSWORD, NULL);
+    assert_page(f, 429, "Slow down");
+    thief.known[strlen(thief.known) - 3] ^= 1; /* another than was made */
+    browser_log_in(&thief, "alice", ALICE_PASSWORD, NULL);
+    assert_page(f, 429, "Slow down");
+    alice.source = "198.51.100.7";
+    browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
+    assert_redirect(f, "/oauth/account");
+}
+
+static void another_password_forgets_the_browsers_that_are_known(void **state)
+{
+    struct fixture *f = *state;
+    struct browser alice = browser_new(f), old = browser_new(f);
+    char *body;
+
+    browser_log_in(&old, "alice", ALICE_PASSWORD, NULL);
+    old.cookie[0] = '\0';
+    browser_log_in(&alice, "alice", ALICE_PASSWORD, NULL);
+    browser_get(&alice, "/oauth/password", NULL);
+    body = browser_form(&alice, "old=correct+horse+battery+staple&new=another+horse+battery+staple"
+                                "&again=another+horse+battery+staple");
+    browser_post(&alice, "/oauth/password", body);
+    free(body);
+    assert_redirect(f, "/oauth/account");
+    guess_until_it_is_slowed_down(f, "alice");
+    browser_log_in(&old, "alice", "another horse battery staple", NULL);
+    assert_page(f, 429, "Slow down");
+    alice.cookie[0] = '\0';
+    browser_log_in(&alice, "alice", "another horse battery staple", NULL); /* the one it was changed in */
+    assert_redirect(f, "/oauth/account");
+}
+
+static void guesses_at_the_login_do_not_hold_up_who_is_in(void **state)
+{
+    struct fixture *f = *state;
+    struct browser alice = browser_new(f);
+    char *body;
+
+    browser_be_alice(&alice);
+    guess_until_it_is_slowed_down(f, "alice");
+    browser_get(&alice, "/oauth/password", NULL);
+    body = browser_form(&alice, "old=correct+horse+battery+staple&new=another+horse+battery+staple"
+                                "&again=another+horse+battery+staple");
+    browser_post(&alice, "/oauth/password", body);
+    free(body);
+    assert_redirect(f, "/oauth/account");
 }
 
 static void a_password_hashed_with_less_is_hashed_anew_at_login(void **state)
@@ -1330,6 +1423,10 @@ int main(void)
         TEST(a_cookie_that_is_not_of_our_form_is_no_cookie),
         TEST(a_wrong_password_and_an_unknown_name_look_the_same),
         TEST(whoever_knows_the_password_uses_up_nothing),
+        TEST(a_guesser_at_the_same_address_does_not_hold_up_a_browser_that_is_known),
+        TEST(a_known_browser_guesses_no_faster_and_for_nobody_else),
+        TEST(another_password_forgets_the_browsers_that_are_known),
+        TEST(guesses_at_the_login_do_not_hold_up_who_is_in),
         TEST(an_unknown_name_costs_the_same_hash),
         TEST(a_guesser_is_slowed_down_and_the_person_elsewhere_is_not),
         TEST(a_password_hashed_with_less_is_hashed_anew_at_login),
