@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See login_callback.h.  Strict: bare LF, folded lines, two Host fields and a body are refused. */
+#include "config.h" /* first: asks libc for its extensions */
+
 #include <string.h>
 
 #include "login_callback.h"
@@ -108,10 +110,7 @@ static bool is_query(postern_bytes query)
 
 static bool has_end(postern_bytes head)
 {
-    for (size_t i = 3; i < head.len; i++)
-        if (memcmp(head.ptr + i - 3, "\r\n\r\n", 4) == 0)
-            return true;
-    return false;
+    return memmem(head.ptr, head.len, "\r\n\r\n", 4) != NULL;
 }
 
 enum login_request login_request_read(postern_bytes head, const char *authority,
