@@ -7,54 +7,18 @@
 #include "config.h" /* first: asks libc for its extensions */
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include <postern-private/tcp_peer.h>
 
 #include "client.h"
 
 #define SERVER_USER "POSTERN_SERVER_USER"
-#define PASSWD_ROOM 4096 /* bytes of one user's line, whose name and home have 256 and PATH_MAX */
 
 /* ---- whose ---- */
-
-/* The user of a server in another container may have no name here. */
-static uid_t read_uid(const char *text)
-{
-    uint64_t uid = 0;
-
-    for (; *text >= '0' && *text <= '9'; text++)
-        if ((uid = uid * 10 + (uint64_t)(*text - '0')) > UINT32_MAX)
-            return POSTERN_OVERFLOW_UID;
-    return *text == '\0' ? (uid_t)uid : POSTERN_OVERFLOW_UID;
-}
-
-/* POSTERN_OVERFLOW_UID, which is nobody's, when none is named, or nobody of that name. */
-static uid_t find_server_user(void)
-{
-    const char *name = secure_getenv(SERVER_USER);
-    char room[PASSWD_ROOM];
-    struct passwd pw, *found = NULL;
-
-    if (name == NULL || name[0] == '\0')
-        return POSTERN_OVERFLOW_UID;
-    if (getpwnam_r(name, &pw, room, sizeof room, &found) != 0 || found == NULL)
-        return read_uid(name);
-    return pw.pw_uid;
-}
-
-static bool is_trusted(uid_t owner)
-{
-    if (owner == POSTERN_OVERFLOW_UID) /* whom a user namespace does not know */
-        return false;
-    return owner == 0 || owner == geteuid() || owner == find_server_user();
-}
 
 /* Only root opens such a port, and hands it to whom it will.  Not known: none is. */
 static bool is_roots(in_port_t port)
@@ -119,7 +83,7 @@ static postern_err check_owner(const struct postern_tcp_address *self,
         return POSTERN_FAIL(err, NO_TOKEN,
                             "who answers on this machine is not known (%s): it takes TLS",
                             why.detail);
-    if (!is_trusted(owner))
+    if (!postern_server_is_trusted(owner, secure_getenv(SERVER_USER)))
         return POSTERN_FAIL(err, NO_TOKEN,
                             "uid %lu answers on this machine, neither root nor you: it takes TLS, "
                             "or " SERVER_USER " names the server's user",
