@@ -59,14 +59,12 @@ static const char *list_name(unsigned list)
 static size_t find_deciding(const postern_policy *p, const postern_policy_question *q,
                             unsigned list, postern_policy_view *ret, bool *ret_decides)
 {
-    size_t i = 0;
+    postern_decision d;
+    size_t i;
 
-    *ret_decides = false;
-    for (; postern_policy_look(p, q, i, ret); i++)
-        if ((ret->lists & list) != 0 && ret->is_match) {
-            *ret_decides = true;
-            break;
-        }
+    postern_policy_decide(p, q, &d);
+    i = list == POSTERN_POLICY_LIST_USER ? d.user_rule_index : d.rule_index;
+    *ret_decides = postern_policy_look(p, q, i, ret);
     return i;
 }
 
@@ -78,8 +76,8 @@ static void print_list(const postern_policy *p, const postern_policy_question *q
     size_t end = find_deciding(p, q, list, &v, &decides);
 
     if (decides)
-        postern_buf_addf(out, "  %s by %s (%s:%d)\n", postern_verdict_name(v.verdict), v.rule,
-                         v.path, v.line);
+        postern_buf_addf(out, "  %s by %s (%s:%d)%s%s\n", postern_verdict_name(v.verdict), v.rule,
+                         v.path, v.line, v.why[0] == '\0' ? "" : ": ", v.why);
     else
         postern_buf_add_str(out, "  deny: no rule matches\n");
     for (size_t i = 0; i < end && postern_policy_look(p, q, i, &v); i++)
@@ -171,8 +169,10 @@ static void put_list(const postern_policy *p, const postern_policy_question *q, 
     postern_json_put_str(w, "judged", list_name(list));
     postern_json_put_str(w, "verdict",
                          postern_verdict_name(decides ? v.verdict : POSTERN_VERDICT_DENY));
-    if (decides)
+    if (decides) {
         put_rule(w, &v);
+        postern_json_put_str(w, "why", v.why); /* a hold that is not known */
+    }
     postern_json_open_array(w, "passed_over");
     for (size_t i = 0; i < end && postern_policy_look(p, q, i, &v); i++) {
         if ((v.lists & list) == 0)

@@ -231,6 +231,7 @@ typedef struct postern_policy_view {
     unsigned lists; /* POSTERN_POLICY_LIST_… in which it stands */
     postern_verdict verdict;
     bool is_match;
+    bool may_hold; /* a hold that is not known: it takes the place of an allow below it */
     bool is_near; /* it is about this action, and a single part keeps it from a match */
     char why[POSTERN_POLICY_WHY_MAX]; /* why not; "" for a match */
 } postern_policy_view;

@@ -438,7 +438,7 @@ static bool rules_may_meet(const struct rule *a, const struct rule *b, size_t *w
     if (!actions_may_meet(&a->target, &b->target))
         return false;
     /* Both match whatever is not known, however much they differ. */
-    if (a->verdict == POSTERN_VERDICT_DENY && b->verdict == POSTERN_VERDICT_DENY)
+    if (a->verdict != POSTERN_VERDICT_ALLOW && b->verdict != POSTERN_VERDICT_ALLOW)
         return true;
     if (!resources_may_meet(&a->target, &b->target, work))
         return false;
@@ -467,10 +467,8 @@ static postern_policy_bearing take(const struct rule *wide, const struct rule *n
 
     if (whole(&b) == POSTERN_POLICY_NEVER || !rules_may_meet(wide, narrow, &work))
         return POSTERN_POLICY_NEVER;
-    /* What is not known makes a deny match and another rule not: such a rule takes from a deny only
-     * what everybody can see. */
-    if (wide->verdict != POSTERN_VERDICT_DENY && narrow->verdict == POSTERN_VERDICT_DENY &&
-        whole(&b) != POSTERN_POLICY_ALWAYS)
+    /* From one that takes more of what is not known, only what everybody can see is taken. */
+    if (postern_rule_takes_more(narrow, wide) && whole(&b) != POSTERN_POLICY_ALWAYS)
         return POSTERN_POLICY_PERHAPS;
     if (wide->verdict != POSTERN_VERDICT_DENY && b.resource != POSTERN_POLICY_ALWAYS &&
         may_have_uris(&wide->target) && may_be_devious(&narrow->target.resources))

@@ -66,13 +66,18 @@ static bool target_is_covered(const struct target *wide, const struct target *na
     return postern_target_covers_actions(wide, narrow);
 }
 
-/*
- * A deny matches what is not known and an allow does not, so an allow above a deny hides it only
- * where nothing can be unknown: when it is for anyone, to anything, in any case.
- */
+bool postern_rule_takes_more(const struct rule *narrow, const struct rule *wide)
+{
+    if (wide->verdict == POSTERN_VERDICT_ALLOW)
+        return narrow->verdict != POSTERN_VERDICT_ALLOW;
+    return wide->verdict == POSTERN_VERDICT_HOLD && narrow->verdict == POSTERN_VERDICT_DENY;
+}
+
+/* Such a one is hidden only where nothing can be unknown: by a rule for anyone, to anything, in any
+ * case. */
 static bool hides_unknown(const struct rule *wide, const struct rule *narrow)
 {
-    if (wide->verdict == POSTERN_VERDICT_DENY || narrow->verdict != POSTERN_VERDICT_DENY)
+    if (!postern_rule_takes_more(narrow, wide))
         return true;
     return wide->who.party.kind == PARTY_ANYONE && wide->who.human.kind == PARTY_NONE &&
            !wide->target.has_resources && wide->tests == NULL;

@@ -15,12 +15,13 @@ struct answer {
     const struct rule *wanting; /* the first allow that wants nothing but scopes */
 };
 
-/* What is known of a list so far: the first match, and the first that wants nothing but scopes. */
+/* What is known of a list so far: the first match, the first hold that would match as far as is
+ * known, and the first that wants nothing but scopes. */
 struct walk {
     const postern_policy *p;
     const struct asking *a;
     unsigned list;
-    size_t first, wanting; /* POSTERN_POLICY_NO_RULE: none */
+    size_t first, doubtful, wanting; /* POSTERN_POLICY_NO_RULE: none */
 };
 
 /* False behind the first match: what comes later does not decide. */
@@ -38,6 +39,8 @@ static bool look_at(struct walk *w, size_t i)
         w->first = i;
     else if (m.wants_scope && i < w->wanting)
         w->wanting = i;
+    else if (m.is_unknown && i < w->doubtful && postern_rule_may_hold(r, w->a))
+        w->doubtful = i;
     return !m.is_match;
 }
 
@@ -55,28 +58,41 @@ static void look_at_found(struct walk *w, const struct index_answer *found)
                 break;
 }
 
-static struct answer ask_list(const postern_policy *p, unsigned list, const struct asking *a,
-                              const struct index_answer *found)
-{
-    struct walk w = { p, a, list, POSTERN_POLICY_NO_RULE, POSTERN_POLICY_NO_RULE };
-
-    if (found->is_overfull)
-        look_at_all(&w);
-    else
-        look_at_found(&w, found);
-    return (struct answer){
-        .rule = w.first == POSTERN_POLICY_NO_RULE ? NULL : p->by_index[w.first],
-        .index = w.first,
-        .wanting = w.wanting < w.first ? p->by_index[w.wanting] : NULL,
-    };
-}
-
 /* The end of a list is a deny, but for what every client says first. */
 static postern_verdict verdict_of(const struct answer *answer, const struct asking *a)
 {
     if (answer->rule != NULL)
         return answer->rule->verdict;
     return a->is_session ? POSTERN_VERDICT_ALLOW : POSTERN_VERDICT_DENY;
+}
+
+static struct answer answer_of(const struct walk *w, size_t index)
+{
+    return (struct answer){
+        .rule = index == POSTERN_POLICY_NO_RULE ? NULL : w->p->by_index[index],
+        .index = index,
+        .wanting = w->wanting < index ? w->p->by_index[w->wanting] : NULL,
+    };
+}
+
+/* Whoever may be held is not let through by a rule further down: what is not known counts against
+ * the agent.  It makes no hold of a deny. */
+static struct answer ask_list(const postern_policy *p, unsigned list, const struct asking *a,
+                              const struct index_answer *found)
+{
+    struct walk w = {
+        p, a, list, POSTERN_POLICY_NO_RULE, POSTERN_POLICY_NO_RULE, POSTERN_POLICY_NO_RULE
+    };
+    struct answer ret;
+
+    if (found->is_overfull)
+        look_at_all(&w);
+    else
+        look_at_found(&w, found);
+    ret = answer_of(&w, w.first);
+    if (w.doubtful < w.first && verdict_of(&ret, a) == POSTERN_VERDICT_ALLOW)
+        ret = answer_of(&w, w.doubtful);
+    return ret;
 }
 
 static void tell_rule(const struct answer *answer, const struct asking *a, char *ret_label,
@@ -293,7 +309,9 @@ static void explain(const struct rule *r, const struct asking *a, const struct r
         break;
     }
     if (m->is_unknown)
-        postern_buf_add_str(out, " is not known, and that counts against the agent");
+        postern_buf_add_str(out, postern_rule_may_hold(r, a)
+                                     ? " is not known: it is held where a rule below allows it"
+                                     : " is not known, and that counts against the agent");
 }
 
 /* A reason is for people: what does not fit, or has no memory, is cut off. */
@@ -327,6 +345,7 @@ bool postern_policy_look(const postern_policy *p, const postern_policy_question 
     }
     m = postern_rule_match(r, &a);
     ret->is_match = m.is_match;
+    ret->may_hold = m.is_unknown && postern_rule_may_hold(r, &a);
     ret->is_near = !m.is_match && m.part != PART_ACTION &&
                    postern_rule_look_at_parts(r, &a).failing_count == 1;
     if (!m.is_match)

@@ -256,7 +256,7 @@ static postern_err fill_slots(struct rule_index *x, const struct builder *b, pos
     return POSTERN_OK;
 }
 
-/* A deny matches what is not known, so it is filed under that, too. */
+/* A deny matches what is not known, and a hold may, so they are filed under that, too. */
 static postern_err fill_unknown(struct rule_index *x, const struct builder *b, postern_error *err)
 {
     size_t used = 0;
@@ -267,7 +267,7 @@ static postern_err fill_unknown(struct rule_index *x, const struct builder *b, p
     for (int d = 0; d < DIM_COUNT; d++) {
         x->unknown[d].rules = x->unknown_rules + used;
         for (size_t i = 0; i < b->rule_count; i++)
-            if (b->chosen[i] == d && b->rules[i]->verdict == POSTERN_VERDICT_DENY)
+            if (b->chosen[i] == d && b->rules[i]->verdict != POSTERN_VERDICT_ALLOW)
                 x->unknown_rules[used++] = (uint32_t)i;
         x->unknown[d].count = (size_t)(x->unknown_rules + used - x->unknown[d].rules);
     }

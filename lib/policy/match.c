@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Does a rule match?  Every part answers yes, no or not known, and `not` leaves "not known" what it
- * is; only here, for the rule as a whole, it becomes an answer: no for an allow, yes for a deny.
+ * is; only here, for the rule as a whole, it becomes an answer: no for an allow, yes for a deny.  A
+ * hold that is not known takes the place of an allow below it, which is decide.c's.
  * Pure, without memory.
  */
 #include "policy/match.h"
@@ -265,7 +266,7 @@ bool postern_asking_make(const postern_policy_question *q, struct asking *ret)
     return true;
 }
 
-/* The one place where "not known" becomes an answer. */
+/* The one place where "not known" becomes an answer; but see postern_rule_may_hold(). */
 static bool fails(const struct rule *r, enum match m)
 {
     switch (m) {
@@ -331,6 +332,18 @@ struct rule_match postern_rule_match(const struct rule *r, const struct asking *
     if (fails(r, m))
         return failed(PART_RESOURCE, m);
     return match_tests(r, a);
+}
+
+bool postern_rule_may_hold(const struct rule *r, const struct asking *a)
+{
+    if (r->verdict != POSTERN_VERDICT_HOLD || !match_action(r, a) ||
+        match_party(r, &r->who.party, a) == MATCH_NO || match_human(r, a) == MATCH_NO ||
+        match_resource(r, a) == MATCH_NO)
+        return false;
+    for (const struct test *t = r->tests; t != NULL; t = t->next)
+        if (postern_test_match(r, t, a) == MATCH_NO)
+            return false;
+    return true;
 }
 
 struct rule_parts postern_rule_look_at_parts(const struct rule *r, const struct asking *a)

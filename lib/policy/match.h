@@ -49,6 +49,8 @@ enum match postern_pattern_says(const struct pattern *p, postern_bytes text,
 enum match postern_list_match(const struct list *list, postern_bytes text,
                               const struct pattern_names *names);
 struct rule_match postern_rule_match(const struct rule *r, const struct asking *a);
+/* A hold against which nothing speaks but what is not known. */
+bool postern_rule_may_hold(const struct rule *r, const struct asking *a);
 
 /* What each part says alone. */
 struct rule_parts {

@@ -281,6 +281,9 @@ enum hiding {
     HIDES_KNOWN, /* it is left with what is not known */
     HIDES_ALL
 };
+/* A deny matches what is not known, a hold takes the place of an allow there, and an allow matches
+ * nothing of it.  Does `narrow` take what `wide`, which knows as much, lets by? */
+bool postern_rule_takes_more(const struct rule *narrow, const struct rule *wide);
 enum hiding postern_rule_hides(const struct rule *wide, const struct rule *narrow, unsigned lists,
                                size_t *work);
 bool postern_test_is_same(const struct test *a, const struct test *b); /* in words */

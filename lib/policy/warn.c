@@ -26,8 +26,8 @@ static void warn(const struct rule *r, const struct rule *above, postern_buf *ou
                      postern_verdict_name(above->verdict));
 }
 
-/* A deny below an allow for the same is left with what is not known, and with other spellings of a
- * user's name: hardly what was meant. */
+/* A deny or a hold below an allow for the same is left with what is not known, and with other
+ * spellings of a user's name: hardly what was meant. */
 static void warn_of_contrary(const struct rule *r, const struct rule *above, postern_buf *out)
 {
     char label[POSTERN_POLICY_LABEL_MAX], other[POSTERN_POLICY_LABEL_MAX];

@@ -87,15 +87,28 @@ static bool is_session(const postern_policy_question *q)
 static postern_verdict walk(const postern_policy *p, const postern_policy_question *q,
                             unsigned list, bool is_one_list, size_t *ret_index)
 {
+    postern_verdict verdict = is_session(q) ? POSTERN_VERDICT_ALLOW : POSTERN_VERDICT_DENY;
+    size_t held = POSTERN_POLICY_NO_RULE;
     postern_policy_view v;
 
-    for (*ret_index = 0; postern_policy_look(p, q, *ret_index, &v); ++*ret_index) {
-        must(v.is_match == (v.why[0] == '\0') && v.rule[0] != '\0' && v.line > 0 && v.lists != 0);
-        if (v.is_match && (is_one_list || (v.lists & list) != 0))
-            return v.verdict;
-    }
     *ret_index = POSTERN_POLICY_NO_RULE;
-    return is_session(q) ? POSTERN_VERDICT_ALLOW : POSTERN_VERDICT_DENY;
+    for (size_t i = 0; *ret_index == POSTERN_POLICY_NO_RULE && postern_policy_look(p, q, i, &v);
+         i++) {
+        must(v.is_match == (v.why[0] == '\0') && v.rule[0] != '\0' && v.line > 0 && v.lists != 0);
+        must(!v.may_hold || (!v.is_match && v.verdict == POSTERN_VERDICT_HOLD));
+        if (!is_one_list && (v.lists & list) == 0)
+            continue;
+        if (v.is_match) {
+            *ret_index = i;
+            verdict = v.verdict;
+        } else if (v.may_hold && held > i) {
+            held = i;
+        }
+    }
+    if (verdict != POSTERN_VERDICT_ALLOW || held == POSTERN_POLICY_NO_RULE)
+        return verdict;
+    *ret_index = held;
+    return POSTERN_VERDICT_HOLD;
 }
 
 /* deny, hold, allow: the stricter of the two. */

@@ -258,6 +258,18 @@ check "duties are told" 0 "  rate: 100 in 1 s" explain --agent cache-bot --scope
 check "JSON of duties" 0 '"rate":{"count":100,"period_s":1}' explain --json --agent cache-bot --scope cache.write --action redis:SET --on cache:1 "$examples/cache.rules"
 check "a hold is no allow" 1 "hold
   hold by cache:flush" explain --agent cache-bot --action redis:UNLINK --on cache:1 "$examples/cache.rules"
+cat >"$folder/pay.rules" <<'END'
+pay: hold agent a to mcp:tools/call on pay if arg.amount > 100
+rest: allow agent a to mcp:tools/call on pay
+expect hold agent a to mcp:tools/call on pay given arg.amount = 200
+expect allow agent a to mcp:tools/call on pay given arg.amount = 100
+expect hold agent a to mcp:tools/call on pay given arg.amount = "200"
+END
+check "a hold that is not known takes the place of an allow" 1 "hold by pay:pay ($folder/pay.rules:1): arg.amount > 100 is not known: it is held where a rule below allows it" explain --agent a --action mcp:tools/call --on pay "$folder/pay.rules"
+check "JSON of such a one" 1 '"line":1,"why":"arg.amount > 100 is not known' explain --json --agent a --action mcp:tools/call --on pay "$folder/pay.rules"
+check "its expects" 0 "" check "$folder/pay.rules"
+{ sed -n 2p "$folder/pay.rules"; sed -n 1p "$folder/pay.rules"; } >"$folder/payed.rules"
+check "a hold below an allow has what that one cannot see" 0 "pay contradicts payed:rest" check "$folder/payed.rules"
 check "actions of one" 0 "raw:connect  on " actions raw
 check "JSON of actions" 0 '"raw":[{"action":"connect","classes":[' actions --json
 check "no such protocol" 1 "no such protocol or class" actions gopher

@@ -463,6 +463,61 @@ static void a_preview_shows_what_some_arguments_would_allow(void **state)
     assert_int_equal(judge(cases[0].rules), POSTERN_VERDICT_DENY);
 }
 
+/* ---- holds ---- */
+
+/* An agent could leave the approval out: 1e9 is more than 100 to the server, and nothing to a test. */
+static void a_hold_that_is_not_known_takes_the_place_of_an_allow(void **state)
+{
+#define PAY "hold anyone to mcp:tools/call on tool if arg.n > 100"
+#define ALL "\nallow anyone to mcp:tools/call"
+    static const struct {
+        const char *rules, *args;
+        postern_verdict want;
+    } cases[] = {
+        { PAY ALL, "{\"n\":100}", POSTERN_VERDICT_ALLOW },
+        { PAY ALL, "{\"n\":101}", POSTERN_VERDICT_HOLD },
+        { PAY ALL, "{\"n\":1e9}", POSTERN_VERDICT_HOLD },
+        { PAY ALL, "{\"n\":100.0000000000001}", POSTERN_VERDICT_HOLD },
+        { PAY ALL, "{\"n\":\"500\"}", POSTERN_VERDICT_HOLD },
+        { PAY ALL, "{}", POSTERN_VERDICT_HOLD },
+        { PAY ALL, NULL, POSTERN_VERDICT_HOLD },
+        { PAY " and not arg.n > 100" ALL, "{\"n\":1e9}", POSTERN_VERDICT_HOLD },
+        { PAY " and purpose = x" ALL, "{\"n\":1e9}", POSTERN_VERDICT_HOLD },
+        { "hold anyone to mcp:tools/call if claim.x = y" ALL, "{}", POSTERN_VERDICT_HOLD },
+        /* A part that is known not to be so: no hold. */
+        { PAY " and arg.x = 1" ALL, "{\"n\":1e9,\"x\":2}", POSTERN_VERDICT_ALLOW },
+        { PAY " and scope has none" ALL, "{\"n\":1e9}", POSTERN_VERDICT_ALLOW },
+        { "hold agent other to mcp:tools/call on tool if arg.n > 100" ALL, "{\"n\":1e9}",
+          POSTERN_VERDICT_ALLOW },
+        { "hold anyone to mcp:tools/call on other if arg.n > 100" ALL, "{\"n\":1e9}",
+          POSTERN_VERDICT_ALLOW },
+        { "hold anyone to mcp:prompts/get if arg.n > 100" ALL, "{\"n\":1e9}", POSTERN_VERDICT_ALLOW },
+        /* It gives nothing: what would be denied without it is, and what is above it stands. */
+        { PAY, "{\"n\":1e9}", POSTERN_VERDICT_DENY },
+        { PAY "\ndeny anyone to mcp:tools/call" ALL, "{\"n\":1e9}", POSTERN_VERDICT_DENY },
+        { PAY "\nallow anyone to mcp:tools/call on other", "{\"n\":1e9}", POSTERN_VERDICT_DENY },
+        { "allow anyone to mcp:tools/call\n" PAY, "{\"n\":1e9}", POSTERN_VERDICT_ALLOW },
+        { "deny anyone to mcp:tools/call\n" PAY ALL, "{\"n\":1e9}", POSTERN_VERDICT_DENY },
+        /* In its own list. */
+        { "judge agent and user\nhold agent bot to mcp:* if arg.n > 100\nallow anyone to mcp:*",
+          "{\"n\":1e9}", POSTERN_VERDICT_HOLD },
+        { "judge agent and user\nhold agent bot to mcp:* if arg.n > 100\nallow agent bot to mcp:*",
+          "{\"n\":1e9}", POSTERN_VERDICT_DENY },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (cases[i].args == NULL)
+            q.question.args = (postern_policy_args){ .kind = POSTERN_POLICY_ARGS_UNKNOWN };
+        else
+            give(cases[i].args);
+        if (judge(cases[i].rules) != cases[i].want)
+            fail_msg("%s, %s: %s", cases[i].rules, cases[i].args, postern_verdict_name(judge(cases[i].rules)));
+    }
+#undef ALL
+#undef PAY
+}
+
 /* ---- duties ---- */
 
 static void the_tighter_duty_of_two_lists_holds(void **state)
@@ -611,6 +666,7 @@ int main(void)
         TEST(bytes_are_compared_as_they_are),
         TEST(details_of_one_type_must_agree),
         TEST(a_preview_shows_what_some_arguments_would_allow),
+        TEST(a_hold_that_is_not_known_takes_the_place_of_an_allow),
         TEST(the_tighter_duty_of_two_lists_holds),
         TEST(what_clients_say_first_is_counted_and_that_they_came_is_recorded),
         TEST(each_rule_that_holds_names_its_approver),

@@ -135,12 +135,18 @@ static postern_decision decide(const postern_policy *p, struct asked *a)
 
 static size_t walk(const postern_policy *p, const postern_policy_question *q, unsigned list)
 {
+    size_t held = POSTERN_POLICY_NO_RULE;
     postern_policy_view v;
 
-    for (size_t i = 0; postern_policy_look(p, q, i, &v); i++)
-        if (v.is_match && (v.lists & list) != 0)
-            return i;
-    return POSTERN_POLICY_NO_RULE;
+    for (size_t i = 0; postern_policy_look(p, q, i, &v); i++) {
+        if ((v.lists & list) == 0)
+            continue;
+        if (v.is_match)
+            return v.verdict == POSTERN_VERDICT_ALLOW && held < i ? held : i;
+        if (v.may_hold && held > i)
+            held = i;
+    }
+    return postern_policy_opens_session(q->protocol, q->action) ? held : POSTERN_POLICY_NO_RULE;
 }
 
 static void the_index_finds_what_looking_at_every_rule_finds(void **state)
