@@ -12,6 +12,7 @@
 #include <postern-private/clock.h>
 
 #include "connect.h"
+#include "safe_text.h"
 
 #define REQUEST_MAX 65536    /* bytes: an initialize has some hundreds; a longer one gets none */
 #define REQUEST_MS  2000     /* a host writes it before it reads anything */
@@ -55,10 +56,16 @@ static bool find_id(const postern_json *j, postern_bytes *ret)
     return true;
 }
 
+/* A door may write its object with CR between the members, or U+2028 in one, where some hosts end a
+ * line: it is written in plain characters, as --json prints it. */
 static void put_answer(postern_bytes id, const char *message, postern_bytes object,
                        postern_buf *out)
 {
+    POSTERN_AUTO_BUF plain = POSTERN_BUF_INIT(6 * CONNECT_OBJECT_MAX);
     postern_json_writer w = { .out = out };
+
+    safe_json_add(object, &plain);
+    out->failed |= plain.failed;
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "jsonrpc", "2.0");
@@ -66,7 +73,7 @@ static void put_answer(postern_bytes id, const char *message, postern_bytes obje
     postern_json_open_object(&w, "error");
     postern_json_put_integer(&w, "code", REFUSED);
     postern_json_put_str(&w, "message", message);
-    postern_json_put_raw(&w, "data", object);
+    postern_json_put_raw(&w, "data", postern_buf_bytes(&plain));
     postern_json_close_object(&w);
     postern_json_close_object(&w);
     postern_buf_add_byte(out, '\n');

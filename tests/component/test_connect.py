@@ -452,6 +452,15 @@ def an_mcp_host_without_a_session_gets_its_answer(folder, daemons):
         want = (mcp_id, "agent was blocked by an administrator", refusal)
         check(answer(p.run(*words, url, send=request + b"\nmore"), 1) == want, mcp_id)
     check(answer(p.run(*words, "--json", url, send=request + b"\n"), 1) == want, "with --json")
+    # However the door writes its object: one line to every host, also to those that end one at CR or U+2028.
+    raw = 'ERR {"error":"access_denied",\r"reason":\t"blocked","retry":"never",\r"because":"no\u2028writes\x85","ref":"R-7"}\r\n'
+    door.login = lambda text: raw.encode()
+    run = p.run(*words, url, send=request + b"\n")
+    check(len(run.out.decode().splitlines()) == 1 and run.out.isascii() and run.out.endswith(b"}\n"), run)
+    check(answer(run, 1)[2] == dict(refusal, because="no\u2028writes\x85"), run)
+    door.login = lambda text: line("ERR", reason="\u00e9" * 40, retry="never")  # its sentence is cut within a character
+    check(answer(p.run(*words, url, send=request + b"\n"), 1)[1].startswith("\u00e9" * 31), "a long reason")
+    door.login = lambda text: line("ERR", **refusal)
     # What is no request has no answer: nor has one of another protocol, and nobody is waited for for long.
     for send in (b"", b"hello\n", b'{"jsonrpc":"2.0","method":"ping"}\n', b'{"id":null}\n', b'{"id":{}}\n', b"[1]\n", b'{"id":1}',
                  b'{"id":1,"id":2}\n', b'{"id":1,"x":"' + b"y" * 70000 + b'"}\n'):
