@@ -30,6 +30,13 @@ static bool make_mac(const char *name, const struct user_record *as, const uint8
     return is_made;
 }
 
+bool known_browser_is_claimed(const struct issuer *is, const char *header)
+{
+    char value[COOKIE_VALUE_MAX];
+
+    return cookie_read(header, cookie_known_name(is->settings), value);
+}
+
 void known_browser_find(const struct issuer *is, const char *header, const struct user_record *user,
                         char ret_id[COOKIE_VALUE_MAX])
 {

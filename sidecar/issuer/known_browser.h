@@ -13,6 +13,8 @@
 #include "issuer.h"
 #include "store_users.h"
 
+/* It shows a cookie of our form, whosever it is. */
+bool known_browser_is_claimed(const struct issuer *is, const char *header);
 /*
  * Is it one of `user`, a record of the store?
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Logging in; see login.h.  Whether a name exists is not to be learned from it: an unknown one
- * costs the same hash and gets the same page.  The hash is a job (work.h), so that nobody waits
- * for somebody's login.
+ * costs the same hash and gets the same page, and who has to wait is told so before anybody is
+ * looked up.  The hash is a job (work.h), so that nobody waits for somebody's login.
  */
 #include "login.h"
 
@@ -225,8 +225,30 @@ static postern_err find_user(struct attempt *t, postern_error *err)
     if (!t->is_known)
         password_prepare(&t->user, t->is->no_client_sha256);
     password_prepare(&t->renewed, t->user.salt);
-    if (t->is_known && !issuer_random(t->renewed.salt, sizeof t->renewed.salt))
+    if (!issuer_random(t->renewed.salt, sizeof t->renewed.salt))
         return POSTERN_FAIL(err, SYSTEM, "getrandom: %m");
+    return POSTERN_OK;
+}
+
+/*
+ * May it be made now?  Any number of refusals costs nothing, so that they must not differ in time:
+ * the look-up comes behind the buckets, but for who shows a cookie, and there an unknown name's
+ * costs an HMAC as well.
+ */
+static postern_err admit(struct attempt *t, const char *cookie, int *ret_wait_s, postern_error *err)
+{
+    bool may_be_known = known_browser_is_claimed(t->is, cookie);
+
+    *ret_wait_s = may_be_known ? 0 : wait_s_of(t);
+    if (*ret_wait_s != 0)
+        return POSTERN_OK;
+    POSTERN_TRY(find_user(t, err));
+    if (!may_be_known)
+        return POSTERN_OK;
+    known_browser_find(t->is, cookie, &t->user, t->browser);
+    if (!t->is_known)
+        t->browser[0] = '\0';
+    *ret_wait_s = wait_s_of(t);
     return POSTERN_OK;
 }
 
@@ -264,22 +286,19 @@ static void attempt(struct issuer *is, const struct http_request *rq, struct ans
     postern_error err = { 0 };
     struct attempt *t;
     struct visitor v;
-    int wait_s;
+    int wait_s = 0;
 
     if (!visitor_find(is, rq, &v, a) ||
         !visitor_read_form(is, rq, &v, "login", "request", &form, nonce, a))
         return;
     t = make_attempt(is, &v, rq, form);
-    if (t == NULL || find_user(t, &err) != POSTERN_OK) {
+    if (t == NULL || admit(t, rq->cookie, &wait_s, &err) != POSTERN_OK) {
         log_error("login", &err);
         if (t != NULL)
             free_attempt(&t->job.work);
         page_internal(is, a);
         return;
     }
-    if (t->is_known)
-        known_browser_find(is, rq->cookie, &t->user, t->browser);
-    wait_s = wait_s_of(t);
     if (wait_s == 0) {
         a->take_job = &t->job;
         return;

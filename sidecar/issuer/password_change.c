@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Changing a password; see password_change.h.  Guesses of the old one are as slow as logins, and
- * only sessions of the person make them; other browsers are logged out, this one gets another
- * session. */
+ * only sessions of the person make them, each for itself: who stole one does not keep the person from
+ * the change that ends it.  Other browsers are logged out, this one gets another session. */
 #include "password_change.h"
 
 #include <stdlib.h>
@@ -172,7 +172,7 @@ static void change(struct issuer *is, const struct visitor *v, const postern_for
         show(is, v, "The new password is not the same both times.", "again", a);
         return;
     }
-    wait_s = rate_take(is->rates, &guess_rule, v->session.user, "", issuer_mono_ms(is));
+    wait_s = rate_take(is->rates, &guess_rule, v->session.user, v->cookie, issuer_mono_ms(is));
     if (wait_s != 0)
         page_too_many(is, wait_s, a);
     else

@@ -83,7 +83,7 @@ tests_unit_test_issuer_pages_SOURCES = tests/unit/test_issuer_pages.c $(issuer_f
 	tests/unit/pages_browser.c tests/unit/pages_browser.h
 tests_unit_test_issuer_pages_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_pages_LDADD = $(issuer_ldadd)
-tests_unit_test_issuer_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=EVP_PBE_scrypt
+tests_unit_test_issuer_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=EVP_PBE_scrypt -Wl,--wrap=HMAC
 tests_unit_test_issuer_opaque_CPPFLAGS = $(issuer_cppflags)
 tests_unit_test_issuer_opaque_LDADD = $(issuer_ldadd)
 tests_unit_test_issuer_opaque_LDFLAGS = $(AM_LDFLAGS) $(alloc_fail_ldflags)

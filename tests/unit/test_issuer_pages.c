@@ -10,10 +10,12 @@
 #include <cmocka.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sqlite3.h>
 
 #include "issuer/people.h"
 #include "issuer/store_grants.h"
+#include "issuer/store_inner.h"
 #include "issuer/visitor.h"
 #include "pages_browser.h"
 
@@ -1132,6 +1134,97 @@ static void guesses_at_the_login_do_not_hold_up_who_is_in(void **state)
     assert_redirect(f, "/oauth/account");
 }
 
+static void who_stole_a_session_does_not_keep_the_person_from_a_new_password(void **state)
+{
+    struct fixture *f = *state;
+    struct browser thief = browser_new(f), alice = browser_new(f);
+    int guesses = 0;
+
+    browser_be_alice(&thief);
+    do {
+        browser_get(&thief, "/oauth/password", NULL);
+        post_form(&thief, "/oauth/password", "old=guess+guess+guess+guess&new=thief+horse+battery+staple"
+                                             "&again=thief+horse+battery+staple");
+    } while (f->answer.status == 400 && ++guesses < 50);
+    assert_int_equal(guesses, 10);
+    browser_get(&thief, "/oauth/password", NULL);
+    post_form(&thief, "/oauth/password", "old=correct+horse+battery+staple&new=thief+horse+battery+staple"
+                                         "&again=thief+horse+battery+staple");
+    assert_page(f, 429, "Slow down");
+    browser_be_alice(&alice);
+    browser_get(&alice, "/oauth/password", NULL);
+    post_form(&alice, "/oauth/password", "old=correct+horse+battery+staple&new=another+horse+battery+staple"
+                                         "&again=another+horse+battery+staple");
+    assert_redirect(f, "/oauth/account");
+    browser_get(&thief, "/oauth/password", NULL);
+    assert_redirect(f, "/oauth/login");
+}
+
+/* ---- what a refusal costs ---- */
+
+static int hmac_count;
+
+unsigned char *__real_HMAC(const EVP_MD *md, const void *key, int key_len, const unsigned char *text, size_t text_len,
+                           unsigned char *ret, unsigned *ret_len);
+unsigned char *__wrap_HMAC(const EVP_MD *md, const void *key, int key_len, const unsigned char *text, size_t text_len,
+                           unsigned char *ret, unsigned *ret_len);
+
+unsigned char *__wrap_HMAC(const EVP_MD *md, const void *key, int key_len, const unsigned char *text, size_t text_len,
+                           unsigned char *ret, unsigned *ret_len)
+{
+    hmac_count++;
+    return __real_HMAC(md, key, key_len, text, text_len, ret, ret_len);
+}
+
+static int count_look_up(unsigned type, void *arg, void *statement, void *text)
+{
+    (void)type;
+    (void)text;
+    if (strstr(sqlite3_sql(statement), " FROM user ") != NULL)
+        ++*(int *)arg;
+    return 0;
+}
+
+struct cost {
+    int look_ups, hmacs;
+};
+
+/* Of one attempt that is told to wait. */
+static struct cost cost_of_refusal(struct browser *b, const char *name)
+{
+    struct cost cost = { 0 };
+    char more[128], *body;
+
+    assert_true(snprintf(more, sizeof more, "name=%s&password=guess+guess+guess+guess", name) < (int)sizeof more);
+    browser_get(b, "/oauth/login", NULL);
+    body = browser_form(b, more);
+    hmac_count = 0;
+    assert_int_equal(sqlite3_trace_v2(b->f->is.store->db, SQLITE_TRACE_STMT, count_look_up, &cost.look_ups), SQLITE_OK);
+    browser_post(b, "/oauth/login", body);
+    assert_int_equal(sqlite3_trace_v2(b->f->is.store->db, 0, NULL, NULL), SQLITE_OK);
+    cost.hmacs = hmac_count;
+    free(body);
+    assert_page(b->f, 429, "Slow down");
+    return cost;
+}
+
+static void a_refusal_costs_the_same_whether_the_name_exists_or_not(void **state)
+{
+    struct fixture *f = *state;
+    struct browser b = browser_new(f);
+    struct cost known, unknown;
+
+    guess_until_it_is_slowed_down(f, "alice");
+    assert_int_equal(cost_of_refusal(&b, "alice").look_ups, 0);
+    assert_int_equal(cost_of_refusal(&b, "nobody").look_ups, 0);
+    (void)snprintf(b.known, sizeof b.known, "postern-known=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"); /* fits */
+    known = cost_of_refusal(&b, "alice");
+    unknown = cost_of_refusal(&b, "nobody");
+    assert_int_equal(known.look_ups, 1);
+    assert_int_equal(unknown.look_ups, 1);
+    assert_int_equal(known.hmacs, unknown.hmacs);
+}
+
 static void a_password_hashed_with_less_is_hashed_anew_at_login(void **state)
 {
     struct fixture *f = *state;
@@ -1427,6 +1520,8 @@ int main(void)
         TEST(a_known_browser_guesses_no_faster_and_for_nobody_else),
         TEST(another_password_forgets_the_browsers_that_are_known),
         TEST(guesses_at_the_login_do_not_hold_up_who_is_in),
+        TEST(who_stole_a_session_does_not_keep_the_person_from_a_new_password),
+        TEST(a_refusal_costs_the_same_whether_the_name_exists_or_not),
         TEST(an_unknown_name_costs_the_same_hash),
         TEST(a_guesser_is_slowed_down_and_the_person_elsewhere_is_not),
         TEST(a_password_hashed_with_less_is_hashed_anew_at_login),
