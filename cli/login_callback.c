@@ -161,6 +161,11 @@ postern_bytes login_page(enum login_page page)
     case LOGIN_PAGE_NOT_FOUND:
         return POSTERN_BYTES_LIT("HTTP/1.1 404 Not Found\r\n" FIELDS HEAD
                                  "<h1>Nothing here</h1>" TAIL);
+    case LOGIN_PAGE_NOT_LED:
+        return POSTERN_BYTES_LIT("HTTP/1.1 404 Not Found\r\n" FIELDS HEAD
+                                 "<h1>Not known whose browser this is</h1><p>Open the address that "
+                                 "the program printed: it leads to the login page from every "
+                                 "browser.</p>" TAIL);
     case LOGIN_PAGE_BAD:
         break;
     }

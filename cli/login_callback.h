@@ -31,6 +31,7 @@ enum login_request login_request_read(postern_bytes head, const char *authority,
 enum login_page {
     LOGIN_PAGE_BAD = 0,    /* 400 */
     LOGIN_PAGE_NOT_FOUND,  /* 404 */
+    LOGIN_PAGE_NOT_LED,    /* 404: somebody else's browser, or not known whose */
     LOGIN_PAGE_RECEIVED,   /* 200: the answer is here */
 };
 /* A whole response, static: no script, no reference, nothing of the request in it. */

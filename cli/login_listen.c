@@ -139,7 +139,7 @@ static void lead(struct peer *p, const postern_op *login)
     if (is_ours(p->fd))
         login_lead(postern_login_url(login), &text);
     if (text.len == 0 || text.failed)
-        answer(p, LOGIN_PAGE_NOT_FOUND);
+        answer(p, LOGIN_PAGE_NOT_LED);
     else
         say(p, postern_buf_bytes(&text));
 }

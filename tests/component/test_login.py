@@ -360,12 +360,13 @@ def as_user(uid, act):
 
 
 def ask_plainly(url):
-    """Status and Location, without a library that is loaded late."""
+    """Status, Location and page, without a library that is loaded late."""
     at = urllib.parse.urlsplit(url)
     with socket.create_connection((at.hostname, at.port), 60) as s:
         s.sendall(("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (at.path + ("?" + at.query if at.query else ""), at.netloc)).encode())
-        head = b"".join(iter(lambda: s.recv(65536), b"")).decode().split("\r\n\r\n")[0].split("\r\n")
-    return int(head[0].split()[1]), dict(line.split(": ", 1) for line in head[1:]).get("Location")
+        head, page = b"".join(iter(lambda: s.recv(65536), b"")).decode().split("\r\n\r\n", 1)
+    head = head.split("\r\n")
+    return int(head[0].split()[1]), dict(line.split(": ", 1) for line in head[1:]).get("Location"), page
 
 
 def another_user_who_reads_the_browsers_arguments_brings_no_answer(server):
@@ -386,8 +387,9 @@ def another_user_who_reads_the_browsers_arguments_brings_no_answer(server):
     alive = login.p.poll() is None
     login.bring()
     run = login.end()
-    report(start in seen and not [a for a in seen if login.state in a or server.challenge in a] and told == [404, None] and
-           ours == (303, login.url) and alive and run.status == 0, "another user who reads the browser's arguments brings no answer", run, seen, told, ours)
+    report("Open the address that the program printed" in told[2], "who is not led is told to open the address that was printed", run, told)
+    report(start in seen and not [a for a in seen if login.state in a or server.challenge in a] and told[:2] == [404, None] and
+           not [w for w in (login.state, server.challenge) if w in told[2]] and ours[:2] == (303, login.url) and alive and run.status == 0, "another user who reads the browser's arguments brings no answer", run, seen, told, ours)
 
 
 # ---- the server ----

@@ -175,6 +175,7 @@ static void the_pages_hold_no_script_and_no_reference(void **state)
     } cases[] = {
         { LOGIN_PAGE_RECEIVED, "HTTP/1.1 200 OK\r\n" },
         { LOGIN_PAGE_NOT_FOUND, "HTTP/1.1 404 Not Found\r\n" },
+        { LOGIN_PAGE_NOT_LED, "HTTP/1.1 404 Not Found\r\n" },
         { LOGIN_PAGE_BAD, "HTTP/1.1 400 Bad Request\r\n" },
     };
 
