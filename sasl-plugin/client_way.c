@@ -83,6 +83,11 @@ static postern_err check_owner(const struct postern_tcp_address *self,
         return POSTERN_FAIL(err, NO_TOKEN,
                             "who answers on this machine is not known (%s): it takes TLS",
                             why.detail);
+    if (owner == POSTERN_OVERFLOW_UID) /* naming him would trust all whom the namespace lacks */
+        return POSTERN_FAIL(err, NO_TOKEN,
+                            "uid %lu answers on this machine, which is everybody whom this user "
+                            "namespace does not know, and cannot be named: it takes TLS",
+                            (unsigned long)owner);
     if (!postern_server_is_trusted(owner, secure_getenv(SERVER_USER)))
         return POSTERN_FAIL(err, NO_TOKEN,
                             "uid %lu answers on this machine, neither root nor you: it takes TLS, "

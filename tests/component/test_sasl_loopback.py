@@ -156,6 +156,8 @@ def main():
             ("another's gets one where it is named", given, lambda: by_whom(MALLORY, POSTERN_SERVER_USER=str(MALLORY))),
             ("and not where somebody else is named", kept, lambda: by_whom(MALLORY, POSTERN_SERVER_USER=str(MALLORY + 1))),
             ("nor where nobody has the name", kept, lambda: by_whom(MALLORY, POSTERN_SERVER_USER="no-such-user")),
+            ("uid 65534 may be anybody of another namespace, and is not told to be named", lambda w: kept(w) and "POSTERN_SERVER_USER" not in w,
+             lambda: by_whom(65534, POSTERN_SERVER_USER="65534")),
             ("a port that root opened and gave to another user is that user's", kept, lambda: by_whom(MALLORY, binds_as=0)),
             ("nobody has accepted: nobody is known", kept, lambda: by_whom(0, accepts=False, greeted=False)),
             ("addresses that no connection has are nobody's", kept, lambda: by_whom(0, says=("127.0.0.1;60001", "127.0.0.1;60002"))),
