@@ -255,11 +255,11 @@ does_not_grow() {
     [ "${POSTERN_SANITIZED:-}" = address ] || # whose quarantine keeps what was freed
         check "$name: less than $max KiB more memory ($kib, $more_kib KiB)" test $((more_kib - kib)) -lt "$max"
 }
-# five_hundred NAME PROCESSES TOKEN PROTOCOL USER [OPTIONS]: 52 logins, four at one time, and 452 more, by the same processes of the host, which
-# the command PROCESSES prints; after the first ones neither these nor posternd grow.  A sanitizer's runtime takes its time to start: a fifth there.
+# five_hundred NAME COUNT PROCESSES TOKEN PROTOCOL USER [OPTIONS]: 52 logins, four at one time, and 452 more, by the same COUNT processes of the
+# host, which the command PROCESSES prints; after the first ones neither these nor posternd grow.  A sanitizer's runtime takes its time to start: a fifth there.
 five_hundred() {
-    local name=$1 processes=$2 first=13 more=113 host=() all=() files kib posternd_files posternd_kib
-    shift 2
+    local name=$1 count=$2 processes=$3 first=13 more=113 host=() all=() files kib posternd_files posternd_kib
+    shift 3
     logins_of() { mail_login "${@:2}" --at-once 4 --hold --rounds "$1" >"$T/many.out" 2>&1; }
     [ "${POSTERN_SANITIZED:-}" != address ] || first=5 more=20
     check "$name: $((4 * first)) logins by four at one time" logins_of $first "$@"
@@ -268,7 +268,7 @@ five_hundred() {
     read -r files kib < <(size_of "${host[@]}")
     read -r posternd_files posternd_kib < <(size_of "${all[@]}")
     check "$name: $((4 * more)) logins more" logins_of $more "$@"
-    check "$name: by the same processes (${#host[@]})" test "${#host[@]} ${host[*]}" = "${#host[@]} $($processes | sort -n | paste -sd ' ')"
+    check "$name: by the same $count processes (${#host[@]})" test "$count ${host[*]}" = "${#host[@]} $($processes | sort -n | paste -sd ' ')"
     # Half a kilobyte lost at each login would show in the host, 2 KB in posternd, whose helper remembers tokens and whose allocators play.
     does_not_grow "$name" 256 "$files" "$kib" "${host[@]}"
     does_not_grow "$name: posternd" 1024 "$posternd_files" "$posternd_kib" "${all[@]}"

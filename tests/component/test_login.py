@@ -379,9 +379,8 @@ def another_user_who_reads_the_browsers_arguments_brings_no_answer(server):
     path = FOLDER + "/bin:" + os.environ.get("PATH", "")
     login = Login(server, "--scope", "mail.read", DISPLAY=":99", PATH=path)
     start = login.redirect.replace("/callback", "/start")
-    daemon.wait_until(lambda: [a for a in arguments_of_all(STRANGER) if a.startswith(login.redirect.rsplit("/", 1)[0]) or "code_challenge" in a],
-                      "the browser's arguments")
-    seen = arguments_of_all(STRANGER)
+    seen = daemon.wait_until(lambda: (lambda all: all if [a for a in all if a.startswith(login.redirect.rsplit("/", 1)[0]) or "code_challenge" in a]
+                                      else None)(arguments_of_all(STRANGER)), "the browser's arguments")
     told = as_user(STRANGER, lambda: ask_plainly(start))
     ours = ask_plainly(start)
     alive = login.p.poll() is None

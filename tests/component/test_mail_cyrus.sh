@@ -83,7 +83,7 @@ sed -i 's/^SERVICES {/&\n\tmany\tcmd="imapd -s -U 1000 -T 120" listen="127.0.0.1
 cyrus_end
 cyrus_run 143 9930
 imapd() { pgrep -f '^imapd -s -U 1000'; }
-five_hundred imap imapd "$good" imap agent-7 --tls ssl --port 9930
+five_hundred imap 4 imapd "$good" imap agent-7 --tls ssl --port 9930
 
 no_token_said "${tokens[@]}"
 done_testing

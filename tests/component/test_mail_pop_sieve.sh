@@ -37,7 +37,7 @@ sed -i 's/^SERVICES {/&\n\tmany\tcmd="pop3d -s -U 1000 -T 120" listen="127.0.0.1
 cyrus_end
 cyrus_run 110 9950
 pop3d() { pgrep -f '^pop3d -s -U 1000'; }
-five_hundred pop3 pop3d "$good" pop3 agent-7 --tls ssl --port 9950
+five_hundred pop3 4 pop3d "$good" pop3 agent-7 --tls ssl --port 9950
 
 cyrus_with cyrus-sieve 4190
 cyrus_host sieve 'cyrus/sieve' sieve starttls
@@ -49,6 +49,6 @@ for mech in OAUTHBEARER XOAUTH2; do
 done
 # timsieved ends with its client: what could grow is cyrmaster.
 cyrmaster() { echo "$CYRUS_PID"; }
-five_hundred "sieve: cyrmaster" cyrmaster "$good" sieve agent-7
+five_hundred "sieve: cyrmaster" 1 cyrmaster "$good" sieve agent-7
 no_token_said "${tokens[@]}"
 done_testing

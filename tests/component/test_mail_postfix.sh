@@ -138,6 +138,6 @@ check "smtp: processes for more than a hundred" room sh -c 'postconf -e max_use=
 smtpd() { pgrep -x smtpd; }
 none_is_there() { ! smtpd; }
 check "smtp: the ones of before are gone" wait_for 20 none_is_there
-five_hundred smtp smtpd "$good" smtp agent-7 --tls ssl
+five_hundred smtp 4 smtpd "$good" smtp agent-7 --tls ssl
 no_token_said "${tokens[@]}"
 done_testing
