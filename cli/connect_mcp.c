@@ -28,9 +28,15 @@ static bool read_line(int fd, postern_buf *in)
         struct pollfd p = { .fd = fd, .events = POLLIN };
         int64_t left_ms = end_ms - clock_boot_ms();
         ssize_t n;
+        int ready;
 
-        if (left_ms <= 0 || poll(&p, 1, (int)left_ms) <= 0)
+        if (left_ms <= 0)
             return false;
+        ready = poll(&p, 1, (int)left_ms);
+        if (ready < 0 && errno != EINTR)
+            return false;
+        if (ready <= 0)
+            continue;
         n = read(fd, chunk, sizeof chunk);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
@@ -57,15 +63,12 @@ static bool find_id(const postern_json *j, postern_bytes *ret)
 }
 
 /* A door may write its object with CR between the members, or U+2028 in one, where some hosts end a
- * line: it is written in plain characters, as --json prints it. */
+ * line: all of it is written in plain characters, as --json prints. */
 static void put_answer(postern_bytes id, const char *message, postern_bytes object,
                        postern_buf *out)
 {
-    POSTERN_AUTO_BUF plain = POSTERN_BUF_INIT(6 * CONNECT_OBJECT_MAX);
-    postern_json_writer w = { .out = out };
-
-    safe_json_add(object, &plain);
-    out->failed |= plain.failed;
+    POSTERN_AUTO_BUF line = POSTERN_BUF_INIT(2 * REQUEST_MAX);
+    postern_json_writer w = { .out = &line };
 
     postern_json_open_object(&w, NULL);
     postern_json_put_str(&w, "jsonrpc", "2.0");
@@ -73,9 +76,11 @@ static void put_answer(postern_bytes id, const char *message, postern_bytes obje
     postern_json_open_object(&w, "error");
     postern_json_put_integer(&w, "code", REFUSED);
     postern_json_put_str(&w, "message", message);
-    postern_json_put_raw(&w, "data", postern_buf_bytes(&plain));
+    postern_json_put_raw(&w, "data", object);
     postern_json_close_object(&w);
     postern_json_close_object(&w);
+    safe_json_add(postern_buf_bytes(&line), out);
+    out->failed |= line.failed;
     postern_buf_add_byte(out, '\n');
 }
 
