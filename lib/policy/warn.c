@@ -111,21 +111,23 @@ static void warn_of_tests(const struct rule *r, size_t *work, postern_buf *out)
         }
 }
 
-/* An argument that is not there counts against the agent, so such a deny is for every other tool too. */
+/* An argument that is not there counts against the agent, so such a deny is for every other tool, too,
+ * and such a hold for all of them that a rule below it allows. */
 static void warn_of_arguments(const struct rule *r, postern_buf *out)
 {
     char label[POSTERN_POLICY_LABEL_MAX];
 
-    if (r->verdict != POSTERN_VERDICT_DENY || r->target.has_resources)
+    if (r->verdict == POSTERN_VERDICT_ALLOW || r->target.has_resources)
         return;
     for (const struct test *t = r->tests; t != NULL; t = t->next) {
         if (t->attr != ATTR_ARG && t->attr != ATTR_ARGS)
             continue;
         postern_policy_label(r, label);
         postern_buf_addf(out,
-                         "%s:%d:1: warning: %s denies every action that has no such argument: say "
+                         "%s:%d:1: warning: %s %s every action that has no such argument: say "
                          "with `on` which are meant\n",
-                         r->file->path, r->line, label);
+                         r->file->path, r->line, label,
+                         r->verdict == POSTERN_VERDICT_DENY ? "denies" : "holds");
         return;
     }
 }
