@@ -7,6 +7,7 @@ import ctypes.util
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 
@@ -177,5 +178,13 @@ def main():
     return daemon.failed != 0
 
 
+def load_sanitizer():
+    """Begins this program again with the runtime that a plugin of a sanitized build wants to find; Python's own leaks are not ours."""
+    runtime = subprocess.run(["clang", "-print-file-name=libclang_rt.asan-x86_64.so"], check=True, capture_output=True, text=True).stdout.strip()
+    os.execve(sys.executable, [sys.executable] + sys.argv, dict(os.environ, LD_PRELOAD=runtime, ASAN_OPTIONS="detect_leaks=0:abort_on_error=1"))
+
+
 if __name__ == "__main__":
+    if daemon.IS_SANITIZED and "LD_PRELOAD" not in os.environ:
+        load_sanitizer()
     sys.exit(main())
