@@ -95,16 +95,21 @@ def records_in(path):
     return _parse(text)
 
 
-def _parse(text):
-    """A piece of a line is none where the next one says so: a killed audit child left it, and its successor ended it."""
-    lines, records = [line for line in text.split("\n") if line], []
+def lines_and_records(text):
+    """(line, record) of each line.  A piece of a line is none where the next one says so: a killed audit child left it, and its
+    successor ended it."""
+    lines, found = [line for line in text.split("\n") if line], []
     for line, after in zip(lines, lines[1:] + [""]):
         try:
-            records.append(json.loads(line))
+            found.append((line, json.loads(line)))
         except ValueError:
             if '"event":"chain"' not in after or '"reason":"torn"' not in after:
                 raise
-    return records
+    return found
+
+
+def _parse(text):
+    return [record for _, record in lines_and_records(text)]
 
 
 def free_port():

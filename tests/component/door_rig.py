@@ -19,7 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from daemon import BUSY_S, DEADLINE_S, IS_SANITIZED, Daemon, free_port, records_in, report, wait_until  # noqa: E402
+from daemon import BUSY_S, DEADLINE_S, IS_SANITIZED, Daemon, free_port, lines_and_records, records_in, report, wait_until  # noqa: E402
 
 BUILD = os.environ.get("POSTERN_BUILD", ".")
 POSTERN, TOKEN_TOOL = BUILD + "/postern", BUILD + "/tests/support/token_tool"
@@ -580,10 +580,9 @@ class Rig:
             with open(path, "rb") as f:
                 text = f.read()
             assert not text or text.endswith(b"\n"), "a line without an end"
-            for line in text.split(b"\n")[:-1]:
-                record = json.loads(line)
+            for line, record in lines_and_records(text.decode(errors="surrogateescape")):
                 assert_equal((record["seq"], record["prev"]), (seq + 1, digest), "the link of %r" % line)
-                seq, digest = record["seq"], hashlib.sha256(line).hexdigest()
+                seq, digest = record["seq"], hashlib.sha256(line.encode(errors="surrogateescape")).hexdigest()
         if has_command("audit"):
             self.postern("audit", "verify", *(paths or [self.audit_path]))
 
