@@ -154,7 +154,6 @@ void conn_free(struct conn *c)
     postern_buf_free(&c->token);
     postern_wipe(c->session_secret, sizeof c->session_secret);
     LIST_REMOVE(c, entry);
-    l->conn_count--;
     settings_unref(c->settings);
     free(c);
     loop_note_end(l);
@@ -1072,7 +1071,6 @@ static void begin(struct loop *l, const struct door_listener *from, int take_fd,
     c->stranger = caller->stranger;
     name_peer(c, address, address_len);
     LIST_INSERT_HEAD(&l->conns, c, entry);
-    l->conn_count++;
     look_at_first_byte(c);
 }
 

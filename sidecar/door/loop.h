@@ -97,7 +97,7 @@ struct loop {
     struct recheck_list  rechecks; /* wait for their turn */
     struct event        *recheck_wake;
     const char          *recheck_busy_issuer; /* had no room in this round; NULL: none */
-    size_t               conn_count, session_count;
+    size_t               session_count;
     struct session_ends  untold; /* ended between two rounds of judging: the next tells them too */
     size_t               sessions_before, session_peak; /* as of the last tick; since the last trim */
     uint64_t             last_conn_number;
