@@ -127,7 +127,7 @@ static bool is_ours(int fd)
     uid_t owner = POSTERN_OVERFLOW_UID;
 
     return postern_tcp_peer_owner(fd, &owner, NULL) == POSTERN_OK &&
-           (owner == geteuid() || owner == 0) && owner != POSTERN_OVERFLOW_UID;
+           postern_owner_is_trusted(owner, NULL);
 }
 
 /* The address holds the state: to another user it would be the way to bring an answer of his own.

@@ -6,7 +6,7 @@ lib_libclientcore_la_SOURCES =
 # What starts processes is apart: modules in daemons have no such code in them.
 lib_librun_la_SOURCES = lib/run/token_run.c
 # Owners of sockets: the hook of libpq and the SASL plugin need them and nothing else of the core.
-lib_libprocnet_la_SOURCES = lib/http/proc_tcp.c lib/http/server_user.c lib/http/tcp_peer.c
+lib_libprocnet_la_SOURCES = lib/http/proc_tcp.c lib/http/tcp_peer.c lib/http/trusted_owner.c
 lib_libcore_la_SOURCES =
 lib_libmint_la_SOURCES =
 lib_libaudit_la_SOURCES =

@@ -39,7 +39,7 @@ postern_err hook_peer(int fd, const char *require_peer, postern_error *err)
 
     if (find_owner(fd, &owner, &why) != POSTERN_OK)
         return POSTERN_FAIL(err, TLS_REQUIRED, "who answers there is not known (%s)", why.detail);
-    if (!postern_server_is_trusted(owner, user))
+    if (!postern_owner_is_trusted(owner, user))
         return POSTERN_FAIL(err, TLS_REQUIRED,
                             "uid %lu answers there, not root, you or %s: requirepeer names another "
                             "user of PostgreSQL's",

@@ -18,7 +18,7 @@
 
 #define SERVER_USER "POSTERN_SERVER_USER"
 
-/* ---- whose ---- */
+/* ---- ports ---- */
 
 /* Only root opens such a port, and hands it to whom it will.  Not known: none is. */
 static bool is_roots(in_port_t port)
@@ -88,7 +88,7 @@ static postern_err check_owner(const struct postern_tcp_address *self,
                             "uid %lu answers on this machine, which is everybody whom this user "
                             "namespace does not know, and cannot be named: it takes TLS",
                             (unsigned long)owner);
-    if (!postern_server_is_trusted(owner, secure_getenv(SERVER_USER)))
+    if (!postern_owner_is_trusted(owner, secure_getenv(SERVER_USER)))
         return POSTERN_FAIL(err, NO_TOKEN,
                             "uid %lu answers on this machine, neither root nor you: it takes TLS, "
                             "or " SERVER_USER " names the server's user",

@@ -40,10 +40,10 @@ POSTERN_MUST_USE postern_err postern_tcp_peer_owner_between(const struct postern
                                                             const struct postern_tcp_address *peer,
                                                             uid_t *ret_uid, postern_error *err);
 /*
- * Is a server that runs as `owner` one that a token may be shown to without TLS?  Root's and our own
- * are, and that of `server_user`, a name or a number (a server in another container may have no name
- * here); NULL or "": nobody's more.  POSTERN_OVERFLOW_UID never is.  Reads the user database.
+ * Is the other end, which belongs to `owner`, one that may be told what is ours without TLS?  Root's
+ * and our own are, and that of `user`, a name or a number (a server in another container may have no
+ * name here); NULL or "": nobody's more.  POSTERN_OVERFLOW_UID never is.  Reads the user database.
  */
-bool postern_server_is_trusted(uid_t owner, const char *server_user);
+bool postern_owner_is_trusted(uid_t owner, const char *user);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See include/postern-private/tcp_peer.h: whose servers are trusted. */
+/* See include/postern-private/tcp_peer.h: whose processes are trusted. */
 #include "config.h" /* first: asks libc for its extensions */
 
 #include <pwd.h>
@@ -32,9 +32,9 @@ static uid_t find_user(const char *name)
     return pw.pw_uid;
 }
 
-bool postern_server_is_trusted(uid_t owner, const char *server_user)
+bool postern_owner_is_trusted(uid_t owner, const char *user)
 {
     if (owner == POSTERN_OVERFLOW_UID) /* whom a user namespace does not know */
         return false;
-    return owner == 0 || owner == geteuid() || owner == find_user(server_user);
+    return owner == 0 || owner == geteuid() || owner == find_user(user);
 }
